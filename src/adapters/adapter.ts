@@ -1,0 +1,66 @@
+import type { Caller, ImagineRequest, Job, JobEvent, Surface } from '../bot/job.ts';
+import type { Reply } from '../bot/reply.ts';
+
+/** The answer to a command or a button: a job to follow, or a reply to show. */
+export type Outcome =
+  | { readonly kind: 'job'; readonly job: Job; readonly repeated: boolean }
+  | { readonly kind: 'reply'; readonly reply: Reply };
+
+export interface CommandOptions {
+  /** The same key answers with the same job, also after a crash: the platform's id of the command or click. */
+  readonly idempotencyKey?: string;
+  /** Settings that came as native options. The same key in the text as well is an error. */
+  readonly settings?: Partial<Omit<ImagineRequest, 'prompt'>>;
+}
+
+/**
+ * The core, as adapters see it. Every method that a person's input reaches throws `UserError` for what that
+ * person can mend; the adapter shows it with `errorReply`.
+ */
+export interface Core {
+  /** Runs what was typed after `/wuerst`: a prompt with settings, or a subcommand. The job is stored before this resolves. */
+  command(text: string, caller: Caller, options?: CommandOptions): Promise<Outcome>;
+  /** Runs a button's `verb:id`; `text` is what was typed into its form. */
+  act(
+    action: string,
+    caller: Caller,
+    options?: { readonly idempotencyKey?: string; readonly text?: string },
+  ): Promise<Outcome>;
+
+  job(id: string): Job | null;
+  /** What the job's message shows now: waiting, progress with preview, images with buttons, or the error. */
+  jobReply(job: Job): Reply;
+  errorReply(error: unknown): Reply;
+
+  /** Recent prompts of a person, newest first, for completion. `containing` is matched as plain text. */
+  recentPrompts(
+    caller: Caller,
+    containing: string,
+    limit: number,
+  ): readonly { readonly id: string; readonly prompt: string }[];
+  /** The prompt behind an id of `recentPrompts`. */
+  promptById(id: string, caller: Caller): string | null;
+  /** Choices for completion, from the loaded checkpoint. */
+  styles(): readonly string[];
+  sizes(): readonly { readonly width: number; readonly height: number }[];
+
+  /** Events of every job, in order; a listener that throws is logged and loses only that event. Returns the way to stop. */
+  subscribe(listener: (event: JobEvent) => void): () => void;
+
+  /** The platform's own handle on the message that shows a job (ids, token, expiry), stored as JSON before anything is sent to it. */
+  saveMessage(jobId: string, message: unknown): void;
+  message(jobId: string): unknown | null;
+  /** Jobs of a surface whose final state has not yet been shown: asked for at start, then delivered again. */
+  undelivered(surface: Surface): readonly Job[];
+  /** The message now shows the job's final state for good (or can never show it, with the reason). */
+  markDelivered(jobId: string, problem?: string): void;
+}
+
+/** A chat platform. It translates and nothing else: what would be the same for two platforms belongs in the core. */
+export interface Adapter {
+  readonly surface: Surface;
+  /** Connects and takes up undelivered jobs. Rejects with an OperatorError that says in a sentence what to mend. */
+  start(core: Core): Promise<void>;
+  /** Takes no new commands, delivers what is being delivered, disconnects. Resolves within `deadlineMs`. */
+  stop(deadlineMs: number): Promise<void>;
+}

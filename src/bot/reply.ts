@@ -1,0 +1,53 @@
+import type { Eta } from './job.ts';
+
+export type ButtonStyle = 'primary' | 'secondary' | 'danger';
+
+export interface Button {
+  /** `verb:id`, at most 64 characters; what `Studio.act` takes. */
+  readonly action: string;
+  readonly label: string;
+  readonly style: ButtonStyle;
+  /** Ask before acting, with this question. */
+  readonly confirm?: string;
+  /** The action needs text (Remix): open a form with this label, prefilled with `value`. */
+  readonly ask?: { readonly title: string; readonly label: string; readonly value: string; readonly maxLength: number };
+  readonly disabled?: boolean;
+}
+
+export interface ReplyImage {
+  readonly id: string;
+  /** Name to give the file, e.g. `a-red-fox-7.png`; `[a-z0-9.-]` only. */
+  readonly fileName: string;
+  /** Absolute path of the PNG. */
+  readonly path: string;
+  readonly width: number;
+  readonly height: number;
+  /** What a screen reader says: the prompt. Untrusted. */
+  readonly alt: string;
+  readonly spoiler: boolean;
+}
+
+/**
+ * What a reply shows, for any platform. All strings are plain text and untrusted (they may hold a prompt):
+ * the adapter escapes them, never the core.
+ */
+export interface Reply {
+  readonly tone: 'normal' | 'error';
+  /** One line: what this is about, usually the prompt. */
+  readonly title: string;
+  /** Further lines, each short. */
+  readonly lines: readonly string[];
+  /** Label and value pairs: the parameters of Info, the values of settings. */
+  readonly fields: readonly { readonly name: string; readonly value: string }[];
+  readonly progress: { readonly fraction: number; readonly label: string } | null;
+  readonly eta: Eta | null;
+  /** A small image of the picture in the making. */
+  readonly preview: Uint8Array | null;
+  readonly images: readonly ReplyImage[];
+  /** Rows of buttons, most important first; at most 5 rows of 5. */
+  readonly buttons: readonly (readonly Button[])[];
+  /** Text to copy as it is (the command that makes this again), shown as code. */
+  readonly code: string | null;
+  /** Only the person who asked should see it, where the platform can do that. */
+  readonly ephemeral: boolean;
+}
