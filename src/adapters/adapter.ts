@@ -1,4 +1,4 @@
-import type { Caller, ImagineRequest, Job, JobEvent, Surface } from '../bot/job.ts';
+import type { Caller, Eta, ImagineRequest, Job, JobEvent, Surface } from '../bot/job.ts';
 import type { Reply } from '../bot/reply.ts';
 
 /** The answer to a command or a button: a job to follow, or a reply to show. */
@@ -28,6 +28,18 @@ export interface Core {
   ): Promise<Outcome>;
 
   job(id: string): Job | null;
+  /** Jobs of a room or a person, newest first; `before` is a job id to page on from. */
+  jobs(filter: {
+    readonly surface: Surface;
+    readonly room?: string;
+    readonly user?: string;
+    readonly before?: string;
+    readonly limit: number;
+  }): readonly Job[];
+  /** Position (from 1, `null` for more than 25 until asked for here) and expected end of a waiting or running job. */
+  outlook(jobId: string): { readonly position: number | null; readonly eta: Eta | null };
+  /** Absolute path of an image's PNG, made again from its recipe if the file was lost. `null` when deleted or unknown. */
+  imagePath(imageId: string): Promise<string | null>;
   /** What the job's message shows now: waiting, progress with preview, images with buttons, or the error. */
   jobReply(job: Job): Reply;
   errorReply(error: unknown): Reply;
@@ -46,6 +58,8 @@ export interface Core {
 
   /** Events of every job, in order; a listener that throws is logged and loses only that event. Returns the way to stop. */
   subscribe(listener: (event: JobEvent) => void): () => void;
+  /** Durable events of a room after `seq`, oldest first. */
+  eventsSince(surface: Surface, room: string, seq: number, limit: number): readonly JobEvent[];
 
   /** The platform's own handle on the message that shows a job (ids, token, expiry), stored as JSON before anything is sent to it. */
   saveMessage(jobId: string, message: unknown): void;

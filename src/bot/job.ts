@@ -98,8 +98,11 @@ export interface Eta {
   readonly to: number;
 }
 
-/** What happens to a job. State changes and images are durable; steps live in memory only. */
-export type JobEvent =
+/**
+ * What happens to a job. State changes and images are durable and numbered by `seq`, which only grows;
+ * position updates and steps live in memory only and have `seq: null`.
+ */
+export type JobEvent = { readonly seq: number | null } & (
   | { readonly type: 'queued'; readonly job: Job; readonly position: number | null; readonly eta: Eta | null }
   | { readonly type: 'started'; readonly job: Job }
   | {
@@ -118,4 +121,5 @@ export type JobEvent =
   | { readonly type: 'image'; readonly job: Job; readonly image: JobImage }
   | { readonly type: 'done' | 'failed' | 'cancelled'; readonly job: Job }
   /** Something about a finished job changed: an image was deleted. */
-  | { readonly type: 'changed'; readonly job: Job };
+  | { readonly type: 'changed'; readonly job: Job }
+);

@@ -14,12 +14,11 @@ export interface Button {
   readonly disabled?: boolean;
 }
 
+/** Its file is had by `Core.imagePath(id)`. */
 export interface ReplyImage {
   readonly id: string;
   /** Name to give the file, e.g. `a-red-fox-7.png`; `[a-z0-9.-]` only. */
   readonly fileName: string;
-  /** Absolute path of the PNG. */
-  readonly path: string;
   readonly width: number;
   readonly height: number;
   /** What a screen reader says: the prompt. Untrusted. */
