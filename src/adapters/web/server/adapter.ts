@@ -1,0 +1,98 @@
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer, type ServerType } from '@hono/node-server';
+import { OperatorError } from '../../../errors.ts';
+import type { Adapter, Core } from '../../adapter.ts';
+import { createWebApp, type RunningWebApp } from './app.ts';
+import { bareHost, resolveOptions, type WebOptions } from './options.ts';
+
+/** Milliseconds a client may take to send a whole request. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+export interface WebAdapter extends Adapter {
+  /** Where the page is, once started. */
+  readonly url: string;
+}
+
+/** The chat in the browser, and the same for scripts. Throws `OperatorError` for options that would be unsafe. */
+export function createWebAdapter(options: WebOptions): WebAdapter {
+  const settings = resolveOptions(options);
+  let port = settings.port;
+  let running: { readonly server: ServerType; readonly web: RunningWebApp } | null = null;
+
+  return {
+    surface: 'web',
+
+    get url() {
+      return `http://${nameInUrl(settings.host)}:${port}/`;
+    },
+
+    async start(core: Core) {
+      const web = createWebApp(core, options);
+      const server = createAdaptorServer({
+        fetch: web.app.fetch,
+        serverOptions: { requestTimeout: REQUEST_TIMEOUT_MS },
+      });
+      try {
+        port = (await listen(server, settings.host, settings.port)).port;
+      } catch (error) {
+        web.close();
+        throw error;
+      }
+      running = { server, web };
+      // Pages read what they missed from the history: nothing has to be sent again.
+      for (const job of core.undelivered('web')) core.markDelivered(job.id);
+      settings.logger.info({ url: this.url }, 'the web chat is open');
+    },
+
+    async stop(deadlineMs: number) {
+      if (!running) return;
+      const { server, web } = running;
+      running = null;
+      web.close();
+      await close(server, deadlineMs);
+    },
+  };
+}
+
+function listen(server: ServerType, host: string, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => reject(listenProblem(host, port, cause)));
+    server.listen(port, bareHost(host), () => {
+      const address = server.address();
+      if (address !== null && typeof address === 'object') resolve(address);
+    });
+  });
+}
+
+function listenProblem(host: string, port: number, cause: Error & { code?: string }): OperatorError {
+  const where = `${host}, port ${port}`;
+  if (cause.code === 'EADDRINUSE') {
+    return new OperatorError('web_port_in_use', `The web chat cannot listen on ${where}: another program does`, {
+      hint: 'Stop it, or choose another port.',
+      cause,
+    });
+  }
+  return new OperatorError('web_listen_failed', `The web chat cannot listen on ${where}: ${cause.message}`, {
+    hint: 'Choose an address of this machine and a port above 1023.',
+    cause,
+  });
+}
+
+/** Lets answers that are under way finish, until the deadline. */
+function close(server: ServerType, deadlineMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), deadlineMs);
+    server.close(() => {
+      clearTimeout(force);
+      resolve();
+    });
+    if ('closeIdleConnections' in server) server.closeIdleConnections();
+  });
+}
+
+/** An address that means "any" is reached by the machine's own name; an IPv6 address wants brackets. */
+function nameInUrl(host: string): string {
+  const name = bareHost(host);
+  if (name === '0.0.0.0' || name === '::') return 'localhost';
+  return name.includes(':') ? `[${name}]` : name;
+}

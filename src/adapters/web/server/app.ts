@@ -1,0 +1,74 @@
+import { Hono } from 'hono';
+import { UserError } from '../../../errors.ts';
+import type { Core } from '../../adapter.ts';
+import { Access } from './access.ts';
+import { EventEncoder } from './event-json.ts';
+import { hostGuard, originGuard, securityHeaders } from './guard.ts';
+import { LiveEvents } from './live.ts';
+import { resolveOptions, type WebOptions } from './options.ts';
+import { notFound, problemResponse } from './problems.ts';
+import { commandRoutes } from './routes/commands.ts';
+import { completeRoutes } from './routes/complete.ts';
+import { eventRoutes } from './routes/events.ts';
+import { healthRoutes, metricsRoute } from './routes/health.ts';
+import { imageRoutes } from './routes/images.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { pageRoutes } from './routes/page.ts';
+import { sessionGuard, sessionRoutes } from './routes/session.ts';
+import { Thumbnails } from './thumbnails.ts';
+import type { WebApp, WebContext, WebEnv } from './web-context.ts';
+
+export interface RunningWebApp {
+  readonly app: WebApp;
+  /** Ends the event streams and takes no new requests. */
+  close(): void;
+}
+
+/**
+ * The HTTP face over a core, without a socket.
+ *
+ * @example const { app } = createWebApp(core, { port: 0, logger }); await app.request('/healthz');
+ */
+export function createWebApp(core: Core, options: WebOptions): RunningWebApp {
+  const settings = resolveOptions(options);
+  const web: WebContext = {
+    core,
+    settings,
+    access: new Access(settings),
+    live: new LiveEvents(core),
+    encoder: new EventEncoder(core),
+    streams: new Set(),
+    thumbnails: new Thumbnails(),
+  };
+  let stopping = false;
+
+  const app = new Hono<WebEnv>();
+  app.onError((error, c) => problemResponse(error, c, settings.logger));
+  app.notFound((c) => problemResponse(notFound('There is nothing at this address.'), c, settings.logger));
+  app.use(securityHeaders());
+  healthRoutes(app, web);
+  app.use(hostGuard(settings.hostnames), originGuard(), async (_c, next) => {
+    if (stopping) throw new UserError('stopping', 'The bot is being restarted.', { hint: 'Try again in a moment.' });
+    await next();
+  });
+  pageRoutes(app);
+  sessionRoutes(app, web);
+  app.use('/api/*', sessionGuard(web));
+  app.use('/images/*', sessionGuard(web));
+  app.use('/metrics', sessionGuard(web));
+  metricsRoute(app, web);
+  commandRoutes(app, web);
+  jobRoutes(app, web);
+  eventRoutes(app, web);
+  completeRoutes(app, web);
+  imageRoutes(app, web);
+
+  return {
+    app,
+    close: () => {
+      stopping = true;
+      for (const stream of [...web.streams]) stream.end();
+      web.live.close();
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import type { Context } from 'hono';
+import type { z } from 'zod';
+import { UserError } from '../../../errors.ts';
+
+export const MAX_BODY_BYTES = 64 * 1024;
+
+/**
+ * Reads a JSON body as it comes in and stops at the limit, whatever the length header said.
+ * Throws `UserError`: `body_not_json_type`, `body_too_large`, `body_not_json`, `body_invalid`.
+ */
+export async function readJson<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
+  const type = c.req.header('content-type') ?? '';
+  if (!/^application\/json\s*(?:;|$)/i.test(type)) {
+    throw new UserError('body_not_json_type', `Expected Content-Type application/json, got "${type.slice(0, 100)}".`, {
+      hint: 'Send the header Content-Type: application/json.',
+    });
+  }
+  if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  const parsed = schema.safeParse(parse(await readBytes(c.req.raw.body)));
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the body'}: ${issue.message}`);
+  throw new UserError('body_invalid', `The request is not as expected: ${faults.join('; ').slice(0, 500)}.`, {
+    hint: 'For example { "text": "/wuerst a red fox seed:7", "user": "ann" } for a command.',
+  });
+}
+
+async function readBytes(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
+  if (body === null) return new Uint8Array();
+  const reader = body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return Buffer.concat(chunks);
+    size += value.byteLength;
+    if (size > MAX_BODY_BYTES) {
+      // Not awaited: a client that never stops sending must not hold up the answer.
+      void reader.cancel().catch(() => undefined);
+      throw tooLarge();
+    }
+    chunks.push(value);
+  }
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new UserError('body_not_json', 'The body is not JSON in UTF-8.', {
+      hint: 'For example { "text": "/wuerst a red fox", "user": "ann" }.',
+      cause,
+    });
+  }
+}
+
+function tooLarge(): UserError {
+  return new UserError('body_too_large', `The body is larger than ${MAX_BODY_BYTES / 1024} KiB.`, {
+    hint: 'A prompt fits many times over: shorten it.',
+  });
+}

@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { methods } from '../methods.ts';
+import type { WebApp } from '../web-context.ts';
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+/** The page's files, read once: only what lies in its folder can ever be asked for. */
+export function pageRoutes(app: WebApp): void {
+  const folder = fileURLToPath(new URL('../../page/', import.meta.url));
+  for (const name of readdirSync(folder)) {
+    const type = TYPES[extname(name)];
+    if (type === undefined) continue;
+    const bytes = new Uint8Array(readFileSync(`${folder}/${name}`));
+    const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
+    methods(app, name === 'index.html' ? '/' : `/page/${name}`, {
+      GET: (c) => {
+        c.header('ETag', etag);
+        // Asked for again each time, so that a new version of the bot brings its page at once.
+        c.header('Cache-Control', 'no-cache');
+        if (c.req.header('if-none-match') === etag) return c.body(null, 304);
+        return c.body(bytes, 200, { 'Content-Type': type });
+      },
+    });
+  }
+}

@@ -1,0 +1,159 @@
+import type { JobEvent } from '../../../bot/job.ts';
+import type { Core } from '../../adapter.ts';
+import { type EventEncoder, sseFrame } from './event-json.ts';
+import type { LiveEvents } from './live.ts';
+
+const REPLAY_PAGE = 50;
+/** Bytes that may wait between this stream and its socket. */
+const HIGH_WATER_BYTES = 16 * 1024;
+const HEARTBEAT = new TextEncoder().encode(': still here\n\n');
+
+export interface EventStreamOptions {
+  readonly core: Core;
+  readonly live: LiveEvents;
+  readonly encoder: EventEncoder;
+  readonly rooms: readonly string[];
+  /** The last durable event that the page has seen; `null` starts with the next one. */
+  readonly after: number | null;
+  /** Milliseconds between two live updates. */
+  readonly liveIntervalMs: number;
+  readonly heartbeatMs: number;
+  /** The page reads nothing any more: its socket should be closed. */
+  readonly onStalled: () => void;
+  readonly onEnd: () => void;
+}
+
+/**
+ * One page's events. Nothing durable is ever held here: the stream remembers how far the page has read, and asks the
+ * history for what follows when the page has room. So there is no gap between replay and live, nothing comes
+ * twice, and a page that never reads costs a fixed amount of memory until it is dropped. Of each job's live updates only
+ * the latest waits.
+ */
+export class EventStream {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly #options: EventStreamOptions;
+  readonly #stopListening: () => void;
+  readonly #heartbeat: NodeJS.Timeout;
+  readonly #waitingLive = new Map<string, JobEvent>();
+  #page: JobEvent[] = [];
+  #cursor: number | null;
+  #mayHaveMore: boolean;
+  #greeted = false;
+  #heartbeatDue = false;
+  #liveTimer: NodeJS.Timeout | null = null;
+  #wake: (() => void) | null = null;
+  #ended = false;
+
+  constructor(options: EventStreamOptions) {
+    this.#options = options;
+    this.#cursor = options.after;
+    this.#mayHaveMore = options.after !== null;
+    for (const event of options.live.latest(options.rooms)) this.#waitingLive.set(event.job.id, event);
+    this.#stopListening = options.live.listen(options.rooms, (event) => this.#take(event));
+    this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs).unref();
+    this.body = new ReadableStream<Uint8Array>(
+      { pull: (controller) => this.#pull(controller), cancel: () => this.end() },
+      { highWaterMark: HIGH_WATER_BYTES, size: (chunk) => chunk.byteLength },
+    );
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#stopListening();
+    clearInterval(this.#heartbeat);
+    if (this.#liveTimer) clearTimeout(this.#liveTimer);
+    this.#waitingLive.clear();
+    this.#page = [];
+    this.#wakeUp();
+    this.#options.onEnd();
+  }
+
+  #take(event: JobEvent): void {
+    if (event.seq === null) {
+      this.#waitingLive.set(event.job.id, event);
+    } else {
+      this.#cursor ??= event.seq - 1;
+      this.#mayHaveMore = true;
+      if (event.type !== 'queued' && event.type !== 'image') this.#waitingLive.delete(event.job.id);
+    }
+    this.#wakeUp();
+  }
+
+  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    while (!this.#ended) {
+      const chunk = this.#next();
+      if (chunk) {
+        controller.enqueue(chunk);
+        return;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    controller.close();
+  }
+
+  #next(): Uint8Array | null {
+    if (!this.#greeted) {
+      this.#greeted = true;
+      return sseFrame('hello', { replays: this.#options.after !== null }, null);
+    }
+    const durable = this.#nextDurable();
+    if (durable) return this.#options.encoder.encode(durable);
+    if (this.#heartbeatDue) {
+      this.#heartbeatDue = false;
+      return HEARTBEAT;
+    }
+    return this.#nextLive();
+  }
+
+  #nextDurable(): JobEvent | null {
+    if (this.#page.length === 0 && this.#mayHaveMore && this.#cursor !== null)
+      this.#page = this.#readPage(this.#cursor);
+    const event = this.#page.shift() ?? null;
+    if (event?.seq != null) this.#cursor = event.seq;
+    return event;
+  }
+
+  /** Each room's first events after the cursor; the first of them all together have no gap between them. */
+  #readPage(after: number): JobEvent[] {
+    const { core, rooms } = this.#options;
+    const events = rooms.flatMap((room) => core.eventsSince('web', room, after, REPLAY_PAGE));
+    this.#mayHaveMore = events.length > 0;
+    return events.sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0)).slice(0, REPLAY_PAGE);
+  }
+
+  #nextLive(): Uint8Array | null {
+    if (this.#liveTimer !== null) return null;
+    const [first] = this.#waitingLive;
+    if (!first) return null;
+    const [jobId, event] = first;
+    this.#waitingLive.delete(jobId);
+    if (this.#waitingLive.size === 0) this.#pauseLive();
+    return this.#options.encoder.encode(event);
+  }
+
+  /** After a round of updates; what comes meanwhile replaces what waits. */
+  #pauseLive(): void {
+    this.#liveTimer = setTimeout(() => {
+      this.#liveTimer = null;
+      this.#wakeUp();
+    }, this.#options.liveIntervalMs).unref();
+  }
+
+  #beat(): void {
+    if (this.#heartbeatDue) {
+      this.end();
+      this.#options.onStalled();
+      return;
+    }
+    this.#heartbeatDue = true;
+    this.#wakeUp();
+  }
+
+  #wakeUp(): void {
+    this.#wake?.();
+    this.#wake = null;
+  }
+}
