@@ -1,5 +1,5 @@
 import type { Caller, Eta, ImagineRequest, Job, JobEvent, Surface } from '../bot/job.ts';
-import type { Reply } from '../bot/reply.ts';
+import type { Button, Reply } from '../bot/reply.ts';
 
 /** The answer to a command or a button: a job to follow, or a reply to show. */
 export type Outcome =
@@ -43,6 +43,11 @@ export interface Core {
   /** What the job's message shows now: waiting, progress with preview, images with buttons, or the error. */
   jobReply(job: Job): Reply;
   errorReply(error: unknown): Reply;
+  /**
+   * The button with this action as its message would show it now: for its form or its question, on platforms that
+   * ask only after the click. `null` where nothing (any more) can be done.
+   */
+  button?(action: string, caller: Caller): Button | null;
 
   /** Recent prompts of a person, newest first, for completion. `containing` is matched as plain text. */
   recentPrompts(

@@ -1,0 +1,164 @@
+import {
+  type APIApplication,
+  type APIInteraction,
+  Client,
+  Events,
+  GatewayCloseCodes,
+  GatewayDispatchEvents,
+  Options,
+  REST,
+  Routes,
+} from 'discord.js';
+import { OperatorError } from '../../errors.ts';
+import type { Adapter, Core } from '../adapter.ts';
+import { createApi } from './api.ts';
+import { createCallers } from './caller.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { createDeliveries, type Deliveries } from './delivery.ts';
+import { describe } from './failure.ts';
+import { createInteractionHandler } from './interaction.ts';
+import { inviteUrl } from './invite.ts';
+import type { Logger } from './logger.ts';
+import { registerCommands } from './register.ts';
+import { gatewayError, restError } from './startup-errors.ts';
+
+export interface DiscordAdapterOptions {
+  readonly token: string;
+  /** Register the commands in this guild only, where they appear at once: for development. */
+  readonly guildId?: string | undefined;
+  /** @default 'https://discord.com/api' — without the version, e.g. `http://127.0.0.1:3100/api` */
+  readonly apiBase?: string | undefined;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** The least time between two edits of one message, in ms. @default 2500 */
+  readonly editInterval?: number;
+  /** How long `start` waits for the gateway, in ms. @default 30000 */
+  readonly connectWithin?: number;
+}
+
+const API_BASE = 'https://discord.com/api';
+/** Long enough for 25 MiB over a slow line, in ms. */
+const REQUEST_TIMEOUT = 60_000;
+
+function restOptions(apiBase: string | undefined) {
+  return { api: (apiBase ?? API_BASE).replace(/\/+$/, ''), timeout: REQUEST_TIMEOUT };
+}
+
+/** The application behind a token. Rejects with an OperatorError that says in a sentence what to mend. */
+export async function fetchApplication(
+  options: Pick<DiscordAdapterOptions, 'token' | 'apiBase'>,
+): Promise<{ readonly id: string; readonly name: string }> {
+  const rest = new REST(restOptions(options.apiBase)).setToken(options.token);
+  try {
+    return (await rest.get(Routes.currentApplication())) as APIApplication;
+  } catch (error) {
+    throw restError(error, { apiBase: options.apiBase });
+  }
+}
+
+/**
+ * One client for all of Discord: no privileged intents (interactions need none at all), no caches, as many
+ * shards as Discord recommends. Interactions are taken from the gateway as Discord sent them, since what they
+ * carry (channel, permissions, owners) is all that the adapter knows.
+ */
+function createClient(options: DiscordAdapterOptions): Client {
+  return new Client({
+    intents: [],
+    shards: 'auto',
+    makeCache: Options.cacheWithLimits({
+      ApplicationCommandManager: 0,
+      GuildMemberManager: 0,
+      MessageManager: 0,
+      ReactionManager: 0,
+      UserManager: { maxSize: 0, keepOverLimit: (user) => user.id === user.client.user.id },
+    }),
+    allowedMentions: { parse: [] },
+    rest: restOptions(options.apiBase),
+  });
+}
+
+export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
+  const { logger } = options;
+  const clock = options.clock ?? systemClock;
+  let running: { readonly client: Client; readonly deliveries: Deliveries; readonly unsubscribe: () => void } | null =
+    null;
+
+  async function connect(client: Client): Promise<void> {
+    const within = options.connectWithin ?? 30_000;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const tooLate = new OperatorError(
+          'discord_gateway_timeout',
+          `Discord's gateway did not become ready within ${within / 1000} s.`,
+          { hint: 'Check that outgoing websocket connections are allowed, and try again.' },
+        );
+        timer = setTimeout(() => reject(tooLate), within);
+        client.once(Events.ClientReady, () => resolve());
+        client.once(Events.ShardDisconnect, ({ code }) => reject(gatewayError(code)));
+        client.login(options.token).catch(reject);
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function start(core: Core): Promise<void> {
+    const client = createClient(options);
+    client.rest.setToken(options.token);
+    try {
+      const application = (await client.rest.get(Routes.currentApplication())) as APIApplication;
+      const api = createApi(client.rest, application.id);
+      const self = application.bot?.id ?? application.id;
+      const changed = await registerCommands(client.rest, application, options.guildId).catch((error: unknown) => {
+        throw restError(error, { apiBase: options.apiBase, guild: options.guildId, application: application.id });
+      });
+      logger.info({ changed, guild: options.guildId ?? null }, 'discord: commands are registered');
+
+      const editInterval = options.editInterval ?? 2500;
+      const deliveries = createDeliveries({ core, api, clock, logger, self, editInterval });
+      const callers = createCallers(api, clock);
+      const { handle } = createInteractionHandler({ core, api, callers, deliveries, clock, logger });
+
+      client.on(Events.Error, (error) => logger.warn(describe(error), 'discord: client error'));
+      client.on(Events.Warn, (warning) => logger.warn({ warning }, 'discord: warning'));
+      client.on(Events.ShardError, (error, shard) =>
+        logger.warn({ shard, ...describe(error) }, 'discord: shard error'),
+      );
+      client.on(Events.ShardReconnecting, (shard) => logger.info({ shard }, 'discord: reconnecting'));
+      client.on(Events.ShardResume, (shard, replayed) => logger.info({ shard, replayed }, 'discord: resumed'));
+      // Taken as sent: discord.js would hold events back until every shard is ready, longer than an answer may take.
+      client.ws.on(GatewayDispatchEvents.InteractionCreate, (interaction: APIInteraction) => {
+        void handle(interaction);
+      });
+      const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
+      running = { client, deliveries, unsubscribe };
+      await connect(client);
+      client.on(Events.ShardDisconnect, ({ code }) => {
+        logger.error(
+          { code, name: GatewayCloseCodes[code], ...describe(gatewayError(code)) },
+          'discord: disconnected for good',
+        );
+      });
+      deliveries.resume(core.undelivered('discord'));
+      logger.info({ application: application.id, invite: inviteUrl(application.id) }, 'discord: ready');
+    } catch (error) {
+      running?.unsubscribe();
+      running = null;
+      await client.destroy();
+      throw error instanceof OperatorError ? error : restError(error, { apiBase: options.apiBase });
+    }
+  }
+
+  async function stop(deadlineMs: number): Promise<void> {
+    if (!running) return;
+    const { client, deliveries, unsubscribe } = running;
+    running = null;
+    client.ws.removeAllListeners(GatewayDispatchEvents.InteractionCreate);
+    await deliveries.drain(Math.max(0, deadlineMs - 500));
+    unsubscribe();
+    await client.destroy();
+  }
+
+  return { surface: 'discord', start, stop };
+}

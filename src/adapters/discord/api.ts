@@ -1,0 +1,129 @@
+import {
+  type APIAllowedMentions,
+  type APIChannel,
+  type APIMessage,
+  InteractionResponseType,
+  makeURLSearchParams,
+  type RawFile,
+  type REST,
+  type RESTPostAPIInteractionCallbackWithResponseResult,
+  Routes,
+} from 'discord.js';
+import { classify } from './failure.ts';
+
+/** Nobody is ever pinged, whatever a prompt says. */
+const NO_MENTIONS: APIAllowedMentions = { parse: [] };
+
+/** An answer must have arrived this long after the interaction, in ms. */
+const ANSWER_WITHIN = 3000;
+
+export interface MessageBody {
+  readonly content?: string;
+  readonly embeds?: readonly unknown[];
+  readonly components?: readonly unknown[];
+  readonly attachments?: readonly {
+    readonly id: string | number;
+    readonly filename?: string;
+    readonly description?: string;
+  }[];
+  readonly flags?: number;
+  readonly nonce?: string;
+  readonly enforce_nonce?: boolean;
+}
+
+export interface Outgoing {
+  readonly body: MessageBody;
+  readonly files?: readonly RawFile[];
+}
+
+/** The requests that the adapter makes. Each rejects with what discord.js threw; `classify` reads it. */
+export interface DiscordApi {
+  /** Answers an interaction; resolves with the message it made, or `null` where Discord names none. */
+  respond(
+    interaction: { readonly id: string; readonly token: string },
+    type: InteractionResponseType,
+    data?: unknown,
+  ): Promise<APIMessage | null>;
+  original(token: string): Promise<APIMessage>;
+  editOriginal(token: string, message: string, outgoing: Outgoing): Promise<APIMessage>;
+  deleteOriginal(token: string): Promise<void>;
+  followUp(token: string, outgoing: Outgoing): Promise<void>;
+  post(channel: string, outgoing: Outgoing): Promise<APIMessage>;
+  edit(channel: string, message: string, outgoing: Outgoing): Promise<APIMessage>;
+  /** At most 100 messages after an id, oldest first; without an id the newest one. */
+  history(channel: string, after?: string): Promise<readonly APIMessage[]>;
+  openDm(user: string): Promise<string>;
+  channel(id: string): Promise<APIChannel>;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `rest` is trusted to answer in Discord's shapes; the casts here are the border. */
+export function createApi(rest: REST, application: string): DiscordApi {
+  const message = (outgoing: Outgoing) => ({
+    body: { ...outgoing.body, allowed_mentions: NO_MENTIONS },
+    ...(outgoing.files && outgoing.files.length > 0 ? { files: [...outgoing.files] } : {}),
+  });
+  // An invalid interaction token is a 401, which would make discord.js forget the bot's own token: hence `auth: false`.
+  const byToken = { auth: false } as const;
+
+  return {
+    async respond({ id, token }, type, data) {
+      const messages = [
+        InteractionResponseType.ChannelMessageWithSource,
+        InteractionResponseType.UpdateMessage,
+      ] as InteractionResponseType[];
+      const payload = messages.includes(type) && isRecord(data) ? { ...data, allowed_mentions: NO_MENTIONS } : data;
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const result = (await rest.post(Routes.interactionCallback(id, token), {
+            ...byToken,
+            body: payload === undefined ? { type } : { type, data: payload },
+            query: makeURLSearchParams({ with_response: true }),
+            signal: AbortSignal.timeout(ANSWER_WITHIN),
+          })) as RESTPostAPIInteractionCallbackWithResponseResult | undefined;
+          return result?.resource?.message ?? null;
+        } catch (error) {
+          const failure = classify(error);
+          if (failure === 'acknowledged') return null;
+          if (failure !== 'transient' || attempt === 3) throw error;
+        }
+      }
+    },
+    async original(token) {
+      return (await rest.get(Routes.webhookMessage(application, token), byToken)) as APIMessage;
+    },
+    async editOriginal(token, id, outgoing) {
+      const route = Routes.webhookMessage(application, token, id);
+      return (await rest.patch(route, { ...byToken, ...message(outgoing) })) as APIMessage;
+    },
+    async deleteOriginal(token) {
+      await rest.delete(Routes.webhookMessage(application, token), byToken);
+    },
+    async followUp(token, outgoing) {
+      await rest.post(Routes.webhook(application, token), { ...byToken, ...message(outgoing) });
+    },
+    async post(channel, outgoing) {
+      return (await rest.post(Routes.channelMessages(channel), message(outgoing))) as APIMessage;
+    },
+    async edit(channel, id, outgoing) {
+      return (await rest.patch(Routes.channelMessage(channel, id), message(outgoing))) as APIMessage;
+    },
+    async history(channel, after) {
+      const query = makeURLSearchParams<Record<string, unknown>>(
+        after === undefined ? { limit: 1 } : { after, limit: 100 },
+      );
+      const messages = (await rest.get(Routes.channelMessages(channel), { query })) as APIMessage[];
+      return messages.sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
+    },
+    async openDm(user) {
+      const dm = (await rest.post(Routes.userChannels(), { body: { recipient_id: user } })) as { id: string };
+      return dm.id;
+    },
+    async channel(id) {
+      return (await rest.get(Routes.channel(id))) as APIChannel;
+    },
+  };
+}

@@ -1,0 +1,52 @@
+/** Characters that steer text rather than show: controls but newline, bidirectional overrides and isolates, line separators. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: removing control characters is the point
+const STEERING = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
+
+/** What Discord's markdown, mentions, timestamps, emoji and links are made of. A backslash before it shows it as it is. */
+const MARKUP = /[\\*_~`|<>#[\]():@-]/u;
+
+/** Text without characters that could reorder or hide what stands around it; newlines stay. */
+export function withoutSteering(text: string): string {
+  return text
+    .replace(/\r\n?/g, '\n')
+    .replace(STEERING, ' ')
+    .replace(/\p{Surrogate}/gu, '\ufffd');
+}
+
+/**
+ * Untrusted text so that Discord shows it letter for letter: no formatting, mention, link or emoji comes of it.
+ * The result has at most `limit` UTF-16 units (Discord counts no more than those) and ends in `…` where it was cut.
+ */
+export function escapeText(text: string, limit: number): string {
+  const pieces: string[] = [];
+  let length = 0;
+  let afterDigit = false;
+  for (const char of withoutSteering(text)) {
+    const listNumber = char === '.' && afterDigit;
+    const piece = listNumber || MARKUP.test(char) ? `\\${char}` : char;
+    afterDigit = /\d/.test(char);
+    pieces.push(piece);
+    length += piece.length;
+  }
+  if (length <= limit) return pieces.join('');
+  while (length > limit - 1) length -= pieces.pop()?.length ?? length;
+  return `${pieces.join('')}…`;
+}
+
+/** Plain text where Discord formats nothing (alt text, labels, file contents): only its length and steering characters change. */
+export function plainText(text: string, limit: number): string {
+  const clean = withoutSteering(text).replace(/\s+/g, ' ').trim();
+  if (clean.length <= limit) return clean;
+  const chars = [...clean];
+  let length = clean.length;
+  while (length > limit - 1) length -= chars.pop()?.length ?? length;
+  return `${chars.join('')}…`;
+}
+
+/** A code block that its content cannot end: runs of three backticks get invisible gaps. */
+export function codeBlock(text: string): string {
+  const inner = withoutSteering(text)
+    .replace(/`(?=``)/g, '`\u200b')
+    .replace(/`$/, '`\u200b');
+  return `\`\`\`\n${inner}\n\`\`\``;
+}

@@ -1,0 +1,43 @@
+import { PermissionFlagsBits } from 'discord.js';
+
+/** What the bot needs in a server, by the names that Discord shows in its settings. */
+export const PERMISSIONS = [
+  { name: 'View Channels', bit: PermissionFlagsBits.ViewChannel },
+  { name: 'Send Messages', bit: PermissionFlagsBits.SendMessages },
+  { name: 'Send Messages in Threads', bit: PermissionFlagsBits.SendMessagesInThreads },
+  { name: 'Embed Links', bit: PermissionFlagsBits.EmbedLinks },
+  { name: 'Attach Files', bit: PermissionFlagsBits.AttachFiles },
+  { name: 'Read Message History', bit: PermissionFlagsBits.ReadMessageHistory },
+] as const;
+
+export type PermissionName = (typeof PERMISSIONS)[number]['name'];
+
+const ALL = PERMISSIONS.reduce((bits, { bit }) => bits | bit, 0n);
+
+/** The link that adds the bot to a server, with exactly the scopes and permissions it uses. */
+export function inviteUrl(applicationId: string): string {
+  const query = new URLSearchParams({
+    client_id: applicationId,
+    integration_type: '0',
+    scope: 'bot applications.commands',
+    permissions: ALL.toString(),
+  });
+  return `https://discord.com/oauth2/authorize?${query}`;
+}
+
+/** The link that adds the bot to one's own account, for use in any server, direct message or group. */
+export function userInstallUrl(applicationId: string): string {
+  const query = new URLSearchParams({
+    client_id: applicationId,
+    integration_type: '1',
+    scope: 'applications.commands',
+  });
+  return `https://discord.com/oauth2/authorize?${query}`;
+}
+
+/** Names of those among `wanted` that the bit set (a decimal string, as Discord sends it) lacks. */
+export function missingPermissions(permissions: string, wanted: readonly PermissionName[]): readonly PermissionName[] {
+  const have = BigInt(permissions);
+  if ((have & PermissionFlagsBits.Administrator) !== 0n) return [];
+  return PERMISSIONS.filter(({ name, bit }) => wanted.includes(name) && (have & bit) === 0n).map(({ name }) => name);
+}
