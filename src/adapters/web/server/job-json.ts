@@ -1,4 +1,4 @@
-import type { Derivation, Eta, Job, JobState } from '../../../bot/job.ts';
+import type { Derivation, Eta, ImagineRequest, Job, JobState } from '../../../bot/job.ts';
 import type { Button, Reply, ReplyImage } from '../../../bot/reply.ts';
 import type { Core } from '../../adapter.ts';
 
@@ -34,7 +34,7 @@ export interface JsonJob {
   readonly position: number | null;
   /** Milliseconds since 1970, like all times here. */
   readonly eta: Eta | null;
-  readonly request: Readonly<Record<string, string | number | boolean | null>> & { readonly seed: JsonSeed };
+  readonly request: Omit<ImagineRequest, 'seed'> & { readonly seed: JsonSeed };
   readonly derivation: Derivation | null;
   readonly images: readonly JsonImage[];
   readonly error: Job['error'];

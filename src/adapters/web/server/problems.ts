@@ -19,8 +19,16 @@ const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
   stopping: 503,
 };
 
+/** The core's codes, by how they are built. */
+const PATTERNS: readonly (readonly [RegExp, ContentfulStatusCode])[] = [
+  [/^(?:unknown_(?:job|image|action)|(?:job|image|action)_(?:unknown|deleted|gone|not_found))$/, 404],
+  [/^(?:blocked_|not_allowed|not_yours|forbidden|nsfw_)|_(?:blocked|forbidden|not_allowed|not_yours)$/, 403],
+  [/^(?:limit_|too_many_)|_limit$/, 429],
+  [/^(?:already_|job_not_)|_conflict$/, 409],
+];
+
 export function statusOf(error: UserError): ContentfulStatusCode {
-  return STATUS[error.code] ?? 400;
+  return STATUS[error.code] ?? PATTERNS.find(([pattern]) => pattern.test(error.code))?.[1] ?? 400;
 }
 
 /** The one place where an error becomes an answer. Only a `UserError` may speak to the outside. */

@@ -139,7 +139,7 @@ export class EventStream {
     this.#liveTimer = setTimeout(() => {
       this.#liveTimer = null;
       this.#wakeUp();
-    }, this.#options.liveIntervalMs).unref();
+    }, this.#options.liveIntervalMs);
   }
 
   #beat(): void {

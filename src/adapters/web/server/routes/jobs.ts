@@ -47,7 +47,7 @@ function parseLimit(text: string | undefined): number {
   if (text === undefined) return DEFAULT_LIMIT;
   const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
   if (limit >= 1 && limit <= MAX_LIMIT) return limit;
-  throw new UserError('limit_invalid', `Expected a limit from 1 to ${MAX_LIMIT}, got "${text.slice(0, 20)}".`, {
+  throw new UserError('page_size_invalid', `Expected a limit from 1 to ${MAX_LIMIT}, got "${text.slice(0, 20)}".`, {
     hint: `For example ?limit=${DEFAULT_LIMIT}.`,
   });
 }

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { EventEncoder } from '../../../src/adapters/web/server/event-json.ts';
+import { LiveEvents } from '../../../src/adapters/web/server/live.ts';
+import { EventStream } from '../../../src/adapters/web/server/sse.ts';
+import type { JobEvent } from '../../../src/bot/job.ts';
+import { readEvents } from './event-reader.ts';
+import { appOverFake, fakeCore, serveFake } from './serve-fake.ts';
+import { webCallerOf } from './web-caller.ts';
+
+test('Last-Event-ID replays what was missed, once each and in order, and goes on live', async (t) => {
+  const { app, core } = await appOverFake(t);
+  const first = await core.command('fox 0', webCallerOf('r'));
+  assert.ok(first.kind === 'job');
+  for (let k = 1; k < 130; k++) await core.command(`fox ${k}`, webCallerOf(k % 3 === 0 ? 'other' : 'r'));
+  const response = await app.request('/api/rooms/r/events', { headers: { 'last-event-id': '1' } });
+  // Something durable happens while the replay is still under way.
+  core.start(first.job.id);
+  const events = await readEvents(response, (read) => read.some(({ type }) => type === 'started'));
+  const ids = events.flatMap(({ id }) => (id === null ? [] : [id]));
+  const expected = core.eventsSince('web', 'r', 1, 1000).map(({ seq }) => seq);
+  assert.deepEqual(ids, expected);
+  assert.equal(events[0]?.data.replays, true);
+});
+
+test('without Last-Event-ID a page gets what comes next, and the latest live state of what runs', async (t) => {
+  const { app, core } = await appOverFake(t);
+  const outcome = await core.command('a fox', webCallerOf('r'));
+  assert.ok(outcome.kind === 'job');
+  core.start(outcome.job.id);
+  core.step(outcome.job.id, 1);
+  core.step(outcome.job.id, 2);
+  const response = await app.request('/api/rooms/r/events');
+  core.finish(outcome.job.id);
+  const other = await core.command('another fox', webCallerOf('r'));
+  assert.ok(other.kind === 'job');
+  core.wait(other.job.id, 3);
+  const events = await readEvents(response, (read) => read.at(-1)?.data.job?.position === 3);
+  assert.deepEqual(
+    events.map(({ type, id }) => [type, id]),
+    [
+      ['hello', null],
+      ['step', null],
+      ['done', 3],
+      ['queued', 4],
+      ['queued', null],
+    ],
+  );
+});
+
+test('of live steps only the latest waits for a page', async (t) => {
+  const { app, core } = await appOverFake(t, { liveIntervalMs: 5 });
+  const outcome = await core.command('a fox', webCallerOf('r'));
+  assert.ok(outcome.kind === 'job');
+  const response = await app.request('/api/rooms/r/events');
+  core.start(outcome.job.id);
+  for (let step = 1; step <= 10; step++) core.step(outcome.job.id, step);
+  const events = await readEvents(response, (read) => read.some(({ data }) => data.step === 10));
+  assert.equal(events.filter(({ type }) => type === 'step').length, 1);
+});
+
+test('one stream carries several rooms', async (t) => {
+  const { app, core } = await appOverFake(t);
+  const response = await app.request('/api/rooms/a/events?also=b&after=0');
+  await core.command('in a', webCallerOf('a'));
+  await core.command('in b', webCallerOf('b'));
+  await core.command('in c', webCallerOf('c'));
+  await core.command('in a again', webCallerOf('a'));
+  const events = await readEvents(response, (read) => read.at(-1)?.id === 4);
+  assert.deepEqual(
+    events.slice(1).map(({ data }) => data.job.request.prompt),
+    ['in a', 'in b', 'in a again'],
+  );
+});
+
+test('a page that never reads its events has little encoded for it, however much happens', async (t) => {
+  const { core } = await fakeCore(t);
+  let encoded = 0;
+  const encoder = new (class extends EventEncoder {
+    override encode(event: JobEvent): Uint8Array {
+      encoded += 1;
+      return super.encode(event);
+    }
+  })(core);
+  const live = new LiveEvents(core);
+  const stream = new EventStream({
+    core,
+    live,
+    encoder,
+    rooms: ['r'],
+    after: 0,
+    liveIntervalMs: 0,
+    heartbeatMs: 60_000,
+    onStalled: () => undefined,
+    onEnd: () => undefined,
+  });
+  for (let k = 0; k < 500; k++) {
+    const outcome = await core.command(`a fox ${'x'.repeat(5000)}`, webCallerOf('r'));
+    assert.ok(outcome.kind === 'job');
+    core.start(outcome.job.id);
+    for (let step = 1; step <= 10; step++) core.step(outcome.job.id, step);
+  }
+  assert.ok(encoded < 10, `${encoded} of 6000 events were encoded`);
+  stream.end();
+  live.close();
+});
+
+test('a page that never reads its events loses its connection', async (t) => {
+  const { core, url } = await serveFake(t, { heartbeatMs: 30, liveIntervalMs: 0, maxStreams: 1 });
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.write('GET /api/rooms/r/events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(socket, 'data');
+  socket.pause();
+  const outcome = await core.command(`a fox ${'x'.repeat(100_000)}`, webCallerOf('r'));
+  assert.ok(outcome.kind === 'job');
+  core.start(outcome.job.id);
+  const flood = setInterval(() => core.step(outcome.job.id, 1), 0);
+  const next = new AbortController();
+  await openWhenFree(url, next.signal);
+  next.abort();
+  clearInterval(flood);
+  socket.destroy();
+});
+
+test('a stream that its page closes leaves nothing behind', async (t) => {
+  const { core, adapter, url } = await serveFake(t, { maxStreams: 1 });
+  for (let k = 0; k < 3; k++) {
+    const page = new AbortController();
+    await openWhenFree(url, page.signal);
+    assert.equal((await fetch(`${url}api/rooms/r/events`)).status, 429);
+    page.abort();
+  }
+  assert.equal(core.listeners, 1);
+  await adapter.stop(200);
+  assert.equal(core.listeners, 0);
+});
+
+/** For servers with `maxStreams: 1`: asks until the only stream is to be had. */
+async function openWhenFree(url: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${url}api/rooms/r/events`, { signal });
+    if (response.status === 200) return;
+    await response.arrayBuffer();
+  }
+}

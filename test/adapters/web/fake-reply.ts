@@ -1,0 +1,81 @@
+import type { Eta, Job } from '../../../src/bot/job.ts';
+import type { Button, Reply } from '../../../src/bot/reply.ts';
+
+export interface LiveState {
+  readonly position: number | null;
+  readonly eta: Eta | null;
+  readonly fraction: number;
+  readonly label: string;
+  readonly preview: Uint8Array | null;
+}
+
+export const EMPTY_REPLY: Reply = {
+  tone: 'normal',
+  title: '',
+  lines: [],
+  fields: [],
+  progress: null,
+  eta: null,
+  preview: null,
+  images: [],
+  buttons: [],
+  code: null,
+  ephemeral: false,
+};
+
+export function fakeJobReply(job: Job, live: LiveState | undefined): Reply {
+  const base = { ...EMPTY_REPLY, title: job.request.prompt, lines: job.notes };
+  if (job.state === 'failed')
+    return { ...base, tone: 'error', lines: [job.error?.message ?? '', job.error?.hint ?? ''] };
+  if (job.state === 'cancelled') return { ...base, lines: ['Cancelled.'], buttons: [[reroll(job)]] };
+  const images = shownImages(job);
+  if (job.state === 'done') return { ...base, images, buttons: doneButtons(job) };
+  const label = job.state === 'queued' ? `Waiting, position ${live?.position ?? 1}` : (live?.label ?? 'Starting');
+  return {
+    ...base,
+    images,
+    progress: { fraction: live?.fraction ?? 0, label },
+    eta: live?.eta ?? null,
+    preview: live?.preview ?? null,
+    buttons: [[{ action: `cancel:${job.id}`, label: 'Cancel', style: 'secondary' }]],
+  };
+}
+
+function shownImages(job: Job): Reply['images'] {
+  return job.images
+    .filter((image) => !image.deleted)
+    .map((image) => ({
+      id: image.id,
+      fileName: `picture-${image.seed}.png`,
+      width: image.width,
+      height: image.height,
+      alt: job.request.prompt,
+      spoiler: job.request.spoiler,
+    }));
+}
+
+function doneButtons(job: Job): Button[][] {
+  const rows = job.images
+    .filter((image) => !image.deleted)
+    .slice(0, 4)
+    .map((image): Button[] => [
+      { action: `vary-subtle:${image.id}`, label: 'Vary subtle', style: 'secondary' },
+      { action: `vary-strong:${image.id}`, label: 'Vary strong', style: 'secondary' },
+      { action: `larger:${image.id}`, label: 'Larger', style: 'secondary' },
+      {
+        action: `remix:${image.id}`,
+        label: 'Remix',
+        style: 'secondary',
+        ask: { title: 'Remix', label: 'Prompt', value: job.request.prompt, maxLength: 2000 },
+      },
+      { action: `info:${image.id}`, label: 'Info', style: 'secondary' },
+    ]);
+  return [
+    [reroll(job), { action: `delete:${job.id}`, label: 'Delete', style: 'danger', confirm: 'Delete these pictures?' }],
+    ...rows,
+  ];
+}
+
+function reroll(job: Job): Button {
+  return { action: `reroll:${job.id}`, label: 'Reroll', style: 'primary' };
+}

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { answerOf } from './answer.ts';
+import { appOverFake } from './serve-fake.ts';
+
+type App = Awaited<ReturnType<typeof appOverFake>>['app'];
+
+function post(app: App, path: string, body: unknown, headers: Record<string, string> = {}) {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return app.request(path, { method: 'POST', body: text, headers: { 'content-type': 'application/json', ...headers } });
+}
+
+async function problem(response: Response) {
+  const { error } = (await response.json()) as { error: { code: string; message: string; hint: string | null } };
+  assert.ok(error.message.length > 0);
+  return { status: response.status, code: error.code };
+}
+
+test('a command becomes a job that can be followed by its id', async (t) => {
+  const { app, core } = await appOverFake(t);
+  const answer = await post(app, '/api/rooms/kitchen/commands', { text: '/wuerst a red fox seed:7 n:2', user: 'ann' });
+  assert.equal(answer.status, 202);
+  const { job } = await answerOf(answer);
+  assert.equal(core.commands[0]?.text, 'a red fox seed:7 n:2');
+  assert.deepEqual(core.commands[0]?.caller, {
+    surface: 'web',
+    user: 'ann',
+    name: 'ann',
+    room: 'kitchen',
+    guild: 'kitchen',
+    payer: 'kitchen',
+    moderator: true,
+    ageRestricted: false,
+  });
+  await core.complete(job.id);
+  const followed = await answerOf(app.request(`/api/jobs/${job.id}`));
+  assert.equal(followed.state, 'done');
+  assert.equal(followed.room, 'kitchen');
+  assert.equal(followed.user, 'ann');
+  assert.equal(followed.request.prompt, 'a red fox');
+  assert.equal(followed.request.seed, 7);
+  assert.deepEqual(
+    followed.images.map((image) => [image.seed, image.url]),
+    [
+      [7, `/images/${job.id}i0.png`],
+      [8, `/images/${job.id}i1.png`],
+    ],
+  );
+  assert.deepEqual(followed.images[0]?.actions, [
+    'reroll',
+    'delete',
+    'vary-subtle',
+    'vary-strong',
+    'larger',
+    'remix',
+    'info',
+  ]);
+});
+
+test('seeds that a JSON number would round come as strings', async (t) => {
+  const { app } = await appOverFake(t);
+  const seed = '18446744073709551615';
+  const { job } = await answerOf(post(app, '/api/rooms/r/commands', { text: `a fox seed:${seed}`, user: 'ann' }));
+  assert.equal(job.request.seed, seed);
+});
+
+test('a command without a job is answered with a reply', async (t) => {
+  const { app } = await appOverFake(t);
+  const answer = await post(app, '/api/rooms/r/commands', { text: '/wuerst help', user: 'ann' });
+  assert.equal(answer.status, 200);
+  assert.equal((await answerOf(answer)).reply.title, 'What you can type');
+});
+
+test('the same Idempotency-Key answers with the same job', async (t) => {
+  const { app } = await appOverFake(t);
+  const send = async () => {
+    const headers = { 'idempotency-key': 'k-1' };
+    return answerOf(post(app, '/api/rooms/r/commands', { text: 'a fox', user: 'ann' }, headers));
+  };
+  assert.equal((await send()).job.id, (await send()).job.id);
+  const bad = await post(app, '/api/rooms/r/commands', { text: 'a', user: 'ann' }, { 'idempotency-key': 'two words' });
+  assert.deepEqual(await problem(bad), { status: 400, code: 'idempotency_key_invalid' });
+});
+
+test('buttons act in the room of their job, with the text of their form', async (t) => {
+  const { app, core } = await appOverFake(t);
+  const { job } = await answerOf(post(app, '/api/rooms/attic/commands', { text: 'a fox', user: 'ann' }));
+  const remix = await post(app, '/api/actions', { action: `reroll:${job.id}`, user: 'bob', text: 'a blue fox' });
+  assert.equal(remix.status, 202);
+  assert.equal((await answerOf(remix)).job.request.prompt, 'a blue fox');
+  assert.equal(core.actions[0]?.caller.room, 'attic');
+  assert.equal(core.actions[0]?.caller.user, 'bob');
+  const unknown = await post(app, '/api/actions', { action: 'reroll:nothing', user: 'bob' });
+  assert.deepEqual(await problem(unknown), { status: 404, code: 'image_unknown' });
+});
+
+test('DELETE cancels as the one who asks, and says so when it is too late', async (t) => {
+  const { app, core } = await appOverFake(t);
+  const { job } = await answerOf(post(app, '/api/rooms/r/commands', { text: 'a fox', user: 'ann' }));
+  const gone = await app.request(`/api/jobs/${job.id}?user=ann`, { method: 'DELETE' });
+  assert.equal((await answerOf(gone)).job.state, 'cancelled');
+  assert.equal(core.actions[0]?.caller.user, 'ann');
+  const again = await app.request(`/api/jobs/${job.id}?user=ann`, { method: 'DELETE' });
+  assert.deepEqual(await problem(again), { status: 409, code: 'already_finished' });
+});
+
+test('the history pages backwards without gap or repetition', async (t) => {
+  const { app } = await appOverFake(t);
+  for (let k = 0; k < 7; k++) await post(app, '/api/rooms/r/commands', { text: `fox ${k}`, user: 'ann' });
+  await post(app, '/api/rooms/other/commands', { text: 'elsewhere', user: 'ann' });
+  const seen: string[] = [];
+  let before = '';
+  for (;;) {
+    const { jobs, more } = await answerOf(app.request(`/api/rooms/r/jobs?limit=3${before}`));
+    seen.push(...jobs.map((job) => job.request.prompt));
+    if (!more) break;
+    before = `&before=${jobs.at(-1)?.id}`;
+  }
+  assert.deepEqual(seen, ['fox 6', 'fox 5', 'fox 4', 'fox 3', 'fox 2', 'fox 1', 'fox 0']);
+});
+
+test('every mistake is answered with a code, a message and a fitting status', async (t) => {
+  const { app } = await appOverFake(t);
+  const path = '/api/rooms/r/commands';
+  const plain = { 'content-type': 'text/plain' };
+  const cases: [string, Response | Promise<Response>, number, string][] = [
+    ['malformed JSON', post(app, path, '{"text": '), 400, 'body_not_json'],
+    ['no JSON type', post(app, path, 'a fox', plain), 415, 'body_not_json_type'],
+    ['wrong shape', post(app, path, { text: 7, user: 'ann' }), 400, 'body_invalid'],
+    ['a key nobody knows', post(app, path, { text: 'a', user: 'ann', admin: true }), 400, 'body_invalid'],
+    ['no user', post(app, path, { text: 'a fox' }), 400, 'user_missing'],
+    ['a user that turns text around', post(app, path, { text: 'a', user: 'ann\u202e' }), 400, 'user_invalid'],
+    ['a large body', post(app, path, { text: 'x'.repeat(70_000), user: 'ann' }), 413, 'body_too_large'],
+    [
+      'a room with dots',
+      post(app, '/api/rooms/..%2F..%2Fetc/commands', { text: 'a', user: 'ann' }),
+      400,
+      'room_invalid',
+    ],
+    [
+      'a long room',
+      post(app, `/api/rooms/${'r'.repeat(65)}/commands`, { text: 'a', user: 'ann' }),
+      400,
+      'room_invalid',
+    ],
+    ['a path as job id', app.request('/api/jobs/..%2f..%2fetc%2fpasswd'), 404, 'not_found'],
+    ['an unknown job', app.request('/api/jobs/abc'), 404, 'not_found'],
+    ['an unknown page', app.request('/nothing/here'), 404, 'not_found'],
+    ['a foreign history mark', app.request('/api/rooms/r/jobs?before=abc'), 404, 'not_found'],
+    ['too long a page', app.request('/api/rooms/r/jobs?limit=5000'), 400, 'page_size_invalid'],
+    ['a wrong method', app.request(path, { method: 'PUT' }), 405, 'method_not_allowed'],
+    ['a wrong event number', app.request('/api/rooms/r/events?after=x'), 400, 'event_id_invalid'],
+    ['a blocked word', post(app, path, { text: 'a badword', user: 'ann' }), 403, 'blocked_word'],
+  ];
+  for (const [name, response, status, code] of cases) {
+    assert.deepEqual(await problem(await response), { status, code }, name);
+  }
+});
+
+test('a fault of the bot tells nothing of its inside', async (t) => {
+  const { app } = await appOverFake(t);
+  const answer = await post(app, '/api/rooms/r/commands', { text: 'crash', user: 'ann' });
+  assert.equal(answer.status, 500);
+  assert.doesNotMatch(await answer.text(), /secret/);
+});
+
+test('completion offers keys, values of the checkpoint and earlier prompts', async (t) => {
+  const { app } = await appOverFake(t);
+  await post(app, '/api/rooms/r/commands', { text: 'a red fox in the snow', user: 'ann' });
+  const labels = async (text: string) => {
+    const { items } = await answerOf(app.request(`/api/complete?room=r&user=ann&text=${encodeURIComponent(text)}`));
+    return items.map((item) => item.label);
+  };
+  assert.deepEqual(await labels('a fox st'), ['style:', 'steps:']);
+  assert.deepEqual(await labels('a fox style:a'), ['aesthetic']);
+  assert.deepEqual(await labels('a fox --size:1024x15'), ['1024x1536']);
+  assert.deepEqual(await labels('/wuerst he'), ['help', 'height:']);
+  assert.deepEqual(await labels('red fox'), ['a red fox in the snow']);
+});
+
+test('probes and metrics answer, also when not ready', async (t) => {
+  let ready = false;
+  const { app } = await appOverFake(t, { ready: () => ready, metrics: () => 'wuerst_jobs 1\n' });
+  assert.equal((await app.request('/healthz')).status, 200);
+  assert.equal((await app.request('/readyz')).status, 503);
+  ready = true;
+  assert.equal((await app.request('/readyz')).status, 200);
+  assert.equal(await (await app.request('/metrics')).text(), 'wuerst_jobs 1\n');
+});

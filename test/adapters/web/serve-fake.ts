@@ -1,0 +1,35 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { pino } from 'pino';
+import { createWebAdapter } from '../../../src/adapters/web/server/adapter.ts';
+import { createWebApp } from '../../../src/adapters/web/server/app.ts';
+import type { WebOptions } from '../../../src/adapters/web/server/options.ts';
+import { FakeCore } from './fake-core.ts';
+
+export const SILENT = pino({ level: 'silent' });
+
+/** All of these clean up after the test. */
+export async function fakeCore(t: TestContext) {
+  const folder = await mkdtemp(join(tmpdir(), 'wuerst-web-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return { core: new FakeCore(folder) };
+}
+
+/** The app over a fake core, without a socket. */
+export async function appOverFake(t: TestContext, options: Partial<WebOptions> = {}) {
+  const { core } = await fakeCore(t);
+  const { app, close } = createWebApp(core, { port: 0, logger: SILENT, ...options });
+  t.after(close);
+  return { core, app };
+}
+
+/** The same on a real port. */
+export async function serveFake(t: TestContext, options: Partial<WebOptions> = {}) {
+  const { core } = await fakeCore(t);
+  const adapter = createWebAdapter({ port: 0, logger: SILENT, ...options });
+  await adapter.start(core);
+  t.after(() => adapter.stop(200));
+  return { core, adapter, url: adapter.url };
+}
