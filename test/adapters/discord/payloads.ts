@@ -1,0 +1,160 @@
+import {
+  type APIApplicationCommandAutocompleteInteraction,
+  type APIChatInputApplicationCommandInteraction,
+  type APIInteraction,
+  type APIMessageApplicationCommandInteraction,
+  type APIMessageComponentInteraction,
+  type APIModalSubmitInteraction,
+  ApplicationCommandOptionType,
+  ApplicationCommandType,
+  ComponentType,
+  InteractionContextType,
+  InteractionType,
+  PermissionFlagsBits,
+} from 'discord.js';
+import { APPLICATION, type StandIn, type StoredMessage } from './stand-in.ts';
+
+export const GUILD = '200000000000000001';
+export const ANN = '300000000000000001';
+const ALL = (
+  PermissionFlagsBits.ViewChannel |
+  PermissionFlagsBits.SendMessages |
+  PermissionFlagsBits.EmbedLinks |
+  PermissionFlagsBits.AttachFiles |
+  PermissionFlagsBits.ReadMessageHistory
+).toString();
+
+export interface From {
+  readonly channel: string;
+  readonly user?: string;
+  /** `guild`: installed there. `user`: a person's own installation, used in a guild. `dm`: alone with the bot. */
+  readonly install?: 'guild' | 'user' | 'dm';
+  readonly permissions?: bigint;
+  readonly appPermissions?: string;
+  readonly limit?: number;
+  readonly nsfw?: boolean;
+  /** The channel is a thread below this channel. */
+  readonly parent?: string;
+}
+
+function base(standIn: StandIn, type: InteractionType, from: From) {
+  const limit = from.limit ?? 10 * 1024 * 1024;
+  const { id, token } = standIn.interaction(from.channel, type, limit);
+  const user = { id: from.user ?? ANN, username: 'ann', discriminator: '0', global_name: 'Ann', avatar: null };
+  const install = from.install ?? 'guild';
+  const inGuild = install !== 'dm';
+  const member = {
+    user,
+    nick: null,
+    roles: [],
+    joined_at: new Date(0).toISOString(),
+    deaf: false,
+    mute: false,
+    flags: 0,
+    permissions: (from.permissions ?? 0n).toString(),
+  };
+  const kind = inGuild ? (from.parent === undefined ? 0 : 11) : 1;
+  return {
+    id,
+    token,
+    application_id: APPLICATION,
+    type,
+    version: 1,
+    locale: 'en-US',
+    entitlements: [],
+    app_permissions: from.appPermissions ?? ALL,
+    attachment_size_limit: limit,
+    channel: {
+      id: from.channel,
+      type: kind,
+      ...(from.nsfw === true ? { nsfw: true } : {}),
+      ...(from.parent === undefined ? {} : { parent_id: from.parent }),
+    },
+    channel_id: from.channel,
+    context: inGuild ? InteractionContextType.Guild : InteractionContextType.BotDM,
+    authorizing_integration_owners: install === 'user' ? { 1: user.id } : { 0: inGuild ? GUILD : '0' },
+    ...(inGuild ? { guild_id: GUILD, guild: { id: GUILD, locale: 'en-US', features: [] }, member } : { user }),
+  };
+}
+
+function send<T extends APIInteraction>(standIn: StandIn, payload: unknown): T {
+  standIn.gateway.dispatch('INTERACTION_CREATE', payload);
+  return payload as T;
+}
+
+type Value = string | number | boolean;
+
+function optionType(value: Value): ApplicationCommandOptionType {
+  if (typeof value === 'boolean') return ApplicationCommandOptionType.Boolean;
+  if (typeof value === 'string') return ApplicationCommandOptionType.String;
+  return Number.isInteger(value) ? ApplicationCommandOptionType.Integer : ApplicationCommandOptionType.Number;
+}
+
+export function sendCommand(standIn: StandIn, name: string, options: Record<string, Value>, from: From) {
+  return send<APIChatInputApplicationCommandInteraction>(standIn, {
+    ...base(standIn, InteractionType.ApplicationCommand, from),
+    data: {
+      id: '400000000000000001',
+      type: ApplicationCommandType.ChatInput,
+      name,
+      options: Object.entries(options).map(([key, value]) => ({ name: key, type: optionType(value), value })),
+    },
+  });
+}
+
+export function sendAutocomplete(standIn: StandIn, option: string, typed: string, from: From) {
+  return send<APIApplicationCommandAutocompleteInteraction>(standIn, {
+    ...base(standIn, InteractionType.ApplicationCommandAutocomplete, from),
+    data: {
+      id: '400000000000000001',
+      type: ApplicationCommandType.ChatInput,
+      name: 'wuerst',
+      options: [{ name: option, type: ApplicationCommandOptionType.String, value: typed, focused: true }],
+    },
+  });
+}
+
+export function sendClick(standIn: StandIn, customId: string, message: StoredMessage, from: From) {
+  return send<APIMessageComponentInteraction>(standIn, {
+    ...base(standIn, InteractionType.MessageComponent, from),
+    data: { custom_id: customId, component_type: ComponentType.Button },
+    message: standIn.toApi(message),
+  });
+}
+
+export function sendSelect(standIn: StandIn, customId: string, value: string, message: StoredMessage, from: From) {
+  return send<APIMessageComponentInteraction>(standIn, {
+    ...base(standIn, InteractionType.MessageComponent, from),
+    data: { custom_id: customId, component_type: ComponentType.StringSelect, values: [value] },
+    message: standIn.toApi(message),
+  });
+}
+
+export function sendModal(standIn: StandIn, customId: string, value: string, from: From) {
+  return send<APIModalSubmitInteraction>(standIn, {
+    ...base(standIn, InteractionType.ModalSubmit, from),
+    data: {
+      custom_id: customId,
+      components: [
+        {
+          type: ComponentType.Label,
+          id: 1,
+          component: { type: ComponentType.TextInput, id: 2, custom_id: 'text', value },
+        },
+      ],
+    },
+  });
+}
+
+export function sendContextMenu(standIn: StandIn, message: StoredMessage, from: From) {
+  return send<APIMessageApplicationCommandInteraction>(standIn, {
+    ...base(standIn, InteractionType.ApplicationCommand, from),
+    data: {
+      id: '400000000000000002',
+      type: ApplicationCommandType.Message,
+      name: 'Image parameters',
+      target_id: message.id,
+      resolved: { messages: { [message.id]: standIn.toApi(message) } },
+    },
+  });
+}
