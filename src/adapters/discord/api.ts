@@ -17,6 +17,9 @@ const NO_MENTIONS: APIAllowedMentions = { parse: [] };
 /** An answer must have arrived this long after the interaction, in ms. */
 const ANSWER_WITHIN = 3000;
 
+/** A post must not wait for a rate limit until Discord has forgotten its nonce, in ms. */
+const POST_WITHIN = 30_000;
+
 export interface MessageBody {
   readonly content?: string;
   readonly embeds?: readonly unknown[];
@@ -106,7 +109,8 @@ export function createApi(rest: REST, application: string): DiscordApi {
       await rest.post(Routes.webhook(application, token), { ...byToken, ...message(outgoing) });
     },
     async post(channel, outgoing) {
-      return (await rest.post(Routes.channelMessages(channel), message(outgoing))) as APIMessage;
+      const signal = AbortSignal.timeout(POST_WITHIN);
+      return (await rest.post(Routes.channelMessages(channel), { ...message(outgoing), signal })) as APIMessage;
     },
     async edit(channel, id, outgoing) {
       return (await rest.patch(Routes.channelMessage(channel, id), message(outgoing))) as APIMessage;

@@ -18,7 +18,8 @@ export interface Setting {
   job(): string;
   /** The only message in the channel that people can see. */
   shown(): StoredMessage;
-  restart(): Promise<void>;
+  /** Stops the adapter, lets `meanwhile` happen, and starts another one on the same core. */
+  restart(meanwhile?: () => void): Promise<void>;
 }
 
 export function memoryLogger(lines: string[]): Logger {
@@ -72,10 +73,11 @@ export async function setting(t: TestContext): Promise<Setting> {
       if (!message || more.length > 0) throw new Error(`${standIn.visible(channel).length} messages instead of one`);
       return message;
     },
-    async restart() {
+    async restart(meanwhile) {
       const stopped = adapter.stop(1000);
       clock.advance(2000);
       await stopped;
+      meanwhile?.();
       adapter = make();
       await adapter.start(core);
     },

@@ -242,7 +242,16 @@ export class StandIn {
       pinned: false,
       type: 0,
       flags: (message.ephemeral ? 64 : 0) | (message.loading ? 128 : 0),
-      ...(message.interaction === null ? {} : { interaction_metadata: { id: message.interaction } }),
+      ...(message.interaction === null
+        ? {}
+        : {
+            interaction_metadata: {
+              id: message.interaction,
+              type: 2,
+              user: { id: BOT, username: 'somebody', discriminator: '0', global_name: null, avatar: null },
+              authorizing_integration_owners: {},
+            },
+          }),
     } as unknown as APIMessage;
   }
 
