@@ -108,7 +108,8 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
     client.rest.setToken(options.token);
     try {
       const application = (await client.rest.get(Routes.currentApplication())) as APIApplication;
-      const api = createApi(client.rest, application.id);
+      const open = new REST({ ...restOptions(options.apiBase), globalRequestsPerSecond: Number.POSITIVE_INFINITY });
+      const api = createApi(client.rest, open, application.id);
       const self = application.bot?.id ?? application.id;
       const changed = await registerCommands(client.rest, application, options.guildId).catch((error: unknown) => {
         throw restError(error, { apiBase: options.apiBase, guild: options.guildId, application: application.id });

@@ -63,13 +63,19 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `rest` is trusted to answer in Discord's shapes; the casts here are the border. */
-export function createApi(rest: REST, application: string): DiscordApi {
+/**
+ * Discord is trusted to answer in its own shapes; the casts here are the border.
+ *
+ * `open` makes the requests that an interaction's token authorises. It is apart from `rest`, which holds the bot's
+ * token, since those requests do not count towards the bot's global rate limit.
+ * https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
+ */
+export function createApi(rest: REST, open: REST, application: string): DiscordApi {
   const message = (outgoing: Outgoing) => ({
     body: { ...outgoing.body, allowed_mentions: NO_MENTIONS },
     ...(outgoing.files && outgoing.files.length > 0 ? { files: [...outgoing.files] } : {}),
   });
-  // An invalid interaction token is a 401, which would make discord.js forget the bot's own token: hence `auth: false`.
+  // An invalid interaction token is a 401, for which discord.js would forget a bot's token: hence `auth: false`.
   const byToken = { auth: false } as const;
 
   return {
@@ -81,7 +87,7 @@ export function createApi(rest: REST, application: string): DiscordApi {
       const payload = messages.includes(type) && isRecord(data) ? { ...data, allowed_mentions: NO_MENTIONS } : data;
       for (let attempt = 1; ; attempt++) {
         try {
-          const result = (await rest.post(Routes.interactionCallback(id, token), {
+          const result = (await open.post(Routes.interactionCallback(id, token), {
             ...byToken,
             body: payload === undefined ? { type } : { type, data: payload },
             query: makeURLSearchParams({ with_response: true }),
@@ -96,17 +102,17 @@ export function createApi(rest: REST, application: string): DiscordApi {
       }
     },
     async original(token) {
-      return (await rest.get(Routes.webhookMessage(application, token), byToken)) as APIMessage;
+      return (await open.get(Routes.webhookMessage(application, token), byToken)) as APIMessage;
     },
     async editOriginal(token, id, outgoing) {
       const route = Routes.webhookMessage(application, token, id);
-      return (await rest.patch(route, { ...byToken, ...message(outgoing) })) as APIMessage;
+      return (await open.patch(route, { ...byToken, ...message(outgoing) })) as APIMessage;
     },
     async deleteOriginal(token) {
-      await rest.delete(Routes.webhookMessage(application, token), byToken);
+      await open.delete(Routes.webhookMessage(application, token), byToken);
     },
     async followUp(token, outgoing) {
-      await rest.post(Routes.webhook(application, token), { ...byToken, ...message(outgoing) });
+      await open.post(Routes.webhook(application, token), { ...byToken, ...message(outgoing) });
     },
     async post(channel, outgoing) {
       const signal = AbortSignal.timeout(POST_WITHIN);

@@ -32,7 +32,7 @@ import { optionsOf, PROMPT_MARK, settingsOf, textOf } from './options.ts';
 import { ASK_PREFIX, LIMITS, MORE_PREFIX } from './render.ts';
 
 /** What the core may take before the interaction is acknowledged without knowing the outcome, in ms. */
-const DECIDE_WITHIN = 250;
+const DECIDE_WITHIN = 120;
 /** How many interactions are remembered to recognise events that Discord sends again. */
 const REMEMBERED = 2000;
 /** The token is treated as dead a little before it dies, in ms. */

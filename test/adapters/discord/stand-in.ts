@@ -60,6 +60,8 @@ interface StoredInteraction {
   readonly limit: number;
   readonly type: number;
   acknowledged: boolean;
+  /** When it was answered, by `performance.now()`. */
+  answeredAt: number | null;
   message: string | null;
   responses: Json[];
   followUps: string[];
@@ -200,6 +202,7 @@ export class StandIn {
       limit,
       type,
       acknowledged: false,
+      answeredAt: null,
       message: null,
       responses: [],
       followUps: [],
@@ -455,6 +458,7 @@ export class StandIn {
     else if (type === 8) checkChoices(data.choices);
     else if (type === 9) checkModal(data);
     interaction.acknowledged = true;
+    interaction.answeredAt = performance.now();
     interaction.message = message?.id ?? null;
     interaction.responses.push(body);
     return {
