@@ -72,6 +72,7 @@ export function createDeliveries({ core, api, clock, logger, self, editInterval 
   let draining = false;
 
   function save(watch: Watch): void {
+    if (watch.dropped) return;
     core.saveMessage(watch.jobId, watch.ref);
   }
 
