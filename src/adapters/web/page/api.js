@@ -1,0 +1,57 @@
+/** What the server refused, in its words. */
+export class Problem extends Error {
+  constructor(status, { code, message, hint }) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.hint = hint ?? null;
+  }
+}
+
+const OFFLINE = {
+  code: 'offline',
+  message: 'The bot cannot be reached.',
+  hint: 'It may be restarting. Try again in a moment.',
+};
+
+async function request(path, options = {}) {
+  const response = await fetch(path, options).catch(() => {
+    throw new Problem(0, OFFLINE);
+  });
+  if (response.status === 204) return null;
+  const body = await response.json().catch(() => null);
+  if (response.ok && body !== null) return body;
+  throw new Problem(response.status, body?.error ?? OFFLINE);
+}
+
+function post(path, body, key) {
+  const headers = { 'content-type': 'application/json', ...(key ? { 'idempotency-key': key } : {}) };
+  return request(path, { method: 'POST', headers, body: JSON.stringify(body) });
+}
+
+/** Sends again once when no answer came: the key makes sure that it is done only once. */
+async function postOnce(path, body) {
+  const key = newKey();
+  try {
+    return await post(path, body, key);
+  } catch (error) {
+    if (error.status !== 0) throw error;
+    return post(path, body, key);
+  }
+}
+
+export const api = {
+  session: () => request('/api/session'),
+  signIn: (token, user) => post('/api/session', { token, user }),
+  signOut: () => request('/api/session', { method: 'DELETE' }),
+  command: (room, text, user) => postOnce(`/api/rooms/${room}/commands`, { text, user }),
+  act: (room, action, user, text) =>
+    postOnce('/api/actions', { action, user, room, ...(text === undefined ? {} : { text }) }),
+  jobs: (room, before) => request(`/api/rooms/${room}/jobs${before ? `?before=${encodeURIComponent(before)}` : ''}`),
+  complete: (room, user, text, cursor) => request(`/api/complete?${new URLSearchParams({ room, user, text, cursor })}`),
+};
+
+/** Not `randomUUID`: browsers offer that only under https and on this machine. */
+function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}

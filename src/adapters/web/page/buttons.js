@@ -1,0 +1,54 @@
+import { askText, confirm } from './dialogs.js';
+import { el } from './dom.js';
+
+/**
+ * A button of a reply. `act(action, text)` sends it; while it is under way further clicks do nothing.
+ */
+export function replyButton(button, act) {
+  const element = el(
+    'button',
+    {
+      type: 'button',
+      class: 'button',
+      'data-style': button.style,
+      'data-action': button.action,
+      'aria-disabled': button.disabled ? 'true' : null,
+    },
+    button.label,
+  );
+  element.addEventListener('click', async () => {
+    if (element.getAttribute('aria-disabled') === 'true') return;
+    if (button.confirm && !(await confirm(button.confirm, button.label, button.style === 'danger'))) return;
+    const text = button.ask ? await askText(button.ask) : undefined;
+    if (text === null) return;
+    element.setAttribute('aria-disabled', 'true');
+    element.dataset.busy = '';
+    try {
+      await act(button.action, text);
+    } finally {
+      element.removeAttribute('aria-disabled');
+      delete element.dataset.busy;
+    }
+  });
+  return element;
+}
+
+export function buttonRow(buttons, act) {
+  if (buttons.length === 0) return null;
+  return el(
+    'div',
+    { class: 'buttons' },
+    buttons.map((button) => replyButton(button, act)),
+  );
+}
+
+/** Which buttons belong to which picture; the rest belong to the whole answer. */
+export function sortButtons(reply) {
+  const ofPicture = new Map(reply.images.map((image) => [image.id, []]));
+  const ofAnswer = [];
+  for (const button of reply.buttons.flat()) {
+    const target = button.action.slice(button.action.indexOf(':') + 1);
+    (ofPicture.get(target.split(':')[0]) ?? ofAnswer).push(button);
+  }
+  return { ofPicture, ofAnswer };
+}

@@ -1,0 +1,105 @@
+import { api } from './api.js';
+import { byId, el } from './dom.js';
+
+const PAUSE_MS = 90;
+
+/** Suggestions above the prompt, as a list box that the text field owns. */
+export class Completion {
+  #list = byId('completion');
+  #input = byId('prompt');
+  #items = [];
+  #selected = -1;
+  #timer = null;
+  #asked = 0;
+  #who;
+
+  /** `who()` → `{ room, user }`. */
+  constructor(who) {
+    this.#who = who;
+    this.#list.addEventListener('mousedown', (event) => {
+      // Keeps the focus in the text field.
+      event.preventDefault();
+      const row = event.target.closest('[role=option]');
+      if (row) this.#accept(Number(row.dataset.index));
+    });
+    this.#input.addEventListener('blur', () => this.close());
+  }
+
+  get isOpen() {
+    return !this.#list.hidden;
+  }
+
+  /** Looks for suggestions after a pause in typing. */
+  later() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.now(), PAUSE_MS);
+  }
+
+  async now() {
+    const { room, user } = this.#who();
+    const turn = ++this.#asked;
+    const { value, selectionStart } = this.#input;
+    const answer = await api.complete(room, user, value, String(selectionStart)).catch(() => ({ items: [] }));
+    if (turn !== this.#asked || this.#input.value !== value || document.activeElement !== this.#input) return;
+    this.#show(answer.items);
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#asked += 1;
+    this.#show([]);
+  }
+
+  /** Whether the key was for the list. */
+  key(event) {
+    if (!this.isOpen) return false;
+    if (event.key === 'ArrowDown') this.#select((this.#selected + 1) % this.#items.length);
+    else if (event.key === 'ArrowUp') this.#select((this.#selected <= 0 ? this.#items.length : this.#selected) - 1);
+    else if (event.key === 'Tab' && !event.shiftKey) this.#accept(Math.max(0, this.#selected));
+    else if (event.key === 'Enter' && this.#selected >= 0) this.#accept(this.#selected);
+    else if (event.key === 'Escape') this.close();
+    else return false;
+    event.preventDefault();
+    return true;
+  }
+
+  #show(items) {
+    this.#items = items;
+    this.#selected = -1;
+    this.#list.hidden = items.length === 0;
+    this.#input.setAttribute('aria-expanded', String(items.length > 0));
+    this.#input.removeAttribute('aria-activedescendant');
+    this.#list.replaceChildren(
+      ...items.map((item, index) =>
+        el(
+          'div',
+          {
+            role: 'option',
+            id: `completion-${index}`,
+            'data-index': index,
+            'data-kind': item.kind,
+            'aria-selected': 'false',
+          },
+          el('span', { class: 'label', dir: 'auto' }, item.label),
+          item.detail ? el('span', { class: 'detail' }, item.detail) : null,
+        ),
+      ),
+    );
+  }
+
+  #select(index) {
+    this.#selected = index;
+    for (const [k, row] of [...this.#list.children].entries()) row.setAttribute('aria-selected', String(k === index));
+    this.#list.children[index]?.scrollIntoView({ block: 'nearest' });
+    this.#input.setAttribute('aria-activedescendant', `completion-${index}`);
+  }
+
+  #accept(index) {
+    const item = this.#items[index];
+    if (!item) return;
+    this.close();
+    this.#input.setRangeText(item.insert, item.from, item.to, 'end');
+    this.#input.dispatchEvent(new Event('input', { bubbles: true }));
+    if (item.kind !== 'key') this.close();
+  }
+}

@@ -1,0 +1,101 @@
+import { Completion } from './completion.js';
+import { byId, el } from './dom.js';
+
+const KEYS = ['size:', 'style:', 'n:', 'seed:', 'negative:'];
+
+/** The text field: drafts per room, suggestions, Enter to send. */
+export class Composer {
+  #form = byId('composer');
+  #input = byId('prompt');
+  #completion;
+  #room = '';
+  #onSend;
+
+  /** `onSend(text)` resolves to whether the text was taken; `who()` → `{ room, user }`. */
+  constructor({ onSend, who }) {
+    this.#onSend = onSend;
+    this.#completion = new Completion(who);
+    this.#input.addEventListener('input', () => {
+      this.#grow();
+      this.#saveDraft();
+      this.#completion.later();
+    });
+    this.#input.addEventListener('keydown', (event) => this.#key(event));
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    byId('keys').append(...KEYS.map((key) => this.#keyButton(key)));
+  }
+
+  show(room) {
+    this.#room = room;
+    this.#completion.close();
+    this.#write(localStorage.getItem(draftKey(room)) ?? '');
+  }
+
+  /** Puts an idea into the field, ready to change and send. */
+  offer(text) {
+    this.#write(text);
+    this.#saveDraft();
+    this.focus();
+  }
+
+  focus() {
+    this.#input.focus();
+    this.#input.setSelectionRange(this.#input.value.length, this.#input.value.length);
+  }
+
+  async #send() {
+    const text = this.#input.value.trim();
+    if (text === '') return this.focus();
+    const room = this.#room;
+    this.#completion.close();
+    this.#write('');
+    const taken = await this.#onSend(text);
+    // What was refused comes back to be mended, unless something new is being written.
+    if (!taken && this.#room === room && this.#input.value === '') this.#write(text);
+    if (taken && this.#room !== room) localStorage.removeItem(draftKey(room));
+    if (this.#room === room) this.#saveDraft();
+  }
+
+  #key(event) {
+    if (event.isComposing || this.#completion.key(event)) return;
+    if (event.key === 'Enter' && !event.shiftKey) {
+      event.preventDefault();
+      this.#send();
+    }
+    if (event.key === 'ArrowDown' && this.#input.value === '') this.#completion.now();
+    if (event.key === ' ' && event.ctrlKey) this.#completion.now();
+  }
+
+  #write(text) {
+    this.#input.value = text;
+    this.#grow();
+  }
+
+  #grow() {
+    this.#form.toggleAttribute('data-empty', this.#input.value.trim() === '');
+    this.#input.style.height = 'auto';
+    this.#input.style.height = `${this.#input.scrollHeight}px`;
+  }
+
+  #saveDraft() {
+    if (this.#input.value === '') localStorage.removeItem(draftKey(this.#room));
+    else localStorage.setItem(draftKey(this.#room), this.#input.value);
+  }
+
+  #keyButton(key) {
+    const button = el('button', { type: 'button', class: 'key' }, key);
+    button.addEventListener('click', () => {
+      const { value } = this.#input;
+      this.offer(`${value}${value === '' || /\s$/.test(value) ? '' : ' '}${key}`);
+      this.#completion.now();
+    });
+    return button;
+  }
+}
+
+function draftKey(room) {
+  return `wuerst.draft.${room}`;
+}

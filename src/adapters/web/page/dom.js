@@ -1,0 +1,52 @@
+/**
+ * Makes an element. Properties that start with `--` are styles, `data-` and `aria-` and the like attributes.
+ * Strings become text nodes: nothing that people wrote is ever read as HTML.
+ */
+export function el(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith('--')) element.style.setProperty(name, String(value));
+    else if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? '' : String(value));
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** A drawing of one stroke, on a grid of 20. */
+export function icon(path) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', '0 0 20 20');
+  svg.setAttribute('aria-hidden', 'true');
+  const stroke = document.createElementNS(SVG, 'path');
+  stroke.setAttribute('d', path);
+  svg.append(stroke);
+  return svg;
+}
+
+export const ICONS = {
+  close: 'M5 5l10 10M15 5L5 15',
+  left: 'M12.5 4l-6 6 6 6',
+  right: 'M7.5 4l6 6-6 6',
+  download: 'M10 3v10M5.5 9l4.5 4.5L14.5 9M4 17h12',
+  copy: 'M7 7V4h9v9h-3M4 7h9v9H4z',
+};
+
+/** Replaces the children only when what they show has changed, so that focus and scroll stay where they are. */
+export function redraw(container, shown, draw) {
+  const key = JSON.stringify(shown);
+  if (container.shownKey === key) return;
+  container.shownKey = key;
+  const focused = container.contains(document.activeElement) ? document.activeElement.dataset.action : undefined;
+  container.replaceChildren(...draw().filter(Boolean));
+  if (focused === undefined) return;
+  const again = [...container.querySelectorAll('[data-action]')].find((button) => button.dataset.action === focused);
+  (again ?? container.closest('.turn') ?? container).focus();
+}

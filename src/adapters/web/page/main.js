@@ -1,0 +1,154 @@
+import { announce } from './announce.js';
+import { api } from './api.js';
+import { paintAvatar } from './avatar.js';
+import { Composer } from './composer.js';
+import { Conversation } from './conversation.js';
+import { byId } from './dom.js';
+import { ROOM_NAME, Rooms } from './rooms.js';
+import { Scroller } from './scroller.js';
+import { Session } from './session.js';
+import { sideDrawer } from './side.js';
+import { Stream } from './stream.js';
+import { toggleTheme } from './theme.js';
+
+const CONNECTION = { connecting: 'Connecting…', live: 'Live', lost: 'Reconnecting…' };
+
+const session = new Session();
+const rooms = new Rooms();
+const drawer = sideDrawer();
+const conversations = new Map();
+const current = () => open(rooms.current);
+const scroller = new Scroller(() => current().loadOlder());
+const composer = new Composer({ onSend: send, who: () => ({ room: rooms.current, user: session.user }) });
+const stream = new Stream({
+  onEvent: (event) => open(event.job.room).take(event),
+  // Only now is nothing missed between the history and the events.
+  onHello: (replays) => refresh(rooms.names.filter((name) => !replays || !open(name).isLoaded)),
+  onState: (state) => {
+    byId('connection').dataset.state = state;
+    byId('connection').textContent = CONNECTION[state];
+    if (state === 'lost') refresh(rooms.names.filter((name) => !open(name).isLoaded));
+  },
+  mayRest: () => ![...conversations.values()].some((conversation) => conversation.waitsForMine),
+});
+
+function open(room) {
+  const known = conversations.get(room);
+  if (known) return known;
+  const conversation = new Conversation(room, {
+    user: () => session.user,
+    act,
+    onIdea: (text) => composer.offer(text),
+    onChange: changed,
+    keepPlace: (change) => scroller.keepPlace(change),
+  });
+  conversation.element.hidden = true;
+  conversations.set(room, conversation);
+  byId('conversations').append(conversation.element);
+  return conversation;
+}
+
+function changed(conversation) {
+  if (conversation.room === rooms.current) {
+    if (document.visibilityState === 'visible') conversation.unread = 0;
+    scroller.grew();
+  }
+  drawRooms();
+}
+
+function drawRooms() {
+  rooms.draw((name) => ({ unread: open(name).unread, busy: open(name).isBusy }));
+  const unread = [...conversations.values()].reduce((sum, { unread }) => sum + unread, 0);
+  document.title = `${unread > 0 ? `(${unread}) ` : ''}#${rooms.current} · wuerst`;
+}
+
+async function refresh(names) {
+  for (const name of names) {
+    const conversation = open(name);
+    await conversation.refresh().catch((error) => error.status !== 0 && report(conversation, error));
+  }
+}
+
+/** Sends a prompt or a command; resolves to whether it was taken. */
+async function send(text) {
+  const conversation = current();
+  return attempt(conversation, () => api.command(conversation.room, text, session.user), text);
+}
+
+function act(conversation, action, text) {
+  return attempt(conversation, () => api.act(conversation.room, action, session.user, text));
+}
+
+async function attempt(conversation, request, asked) {
+  try {
+    const isNew = conversation.takeAnswer(await request(), asked);
+    if (isNew && conversation === current()) scroller.toEnd();
+    return true;
+  } catch (error) {
+    if (error.status === 401) session.signIn().then(showMe);
+    report(conversation, error, asked);
+    if (conversation === current()) scroller.toEnd();
+    return false;
+  }
+}
+
+function report(conversation, error, asked) {
+  const reply = {
+    tone: 'error',
+    title: error.message,
+    lines: error.hint ? [error.hint] : [],
+    fields: [],
+    images: [],
+    buttons: [],
+    code: null,
+  };
+  conversation.addNote(reply, asked);
+}
+
+function showRoom() {
+  const name = rooms.current;
+  rooms.add(name);
+  byId('room-title').textContent = name;
+  for (const conversation of conversations.values()) conversation.element.hidden = conversation.room !== name;
+  const conversation = open(name);
+  conversation.element.hidden = false;
+  conversation.unread = 0;
+  composer.show(name);
+  scroller.toEnd('instant');
+  drawRooms();
+  stream.listen([...rooms.names]);
+}
+
+function showMe() {
+  byId('me-text').textContent = session.user;
+  paintAvatar(byId('me-avatar'), session.user);
+}
+
+function wire() {
+  session.addEventListener('change', showMe);
+  byId('me').addEventListener('click', () => session.rename());
+  byId('theme').addEventListener('click', () => announce(`${toggleTheme()} colours`));
+  byId('room-form').addEventListener('submit', (event) => {
+    event.preventDefault();
+    const input = byId('room-name');
+    const name = input.value.trim().replace(/^#/, '').replace(/\s+/g, '-');
+    input.setCustomValidity(ROOM_NAME.test(name) ? '' : 'Use letters a-z, digits, - and _.');
+    if (!input.reportValidity()) return;
+    input.value = '';
+    location.hash = name;
+  });
+  byId('room-name').addEventListener('input', (event) => event.target.setCustomValidity(''));
+  addEventListener('hashchange', () => {
+    showRoom();
+    drawer.close();
+    if (matchMedia('(min-width: 52rem)').matches) composer.focus();
+  });
+  document.addEventListener('visibilitychange', () => changed(current()));
+  setInterval(() => current().tick(), 1000);
+}
+
+wire();
+showMe();
+await session.begin().catch((error) => report(current(), error));
+showRoom();
+if (matchMedia('(min-width: 52rem)').matches) composer.focus();

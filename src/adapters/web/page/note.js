@@ -1,0 +1,49 @@
+import { announce } from './announce.js';
+import { buttonRow } from './buttons.js';
+import { el, ICONS, icon } from './dom.js';
+import { thumbnail } from './pictures.js';
+
+/** A reply that is not a job's: help, settings, a question, an error. */
+export function note(reply, act) {
+  return el(
+    'div',
+    { class: 'note', 'data-tone': reply.tone },
+    reply.title ? el('p', { class: 'note-title', dir: 'auto' }, reply.title) : null,
+    reply.lines.map((line) => el('p', { class: 'note-line', dir: 'auto' }, line)),
+    reply.images.map((image) =>
+      el('div', { class: 'picture', '--shape': image.width / image.height }, thumbnail(image, '32rem')),
+    ),
+    fields(reply.fields),
+    reply.code === null ? null : codeBlock(reply.code),
+    buttonRow(reply.buttons.flat(), act),
+  );
+}
+
+function fields(list) {
+  if (list.length === 0) return null;
+  return el(
+    'dl',
+    { class: 'fields' },
+    list.flatMap(({ name, value }) => [el('dt', { dir: 'auto' }, name), el('dd', { dir: 'auto' }, value)]),
+  );
+}
+
+function codeBlock(code) {
+  const copy = el(
+    'button',
+    { type: 'button', class: 'icon-button', 'aria-label': 'Copy', 'data-action': 'copy' },
+    icon(ICONS.copy),
+  );
+  const text = el('code', { dir: 'auto' }, code);
+  copy.addEventListener('click', async () => {
+    try {
+      await navigator.clipboard.writeText(code);
+      announce('Copied.');
+    } catch {
+      // Browsers keep the clipboard from pages that came without TLS: mark the text, so that a key copies it.
+      getSelection().selectAllChildren(text);
+      announce('Marked. Copy it with the keyboard.');
+    }
+  });
+  return el('div', { class: 'code' }, text, copy);
+}

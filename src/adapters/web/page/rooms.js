@@ -1,0 +1,55 @@
+import { byId, el, redraw } from './dom.js';
+
+const ROOMS_KEY = 'wuerst.rooms';
+const MAX_ROOMS = 12;
+export const ROOM_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** The list of rooms at the side. The one in the address (`#kitchen`) is shown. */
+export class Rooms {
+  names;
+
+  constructor() {
+    this.names = readNames();
+    if (!this.names.includes(this.current)) this.add(this.current);
+  }
+
+  get current() {
+    const wanted = decodeURIComponent(location.hash.slice(1));
+    return ROOM_NAME.test(wanted) ? wanted : (this.names[0] ?? 'lobby');
+  }
+
+  add(name) {
+    if (!this.names.includes(name)) this.names = [...this.names, name].slice(-MAX_ROOMS);
+    localStorage.setItem(ROOMS_KEY, JSON.stringify(this.names));
+  }
+
+  /** `stateOf(name)` → `{ unread, busy }`. */
+  draw(stateOf) {
+    const current = this.current;
+    const rows = this.names.map((name) => ({ name, isCurrent: name === current, ...stateOf(name) }));
+    redraw(byId('rooms'), rows, () => rows.map(roomRow));
+  }
+}
+
+function roomRow({ name, isCurrent, unread, busy }) {
+  const link = el(
+    'a',
+    { class: 'room-link', href: `#${name}`, 'aria-current': isCurrent ? 'page' : null, 'data-action': name },
+    el('span', { class: 'hash', 'aria-hidden': 'true' }, '#'),
+    el('span', { class: 'name' }, name),
+    busy ? el('span', { class: 'working', role: 'img', 'aria-label': 'working' }) : null,
+    unread > 0 && !isCurrent ? el('span', { class: 'badge', 'aria-label': `${unread} new` }, String(unread)) : null,
+  );
+  return el('li', {}, link);
+}
+
+function readNames() {
+  try {
+    const names = JSON.parse(localStorage.getItem(ROOMS_KEY) ?? '');
+    const known = Array.isArray(names) ? names.filter((name) => ROOM_NAME.test(name)) : [];
+    if (known.length > 0) return known;
+  } catch {
+    // Nothing stored yet, or something that is no list: begin anew.
+  }
+  return ['lobby', 'studio'];
+}

@@ -1,0 +1,379 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { paintPreview } from './fake-pictures.ts';
+import { contrastOf, launchBrowser, openPage, until } from './open-page.ts';
+import { serveFake } from './serve-fake.ts';
+import { webCallerOf } from './web-caller.ts';
+
+let browser: Browser;
+before(async () => {
+  browser = await launchBrowser();
+});
+after(() => browser.close());
+
+async function type(page: Page, text: string): Promise<void> {
+  await page.fill('#prompt', text);
+  await page.press('#prompt', 'Enter');
+}
+
+/** The id of the job that the newest turn shows. */
+async function newestJob(page: Page): Promise<string> {
+  return (await page.locator('[data-job]').last().getAttribute('data-job')) ?? '';
+}
+
+const shown = (page: Page, text: string) => page.locator('#conversations').getByText(text, { exact: true });
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+
+test('a typed prompt is followed from the queue to the finished picture', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser);
+  await type(page, '/wuerst a red fox in the snow seed:7');
+  await shown(page, 'Waiting, position 1').waitFor();
+  const id = await newestJob(page);
+  assert.equal(core.commands[0]?.text, 'a red fox in the snow seed:7');
+  core.wait(id, 3);
+  await shown(page, 'Waiting, position 3').waitFor();
+  await page.getByText(/\d+–\d+ s left/).waitFor();
+  core.start(id);
+  core.step(id, 4, { preview: await paintPreview(7) });
+  await page.locator('.coming img[src^="data:image/jpeg"]').waitFor();
+  assert.equal(await page.getByRole('progressbar').getAttribute('aria-valuenow'), '40');
+  await core.paint(id);
+  core.finish(id);
+  const picture = page.getByRole('img', { name: 'a red fox in the snow' });
+  await picture.waitFor();
+  assert.equal(await page.getByRole('progressbar').count(), 0);
+  await until(page, `document.querySelector('.picture img').naturalWidth > 0`);
+  await page.locator('#announcer').getByText('Finished: a red fox in the snow').waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test('every button under a result does its work', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser);
+  await type(page, 'a fox n:2');
+  await page.locator('[data-job]').waitFor();
+  const id = await newestJob(page);
+  await core.complete(id);
+  await page.getByRole('radio', { name: 'Picture 2' }).check();
+  let turns = 1;
+  for (const [label, action] of [
+    ['Reroll', `reroll:${id}`],
+    ['Vary subtle', `vary-subtle:${id}i1`],
+    ['Vary strong', `vary-strong:${id}i1`],
+    ['Larger', `larger:${id}i1`],
+  ] as const) {
+    await page.locator(`[data-job=${id}]`).getByRole('button', { name: label, exact: true }).click();
+    await page.locator('[data-job]').nth(turns).waitFor();
+    turns += 1;
+    assert.equal(core.actions.at(-1)?.action, action);
+  }
+  await page.locator(`[data-job=${id}]`).getByRole('button', { name: 'Remix', exact: true }).click();
+  const form = page.getByRole('dialog', { name: 'Remix' });
+  assert.equal(await form.getByLabel('Prompt').inputValue(), 'a fox');
+  await form.getByLabel('Prompt').fill('a blue fox');
+  await form.getByRole('button', { name: 'Remix' }).click();
+  await shown(page, 'a blue fox').waitFor();
+  assert.equal(core.actions.at(-1)?.text, 'a blue fox');
+
+  await button(page, 'Info').click();
+  await shown(page, '/wuerst a fox seed:7').waitFor();
+  await button(page, 'Dismiss').click();
+  assert.equal(await shown(page, '/wuerst a fox seed:7').count(), 0);
+
+  await button(page, 'Delete').click();
+  const question = page.getByRole('dialog', { name: 'Delete these pictures?' });
+  await question.getByRole('button', { name: 'Cancel' }).click();
+  assert.equal(core.job(id)?.images[0]?.deleted, false);
+  await button(page, 'Delete').click();
+  await question.getByRole('button', { name: 'Delete' }).click();
+  await page.locator(`[data-job=${id}] .picture`).first().waitFor({ state: 'detached' });
+
+  await button(page, 'Cancel').last().click();
+  await shown(page, 'Cancelled.').waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test('impatient clicks on a button send it once', async (t) => {
+  const { core, page } = await openPage(t, browser);
+  await type(page, 'a fox');
+  await page.locator('[data-job]').waitFor();
+  await core.complete(await newestJob(page));
+  await button(page, 'Reroll').waitFor();
+  await page.evaluate(`{
+    const reroll = [...document.querySelectorAll('button')].find((one) => one.textContent === 'Reroll');
+    for (let k = 0; k < 10_000; k++) reroll.click();
+  }`);
+  await page.locator('[data-job]').nth(1).waitFor();
+  assert.equal(core.actions.length, 1);
+});
+
+test('a reload in the middle of a job finds it where it is', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser);
+  await type(page, 'a fox n:2');
+  await page.locator('[data-job]').waitFor();
+  const id = await newestJob(page);
+  core.start(id);
+  await core.paint(id);
+  core.step(id, 7, { preview: await paintPreview(8) });
+  await page.locator('.coming img').waitFor();
+  await page.reload();
+  await page.locator('.coming img').waitFor();
+  assert.equal(await page.getByRole('progressbar').getAttribute('aria-valuenow'), '70');
+  assert.equal(await page.locator('[data-image]').count(), 1);
+  await core.paint(id);
+  core.finish(id);
+  await page.locator('[data-image]').nth(1).waitFor();
+  assert.equal(await page.locator('[data-job]').count(), 1);
+  assert.deepEqual(complaints, []);
+});
+
+test('a broken connection is mended and nothing that happened meanwhile is missed', async (t) => {
+  const { core, page, context } = await openPage(t, browser);
+  await type(page, 'a fox');
+  await page.locator('[data-job]').waitFor();
+  await context.setOffline(true);
+  await page.evaluate(`dispatchEvent(new Event('online'))`);
+  await page.locator('#connection[data-state=lost]').waitFor();
+  await core.complete(await newestJob(page));
+  await context.setOffline(false);
+  await page.evaluate(`dispatchEvent(new Event('online'))`);
+  await page.locator('[data-image]').waitFor();
+  await page.locator('#connection[data-state=live]').waitFor();
+});
+
+test('two rooms live side by side, in one page and in two', async (t) => {
+  const { core, page, visit, complaints } = await openPage(t, browser, { room: 'kitchen' });
+  const other = await visit('#attic');
+  await type(page, 'a fox in the kitchen');
+  await type(other, 'an owl in the attic');
+  await shown(page, 'a fox in the kitchen').waitFor();
+  await shown(other, 'an owl in the attic').waitFor();
+  assert.deepEqual(
+    core.commands.map(({ caller }) => [caller.guild, caller.payer]),
+    [
+      ['kitchen', 'kitchen'],
+      ['attic', 'attic'],
+    ],
+  );
+  await page.fill('#room-name', 'attic');
+  await page.press('#room-name', 'Enter');
+  await shown(page, 'an owl in the attic').waitFor();
+  assert.equal(await shown(page, 'a fox in the kitchen').isVisible(), false);
+  await core.complete('job1');
+  const kitchen = page.getByRole('link', { name: /kitchen/ });
+  await kitchen.getByLabel('1 new').waitFor();
+  await page.fill('#prompt', 'half a thought');
+  await kitchen.click();
+  await page.getByRole('img', { name: 'a fox in the kitchen' }).waitFor();
+  assert.equal(await page.inputValue('#prompt'), '');
+  await page.getByRole('link', { name: /attic/ }).click();
+  await until(page, `document.getElementById('room-title').textContent === 'attic'`);
+  assert.equal(await page.inputValue('#prompt'), 'half a thought');
+  assert.deepEqual(complaints, []);
+});
+
+test('hostile prompts and names stay text', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser, { viewport: { width: 360, height: 740 } });
+  const prompts = [
+    '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>',
+    '\u202egnp.exe \u2066right to left\u2069 \u05d0\u05d1\u05d2',
+    '@everyone <!here> <@U123> [link](javascript:window.hacked=1)',
+    `${'unbreakable'.repeat(60)} \u0000\u0007`,
+  ];
+  for (const prompt of prompts) {
+    const outcome = await core.command(prompt, webCallerOf('lobby', '<b>eve</b>'));
+    assert.ok(outcome.kind === 'job');
+    await core.complete(outcome.job.id);
+  }
+  await page.locator('[data-image]').nth(3).waitFor();
+  assert.deepEqual(
+    await page.locator('.prompt').evaluateAll((elements) => elements.map((element) => element.textContent)),
+    prompts,
+  );
+  assert.equal(await page.locator('.turn-who bdi').first().textContent(), '<b>eve</b>');
+  assert.equal(await page.evaluate('window.hacked'), undefined);
+  assert.equal(await page.locator('.turns :is(script, b)').count(), 0);
+  assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 360);
+  assert.deepEqual(complaints, []);
+});
+
+test('suggestions complete keys and values with the keyboard alone', async (t) => {
+  const { page } = await openPage(t, browser);
+  await page.locator('#prompt').pressSequentially('a fox sty');
+  await page.getByRole('option', { name: /style:/ }).waitFor();
+  assert.equal(await page.locator('#prompt').getAttribute('aria-expanded'), 'true');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.inputValue('#prompt'), 'a fox style:');
+  await page.getByRole('option', { name: 'aesthetic' }).waitFor();
+  for (let k = 0; k < 3; k++) await page.keyboard.press('ArrowDown');
+  assert.equal(await page.locator('#prompt').getAttribute('aria-activedescendant'), 'completion-2');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.inputValue('#prompt'), 'a fox style:aesthetic ');
+  await page.keyboard.press('Escape');
+  assert.equal(await page.getByRole('option').count(), 0);
+});
+
+test('the lightbox goes through the pictures of an answer by keys and gives the focus back', async (t) => {
+  const { core, page } = await openPage(t, browser);
+  await type(page, 'a fox n:3 seed:40');
+  await page.locator('[data-job]').waitFor();
+  await core.complete(await newestJob(page));
+  await page.locator('[data-image]').nth(1).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('2 of 3').waitFor();
+  await page.keyboard.press('ArrowRight');
+  await dialog.getByText('3 of 3').waitFor();
+  await page.keyboard.press('ArrowRight');
+  await dialog.getByText('1 of 3').waitFor();
+  await page.keyboard.press('ArrowLeft');
+  await dialog.getByText('3 of 3').waitFor();
+  assert.equal(await dialog.getByRole('link', { name: 'Download' }).getAttribute('download'), 'picture-42.png');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.equal(await page.evaluate('document.activeElement.dataset.image'), 'job1i1');
+});
+
+test('spoilers are covered until somebody asks', async (t) => {
+  const { core, page } = await openPage(t, browser);
+  await type(page, 'a spoiler');
+  await page.locator('[data-job]').waitFor();
+  await core.complete(await newestJob(page));
+  assert.equal(await page.getByRole('img', { name: 'Covered picture' }).count(), 1);
+  await page.getByRole('button', { name: /^Covered picture 1/ }).click();
+  await page.getByRole('img', { name: 'a spoiler', exact: true }).waitFor();
+  assert.equal(await page.getByRole('dialog').count(), 0);
+});
+
+test('a refusal says why and gives the prompt back to be mended', async (t) => {
+  const { page } = await openPage(t, browser);
+  await type(page, 'a badword in the snow');
+  await shown(page, 'The word "badword" is blocked here.').waitFor();
+  await shown(page, 'Leave it out: a red fox.').waitFor();
+  assert.equal(await page.inputValue('#prompt'), 'a badword in the snow');
+});
+
+test('several jobs are made only after they are confirmed', async (t) => {
+  const { core, page } = await openPage(t, browser);
+  await type(page, 'a {red, blue} fox');
+  await button(page, 'Make 2').click();
+  await page.locator('[data-job]').waitFor();
+  assert.equal(core.actions[0]?.action, 'confirm:a red fox');
+});
+
+test('the past loads while scrolling up, without moving what is read', async (t) => {
+  const { core, page } = await openPage(t, browser);
+  for (let k = 0; k < 65; k++) {
+    const outcome = await core.command(`fox number ${k}`, webCallerOf('past'));
+    assert.ok(outcome.kind === 'job');
+    core.start(outcome.job.id);
+    core.fail(outcome.job.id, 'The model ran out of mustard.');
+  }
+  await page.goto(`${page.url().split('#')[0]}#past`);
+  await shown(page, 'fox number 64').waitFor();
+  for (let k = 0; k < 20 && (await page.locator('[data-job]').count()) < 65; k++) {
+    await page.evaluate(`document.getElementById('scroll').scrollTo({ top: 300 })`);
+    await until(page, `document.querySelector('.older').textContent !== 'Loading earlier pictures…'`);
+  }
+  const prompts = await page.locator('.prompt').allTextContents();
+  assert.deepEqual(
+    prompts,
+    Array.from({ length: 65 }, (_, k) => `fox number ${k}`),
+  );
+  await page.evaluate(`document.getElementById('scroll').scrollTo({ top: 900 })`);
+  const top = () =>
+    page
+      .locator('[data-job]')
+      .nth(5)
+      .evaluate((turn) => turn.getBoundingClientRect().top);
+  const reading = await top();
+  await core.command('something new', webCallerOf('past'));
+  await button(page, 'New below').waitFor();
+  assert.equal(await top(), reading);
+  await button(page, 'New below').click();
+  await shown(page, 'something new').waitFor();
+});
+
+test('a name is asked for, kept, and goes with every command', async (t) => {
+  const { core, page } = await openPage(t, browser);
+  await page.getByRole('button', { name: /You are guest/ }).click();
+  await page.getByLabel('Name').fill('Ann O’Tation');
+  await button(page, 'Save').click();
+  await page.reload();
+  await type(page, 'a fox');
+  await page.locator('[data-job]').waitFor();
+  assert.equal(core.commands[0]?.caller.user, 'Ann O’Tation');
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`on a phone in ${colorScheme} nothing is cut off, and text stands out`, async (t) => {
+    const { core, page } = await openPage(t, browser, { colorScheme, viewport: { width: 360, height: 740 } });
+    const wide = await core.command('a very wide fox n:4 size:512x128', webCallerOf('lobby'));
+    assert.ok(wide.kind === 'job');
+    await core.complete(wide.job.id);
+    await type(page, 'help');
+    await shown(page, 'What you can type').waitFor();
+    const running = await core.command('a tall fox size:128x512', webCallerOf('lobby'));
+    assert.ok(running.kind === 'job');
+    core.start(running.job.id);
+    core.step(running.job.id, 3);
+    await shown(page, 'Sketching 3/10').waitFor();
+    const tooWide = await page.evaluate(`
+      [...document.querySelectorAll('.main *')]
+        .filter((element) => element.getBoundingClientRect().right > 361 && !element.closest('.keys'))
+        .map((element) => element.className)
+    `);
+    assert.deepEqual(tooWide, []);
+    for (const selector of [
+      '.turn-who time',
+      '.chip',
+      '.prompt',
+      '.button',
+      '.note-line',
+      '.status-eta',
+      '.connection',
+    ]) {
+      const ratio = await contrastOf(page, selector);
+      assert.ok(ratio >= 4.5, `${selector} has contrast ${ratio.toFixed(2)}`);
+    }
+    await page.getByRole('button', { name: 'Show the list of rooms' }).click();
+    await page.getByRole('link', { name: /studio/ }).click();
+    assert.equal(await page.locator('#room-title').textContent(), 'studio');
+    await page.getByRole('heading', { name: 'What shall we grill today?' }).waitFor();
+  });
+}
+
+test('dark and light can be chosen against the system, and the choice is kept', async (t) => {
+  const { page } = await openPage(t, browser, { colorScheme: 'light' });
+  const background = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
+  const light = await background();
+  await page.getByRole('button', { name: 'Switch between dark and light' }).click();
+  const dark = await background();
+  assert.notEqual(dark, light);
+  await page.reload();
+  assert.equal(await background(), dark);
+  await page.getByRole('button', { name: 'Switch between dark and light' }).click();
+  assert.equal(await background(), light);
+});
+
+test('off loopback the page asks for the token, and says when it is wrong', async (t) => {
+  const { core, url } = await serveFake(t, { token: 'correct horse battery' });
+  const context = await browser.newContext({ reducedMotion: 'reduce' });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(5000);
+  await page.goto(url);
+  const form = page.getByRole('dialog', { name: 'Come in' });
+  await form.getByLabel('Token').fill('wrong');
+  await form.getByLabel('Name').fill('ann');
+  await button(page, 'Enter').click();
+  await form.getByRole('alert').getByText('This token is not the right one.').waitFor();
+  await form.getByLabel('Token').fill('correct horse battery');
+  await button(page, 'Enter').click();
+  await page.locator('#connection[data-state=live]').waitFor();
+  await type(page, 'a fox');
+  await page.locator('[data-job]').waitFor();
+  assert.deepEqual([core.commands[0]?.caller.user, core.commands[0]?.caller.moderator], ['ann', false]);
+  assert.equal(await page.evaluate('document.cookie'), '');
+  await page.reload();
+  await page.locator('[data-job]').waitFor();
+});
