@@ -30,7 +30,12 @@ export class Scroller {
   toEnd(behavior = 'smooth') {
     this.#atEnd = true;
     this.#jump.hidden = true;
-    this.#area.scrollTo({ top: this.#area.scrollHeight, behavior });
+    this.#area.scrollTo({ top: this.#isWelcome() ? 0 : this.#area.scrollHeight, behavior });
+  }
+
+  /** An empty room is read from its beginning. */
+  #isWelcome() {
+    return this.#area.querySelector('.conversation:not([hidden]) > .welcome:not([hidden])') !== null;
   }
 
   /** Something new is at the end. */

@@ -85,6 +85,8 @@ export class EventStream {
       const chunk = this.#next();
       if (chunk) {
         controller.enqueue(chunk);
+        // Whatever is taken shows that the page reads.
+        this.#heartbeatDue = false;
         return;
       }
       await new Promise<void>((resolve) => {
@@ -101,11 +103,7 @@ export class EventStream {
     }
     const durable = this.#nextDurable();
     if (durable) return this.#options.encoder.encode(durable);
-    if (this.#heartbeatDue) {
-      this.#heartbeatDue = false;
-      return HEARTBEAT;
-    }
-    return this.#nextLive();
+    return this.#nextLive() ?? (this.#heartbeatDue ? HEARTBEAT : null);
   }
 
   #nextDurable(): JobEvent | null {
