@@ -238,7 +238,7 @@ test('spoilers are covered until somebody asks', async (t) => {
   await type(page, 'a spoiler');
   await page.locator('[data-job]').waitFor();
   await core.complete(await newestJob(page));
-  assert.equal(await page.getByRole('img', { name: 'Covered picture' }).count(), 1);
+  await page.getByRole('img', { name: 'Covered picture' }).waitFor();
   await page.getByRole('button', { name: /^Covered picture 1/ }).click();
   await page.getByRole('img', { name: 'a spoiler', exact: true }).waitFor();
   assert.equal(await page.getByRole('dialog').count(), 0);
@@ -337,8 +337,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
     }
     await page.getByRole('button', { name: 'Show the list of rooms' }).click();
     await page.getByRole('link', { name: /studio/ }).click();
-    assert.equal(await page.locator('#room-title').textContent(), 'studio');
     await page.getByRole('heading', { name: 'What shall we grill today?' }).waitFor();
+    assert.equal(await page.locator('#room-title').textContent(), 'studio');
   });
 }
 

@@ -29,6 +29,7 @@ export class Composer {
   }
 
   show(room) {
+    if (room === this.#room) return;
     this.#room = room;
     this.#completion.close();
     this.#write(localStorage.getItem(draftKey(room)) ?? '');

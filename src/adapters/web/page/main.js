@@ -149,6 +149,8 @@ function wire() {
 
 wire();
 showMe();
+// At once: what is typed while the session is looked up must not be lost.
+composer.show(rooms.current);
 await session.begin().catch((error) => report(current(), error));
 showRoom();
 if (matchMedia('(min-width: 52rem)').matches) composer.focus();
