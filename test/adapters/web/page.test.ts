@@ -298,6 +298,7 @@ test('a name is asked for, kept, and goes with every command', async (t) => {
   await page.getByRole('button', { name: /You are guest/ }).click();
   await page.getByLabel('Name').fill('Ann O’Tation');
   await button(page, 'Save').click();
+  await page.getByRole('button', { name: /You are Ann/ }).waitFor();
   await page.reload();
   await type(page, 'a fox');
   await page.locator('[data-job]').waitFor();
