@@ -1,0 +1,13 @@
+#!/bin/sh
+# Types, lint, then every test; the last line is `N passed, N failed`.
+set -u
+npx tsc --noEmit || exit 1
+npx biome check || exit 1
+counts=$(mktemp)
+find test -name '*.test.ts' | sort | xargs node --import tsx --test --test-concurrency=1 \
+  --test-reporter=spec --test-reporter-destination=stdout \
+  --test-reporter=./scripts/count-reporter.mjs --test-reporter-destination="$counts"
+status=$?
+cat "$counts"
+rm -f "$counts"
+exit $status

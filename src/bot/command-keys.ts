@@ -1,0 +1,275 @@
+import { isVisible, lengthOf, normaliseText } from './command-lexer.ts';
+import type { CommandLimits } from './command-limits.ts';
+import { defaultSize, fits, shrunk, sizeForRatio } from './command-limits.ts';
+import { listed } from './command-problem.ts';
+import {
+  type Range,
+  type Reading,
+  readDecimal,
+  readRatio,
+  readSeed,
+  readSides,
+  readStyle,
+  readSwitch,
+  readWhole,
+} from './command-values.ts';
+import type { ImagineRequest } from './job.ts';
+
+/** What settings choose; `seed: null` asks for a random one. */
+export type Settings = { -readonly [K in keyof Omit<ImagineRequest, 'prompt' | 'seed'>]?: ImagineRequest[K] } & {
+  seed?: bigint | null;
+};
+export type Field = keyof Settings;
+
+export type KeyName =
+  | 'width'
+  | 'height'
+  | 'size'
+  | 'ar'
+  | 'n'
+  | 'style'
+  | 'seed'
+  | 'steps'
+  | 'decoder-steps'
+  | 'guidance'
+  | 'decoder-guidance'
+  | 'negative'
+  | 'spoiler';
+
+/** How a surface with native options offers a key. */
+export type KeyType = 'integer' | 'number' | 'text' | 'switch';
+
+/** One setting: everything that parser, help, completion and native options know of it. */
+export interface SettingKey {
+  readonly name: KeyName;
+  /** Other spellings that people bring along. */
+  readonly aliases: readonly string[];
+  readonly type: KeyType;
+  /** At most 100 characters. */
+  readonly description: string;
+  /** The fields it fills; two keys that fill the same one exclude each other. */
+  readonly fields: readonly Field[];
+  /** A noun phrase: `a whole number from 1 to 10`. */
+  expected(limits: CommandLimits): string;
+  /** Bounds of the numeric types, inclusive. */
+  range?(limits: CommandLimits): Range;
+  /** The only values there are (`closed`), or the usual ones. */
+  choices?(limits: CommandLimits): { readonly values: readonly string[]; readonly closed: boolean };
+  /** A value that is allowed. */
+  example(limits: CommandLimits): string;
+  /** Understands a value without its quotes. */
+  read(value: string, limits: CommandLimits): Reading<Settings>;
+}
+
+function map<T>(reading: Reading<T>, settings: (value: T) => Settings): Reading<Settings> {
+  return 'value' in reading ? { value: settings(reading.value) } : reading;
+}
+
+type NumericField = 'width' | 'height' | 'n' | 'steps' | 'decoderSteps' | 'guidance' | 'decoderGuidance';
+
+interface NumericOptions {
+  readonly type: 'integer' | 'number';
+  readonly field: NumericField;
+  readonly aliases?: readonly string[];
+  readonly description: string;
+  readonly choices?: readonly string[];
+  range(limits: CommandLimits): Range;
+  example(limits: CommandLimits): number;
+}
+
+function numeric(name: KeyName, options: NumericOptions): SettingKey {
+  const { type, field, aliases = [], description, choices, range, example } = options;
+  const read = type === 'integer' ? readWhole : readDecimal;
+  const noun = type === 'integer' ? 'a whole number' : 'a number';
+  return {
+    name,
+    aliases,
+    type,
+    description,
+    fields: [field],
+    range,
+    ...(choices === undefined
+      ? {}
+      : { choices: (limits) => ({ values: within(choices, range(limits)), closed: false }) }),
+    expected: (limits) => `${noun} from ${range(limits).min} to ${range(limits).max}`,
+    example: (limits) => String(example(limits)),
+    read: (value, limits) => map(read(value, range(limits), example(limits)), (number) => ({ [field]: number })),
+  };
+}
+
+function within(values: readonly string[], { min, max }: Range): readonly string[] {
+  return values.filter((value) => Number(value) >= min && Number(value) <= max);
+}
+
+const side = ({ minSide, maxSide }: CommandLimits): Range => ({ min: minSide, max: maxSide });
+const steps = ({ maxSteps }: CommandLimits): Range => ({ min: 1, max: maxSteps });
+const scale = ({ maxGuidance }: CommandLimits): Range => ({ min: 0, max: maxGuidance });
+
+const COMMON_RATIOS = ['1:1', '2:3', '3:2', '3:4', '4:3', '9:16', '16:9', '21:9'];
+
+export const KEYS: readonly SettingKey[] = [
+  numeric('width', {
+    type: 'integer',
+    field: 'width',
+    description: 'Width in pixels',
+    choices: ['512', '768', '1024', '1280', '1536'],
+    range: side,
+    example: (limits) => defaultSize(limits).width,
+  }),
+  numeric('height', {
+    type: 'integer',
+    field: 'height',
+    description: 'Height in pixels',
+    choices: ['512', '768', '1024', '1280', '1536'],
+    range: side,
+    example: (limits) => defaultSize(limits).height,
+  }),
+  {
+    name: 'size',
+    aliases: [],
+    type: 'text',
+    description: 'Width and height at once, in pixels',
+    fields: ['width', 'height'],
+    expected: ({ minSide, maxSide }) => `width×height such as 1024x1536, each side from ${minSide} to ${maxSide}`,
+    choices: (limits) => ({
+      values: ratioSizes(limits).map(({ width, height }) => `${width}x${height}`),
+      closed: false,
+    }),
+    example: (limits) => `${defaultSize(limits).width}x${defaultSize(limits).height}`,
+    read: (value, limits) => {
+      const sides = readSides(value);
+      const [width, height] = sides ?? [limits.defaultWidth, limits.defaultHeight];
+      if (sides !== null && fits({ width, height }, { ...limits, maxPixels: Number.POSITIVE_INFINITY })) {
+        return { value: { width, height } };
+      }
+      const instead = shrunk({ width, height }, limits);
+      return { instead: `${instead.width}x${instead.height}` };
+    },
+  },
+  {
+    name: 'ar',
+    aliases: ['aspect'],
+    type: 'text',
+    description: 'Aspect ratio, width to height: picks a size of about the usual number of pixels',
+    fields: ['width', 'height'],
+    expected: () => 'a ratio of width to height such as 2:3, from about 1:10 to 10:1',
+    choices: (limits) => ({ values: commonRatios(limits), closed: false }),
+    example: (limits) => commonRatios(limits)[1] ?? '1:1',
+    read: (value, limits) => {
+      const size = sizeForRatio(readRatio(value) ?? Number.NaN, limits);
+      return size === null ? { instead: commonRatios(limits)[1] ?? '1:1' } : { value: { ...size } };
+    },
+  },
+  numeric('n', {
+    type: 'integer',
+    field: 'n',
+    aliases: ['images', 'count'],
+    description: 'How many pictures',
+    choices: ['1', '2', '4', '10'],
+    range: ({ maxImages }) => ({ min: 1, max: maxImages }),
+    example: ({ maxImages }) => Math.min(4, maxImages),
+  }),
+  {
+    name: 'style',
+    aliases: [],
+    type: 'text',
+    description: 'Which model paints; a number from 0 (base) to 1 (aesthetic) mixes two',
+    fields: ['style'],
+    expected: ({ styles, mixesStyles }) =>
+      mixesStyles ? listed([...styles, 'a number from 0 (base) to 1 (aesthetic)']) : listed(styles),
+    choices: ({ styles, mixesStyles }) => ({ values: styles, closed: !mixesStyles }),
+    example: ({ styles }) => styles.at(-1) ?? 'interpolated',
+    read: (value, { styles, mixesStyles }) => map(readStyle(value, styles, mixesStyles), (style) => ({ style })),
+  },
+  {
+    name: 'seed',
+    aliases: [],
+    type: 'text',
+    description: 'Starting number of the randomness: the same seed and settings make the same picture',
+    fields: ['seed'],
+    expected: () => 'a whole number from 0 to 18446744073709551615, or random',
+    choices: () => ({ values: ['random'], closed: false }),
+    example: () => '7',
+    read: (value) => map(readSeed(value), (seed) => ({ seed })),
+  },
+  numeric('steps', {
+    type: 'integer',
+    field: 'steps',
+    description: 'Equal steps of the first stage; without it, its own schedule of 29 steps',
+    range: steps,
+    example: ({ maxSteps }) => Math.min(30, maxSteps),
+  }),
+  numeric('decoder-steps', {
+    type: 'integer',
+    field: 'decoderSteps',
+    description: 'Steps of the second stage, 12 unless given',
+    range: steps,
+    example: ({ maxSteps }) => Math.min(12, maxSteps),
+  }),
+  numeric('guidance', {
+    type: 'number',
+    field: 'guidance',
+    aliases: ['cfg'],
+    description: 'How closely to follow the prompt, 4 unless given; up to 1 is off',
+    range: scale,
+    example: ({ maxGuidance }) => Math.min(4, maxGuidance),
+  }),
+  numeric('decoder-guidance', {
+    type: 'number',
+    field: 'decoderGuidance',
+    description: 'The same for the second stage, 0 (off) unless given',
+    range: scale,
+    example: () => 0,
+  }),
+  {
+    name: 'negative',
+    aliases: ['no'],
+    type: 'text',
+    description: 'What to keep out of the picture',
+    fields: ['negative'],
+    expected: ({ maxPromptLength }) => `text of at most ${maxPromptLength} characters, in quotes if it has spaces`,
+    example: () => '"text, frame"',
+    read: (value, { maxPromptLength }) => {
+      const negative = normaliseText(value);
+      if (lengthOf(negative) > maxPromptLength) return { instead: '"text, frame"' };
+      return { value: { negative: isVisible(negative) ? negative : '' } };
+    },
+  },
+  {
+    name: 'spoiler',
+    aliases: [],
+    type: 'switch',
+    description: 'Hide the result behind a spoiler cover',
+    fields: ['spoiler'],
+    expected: () => 'yes or no',
+    choices: () => ({ values: ['yes', 'no'], closed: true }),
+    example: () => 'yes',
+    read: (value) => map(readSwitch(value), (spoiler) => ({ spoiler })),
+  },
+];
+
+function commonRatios(limits: CommandLimits): readonly string[] {
+  return COMMON_RATIOS.filter((ratio) => sizeForRatio(readRatio(ratio) ?? Number.NaN, limits) !== null);
+}
+
+/** Sizes to offer: one for each usual aspect ratio, without repeats. */
+export function ratioSizes(limits: CommandLimits): readonly { readonly width: number; readonly height: number }[] {
+  const sizes = COMMON_RATIOS.flatMap((ratio) => sizeForRatio(readRatio(ratio) ?? Number.NaN, limits) ?? []);
+  return [...new Map(sizes.map((size) => [`${size.width}x${size.height}`, size])).values()];
+}
+
+const BY_NAME = new Map(KEYS.flatMap((key) => [key.name, ...key.aliases].map((name) => [name, key] as const)));
+
+/** The key of that name or alias, in any case, with `_` for `-` or none (`decoder_steps`, `decoderSteps`). */
+export function keyNamed(name: string): SettingKey | null {
+  const folded = fold(name);
+  return BY_NAME.get(folded) ?? (folded === 'decodersteps' ? BY_NAME.get('decoder-steps') : null) ?? joined(folded);
+}
+
+function joined(folded: string): SettingKey | null {
+  return KEYS.find((key) => key.name.replace('-', '') === folded) ?? null;
+}
+
+export function fold(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-');
+}

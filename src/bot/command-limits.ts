@@ -1,0 +1,123 @@
+/** What the loaded checkpoint and the guild allow. Sides in pixels. */
+export interface CommandLimits {
+  readonly minSide: number;
+  readonly maxSide: number;
+  /** Width × height of one picture. */
+  readonly maxPixels: number;
+  /** The checkpoint works in steps of this side; `ar` picks multiples of it, other sizes are made larger and cropped. */
+  readonly gridStep: number;
+  /** The size of a request that names none, and the number of pixels that `ar` aims at. */
+  readonly defaultWidth: number;
+  readonly defaultHeight: number;
+  /** Pictures in one request. */
+  readonly maxImages: number;
+  /** Names of the styles there are; the first is the default. Never empty. */
+  readonly styles: readonly string[];
+  /** A decimal from 0 (base) to 1 (aesthetic) is a style too. */
+  readonly mixesStyles: boolean;
+  /** Steps of one stage, from 1. */
+  readonly maxSteps: number;
+  /** Either guidance scale, from 0. */
+  readonly maxGuidance: number;
+  /** Code points of a prompt, and of a negative prompt. */
+  readonly maxPromptLength: number;
+  /** Requests that braces may make of one command. */
+  readonly maxPermutations: number;
+}
+
+/** For the published checkpoints, which were trained around 1024×1024. */
+export const DEFAULT_LIMITS: CommandLimits = {
+  minSide: 128,
+  maxSide: 3072,
+  maxPixels: 2048 * 2048,
+  gridStep: 128,
+  defaultWidth: 1024,
+  defaultHeight: 1024,
+  maxImages: 10,
+  styles: ['interpolated', 'base', 'aesthetic'],
+  mixesStyles: true,
+  maxSteps: 200,
+  maxGuidance: 20,
+  maxPromptLength: 2000,
+  maxPermutations: 40,
+};
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+export function fits({ width, height }: Size, limits: CommandLimits): boolean {
+  return (
+    Math.min(width, height) >= limits.minSide &&
+    Math.max(width, height) <= limits.maxSide &&
+    width * height <= limits.maxPixels
+  );
+}
+
+/** A size on the grid may have this share of the default's pixels. */
+const FEWEST = 0.75;
+const MOST = 1.25;
+/** How far, as a factor, the picture's ratio may be from the one asked for. */
+const RATIO_TOLERANCE = 1.25;
+
+/**
+ * The size for an aspect ratio: of all sizes on the grid within the limits that have 75 to 125 % of the default size's
+ * pixels, the one whose ratio is nearest (as a factor), and of equals the one nearest in pixels. With the default limits
+ * 2:3 is 768×1152, 16:9 is 1408×768. Where a guild allows fewer pixels than the default has, it aims at those.
+ *
+ * @param ratio width / height, above 0.
+ * @returns `null` when no size comes within a factor of 1.25 of the ratio.
+ */
+export function sizeForRatio(ratio: number, limits: CommandLimits): Size | null {
+  const native = Math.min(limits.defaultWidth * limits.defaultHeight, limits.maxPixels);
+  let best: Size | null = null;
+  let bestCost: readonly [number, number] = [Math.log(RATIO_TOLERANCE) + 1e-9, Number.POSITIVE_INFINITY];
+  const step = limits.gridStep;
+  const first = Math.ceil(limits.minSide / step) * step;
+  for (let width = first; width <= limits.maxSide; width += step) {
+    const below = Math.floor(width / ratio / step) * step;
+    for (const height of [below, below + step]) {
+      const share = (width * height) / native;
+      if (share < FEWEST || share > MOST || !fits({ width, height }, limits)) continue;
+      const cost = [Math.abs(Math.log(width / height / ratio)), Math.abs(Math.log(share))] as const;
+      if (isLess(cost, bestCost)) [best, bestCost] = [{ width, height }, cost];
+    }
+  }
+  return best;
+}
+
+function isLess(a: readonly [number, number], b: readonly [number, number]): boolean {
+  const gap = a[0] - b[0];
+  // Ratios that are equal on paper differ in their last bits.
+  return gap < -1e-9 || (gap < 1e-9 && a[1] < b[1]);
+}
+
+/** The size of a request that names none: the default, or the nearest to it where the guild allows less. */
+export function defaultSize(limits: CommandLimits): Size {
+  const size = { width: limits.defaultWidth, height: limits.defaultHeight };
+  return fits(size, limits) ? size : shrunk(size, limits);
+}
+
+/** The largest size of about the same ratio within the limits; sides are clamped and, for the pixels, scaled down. */
+export function shrunk(size: Size, limits: CommandLimits): Size {
+  let width = clampSide(size.width, limits);
+  let height = clampSide(size.height, limits);
+  const scale = Math.min(1, Math.sqrt(limits.maxPixels / (width * height)));
+  width = clampSide(Math.floor(width * scale), limits);
+  height = clampSide(Math.floor(height * scale), limits);
+  // A side that could not shrink below the minimum leaves its excess to the other one.
+  if (width * height > limits.maxPixels) {
+    if (width > height) width = Math.floor(limits.maxPixels / height);
+    else height = Math.floor(limits.maxPixels / width);
+  }
+  return { width: clampSide(onGrid(width, limits), limits), height: clampSide(onGrid(height, limits), limits) };
+}
+
+function onGrid(side: number, limits: CommandLimits): number {
+  return Math.max(limits.minSide, Math.floor(side / limits.gridStep) * limits.gridStep);
+}
+
+function clampSide(side: number, limits: CommandLimits): number {
+  return Math.min(limits.maxSide, Math.max(limits.minSide, side));
+}

@@ -1,0 +1,82 @@
+import { editDistance, nearest } from './edit-distance.ts';
+
+/** A value was not what its key takes: `instead` is the nearest value that is. */
+export interface BadValue {
+  readonly instead: string;
+}
+
+export type Reading<T> = { readonly value: T } | BadValue;
+
+const WHOLE = /^\+?\d{1,30}$/;
+const DECIMAL = /^[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?$/i;
+const LEADING_NUMBER = /^[+-]?\d{0,20}(?:\.\d{1,20})?/;
+const MAX_SEED = 2n ** 64n - 1n;
+
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+export function readWhole(text: string, { min, max }: Range, fallback: number): Reading<number> {
+  const value = WHOLE.test(text) ? Number(text) : Number.NaN;
+  return value >= min && value <= max
+    ? { value }
+    : { instead: String(Math.round(clampedLead(text, min, max, fallback))) };
+}
+
+export function readDecimal(text: string, { min, max }: Range, fallback: number): Reading<number> {
+  const value = DECIMAL.test(text) ? Number(text) : Number.NaN;
+  // `+ 0` makes -0 an ordinary zero.
+  return value >= min && value <= max
+    ? { value: value + 0 }
+    : { instead: String(clampedLead(text, min, max, fallback)) };
+}
+
+function clampedLead(text: string, min: number, max: number, fallback: number): number {
+  const lead = LEADING_NUMBER.exec(text)?.[0] ?? '';
+  const value = lead === '' ? Number.NaN : Number(lead);
+  return Number.isNaN(value) ? fallback : Math.min(max, Math.max(min, value));
+}
+
+/** `random` reads as `null`. */
+export function readSeed(text: string): Reading<bigint | null> {
+  if (text.toLowerCase() === 'random') return { value: null };
+  if (/^\d{1,40}$/.test(text) && BigInt(text) <= MAX_SEED) return { value: BigInt(text) };
+  const lead = /\d{1,19}/.exec(text)?.[0];
+  return { instead: lead === undefined ? 'random' : String(BigInt(lead)) };
+}
+
+export function readSides(text: string): readonly [number, number] | null {
+  const match = /^(\d{1,9})[x×✕*](\d{1,9})$/i.exec(text);
+  return match === null ? null : [Number(match[1]), Number(match[2])];
+}
+
+/** Width over height; `null` where it is not two numbers above 0. */
+export function readRatio(text: string): number | null {
+  const match = /^(\d{1,6}(?:\.\d{1,6})?)[:/x×](\d{1,6}(?:\.\d{1,6})?)$/i.exec(text);
+  const ratio = match === null ? Number.NaN : Number(match[1]) / Number(match[2]);
+  return ratio > 0 && Number.isFinite(ratio) ? ratio : null;
+}
+
+/** A name of `choices`, in any case; or, with `mixes`, a decimal from 0 to 1 in its shortest form. */
+export function readStyle(text: string, choices: readonly string[], mixes: boolean): Reading<string> {
+  const lower = text.toLowerCase();
+  const named = choices.find((choice) => choice.toLowerCase() === lower);
+  if (named !== undefined) return { value: named };
+  const mixed = readDecimal(text, { min: 0, max: 1 }, Number.NaN);
+  if (mixes && 'value' in mixed) return { value: String(mixed.value) };
+  if (mixes && 'instead' in mixed && mixed.instead !== 'NaN') return mixed;
+  const [first = 'interpolated'] = choices;
+  const begun = lower === '' ? undefined : choices.find((choice) => choice.startsWith(lower));
+  return { instead: begun ?? nearest(lower, choices, 3) ?? first };
+}
+
+const YES = ['yes', 'on', 'true', '1'];
+const NO = ['no', 'off', 'false', '0'];
+
+export function readSwitch(text: string): Reading<boolean> {
+  const lower = text.toLowerCase();
+  if (YES.includes(lower)) return { value: true };
+  if (NO.includes(lower)) return { value: false };
+  return { instead: editDistance(lower, 'no') < editDistance(lower, 'yes') ? 'no' : 'yes' };
+}

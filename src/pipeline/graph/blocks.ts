@@ -1,0 +1,243 @@
+import type { Dim, GraphBuilder, Value } from './builder.ts';
+import type { Weights } from './weights.ts';
+
+/**
+ * The blocks shared by Stage C and Stage B. Activations are tokens [B·H·W, C]: every linear layer is one plain matrix
+ * product, and only the depthwise convolution sees NCHW.
+ *
+ * @see https://github.com/huggingface/diffusers/blob/main/src/diffusers/pipelines/deprecated/wuerstchen/modeling_wuerstchen_common.py
+ */
+
+const EPSILON = 1e-6;
+
+/** Which exact savings a graph makes. All are on but in tests and benchmarks, which compare with the plain graph. */
+export interface Folds {
+  /** Stage B: EfficientNet mapper and the skip columns of `channelwise.0` become one small matrix. */
+  readonly skip: boolean;
+  /** q, k and v of one input are one product. */
+  readonly qkv: boolean;
+  /** Stage A: `gammas` move into norms and neighbouring weights. */
+  readonly gammas: boolean;
+  /** What does not depend on the timestep is a graph of its own. */
+  readonly conditioning: boolean;
+}
+
+export const ALL_FOLDS: Folds = { skip: true, qkv: true, gammas: true, conditioning: true };
+export const NO_FOLDS: Folds = { skip: false, qkv: false, gammas: false, conditioning: false };
+
+/** Names of the three dimensions of an activation. */
+export interface Grid {
+  readonly b: string;
+  readonly h: string;
+  readonly w: string;
+  /** b·h·w */
+  readonly tokens: string;
+  /** h·w */
+  readonly area: string;
+}
+
+export function grid(suffix = ''): Grid {
+  const h = `h${suffix}`;
+  const w = `w${suffix}`;
+  return { b: 'b', h, w, tokens: `b*${h}*${w}`, area: `${h}*${w}` };
+}
+
+export function linear(x: Value, weights: Weights, inputs: number, outputs: number): Value {
+  return weights.graph.gemm(x, weights.get('weight', [outputs, inputs]), weights.get('bias', [outputs]));
+}
+
+/** NCHW to tokens. */
+export function toTokens(g: GraphBuilder, x: Value, { tokens }: Grid): Value {
+  return g.reshape(g.transpose(x, [0, 2, 3, 1]), [tokens, x.shape[1] ?? 1]);
+}
+
+/** Tokens to NCHW. */
+export function toImage(g: GraphBuilder, x: Value, { b, h, w }: Grid): Value {
+  return g.transpose(g.reshape(x, [b, h, w, x.shape[1] ?? 1]), [0, 3, 1, 2]);
+}
+
+/** A 1×1 convolution over tokens. */
+export function pointwise(x: Value, weights: Weights, inputs: number, outputs: number): Value {
+  const weight = weights.graph.reshape(weights.get('weight', [outputs, inputs, 1, 1]), [outputs, inputs]);
+  return weights.graph.gemm(x, weight, weights.get('bias', [outputs]));
+}
+
+/** What a Stage B block sees beside its own normed activations. */
+export interface Skip {
+  /** Output of the same level on the way down, tokens [T, level]. */
+  readonly level?: { readonly x: Value; readonly channels: number };
+  /** Resized image embedding, tokens [T, 16], with the mapper that leads to the block's `cCond` channels. */
+  readonly effnet?: { readonly x: Value; readonly mapper: Weights; readonly channels: number; readonly cCond: number };
+}
+
+/** ResBlock of Stage C and (with `skip`) ResBlockStageB of Stage B. */
+export function resBlock(
+  x: Value,
+  weights: Weights,
+  at: Grid,
+  options: { c: number; kernel: number; skip?: Skip; fold: boolean },
+): Value {
+  const g = weights.graph;
+  const { c, kernel } = options;
+  const depthwise = weights.at('depthwise');
+  const convolved = g.conv(
+    toImage(g, x, at),
+    depthwise.get('weight', [c, 1, kernel, kernel]),
+    depthwise.get('bias', [c]),
+    {
+      kernel,
+      pad: Math.floor(kernel / 2),
+      groups: c,
+      sides: [at.h, at.w],
+    },
+  );
+  const normed = g.layerNorm(toTokens(g, convolved, at), EPSILON);
+  const channelwise = weights.at('channelwise');
+  const hidden = g.gelu(expandWithSkip(normed, channelwise.at(0), c, options.skip, options.fold));
+  return g.add(x, contractWithGrn(hidden, channelwise, at, c));
+}
+
+/** `channelwise.0` on `concat(normed, skip)`. */
+function expandWithSkip(normed: Value, weights: Weights, c: number, skip: Skip | undefined, fold: boolean): Value {
+  const { level, effnet } = skip ?? {};
+  const g = weights.graph;
+  const own = c + (level?.channels ?? 0);
+  const inputs = own + (effnet?.cCond ?? 0);
+  const seen = level ? [normed, level.x] : [normed];
+  const join = (parts: Value[]) => (parts.length > 1 ? g.concat(parts, 1) : (parts[0] ?? normed));
+  if (!effnet) return linear(join(seen), weights, inputs, 4 * c);
+  if (!fold) {
+    const mapped = pointwise(effnet.x, effnet.mapper, effnet.channels, effnet.cCond);
+    return linear(join([...seen, mapped]), weights, inputs, 4 * c);
+  }
+  // W · [x, M·e + m] + b = [W_x, W_e·M] · [x, e] + (b + W_e·m): the K of the product falls by cCond − 16.
+  const weight = weights.get('weight', [4 * c, inputs]);
+  const wSkip = g.slice(weight, 1, own, inputs);
+  const map = g.reshape(effnet.mapper.get('weight', [effnet.cCond, effnet.channels, 1, 1]), [
+    effnet.cCond,
+    effnet.channels,
+  ]);
+  const mapBias = g.reshape(effnet.mapper.get('bias', [effnet.cCond]), [effnet.cCond, 1]);
+  const folded = g.concat([g.slice(weight, 1, 0, own), g.matMul(wSkip, map)], 1);
+  const bias = g.add(weights.get('bias', [4 * c]), g.reshape(g.matMul(wSkip, mapBias), [4 * c]));
+  return g.gemm(join([...seen, effnet.x]), folded, bias);
+}
+
+/**
+ * GlobalResponseNorm and `channelwise.4`. The norm is one factor per row and channel, and its `beta` a constant that
+ * the second linear layer turns into a part of its bias.
+ */
+function contractWithGrn(hidden: Value, weights: Weights, at: Grid, c: number): Value {
+  const g = weights.graph;
+  const wide = 4 * c;
+  const grn = weights.at(2);
+  const x = g.reshape(hidden, [at.b, at.area, wide]);
+  const norm = g.unary('Sqrt', g.reduce('ReduceSum', g.mul(x, x), 1));
+  const relative = g.div(norm, g.add(g.reduce('ReduceMean', norm, 2), g.scalar(EPSILON)));
+  const factor = g.add(g.mul(relative, g.reshape(grn.get('gamma', [1, 1, 1, wide]), [1, 1, wide])), g.scalar(1));
+  const scaled = g.reshape(g.mul(x, factor), [at.tokens, wide]);
+  const out = weights.at(4);
+  const weight = out.get('weight', [c, wide]);
+  const shift = g.reshape(g.matMul(weight, g.reshape(grn.get('beta', [1, 1, 1, wide]), [wide, 1])), [c]);
+  return g.gemm(scaled, weight, g.add(out.get('bias', [c]), shift));
+}
+
+/** `x · (1 + a) + b`, with a and b mapped from the timestep embedding [B, cR]. */
+export function timestepBlock(x: Value, rEmbed: Value, weights: Weights, at: Grid, c: number, cR: number): Value {
+  const g = weights.graph;
+  const mapped = linear(rEmbed, weights.at('mapper'), cR, 2 * c);
+  const [a, b] = g.split(mapped, 1, [c, c]);
+  if (!a || !b) throw new Error('a timestep block splits in two');
+  const scale = g.reshape(g.add(a, g.scalar(1)), [at.b, 1, c]);
+  const moved = g.add(g.mul(g.reshape(x, [at.b, at.area, c]), scale), g.reshape(b, [at.b, 1, c]));
+  return g.reshape(moved, [at.tokens, c]);
+}
+
+export interface AttentionShape {
+  readonly c: number;
+  readonly heads: number;
+  /** Channels of the text conditioning. */
+  readonly cCond: number;
+  /** Name of the number of text tokens. */
+  readonly textTokens: string;
+}
+
+export interface KeyValue {
+  readonly key: Value;
+  readonly value: Value;
+}
+
+/** heads × dim_head, as diffusers' Attention computes it. */
+function innerDim({ c, heads }: AttentionShape): number {
+  return Math.floor(c / heads) * heads;
+}
+
+/** Keys and values [B, T, inner] of the text (tokens [B·T, cCond], SiLU applied); they do not depend on the timestep. */
+export function textKeyValue(text: Value, weights: Weights, shape: AttentionShape): KeyValue {
+  const g = weights.graph;
+  const { c, cCond, textTokens } = shape;
+  const inner = innerDim(shape);
+  const mapped = linear(text, weights.at('kv_mapper', 1), cCond, c);
+  const attention = weights.at('attention');
+  const project = (key: string) => g.reshape(linear(mapped, attention.at(key), c, inner), ['b', textTokens, inner]);
+  return { key: project('to_k'), value: project('to_v') };
+}
+
+export function silu(g: GraphBuilder, x: Value): Value {
+  return g.mul(x, g.unary('Sigmoid', x));
+}
+
+/** Attention of the activations over themselves followed by the text; the residual is added here. */
+export function attnBlock(
+  x: Value,
+  text: KeyValue,
+  weights: Weights,
+  at: Grid,
+  shape: AttentionShape,
+  joinQkv: boolean,
+): Value {
+  const g = weights.graph;
+  const { c, heads, textTokens } = shape;
+  const inner = innerDim(shape);
+  const attention = weights.at('attention');
+  const normed = g.layerNorm(x, EPSILON);
+  const sequence = (v: Value): Value => g.reshape(v, [at.b, at.area, inner]);
+  const [q, k, v] = selfProjections(normed, attention, c, inner, joinQkv);
+  const all: Dim = `${at.area}+${textTokens}`;
+  const attended = g.attention(
+    sequence(q),
+    g.concat([sequence(k), text.key], 1, all),
+    g.concat([sequence(v), text.value], 1, all),
+    heads,
+  );
+  return g.add(x, linear(g.reshape(attended, [at.tokens, inner]), attention.at('to_out', 0), inner, c));
+}
+
+function selfProjections(x: Value, attention: Weights, c: number, inner: number, join: boolean): [Value, Value, Value] {
+  const g = attention.graph;
+  const keys = ['to_q', 'to_k', 'to_v'];
+  const [q, k, v] = join
+    ? g.split(
+        g.gemm(
+          x,
+          g.concat(
+            keys.map((key) => attention.at(key).get('weight', [inner, c])),
+            0,
+          ),
+          g.concat(
+            keys.map((key) => attention.at(key).get('bias', [inner])),
+            0,
+          ),
+        ),
+        1,
+        [inner, inner, inner],
+      )
+    : keys.map((key) => linear(x, attention.at(key), c, inner));
+  if (!q || !k || !v) throw new Error('attention has three projections');
+  return [q, k, v];
+}
+
+/** Text embeddings [B, T, C] as tokens [B·T, C]. */
+export function textTokens(g: GraphBuilder, text: Value): Value {
+  return g.reshape(text, ['b*t', text.shape[2] ?? 1]);
+}

@@ -1,0 +1,545 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
+  type TensorProto,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+  TensorProtoSchema,
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from 'onnx-buf';
+
+export type DType = 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u8' | 'bool';
+
+/** A fixed size, or the name of one that is known only when the graph runs. */
+export type Dim = number | string;
+
+/** An edge of the graph. */
+export interface Value {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly Dim[];
+}
+
+/** Where the bytes of an initializer lie: a file relative to the model's folder, and a byte range in it. */
+export interface ByteRange {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+type Attribute = number | string | readonly number[] | { readonly float: number };
+
+const DATA_TYPES: Readonly<Record<DType, TensorProto_DataType>> = {
+  f32: TensorProto_DataType.FLOAT,
+  f16: TensorProto_DataType.FLOAT16,
+  bf16: TensorProto_DataType.BFLOAT16,
+  i64: TensorProto_DataType.INT64,
+  i32: TensorProto_DataType.INT32,
+  u8: TensorProto_DataType.UINT8,
+  bool: TensorProto_DataType.BOOL,
+};
+
+/** Opset 21 is what every provider of onnxruntime 1.30 implements; IR 10 belongs to it. */
+const OPSET = 21n;
+const IR_VERSION = 10n;
+const CONTRIB_DOMAIN = 'com.microsoft';
+
+/**
+ * Writes an ONNX graph. Each method appends one node and returns its output; shapes are derived and checked here
+ * and nowhere else. Symbolic dimensions are named at the inputs and turned into numbers by `Shape` nodes when a
+ * reshape needs them.
+ */
+export class GraphBuilder {
+  readonly #nodes: NodeProto[] = [];
+  readonly #inputs: ValueInfoProto[] = [];
+  readonly #outputs: ValueInfoProto[] = [];
+  readonly #initializers: TensorProto[] = [];
+  readonly #constants = new Map<string, Value>();
+  /** Run-time value (int64, one element) of each symbolic dimension. */
+  readonly #dims = new Map<string, () => Value>();
+  #count = 0;
+
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Op types in the order of their nodes. */
+  get ops(): string[] {
+    return this.#nodes.map((node) => node.opType);
+  }
+
+  input(name: string, dtype: DType, shape: readonly Dim[]): Value {
+    const value = { name, dtype, shape };
+    this.#inputs.push(valueInfo(value));
+    shape.forEach((dim, axis) => {
+      if (typeof dim === 'string' && !this.#dims.has(dim)) {
+        this.#dims.set(
+          dim,
+          once(() => this.#append('Shape', [value], 'i64', [1], { start: axis, end: axis + 1 })),
+        );
+      }
+    });
+    return value;
+  }
+
+  output(name: string, value: Value): void {
+    const named = { ...value, name };
+    this.#node('Identity', [value], [name]);
+    this.#outputs.push(valueInfo(named));
+  }
+
+  /** Names a symbolic dimension as the quotient of another one, e.g. the side of a lower U-Net level. */
+  defineQuotient(name: string, of: string, divisor: number): void {
+    this.#dims.set(
+      name,
+      once(() => this.#append('Div', [this.dim(of), this.int64s([divisor])], 'i64', [1])),
+    );
+  }
+
+  /** Names a symbolic dimension as a multiple of another one. */
+  defineMultiple(name: string, of: string, factor: number): void {
+    this.#dims.set(
+      name,
+      once(() => this.#append('Mul', [this.dim(of), this.int64s([factor])], 'i64', [1])),
+    );
+  }
+
+  dim(name: string): Value {
+    const value = this.#dims.get(name);
+    if (!value) throw new Error(`graph ${this.name}: dimension "${name}" is not defined`);
+    return value();
+  }
+
+  /** An initializer whose bytes stay in a file. */
+  external(name: string, dtype: DType, shape: readonly number[], range: ByteRange): Value {
+    const entry = (key: string, value: string) => create(StringStringEntryProtoSchema, { key, value });
+    this.#initializers.push(
+      create(TensorProtoSchema, {
+        name,
+        dataType: DATA_TYPES[dtype],
+        dims: shape.map(BigInt),
+        dataLocation: TensorProto_DataLocation.EXTERNAL,
+        externalData: [
+          entry('location', range.location),
+          entry('offset', String(range.offset)),
+          entry('length', String(range.length)),
+        ],
+      }),
+    );
+    return { name, dtype, shape };
+  }
+
+  /** A small float32 constant; equal ones are stored once. */
+  floats(values: Float32Array | readonly number[], shape: readonly number[]): Value {
+    const data = Float32Array.from(values);
+    return this.#constant('f32', shape, new Uint8Array(data.buffer));
+  }
+
+  int64s(values: readonly number[], shape: readonly number[] = [values.length]): Value {
+    return this.#constant('i64', shape, new Uint8Array(BigInt64Array.from(values, BigInt).buffer));
+  }
+
+  scalar(value: number): Value {
+    return this.floats([value], []);
+  }
+
+  filled(value: number, length: number): Value {
+    return this.floats(new Float32Array(length).fill(value), [length]);
+  }
+
+  // Element-wise -----------------------------------------------------------------------------------------------
+
+  add(a: Value, b: Value): Value {
+    return this.#broadcast('Add', a, b);
+  }
+
+  sub(a: Value, b: Value): Value {
+    return this.#broadcast('Sub', a, b);
+  }
+
+  mul(a: Value, b: Value): Value {
+    return this.#broadcast('Mul', a, b);
+  }
+
+  div(a: Value, b: Value): Value {
+    return this.#broadcast('Div', a, b);
+  }
+
+  unary(op: 'Abs' | 'Sigmoid' | 'Sqrt' | 'Neg' | 'Round', x: Value): Value {
+    return this.#append(op, [x], x.dtype, x.shape);
+  }
+
+  leakyRelu(x: Value, alpha: number): Value {
+    return this.#append('LeakyRelu', [x], x.dtype, x.shape, { alpha: { float: alpha } });
+  }
+
+  /** Exact (erf) GELU. */
+  gelu(x: Value): Value {
+    return this.#append('Gelu', [x], x.dtype, x.shape);
+  }
+
+  quickGelu(x: Value): Value {
+    return this.#contrib('QuickGelu', [x], x.shape, { alpha: { float: 1.702 } });
+  }
+
+  clip(x: Value, min: number, max: number): Value {
+    return this.#append('Clip', [x, this.scalar(min), this.scalar(max)], x.dtype, x.shape);
+  }
+
+  cast(x: Value, dtype: DType): Value {
+    return x.dtype === dtype ? x : this.#append('Cast', [x], dtype, x.shape, { to: DATA_TYPES[dtype] });
+  }
+
+  // Linear algebra ---------------------------------------------------------------------------------------------
+
+  /** `x · weightᵀ + bias` for tokens `x` [T, K], a weight [N, K] as torch stores it, and a bias [N] or [T, N]. */
+  gemm(x: Value, weight: Value, bias?: Value): Value {
+    const [tokens = 0, k] = x.shape;
+    const [n = 0, wanted] = weight.shape;
+    if (x.shape.length !== 2 || weight.shape.length !== 2 || k !== wanted) this.#mismatch('Gemm', [x, weight]);
+    return this.#append('Gemm', bias ? [x, weight, bias] : [x, weight], 'f32', [tokens, n], { transB: 1 });
+  }
+
+  matMul(a: Value, b: Value): Value {
+    if (a.shape.at(-1) !== b.shape.at(-2)) this.#mismatch('MatMul', [a, b]);
+    const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)) ?? this.#mismatch('MatMul', [a, b]);
+    return this.#append('MatMul', [a, b], 'f32', [...batch, a.shape.at(-2) ?? 1, b.shape.at(-1) ?? 1]);
+  }
+
+  /** Over the last axis. */
+  layerNorm(x: Value, epsilon: number, scale?: Value, bias?: Value): Value {
+    const channels = x.shape.at(-1);
+    if (typeof channels !== 'number') throw new Error(`graph ${this.name}: LayerNormalization needs fixed channels`);
+    const inputs = [x, scale ?? this.filled(1, channels), ...(bias ? [bias] : [])];
+    return this.#append('LayerNormalization', inputs, 'f32', x.shape, { axis: -1, epsilon: { float: epsilon } });
+  }
+
+  /**
+   * Scaled dot-product attention of `query` [B, S, C] over `key` and `value` [B, T, C]; `bias` is added to the
+   * scores, [B, 1, S, T].
+   *
+   * @see https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MultiHeadAttention
+   */
+  attention(query: Value, key: Value, value: Value, heads: number, bias?: Value): Value {
+    const inputs: (Value | null)[] = [query, key, value, null, null, ...(bias ? [bias] : [])];
+    return this.#contrib('MultiHeadAttention', bias ? inputs : [query, key, value], query.shape, { num_heads: heads });
+  }
+
+  /** Convolution of NCHW `x` with zero padding; `sides` are the output's height and width. */
+  conv(
+    x: Value,
+    weight: Value,
+    bias: Value | undefined,
+    options: { kernel: number; stride?: number; pad?: number; groups?: number; sides: readonly [Dim, Dim] },
+  ): Value {
+    const { kernel, stride = 1, pad = 0, groups = 1, sides } = options;
+    return this.#append(
+      'Conv',
+      bias ? [x, weight, bias] : [x, weight],
+      'f32',
+      [x.shape[0] ?? 1, weight.shape[0] ?? 1, ...sides],
+      {
+        kernel_shape: [kernel, kernel],
+        strides: [stride, stride],
+        pads: [pad, pad, pad, pad],
+        group: groups,
+      },
+    );
+  }
+
+  convTranspose(
+    x: Value,
+    weight: Value,
+    bias: Value,
+    options: { kernel: number; stride: number; pad: number; sides: readonly [Dim, Dim] },
+  ): Value {
+    const { kernel, stride, pad, sides } = options;
+    return this.#append('ConvTranspose', [x, weight, bias], 'f32', [x.shape[0] ?? 1, weight.shape[1] ?? 1, ...sides], {
+      kernel_shape: [kernel, kernel],
+      strides: [stride, stride],
+      pads: [pad, pad, pad, pad],
+    });
+  }
+
+  /** Replicates the border of the two axes before the last one (height and width of channels-last `x`) once. */
+  padEdge(x: Value, sides: readonly [Dim, Dim]): Value {
+    const pads = this.int64s([0, 1, 1, 0, 0, 1, 1, 0]);
+    const [b = 1, , , c = 1] = x.shape;
+    return this.#append('Pad', [x, pads], 'f32', [b, ...sides, c], { mode: 'edge' });
+  }
+
+  // Reductions and shapes --------------------------------------------------------------------------------------
+
+  reduce(op: 'ReduceSum' | 'ReduceMean' | 'ReduceL2' | 'ReduceSumSquare', x: Value, axis: number): Value {
+    const at = axis < 0 ? x.shape.length + axis : axis;
+    const shape = x.shape.map((dim, i) => (i === at ? 1 : dim));
+    return this.#append(op, [x, this.int64s([at])], x.dtype, shape, { keepdims: 1 });
+  }
+
+  argMax(x: Value, axis: number): Value {
+    const shape = x.shape.map((dim, i) => (i === axis ? 1 : dim));
+    return this.#append('ArgMax', [x], 'i64', shape, { axis, keepdims: 1 });
+  }
+
+  gather(table: Value, indices: Value): Value {
+    return this.#append('Gather', [table, indices], table.dtype, [...indices.shape, ...table.shape.slice(1)], {
+      axis: 0,
+    });
+  }
+
+  /** Elements `from` (inclusive) to `to` (exclusive) of one axis. */
+  slice(x: Value, axis: number, from: number, to: number): Value {
+    const shape = x.shape.map((dim, i) => (i === axis ? to - from : dim));
+    return this.#append('Slice', [x, this.int64s([from]), this.int64s([to]), this.int64s([axis])], x.dtype, shape);
+  }
+
+  /** The first `count` rows of a table, where `count` is known only when the graph runs. */
+  firstRows(table: Value, count: string): Value {
+    const inputs = [table, this.int64s([0]), this.dim(count), this.int64s([0])];
+    return this.#append('Slice', inputs, table.dtype, [count, ...table.shape.slice(1)]);
+  }
+
+  split(x: Value, axis: number, sizes: readonly number[]): Value[] {
+    const at = axis < 0 ? x.shape.length + axis : axis;
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    if (x.shape[at] !== total) this.#mismatch(`Split into ${sizes}`, [x]);
+    const names = sizes.map(() => this.#fresh('Split'));
+    this.#node('Split', [x, this.int64s(sizes)], names, { axis: at });
+    return names.map((name, i) => ({
+      name,
+      dtype: x.dtype,
+      shape: x.shape.map((dim, j) => (j === at ? (sizes[i] ?? 0) : dim)),
+    }));
+  }
+
+  concat(values: readonly Value[], axis: number, dim?: Dim): Value {
+    const [first] = values;
+    if (!first) throw new Error(`graph ${this.name}: nothing to join`);
+    const at = axis < 0 ? first.shape.length + axis : axis;
+    const parts = values.map((value) => value.shape[at]);
+    const total = dim ?? parts.reduce<number>((sum, part) => sum + (typeof part === 'number' ? part : Number.NaN), 0);
+    return this.#append(
+      'Concat',
+      values,
+      first.dtype,
+      first.shape.map((d, i) => (i === at ? total : d)),
+      { axis: at },
+    );
+  }
+
+  transpose(x: Value, perm: readonly number[]): Value {
+    return this.#append(
+      'Transpose',
+      [x],
+      x.dtype,
+      perm.map((axis) => x.shape[axis] ?? 1),
+      { perm },
+    );
+  }
+
+  /** Symbolic dimensions that were never defined are inferred; there can be one of them. */
+  reshape(x: Value, shape: readonly Dim[]): Value {
+    const symbolic = shape.filter((dim) => typeof dim === 'string');
+    const unknown = symbolic.filter((dim) => !this.#dims.has(dim));
+    const inferred = unknown[0] ?? symbolic.at(-1);
+    if (unknown.length > 1) throw new Error(`graph ${this.name}: reshape to [${shape}] has two unknown dimensions`);
+    let seen = false;
+    const parts = shape.map((dim): number | Value => {
+      if (typeof dim === 'number') return dim;
+      if (dim === inferred && !seen) {
+        seen = true;
+        return -1;
+      }
+      return this.dim(dim);
+    });
+    return this.#append('Reshape', [x, this.#shapeTensor(parts)], x.dtype, shape);
+  }
+
+  expand(x: Value, length: number): Value {
+    return this.#append('Expand', [x, this.int64s([length])], x.dtype, [length]);
+  }
+
+  greaterOrEqual(a: Value, b: Value): Value {
+    const shape = broadcastShapes(a.shape, b.shape) ?? this.#mismatch('GreaterOrEqual', [a, b]);
+    return this.#append('GreaterOrEqual', [a, b], 'bool', shape);
+  }
+
+  and(a: Value, b: Value): Value {
+    const shape = broadcastShapes(a.shape, b.shape) ?? this.#mismatch('And', [a, b]);
+    return this.#append('And', [a, b], 'bool', shape);
+  }
+
+  where(condition: Value, a: Value, b: Value): Value {
+    return this.#append('Where', [condition, a, b], a.dtype, condition.shape);
+  }
+
+  /** The serialised ModelProto. */
+  toBytes(): Uint8Array {
+    return toBinary(
+      ModelProtoSchema,
+      create(ModelProtoSchema, {
+        irVersion: IR_VERSION,
+        producerName: 'wuerst',
+        opsetImport: [
+          create(OperatorSetIdProtoSchema, { domain: '', version: OPSET }),
+          create(OperatorSetIdProtoSchema, { domain: CONTRIB_DOMAIN, version: 1n }),
+        ],
+        graph: create(GraphProtoSchema, {
+          name: this.name,
+          node: this.#nodes,
+          initializer: this.#initializers,
+          input: this.#inputs,
+          output: this.#outputs,
+        }),
+      }),
+    );
+  }
+
+  #shapeTensor(parts: readonly (number | Value)[]): Value {
+    if (parts.every((part) => typeof part === 'number')) return this.int64s(parts);
+    const key = `shape ${parts.map((part) => (typeof part === 'number' ? part : part.name)).join(' ')}`;
+    const known = this.#constants.get(key);
+    if (known) return known;
+    const pieces = parts.map((part) => (typeof part === 'number' ? this.int64s([part]) : part));
+    const value = this.concat(pieces, 0);
+    this.#constants.set(key, value);
+    return value;
+  }
+
+  #constant(dtype: DType, shape: readonly number[], bytes: Uint8Array<ArrayBuffer>): Value {
+    const key = `${dtype} ${shape} ${Buffer.from(bytes).toString('base64')}`;
+    const known = this.#constants.get(key);
+    if (known) return known;
+    const name = this.#fresh('const');
+    this.#initializers.push(
+      create(TensorProtoSchema, { name, dataType: DATA_TYPES[dtype], dims: shape.map(BigInt), rawData: bytes }),
+    );
+    const value = { name, dtype, shape };
+    this.#constants.set(key, value);
+    return value;
+  }
+
+  #broadcast(op: string, a: Value, b: Value): Value {
+    const shape = broadcastShapes(a.shape, b.shape) ?? this.#mismatch(op, [a, b]);
+    return this.#append(op, [a, b], a.dtype, shape);
+  }
+
+  #contrib(
+    op: string,
+    inputs: readonly (Value | null)[],
+    shape: readonly Dim[],
+    attributes: Record<string, Attribute>,
+  ): Value {
+    const name = this.#fresh(op);
+    this.#node(op, inputs, [name], attributes, CONTRIB_DOMAIN);
+    return { name, dtype: 'f32', shape };
+  }
+
+  #append(
+    op: string,
+    inputs: readonly Value[],
+    dtype: DType,
+    shape: readonly Dim[],
+    attributes: Record<string, Attribute> = {},
+  ): Value {
+    const name = this.#fresh(op);
+    this.#node(op, inputs, [name], attributes);
+    return { name, dtype, shape };
+  }
+
+  #node(
+    op: string,
+    inputs: readonly (Value | null)[],
+    outputs: string[],
+    attributes: Record<string, Attribute> = {},
+    domain = '',
+  ): void {
+    this.#nodes.push(
+      create(NodeProtoSchema, {
+        name: outputs[0] ?? op,
+        opType: op,
+        domain,
+        input: inputs.map((input) => input?.name ?? ''),
+        output: outputs,
+        attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+      }),
+    );
+  }
+
+  #fresh(op: string): string {
+    this.#count += 1;
+    return `${op}_${this.#count}`;
+  }
+
+  #mismatch(op: string, inputs: readonly Value[]): never {
+    const shapes = inputs.map((input) => `${input.name} [${input.shape}]`).join(', ');
+    throw new Error(`graph ${this.name}: ${op} does not fit ${shapes}`);
+  }
+}
+
+/** The shape of an element-wise result; a symbolic dimension equals itself and broadcasts with 1. */
+function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): Dim[] | null {
+  const shape: Dim[] = [];
+  for (let i = Math.max(a.length, b.length); i > 0; i -= 1) {
+    const x = a[a.length - i] ?? 1;
+    const y = b[b.length - i] ?? 1;
+    if (x !== y && x !== 1 && y !== 1) return null;
+    shape.push(x === 1 ? y : x);
+  }
+  return shape;
+}
+
+function attribute(name: string, value: Attribute): AttributeProto {
+  if (typeof value === 'number')
+    return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
+  if (typeof value === 'string') {
+    return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) });
+  }
+  if ('float' in value) return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.float });
+  return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) });
+}
+
+function valueInfo({ name, dtype, shape }: Value): ValueInfoProto {
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: create(TypeProtoSchema, {
+      value: {
+        case: 'tensorType',
+        value: create(TypeProto_TensorSchema, {
+          elemType: DATA_TYPES[dtype],
+          shape: create(TensorShapeProtoSchema, {
+            dim: shape.map((dim) =>
+              create(TensorShapeProto_DimensionSchema, {
+                value:
+                  typeof dim === 'number' ? { case: 'dimValue', value: BigInt(dim) } : { case: 'dimParam', value: dim },
+              }),
+            ),
+          }),
+        }),
+      },
+    }),
+  });
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

@@ -1,0 +1,290 @@
+import { z } from 'zod';
+import type { Component } from '../checkpoint.ts';
+import { parseConfig } from '../checkpoint.ts';
+import {
+  type AttentionShape,
+  attnBlock,
+  type Folds,
+  type Grid,
+  grid,
+  type KeyValue,
+  linear,
+  pointwise,
+  resBlock,
+  type Skip,
+  silu,
+  textKeyValue,
+  textTokens,
+  timestepBlock,
+} from './blocks.ts';
+import { GraphBuilder, type Value } from './builder.ts';
+import { Weights } from './weights.ts';
+
+const positive = z.int().positive();
+const schema = z
+  .object({
+    c_in: positive.default(4),
+    c_out: positive.default(4),
+    c_r: z.int().min(4).default(64),
+    patch_size: positive.default(2),
+    c_cond: positive.default(1024),
+    c_hidden: z.array(positive).min(1).default([320, 640, 1280, 1280]),
+    nhead: z.array(z.int()).default([-1, 10, 20, 20]),
+    blocks: z.array(positive).default([4, 4, 14, 4]),
+    level_config: z
+      .array(z.string().regex(/^[CTA]+$/, 'should be letters C, T and A'))
+      .default(['CT', 'CTA', 'CTA', 'CTA']),
+    inject_effnet: z.array(z.boolean()).default([false, true, true, true]),
+    effnet_embd: positive.default(16),
+    clip_embd: positive.default(1024),
+    kernel_size: positive.default(3),
+  })
+  .refine(
+    ({ c_hidden: { length }, nhead, blocks, level_config, inject_effnet }) =>
+      [nhead, blocks, level_config, inject_effnet].every((list) => list.length === length),
+    'nhead, blocks, level_config and inject_effnet should each have one entry per level of c_hidden',
+  );
+export type DecoderConfig = z.infer<typeof schema>;
+
+export function decoderConfig(component: Component): DecoderConfig {
+  return parseConfig(schema, component, 'WuerstchenDiffNeXt');
+}
+
+const EPSILON = 1e-6;
+/** Smallest standard deviation that the network may predict. */
+const EPS = 1e-3;
+
+/** One block of the U-Net, with its key in the checkpoint. */
+interface BlockPlan {
+  readonly type: 'C' | 'T' | 'A';
+  readonly key: readonly (string | number)[];
+  readonly level: number;
+  /** Also sees the output of its level on the way down. */
+  readonly levelSkip: boolean;
+  /** Index of its EfficientNet mapper, or `null`. */
+  readonly mapper: number | null;
+}
+interface LevelPlan {
+  readonly level: number;
+  readonly blocks: readonly BlockPlan[];
+  /** Key of the convolution that changes the resolution: before the blocks going down, after them going up. */
+  readonly resample: readonly (string | number)[] | null;
+}
+
+function plan(config: DecoderConfig): { down: LevelPlan[]; up: LevelPlan[] } {
+  const levels = config.c_hidden.length;
+  const types = (level: number) =>
+    Array.from(
+      { length: config.blocks[level] ?? 0 },
+      () => [...(config.level_config[level] ?? '')] as BlockPlan['type'][],
+    ).flat();
+  const down = Array.from({ length: levels }, (_, level): LevelPlan => {
+    const first = level > 0 ? 1 : 0;
+    const mapper = config.inject_effnet[level] ? level : null;
+    return {
+      level,
+      resample: first ? ['down_blocks', level, 0, 1] : null,
+      blocks: types(level).map((type, j) => ({
+        type,
+        key: ['down_blocks', level, first + j],
+        level,
+        levelSkip: false,
+        mapper,
+      })),
+    };
+  });
+  const up = Array.from({ length: levels }, (_, i): LevelPlan => {
+    const level = levels - 1 - i;
+    const mapper = config.inject_effnet[level] ? levels + i : null;
+    const blocks = types(level).map(
+      (type, j): BlockPlan => ({
+        type,
+        key: ['up_blocks', i, j],
+        level,
+        levelSkip: i > 0 && j === 0 && type === 'C',
+        mapper,
+      }),
+    );
+    return { level, blocks, resample: level > 0 ? ['up_blocks', i, blocks.length, 1] : null };
+  });
+  return { down, up };
+}
+
+/** What does not depend on the timestep: text keys and values by attention block, resized embedding by level. */
+interface Conditioning {
+  readonly text: ReadonlyMap<string, KeyValue>;
+  readonly effnet: ReadonlyMap<number, Value>;
+}
+
+/** Levels whose blocks see the image embedding; the graphs take its two resize matrices for each. */
+export function injectedLevels(config: DecoderConfig): number[] {
+  return config.inject_effnet.flatMap((inject, level) => (inject ? [level] : []));
+}
+
+/**
+ * Stage B. Step graph: `x` [B, c_in, H, W], `r` [B, c_r], text keys and values, resized embeddings →
+ * `noise` [B, c_out, H, W], with its parts `a` and `b`. Conditioning graph: `text` [B, T, clip_embd],
+ * `effnet` [B, effnet_embd, h, w] and per injected level the bicubic matrices `my` [H, h] and `mx` [w, W].
+ *
+ * @see https://github.com/huggingface/diffusers/blob/main/src/diffusers/pipelines/deprecated/wuerstchen/modeling_wuerstchen_diffnext.py
+ */
+export function decoderGraphs(
+  component: Component,
+  folds: Folds,
+): { conditioning: GraphBuilder | null; step: GraphBuilder } {
+  const config = decoderConfig(component);
+  const step = new GraphBuilder('decoder');
+  const weights = new Weights(step, component);
+  if (!folds.conditioning) {
+    const conditioning = writeConditioning(weights, config);
+    writeStep(weights, config, conditioning, folds);
+    return { conditioning: null, step };
+  }
+  const conditioner = new GraphBuilder('decoder-conditioning');
+  const computed = writeConditioning(new Weights(conditioner, component), config);
+  const text = new Map<string, KeyValue>();
+  for (const [key, pair] of computed.text) {
+    const pass = (name: string, value: Value) => {
+      conditioner.output(name, value);
+      return step.input(name, 'f32', ['b', 't', value.shape[2] ?? 0]);
+    };
+    text.set(key, { key: pass(`k${text.size}`, pair.key), value: pass(`v${text.size}`, pair.value) });
+  }
+  const effnet = new Map<number, Value>();
+  for (const [level, value] of computed.effnet) {
+    conditioner.output(`effnet${level}`, value);
+    effnet.set(level, step.input(`effnet${level}`, 'f32', [grid(String(level)).tokens, config.effnet_embd]));
+  }
+  writeStep(weights, config, { text, effnet }, folds);
+  return { conditioning: conditioner, step };
+}
+
+function attentionShape(config: DecoderConfig, level: number): AttentionShape {
+  return { c: config.c_hidden[level] ?? 0, heads: config.nhead[level] ?? 1, cCond: config.c_cond, textTokens: 't' };
+}
+
+function writeConditioning(weights: Weights, config: DecoderConfig): Conditioning {
+  const g = weights.graph;
+  const clip = g.input('text', 'f32', ['b', 't', config.clip_embd]);
+  const mapped = linear(textTokens(g, clip), weights.at('clip_mapper'), config.clip_embd, config.c_cond);
+  const activated = silu(g, g.layerNorm(mapped, EPSILON));
+  const { down, up } = plan(config);
+  const text = new Map<string, KeyValue>();
+  for (const { type, key, level } of [...down, ...up].flatMap(({ blocks }) => blocks)) {
+    if (type === 'A')
+      text.set(key.join('.'), textKeyValue(activated, weights.at(...key), attentionShape(config, level)));
+  }
+  const levels = injectedLevels(config);
+  const effnet = new Map<number, Value>();
+  if (levels.length > 0) {
+    const embedding = g.input('effnet', 'f32', ['b', config.effnet_embd, 'eh', 'ew']);
+    for (const level of levels) {
+      const { h, w, tokens } = grid(String(level));
+      const my = g.input(`my${level}`, 'f32', [h, 'eh']);
+      const mx = g.input(`mx${level}`, 'f32', ['ew', w]);
+      const resized = g.matMul(g.matMul(my, embedding), mx);
+      effnet.set(level, g.reshape(g.transpose(resized, [0, 2, 3, 1]), [tokens, config.effnet_embd]));
+    }
+  }
+  return { text, effnet };
+}
+
+function writeStep(weights: Weights, config: DecoderConfig, conditioning: Conditioning, folds: Folds): void {
+  const g = weights.graph;
+  const { c_in: cIn, c_out: cOut, c_r: cR, patch_size: patch, c_hidden: hidden, c_cond: cCond, effnet_embd } = config;
+  const c = (level: number) => hidden[level] ?? 0;
+  const input = g.input('x', 'f32', ['b', cIn, 'H', 'W']);
+  const rEmbed = g.input('r', 'f32', ['b', cR]);
+  const grids = hidden.map((_, level) => {
+    g.defineQuotient(`h${level}`, 'H', patch * 2 ** level);
+    g.defineQuotient(`w${level}`, 'W', patch * 2 ** level);
+    return grid(String(level));
+  });
+  const at = (level: number): Grid => grids[level] ?? grid();
+
+  const run = (x: Value, block: BlockPlan, level: Value | null): Value => {
+    const scope = weights.at(...block.key);
+    const channels = c(block.level);
+    const where = at(block.level);
+    if (block.type === 'T') return timestepBlock(x, rEmbed, scope, where, channels, cR);
+    if (block.type === 'A') {
+      const text = conditioning.text.get(block.key.join('.'));
+      if (!text) throw new Error(`no text keys for block ${block.key.join('.')}`);
+      return attnBlock(x, text, scope, where, attentionShape(config, block.level), folds.qkv);
+    }
+    const effnet = block.mapper === null ? undefined : conditioning.effnet.get(block.level);
+    const skip: Skip = {
+      ...(block.levelSkip && level ? { level: { x: level, channels } } : {}),
+      ...(effnet && block.mapper !== null
+        ? { effnet: { x: effnet, mapper: weights.at('effnet_mappers', block.mapper), channels: effnet_embd, cCond } }
+        : {}),
+    };
+    return resBlock(x, scope, where, { c: channels, kernel: config.kernel_size, skip, fold: folds.skip });
+  };
+
+  const { down, up } = plan(config);
+  let x = unshuffle(g, input, at(0), patch);
+  x = g.layerNorm(pointwise(x, weights.at('embedding', 1), cIn * patch ** 2, c(0)), EPSILON);
+  const levels: Value[] = [];
+  for (const { level, blocks, resample } of down) {
+    if (resample)
+      x = downsample(
+        g.layerNorm(x, EPSILON),
+        weights.at(...resample),
+        at(level - 1),
+        at(level),
+        c(level - 1),
+        c(level),
+      );
+    for (const block of blocks) x = run(x, block, null);
+    levels.push(x);
+  }
+  x = levels.at(-1) ?? x;
+  for (const { level, blocks, resample } of up) {
+    for (const block of blocks) x = run(x, block, levels[level] ?? null);
+    if (resample)
+      x = upsample(g.layerNorm(x, EPSILON), weights.at(...resample), at(level), at(level - 1), c(level), c(level - 1));
+  }
+  const out = pointwise(g.layerNorm(x, EPSILON), weights.at('clf', 1), c(0), 2 * cOut * patch ** 2);
+  const [a, raw] = g.split(shuffle(g, out, at(0), 2 * cOut, patch), 1, [cOut, cOut]);
+  if (!a || !raw) throw new Error('the decoder ends in two halves');
+  const b = g.add(g.mul(g.unary('Sigmoid', raw), g.scalar(1 - EPS * 2)), g.scalar(EPS));
+  g.output('noise', g.div(g.sub(input, a), b));
+  g.output('a', a);
+  g.output('b', b);
+}
+
+/** PixelUnshuffle of NCHW `x` into tokens [B·h·w, C·f·f]. */
+export function unshuffle(g: GraphBuilder, x: Value, at: Grid, factor: number): Value {
+  const c = Number(x.shape[1]);
+  const split = g.reshape(x, [at.b, c, at.h, factor, at.w, factor]);
+  return g.reshape(g.transpose(split, [0, 2, 4, 1, 3, 5]), [at.tokens, c * factor * factor]);
+}
+
+/** PixelShuffle of tokens [B·h·w, C·f·f] into NCHW. */
+export function shuffle(g: GraphBuilder, x: Value, at: Grid, c: number, factor: number): Value {
+  const split = g.reshape(x, [at.b, at.h, at.w, c, factor, factor]);
+  const [H, W] = [`${at.h}*${factor}`, `${at.w}*${factor}`];
+  g.defineMultiple(H, at.h, factor);
+  g.defineMultiple(W, at.w, factor);
+  return g.reshape(g.transpose(split, [0, 3, 1, 4, 2, 5]), [at.b, c, H, W]);
+}
+
+/** A 2×2 convolution of stride 2 as a matrix product over patches. */
+function downsample(x: Value, weights: Weights, from: Grid, to: Grid, cFrom: number, cTo: number): Value {
+  const g = weights.graph;
+  const split = g.reshape(x, [from.b, to.h, 2, to.w, 2, cFrom]);
+  const patches = g.reshape(g.transpose(split, [0, 1, 3, 2, 4, 5]), [to.tokens, 4 * cFrom]);
+  const kernel = g.reshape(g.transpose(weights.get('weight', [cTo, cFrom, 2, 2]), [0, 2, 3, 1]), [cTo, 4 * cFrom]);
+  return g.gemm(patches, kernel, weights.get('bias', [cTo]));
+}
+
+/** A 2×2 transposed convolution of stride 2 as a matrix product whose result is laid out as patches. */
+function upsample(x: Value, weights: Weights, from: Grid, to: Grid, cFrom: number, cTo: number): Value {
+  const g = weights.graph;
+  const kernel = g.reshape(g.transpose(weights.get('weight', [cFrom, cTo, 2, 2]), [2, 3, 1, 0]), [4 * cTo, cFrom]);
+  const bias = weights.get('bias', [cTo]);
+  const patches = g.gemm(x, kernel, g.concat([bias, bias, bias, bias], 0));
+  const split = g.reshape(patches, [from.b, from.h, from.w, 2, 2, cTo]);
+  return g.reshape(g.transpose(split, [0, 1, 3, 2, 4, 5]), [to.tokens, cTo]);
+}
