@@ -11,6 +11,7 @@ import { clipTextGraph } from '../../src/pipeline/graph/clip-text.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from '../../src/pipeline/graph/decoder.ts';
 import { priorGraphs } from '../../src/pipeline/graph/prior.ts';
 import { decodeGraph, encodeGraph } from '../../src/pipeline/graph/vqgan.ts';
+import { rEmbedding } from '../../src/pipeline/r-embedding.ts';
 import { bicubicMatrix } from '../../src/pipeline/resize.ts';
 import { type LoadedTensor, readSafetensors } from '../../src/pipeline/safetensors.ts';
 
@@ -21,6 +22,12 @@ function cases(network: string): string[] {
   const names = readdirSync(dir).filter((name) => existsSync(join(dir, name, 'io.safetensors')));
   assert.ok(names.length > 0, `no case in ${dir}`);
   return names.map((name) => join(dir, name));
+}
+
+function embed({ data, shape }: LoadedTensor, component: Component): Tensor {
+  assert.ok(data instanceof Float32Array);
+  const cR = Number(component.config.c_r);
+  return new Tensor('float32', rEmbedding(data, cR), [...shape, cR]);
 }
 
 function feed({ data, shape }: LoadedTensor): Tensor {
@@ -97,7 +104,7 @@ for (const [name, folds] of [
       for (const { i, outputs } of calls) {
         const { conditioning, step } = priorGraphs(component, folds);
         const text = feed(get(`call${i}.in.c`));
-        const feeds = { x: feed(get(`call${i}.in.x`)), r: feed(get(`call${i}.out.r_embed`)) };
+        const feeds = { x: feed(get(`call${i}.in.x`)), r: embed(get(`call${i}.in.r`), component) };
         const conditioned = conditioning ? await run(conditioning, component, { text }) : { text };
         const result = await run(step, component, { ...feeds, ...conditioned });
         agree(result.pred, get(`call${i}.out.pred`), outputs.pred?.tolerance_abs, `${dir} call ${i}`);
@@ -124,7 +131,11 @@ for (const [name, folds] of [
           given[`mx${level}`] = new Tensor('float32', transposed(bicubicMatrix(w, toW), toW, w), [w, toW]);
         }
         const conditioned = conditioning ? await run(conditioning, component, given) : given;
-        const result = await run(step, component, { x: feed(x), r: feed(get(`call${i}.out.r_embed`)), ...conditioned });
+        const result = await run(step, component, {
+          x: feed(x),
+          r: embed(get(`call${i}.in.r`), component),
+          ...conditioned,
+        });
         for (const key of Object.keys(outputs).filter((output) => output !== 'r_embed')) {
           agree(result[key], get(`call${i}.out.${key}`), outputs[key]?.tolerance_abs, `${dir} call ${i} ${key}`);
         }

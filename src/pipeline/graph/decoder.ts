@@ -246,7 +246,7 @@ function writeStep(weights: Weights, config: DecoderConfig, conditioning: Condit
       x = upsample(g.layerNorm(x, EPSILON), weights.at(...resample), at(level), at(level - 1), c(level), c(level - 1));
   }
   const out = pointwise(g.layerNorm(x, EPSILON), weights.at('clf', 1), c(0), 2 * cOut * patch ** 2);
-  const [a, raw] = g.split(shuffle(g, out, at(0), 2 * cOut, patch), 1, [cOut, cOut]);
+  const [a, raw] = g.split(shuffle(g, out, at(0), 2 * cOut, patch, ['H', 'W']), 1, [cOut, cOut]);
   if (!a || !raw) throw new Error('the decoder ends in two halves');
   const b = g.add(g.mul(g.unary('Sigmoid', raw), g.scalar(1 - EPS * 2)), g.scalar(EPS));
   g.output('noise', g.div(g.sub(input, a), b));
@@ -261,13 +261,17 @@ export function unshuffle(g: GraphBuilder, x: Value, at: Grid, factor: number): 
   return g.reshape(g.transpose(split, [0, 2, 4, 1, 3, 5]), [at.tokens, c * factor * factor]);
 }
 
-/** PixelShuffle of tokens [B·h·w, C·f·f] into NCHW. */
-export function shuffle(g: GraphBuilder, x: Value, at: Grid, c: number, factor: number): Value {
+/** PixelShuffle of tokens [B·h·w, C·f·f] into NCHW with the named sides. */
+export function shuffle(
+  g: GraphBuilder,
+  x: Value,
+  at: Grid,
+  c: number,
+  factor: number,
+  sides: readonly [string, string],
+): Value {
   const split = g.reshape(x, [at.b, at.h, at.w, c, factor, factor]);
-  const [H, W] = [`${at.h}*${factor}`, `${at.w}*${factor}`];
-  g.defineMultiple(H, at.h, factor);
-  g.defineMultiple(W, at.w, factor);
-  return g.reshape(g.transpose(split, [0, 3, 1, 4, 2, 5]), [at.b, c, H, W]);
+  return g.reshape(g.transpose(split, [0, 3, 1, 4, 2, 5]), [at.b, c, ...sides]);
 }
 
 /** A 2×2 convolution of stride 2 as a matrix product over patches. */

@@ -85,9 +85,13 @@ export function decodeGraph(
     }
   }
   const out = pointwise(x, weights.at('out_block', 0), channels(config, 0), config.out_channels * factor * factor);
+  g.defineMultiple('H', at.h, factor);
+  g.defineMultiple('W', at.w, factor);
   g.output(
     'image',
-    options.output === 'pixels' ? pixels(g, out, at, config) : shuffle(g, out, at, config.out_channels, factor),
+    options.output === 'pixels'
+      ? pixels(g, out, at, config)
+      : shuffle(g, out, at, config.out_channels, factor, ['H', 'W']),
   );
   return g;
 }
@@ -95,8 +99,6 @@ export function decodeGraph(
 /** Tokens [B·h·w, C·f·f] to bytes [B, H, W, C]. */
 function pixels(g: GraphBuilder, x: Value, at: Grid, { out_channels: c, up_down_scale_factor: f }: VqganConfig): Value {
   const bytes = g.cast(g.unary('Round', g.mul(g.clip(x, 0, 1), g.scalar(255))), 'u8');
-  g.defineMultiple('H', at.h, f);
-  g.defineMultiple('W', at.w, f);
   const split = g.reshape(bytes, [at.b, at.h, at.w, c, f, f]);
   return g.reshape(g.transpose(split, [0, 1, 4, 2, 5, 3]), [at.b, 'H', 'W', c]);
 }
