@@ -152,7 +152,10 @@ export const KEYS: readonly SettingKey[] = [
     type: 'text',
     description: 'Aspect ratio, width to height: picks a size of about the usual number of pixels',
     fields: ['width', 'height'],
-    expected: () => 'a ratio of width to height such as 2:3, from about 1:10 to 10:1',
+    expected: (limits) => {
+      const widest = widestRatio(limits);
+      return `a ratio of width to height such as 2:3, from 1:${widest} to ${widest}:1`;
+    },
     choices: (limits) => ({ values: commonRatios(limits), closed: false }),
     example: (limits) => commonRatios(limits)[1] ?? '1:1',
     read: (value, limits) => {
@@ -163,7 +166,7 @@ export const KEYS: readonly SettingKey[] = [
   numeric('n', {
     type: 'integer',
     field: 'n',
-    aliases: ['images', 'count'],
+    aliases: ['images'],
     description: 'How many pictures',
     choices: ['1', '2', '4', '10'],
     range: ({ maxImages }) => ({ min: 1, max: maxImages }),
@@ -248,6 +251,12 @@ export const KEYS: readonly SettingKey[] = [
   },
 ];
 
+function widestRatio(limits: CommandLimits): number {
+  let widest = 1;
+  while (sizeForRatio(widest + 1, limits) !== null) widest += 1;
+  return widest;
+}
+
 function commonRatios(limits: CommandLimits): readonly string[] {
   return COMMON_RATIOS.filter((ratio) => sizeForRatio(readRatio(ratio) ?? Number.NaN, limits) !== null);
 }
@@ -263,11 +272,7 @@ const BY_NAME = new Map(KEYS.flatMap((key) => [key.name, ...key.aliases].map((na
 /** The key of that name or alias, in any case, with `_` for `-` or none (`decoder_steps`, `decoderSteps`). */
 export function keyNamed(name: string): SettingKey | null {
   const folded = fold(name);
-  return BY_NAME.get(folded) ?? (folded === 'decodersteps' ? BY_NAME.get('decoder-steps') : null) ?? joined(folded);
-}
-
-function joined(folded: string): SettingKey | null {
-  return KEYS.find((key) => key.name.replace('-', '') === folded) ?? null;
+  return BY_NAME.get(folded) ?? KEYS.find((key) => key.name.replace('-', '') === folded) ?? null;
 }
 
 export function fold(name: string): string {

@@ -70,6 +70,10 @@ const RATIO_TOLERANCE = 1.25;
  * @returns `null` when no size comes within a factor of 1.25 of the ratio.
  */
 export function sizeForRatio(ratio: number, limits: CommandLimits): Size | null {
+  if (!(ratio >= 1)) {
+    const turned = ratio > 0 ? sizeForRatio(1 / ratio, limits) : null;
+    return turned === null ? null : { width: turned.height, height: turned.width };
+  }
   const native = Math.min(limits.defaultWidth * limits.defaultHeight, limits.maxPixels);
   let best: Size | null = null;
   let bestCost: readonly [number, number] = [Math.log(RATIO_TOLERANCE) + 1e-9, Number.POSITIVE_INFINITY];
