@@ -1,23 +1,36 @@
-const MAX_POSITIONS = 10_000;
+const MAX_POSITION = 10_000;
+const { fround } = Math;
 
 /**
- * Sinusoidal embedding of timesteps `r` (0 to 1): [r.length, cR], sines first, an odd last column zero. Arguments
- * reach 10,000, where one unit in the last place moves a sine by 6e-4, so every float32 rounding is torch's.
+ * The sinusoidal embedding of timesteps that the prior and the decoder share: [n] to [n, cR], sines first, an odd
+ * width ending in a zero.
  *
- * @see https://github.com/huggingface/diffusers/blob/main/src/diffusers/pipelines/deprecated/wuerstchen/modeling_wuerstchen_prior.py
+ * Every operation is rounded to float32 as in the reference: arguments reach 10000, where one unit in the last
+ * place of `r` or of a frequency moves a sine by up to 6e-4.
+ *
+ * @param r timesteps, usually in [0, 1]
+ * @param cR width of the embedding, at least 4
+ * @see https://github.com/huggingface/diffusers/blob/main/src/diffusers/pipelines/deprecated/wuerstchen/modeling_wuerstchen_prior.py `gen_r_embedding`
  */
 export function rEmbedding(r: Float32Array, cR: number): Float32Array {
-  const half = Math.floor(cR / 2);
-  const decay = Math.fround(-Math.log(MAX_POSITIONS) / (half - 1));
+  const frequencies = rFrequencies(cR);
+  const half = frequencies.length;
   const embedding = new Float32Array(r.length * cR);
-  r.forEach((timestep, row) => {
-    const position = Math.fround(timestep * MAX_POSITIONS);
-    for (let i = 0; i < half; i += 1) {
-      const frequency = Math.fround(Math.exp(Math.fround(i * decay)));
-      const angle = Math.fround(position * frequency);
+  r.forEach((value, row) => {
+    const position = fround(value * MAX_POSITION);
+    frequencies.forEach((frequency, i) => {
+      const angle = fround(position * frequency);
       embedding[row * cR + i] = Math.sin(angle);
       embedding[row * cR + half + i] = Math.cos(angle);
-    }
+    });
   });
   return embedding;
+}
+
+/** The ⌊cR/2⌋ frequencies, falling from 1 to 1/10000. */
+export function rFrequencies(cR: number): Float32Array {
+  const half = Math.floor(cR / 2);
+  if (!Number.isInteger(cR) || half < 2) throw new RangeError(`expected a timestep width c_r >= 4, got ${cR}`);
+  const exponent = fround(-Math.log(MAX_POSITION) / (half - 1));
+  return Float32Array.from({ length: half }, (_, i) => Math.exp(fround(i * exponent)));
 }

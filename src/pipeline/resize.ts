@@ -1,32 +1,78 @@
-/** Keys' cubic kernel with a = −0.5, which torch uses where it antialiases. */
-function keys(x: number): number {
-  const a = -0.5;
-  const t = Math.abs(x);
-  if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
-  if (t < 2) return ((t - 5) * t + 8) * t * a - 4 * a;
-  return 0;
-}
+/** Keys' coefficient of Pillow's and of torch's antialiased bicubic kernel (torch's plain one has -0.75). */
+const A = -0.5;
 
 /**
- * The matrix [to, from] that resizes one axis as torch's `interpolate(mode="bicubic", antialias=True,
- * align_corners=True)` does: the scale is that of aligned corners, the centres are not.
+ * The weights of one axis of `torch.nn.functional.interpolate(mode='bicubic', antialias=True, align_corners=True)`:
+ * [to, from], row-major, so that a resized image is `My · x · Mxᵀ`.
+ *
+ * `align_corners` changes the scale there but not the centres, so corners do not align and the matrix is not even
+ * symmetric; equal sizes give the identity.
  *
  * @see https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/cpu/UpSampleKernel.cpp
  */
 export function bicubicMatrix(from: number, to: number): Float32Array {
+  if (!(Number.isSafeInteger(from) && Number.isSafeInteger(to) && from >= 1 && to >= 1)) {
+    throw new RangeError(`expected sizes >= 1 to resize between, got ${from} and ${to}`);
+  }
   const scale = to > 1 ? (from - 1) / (to - 1) : 0;
   const stretch = Math.max(scale, 1);
   const support = 2 * stretch;
   const matrix = new Float32Array(to * from);
-  for (let i = 0; i < to; i += 1) {
-    const center = scale * (i + 0.5);
-    const low = Math.max(Math.trunc(center - support + 0.5), 0);
-    const high = Math.min(Math.trunc(center + support + 0.5), from);
-    const weights = Array.from({ length: high - low }, (_, j) => keys((j + low - center + 0.5) / stretch));
+  for (let row = 0; row < to; row++) {
+    const centre = scale * (row + 0.5);
+    const first = Math.max(Math.trunc(centre - support + 0.5), 0);
+    const end = Math.min(Math.trunc(centre + support + 0.5), from);
+    const weights = Array.from({ length: end - first }, (_, j) => keys((first + j - centre + 0.5) / stretch));
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     weights.forEach((weight, j) => {
-      matrix[i * from + low + j] = weight / total;
+      matrix[row * from + first + j] = weight / total;
     });
   }
   return matrix;
+}
+
+/** Resizes row-major [n, c, h, w] values to [n, c, H, W]. The graphs apply the same matrices as two products. */
+export function resizeBicubic(
+  values: Float32Array,
+  [n, c, h, w]: readonly [number, number, number, number],
+  [H, W]: readonly [number, number],
+): Float32Array {
+  if (values.length !== n * c * h * w) {
+    throw new RangeError(`expected ${n * c * h * w} values for dims [${[n, c, h, w]}], got ${values.length}`);
+  }
+  const wide = multiplyRows(values, n * c * h, w, bicubicMatrix(w, W));
+  const rows = bicubicMatrix(h, H);
+  const result = new Float32Array(n * c * H * W);
+  for (let plane = 0; plane < n * c; plane++) {
+    for (let y = 0; y < H; y++) {
+      for (let x = 0; x < W; x++) {
+        let sum = 0;
+        for (let j = 0; j < h; j++) sum += (rows[y * h + j] ?? 0) * (wide[(plane * h + j) * W + x] ?? 0);
+        result[(plane * H + y) * W + x] = sum;
+      }
+    }
+  }
+  return result;
+}
+
+/** Each of `count` rows of length `from`, times the transposed [to, from] matrix. */
+function multiplyRows(values: Float32Array, count: number, from: number, matrix: Float32Array): Float32Array {
+  const to = matrix.length / from;
+  const result = new Float32Array(count * to);
+  for (let row = 0; row < count; row++) {
+    for (let x = 0; x < to; x++) {
+      let sum = 0;
+      for (let i = 0; i < from; i++) sum += (matrix[x * from + i] ?? 0) * (values[row * from + i] ?? 0);
+      result[row * to + x] = sum;
+    }
+  }
+  return result;
+}
+
+/** Keys' cubic convolution kernel; zero from distance 2 on. */
+function keys(signedDistance: number): number {
+  const x = Math.abs(signedDistance);
+  if (x < 1) return ((A + 2) * x - (A + 3)) * x * x + 1;
+  if (x < 2) return (((x - 5) * x + 8) * x - 4) * A;
+  return 0;
 }
