@@ -29,8 +29,8 @@ const MEANT_AS_SETTING = /^(?:-|[([*_~]{1,3})([a-z][a-z_-]{0,39})[:：]?/i;
  * - Another word before the colon is a typing mistake when it is at most two edits from a key of four letters or more.
  *   Every short word is that near to `n` and `ar`, so for these one edit counts, and only before a value of their kind:
  *   `ra:2:3` is a mistake, `art:deco`, `in:out` and `at:10:30` are text.
- * - After `--` at the start of a word everything is a setting, known or not. A long dash is read so before a key,
- *   known or misspelt, that has four letters or is exact; before other words it is the dash of a sentence.
+ * - After `--` at the start of a word everything is a setting, known or not. A long dash is read so before a key and
+ *   before one with a single slip; before other words it is the dash of a sentence.
  *
  * @throws CommandProblem `unknown_setting`.
  */
@@ -52,9 +52,8 @@ function optionToken(match: RegExpExecArray, text: string, span: Span): Token {
   const [raw, dash = '', name = '', separator, value = ''] = match;
   const key = keyNamed(name);
   if (key === null) {
-    const isSentenceDash = dash !== '--' && (name.length < 4 || suggestion(name) === null);
-    if (!isSentenceDash) throw unknownOption(name, text, span, dash);
-    return { ...span, raw, kind: 'text', note: null };
+    if (dash === '--' || isSlip(name)) throw unknownOption(name, text, span, dash);
+    return { ...span, raw, kind: 'text', note: 'unknown-key' };
   }
   if (separator === undefined) return { ...span, raw, kind: 'option', key };
   return { ...span, raw, kind: 'pair', key, value, valueStart: span.end - value.length };
@@ -94,7 +93,13 @@ function misspelt(name: string, value: string): SettingKey | null {
 
 /** One edit away, or its two letters swapped. */
 function isNearShort(name: string, key: 'ar' | 'n'): boolean {
-  return editDistance(name, key, 1) <= 1 || (name.length === 2 && name === `${key[1]}${key[0]}`);
+  return name.length <= 3 && editDistance(name, key, { swaps: true }) <= 1;
+}
+
+/** One slip from a key: after a long dash, which sentences have too, two edits are no sign of one (`—said`, `seed`). */
+function isSlip(name: string): boolean {
+  const meant = suggestion(name);
+  return meant !== null && name.length >= 4 && editDistance(fold(name), meant, { swaps: true }) <= 1;
 }
 
 function suggestion(name: string): string | null {

@@ -1,4 +1,4 @@
-import { editDistance, nearest } from './edit-distance.ts';
+import { nearest } from './edit-distance.ts';
 
 /** A value was not what its key takes: `instead` is the nearest value that is. */
 export interface BadValue {
@@ -68,7 +68,7 @@ export function readStyle(text: string, choices: readonly string[], mixes: boole
   if (mixes && 'instead' in mixed && mixed.instead !== 'NaN') return mixed;
   const [first = 'interpolated'] = choices;
   const begun = lower === '' ? undefined : choices.find((choice) => choice.startsWith(lower));
-  return { instead: begun ?? nearest(lower, choices, 3) ?? first };
+  return { instead: begun ?? nearest(lower.slice(0, 64), choices, 3) ?? first };
 }
 
 const YES = ['yes', 'on', 'true', '1'];
@@ -78,5 +78,5 @@ export function readSwitch(text: string): Reading<boolean> {
   const lower = text.toLowerCase();
   if (YES.includes(lower)) return { value: true };
   if (NO.includes(lower)) return { value: false };
-  return { instead: editDistance(lower, 'no') < editDistance(lower, 'yes') ? 'no' : 'yes' };
+  return { instead: lower.startsWith('n') ? 'no' : 'yes' };
 }
