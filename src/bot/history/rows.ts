@@ -66,6 +66,8 @@ const jobRow = z.object({
   vfinish: z.number(),
   queue_order: z.number(),
   estimate_ms: z.number(),
+  charged_ms: z.number(),
+  charged_day: z.number(),
 });
 
 /** The columns that `jobRow` reads, for SELECT lists. */

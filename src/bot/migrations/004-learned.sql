@@ -17,10 +17,12 @@ CREATE TABLE preview_maps (
   PRIMARY KEY (checkpoint, stage)
 ) STRICT, WITHOUT ROWID;
 
--- Small states of other parts, such as the fair queue's virtual clock.
+-- Small states of other parts, each under its own name: the accounts and clocks of the fair queue, for one.
 CREATE TABLE memos (
-  key        TEXT PRIMARY KEY,
-  value_json TEXT NOT NULL
+  owner      TEXT NOT NULL,
+  key        TEXT NOT NULL,
+  value_json TEXT NOT NULL,
+  PRIMARY KEY (owner, key)
 ) STRICT, WITHOUT ROWID;
 
 -- Workspaces where the bot was installed through OAuth. Holds tokens.

@@ -1,0 +1,80 @@
+import { constants } from 'node:fs';
+import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { OperatorError } from '../../errors.ts';
+import { ImageStore } from '../image-store.ts';
+import type { Database } from './database.ts';
+import { explainDatabaseError } from './database-error.ts';
+
+export interface BackupReport {
+  readonly folder: string;
+  /** Pictures copied. */
+  readonly images: number;
+  /** Pictures removed while the copy ran; their recipes are in the backup. */
+  readonly lost: number;
+}
+
+export const DATABASE_FILE = 'wuerst.db';
+export const IMAGE_FOLDER = 'images';
+
+/**
+ * Copies a data folder, while it is in use, to a new folder that can be used in its place. The database comes first:
+ * a picture finished meanwhile is a file too many, never a row without its file. The folder gets its name at the end,
+ * so one that has it is whole.
+ */
+export async function backUp(database: Database, store: ImageStore, destination: string): Promise<BackupReport> {
+  const folder = resolve(destination);
+  const part = `${folder}.part`;
+  await expectFree(folder);
+  try {
+    await rm(part, { recursive: true, force: true });
+    await mkdir(part, { recursive: true, mode: 0o700 });
+    await database.copyTo(join(part, DATABASE_FILE));
+    const counts = await copyImages(store, new ImageStore(join(part, IMAGE_FOLDER)));
+    await flush(join(part, DATABASE_FILE));
+    // An empty folder at the destination is replaced.
+    await rename(part, folder);
+    return { folder, ...counts };
+  } catch (error) {
+    await rm(part, { recursive: true, force: true });
+    throw explainDatabaseError(error, folder);
+  }
+}
+
+async function copyImages(from: ImageStore, to: ImageStore): Promise<{ images: number; lost: number }> {
+  const counts = { images: 0, lost: 0 };
+  for await (const hash of from.list()) {
+    const target = to.path(hash);
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    try {
+      // A copy on write where the file system can do that; else a plain one.
+      await copyFile(from.path(hash), target, constants.COPYFILE_FICLONE);
+      counts.images += 1;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      counts.lost += 1;
+    }
+  }
+  return counts;
+}
+
+async function flush(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function expectFree(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw explainDatabaseError(error, folder);
+  });
+  if (names.length > 0) {
+    throw new OperatorError('backup_exists', `${folder} is not empty.`, {
+      hint: 'Name a folder that does not exist yet, e.g. one with the date in its name.',
+    });
+  }
+}

@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import type { Caller, ImagineRequest, Surface } from '../job.ts';
+import type { Database } from './database.ts';
+import { JOB_ID_LENGTH, randomId } from './id.ts';
+import { bigintText, toJson } from './json.ts';
+import { decode, decodeJson } from './rows.ts';
+
+/** Several requests that wait for a yes of the person who asked. */
+export interface Confirmation {
+  readonly caller: Caller;
+  readonly requests: readonly ImagineRequest[];
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+const callerSchema: z.ZodType<Caller> = z.object({
+  surface: z.enum(['discord', 'slack', 'web', 'terminal']),
+  user: z.string(),
+  name: z.string(),
+  room: z.string(),
+  guild: z.string().nullable(),
+  payer: z.string(),
+  moderator: z.boolean(),
+  ageRestricted: z.boolean(),
+});
+
+const requestSchema: z.ZodType<ImagineRequest> = z.object({
+  prompt: z.string(),
+  negative: z.string(),
+  width: z.number(),
+  height: z.number(),
+  n: z.number(),
+  style: z.string(),
+  seed: bigintText,
+  steps: z.number().nullable(),
+  decoderSteps: z.number(),
+  guidance: z.number(),
+  decoderGuidance: z.number(),
+  spoiler: z.boolean(),
+});
+
+const row = z.object({ caller_json: z.string(), requests_json: z.string(), expires_at: z.number() });
+
+export class Confirmations {
+  readonly #database: Database;
+  readonly #now: () => number;
+  readonly #insert;
+  readonly #get;
+  readonly #ofUser;
+  readonly #remove;
+  readonly #prune;
+  readonly #erase;
+
+  constructor(database: Database, now: () => number) {
+    this.#database = database;
+    this.#now = now;
+    this.#insert = database.prepare<[string, string, string, string, string, number]>(
+      'INSERT INTO confirmations (id, surface, user, caller_json, requests_json, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
+    );
+    this.#get = database.prepare<[string, number]>('SELECT * FROM confirmations WHERE id = ? AND expires_at > ?');
+    this.#ofUser = database.prepare<[string, string]>('SELECT * FROM confirmations WHERE surface = ? AND user = ?');
+    this.#remove = database.prepare<[string]>('DELETE FROM confirmations WHERE id = ?');
+    this.#prune = database.prepare<[number]>('DELETE FROM confirmations WHERE expires_at <= ?');
+    this.#erase = database.prepare<[string, string]>('DELETE FROM confirmations WHERE surface = ? AND user = ?');
+  }
+
+  /** Returns the id to confirm it with. */
+  save(confirmation: Confirmation): string {
+    const { caller, requests, expiresAt } = confirmation;
+    const id = randomId(JOB_ID_LENGTH);
+    this.#database.run(() =>
+      this.#insert.run(id, caller.surface, caller.user, toJson(caller), toJson(requests), expiresAt),
+    );
+    return id;
+  }
+
+  /** `null` if unknown, already taken or expired. */
+  get(id: string): Confirmation | null {
+    const found = this.#database.run(() => this.#get.get(id, this.#now()));
+    return found === undefined ? null : decodeConfirmation(found);
+  }
+
+  /** As `get`, and gone from then on. */
+  take(id: string): Confirmation | null {
+    return this.#database.write(() => {
+      const confirmation = this.get(id);
+      this.#remove.run(id);
+      return confirmation;
+    });
+  }
+
+  ofUser(surface: Surface, user: string): readonly Confirmation[] {
+    return this.#database.run(() => this.#ofUser.all(surface, user)).map(decodeConfirmation);
+  }
+
+  prune(): number {
+    return this.#prune.run(this.#now()).changes;
+  }
+
+  erase(surface: Surface, user: string): void {
+    this.#erase.run(surface, user);
+  }
+}
+
+function decodeConfirmation(found: unknown): Confirmation {
+  const { caller_json, requests_json, expires_at } = decode(row, found, 'confirmation');
+  return {
+    caller: decodeJson(callerSchema, caller_json, 'caller of a confirmation'),
+    requests: decodeJson(z.array(requestSchema), requests_json, 'requests of a confirmation'),
+    expiresAt: expires_at,
+  };
+}
