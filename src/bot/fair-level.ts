@@ -163,11 +163,11 @@ export class FairLevel<Job extends Waiting, S extends Source<Job>> implements So
     this.#running += 1;
   }
 
-  /** A running job of the flow has ended; `difference` is what it cost beyond its charge, in accelerator seconds. */
+  /** A running job of the flow has ended; `difference` is what it cost beyond its charge, in virtual time. */
   settle(flow: Flow<S>, difference: number): void {
     flow.running -= 1;
     this.#running -= 1;
-    flow.tag += difference / this.weight(flow.key);
+    flow.tag += difference;
     if (this.#waiting.has(flow)) {
       flow.tag = Math.max(this.clock, flow.tag);
       this.#waiting.moved(flow);
@@ -186,8 +186,8 @@ export class FairLevel<Job extends Waiting, S extends Source<Job>> implements So
       let turn: Turn<Job, S>;
       if (!next.done && (again === undefined || byTurn(next.value, again) < 0)) {
         const flow = next.value;
-        turn = { flow, tag: flow.tag, ticket: flow.ticket, jobs: flow.source.forecast(), heapIndex: -1 };
-        turn.left = flow.source.size;
+        const { tag, ticket, source } = flow;
+        turn = { flow, tag, ticket, jobs: source.forecast(), left: source.size, heapIndex: -1 };
         next = fresh.next();
       } else if (again !== undefined) {
         served.remove(again);
@@ -198,7 +198,7 @@ export class FairLevel<Job extends Waiting, S extends Source<Job>> implements So
       yield job;
       turn.tag += job.cost / this.weight(turn.flow.key);
       turn.ticket = ticket++;
-      turn.left = (turn.left ?? 0) - 1;
+      turn.left -= 1;
       if (turn.left > 0) served.push(turn);
     }
   }
@@ -260,7 +260,8 @@ interface Turn<Job extends Waiting, S> extends HeapItem {
   readonly jobs: Iterator<Job, void>;
   tag: number;
   ticket: number | null;
-  left?: number;
+  /** Jobs not taken yet. */
+  left: number;
 }
 
 type Ordered = { readonly tag: number; readonly ticket: number | null };
