@@ -1,0 +1,132 @@
+import { Tokenizer } from '@huggingface/tokenizers';
+import { readTokenizer, type TokenizerParts } from './tokenizer-files.ts';
+
+export interface Encoding {
+  /** [maxLength], padded at the end. */
+  readonly inputIds: BigInt64Array;
+  /** [maxLength], 1 for the prompt with its start and end tokens, 0 for padding. */
+  readonly attentionMask: BigInt64Array;
+  /** What did not fit, as text; empty when everything did. */
+  readonly truncated: string;
+}
+
+/**
+ * transformers' CLIPTokenizer: a lower-cased byte-level BPE, truncated and padded to `maxLength`.
+ *
+ * Any string has an encoding: empty ones, emoji, control characters; half of a surrogate pair counts as U+FFFD.
+ */
+export class ClipTokenizer {
+  /** Tokens in an encoding, start and end included: 77 for the published checkpoints. */
+  readonly maxLength: number;
+  /** One more than the largest token id. */
+  readonly vocabSize: number;
+  readonly #tokenizer: Tokenizer;
+  readonly #bos: number;
+  readonly #eos: number;
+  readonly #pad: number;
+
+  private constructor(parts: TokenizerParts) {
+    const { special, vocab, addedTokens } = parts;
+    this.maxLength = parts.maxLength;
+    this.#bos = special.bos_token.id;
+    this.#eos = special.eos_token.id;
+    this.#pad = special.pad_token.id;
+    this.#tokenizer = new Tokenizer(tokenizerJson(parts), { clean_up_tokenization_spaces: false });
+    let largest = 0;
+    for (const id of Object.values(vocab)) largest = Math.max(largest, id);
+    for (const { id } of addedTokens) largest = Math.max(largest, id);
+    this.vocabSize = largest + 1;
+  }
+
+  /**
+   * Opens a `tokenizer` folder of a checkpoint: `tokenizer.json`, or `vocab.json` and `merges.txt`.
+   *
+   * @throws OperatorError `tokenizer_missing` or `tokenizer_corrupt`
+   */
+  static async load(dir: string): Promise<ClipTokenizer> {
+    return new ClipTokenizer(await readTokenizer(dir));
+  }
+
+  encode(text: string): Encoding {
+    const ids = this.#untruncated(text);
+    const kept = ids.length > this.maxLength ? [...ids.slice(0, this.maxLength - 1), this.#eos] : ids;
+    const inputIds = new BigInt64Array(this.maxLength).fill(BigInt(this.#pad));
+    const attentionMask = new BigInt64Array(this.maxLength);
+    kept.forEach((id, i) => {
+      inputIds[i] = BigInt(id);
+      attentionMask[i] = 1n;
+    });
+    return { inputIds, attentionMask, truncated: this.#removed([ids])[0] ?? '' };
+  }
+
+  /**
+   * What the reference's truncation warning prints for a batch: nothing when every text fits, else one entry per
+   * text. The texts are first padded to the longest one, so the entry of a text that fits is padding.
+   */
+  removedText(texts: readonly string[]): string[] {
+    return this.#removed(texts.map((text) => this.#untruncated(text)));
+  }
+
+  /** Token ids as text, special tokens included. */
+  decode(ids: readonly number[]): string {
+    if (ids.length === 0) return '';
+    return strip(this.#tokenizer.decode([...ids]));
+  }
+
+  #removed(batch: readonly number[][]): string[] {
+    const longest = batch.reduce((length, ids) => Math.max(length, ids.length), 0);
+    if (longest <= this.maxLength) return [];
+    return batch.map((ids) => {
+      const padding = new Array<number>(longest - ids.length).fill(this.#pad);
+      return this.decode([...ids, ...padding].slice(this.maxLength - 1, -1));
+    });
+  }
+
+  #untruncated(text: string): number[] {
+    return [this.#bos, ...this.#tokenizer.encode(text, { add_special_tokens: false }).ids, this.#eos];
+  }
+}
+
+/** Python's `str.strip`, which unlike `trim` leaves U+FEFF alone. */
+function strip(text: string): string {
+  return text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '');
+}
+
+/** The tokenizer.json that transformers 5 builds for its CLIPTokenizer, whatever else the file may have said. */
+function tokenizerJson({ vocab, merges, addedTokens, special }: TokenizerParts): object {
+  return {
+    added_tokens: addedTokens,
+    normalizer: {
+      type: 'Sequence',
+      normalizers: [
+        { type: 'NFC' },
+        { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+        // The reference lower-cases code points one by one. So does JavaScript, but for the sigma at a word's end.
+        { type: 'Replace', pattern: { String: 'Σ' }, content: 'σ' },
+        { type: 'Lowercase' },
+      ],
+    },
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        split("<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"),
+        // The pattern that the byte-level step itself would split by, were U+FEFF not whitespace to JavaScript.
+        split("'s|'t|'re|'ve|'m|'ll|'d|\\p{L}+|\\p{N}+|[^\\s\\p{L}\\p{N}]+"),
+        { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
+      ],
+    },
+    post_processor: null,
+    decoder: { type: 'ByteLevel' },
+    model: {
+      type: 'BPE',
+      unk_token: special.unk_token.content,
+      end_of_word_suffix: '</w>',
+      vocab,
+      merges,
+    },
+  };
+}
+
+function split(pattern: string): object {
+  return { type: 'Split', pattern: { Regex: pattern }, behavior: 'Removed', invert: true };
+}
