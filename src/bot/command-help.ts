@@ -1,4 +1,5 @@
-import { KEYS, type KeyName, keyNamed, type SettingKey } from './command-keys.ts';
+import type { KeyName, SettingKey } from './command-key.ts';
+import { KEYS, keyNamed } from './command-keys.ts';
 import { wordsOf } from './command-lexer.ts';
 import type { CommandLimits } from './command-limits.ts';
 import type { Reply } from './reply.ts';

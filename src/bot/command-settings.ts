@@ -1,4 +1,4 @@
-import type { Field, SettingKey, Settings } from './command-keys.ts';
+import type { Field, SettingKey, Settings } from './command-key.ts';
 import { insideQuotes, isDoubleQuote, QuoteScanner, type Span, unescapeText } from './command-lexer.ts';
 import type { CommandLimits } from './command-limits.ts';
 import { CommandProblem, quoted } from './command-problem.ts';

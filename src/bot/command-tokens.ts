@@ -1,4 +1,5 @@
-import { fold, KEYS, keyNamed, type SettingKey } from './command-keys.ts';
+import type { SettingKey } from './command-key.ts';
+import { fold, KEYS, keyNamed } from './command-keys.ts';
 import { type Span, wordsOf } from './command-lexer.ts';
 import { CommandProblem, type Edit, quoted } from './command-problem.ts';
 import { readRatio } from './command-values.ts';

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { type Field, KEYS, type SettingKey, type Settings } from './command-keys.ts';
+import type { Field, SettingKey, Settings } from './command-key.ts';
+import { KEYS } from './command-keys.ts';
 import { isVisible, lengthOf, normaliseText } from './command-lexer.ts';
 import { type CommandLimits, defaultSize, fits, shrunk } from './command-limits.ts';
 import { CommandProblem, type Edit, toUserError } from './command-problem.ts';
@@ -10,7 +11,8 @@ import { readSubcommand, type Subcommand, type SubcommandOptions } from './subco
 
 export { formatPrompt, formatRequest } from './command-format.ts';
 export { type Completion, completions, helpReply } from './command-help.ts';
-export { KEYS, type KeyName, keyNamed, type SettingKey } from './command-keys.ts';
+export type { KeyName, SettingKey } from './command-key.ts';
+export { KEYS, keyNamed, ratioSizes } from './command-keys.ts';
 export { type CommandLimits, DEFAULT_LIMITS } from './command-limits.ts';
 export type { SettingChange, Subcommand } from './subcommand.ts';
 

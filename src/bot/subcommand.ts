@@ -1,4 +1,5 @@
-import { type KeyName, keyNamed } from './command-keys.ts';
+import type { KeyName } from './command-key.ts';
+import { keyNamed } from './command-keys.ts';
 import { unescapeText, wordsOf } from './command-lexer.ts';
 import { CommandProblem, listed, quoted } from './command-problem.ts';
 import { nearest } from './edit-distance.ts';
