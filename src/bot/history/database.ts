@@ -109,11 +109,7 @@ export class Database {
   }
 
   close(): void {
-    if (!this.#sqlite.open) return;
-    this.run(() => {
-      this.#sqlite.pragma('optimize');
-      this.#sqlite.close();
-    });
+    this.run(() => this.#sqlite.close());
   }
 }
 
@@ -133,6 +129,8 @@ function configure(sqlite: Sqlite.Database): void {
   // kill -9 and running out of memory. Only a power cut can undo the last commits (never corrupt): FULL would
   // prevent that with a flush of the disk per commit, during which the event loop and every chat stand still.
   sqlite.pragma('synchronous = NORMAL');
+  // 16 MB: a checkpoint stops the event loop for some milliseconds, so there should be few.
+  sqlite.pragma('wal_autocheckpoint = 4000');
   // What a person erases is overwritten, not just unlinked.
   sqlite.pragma('secure_delete = ON');
   sqlite.pragma('journal_size_limit = 67108864');

@@ -69,7 +69,7 @@ export class ImageRecords {
     this.#shared = database.prepare<[string]>('SELECT 1 FROM images WHERE hash = ? AND deleted = 0 LIMIT 1').pluck();
     this.#hashesOfUser = database
       .prepare<[string, string]>(
-        `SELECT DISTINCT images.hash FROM jobs JOIN images ON images.job = jobs.num
+        `SELECT images.hash FROM jobs JOIN images ON images.job = jobs.num
          WHERE jobs.surface = ? AND jobs.user = ?`,
       )
       .pluck();
@@ -140,7 +140,7 @@ export class ImageRecords {
   }
 
   hashesOfUser(surface: string, user: string): readonly string[] {
-    return this.#hashesOfUser.all(surface, user) as string[];
+    return [...new Set(this.#hashesOfUser.all(surface, user) as string[])];
   }
 }
 

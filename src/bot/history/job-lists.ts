@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Job, Surface } from '../job.ts';
+import type { Caller, Job, Surface } from '../job.ts';
 import type { Database, Statement, Value } from './database.ts';
 import type { JobRecords } from './jobs.ts';
 import { decode, JOB_COLUMNS } from './rows.ts';
@@ -19,6 +19,8 @@ export interface RecentPrompt {
   readonly id: string;
   readonly prompt: string;
 }
+
+export type Person = Pick<Caller, 'surface' | 'user'>;
 
 /** Whose unfinished jobs. */
 export type Party =
@@ -47,15 +49,14 @@ export class JobLists {
     this.#database = database;
     this.#jobs = jobs;
     const page = (where: string) =>
-      database.prepare<Value[]>(
-        `SELECT ${JOB_COLUMNS} FROM jobs WHERE surface = ? ${where} AND num < ? ORDER BY num DESC LIMIT ?`,
-      );
+      database.prepare<Value[]>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE ${where} AND num < ? ORDER BY num DESC LIMIT ?`);
     this.#pages = {
-      surface: page(''),
-      room: page('AND room = ?'),
-      user: page('AND user = ?'),
-      // The plus keeps SQLite on the index of the user, whose jobs are few, rather than the room's.
-      both: page('AND user = ? AND +room = ?'),
+      // A plus keeps SQLite off an index: here from sorting all jobs of a surface to find the newest,
+      surface: page('+surface = ?'),
+      room: page('surface = ? AND room = ?'),
+      user: page('surface = ? AND user = ?'),
+      // and here from the room's jobs, which are many, while the user's are few.
+      both: page('surface = ? AND user = ? AND +room = ?'),
     };
     this.#number = database.prepare<[string]>('SELECT num FROM jobs WHERE id = ?').pluck();
     this.#prompts = database.prepare<[string, string, number]>(
@@ -95,11 +96,11 @@ export class JobLists {
   }
 
   /** Different prompts of a person, newest first, that contain a text in whatever case and width of letters. */
-  recentPrompts(surface: Surface, user: string, containing: string, limit: number): readonly RecentPrompt[] {
+  recentPrompts(person: Person, containing: string, limit: number): readonly RecentPrompt[] {
     const wanted = fold(containing);
     return this.#database.run(() => {
       const found = new Map<string, RecentPrompt>();
-      for (const row of this.#prompts.iterate(surface, user, RECENT)) {
+      for (const row of this.#prompts.iterate(person.surface, person.user, RECENT)) {
         if (found.size >= limit) break;
         const { id, prompt } = decode(promptRow, row, 'prompt');
         if (!found.has(prompt) && fold(prompt).includes(wanted)) found.set(prompt, { id, prompt });
@@ -109,8 +110,8 @@ export class JobLists {
   }
 
   /** The prompt of a job, for the person who asked for it. */
-  promptById(id: string, surface: Surface, user: string): string | null {
-    const prompt = this.#database.run(() => this.#prompt.get(id, surface, user));
+  promptById(id: string, person: Person): string | null {
+    const prompt = this.#database.run(() => this.#prompt.get(id, person.surface, person.user));
     return typeof prompt === 'string' ? prompt : null;
   }
 

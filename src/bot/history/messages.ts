@@ -40,8 +40,8 @@ export class Messages {
   }
 
   /** The first mark stays. */
-  markDelivered(jobId: string, problem: string | null): void {
-    this.#database.run(() => this.#deliver.run(this.#now(), problem, jobId));
+  markDelivered(jobId: string, problem?: string): void {
+    this.#database.run(() => this.#deliver.run(this.#now(), problem ?? null, jobId));
   }
 
   delivery(jobId: string): Delivery {
