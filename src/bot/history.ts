@@ -14,8 +14,9 @@ import { Messages } from './history/messages.ts';
 import type { Accepted, NewJob } from './history/new-job.ts';
 import { PersonRecords } from './history/person.ts';
 import { type FinishedImage, type ImageFile, Pictures } from './history/pictures.ts';
-import type { QueueTags, StoredJob } from './history/rows.ts';
+import type { StoredJob } from './history/rows.ts';
 import { type Actor, Settings } from './history/settings.ts';
+import { Shares } from './history/shares.ts';
 import { ImageStore, type ImageStoreOptions } from './image-store.ts';
 import type { Caller, Job, JobEvent, Surface } from './job.ts';
 
@@ -27,7 +28,7 @@ export type { StepTime } from './history/learned.ts';
 export type { Delivery } from './history/messages.ts';
 export type { Embedding, Recipe } from './history/recipe.ts';
 export { type GuildSettings, type Place, SETTINGS, type SettingKey } from './history/settings.ts';
-export type { Accepted, Actor, BackupReport, FinishedImage, ImageFile, JobError, NewJob, QueueTags, StoredJob, Usage };
+export type { Accepted, Actor, BackupReport, FinishedImage, ImageFile, JobError, NewJob, StoredJob, Usage };
 
 export interface HistoryOptions {
   /** The data folder; made if it is missing. */
@@ -67,6 +68,8 @@ export class History {
   readonly lists: JobLists;
   /** The platform's message that shows each job. */
   readonly messages: Messages;
+  /** The fair queue's accounts. */
+  readonly shares: Shares;
   /** What admins set. */
   readonly settings: Settings;
   readonly audit: Audit;
@@ -98,6 +101,7 @@ export class History {
     this.database = database;
     this.lists = lists;
     this.messages = new Messages(database, now);
+    this.shares = new Shares(database);
     this.settings = new Settings(database, audit);
     this.audit = audit;
     this.confirmations = confirmations;
@@ -151,7 +155,7 @@ export class History {
   }
 
   /**
-   * running → queued, keeping its place. With `forgiveAttempt` the start does not count against the job: the bot is
+   * running → queued; from now on it counts as resumed. With `forgiveAttempt` the start does not count against the job: the bot is
    * stopping, and the job is not to blame.
    */
   requeue(jobId: string, options: { readonly forgiveAttempt?: boolean } = {}): JobEvent | null {
@@ -182,8 +186,9 @@ export class History {
     return this.#jobs.end(jobId, 'cancelled', reason);
   }
 
-  saveTags(jobId: string, tags: QueueTags): void {
-    this.#jobs.saveTags(jobId, tags);
+  /** Among one person's own waiting jobs, the greater goes first. */
+  setPriority(jobId: string, priority: number): void {
+    this.#jobs.setPriority(jobId, priority);
   }
 
   // ---- finding jobs ----
@@ -192,12 +197,12 @@ export class History {
     return this.#jobs.job(id);
   }
 
-  /** The job with its attempts, estimate and tags. */
+  /** The job with what the queue and the pipeline's watcher need to know. */
   stored(id: string): StoredJob | null {
     return this.#jobs.stored(id);
   }
 
-  /** Queued jobs in the order of their tags. */
+  /** Queued jobs in the order of arrival. */
   waiting(): readonly StoredJob[] {
     return this.#jobs.waiting();
   }
@@ -209,7 +214,7 @@ export class History {
 
   /** The job that an idempotency key of this person led to. */
   jobByKey(caller: Pick<Caller, 'surface' | 'user'>, key: string): Job | null {
-    return this.#jobs.byKey(caller, key);
+    return this.#jobs.byKey(caller, key)?.job ?? null;
   }
 
   // ---- events ----

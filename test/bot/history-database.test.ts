@@ -149,7 +149,7 @@ test('every statement but those of upkeep finds its rows by an index, without so
   for (const sql of sources) {
     for (const step of history.database.plan(sql)) {
       // In these, SQLite walks an index that holds exactly the wanted rows, or one batch of them in order;
-      // sqlite_sequence has one row per table.
+      // sqlite_sequence has one row per table, and queue_shares is read as a whole.
       const walked =
         /SCAN (sqlite_sequence|jobs USING INDEX jobs_(waiting|running)|files USING (COVERING )?INDEX files_by_time)\b/.test(
           step,

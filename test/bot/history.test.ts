@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { History } from '../../src/bot/history.ts';
+import { FairQueue } from '../../src/bot/fair-queue.ts';
+import { History, type StoredJob } from '../../src/bot/history.ts';
 import { UserError } from '../../src/errors.ts';
 import { caller, finishedImage, finishedJob, NOON, newJob, openHistory, recipe, request } from './history-fixture.ts';
 
@@ -22,10 +23,10 @@ test('an accepted job comes back with every parameter, also from a file opened a
     }),
     derivation,
     notes: ['"poster:red" was read as text'],
-    tags: { vstart: 1.5, vfinish: 1e12 + 0.25, order: 3 },
+    priority: -1.5,
     estimate: 12.345,
   });
-  const { job, repeated, event } = history.accept(input);
+  const { job, repeated, arrival, event } = history.accept(input);
   assert.match(job.id, /^[a-z0-9]{10}$/);
   assert.equal(repeated, false);
   assert.equal(event?.type, 'queued');
@@ -48,7 +49,9 @@ test('an accepted job comes back with every parameter, also from a file opened a
     },
     attempts: 0,
     estimate: 12.345,
-    tags: input.tags,
+    arrival,
+    priority: -1.5,
+    resumed: false,
   });
   assert.deepEqual(job, again?.job);
 });
@@ -153,8 +156,8 @@ test('of two racing ends of a job only the first counts', async (t) => {
 
 test('attempts are counted before each start, survive a restart and can be forgiven', (t) => {
   const { history, folder } = openHistory(t);
-  const { job } = history.accept(newJob({ tags: { vstart: 2, vfinish: 3, order: 0 } }));
-  history.accept(newJob({ tags: { vstart: 1, vfinish: 3, order: 1 } }));
+  const { job } = history.accept(newJob());
+  const fresh = history.accept(newJob()).job.id;
   history.start(job.id);
   history.close();
 
@@ -168,25 +171,50 @@ test('attempts are counted before each start, survive a restart and can be forgi
   assert.equal(after.stored(job.id)?.attempts, 2);
   after.requeue(job.id, { forgiveAttempt: true });
   assert.equal(after.stored(job.id)?.attempts, 1);
-  assert.equal(after.waiting()[1]?.job.id, job.id, 'it keeps its tags');
+  assert.deepEqual(
+    after.waiting().map((stored) => [stored.job.id, stored.resumed]),
+    [
+      [job.id, true],
+      [fresh, false],
+    ],
+  );
 });
 
-test('waiting jobs come back in the order of their tags, then of their arrival', (t) => {
-  const { history } = openHistory(t);
-  const tags: readonly (readonly [vstart: number, order: number])[] = [
-    [5, 1],
-    [1, 9],
-    [1, 2],
-    [3, 0],
-    [1, 2],
-  ];
-  const ids = tags.map(([vstart, order]) => history.accept(newJob({ tags: { vstart, vfinish: 9, order } })).job.id);
-  assert.deepEqual(
-    history.waiting().map(({ job }) => job.id),
-    [ids[2], ids[4], ids[1], ids[3], ids[0]],
-  );
-  history.saveTags(ids[0] ?? '', { vstart: 0, vfinish: 1, order: 0 });
-  assert.equal(history.waiting()[0]?.job.id, ids[0]);
+function enqueue(queue: FairQueue, { job, arrival, estimate, priority, resumed }: StoredJob): void {
+  const { payer, user } = job.caller;
+  queue.enqueue(async () => undefined, { id: job.id, payer, user, cost: estimate, seq: arrival, priority, resumed });
+}
+
+test('waiting jobs start in the same order after a restart', (t) => {
+  const { history, folder } = openHistory(t);
+  const before = new FairQueue();
+  for (let index = 0; index < 60; index += 1) {
+    const payer = `guild ${index % 4}`;
+    const estimate = 1 + ((index * 7) % 5) / 3;
+    const who = caller({ payer, user: `user ${index % 9}` });
+    history.atomically(() => {
+      enqueue(before, history.accept(newJob({ caller: who, estimate, priority: index === 50 ? 1 : 0 })));
+      history.shares.save(before.takeChanges());
+    });
+    if (index % 3 === 2) {
+      history.atomically(() => {
+        const id = before.order().next().value ?? '';
+        before.dequeue();
+        before.settle(id, estimate / 2);
+        history.start(id);
+        history.finish(id, { seconds: estimate / 2 });
+        history.shares.save(before.takeChanges());
+      });
+    }
+  }
+  history.close();
+
+  const again = openHistory(t, { folder }).history;
+  const after = new FairQueue();
+  after.restore(again.shares.all());
+  for (const stored of again.waiting()) enqueue(after, stored);
+  assert.equal(after.size, 40);
+  assert.deepEqual([...after.order()], [...before.order()]);
 });
 
 test('the same key of the same person answers with the same job and writes nothing', (t) => {
@@ -194,7 +222,7 @@ test('the same key of the same person answers with the same job and writes nothi
   const first = history.accept(newJob({ idempotencyKey: 'k' }));
   const seq = history.latestSeq();
   const second = history.accept(newJob({ idempotencyKey: 'k', request: request({ prompt: 'another' }) }));
-  assert.deepEqual(second, { job: first.job, repeated: true, event: null });
+  assert.deepEqual(second, { ...first, repeated: true, event: null });
   assert.equal(history.latestSeq(), seq);
   assert.equal(history.usage('user', 'web', 'ann').seconds, 10);
   for (const other of [caller({ user: 'bob' }), caller({ surface: 'slack' })]) {

@@ -1,15 +1,17 @@
+import { z } from 'zod';
 import type { Job, JobEvent, JobImage, Surface } from '../job.ts';
 import type { Database } from './database.ts';
+import { decode } from './rows.ts';
 
 /** The durable kinds of `JobEvent`. */
 export type DurableType = Exclude<JobEvent['type'], 'step'>;
 
-interface EventRow {
-  readonly seq: number;
-  readonly type: DurableType;
-  readonly job: string;
-  readonly image: string | null;
-}
+const eventRow = z.object({
+  seq: z.number(),
+  type: z.enum(['queued', 'started', 'image', 'done', 'failed', 'cancelled', 'changed']),
+  job: z.string(),
+  image: z.string().nullable(),
+});
 
 /** The numbered, durable events, for replay to whoever was away. */
 export class EventLog {
@@ -47,7 +49,8 @@ export class EventLog {
   ): readonly JobEvent[] {
     const seen = new Map<string, Job | null>();
     const events: JobEvent[] = [];
-    for (const row of this.#since.all(surface, room, seq, limit) as EventRow[]) {
+    for (const found of this.#since.all(surface, room, seq, limit)) {
+      const row = decode(eventRow, found, 'event');
       if (!seen.has(row.job)) seen.set(row.job, job(row.job));
       const event = durableEvent(row.seq, row.type, seen.get(row.job) ?? null, row.image);
       if (event !== null) events.push(event);

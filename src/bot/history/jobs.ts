@@ -14,7 +14,6 @@ import {
   JOB_COLUMNS,
   type JobRow,
   jobFrom,
-  type QueueTags,
   type StoredJob,
   storedJobFrom,
 } from './rows.ts';
@@ -47,7 +46,7 @@ export class JobRecords {
   readonly #upsertGuild;
   readonly #setState;
   readonly #setCharge;
-  readonly #setTags;
+  readonly #setPriority;
 
   constructor(database: Database, events: EventLog, ledger: Ledger, now: () => number) {
     this.#database = database;
@@ -57,8 +56,8 @@ export class JobRecords {
     this.#insert = database.prepare<Value[]>(INSERT_JOB);
     this.#byId = database.prepare<[string]>(`${FROM} WHERE id = ?`);
     this.#images = database.prepare<[number]>(`SELECT ${IMAGE_COLUMNS} FROM images WHERE job = ? ORDER BY idx`);
-    this.#waiting = database.prepare<[]>(`${FROM} WHERE state = 'queued' ORDER BY vstart, queue_order, num`);
-    this.#running = database.prepare<[]>(`${FROM} WHERE state = 'running' ORDER BY vstart, queue_order, num`);
+    this.#waiting = database.prepare<[]>(`${FROM} WHERE state = 'queued' ORDER BY num`);
+    this.#running = database.prepare<[]>(`${FROM} WHERE state = 'running' ORDER BY num`);
     this.#byKey = database.prepare<[string, string, string]>(
       `SELECT jobs.id FROM idempotency_keys AS keys JOIN jobs ON jobs.num = keys.job
        WHERE keys.surface = ? AND keys.user = ? AND keys.key = ?`,
@@ -78,16 +77,14 @@ export class JobRecords {
       'UPDATE jobs SET state = ?, attempts = ?, started_at = ?, finished_at = ?, error_json = ? WHERE num = ?',
     );
     this.#setCharge = database.prepare<[number, number]>('UPDATE jobs SET charged_ms = ? WHERE num = ?');
-    this.#setTags = database.prepare<[number, number, number, string]>(
-      'UPDATE jobs SET vstart = ?, vfinish = ?, queue_order = ? WHERE id = ?',
-    );
+    this.#setPriority = database.prepare<[number, string]>('UPDATE jobs SET priority = ? WHERE id = ?');
   }
 
   accept(input: NewJob): Accepted {
     return this.#database.write(() => {
       const { caller, idempotencyKey } = input;
       const earlier = idempotencyKey === undefined ? null : this.byKey(caller, idempotencyKey);
-      if (earlier !== null) return { job: earlier, repeated: true, event: null };
+      if (earlier !== null) return { ...earlier, repeated: true, event: null };
       const now = this.#now();
       this.#upsertUser.run(caller.surface, caller.user, caller.name, now, now);
       if (caller.guild !== null) this.#upsertGuild.run(caller.surface, caller.guild, now);
@@ -96,16 +93,16 @@ export class JobRecords {
       const num = Number(this.#insert.run(...insertValues(id, input, chargedMs, now)).lastInsertRowid);
       this.#ledger.charge(caller, dayOf(now), chargedMs);
       if (idempotencyKey !== undefined) this.#insertKey.run(caller.surface, caller.user, idempotencyKey, num, now);
-      const job = jobFrom(this.#row(id), []);
-      return { job, repeated: false, event: this.#log(num, job, 'queued', now) };
+      const stored = storedJobFrom(this.#row(id), []);
+      return { ...stored, repeated: false, event: this.#log(num, stored.job, 'queued', now) };
     });
   }
 
   /** The job that an idempotency key led to. */
-  byKey(caller: Pick<Caller, 'surface' | 'user'>, key: string): Job | null {
+  byKey(caller: Pick<Caller, 'surface' | 'user'>, key: string): StoredJob | null {
     return this.#database.run(() => {
       const row = this.#byKey.get(caller.surface, caller.user, key);
-      return row === undefined ? null : this.job(decode(found, row, 'idempotency key').id);
+      return row === undefined ? null : this.stored(decode(found, row, 'idempotency key').id);
     });
   }
 
@@ -116,7 +113,7 @@ export class JobRecords {
     );
   }
 
-  /** running → queued, with its tags, so that it goes on first. */
+  /** running → queued; from now on it counts as resumed. */
   requeue(id: string, forgiveAttempt: boolean): JobEvent | null {
     return this.#change(id, ['running'], 'queued', (row) =>
       this.#setState.run('queued', row.attempts - (forgiveAttempt ? 1 : 0), row.started_at, null, null, row.num),
@@ -139,8 +136,8 @@ export class JobRecords {
     });
   }
 
-  saveTags(id: string, tags: QueueTags): void {
-    this.#database.write(() => this.#setTags.run(tags.vstart, tags.vfinish, tags.order, id));
+  setPriority(id: string, priority: number): void {
+    this.#database.run(() => this.#setPriority.run(priority, id));
   }
 
   job(id: string): Job | null {
@@ -154,7 +151,7 @@ export class JobRecords {
     });
   }
 
-  /** Queued jobs, in the order of their tags. */
+  /** Queued jobs, in the order of arrival. */
   waiting(): readonly StoredJob[] {
     return this.#database.run(() => this.#waiting.all().map((row) => this.#stored(row)));
   }

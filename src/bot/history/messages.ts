@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import type { Database } from './database.ts';
 import { fromJson, toJson } from './json.ts';
+import { decode } from './rows.ts';
 
 export interface Delivery {
   /** Milliseconds since 1970; `null` while the message does not show the end of the job. */
@@ -7,6 +9,8 @@ export interface Delivery {
   /** Why it never can. */
   readonly problem: string | null;
 }
+
+const delivery: z.ZodType<Delivery> = z.object({ at: z.number().nullable(), problem: z.string().nullable() });
 
 /** The platform's message that shows a job, and whether it shows the end. */
 export class Messages {
@@ -46,6 +50,6 @@ export class Messages {
 
   delivery(jobId: string): Delivery {
     const row = this.#database.run(() => this.#delivery.get(jobId));
-    return (row as Delivery | undefined) ?? { at: null, problem: null };
+    return row === undefined ? { at: null, problem: null } : decode(delivery, row, 'delivery');
   }
 }

@@ -1,8 +1,8 @@
-import type { Caller, Derivation, ImagineRequest, Job, JobEvent } from '../job.ts';
+import type { Caller, Derivation, ImagineRequest, JobEvent } from '../job.ts';
 import type { Value } from './database.ts';
 import { toJson } from './json.ts';
 import { dayOf } from './ledger.ts';
-import type { QueueTags } from './rows.ts';
+import type { StoredJob } from './rows.ts';
 
 export interface NewJob {
   readonly caller: Caller;
@@ -11,14 +11,14 @@ export interface NewJob {
   readonly notes: readonly string[];
   /** Expected accelerator seconds; reserved in the ledger until the job ends. */
   readonly estimate: number;
-  /** @default all 0: first come, first served */
-  readonly tags?: QueueTags;
+  /** Among this person's own waiting jobs, the greater goes first. @default 0 */
+  readonly priority?: number;
   /** The same key of the same person answers with the same job. */
   readonly idempotencyKey?: string;
 }
 
-export interface Accepted {
-  readonly job: Job;
+/** The job as stored: its `estimate` is a whole number of milliseconds, and what the fair queue should reckon with. */
+export interface Accepted extends StoredJob {
   /** The key was known: this is the earlier job, and nothing was written. */
   readonly repeated: boolean;
   /** The durable `queued` event; `null` if repeated. */
@@ -29,7 +29,7 @@ const COLUMNS = [
   'id, surface, user, user_name, room, guild, payer, moderator, age_restricted',
   'prompt, negative, width, height, n, style, seed, steps, decoder_steps, guidance, decoder_guidance, spoiler',
   'verb, parent_image, parent_job, strength, notes_json, state, created_at',
-  'vstart, vfinish, queue_order, estimate_ms, charged_ms, charged_day',
+  'priority, estimate_ms, charged_ms, charged_day',
 ].join(', ');
 
 const PLACES = COLUMNS.replace(/\w+/g, '?');
@@ -38,7 +38,7 @@ const PLACES = COLUMNS.replace(/\w+/g, '?');
 export const INSERT_JOB = `INSERT INTO jobs (${COLUMNS}) VALUES (${PLACES})`;
 
 export function insertValues(id: string, input: NewJob, chargedMs: number, now: number): readonly Value[] {
-  const { caller, request, derivation, tags = { vstart: 0, vfinish: 0, order: 0 } } = input;
+  const { caller, request, derivation, priority = 0 } = input;
   return [
     ...[id, caller.surface, caller.user, caller.name, caller.room, caller.guild, caller.payer],
     ...[Number(caller.moderator), Number(caller.ageRestricted)],
@@ -47,6 +47,6 @@ export function insertValues(id: string, input: NewJob, chargedMs: number, now: 
     Number(request.spoiler),
     ...[derivation?.verb ?? null, derivation?.parentImage ?? null, derivation?.parentJob ?? null],
     ...[derivation?.strength ?? null, toJson(input.notes), 'queued', now],
-    ...[tags.vstart, tags.vfinish, tags.order, chargedMs, chargedMs, dayOf(now)],
+    ...[priority, chargedMs, chargedMs, dayOf(now)],
   ];
 }

@@ -3,14 +3,6 @@ import { OperatorError } from '../../errors.ts';
 import type { Derivation, Job, JobImage } from '../job.ts';
 import { bigintText, fromJson } from './json.ts';
 
-/** The order that the fair queue gave a job; only the queue knows what the numbers mean. */
-export interface QueueTags {
-  readonly vstart: number;
-  readonly vfinish: number;
-  /** Which of two jobs with equal `vstart` goes first: the smaller one. An integer. */
-  readonly order: number;
-}
-
 /** A job with what only the core needs to know about it. */
 export interface StoredJob {
   readonly job: Job;
@@ -18,7 +10,12 @@ export interface StoredJob {
   readonly attempts: number;
   /** Expected accelerator seconds. */
   readonly estimate: number;
-  readonly tags: QueueTags;
+  /** Order of arrival; unique and growing. */
+  readonly arrival: number;
+  /** Among one person's own waiting jobs, the greater goes first. */
+  readonly priority: number;
+  /** It had started before, so the fair queue has charged it already. */
+  readonly resumed: boolean;
 }
 
 const flag = z.union([z.literal(0), z.literal(1)]).transform((value) => value === 1);
@@ -62,9 +59,7 @@ const jobRow = z.object({
   created_at: z.number(),
   started_at: z.number().nullable(),
   finished_at: z.number().nullable(),
-  vstart: z.number(),
-  vfinish: z.number(),
-  queue_order: z.number(),
+  priority: z.number(),
   estimate_ms: z.number(),
   charged_ms: z.number(),
   charged_day: z.number(),
@@ -170,7 +165,9 @@ export function storedJobFrom(row: JobRow, images: readonly JobImage[]): StoredJ
     job: jobFrom(row, images),
     attempts: row.attempts,
     estimate: row.estimate_ms / 1000,
-    tags: { vstart: row.vstart, vfinish: row.vfinish, order: row.queue_order },
+    arrival: row.num,
+    priority: row.priority,
+    resumed: row.started_at !== null,
   };
 }
 

@@ -67,10 +67,8 @@ CREATE TABLE jobs (
   started_at       INTEGER,
   finished_at      INTEGER,
 
-  -- The fair queue's tags.
-  vstart           REAL NOT NULL,
-  vfinish          REAL NOT NULL,
-  queue_order      INTEGER NOT NULL,
+  -- Among the waiting jobs of one person, the greater goes first; then the order is num.
+  priority         REAL NOT NULL DEFAULT 0,
 
   -- Accelerator time: expected, and what the ledger has been charged for on which day.
   estimate_ms      INTEGER NOT NULL CHECK (estimate_ms >= 0),
@@ -88,8 +86,8 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_by_user ON jobs (surface, user);
 CREATE INDEX jobs_by_room ON jobs (surface, room);
-CREATE INDEX jobs_waiting ON jobs (vstart, queue_order) WHERE state = 'queued';
-CREATE INDEX jobs_running ON jobs (vstart, queue_order) WHERE state = 'running';
+CREATE INDEX jobs_waiting ON jobs (num) WHERE state = 'queued';
+CREATE INDEX jobs_running ON jobs (num) WHERE state = 'running';
 CREATE INDEX jobs_unfinished_by_user ON jobs (surface, user) WHERE state IN ('queued', 'running');
 CREATE INDEX jobs_unfinished_by_guild ON jobs (surface, guild) WHERE state IN ('queued', 'running');
 CREATE INDEX jobs_undelivered ON jobs (surface)

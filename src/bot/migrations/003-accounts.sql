@@ -12,6 +12,16 @@ CREATE TABLE usage (
 
 CREATE INDEX usage_by_day ON usage (day);
 
+-- The fair queue's accounts, in virtual time; user '' is the payer's own, payer '' holds the clock of the queue.
+CREATE TABLE queue_shares (
+  payer  TEXT NOT NULL,
+  user   TEXT NOT NULL,
+  tag    REAL NOT NULL,
+  ticket INTEGER,
+  clock  REAL NOT NULL,
+  PRIMARY KEY (payer, user)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE audit (
   num         INTEGER PRIMARY KEY AUTOINCREMENT,
   at          INTEGER NOT NULL,

@@ -17,7 +17,7 @@ CREATE TABLE preview_maps (
   PRIMARY KEY (checkpoint, stage)
 ) STRICT, WITHOUT ROWID;
 
--- Small states of other parts, each under its own name: the accounts and clocks of the fair queue, for one.
+-- Small states of other parts, each under its own name.
 CREATE TABLE memos (
   owner      TEXT NOT NULL,
   key        TEXT NOT NULL,
