@@ -49,7 +49,9 @@ export function decodeGraph(
 ): GraphBuilder {
   const config = vqganConfig(component);
   const { levels, latent_channels: latentChannels, up_down_scale_factor: factor } = config;
-  const g = new GraphBuilder('vqgan-decode');
+  const g = new GraphBuilder(
+    `vqgan-decode${options.quantise ? '-quantised' : ''}${options.output === 'pixels' ? '-pixels' : ''}`,
+  );
   const weights = new Weights(g, component);
   const up = weights.at('up_blocks');
   const latents = g.input('latents', 'f32', ['b', latentChannels, 'h', 'w']);

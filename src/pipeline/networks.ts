@@ -1,0 +1,311 @@
+import { Tensor as OrtTensor } from 'onnxruntime-node';
+import { UserError } from '../errors.ts';
+import { Component } from './checkpoint.ts';
+import type { GraphBuilder } from './graph/builder.ts';
+import { clipTextConfig, clipTextGraph } from './graph/clip-text.ts';
+import { decoderConfig, decoderGraphs, injectedLevels } from './graph/decoder.ts';
+import { priorConfig, priorGraphs } from './graph/prior.ts';
+import { decodeGraph, encodeGraph, vqganConfig } from './graph/vqgan.ts';
+import { rEmbedding } from './r-embedding.ts';
+import { bicubicMatrix } from './resize.ts';
+import { Runtime, type RuntimeOptions, type Session, type Tensors } from './runtime.ts';
+import type { Tensor } from './tensor.ts';
+
+/** A component with its sessions, created when first used and released together. */
+abstract class Network {
+  readonly component: Component;
+  readonly runtime: Runtime;
+  readonly #sessions = new Map<string, Promise<Session>>();
+
+  constructor(component: Component, runtime: Runtime) {
+    this.component = component;
+    this.runtime = runtime;
+  }
+
+  /** Frees all memory of the sessions; the next use loads them again. */
+  async release(): Promise<void> {
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    await Promise.all(sessions.map(async (session) => (await session).release()));
+  }
+
+  protected session(graph: GraphBuilder): Promise<Session> {
+    const known = this.#sessions.get(graph.name);
+    if (known) return known;
+    const created = this.runtime.session(graph, this.component.weightsDir);
+    this.#sessions.set(graph.name, created);
+    created.catch(() => this.#sessions.delete(graph.name));
+    return created;
+  }
+}
+
+/** Rows of token ids or mask values: one row, several, or a block with dims [B, T]. */
+export type TokenRows =
+  | BigInt64Array
+  | readonly BigInt64Array[]
+  | { readonly data: BigInt64Array; readonly dims: readonly number[] };
+
+/** transformers' CLIPTextModel. */
+export class ClipTextModel extends Network {
+  readonly config;
+  readonly #graph: GraphBuilder;
+
+  private constructor(component: Component, runtime: Runtime) {
+    super(component, runtime);
+    this.config = clipTextConfig(component);
+    this.#graph = clipTextGraph(component, runtime.folds);
+    component.assertAllUsed();
+  }
+
+  static async load(dir: string, runtime: RuntimeOptions | Runtime = {}): Promise<ClipTextModel> {
+    return new ClipTextModel(await Component.open(dir), await Runtime.create(runtime));
+  }
+
+  async preload(): Promise<void> {
+    await this.session(this.#graph);
+  }
+
+  /** @returns `last_hidden_state` [B, T, hidden_size] */
+  async run(inputIds: TokenRows, attentionMask: TokenRows): Promise<Tensor> {
+    const session = await this.session(this.#graph);
+    const feeds = { input_ids: int64Tensor(inputIds), attention_mask: int64Tensor(attentionMask) };
+    const [, tokens = 0] = feeds.input_ids.dims;
+    if (tokens > this.config.max_position_embeddings) {
+      throw new UserError(
+        'too_many_tokens',
+        `expected at most ${this.config.max_position_embeddings} tokens, got ${tokens}`,
+      );
+    }
+    return fromOrt((await session.run(feeds)).last_hidden_state);
+  }
+}
+
+/** What a network sees at every step of a picture, computed once; row i of each tensor belongs to row i of the batch. */
+export interface Conditioning {
+  readonly rows: number;
+  readonly tensors: Tensors;
+}
+
+/** A network that predicts noise: Stage C or Stage B. */
+export interface Denoiser {
+  /** @param r one timestep per row, 1 (noise) to 0 */
+  step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor>;
+}
+
+/** diffusers' WuerstchenPrior (Stage C). */
+export class WuerstchenPrior extends Network implements Denoiser {
+  readonly config;
+  readonly #graphs;
+
+  private constructor(component: Component, runtime: Runtime) {
+    super(component, runtime);
+    this.config = priorConfig(component);
+    this.#graphs = priorGraphs(component, runtime.folds);
+    component.assertAllUsed();
+  }
+
+  static async load(dir: string, runtime: RuntimeOptions | Runtime = {}): Promise<WuerstchenPrior> {
+    return new WuerstchenPrior(await Component.open(dir), await Runtime.create(runtime));
+  }
+
+  async preload(): Promise<void> {
+    if (this.#graphs.conditioning) await this.session(this.#graphs.conditioning);
+    await this.session(this.#graphs.step);
+  }
+
+  /** @param text [B, T, c_cond] */
+  async condition(text: Tensor): Promise<Conditioning> {
+    checkChannels('text embeddings', text, 3, 2, this.config.c_cond);
+    const feeds = { text: toOrt(text) };
+    const { conditioning } = this.#graphs;
+    const tensors = conditioning ? await (await this.session(conditioning)).run(feeds) : feeds;
+    return { rows: text.dims[0] ?? 0, tensors };
+  }
+
+  async step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor> {
+    checkChannels('latents', x, 4, 1, this.config.c_in);
+    const { c_r: cR } = this.config;
+    const session = await this.session(this.#graphs.step);
+    const rows = new OrtTensor('float32', rEmbedding(r, cR), [r.length, cR]);
+    return fromOrt((await session.run({ x: toOrt(x), r: rows, ...conditioning.tensors }, ['pred'])).pred);
+  }
+
+  /** One forward pass: `x` [B, c_in, H, W], `r` [B], `c` [B, T, c_cond] → predicted noise like `x`. */
+  async run(x: Tensor, r: Float32Array | Tensor, c: Tensor): Promise<Tensor> {
+    return this.step(x, r instanceof Float32Array ? r : r.data, await this.condition(c));
+  }
+}
+
+/** diffusers' WuerstchenDiffNeXt (Stage B). */
+export class WuerstchenDiffNeXt extends Network implements Denoiser {
+  readonly config;
+  /** A side of its latents divides by this: the patch, and a halving for every level below the first. */
+  readonly sideDivisor: number;
+  readonly #graphs;
+
+  private constructor(component: Component, runtime: Runtime) {
+    super(component, runtime);
+    this.config = decoderConfig(component);
+    this.sideDivisor = this.config.patch_size * 2 ** (this.config.c_hidden.length - 1);
+    this.#graphs = decoderGraphs(component, runtime.folds);
+    component.assertAllUsed();
+  }
+
+  static async load(dir: string, runtime: RuntimeOptions | Runtime = {}): Promise<WuerstchenDiffNeXt> {
+    return new WuerstchenDiffNeXt(await Component.open(dir), await Runtime.create(runtime));
+  }
+
+  async preload(): Promise<void> {
+    if (this.#graphs.conditioning) await this.session(this.#graphs.conditioning);
+    await this.session(this.#graphs.step);
+  }
+
+  /** @param text [B, T, clip_embd] @param effnet [B, effnet_embd, h, w] @param sides height and width of the latents */
+  async condition(text: Tensor, effnet: Tensor, sides: readonly [number, number]): Promise<Conditioning> {
+    checkChannels('text embeddings', text, 3, 2, this.config.clip_embd);
+    checkChannels('image embeddings', effnet, 4, 1, this.config.effnet_embd);
+    const [, , h = 0, w = 0] = effnet.dims;
+    const feeds: Record<string, OrtTensor> = { text: toOrt(text) };
+    for (const level of injectedLevels(this.config)) {
+      const [toH, toW] = sides.map((side) => side / (this.config.patch_size * 2 ** level)) as [number, number];
+      feeds.effnet = toOrt(effnet);
+      feeds[`my${level}`] = new OrtTensor('float32', bicubicMatrix(h, toH), [toH, h]);
+      feeds[`mx${level}`] = new OrtTensor('float32', transposed(bicubicMatrix(w, toW), toW, w), [w, toW]);
+    }
+    const { conditioning } = this.#graphs;
+    const tensors = conditioning ? await (await this.session(conditioning)).run(feeds) : feeds;
+    return { rows: text.dims[0] ?? 0, tensors };
+  }
+
+  async step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor> {
+    return (await this.#forward(x, r, conditioning, ['noise'])).noise;
+  }
+
+  /** One forward pass: `x` [B, c_in, H, W], `r` [B], `effnet` [B, effnet_embd, h, w], `clip` [B, T, clip_embd] → predicted noise. */
+  async run(x: Tensor, r: Float32Array | Tensor, effnet: Tensor, clip: Tensor): Promise<Tensor> {
+    return (await this.runParts(x, r, effnet, clip)).noise;
+  }
+
+  /** As `run`, with the two halves `a` and `b` that the noise `(x − a) / b` is made of. */
+  async runParts(
+    x: Tensor,
+    r: Float32Array | Tensor,
+    effnet: Tensor,
+    clip: Tensor,
+  ): Promise<{ noise: Tensor; a: Tensor; b: Tensor }> {
+    const [, , H = 0, W = 0] = x.dims;
+    const conditioning = await this.condition(clip, effnet, [H, W]);
+    return this.#forward(x, r instanceof Float32Array ? r : r.data, conditioning, ['noise', 'a', 'b']);
+  }
+
+  async #forward(x: Tensor, r: Float32Array, conditioning: Conditioning, fetches: readonly string[]) {
+    checkChannels('latents', x, 4, 1, this.config.c_in);
+    const [, , H = 0, W = 0] = x.dims;
+    if (H % this.sideDivisor || W % this.sideDivisor) {
+      throw new UserError(
+        'latent_side_invalid',
+        `expected latent sides that divide by ${this.sideDivisor}, got ${H}×${W}`,
+      );
+    }
+    const { c_r: cR } = this.config;
+    const session = await this.session(this.#graphs.step);
+    const rows = new OrtTensor('float32', rEmbedding(r, cR), [r.length, cR]);
+    const feeds = { x: toOrt(x), r: rows, ...conditioning.tensors };
+    const { noise, a, b } = await session.run(feeds, fetches);
+    return { noise: fromOrt(noise), a: fromOrt(a ?? noise), b: fromOrt(b ?? noise) };
+  }
+}
+
+/** diffusers' PaellaVQModel (Stage A). */
+export class PaellaVQModel extends Network {
+  readonly config;
+  /** Pixels of the picture per latent. */
+  readonly factor: number;
+
+  private constructor(component: Component, runtime: Runtime) {
+    super(component, runtime);
+    this.config = vqganConfig(component);
+    this.factor = this.config.up_down_scale_factor * 2 ** (this.config.levels - 1);
+    decodeGraph(component, runtime.folds, { quantise: true });
+    encodeGraph(component, runtime.folds);
+    component.assertAllUsed();
+  }
+
+  static async load(dir: string, runtime: RuntimeOptions | Runtime = {}): Promise<PaellaVQModel> {
+    return new PaellaVQModel(await Component.open(dir), await Runtime.create(runtime));
+  }
+
+  #pixelGraph(): GraphBuilder {
+    return decodeGraph(this.component, this.runtime.folds, { output: 'pixels' });
+  }
+
+  async preload(): Promise<void> {
+    await this.session(this.#pixelGraph());
+  }
+
+  /** Latents [B, 4, h, w], already times `scale_factor`, to a picture [B, 3, H, W], nominally 0 to 1. */
+  async decode(latents: Tensor): Promise<Tensor> {
+    const session = await this.session(decodeGraph(this.component, this.runtime.folds));
+    return fromOrt((await session.run({ latents: toOrt(latents) })).image);
+  }
+
+  /** As `decode`, of the nearest codebook entries; also their indices, row-major. */
+  async decodeQuantised(latents: Tensor): Promise<{ image: Tensor; indices: BigInt64Array }> {
+    const session = await this.session(decodeGraph(this.component, this.runtime.folds, { quantise: true }));
+    const { image, indices } = await session.run({ latents: toOrt(latents) });
+    return { image: fromOrt(image), indices: indices?.data as BigInt64Array };
+  }
+
+  /** Latents of the pipeline (not yet scaled) to bytes [B, H, W, 3]. */
+  async decodePixels(latents: Tensor): Promise<{ data: Uint8Array; dims: readonly number[] }> {
+    const session = await this.session(this.#pixelGraph());
+    const { image } = await session.run({ latents: toOrt(latents) });
+    return { data: image?.data as Uint8Array, dims: image?.dims ?? [] };
+  }
+
+  /** A picture [B, 3, H, W] to latents [B, 4, h, w]. */
+  async encode(image: Tensor): Promise<Tensor> {
+    checkChannels('image', image, 4, 1, this.config.in_channels);
+    const [, , H = 0, W = 0] = image.dims;
+    if (H % this.factor || W % this.factor) {
+      throw new UserError('image_side_invalid', `expected sides that divide by ${this.factor}, got ${W}×${H}`);
+    }
+    const session = await this.session(encodeGraph(this.component, this.runtime.folds));
+    return fromOrt((await session.run({ image: toOrt(image) })).latents);
+  }
+}
+
+function toOrt({ data, dims }: Tensor): OrtTensor {
+  return new OrtTensor('float32', data, dims);
+}
+
+function fromOrt(value: OrtTensor | undefined): Tensor {
+  if (!(value?.data instanceof Float32Array)) throw new Error('expected a float32 output');
+  return { data: value.data, dims: [...value.dims] };
+}
+
+function int64Tensor(rows: TokenRows): OrtTensor {
+  if (rows instanceof BigInt64Array) return new OrtTensor('int64', rows, [1, rows.length]);
+  if ('dims' in rows) return new OrtTensor('int64', rows.data, [...rows.dims]);
+  const length = rows[0]?.length ?? 0;
+  const data = new BigInt64Array(rows.length * length);
+  rows.forEach((row, i) => {
+    if (row.length !== length)
+      throw new UserError('token_rows_uneven', `expected rows of ${length} tokens, got ${row.length}`);
+    data.set(row, i * length);
+  });
+  return new OrtTensor('int64', data, [rows.length, length]);
+}
+
+/** A matrix [rows, columns] as [columns, rows]. */
+function transposed(matrix: Float32Array, rows: number, columns: number): Float32Array {
+  return Float32Array.from(matrix, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)] ?? Number.NaN);
+}
+
+function checkChannels(what: string, value: Tensor, rank: number, axis: number, channels: number): void {
+  if (value.dims.length === rank && value.dims[axis] === channels) return;
+  throw new UserError(
+    'tensor_shape_invalid',
+    `expected ${what} of ${rank} dimensions with ${channels} channels, got [${value.dims}]`,
+  );
+}

@@ -1,0 +1,40 @@
+/** How the pipeline process ended, or was ended. */
+export interface Ending {
+  readonly reason: 'exit' | 'signal' | 'hung' | 'stopped' | 'not-started';
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The blocking call it was in, as announced; `null` outside of one. */
+  readonly call: string | null;
+  /** The last that it wrote to its outputs. */
+  readonly output: string;
+}
+
+/** The process that was working on this request ended: the request may be the cause, or was only there. */
+export class PipelineCrashed extends Error {
+  override readonly name = 'PipelineCrashed';
+  readonly code = 'pipeline_crashed';
+  readonly ending: Ending;
+
+  constructor(ending: Ending) {
+    const where = ending.call === null ? '' : ` during ${ending.call}`;
+    super(`The pipeline process ${describe(ending)}${where}.`, { cause: ending.output });
+    this.ending = ending;
+  }
+}
+
+/** The client was stopped before this request was done: it may be made again by the next one. */
+export class PipelineStopped extends Error {
+  override readonly name = 'PipelineStopped';
+  readonly code = 'pipeline_stopped';
+
+  constructor() {
+    super('The pipeline was stopped before the request was done.');
+  }
+}
+
+function describe({ reason, code, signal }: Ending): string {
+  if (reason === 'hung') return 'did not come back in time and was replaced';
+  if (reason === 'stopped') return 'was stopped';
+  if (reason === 'not-started') return 'could not be started';
+  return signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+}

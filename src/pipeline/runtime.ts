@@ -1,0 +1,162 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { InferenceSession, listSupportedBackends, type Tensor as OrtTensor } from 'onnxruntime-node';
+import { OperatorError } from '../errors.ts';
+import { ALL_FOLDS, type Folds } from './graph/blocks.ts';
+import { GraphBuilder } from './graph/builder.ts';
+
+export type Provider = 'cuda' | 'webgpu' | 'cpu';
+export const PROVIDERS: readonly Provider[] = ['cuda', 'webgpu', 'cpu'];
+
+/** What stays loaded between uses: everything, or only the network at work. */
+export type Residency = 'resident' | 'stage';
+
+/** A call that blocks its thread until it returns. */
+export interface BlockingCall {
+  readonly kind: 'create' | 'run';
+  /** Graph that is loaded or run, e.g. `decoder`. */
+  readonly graph: string;
+}
+
+export interface RuntimeOptions {
+  /** @default 'auto': the first of CUDA, WebGPU and CPU that works here */
+  readonly provider?: Provider | 'auto' | undefined;
+  /** Threads of one operator on the CPU. @default the number of processors this process may use */
+  readonly threads?: number | undefined;
+  /** @default 'resident' */
+  readonly residency?: Residency | undefined;
+  /** Which exact savings graphs make; all but in comparisons. */
+  readonly folds?: Folds | undefined;
+  /** Told before each call that blocks the thread. */
+  readonly onBlocking?: ((call: BlockingCall) => void) | undefined;
+}
+
+/** Whether a provider works here, and why not. */
+export interface ProviderReport {
+  readonly provider: Provider;
+  readonly works: boolean;
+  readonly reason: string;
+}
+
+/** The one place that creates sessions. */
+export class Runtime {
+  readonly provider: Provider;
+  readonly threads: number;
+  readonly residency: Residency;
+  readonly folds: Folds;
+  /** Providers that were passed over, each with its reason. */
+  readonly fallbacks: readonly ProviderReport[];
+  /** Milliseconds spent inside onnxruntime, by `create` and `run`. */
+  readonly blocked = { create: 0, run: 0 };
+  readonly #onBlocking: ((call: BlockingCall) => void) | undefined;
+
+  private constructor(provider: Provider, fallbacks: readonly ProviderReport[], options: RuntimeOptions) {
+    this.provider = provider;
+    this.fallbacks = fallbacks;
+    this.threads = options.threads ?? availableParallelism();
+    this.residency = options.residency ?? 'resident';
+    this.folds = options.folds ?? ALL_FOLDS;
+    this.#onBlocking = options.onBlocking;
+  }
+
+  /**
+   * Chooses the provider.
+   *
+   * @throws OperatorError `provider_unavailable` when the one asked for does not work here, with the reason
+   */
+  static async create(options: RuntimeOptions | Runtime = {}): Promise<Runtime> {
+    if (options instanceof Runtime) return options;
+    const wanted = options.provider ?? 'auto';
+    if (wanted === 'cpu') return new Runtime('cpu', [], options);
+    const fallbacks: ProviderReport[] = [];
+    for (const provider of wanted === 'auto' ? PROVIDERS : [wanted]) {
+      const report = await probe(provider);
+      if (report.works) return new Runtime(provider, fallbacks, options);
+      fallbacks.push(report);
+    }
+    throw new OperatorError(
+      'provider_unavailable',
+      `provider ${wanted} does not work here: ${fallbacks.at(-1)?.reason}`,
+      {
+        hint: 'Use provider auto or cpu; "wuerst doctor" shows what works.',
+      },
+    );
+  }
+
+  async session(graph: GraphBuilder, weightsDir: string): Promise<Session> {
+    const created = await this.#timed({ kind: 'create', graph: graph.name }, () =>
+      InferenceSession.create(graph.toBytes(), {
+        executionProviders: [this.provider],
+        intraOpNumThreads: this.threads,
+        graphOptimizationLevel: 'all',
+        // Memory patterns are made for one shape and recomputed for the next; the arena alone keeps the peak lower.
+        enableMemPattern: false,
+        logSeverityLevel: 3,
+        extra: { session: { model_external_initializers_file_folder_path: weightsDir } },
+      }),
+    ).catch((cause: unknown) => {
+      throw new OperatorError('session_failed', `${this.provider} cannot load ${graph.name}: ${text(cause)}`, {
+        cause,
+      });
+    });
+    return {
+      run: (feeds, fetches) =>
+        this.#timed({ kind: 'run', graph: graph.name }, () =>
+          fetches ? created.run(feeds, fetches) : created.run(feeds),
+        ),
+      release: () => created.release(),
+    };
+  }
+
+  async #timed<T>(call: BlockingCall, work: () => Promise<T>): Promise<T> {
+    this.#onBlocking?.(call);
+    const start = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.blocked[call.kind] += performance.now() - start;
+    }
+  }
+}
+
+export type Tensors = Readonly<Record<string, OrtTensor>>;
+
+/** A loaded graph. */
+export interface Session {
+  run(feeds: Tensors, fetches?: readonly string[]): Promise<Tensors>;
+  release(): Promise<void>;
+}
+
+/** Tries a provider on a graph of one node. */
+export async function probe(provider: Provider): Promise<ProviderReport> {
+  const missing = provider === 'cpu' ? null : absent(provider);
+  if (missing) return { provider, works: false, reason: missing };
+  const graph = new GraphBuilder('probe');
+  graph.output('y', graph.add(graph.input('x', 'f32', [1]), graph.scalar(1)));
+  try {
+    const session = await InferenceSession.create(graph.toBytes(), {
+      executionProviders: [provider],
+      logSeverityLevel: 4,
+    });
+    await session.release();
+    return { provider, works: true, reason: 'works' };
+  } catch (error) {
+    return { provider, works: false, reason: text(error) };
+  }
+}
+
+/** A reason that can be seen without the costly attempt, or `null`. */
+function absent(provider: Provider): string | null {
+  const backend = listSupportedBackends().find(({ name }) => name === provider);
+  if (!backend) return `onnxruntime-node has no ${provider} provider on this platform`;
+  if (process.platform !== 'linux') return null;
+  const devices = existsSync('/dev/dri') ? readdirSync('/dev/dri').filter((name) => name.startsWith('render')) : [];
+  const nvidia = existsSync('/dev/nvidia0') || existsSync('/dev/dxg');
+  if (provider === 'cuda') return nvidia ? null : 'no NVIDIA device here (/dev/nvidia0 and /dev/dxg are missing)';
+  if (devices.length > 0 || nvidia || process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES) return null;
+  return 'no GPU here (/dev/dri has no render node), and VK_DRIVER_FILES names no Vulkan driver';
+}
+
+function text(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]?.trim() ?? 'unknown error';
+}
