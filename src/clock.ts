@@ -1,0 +1,35 @@
+/** Time as an argument, so that rules of minutes can be tested in milliseconds. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Calls `run` once after `ms`; returns the way to call it off. */
+  after(ms: number, run: () => void): () => void;
+}
+
+/** A pending timer keeps the process alive. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after `ms`, or as soon as `signal` is aborted. */
+export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) {
+      resolve();
+      return;
+    }
+    const callOff = clock.after(ms, () => {
+      signal?.removeEventListener('abort', end);
+      resolve();
+    });
+    const end = () => {
+      callOff();
+      resolve();
+    };
+    signal?.addEventListener('abort', end, { once: true });
+  });
+}

@@ -1,0 +1,6 @@
+/** Holds a lock until it is killed. */
+import { acquireLock } from '../src/process-lock.ts';
+
+await acquireLock(process.argv[2] ?? '');
+process.send?.('held');
+setInterval(() => {}, 60_000);
