@@ -1,0 +1,187 @@
+import { Argument, Command, Option } from 'commander';
+import { UserError } from './errors.ts';
+import { byteSize } from './models/byte-size.ts';
+import { Hub, type HubOptions, hubOptionsFrom } from './models/hub.ts';
+import type { Style } from './models/manifest.ts';
+import { pullModel } from './models/pull.ts';
+import { type ProgressStream, pullProgress } from './models/pull-progress.ts';
+import {
+  checkRemovable,
+  findModel,
+  folderOf,
+  listModels,
+  type ModelStatus,
+  modelsFolder,
+  readCurrentModel,
+  removeModel,
+  useModel,
+} from './models/store.ts';
+import { verifyModel } from './models/verify.ts';
+
+const STYLES = ['base', 'aesthetic', 'interpolated'] as const satisfies readonly Style[];
+
+export interface ModelsSurroundings {
+  /** @default process.env */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Answers. @default process.stdout */
+  readonly out?: NodeJS.WritableStream;
+  /** Progress and warnings. @default process.stderr */
+  readonly err?: ProgressStream;
+  /** Added to what the environment says of the hub. */
+  readonly hub?: HubOptions;
+  readonly setExitCode?: (code: number) => void;
+}
+
+/**
+ * `wuerst models list | pull | verify | remove | use`. Errors are thrown as UserError and OperatorError: the program
+ * that adds this command prints them.
+ */
+export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
+  const { env = process.env, out = process.stdout, err = process.stderr, hub: extra = {} } = surroundings;
+  const { setExitCode = exitLater } = surroundings;
+  const modelsDir = modelsFolder(env);
+  const say = (line: string) => void out.write(`${line}\n`);
+
+  const list = new Command('list')
+    .description('show the models: which are here, how large, which is in use')
+    .option('--json', 'print every field, for programs')
+    .action(async ({ json }: { json?: boolean }) => {
+      const models = await listModels(modelsDir);
+      if (json) return say(JSON.stringify(models, null, 2));
+      for (const line of table(models)) say(line);
+    });
+
+  const pull = new Command('pull')
+    .description('fetch a model from the Hugging Face hub; run again to go on after a cut')
+    .argument('[model]', 'name of the model', 'wuerstchen-v2')
+    .addOption(
+      new Option('--style <styles...>', 'Stage C checkpoints to fetch')
+        .choices([...STYLES, 'all'])
+        .default(['interpolated']),
+    )
+    .addOption(new Option('--variant <precision>', 'precision of the weights, where the hub has it').choices(['fp16']))
+    .option('--revision <revision>', 'branch, tag or commit of every repository')
+    .addHelpText(
+      'after',
+      '\nHF_ENDPOINT, HF_TOKEN, HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read; WUERST_MODELS is the folder.',
+    )
+    .action(async (name: string, options: { style: string[]; variant?: string; revision?: string }) => {
+      const model = await findModel(modelsDir, name);
+      if (model.embedded) {
+        throw new UserError('model_embedded', `${name} comes with wuerst: there is nothing to fetch`, {
+          hint: 'For example: wuerst models pull wuerstchen-v2',
+        });
+      }
+      const folder = folderOf(modelsDir, model);
+      const progress = pullProgress(err);
+      const hub = new Hub({
+        ...hubOptionsFrom(env),
+        onRetry: (reason) => progress.note(`${reason}; trying again`),
+        ...extra,
+      });
+      const styles = options.style.includes('all') ? STYLES : STYLES.filter((style) => options.style.includes(style));
+      const { variant, revision } = options;
+      const stop = new AbortController();
+      const interrupt = () =>
+        stop.abort(new UserError('stopped', 'stopped', { hint: 'Run the same command again: it goes on from here.' }));
+      process.once('SIGINT', interrupt);
+      try {
+        const pulling = pullModel({ model, folder, hub, styles, variant, revision, signal: stop.signal });
+        for await (const event of pulling) progress.show(event);
+      } finally {
+        process.off('SIGINT', interrupt);
+        progress.stop();
+        await hub.close();
+      }
+      say(`${name} is complete in ${folder}`);
+      if (readCurrentModel(modelsDir) !== name) say(`To use it: wuerst models use ${name}`);
+    });
+
+  const verify = new Command('verify')
+    .description('read every file of a model again and compare it with what the hub listed')
+    .argument('[model]', 'name of the model; the one in use when left out')
+    .action(async (given: string | undefined) => {
+      const name = given ?? readCurrentModel(modelsDir);
+      const status = (await listModels(modelsDir)).find((model) => model.name === name);
+      const model = status && status.source !== 'own' ? await findModel(modelsDir, name) : undefined;
+      if (!status) await findModel(modelsDir, name);
+      else await printFindings(status, model);
+    });
+
+  const printFindings = async (
+    { name, folder, state }: ModelStatus,
+    model: Awaited<ReturnType<typeof findModel>> | undefined,
+  ) => {
+    if (state === 'absent') {
+      throw new UserError('model_absent', `${name} is not on this disk`, { hint: `Run: wuerst models pull ${name}` });
+    }
+    let bad = 0;
+    let unlisted = 0;
+    for await (const { path, state: found, detail } of verifyModel({ folder, model })) {
+      say(`${found.padEnd(10)}  ${path}${detail ? `: ${detail}` : ''}`);
+      if (found === 'unlisted') unlisted++;
+      else if (found !== 'ok') bad++;
+    }
+    if (unlisted > 0) say(`${unlisted} weights are readable; no lock file says what their bytes should be.`);
+    if (bad === 0) return say(`${name} is complete.`);
+    setExitCode(1);
+    say(
+      `${name} has ${bad} bad files. ${model?.embedded ? 'Install wuerst again' : `Run: wuerst models pull ${name}`}`,
+    );
+  };
+
+  const remove = new Command('remove')
+    .description('delete a fetched model from this disk')
+    .argument('<model>', 'name of the model')
+    .option('--yes', 'really delete it')
+    .action(async (name: string, { yes }: { yes?: boolean }) => {
+      const status = await checkRemovable(modelsDir, name);
+      if (!yes) {
+        throw new UserError('not_confirmed', `this would delete ${status.folder}, ${byteSize(status.bytes)}`, {
+          hint: `If that is meant: wuerst models remove ${name} --yes`,
+        });
+      }
+      await removeModel(modelsDir, name);
+      say(`${name} is gone; ${byteSize(status.bytes)} are free again.`);
+    });
+
+  const use = new Command('use')
+    .description('choose the model that wuerst paints with, from its next start on')
+    .addArgument(new Argument('<model>', 'name of the model'))
+    .action(async (name: string) => {
+      const { folder } = await useModel(modelsDir, name);
+      say(`${name} is in use from the next start on.`);
+      if (env.WUERST_MODEL) err.write(`WUERST_MODEL is set and goes first: unset it, or set it to ${folder}\n`);
+    });
+
+  return new Command('models')
+    .description('fetch, check and choose the checkpoints')
+    .addCommand(list)
+    .addCommand(pull)
+    .addCommand(verify)
+    .addCommand(remove)
+    .addCommand(use);
+}
+
+function exitLater(code: number): void {
+  process.exitCode = code;
+}
+
+function table(models: readonly ModelStatus[]): string[] {
+  const rows = models.map(({ inUse, name, state, missing, bytes, styles, license, purpose }) => [
+    `${inUse ? '*' : ' '} ${name}`,
+    state === 'partial' ? `partial, ${missing.length} files missing` : state,
+    bytes > 0 ? byteSize(bytes) : '-',
+    styles.join(' ') || '-',
+    license,
+    purpose,
+  ]);
+  const all = [['  model', 'state', 'size', 'styles', 'licence', 'for'], ...rows];
+  const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,48 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { OperatorError } from '../errors.ts';
+import { byteSize } from './byte-size.ts';
+
+/** Left free, so that the database and the pictures of a running bot still fit. */
+const MARGIN = 100e6;
+
+/** @returns bytes that an ordinary user may still write at a path, which need not exist yet. */
+export async function freeBytes(path: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(path) !== path) return freeBytes(dirname(path));
+    throw error;
+  }
+}
+
+/** @throws OperatorError `disk_full` before anything is written. */
+export async function checkSpace(path: string, bytes: number, measure = freeBytes): Promise<void> {
+  if (bytes === 0) return;
+  const free = await measure(path);
+  if (bytes + MARGIN <= free) return;
+  throw new OperatorError(
+    'disk_full',
+    `${byteSize(bytes)} are needed at ${path} and ${byteSize(MARGIN)} stay free; ${byteSize(free)} are there`,
+    { hint: 'Free some space, or choose a folder on another disk with WUERST_MODELS.' },
+  );
+}
+
+/** Turns errors of the file system into what the operator can do about them; others pass unchanged. */
+export function explainDiskError(error: unknown, path: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+    return new OperatorError('disk_full', `the disk of ${path} is full (${code})`, {
+      hint: 'Free some space, then run the command again: it goes on where it stopped.',
+      cause: error,
+    });
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new OperatorError('models_folder_not_writable', `cannot write ${path} (${code})`, {
+      hint: 'Choose a folder that you may write with WUERST_MODELS.',
+      cause: error,
+    });
+  }
+  return error;
+}

@@ -1,0 +1,119 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Response } from 'undici';
+import { OperatorError } from '../errors.ts';
+import { type Hub, type HubFile, reasonOf } from './hub.ts';
+
+export interface Download {
+  readonly repo: string;
+  readonly commit: string;
+  readonly file: HubFile;
+  /** Where the bytes collect; what an earlier attempt left there is gone on from. */
+  readonly part: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Fetches one file into its part, however often the connection is cut, as long as every few attempts bring new bytes.
+ * Yields the number of bytes that are there. The bytes are not checked here.
+ *
+ * @throws OperatorError when the hub refuses, or no byte came in several attempts; file system errors as they are.
+ */
+export async function* download(hub: Hub, { repo, commit, file, part, signal }: Download): AsyncGenerator<number> {
+  const { path, size } = file;
+  const handle = await open(part, 'a+').then(async (created) => {
+    await created.close();
+    return open(part, 'r+');
+  });
+  try {
+    let have = (await handle.stat()).size;
+    if (have > size) {
+      await handle.truncate(0);
+      have = 0;
+    }
+    let best = have;
+    let failures = 0;
+    while (have < size) {
+      signal?.throwIfAborted();
+      let reason = 'the connection was closed early';
+      const response = await hub.open(repo, commit, path, have, signal);
+      const start = startOf(response, have, file, repo);
+      if (start < have) await handle.truncate(0);
+      have = start;
+      try {
+        for await (const chunk of bodyOf(response)) {
+          if (have + chunk.length > size) {
+            await handle.truncate(0);
+            throw tooLong(repo, file);
+          }
+          await writeAll(handle, chunk, have);
+          have += chunk.length;
+          yield have;
+        }
+      } catch (error) {
+        if (!(error instanceof BrokenBody)) throw error;
+        signal?.throwIfAborted();
+        reason = reasonOf(error.cause);
+      }
+      if (have === size) break;
+      failures = have > best ? 0 : failures + 1;
+      best = Math.max(best, have);
+      const message = `${repo}/${path} broke off at ${have} of ${size} bytes: ${reason}`;
+      if (failures > hub.retries) {
+        throw new OperatorError('hub_unreachable', message, {
+          hint: 'Run the command again later: it goes on where it stopped.',
+        });
+      }
+      hub.onRetry(message);
+      await hub.sleep(hub.minRetryMs * 2 ** failures, signal);
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Tells a broken connection from an error of the disk that the bytes go to. */
+class BrokenBody extends Error {}
+
+async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((cause: unknown) => {
+        throw new BrokenBody('the connection broke', { cause });
+      });
+      if (done) return;
+      yield value as Uint8Array;
+    }
+  } finally {
+    // Also when the consumer stops early, so that the rest isn't fetched for nobody.
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** @returns the offset of the answer's first byte: the one asked for, or 0 from a server that ignores ranges. */
+function startOf(response: Response, asked: number, { path, size }: HubFile, repo: string): number {
+  if (response.status !== 206) return 0;
+  const range = response.headers.get('content-range') ?? '';
+  const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range) ?? [];
+  if (Number(from) === asked && (total === '*' || Number(total) === size)) return asked;
+  throw new OperatorError(
+    'hub_wrong_answer',
+    `${repo}/${path}: expected bytes ${asked}- of ${size}, the server sent "${range}"`,
+    { hint: 'Run the command again; if it stays so, use another HF_ENDPOINT.' },
+  );
+}
+
+function tooLong(repo: string, { path, size }: HubFile): OperatorError {
+  return new OperatorError('hub_wrong_bytes', `${repo}/${path} is longer than the ${size} bytes the hub lists`, {
+    hint: 'Run the command again; if it stays so, use another HF_ENDPOINT.',
+  });
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { OperatorError } from '../errors.ts';
+import { writeJson } from './write-json.ts';
+
+const NAME = 'wuerst.lock.json';
+const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`));
+const inside = z
+  .string()
+  .refine((path) => !path.startsWith('/') && !/[\\:]/.test(path) && !path.split('/').includes('..'));
+
+const lockSchema = z.object({
+  version: z.literal(1),
+  model: z.string(),
+  /** Where everything below was read from. */
+  endpoint: z.string(),
+  /** Precision variant that was asked for, e.g. `fp16`. */
+  variant: z.string().optional(),
+  /** By folder inside the model folder. */
+  repositories: z.record(
+    inside,
+    z.object({
+      repo: z.string(),
+      /** Commit on the hub. */
+      revision: z.string(),
+      files: z.array(
+        z.object({
+          path: inside,
+          size: z.int().nonnegative(),
+          sha256: hex(64),
+          /** Files the hub keeps in git itself are checked by git's blob id; their sha256 is that of the checked bytes. */
+          gitOid: hex(40).optional(),
+        }),
+      ),
+    }),
+  ),
+});
+
+/** What was fetched into a model folder, as the hub described it at that time. */
+export type LockFile = z.output<typeof lockSchema>;
+export type LockedRepository = LockFile['repositories'][string];
+export type LockedFile = LockedRepository['files'][number];
+
+/** @returns undefined when the model folder has none: an embedded model, or one that was copied by hand. */
+export async function readLock(modelFolder: string): Promise<LockFile | undefined> {
+  const path = join(modelFolder, NAME);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new OperatorError('lock_unreadable', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  try {
+    return lockSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new OperatorError('lock_invalid', `${path} is not a lock file that wuerst wrote`, {
+      hint: 'Delete it and run "wuerst models pull" again: files that are right are kept.',
+      cause,
+    });
+  }
+}
+
+export async function writeLock(modelFolder: string, lock: LockFile): Promise<void> {
+  await writeJson(join(modelFolder, NAME), lock);
+}

@@ -1,0 +1,183 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { OperatorError } from '../errors.ts';
+
+/**
+ * A name inside the models folder: forward slashes, no `..`, no drive, no leading dot, so that joined to a folder it
+ * always stays inside it.
+ */
+const relativePath = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/, {
+    error: ({ input }) =>
+      `expected a path inside the models folder like "prior/config.json", got ${JSON.stringify(input)}`,
+  })
+  .max(200);
+
+const folderName = relativePath.refine((name) => !name.includes('/'), {
+  error: ({ input }) => `expected one folder name like "wuerstchen-prior", got ${JSON.stringify(input)}`,
+});
+
+const repositorySchema = z.strictObject({
+  /** `owner/name` on the hub. */
+  repo: z.string().regex(/^[\w.-]+\/[\w.-]+$/),
+  /** Folder inside the model folder; the hub's own name of the repository. */
+  folder: folderName,
+  /** Branch, tag or commit that `pull` starts from; what it resolved to stands in the lock file. */
+  revision: z.string().min(1).default('main'),
+  /** Only fetched when this style is asked for; repositories without a style always are. */
+  style: z.enum(['base', 'aesthetic', 'interpolated']).optional(),
+  purpose: z.string(),
+  license: z.string(),
+  files: z.array(relativePath),
+  /** Path without `.safetensors`: a precision variant stands in between (`model.fp16.safetensors`). */
+  weights: z.array(relativePath),
+  /** Folders with either `tokenizer.json` or `vocab.json` and `merges.txt`. */
+  tokenizers: z.array(relativePath).default([]),
+  /** When the weights are the same bytes as this folder's of the same model, the repository isn't stored a second time. */
+  twin: relativePath.optional(),
+});
+
+const modelSchema = z.strictObject({
+  name: folderName,
+  purpose: z.string(),
+  license: z.string(),
+  /** [width, height] in pixels that the checkpoint was trained on. */
+  nativeSizes: z.array(z.tuple([z.int().positive(), z.int().positive()])),
+  /** Embedded models come with the program: nothing to fetch, never removed. */
+  embedded: z.boolean().default(false),
+  repositories: z.array(repositorySchema),
+});
+
+export const manifestSchema = z.strictObject({ models: z.array(modelSchema) });
+
+export type ModelEntry = z.output<typeof modelSchema>;
+export type Repository = z.output<typeof repositorySchema>;
+export type Style = NonNullable<Repository['style']>;
+export interface Manifest {
+  readonly models: readonly ModelEntry[];
+}
+
+const PRIOR_FILES = {
+  files: ['model_index.json', 'prior/config.json', 'text_encoder/config.json', 'scheduler/scheduler_config.json'],
+  weights: ['prior/diffusion_pytorch_model', 'text_encoder/model'],
+  tokenizers: ['tokenizer'],
+};
+const DECODER_FILES = {
+  files: [
+    'model_index.json',
+    'decoder/config.json',
+    'vqgan/config.json',
+    'text_encoder/config.json',
+    'scheduler/scheduler_config.json',
+  ],
+  weights: ['decoder/diffusion_pytorch_model', 'vqgan/diffusion_pytorch_model', 'text_encoder/model'],
+  tokenizers: ['tokenizer'],
+};
+const STAGE_C_FILES = { files: ['config.json'], weights: ['diffusion_pytorch_model'] };
+
+/**
+ * Every checkpoint the program knows by name. Revisions, sizes and hashes are not written here: they are read from the
+ * hub when a model is pulled and kept in its lock file.
+ *
+ * Licences and native sizes are those of the model cards at https://huggingface.co/warp-ai.
+ */
+export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
+  models: [
+    {
+      name: 'cocktail',
+      purpose: 'small model that comes with wuerst: emoji-like things on coloured backgrounds',
+      license: 'MIT',
+      nativeSizes: [
+        [1024, 1024],
+        [1024, 1536],
+        [1536, 1024],
+        [1024, 1280],
+      ],
+      embedded: true,
+      repositories: [
+        cocktail('wuerstchen-prior', 'words and Stage C, style interpolated', PRIOR_FILES),
+        cocktail('wuerstchen', 'Stage B, Stage A and their words', DECODER_FILES),
+        { ...cocktail('wuerstchen-prior-model-base', 'Stage C: flat drawings', STAGE_C_FILES), style: 'base' },
+        {
+          ...cocktail('wuerstchen-prior-model-finetuned', 'Stage C: glossy drawings', STAGE_C_FILES),
+          style: 'aesthetic',
+        },
+      ],
+    },
+    {
+      name: 'wuerstchen-v2',
+      purpose: 'the published 3.1-billion-parameter checkpoints: pictures of anything',
+      license: 'MIT',
+      nativeSizes: [
+        [1024, 1024],
+        [1024, 1536],
+        [1536, 1024],
+        [1536, 1536],
+      ],
+      repositories: [
+        warpAi('wuerstchen-prior', 'words and Stage C', PRIOR_FILES),
+        warpAi('wuerstchen', 'Stage B, Stage A and their words', DECODER_FILES),
+        {
+          ...warpAi('wuerstchen-prior-model-interpolated', 'Stage C: the mean of base and aesthetic', STAGE_C_FILES),
+          style: 'interpolated',
+          twin: 'wuerstchen-prior/prior',
+        },
+        { ...warpAi('wuerstchen-prior-model-base', 'Stage C before fine-tuning', STAGE_C_FILES), style: 'base' },
+        {
+          ...warpAi('wuerstchen-prior-model-finetuned', 'Stage C: very artistic, best at 1024x1024', STAGE_C_FILES),
+          style: 'aesthetic',
+        },
+      ],
+    },
+  ],
+});
+
+function warpAi(name: string, purpose: string, files: object) {
+  return { repo: `warp-ai/${name}`, folder: name, purpose, license: 'MIT', ...files };
+}
+
+function cocktail(name: string, purpose: string, files: object) {
+  return { repo: `cocktail/${name}`, folder: name, purpose, license: 'MIT', ...files };
+}
+
+/**
+ * The built-in models and those of `manifest.json` in the models folder, where an operator names further checkpoints
+ * of the same layout.
+ *
+ * @throws OperatorError `manifest_invalid`, naming the entry, what was expected and what stands there.
+ */
+export async function loadManifest(modelsDir: string): Promise<Manifest> {
+  const path = join(modelsDir, 'manifest.json');
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return BUILT_IN_MANIFEST;
+    throw new OperatorError('manifest_invalid', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  const own = parseManifest(text, path);
+  const taken = own.models.find(({ name }) => BUILT_IN_MANIFEST.models.some((model) => model.name === name));
+  if (taken) {
+    throw new OperatorError('manifest_invalid', `${path} names a model "${taken.name}", which is built in`, {
+      hint: 'Give it another name.',
+    });
+  }
+  return { models: [...BUILT_IN_MANIFEST.models, ...own.models.map((model) => ({ ...model, embedded: false }))] };
+}
+
+export function parseManifest(text: string, path: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new OperatorError('manifest_invalid', `${path} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const result = manifestSchema.safeParse(json);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new OperatorError('manifest_invalid', `${path}: ${issue?.path.join('.')}: ${issue?.message}`, {
+    hint: 'Every folder and file is a plain relative name; see the built-in models for an example.',
+  });
+}

@@ -1,0 +1,223 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { OperatorError, UserError } from '../errors.ts';
+import { missingFiles } from './choose-files.ts';
+import { withFolderLock } from './folder-lock.ts';
+import { loadManifest, type ModelEntry, type Style } from './manifest.ts';
+import { filesOf } from './verify.ts';
+import { writeJson } from './write-json.ts';
+
+/** Where the models that come with the program lie, from `src/` as from `dist/`. */
+export const EMBEDDED_MODELS = fileURLToPath(new URL('../../data/models', import.meta.url));
+const DEFAULT_MODEL = 'cocktail';
+
+/** `WUERST_MODELS`, else the folder of the embedded models. */
+export function modelsFolder(env: NodeJS.ProcessEnv): string {
+  return env.WUERST_MODELS ? resolve(env.WUERST_MODELS) : EMBEDDED_MODELS;
+}
+
+export interface ModelStatus {
+  readonly name: string;
+  readonly folder: string;
+  /** `partial`: some files are there, a pull would finish it. */
+  readonly state: 'ready' | 'partial' | 'absent';
+  /** Files that are not there, relative to the folder. */
+  readonly missing: readonly string[];
+  readonly bytes: number;
+  /** Styles that can be used at once; `interpolated` also when both its parents are there to be mixed. */
+  readonly styles: readonly Style[];
+  readonly inUse: boolean;
+  /** `own`: a folder that no manifest describes. */
+  readonly source: 'embedded' | 'hub' | 'own';
+  readonly purpose: string;
+  readonly license: string;
+}
+
+/** Every model of the manifest, and folders beside them that look like one. */
+export async function listModels(modelsDir: string): Promise<ModelStatus[]> {
+  const { models } = await loadManifest(modelsDir);
+  const current = readCurrentModel(modelsDir);
+  const statuses = [];
+  for (const model of models) statuses.push(await statusOf(modelsDir, model, current));
+  for (const name of await foldersIn(modelsDir)) {
+    if (models.some((model) => model.name === name)) continue;
+    const folder = join(modelsDir, name);
+    const found = await filesOf(folder);
+    if (!found.includes('wuerstchen-prior/model_index.json')) continue;
+    const model = { name, purpose: 'a folder of yours', license: 'not known', embedded: false, repositories: [] };
+    statuses.push(await statusOf(modelsDir, { ...model, nativeSizes: [] }, current, 'own'));
+  }
+  return statuses;
+}
+
+async function statusOf(
+  modelsDir: string,
+  model: ModelEntry,
+  current: string,
+  source: ModelStatus['source'] = model.embedded ? 'embedded' : 'hub',
+): Promise<ModelStatus> {
+  const { name, purpose, license } = model;
+  const folder = folderOf(modelsDir, model);
+  const sizes = new Map<string, number>();
+  for (const path of await filesIfAny(folder)) sizes.set(path, (await stat(join(folder, path))).size);
+  const missing = model.repositories
+    .filter(({ style }) => !style)
+    .flatMap((repo) =>
+      missingFiles(repo, (path) => sizes.has(`${repo.folder}/${path}`)).map((p) => `${repo.folder}/${p}`),
+    );
+  return {
+    name,
+    folder,
+    state: missing.length === 0 && sizes.size > 0 ? 'ready' : sizes.size > 0 ? 'partial' : 'absent',
+    missing,
+    bytes: [...sizes.values()].reduce((total, size) => total + size, 0),
+    styles: stylesOf((path) => sizes.has(path)),
+    inUse: name === current,
+    source,
+    purpose,
+    license,
+  };
+}
+
+function stylesOf(has: (path: string) => boolean): Style[] {
+  const weights = (folder: string) =>
+    has(`${folder}/config.json`) &&
+    ['', '.fp16'].some((variant) => has(`${folder}/diffusion_pytorch_model${variant}.safetensors`));
+  const base = weights('wuerstchen-prior-model-base');
+  const aesthetic = weights('wuerstchen-prior-model-finetuned');
+  const own = weights('wuerstchen-prior-model-interpolated') || weights('wuerstchen-prior/prior');
+  const styles: Style[] = [];
+  if (base) styles.push('base');
+  if (aesthetic) styles.push('aesthetic');
+  if (own || (base && aesthetic)) styles.push('interpolated');
+  return styles;
+}
+
+/** @throws UserError `unknown_model` naming those that exist. */
+export async function findModel(modelsDir: string, name: string): Promise<ModelEntry> {
+  const { models } = await loadManifest(modelsDir);
+  const model = models.find((entry) => entry.name === name);
+  if (model) return model;
+  throw unknownModel(
+    name,
+    models.map((entry) => entry.name),
+  );
+}
+
+export function folderOf(modelsDir: string, model: ModelEntry): string {
+  return join(model.embedded ? EMBEDDED_MODELS : modelsDir, model.name);
+}
+
+/**
+ * The chosen model's name, from `current.json` in the models folder; cocktail when nothing was chosen.
+ *
+ * @throws OperatorError `current_model_invalid`
+ */
+export function readCurrentModel(modelsDir: string): string {
+  const path = join(modelsDir, 'current.json');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return DEFAULT_MODEL;
+    throw new OperatorError('current_model_invalid', `cannot read ${path}: ${(error as Error).message}`);
+  }
+  const name = nameIn(text);
+  if (name !== undefined) return name;
+  throw new OperatorError('current_model_invalid', `${path} is not like { "model": "cocktail" }`, {
+    hint: 'Run "wuerst models use cocktail".',
+  });
+}
+
+function nameIn(text: string): string | undefined {
+  try {
+    const { model } = JSON.parse(text) as { model?: unknown };
+    return typeof model === 'string' && /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(model) ? model : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Folder of the model in use: what `WUERST_MODEL` defaults to. */
+export function currentModelFolder(modelsDir: string): string {
+  const name = readCurrentModel(modelsDir);
+  return join(name === DEFAULT_MODEL ? EMBEDDED_MODELS : modelsDir, name);
+}
+
+/** @throws UserError when the model is unknown or not complete. */
+export async function useModel(modelsDir: string, name: string): Promise<ModelStatus> {
+  const status = await statusNamed(modelsDir, name);
+  if (status.state !== 'ready') throw notReady(status);
+  await mkdir(modelsDir, { recursive: true });
+  await writeJson(join(modelsDir, 'current.json'), { model: name });
+  return { ...status, inUse: true };
+}
+
+/** Deletes a model's folder. @throws UserError for the embedded model, the one in use, and unknown or absent ones. */
+export async function removeModel(modelsDir: string, name: string): Promise<ModelStatus> {
+  const status = await checkRemovable(modelsDir, name);
+  await withFolderLock(status.folder, {}, () => rm(status.folder, { recursive: true, force: true }));
+  return status;
+}
+
+/** As {@link removeModel}, without removing: what would go. */
+export async function checkRemovable(modelsDir: string, name: string): Promise<ModelStatus> {
+  const status = await statusNamed(modelsDir, name);
+  if (status.source === 'embedded') {
+    throw new UserError('model_embedded', `${name} comes with wuerst and stays`, {
+      hint: 'Only fetched models can be removed.',
+    });
+  }
+  if (status.inUse) {
+    throw new UserError('model_in_use', `${name} is the model in use`, {
+      hint: 'Choose another one first, for example: wuerst models use cocktail',
+    });
+  }
+  // A pull that was cut early left only its parts, which are hidden: the folder counts, not the files.
+  if (status.state === 'absent' && !(await foldersIn(modelsDir)).includes(name)) {
+    throw new UserError('model_absent', `${name} is not on this disk: there is no ${status.folder}`);
+  }
+  return status;
+}
+
+async function statusNamed(modelsDir: string, name: string): Promise<ModelStatus> {
+  const models = await listModels(modelsDir);
+  const status = models.find((model) => model.name === name);
+  if (status) return status;
+  throw unknownModel(
+    name,
+    models.map((model) => model.name),
+  );
+}
+
+function unknownModel(name: string, known: readonly string[]): UserError {
+  return new UserError('unknown_model', `there is no model "${name}"; there are ${known.join(', ')}`, {
+    hint: 'For example: wuerst models pull wuerstchen-v2',
+  });
+}
+
+function notReady({ name, state, missing }: ModelStatus): UserError {
+  const what = state === 'absent' ? 'is not on this disk' : `lacks ${missing.length} files, ${missing[0]} first`;
+  return new UserError('model_incomplete', `${name} ${what}`, { hint: `Run: wuerst models pull ${name}` });
+}
+
+async function foldersIn(modelsDir: string): Promise<string[]> {
+  try {
+    const entries = await readdir(modelsDir, { withFileTypes: true });
+    return entries.filter((entry) => !entry.name.startsWith('.') && !entry.isFile()).map((entry) => entry.name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function filesIfAny(folder: string): Promise<string[]> {
+  try {
+    return await filesOf(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}

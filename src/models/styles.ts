@@ -1,0 +1,94 @@
+import { copyFile, mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OperatorError, UserError } from '../errors.ts';
+import type { Style } from './manifest.ts';
+import { finishedMix, type MixOptions, mixCheckpoints } from './mix.ts';
+
+const FOLDERS: Readonly<Record<Style, readonly string[]>> = {
+  base: ['wuerstchen-prior-model-base'],
+  aesthetic: ['wuerstchen-prior-model-finetuned'],
+  interpolated: ['wuerstchen-prior-model-interpolated', 'wuerstchen-prior/prior'],
+};
+const STEM = 'diffusion_pytorch_model';
+const SUFFIXES = ['.safetensors', '.fp16.safetensors'];
+
+export interface StageCOptions extends MixOptions {
+  /** Where mixed checkpoints are kept. @default the model folder's `mixed` */
+  readonly mixedDir?: string;
+}
+
+/**
+ * Folder of the Stage C checkpoint (`config.json` and weights) of a style. One that is not on disk is mixed when base
+ * and aesthetic both are, which takes about as long as copying it.
+ *
+ * @param style a published style, or the share of aesthetic in a mix with base, 0 to 1
+ * @throws UserError `style_missing` telling how to get it; OperatorError as {@link mixCheckpoints}
+ */
+export async function stageCFolder(
+  modelFolder: string,
+  style: Style | number,
+  options: StageCOptions = {},
+): Promise<string> {
+  if (typeof style === 'number' && !(style >= 0 && style <= 1)) {
+    throw new UserError('style_out_of_range', `a mix of styles goes from 0 to 1, got ${style}`, {
+      hint: '0 is base, 1 is aesthetic, for example: style:0.3',
+    });
+  }
+  const named =
+    typeof style === 'string' ? style : ({ 0: 'base', 0.5: 'interpolated', 1: 'aesthetic' } as const)[style];
+  for (const name of named ? FOLDERS[named] : []) {
+    const folder = join(modelFolder, name);
+    if ((await weightsIn(folder)).length > 0) return folder;
+  }
+  const weight = style === 'interpolated' ? 0.5 : style;
+  if (named === 'base' || named === 'aesthetic' || typeof weight === 'string') throw missing(named ?? 'interpolated');
+  return mixed(modelFolder, weight, options);
+}
+
+async function mixed(modelFolder: string, weight: number, options: StageCOptions): Promise<string> {
+  const parents = {
+    base: join(modelFolder, FOLDERS.base[0] ?? ''),
+    aesthetic: join(modelFolder, FOLDERS.aesthetic[0] ?? ''),
+  };
+  const base = await weightsIn(parents.base);
+  const aesthetic = await weightsIn(parents.aesthetic);
+  if (base.length === 0) throw missing('base', weight);
+  if (aesthetic.length === 0) throw missing('aesthetic', weight);
+  const file = base.find((name) => aesthetic.includes(name));
+  if (file === undefined) {
+    throw new OperatorError(
+      'mix_mismatch',
+      `base and aesthetic are there in different precisions: ${base}, ${aesthetic}`,
+      {
+        hint: 'Pull both in one: wuerst models pull wuerstchen-v2 --style base aesthetic',
+      },
+    );
+  }
+  const folder = join(options.mixedDir ?? join(modelFolder, 'mixed'), String(weight));
+  const [from, to] = [join(parents.base, file), join(parents.aesthetic, file)];
+  const out = join(folder, file);
+  if (await finishedMix(from, to, weight, out)) return folder;
+  await mkdir(folder, { recursive: true });
+  await copyFile(join(parents.base, 'config.json'), join(folder, 'config.json'));
+  await mixCheckpoints(from, to, weight, out, options);
+  return folder;
+}
+
+/** Names of the weight files of a Stage C folder, the plain precision first; empty when it is not complete. */
+async function weightsIn(folder: string): Promise<string[]> {
+  if (!(await exists(join(folder, 'config.json')))) return [];
+  const found: string[] = [];
+  for (const suffix of SUFFIXES) if (await exists(join(folder, STEM + suffix))) found.push(STEM + suffix);
+  return found;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+}
+
+function missing(style: Style, weight?: number): UserError {
+  const what = weight === undefined ? `the style ${style}` : `a mix of ${weight} needs the style ${style}, which`;
+  return new UserError('style_missing', `${what} is not on this disk`, {
+    hint: `The operator gets it with: wuerst models pull wuerstchen-v2 --style ${style}`,
+  });
+}

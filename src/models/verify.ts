@@ -1,0 +1,96 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readHeader } from '../pipeline/safetensors.ts';
+import { missingFiles } from './choose-files.ts';
+import { hashFile } from './file-hash.ts';
+import { type LockFile, readLock } from './lock-file.ts';
+import type { ModelEntry } from './manifest.ts';
+
+export interface VerifyFinding {
+  /** Relative to the model folder. */
+  readonly path: string;
+  /** `unlisted`: readable, but no lock file says what its bytes should be. */
+  readonly state: 'ok' | 'unlisted' | 'missing' | 'wrong size' | 'wrong hash' | 'damaged';
+  readonly detail?: string;
+}
+
+export interface VerifyOptions {
+  readonly folder: string;
+  /** What the model consists of; without it only what is there is looked at. */
+  readonly model?: ModelEntry | undefined;
+  readonly signal?: AbortSignal;
+}
+
+/** Reads every file of a model again: hashes against the lock file, headers of weights, and what is missing. */
+export async function* verifyModel({ folder, model, signal }: VerifyOptions): AsyncGenerator<VerifyFinding> {
+  const lock = await readLock(folder);
+  const present = new Map<string, number>();
+  for (const path of await filesOf(folder)) present.set(path, (await stat(join(folder, path))).size);
+  const listed = new Set<string>();
+  for (const { path, size, sha256 } of lockedFiles(lock)) {
+    listed.add(path);
+    yield await checkFile(folder, path, present.get(path), { size, sha256 }, signal);
+  }
+  for (const path of present.keys()) {
+    if (!listed.has(path) && path.endsWith('.safetensors')) yield await checkUnlisted(folder, path);
+  }
+  for (const repository of model?.repositories ?? []) {
+    const prefix = `${repository.folder}/`;
+    const started = [...present.keys()].some((path) => path.startsWith(prefix));
+    if (repository.style && !started) continue;
+    for (const path of missingFiles(repository, (name) => present.has(prefix + name))) {
+      if (!listed.has(prefix + path)) yield { path: prefix + path, state: 'missing' };
+    }
+  }
+}
+
+function lockedFiles(lock: LockFile | undefined): { path: string; size: number; sha256: string }[] {
+  return Object.entries(lock?.repositories ?? {}).flatMap(([folder, { files }]) =>
+    files.map(({ path, size, sha256 }) => ({ path: `${folder}/${path}`, size, sha256 })),
+  );
+}
+
+async function checkFile(
+  folder: string,
+  path: string,
+  size: number | undefined,
+  wanted: { readonly size: number; readonly sha256: string },
+  signal: AbortSignal | undefined,
+): Promise<VerifyFinding> {
+  if (size === undefined) return { path, state: 'missing' };
+  if (size !== wanted.size) {
+    return { path, state: 'wrong size', detail: `expected ${wanted.size} bytes, found ${size}` };
+  }
+  const { sha256 } = await hashFile(join(folder, path), size, signal);
+  if (sha256 !== wanted.sha256) {
+    return { path, state: 'wrong hash', detail: `expected sha256 ${wanted.sha256}, found ${sha256}` };
+  }
+  const damage = path.endsWith('.safetensors') ? await damageOf(join(folder, path)) : undefined;
+  return damage === undefined ? { path, state: 'ok' } : { path, state: 'damaged', detail: damage };
+}
+
+async function checkUnlisted(folder: string, path: string): Promise<VerifyFinding> {
+  const damage = await damageOf(join(folder, path));
+  return damage === undefined ? { path, state: 'unlisted' } : { path, state: 'damaged', detail: damage };
+}
+
+async function damageOf(path: string): Promise<string | undefined> {
+  try {
+    await readHeader(path);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Files of a folder, relative with forward slashes; hidden ones (unfinished pulls) are no part of a model. */
+export async function filesOf(folder: string, prefix = ''): Promise<string[]> {
+  const paths: string[] = [];
+  for (const entry of await readdir(join(folder, prefix), { withFileTypes: true })) {
+    if (entry.name.startsWith('.')) continue;
+    const path = prefix + entry.name;
+    if (entry.isDirectory()) paths.push(...(await filesOf(folder, `${path}/`)));
+    else paths.push(path);
+  }
+  return paths;
+}
