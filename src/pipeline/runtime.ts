@@ -4,6 +4,7 @@ import { InferenceSession, listSupportedBackends, type Tensor as OrtTensor } fro
 import { OperatorError } from '../errors.ts';
 import { ALL_FOLDS, type Folds } from './graph/blocks.ts';
 import { GraphBuilder } from './graph/builder.ts';
+import type { PipelineValues } from './pipeline-values.ts';
 
 export type Provider = 'cuda' | 'webgpu' | 'cpu';
 export const PROVIDERS: readonly Provider[] = ['cuda', 'webgpu', 'cpu'];
@@ -29,6 +30,14 @@ export interface RuntimeOptions {
   readonly folds?: Folds | undefined;
   /** Told before each call that blocks the thread. */
   readonly onBlocking?: ((call: BlockingCall) => void) | undefined;
+}
+
+/** How a pipeline is opened. */
+export interface LoadOptions extends RuntimeOptions {
+  /** Shared with other pipelines; the other runtime options do not count then. */
+  readonly runtime?: Runtime | undefined;
+  /** Overrides numbers of model_index.json. */
+  readonly pipelineValues?: Partial<PipelineValues> | undefined;
 }
 
 /** Whether a provider works here, and why not. */

@@ -1,0 +1,253 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { OperatorError, UserError } from '../errors.ts';
+import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
+import { cropTo } from './image-file.ts';
+import { WuerstchenPrior } from './networks.ts';
+import { drain, promptList, type SamplingOptions, type StepEvent, type Timings } from './pipeline-options.ts';
+import { WuerstchenPriorPipeline } from './prior-pipeline.ts';
+import { type LoadOptions, Runtime } from './runtime.ts';
+import { SizeGrid } from './size-grid.ts';
+import type { Tensor } from './tensor.ts';
+
+export type Style = 'interpolated' | 'base' | 'aesthetic';
+export const STYLES: readonly Style[] = ['interpolated', 'base', 'aesthetic'];
+
+/** Where each style's Stage C lies in a model folder, under the hub's own names. */
+const STYLE_FOLDERS: Readonly<Record<Style, readonly string[]>> = {
+  interpolated: ['wuerstchen-prior/prior', 'wuerstchen-prior-model-interpolated'],
+  base: ['wuerstchen-prior-model-base'],
+  aesthetic: ['wuerstchen-prior-model-finetuned'],
+};
+
+export interface CombinedOptions
+  extends Pick<
+    SamplingOptions,
+    'prompt' | 'negativePrompt' | 'numImagesPerPrompt' | 'generator' | 'latents' | 'signal'
+  > {
+  /** Pixels. @default 512 */
+  readonly height?: number | undefined;
+  /** Pixels. @default 512 */
+  readonly width?: number | undefined;
+  /** @default 60 */
+  readonly priorNumInferenceSteps?: number | undefined;
+  readonly priorTimesteps?: ArrayLike<number> | undefined;
+  /** @default 4 */
+  readonly priorGuidanceScale?: number | undefined;
+  /** Steps of Stage B. @default 12 */
+  readonly numInferenceSteps?: number | undefined;
+  readonly decoderTimesteps?: ArrayLike<number> | undefined;
+  /** @default 0 */
+  readonly decoderGuidanceScale?: number | undefined;
+  readonly promptEmbeds?: Tensor | undefined;
+  readonly negativePromptEmbeds?: Tensor | undefined;
+  /** From an earlier run, [N, 16, h, w]: Stage C is skipped. */
+  readonly imageEmbeddings?: Tensor | undefined;
+  /** @default 'image' */
+  readonly outputType?: OutputType | undefined;
+  /**
+   * `grid`: the picture has the grid size that the reference would make. `crop`: it has exactly the size asked for,
+   * made at the smallest grid size that covers it. @default 'grid'
+   */
+  readonly fit?: 'grid' | 'crop' | undefined;
+  /** Stage C checkpoint of this call. @default the one the pipeline was opened with */
+  readonly style?: Style | undefined;
+}
+
+export interface CombinedOutput extends Omit<DecoderOutput, 'timings'> {
+  readonly imageEmbeddings: Tensor;
+  readonly timings: Timings;
+}
+
+/** diffusers' WuerstchenCombinedPipeline over a model folder: text to pictures. */
+export class WuerstchenCombinedPipeline {
+  readonly dir: string;
+  readonly prior: WuerstchenPriorPipeline;
+  readonly decoder: WuerstchenDecoderPipeline;
+  /** Sizes that these checkpoints make. */
+  readonly grid: SizeGrid;
+  readonly #style: Style;
+  readonly #priors = new Map<Style, WuerstchenPrior>();
+
+  private constructor(dir: string, style: Style, prior: WuerstchenPriorPipeline, decoder: WuerstchenDecoderPipeline) {
+    this.dir = dir;
+    this.prior = prior;
+    this.decoder = decoder;
+    this.#style = style;
+    this.#priors.set(style, prior.prior);
+    this.grid = new SizeGrid({
+      resolutionMultiple: prior.values.resolutionMultiple,
+      latentDimScale: decoder.values.latentDimScale,
+      sideDivisor: decoder.decoder.sideDivisor,
+      factor: decoder.vqgan.factor,
+    });
+  }
+
+  /** @throws OperatorError naming what is missing or broken in the model folder */
+  static async fromPretrained(
+    dir: string,
+    options: LoadOptions & { readonly style?: Style } = {},
+  ): Promise<WuerstchenCombinedPipeline> {
+    const style = options.style ?? 'interpolated';
+    const priorDir = styleFolder(dir, style);
+    const load = {
+      runtime: options.runtime ?? (await Runtime.create(options)),
+      pipelineValues: options.pipelineValues,
+    };
+    const prior = await WuerstchenPriorPipeline.fromPretrained(join(dir, 'wuerstchen-prior'), { ...load, priorDir });
+    const decoder = await WuerstchenDecoderPipeline.fromPretrained(join(dir, 'wuerstchen'), load);
+    return new WuerstchenCombinedPipeline(dir, style, prior, decoder);
+  }
+
+  get runtime(): Runtime {
+    return this.prior.runtime;
+  }
+
+  /** Loads every network now, so that the first picture does not wait for it. */
+  async preload(): Promise<void> {
+    await this.prior.text.model.preload();
+    await this.prior.prior.preload();
+    await this.decoder.text.model.preload();
+    await this.decoder.decoder.preload();
+    await this.decoder.vqgan.preload();
+  }
+
+  async release(): Promise<void> {
+    await Promise.all([
+      this.prior.release(),
+      this.decoder.release(),
+      ...[...this.#priors.values()].map((prior) => prior.release()),
+    ]);
+  }
+
+  generate(options: CombinedOptions): Promise<CombinedOutput> {
+    return drain(this.stream(options));
+  }
+
+  /**
+   * Yields after every denoising step of both stages.
+   *
+   * @throws UserError for options that do not fit, before any work; the signal's reason within one step of an abort
+   */
+  async *stream(options: CombinedOptions): AsyncGenerator<StepEvent, CombinedOutput> {
+    const start = performance.now();
+    const { runtime } = this;
+    const onnxBefore = runtime.blocked.create + runtime.blocked.run;
+    const { height = 512, width = 512, fit = 'grid', promptEmbeds, negativePromptEmbeds } = options;
+    checkOutputType(options.outputType ?? 'image');
+    if (fit !== 'grid' && fit !== 'crop')
+      throw new UserError('fit_invalid', `expected fit to be grid or crop, got ${String(fit)}`);
+    if (options.prompt !== undefined) promptList('prompt', options.prompt);
+    this.grid.check(width, height);
+    await this.#use(options.style ?? this.#style);
+    const cells = (side: number) => (fit === 'crop' ? this.grid.coveringCells(side) : this.grid.cells(side));
+    const asked = (side: number) => cells(side) * this.grid.config.resolutionMultiple;
+
+    let imageEmbeddings = options.imageEmbeddings;
+    let priorTimings = { text: 0, prior: 0 };
+    const warnings: string[] = [];
+    if (!imageEmbeddings) {
+      const output = yield* this.prior.stream({
+        prompt: promptEmbeds ? undefined : options.prompt,
+        negativePrompt: negativePromptEmbeds ? undefined : options.negativePrompt,
+        height: Math.floor(asked(height)),
+        width: Math.floor(asked(width)),
+        numInferenceSteps: options.priorNumInferenceSteps,
+        timesteps: options.priorTimesteps,
+        guidanceScale: options.priorGuidanceScale ?? 4,
+        numImagesPerPrompt: options.numImagesPerPrompt,
+        generator: options.generator,
+        latents: options.latents,
+        promptEmbeds,
+        negativePromptEmbeds,
+        signal: options.signal,
+      });
+      imageEmbeddings = output.imageEmbeddings;
+      priorTimings = output.timings;
+      warnings.push(...output.warnings);
+    }
+    const output = yield* this.decoder.stream({
+      imageEmbeddings,
+      prompt: this.#decoderPrompts(options, imageEmbeddings),
+      negativePrompt: this.#decoderNegatives(options, imageEmbeddings),
+      numInferenceSteps: options.numInferenceSteps,
+      timesteps: options.decoderTimesteps,
+      guidanceScale: options.decoderGuidanceScale,
+      generator: options.generator,
+      outputType: options.outputType,
+      signal: options.signal,
+    });
+    const images =
+      fit === 'crop' ? await Promise.all(output.images.map((image) => cropTo(image, width, height))) : output.images;
+    warnings.push(...output.warnings.filter((warning) => !warnings.includes(warning)));
+    const { text, decoder, vqgan } = output.timings;
+    const timings: Timings = {
+      text: priorTimings.text + text,
+      prior: priorTimings.prior,
+      decoder,
+      vqgan,
+      total: performance.now() - start,
+      onnx: runtime.blocked.create + runtime.blocked.run - onnxBefore,
+    };
+    return { ...output, images, imageEmbeddings, warnings, timings };
+  }
+
+  /** One prompt serves all pictures; of several, each picture takes its own. */
+  #decoderPrompts({ prompt, numImagesPerPrompt = 1 }: CombinedOptions, { dims }: Tensor): string | string[] {
+    const prompts = prompt === undefined ? [''] : promptList('prompt', prompt);
+    return perPicture(prompts, numImagesPerPrompt, dims[0] ?? 0);
+  }
+
+  #decoderNegatives(
+    { prompt, negativePrompt, numImagesPerPrompt = 1 }: CombinedOptions,
+    { dims }: Tensor,
+  ): string[] | undefined {
+    if (negativePrompt === undefined || prompt === undefined) return undefined;
+    return perPicture(promptList('negativePrompt', negativePrompt), numImagesPerPrompt, dims[0] ?? 0);
+  }
+
+  async #use(style: Style): Promise<void> {
+    const dir = styleFolder(this.dir, style);
+    let prior = this.#priors.get(style);
+    if (!prior) {
+      prior = await WuerstchenPrior.load(dir, this.runtime);
+      this.#priors.set(style, prior);
+    }
+    this.prior.prior = prior;
+  }
+}
+
+function perPicture(texts: readonly string[], times: number, rows: number): string[] {
+  if (texts.length === 1) return [...texts];
+  const all = texts.flatMap((text) => Array.from({ length: times }, () => text));
+  return all.length === rows ? all : [...texts];
+}
+
+/** @throws UserError `style_unknown`, OperatorError `style_missing` */
+export function styleFolder(dir: string, style: string): string {
+  const folders = STYLE_FOLDERS[style as Style];
+  if (!folders) {
+    throw new UserError(
+      'style_unknown',
+      `expected style to be one of ${STYLES.join(', ')}, got ${JSON.stringify(style)}`,
+      {
+        hint: 'For example --style aesthetic.',
+      },
+    );
+  }
+  const found = folders.map((folder) => join(dir, folder)).find((folder) => existsSync(folder));
+  if (found) return found;
+  if (!existsSync(dir)) {
+    throw new OperatorError('checkpoint_missing', `no model folder at ${dir}`, {
+      hint: 'Run "wuerst models list" to see what is here.',
+    });
+  }
+  throw new OperatorError('style_missing', `style ${style} is not here: ${join(dir, folders[0] ?? '')} is missing`, {
+    hint: 'Run "wuerst models pull" to fetch it.',
+  });
+}
+
+/** Styles whose Stage C is in a model folder. */
+export function availableStyles(dir: string): Style[] {
+  return STYLES.filter((style) => STYLE_FOLDERS[style].some((folder) => existsSync(join(dir, folder))));
+}

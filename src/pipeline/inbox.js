@@ -1,0 +1,29 @@
+/** A queue from whoever pushes to one reader, who gets everything that was pushed before the end, also if it is an error. */
+export class Inbox {
+  #items = [];
+  #end = null;
+  #wake = () => {};
+  push(item) {
+    this.#items.push(item);
+    this.#wake();
+  }
+  /** @param error thrown to the reader after the last item; `null` ends the reading. Only the first call counts. */
+  close(error) {
+    this.#end ??= { error };
+    this.#wake();
+  }
+  async *[Symbol.asyncIterator]() {
+    for (;;) {
+      const item = this.#items.shift();
+      if (item !== undefined) yield item;
+      else if (this.#end === null) await this.#arrival();
+      else if (this.#end.error === null) return;
+      else throw this.#end.error;
+    }
+  }
+  #arrival() {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}

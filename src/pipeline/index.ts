@@ -1,0 +1,27 @@
+/** Würstchen v2 on onnxruntime, straight from checkpoint folders in the diffusers layout. */
+export { OperatorError, UserError } from '../errors.ts';
+export {
+  availableStyles,
+  type CombinedOptions,
+  type CombinedOutput,
+  STYLES,
+  type Style,
+  WuerstchenCombinedPipeline,
+} from './combined-pipeline.ts';
+export {
+  type DecoderOptions,
+  type DecoderOutput,
+  type OutputType,
+  type RgbImage,
+  WuerstchenDecoderPipeline,
+} from './decoder-pipeline.ts';
+export { randnTensor, TorchGenerator } from './generator.ts';
+export { ClipTextModel, PaellaVQModel, WuerstchenDiffNeXt, WuerstchenPrior } from './networks.ts';
+export type { SamplingOptions, StepEvent, Timings } from './pipeline-options.ts';
+export { type PipelineValues, REFERENCE_VALUES } from './pipeline-values.ts';
+export { type PriorOptions, type PriorOutput, WuerstchenPriorPipeline } from './prior-pipeline.ts';
+export { type Provider, type ProviderReport, probe, type Residency, Runtime, type RuntimeOptions } from './runtime.ts';
+export { DDPMWuerstchenScheduler, DEFAULT_STAGE_C_TIMESTEPS } from './scheduler.ts';
+export { SizeGrid } from './size-grid.ts';
+export type { Tensor } from './tensor.ts';
+export { ClipTokenizer } from './tokenizer.ts';

@@ -1,0 +1,176 @@
+import { fork } from 'node:child_process';
+import { Inbox } from './inbox.js';
+import { PipelineCrashed, PipelineStopped } from './pipeline-errors.js';
+import { errorFrom } from './protocol.js';
+
+/** A call is hung when it takes longer than the greater of these. */
+const MIN_PATIENCE_MS = 60_000;
+const PATIENCE_FACTOR = 10;
+/** After that, time to read what may lie unread because this process itself was asleep. */
+const GRACE_MS = 1000;
+const OUTPUT_TAIL = 2000;
+// Beside this file, in the sources as in the built package.
+const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './process.ts' : './process.js', import.meta.url);
+/** One pipeline process from its start to its end. */
+export class PipelineChild {
+  /** Rejects with what the engine says against loading, or with `PipelineCrashed`. */
+  loaded;
+  ended;
+  /** Requests that were answered, well or not. */
+  answered = 0;
+  /** It has ended. */
+  over = false;
+  #process;
+  #options;
+  #inboxes = new Map();
+  #load = new Inbox();
+  #lastId = 0;
+  #call = null;
+  #loading = true;
+  #killed = null;
+  #output = '';
+  #stopWatching = () => {};
+  constructor(options) {
+    this.#options = options;
+    this.#process = fork(ENTRY, [options.engine, options.lockPath, String(process.pid)], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
+    });
+    this.#process.stdout?.setEncoding('utf8').on('data', (text) => this.#heard(text));
+    this.#process.stderr?.setEncoding('utf8').on('data', (text) => this.#heard(text));
+    this.#process.on('message', (message) => this.#receive(message));
+    this.ended = this.#ending();
+    this.loaded = this.#firstInfo();
+    // Whoever waits for neither has asked for a request, and hears of it there.
+    this.loaded.catch(() => {});
+    this.#watch();
+  }
+  get pid() {
+    return this.#process.pid ?? null;
+  }
+  /**
+   * The events of one request. Ends when the process says so, also after a cancellation or when the reader leaves
+   * early: until then the process is not free.
+   *
+   * @throws PipelineCrashed, PipelineStopped, the signal's reason, or the engine's UserError or OperatorError.
+   */
+  async *generate(request, signal) {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const inbox = new Inbox();
+    this.#inboxes.set(id, inbox);
+    const cancel = () => this.#send({ type: 'cancel', id });
+    signal.addEventListener('abort', cancel, { once: true });
+    this.#send({ type: 'generate', id, request });
+    if (signal.aborted) cancel();
+    this.#watch();
+    let finished = false;
+    try {
+      yield* inbox;
+      finished = true;
+    } catch (error) {
+      finished = true;
+      throw error instanceof Cancelled ? signal.reason : error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      if (!finished) await this.#abandon(cancel, inbox);
+    }
+  }
+  /** Asks the idle process to end. */
+  exit() {
+    this.#killed ??= 'stopped';
+    this.#send({ type: 'exit' });
+  }
+  kill(reason) {
+    this.#killed ??= reason;
+    this.#process.kill('SIGKILL');
+  }
+  async #abandon(cancel, inbox) {
+    cancel();
+    try {
+      for await (const _ of inbox);
+    } catch {
+      // However it ended, nobody is interested any more.
+    }
+  }
+  #send(message) {
+    // A process that is gone is reported once, by `ended`.
+    if (this.#process.connected) this.#process.send(message, () => {});
+  }
+  #receive(message) {
+    this.#setCall(null);
+    if (message.type === 'up') this.#send({ type: 'load', options: this.#options.load });
+    else if (message.type === 'loaded') this.#hasLoaded(message.info);
+    else if (message.type === 'load-failed') this.#load.close(errorFrom(message.error));
+    else if (message.type === 'announce') {
+      this.#setCall({ name: message.call, expectedMs: message.expectedMs, since: this.#options.clock.now() });
+    } else if (message.type === 'event') this.#inboxes.get(message.id)?.push(message.event);
+    else {
+      const { id, error } = message;
+      this.answered += 1;
+      const inbox = this.#inboxes.get(id);
+      this.#inboxes.delete(id);
+      if (error?.kind === 'cancelled') inbox?.close(new Cancelled());
+      else inbox?.close(error === null ? null : errorFrom(error));
+    }
+    this.#watch();
+  }
+  #hasLoaded(info) {
+    this.#loading = false;
+    this.#load.push(info);
+  }
+  #setCall(call) {
+    if (this.#call === call) return;
+    this.#call = call;
+    this.#options.onCall(call);
+  }
+  /** Starts the time anew within which the process must say something, if it has anything to do. */
+  #watch() {
+    this.#stopWatching();
+    if (!this.#loading && this.#inboxes.size === 0) return;
+    const { clock } = this.#options;
+    const patience = Math.max(MIN_PATIENCE_MS, PATIENCE_FACTOR * (this.#call?.expectedMs ?? 0));
+    this.#stopWatching = clock.after(patience, () => {
+      this.#stopWatching = clock.after(GRACE_MS, () => this.kill('hung'));
+    });
+  }
+  #heard(text) {
+    this.#output = (this.#output + text).slice(-OUTPUT_TAIL);
+    this.#options.onOutput(text);
+  }
+  async #firstInfo() {
+    for await (const info of this.#load) return info;
+    throw new PipelineStopped();
+  }
+  #ending() {
+    return new Promise((resolve) => {
+      const end = (reason, code, signal) => {
+        const ending = {
+          reason: this.#killed ?? reason,
+          code,
+          signal,
+          call: this.#call?.name ?? null,
+          output: this.#output,
+        };
+        this.#stopWatching();
+        this.over = true;
+        this.#setCall(null);
+        const error = ending.reason === 'stopped' ? new PipelineStopped() : new PipelineCrashed(ending);
+        this.#load.close(error);
+        for (const inbox of this.#inboxes.values()) inbox.close(error);
+        this.#inboxes.clear();
+        resolve(ending);
+      };
+      // Not `exit`: what it had sent and written before is read first.
+      this.#process.once('close', (code, signal) => end(signal === null ? 'exit' : 'signal', code, signal));
+      this.#process.once('error', (error) => {
+        if (this.#process.pid !== undefined) return;
+        this.#heard(`${error.message}\n`);
+        end('not-started', null, null);
+      });
+    });
+  }
+}
+/** The process confirms that it has dropped a request; told from the signal's reason, which stays on this side. */
+class Cancelled extends Error {}
