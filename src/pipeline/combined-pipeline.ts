@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperatorError, UserError } from '../errors.ts';
 import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
+import { fingerprint } from './fingerprint.ts';
 import { cropTo } from './image-file.ts';
 import { WuerstchenPrior } from './networks.ts';
 import { drain, promptList, type SamplingOptions, type StepEvent, type Timings } from './pipeline-options.ts';
@@ -110,6 +111,19 @@ export class WuerstchenCombinedPipeline {
     await this.decoder.text.model.preload();
     await this.decoder.decoder.preload();
     await this.decoder.vqgan.preload();
+  }
+
+  /** Tells this checkpoint, with its Stage C of the given style, from all others. */
+  async fingerprint(style: Style = this.#style): Promise<string> {
+    await this.#use(style);
+    const networks = [
+      this.prior.prior,
+      this.prior.text.model,
+      this.decoder.text.model,
+      this.decoder.decoder,
+      this.decoder.vqgan,
+    ];
+    return fingerprint(networks.flatMap((network) => network.component.files));
   }
 
   async release(): Promise<void> {

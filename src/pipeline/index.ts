@@ -16,7 +16,9 @@ export {
   WuerstchenDecoderPipeline,
 } from './decoder-pipeline.ts';
 export { randnTensor, TorchGenerator } from './generator.ts';
+export { encodeImage, type ImageFormat, readMetadata } from './image-file.ts';
 export { ClipTextModel, PaellaVQModel, WuerstchenDiffNeXt, WuerstchenPrior } from './networks.ts';
+export { type ImageParameters, metadataOf } from './parameters.ts';
 export type { SamplingOptions, StepEvent, Timings } from './pipeline-options.ts';
 export { type PipelineValues, REFERENCE_VALUES } from './pipeline-values.ts';
 export { type PriorOptions, type PriorOutput, WuerstchenPriorPipeline } from './prior-pipeline.ts';

@@ -1,0 +1,248 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import type { ImagineRequest } from './bot/job.ts';
+import { UserError } from './errors.ts';
+import { currentModelFolder, modelsFolder } from './models/store.ts';
+import { STYLES, type Style, WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
+import type { RgbImage } from './pipeline/decoder-pipeline.ts';
+import { TorchGenerator } from './pipeline/generator.ts';
+import { encodeImage, IMAGE_FORMATS, type ImageFormat } from './pipeline/image-file.ts';
+import { metadataOf } from './pipeline/parameters.ts';
+import type { StepEvent, Timings } from './pipeline/pipeline-options.ts';
+import { PROVIDERS, type Provider, type Residency } from './pipeline/runtime.ts';
+import { DEFAULT_STAGE_C_TIMESTEPS } from './pipeline/scheduler.ts';
+import { StageBars } from './stage-bars.ts';
+import { VERSION } from './version.ts';
+
+interface Options {
+  readonly out: string;
+  readonly format: ImageFormat;
+  readonly model?: string;
+  readonly provider: Provider | 'auto';
+  readonly threads?: string;
+  readonly residency: Residency;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  /** Settings of the command grammar, as typed. */
+  readonly width?: string;
+  readonly height?: string;
+  readonly size?: string;
+  readonly ar?: string;
+  readonly images?: string;
+  readonly style?: string;
+  readonly seed?: string;
+  readonly steps?: string;
+  readonly decoderSteps?: string;
+  readonly guidance?: string;
+  readonly decoderGuidance?: string;
+  readonly negative?: string;
+}
+
+/** A finished picture, as `--json` prints it. */
+interface Report {
+  readonly path: string;
+  readonly seed: string;
+  readonly width: number;
+  readonly height: number;
+  readonly seconds: number;
+  readonly encodeSeconds: number;
+  readonly timings: Timings;
+}
+
+export function imagineCommand(): Command {
+  const setting = (flags: string, description: string) => new Option(flags, description);
+  return new Command('imagine')
+    .description('paint pictures and write them to a folder')
+    .argument('<prompt...>', 'what to paint; settings may stand in it, as in "a red fox width:1024 height:1536"')
+    .addOption(setting('--width <pixels>', 'width'))
+    .addOption(setting('--height <pixels>', 'height'))
+    .addOption(setting('--size <WxH>', 'both, for example 1024x1536'))
+    .addOption(setting('--ar <W:H>', 'aspect ratio, for example 2:3'))
+    .addOption(setting('-n, --images <count>', 'pictures, 1 to 10'))
+    .addOption(setting('--style <name>', `Stage C checkpoint: ${STYLES.join(', ')}`))
+    .addOption(setting('--seed <number>', 'the same seed gives the same picture'))
+    .addOption(setting('--steps <count>', 'equal steps of Stage C instead of its usual 29'))
+    .addOption(setting('--decoder-steps <count>', 'steps of Stage B, usually 12'))
+    .addOption(setting('--guidance <scale>', 'how closely Stage C follows the prompt, usually 4'))
+    .addOption(setting('--decoder-guidance <scale>', 'the same for Stage B, usually 0'))
+    .addOption(setting('--negative <text>', 'what to keep out'))
+    .option('-o, --out <folder>', 'where the files go', 'out')
+    .addOption(new Option('--format <format>', 'of the files').choices([...IMAGE_FORMATS]).default('png'))
+    .option('--model <folder>', 'model folder; the one chosen with "wuerst models use" otherwise')
+    .addOption(
+      new Option('--provider <name>', 'where to compute')
+        .choices(['auto', ...PROVIDERS])
+        .default('auto')
+        .env('WUERST_PROVIDER'),
+    )
+    .option('--threads <count>', 'processor threads; all otherwise')
+    .addOption(
+      new Option('--residency <kind>', 'keep all networks loaded, or one stage at a time')
+        .choices(['resident', 'stage'])
+        .default('resident'),
+    )
+    .option('--json', 'print one JSON object a picture, for scripts')
+    .option('--quiet', 'no progress')
+    .action((prompt: string[], options: Options) => imagine(prompt.join(' '), options));
+}
+
+async function imagine(text: string, options: Options): Promise<void> {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const dir = options.model ?? process.env.WUERST_MODEL ?? currentModelFolder(modelsFolder(process.env));
+  const pipeline = await WuerstchenCombinedPipeline.fromPretrained(dir, {
+    provider: options.provider,
+    threads: threads(options.threads),
+    residency: options.residency,
+  });
+  const say = (line: string) => void (options.quiet || process.stderr.write(`${line}\n`));
+  for (const { provider, reason } of pipeline.runtime.fallbacks) {
+    if (options.provider === 'auto' && process.stderr.isTTY) say(`${provider} is not used: ${reason}`);
+  }
+  const { requests, notes } = await readRequests(text, options, pipeline);
+  for (const note of notes) say(note);
+  await mkdir(options.out, { recursive: true }).catch((cause: Error) => {
+    throw new UserError('out_unwritable', `cannot make the folder ${options.out}: ${cause.message}`, { cause });
+  });
+  const bars = options.quiet || options.json ? null : new StageBars(process.stderr);
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for (const request of requests) {
+      for (let k = 0; k < request.n; k += 1) {
+        const seed = BigInt.asUintN(64, request.seed + BigInt(k));
+        const { image, timings, warnings } = await paint(pipeline, request, seed, stop.signal, bars);
+        if (k === 0) for (const warning of warnings) say(warning);
+        // The file of one picture is written while the next one is painted.
+        await writing;
+        writing = write(pipeline, request, seed, image, timings, options);
+      }
+    }
+  } finally {
+    bars?.stop();
+    await writing;
+  }
+}
+
+async function paint(
+  pipeline: WuerstchenCombinedPipeline,
+  request: ImagineRequest,
+  seed: bigint,
+  signal: AbortSignal,
+  bars: StageBars | null,
+) {
+  const stream = pipeline.stream({
+    prompt: request.prompt,
+    negativePrompt: request.negative || undefined,
+    width: request.width,
+    height: request.height,
+    fit: 'crop',
+    style: request.style as Style,
+    ...(request.steps === null
+      ? { priorTimesteps: DEFAULT_STAGE_C_TIMESTEPS }
+      : { priorNumInferenceSteps: request.steps }),
+    priorGuidanceScale: request.guidance,
+    numInferenceSteps: request.decoderSteps,
+    decoderGuidanceScale: request.decoderGuidance,
+    generator: new TorchGenerator(seed),
+    signal,
+  });
+  for (;;) {
+    const { done, value } = await stream.next();
+    if (!done) {
+      bars?.show(value satisfies StepEvent);
+      continue;
+    }
+    const [image] = value.images;
+    if (!image) throw new Error('the pipeline gave no picture');
+    return { image, timings: value.timings, warnings: value.warnings };
+  }
+}
+
+async function write(
+  pipeline: WuerstchenCombinedPipeline,
+  request: ImagineRequest,
+  seed: bigint,
+  image: RgbImage,
+  timings: Timings,
+  options: Options,
+): Promise<void> {
+  const start = performance.now();
+  const { prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance } = request;
+  const metadata = metadataOf({
+    ...{ prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance, seed },
+    width: image.width,
+    height: image.height,
+    checkpoint: await pipeline.fingerprint(style as Style),
+    provider: `${pipeline.runtime.provider}-fp32`,
+    version: VERSION,
+  });
+  const bytes = await encodeImage(image, { format: options.format, metadata });
+  const extension = options.format === 'jpeg' ? 'jpg' : options.format;
+  const path = await writeNew(options.out, `${slug(prompt)}-${seed}`, extension, bytes);
+  const report: Report = {
+    path,
+    seed: String(seed),
+    width: image.width,
+    height: image.height,
+    seconds: round(timings.total / 1000),
+    encodeSeconds: round((performance.now() - start) / 1000),
+    timings,
+  };
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${path}  seed ${seed}  ${report.seconds} s\n`);
+}
+
+/** Never overwrites: a taken name gets a number. */
+async function writeNew(folder: string, name: string, extension: string, bytes: Buffer): Promise<string> {
+  for (let i = 1; ; i += 1) {
+    const path = join(folder, `${name}${i > 1 ? `-${i}` : ''}.${extension}`);
+    try {
+      await writeFile(path, bytes, { flag: 'wx' });
+      return path;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
+      throw new UserError('out_unwritable', `cannot write ${path}: ${(cause as Error).message}`, { cause });
+    }
+  }
+}
+
+/** The beginning of the prompt as a file name. */
+function slug(prompt: string): string {
+  const words = prompt
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-');
+  return words.slice(0, 40).replace(/^-+|-+$/g, '') || 'picture';
+}
+
+async function readRequests(text: string, options: Options, pipeline: WuerstchenCombinedPipeline) {
+  const { DEFAULT_LIMITS, parseCommand, randomSeed, settingsFromOptions } = await import('./bot/command.ts');
+  const { minSide, maxSide, maxPixels } = pipeline.grid.limits;
+  const limits = { ...DEFAULT_LIMITS, minSide, maxSide, maxPixels, gridStep: pipeline.grid.step, mixesStyles: false };
+  const { width, height, size, ar, images, style, seed, steps, decoderSteps, guidance, decoderGuidance, negative } =
+    options;
+  const given = {
+    ...{ width, height, size, ar, style, seed, steps, guidance, negative },
+    n: images,
+    'decoder-steps': decoderSteps,
+    'decoder-guidance': decoderGuidance,
+  };
+  const typed = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const parsed = parseCommand(text, { limits, settings: settingsFromOptions(typed, limits), randomSeed });
+  if (parsed.kind === 'imagine') return { requests: [parsed.request], notes: parsed.notes };
+  if (parsed.kind === 'permutations') return { requests: parsed.requests, notes: parsed.notes };
+  throw new UserError('prompt_missing', `expected a prompt, got the chat command "${text}"`, {
+    hint: 'For example: wuerst imagine "a red fox in the snow"',
+  });
+}
+
+function threads(typed: string | undefined): number | undefined {
+  if (typed === undefined) return undefined;
+  const count = Number(typed);
+  if (Number.isInteger(count) && count >= 1 && count <= 256) return count;
+  throw new UserError('threads_invalid', `expected --threads to be a whole number from 1 to 256, got ${typed}`);
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}
