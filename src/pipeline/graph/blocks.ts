@@ -132,7 +132,8 @@ function contractWithGrn(hidden: Value, weights: Weights, at: Grid, c: number): 
   const wide = 4 * c;
   const grn = weights.at(2);
   const x = g.reshape(hidden, [at.b, at.area, wide]);
-  const norm = g.unary('Sqrt', g.reduce('ReduceSum', g.mul(x, x), 1));
+  // The sum over the area as a product with ones: onnxruntime's reductions over an inner axis are up to nine times slower.
+  const norm = g.unary('Sqrt', g.matMul(g.ones(at.area), g.mul(x, x)));
   const relative = g.div(norm, g.add(g.reduce('ReduceMean', norm, 2), g.scalar(EPSILON)));
   const factor = g.add(g.mul(relative, g.reshape(grn.get('gamma', [1, 1, 1, wide]), [1, 1, wide])), g.scalar(1));
   const scaled = g.reshape(g.mul(x, factor), [at.tokens, wide]);

@@ -119,6 +119,14 @@ export class GraphBuilder {
     );
   }
 
+  /** Names the product of two symbolic dimensions. */
+  defineProduct(name: string, a: string, b: string): void {
+    this.#dims.set(
+      name,
+      once(() => this.#append('Mul', [this.dim(a), this.dim(b)], 'i64', [1])),
+    );
+  }
+
   dim(name: string): Value {
     const value = this.#dims.get(name);
     if (!value) throw new Error(`graph ${this.name}: dimension "${name}" is not defined`);
@@ -368,6 +376,20 @@ export class GraphBuilder {
       return this.dim(dim);
     });
     return this.#append('Reshape', [x, this.#shapeTensor(parts)], x.dtype, shape);
+  }
+
+  /** A row of ones [1, 1, dim]; made once. */
+  ones(dim: string): Value {
+    const key = `ones ${dim}`;
+    const known = this.#constants.get(key);
+    if (known) return known;
+    const value = this.#append('Expand', [this.scalar(1), this.#shapeTensor([1, 1, this.dim(dim)])], 'f32', [
+      1,
+      1,
+      dim,
+    ]);
+    this.#constants.set(key, value);
+    return value;
   }
 
   expand(x: Value, length: number): Value {

@@ -198,7 +198,9 @@ function writeStep(weights: Weights, config: DecoderConfig, conditioning: Condit
   const grids = hidden.map((_, level) => {
     g.defineQuotient(`h${level}`, 'H', patch * 2 ** level);
     g.defineQuotient(`w${level}`, 'W', patch * 2 ** level);
-    return grid(String(level));
+    const at = grid(String(level));
+    g.defineProduct(at.area, at.h, at.w);
+    return at;
   });
   const at = (level: number): Grid => grids[level] ?? grid();
 

@@ -89,6 +89,7 @@ function writeStep(weights: Weights, config: PriorConfig, text: readonly KeyValu
   const at = grid();
   const input = g.input('x', 'f32', ['b', cIn, 'h', 'w']);
   const rEmbed = g.input('r', 'f32', ['b', cR]);
+  g.defineProduct(at.area, at.h, at.w);
   let x = pointwise(toTokens(g, input, at), weights.at('projection'), cIn, c);
   text.forEach((keyValue, i) => {
     const block = (k: number) => weights.at('blocks', 3 * i + k);

@@ -86,23 +86,36 @@ export function decodeGraph(
       index += 1;
     }
   }
-  const out = pointwise(x, weights.at('out_block', 0), channels(config, 0), config.out_channels * factor * factor);
+  const out = weights.at('out_block', 0);
+  const width = channels(config, 0);
   g.defineMultiple('H', at.h, factor);
   g.defineMultiple('W', at.w, factor);
-  g.output(
-    'image',
+  const { out_channels: colours } = config;
+  const image =
     options.output === 'pixels'
-      ? pixels(g, out, at, config)
-      : shuffle(g, out, at, config.out_channels, factor, ['H', 'W']),
-  );
+      ? pixels(x, out, at, width, config)
+      : shuffle(g, pointwise(x, out, width, colours * factor ** 2), at, colours, factor, ['H', 'W']);
+  g.output('image', image);
   return g;
 }
 
-/** Tokens [B·h·w, C·f·f] to bytes [B, H, W, C]. */
-function pixels(g: GraphBuilder, x: Value, at: Grid, { out_channels: c, up_down_scale_factor: f }: VqganConfig): Value {
-  const bytes = g.cast(g.unary('Round', g.mul(g.clip(x, 0, 1), g.scalar(255))), 'u8');
-  const split = g.reshape(bytes, [at.b, at.h, at.w, c, f, f]);
-  return g.reshape(g.transpose(split, [0, 1, 4, 2, 5, 3]), [at.b, 'H', 'W', c]);
+/**
+ * The last 1×1 convolution and its pixel shuffle, to bytes [B, H, W, C]. Its output channels are put in the order of
+ * the bytes by the weights, so that what is left to move are whole rows of f pixels.
+ */
+function pixels(x: Value, weights: Weights, at: Grid, width: number, config: VqganConfig): Value {
+  const g = weights.graph;
+  const { out_channels: c, up_down_scale_factor: f } = config;
+  const weight = g.reshape(weights.get('weight', [c * f * f, width, 1, 1]), [c, f * f, width]);
+  const bias = g.reshape(weights.get('bias', [c * f * f]), [c, f * f]);
+  const out = g.gemm(
+    x,
+    g.reshape(g.transpose(weight, [1, 0, 2]), [f * f * c, width]),
+    g.reshape(g.transpose(bias, [1, 0]), [f * f * c]),
+  );
+  const bytes = g.cast(g.unary('Round', g.mul(g.clip(out, 0, 1), g.scalar(255))), 'u8');
+  const rows = g.reshape(bytes, [at.b, at.h, at.w, f, f * c]);
+  return g.reshape(g.transpose(rows, [0, 1, 3, 2, 4]), [at.b, 'H', 'W', c]);
 }
 
 function doubled(g: GraphBuilder, at: Grid): Grid {
