@@ -5,7 +5,15 @@ import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoder
 import { fingerprint } from './fingerprint.ts';
 import { cropTo } from './image-file.ts';
 import { WuerstchenPrior } from './networks.ts';
-import { drain, promptList, type SamplingOptions, type StepEvent, type Timings } from './pipeline-options.ts';
+import {
+  describe,
+  drain,
+  isTensor,
+  promptList,
+  type SamplingOptions,
+  type StepEvent,
+  type Timings,
+} from './pipeline-options.ts';
 import { WuerstchenPriorPipeline } from './prior-pipeline.ts';
 import { type LoadOptions, Runtime } from './runtime.ts';
 import { SizeGrid } from './size-grid.ts';
@@ -152,6 +160,12 @@ export class WuerstchenCombinedPipeline {
     if (fit !== 'grid' && fit !== 'crop')
       throw new UserError('fit_invalid', `expected fit to be grid or crop, got ${String(fit)}`);
     if (options.prompt !== undefined) promptList('prompt', options.prompt);
+    if (options.imageEmbeddings !== undefined && !isTensor(options.imageEmbeddings)) {
+      throw new UserError(
+        'invalid_type',
+        `expected imageEmbeddings to be a tensor, got ${describe(options.imageEmbeddings)}`,
+      );
+    }
     this.grid.check(width, height);
     await this.#use(options.style ?? this.#style);
     const cells = (side: number) => (fit === 'crop' ? this.grid.coveringCells(side) : this.grid.cells(side));

@@ -164,6 +164,7 @@ export class WuerstchenDiffNeXt extends Network implements Denoiser {
   async condition(text: Tensor, effnet: Tensor, sides: readonly [number, number]): Promise<Conditioning> {
     checkChannels('text embeddings', text, 3, 2, this.config.clip_embd);
     checkChannels('image embeddings', effnet, 4, 1, this.config.effnet_embd);
+    this.#checkSides(...sides);
     const [, , h = 0, w = 0] = effnet.dims;
     const feeds: Record<string, OrtTensor> = { text: toOrt(text) };
     for (const level of injectedLevels(this.config)) {
@@ -198,15 +199,18 @@ export class WuerstchenDiffNeXt extends Network implements Denoiser {
     return this.#forward(x, r instanceof Float32Array ? r : r.data, conditioning, ['noise', 'a', 'b']);
   }
 
+  #checkSides(H: number, W: number): void {
+    if (H > 0 && W > 0 && H % this.sideDivisor === 0 && W % this.sideDivisor === 0) return;
+    throw new UserError(
+      'latent_side_invalid',
+      `expected latent sides that divide by ${this.sideDivisor}, got ${H}×${W}`,
+    );
+  }
+
   async #forward(x: Tensor, r: Float32Array, conditioning: Conditioning, fetches: readonly string[]) {
     checkChannels('latents', x, 4, 1, this.config.c_in);
     const [, , H = 0, W = 0] = x.dims;
-    if (H % this.sideDivisor || W % this.sideDivisor) {
-      throw new UserError(
-        'latent_side_invalid',
-        `expected latent sides that divide by ${this.sideDivisor}, got ${H}×${W}`,
-      );
-    }
+    this.#checkSides(H, W);
     const { c_r: cR } = this.config;
     const session = await this.session(this.#graphs.step);
     const rows = new OrtTensor('float32', rEmbedding(r, cR), [r.length, cR]);

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import sharp from 'sharp';
+import { temporaryFolder } from './pipeline/temporary-folder.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** Runs `wuerst` as a person would, with no terminal attached. */
+function wuerst(args: string[], env: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', join(ROOT, 'src/cli.ts'), ...args],
+    {
+      encoding: 'utf8',
+      cwd: ROOT,
+      env: { ...process.env, WUERST_PROVIDER: 'cpu', ...env },
+    },
+  );
+  return { status, stdout, stderr };
+}
+
+const QUICK = ['--size', '128x128', '--steps', '2', '--decoder-steps', '1'];
+
+test('imagine writes pictures of the asked size, and info reads their parameters', async (t) => {
+  const out = join(await temporaryFolder(t), 'new/folder');
+  const made = wuerst([
+    'imagine',
+    'a red fox',
+    '--width',
+    '192',
+    '--height',
+    '100',
+    '--steps',
+    '2',
+    '--decoder-steps',
+    '1',
+    '-n',
+    '2',
+    '--seed',
+    '7',
+    '-o',
+    out,
+  ]);
+  assert.equal(made.status, 0, made.stderr);
+  assert.match(made.stderr, /Stage C: 2 steps\nStage B: 1 steps/);
+  assert.deepEqual((await readdir(out)).sort(), ['a-red-fox-7.png', 'a-red-fox-8.png']);
+  assert.match(made.stdout, /a-red-fox-7\.png {2}seed 7 {2}[\d.]+ s\n.*a-red-fox-8\.png/);
+  const { width, height } = await sharp(join(out, 'a-red-fox-7.png')).metadata();
+  assert.deepEqual([width, height], [192, 100]);
+  const info = wuerst(['info', join(out, 'a-red-fox-8.png')]);
+  assert.match(info.stdout, /^a red fox\nSteps: 2, .*Seed: 8, Size: 192x100/);
+  const numbers = JSON.parse(wuerst(['info', '--json', join(out, 'a-red-fox-8.png')]).stdout);
+  assert.deepEqual([numbers.prompt, numbers.seed, numbers.steps, numbers.style], ['a red fox', '8', 2, 'interpolated']);
+  assert.match(numbers.checkpoint, /^[0-9a-f]{64}$/);
+});
+
+test('the same seed gives the same file, and nothing is overwritten', async (t) => {
+  const out = await temporaryFolder(t);
+  for (let i = 0; i < 2; i += 1)
+    assert.equal(wuerst(['imagine', 'a moon seed:5', ...QUICK, '--quiet', '-o', out]).status, 0);
+  const files = (await readdir(out)).sort();
+  assert.deepEqual(files, ['a-moon-5-2.png', 'a-moon-5.png']);
+  const [a, b] = await Promise.all(files.map((name) => sharp(join(out, name)).raw().toBuffer()));
+  assert.deepEqual(a, b);
+});
+
+test('--json prints one object a picture and nothing else', async (t) => {
+  const out = await temporaryFolder(t);
+  const { status, stdout, stderr } = wuerst([
+    'imagine',
+    'a {cat, dog}',
+    ...QUICK,
+    '--json',
+    '--format',
+    'webp',
+    '-o',
+    out,
+  ]);
+  assert.equal(status, 0, stderr);
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(lines.length, 2);
+  for (const line of lines) {
+    assert.match(line.path, /\.webp$/);
+    assert.match(line.seed, /^\d+$/);
+    assert.ok(line.seconds > 0 && line.timings.onnx > 0);
+  }
+});
+
+test('doctor names every provider with its reason, the models and their memory', () => {
+  const { status, stdout } = wuerst(['doctor']);
+  assert.equal(status, 0);
+  assert.match(stdout, /yes {2}cpu/);
+  assert.match(stdout, /(yes|no ) {2}webgpu/);
+  assert.match(stdout, /cocktail.*styles .*resident/);
+  const { providers, models } = JSON.parse(wuerst(['doctor', '--json']).stdout);
+  assert.deepEqual(
+    providers.map(({ provider }: { provider: string }) => provider),
+    ['cuda', 'webgpu', 'cpu'],
+  );
+  assert.ok(
+    models.some(
+      ({ name, memory }: { name: string; memory: { resident: number } | null }) =>
+        name === 'cocktail' && (memory?.resident ?? 0) > 0,
+    ),
+  );
+});
+
+test('bad input is one clear line and exit code 2, never a stack trace', async (t) => {
+  const dir = await temporaryFolder(t);
+  await writeFile(join(dir, 'file'), '');
+  await mkdir(join(dir, 'empty'));
+  const cases: [string[], RegExp][] = [
+    [['imagine'], /missing required argument 'prompt'/],
+    [['imagine', ''], /prompt/],
+    [['imagine', 'fox', '--width', '0'], /width/],
+    [['imagine', 'fox', '--width', '1.5'], /width/],
+    [['imagine', 'fox', '--width', '100000'], /width/],
+    [['imagine', 'fox', '--size', 'big'], /size/],
+    [['imagine', 'fox', '--seed', '-1'], /seed/],
+    [['imagine', 'fox', '--seed', '18446744073709551616'], /seed/],
+    [['imagine', 'fox', '--steps', '0'], /steps/],
+    [['imagine', 'fox', '--guidance', 'NaN'], /guidance/],
+    [['imagine', 'fox', '-n', '11'], /images|n\b/],
+    [['imagine', 'fox', '--style', 'glossy'], /style/],
+    [['imagine', 'fox', '--wdith', '5'], /--width/],
+    [['imagine', 'fox', '--format', 'gif'], /png, webp, jpeg/],
+    [['imagine', 'fox', '--provider', 'quantum'], /auto, cuda, webgpu, cpu/],
+    [['imagine', 'fox', '--threads', 'many'], /threads/],
+    [['imagine', 'fox width:512', '--width', '512'], /width/],
+    [['imagine', 'help'], /chat command/],
+    [['imagine', 'fox', '--model', join(dir, 'nothing')], /no model folder/],
+    [['imagine', 'fox', '--model', join(dir, 'file')], /file/],
+    [['imagine', 'fox', '--model', join(dir, 'empty')], /missing/],
+    [['imagine', 'fox', ...QUICK, '-o', join(dir, 'file')], /cannot make the folder/],
+    [['info', join(dir, 'nothing.png')], /cannot read/],
+    [['info', join(dir, 'file')], /PNG, WebP or JPEG/],
+    [['imagin', 'fox'], /Did you mean imagine/],
+  ];
+  for (const [args, wanted] of cases) {
+    const { status, stdout, stderr } = wuerst(args);
+    assert.equal(status, 2, `${args}: ${stderr}`);
+    assert.equal(stdout, '', String(args));
+    assert.match(stderr, wanted, String(args));
+    assert.doesNotMatch(stderr, /\n\s+at /, String(args));
+    assert.ok(stderr.trim().split('\n').length <= 2, `${args}: ${stderr}`);
+  }
+});
+
+test('a half-downloaded checkpoint says what to do', async (t) => {
+  const dir = await temporaryFolder(t);
+  const source = join(ROOT, 'data/models/cocktail');
+  const prior = join(dir, 'wuerstchen-prior/prior');
+  await mkdir(prior, { recursive: true });
+  for (const name of ['model_index.json', 'prior/config.json']) {
+    await writeFile(join(dir, 'wuerstchen-prior', name), await readFile(join(source, 'wuerstchen-prior', name)));
+  }
+  const { status, stderr } = wuerst(['imagine', 'fox', '--model', dir]);
+  assert.equal(status, 2);
+  assert.match(stderr, /tokenizer/);
+});

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { temporaryFolder } from './pipeline/temporary-folder.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+
+const PROGRAM = `
+import { TorchGenerator, WuerstchenCombinedPipeline, type Tensor } from 'wuerst/pipeline';
+const pipeline = await WuerstchenCombinedPipeline.fromPretrained('node_modules/wuerst/data/models/cocktail', { provider: 'cpu' });
+const output = await pipeline.generate({
+  prompt: 'a red fox', width: 128, height: 128, priorNumInferenceSteps: 1, numInferenceSteps: 1, generator: new TorchGenerator(7),
+});
+const embeddings: Tensor = output.imageEmbeddings;
+console.log(output.images.length, output.images[0]?.width, embeddings.dims.length);
+`;
+
+test('the packed package works in an empty folder, with types', async (t) => {
+  const dir = await temporaryFolder(t);
+  const run = (file: string, args: string[], cwd = dir) => execFileSync(file, args, { cwd, encoding: 'utf8' });
+  const [{ filename, files }] = JSON.parse(
+    run('npm', ['pack', '--json', '--pack-destination', dir, '--silent'], ROOT).replace(/^[^[]*/, ''),
+  );
+  const paths: string[] = files.map(({ path }: { path: string }) => path);
+  assert.ok(paths.includes('dist/bot/migrations/001-jobs.sql') && paths.includes('dist/cli.js'));
+  assert.deepEqual(
+    paths.filter((path) => /^(src|test|bench)\//.test(path)),
+    [],
+  );
+
+  // Installed by hand: the libraries are linked, so that no registry is needed.
+  const modules = join(dir, 'node_modules');
+  await mkdir(join(modules, 'wuerst'), { recursive: true });
+  run('tar', ['-xzf', filename, '--strip-components=1', '-C', join(modules, 'wuerst')]);
+  for (const name of await readdir(join(ROOT, 'node_modules'))) {
+    if (!name.startsWith('.')) await symlink(join(ROOT, 'node_modules', name), join(modules, name));
+  }
+  await writeFile(join(dir, 'package.json'), '{ "type": "module" }');
+  await writeFile(join(dir, 'program.ts'), PROGRAM);
+  run(process.execPath, [
+    join(ROOT, 'node_modules/typescript/bin/tsc'),
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2023',
+    '--types',
+    'node',
+    'program.ts',
+  ]);
+  assert.equal(run(process.execPath, ['program.js']).trim(), '1 128 4');
+  assert.match(run(process.execPath, [join(modules, 'wuerst/dist/cli.js'), '--version']), /^\d+\.\d+\.\d+\n$/);
+});
