@@ -29,12 +29,17 @@ export async function checkSpace(path: string, bytes: number, measure = freeByte
   );
 }
 
+/** The disk, a quota or a limit of the process: no more bytes fit. */
+export function isDiskFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
 /** Turns errors of the file system into what the operator can do about them; others pass unchanged. */
 export function explainDiskError(error: unknown, path: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+  if (isDiskFull(error)) {
     return new OperatorError('disk_full', `the disk of ${path} is full (${code})`, {
-      hint: 'Free some space, then run the command again: it goes on where it stopped.',
+      hint: 'Free some space, then run the command again: finished files are kept.',
       cause: error,
     });
   }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { listFiles, modelInfo } from '@huggingface/hub';
 import pRetry from 'p-retry';
-import { EnvHttpProxyAgent, type Response, fetch as undiciFetch } from 'undici';
+import { EnvHttpProxyAgent, Response, fetch as undiciFetch } from 'undici';
 import { OperatorError } from '../errors.ts';
 
 export interface HubOptions {
@@ -78,9 +78,11 @@ export class Hub {
     this.#token = checkToken(options.token);
     this.retries = options.retries ?? 5;
     this.minRetryMs = options.minRetryMs ?? 1000;
-    this.sleep = options.sleep ?? ((ms, signal) => delay(ms, undefined, signal ? { signal } : {}));
+    this.sleep = options.sleep ?? pause;
     this.onRetry = options.onRetry ?? (() => {});
     const timeout = options.timeoutMs ?? 60_000;
+    checkProxy('HTTP_PROXY', options.httpProxy);
+    checkProxy('HTTPS_PROXY', options.httpsProxy);
     // Empty strings, not undefined: undici would read the environment by itself.
     this.#agent = new EnvHttpProxyAgent({
       httpProxy: options.httpProxy ?? '',
@@ -94,35 +96,40 @@ export class Hub {
 
   /** @returns the commit that a branch, tag or commit stands for now. */
   async resolveRevision(repo: string, revision: string, signal?: AbortSignal): Promise<string> {
-    const { sha } = await modelInfo({
-      name: repo,
-      revision,
-      hubUrl: this.endpoint,
-      additionalFields: ['sha'],
-      fetch: this.#fetchFor(repo, signal),
+    return sensible(repo, signal, async () => {
+      const { sha } = await modelInfo({
+        name: repo,
+        revision,
+        hubUrl: this.endpoint,
+        additionalFields: ['sha'],
+        fetch: this.#fetchFor(repo, signal),
+      });
+      if (typeof sha === 'string' && /^[0-9a-f]{40,64}$/.test(sha)) return sha;
+      throw wrongAnswer(repo, `expected a commit for ${revision}, got ${JSON.stringify(sha)}`);
     });
-    if (typeof sha === 'string' && /^[0-9a-f]{40,64}$/.test(sha)) return sha;
-    throw wrongAnswer(repo, `expected a commit for ${revision}, got ${JSON.stringify(sha)}`);
   }
 
   async listFiles(repo: string, commit: string, signal?: AbortSignal): Promise<Map<string, HubFile>> {
-    const files = new Map<string, HubFile>();
-    const listing = listFiles({
-      repo,
-      revision: commit,
-      recursive: true,
-      hubUrl: this.endpoint,
-      fetch: this.#fetchFor(repo, signal),
+    return sensible(repo, signal, async () => {
+      const files = new Map<string, HubFile>();
+      const listing = listFiles({
+        repo,
+        revision: commit,
+        recursive: true,
+        hubUrl: this.endpoint,
+        fetch: this.#fetchFor(repo, signal),
+      });
+      for await (const { type, path, size, oid, lfs } of listing) {
+        if (type !== 'file') continue;
+        const sha256 = lfs?.oid.replace(/^sha256:/, '');
+        const known = sha256 === undefined ? /^[0-9a-f]{40}$/.test(oid ?? '') : /^[0-9a-f]{64}$/.test(sha256);
+        if (!known || !Number.isSafeInteger(size) || size < 0) {
+          throw wrongAnswer(repo, `${path} is listed without a hash or a size`);
+        }
+        files.set(path, { path, size, ...(sha256 === undefined ? { gitOid: oid ?? '' } : { sha256 }) });
+      }
+      return files;
     });
-    for await (const { type, path, size, oid, lfs } of listing) {
-      if (type !== 'file') continue;
-      const sha256 = lfs?.oid.replace(/^sha256:/, '');
-      const known = sha256 === undefined ? /^[0-9a-f]{40}$/.test(oid ?? '') : /^[0-9a-f]{64}$/.test(sha256);
-      if (!known || !Number.isSafeInteger(size) || size < 0)
-        throw wrongAnswer(repo, `${path} is listed without a hash`);
-      files.set(path, { path, size, ...(sha256 === undefined ? { gitOid: oid ?? '' } : { sha256 }) });
-    }
-    return files;
   }
 
   /** Opens a file of a commit from a byte on. The answer may start at 0 all the same: see its status. */
@@ -139,12 +146,19 @@ export class Hub {
 
   #fetchFor(repo: string, signal: AbortSignal | undefined): typeof fetch {
     const request = async (url: string | URL, init?: { headers?: Record<string, string> }) =>
-      this.#request(String(url), init?.headers ?? {}, repo, signal);
+      this.#request(String(url), init?.headers ?? {}, repo, signal, readWhole);
     // undici's own types and those that Node ships describe the same objects.
     return request as unknown as typeof fetch;
   }
 
-  async #request(url: string, headers: Record<string, string>, what: string, signal?: AbortSignal): Promise<Response> {
+  /** @param read done with every answer as a part of the attempt: when it breaks off, there is another one */
+  async #request(
+    url: string,
+    headers: Record<string, string>,
+    what: string,
+    signal?: AbortSignal,
+    read: (response: Response) => Promise<Response> = async (response) => response,
+  ): Promise<Response> {
     const token = this.#token !== undefined && new URL(url).origin === this.#origin ? this.#token : undefined;
     const init = {
       headers: { 'user-agent': 'wuerst', ...headers, ...(token && { authorization: `Bearer ${token}` }) },
@@ -152,7 +166,7 @@ export class Hub {
       ...(signal && { signal }),
     };
     try {
-      return await pRetry(() => this.#attempt(url, init, what), {
+      return await pRetry(() => this.#attempt(url, init, what, read), {
         retries: this.retries,
         minTimeout: this.minRetryMs,
         maxTimeout: 30_000,
@@ -173,15 +187,20 @@ export class Hub {
     }
   }
 
-  async #attempt(url: string, init: Parameters<typeof undiciFetch>[1], what: string): Promise<Response> {
+  async #attempt(
+    url: string,
+    init: Parameters<typeof undiciFetch>[1],
+    what: string,
+    read: (response: Response) => Promise<Response>,
+  ): Promise<Response> {
     let response: Response;
     try {
       response = await undiciFetch(url, init);
+      if (response.ok) return await read(response);
     } catch (error) {
       if (init?.signal?.aborted) throw init.signal.reason;
       throw new Transient(`${this.#origin} cannot be reached for ${what}: ${reasonOf(error)}`, 0, error);
     }
-    if (response.ok) return response;
     await response.body?.cancel();
     const { status, headers } = response;
     if (status === 429 || status === 408 || status >= 500) {
@@ -216,6 +235,40 @@ export class Hub {
   }
 }
 
+async function readWhole(response: Response): Promise<Response> {
+  const { status, headers } = response;
+  return new Response(await response.arrayBuffer(), { status, headers });
+}
+
+/** Answers that are no JSON, or JSON of another kind, are the endpoint's fault: said so, whatever they broke. */
+async function sensible<T>(repo: string, signal: AbortSignal | undefined, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof OperatorError) throw error;
+    throw wrongAnswer(repo, "it is not what the hub's API promises", error);
+  }
+}
+
+async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, signal ? { signal } : {});
+  } catch (error) {
+    // The reason of the abort rather than an AbortError around it.
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+function checkProxy(name: string, address: string | undefined): void {
+  if (!address || (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol))) return;
+  // Its value stays out: it may hold a password.
+  throw new OperatorError('proxy_invalid', `${name} is not an http or https address`, {
+    hint: 'For example: HTTPS_PROXY=http://proxy.example:3128',
+  });
+}
+
 function checkEndpoint(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search) return url;
@@ -247,8 +300,9 @@ export function reasonOf(error: unknown): string {
   return cause?.code ?? (error as { code?: string }).code ?? (error as Error).name;
 }
 
-function wrongAnswer(what: string, message: string): OperatorError {
+function wrongAnswer(what: string, message: string, cause?: unknown): OperatorError {
   return new OperatorError('hub_wrong_answer', `the hub's answer for ${what} makes no sense: ${message}`, {
     hint: 'Check HF_ENDPOINT: it must offer the same API as https://huggingface.co.',
+    cause,
   });
 }

@@ -24,6 +24,8 @@ const lockSchema = z.object({
       repo: z.string(),
       /** Commit on the hub. */
       revision: z.string(),
+      /** A pull was cut: files that are not listed here are missing or of another revision. */
+      unfinished: z.boolean().optional(),
       files: z.array(
         z.object({
           path: inside,
@@ -64,4 +66,10 @@ export async function readLock(modelFolder: string): Promise<LockFile | undefine
 
 export async function writeLock(modelFolder: string, lock: LockFile): Promise<void> {
   await writeJson(join(modelFolder, NAME), lock);
+}
+
+/** Whether a file may be of another revision than its repository's: a pull was cut before its turn came. */
+export function isOutdated(lock: LockFile | undefined, folder: string, path: string): boolean {
+  const repository = lock?.repositories[folder];
+  return repository?.unfinished === true && !repository.files.some((file) => file.path === path);
 }

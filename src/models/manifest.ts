@@ -21,7 +21,9 @@ const folderName = relativePath.refine((name) => !name.includes('/'), {
 
 const repositorySchema = z.strictObject({
   /** `owner/name` on the hub. */
-  repo: z.string().regex(/^[\w.-]+\/[\w.-]+$/),
+  repo: z.string().regex(/^\w[\w.-]*\/\w[\w.-]*$/, {
+    error: ({ input }) => `expected owner/name as on the hub, got ${JSON.stringify(input)}`,
+  }),
   /** Folder inside the model folder; the hub's own name of the repository. */
   folder: folderName,
   /** Branch, tag or commit that `pull` starts from; what it resolved to stands in the lock file. */
@@ -47,10 +49,18 @@ const modelSchema = z.strictObject({
   nativeSizes: z.array(z.tuple([z.int().positive(), z.int().positive()])),
   /** Embedded models come with the program: nothing to fetch, never removed. */
   embedded: z.boolean().default(false),
-  repositories: z.array(repositorySchema),
+  repositories: z
+    .array(repositorySchema)
+    .refine((all) => new Set(all.map(({ folder }) => folder.toLowerCase())).size === all.length, {
+      error: 'two repositories have the same folder',
+    }),
 });
 
-export const manifestSchema = z.strictObject({ models: z.array(modelSchema) });
+export const manifestSchema = z.strictObject({
+  models: z.array(modelSchema).refine((all) => new Set(all.map(({ name }) => name.toLowerCase())).size === all.length, {
+    error: 'two models have the same name',
+  }),
+});
 
 export type ModelEntry = z.output<typeof modelSchema>;
 export type Repository = z.output<typeof repositorySchema>;

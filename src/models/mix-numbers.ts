@@ -11,7 +11,19 @@ import { halfToFloat } from '../pipeline/safetensors.ts';
  */
 export type MixNumbers = (a: Uint8Array, b: Uint8Array, weight: number) => boolean;
 
-export const MIX_BY_DTYPE: Readonly<Record<string, MixNumbers>> = { F32: mixF32, F16: mixF16, BF16: mixBF16 };
+export const MIX_BY_DTYPE: Readonly<Record<string, MixNumbers>> = {
+  F32: exactAtEnds(mixF32),
+  F16: exactAtEnds(mixF16),
+  BF16: exactAtEnds(mixBF16),
+};
+
+/** A parent mixed with nothing but itself keeps every bit: `-0 + 0 · b` would be 0. */
+function exactAtEnds(mixInner: MixNumbers): MixNumbers {
+  return (a, b, weight) => {
+    if (weight === 1) a.set(b);
+    return weight === 0 || weight === 1 ? mixInner(a, a, 0) : mixInner(a, b, weight);
+  };
+}
 
 function mixF32(a: Uint8Array, b: Uint8Array, weight: number): boolean {
   const x = new Float32Array(a.buffer, a.byteOffset, a.byteLength / 4);

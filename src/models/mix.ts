@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../errors.ts';
 import { readHeader, type TensorEntry } from '../pipeline/safetensors.ts';
-import { checkSpace, explainDiskError } from './disk.ts';
+import { checkSpace, explainDiskError, isDiskFull } from './disk.ts';
 import { hashFile } from './file-hash.ts';
 import { withFolderLock } from './folder-lock.ts';
 import { MIX_BY_DTYPE } from './mix-numbers.ts';
@@ -75,6 +75,11 @@ export async function mixCheckpoints(
   });
 }
 
+/** @returns what a mixed checkpoint was made from; undefined for files that are no mix. */
+export function readMixRecord(outFile: string): Promise<MixRecord | undefined> {
+  return readJson(`${outFile}.json`, recordSchema);
+}
+
 /** @returns the record of a mix that is there and was made from these very files, else undefined. */
 export async function finishedMix(
   baseFile: string,
@@ -82,7 +87,7 @@ export async function finishedMix(
   weight: number,
   outFile: string,
 ): Promise<MixRecord | undefined> {
-  const record = await readJson(`${outFile}.json`, recordSchema);
+  const record = await readMixRecord(outFile);
   const out = await stat(outFile).catch(() => undefined);
   if (record?.weight !== weight || out === undefined) return undefined;
   const fresh = (await unchanged(baseFile, record.base)) && (await unchanged(aestheticFile, record.aesthetic));
@@ -133,14 +138,15 @@ async function mixLocked(
         if (written - safe >= SAFE_BYTES) await keepState();
       }
     } catch (error) {
-      if (error instanceof OperatorError) throw error;
-      // Stopped or out of space: what is written so far is right, the next run goes on from here.
+      if (error instanceof OperatorError || isDiskFull(error)) throw error;
+      // Stopped: what is written so far is right, the next run goes on from here.
       await keepState().catch(() => {});
       throw error;
     }
     await out.sync();
   } catch (error) {
-    if (error instanceof OperatorError) await discard(part);
+    // Of bad parents nothing can be kept, and a full disk gets the room back.
+    if (error instanceof OperatorError || isDiskFull(error)) await discard(part);
     throw error;
   } finally {
     for (const file of files) await file.close();

@@ -63,7 +63,6 @@ function bars(stream: ProgressStream): PullProgress {
     show(event) {
       if (event.type === 'plan') return multi.log(`${planLine(event)}\n`);
       if (event.type === 'twin') return multi.log(`${twinLine(event)}\n`);
-      if (event.type === 'landed' && event.how === 'kept') return;
       const { path, size } = event;
       const done = event.type === 'progress' ? event.done : size;
       const state = event.type === 'landed' ? event.how : event.type;
@@ -79,6 +78,8 @@ function planLine({ files, bytes, toFetch }: Extract<PullEvent, { type: 'plan' }
   return `${files} files, ${byteSize(bytes)}: ${rest}`;
 }
 
-function twinLine({ folder, twin }: Extract<PullEvent, { type: 'twin' }>): string {
-  return `${folder} is the same as ${twin}: not stored twice`;
+function twinLine({ folder, twin, reason }: Extract<PullEvent, { type: 'twin' }>): string {
+  return reason === undefined
+    ? `${folder} is the same as ${twin}: not stored twice`
+    : `${reason}: ${twin} serves instead`;
 }

@@ -1,8 +1,8 @@
-import { constants, copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { OperatorError } from '../errors.ts';
 import { chooseFiles } from './choose-files.ts';
-import { checkSpace, explainDiskError } from './disk.ts';
+import { checkSpace, explainDiskError, isDiskFull } from './disk.ts';
 import { download } from './download.ts';
 import { hashFile } from './file-hash.ts';
 import { lockFolder } from './folder-lock.ts';
@@ -28,8 +28,8 @@ export interface PullOptions {
 
 export type PullEvent =
   | { readonly type: 'plan'; readonly files: number; readonly bytes: number; readonly toFetch: number }
-  /** A repository whose weights are already part of another one. */
-  | { readonly type: 'twin'; readonly folder: string; readonly twin: string }
+  /** A repository that isn't stored: its weights are already part of another one, or the hub lacks them (`reason`). */
+  | { readonly type: 'twin'; readonly folder: string; readonly twin: string; readonly reason?: string }
   | { readonly type: 'progress'; readonly path: string; readonly done: number; readonly size: number }
   | { readonly type: 'checking'; readonly path: string; readonly size: number }
   | {
@@ -47,13 +47,17 @@ interface Wanted {
   readonly path: string;
   /** What names the content: sha256, or git's blob id. */
   readonly id: string;
-  /** Known when the right bytes already lie at the path. */
-  readonly kept: LockedFile | undefined;
+}
+
+interface Landed {
+  readonly path: string;
+  readonly locked: LockedFile;
 }
 
 /**
- * Fetches a model. A file gets its final name only after its hash was found right; until then its bytes lie in the
- * `.pull` folder of the model under the name of that hash, where the next pull goes on.
+ * Fetches a model, or makes one that is here right again: files on disk are kept when their bytes are what the hub
+ * lists. A file gets its final name only after its hash was found right; until then its bytes lie in the `.pull` folder
+ * of the model under the name of that hash, where the next pull goes on.
  *
  * @throws OperatorError with what the hub, the disk or the bytes refused; the lock file then lists what has landed.
  */
@@ -72,98 +76,148 @@ export async function* pullModel(options: PullOptions): AsyncGenerator<PullEvent
 
 async function* pullLocked(options: PullOptions): AsyncGenerator<PullEvent> {
   const { model, folder, hub, variant, signal } = options;
-  const lock: LockFile = (await readLock(folder)) ?? { version: 1, model: model.name, endpoint: '', repositories: {} };
-  const { wanted, twins } = await plan(options, lock);
-  for (const { folder: name, twin } of twins) yield { type: 'twin', folder: name, twin: twin ?? '' };
-
-  const parts = join(folder, '.pull');
-  const missing = wanted.filter(({ kept }) => !kept);
-  const toFetch = await bytesToFetch(missing, parts);
-  yield { type: 'plan', files: wanted.length, bytes: sum(wanted.map(({ file }) => file.size)), toFetch };
-  const distinct = new Map(missing.map(({ id, file }) => [id, file.size]));
-  const copies = sum(missing.map(({ file }) => file.size)) - sum([...distinct.values()]);
-  await checkSpace(folder, toFetch + copies, options.freeBytes);
-
-  lock.endpoint = hub.endpoint;
-  if (variant !== undefined) lock.variant = variant;
-  else delete lock.variant;
-  for (const { repository, commit } of wanted) {
-    lock.repositories[repository.folder] = { repo: repository.repo, revision: commit, files: [] };
+  const before = await readLock(folder);
+  const wanted = yield* plan(options);
+  // By content: where these bytes already lie.
+  const landed = new Map<string, Landed>();
+  const kept = new Map<Wanted, LockedFile>();
+  for (const item of wanted) {
+    const locked = yield* keep(folder, item, signal);
+    if (!locked) continue;
+    kept.set(item, locked);
+    landed.set(item.id, { path: item.path, locked });
   }
-  const landed = new Map<string, { path: string; locked: LockedFile }>();
-  for (const item of [...wanted.filter(({ kept }) => kept), ...missing]) {
+  const missing = wanted.filter((item) => !kept.has(item));
+  const toFetch = new Map(missing.filter(({ id }) => !landed.has(id)).map(({ id, file }) => [id, file.size]));
+  const parts = join(folder, '.pull');
+  const started = await bytesStarted(toFetch, parts);
+  const bytes = sum(toFetch.values()) - started;
+  yield { type: 'plan', files: wanted.length, bytes: sum(wanted.map(({ file }) => file.size)), toFetch: bytes };
+  await checkSpace(folder, sum(missing.map(({ file }) => file.size)) - started, options.freeBytes);
+
+  const lock: LockFile = { version: 1, model: model.name, endpoint: hub.endpoint, repositories: {} };
+  if (variant !== undefined) lock.variant = variant;
+  Object.assign(lock.repositories, before?.repositories);
+  for (const { repository, commit } of wanted) {
+    const unfinished = missing.some((item) => item.repository === repository);
+    lock.repositories[repository.folder] = {
+      repo: repository.repo,
+      revision: commit,
+      ...(unfinished && { unfinished }),
+      files: [],
+    };
+  }
+  for (const [{ repository }, locked] of kept) lock.repositories[repository.folder]?.files.push(locked);
+  // What is there may be of an older revision from now on; a new folder stays empty until the first bytes are right.
+  if (before && missing.length > 0) await writeLock(folder, lock);
+
+  const remaining = new Set(missing);
+  for (const item of missing) {
     signal?.throwIfAborted();
     const { path, id, file, repository } = item;
     const same = landed.get(id);
-    let locked = item.kept;
-    if (!locked) {
-      const part = join(parts, `${id}.part`);
-      await mkdir(parts, { recursive: true });
-      await mkdir(dirname(join(folder, path)), { recursive: true });
-      if (same) {
-        // A copy, not a hard link: onnxruntime refuses weights with several links. Some file systems share the blocks.
-        await copyFile(join(folder, same.path), part, constants.COPYFILE_FICLONE);
-        locked = { ...same.locked, path: file.path };
-      } else {
-        locked = yield* fetchChecked(options, item, part);
-      }
-      await rename(part, join(folder, path));
-    }
+    const locked = yield* land(options, item, join(parts, `${id}.part`), same);
     landed.set(id, { path, locked });
-    lock.repositories[repository.folder]?.files.push(locked);
-    if (!item.kept) await writeLock(folder, lock);
-    yield { type: 'landed', path, size: file.size, how: item.kept ? 'kept' : same ? 'copied' : 'fetched' };
+    remaining.delete(item);
+    const entry = lock.repositories[repository.folder];
+    entry?.files.push(locked);
+    if (entry && ![...remaining].some((other) => other.repository === repository)) delete entry.unfinished;
+    await writeLock(folder, lock);
+    yield { type: 'landed', path, size: file.size, how: same ? 'copied' : 'fetched' };
   }
   await writeLock(folder, lock);
   await rm(parts, { recursive: true, force: true });
 }
 
-async function plan(
-  { model, folder, hub, styles = ['interpolated'], variant, revision, signal }: PullOptions,
-  lock: LockFile,
-): Promise<{ wanted: Wanted[]; twins: Repository[] }> {
+/** Asks the hub what there is. A repository with a twin is not needed where the hub lacks it or has the same bytes. */
+async function* plan({
+  model,
+  hub,
+  styles = ['interpolated'],
+  variant,
+  revision,
+  signal,
+}: PullOptions): AsyncGenerator<PullEvent, Wanted[]> {
   const wanted: Wanted[] = [];
-  const twins: Repository[] = [];
   for (const repository of model.repositories) {
-    if (repository.style && !styles.includes(repository.style)) continue;
-    const { repo } = repository;
-    const commit = await hub.resolveRevision(repo, revision ?? repository.revision, signal);
-    const files = chooseFiles(repository, await hub.listFiles(repo, commit, signal), variant);
-    if (isTwin(repository, files, wanted)) {
-      twins.push(repository);
-      continue;
-    }
-    for (const file of files) {
-      const path = `${repository.folder}/${file.path}`;
-      const locked = lock.repositories[repository.folder]?.files.find((known) => known.path === file.path);
-      const kept = await keep(join(folder, path), file, locked, signal);
-      wanted.push({ repository, commit, file, path, id: file.sha256 ?? file.gitOid ?? '', kept });
+    const { repo, folder, style, twin } = repository;
+    if (style && !styles.includes(style)) continue;
+    try {
+      const commit = await hub.resolveRevision(repo, revision ?? repository.revision, signal);
+      const files = chooseFiles(repository, await hub.listFiles(repo, commit, signal), variant);
+      if (twin !== undefined && isTwin(twin, files, wanted)) {
+        yield { type: 'twin', folder, twin };
+        continue;
+      }
+      for (const file of files) {
+        const path = `${folder}/${file.path}`;
+        wanted.push({ repository, commit, file, path, id: file.sha256 ?? file.gitOid ?? '' });
+      }
+    } catch (error) {
+      const lacking = error instanceof OperatorError && ['repository_incomplete', 'hub_not_found'].includes(error.code);
+      if (twin === undefined || !lacking) throw error;
+      yield { type: 'twin', folder, twin, reason: error.message };
     }
   }
-  return { wanted, twins };
+  return wanted;
 }
 
-function isTwin({ twin }: Repository, files: readonly HubFile[], others: readonly Wanted[]): boolean {
-  if (twin === undefined) return false;
+function isTwin(twin: string, files: readonly HubFile[], others: readonly Wanted[]): boolean {
   const weights = files.filter(({ path }) => path.endsWith('.safetensors'));
   return weights.every(({ path, sha256 }) =>
     others.some((other) => other.path === `${twin}/${path}` && sha256 !== undefined && other.file.sha256 === sha256),
   );
 }
 
-/** @returns the lock file's entry for a file that is already there and right, whoever put it there. */
-async function keep(
-  path: string,
-  file: HubFile,
-  locked: LockedFile | undefined,
+/** Reads a file that may be there. @returns what the lock file says of it when its bytes are right, whoever put it there */
+async function* keep(
+  folder: string,
+  { file, path }: Wanted,
   signal: AbortSignal | undefined,
-): Promise<LockedFile | undefined> {
-  if ((await sizeOf(path)) !== file.size) return undefined;
-  if (locked && locked.size === file.size && matches(file, { sha256: locked.sha256, gitOid: locked.gitOid ?? '' })) {
+): AsyncGenerator<PullEvent, LockedFile | undefined> {
+  const { size } = file;
+  if ((await sizeOf(join(folder, path))) !== size) return undefined;
+  yield { type: 'checking', path, size };
+  const found = await hashFile(join(folder, path), size, signal);
+  if (!matches(file, found)) return undefined;
+  yield { type: 'landed', path, size, how: 'kept' };
+  return toLocked(file, found.sha256);
+}
+
+/** Brings the bytes of a file and gives them its name. */
+async function* land(
+  options: PullOptions,
+  item: Wanted,
+  part: string,
+  same: Landed | undefined,
+): AsyncGenerator<PullEvent, LockedFile> {
+  const { folder } = options;
+  const target = join(folder, item.path);
+  await mkdir(dirname(part), { recursive: true });
+  await mkdir(dirname(target), { recursive: true });
+  try {
+    const locked = same
+      ? await copyLanded(join(folder, same.path), part, { ...same.locked, path: item.file.path })
+      : yield* fetchChecked(options, item, part);
+    await rename(part, target);
     return locked;
+  } catch (error) {
+    // A full disk gets the room back: the database and the pictures of a running bot may lie on it.
+    if (isDiskFull(error)) await rm(part, { force: true });
+    throw error;
   }
-  const found = await hashFile(path, file.size, signal);
-  return matches(file, found) ? toLocked(file, found.sha256) : undefined;
+}
+
+/** A copy, not a hard link: onnxruntime refuses weights with several links. Some file systems share the blocks. */
+async function copyLanded(from: string, part: string, locked: LockedFile): Promise<LockedFile> {
+  await copyFile(from, part, constants.COPYFILE_FICLONE);
+  const copy = await open(part, 'r+');
+  try {
+    await copy.sync();
+  } finally {
+    await copy.close();
+  }
+  return locked;
 }
 
 async function* fetchChecked(
@@ -200,12 +254,13 @@ function toLocked({ path, size, gitOid }: HubFile, sha256: string): LockedFile {
   return { path, size, sha256, ...(gitOid !== undefined && { gitOid }) };
 }
 
-async function bytesToFetch(missing: readonly Wanted[], parts: string): Promise<number> {
-  const distinct = new Map(missing.map(({ id, file }) => [id, file.size]));
+/** @returns bytes of these files that an earlier pull has left. */
+async function bytesStarted(sizes: ReadonlyMap<string, number>, parts: string): Promise<number> {
   let bytes = 0;
-  for (const [id, size] of distinct) {
+  for (const [id, size] of sizes) {
     const have = (await sizeOf(join(parts, `${id}.part`))) ?? 0;
-    bytes += have > size ? size : size - have;
+    // A part that is too long is begun again.
+    if (have <= size) bytes += have;
   }
   return bytes;
 }
@@ -219,6 +274,6 @@ async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+function sum(numbers: Iterable<number>): number {
+  return [...numbers].reduce((total, number) => total + number, 0);
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { OperatorError, UserError } from '../errors.ts';
 import { missingFiles } from './choose-files.ts';
 import { withFolderLock } from './folder-lock.ts';
+import { isOutdated, readLock } from './lock-file.ts';
 import { loadManifest, type ModelEntry, type Style } from './manifest.ts';
 import { filesOf } from './verify.ts';
 import { writeJson } from './write-json.ts';
@@ -35,16 +36,22 @@ export interface ModelStatus {
   readonly license: string;
 }
 
-/** Every model of the manifest, and folders beside them that look like one. */
-export async function listModels(modelsDir: string): Promise<ModelStatus[]> {
+/**
+ * Every model of the manifest, and folders beside them that look like one.
+ *
+ * @param current name of the model in use, null when that doesn't matter
+ */
+export async function listModels(
+  modelsDir: string,
+  current: string | null = readCurrentModel(modelsDir),
+): Promise<ModelStatus[]> {
   const { models } = await loadManifest(modelsDir);
-  const current = readCurrentModel(modelsDir);
   const statuses = [];
   for (const model of models) statuses.push(await statusOf(modelsDir, model, current));
   for (const name of await foldersIn(modelsDir)) {
     if (models.some((model) => model.name === name)) continue;
     const folder = join(modelsDir, name);
-    const found = await filesOf(folder);
+    const found = await filesIfAny(folder);
     if (!found.includes('wuerstchen-prior/model_index.json')) continue;
     const model = { name, purpose: 'a folder of yours', license: 'not known', embedded: false, repositories: [] };
     statuses.push(await statusOf(modelsDir, { ...model, nativeSizes: [] }, current, 'own'));
@@ -55,17 +62,24 @@ export async function listModels(modelsDir: string): Promise<ModelStatus[]> {
 async function statusOf(
   modelsDir: string,
   model: ModelEntry,
-  current: string,
+  current: string | null,
   source: ModelStatus['source'] = model.embedded ? 'embedded' : 'hub',
 ): Promise<ModelStatus> {
   const { name, purpose, license } = model;
   const folder = folderOf(modelsDir, model);
   const sizes = new Map<string, number>();
-  for (const path of await filesIfAny(folder)) sizes.set(path, (await stat(join(folder, path))).size);
+  for (const path of await filesIfAny(folder)) {
+    const found = await stat(join(folder, path)).catch(() => undefined);
+    if (found) sizes.set(path, found.size);
+  }
+  // A lock file that cannot be read is what "verify" and "pull" speak of; the list shows what is there.
+  const lock = await readLock(folder).catch(() => undefined);
   const missing = model.repositories
     .filter(({ style }) => !style)
     .flatMap((repo) =>
-      missingFiles(repo, (path) => sizes.has(`${repo.folder}/${path}`)).map((p) => `${repo.folder}/${p}`),
+      missingFiles(repo, (path) => sizes.has(`${repo.folder}/${path}`) && !isOutdated(lock, repo.folder, path)).map(
+        (path) => `${repo.folder}/${path}`,
+      ),
     );
   return {
     name,
@@ -148,7 +162,8 @@ export function currentModelFolder(modelsDir: string): string {
 
 /** @throws UserError when the model is unknown or not complete. */
 export async function useModel(modelsDir: string, name: string): Promise<ModelStatus> {
-  const status = await statusNamed(modelsDir, name);
+  // What was chosen before doesn't matter, nor whether it can be read: this is how to mend it.
+  const status = statusNamed(await listModels(modelsDir, null), name);
   if (status.state !== 'ready') throw notReady(status);
   await mkdir(modelsDir, { recursive: true });
   await writeJson(join(modelsDir, 'current.json'), { model: name });
@@ -164,7 +179,7 @@ export async function removeModel(modelsDir: string, name: string): Promise<Mode
 
 /** As {@link removeModel}, without removing: what would go. */
 export async function checkRemovable(modelsDir: string, name: string): Promise<ModelStatus> {
-  const status = await statusNamed(modelsDir, name);
+  const status = statusNamed(await listModels(modelsDir), name);
   if (status.source === 'embedded') {
     throw new UserError('model_embedded', `${name} comes with wuerst and stays`, {
       hint: 'Only fetched models can be removed.',
@@ -182,8 +197,7 @@ export async function checkRemovable(modelsDir: string, name: string): Promise<M
   return status;
 }
 
-async function statusNamed(modelsDir: string, name: string): Promise<ModelStatus> {
-  const models = await listModels(modelsDir);
+function statusNamed(models: readonly ModelStatus[], name: string): ModelStatus {
   const status = models.find((model) => model.name === name);
   if (status) return status;
   throw unknownModel(
@@ -217,7 +231,7 @@ async function filesIfAny(folder: string): Promise<string[]> {
   try {
     return await filesOf(folder);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, stat } from 'node:fs/promises';
+import { copyFile, mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError, UserError } from '../errors.ts';
 import type { Style } from './manifest.ts';
@@ -7,7 +7,7 @@ import { finishedMix, type MixOptions, mixCheckpoints } from './mix.ts';
 const FOLDERS: Readonly<Record<Style, readonly string[]>> = {
   base: ['wuerstchen-prior-model-base'],
   aesthetic: ['wuerstchen-prior-model-finetuned'],
-  interpolated: ['wuerstchen-prior-model-interpolated', 'wuerstchen-prior/prior'],
+  interpolated: ['wuerstchen-prior/prior', 'wuerstchen-prior-model-interpolated'],
 };
 const STEM = 'diffusion_pytorch_model';
 const SUFFIXES = ['.safetensors', '.fp16.safetensors'];
@@ -67,10 +67,12 @@ async function mixed(modelFolder: string, weight: number, options: StageCOptions
   const folder = join(options.mixedDir ?? join(modelFolder, 'mixed'), String(weight));
   const [from, to] = [join(parents.base, file), join(parents.aesthetic, file)];
   const out = join(folder, file);
-  if (await finishedMix(from, to, weight, out)) return folder;
+  if ((await exists(join(folder, 'config.json'))) && (await finishedMix(from, to, weight, out))) return folder;
   await mkdir(folder, { recursive: true });
-  await copyFile(join(parents.base, 'config.json'), join(folder, 'config.json'));
   await mixCheckpoints(from, to, weight, out, options);
+  const config = join(folder, 'config.json');
+  await copyFile(join(parents.base, 'config.json'), `${config}.tmp`);
+  await rename(`${config}.tmp`, config);
   return folder;
 }
 

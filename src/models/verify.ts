@@ -3,14 +3,18 @@ import { join } from 'node:path';
 import { readHeader } from '../pipeline/safetensors.ts';
 import { missingFiles } from './choose-files.ts';
 import { hashFile } from './file-hash.ts';
-import { type LockFile, readLock } from './lock-file.ts';
+import { isOutdated, type LockFile, readLock } from './lock-file.ts';
 import type { ModelEntry } from './manifest.ts';
+import { readMixRecord } from './mix.ts';
 
 export interface VerifyFinding {
   /** Relative to the model folder. */
   readonly path: string;
-  /** `unlisted`: readable, but no lock file says what its bytes should be. */
-  readonly state: 'ok' | 'unlisted' | 'missing' | 'wrong size' | 'wrong hash' | 'damaged';
+  /**
+   * `unlisted`: readable, but no lock file says what its bytes should be. `outdated`: a pull of another revision was
+   * cut before it came to this file.
+   */
+  readonly state: 'ok' | 'unlisted' | 'missing' | 'outdated' | 'wrong size' | 'wrong hash' | 'damaged';
   readonly detail?: string;
 }
 
@@ -25,22 +29,31 @@ export interface VerifyOptions {
 export async function* verifyModel({ folder, model, signal }: VerifyOptions): AsyncGenerator<VerifyFinding> {
   const lock = await readLock(folder);
   const present = new Map<string, number>();
-  for (const path of await filesOf(folder)) present.set(path, (await stat(join(folder, path))).size);
+  for (const path of await filesOf(folder)) {
+    const found = await stat(join(folder, path)).catch(() => undefined);
+    if (found) present.set(path, found.size);
+  }
   const listed = new Set<string>();
   for (const { path, size, sha256 } of lockedFiles(lock)) {
     listed.add(path);
     yield await checkFile(folder, path, present.get(path), { size, sha256 }, signal);
   }
-  for (const path of present.keys()) {
-    if (!listed.has(path) && path.endsWith('.safetensors')) yield await checkUnlisted(folder, path);
-  }
   for (const repository of model?.repositories ?? []) {
     const prefix = `${repository.folder}/`;
     const started = [...present.keys()].some((path) => path.startsWith(prefix));
     if (repository.style && !started) continue;
-    for (const path of missingFiles(repository, (name) => present.has(prefix + name))) {
-      if (!listed.has(prefix + path)) yield { path: prefix + path, state: 'missing' };
+    const outdated = (name: string) => isOutdated(lock, repository.folder, name);
+    for (const name of missingFiles(repository, (name) => present.has(prefix + name) && !outdated(name))) {
+      const path = prefix + name;
+      if (listed.has(path)) continue;
+      listed.add(path);
+      yield present.has(path)
+        ? { path, state: 'outdated', detail: 'the last pull was cut' }
+        : { path, state: 'missing' };
     }
+  }
+  for (const path of present.keys()) {
+    if (!listed.has(path) && path.endsWith('.safetensors')) yield await checkUnlisted(folder, path, signal);
   }
 }
 
@@ -69,7 +82,17 @@ async function checkFile(
   return damage === undefined ? { path, state: 'ok' } : { path, state: 'damaged', detail: damage };
 }
 
-async function checkUnlisted(folder: string, path: string): Promise<VerifyFinding> {
+/** A mixed checkpoint says itself what its bytes should be. */
+async function checkUnlisted(folder: string, path: string, signal: AbortSignal | undefined): Promise<VerifyFinding> {
+  const mix = await readMixRecord(join(folder, path));
+  if (mix)
+    return checkFile(
+      folder,
+      path,
+      (await stat(join(folder, path))).size,
+      { size: mix.base.size, sha256: mix.sha256 },
+      signal,
+    );
   const damage = await damageOf(join(folder, path));
   return damage === undefined ? { path, state: 'unlisted' } : { path, state: 'damaged', detail: damage };
 }
