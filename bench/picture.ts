@@ -8,7 +8,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ALL_FOLDS } from '../src/pipeline/graph/blocks.ts';
-import { TorchGenerator, WuerstchenCombinedPipeline } from '../src/pipeline/index.ts';
+import { type Timings, TorchGenerator, WuerstchenCombinedPipeline } from '../src/pipeline/index.ts';
 import { DEFAULT_STAGE_C_TIMESTEPS } from '../src/pipeline/scheduler.ts';
 
 const { values } = parseArgs({
@@ -37,7 +37,7 @@ await pipeline.preload();
 const load = performance.now() - loadStart;
 const rss = process.memoryUsage.rss();
 
-const runs = [];
+const runs: Timings[] = [];
 for (let i = 0; i <= Number(values.repeat); i += 1) {
   const { timings } = await pipeline.generate({
     prompt: 'a red fox in the snow',

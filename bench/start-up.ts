@@ -1,0 +1,84 @@
+/**
+ * How long `wuerst imagine` takes from process start to its first denoising step, against a bare Node script that
+ * imports onnxruntime-node and creates the same sessions from finished .onnx files. Needs `npm run build`.
+ *
+ * usage: node --import tsx bench/start-up.ts [--repeat 7]
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Component } from '../src/pipeline/checkpoint.ts';
+import { ALL_FOLDS } from '../src/pipeline/graph/blocks.ts';
+import { clipTextGraph } from '../src/pipeline/graph/clip-text.ts';
+import { priorGraphs } from '../src/pipeline/graph/prior.ts';
+
+const { values } = parseArgs({ options: { repeat: { type: 'string', default: '7' } } });
+const root = join(import.meta.dirname, '..');
+const model = join(root, 'data/models/cocktail');
+const dir = mkdtempSync(join(tmpdir(), 'wuerst-bench-'));
+
+const text = await Component.open(join(model, 'wuerstchen-prior/text_encoder'));
+const prior = await Component.open(join(model, 'wuerstchen-prior/prior'));
+const { conditioning, step } = priorGraphs(prior, ALL_FOLDS);
+const sessions = [
+  { graph: clipTextGraph(text, ALL_FOLDS), weights: text.weightsDir },
+  ...(conditioning ? [{ graph: conditioning, weights: prior.weightsDir }] : []),
+  { graph: step, weights: prior.weightsDir },
+].map(({ graph, weights }) => {
+  const file = join(dir, `${graph.name}.onnx`);
+  writeFileSync(file, graph.toBytes());
+  return { file, weights };
+});
+const bare = join(dir, 'bare.mjs');
+writeFileSync(
+  bare,
+  `import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+const { InferenceSession } = createRequire(${JSON.stringify(join(root, 'package.json'))})('onnxruntime-node');
+for (const { file, weights } of ${JSON.stringify(sessions)}) {
+  await InferenceSession.create(readFileSync(file), {
+    executionProviders: ['cpu'], enableMemPattern: false,
+    extra: { session: { model_external_initializers_file_folder_path: weights } },
+  });
+}
+process.exit(0);
+`,
+);
+
+function timeBare(): number {
+  const start = performance.now();
+  spawnSync(process.execPath, [bare], { stdio: 'inherit' });
+  return performance.now() - start;
+}
+
+/** Until the line that ends a Stage C of one step. */
+function timeImagine(): Promise<number> {
+  const start = performance.now();
+  const args = ['imagine', 'a red fox', '--steps', '1', '--provider', 'cpu', '-o', dir];
+  const child = spawn(process.execPath, [join(root, 'dist/cli.js'), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  return new Promise((resolve, reject) => {
+    child.stderr.on('data', (data: Buffer) => {
+      if (!data.toString().includes('Stage C')) return;
+      resolve(performance.now() - start);
+      child.kill();
+    });
+    child.on('exit', (code) => reject(new Error(`imagine ended with ${code}`)));
+  });
+}
+
+const pairs: { imagine: number; bare: number }[] = [];
+for (let i = 0; i <= Number(values.repeat); i += 1) {
+  const pair = { imagine: await timeImagine(), bare: timeBare() };
+  if (i > 0) pairs.push(pair);
+}
+rmSync(dir, { recursive: true, force: true });
+const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+console.log(
+  JSON.stringify({
+    imagineMs: Math.round(median(pairs.map(({ imagine }) => imagine))),
+    bareMs: Math.round(median(pairs.map(({ bare: ms }) => ms))),
+    ratio: median(pairs.map(({ imagine, bare: ms }) => imagine / ms)).toFixed(2),
+  }),
+);
