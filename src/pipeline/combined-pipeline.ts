@@ -123,7 +123,7 @@ export class WuerstchenCombinedPipeline {
 
   /** Tells this checkpoint, with its Stage C of the given style, from all others. */
   async fingerprint(style: Style = this.#style): Promise<string> {
-    await this.#use(style);
+    await this.use(style);
     const networks = [
       this.prior.prior,
       this.prior.text.model,
@@ -167,7 +167,7 @@ export class WuerstchenCombinedPipeline {
       );
     }
     this.grid.check(width, height);
-    await this.#use(options.style ?? this.#style);
+    await this.use(options.style ?? this.#style);
     const cells = (side: number) => (fit === 'crop' ? this.grid.coveringCells(side) : this.grid.cells(side));
     const asked = (side: number) => cells(side) * this.grid.config.resolutionMultiple;
 
@@ -234,7 +234,8 @@ export class WuerstchenCombinedPipeline {
     return perPicture(promptList('negativePrompt', negativePrompt), numImagesPerPrompt, dims[0] ?? 0);
   }
 
-  async #use(style: Style): Promise<void> {
+  /** Makes `style`'s Stage C the one that `prior` runs; it is opened when first used. */
+  async use(style: Style): Promise<void> {
     const dir = styleFolder(this.dir, style);
     let prior = this.#priors.get(style);
     if (!prior) {

@@ -17,6 +17,10 @@ export interface BlockingCall {
   readonly kind: 'create' | 'run';
   /** Graph that is loaded or run, e.g. `decoder`. */
   readonly graph: string;
+  /** Folder of its weights. */
+  readonly weightsDir: string;
+  /** Shapes of what is fed into a run; none for `create`. */
+  readonly inputs: readonly (readonly number[])[];
 }
 
 export interface RuntimeOptions {
@@ -28,8 +32,10 @@ export interface RuntimeOptions {
   readonly residency?: Residency | undefined;
   /** Which exact savings graphs make; all but in comparisons. */
   readonly folds?: Folds | undefined;
-  /** Told before each call that blocks the thread. */
-  readonly onBlocking?: ((call: BlockingCall) => void) | undefined;
+  /** Told, and waited for, before each call that blocks the thread; the call is not made if this throws. */
+  readonly onBlocking?: ((call: BlockingCall) => void | Promise<void>) | undefined;
+  /** Told after each such call that succeeded. */
+  readonly onReturned?: ((call: BlockingCall, ms: number) => void) | undefined;
 }
 
 /** How a pipeline is opened. */
@@ -57,7 +63,8 @@ export class Runtime {
   readonly fallbacks: readonly ProviderReport[];
   /** Milliseconds spent inside onnxruntime, by `create` and `run`. */
   readonly blocked = { create: 0, run: 0 };
-  readonly #onBlocking: ((call: BlockingCall) => void) | undefined;
+  readonly #onBlocking: RuntimeOptions['onBlocking'];
+  readonly #onReturned: RuntimeOptions['onReturned'];
 
   private constructor(provider: Provider, fallbacks: readonly ProviderReport[], options: RuntimeOptions) {
     this.provider = provider;
@@ -66,6 +73,7 @@ export class Runtime {
     this.residency = options.residency ?? 'resident';
     this.folds = options.folds ?? ALL_FOLDS;
     this.#onBlocking = options.onBlocking;
+    this.#onReturned = options.onReturned;
   }
 
   /**
@@ -93,7 +101,9 @@ export class Runtime {
   }
 
   async session(graph: GraphBuilder, weightsDir: string): Promise<Session> {
-    const created = await this.#timed({ kind: 'create', graph: graph.name }, () =>
+    const call: BlockingCall = { kind: 'create', graph: graph.name, weightsDir, inputs: [] };
+    await this.#onBlocking?.(call);
+    const created = await this.#timed(call, () =>
       InferenceSession.create(graph.toBytes(), {
         executionProviders: [this.provider],
         intraOpNumThreads: this.threads,
@@ -109,19 +119,22 @@ export class Runtime {
       });
     });
     return {
-      run: (feeds, fetches) =>
-        this.#timed({ kind: 'run', graph: graph.name }, () =>
-          fetches ? created.run(feeds, fetches) : created.run(feeds),
-        ),
+      run: async (feeds, fetches) => {
+        const inputs = Object.values(feeds).map(({ dims }) => dims);
+        const call: BlockingCall = { kind: 'run', graph: graph.name, weightsDir, inputs };
+        await this.#onBlocking?.(call);
+        return this.#timed(call, () => (fetches ? created.run(feeds, fetches) : created.run(feeds)));
+      },
       release: () => created.release(),
     };
   }
 
   async #timed<T>(call: BlockingCall, work: () => Promise<T>): Promise<T> {
-    this.#onBlocking?.(call);
     const start = performance.now();
     try {
-      return await work();
+      const result = await work();
+      this.#onReturned?.(call, performance.now() - start);
+      return result;
     } finally {
       this.blocked[call.kind] += performance.now() - start;
     }
