@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { OperatorError } from '../errors.ts';
+import { z } from '../libraries/zod.ts';
 import { writeJson } from './write-json.ts';
 
 const NAME = 'wuerst.lock.json';

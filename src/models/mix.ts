@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { z } from 'zod';
 import { OperatorError } from '../errors.ts';
+import { z } from '../libraries/zod.ts';
 import { readHeader, type TensorEntry } from '../pipeline/safetensors.ts';
 import { checkSpace, explainDiskError, isDiskFull } from './disk.ts';
 import { hashFile } from './file-hash.ts';

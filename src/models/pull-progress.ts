@@ -1,6 +1,8 @@
-import { MultiBar, type SingleBar } from 'cli-progress';
+import { SingleBar } from 'cli-progress';
 import { byteSize } from './byte-size.ts';
 import type { PullEvent } from './pull.ts';
+
+const FORMAT = '{bar} {percentage}% {got} of {size} {path} {state}';
 
 export interface PullProgress {
   show(event: PullEvent): void;
@@ -37,38 +39,37 @@ function lines(stream: ProgressStream): PullProgress {
   };
 }
 
+/** Files come one after the other: a bar that is full stays above the next one, however many lines the terminal has. */
 function bars(stream: ProgressStream): PullProgress {
-  const multi = new MultiBar(
-    {
-      stream,
-      format: '{bar} {percentage}% {got} of {size} {state} {path}',
-      barsize: 20,
-      hideCursor: true,
-      clearOnComplete: false,
-      linewrap: false,
-    },
-    undefined,
-  );
-  const byPath = new Map<string, SingleBar>();
+  let current: { readonly path: string; readonly bar: SingleBar } | undefined;
+  const stop = () => {
+    current?.bar.stop();
+    current = undefined;
+  };
   const barOf = (path: string, size: number) => {
-    const known = byPath.get(path);
-    if (known) return known;
-    const bar = multi.create(Math.max(1, size), 0, { path, size: byteSize(size), got: byteSize(0), state: '' });
-    byPath.set(path, bar);
+    if (current?.path === path) return current.bar;
+    stop();
+    const bar = new SingleBar({ stream, format: FORMAT, barsize: 20, hideCursor: true, linewrap: false });
+    // An empty file has a bar of one step, so that it can be full.
+    bar.start(Math.max(1, size), 0, { path, size: byteSize(size), got: byteSize(0), state: '' });
+    current = { path, bar };
     return bar;
   };
+  const note = (line: string) => {
+    stop();
+    stream.write(`${line}\n`);
+  };
   return {
-    note: (line) => multi.log(`${line}\n`),
-    stop: () => multi.stop(),
+    note,
+    stop,
     show(event) {
-      if (event.type === 'plan') return multi.log(`${planLine(event)}\n`);
-      if (event.type === 'twin') return multi.log(`${twinLine(event)}\n`);
+      if (event.type === 'plan') return note(planLine(event));
+      if (event.type === 'twin') return note(twinLine(event));
       const { path, size } = event;
       const done = event.type === 'progress' ? event.done : size;
-      const state = event.type === 'landed' ? event.how : event.type;
-      // An empty file has a bar of one step, so that it can be full.
-      const shown = event.type === 'progress' ? done : Math.max(1, size);
-      barOf(path, size).update(shown, { got: byteSize(done), state });
+      const state = event.type === 'landed' ? event.how : event.type === 'progress' ? '' : event.type;
+      barOf(path, size).update(event.type === 'progress' ? done : Math.max(1, size), { got: byteSize(done), state });
+      if (event.type === 'landed') stop();
     },
   };
 }

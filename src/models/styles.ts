@@ -21,28 +21,33 @@ export interface StageCOptions extends MixOptions {
  * Folder of the Stage C checkpoint (`config.json` and weights) of a style. One that is not on disk is mixed when base
  * and aesthetic both are, which takes about as long as copying it.
  *
- * @param style a published style, or the share of aesthetic in a mix with base, 0 to 1
- * @throws UserError `style_missing` telling how to get it; OperatorError as {@link mixCheckpoints}
+ * @param style a published style, or the share of aesthetic in a mix with base, 0 to 1, also as text: `0.3`
+ * @throws UserError `style_missing` telling how to get it, `style_unknown`; OperatorError as {@link mixCheckpoints}
  */
 export async function stageCFolder(
   modelFolder: string,
-  style: Style | number,
+  style: string | number,
   options: StageCOptions = {},
 ): Promise<string> {
-  if (typeof style === 'number' && !(style >= 0 && style <= 1)) {
-    throw new UserError('style_out_of_range', `a mix of styles goes from 0 to 1, got ${style}`, {
-      hint: '0 is base, 1 is aesthetic, for example: style:0.3',
-    });
-  }
-  const named =
-    typeof style === 'string' ? style : ({ 0: 'base', 0.5: 'interpolated', 1: 'aesthetic' } as const)[style];
+  const share = shareOf(style);
+  const named = ({ 0: 'base', 0.5: 'interpolated', 1: 'aesthetic' } as const)[share];
   for (const name of named ? FOLDERS[named] : []) {
     const folder = join(modelFolder, name);
     if ((await weightsIn(folder)).length > 0) return folder;
   }
-  const weight = style === 'interpolated' ? 0.5 : style;
-  if (named === 'base' || named === 'aesthetic' || typeof weight === 'string') throw missing(named ?? 'interpolated');
-  return mixed(modelFolder, weight, options);
+  if (named === 'base' || named === 'aesthetic') throw missing(named);
+  return mixed(modelFolder, share, options);
+}
+
+/** @returns the share of aesthetic, 0 to 1 */
+function shareOf(style: string | number): number {
+  const named = { base: 0, interpolated: 0.5, aesthetic: 1 }[style];
+  const share = named ?? (typeof style === 'number' || /^[\d.]/.test(style) ? Number(style) : Number.NaN);
+  if (share >= 0 && share <= 1) return share;
+  const known = 'base, aesthetic, interpolated or a number from 0 to 1';
+  throw new UserError('style_unknown', `expected style to be ${known}, got ${JSON.stringify(style)}`, {
+    hint: '0 is base, 1 is aesthetic, for example: style:0.3',
+  });
 }
 
 async function mixed(modelFolder: string, weight: number, options: StageCOptions): Promise<string> {
@@ -89,7 +94,8 @@ async function exists(path: string): Promise<boolean> {
 }
 
 function missing(style: Style, weight?: number): UserError {
-  const what = weight === undefined ? `the style ${style}` : `a mix of ${weight} needs the style ${style}, which`;
+  const mix = weight === 0.5 ? 'interpolated' : `a mix of ${weight}`;
+  const what = weight === undefined ? `the style ${style}` : `${mix} needs the style ${style}, which`;
   return new UserError('style_missing', `${what} is not on this disk`, {
     hint: `The operator gets it with: wuerst models pull wuerstchen-v2 --style ${style}`,
   });
