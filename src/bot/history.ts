@@ -171,9 +171,12 @@ export class History {
     return this.#pictures.finish(jobId, image);
   }
 
-  /** running → done. `seconds` of accelerator time take the place of the reserved estimate. */
-  finish(jobId: string, options: { readonly seconds: number }): JobEvent | null {
-    return this.#jobs.finish(jobId, options.seconds);
+  /**
+   * running → done. `seconds` of accelerator time take the place of the reserved estimate. `notes` are what only the
+   * making showed.
+   */
+  finish(jobId: string, options: { readonly seconds: number; readonly notes?: readonly string[] }): JobEvent | null {
+    return this.#jobs.finish(jobId, options.seconds, options.notes ?? []);
   }
 
   /** queued or running → failed, and what was reserved is refunded. */

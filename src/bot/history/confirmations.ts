@@ -41,12 +41,15 @@ const requestSchema: z.ZodType<ImagineRequest> = z.object({
 
 const row = z.object({ caller_json: z.string(), requests_json: z.string(), expires_at: z.number() });
 
+const idRow = z.object({ id: z.string(), expires_at: z.number() });
+
 export class Confirmations {
   readonly #database: Database;
   readonly #now: () => number;
   readonly #insert;
   readonly #get;
   readonly #ofUser;
+  readonly #idsOfUser;
   readonly #remove;
   readonly #prune;
   readonly #erase;
@@ -59,6 +62,9 @@ export class Confirmations {
     );
     this.#get = database.prepare<[string, number]>('SELECT * FROM confirmations WHERE id = ? AND expires_at > ?');
     this.#ofUser = database.prepare<[string, string]>('SELECT * FROM confirmations WHERE surface = ? AND user = ?');
+    this.#idsOfUser = database.prepare<[string, string, number]>(
+      'SELECT id, expires_at FROM confirmations WHERE surface = ? AND user = ? AND expires_at > ?',
+    );
     this.#remove = database.prepare<[string]>('DELETE FROM confirmations WHERE id = ?');
     this.#prune = database.prepare<[number]>('DELETE FROM confirmations WHERE expires_at <= ?');
     this.#erase = database.prepare<[string, string]>('DELETE FROM confirmations WHERE surface = ? AND user = ?');
@@ -87,6 +93,13 @@ export class Confirmations {
       this.#remove.run(id);
       return confirmation;
     });
+  }
+
+  /** Id of what this person was asked last; `null` if nothing waits for their yes. */
+  newestOf(surface: Surface, user: string): string | null {
+    const rows = this.#database.run(() => this.#idsOfUser.all(surface, user, this.#now()));
+    const waiting = rows.map((found) => decode(idRow, found, 'confirmation'));
+    return waiting.sort((a, b) => b.expires_at - a.expires_at)[0]?.id ?? null;
   }
 
   ofUser(surface: Surface, user: string): readonly Confirmation[] {

@@ -43,6 +43,8 @@ export class JobLists {
   readonly #prompt;
   readonly #ofUser;
   readonly #ofGuild;
+  readonly #counts;
+  readonly #oldest;
   readonly #undelivered;
 
   constructor(database: Database, jobs: JobRecords) {
@@ -71,6 +73,18 @@ export class JobLists {
       );
     this.#ofUser = unfinished('user');
     this.#ofGuild = unfinished('guild');
+    const count = (column: 'user' | 'guild') =>
+      database
+        .prepare<[string, string]>(`SELECT count(*) FROM jobs WHERE surface = ? AND ${column} = ? AND ${UNFINISHED}`)
+        .pluck();
+    this.#counts = { user: count('user'), guild: count('guild') };
+    const oldest = (column: 'user' | 'guild') =>
+      database
+        .prepare<[string, string]>(
+          `SELECT id FROM jobs WHERE surface = ? AND ${column} = ? AND ${UNFINISHED} ORDER BY num LIMIT 1`,
+        )
+        .pluck();
+    this.#oldest = { user: oldest('user'), guild: oldest('guild') };
     this.#undelivered = database.prepare<[string]>(
       `SELECT ${JOB_COLUMNS} FROM jobs
        WHERE surface = ? AND delivered_at IS NULL AND state IN ('done', 'failed', 'cancelled') ORDER BY num`,
@@ -122,6 +136,24 @@ export class JobLists {
         'user' in party ? this.#ofUser.all(party.surface, party.user) : this.#ofGuild.all(party.surface, party.guild);
       return rows.map((row) => this.#jobs.fromRow(row));
     });
+  }
+
+  /** How many jobs `unfinished` would give. */
+  countUnfinished(party: Party): number {
+    const count =
+      'user' in party
+        ? this.#database.run(() => this.#counts.user.get(party.surface, party.user))
+        : this.#database.run(() => this.#counts.guild.get(party.surface, party.guild));
+    return Number(count);
+  }
+
+  /** The first of `unfinished`. */
+  oldestUnfinished(party: Party): Job | null {
+    const id =
+      'user' in party
+        ? this.#database.run(() => this.#oldest.user.get(party.surface, party.user))
+        : this.#database.run(() => this.#oldest.guild.get(party.surface, party.guild));
+    return typeof id === 'string' ? this.#jobs.job(id) : null;
   }
 
   /** Finished jobs whose message does not yet show it, oldest first. */

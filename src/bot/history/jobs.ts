@@ -47,6 +47,7 @@ export class JobRecords {
   readonly #setState;
   readonly #setCharge;
   readonly #setPriority;
+  readonly #setNotes;
 
   constructor(database: Database, events: EventLog, ledger: Ledger, now: () => number) {
     this.#database = database;
@@ -77,6 +78,7 @@ export class JobRecords {
       'UPDATE jobs SET state = ?, attempts = ?, started_at = ?, finished_at = ?, error_json = ? WHERE num = ?',
     );
     this.#setCharge = database.prepare<[number, number]>('UPDATE jobs SET charged_ms = ? WHERE num = ?');
+    this.#setNotes = database.prepare<[string, number]>('UPDATE jobs SET notes_json = ? WHERE num = ?');
     this.#setPriority = database.prepare<[number, string]>('UPDATE jobs SET priority = ? WHERE id = ?');
   }
 
@@ -120,10 +122,13 @@ export class JobRecords {
     );
   }
 
-  /** running → done. The ledger's reservation becomes what was really used. */
-  finish(id: string, seconds: number): JobEvent | null {
+  /** running → done. The ledger's reservation becomes what was really used; `notes` come after those there are. */
+  finish(id: string, seconds: number, notes: readonly string[]): JobEvent | null {
     return this.#change(id, ['running'], 'done', (row, now) => {
       this.#setState.run('done', row.attempts, row.started_at, now, null, row.num);
+      const known = jobFrom(row, []).notes;
+      const fresh = notes.filter((note) => !known.includes(note));
+      if (fresh.length > 0) this.#setNotes.run(toJson([...known, ...fresh]), row.num);
       this.#recharge(row, Math.round(seconds * 1000));
     });
   }

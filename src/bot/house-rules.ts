@@ -1,0 +1,74 @@
+import { type CommandLimits, DEFAULT_LIMITS } from './command-limits.ts';
+import type { GuildSettings, Place, Settings } from './history/settings.ts';
+import type { Caller } from './job.ts';
+
+/** What the loaded checkpoint says about itself. */
+export interface Loaded {
+  readonly styles: readonly string[];
+  /** Sizes that the checkpoint can make. */
+  readonly sizes?: Partial<Pick<CommandLimits, 'minSide' | 'maxSide' | 'maxPixels' | 'gridStep'>>;
+}
+
+type Where = Pick<Caller, 'surface' | 'guild'>;
+
+const REMEMBERED = 1000;
+
+/** What holds where: settings of the guild over those of the operator, read once and kept until someone changes one. */
+export class HouseRules {
+  readonly #settings: Settings;
+  readonly #loaded: () => Loaded | null;
+  readonly #known = new Map<string, GuildSettings>();
+
+  constructor(settings: Settings, loaded: () => Loaded | null) {
+    this.#settings = settings;
+    this.#loaded = loaded;
+  }
+
+  at(where: Where): GuildSettings {
+    const key = `${where.surface}/${where.guild ?? ''}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    if (this.#known.size >= REMEMBERED) this.#known.clear();
+    const read = this.#settings.at(placeOf(where));
+    this.#known.set(key, read);
+    return read;
+  }
+
+  /** What a command may ask for here: the checkpoint's limits within the guild's. */
+  limits(where: Where): CommandLimits {
+    const base = this.checkpoint();
+    const { pixels, images } = this.at(where);
+    return {
+      ...base,
+      maxPixels: Math.max(base.minSide ** 2, Math.min(base.maxPixels, pixels ?? base.maxPixels)),
+      maxImages: Math.min(base.maxImages, images ?? base.maxImages),
+    };
+  }
+
+  checkpoint(): CommandLimits {
+    const loaded = this.#loaded();
+    if (loaded === null) return DEFAULT_LIMITS;
+    const styles = loaded.styles.length > 0 ? loaded.styles : DEFAULT_LIMITS.styles;
+    const first = styles.includes('interpolated') ? ['interpolated'] : [];
+    return {
+      ...DEFAULT_LIMITS,
+      ...loaded.sizes,
+      styles: [...new Set([...first, ...styles])],
+      mixesStyles: styles.includes('base') && styles.includes('aesthetic'),
+    };
+  }
+
+  /** Weight in the queue of whoever pays. A payer's id ends in the guild's. */
+  weight(surface: Caller['surface'], payer: string): number {
+    return this.at({ surface, guild: payer.slice(payer.lastIndexOf(':') + 1) }).weight;
+  }
+
+  /** After a setting was changed. */
+  forget(): void {
+    this.#known.clear();
+  }
+}
+
+export function placeOf({ surface, guild }: Where): Place {
+  return guild === null ? 'everywhere' : { surface, guild };
+}
