@@ -1,0 +1,222 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { App, HTTPReceiver, type InstallationStore, SocketModeReceiver } from '@slack/bolt';
+import type { Adapter, Core } from '../adapter.ts';
+import { type ApiOptions, createClient } from './api.ts';
+import { createCallers } from './callers.ts';
+import { type Connection, keepConnected, openAll } from './connection.ts';
+import { createDeliveries, type Deliveries } from './delivery.ts';
+import { createExchanges, type Exchanges } from './exchange.ts';
+import { registerHandlers } from './handlers.ts';
+import { INSTALL_PATH, portError, REDIRECT_PATH, serveInstallPages } from './install-pages.ts';
+import { installationStore } from './installations.ts';
+import { boltLogger } from './logger.ts';
+import { BOT_SCOPES } from './methods.ts';
+import { type Settings, type SlackOptions, settingsFrom } from './options.ts';
+import { createPictures } from './pictures.ts';
+import { Refused } from './problems.ts';
+import { checkAppToken, checkBotToken, type Identity } from './startup.ts';
+import { createWorkspaces } from './workspaces.ts';
+
+/** Socket Mode clients side by side: while one is sent away, which Slack does every few hours, the other one listens. */
+const SOCKETS = 2;
+/** How long `start` waits for Socket Mode, in ms. */
+const CONNECT_WITHIN = 30_000;
+
+interface Running {
+  readonly deliveries: Deliveries;
+  readonly exchanges: Exchanges;
+  readonly close: () => void;
+  readonly unsubscribe: () => void;
+}
+
+/** The Slack adapter. `start` rejects with an OperatorError that says in a sentence what to mend. */
+export function createSlackAdapter(options: SlackOptions): Adapter {
+  let running: Running | null = null;
+  return {
+    surface: 'slack',
+    async start(core) {
+      running = await run(settingsFrom(options), core);
+    },
+    async stop(deadlineMs) {
+      if (!running) return;
+      const { deliveries, exchanges, close, unsubscribe } = running;
+      running = null;
+      close();
+      const drained = exchanges.settled().then(() => deliveries.drain(Math.max(0, deadlineMs - 500)));
+      await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, deadlineMs).unref())]);
+      await deliveries.drain(0);
+      unsubscribe();
+    },
+  };
+}
+
+async function run(settings: Settings, core: Core): Promise<Running> {
+  const { logger, clock, transport, botToken, apiUrl, updatesPerMinute } = settings;
+  const api: ApiOptions = { apiUrl, fetch: settings.fetch, logger: boltLogger(logger) };
+  const client = createClient(api);
+  const identity = botToken === null ? null : await checkBotToken(client, botToken, apiUrl);
+  if (transport.kind === 'socket') await checkAppToken(client, transport.appToken, apiUrl);
+
+  let deliveries: Deliveries | null = null;
+  const store =
+    settings.oauth &&
+    watched(installationStore(settings.oauth.installations), (team) => {
+      logger.info({ team }, 'slack: installed');
+      deliveries?.nudge(team);
+      deliveries?.resume(core.undelivered('slack'));
+    });
+  const receivers = receiversOf(settings, api, store);
+  const app = appOf(settings, api, receivers[0], identity);
+
+  const installer = receivers[0].installer;
+  const workspaces = createWorkspaces({
+    api,
+    client,
+    clock,
+    updatesPerMinute,
+    async tokenOf(team, enterprise) {
+      if (botToken !== null) return botToken;
+      const query = { teamId: team, enterpriseId: enterprise ?? undefined, isEnterpriseInstall: false };
+      const found = await installer?.authorize(query).catch(() => undefined);
+      if (found?.botToken === undefined) throw new Refused('not_installed', [`workspace ${team}`]);
+      return found.botToken;
+    },
+  });
+  const pictures = createPictures({ core, clock, logger });
+  const callers = createCallers(workspaces, clock);
+  deliveries = createDeliveries({ core, workspaces, pictures, clock, logger });
+  const exchanges = createExchanges({ core, workspaces, callers, deliveries, pictures, clock, logger });
+  registerHandlers(app, {
+    core,
+    workspaces,
+    callers,
+    exchanges,
+    clock,
+    logger,
+    uninstalled(team, enterprise) {
+      logger.warn({ team }, 'slack: the app was removed from a workspace');
+      const query = { teamId: team, enterpriseId: enterprise ?? undefined, isEnterpriseInstall: false };
+      void store?.deleteInstallation?.(query);
+    },
+  });
+  for (const receiver of receivers) receiver.init(app);
+
+  const { onEvent, resume } = deliveries;
+  const unsubscribe = core.subscribe(onEvent);
+  try {
+    const close = await listen(settings, receivers);
+    resume(core.undelivered('slack'));
+    logger.info({ transport: transport.kind, team: identity?.team ?? null }, 'slack: ready');
+    return { deliveries, exchanges, close, unsubscribe };
+  } catch (error) {
+    unsubscribe();
+    throw error;
+  }
+}
+
+/** The store, with a word to `installed` after every installation. */
+function watched(store: InstallationStore, installed: (team: string) => void): InstallationStore {
+  return {
+    ...store,
+    async storeInstallation(installation, logger) {
+      await store.storeInstallation(installation, logger);
+      installed(installation.team?.id ?? '');
+    },
+  };
+}
+
+type Receivers = readonly [SocketModeReceiver, ...SocketModeReceiver[]] | readonly [HTTPReceiver];
+
+function receiversOf(settings: Settings, api: ApiOptions, store: InstallationStore | null): Receivers {
+  const { transport, oauth, apiUrl } = settings;
+  const logger = boltLogger(settings.logger);
+  const clientOptions = { slackApiUrl: apiUrl, fetch: api.fetch, retryConfig: { retries: 0 }, timeout: 15_000 };
+  const installing =
+    oauth === null || store === null
+      ? {}
+      : {
+          clientId: oauth.clientId,
+          clientSecret: oauth.clientSecret,
+          stateSecret: oauth.stateSecret,
+          installationStore: store,
+          scopes: [...BOT_SCOPES],
+          ...(oauth.redirectUri === undefined ? {} : { redirectUri: oauth.redirectUri }),
+        };
+  const installerOptions = {
+    clientOptions,
+    installPath: INSTALL_PATH,
+    redirectUriPath: REDIRECT_PATH,
+    authorizationUrl: new URL('../oauth/v2/authorize', apiUrl).href,
+    port: settings.port,
+  };
+  if (transport.kind === 'http') {
+    return [new HTTPReceiver({ signingSecret: transport.signingSecret, logger, ...installing, installerOptions })];
+  }
+  const socket = (more: object) =>
+    new SocketModeReceiver({
+      appToken: transport.appToken,
+      logger,
+      autoReconnectEnabled: false,
+      ...more,
+      installerOptions,
+    });
+  return [socket(installing), ...Array.from({ length: SOCKETS - 1 }, () => socket({}))];
+}
+
+function appOf(settings: Settings, api: ApiOptions, receiver: Receivers[0], identity: Identity | null): App {
+  const { botToken, apiUrl, logger } = settings;
+  return new App({
+    receiver,
+    logger: boltLogger(logger),
+    clientOptions: { slackApiUrl: apiUrl, fetch: api.fetch, retryConfig: { retries: 0 } },
+    // Whatever is said in a conversation, each interaction stands for itself.
+    convoStore: false,
+    ...(botToken === null || identity === null
+      ? {}
+      : { token: botToken, botId: identity.botId, botUserId: identity.userId, tokenVerificationEnabled: false }),
+  });
+}
+
+/** Resolves with the way to take nothing more in. */
+async function listen({ port, oauth, clock, logger }: Settings, receivers: Receivers): Promise<() => void> {
+  const [first] = receivers;
+  if (first instanceof HTTPReceiver) {
+    let server: Server;
+    try {
+      server = (await first.start(port)) as Server;
+    } catch (error) {
+      throw portError(error, port);
+    }
+    logger.info({ port: portOf(server) }, 'slack: listening');
+    return () => closeServer(server);
+  }
+  const connections: Connection[] = [];
+  for (const receiver of receivers) {
+    if (receiver instanceof SocketModeReceiver) connections.push(keepConnected(receiver.client, { clock, logger }));
+  }
+  const { installer } = first;
+  const pages = installer && (await serveInstallPages(installer, { port, redirectUri: oauth?.redirectUri, logger }));
+  if (pages) logger.info({ port: portOf(pages) }, 'slack: installation pages are served');
+  const close = () => {
+    for (const connection of connections) connection.close();
+    if (pages) closeServer(pages);
+  };
+  try {
+    await openAll(connections, CONNECT_WITHIN);
+    return close;
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function portOf(server: Server): number | null {
+  const address = server.address() as AddressInfo | null;
+  return address?.port ?? null;
+}
+
+function closeServer(server: Server): void {
+  server.close();
+  server.closeIdleConnections();
+}

@@ -1,0 +1,102 @@
+import type { SocketModeReceiver } from '@slack/bolt';
+import type { Clock } from '../../clock.ts';
+import { OperatorError } from '../../errors.ts';
+import { describe } from './exchange.ts';
+import type { Logger } from './logger.ts';
+
+type Client = SocketModeReceiver['client'];
+
+/** Pause after the first failed try to connect; it doubles up to the longest. In ms. */
+const RETRY_FIRST = 500;
+const RETRY_LONGEST = 30_000;
+/** A connection that does not say hello within this time is given up, in ms. */
+const HELLO_WITHIN = 20_000;
+
+interface ConnectionOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Connection {
+  /** Resolves with the first hello. */
+  open(): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Keeps one Socket Mode client connected, for as long as it takes: the client itself waits five seconds before it
+ * connects anew, and gives up after some kinds of error.
+ */
+export function keepConnected(client: Client, { clock, logger }: ConnectionOptions): Connection {
+  let closed = false;
+  let connecting = false;
+  let failures = 0;
+  let cancel: (() => void) | null = null;
+  let greeted: () => void = () => undefined;
+  const hello = new Promise<void>((resolve) => {
+    greeted = resolve;
+  });
+
+  async function connect(): Promise<void> {
+    cancel = null;
+    if (closed || connecting) return;
+    connecting = true;
+    const callOff = clock.after(HELLO_WITHIN, () => void client.disconnect());
+    try {
+      await client.start();
+      failures = 0;
+      greeted();
+    } catch (error) {
+      failures++;
+      logger.warn({ attempt: failures, problem: describe(error) }, 'slack: a connection could not be made');
+    } finally {
+      callOff();
+      connecting = false;
+    }
+    if (closed) void client.disconnect();
+    else if (failures > 0) retry();
+  }
+
+  function retry(): void {
+    cancel?.();
+    const wait = Math.min(RETRY_LONGEST, RETRY_FIRST * 2 ** Math.min(failures - 1, 10));
+    cancel = clock.after(wait, () => void connect());
+  }
+
+  client.on('disconnected', () => {
+    if (closed || connecting) return;
+    logger.debug({}, 'slack: reconnecting');
+    void connect();
+  });
+
+  return {
+    async open() {
+      void connect();
+      await hello;
+    },
+    close() {
+      closed = true;
+      cancel?.();
+      void client.disconnect();
+    },
+  };
+}
+
+/** Resolves once each connection has said hello. Rejects with an OperatorError after `ms` of real time. */
+export async function openAll(connections: readonly Connection[], ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new OperatorError('slack_socket_timeout', `Slack's Socket Mode did not become ready within ${ms / 1000} s.`, {
+          hint: 'Check that Socket Mode is on under "Socket Mode" of your app, and that outgoing websocket connections are allowed.',
+        }),
+      );
+    }, ms);
+  });
+  try {
+    await Promise.race([Promise.all(connections.map((connection) => connection.open())), tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

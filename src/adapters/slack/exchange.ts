@@ -1,0 +1,207 @@
+import type { Caller } from '../../bot/job.ts';
+import type { Reply } from '../../bot/reply.ts';
+import { type Clock, pause } from '../../clock.ts';
+import { UserError } from '../../errors.ts';
+import type { Core, Outcome } from '../adapter.ts';
+import { type Message, messageOf, NO_FILES, plainSection } from './blocks.ts';
+import type { Callers } from './callers.ts';
+import type { Deliveries } from './delivery.ts';
+import type { Logger } from './logger.ts';
+import { withoutSecrets } from './logger.ts';
+import type { Place } from './message-ref.ts';
+import type { Pictures } from './pictures.ts';
+import { Refused } from './problems.ts';
+import type { Workspace, Workspaces } from './workspaces.ts';
+
+/** What the core may take before an interaction is acknowledged without knowing the outcome, in ms. */
+const DECIDE_WITHIN = 120;
+/** How many interactions are remembered to recognise those that Slack delivers again. */
+const REMEMBERED = 5000;
+
+export type Visibility = 'ephemeral' | 'in_channel';
+
+/** What one person did, and the ways to answer. */
+export interface Exchange {
+  /** Slack's id of what was done: deliveries of the same have the same. */
+  readonly key: string;
+  /** `channel` is empty where it was done outside of any, on the Home tab. */
+  readonly place: Place;
+  /** Acknowledges; where the kind of interaction allows, with the whole answer. */
+  ack(answer?: { readonly message: Message; readonly visibility: Visibility }): Promise<void>;
+  /** Whether `ack` can carry the answer. */
+  readonly ackAnswers: boolean;
+  /** Answers through the interaction's own address, which works in channels that the bot is not in. */
+  readonly respond: ((message: Message, visibility: Visibility) => Promise<void>) | null;
+  /** Shows an error inside the form that it is about. Resolves with whether it could. */
+  readonly correct?: (message: string) => Promise<void>;
+}
+
+export interface ExchangeOptions {
+  readonly core: Core;
+  readonly workspaces: Workspaces;
+  readonly callers: Callers;
+  readonly deliveries: Deliveries;
+  readonly pictures: Pictures;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export type Exchanges = ReturnType<typeof createExchanges>;
+
+/** Runs what people do, once each, and answers: a job by its message, a reply where only those see it who should. */
+export function createExchanges(options: ExchangeOptions) {
+  const { core, workspaces, callers, deliveries, pictures, clock, logger } = options;
+  const seen = new Set<string>();
+  const running = new Set<Promise<void>>();
+
+  /** `false` for what was delivered before. */
+  function first(key: string): boolean {
+    if (seen.has(key)) return false;
+    seen.add(key);
+    for (const old of seen) {
+      if (seen.size <= REMEMBERED) break;
+      seen.delete(old);
+    }
+    return true;
+  }
+
+  /** Never rejects. */
+  async function answer(exchange: Exchange, work: (caller: Caller, key: string) => Promise<Outcome>): Promise<void> {
+    const done = run(exchange, work).catch((error: unknown) => {
+      logger.warn({ key: exchange.key, problem: describe(error) }, 'slack: something could not be answered');
+    });
+    running.add(done);
+    await done;
+    running.delete(done);
+  }
+
+  async function run(exchange: Exchange, work: (caller: Caller, key: string) => Promise<Outcome>): Promise<void> {
+    if (!first(exchange.key)) return acknowledge(exchange);
+    const place = await placeOf(exchange);
+    const outcome = decide(place, exchange.key, work);
+    const early = await Promise.race([outcome, pause(clock, DECIDE_WITHIN).then(() => null)]);
+    if (early?.kind === 'reply' && (await quickAnswer(exchange, place, early.reply))) return;
+    if (early?.kind === 'job') follow(exchange, place, early);
+    await acknowledge(exchange);
+    if (early?.kind === 'job') return;
+    const late = early ?? (await outcome);
+    if (late.kind === 'job') follow(exchange, place, late);
+    else await show(exchange, place, late.reply);
+  }
+
+  async function decide(
+    place: Place,
+    key: string,
+    work: (caller: Caller, key: string) => Promise<Outcome>,
+  ): Promise<Outcome> {
+    try {
+      const caller = await callers.of(place);
+      deliveries.expect(caller.user, caller.room, place);
+      return await work(caller, `slack:${place.team}:${key}`);
+    } catch (error) {
+      if (!(error instanceof UserError)) logger.error({ problem: describe(error) }, 'slack: a command failed');
+      return { kind: 'reply', reply: core.errorReply(error) };
+    }
+  }
+
+  function follow(exchange: Exchange, place: Place, { job }: Extract<Outcome, { kind: 'job' }>): void {
+    const { respond } = exchange;
+    deliveries.follow(job, place, (why) => {
+      respond?.({ text: why, blocks: [plainSection(why, 300)] }, 'ephemeral').catch((error: unknown) => {
+        logger.debug({ job: job.id, problem: describe(error) }, 'slack: could not say where the result comes');
+      });
+    });
+  }
+
+  /** Answers by the acknowledgement itself, where a reply is at hand and fits into it. */
+  async function quickAnswer(exchange: Exchange, place: Place, reply: Reply): Promise<boolean> {
+    if (exchange.correct && reply.tone === 'error') {
+      seen.delete(exchange.key);
+      await exchange.correct([reply.title, ...reply.lines].filter((line) => line.trim() !== '').join('\n'));
+      return true;
+    }
+    if (!exchange.ackAnswers || reply.images.length > 0) return false;
+    const answer = { message: messageOf(reply, NO_FILES), visibility: visibilityOf(reply) };
+    try {
+      await exchange.ack(answer);
+    } catch (error) {
+      logger.debug({ key: exchange.key, problem: describe(error) }, 'slack: an acknowledgement was not taken');
+      await tell(exchange, place, answer.message, answer.visibility);
+    }
+    return true;
+  }
+
+  async function acknowledge(exchange: Exchange): Promise<void> {
+    try {
+      await exchange.ack();
+    } catch (error) {
+      // The connection went in between: Slack delivers again elsewhere, and that is acknowledged.
+      logger.debug({ key: exchange.key, problem: describe(error) }, 'slack: an acknowledgement was not taken');
+    }
+  }
+
+  async function show(exchange: Exchange, place: Place, reply: Reply): Promise<void> {
+    const workspace = workspaces.of(place.team, place.enterprise);
+    const images = await filesOf(workspace, place, reply);
+    await tell(exchange, place, messageOf(reply, { images, preview: null }), visibilityOf(reply));
+  }
+
+  async function filesOf(workspace: Workspace, place: Place, reply: Reply): Promise<Map<string, string>> {
+    const near = { user: `${place.team}:${place.user}`, room: `${place.team}:${place.channel}` };
+    const files = new Map<string, string>();
+    for (const { id, fileName, alt } of reply.images) {
+      const file = await pictures
+        .fileOf(workspace, { imageId: id, name: fileName, alt, near })
+        .catch((error: unknown) => {
+          logger.warn({ image: id, problem: describe(error) }, 'slack: a picture could not be uploaded');
+          return null;
+        });
+      if (file !== null) files.set(id, file);
+    }
+    return files;
+  }
+
+  /** By the interaction's own address if it has one, else in the conversation, else by direct message. */
+  async function tell(exchange: Exchange, place: Place, message: Message, visibility: Visibility): Promise<void> {
+    if (exchange.respond && exchange.place.channel !== '') {
+      try {
+        return await exchange.respond(message, visibility);
+      } catch (error) {
+        logger.debug({ key: exchange.key, problem: describe(error) }, 'slack: a response address did not work');
+      }
+    }
+    const { api } = workspaces.of(place.team, place.enterprise);
+    try {
+      // On the Home tab nothing but a direct message shows.
+      if (visibility === 'in_channel' || exchange.place.channel === '') await api.post(place, message, null);
+      else await api.ephemeral(place, place.user, message);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      await api.post({ channel: await api.openDm(place.user), thread: null }, message, null);
+    }
+  }
+
+  async function placeOf({ place }: Exchange): Promise<Place> {
+    if (place.channel !== '') return place;
+    const { api } = workspaces.of(place.team, place.enterprise);
+    return { ...place, channel: await api.openDm(place.user), thread: null };
+  }
+
+  return {
+    answer,
+    first,
+    /** Resolves once everything that was begun has been answered. */
+    async settled(): Promise<void> {
+      await Promise.all(running);
+    },
+  };
+}
+
+function visibilityOf(reply: Reply): Visibility {
+  return reply.ephemeral || reply.tone === 'error' ? 'ephemeral' : 'in_channel';
+}
+
+/** What went wrong, without the addresses and tokens that libraries put into their messages. */
+export function describe(error: unknown): string {
+  return withoutSecrets(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+}

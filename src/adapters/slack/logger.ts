@@ -1,0 +1,32 @@
+import { type Logger as BoltLogger, LogLevel } from '@slack/bolt';
+
+/** The part of a pino logger that the adapter uses. Never handed a token. */
+export interface Logger {
+  debug(data: object, message: string): void;
+  info(data: object, message: string): void;
+  warn(data: object, message: string): void;
+  error(data: object, message: string): void;
+}
+
+/** Tokens, and the addresses that are as good as tokens. */
+export function withoutSecrets(text: string): string {
+  return text
+    .replace(/\b(x(?:ox[a-z]|app|oxe\.xox[a-z]))-[\w-]+/g, '$1-…')
+    .replace(/\bhttps?:\/\/\S+\/(?:commands|actions|upload)\/\S+/g, '…')
+    .replace(/\bwss?:\/\/\S+/g, '…');
+}
+
+/** The library's own chatter: warnings and errors only, and those as remarks, since what matters is reported by the adapter. */
+export function boltLogger(logger: Logger): BoltLogger {
+  const line = (parts: readonly unknown[]) =>
+    withoutSecrets(parts.map((part) => (part instanceof Error ? part.message : String(part))).join(' '));
+  return {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (...parts) => logger.debug({ said: line(parts) }, 'slack: library warning'),
+    error: (...parts) => logger.debug({ said: line(parts) }, 'slack: library error'),
+    setLevel: () => undefined,
+    getLevel: () => LogLevel.WARN,
+    setName: () => undefined,
+  };
+}

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+
+const file = z.object({
+  id: z.string(),
+  /** Slack has taken it in and can show it. */
+  ready: z.boolean(),
+});
+
+/** Slack's handle on the message that shows a job. */
+const messageRef = z.object({
+  team: z.string(),
+  enterprise: z.string().nullable(),
+  channel: z.string(),
+  thread: z.string().nullable(),
+  user: z.string(),
+  ts: z.string().nullable(),
+  /** When posting was last tried, milliseconds since 1970: where to search if `ts` was never stored. */
+  triedAt: z.number().nullable(),
+  /** Shown under the message: why it comes by direct message. */
+  note: z.string().nullable(),
+  /** Uploaded pictures by image id. */
+  files: z.record(z.string(), file),
+  preview: z.string().nullable(),
+  /** Files that nothing shows any more, or not yet: to be deleted. */
+  stale: z.array(z.string()),
+  /** The message was deleted by somebody and posted anew once. */
+  replaced: z.boolean(),
+});
+
+export type MessageRef = z.infer<typeof messageRef>;
+
+export interface Place {
+  readonly team: string;
+  readonly enterprise: string | null;
+  readonly channel: string;
+  readonly thread: string | null;
+  readonly user: string;
+}
+
+export function newRef(place: Place): MessageRef {
+  return { ...place, ts: null, triedAt: null, note: null, files: {}, preview: null, stale: [], replaced: false };
+}
+
+/** A stored handle, or `null` where there is none. */
+export function parseRef(stored: unknown): MessageRef | null {
+  const parsed = messageRef.safeParse(stored);
+  return parsed.success ? parsed.data : null;
+}
