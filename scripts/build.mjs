@@ -1,4 +1,4 @@
-/** Builds dist/: compiled modules with types, the files they read beside them, and one bundle of the ONNX messages. */
+/** Builds dist/: compiled modules with types, the files they read beside them, and the program in one bundle. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -16,12 +16,23 @@ execFileSync(process.execPath, [tsc, '-p', at('tsconfig.build.json')], { stdio: 
 for (const folder of ['bot/migrations', 'adapters/web/page']) {
   if (existsSync(at('src', folder))) cpSync(at('src', folder), at('dist', folder), { recursive: true });
 }
+/** Bundled into the program, because loading their many files would take longer than everything before the first step. */
+const BUNDLED = ['commander', 'zod', '@huggingface/tokenizers', 'pure-rand'];
+const { dependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
+// Chunks lie in a folder below dist/, so that paths relative to a module of src/ hold in them too.
 buildSync({
-  entryPoints: [at('src/pipeline/graph/onnx.ts')],
-  outfile: at('dist/pipeline/graph/onnx.js'),
+  entryPoints: [at('dist/cli.js')],
+  outdir: at('dist'),
+  chunkNames: 'chunks/[name]-[hash]',
+  allowOverwrite: true,
   bundle: true,
+  splitting: true,
   platform: 'node',
+  target: 'node20',
   format: 'esm',
-  minify: true,
+  external: ['./main.js', ...Object.keys(dependencies).filter((name) => !BUNDLED.includes(name))],
+  banner: {
+    js: "import { createRequire as createRequireOfChunk } from 'node:module'; const require = createRequireOfChunk(import.meta.url);",
+  },
 });
 chmodSync(at('dist/cli.js'), 0o755);

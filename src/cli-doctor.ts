@@ -5,7 +5,7 @@ import { listModels, modelsFolder } from './models/store.ts';
 import { Component } from './pipeline/checkpoint.ts';
 import { availableStyles, styleFolder } from './pipeline/combined-pipeline.ts';
 import { PROVIDERS, probe } from './pipeline/runtime.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from './pipeline/version.ts';
 
 const BYTES_PER_WEIGHT = 4;
 

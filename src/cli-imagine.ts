@@ -12,8 +12,8 @@ import { metadataOf } from './pipeline/parameters.ts';
 import type { StepEvent, Timings } from './pipeline/pipeline-options.ts';
 import { PROVIDERS, type Provider, type Residency } from './pipeline/runtime.ts';
 import { DEFAULT_STAGE_C_TIMESTEPS } from './pipeline/scheduler.ts';
+import { VERSION } from './pipeline/version.ts';
 import { StageBars } from './stage-bars.ts';
-import { VERSION } from './version.ts';
 
 interface Options {
   readonly out: string;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { OperatorError, UserError } from './errors.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from './pipeline/version.ts';
 
 /** Exit code of everything that the person at the terminal can mend. */
 const EXIT_USAGE = 2;

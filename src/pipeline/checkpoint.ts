@@ -1,7 +1,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { z } from 'zod';
 import { OperatorError } from '../errors.ts';
+import { z } from '../libraries/zod.ts';
 import type { ByteRange } from './graph/builder.ts';
 import { readHeader, type TensorEntry } from './safetensors.ts';
 

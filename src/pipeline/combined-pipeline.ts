@@ -104,7 +104,10 @@ export class WuerstchenCombinedPipeline {
       pipelineValues: options.pipelineValues,
     };
     const prior = await WuerstchenPriorPipeline.fromPretrained(join(dir, 'wuerstchen-prior'), { ...load, priorDir });
-    const decoder = await WuerstchenDecoderPipeline.fromPretrained(join(dir, 'wuerstchen'), load);
+    const decoder = await WuerstchenDecoderPipeline.fromPretrained(join(dir, 'wuerstchen'), {
+      ...load,
+      like: prior.text,
+    });
     return new WuerstchenCombinedPipeline(dir, style, prior, decoder);
   }
 

@@ -74,10 +74,13 @@ export class WuerstchenDecoderPipeline {
     this.#scheduler = scheduler;
   }
 
-  static async fromPretrained(dir: string, options: LoadOptions = {}): Promise<WuerstchenDecoderPipeline> {
+  static async fromPretrained(
+    dir: string,
+    options: LoadOptions & { readonly like?: PromptEncoder } = {},
+  ): Promise<WuerstchenDecoderPipeline> {
     const { index } = await openRepository(dir, 'WuerstchenDecoderPipeline');
     const runtime = options.runtime ?? (await Runtime.create(options));
-    const text = await PromptEncoder.load(dir, runtime);
+    const text = await PromptEncoder.load(dir, runtime, options.like);
     const decoder = await WuerstchenDiffNeXt.load(join(dir, 'decoder'), runtime);
     const vqgan = await PaellaVQModel.load(join(dir, 'vqgan'), runtime);
     const values = pipelineValues(dir, index, options.pipelineValues);

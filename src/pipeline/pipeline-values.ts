@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { z } from 'zod';
 import { OperatorError } from '../errors.ts';
+import { z } from '../libraries/zod.ts';
 import { readJson } from './checkpoint.ts';
 
 /** Numbers of a pipeline repository's model_index.json. */

@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../errors.ts';
 import { ClipTextModel } from './networks.ts';
@@ -7,16 +8,22 @@ import { ClipTokenizer } from './tokenizer.ts';
 
 /** Tokenizer and text encoder of one pipeline. */
 export class PromptEncoder {
+  /** Of the repository. */
+  readonly dir: string;
   readonly tokenizer: ClipTokenizer;
   readonly model: ClipTextModel;
 
-  private constructor(tokenizer: ClipTokenizer, model: ClipTextModel) {
+  private constructor(dir: string, tokenizer: ClipTokenizer, model: ClipTextModel) {
+    this.dir = dir;
     this.tokenizer = tokenizer;
     this.model = model;
   }
 
-  static async load(dir: string, runtime: Runtime): Promise<PromptEncoder> {
-    const tokenizer = await ClipTokenizer.load(join(dir, 'tokenizer'));
+  /** @param like of another repository: its tokenizer is shared when the files are the same */
+  static async load(dir: string, runtime: Runtime, like?: PromptEncoder): Promise<PromptEncoder> {
+    const folder = join(dir, 'tokenizer');
+    const shared = like && (await sameFiles(folder, join(like.dir, 'tokenizer')));
+    const tokenizer = shared ? like.tokenizer : await ClipTokenizer.load(folder);
     const model = await ClipTextModel.load(join(dir, 'text_encoder'), runtime);
     const { vocab_size: words, max_position_embeddings: positions } = model.config;
     if (tokenizer.vocabSize > words || tokenizer.maxLength > positions) {
@@ -25,7 +32,7 @@ export class PromptEncoder {
         `${dir}: the tokenizer has ${tokenizer.vocabSize} words of ${tokenizer.maxLength} tokens, the text encoder ${words} of ${positions}`,
       );
     }
-    return new PromptEncoder(tokenizer, model);
+    return new PromptEncoder(dir, tokenizer, model);
   }
 
   /** Hidden states [B, T, C] of each text. */
@@ -46,4 +53,14 @@ export class PromptEncoder {
       `The following part of your input was truncated because CLIP can only handle sequences up to ${this.tokenizer.maxLength} tokens: ${JSON.stringify(removed)}`,
     ];
   }
+}
+
+async function sameFiles(a: string, b: string): Promise<boolean> {
+  const [names, others] = await Promise.all([a, b].map((dir) => readdir(dir).catch(() => [])));
+  if (!names || names.length === 0 || String(names.sort()) !== String(others?.sort())) return false;
+  const same = names.map(async (name) => {
+    const [one, other] = await Promise.all([readFile(join(a, name)), readFile(join(b, name))]);
+    return one.equals(other);
+  });
+  return (await Promise.all(same)).every(Boolean);
 }

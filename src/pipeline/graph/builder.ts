@@ -1,26 +1,4 @@
-import {
-  type AttributeProto,
-  AttributeProtoSchema,
-  AttributeProto_AttributeType as AttributeType,
-  create,
-  GraphProtoSchema,
-  ModelProtoSchema,
-  type NodeProto,
-  NodeProtoSchema,
-  OperatorSetIdProtoSchema,
-  StringStringEntryProtoSchema,
-  type TensorProto,
-  TensorProto_DataLocation,
-  TensorProto_DataType,
-  TensorProtoSchema,
-  TensorShapeProto_DimensionSchema,
-  TensorShapeProtoSchema,
-  TypeProto_TensorSchema,
-  TypeProtoSchema,
-  toBinary,
-  type ValueInfoProto,
-  ValueInfoProtoSchema,
-} from './onnx.ts';
+import { Message } from './onnx-message.ts';
 
 export type DType = 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u8' | 'bool';
 
@@ -41,21 +19,33 @@ export interface ByteRange {
   readonly length: number;
 }
 
+/** Nodes and initializers become messages only when the graph is serialised: most graphs are first written to be checked. */
+interface Node {
+  readonly op: string;
+  readonly domain: string;
+  readonly inputs: readonly (Value | null)[];
+  readonly outputs: string[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+interface Initializer {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly content: ByteRange | Uint8Array<ArrayBuffer>;
+}
+
 type Attribute = number | string | readonly number[] | { readonly float: number };
 
-const DATA_TYPES: Readonly<Record<DType, TensorProto_DataType>> = {
-  f32: TensorProto_DataType.FLOAT,
-  f16: TensorProto_DataType.FLOAT16,
-  bf16: TensorProto_DataType.BFLOAT16,
-  i64: TensorProto_DataType.INT64,
-  i32: TensorProto_DataType.INT32,
-  u8: TensorProto_DataType.UINT8,
-  bool: TensorProto_DataType.BOOL,
-};
+/** TensorProto.DataType */
+const DATA_TYPES: Readonly<Record<DType, number>> = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9, f16: 10, bf16: 16 };
+/** AttributeProto.AttributeType */
+const ATTRIBUTE_TYPES = { float: 1, int: 2, text: 3, ints: 7 };
+/** TensorProto.DataLocation */
+const EXTERNAL = 1;
 
 /** Opset 21 is what every provider of onnxruntime 1.30 implements; IR 10 belongs to it. */
-const OPSET = 21n;
-const IR_VERSION = 10n;
+const OPSET = 21;
+const IR_VERSION = 10;
 const CONTRIB_DOMAIN = 'com.microsoft';
 
 /**
@@ -64,10 +54,10 @@ const CONTRIB_DOMAIN = 'com.microsoft';
  * reshape needs them.
  */
 export class GraphBuilder {
-  readonly #nodes: NodeProto[] = [];
-  readonly #inputs: ValueInfoProto[] = [];
-  readonly #outputs: ValueInfoProto[] = [];
-  readonly #initializers: TensorProto[] = [];
+  readonly #nodes: Node[] = [];
+  readonly #inputs: Value[] = [];
+  readonly #outputs: Value[] = [];
+  readonly #initializers: Initializer[] = [];
   readonly #constants = new Map<string, Value>();
   /** Run-time value (int64, one element) of each symbolic dimension. */
   readonly #dims = new Map<string, () => Value>();
@@ -81,12 +71,12 @@ export class GraphBuilder {
 
   /** Op types in the order of their nodes. */
   get ops(): string[] {
-    return this.#nodes.map((node) => node.opType);
+    return this.#nodes.map(({ op }) => op);
   }
 
   input(name: string, dtype: DType, shape: readonly Dim[]): Value {
     const value = { name, dtype, shape };
-    this.#inputs.push(valueInfo(value));
+    this.#inputs.push(value);
     shape.forEach((dim, axis) => {
       if (typeof dim === 'string' && !this.#dims.has(dim)) {
         this.#dims.set(
@@ -101,7 +91,7 @@ export class GraphBuilder {
   output(name: string, value: Value): void {
     const named = { ...value, name };
     this.#node('Identity', [value], [name]);
-    this.#outputs.push(valueInfo(named));
+    this.#outputs.push(named);
   }
 
   /** Names a symbolic dimension as the quotient of another one, e.g. the side of a lower U-Net level. */
@@ -136,20 +126,7 @@ export class GraphBuilder {
 
   /** An initializer whose bytes stay in a file. */
   external(name: string, dtype: DType, shape: readonly number[], range: ByteRange): Value {
-    const entry = (key: string, value: string) => create(StringStringEntryProtoSchema, { key, value });
-    this.#initializers.push(
-      create(TensorProtoSchema, {
-        name,
-        dataType: DATA_TYPES[dtype],
-        dims: shape.map(BigInt),
-        dataLocation: TensorProto_DataLocation.EXTERNAL,
-        externalData: [
-          entry('location', range.location),
-          entry('offset', String(range.offset)),
-          entry('length', String(range.length)),
-        ],
-      }),
-    );
+    this.#initializers.push({ name, dtype, shape, content: range });
     return { name, dtype, shape };
   }
 
@@ -413,24 +390,19 @@ export class GraphBuilder {
 
   /** The serialised ModelProto. */
   toBytes(): Uint8Array {
-    return toBinary(
-      ModelProtoSchema,
-      create(ModelProtoSchema, {
-        irVersion: IR_VERSION,
-        producerName: 'wuerst',
-        opsetImport: [
-          create(OperatorSetIdProtoSchema, { domain: '', version: OPSET }),
-          create(OperatorSetIdProtoSchema, { domain: CONTRIB_DOMAIN, version: 1n }),
-        ],
-        graph: create(GraphProtoSchema, {
-          name: this.name,
-          node: this.#nodes,
-          initializer: this.#initializers,
-          input: this.#inputs,
-          output: this.#outputs,
-        }),
-      }),
-    );
+    const opset = (domain: string, version: number) => new Message().text(1, domain).int(2, version);
+    const graph = new Message()
+      .messages(1, this.#nodes.map(nodeProto))
+      .text(2, this.name)
+      .messages(5, this.#initializers.map(tensorProto))
+      .messages(11, this.#inputs.map(valueInfo))
+      .messages(12, this.#outputs.map(valueInfo));
+    return new Message()
+      .int(1, IR_VERSION)
+      .text(2, 'wuerst')
+      .message(7, graph)
+      .messages(8, [opset('', OPSET), opset(CONTRIB_DOMAIN, 1)])
+      .toBytes();
   }
 
   #shapeTensor(parts: readonly (number | Value)[]): Value {
@@ -449,9 +421,7 @@ export class GraphBuilder {
     const known = this.#constants.get(key);
     if (known) return known;
     const name = this.#fresh('const');
-    this.#initializers.push(
-      create(TensorProtoSchema, { name, dataType: DATA_TYPES[dtype], dims: shape.map(BigInt), rawData: bytes }),
-    );
+    this.#initializers.push({ name, dtype, shape, content: bytes });
     const value = { name, dtype, shape };
     this.#constants.set(key, value);
     return value;
@@ -492,16 +462,7 @@ export class GraphBuilder {
     attributes: Record<string, Attribute> = {},
     domain = '',
   ): void {
-    this.#nodes.push(
-      create(NodeProtoSchema, {
-        name: outputs[0] ?? op,
-        opType: op,
-        domain,
-        input: inputs.map((input) => input?.name ?? ''),
-        output: outputs,
-        attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
-      }),
-    );
+    this.#nodes.push({ op, inputs, outputs, attributes, domain });
   }
 
   #fresh(op: string): string {
@@ -527,36 +488,41 @@ function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): Dim[] | null {
   return shape;
 }
 
-function attribute(name: string, value: Attribute): AttributeProto {
-  if (typeof value === 'number')
-    return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
-  if (typeof value === 'string') {
-    return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) });
-  }
-  if ('float' in value) return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.float });
-  return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) });
+function nodeProto({ op, domain, inputs, outputs, attributes }: Node): Message {
+  const message = new Message();
+  for (const input of inputs) message.text(1, input?.name ?? '');
+  for (const output of outputs) message.text(2, output);
+  message
+    .text(3, outputs[0] ?? op)
+    .text(4, op)
+    .text(7, domain);
+  return message.messages(
+    5,
+    Object.entries(attributes).map(([name, value]) => attributeProto(name, value)),
+  );
 }
 
-function valueInfo({ name, dtype, shape }: Value): ValueInfoProto {
-  return create(ValueInfoProtoSchema, {
-    name,
-    type: create(TypeProtoSchema, {
-      value: {
-        case: 'tensorType',
-        value: create(TypeProto_TensorSchema, {
-          elemType: DATA_TYPES[dtype],
-          shape: create(TensorShapeProtoSchema, {
-            dim: shape.map((dim) =>
-              create(TensorShapeProto_DimensionSchema, {
-                value:
-                  typeof dim === 'number' ? { case: 'dimValue', value: BigInt(dim) } : { case: 'dimParam', value: dim },
-              }),
-            ),
-          }),
-        }),
-      },
-    }),
-  });
+function attributeProto(name: string, value: Attribute): Message {
+  const message = new Message().text(1, name);
+  if (typeof value === 'number') return message.int(3, value).int(20, ATTRIBUTE_TYPES.int);
+  if (typeof value === 'string') return message.text(4, value).int(20, ATTRIBUTE_TYPES.text);
+  if ('float' in value) return message.float(2, value.float).int(20, ATTRIBUTE_TYPES.float);
+  for (const one of value) message.int(8, one);
+  return message.int(20, ATTRIBUTE_TYPES.ints);
+}
+
+function tensorProto({ name, dtype, shape, content }: Initializer): Message {
+  const message = new Message().int(2, DATA_TYPES[dtype]).text(8, name);
+  for (const dim of shape) message.int(1, dim);
+  if (content instanceof Uint8Array) return message.bytes(9, content);
+  const entries = Object.entries(content).map(([key, value]) => new Message().text(1, key).text(2, String(value)));
+  return message.messages(13, entries).int(14, EXTERNAL);
+}
+
+function valueInfo({ name, dtype, shape }: Value): Message {
+  const dims = shape.map((dim) => (typeof dim === 'number' ? new Message().int(1, dim) : new Message().text(2, dim)));
+  const type = new Message().int(1, DATA_TYPES[dtype]).message(2, new Message().messages(1, dims));
+  return new Message().text(1, name).message(2, new Message().message(1, type));
 }
 
 function once<T>(make: () => T): () => T {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from '../../libraries/zod.ts';
 import type { Component } from '../checkpoint.ts';
 import { parseConfig } from '../checkpoint.ts';
 import { type Folds, linear } from './blocks.ts';
