@@ -2,29 +2,15 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { Hub } from '../../src/models/hub.ts';
 import { pullModel } from '../../src/models/pull.ts';
 import { findModel } from '../../src/models/store.ts';
-import { temporaryFolder } from '../pipeline/temporary-folder.ts';
 import { LARGE, publishedRepositories, STAGE_C } from './checkpoints.ts';
-import { type FakeHub, sha256, startFakeHub } from './fake-hub.ts';
+import { sha256 } from './fake-hub.ts';
 import { callModels } from './models-cli.ts';
 import { assertOnlyRightFiles, DEFAULT_FILES, partsOf, publishedFolder } from './pulled.ts';
-
-interface Scene {
-  readonly hub: FakeHub;
-  readonly modelsDir: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly models: (...args: string[]) => ReturnType<typeof callModels>;
-}
-
-async function scene(t: TestContext): Promise<Scene> {
-  const hub = await startFakeHub(t, publishedRepositories());
-  const modelsDir = join(await temporaryFolder(t), 'models');
-  const env = { HF_ENDPOINT: hub.endpoint, WUERST_MODELS: modelsDir };
-  return { hub, modelsDir, env, models: (...args) => callModels(args, { env }) };
-}
+import { scene } from './scene.ts';
 
 function lockOf(modelsDir: string) {
   return JSON.parse(readFileSync(join(publishedFolder(modelsDir), 'wuerst.lock.json'), 'utf8'));
