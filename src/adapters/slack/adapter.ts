@@ -26,7 +26,7 @@ const CONNECT_WITHIN = 30_000;
 interface Running {
   readonly deliveries: Deliveries;
   readonly exchanges: Exchanges;
-  readonly close: () => void;
+  readonly intake: Intake;
   readonly unsubscribe: () => void;
 }
 
@@ -40,11 +40,19 @@ export function createSlackAdapter(options: SlackOptions): Adapter {
     },
     async stop(deadlineMs) {
       if (!running) return;
-      const { deliveries, exchanges, close, unsubscribe } = running;
+      const { deliveries, exchanges, intake, unsubscribe } = running;
       running = null;
-      close();
-      const drained = exchanges.settled().then(() => deliveries.drain(Math.max(0, deadlineMs - 500)));
-      await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, deadlineMs).unref())]);
+      intake.pause();
+      const ended = async () => {
+        await exchanges.settled();
+        await Promise.all([intake.close(), deliveries.drain(Math.max(0, deadlineMs - 500))]);
+      };
+      let timer: NodeJS.Timeout | undefined;
+      const deadline = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, deadlineMs);
+      });
+      await Promise.race([ended(), deadline]);
+      clearTimeout(timer);
       await deliveries.drain(0);
       unsubscribe();
     },
@@ -105,10 +113,10 @@ async function run(settings: Settings, core: Core): Promise<Running> {
   const { onEvent, resume } = deliveries;
   const unsubscribe = core.subscribe(onEvent);
   try {
-    const close = await listen(settings, receivers);
+    const intake = await listen(settings, receivers);
     resume(core.undelivered('slack'));
     logger.info({ transport: transport.kind, team: identity?.team ?? null }, 'slack: ready');
-    return { deliveries, exchanges, close, unsubscribe };
+    return { deliveries, exchanges, intake, unsubscribe };
   } catch (error) {
     unsubscribe();
     throw error;
@@ -178,8 +186,14 @@ function appOf(settings: Settings, api: ApiOptions, receiver: Receivers[0], iden
   });
 }
 
-/** Resolves with the way to take nothing more in. */
-async function listen({ port, oauth, clock, logger }: Settings, receivers: Receivers): Promise<() => void> {
+/** Where interactions come in. */
+interface Intake {
+  /** Takes nothing more in; what was taken in can still be acknowledged. */
+  pause(): void;
+  close(): Promise<void>;
+}
+
+async function listen({ port, oauth, clock, logger }: Settings, receivers: Receivers): Promise<Intake> {
   const [first] = receivers;
   if (first instanceof HTTPReceiver) {
     let server: Server;
@@ -189,7 +203,7 @@ async function listen({ port, oauth, clock, logger }: Settings, receivers: Recei
       throw portError(error, port);
     }
     logger.info({ port: portOf(server) }, 'slack: listening');
-    return () => closeServer(server);
+    return { pause: () => void server.close(), close: async () => server.closeIdleConnections() };
   }
   const connections: Connection[] = [];
   for (const receiver of receivers) {
@@ -198,15 +212,22 @@ async function listen({ port, oauth, clock, logger }: Settings, receivers: Recei
   const { installer } = first;
   const pages = installer && (await serveInstallPages(installer, { port, redirectUri: oauth?.redirectUri, logger }));
   if (pages) logger.info({ port: portOf(pages) }, 'slack: installation pages are served');
-  const close = () => {
-    for (const connection of connections) connection.close();
-    if (pages) closeServer(pages);
+  const intake: Intake = {
+    pause() {
+      for (const connection of connections) connection.deafen();
+      pages?.close();
+    },
+    async close() {
+      pages?.closeIdleConnections();
+      await Promise.all(connections.map((connection) => connection.close()));
+    },
   };
   try {
     await openAll(connections, CONNECT_WITHIN);
-    return close;
+    return intake;
   } catch (error) {
-    close();
+    intake.pause();
+    await intake.close();
     throw error;
   }
 }
@@ -214,9 +235,4 @@ async function listen({ port, oauth, clock, logger }: Settings, receivers: Recei
 function portOf(server: Server): number | null {
   const address = server.address() as AddressInfo | null;
   return address?.port ?? null;
-}
-
-function closeServer(server: Server): void {
-  server.close();
-  server.closeIdleConnections();
 }

@@ -11,6 +11,8 @@ const RETRY_FIRST = 500;
 const RETRY_LONGEST = 30_000;
 /** A connection that does not say hello within this time is given up, in ms. */
 const HELLO_WITHIN = 20_000;
+/** How long a goodbye may take, in ms. */
+const CLOSE_WITHIN = 1000;
 
 interface ConnectionOptions {
   readonly clock: Clock;
@@ -20,7 +22,10 @@ interface ConnectionOptions {
 export interface Connection {
   /** Resolves with the first hello. */
   open(): Promise<void>;
-  close(): void;
+  /** Takes nothing more in; what was taken in can still be acknowledged. */
+  deafen(): void;
+  /** Resolves once disconnected, at the latest after a second. */
+  close(): Promise<void>;
 }
 
 /**
@@ -74,10 +79,18 @@ export function keepConnected(client: Client, { clock, logger }: ConnectionOptio
       void connect();
       await hello;
     },
-    close() {
+    deafen() {
+      client.removeAllListeners('slack_event');
+    },
+    async close() {
       closed = true;
       cancel?.();
-      void client.disconnect();
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, CLOSE_WITHIN);
+      });
+      await Promise.race([client.disconnect(), late]);
+      clearTimeout(timer);
     },
   };
 }
