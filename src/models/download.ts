@@ -1,7 +1,8 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { Response } from 'undici';
 import { OperatorError } from '../errors.ts';
 import { type Hub, type HubFile, reasonOf } from './hub.ts';
+import { writeAll } from './write-all.ts';
 
 export interface Download {
   readonly repo: string;
@@ -109,11 +110,4 @@ function tooLong(repo: string, { path, size }: HubFile): OperatorError {
   return new OperatorError('hub_wrong_bytes', `${repo}/${path} is longer than the ${size} bytes the hub lists`, {
     hint: 'Run the command again; if it stays so, use another HF_ENDPOINT.',
   });
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
 }

@@ -7,12 +7,15 @@ import { checkSpace, explainDiskError, isDiskFull } from './disk.ts';
 import { hashFile } from './file-hash.ts';
 import { withFolderLock } from './folder-lock.ts';
 import { MIX_BY_DTYPE } from './mix-numbers.ts';
+import { writeAll } from './write-all.ts';
 import { writeJson } from './write-json.ts';
 
 export interface MixOptions {
   readonly signal?: AbortSignal | undefined;
   /** Bytes of the result that are written, of all its bytes. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Bytes that can be written at a path. @default those of the file system */
+  readonly freeBytes?: ((path: string) => Promise<number>) | undefined;
 }
 
 /** What a mixed checkpoint was made from; stands beside it as `<file>.json`. */
@@ -104,7 +107,7 @@ async function mixLocked(
   aestheticFile: string,
   weight: number,
   outFile: string,
-  { signal, onProgress }: MixOptions,
+  { signal, onProgress, freeBytes }: MixOptions,
 ): Promise<MixRecord> {
   const pairs = await pairTensors(baseFile, aestheticFile);
   const base = await describe(baseFile, signal);
@@ -112,7 +115,7 @@ async function mixLocked(
   const part = `${outFile}.part`;
   const start: State = { weight, base: base.sha256, aesthetic: aesthetic.sha256, written: 0 };
   const resumed = await resume(part, start);
-  await checkSpace(outFile, base.size - resumed);
+  await checkSpace(dirname(outFile), base.size - resumed, freeBytes);
 
   const files: FileHandle[] = [];
   try {
@@ -122,6 +125,7 @@ async function mixLocked(
     files.push(b);
     const out = await open(part, resumed > 0 ? 'r+' : 'w');
     files.push(out);
+    const mixPiece = pieceMixer(a, b, weight, baseFile);
     let written = resumed;
     let safe = resumed;
     const keepState = async () => {
@@ -132,7 +136,7 @@ async function mixLocked(
     try {
       for (const piece of piecesOf(pairs, resumed)) {
         signal?.throwIfAborted();
-        await out.write(await mixPiece(a, b, piece, weight, baseFile), 0, piece.length, piece.at);
+        await writeAll(out, await mixPiece(piece), piece.at);
         written = piece.at + piece.length;
         onProgress?.(written, base.size);
         if (written - safe >= SAFE_BYTES) await keepState();
@@ -201,24 +205,24 @@ function* piecesOf(pairs: readonly Pair[], written: number): Generator<Pair> {
   }
 }
 
-async function mixPiece(a: FileHandle, b: FileHandle, piece: Pair, weight: number, file: string): Promise<Uint8Array> {
-  const { tensor, at, from, length } = piece;
-  const mine = await readExactly(a, at, length);
-  const mix = tensor && MIX_BY_DTYPE[tensor.dtype];
-  if (!mix || mix(mine, await readExactly(b, from, length), weight)) return mine;
-  throw new OperatorError(
-    'checkpoint_corrupt',
-    `tensor "${tensor.name}" of ${file} or its partner has numbers that are not finite`,
-    {
-      hint: 'Run "wuerst models verify", then pull the model again.',
-    },
-  );
+/** Mixes pieces in the same two buffers. @returns the bytes to write, valid until the next piece */
+function pieceMixer(a: FileHandle, b: FileHandle, weight: number, baseFile: string) {
+  const buffers = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)] as const;
+  return async ({ tensor, at, from, length }: Pair): Promise<Uint8Array> => {
+    const mine = await fill(a, at, buffers[0].subarray(0, length));
+    const mix = tensor && MIX_BY_DTYPE[tensor.dtype];
+    if (!mix || mix(mine, await fill(b, from, buffers[1].subarray(0, length)), weight)) return mine;
+    throw new OperatorError(
+      'checkpoint_corrupt',
+      `tensor "${tensor.name}" of ${baseFile} or its partner has numbers that are not finite`,
+      { hint: 'Run "wuerst models verify", then pull the model again.' },
+    );
+  };
 }
 
-async function readExactly(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(bytes, done, length - done, position + done);
+async function fill(file: FileHandle, position: number, bytes: Uint8Array): Promise<Uint8Array> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesRead } = await file.read(bytes, done, bytes.length - done, position + done);
     if (bytesRead === 0) throw new OperatorError('checkpoint_truncated', 'a checkpoint got shorter while it was read');
     done += bytesRead;
   }

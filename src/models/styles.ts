@@ -39,10 +39,16 @@ export async function stageCFolder(
   return mixed(modelFolder, share, options);
 }
 
+const SHARES: ReadonlyMap<string | number, number> = new Map([
+  ['base', 0],
+  ['interpolated', 0.5],
+  ['aesthetic', 1],
+]);
+
 /** @returns the share of aesthetic, 0 to 1 */
 function shareOf(style: string | number): number {
-  const named = { base: 0, interpolated: 0.5, aesthetic: 1 }[style];
-  const share = named ?? (typeof style === 'number' || /^[\d.]/.test(style) ? Number(style) : Number.NaN);
+  const isNumber = /^(\d+\.?\d*|\.\d+)(e-\d+)?$/.test(String(style));
+  const share = SHARES.get(style) ?? (isNumber ? Number(style) : Number.NaN);
   if (share >= 0 && share <= 1) return share;
   const known = 'base, aesthetic, interpolated or a number from 0 to 1';
   throw new UserError('style_unknown', `expected style to be ${known}, got ${JSON.stringify(style)}`, {
