@@ -28,6 +28,8 @@ export interface Core {
   ): Promise<Outcome>;
 
   job(id: string): Job | null;
+  /** The job that made an image, also after the image was deleted. */
+  jobOfImage(imageId: string): Job | null;
   /** Jobs of a room or a person, newest first; `before` is a job id to page on from. */
   jobs(filter: {
     readonly surface: Surface;

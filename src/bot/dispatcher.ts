@@ -20,7 +20,7 @@ export interface DispatcherOptions {
   readonly bus: EventBus;
   readonly live: LiveState;
   readonly clock: Clock;
-  readonly line: () => WaitingLine;
+  readonly line: WaitingLine;
   /** What is to be told the operator. */
   readonly onProblem: (error: unknown, what: string) => void;
   /** The first waiting jobs may have other positions now. */
@@ -72,7 +72,7 @@ export class Dispatcher {
   /** Resolves when nothing runs: at the latest at the deadline the running job is put back, without blame. */
   async stop(deadlineMs: number): Promise<void> {
     const { clock, line } = this.#options;
-    line().halt();
+    line.halt();
     const running = this.#running;
     if (running !== null) {
       const inTime = new AbortController();
@@ -91,17 +91,17 @@ export class Dispatcher {
     let started: JobEvent | null;
     try {
       // The attempt is counted before anything can die of it.
-      started = line().transact(() => history.start(turn.id));
+      started = line.transact(() => history.start(turn.id));
     } catch (error) {
       onProblem(error, `job ${turn.id} cannot be started`);
-      line().halt();
+      line.halt();
       await pause(this.#options.clock, RETRY_MS, this.#stopping.signal);
-      line().putBack(turn);
-      if (!this.#stopping.signal.aborted) line().move();
+      line.putBack(turn);
+      if (!this.#stopping.signal.aborted) line.move();
       return;
     }
     // Cancelled in the moment before.
-    if (started === null) return line().settle(turn.id, 0);
+    if (started === null) return line.settle(turn.id, 0);
     let end = () => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;
@@ -127,7 +127,7 @@ export class Dispatcher {
     try {
       const { seconds, notes } = await this.#paint(job, running);
       await this.#store(job, () => {
-        line().settle(job.id, seconds);
+        line.settle(job.id, seconds);
         return history.finish(job.id, { seconds, notes });
       });
     } catch (error) {
@@ -194,7 +194,7 @@ export class Dispatcher {
     const { history, line, onProblem } = this.#options;
     const stored = history.stored(job.id);
     if (stored === null || stored.job.state !== 'running') {
-      line().settle(job.id, spent);
+      line.settle(job.id, spent);
       return null;
     }
     if (error instanceof PipelineStopped || running.controller.signal.reason instanceof PipelineStopped) {
@@ -203,10 +203,10 @@ export class Dispatcher {
     if (!(error instanceof UserError)) onProblem(error, `job ${job.id}`);
     if (error instanceof PipelineCrashed && stored.attempts < MAX_ATTEMPTS) {
       const event = history.requeue(job.id);
-      line().rejoin(stored);
+      line.rejoin(stored);
       return event;
     }
-    line().settle(job.id, spent);
+    line.settle(job.id, spent);
     return history.fail(job.id, errorOf(error));
   }
 
@@ -215,7 +215,7 @@ export class Dispatcher {
     const { bus, clock, line, onProblem } = this.#options;
     for (let wait = RETRY_MS; ; wait = Math.min(MAX_RETRY_MS, wait * 2)) {
       try {
-        bus.emit(line().transact(write));
+        bus.emit(line.transact(write));
         return;
       } catch (error) {
         onProblem(error, `the end of job ${job.id} cannot be stored`);

@@ -11,7 +11,8 @@ export interface Loaded {
 
 type Where = Pick<Caller, 'surface' | 'guild'>;
 
-const REMEMBERED = 1000;
+/** Far above the guilds of any bot; it only keeps memory bounded. */
+const REMEMBERED = 20_000;
 
 /** What holds where: settings of the guild over those of the operator, read once and kept until someone changes one. */
 export class HouseRules {

@@ -6,6 +6,8 @@ export interface Button {
   /** `verb:id`, at most 64 characters; what `Studio.act` takes. */
   readonly action: string;
   readonly label: string;
+  /** The label without its picture's number, where the surface shows the button at that picture. @default label */
+  readonly short?: string;
   readonly style: ButtonStyle;
   /** Ask before acting, with this question. */
   readonly confirm?: string;
@@ -43,7 +45,10 @@ export interface Reply {
   /** A small image of the picture in the making. */
   readonly preview: Uint8Array | null;
   readonly images: readonly ReplyImage[];
-  /** Rows of buttons, most important first; at most 5 rows of 5. */
+  /**
+   * Rows of buttons, most important first. A job of many pictures has more than any message can hold (every verb of each
+   * picture): an adapter shows as many as it can, and `show:<imageId>` brings those of one picture alone.
+   */
   readonly buttons: readonly (readonly Button[])[];
   /** Text to copy as it is (the command that makes this again), shown as code. */
   readonly code: string | null;

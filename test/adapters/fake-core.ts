@@ -193,6 +193,10 @@ export class FakeCore implements Core {
     return this.jobsById.get(id) ?? null;
   }
 
+  jobOfImage(imageId: string): Job | null {
+    return [...this.jobsById.values()].find((job) => job.images.some(({ id }) => id === imageId)) ?? null;
+  }
+
   jobs(filter: { readonly surface: Surface; readonly limit: number }): readonly Job[] {
     return [...this.jobsById.values()]
       .filter((job) => job.caller.surface === filter.surface)

@@ -77,6 +77,10 @@ export class FakeCore implements Core {
     return this.#jobs.get(id) ?? null;
   }
 
+  jobOfImage(imageId: string): Job | null {
+    return [...this.#jobs.values()].find((job) => job.images.some(({ id }) => id === imageId)) ?? null;
+  }
+
   jobs(filter: Parameters<Core['jobs']>[0]): readonly Job[] {
     const newestFirst = [...this.#jobs.values()].reverse();
     const from = filter.before === undefined ? 0 : newestFirst.findIndex(({ id }) => id === filter.before) + 1;

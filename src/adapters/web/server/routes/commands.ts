@@ -52,9 +52,10 @@ function withoutSlash(text: string): string {
   return text.replace(/^\s*\/wuerst(?=\s|$)/i, '').trim();
 }
 
-/** The room of the job acted on, where the request names none. */
-function roomOf(web: WebContext, action: string): string {
-  return web.core.job(action.slice(action.indexOf(':') + 1))?.caller.room ?? DEFAULT_ROOM;
+/** The room of the job or image acted on, where the request names none. */
+function roomOf({ core }: WebContext, action: string): string {
+  const target = action.slice(action.indexOf(':') + 1);
+  return (core.job(target) ?? core.jobOfImage(target))?.caller.room ?? DEFAULT_ROOM;
 }
 
 function idempotency(c: WebRequest): { idempotencyKey?: string } {

@@ -1,0 +1,263 @@
+import type { CommandOptions, Core, Outcome } from '../adapters/adapter.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { UserError } from '../errors.ts';
+import { Answers } from './answers.ts';
+import { randomSeed, ratioSizes } from './command.ts';
+import { Dispatcher, MAX_ATTEMPTS } from './dispatcher.ts';
+import { Estimator } from './estimate.ts';
+import { EventBus } from './event-bus.ts';
+import type { History } from './history.ts';
+import { HouseRules, type Loaded } from './house-rules.ts';
+import { type Caller, type Job, type JobEvent, type Surface, TERMINAL_STATES } from './job.ts';
+import { LiveState } from './live.ts';
+import { LostImages } from './lost-images.ts';
+import { Outlooks } from './outlook.ts';
+import type { Describe, Painter } from './painter.ts';
+import { Recipes } from './recipes.ts';
+import { errorReply } from './replies.ts';
+import type { Button, Reply } from './reply.ts';
+import { jobReply } from './reply-job.ts';
+import { Submissions } from './submit.ts';
+import { WaitingLine } from './waiting-line.ts';
+
+export interface StudioLogger {
+  error(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+}
+
+export interface StudioOptions {
+  /** Open, and closed by who opened it. */
+  readonly history: History;
+  readonly painter: Painter;
+  /** Of this program; part of every recipe. */
+  readonly version: string;
+  readonly logger: StudioLogger;
+  /** Texts for the pictures' files. @default the recipe alone */
+  readonly describe?: Describe;
+  readonly clock?: Clock;
+  /** A seed for a request that names none. @default 32 random bits */
+  readonly randomSeed?: () => bigint;
+}
+
+const KNOWN_CHECKPOINT = 'loaded';
+
+/**
+ * The core: takes commands and buttons, lets jobs wait for their fair turn, has them painted, tells everyone and forgets
+ * nothing. Adapters see it as `Core`.
+ *
+ * @example
+ * const studio = new Studio({ history, painter: client, version, logger });
+ * await studio.open();       // commands are taken, what an earlier process left waits again
+ * await client.start();
+ * studio.paint();            // jobs start
+ * await studio.close(20_000);
+ */
+export class Studio implements Core {
+  readonly #options: StudioOptions;
+  readonly #history: History;
+  readonly #bus: EventBus;
+  readonly #rules: HouseRules;
+  readonly #live = new LiveState();
+  readonly #line: WaitingLine;
+  readonly #dispatcher: Dispatcher;
+  readonly #outlooks: Outlooks;
+  readonly #images: LostImages;
+  readonly #submissions: Submissions;
+  readonly #answers: Answers;
+  #remembered: Loaded | null = null;
+
+  constructor(options: StudioOptions) {
+    const { history, painter, version, clock = systemClock } = options;
+    this.#options = options;
+    this.#history = history;
+    const onProblem = (error: unknown, what: string) => options.logger.error({ err: error }, what);
+    const describe = options.describe ?? (() => ({}));
+    const recipes = new Recipes({ history, painter, version, describe });
+    const estimator = new Estimator(history.learned, () => {
+      const { info } = painter.status;
+      return info === null ? null : `${info.checkpoint} ${info.provider}`;
+    });
+    this.#bus = new EventBus((error, event) => onProblem(error, `a listener failed on ${event.type} ${event.job.id}`));
+    this.#rules = new HouseRules(history.settings, () => this.#loaded());
+    this.#line = new WaitingLine({
+      history,
+      onProblem,
+      weight: (surface, payer) => this.#rules.weight(surface, payer),
+      run: (turn) => this.#dispatcher.run(turn),
+    });
+    const shared = { history, estimator, line: this.#line, bus: this.#bus, live: this.#live, clock, onProblem };
+    const onChange = () => this.#outlooks.changed();
+    this.#dispatcher = new Dispatcher({ ...shared, painter, recipes, onChange });
+    this.#outlooks = new Outlooks({ ...shared, dispatcher: this.#dispatcher });
+    this.#images = new LostImages({ ...shared, recipes });
+    const etaOf = (job: Job) => this.#outlooks.of(job).eta;
+    this.#submissions = new Submissions({ ...shared, rules: this.#rules, etaOf, onChange });
+    this.#answers = new Answers({
+      ...shared,
+      rules: this.#rules,
+      outlooks: this.#outlooks,
+      dispatcher: this.#dispatcher,
+      submissions: this.#submissions,
+      randomSeed: options.randomSeed ?? randomSeed,
+      onChange,
+    });
+  }
+
+  /** Takes up what an earlier process left, then takes commands. Before `paint`, jobs only wait. */
+  async open(): Promise<void> {
+    const { logger } = this.#options;
+    const swept = await this.#history.sweep();
+    const interrupted = this.#history.interrupted();
+    for (const { job, attempts } of interrupted) {
+      const event = attempts >= MAX_ATTEMPTS ? this.#giveUp(job) : this.#history.requeue(job.id);
+      this.#bus.emit(event);
+    }
+    const waiting = this.#history.waiting();
+    this.#line.restore(waiting);
+    this.#submissions.open();
+    logger.info({ ...swept, interrupted: interrupted.length, waiting: waiting.length }, 'the studio is open');
+  }
+
+  /** The model is loaded: jobs start. */
+  paint(): void {
+    const { info } = this.#options.painter.status;
+    if (info !== null) this.#history.learned.remember('checkpoint', KNOWN_CHECKPOINT, { styles: info.styles });
+    this.#line.move();
+    this.#outlooks.changed();
+  }
+
+  /** Takes no more; the running job may go on until the deadline, then it waits for the next start like the others. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#submissions.close();
+    this.#outlooks.close();
+    this.#images.stop();
+    await this.#dispatcher.stop(deadlineMs);
+  }
+
+  /** For measures: jobs that wait, by nothing else. */
+  get waiting(): number {
+    return this.#line.waiting;
+  }
+
+  async command(text: string, caller: Caller, options: CommandOptions = {}): Promise<Outcome> {
+    return this.#answers.command(text, caller, options);
+  }
+
+  async act(
+    action: string,
+    caller: Caller,
+    options: { readonly idempotencyKey?: string; readonly text?: string } = {},
+  ): Promise<Outcome> {
+    return this.#answers.act(action, caller, options);
+  }
+
+  job(id: string): Job | null {
+    return this.#history.job(id);
+  }
+
+  jobOfImage(imageId: string): Job | null {
+    const details = this.#history.image(imageId);
+    return details === null ? null : this.#history.job(details.jobId);
+  }
+
+  jobs(filter: Parameters<Core['jobs']>[0]): readonly Job[] {
+    return this.#history.lists.page(filter);
+  }
+
+  outlook(jobId: string) {
+    const job = this.#history.job(jobId);
+    return job === null ? { position: null, eta: null } : this.#outlooks.of(job);
+  }
+
+  imagePath(imageId: string): Promise<string | null> {
+    return this.#images.path(imageId);
+  }
+
+  jobReply(job: Job): Reply {
+    const isOpen = !TERMINAL_STATES.includes(job.state);
+    const place = isOpen ? this.#outlooks.of(job) : null;
+    return jobReply(job, { place, step: this.#live.step(job.id), limits: this.#rules.limits(job.caller) });
+  }
+
+  errorReply(error: unknown): Reply {
+    return errorReply(error);
+  }
+
+  button(action: string, caller: Caller): Button | null {
+    try {
+      const job = this.#answers.targetOf(action, caller)?.job ?? null;
+      if (job === null) return null;
+      const buttons = this.jobReply(job).buttons.flat();
+      return buttons.find((button) => button.action === action) ?? null;
+    } catch (error) {
+      if (error instanceof UserError) return null;
+      throw error;
+    }
+  }
+
+  recentPrompts(caller: Caller, containing: string, limit: number) {
+    return this.#history.lists.recentPrompts(caller, containing, limit);
+  }
+
+  promptById(id: string, caller: Caller): string | null {
+    return this.#history.lists.promptById(id, caller);
+  }
+
+  styles(): readonly string[] {
+    return this.#rules.checkpoint().styles;
+  }
+
+  sizes() {
+    return ratioSizes(this.#rules.checkpoint());
+  }
+
+  limits(caller: Pick<Caller, 'surface' | 'guild'>) {
+    return this.#rules.limits(caller);
+  }
+
+  subscribe(listener: (event: JobEvent) => void): () => void {
+    return this.#bus.subscribe(listener);
+  }
+
+  eventsSince(surface: Surface, room: string, seq: number, limit: number): readonly JobEvent[] {
+    return this.#history.eventsSince(surface, room, seq, limit);
+  }
+
+  saveMessage(jobId: string, message: unknown): void {
+    this.#history.messages.save(jobId, message);
+  }
+
+  message(jobId: string): unknown | null {
+    return this.#history.messages.get(jobId);
+  }
+
+  undelivered(surface: Surface): readonly Job[] {
+    return this.#history.lists.undelivered(surface);
+  }
+
+  markDelivered(jobId: string, problem?: string): void {
+    this.#history.messages.markDelivered(jobId, problem);
+  }
+
+  #giveUp(job: Job): JobEvent | null {
+    return this.#history.fail(job.id, {
+      code: 'pipeline_crashed',
+      message: `The bot died ${MAX_ATTEMPTS} times over this request, so it was given up.`,
+      hint: 'Nothing was charged. A smaller picture may work.',
+    });
+  }
+
+  /** What is loaded, or was when the bot ran last. */
+  #loaded(): Loaded | null {
+    const { info } = this.#options.painter.status;
+    if (info !== null) return info;
+    this.#remembered ??= remembered(this.#history.learned.recall('checkpoint').get(KNOWN_CHECKPOINT));
+    return this.#remembered;
+  }
+}
+
+function remembered(value: unknown): Loaded | null {
+  if (typeof value !== 'object' || value === null || !('styles' in value) || !Array.isArray(value.styles)) return null;
+  const styles = value.styles.filter((style) => typeof style === 'string');
+  return styles.length > 0 ? { styles } : null;
+}
