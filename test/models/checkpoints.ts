@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { BUILT_IN_MANIFEST, type Style } from '../../src/models/manifest.ts';
+import { readHeader } from '../../src/pipeline/safetensors.ts';
 import type { FakeFile, FakeRepositories } from './fake-hub.ts';
 
 export type Dtype = 'F32' | 'F16' | 'BF16';
@@ -19,6 +21,18 @@ export function safetensors(dtype: Dtype, tensors: Readonly<Record<string, Float
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   return Buffer.concat([length, json, ...bodies]);
+}
+
+/** Every tensor as it lies in a file, sorted by name: `name dtype shape` and a hash of its bytes. */
+export async function tensorsIn(path: string): Promise<string[]> {
+  const bytes = readFileSync(path);
+  const entries = [...(await readHeader(path)).values()];
+  return entries
+    .map(({ name, dtype, shape, offset, length }) => {
+      const hash = createHash('sha256').update(bytes.subarray(offset, offset + length));
+      return `${name} ${dtype} [${shape}] ${hash.digest('hex')}`;
+    })
+    .sort();
 }
 
 /** Numbers between -1 and 1 that depend on nothing but the name. */
@@ -63,9 +77,18 @@ export function publishedRepositories(release = 'first'): FakeRepositories {
   return repositories;
 }
 
+/** Made once for all tests of a file: nobody writes into them. */
+const made = new Map<string, Buffer>();
+
 function weightsOf(what: Style | string, release: string, stem: string): Buffer {
+  const key = `${what} ${release} ${stem}`;
+  const known = made.get(key);
+  if (known) return known;
   const count = `${stem}.safetensors` === LARGE ? 300_000 : 5_000;
-  if (what !== 'interpolated') return safetensors('F32', { w: someFloats(`${what} ${release}`, count) });
-  const [base, aesthetic] = [someFloats(`base ${release}`, count), someFloats(`aesthetic ${release}`, count)];
-  return safetensors('F32', { w: base.map((value, i) => 0.5 * value + 0.5 * (aesthetic[i] ?? 0)) });
+  const floats = (name: string) => someFloats(`${name} ${release}`, count);
+  const aesthetic = floats('aesthetic');
+  const w = what === 'interpolated' ? floats('base').map((x, i) => 0.5 * x + 0.5 * (aesthetic[i] ?? 0)) : floats(what);
+  const bytes = safetensors('F32', { w });
+  made.set(key, bytes);
+  return bytes;
 }

@@ -54,13 +54,9 @@ function namesIn(folder: string): string[] {
 test('half of base and half of aesthetic is the shipped interpolated checkpoint, bit for bit', async (t) => {
   const out = join(await temporaryFolder(t), STAGE_C);
   const { sha256: hash, weight } = await mixCheckpoints(BASE, AESTHETIC, 0.5, out);
-  const [mixed, shipped] = [await readSafetensors(out), await readSafetensors(INTERPOLATED)];
-  assert.deepEqual([...mixed.keys()].sort(), [...shipped.keys()].sort());
-  for (const [name, { dtype, shape, data }] of shipped) {
-    const own = mixed.get(name);
-    assert.deepEqual([own?.dtype, own?.shape], [dtype, shape], name);
-    assert.ok(Buffer.from(data.buffer).equals(Buffer.from(own?.data.buffer ?? new ArrayBuffer(0))), name);
-  }
+  const shipped = await tensorsIn(INTERPOLATED);
+  assert.ok(shipped.length > 0);
+  assert.deepEqual(await tensorsIn(out), shipped);
   assert.deepEqual([hash, weight], [sha256(readFileSync(out)), 0.5]);
 });
 
@@ -179,7 +175,7 @@ test('tensors are found by name, not by their place in the file', async (t) => {
 test('memory stays far below the size of what is mixed', async (t) => {
   const tensors = { w: new Float32Array(0) };
   const { base, aesthetic, out, mix } = await parents(t, safetensors('F32', tensors), safetensors('F32', tensors));
-  const size = 160 * 2 ** 20;
+  const size = 96 * 2 ** 20;
   for (const path of [base, aesthetic]) {
     const header = JSON.stringify({ w: { dtype: 'F32', shape: [size / 4], data_offsets: [0, size] } });
     const length = Buffer.alloc(8);
@@ -196,7 +192,7 @@ test('memory stays far below the size of what is mixed', async (t) => {
     },
   });
   assert.ok((await stat(out)).size > size);
-  assert.ok(most < 64 * 2 ** 20, `${most} bytes more than before`);
+  assert.ok(most < 48 * 2 ** 20, `${most} bytes more than before`);
 });
 
 test('a mix that is killed leaves nothing under its name, and the next one makes it whole', async (t) => {
