@@ -418,10 +418,7 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
       }
       stopped = true;
       for (const watch of [...watches.values()]) drop(watch);
-      for (const { updates, uploads } of workspaces.all()) {
-        updates.clear();
-        uploads.clear();
-      }
+      for (const workspace of workspaces.all()) workspace.clear();
     },
   };
 }

@@ -78,7 +78,7 @@ export function createPictures({ core, clock, logger }: PictureOptions) {
     };
     await upload(workspace, picture, { begun, urgency: 'final' });
     try {
-      await whenReady(workspace, file.id, clock);
+      await whenReady(workspace, file.id, { clock, urgency: 'final' });
       file.ready = true;
     } catch (error) {
       if (error instanceof Unanswered) abandon(ref, image.id);
@@ -91,7 +91,7 @@ export function createPictures({ core, clock, logger }: PictureOptions) {
   /** Whether a file that an earlier try uploaded comes to be. */
   async function arrives(workspace: Workspace, file: string): Promise<boolean> {
     try {
-      await whenReady(workspace, file, clock);
+      await whenReady(workspace, file, { clock, urgency: 'final' });
       return true;
     } catch (error) {
       const problem = problemOf(error);
@@ -152,7 +152,7 @@ export function createPictures({ core, clock, logger }: PictureOptions) {
     };
     upload(workspace, previewPicture(data), { begun, urgency: 'progress' })
       .then(async (file) => {
-        await whenReady(workspace, file, clock);
+        await whenReady(workspace, file, { clock, urgency: 'progress' });
         const job = core.job(jobId);
         if (!job || TERMINAL_STATES.includes(job.state)) return;
         ref.stale = ref.stale.filter((id) => id !== file);
@@ -232,7 +232,7 @@ export function createPictures({ core, clock, logger }: PictureOptions) {
       begun: () => undefined,
       urgency: 'final',
     });
-    await whenReady(workspace, file, clock);
+    await whenReady(workspace, file, { clock, urgency: 'final' });
     loose.set(imageId, file);
     for (const old of loose.keys()) {
       if (loose.size <= REMEMBERED) break;

@@ -108,7 +108,10 @@ export class CallBudget {
       if (urgency === 'final') this.#served.delete(key);
     } catch (error) {
       if (!(error instanceof RateLimited)) throw error;
-      if (!this.#pending.has(key)) this.#pending.set(key, { urgency, run });
+      const newer = this.#pending.get(key);
+      if (newer === undefined || (urgency === 'final' && newer.urgency === 'progress')) {
+        this.#pending.set(key, { urgency, run });
+      }
       this.#running.delete(key);
       this.pause(error.retryAfterMs);
     } finally {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Clock, pause } from '../../clock.ts';
-import { RateLimited, Refused, Unanswered } from './problems.ts';
+import { Refused, Unanswered } from './problems.ts';
 import type { Urgency } from './throttle.ts';
 import { type Workspace, within } from './workspaces.ts';
 
@@ -41,15 +41,14 @@ export async function upload(
 }
 
 /** Resolves once Slack has taken the file in, which it does some time after the upload. Rejects with `Unanswered` after a minute. */
-export async function whenReady({ api }: Workspace, file: string, clock: Clock): Promise<void> {
+export async function whenReady(
+  { api, looks }: Workspace,
+  file: string,
+  { clock, urgency }: { readonly clock: Clock; readonly urgency: Urgency },
+): Promise<void> {
   for (const wait of LOOKS) {
-    try {
-      if (await api.fileReady(file)) return;
-      await pause(clock, wait);
-    } catch (error) {
-      if (!(error instanceof RateLimited)) throw error;
-      await pause(clock, error.retryAfterMs);
-    }
+    if (await within(looks, file, urgency, () => api.fileReady(file))) return;
+    await pause(clock, wait);
   }
   throw new Unanswered(`file ${file} was not taken in within a minute`);
 }

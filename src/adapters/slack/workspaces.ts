@@ -8,6 +8,8 @@ import { CallBudget, type Urgency } from './throttle.ts';
 const POSTS_PER_MINUTE = 55;
 /** Uploads of a workspace: each needs one call of every file method, and Slack takes 100 of each a minute. */
 const UPLOADS_PER_MINUTE = 80;
+/** Looks at whether uploads have been taken in. */
+const LOOKS_PER_MINUTE = 90;
 /** Channels whose post budget is kept, so that a bot in thousands of channels does not grow. */
 const KEPT_CHANNELS = 500;
 
@@ -18,7 +20,10 @@ export interface Workspace {
   /** `chat.update` of all jobs together. */
   readonly updates: CallBudget;
   readonly uploads: CallBudget;
+  readonly looks: CallBudget;
   posts(channel: string): CallBudget;
+  /** Forgets every call that waits. */
+  clear(): void;
 }
 
 export interface Workspaces {
@@ -41,11 +46,18 @@ export function createWorkspaces({ api, client, clock, updatesPerMinute, tokenOf
 
   function create(team: string, enterprise: string | null): Workspace {
     const channels = new Map<string, CallBudget>();
+    const updates = new CallBudget({ clock, perMinute: updatesPerMinute, burst: Math.floor(updatesPerMinute / 5) });
+    const uploads = new CallBudget({ clock, perMinute: UPLOADS_PER_MINUTE, burst: 30 });
+    const looks = new CallBudget({ clock, perMinute: LOOKS_PER_MINUTE, burst: 30 });
     return {
       team,
       api: createApi(api, client, () => tokenOf(team, enterprise)),
-      updates: new CallBudget({ clock, perMinute: updatesPerMinute, burst: Math.floor(updatesPerMinute / 5) }),
-      uploads: new CallBudget({ clock, perMinute: UPLOADS_PER_MINUTE, burst: 30 }),
+      updates,
+      uploads,
+      looks,
+      clear() {
+        for (const budget of [updates, uploads, looks, ...channels.values()]) budget.clear();
+      },
       posts(channel) {
         let budget = channels.get(channel);
         if (!budget) {
