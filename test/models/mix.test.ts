@@ -12,7 +12,7 @@ import { bfloatToFloat, floatToBfloat, floatToHalf, MIX_BY_DTYPE } from '../../s
 import { EMBEDDED_MODELS } from '../../src/models/store.ts';
 import { halfToFloat, readSafetensors } from '../../src/pipeline/safetensors.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
-import { STAGE_C, safetensors, someFloats } from './checkpoints.ts';
+import { STAGE_C, safetensors, someFloats, tensorsIn } from './checkpoints.ts';
 import { sha256 } from './fake-hub.ts';
 
 const COCKTAIL = join(EMBEDDED_MODELS, 'cocktail');
