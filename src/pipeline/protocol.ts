@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly model: string;
   /** Execution provider. @default the engine's choice */
   readonly provider?: string;
+  /** What an earlier `done` said; maps of another checkpoint are passed over. */
+  readonly previewMaps?: unknown;
 }
 
 /** What was loaded. */
@@ -96,6 +98,8 @@ export type EngineEvent =
       readonly timings: Readonly<Partial<Record<EngineStage, number>>>;
       /** The end of the prompt that the text encoder could not take in; empty if all fitted. */
       readonly truncated: string;
+      /** What previews have learned, when there is something new: plain JSON, to be kept for the next `load`. */
+      readonly previewMaps?: { readonly checkpoint: string; readonly prior: unknown; readonly decoder: unknown };
     };
 
 export interface EngineContext {
