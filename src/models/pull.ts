@@ -129,6 +129,9 @@ async function* pullLocked(options: PullOptions): AsyncGenerator<PullEvent> {
   await rm(parts, { recursive: true, force: true });
 }
 
+/** The hub answers 401 also for names that do not exist; a token that it refuses has failed at an earlier repository. */
+const LACKING: readonly string[] = ['repository_incomplete', 'hub_not_found', 'hub_unauthorized'];
+
 /** Asks the hub what there is. A repository with a twin is not needed where the hub lacks it or has the same bytes. */
 async function* plan({
   model,
@@ -154,8 +157,7 @@ async function* plan({
         wanted.push({ repository, commit, file, path, id: file.sha256 ?? file.gitOid ?? '' });
       }
     } catch (error) {
-      const lacking = error instanceof OperatorError && ['repository_incomplete', 'hub_not_found'].includes(error.code);
-      if (twin === undefined || !lacking) throw error;
+      if (twin === undefined || !(error instanceof OperatorError && LACKING.includes(error.code))) throw error;
       yield { type: 'twin', folder, twin, reason: error.message };
     }
   }

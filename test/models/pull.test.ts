@@ -84,14 +84,19 @@ test('--style all brings the three Stage C checkpoints; an interpolated one of i
   }
 });
 
-test('where the hub has no separate interpolated checkpoint, the one in the prior serves', async (t) => {
-  const { hub, modelsDir, models } = await scene(t);
-  hub.repositories.delete('warp-ai/wuerstchen-prior-model-interpolated');
-  const { err, error } = await models('pull');
-  assert.equal(error, undefined);
-  assert.match(err, /answered 404 for warp-ai\/wuerstchen-prior-model-interpolated .*: wuerstchen-prior\/prior serves/);
-  assert.deepEqual(assertOnlyRightFiles(hub, modelsDir), DEFAULT_FILES);
-});
+for (const status of [401, 404]) {
+  test(`where the hub answers ${status} for the separate interpolated checkpoint, the one in the prior serves`, async (t) => {
+    const { hub, modelsDir, models } = await scene(t);
+    hub.fault = ({ path }) => (path.includes('model-interpolated') ? { status } : undefined);
+    const { err, error } = await models('pull');
+    assert.equal(error, undefined);
+    assert.match(
+      err,
+      new RegExp(`answered ${status} for warp-ai/\\S+-interpolated: wuerstchen-prior/prior serves instead`),
+    );
+    assert.deepEqual(assertOnlyRightFiles(hub, modelsDir), DEFAULT_FILES);
+  });
+}
 
 test('--variant fp16 takes weights in half precision where the hub has them', async (t) => {
   const { hub, modelsDir, models } = await scene(t);
