@@ -1,7 +1,8 @@
 import { Argument, Command, Option } from 'commander';
 import { UserError } from './errors.ts';
 import { byteSize } from './models/byte-size.ts';
-import { Hub, type HubOptions, hubOptionsFrom } from './models/hub.ts';
+import { Hub } from './models/hub.ts';
+import { type HubOptions, hubOptionsFrom } from './models/hub-options.ts';
 import type { Style } from './models/manifest.ts';
 import { pullModel } from './models/pull.ts';
 import { type ProgressStream, pullProgress } from './models/pull-progress.ts';

@@ -3,24 +3,7 @@ import { listFiles, modelInfo } from '@huggingface/hub';
 import pRetry from 'p-retry';
 import { EnvHttpProxyAgent, Response, fetch as undiciFetch } from 'undici';
 import { OperatorError } from '../errors.ts';
-
-export interface HubOptions {
-  /** @default 'https://huggingface.co' */
-  readonly endpoint?: string | undefined;
-  /** Sent to the endpoint's own origin only, never to where it redirects. */
-  readonly token?: string | undefined;
-  readonly httpProxy?: string | undefined;
-  readonly httpsProxy?: string | undefined;
-  readonly noProxy?: string | undefined;
-  /** Milliseconds without a byte after which a connection counts as lost. @default 60000 */
-  readonly timeoutMs?: number;
-  /** Attempts after the first one, without any progress in between. @default 5 */
-  readonly retries?: number;
-  /** Pause before the first retry, doubled for each further one. @default 1000 */
-  readonly minRetryMs?: number;
-  readonly sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
-  readonly onRetry?: (reason: string) => void;
-}
+import { checkEndpoint, checkProxy, checkToken, type HubOptions } from './hub-options.ts';
 
 export interface HubFile {
   readonly path: string;
@@ -32,17 +15,6 @@ export interface HubFile {
 
 /** Longer than this is not waited for: better to tell the person at the terminal. */
 const LONGEST_WAIT_MS = 10 * 60_000;
-
-export function hubOptionsFrom(env: NodeJS.ProcessEnv): HubOptions {
-  const { HF_ENDPOINT, HF_TOKEN } = env;
-  return {
-    endpoint: HF_ENDPOINT || undefined,
-    token: HF_TOKEN || undefined,
-    httpProxy: env.http_proxy || env.HTTP_PROXY || undefined,
-    httpsProxy: env.https_proxy || env.HTTPS_PROXY || undefined,
-    noProxy: env.no_proxy || env.NO_PROXY || undefined,
-  };
-}
 
 /** A connection that broke or a server that is busy: worth another attempt. */
 class Transient extends Error {
@@ -259,32 +231,6 @@ async function pause(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     throw error;
   }
-}
-
-function checkProxy(name: string, address: string | undefined): void {
-  if (!address || (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol))) return;
-  // Its value stays out: it may hold a password.
-  throw new OperatorError('proxy_invalid', `${name} is not an http or https address`, {
-    hint: 'For example: HTTPS_PROXY=http://proxy.example:3128',
-  });
-}
-
-function checkEndpoint(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search) return url;
-  throw new OperatorError('hf_endpoint_invalid', 'HF_ENDPOINT is not an http or https address without user name', {
-    hint: 'For example: HF_ENDPOINT=https://huggingface.co',
-  });
-}
-
-function checkToken(token: string | undefined): string | undefined {
-  const trimmed = token?.trim();
-  if (!trimmed) return undefined;
-  if (/^[\x21-\x7e]+$/.test(trimmed)) return trimmed;
-  // Its value must not appear anywhere; fetch would print the whole header.
-  throw new OperatorError('hf_token_invalid', 'HF_TOKEN has spaces or characters that no token has', {
-    hint: 'Copy it again from the settings page of your account on the hub.',
-  });
 }
 
 /** Seconds or a date, in milliseconds from now. */

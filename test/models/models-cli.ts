@@ -3,7 +3,7 @@ import { PassThrough, type Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { modelsCommand } from '../../src/cli-models.ts';
 import { OperatorError, UserError } from '../../src/errors.ts';
-import type { HubOptions } from '../../src/models/hub.ts';
+import type { HubOptions } from '../../src/models/hub-options.ts';
 
 export interface Answer {
   readonly out: string;
