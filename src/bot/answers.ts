@@ -223,16 +223,17 @@ export class Answers {
     }
     const own = isOwner(job, caller);
     const reason = { code: 'cancelled', message: own ? 'Cancelled.' : 'Cancelled by a moderator.' };
-    const event = line.transact(() => {
+    const cancel = () => {
       const cancelled = history.cancel(job.id, reason);
       if (cancelled !== null && !own) this.#audit(caller, 'cancel', job);
       return cancelled;
-    });
-    if (event !== null) {
+    };
+    line.transact(cancel, (event) => {
+      if (event === null) return;
       line.leave(job.id);
       dispatcher.abort(job.id);
-    }
-    bus.emit(event);
+      bus.emit(event);
+    });
     onChange();
     return history.job(job.id) ?? job;
   }

@@ -29,6 +29,8 @@ export interface DispatcherOptions {
 
 /** A job whose pipeline process died so often is to blame for it. */
 export const MAX_ATTEMPTS = 2;
+/** Where `Learned.recall('pipeline')` has what previews have learned. */
+export const PREVIEW_MAPS = 'previewMaps';
 const RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
 
@@ -138,7 +140,7 @@ export class Dispatcher {
 
   /** Makes and stores the pictures that are missing. */
   async #paint(job: Job, running: Running): Promise<{ readonly seconds: number; readonly notes: readonly string[] }> {
-    const { painter, recipes, estimator } = this.#options;
+    const { painter, recipes, estimator, history } = this.#options;
     const { info } = painter.status;
     if (info === null) throw new OperatorError('pipeline_not_loaded', 'A job came before the model was loaded.');
     const { signal } = running.controller;
@@ -151,7 +153,11 @@ export class Dispatcher {
     for await (const event of painter.generate(request, { signal })) {
       if (event.type === 'step') this.#step(running, progress, event);
       else if (event.type === 'image') await this.#image(running, progress, event, info);
-      else ({ timings, truncated } = event);
+      else {
+        ({ timings, truncated } = event);
+        // For the next start of the process: a preview should be recognisable from the first step on.
+        if ('previewMaps' in event) history.learned.remember('pipeline', PREVIEW_MAPS, event.previewMaps);
+      }
     }
     signal.throwIfAborted();
     estimator.learn(work, timings);
@@ -183,7 +189,10 @@ export class Dispatcher {
     const { width, height } = job.request;
     const recipe = recipes.recipe(job, index, info);
     const seed = seedOf(job.request, index);
-    const stored = await history.finishImage(job.id, { index, seed, width, height, recipe, embedding, png });
+    const image = { index, seed, width, height, recipe, embedding, png };
+    const stored = await this.#insist(`picture ${index} of job ${job.id}`, isBusy, () =>
+      history.finishImage(job.id, image),
+    );
     if (stored !== null) running.job = stored.job;
     bus.emit(stored);
     progress.image(index);
@@ -210,17 +219,30 @@ export class Dispatcher {
     return history.fail(job.id, errorOf(error));
   }
 
-  /** Writes the end of a job, again and again if it must be: what was made should not be lost to a full disk. */
+  /** Writes the end of a job. What was made should not be lost to a disk that is full for a while. */
   async #store(job: Job, write: () => JobEvent | null): Promise<void> {
-    const { bus, clock, line, onProblem } = this.#options;
+    const { bus, line, onProblem } = this.#options;
+    try {
+      await this.#insist(
+        `the end of job ${job.id}`,
+        () => true,
+        () => line.transact(write, (event) => bus.emit(event)),
+      );
+    } catch (error) {
+      // Whoever starts next finds the job running and takes it up again.
+      onProblem(error, `the end of job ${job.id} was not stored`);
+    }
+  }
+
+  /** Tries again, ever more slowly, as long as `mayPass` says so and the bot goes on. */
+  async #insist<T>(what: string, mayPass: (error: unknown) => boolean, work: () => T | Promise<T>): Promise<T> {
+    const { clock, onProblem } = this.#options;
     for (let wait = RETRY_MS; ; wait = Math.min(MAX_RETRY_MS, wait * 2)) {
       try {
-        bus.emit(line.transact(write));
-        return;
+        return await work();
       } catch (error) {
-        onProblem(error, `the end of job ${job.id} cannot be stored`);
-        // Whoever starts next finds the job running and takes it up again.
-        if (this.#stopping.signal.aborted) return;
+        if (!mayPass(error) || this.#stopping.signal.aborted) throw error;
+        onProblem(error, `${what} cannot be stored yet`);
         await pause(clock, wait, this.#stopping.signal);
       }
     }
@@ -237,6 +259,10 @@ export class Dispatcher {
     const total = seconds * (1 - fraction) + (elapsed / fraction) * fraction;
     return total * (1 - fraction);
   }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof OperatorError && error.code === 'database_locked';
 }
 
 /** What people may know of an error. */

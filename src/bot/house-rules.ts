@@ -5,6 +5,8 @@ import type { Caller } from './job.ts';
 /** What the loaded checkpoint says about itself. */
 export interface Loaded {
   readonly styles: readonly string[];
+  /** A number from 0 (base) to 1 (aesthetic) is a style too. @default false */
+  readonly mixesStyles?: boolean;
   /** Sizes that the checkpoint can make. */
   readonly sizes?: Partial<Pick<CommandLimits, 'minSide' | 'maxSide' | 'maxPixels' | 'gridStep'>>;
 }
@@ -55,7 +57,7 @@ export class HouseRules {
       ...DEFAULT_LIMITS,
       ...loaded.sizes,
       styles: [...new Set([...first, ...styles])],
-      mixesStyles: styles.includes('base') && styles.includes('aesthetic'),
+      mixesStyles: loaded.mixesStyles ?? false,
     };
   }
 

@@ -120,8 +120,7 @@ export class Studio implements Core {
 
   /** The model is loaded: jobs start. */
   paint(): void {
-    const { info } = this.#options.painter.status;
-    if (info !== null) this.#history.learned.remember('checkpoint', KNOWN_CHECKPOINT, { styles: info.styles });
+    this.#rememberLoaded();
     this.#line.move();
     this.#outlooks.changed();
   }
@@ -245,6 +244,18 @@ export class Studio implements Core {
       message: `The bot died ${MAX_ATTEMPTS} times over this request, so it was given up.`,
       hint: 'Nothing was charged. A smaller picture may work.',
     });
+  }
+
+  #rememberLoaded(): void {
+    const { painter, logger } = this.#options;
+    const { info } = painter.status;
+    if (info === null) return;
+    try {
+      this.#history.learned.remember('checkpoint', KNOWN_CHECKPOINT, { styles: info.styles });
+    } catch (err) {
+      // Only the completions of the next start would miss it.
+      logger.error({ err }, 'the styles of the model cannot be stored');
+    }
   }
 
   /** What is loaded, or was when the bot ran last. */

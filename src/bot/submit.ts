@@ -99,26 +99,29 @@ export class Submissions {
     });
     const seconds = jobs.reduce((sum, { estimate }) => sum + estimate, 0);
     const joined: Accepted[] = [];
+    const accept = () => {
+      const now = clock.now();
+      checkLimits(caller, { jobs: jobs.length, seconds }, { history, rules: rules.at(caller), etaOf, now });
+      for (const [index, job] of jobs.entries()) {
+        const idempotencyKey = key === undefined || jobs.length === 1 ? key : partKey(key, index);
+        const accepted = history.accept({
+          caller,
+          ...job,
+          ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        });
+        line.join(accepted);
+        joined.push(accepted);
+      }
+    };
+    const tell = () => {
+      for (const { event } of joined) bus.emit(event);
+    };
     try {
-      line.transact(() => {
-        const now = clock.now();
-        checkLimits(caller, { jobs: jobs.length, seconds }, { history, rules: rules.at(caller), etaOf, now });
-        for (const [index, job] of jobs.entries()) {
-          const idempotencyKey = key === undefined || jobs.length === 1 ? key : partKey(key, index);
-          const accepted = history.accept({
-            caller,
-            ...job,
-            ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-          });
-          line.join(accepted);
-          joined.push(accepted);
-        }
-      });
+      line.transact(accept, tell);
     } catch (error) {
       for (const { job } of joined) line.leave(job.id);
       throw error;
     }
-    for (const { event } of joined) bus.emit(event);
     this.#options.onChange();
     return joined.map(({ job }) => ({ job, repeated: false }));
   }

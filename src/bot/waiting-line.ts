@@ -62,8 +62,11 @@ export class WaitingLine {
     this.#queue.pause();
   }
 
-  /** A transaction of the history together with the accounts; nothing starts meanwhile. */
-  transact<T>(work: () => T): T {
+  /**
+   * A transaction of the history together with the accounts. `told` is called with its result when that is stored, and
+   * before anything else can start.
+   */
+  transact<T>(work: () => T, told: (result: T) => void = () => {}): T {
     const { history } = this.#options;
     let changes: ShareChanges | null = null;
     this.#holds += 1;
@@ -76,6 +79,8 @@ export class WaitingLine {
         return value;
       });
       this.#unsaved.clear();
+      changes = null;
+      told(result);
       return result;
     } catch (error) {
       if (changes !== null) this.#keep(changes);
