@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
+import { openInstallations } from '../../../src/adapters/slack/installations.ts';
+import { FakeCore } from '../fake-core.ts';
+import { sendCommand, sendEvent } from './payloads.ts';
+import { memoryLogger } from './setting.ts';
+import { APP_TOKEN, SIGNING_SECRET, StandIn } from './stand-in.ts';
+
+async function world(t: TestContext, transport: 'socket' | 'http') {
+  const standIn = await StandIn.start();
+  const core = new FakeCore();
+  const log: string[] = [];
+  const file = join(mkdtempSync(join(tmpdir(), 'installations-')), 'slack.sqlite');
+  const installations = openInstallations(file);
+  const make = () =>
+    createSlackAdapter({
+      ...(transport === 'socket' ? { appToken: APP_TOKEN } : { signingSecret: SIGNING_SECRET }),
+      apiUrl: standIn.apiUrl,
+      port: 0,
+      logger: memoryLogger(log),
+      oauth: { clientId: '1.2', clientSecret: 'client-secret', stateSecret: 'state-secret', installations },
+    });
+  let adapter = make();
+  await adapter.start(core);
+  t.after(async () => {
+    await adapter.stop(1000);
+    installations.close();
+    await standIn.close();
+  });
+  const site = () => {
+    const port = log.map((line) => /"port":(\d+)/.exec(line)?.[1]).findLast((found) => found !== undefined);
+    return `http://127.0.0.1:${port}`;
+  };
+  const restart = async () => {
+    await adapter.stop(1000);
+    adapter = make();
+    await adapter.start(core);
+  };
+  return { standIn, core, log, file, site, restart };
+}
+
+/** What a browser does: the page, its link to Slack, and the way back. */
+async function install(site: string, team: string, state = (given: string) => given): Promise<Response> {
+  const page = await fetch(`${site}/slack/install`);
+  const link = new URL(/<a href="([^"]+)"/.exec((await page.text()).replaceAll('&amp;', '&'))?.[1] ?? '');
+  const cookie = page.headers.get('set-cookie')?.split(';')[0] ?? '';
+  const query = new URLSearchParams({ code: `code-${team}`, state: state(link.searchParams.get('state') ?? '') });
+  return fetch(`${site}/slack/oauth_redirect?${query}`, { headers: { cookie } });
+}
+
+for (const transport of ['socket', 'http'] as const) {
+  test(`a workspace installs the app through the browser (${transport})`, async (t) => {
+    const { standIn, site, file } = await world(t, transport);
+    const page = await (await fetch(`${site()}/slack/install`)).text();
+    assert.match(page, /\/oauth\/v2\/authorize\?scope=app_mentions(:|%3A)read/);
+    assert.ok(page.includes(new URL(standIn.apiUrl).host));
+    assert.equal((await install(site(), 'T0NEW')).status, 200);
+    assert.ok(standIn.tokens.has('xoxb-for-T0NEW'));
+    assert.equal(statSync(file).mode & 0o077, 0);
+    assert.equal((await fetch(`${site()}/elsewhere`)).status, 404);
+  });
+}
+
+test('two workspaces are told apart, also after a restart', async (t) => {
+  const { standIn, core, site, restart } = await world(t, 'socket');
+  for (const team of ['T0ONE', 'T0TWO']) await install(site(), team);
+  await restart();
+  const channel = standIn.channel().id;
+  for (const team of ['T0ONE', 'T0TWO']) await sendCommand(standIn, 'a red fox', { channel, team });
+  await standIn.until(() => standIn.visible(channel).length === 2);
+  const tokens = standIn.calls.filter(({ method }) => method === 'chat.postMessage').map(({ args }) => args.token);
+  assert.deepEqual(tokens.sort(), ['xoxb-for-T0ONE', 'xoxb-for-T0TWO']);
+  assert.deepEqual(core.calls.map(({ caller }) => caller.payer).sort(), ['slack:team:T0ONE', 'slack:team:T0TWO']);
+});
+
+test('a forged way back installs nothing', async (t) => {
+  const { standIn, site, log } = await world(t, 'socket');
+  const response = await install(site(), 'T0BAD', (state) => `${state}x`);
+  assert.notEqual(response.status, 200);
+  assert.ok(!standIn.tokens.has('xoxb-for-T0BAD'));
+  assert.ok(!log.join('\n').includes('client-secret'));
+});
+
+test('what is finished after the app was removed comes when it is installed again', async (t) => {
+  const { standIn, core, site } = await world(t, 'socket');
+  await install(site(), 'T0ONE');
+  const channel = standIn.channel().id;
+  await sendCommand(standIn, 'a red fox', { channel, team: 'T0ONE' });
+  await standIn.until(() => standIn.visible(channel).length === 1);
+  const [job = ''] = core.jobsById.keys();
+  standIn.tokens.delete('xoxb-for-T0ONE');
+  await sendEvent(standIn, { type: 'app_uninstalled' }, { team: 'T0ONE' });
+  core.finish(job);
+  await sendCommand(standIn, 'another', { channel, team: 'T0ONE' });
+  assert.equal(core.delivered.size, 0);
+  await install(site(), 'T0ONE');
+  await standIn.until(() => core.delivered.has(job));
+  assert.equal(standIn.visible(channel).flatMap((message) => standIn.shownFiles(message)).length, 1);
+});
