@@ -19,40 +19,43 @@ const NSFW_WORDS: readonly string[] = [
   ...['masturbating', 'masturbation', 'fetish', 'bdsm', 'blowjob', 'nackt', 'gory', 'dismembered', 'beheaded'],
 ];
 
-/**
- * A text as its words: lower case, without accents, invisible characters and look-alikes. Single letters with gaps
- * between them (`b a d`, `b.a.d`) are one word as well.
- */
-function wordsOf(text: string, signs: boolean): string[] {
+interface Words {
+  readonly words: readonly string[];
+  /** Single letters with gaps between them, as one word each: `b a d`, `b.a.d`. */
+  readonly spelled: readonly string[];
+}
+
+/** A text as its words: lower case, without accents, invisible characters and look-alikes. */
+function wordsOf(text: string, signs: boolean): Words {
   const plain = [...text.normalize('NFKD').toLowerCase()]
     .filter((character) => !/[\p{M}\p{Cf}]/u.test(character))
     .map((character) => LOOKALIKES[character] ?? (signs ? SIGNS[character] : undefined) ?? character)
     .join('');
-  const words: string[] = [];
-  let spelled = '';
-  for (const word of plain.match(/[\p{L}\p{N}]+/gu) ?? []) {
-    if (word.length === 1) {
-      spelled += word;
-      continue;
-    }
-    if (spelled !== '') words.push(spelled);
-    spelled = '';
-    words.push(word);
+  const words = plain.match(/[\p{L}\p{N}]+/gu) ?? [];
+  const spelled: string[] = [];
+  for (const [at, word] of words.entries()) {
+    if (word.length > 1) continue;
+    const goesOn = words[at - 1]?.length === 1;
+    if (goesOn) spelled.push(`${spelled.pop() ?? ''}${word}`);
+    else spelled.push(word);
   }
-  return spelled === '' ? words : [...words, spelled];
+  return { words, spelled };
 }
+
+/** Shorter ones would be found in any row of initials. */
+const SPELLED_FROM = 3;
 
 /** The first of `phrases` that `texts` hold as whole words, in any disguise that `wordsOf` sees through. */
 export function heldPhrase(texts: readonly string[], phrases: readonly string[]): string | null {
   if (phrases.length === 0) return null;
-  const haystacks = texts.flatMap((text) => [
-    ` ${wordsOf(text, false).join(' ')} `,
-    ` ${wordsOf(text, true).join(' ')} `,
-  ]);
-  const holds = (needle: string) => needle.trim() !== '' && haystacks.some((haystack) => haystack.includes(needle));
-  return (
-    phrases.find((phrase) => [false, true].some((signs) => holds(` ${wordsOf(phrase, signs).join(' ')} `))) ?? null
-  );
+  const read = texts.flatMap((text) => [wordsOf(text, false), wordsOf(text, true)]);
+  const haystacks = read.map(({ words }) => ` ${words.join(' ')} `);
+  const spelled = read.flatMap((one) => one.spelled);
+  const isHeld = (needle: readonly string[]) =>
+    needle.length > 0 &&
+    (haystacks.some((haystack) => haystack.includes(` ${needle.join(' ')} `)) ||
+      (needle.join('').length >= SPELLED_FROM && spelled.some((letters) => letters.includes(needle.join('')))));
+  return phrases.find((phrase) => [false, true].some((signs) => isHeld(wordsOf(phrase, signs).words))) ?? null;
 }
 
 /**
