@@ -2,7 +2,8 @@
 # Compares everything that the reference set in WUERST_REFERENCE (default: the copy in test/fixtures) describes.
 set -u
 if [ -n "${WUERST_REFERENCE:-}" ]; then
-  WUERST_REFERENCE=$(cd "$WUERST_REFERENCE" && pwd) || exit 2
+  # npm runs this in the package; a relative path is meant from where npm was called.
+  WUERST_REFERENCE=$(cd "${INIT_CWD:-.}" && cd "$WUERST_REFERENCE" && pwd) || exit 2
   export WUERST_REFERENCE
 fi
 cd "$(dirname "$0")/.." || exit 2

@@ -253,11 +253,11 @@ export class PaellaVQModel extends Network {
     return fromOrt((await session.run({ latents: toOrt(latents) })).image);
   }
 
-  /** As `decode`, of the nearest codebook entries; also their indices, row-major. */
-  async decodeQuantised(latents: Tensor): Promise<{ image: Tensor; indices: BigInt64Array }> {
+  /** As `decode`, of the nearest codebook entries; also these `values`, like the latents, and their indices [B·h·w]. */
+  async decodeQuantised(latents: Tensor): Promise<{ image: Tensor; values: Tensor; indices: BigInt64Array }> {
     const session = await this.session(decodeGraph(this.component, this.runtime.folds, { quantise: true }));
-    const { image, indices } = await session.run({ latents: toOrt(latents) });
-    return { image: fromOrt(image), indices: indices?.data as BigInt64Array };
+    const { image, values, indices } = await session.run({ latents: toOrt(latents) });
+    return { image: fromOrt(image), values: fromOrt(values), indices: indices?.data as BigInt64Array };
   }
 
   /** Latents of the pipeline (not yet scaled) to bytes [B, H, W, 3]. */

@@ -11,6 +11,7 @@ import { clipTextGraph } from '../../src/pipeline/graph/clip-text.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from '../../src/pipeline/graph/decoder.ts';
 import { priorGraphs } from '../../src/pipeline/graph/prior.ts';
 import { decodeGraph, encodeGraph } from '../../src/pipeline/graph/vqgan.ts';
+import { PaellaVQModel } from '../../src/pipeline/networks.ts';
 import { rEmbedding } from '../../src/pipeline/r-embedding.ts';
 import { bicubicMatrix } from '../../src/pipeline/resize.ts';
 import { type LoadedTensor, readSafetensors } from '../../src/pipeline/safetensors.ts';
@@ -144,21 +145,48 @@ for (const [name, folds] of [
     }
   });
 
-  test(`the ${name} VQGAN gives the reference's pictures`, async () => {
+  test(`the ${name} VQGAN gives the reference's pictures, latents and codebook entries`, async () => {
     for (const dir of cases('vqgan')) {
-      const { io, get, calls, component } = await open(dir);
+      const { io, get, calls } = await open(dir);
+      // Some cases hold one half of the network alone, with the weights of that half.
+      const whole = calls.every(({ outputs }) => outputs.decode && outputs.encode);
       for (const { i, outputs } of calls) {
-        const latents = io.get(`call${i}.in.h`);
-        if (latents && outputs.decode) {
-          const { image } = await run(decodeGraph(component, folds), component, { latents: feed(latents) });
-          agree(image, get(`call${i}.out.decode`), outputs.decode.tolerance_abs, `${dir} call ${i} decode`);
+        const check = (key: string, actual: Tensor | undefined) => {
+          if (outputs[key])
+            agree(actual, get(`call${i}.out.${key}`), outputs[key].tolerance_abs, `${dir} call ${i} ${key}`);
+        };
+        const latents = outputs.decode && get(`call${i}.in.h`);
+        const picture = outputs.encode && get(`call${i}.in.image`);
+        if (!whole) {
+          const component = await Component.open(dir);
+          if (latents)
+            check('decode', (await run(decodeGraph(component, folds), component, { latents: feed(latents) })).image);
+          if (picture)
+            check('encode', (await run(encodeGraph(component, folds), component, { image: feed(picture) })).latents);
+          continue;
         }
-        const picture = io.get(`call${i}.in.x`) ?? io.get(`call${i}.in.image`);
-        if (picture && outputs.encode) {
-          const result = await run(encodeGraph(component, folds), component, { image: feed(picture) });
-          agree(result.latents, get(`call${i}.out.encode`), outputs.encode.tolerance_abs, `${dir} call ${i} encode`);
-        }
+        assert.ok(latents && picture);
+        const vqgan = await PaellaVQModel.load(dir, { provider: 'cpu', folds });
+        check('decode', asOrt(await vqgan.decode(plain(latents))));
+        const { image, values, indices } = await vqgan.decodeQuantised(plain(latents));
+        check('decode_quantised', asOrt(image));
+        check('vq_values', asOrt(values));
+        const wanted = io.get(`call${i}.out.vq_indices`);
+        if (wanted) assert.deepEqual([...indices], [...(wanted.data as BigInt64Array)], `${dir} call ${i} indices`);
+        const encoded = await vqgan.encode(plain(picture));
+        check('encode', asOrt(encoded));
+        check('encode_decode', asOrt(await vqgan.decode(encoded)));
+        await vqgan.release();
       }
     }
   });
+}
+
+function plain({ data, shape }: LoadedTensor) {
+  assert.ok(data instanceof Float32Array);
+  return { data, dims: shape };
+}
+
+function asOrt({ data, dims }: { data: Float32Array; dims: number[] }): Tensor {
+  return new Tensor('float32', data, dims);
 }

@@ -58,7 +58,10 @@ export function decodeGraph(
   let at = grid();
   let tokens = toTokens(g, latents, at);
   if (options.output === 'pixels') tokens = g.mul(tokens, g.scalar(config.scale_factor));
-  if (options.quantise) tokens = quantise(tokens, weights, config);
+  if (options.quantise) {
+    tokens = quantise(tokens, weights, config);
+    g.output('values', toImage(g, tokens, at));
+  }
   let index = 0;
   let x = pointwise(tokens, up.at(index, 0), latentChannels, channels(config, levels - 1));
   index += 1;
