@@ -22,6 +22,12 @@ import type { Tensor } from './tensor.ts';
 export type Style = 'interpolated' | 'base' | 'aesthetic';
 export const STYLES: readonly Style[] = ['interpolated', 'base', 'aesthetic'];
 
+/** Finds the folder of a style's Stage C; it may make it first, by mixing. */
+export type StageCFolder = (style: string) => Promise<string>;
+
+/** Stage C networks that are kept: mixes of styles are many. */
+const MAX_STYLES = 3;
+
 /** Where each style's Stage C lies in a model folder, under the hub's own names. */
 const STYLE_FOLDERS: Readonly<Record<Style, readonly string[]>> = {
   interpolated: ['wuerstchen-prior/prior', 'wuerstchen-prior-model-interpolated'],
@@ -60,7 +66,7 @@ export interface CombinedOptions
    */
   readonly fit?: 'grid' | 'crop' | undefined;
   /** Stage C checkpoint of this call. @default the one the pipeline was opened with */
-  readonly style?: Style | undefined;
+  readonly style?: string | undefined;
 }
 
 export interface CombinedOutput extends Omit<DecoderOutput, 'timings'> {
@@ -75,15 +81,24 @@ export class WuerstchenCombinedPipeline {
   readonly decoder: WuerstchenDecoderPipeline;
   /** Sizes that these checkpoints make. */
   readonly grid: SizeGrid;
-  readonly #style: Style;
-  readonly #priors = new Map<Style, WuerstchenPrior>();
+  readonly #style: string;
+  /** The Stage C networks in use, by folder; the least recently used first. */
+  readonly #priors = new Map<string, WuerstchenPrior>();
+  readonly #stageC: StageCFolder;
 
-  private constructor(dir: string, style: Style, prior: WuerstchenPriorPipeline, decoder: WuerstchenDecoderPipeline) {
+  private constructor(
+    dir: string,
+    style: string,
+    stageC: StageCFolder,
+    prior: WuerstchenPriorPipeline,
+    decoder: WuerstchenDecoderPipeline,
+  ) {
     this.dir = dir;
+    this.#stageC = stageC;
     this.prior = prior;
     this.decoder = decoder;
     this.#style = style;
-    this.#priors.set(style, prior.prior);
+    this.#priors.set(prior.prior.component.dir, prior.prior);
     this.grid = new SizeGrid({
       resolutionMultiple: prior.values.resolutionMultiple,
       latentDimScale: decoder.values.latentDimScale,
@@ -95,10 +110,11 @@ export class WuerstchenCombinedPipeline {
   /** @throws OperatorError naming what is missing or broken in the model folder */
   static async fromPretrained(
     dir: string,
-    options: LoadOptions & { readonly style?: Style } = {},
+    options: LoadOptions & { readonly style?: string; readonly stageC?: StageCFolder | undefined } = {},
   ): Promise<WuerstchenCombinedPipeline> {
     const style = options.style ?? 'interpolated';
-    const priorDir = styleFolder(dir, style);
+    const stageC = options.stageC ?? (async (name: string) => styleFolder(dir, name));
+    const priorDir = await stageC(style);
     const load = {
       runtime: options.runtime ?? (await Runtime.create(options)),
       pipelineValues: options.pipelineValues,
@@ -108,7 +124,7 @@ export class WuerstchenCombinedPipeline {
       ...load,
       like: prior.text,
     });
-    return new WuerstchenCombinedPipeline(dir, style, prior, decoder);
+    return new WuerstchenCombinedPipeline(dir, style, stageC, prior, decoder);
   }
 
   get runtime(): Runtime {
@@ -125,7 +141,7 @@ export class WuerstchenCombinedPipeline {
   }
 
   /** Tells this checkpoint, with its Stage C of the given style, from all others. */
-  async fingerprint(style: Style = this.#style): Promise<string> {
+  async fingerprint(style: string = this.#style): Promise<string> {
     await this.use(style);
     const networks = [
       this.prior.prior,
@@ -238,14 +254,17 @@ export class WuerstchenCombinedPipeline {
   }
 
   /** Makes `style`'s Stage C the one that `prior` runs; it is opened when first used. */
-  async use(style: Style): Promise<void> {
-    const dir = styleFolder(this.dir, style);
-    let prior = this.#priors.get(style);
-    if (!prior) {
-      prior = await WuerstchenPrior.load(dir, this.runtime);
-      this.#priors.set(style, prior);
-    }
+  async use(style: string): Promise<void> {
+    const dir = await this.#stageC(style);
+    const prior = this.#priors.get(dir) ?? (await WuerstchenPrior.load(dir, this.runtime));
+    this.#priors.delete(dir);
+    this.#priors.set(dir, prior);
     this.prior.prior = prior;
+    for (const [oldest, network] of this.#priors) {
+      if (this.#priors.size <= MAX_STYLES) break;
+      this.#priors.delete(oldest);
+      await network.release();
+    }
   }
 }
 
