@@ -23,18 +23,16 @@ export async function contactSheet(
     number,
     number,
   ];
-  const tiles = await Promise.all(
-    pictures.map(({ data, width: w, height: h }) =>
-      sharp(data, { raw: { width: w, height: h, channels: 3 } })
-        .resize(width, height, { fit: 'cover', kernel: 'cubic' })
-        .raw()
-        .toBuffer(),
-    ),
+  const tiles = pictures.map(({ data, width: w, height: h }) =>
+    sharp(data, { raw: { width: w, height: h, channels: 3 } }).resize(width, height, { fit: 'cover', kernel: 'cubic' }),
   );
+  const [only] = tiles;
+  if (only && tiles.length === 1) return new Uint8Array(await only.jpeg({ quality: QUALITY }).toBuffer());
+  const inputs = await Promise.all(tiles.map((tile) => tile.raw().toBuffer()));
   const sheet = sharp({
     create: { width: columns * width, height: rows * height, channels: 3, background: '#808080' },
   }).composite(
-    tiles.map((input, i) => ({
+    inputs.map((input, i) => ({
       input,
       raw: { width, height, channels: 3 },
       left: (i % columns) * width,

@@ -91,7 +91,7 @@ function enlarged(
   if (source.kind !== 'enlarge' || !generator) throw new RangeError('expected an image to enlarge');
   const [, channels, h, w] = dims;
   const { data, dims: from } = stageCLatents(checked(source.embedding, dims), values);
-  const resized = resizeBicubic(data, [1, channels, from[2] ?? 0, from[3] ?? 0], [h, w]);
+  const resized = resizeBicubic(data, [1, channels, from[2] ?? 0, from[3] ?? 0], [h, w], { alignCorners: false });
   // ᾱ is a little less than 1 even at 0, where nothing would take the noise away again.
   if (start === 0) return { data: resized, dims: [...dims] };
   return { data: scheduler.addNoise(resized, generator.randn(dims), start), dims: [...dims] };

@@ -1,6 +1,11 @@
 /** Keys' coefficient of Pillow's and of torch's antialiased bicubic kernel (torch's plain one has -0.75). */
 const A = -0.5;
 
+export interface ResizeOptions {
+  /** `false` keeps everything in its place, edges included. @default true, as the networks were trained with */
+  readonly alignCorners?: boolean;
+}
+
 /**
  * The weights of one axis of `torch.nn.functional.interpolate(mode='bicubic', antialias=True, align_corners=True)`:
  * [to, from], row-major, so that a resized image is `My · x · Mxᵀ`.
@@ -10,11 +15,11 @@ const A = -0.5;
  *
  * @see https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/cpu/UpSampleKernel.cpp
  */
-export function bicubicMatrix(from: number, to: number): Float32Array {
+export function bicubicMatrix(from: number, to: number, { alignCorners = true }: ResizeOptions = {}): Float32Array {
   if (!(Number.isSafeInteger(from) && Number.isSafeInteger(to) && from >= 1 && to >= 1)) {
     throw new RangeError(`expected sizes >= 1 to resize between, got ${from} and ${to}`);
   }
-  const scale = to > 1 ? (from - 1) / (to - 1) : 0;
+  const scale = alignCorners ? (to > 1 ? (from - 1) / (to - 1) : 0) : from / to;
   const stretch = Math.max(scale, 1);
   const support = 2 * stretch;
   const matrix = new Float32Array(to * from);
@@ -36,12 +41,13 @@ export function resizeBicubic(
   values: Float32Array,
   [n, c, h, w]: readonly [number, number, number, number],
   [H, W]: readonly [number, number],
+  options: ResizeOptions = {},
 ): Float32Array {
   if (values.length !== n * c * h * w) {
     throw new RangeError(`expected ${n * c * h * w} values for dims [${[n, c, h, w]}], got ${values.length}`);
   }
-  const wide = multiplyRows(values, n * c * h, w, bicubicMatrix(w, W));
-  const rows = bicubicMatrix(h, H);
+  const wide = multiplyRows(values, n * c * h, w, bicubicMatrix(w, W, options));
+  const rows = bicubicMatrix(h, H, options);
   const result = new Float32Array(n * c * H * W);
   for (let plane = 0; plane < n * c; plane++) {
     for (let y = 0; y < H; y++) {

@@ -20,6 +20,7 @@ import {
   type ImagePlan,
   type ImageSource,
 } from '../../src/pipeline/protocol.ts';
+import { resizeBicubic } from '../../src/pipeline/resize.ts';
 
 const MODEL = join(import.meta.dirname, '../../data/models/cocktail');
 const SIDE = 256;
@@ -337,6 +338,18 @@ test('through the pipeline process: progress, previews and pictures; a cancellat
   assert.equal(imagesIn(seen).length, 0);
   assert.equal(imagesIn(await collect(client.generate(request(images)))).length, 1);
   assert.equal(client.status.starts, 1);
+});
+
+test('an embedding is resized in its place: a mirrored one gives the mirrored result', () => {
+  const [from, to] = [
+    [1, 2, 3, 5],
+    [5, 8],
+  ] as const;
+  const values = new TorchGenerator(3).randn(from);
+  const mirrored = values.map((_, i) => values[i - (i % 5) + 4 - (i % 5)] ?? 0);
+  const [plain, other] = [values, mirrored].map((data) => resizeBicubic(data, from, to, { alignCorners: false }));
+  assert.ok(plain && other);
+  assert.ok(plain.every((value, i) => Math.abs(value - (other[i - (i % 8) + 7 - (i % 8)] ?? 0)) < 1e-5));
 });
 
 describe('expected durations', () => {
