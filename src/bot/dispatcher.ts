@@ -25,6 +25,7 @@ export interface DispatcherOptions {
   readonly onProblem: (error: unknown, what: string) => void;
   /** The first waiting jobs may have other positions now. */
   readonly onChange: () => void;
+  readonly onPainted: (work: Work, timings: Timings) => void;
 }
 
 /** A job whose pipeline process died so often is to blame for it. */
@@ -161,6 +162,7 @@ export class Dispatcher {
     }
     signal.throwIfAborted();
     estimator.learn(work, timings);
+    this.#options.onPainted(work, timings);
     const note = `The model cannot read so much: it left out the end of the prompt, "${truncated.trim()}".`;
     const seconds = secondsOf(timings);
     return { seconds, notes: truncated.trim() === '' ? [] : [note] };

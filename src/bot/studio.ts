@@ -4,7 +4,7 @@ import { UserError } from '../errors.ts';
 import { Answers } from './answers.ts';
 import { randomSeed, ratioSizes } from './command.ts';
 import { Dispatcher, MAX_ATTEMPTS } from './dispatcher.ts';
-import { Estimator } from './estimate.ts';
+import { Estimator, type Timings, type Work } from './estimate.ts';
 import { EventBus } from './event-bus.ts';
 import type { History } from './history.ts';
 import { HouseRules, type Loaded } from './house-rules.ts';
@@ -34,6 +34,8 @@ export interface StudioOptions {
   readonly logger: StudioLogger;
   /** Texts for the pictures' files. @default the recipe alone */
   readonly describe?: Describe;
+  /** Called with what each painted request asked for and took, in milliseconds. */
+  readonly onPainted?: (work: Work, timings: Timings) => void;
   readonly clock?: Clock;
   /** A seed for a request that names none. @default 32 random bits */
   readonly randomSeed?: () => bigint;
@@ -87,7 +89,13 @@ export class Studio implements Core {
     });
     const shared = { history, estimator, line: this.#line, bus: this.#bus, live: this.#live, clock, onProblem };
     const onChange = () => this.#outlooks.changed();
-    this.#dispatcher = new Dispatcher({ ...shared, painter, recipes, onChange });
+    this.#dispatcher = new Dispatcher({
+      ...shared,
+      painter,
+      recipes,
+      onChange,
+      onPainted: options.onPainted ?? (() => {}),
+    });
     this.#outlooks = new Outlooks({ ...shared, dispatcher: this.#dispatcher });
     this.#images = new LostImages({ ...shared, recipes });
     const etaOf = (job: Job) => this.#outlooks.of(job).eta;

@@ -1,0 +1,98 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Work } from './bot/estimate.ts';
+import type { Job, JobEvent } from './bot/job.ts';
+import type { PipelineStatus } from './pipeline/client.ts';
+import type { EngineStage } from './pipeline/protocol.ts';
+
+export interface MetricsOptions {
+  readonly subscribe: (listener: (event: JobEvent) => void) => void;
+  readonly pipeline: () => PipelineStatus;
+  /** Jobs that wait already. */
+  readonly waiting: readonly Job[];
+  /** Milliseconds since 1970. @default Date.now */
+  readonly now?: () => number;
+}
+
+export interface Metrics {
+  /** In the text format of Prometheus. */
+  render(): Promise<string>;
+  /** A request is painted. */
+  painted(work: Work, timings: Readonly<Partial<Record<EngineStage, number>>>): void;
+}
+
+/** Seconds. */
+const WAITS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400];
+const STEPS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
+
+/** Jobs of guilds and of direct messages wait under different rules; guilds themselves would be too many labels. */
+function classOf({ caller }: Job): string {
+  return `${caller.surface}-${caller.guild === null ? 'direct' : 'guild'}`;
+}
+
+/** What an operator watches; counted from the events of the jobs, so nothing else has to know of it. */
+export function createMetrics({ subscribe, pipeline, waiting, now = Date.now }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const queued = new Map(waiting.map((job) => [job.id, classOf(job)]));
+  const depth = new Gauge({
+    ...{ name: 'wuerst_queue_depth', help: 'Jobs that wait, by class of guild', labelNames: ['class'], registers },
+    collect() {
+      this.reset();
+      for (const name of queued.values()) this.inc({ class: name });
+    },
+  });
+  const wait = new Histogram({
+    ...{ name: 'wuerst_queue_wait_seconds', help: 'From being asked to being started, by class of guild' },
+    ...{ labelNames: ['class'], buckets: WAITS, registers },
+  });
+  const jobs = new Counter({
+    ...{
+      name: 'wuerst_jobs_total',
+      help: 'Jobs that ended, by outcome',
+      labelNames: ['surface', 'outcome'],
+      registers,
+    },
+  });
+  const images = new Counter({ name: 'wuerst_images_total', help: 'Pictures that were made', registers });
+  const steps = new Histogram({
+    ...{ name: 'wuerst_step_seconds', help: 'One step of a stage; of stages without steps, one picture' },
+    ...{ labelNames: ['stage'], buckets: STEPS, registers },
+  });
+  const ofProcess = (name: string, help: string, value: (status: PipelineStatus) => number) =>
+    new Gauge({
+      ...{ name, help, registers },
+      collect() {
+        this.set(value(pipeline()));
+      },
+    });
+  ofProcess('wuerst_pipeline_starts', 'Pipeline processes started', ({ starts }) => starts);
+  ofProcess('wuerst_pipeline_crashes', 'Pipeline processes that died or were ended as hung', ({ crashes }) => crashes);
+  ofProcess('wuerst_pipeline_hangs', 'Pipeline processes that were ended as hung', ({ hangs }) => hangs);
+  ofProcess('wuerst_pipeline_ready', '1 while a model is loaded', ({ state }) =>
+    state === 'ready' || state === 'busy' ? 1 : 0,
+  );
+  depth.reset();
+
+  subscribe((event) => {
+    const { job } = event;
+    if (event.seq === null) return;
+    if (event.type === 'queued') queued.set(job.id, classOf(job));
+    else queued.delete(job.id);
+    if (event.type === 'started') wait.observe({ class: classOf(job) }, Math.max(0, now() - job.createdAt) / 1000);
+    if (event.type === 'image') images.inc();
+    if (event.type === 'done' || event.type === 'failed' || event.type === 'cancelled') {
+      jobs.inc({ surface: job.caller.surface, outcome: event.type });
+    }
+  });
+
+  return {
+    render: () => registry.metrics(),
+    painted(work, timings) {
+      for (const [stage, units] of Object.entries(work.units)) {
+        const ms = timings[stage as EngineStage];
+        if (ms !== undefined && units > 0) steps.observe({ stage }, ms / 1000 / units);
+      }
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { CONFIG_SETTINGS, loadDotEnv, readConfig } from '../src/config.ts';
+import { OperatorError } from '../src/errors.ts';
+import { createLogger } from '../src/logging.ts';
+
+function mistakesOf(env: Record<string, string>): string {
+  try {
+    readConfig(env);
+  } catch (error) {
+    assert.ok(error instanceof OperatorError);
+    return error.message;
+  }
+  return '';
+}
+
+test('without any setting it is the whole product on this machine alone', () => {
+  const { web, discord, slack, provider, model, keep } = readConfig({});
+  assert.deepEqual(web, {
+    ...{ host: '127.0.0.1', port: 3210, token: null, adminToken: null },
+    ...{ hostnames: [], ageRestrictedRooms: [] },
+  });
+  assert.deepEqual([discord, slack, provider], [null, null, 'auto']);
+  assert.match(model, /cocktail$/);
+  assert.deepEqual(keep, { maxAgeMs: null, maxBytes: null });
+});
+
+test('settings are read, tokens say which platforms are served', () => {
+  const config = readConfig({
+    ...{ WUERST_DATA: '/srv/w', WUERST_WEB_PORT: '0', WUERST_KEEP_BYTES: '1.5 GB', WUERST_KEEP_DAYS: '30' },
+    ...{ WUERST_WEB_HOST: '0.0.0.0', WUERST_WEB_TOKEN: 'correct horse battery', WUERST_WEB_ADULT_ROOMS: 'a, b' },
+    ...{ DISCORD_TOKEN: 'd-token', DISCORD_GUILD_ID: '123456', DISCORD_API_BASE: 'http://127.0.0.1:3100/api' },
+    ...{ SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1', SLACK_SIGNING_SECRET: '' },
+  });
+  assert.deepEqual(config.keep, { maxAgeMs: 30 * 86_400_000, maxBytes: 1.5e9 });
+  assert.deepEqual(config.web?.ageRestrictedRooms, ['a', 'b']);
+  assert.equal(config.discord?.guildId, '123456');
+  assert.deepEqual(
+    [config.slack?.botToken, config.slack?.appToken, config.slack?.signingSecret],
+    ['xoxb-1', 'xapp-1', null],
+  );
+  assert.deepEqual(config.secrets.toSorted(), ['correct horse battery', 'd-token', 'xapp-1', 'xoxb-1']);
+  assert.equal(readConfig({ WUERST_WEB: 'off', DISCORD_TOKEN: 'd-token' }).web, null);
+});
+
+test('all mistakes are listed at once, and none of them shows a secret', () => {
+  const message = mistakesOf({
+    ...{ WUERST_WEB_PORT: '99999', WUERST_PROVIDER: 'gpu', WUERST_KEEP_BYTES: 'much', WUERST_WEB_HOST: '0.0.0.0' },
+    ...{ WUERST_WEB_ADMIN_TOKEN: 'short-secret', DISCORD_GUILD_ID: 'x', SLACK_BOT_TOKEN: 'hunter2', WUERST_DAT: 'x' },
+    SLACK_API_URL: 'ftp://x',
+  });
+  for (const part of [
+    'WUERST_WEB_PORT: expected a port from 0 to 65535, got "99999"',
+    'WUERST_PROVIDER: expected auto, cpu, webgpu, cuda, got "gpu"',
+    'WUERST_KEEP_BYTES: expected a size such as 20GB, got "much"',
+    'WUERST_WEB_ADMIN_TOKEN: expected at least 16 characters',
+    'DISCORD_GUILD_ID: expected the id of a server: digits, got "x"',
+    'SLACK_BOT_TOKEN: expected a bot token, which starts with "xoxb-"',
+    'SLACK_API_URL: expected an http(s) address, got "ftp://x"',
+    'WUERST_DAT is no setting; did you mean WUERST_DATA?',
+    'WUERST_WEB_HOST is 0.0.0.0, which others can reach: set WUERST_WEB_TOKEN',
+  ]) {
+    assert.ok(message.includes(part), `${part}\nin\n${message}`);
+  }
+  assert.doesNotMatch(message, /short-secret|hunter2/);
+});
+
+test('settings that do not go together are mistakes', () => {
+  const token = 'a token of 16 or more';
+  assert.match(mistakesOf({ WUERST_WEB_ADMIN_TOKEN: token }), /needs WUERST_WEB_TOKEN/);
+  assert.match(mistakesOf({ WUERST_WEB_ADMIN_TOKEN: token, WUERST_WEB_TOKEN: token }), /are the same/);
+  assert.match(mistakesOf({ SLACK_BOT_TOKEN: 'xoxb-1' }), /needs SLACK_APP_TOKEN/);
+  assert.match(mistakesOf({ SLACK_APP_TOKEN: 'xapp-1' }), /of no use without SLACK_BOT_TOKEN/);
+  assert.match(mistakesOf({ WUERST_WEB: 'off' }), /nobody could ask/);
+});
+
+test('.env adds to the environment and never overrides it; a missing one is fine', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'wuerst-env-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  loadDotEnv(folder);
+  const [set, unset] = ['WUERST_TEST_ENV_SET', 'WUERST_TEST_ENV_UNSET'];
+  process.env[set] = 'kept';
+  t.after(() => {
+    delete process.env[set];
+    delete process.env[unset];
+  });
+  writeFileSync(join(folder, '.env'), `# comment\n${set}=lost\n${unset}="from file"\n`);
+  loadDotEnv(folder);
+  assert.deepEqual([process.env[set], process.env[unset]], ['kept', 'from file']);
+});
+
+test('every setting has a line of help, and secrets are no options', () => {
+  assert.ok(CONFIG_SETTINGS.length >= 20);
+  for (const { name, option, help, otherwise } of CONFIG_SETTINGS) {
+    assert.ok(help.length > 0 && otherwise.length > 0 && !help.includes('\n'), name);
+    assert.equal(option === null, /TOKEN|SECRET/.test(name), name);
+  }
+});
+
+test('no line of the log shows a secret, wherever it stands in it', () => {
+  const lines: string[] = [];
+  const secret = 'sec"ret\\value-123';
+  const logger = createLogger({
+    level: 'info',
+    secrets: [secret, ''],
+    destination: { write: (line) => void lines.push(line) },
+  });
+  logger.info({ token: 'other-token', headers: { authorization: 'Bearer zzz' } }, 'hello');
+  logger.error({ err: new Error(`failed with ${secret}`), url: `https://x/${secret}/y` }, `oh ${secret}`);
+  assert.equal(lines.length, 2);
+  assert.doesNotMatch(lines.join(''), /other-token|Bearer zzz|ret\\\\value|sec\\"ret/);
+  assert.match(lines[1] ?? '', /failed with …/);
+});

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { z } from 'zod';
+import { History } from '../src/bot/history.ts';
+import { readConfig } from '../src/config.ts';
+import { startBot } from '../src/main.ts';
+import { BotProcess, post, temporaryFolder } from './bot-process.ts';
+
+const ENGINE = new URL('bot/slow-engine.ts', import.meta.url).href;
+const accepted = z.object({ job: z.object({ id: z.string(), state: z.string() }) });
+
+test('a bot is a page, a queue and a pipeline process over one data folder, and leaves nothing running', async (t) => {
+  const folder = temporaryFolder(t);
+  const config = readConfig({ WUERST_DATA: folder, WUERST_WEB_PORT: '0' });
+  const logger = pino({ level: 'silent' });
+  const bot = await startBot(config, { engine: ENGINE, logger, watchProcess: false });
+  t.after(() => bot.stop());
+  const url = bot.url ?? '';
+  assert.equal((await fetch(new URL('readyz', url))).status, 200);
+  const ended = new Promise<void>((resolve) => {
+    bot.studio.subscribe(({ type }) => type === 'done' && resolve());
+  });
+  const { job } = accepted.parse(
+    await post(url, 'api/rooms/lobby/commands', { text: '/wuerst a red fox n:2', user: 'ann' }),
+  );
+  await ended;
+  const shown = z
+    .object({ state: z.string(), images: z.array(z.object({ url: z.string(), actions: z.array(z.string()) })) })
+    .parse(await (await fetch(new URL(`api/jobs/${job.id}`, url))).json());
+  assert.equal(shown.state, 'done');
+  assert.deepEqual(
+    shown.images[1]?.actions.toSorted(),
+    ['delete', 'info', 'larger', 'remix', 'reroll', 'vary-strong', 'vary-subtle'],
+    'twice the usual size would be too many pixels for one of the two buttons',
+  );
+  assert.equal((await fetch(new URL(shown.images[0]?.url ?? '', url))).status, 200);
+  const metrics = await (await fetch(new URL('metrics', url))).text();
+  assert.match(metrics, /wuerst_jobs_total\{surface="web",outcome="done"\} 1/);
+  assert.match(metrics, /wuerst_pipeline_starts 1/);
+  assert.match(metrics, /wuerst_step_seconds_count\{stage="prior"\} 1/);
+  assert.match(metrics, /wuerst_queue_wait_seconds_count\{class="web-guild"\} 1/);
+  await assert.rejects(startBot(config, { engine: ENGINE, logger, watchProcess: false }), {
+    code: 'lock_held',
+    message: /Another process uses the data folder/,
+  });
+  await bot.stop();
+  await assert.rejects(fetch(url));
+  const again = await startBot(config, { engine: ENGINE, logger, watchProcess: false });
+  assert.equal(again.studio.job(job.id)?.state, 'done');
+  await again.stop();
+});
+
+test('what keeps the bot from starting is said, and nothing of it stays behind', async (t) => {
+  const folder = temporaryFolder(t);
+  const config = readConfig({ WUERST_DATA: folder, WUERST_WEB_PORT: '0' });
+  const options = { logger: pino({ level: 'silent' }), watchProcess: false };
+  const broken = {
+    surface: 'terminal' as const,
+    start: async () => {
+      throw new Error('no such token');
+    },
+    stop: async () => {},
+  };
+  await assert.rejects(startBot(config, { ...options, engine: ENGINE, adapters: [broken] }), /no such token/);
+  const bot = await startBot(config, { ...options, engine: ENGINE });
+  await bot.stop();
+});
+
+test('SIGTERM lets go of what is not done in time, and the next start goes on with it', async (t) => {
+  const folder = temporaryFolder(t);
+  const first = new BotProcess(t, folder);
+  const url = await first.url();
+  const { job } = accepted.parse(await post(url, 'api/rooms/lobby/commands', { text: 'endless fox', user: 'ann' }));
+  const { job: next } = accepted.parse(await post(url, 'api/rooms/lobby/commands', { text: 'a fox', user: 'ann' }));
+  await first.line(`step ${job.id}`);
+  first.child.kill('SIGTERM');
+  assert.deepEqual(await first.ended, { code: 0, signal: null });
+  assert.ok(first.lines.includes('stopped'));
+  const history = History.open({ folder });
+  assert.deepEqual(
+    history.waiting().map(({ job: { id }, attempts, resumed }) => [id, attempts, resumed]),
+    [
+      [job.id, 0, true],
+      [next.id, 0, false],
+    ],
+  );
+  history.close();
+  const second = new BotProcess(t, folder);
+  const address = await second.url();
+  await second.line(`step ${job.id}`);
+  await fetch(new URL(`api/jobs/${job.id}?user=ann`, address), { method: 'DELETE' });
+  assert.ok(await second.line(`done ${next.id}`));
+  const refused = new BotProcess(t, folder);
+  assert.match((await refused.line('refused')) ?? '', /refused lock_held/);
+  assert.equal((await refused.ended).code, 2);
+});
+
+test('kill -9 at any moment: every accepted job is finished exactly once, or reported', async (t) => {
+  const folder = temporaryFolder(t);
+  const keys = new Map<string, string>();
+  // Lines that the bot may print before it dies: at the start, amid a job, between two, while one is accepted.
+  for (const [round, lines] of [1, 4, 9, 17, 2, 30, 13, 6].entries()) {
+    const bot = new BotProcess(t, folder);
+    const url = await bot.url();
+    let left = lines;
+    bot.onLine = () => {
+      left -= 1;
+      if (left === 0) bot.child.kill('SIGKILL');
+    };
+    for (let k = 0; k < 4; k += 1) {
+      const key = `${round}-${k}`;
+      const body = { text: `/wuerst fox ${key} n:${1 + (k % 3)}`, user: `user${k % 2}` };
+      const answer = await post(url, `api/rooms/room${k % 2}/commands`, body, key).catch(() => null);
+      if (answer !== null) keys.set(key, accepted.parse(answer).job.id);
+    }
+    await bot.ended;
+  }
+  const last = new BotProcess(t, folder);
+  const url = await last.url();
+  for (const [key, id] of keys) {
+    const [, k = '0'] = key.split('-');
+    const body = { text: `/wuerst fox ${key} n:${1 + (Number(k) % 3)}`, user: `user${Number(k) % 2}` };
+    const again = accepted.parse(await post(url, `api/rooms/room${Number(k) % 2}/commands`, body, key));
+    assert.equal(again.job.id, id, 'the same key is the same job, also after a crash');
+  }
+  const isOpen = ({ state }: { readonly state: string }) => state === 'queued' || state === 'running';
+  while ([...(await roomJobs(url, 'room0')), ...(await roomJobs(url, 'room1'))].some(isOpen));
+  last.child.kill('SIGTERM');
+  await last.ended;
+
+  const history = History.open({ folder });
+  t.after(() => history.close());
+  const jobs = history.lists.page({ surface: 'web', limit: 1000 });
+  assert.ok(keys.size >= 8 && jobs.length >= keys.size);
+  assert.equal(new Set(jobs.map(({ request }) => request.prompt)).size, jobs.length, 'nothing was accepted twice');
+  const events = ['room0', 'room1'].flatMap((room) => history.eventsSince('web', room, 0, 10_000));
+  for (const job of jobs) {
+    const told = events.filter((event) => event.job.id === job.id).map(({ type }) => type);
+    const ends = told.filter((type) => type === 'done' || type === 'failed' || type === 'cancelled');
+    assert.deepEqual(ends, [job.state], `${job.id}: ${told}`);
+    if (job.state !== 'done') {
+      assert.match(job.error?.message ?? '', /given up/);
+      continue;
+    }
+    assert.deepEqual(
+      job.images.map(({ index }) => index),
+      Array.from({ length: job.request.n }, (_, index) => index),
+    );
+    assert.equal(told.filter((type) => type === 'image').length, job.request.n);
+    assert.ok(job.images.every(({ id }) => history.imageFile(id)?.state === 'present'));
+  }
+});
+
+async function roomJobs(url: string, room: string) {
+  const response = await fetch(new URL(`api/rooms/${room}/jobs?limit=100`, url));
+  return z.object({ jobs: z.array(z.object({ state: z.string() })) }).parse(await response.json()).jobs;
+}
