@@ -4,8 +4,8 @@ import { Refused, Unanswered } from './problems.ts';
 import type { Urgency } from './throttle.ts';
 import { type Workspace, within } from './workspaces.ts';
 
-/** Pauses between looks at whether Slack has taken a file in, in ms; about a minute in all. */
-const LOOKS = [250, 500, 1000, 1000, 2000, 2000, 3000, 5000, 5000, 10_000, 15_000, 15_000];
+/** Pauses before looks at whether Slack has taken a file in, which it mostly does in a second, in ms; about a minute in all. */
+const LOOKS = [400, 600, 1000, 1000, 2000, 2000, 3000, 5000, 5000, 10_000, 15_000, 15_000];
 
 /** A file's bytes, and how Slack names it. */
 export interface Picture {
@@ -47,8 +47,8 @@ export async function whenReady(
   { clock, urgency }: { readonly clock: Clock; readonly urgency: Urgency },
 ): Promise<void> {
   for (const wait of LOOKS) {
-    if (await within(looks, file, urgency, () => api.fileReady(file))) return;
     await pause(clock, wait);
+    if (await within(looks, file, urgency, () => api.fileReady(file))) return;
   }
   throw new Unanswered(`file ${file} was not taken in within a minute`);
 }

@@ -9,7 +9,7 @@ const POSTS_PER_MINUTE = 55;
 /** Uploads of a workspace: each needs one call of every file method, and Slack takes 100 of each a minute. */
 const UPLOADS_PER_MINUTE = 80;
 /** Looks at whether uploads have been taken in. */
-const LOOKS_PER_MINUTE = 90;
+const LOOKS_PER_MINUTE = 95;
 /** Channels whose post budget is kept, so that a bot in thousands of channels does not grow. */
 const KEPT_CHANNELS = 500;
 
@@ -46,9 +46,9 @@ export function createWorkspaces({ api, client, clock, updatesPerMinute, tokenOf
 
   function create(team: string, enterprise: string | null): Workspace {
     const channels = new Map<string, CallBudget>();
-    const updates = new CallBudget({ clock, perMinute: updatesPerMinute, burst: Math.floor(updatesPerMinute / 5) });
+    const updates = new CallBudget({ clock, perMinute: updatesPerMinute, burst: Math.floor(updatesPerMinute / 9) + 1 });
     const uploads = new CallBudget({ clock, perMinute: UPLOADS_PER_MINUTE, burst: 30 });
-    const looks = new CallBudget({ clock, perMinute: LOOKS_PER_MINUTE, burst: 30 });
+    const looks = new CallBudget({ clock, perMinute: LOOKS_PER_MINUTE, burst: 20 });
     return {
       team,
       api: createApi(api, client, () => tokenOf(team, enterprise)),

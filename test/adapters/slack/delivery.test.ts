@@ -86,11 +86,11 @@ for (const method of [
 test('a picture is shown only once Slack has taken its file in, and uploaded anew if it never does', async (t) => {
   const s = await setting(t);
   await begun(s);
-  s.standIn.fileLooks = 1000;
+  s.standIn.fileTakes = 100 * MINUTE;
   s.core.finish(s.job());
   await s.pass(() => s.standIn.files.size === 1 && s.standIn.calls.filter((c) => c.method === 'files.info').length > 5);
   assert.deepEqual(pictures(s), []);
-  s.standIn.fileLooks = 3;
+  s.standIn.fileTakes = 3000;
   await s.pass(() => s.core.delivered.has(s.job()), 1000);
   assert.equal(pictures(s).length, 1);
   assert.deepEqual(

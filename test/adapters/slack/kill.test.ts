@@ -11,7 +11,7 @@ import { sendCommand } from './payloads.ts';
 import { StandIn } from './stand-in.ts';
 
 const CHILD = fileURLToPath(new URL('./kill-child.ts', import.meta.url));
-const KILLS = 6;
+const KILLS = 5;
 const COMMANDS = 4;
 
 test('killed again and again at any moment, every command becomes one job that is shown once', {

@@ -35,6 +35,7 @@ export class SocketSide {
       const ticket = new URL(request.url ?? '', 'http://localhost').searchParams.get('ticket') ?? '';
       if (this.down || !this.#tickets.delete(ticket)) return socket.close(4001);
       this.connections++;
+      socket.setMaxListeners(0);
       this.sockets.push(socket);
       socket.on('message', (data) => this.#heard(String(data)));
       socket.on('close', () => this.sockets.splice(this.sockets.indexOf(socket), 1));

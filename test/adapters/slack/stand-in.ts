@@ -47,8 +47,8 @@ interface StoredFile {
   readonly length: number;
   bytes: Buffer | null;
   completed: boolean;
-  /** Looks at it before it is ready. */
-  looksLeft: number;
+  /** From when on it can be shown. */
+  readyAt: number;
   deleted: boolean;
 }
 
@@ -125,8 +125,8 @@ export class StandIn {
   scopes: readonly string[] = manifestScopes();
   appTokens = new Set([APP_TOKEN]);
   tooMany = 0;
-  /** How many looks a file takes before it can be shown. */
-  fileLooks = 2;
+  /** How long a completed file takes before it can be shown, in ms. */
+  fileTakes = 800;
   /** Posts of one channel a minute. */
   postsPerMinute = 60;
   readonly socket: SocketSide;
@@ -259,7 +259,7 @@ export class StandIn {
     return {
       fileReady: (id) => {
         const file = this.files.get(id);
-        return file?.completed === true && !file.deleted && file.looksLeft <= 0;
+        return file?.completed === true && !file.deleted && file.readyAt <= this.#now();
       },
       violation: (what) => this.violations.push(what),
     };
@@ -504,7 +504,7 @@ export class StandIn {
         completed: false,
         deleted: false,
       };
-      this.files.set(id, { ...file, looksLeft: this.fileLooks });
+      this.files.set(id, { ...file, readyAt: Number.POSITIVE_INFINITY });
       return { upload_url: `http://${this.#origin}/upload/${id}`, file_id: id };
     },
     'files.completeUploadExternal': ({ files }) => {
@@ -513,13 +513,14 @@ export class StandIn {
         const file = this.#file(isRecord(entry) ? entry.id : '');
         if (!file.bytes || file.completed) throw new Refusal('file_not_found');
         file.completed = true;
+        file.readyAt = this.#now() + this.fileTakes;
       }
       return { files: list };
     },
     'files.info': ({ file }) => {
       const stored = this.#file(file);
       if (!stored.completed) throw new Refusal('file_not_found');
-      const ready = stored.looksLeft-- <= 0;
+      const ready = stored.readyAt <= this.#now();
       return { file: { id: stored.id, name: stored.name, mimetype: ready ? 'image/png' : '' } };
     },
     'files.delete': ({ file }) => {
