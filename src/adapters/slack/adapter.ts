@@ -6,7 +6,7 @@ import { type ApiOptions, createClient } from './api.ts';
 import { createCallers } from './callers.ts';
 import { type Connection, keepConnected, openAll } from './connection.ts';
 import { createDeliveries, type Deliveries } from './delivery.ts';
-import { createExchanges, type Exchanges } from './exchange.ts';
+import { createExchanges, describe, type Exchanges } from './exchange.ts';
 import { registerHandlers } from './handlers.ts';
 import { INSTALL_PATH, portError, REDIRECT_PATH, serveInstallPages } from './install-pages.ts';
 import { installationStore } from './installations.ts';
@@ -105,7 +105,9 @@ async function run(settings: Settings, core: Core): Promise<Running> {
     uninstalled(team, enterprise) {
       logger.warn({ team }, 'slack: the app was removed from a workspace');
       const query = { teamId: team, enterpriseId: enterprise ?? undefined, isEnterpriseInstall: false };
-      void store?.deleteInstallation?.(query);
+      store?.deleteInstallation?.(query).catch((error: unknown) => {
+        logger.error({ team, problem: describe(error) }, 'slack: an installation could not be deleted');
+      });
     },
   });
   for (const receiver of receivers) receiver.init(app);

@@ -9,7 +9,7 @@ import type { Workspaces } from './workspaces.ts';
 const BELIEVED = 5 * 60_000;
 const RETRIED = 30_000;
 /** A person who takes longer to look up is treated as an ordinary member, in ms. */
-const LOOKUP = 2000;
+const LOOKUP = 1500;
 const REMEMBERED = 5000;
 /** Mentions without a name that are looked up in one text. */
 const NAMES = 5;
@@ -68,11 +68,8 @@ export function createCallers(workspaces: Workspaces, clock: Clock): Callers {
     },
     async typed(text, whence, self) {
       const ids = mentionedIds(text).filter((id) => id !== self);
-      const names = new Map<string, string>();
-      for (const id of ids.slice(0, NAMES)) {
-        const person = await look(whence, id);
-        if (person) names.set(id, person.name);
-      }
+      const found = await Promise.all(ids.slice(0, NAMES).map(async (id) => [id, await look(whence, id)] as const));
+      const names = new Map(found.map(([id, person]) => [id, person?.name]));
       const nameOf = (id: string) => names.get(id);
       return typedText(text, self === undefined ? { nameOf } : { self, nameOf });
     },

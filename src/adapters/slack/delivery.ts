@@ -186,12 +186,12 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
     const { ref, workspace } = watch;
     const job = core.job(watch.jobId);
     if (!job || isOver(job) || watch.dropped || stopped || ref.ts === null) return;
-    const { message, json } = rendered(watch, core.jobReply(job));
-    watch.updatedAt = clock.now();
     try {
+      const { message, json } = rendered(watch, core.jobReply(job));
+      watch.updatedAt = clock.now();
       await workspace.api.update(ref.channel, ref.ts, message);
       watch.shown = json;
-      await pictures.sweep(watch, () => save(watch));
+      void sweep(watch);
     } catch (error) {
       const problem = problemOf(error);
       if (problem instanceof RateLimited) throw problem;
@@ -201,6 +201,17 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
         else lessDetail(watch, problem);
       }
       logger.debug({ job: watch.jobId, problem: problem.message }, 'slack: progress could not be shown');
+    }
+  }
+
+  async function sweep(watch: Watch): Promise<void> {
+    try {
+      await pictures.sweep(watch, () => save(watch));
+    } catch (error) {
+      logger.debug(
+        { job: watch.jobId, problem: problemOf(error).message },
+        'slack: a preview could not be deleted yet',
+      );
     }
   }
 

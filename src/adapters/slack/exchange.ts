@@ -11,7 +11,7 @@ import { withoutSecrets } from './logger.ts';
 import type { Place } from './message-ref.ts';
 import type { Pictures } from './pictures.ts';
 import { Refused } from './problems.ts';
-import type { Workspace, Workspaces } from './workspaces.ts';
+import { type Workspace, type Workspaces, within } from './workspaces.ts';
 
 /** What the core may take before an interaction is acknowledged without knowing the outcome, in ms. */
 const DECIDE_WITHIN = 120;
@@ -77,16 +77,24 @@ export function createExchanges(options: ExchangeOptions) {
 
   async function run(exchange: Exchange, work: (caller: Caller, key: string) => Promise<Outcome>): Promise<void> {
     if (!first(exchange.key)) return acknowledge(exchange);
-    const place = await placeOf(exchange);
-    const outcome = decide(place, exchange.key, work);
-    const early = await Promise.race([outcome, pause(clock, DECIDE_WITHIN).then(() => null)]);
-    if (early?.kind === 'reply' && (await quickAnswer(exchange, place, early.reply))) return;
-    if (early?.kind === 'job') follow(exchange, place, early);
+    const placed = placeOf(exchange);
+    const outcome = placed.then((place) => decide(place, exchange.key, work));
+    // A place that cannot be had is no reason to leave the interaction unacknowledged.
+    const early = await Promise.race([outcome, pause(clock, DECIDE_WITHIN).then(() => null)]).catch(() => null);
+    if (early === null) {
+      await acknowledge(exchange);
+      return conclude(exchange, await placed, await outcome);
+    }
+    const place = await placed;
+    if (early.kind === 'reply' && (await quickAnswer(exchange, place, early.reply))) return;
+    if (early.kind === 'job') follow(exchange, place, early);
     await acknowledge(exchange);
-    if (early?.kind === 'job') return;
-    const late = early ?? (await outcome);
-    if (late.kind === 'job') follow(exchange, place, late);
-    else await show(exchange, place, late.reply);
+    if (early.kind === 'reply') await show(exchange, place, early.reply);
+  }
+
+  async function conclude(exchange: Exchange, place: Place, outcome: Outcome): Promise<void> {
+    if (outcome.kind === 'job') follow(exchange, place, outcome);
+    else await show(exchange, place, outcome.reply);
   }
 
   async function decide(
@@ -170,15 +178,19 @@ export function createExchanges(options: ExchangeOptions) {
         logger.debug({ key: exchange.key, problem: describe(error) }, 'slack: a response address did not work');
       }
     }
-    const { api } = workspaces.of(place.team, place.enterprise);
-    try {
-      // On the Home tab nothing but a direct message shows.
-      if (visibility === 'in_channel' || exchange.place.channel === '') await api.post(place, message, null);
-      else await api.ephemeral(place, place.user, message);
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      await api.post({ channel: await api.openDm(place.user), thread: null }, message, null);
-    }
+    const workspace = workspaces.of(place.team, place.enterprise);
+    const { api } = workspace;
+    const key = `told ${exchange.key}`;
+    await within(workspace.posts(place.channel), key, 'final', async () => {
+      try {
+        // On the Home tab nothing but a direct message shows.
+        if (visibility === 'in_channel' || exchange.place.channel === '') await api.post(place, message, null);
+        else await api.ephemeral(place, place.user, message);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        await api.post({ channel: await api.openDm(place.user), thread: null }, message, null);
+      }
+    });
   }
 
   async function placeOf({ place }: Exchange): Promise<Place> {

@@ -17,6 +17,9 @@ import type { Workspaces } from './workspaces.ts';
 /** What is new about a message that a person wrote; edits, joins and the like are not. */
 const WRITTEN = new Set([undefined, 'file_share', 'thread_broadcast']);
 
+/** The command, typed where a plain message would do. */
+const CALLED = new RegExp(`^${COMMAND}(\\s+|$)`);
+
 interface HandlerOptions {
   readonly core: Core;
   readonly workspaces: Workspaces;
@@ -107,8 +110,7 @@ export function registerHandlers(app: App, options: HandlerOptions): void {
     const exchange = { key: `${channel}:${ts}`, place, ack: nothing, ackAnswers: false, respond: null };
     await exchanges.answer(exchange, async (caller, idempotencyKey) => {
       const typed = await callers.typed(text ?? '', place, context.botUserId);
-      const command = typed.startsWith(`${COMMAND} `) ? typed.slice(COMMAND.length + 1) : typed;
-      return core.command(command || 'help', caller, { idempotencyKey });
+      return core.command(typed.replace(CALLED, '') || 'help', caller, { idempotencyKey });
     });
   }
 

@@ -8,6 +8,9 @@ interface Pending {
   run: () => Promise<void>;
 }
 
+/** Keys whose last turn is remembered. */
+const REMEMBERED = 5000;
+
 interface BudgetOptions {
   readonly clock: Clock;
   /** Calls in any minute never exceed this. */
@@ -46,6 +49,7 @@ export class CallBudget {
     return new Set([...this.#pending.keys(), ...this.#running]).size;
   }
 
+  /** `run` rejects with `RateLimited` to be run again, and with nothing else. */
   submit(key: string, urgency: Urgency, run: () => Promise<void>): void {
     const waiting = this.#pending.get(key);
     if (waiting) {
@@ -97,8 +101,18 @@ export class CallBudget {
       this.#tokens -= 1;
       this.#pending.delete(key);
       this.#running.add(key);
-      this.#served.set(key, this.#clock.now());
+      this.#serve(key);
       void this.#run(key, urgency, run);
+    }
+  }
+
+  #serve(key: string): void {
+    this.#served.delete(key);
+    this.#served.set(key, this.#clock.now());
+    // Who was served longest ago counts as never served: that changes nothing but the memory.
+    for (const old of this.#served.keys()) {
+      if (this.#served.size <= REMEMBERED) break;
+      this.#served.delete(old);
     }
   }
 

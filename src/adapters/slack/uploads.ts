@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Clock, pause } from '../../clock.ts';
 import { Refused, Unanswered } from './problems.ts';
@@ -30,9 +31,9 @@ export async function upload(
   { fileName, data, alt }: Picture,
   { begun, urgency }: UploadSteps,
 ): Promise<string> {
-  // Nothing is shared between runs: after a Retry-After it starts over with a new ticket.
-  return within(uploads, `${fileName} ${Math.random()}`, urgency, async () => {
-    const { url, file } = await api.uploadUrl(fileName, data.length, alt.slice(0, 1000));
+  // After a Retry-After it starts over with a new ticket; the old one was never completed, and Slack forgets it.
+  return within(uploads, randomUUID(), urgency, async () => {
+    const { url, file } = await api.uploadUrl(fileName, data.length, alt.slice(0, 1000).toWellFormed());
     begun(file);
     await api.send(url, data);
     await api.completeUpload(file, fileName);
