@@ -1,3 +1,4 @@
+import type { Completion } from '../bot/command.ts';
 import type { Caller, Eta, ImagineRequest, Job, JobEvent, Surface } from '../bot/job.ts';
 import type { Button, Reply } from '../bot/reply.ts';
 
@@ -59,6 +60,8 @@ export interface Core {
   ): readonly { readonly id: string; readonly prompt: string }[];
   /** The prompt behind an id of `recentPrompts`. */
   promptById(id: string, caller: Caller): string | null;
+  /** What may come next where the cursor stands after this text: subcommands, settings and their values. */
+  completions(textBeforeCursor: string, caller: Caller): readonly Completion[];
   /** Choices for completion, from the loaded checkpoint. */
   styles(): readonly string[];
   sizes(): readonly { readonly width: number; readonly height: number }[];

@@ -2,7 +2,7 @@ import type { CommandOptions, Core, Outcome } from '../adapters/adapter.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { UserError } from '../errors.ts';
 import { Answers } from './answers.ts';
-import { randomSeed, ratioSizes } from './command.ts';
+import { completions, randomSeed, ratioSizes } from './command.ts';
 import { Dispatcher, MAX_ATTEMPTS } from './dispatcher.ts';
 import { Estimator, type Timings, type Work } from './estimate.ts';
 import { EventBus } from './event-bus.ts';
@@ -210,16 +210,16 @@ export class Studio implements Core {
     return this.#history.lists.promptById(id, caller);
   }
 
+  completions(textBeforeCursor: string, caller: Caller) {
+    return completions(textBeforeCursor, this.#rules.limits(caller));
+  }
+
   styles(): readonly string[] {
     return this.#rules.checkpoint().styles;
   }
 
   sizes() {
     return ratioSizes(this.#rules.checkpoint());
-  }
-
-  limits(caller: Pick<Caller, 'surface' | 'guild'>) {
-    return this.#rules.limits(caller);
   }
 
   subscribe(listener: (event: JobEvent) => void): () => void {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CommandOptions, Core, Outcome } from '../../src/adapters/adapter.ts';
+import { completions, DEFAULT_LIMITS } from '../../src/bot/command.ts';
 import {
   type Caller,
   type ImagineRequest,
@@ -270,6 +271,10 @@ export class FakeCore implements Core {
 
   promptById(id: string): string | null {
     return this.prompts.find((prompt) => prompt.id === id)?.prompt ?? null;
+  }
+
+  completions(textBeforeCursor: string) {
+    return completions(textBeforeCursor, DEFAULT_LIMITS);
   }
 
   styles(): readonly string[] {

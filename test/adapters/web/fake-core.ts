@@ -1,4 +1,5 @@
 import type { CommandOptions, Core, Outcome } from '../../../src/adapters/adapter.ts';
+import { completions, DEFAULT_LIMITS } from '../../../src/bot/command.ts';
 import type { Caller, Derivation, ImagineRequest, Job, JobEvent, JobImage, Stage } from '../../../src/bot/job.ts';
 import { TERMINAL_STATES } from '../../../src/bot/job.ts';
 import type { Reply } from '../../../src/bot/reply.ts';
@@ -118,6 +119,10 @@ export class FakeCore implements Core {
 
   promptById(id: string): string | null {
     return this.#jobs.get(id)?.request.prompt ?? null;
+  }
+
+  completions(textBeforeCursor: string) {
+    return completions(textBeforeCursor, DEFAULT_LIMITS);
   }
 
   styles(): readonly string[] {

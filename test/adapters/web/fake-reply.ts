@@ -55,23 +55,31 @@ function shownImages(job: Job): Reply['images'] {
 }
 
 function doneButtons(job: Job): Button[][] {
-  const rows = job.images
-    .filter((image) => !image.deleted)
-    .slice(0, 4)
-    .map((image): Button[] => [
-      { action: `vary-subtle:${image.id}`, label: 'Vary subtle', style: 'secondary' },
-      { action: `vary-strong:${image.id}`, label: 'Vary strong', style: 'secondary' },
-      { action: `larger:${image.id}`, label: 'Larger', style: 'secondary' },
+  const shown = job.images.filter((image) => !image.deleted);
+  const picks = shown.map(
+    ({ id, index }): Button => ({ action: `show:${id}`, label: `Picture ${index + 1}`, style: 'secondary' }),
+  );
+  const rows = shown.map(({ id, index }): Button[] => {
+    const named = (verb: string, short: string): Button => ({
+      action: `${verb}:${id}`,
+      label: `${short} ${index + 1}`,
+      short,
+      style: 'secondary',
+    });
+    return [
+      named('vary-subtle', 'Vary subtle'),
+      named('vary-strong', 'Vary strong'),
+      named('larger', 'Larger'),
       {
-        action: `remix:${image.id}`,
-        label: 'Remix',
-        style: 'secondary',
+        ...named('remix', 'Remix'),
         ask: { title: 'Remix', label: 'Prompt', value: job.request.prompt, maxLength: 2000 },
       },
-      { action: `info:${image.id}`, label: 'Info', style: 'secondary' },
-    ]);
+      named('info', 'Info'),
+    ];
+  });
   return [
     [reroll(job), { action: `delete:${job.id}`, label: 'Delete', style: 'danger', confirm: 'Delete these pictures?' }],
+    ...(shown.length > 4 ? [picks] : []),
     ...rows,
   ];
 }

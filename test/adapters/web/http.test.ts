@@ -173,7 +173,8 @@ test('completion offers keys, values of the checkpoint and earlier prompts', asy
   };
   assert.deepEqual(await labels('a fox st'), ['style:', 'steps:']);
   assert.deepEqual(await labels('a fox style:a'), ['aesthetic']);
-  assert.deepEqual(await labels('a fox --size:1024x15'), ['1024x1536']);
+  assert.deepEqual(await labels('a fox --size:1408'), ['1408x768']);
+  assert.deepEqual(await labels('a fox size:512x512 wi'), [], 'the size is given already');
   assert.deepEqual(await labels('/wuerst he'), ['help', 'height:']);
   assert.deepEqual(await labels('red fox'), ['a red fox in the snow']);
 });

@@ -93,6 +93,24 @@ test('every button under a result does its work', async (t) => {
   assert.deepEqual(complaints, []);
 });
 
+test('of ten pictures each has all of its buttons', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser);
+  await type(page, 'a fox n:10');
+  await page.locator('[data-job]').waitFor();
+  const id = await newestJob(page);
+  await core.complete(id);
+  await page.getByRole('radio', { name: 'Picture 10', exact: true }).check();
+  const card = page.locator(`[data-job=${id}]`);
+  assert.equal(await card.getByRole('button', { name: 'Picture 10', exact: true }).count(), 0);
+  for (const label of ['Vary subtle', 'Vary strong', 'Larger', 'Remix', 'Info']) {
+    assert.equal(await card.getByRole('button', { name: label, exact: true }).count(), 1, label);
+  }
+  await card.getByRole('button', { name: 'Vary subtle', exact: true }).click();
+  await page.locator('[data-job]').nth(1).waitFor();
+  assert.equal(core.actions.at(-1)?.action, `vary-subtle:${id}i9`);
+  assert.deepEqual(complaints, []);
+});
+
 test('impatient clicks on a button send it once', async (t) => {
   const { core, page } = await openPage(t, browser);
   await type(page, 'a fox');

@@ -14,7 +14,7 @@ export function replyButton(button, act) {
       'data-action': button.action,
       'aria-disabled': button.disabled ? 'true' : null,
     },
-    button.label,
+    button.short ?? button.label,
   );
   element.addEventListener('click', async () => {
     if (element.getAttribute('aria-disabled') === 'true') return;
@@ -42,13 +42,17 @@ export function buttonRow(buttons, act) {
   );
 }
 
-/** Which buttons belong to which picture; the rest belong to the whole answer. */
+/**
+ * Which buttons belong to which picture; the rest belong to the whole answer. Those that only bring a picture's buttons
+ * are for chats without room: here they are at hand.
+ */
 export function sortButtons(reply) {
   const ofPicture = new Map(reply.images.map((image) => [image.id, []]));
   const ofAnswer = [];
   for (const button of reply.buttons.flat()) {
-    const target = button.action.slice(button.action.indexOf(':') + 1);
-    (ofPicture.get(target.split(':')[0]) ?? ofAnswer).push(button);
+    const [verb, target] = button.action.split(':');
+    if (verb === 'show' && ofPicture.has(target)) continue;
+    (ofPicture.get(target) ?? ofAnswer).push(button);
   }
   return { ofPicture, ofAnswer };
 }

@@ -111,7 +111,7 @@ function actionsOf(imageId: string, jobId: string, buttons: readonly (readonly B
   for (const { action, disabled } of buttons.flat()) {
     const [verb = '', target] = splitAction(action);
     const appliesHere = target === imageId || (target === jobId && (verb === 'reroll' || verb === 'delete'));
-    if (appliesHere && disabled !== true) verbs.add(verb);
+    if (appliesHere && disabled !== true && verb !== 'show') verbs.add(verb);
   }
   return [...verbs];
 }

@@ -16,8 +16,7 @@ export function completeRoutes(app: WebApp, web: WebContext): void {
       const text = (c.req.query('text') ?? '').slice(0, MAX_TEXT);
       const cursor = Math.min(Number.parseInt(c.req.query('cursor') ?? '', 10) || text.length, text.length);
       const items = complete(text, cursor, {
-        styles: () => web.core.styles(),
-        sizes: () => web.core.sizes(),
+        grammar: (before) => web.core.completions(before, caller),
         recent: (containing, limit) => web.core.recentPrompts(caller, containing, limit).map(({ prompt }) => prompt),
       });
       return c.json({ items });
