@@ -6,157 +6,29 @@ import {
   PermissionFlagsBits,
   type RESTPostAPIApplicationCommandsJSONBody,
 } from 'discord.js';
-import type { ImagineRequest } from '../../bot/job.ts';
-
-type Typed = Omit<ImagineRequest, 'prompt'>;
-type KeysOfType<T> = { [K in keyof Typed]: Typed[K] extends T ? K : never }[keyof Typed];
-
-/**
- * A setting of the command grammar as a native option. `field` says where its value goes in the request;
- * options without one (a size, a ratio, a 64-bit seed) go through the grammar as `key:value`.
- */
-interface SettingOption {
-  /** The name that people see and the key of the grammar. */
-  readonly key: string;
-  /** The key in the grammar, where it has another name there. */
-  readonly grammarKey?: string;
-  readonly kind:
-    | {
-        readonly type: 'integer';
-        readonly field: KeysOfType<number | null>;
-        readonly min: number;
-        readonly max: number;
-      }
-    | { readonly type: 'number'; readonly field: KeysOfType<number | null>; readonly min: number; readonly max: number }
-    | { readonly type: 'string'; readonly field: KeysOfType<string>; readonly maxLength: number }
-    | { readonly type: 'boolean'; readonly field: KeysOfType<boolean> }
-    | { readonly type: 'text'; readonly maxLength: number };
-  readonly description: string;
-  /** German name and description. */
-  readonly de: readonly [name: string, description: string];
-  readonly autocomplete?: boolean;
-}
-
-/** Every key of the grammar. The core checks the values against the loaded model; the ranges here are the widest ever legal. */
-export const SETTING_OPTIONS: readonly SettingOption[] = [
-  {
-    key: 'size',
-    kind: { type: 'text', maxLength: 20 },
-    description: 'Width and height in pixels, like 1024x1536',
-    de: ['format', 'Breite und Höhe in Pixeln, etwa 1024x1536'],
-    autocomplete: true,
-  },
-  {
-    key: 'width',
-    kind: { type: 'integer', field: 'width', min: 1, max: 8192 },
-    description: 'Width in pixels (default 1024)',
-    de: ['breite', 'Breite in Pixeln (sonst 1024)'],
-    autocomplete: true,
-  },
-  {
-    key: 'height',
-    kind: { type: 'integer', field: 'height', min: 1, max: 8192 },
-    description: 'Height in pixels (default 1024)',
-    de: ['höhe', 'Höhe in Pixeln (sonst 1024)'],
-    autocomplete: true,
-  },
-  {
-    key: 'ar',
-    kind: { type: 'text', maxLength: 20 },
-    description: 'Aspect ratio, like 2:3',
-    de: ['seitenverhältnis', 'Seitenverhältnis, etwa 2:3'],
-    autocomplete: true,
-  },
-  {
-    key: 'images',
-    grammarKey: 'n',
-    kind: { type: 'integer', field: 'n', min: 1, max: 10 },
-    description: 'How many pictures, 1 to 10 (default 1)',
-    de: ['bilder', 'Wie viele Bilder, 1 bis 10 (sonst 1)'],
-  },
-  {
-    key: 'style',
-    kind: { type: 'string', field: 'style', maxLength: 32 },
-    description: 'interpolated, base, aesthetic, or a number from 0 (base) to 1 (aesthetic)',
-    de: ['stil', 'interpolated, base, aesthetic oder eine Zahl von 0 (base) bis 1 (aesthetic)'],
-    autocomplete: true,
-  },
-  {
-    key: 'negative',
-    kind: { type: 'string', field: 'negative', maxLength: 2000 },
-    description: 'What to keep out of the picture',
-    de: ['ohne', 'Was nicht im Bild sein soll'],
-  },
-  {
-    key: 'seed',
-    kind: { type: 'text', maxLength: 20 },
-    description: 'The same seed and settings give the same picture',
-    de: ['startwert', 'Gleicher Startwert und gleiche Einstellungen geben das gleiche Bild'],
-  },
-  {
-    key: 'steps',
-    kind: { type: 'integer', field: 'steps', min: 1, max: 1000 },
-    description: 'Steps of the first stage: more is slower and finer',
-    de: ['schritte', 'Schritte der ersten Stufe: mehr ist langsamer und feiner'],
-  },
-  {
-    key: 'decoder-steps',
-    kind: { type: 'integer', field: 'decoderSteps', min: 1, max: 1000 },
-    description: 'Steps of the second stage (default 12)',
-    de: ['decoder-schritte', 'Schritte der zweiten Stufe (sonst 12)'],
-  },
-  {
-    key: 'guidance',
-    kind: { type: 'number', field: 'guidance', min: 0, max: 100 },
-    description: 'How closely to follow the prompt (default 4)',
-    de: ['führung', 'Wie genau dem Text gefolgt wird (sonst 4)'],
-  },
-  {
-    key: 'decoder-guidance',
-    kind: { type: 'number', field: 'decoderGuidance', min: 0, max: 100 },
-    description: 'The same for the second stage (default 0)',
-    de: ['decoder-führung', 'Dasselbe für die zweite Stufe (sonst 0)'],
-  },
-  {
-    key: 'spoiler',
-    kind: { type: 'boolean', field: 'spoiler' },
-    description: 'Put the pictures behind a spoiler cover',
-    de: ['spoiler', 'Die Bilder hinter einer Abdeckung zeigen'],
-  },
-];
+import { SETTING_OPTIONS, type SettingOption } from './setting-options.ts';
 
 type Command = RESTPostAPIApplicationCommandsJSONBody;
 type Option = NonNullable<Extract<Command, { options?: unknown }>['options']>[number];
 
-function settingOption({ key, kind, description, de, autocomplete }: SettingOption): Option {
+function settingOption({ name, key, range, maxLength, de, autocomplete }: SettingOption): Option {
   const base = {
-    name: key,
+    name,
     name_localizations: { de: de[0] },
-    description,
+    description: key.description,
     description_localizations: { de: de[1] },
   };
-  const complete = autocomplete === true ? ({ autocomplete: true } as const) : {};
-  switch (kind.type) {
+  const complete = autocomplete ? ({ autocomplete: true } as const) : {};
+  const bounds = range === null ? {} : { min_value: range.min, max_value: range.max };
+  switch (key.type) {
     case 'integer':
-      return {
-        ...base,
-        ...complete,
-        type: ApplicationCommandOptionType.Integer,
-        min_value: kind.min,
-        max_value: kind.max,
-      };
+      return { ...base, ...complete, ...bounds, type: ApplicationCommandOptionType.Integer };
     case 'number':
-      return {
-        ...base,
-        ...complete,
-        type: ApplicationCommandOptionType.Number,
-        min_value: kind.min,
-        max_value: kind.max,
-      };
-    case 'boolean':
+      return { ...base, ...complete, ...bounds, type: ApplicationCommandOptionType.Number };
+    case 'switch':
       return { ...base, type: ApplicationCommandOptionType.Boolean };
-    default:
-      return { ...base, ...complete, type: ApplicationCommandOptionType.String, max_length: kind.maxLength };
+    case 'text':
+      return { ...base, ...complete, type: ApplicationCommandOptionType.String, max_length: maxLength };
   }
 }
 

@@ -5,10 +5,9 @@ import type { Core } from '../adapter.ts';
 import { plainText } from './escape.ts';
 import { PROMPT_MARK } from './options.ts';
 import { LIMITS } from './render.ts';
+import { SETTING_OPTIONS, type SettingOption } from './setting-options.ts';
 
 type Choice = APIApplicationCommandOptionChoice<string | number>;
-
-const RATIOS = ['1:1', '2:3', '3:2', '3:4', '4:3', '9:16', '16:9'];
 
 function prompts(core: Core, caller: Caller, typed: string): Choice[] {
   return core.recentPrompts(caller, typed, LIMITS.choices).map(({ id, prompt }) => {
@@ -17,14 +16,13 @@ function prompts(core: Core, caller: Caller, typed: string): Choice[] {
   });
 }
 
-function words(all: readonly string[], typed: string): Choice[] {
-  const start = typed.toLowerCase();
-  return all.filter((word) => word.toLowerCase().startsWith(start)).map((word) => ({ name: word, value: word }));
-}
-
-function numbers(all: readonly number[], typed: string): Choice[] {
-  const unique = [...new Set(all)].sort((a, b) => a - b);
-  return unique.filter((n) => String(n).startsWith(typed)).map((n) => ({ name: String(n), value: n }));
+/** Values that the grammar offers for a setting, as its option wants them. */
+function values({ key }: SettingOption, core: Core, caller: Caller, typed: string): Choice[] {
+  if (/[\s:"']/.test(key.name === 'ar' ? typed.replace(':', '') : typed)) return [];
+  return core.completions(`x ${key.name}:${typed}`, caller).map(({ label }) => ({
+    name: label,
+    value: key.type === 'integer' || key.type === 'number' ? Number(label) : label,
+  }));
 }
 
 /** Choices for the option that is being typed, at most 25; nothing here waits for anything. */
@@ -36,32 +34,7 @@ export function completions(
   const focused = interaction.data.options.find((option) => 'focused' in option && option.focused === true);
   if (!focused || focused.type === ApplicationCommandOptionType.Subcommand || !('value' in focused)) return [];
   const typed = String(focused.value);
-  const sizes = core.sizes();
-  const choices = () => {
-    switch (focused.name) {
-      case 'prompt':
-        return prompts(core, caller, typed);
-      case 'style':
-        return words(core.styles(), typed);
-      case 'ar':
-        return words(RATIOS, typed);
-      case 'size': {
-        const named = sizes.map(({ width, height }) => `${width}x${height}`);
-        return words(named, typed);
-      }
-      case 'width':
-        return numbers(
-          sizes.map(({ width }) => width),
-          typed,
-        );
-      case 'height':
-        return numbers(
-          sizes.map(({ height }) => height),
-          typed,
-        );
-      default:
-        return [];
-    }
-  };
-  return choices().slice(0, LIMITS.choices);
+  if (focused.name === 'prompt') return prompts(core, caller, typed).slice(0, LIMITS.choices);
+  const option = SETTING_OPTIONS.find(({ name }) => name === focused.name);
+  return option?.autocomplete === true ? values(option, core, caller, typed).slice(0, LIMITS.choices) : [];
 }

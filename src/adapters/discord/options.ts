@@ -5,7 +5,7 @@ import {
 } from 'discord.js';
 import type { ImagineRequest } from '../../bot/job.ts';
 import { UserError } from '../../errors.ts';
-import { SETTING_OPTIONS } from './commands.ts';
+import { SETTING_OPTIONS } from './setting-options.ts';
 
 /** Put before the id of a recent prompt that is too long to be the value of a choice. */
 export const PROMPT_MARK = '↺';
@@ -35,25 +35,29 @@ interface Typed {
   readonly settings: Partial<Omit<ImagineRequest, 'prompt'>>;
 }
 
-/** Native options as settings of a request. Values are checked by the core, like typed ones. */
+/**
+ * Native options as settings of a request. Values are checked by the core, like typed ones; those that fill no one
+ * field of their own (a size, a ratio, a seed beyond a number) go through the grammar.
+ */
 export function settingsOf(options: Options): Typed {
   const settings: Record<string, string | number | boolean | bigint> = {};
   const words: string[] = [];
-  for (const { key, grammarKey, kind } of SETTING_OPTIONS) {
-    const value = options.get(key);
+  for (const { name, key } of SETTING_OPTIONS) {
+    const value = options.get(name);
     if (value === undefined) continue;
-    if (kind.type !== 'text') {
-      settings[kind.field] = value;
+    const [field] = key.fields;
+    if (key.name !== 'seed' && key.fields.length === 1 && field !== undefined) {
+      settings[field] = value;
       continue;
     }
     const typed = String(value).trim();
-    if (key === 'seed' && /^\d{1,20}$/.test(typed) && BigInt(typed) <= MAX_SEED) {
+    if (key.name === 'seed' && /^\d{1,20}$/.test(typed) && BigInt(typed) <= MAX_SEED) {
       settings.seed = BigInt(typed);
     } else if (/^[^\s"'“”„‘’«»{},]+$/.test(typed)) {
-      words.push(`${grammarKey ?? key}:${typed}`);
+      words.push(`${key.name}:${typed}`);
     } else {
-      throw new UserError(`${key}_malformed`, `The option ${key} can't be “${typed}”.`, {
-        hint: `It is one word, such as ${EXAMPLES[key] ?? 'a number'}.`,
+      throw new UserError(`${key.name}_malformed`, `The option ${name} can't be “${typed}”.`, {
+        hint: `It is one word, such as ${EXAMPLES[key.name] ?? 'a number'}.`,
       });
     }
   }

@@ -191,8 +191,9 @@ test('completion offers recent prompts, a long one under its id, and what the mo
   };
   assert.deepEqual(await offered('prompt', 'fox'), ['a red fox', '↺p2']);
   assert.deepEqual(await offered('style', 'b'), ['base']);
-  assert.deepEqual(await offered('size', '1024'), ['1024x1024', '1024x1536']);
-  assert.deepEqual(await offered('width', ''), [1024, 1536]);
+  assert.deepEqual(await offered('size', '1024'), ['1024x1024', '1024x768']);
+  assert.deepEqual(await offered('ar', '2:'), ['2:3']);
+  assert.deepEqual(await offered('width', ''), [512, 768, 1024, 1280, 1536]);
   assert.deepEqual(await offered('negative', ''), []);
 
   sendCommand(s.standIn, 'wuerst', { prompt: '↺p2' }, { channel: s.channel });
