@@ -62,9 +62,6 @@ export interface Core {
   promptById(id: string, caller: Caller): string | null;
   /** What may come next where the cursor stands after this text: subcommands, settings and their values. */
   completions(textBeforeCursor: string, caller: Caller): readonly Completion[];
-  /** Choices for completion, from the loaded checkpoint. */
-  styles(): readonly string[];
-  sizes(): readonly { readonly width: number; readonly height: number }[];
 
   /** Events of every job, in order; a listener that throws is logged and loses only that event. Returns the way to stop. */
   subscribe(listener: (event: JobEvent) => void): () => void;

@@ -12,12 +12,12 @@ import type { History } from './history.ts';
 import type { HouseRules } from './house-rules.ts';
 import { type Caller, type ImagineRequest, type Job, type JobImage, TERMINAL_STATES } from './job.ts';
 import type { LiveState } from './live.ts';
-import { refuseBlocked } from './moderation.ts';
 import type { Outlooks } from './outlook.ts';
 import * as replies from './replies.ts';
 import type { Reply } from './reply.ts';
 import { imageReply, kept } from './reply-job.ts';
 import type { Draft, Submissions } from './submit.ts';
+import { isOwner, requireOwner, type Target, Targets } from './targets.ts';
 import type { WaitingLine } from './waiting-line.ts';
 
 export interface AnswersOptions {
@@ -34,13 +34,6 @@ export interface AnswersOptions {
   readonly onChange: () => void;
 }
 
-/** What an action is about. */
-export interface Target {
-  readonly job: Job;
-  /** `null` for the job as a whole. */
-  readonly image: JobImage | null;
-}
-
 /** How long a question waits for its yes, in milliseconds. */
 const CONFIRM_WITHIN = 3_600_000;
 const OWN_IN_QUEUE = 10;
@@ -48,9 +41,11 @@ const OWN_IN_QUEUE = 10;
 /** Answers to what people type and click. */
 export class Answers {
   readonly #options: AnswersOptions;
+  readonly #targets: Targets;
 
   constructor(options: AnswersOptions) {
     this.#options = options;
+    this.#targets = new Targets(options.history, options.rules);
   }
 
   command(text: string, caller: Caller, { idempotencyKey, settings }: CommandOptions): Outcome {
@@ -62,7 +57,7 @@ export class Answers {
       limits: rules.limits(caller),
       randomSeed,
       guildSettings: settingNames(isOperator(caller)),
-      isKnownId: (id) => this.#find(id, caller) !== null,
+      isKnownId: (id) => this.#targets.find(id, caller) !== null,
       ...(settings === undefined ? {} : { settings }),
     });
     if (parsed.kind === 'permutations') return this.#ask(caller, parsed.requests, parsed.question, parsed.notes);
@@ -82,7 +77,7 @@ export class Answers {
     const { verb, id } = parseAction(action);
     if (verb === 'confirm') return this.#confirm(caller, id);
     if (verb === 'erase') return this.#erase(caller);
-    const target = this.#target(id, caller);
+    const target = this.#targets.get(id, caller);
     const { job, image } = target;
     switch (verb) {
       case 'show':
@@ -101,7 +96,7 @@ export class Answers {
   /** What an action is about; `null` for one that is about nothing here. @throws UserError as `act` does */
   targetOf(action: string, caller: Caller): Target | null {
     const { verb, id } = parseAction(action);
-    return verb === 'confirm' || verb === 'erase' ? null : this.#target(id, caller);
+    return verb === 'confirm' || verb === 'erase' ? null : this.#targets.get(id, caller);
   }
 
   #derive(
@@ -111,7 +106,7 @@ export class Answers {
     { idempotencyKey, text }: { readonly idempotencyKey: string | undefined; readonly text: string | undefined },
   ): Outcome {
     const { rules, submissions, randomSeed } = this.#options;
-    const acted = verb === 'reroll' ? image : (image ?? onlyImage(job));
+    const acted = verb === 'reroll' ? image : (image ?? firstImage(job));
     const limits = rules.limits(caller);
     const drafts = draftsOf(verb, { job, image: acted, text, limits, randomSeed });
     if (drafts.length === 1) return jobOutcome(submissions.submit(caller, drafts, idempotencyKey)[0]);
@@ -156,7 +151,7 @@ export class Answers {
       case 'help':
         return reply(helpReply(rules.limits(caller), parsed.topic));
       case 'show':
-        return jobOutcome({ job: this.#target(parsed.id, caller).job, repeated: true });
+        return jobOutcome({ job: this.#targets.get(parsed.id, caller).job, repeated: true });
       case 'history':
         return reply(this.#historyOf(caller));
       case 'queue':
@@ -204,7 +199,7 @@ export class Answers {
   }
 
   #toCancel(id: string | null, caller: Caller): Job {
-    if (id !== null) return this.#target(id, caller).job;
+    if (id !== null) return this.#targets.get(id, caller).job;
     const { surface, user } = caller;
     const newest = this.#options.history.lists.unfinished({ surface, user }).at(-1);
     if (newest !== undefined) return newest;
@@ -276,54 +271,10 @@ export class Answers {
     if (earlier.length > 1) return reply(replies.confirmedReply(earlier.map(({ job }) => job)));
     return earlier.length === 1 ? jobOutcome(earlier[0]) : null;
   }
-
-  /** @throws UserError `image_unknown` or `image_deleted` */
-  #target(id: string, caller: Caller): Target {
-    refuseBlocked(caller, this.#options.rules.at(caller));
-    const target = this.#find(id, caller);
-    if (target === null) {
-      throw new UserError('image_unknown', `Nothing is known here under the id ${id.slice(0, 64)}.`, {
-        hint: 'It may have been erased, or belongs to another place. Yours are listed by /wuerst history',
-      });
-    }
-    if (target.image?.deleted === true) {
-      throw new UserError('image_deleted', 'This picture was deleted.', {
-        hint: 'Others of yours are listed by /wuerst history',
-      });
-    }
-    return target;
-  }
-
-  /** What of another place or person has this id stays unknown. */
-  #find(id: string, caller: Caller): Target | null {
-    const { history } = this.#options;
-    const whole = history.job(id);
-    if (whole !== null) return isVisible(whole, caller) ? { job: whole, image: null } : null;
-    const details = history.image(id);
-    const job = details === null ? null : history.job(details.jobId);
-    return details !== null && job !== null && isVisible(job, caller) ? { job, image: details.image } : null;
-  }
-}
-
-function isOwner(job: Job, caller: Caller): boolean {
-  return job.caller.surface === caller.surface && job.caller.user === caller.user;
-}
-
-function isVisible(job: Job, caller: Caller): boolean {
-  if (job.caller.surface !== caller.surface) return false;
-  const sameGuild = job.caller.guild !== null && job.caller.guild === caller.guild;
-  return isOwner(job, caller) || sameGuild || job.caller.room === caller.room;
-}
-
-function requireOwner(job: Job, caller: Caller, what: 'cancel' | 'delete'): void {
-  if (isOwner(job, caller) || caller.moderator) return;
-  throw new UserError('not_yours', `Only who asked for this can ${what} it, or a moderator.`, {
-    hint: 'Your own requests are listed by /wuerst history',
-  });
 }
 
 /** The picture meant by an action on a job: its first one that is left. */
-function onlyImage(job: Job): JobImage {
+function firstImage(job: Job): JobImage {
   const [image] = kept(job);
   if (image !== undefined) return image;
   throw new UserError('image_unknown', 'This request has no picture to start from.', {

@@ -2,7 +2,7 @@ import type { CommandOptions, Core, Outcome } from '../adapters/adapter.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { UserError } from '../errors.ts';
 import { Answers } from './answers.ts';
-import { completions, randomSeed, ratioSizes } from './command.ts';
+import { completions, randomSeed } from './command.ts';
 import { Dispatcher, MAX_ATTEMPTS } from './dispatcher.ts';
 import { Estimator, type Timings, type Work } from './estimate.ts';
 import { EventBus } from './event-bus.ts';
@@ -212,14 +212,6 @@ export class Studio implements Core {
 
   completions(textBeforeCursor: string, caller: Caller) {
     return completions(textBeforeCursor, this.#rules.limits(caller));
-  }
-
-  styles(): readonly string[] {
-    return this.#rules.checkpoint().styles;
-  }
-
-  sizes() {
-    return ratioSizes(this.#rules.checkpoint());
   }
 
   subscribe(listener: (event: JobEvent) => void): () => void {

@@ -277,18 +277,6 @@ export class FakeCore implements Core {
     return completions(textBeforeCursor, DEFAULT_LIMITS);
   }
 
-  styles(): readonly string[] {
-    return ['interpolated', 'base', 'aesthetic'];
-  }
-
-  sizes() {
-    return [
-      { width: 1024, height: 1024 },
-      { width: 1024, height: 1536 },
-      { width: 1536, height: 1024 },
-    ];
-  }
-
   subscribe(listener: (event: JobEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
