@@ -41,7 +41,8 @@ export interface SlackApi {
   uploadUrl(fileName: string, bytes: number, alt: string): Promise<{ readonly url: string; readonly file: string }>;
   /** Sends the bytes to where `uploadUrl` said. */
   send(url: string, data: Uint8Array): Promise<void>;
-  completeUpload(file: string, title: string): Promise<void>;
+  /** `channel` shows it there at once. */
+  completeUpload(file: string, title: string, channel?: string): Promise<void>;
   /** Whether Slack has taken the file in. Refused with `file_not_found` where it was never completed. */
   fileReady(file: string): Promise<boolean>;
   deleteFile(file: string): Promise<void>;
@@ -138,7 +139,7 @@ export function createApi(options: ApiOptions, client: webApi.WebClient, tokenOf
       return (await call('conversations.open', { users: user }, opened)).channel.id;
     },
     async uploadUrl(fileName, bytes, alt) {
-      const args = { filename: fileName, length: bytes, alt_txt: alt };
+      const args = { filename: fileName, length: bytes, alt_txt: alt || undefined };
       const { upload_url, file_id } = await call('files.getUploadURLExternal', args, ticket);
       return { url: upload_url, file: file_id };
     },
@@ -159,8 +160,8 @@ export function createApi(options: ApiOptions, client: webApi.WebClient, tokenOf
       if (response.status >= 500) throw new Unanswered(`the upload was answered with ${response.status}`);
       if (!response.ok) throw new Refused(`upload_${response.status}`, []);
     },
-    async completeUpload(file, title) {
-      await call('files.completeUploadExternal', { files: [{ id: file, title }] }, nothing);
+    async completeUpload(file, title, channel) {
+      await call('files.completeUploadExternal', { files: [{ id: file, title }], channel_id: channel }, nothing);
     },
     async fileReady(file) {
       return ((await call('files.info', { file }, fileInfo)).file.mimetype ?? '') !== '';

@@ -1,7 +1,7 @@
 import { type Job, type JobEvent, TERMINAL_STATES } from '../../bot/job.ts';
 import type { Reply } from '../../bot/reply.ts';
 import type { Clock } from '../../clock.ts';
-import type { Core } from '../adapter.ts';
+import type { Core, Outcome } from '../adapter.ts';
 import { DETAILS, type Detail, type Message, messageOf, NO_FILES } from './blocks.ts';
 import { scoped, unscoped } from './ids.ts';
 import type { Logger } from './logger.ts';
@@ -35,8 +35,8 @@ export interface DeliveryOptions {
 }
 
 export interface Deliveries {
-  /** Shows a job in a message at `place`, unless it has one already. `moved` is told why the answer comes elsewhere. */
-  follow(job: Job, place: Place, moved?: (why: string) => void): void;
+  /** Shows the job that somebody's command or click came to. */
+  follow(outcome: JobOutcome, asked: Asked): void;
   /** Where jobs come from that one command makes besides the one it answers with. */
   expect(user: string, room: string, place: Place): void;
   /** Takes up jobs whose end was not shown yet. */
@@ -46,6 +46,17 @@ export interface Deliveries {
   onEvent(event: JobEvent): void;
   /** Resolves once nothing finished waits, or after `ms`; then nothing more is sent. */
   drain(ms: number): Promise<void>;
+}
+
+export type JobOutcome = Extract<Outcome, { kind: 'job' }>;
+
+/** What somebody did that came to a job. */
+export interface Asked {
+  /** The same for what Slack delivers again. */
+  readonly key: string;
+  readonly place: Place;
+  /** Told why the answer comes elsewhere. */
+  readonly moved: (why: string) => void;
 }
 
 /** One job's message. */
@@ -363,18 +374,22 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
       expected !== undefined && expected.until > clock.now()
         ? expected.place
         : { team, enterprise: null, channel, thread: null, user: unscoped(caller.user).id };
-    const ref = newRef(place);
+    const ref = newRef(place, null);
     core.saveMessage(job.id, ref);
     start(job.id, ref);
   }
 
   return {
-    follow(job, place, moved) {
-      if (watches.has(job.id)) return;
+    follow({ job, repeated }, { key, place, moved }) {
+      const watch = watches.get(job.id);
       const stored = parseRef(core.message(job.id));
-      const ref = stored ?? newRef(place);
-      if (!stored) core.saveMessage(job.id, ref);
-      start(job.id, ref, moved ?? null);
+      // A job that there was before is asked to be shown here, unless Slack only delivered again.
+      const here = stored === null || (repeated && stored.key !== key);
+      if (watch && !here) return touch(watch);
+      if (watch) drop(watch);
+      const ref = here ? shownAnew(stored, place, key) : stored;
+      if (here) core.saveMessage(job.id, ref);
+      start(job.id, ref, moved);
     },
     expect(user, room, place) {
       for (const [key, { until }] of places) if (until <= clock.now()) places.delete(key);
@@ -432,6 +447,14 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
       for (const workspace of workspaces.all()) workspace.clear();
     },
   };
+}
+
+/** A further message for a job takes its uploaded pictures over. The old one stays, and changes no more. */
+function shownAnew(stored: MessageRef | null, place: Place, key: string): MessageRef {
+  const ref = newRef(place, key);
+  if (stored === null || stored.team !== place.team) return ref;
+  const { files, stale, preview } = structuredClone(stored);
+  return { ...ref, files, stale: preview === null ? stale : [...stale, preview] };
 }
 
 /** No place is left to show it. */

@@ -5,16 +5,19 @@ import { UserError } from '../../errors.ts';
 import type { Core, Outcome } from '../adapter.ts';
 import { type Message, messageOf, NO_FILES, plainSection } from './blocks.ts';
 import type { Callers } from './callers.ts';
-import type { Deliveries } from './delivery.ts';
+import type { Deliveries, JobOutcome } from './delivery.ts';
 import type { Logger } from './logger.ts';
 import { withoutSecrets } from './logger.ts';
 import type { Place } from './message-ref.ts';
 import type { Pictures } from './pictures.ts';
 import { Refused } from './problems.ts';
+import { share } from './uploads.ts';
 import { type Workspace, type Workspaces, within } from './workspaces.ts';
 
 /** What the core may take before an interaction is acknowledged without knowing the outcome, in ms. */
 const DECIDE_WITHIN = 120;
+/** Longer code is cut by `messageOf`. */
+const LONGEST_CODE = 2400;
 /** How many interactions are remembered to recognise those that Slack delivers again. */
 const REMEMBERED = 5000;
 
@@ -87,13 +90,14 @@ export function createExchanges(options: ExchangeOptions) {
     }
     const place = await placed;
     if (early.kind === 'reply' && (await quickAnswer(exchange, place, early.reply))) return;
-    if (early.kind === 'job') follow(exchange, place, early);
+    // Stored before it is acknowledged: what Slack has been thanked for is never lost.
+    if (early.kind === 'job') showJob(exchange, place, early);
     await acknowledge(exchange);
     if (early.kind === 'reply') await show(exchange, place, early.reply);
   }
 
   async function conclude(exchange: Exchange, place: Place, outcome: Outcome): Promise<void> {
-    if (outcome.kind === 'job') follow(exchange, place, outcome);
+    if (outcome.kind === 'job') showJob(exchange, place, outcome);
     else await show(exchange, place, outcome.reply);
   }
 
@@ -112,13 +116,21 @@ export function createExchanges(options: ExchangeOptions) {
     }
   }
 
-  function follow(exchange: Exchange, place: Place, { job }: Extract<Outcome, { kind: 'job' }>): void {
-    const { respond } = exchange;
-    deliveries.follow(job, place, (why) => {
-      respond?.({ text: why, blocks: [plainSection(why, 300)] }, 'ephemeral').catch((error: unknown) => {
-        logger.debug({ job: job.id, problem: describe(error) }, 'slack: could not say where the result comes');
+  /** By its message; a job of another platform has its message there, and is only looked at. */
+  function showJob(exchange: Exchange, place: Place, outcome: JobOutcome): void {
+    const { key, respond } = exchange;
+    if (outcome.job.caller.surface !== 'slack') {
+      void show(exchange, place, core.jobReply(outcome.job)).catch((error: unknown) => {
+        logger.warn({ key, problem: describe(error) }, 'slack: a job could not be shown');
       });
-    });
+      return;
+    }
+    const moved = (why: string) => {
+      respond?.({ text: why, blocks: [plainSection(why, 300)] }, 'ephemeral').catch((error: unknown) => {
+        logger.debug({ key, problem: describe(error) }, 'slack: could not say where the result comes');
+      });
+    };
+    deliveries.follow(outcome, { key, place, moved });
   }
 
   /** Answers by the acknowledgement itself, where a reply is at hand and fits into it. */
@@ -128,7 +140,7 @@ export function createExchanges(options: ExchangeOptions) {
       await exchange.correct([reply.title, ...reply.lines].filter((line) => line.trim() !== '').join('\n'));
       return true;
     }
-    if (!exchange.ackAnswers || reply.images.length > 0) return false;
+    if (!exchange.ackAnswers || reply.images.length > 0 || isLong(reply.code)) return false;
     const answer = { message: messageOf(reply, NO_FILES), visibility: visibilityOf(reply) };
     try {
       await exchange.ack(answer);
@@ -151,7 +163,16 @@ export function createExchanges(options: ExchangeOptions) {
   async function show(exchange: Exchange, place: Place, reply: Reply): Promise<void> {
     const workspace = workspaces.of(place.team, place.enterprise);
     const images = await filesOf(workspace, place, reply);
-    await tell(exchange, place, messageOf(reply, { images, preview: null }), visibilityOf(reply));
+    const shown = await withLongCode(workspace, place, reply);
+    await tell(exchange, place, messageOf(shown, { images, preview: null }), visibilityOf(reply));
+  }
+
+  /** Text that no message can hold comes as a file by direct message, whole and to one person only. */
+  async function withLongCode(workspace: Workspace, place: Place, reply: Reply): Promise<Reply> {
+    if (reply.code === null || !isLong(reply.code)) return reply;
+    const dm = await workspace.api.openDm(place.user);
+    await share(workspace, { fileName: 'wuerst.txt', data: Buffer.from(reply.code), alt: reply.title }, dm);
+    return { ...reply, code: null, lines: [...reply.lines, 'It is long, so it comes as a file by direct message.'] };
   }
 
   async function filesOf(workspace: Workspace, place: Place, reply: Reply): Promise<Map<string, string>> {
@@ -171,7 +192,9 @@ export function createExchanges(options: ExchangeOptions) {
 
   /** By the interaction's own address if it has one, else in the conversation, else by direct message. */
   async function tell(exchange: Exchange, place: Place, message: Message, visibility: Visibility): Promise<void> {
-    if (exchange.respond && exchange.place.channel !== '') {
+    // Response addresses may not know files that only the bot can see.
+    const pictured = message.blocks.some(({ type }) => type === 'image');
+    if (exchange.respond && exchange.place.channel !== '' && !pictured) {
       try {
         return await exchange.respond(message, visibility);
       } catch (error) {
@@ -207,6 +230,10 @@ export function createExchanges(options: ExchangeOptions) {
       await Promise.all(running);
     },
   };
+}
+
+function isLong(code: string | null): boolean {
+  return code !== null && code.length > LONGEST_CODE;
 }
 
 function visibilityOf(reply: Reply): Visibility {

@@ -14,6 +14,8 @@ const messageRef = z.object({
   thread: z.string().nullable(),
   user: z.string(),
   ts: z.string().nullable(),
+  /** What was done to have it here; `null` where nothing is known of it. */
+  key: z.string().nullable(),
   /** When posting was last tried, milliseconds since 1970: where to search if `ts` was never stored. */
   triedAt: z.number().nullable(),
   /** Shown under the message: why it comes by direct message. */
@@ -37,8 +39,8 @@ export interface Place {
   readonly user: string;
 }
 
-export function newRef(place: Place): MessageRef {
-  return { ...place, ts: null, triedAt: null, note: null, files: {}, preview: null, stale: [], replaced: false };
+export function newRef(place: Place, key: string | null): MessageRef {
+  return { ...place, key, ts: null, triedAt: null, note: null, files: {}, preview: null, stale: [], replaced: false };
 }
 
 /** A stored handle, or `null` where there is none. */

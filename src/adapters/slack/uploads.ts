@@ -10,7 +10,7 @@ const LOOKS = [400, 600, 1000, 1000, 2000, 2000, 3000, 5000, 5000, 10_000, 15_00
 
 /** A file's bytes, and how Slack names it. */
 export interface Picture {
-  /** Ends in `.png` or `.jpg`: image blocks take nothing else that we make. */
+  /** Ends in `.png` or `.jpg` to be shown: image blocks take nothing else that we make. */
   readonly fileName: string;
   readonly data: Uint8Array;
   readonly alt: string;
@@ -52,6 +52,15 @@ export async function whenReady(
     if (await within(looks, file, urgency, () => api.fileReady(file))) return;
   }
   throw new Unanswered(`file ${file} was not taken in within a minute`);
+}
+
+/** Uploads a file and shows it in a conversation, as a message of its own. */
+export async function share({ api, uploads }: Workspace, file: Picture, channel: string): Promise<void> {
+  await within(uploads, randomUUID(), 'final', async () => {
+    const { url, file: id } = await api.uploadUrl(file.fileName, file.data.length, '');
+    await api.send(url, file.data);
+    await api.completeUpload(id, file.fileName, channel);
+  });
 }
 
 /** Deletes a file for good; that it is gone already is as good. */

@@ -27,6 +27,16 @@ async function finished(s: Setting) {
   return s.shown();
 }
 
+const CALLER = {
+  user: `${TEAM}:${ANN}`,
+  name: 'Ann',
+  room: 'home',
+  guild: null,
+  payer: 'ann',
+  moderator: false,
+  ageRestricted: false,
+};
+
 const bad = new UserError('width_out_of_range', 'width:9 is too small', { hint: 'Try width:512' });
 
 test('the caller is who Slack vouches for, the workspace pays, and its admins are moderators', async (t) => {
@@ -99,6 +109,56 @@ test('a reply with pictures shows them, from the file that their own message sho
   const files = reply ? s.standIn.shownFiles(reply).map(({ id }) => id) : [];
   assert.equal(files.length, 2);
   assert.equal(files[0], s.standIn.shownFiles(message)[0]?.id);
+});
+
+test('a job that is shown again comes here with the same files; what Slack repeats shows nothing twice', async (t) => {
+  const s = await setting(t);
+  const message = await finished(s);
+  const job = s.core.job(s.job());
+  assert.ok(job);
+  const other = s.standIn.channel().id;
+  s.core.onCommand = () => ({ kind: 'job', job, repeated: true });
+  await sendCommand(s.standIn, `show ${job.id}`, { channel: other, deliveries: 2 });
+  await s.pass(() => s.standIn.visible(other).some((m) => s.standIn.shownFiles(m).length === 1));
+  assert.equal(s.standIn.visible(other).length, 1);
+  assert.equal(s.standIn.files.size, 1);
+  assert.deepEqual(
+    s.standIn.shownFiles(message),
+    s.standIn.visible(other).flatMap((m) => s.standIn.shownFiles(m)),
+  );
+
+  // What changes an older job, as cancelling does, changes its message and makes none.
+  s.core.onAct = async () => ({ kind: 'job', job, repeated: false });
+  await click(s.standIn, `reroll:${job.id}`, message);
+  await s.standIn.until(() => s.core.acts.length === 1);
+  await s.pass(() => s.core.delivered.has(job.id));
+  assert.equal(s.standIn.visible().length, 2);
+});
+
+test('a job of another platform is looked at, and keeps its own message', async (t) => {
+  const s = await setting(t);
+  const outcome = s.core.accept(REQUEST, { ...CALLER, surface: 'web' });
+  assert.ok(outcome.kind === 'job');
+  s.core.saveMessage(outcome.job.id, { of: 'the web' });
+  s.core.finish(outcome.job.id);
+  const job = s.core.job(outcome.job.id);
+  assert.ok(job);
+  s.core.onCommand = () => ({ kind: 'job', job, repeated: true });
+  await sendCommand(s.standIn, `show ${job.id}`, { channel: s.channel });
+  await s.pass(() => s.standIn.visible(s.channel).length === 1);
+  assert.equal(s.standIn.shownFiles(s.shown()).length, 1);
+  assert.deepEqual(s.core.message(job.id), { of: 'the web' });
+});
+
+test('text too long for any message comes as a file, by direct message', async (t) => {
+  const s = await setting(t);
+  const code = JSON.stringify({ everything: '<x>'.repeat(5000) });
+  s.core.onCommand = () => ({ kind: 'reply', reply: { ...EMPTY_REPLY, title: 'Everything', code, ephemeral: true } });
+  await sendCommand(s.standIn, 'export', { channel: s.channel });
+  await s.standIn.until(() => s.whispered().length === 1);
+  const [message] = s.standIn.visible(s.standIn.dm(ANN).id);
+  assert.equal(message && s.standIn.shownFiles(message)[0]?.bytes?.toString(), code);
+  assert.match(s.whispered()[0]?.text ?? '', /as a file/);
 });
 
 test('a mention in a thread is answered in that thread, without the mention in the prompt', async (t) => {

@@ -259,7 +259,12 @@ export class StandIn {
     return {
       fileReady: (id) => {
         const file = this.files.get(id);
-        return file?.completed === true && !file.deleted && file.readyAt <= this.#now();
+        return (
+          file?.completed === true &&
+          /\.(png|jpe?g|gif)$/.test(file.name) &&
+          !file.deleted &&
+          file.readyAt <= this.#now()
+        );
       },
       violation: (what) => this.violations.push(what),
     };
@@ -493,7 +498,6 @@ export class StandIn {
       return { message_ts: ts };
     },
     'files.getUploadURLExternal': ({ filename, length }) => {
-      if (!/\.(png|jpe?g|gif)$/.test(String(filename))) this.violations.push(`image blocks don't show ${filename}`);
       if (!(Number(length) > 0)) throw new Refusal('invalid_arguments');
       const id = this.id('F');
       const file = {
@@ -507,13 +511,18 @@ export class StandIn {
       this.files.set(id, { ...file, readyAt: Number.POSITIVE_INFINITY });
       return { upload_url: `http://${this.#origin}/upload/${id}`, file_id: id };
     },
-    'files.completeUploadExternal': ({ files }) => {
+    'files.completeUploadExternal': ({ files, channel_id }) => {
       const list = Array.isArray(files) ? files : [];
       for (const entry of list) {
         const file = this.#file(isRecord(entry) ? entry.id : '');
         if (!file.bytes || file.completed) throw new Refusal('file_not_found');
         file.completed = true;
         file.readyAt = this.#now() + this.fileTakes;
+      }
+      if (channel_id !== undefined) {
+        const { id } = this.#writable(channel_id);
+        const blocks = list.map((entry) => ({ type: 'file', slack_file: { id: isRecord(entry) ? entry.id : '' } }));
+        this.#store({ channel: id, thread: null, text: '', blocks, job: null, only: null });
       }
       return { files: list };
     },
