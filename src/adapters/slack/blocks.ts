@@ -34,13 +34,16 @@ interface Sizes {
   readonly fields: number;
   readonly code: number;
   readonly alt: number;
+  /** Buttons in all, and characters of their questions. */
+  readonly buttons: number;
+  readonly confirm: number;
 }
 
 const SIZES: Readonly<Record<Detail, Sizes>> = {
-  all: { title: 2900, lines: 2900, fields: 20, code: 2900, alt: 1900 },
-  short: { title: 900, lines: 600, fields: 10, code: 700, alt: 200 },
-  pictures: { title: 150, lines: 0, fields: 0, code: 0, alt: 60 },
-  text: { title: 300, lines: 300, fields: 0, code: 0, alt: 60 },
+  all: { title: 2900, lines: 2900, fields: 20, code: 2900, alt: 1900, buttons: 125, confirm: 300 },
+  short: { title: 900, lines: 600, fields: 10, code: 700, alt: 200, buttons: 125, confirm: 100 },
+  pictures: { title: 150, lines: 0, fields: 0, code: 0, alt: 60, buttons: 10, confirm: 60 },
+  text: { title: 300, lines: 300, fields: 0, code: 0, alt: 60, buttons: 10, confirm: 60 },
 };
 
 /** A reply as Block Kit, in as much detail as Slack's limits admit and `most` allows. */
@@ -66,7 +69,7 @@ export function blocksOf(reply: Reply, files: ShownFiles, note: string | null, d
     ...progressBlocks(reply),
     ...(withPictures && files.preview !== null ? [imageBlock(files.preview, 'Preview: the picture so far')] : []),
     ...(withPictures ? pictureBlocks(reply.images, files, sizes.alt) : []),
-    ...buttonRows(reply.buttons),
+    ...buttonRows(reply.buttons, sizes),
     ...(note === null ? [] : [{ type: 'context', elements: [plain(note, 1000)] }]),
   ];
 }
@@ -132,30 +135,42 @@ export function imageBlock(file: string, alt: string, max = 200): Block {
 export const ACT = 'wuerst-act';
 export const ASK = 'wuerst-ask';
 
-/** `prefix` keeps the rows of several replies apart in one view. */
-export function buttonRows(rows: Reply['buttons'], prefix = 'row'): Block[] {
-  return rows.flatMap((row, index) => buttonRow(row, `${prefix}-${index}`));
+interface RowOptions {
+  /** How many in all. @default all */
+  readonly buttons?: number;
+  /** Characters of a question. @default 300 */
+  readonly confirm?: number;
+  /** Keeps the rows of several replies apart in one view. @default 'row' */
+  readonly prefix?: string;
 }
 
-function buttonRow(row: readonly Button[], id: string): Block[] {
-  const elements = row
-    .filter(({ disabled, action }) => disabled !== true && action.length <= 200)
-    .map((button) => ({
-      type: 'button',
-      // Unique in its message; what it does is in `value`.
-      action_id: `${button.ask === undefined ? ACT : ASK}:${button.action}`,
-      value: button.action,
-      text: plain(button.label, 75),
-      ...(button.style === 'secondary' ? {} : { style: button.style }),
-      ...(button.confirm === undefined ? {} : { confirm: confirmation(button.confirm, button.label) }),
-    }));
-  return elements.length === 0 ? [] : [{ type: 'actions', block_id: id, elements: elements.slice(0, 25) }];
+export function buttonRows(rows: Reply['buttons'], options: RowOptions = {}): Block[] {
+  const { buttons: most = Number.POSITIVE_INFINITY, confirm = 300, prefix = 'row' } = options;
+  let left = most;
+  return rows.flatMap((row, index) => {
+    const shown = row.filter(({ disabled, action }) => disabled !== true && action.length <= 200).slice(0, left);
+    left -= shown.length;
+    const elements = shown.slice(0, 25).map((button) => buttonElement(button, confirm));
+    return elements.length === 0 ? [] : [{ type: 'actions', block_id: `${prefix}-${index}`, elements }];
+  });
 }
 
-function confirmation(question: string, label: string) {
+function buttonElement({ action, label, style, ask, confirm }: Button, confirmMax: number): object {
+  return {
+    type: 'button',
+    // Unique in its message; what it does is in `value`.
+    action_id: `${ask === undefined ? ACT : ASK}:${action}`,
+    value: action,
+    text: plain(label, 75),
+    ...(style === 'secondary' ? {} : { style }),
+    ...(confirm === undefined ? {} : { confirm: confirmation(confirm, label, confirmMax) }),
+  };
+}
+
+function confirmation(question: string, label: string, max: number): object {
   return {
     title: plain('Are you sure?', 100),
-    text: plain(question, 300),
+    text: plain(question, max),
     confirm: plain(label, 30),
     deny: plain('Not now', 30),
   };

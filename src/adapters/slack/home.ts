@@ -58,7 +58,11 @@ function recentBlocks(core: Core, caller: Caller): Block[][] {
       return file?.ready ? [imageBlock(file.id, alt)] : [];
     });
     if (pictures.length === 0) continue;
-    shown.push([plainSection(reply.title, 300), ...pictures.slice(0, PICTURES), ...buttonRows(reply.buttons, job.id)]);
+    shown.push([
+      plainSection(reply.title, 300),
+      ...pictures.slice(0, PICTURES),
+      ...buttonRows(reply.buttons, { prefix: job.id }),
+    ]);
   }
   return shown;
 }

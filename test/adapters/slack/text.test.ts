@@ -8,6 +8,7 @@ import { typedText } from '../../../src/adapters/slack/incoming.ts';
 import { withoutSecrets } from '../../../src/adapters/slack/logger.ts';
 import { DEFAULT_LIMITS, parseCommand } from '../../../src/bot/command.ts';
 import type { Button, Reply } from '../../../src/bot/reply.ts';
+import { EMPTY_REPLY } from '../fake-core.ts';
 import { checkBlocks, checkText, checkView, type Rules } from './strict.ts';
 
 /** A piece of a command as it is typed, as Slack sends it, and as the core should read it. */
@@ -164,6 +165,26 @@ test('any reply is a message that Slack accepts, in which no prompt pings, links
     }),
     { numRuns: 300 },
   );
+});
+
+test('ten pictures are shown however much stands beside them', () => {
+  const long = '"<&\\'.repeat(2000);
+  const heavy: Button = { action: 'a'.repeat(64), label: long, style: 'danger', confirm: long };
+  const shown: Reply = {
+    ...EMPTY_REPLY,
+    title: long,
+    lines: [long],
+    fields: Array.from({ length: 25 }, () => ({ name: long, value: long })),
+    images: Array.from({ length: 10 }, (_, k) => ({
+      ...{ id: `i${k}`, fileName: 'a.png', width: 1, height: 1, alt: long, spoiler: false },
+    })),
+    buttons: Array.from({ length: 5 }, () => Array.from({ length: 5 }, () => heavy)),
+    code: long,
+  };
+  const files = { images: new Map(shown.images.map(({ id }) => [id, `F-${id}`])), preview: null };
+  const { blocks } = messageOf(shown, files, long);
+  assert.equal(blocks.filter(({ type }) => type === 'image').length, 10);
+  checkBlocks(blocks, 'message', { fileReady: () => true, violation: assert.fail });
 });
 
 test('a form is one that Slack accepts, whatever it is prefilled with', () => {
