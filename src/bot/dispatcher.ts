@@ -6,7 +6,7 @@ import { type Estimator, type Progress, secondsOf, type Timings, type Work, work
 import type { EventBus } from './event-bus.ts';
 import type { FairOptions } from './fair-queue.ts';
 import type { History, JobError } from './history.ts';
-import type { Job, JobEvent } from './job.ts';
+import type { Eta, Job, JobEvent } from './job.ts';
 import type { LiveState } from './live.ts';
 import type { Painter } from './painter.ts';
 import { type Recipes, seedOf } from './recipes.ts';
@@ -172,7 +172,9 @@ export class Dispatcher {
     const { bus, live, estimator, clock } = this.#options;
     const { stage, step, total, preview } = event;
     const fraction = progress.step(stage, event.image, step, total);
-    const eta = estimator.eta(this.#secondsLeft(running, fraction), clock.now());
+    const now = clock.now();
+    const eta =
+      estimator.eta(this.#secondsLeft(running, fraction), now) ?? extrapolated(running.startedAt, fraction, now);
     // What comes after a cancellation is nobody's business any more.
     if (running.controller.signal.aborted) return;
     const state = live.setStep(running.id, { stage, step, total, fraction, eta, preview });
@@ -261,6 +263,13 @@ export class Dispatcher {
     const total = seconds * (1 - fraction) + (elapsed / fraction) * fraction;
     return total * (1 - fraction);
   }
+}
+
+/** When a job ends on a machine where nothing was measured yet: from what it shows itself, once that is something. */
+function extrapolated(startedAt: number, fraction: number, now: number): Eta | null {
+  if (fraction < 0.15) return null;
+  const left = ((now - startedAt) / fraction) * (1 - fraction);
+  return { from: Math.round(now + left / 2), to: Math.round(now + left * 2) };
 }
 
 function isBusy(error: unknown): boolean {

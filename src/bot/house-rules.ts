@@ -11,6 +11,8 @@ export interface Loaded {
   readonly sizes?: Partial<Pick<CommandLimits, 'minSide' | 'maxSide' | 'maxPixels' | 'gridStep'>>;
 }
 
+const SURFACES: readonly Caller['surface'][] = ['discord', 'slack', 'web', 'terminal'];
+
 type Where = Pick<Caller, 'surface' | 'guild'>;
 
 /** Far above the guilds of any bot; it only keeps memory bounded. */
@@ -21,6 +23,8 @@ export class HouseRules {
   readonly #settings: Settings;
   readonly #loaded: () => Loaded | null;
   readonly #known = new Map<string, GuildSettings>();
+  /** Asked for every waiting party when the order is looked up. */
+  readonly #weights = new Map<string, number>();
 
   constructor(settings: Settings, loaded: () => Loaded | null) {
     this.#settings = settings;
@@ -61,14 +65,26 @@ export class HouseRules {
     };
   }
 
-  /** Weight in the queue of whoever pays. A payer's id ends in the guild's. */
-  weight(surface: Caller['surface'], payer: string): number {
-    return this.at({ surface, guild: payer.slice(payer.lastIndexOf(':') + 1) }).weight;
+  /**
+   * Weight in the queue of whoever pays.
+   * @param key `surface/payer`; a payer's id ends in the guild's
+   */
+  weight(key: string): number {
+    const known = this.#weights.get(key);
+    if (known !== undefined) return known;
+    const slash = key.indexOf('/');
+    const surface = SURFACES.find((one) => one === key.slice(0, slash)) ?? 'web';
+    const payer = key.slice(slash + 1);
+    const { weight } = this.at({ surface, guild: payer.slice(payer.lastIndexOf(':') + 1) });
+    if (this.#weights.size >= REMEMBERED) this.#weights.clear();
+    this.#weights.set(key, weight);
+    return weight;
   }
 
   /** After a setting was changed. */
   forget(): void {
     this.#known.clear();
+    this.#weights.clear();
   }
 }
 

@@ -6,6 +6,7 @@ import { completions, randomSeed } from './command.ts';
 import { Dispatcher, MAX_ATTEMPTS } from './dispatcher.ts';
 import { Estimator, type Timings, type Work } from './estimate.ts';
 import { EventBus } from './event-bus.ts';
+import { POSITION_CAP } from './fair-queue.ts';
 import type { History } from './history.ts';
 import { HouseRules, type Loaded } from './house-rules.ts';
 import { type Caller, type Job, type JobEvent, type Surface, TERMINAL_STATES } from './job.ts';
@@ -84,7 +85,7 @@ export class Studio implements Core {
     this.#line = new WaitingLine({
       history,
       onProblem,
-      weight: (surface, payer) => this.#rules.weight(surface, payer),
+      weight: (payer) => this.#rules.weight(payer),
       run: (turn) => this.#dispatcher.run(turn),
     });
     const shared = { history, estimator, line: this.#line, bus: this.#bus, live: this.#live, clock, onProblem };
@@ -182,7 +183,7 @@ export class Studio implements Core {
 
   jobReply(job: Job): Reply {
     const isOpen = !TERMINAL_STATES.includes(job.state);
-    const place = isOpen ? this.#outlooks.of(job) : null;
+    const place = isOpen ? this.#outlooks.of(job, POSITION_CAP) : null;
     return jobReply(job, { place, step: this.#live.step(job.id), limits: this.#rules.limits(job.caller) });
   }
 

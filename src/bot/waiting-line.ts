@@ -5,7 +5,8 @@ import type { Caller } from './job.ts';
 
 export interface WaitingLineOptions {
   readonly history: History;
-  readonly weight: (surface: Caller['surface'], payer: string) => number;
+  /** Of whoever pays, by `surface/payer`. */
+  readonly weight: (payer: string) => number;
   /** Makes a job whose turn has come. Its synchronous part runs before any other job can start. */
   readonly run: (job: FairOptions) => Promise<void>;
   readonly onProblem: (error: unknown, what: string) => void;
@@ -30,12 +31,7 @@ export class WaitingLine {
 
   constructor(options: WaitingLineOptions) {
     this.#options = options;
-    this.#fair = new FairQueue({
-      weight: (key) => {
-        const [surface = 'web', ...payer] = key.split('/');
-        return options.weight(surface as Caller['surface'], payer.join('/'));
-      },
-    });
+    this.#fair = new FairQueue({ weight: options.weight });
     this.#queue = new PQueue({ concurrency: 1, autoStart: false, queueClass: queueClassOf(this.#fair) });
   }
 
