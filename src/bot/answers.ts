@@ -1,9 +1,9 @@
-import type { CommandOptions, Outcome } from '../adapters/adapter.ts';
 import type { Clock } from '../clock.ts';
 import { UserError } from '../errors.ts';
 import { type ActionVerb, draftsOf, parseAction } from './actions.ts';
 import { changeSettings, isOperator, settingsReply } from './change-settings.ts';
 import { helpReply, parseCommand, type Subcommand } from './command.ts';
+import type { CommandOptions, Outcome } from './core.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { EventBus } from './event-bus.ts';
 import { POSITION_CAP } from './fair-queue.ts';

@@ -1,8 +1,8 @@
-import type { CommandOptions, Core, Outcome } from '../adapters/adapter.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { UserError } from '../errors.ts';
 import { Answers } from './answers.ts';
 import { completions, randomSeed } from './command.ts';
+import type { CommandOptions, Core, Outcome } from './core.ts';
 import { Dispatcher, MAX_ATTEMPTS } from './dispatcher.ts';
 import { Estimator, type Timings, type Work } from './estimate.ts';
 import { EventBus } from './event-bus.ts';

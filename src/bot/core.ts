@@ -1,0 +1,78 @@
+import type { Completion } from './command-help.ts';
+import type { Caller, Eta, ImagineRequest, Job, JobEvent, Surface } from './job.ts';
+import type { Button, Reply } from './reply.ts';
+
+/** The answer to a command or a button: a job to follow, or a reply to show. */
+export type Outcome =
+  | { readonly kind: 'job'; readonly job: Job; readonly repeated: boolean }
+  | { readonly kind: 'reply'; readonly reply: Reply };
+
+export interface CommandOptions {
+  /** The same key answers with the same job, also after a crash: the platform's id of the command or click. */
+  readonly idempotencyKey?: string;
+  /** Settings that came as native options. The same key in the text as well is an error. */
+  readonly settings?: Partial<Omit<ImagineRequest, 'prompt'>>;
+}
+
+/**
+ * The core, as adapters see it. Every method that a person's input reaches throws `UserError` for what that
+ * person can mend; the adapter shows it with `errorReply`.
+ */
+export interface Core {
+  /** Runs what was typed after `/wuerst`: a prompt with settings, or a subcommand. The job is stored before this resolves. */
+  command(text: string, caller: Caller, options?: CommandOptions): Promise<Outcome>;
+  /** Runs a button's `verb:id`; `text` is what was typed into its form. */
+  act(
+    action: string,
+    caller: Caller,
+    options?: { readonly idempotencyKey?: string; readonly text?: string },
+  ): Promise<Outcome>;
+
+  job(id: string): Job | null;
+  /** The job that made an image, also after the image was deleted. */
+  jobOfImage(imageId: string): Job | null;
+  /** Jobs of a room or a person, newest first; `before` is a job id to page on from. */
+  jobs(filter: {
+    readonly surface: Surface;
+    readonly room?: string;
+    readonly user?: string;
+    readonly before?: string;
+    readonly limit: number;
+  }): readonly Job[];
+  /** Position (from 1, `null` for more than 25 until asked for here) and expected end of a waiting or running job. */
+  outlook(jobId: string): { readonly position: number | null; readonly eta: Eta | null };
+  /** Absolute path of an image's PNG, made again from its recipe if the file was lost. `null` when deleted or unknown. */
+  imagePath(imageId: string): Promise<string | null>;
+  /** What the job's message shows now: waiting, progress with preview, images with buttons, or the error. */
+  jobReply(job: Job): Reply;
+  errorReply(error: unknown): Reply;
+  /**
+   * The button with this action as its message would show it now: for its form or its question, on platforms that
+   * ask only after the click. `null` where nothing (any more) can be done.
+   */
+  button?(action: string, caller: Caller): Button | null;
+
+  /** Recent prompts of a person, newest first, for completion. `containing` is matched as plain text. */
+  recentPrompts(
+    caller: Caller,
+    containing: string,
+    limit: number,
+  ): readonly { readonly id: string; readonly prompt: string }[];
+  /** The prompt behind an id of `recentPrompts`. */
+  promptById(id: string, caller: Caller): string | null;
+  /** What may come next where the cursor stands after this text: subcommands, settings and their values. */
+  completions(textBeforeCursor: string, caller: Caller): readonly Completion[];
+
+  /** Events of every job, in order; a listener that throws is logged and loses only that event. Returns the way to stop. */
+  subscribe(listener: (event: JobEvent) => void): () => void;
+  /** Durable events of a room after `seq`, oldest first. */
+  eventsSince(surface: Surface, room: string, seq: number, limit: number): readonly JobEvent[];
+
+  /** The platform's own handle on the message that shows a job (ids, token, expiry), stored as JSON before anything is sent to it. */
+  saveMessage(jobId: string, message: unknown): void;
+  message(jobId: string): unknown | null;
+  /** Jobs of a surface whose final state has not yet been shown: asked for at start, then delivered again. */
+  undelivered(surface: Surface): readonly Job[];
+  /** The message now shows the job's final state for good (or can never show it, with the reason). */
+  markDelivered(jobId: string, problem?: string): void;
+}
