@@ -49,6 +49,27 @@ test('a bot is a page, a queue and a pipeline process over one data folder, and 
   await again.stop();
 });
 
+test('a job that kills its pipeline process twice fails with a reason, and everybody else goes on', async (t) => {
+  const config = readConfig({ WUERST_DATA: temporaryFolder(t), WUERST_WEB_PORT: '0' });
+  const bot = await startBot(config, { engine: ENGINE, logger: pino({ level: 'silent' }), watchProcess: false });
+  t.after(() => bot.stop());
+  const url = bot.url ?? '';
+  const ask = async (text: string, room: string) =>
+    accepted.parse(await post(url, `api/rooms/${room}/commands`, { text, user: 'ann' })).job.id;
+  const ended = new Map<string, string>();
+  const all = new Promise<void>((resolve) => {
+    bot.studio.subscribe(({ type, job }) => {
+      if (type === 'done' || type === 'failed') ended.set(job.id, `${type} ${job.error?.code ?? ''}`);
+      if (ended.size === 2) resolve();
+    });
+  });
+  const [deadly, calm] = [await ask('die fox', 'kitchen'), await ask('calm fox', 'lobby')];
+  await all;
+  assert.equal(ended.get(deadly), 'failed pipeline_crashed');
+  assert.equal(ended.get(calm), 'done ');
+  assert.match(await (await fetch(new URL('metrics', url))).text(), /wuerst_pipeline_crashes 2/);
+});
+
 test('what keeps the bot from starting is said, and nothing of it stays behind', async (t) => {
   const folder = temporaryFolder(t);
   const config = readConfig({ WUERST_DATA: folder, WUERST_WEB_PORT: '0' });

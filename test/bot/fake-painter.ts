@@ -37,8 +37,9 @@ function numbersOf(text: string): Float32Array<ArrayBuffer> {
 }
 
 /**
- * A pipeline in memory. Words of the prompt steer it: `crash` (dies each time), `crash-once`, `too-big` and `broken`
- * (errors for people and for the operator), `bug`, `wait` (until `release` or cancelled), `long` (cuts off its end).
+ * A pipeline in memory. Words of the prompt steer it: `crash` (dies each time), `crash-once`, `crash-midway` (once, after
+ * a picture), `too-big` and `broken` (errors for people and for the operator), `bug`, `wait` (until `release` or
+ * cancelled), `long` (cuts off its end).
  */
 export class FakePainter implements Painter {
   readonly requests: EngineRequest[] = [];
@@ -89,6 +90,10 @@ export class FakePainter implements Painter {
         metadata: plan.metadata,
         embedding: { dims: [data.length], data },
       };
+      if (words.has('crash-midway') && !this.#crashed.has(request.prompt)) {
+        this.#crashed.add(request.prompt);
+        throw crashed();
+      }
     }
     const truncated = words.has('long') ? ' and so on' : '';
     const n = request.images.length;

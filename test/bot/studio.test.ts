@@ -3,7 +3,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Sqlite from 'better-sqlite3';
+import fc from 'fast-check';
 import type { Job } from '../../src/bot/job.ts';
+import { UserError } from '../../src/errors.ts';
 import { caller } from './history-fixture.ts';
 import { actionsOf, imageOf, openStudio } from './studio-fixture.ts';
 
@@ -120,6 +122,30 @@ test('a job whose process dies is tried once more; dying twice it fails with a r
   assert.equal(history.usage('user', 'web', 'ann').seconds, before);
   assert.equal((await make('a calm fox')).state, 'done', 'everyone else goes on');
   assert.ok(problems.some((problem) => problem.includes('SIGKILL')));
+});
+
+test('after a crash midway only the missing pictures are made, each with the seed it would have had', async (t) => {
+  const { make, painter, events } = await openStudio(t);
+  const job = await make('crash-midway fox n:3 seed:18446744073709551615');
+  assert.deepEqual(
+    job.images.map(({ index, seed }) => [index, seed]),
+    [
+      [0, 2n ** 64n - 1n],
+      [1, 0n],
+      [2, 1n],
+    ],
+  );
+  assert.deepEqual(
+    painter.requests.map(({ images }) => images.map(({ index }) => index)),
+    [
+      [0, 1, 2],
+      [1, 2],
+    ],
+  );
+  assert.deepEqual(
+    events.flatMap(({ type, seq }) => (seq === null ? [] : [type])),
+    ['queued', 'started', 'image', 'queued', 'started', 'image', 'image', 'done'],
+  );
 });
 
 test('errors for people reach them whole, others are told to the operator alone', async (t) => {
@@ -306,6 +332,28 @@ test('a listener that throws loses only that event', async (t) => {
   assert.match(problems.join('\n'), /a listener failed on started/);
 });
 
+test('pictures over the limits of age or room go, and come back when somebody asks', async (t) => {
+  const { studio, make, history, clock, painter } = await openStudio(t);
+  const jobs = [await make('a red fox'), await make('a grey fox')];
+  clock.advance(86_400_000);
+  assert.equal((await history.tidy({ maxAgeMs: 3_600_000 })).files, 2);
+  const before = painter.requests.length;
+  const paths = await Promise.all(jobs.map((job) => studio.imagePath(imageOf(job))));
+  assert.ok(paths.every((path) => path !== null));
+  assert.equal(painter.requests.length, before + 2);
+});
+
+test('who waits for a lost picture when the bot stops is told that there is none', async (t) => {
+  const { studio, make, ask, started, history, close } = await openStudio(t);
+  const job = await make('a red fox');
+  const busy = await ask('wait here');
+  await started(busy.id);
+  await history.tidy({ maxBytes: 0 });
+  const path = studio.imagePath(imageOf(job));
+  await close();
+  assert.equal(await path, null);
+});
+
 test('an image file that was lost is made again from its recipe, once for all who ask', async (t) => {
   const { studio, make, painter } = await openStudio(t);
   const job = await make('a red fox seed:7');
@@ -318,4 +366,65 @@ test('an image file that was lost is made again from its recipe, once for all wh
   assert.deepEqual(new Set(paths), new Set([path]), 'the same bytes lie in the same place');
   assert.equal(painter.requests.length, before + 1);
   assert.equal(painter.requests.at(-1)?.images[0]?.source.kind, 'embedding', 'without Stage C');
+});
+
+test('whatever is typed, clicked or filled in is answered: with a job, a reply, or an error for people', async (t) => {
+  const { studio, history } = await openStudio(t, { still: true });
+  history.settings.set('everywhere', 'userJobs', null, caller());
+  history.settings.set('everywhere', 'guildJobs', null, caller());
+  const fragments = fc.constantFrom(
+    ...[
+      'settings',
+      'show',
+      'cancel',
+      'confirm',
+      'erase',
+      'help',
+      'history',
+      'queue',
+      'export',
+      '{a, b}',
+      'width:',
+      'n:2',
+    ],
+    ...[
+      'seed:7',
+      '--no',
+      '"',
+      '\\',
+      '\u202e',
+      '\u0000',
+      '<script>',
+      '@everyone',
+      '<@1>',
+      '`',
+      '🦊',
+      'pixels:5',
+      '../../x',
+    ],
+    ...['reroll:', 'delete:', 'confirm:', 'info:abc1', "'; DROP TABLE jobs; --", 'a red fox', '/wuerst', '\ud800'],
+  );
+  const text = fc.array(fc.oneof(fragments, fc.string({ unit: 'binary', maxLength: 12 })), { maxLength: 6 });
+  const answered = async (work: () => Promise<unknown>) => {
+    try {
+      await work();
+    } catch (error) {
+      assert.ok(error instanceof UserError, String(error));
+      const { title, lines } = studio.errorReply(error);
+      assert.ok(title.length > 0 && lines.length <= 1);
+    }
+  };
+  await fc.assert(
+    fc.asyncProperty(text, fc.boolean(), async (parts, moderator) => {
+      const typed = parts.join(' ');
+      const who = caller({ moderator });
+      await answered(() => studio.command(typed, who));
+      await answered(() => studio.act(typed, who, { text: typed }));
+      studio.button(typed, who);
+      studio.completions(typed, who);
+      studio.recentPrompts(who, typed, 3);
+      assert.equal(studio.promptById(typed, caller({ user: 'nobody' })), null);
+    }),
+    { numRuns: 300 },
+  );
 });
