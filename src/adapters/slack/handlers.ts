@@ -213,7 +213,7 @@ export function registerHandlers(app: App, options: HandlerOptions): void {
     try {
       const caller = await callers.of(place);
       const { api } = workspaces.of(place.team, place.enterprise);
-      await api.publishHome(place.user, homeView(core, caller, clock.now()));
+      await api.publishHome(place.user, await homeView(core, caller, clock.now()));
     } catch (error) {
       logger.warn({ problem: describe(error) }, 'slack: the Home tab could not be shown');
     }

@@ -8,6 +8,8 @@ import { COMMAND } from './methods.ts';
 const RECENT = 5;
 /** Pictures of one job on the tab. */
 const PICTURES = 2;
+/** Rules of the workspace on the tab: the limits come first. */
+const LIMITS = 6;
 /** Jobs that are counted. */
 const COUNTED = 100;
 const DAY = 24 * 60 * 60 * 1000;
@@ -19,13 +21,14 @@ const EXAMPLES = [
   `${COMMAND} help`,
 ].join('\n');
 
-/** The App Home tab: what the bot does, how much of it a person used, and their recent pictures with buttons. */
-export function homeView(core: Core, caller: Caller, now: number): object {
+/** The App Home tab: what the bot does, how much of it a person used and may use, and their recent pictures with buttons. */
+export async function homeView(core: Core, caller: Caller, now: number): Promise<object> {
   const blocks: Block[] = [
     { type: 'header', text: plain('Würst paints', 150) },
     plainSection(WHAT_IT_DOES, 2900),
     { type: 'section', text: { type: 'mrkdwn', text: `\`\`\`${EXAMPLES}\`\`\``, verbatim: true } },
     usageBlock(core, caller, now),
+    ...(await limitBlocks(core, caller)),
   ];
   const recent = recentBlocks(core, caller);
   if (recent.length > 0) blocks.push({ type: 'divider' }, { type: 'header', text: plain('Your latest pictures', 150) });
@@ -43,8 +46,16 @@ function usageBlock(core: Core, caller: Caller, now: number): Block {
   const made = jobs
     .filter(({ state, createdAt }) => state === 'done' && createdAt > now - DAY)
     .reduce((sum, { images }) => sum + images.length, 0);
-  const text = `Waiting or being painted: ${open}. Pictures in the last 24 hours: ${made}. Your limits here: ${COMMAND} settings`;
-  return { type: 'context', elements: [plain(text, 300)] };
+  return plainSection(`Waiting or being painted: ${open}. Pictures in the last 24 hours: ${made}.`, 300);
+}
+
+/** What holds in the workspace, as the core tells it to anybody who asks. */
+async function limitBlocks(core: Core, caller: Caller): Promise<Block[]> {
+  const outcome = await core.command('settings', caller);
+  if (outcome.kind !== 'reply' || outcome.reply.fields.length === 0) return [];
+  const { title, fields } = outcome.reply;
+  const lines = fields.slice(0, LIMITS).map(({ name, value }) => `${name}: ${value}`);
+  return [{ type: 'context', elements: [plain([title, ...lines].join('\n'), 1500)] }];
 }
 
 function recentBlocks(core: Core, caller: Caller): Block[][] {

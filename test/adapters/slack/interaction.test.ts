@@ -317,6 +317,10 @@ test('the message shortcut offers a message as prompt and paints in its thread',
 test('the Home tab shows what can be done, and recent pictures whose buttons answer by direct message', async (t) => {
   const s = await setting(t);
   await finished(s);
+  const accept = s.core.onCommand;
+  const limits = { ...EMPTY_REPLY, title: 'What holds here', fields: [{ name: 'user-jobs', value: '5' }] };
+  s.core.onCommand = (text, caller, options) =>
+    text === 'settings' ? { kind: 'reply', reply: limits } : accept(text, caller, options);
   const opened = { type: 'app_home_opened', user: ANN, channel: s.standIn.dm(ANN).id, tab: 'home', event_ts: '1' };
   await sendEvent(s.standIn, opened);
   await s.standIn.until(() => s.standIn.homes.has(ANN));
@@ -324,6 +328,7 @@ test('the Home tab shows what can be done, and recent pictures whose buttons ans
   assert.ok(Array.isArray(blocks));
   assert.equal(blocks.filter(({ type }) => type === 'image').length, 1);
   assert.match(JSON.stringify(blocks), /Pictures in the last 24 hours: 1/);
+  assert.match(JSON.stringify(blocks), /user-jobs: 5/);
 
   const body = clickBody(s.standIn, buttonOf(blocks, `reroll:${s.job()}`), null, { channel: '' });
   await s.standIn.socket.deliver('interactive', body);

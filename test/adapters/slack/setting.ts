@@ -30,6 +30,18 @@ export function memoryLogger(lines: string[]): Logger {
   return { debug: write, info: write, warn: write, error: write };
 }
 
+export async function passTime(
+  clock: ManualClock,
+  condition: () => boolean,
+  { log, stepMs = 250 }: { readonly log: readonly string[]; readonly stepMs?: number },
+): Promise<void> {
+  for (let steps = 0; !condition(); steps++) {
+    if (steps > 1200) throw new Error(`never happened: ${condition}\n${log.slice(-8).join('\n')}`);
+    clock.advance(stepMs);
+    for (let turn = 0; turn < 3 && !condition(); turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
 /** The adapter with a real Bolt app, connected to the stand-in, on a clock of the test's own. */
 export async function setting(t: TestContext, options: Partial<SlackOptions> = {}): Promise<Setting> {
   const clock = new ManualClock();
@@ -64,13 +76,7 @@ export async function setting(t: TestContext, options: Partial<SlackOptions> = {
     clock,
     log,
     channel,
-    async pass(condition, stepMs = 250) {
-      for (let steps = 0; !condition(); steps++) {
-        if (steps > 1200) throw new Error(`never happened: ${condition}\n${log.slice(-8).join('\n')}`);
-        clock.advance(stepMs);
-        for (let turn = 0; turn < 3 && !condition(); turn++) await new Promise((resolve) => setTimeout(resolve, 1));
-      }
-    },
+    pass: (condition, stepMs) => passTime(clock, condition, { log, ...(stepMs === undefined ? {} : { stepMs }) }),
     job() {
       const id = [...core.jobsById.keys()].at(-1);
       if (id === undefined) throw new Error('there is no job');

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
+import { openStudio } from '../../bot/studio-fixture.ts';
+import { buttonOf, click, openForm, sendCommand, sendEvent, submit } from './payloads.ts';
+import { memoryLogger, passTime } from './setting.ts';
+import { ANN, APP_TOKEN, BOSS, BOT_TOKEN, StandIn, type StoredMessage } from './stand-in.ts';
+import { isRecord } from './strict.ts';
+
+/** The adapter on the real core, with a painter in memory. */
+async function world(t: TestContext) {
+  // Before the hook that closes the studio.
+  let end: () => Promise<void> = async () => undefined;
+  t.after(() => end());
+  const { studio, clock, problems } = await openStudio(t);
+  const standIn = await StandIn.start(() => clock.now());
+  const log: string[] = [];
+  const logger = memoryLogger(log);
+  const adapter = createSlackAdapter({
+    botToken: BOT_TOKEN,
+    appToken: APP_TOKEN,
+    apiUrl: standIn.apiUrl,
+    logger,
+    clock,
+  });
+  await adapter.start(studio);
+  end = async () => {
+    const stopped = adapter.stop(1000);
+    const ticks = setInterval(() => clock.advance(500), 5);
+    await stopped;
+    clearInterval(ticks);
+    await standIn.close();
+  };
+  const channel = standIn.channel().id;
+  const pass = (condition: () => boolean) => passTime(clock, condition, { log });
+  const pictures = (message: StoredMessage | undefined) => (message ? standIn.shownFiles(message).length : 0);
+  /** The message that shows what was asked for, finished. */
+  const painted = async (text: string): Promise<StoredMessage> => {
+    const before = standIn.visible(channel).length;
+    await sendCommand(standIn, text, { channel });
+    await pass(() => pictures(standIn.visible(channel)[before]) > 0);
+    const message = standIn.visible(channel)[before];
+    assert.ok(message);
+    return message;
+  };
+  return { studio, standIn, channel, pass, pictures, painted, problems };
+}
+
+function actionsOf(message: StoredMessage): string[] {
+  return message.blocks.flatMap(({ elements }) =>
+    (Array.isArray(elements) ? elements : []).flatMap((e) =>
+      isRecord(e) && e.type === 'button' ? [String(e.value)] : [],
+    ),
+  );
+}
+
+function actionOf(message: StoredMessage, verb: string): string {
+  const action = actionsOf(message).find((known) => known.startsWith(`${verb}:`));
+  assert.ok(action, `${verb} among ${actionsOf(message)}`);
+  return action;
+}
+
+test('from the words to the picture, and every button of it', async (t) => {
+  const { studio, standIn, channel, pass, pictures, painted, problems } = await world(t);
+  const message = await painted('a red fox &amp; a hen n:2 seed:7');
+  assert.equal(pictures(message), 2);
+  const [job] = studio.jobs({ surface: 'slack', limit: 1 });
+  assert.deepEqual([job?.request.prompt, job?.request.n, job?.request.seed], ['a red fox & a hen', 2, 7n]);
+
+  await click(standIn, actionOf(message, 'reroll'), message);
+  await pass(() => standIn.visible(channel).some((other) => other !== message && pictures(other) === 2));
+
+  await click(standIn, actionOf(message, 'remix'), message);
+  await standIn.until(() => standIn.views.size === 1);
+  const form = openForm(standIn);
+  assert.match(JSON.stringify(form), /a red fox & a hen/);
+  const wrong = await submit(standIn, form, 'a blue fox width:9');
+  assert.equal(wrong.payload.response_action, 'errors');
+  await submit(standIn, form, 'a blue fox');
+  await pass(() => studio.jobs({ surface: 'slack', limit: 1 })[0]?.state === 'done');
+  assert.equal(studio.jobs({ surface: 'slack', limit: 1 })[0]?.request.prompt, 'a blue fox');
+
+  await click(standIn, actionOf(message, 'info'), message);
+  await standIn.until(() => standIn.visible(channel).some(({ only, text }) => only === ANN && text.includes('fox')));
+  assert.deepEqual(standIn.violations, []);
+  assert.deepEqual(problems, []);
+});
+
+test('deleting is for who asked and for admins, and takes the file away', async (t) => {
+  const { standIn, channel, pass, pictures, painted } = await world(t);
+  standIn.people.set('U0EVE', { name: 'Eve', admin: false, team: 'T0001' });
+  const message = await painted('a red fox');
+  const [file] = standIn.shownFiles(message);
+  const action = actionOf(message, 'delete');
+  assert.ok(isRecord(buttonOf(message.blocks, action).confirm));
+  await click(standIn, action, message, { user: 'U0EVE' });
+  await standIn.until(() => standIn.visible(channel).some(({ only }) => only === 'U0EVE'));
+  assert.equal(pictures(message), 1);
+  await click(standIn, action, message, { user: BOSS });
+  await pass(() => file?.deleted === true);
+  assert.equal(pictures(message), 0);
+});
+
+test('history, show, queue, settings and the Home tab speak of what is there', async (t) => {
+  const { studio, standIn, channel, pass, pictures, painted, problems } = await world(t);
+  await painted('a red fox');
+  const [job] = studio.jobs({ surface: 'slack', limit: 1 });
+  const whispers = () => standIn.visible(channel).filter(({ only }) => only === ANN);
+  for (const [index, command] of ['history', 'queue', 'settings', 'help', 'width:9'].entries()) {
+    await sendCommand(standIn, command, { channel });
+    await pass(() => whispers().length === index + 1);
+  }
+  assert.equal(pictures(whispers()[0]), 1);
+  const other = standIn.channel().id;
+  await sendCommand(standIn, `show ${job?.id}`, { channel: other });
+  await pass(() => pictures(standIn.visible(other)[0]) === 1);
+  assert.equal(standIn.files.size, 1);
+
+  await sendEvent(standIn, { type: 'app_home_opened', user: ANN, channel: standIn.dm(ANN).id, tab: 'home' });
+  await standIn.until(() => standIn.homes.has(ANN));
+  assert.match(JSON.stringify(standIn.homes.get(ANN)), /user-jobs .*slack_file/s);
+  assert.deepEqual(standIn.violations, []);
+  assert.deepEqual(problems, []);
+});
+
+test('a cancelled request says so in its own message', async (t) => {
+  const { studio, standIn, channel, pass } = await world(t);
+  await sendCommand(standIn, 'please wait fox', { channel });
+  await pass(() => standIn.visible(channel).length === 1);
+  const [message] = standIn.visible(channel);
+  assert.ok(message);
+  await click(standIn, actionOf(message, 'cancel'), message);
+  await pass(() => studio.undelivered('slack').length === 0 && message.updates.length > 0);
+  assert.equal(studio.jobs({ surface: 'slack', limit: 1 })[0]?.state, 'cancelled');
+  assert.match(message.text, /ancelled/);
+  assert.equal(standIn.visible(channel).length, 1);
+});
