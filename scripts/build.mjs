@@ -30,7 +30,12 @@ buildSync({
   platform: 'node',
   target: 'node20',
   format: 'esm',
-  external: ['./main.js', ...Object.keys(dependencies).filter((name) => !BUNDLED.includes(name))],
+  external: [
+    './cli-start.js',
+    './cli-platforms.js',
+    './cli-models.js',
+    ...Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
+  ],
   banner: {
     js: "import { createRequire as createRequireOfChunk } from 'node:module'; const require = createRequireOfChunk(import.meta.url);",
   },

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
-import { OperatorError, UserError } from './errors.ts';
+import { Command, type CommanderError } from 'commander';
+import type { OperatorError, UserError } from './errors.ts';
 import { VERSION } from './pipeline/version.ts';
 
 /** Exit code of everything that the person at the terminal can mend. */
@@ -15,10 +15,14 @@ const program = new Command('wuerst')
 
 /** Subcommands are loaded when they are the one asked for: each brings libraries that the others do without. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  start: async () => (await import('./cli-start.ts')).startCommand(),
   imagine: async () => (await import('./cli-imagine.ts')).imagineCommand(),
   info: async () => (await import('./cli-info.ts')).infoCommand(),
   doctor: async () => (await import('./cli-doctor.ts')).doctorCommand(),
   models: async () => (await import('./cli-models.ts')).modelsCommand(),
+  backup: async () => (await import('./cli-start.ts')).backupCommand(),
+  discord: async () => (await import('./cli-platforms.ts')).discordCommand(),
+  slack: async () => (await import('./cli-platforms.ts')).slackCommand(),
 };
 
 const asked = process.argv[2] ?? '';
@@ -27,6 +31,12 @@ for (const name of wanted) {
   const command = await SUBCOMMANDS[name]?.();
   if (command) program.addCommand(settled(command));
 }
+
+// A reader that has seen enough, such as head, is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
 
 try {
   await program.parseAsync();
@@ -43,9 +53,11 @@ function settled(command: Command): Command {
 
 function report(error: unknown): number {
   // Commander has printed its own message already.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-  if (error instanceof UserError || error instanceof OperatorError) {
-    console.error(`wuerst: ${oneLine(error.message)}${error.hint ? ` (${oneLine(error.hint)})` : ''}`);
+  if (isCommanderError(error)) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  if (isMendable(error)) {
+    console.error(
+      `wuerst: ${error.code === 'config_invalid' ? error.message : oneLine(error.message)}${error.hint ? ` (${oneLine(error.hint)})` : ''}`,
+    );
     return EXIT_USAGE;
   }
   if (error instanceof Error && error.name === 'AbortError') {
@@ -54,6 +66,15 @@ function report(error: unknown): number {
   }
   console.error(`wuerst: this should not have happened: ${error instanceof Error ? error.stack : String(error)}`);
   return 1;
+}
+
+function isCommanderError(error: unknown): error is CommanderError {
+  return error instanceof Error && error.name === 'CommanderError' && 'exitCode' in error;
+}
+
+/** By name: the program is bundled, and what it loads later brings classes of its own. */
+function isMendable(error: unknown): error is UserError | OperatorError {
+  return error instanceof Error && (error.name === 'UserError' || error.name === 'OperatorError') && 'code' in error;
 }
 
 function oneLine(text: string): string {

@@ -164,3 +164,32 @@ test('a half-downloaded checkpoint says what to do', async (t) => {
   assert.equal(status, 2);
   assert.match(stderr, /tokenizer/);
 });
+
+test('help is shown with exit code 0, for the program and its commands', () => {
+  for (const args of [['--help'], ['imagine', '--help'], ['start', '--help'], ['models', 'pull', '--help']]) {
+    const { status, stdout, stderr } = wuerst(args);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^Usage: wuerst/);
+  }
+  assert.match(wuerst(['start', '--help']).stdout, /DISCORD_TOKEN/);
+});
+
+test('start names every mistake of the settings at once, and shows no secret', () => {
+  const { status, stdout, stderr } = wuerst(['start', '--web-port', '99999'], {
+    WUERST_WEB_TOKEN: 'short-secret',
+    WUERST_DRAIN_SECONDS: 'soon',
+  });
+  assert.equal(status, 2);
+  assert.equal(stdout, '');
+  assert.match(stderr, /WUERST_WEB_PORT: expected a port/);
+  assert.match(stderr, /WUERST_DRAIN_SECONDS: expected a whole number/);
+  assert.match(stderr, /WUERST_WEB_TOKEN: expected at least 16 characters/);
+  assert.doesNotMatch(stderr, /short-secret/);
+});
+
+test('the setup of the platforms is printed, or says what is missing', () => {
+  assert.match(wuerst(['slack', 'manifest']).stdout, /display_information:/);
+  const { status, stderr } = wuerst(['discord', 'invite'], { DISCORD_TOKEN: '' });
+  assert.equal(status, 2);
+  assert.match(stderr, /DISCORD_TOKEN/);
+});

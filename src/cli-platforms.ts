@@ -1,0 +1,34 @@
+import { Command } from 'commander';
+import { loadDotEnv, readConfig } from './config.ts';
+import { UserError } from './errors.ts';
+
+export function discordCommand(): Command {
+  const invite = new Command('invite')
+    .description('print the links that add the bot to a server or to an account, with exactly the rights it needs')
+    .action(async () => {
+      loadDotEnv();
+      const { discord } = readConfig(process.env);
+      if (!discord) {
+        throw new UserError('discord_token_missing', 'expected DISCORD_TOKEN in the environment or in .env', {
+          hint: 'Developer Portal → your application → Bot → Reset Token.',
+        });
+      }
+      const { fetchApplication } = await import('./adapters/discord/adapter.ts');
+      const { inviteUrl, userInstallUrl } = await import('./adapters/discord/invite.ts');
+      const { id, name } = await fetchApplication({ token: discord.token, apiBase: discord.apiBase ?? undefined });
+      process.stdout.write(
+        `Add ${name} to a server:  ${inviteUrl(id)}\nAdd it to your account:  ${userInstallUrl(id)}\n`,
+      );
+    });
+  return new Command('discord').description('set up Discord').addCommand(invite);
+}
+
+export function slackCommand(): Command {
+  const manifest = new Command('manifest')
+    .description('print the app manifest to paste into Slack')
+    .action(async () => {
+      const { slackManifest } = await import('./adapters/slack/manifest.ts');
+      process.stdout.write(slackManifest());
+    });
+  return new Command('slack').description('set up Slack').addCommand(manifest);
+}

@@ -1,0 +1,55 @@
+import { Command } from 'commander';
+import { CONFIG_SETTINGS, loadDotEnv, readConfig } from './config.ts';
+import { startBot } from './main.ts';
+
+/** `--web-port <port>` → `webPort`, as commander names it. */
+function optionName(flags: string): string {
+  return (flags.match(/--([a-z-]+)/)?.[1] ?? '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+export function startCommand(): Command {
+  const command = new Command('start').description(
+    'start the bot: the web chat, and Discord and Slack where their tokens are set',
+  );
+  for (const { name, option, help, otherwise } of CONFIG_SETTINGS) {
+    if (option) command.option(option, `${help} (${name}; otherwise ${otherwise})`);
+  }
+  const secrets = CONFIG_SETTINGS.filter(({ option }) => option === null);
+  const width = Math.max(...secrets.map(({ name }) => name.length));
+  command.addHelpText(
+    'after',
+    `\nOnly in the environment, or in a file .env in this folder:\n${secrets
+      .map(({ name, help, otherwise }) => `  ${name.padEnd(width)}  ${help} (otherwise ${otherwise})`)
+      .join('\n')}`,
+  );
+  return command.action(async (options: Record<string, string | undefined>) => {
+    loadDotEnv();
+    const env = { ...process.env };
+    for (const { name, option } of CONFIG_SETTINGS) {
+      const typed = option && options[optionName(option)];
+      if (typed !== undefined && typed !== null) env[name] = typed;
+    }
+    const bot = await startBot(readConfig(env));
+    if (bot.url) process.stderr.write(`\nwuerst is ready: open ${bot.url}\n\n`);
+    await bot.stopped;
+  });
+}
+
+export function backupCommand(): Command {
+  return new Command('backup')
+    .description('copy the database and the pictures to an empty folder; the bot may be running')
+    .argument('<folder>', 'where the copy goes')
+    .option('--data <folder>', 'data folder (WUERST_DATA)')
+    .action(async (folder: string, { data }: { data?: string }) => {
+      loadDotEnv();
+      const { History } = await import('./bot/history.ts');
+      const config = readConfig({ ...process.env, ...(data === undefined ? {} : { WUERST_DATA: data }) });
+      const history = History.open({ folder: config.data });
+      try {
+        const report = await history.backup(folder);
+        process.stdout.write(`${JSON.stringify(report)}\n`);
+      } finally {
+        history.close();
+      }
+    });
+}
