@@ -7,7 +7,7 @@ import { decoderConfig, decoderGraphs, injectedLevels } from './graph/decoder.ts
 import { priorConfig, priorGraphs } from './graph/prior.ts';
 import { decodeGraph, encodeGraph, vqganConfig } from './graph/vqgan.ts';
 import { rEmbedding } from './r-embedding.ts';
-import { bicubicMatrix } from './resize.ts';
+import { bicubicMatrices } from './resize.ts';
 import { Runtime, type RuntimeOptions, type Session, type Tensors } from './runtime.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -170,8 +170,9 @@ export class WuerstchenDiffNeXt extends Network implements Denoiser {
     for (const level of injectedLevels(this.config)) {
       const [toH, toW] = sides.map((side) => side / (this.config.patch_size * 2 ** level)) as [number, number];
       feeds.effnet = toOrt(effnet);
-      feeds[`my${level}`] = new OrtTensor('float32', bicubicMatrix(h, toH), [toH, h]);
-      feeds[`mx${level}`] = new OrtTensor('float32', transposed(bicubicMatrix(w, toW), toW, w), [w, toW]);
+      const { rows, columns } = bicubicMatrices([h, w], [toH, toW]);
+      feeds[`my${level}`] = new OrtTensor('float32', rows, [toH, h]);
+      feeds[`mx${level}`] = new OrtTensor('float32', transposed(columns, toW, w), [w, toW]);
     }
     const { conditioning } = this.#graphs;
     const tensors = conditioning ? await (await this.session(conditioning)).run(feeds) : feeds;

@@ -36,6 +36,24 @@ export function bicubicMatrix(from: number, to: number, { alignCorners = true }:
   return matrix;
 }
 
+/**
+ * The weights of both axes, `rows` [H, h] and `columns` [W, w].
+ *
+ * torch's loop over rows runs over the innermost dimension when the result is one column wide, and then gives every row
+ * the weights of the first. Pictures so narrow that a level of Stage B is one column wide depend on it.
+ */
+export function bicubicMatrices(
+  [h, w]: readonly [number, number],
+  [H, W]: readonly [number, number],
+  options: ResizeOptions = {},
+): { rows: Float32Array; columns: Float32Array } {
+  const rows = bicubicMatrix(h, H, options);
+  if ((options.alignCorners ?? true) && W === 1 && h !== H) {
+    for (let row = 1; row < H; row++) rows.copyWithin(row * h, 0, h);
+  }
+  return { rows, columns: bicubicMatrix(w, W, options) };
+}
+
 /** Resizes row-major [n, c, h, w] values to [n, c, H, W]. The graphs apply the same matrices as two products. */
 export function resizeBicubic(
   values: Float32Array,
@@ -46,8 +64,8 @@ export function resizeBicubic(
   if (values.length !== n * c * h * w) {
     throw new RangeError(`expected ${n * c * h * w} values for dims [${[n, c, h, w]}], got ${values.length}`);
   }
-  const wide = multiplyRows(values, n * c * h, w, bicubicMatrix(w, W, options));
-  const rows = bicubicMatrix(h, H, options);
+  const { rows, columns } = bicubicMatrices([h, w], [H, W], options);
+  const wide = multiplyRows(values, n * c * h, w, columns);
   const result = new Float32Array(n * c * H * W);
   for (let plane = 0; plane < n * c; plane++) {
     for (let y = 0; y < H; y++) {

@@ -13,7 +13,7 @@ import { priorGraphs } from '../../src/pipeline/graph/prior.ts';
 import { decodeGraph, encodeGraph } from '../../src/pipeline/graph/vqgan.ts';
 import { PaellaVQModel } from '../../src/pipeline/networks.ts';
 import { rEmbedding } from '../../src/pipeline/r-embedding.ts';
-import { bicubicMatrix } from '../../src/pipeline/resize.ts';
+import { bicubicMatrices } from '../../src/pipeline/resize.ts';
 import { type LoadedTensor, readSafetensors } from '../../src/pipeline/safetensors.ts';
 
 const REFERENCE = process.env.WUERST_REFERENCE ?? join(import.meta.dirname, '../fixtures/reference');
@@ -128,8 +128,9 @@ for (const [name, folds] of [
         for (const level of injectedLevels(config)) {
           const [toH, toW] = [H, W].map((side) => side / config.patch_size / 2 ** level) as [number, number];
           given.effnet = feed(effnet);
-          given[`my${level}`] = new Tensor('float32', bicubicMatrix(h, toH), [toH, h]);
-          given[`mx${level}`] = new Tensor('float32', transposed(bicubicMatrix(w, toW), toW, w), [w, toW]);
+          const { rows, columns } = bicubicMatrices([h, w], [toH, toW]);
+          given[`my${level}`] = new Tensor('float32', rows, [toH, h]);
+          given[`mx${level}`] = new Tensor('float32', transposed(columns, toW, w), [w, toW]);
         }
         const conditioned = conditioning ? await run(conditioning, component, given) : given;
         const result = await run(step, component, {

@@ -78,6 +78,39 @@ test('equal sizes change nothing', () => {
   );
 });
 
+test('results one column wide repeat their first row, as torch computes them', () => {
+  const squares = (length: number) => Float32Array.from({ length }, (_, i) => i ** 2);
+  const cases: [[number, number], [number, number], number[]][] = [
+    [
+      [4, 2],
+      [2, 1],
+      [9.1058, 9.1058],
+    ],
+    [
+      [5, 3],
+      [4, 1],
+      [0.4122, 0.4122, 0.4122, 0.4122],
+    ],
+    [
+      [3, 1],
+      [3, 1],
+      [0, 1, 4],
+    ],
+    [
+      [5, 3],
+      [1, 4],
+      [-1.1414, -1.1397, -0.5672, 1.1217],
+    ],
+  ];
+  for (const [[h, w], size, expected] of cases) {
+    const actual = resizeBicubic(squares(h * w), [1, 1, h, w], size);
+    assert.deepEqual(
+      Array.from(actual, (value) => Math.round(value * 1e4) / 1e4),
+      expected,
+    );
+  }
+});
+
 test('sizes that are not whole numbers from 1, and values that do not fill their dims, are refused', () => {
   for (const size of [0, -1, 1.5, Number.NaN]) {
     assert.throws(() => bicubicMatrix(size, 4), RangeError);
