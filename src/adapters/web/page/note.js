@@ -10,12 +10,27 @@ export function note(reply, act) {
     { class: 'note', 'data-tone': reply.tone },
     reply.title ? el('p', { class: 'note-title', dir: 'auto' }, reply.title) : null,
     reply.lines.map((line) => el('p', { class: 'note-line', dir: 'auto' }, line)),
-    reply.images.map((image) =>
-      el('div', { class: 'picture', '--shape': image.width / image.height }, thumbnail(image, '32rem')),
-    ),
+    pictures(reply),
     fields(reply.fields),
     reply.code === null ? null : codeBlock(reply.code),
     buttonRow(reply.buttons.flat(), act),
+  );
+}
+
+/** Beside a list they are a reminder; alone they are what was asked for. */
+function pictures({ images, fields }) {
+  if (images.length === 0) return null;
+  const small = images.length > 1 || fields.length > 0;
+  return el(
+    'div',
+    { class: 'note-pictures', 'data-small': small ? '' : null },
+    images.map((image) =>
+      el(
+        'div',
+        { class: 'picture', '--shape': image.width / image.height },
+        thumbnail(image, small ? '9rem' : '32rem'),
+      ),
+    ),
   );
 }
 
