@@ -57,7 +57,6 @@ export class Answers {
       limits: rules.limits(caller),
       randomSeed,
       guildSettings: settingNames(isOperator(caller)),
-      isKnownId: (id) => this.#targets.find(id, caller) !== null,
       ...(settings === undefined ? {} : { settings }),
     });
     if (parsed.kind === 'permutations') return this.#ask(caller, parsed.requests, parsed.question, parsed.notes);

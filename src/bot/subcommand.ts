@@ -27,8 +27,6 @@ export type Subcommand =
 export interface SubcommandOptions {
   /** Names of the guild's settings, in the spelling to hand back. @default none */
   readonly guildSettings?: readonly string[];
-  /** Tells ids that have no digit from words. @default none are known */
-  readonly isKnownId?: (id: string) => boolean;
 }
 
 export interface SubcommandHelp {
@@ -58,7 +56,7 @@ const ID = /^#?([a-z0-9]{4,64}(?:[-_][a-z0-9]{1,16})?)$/i;
 /**
  * Reads a text whose whole has the form of a subcommand; anything else (`help me escape`, `show wolves`) is `null`, and so a
  * prompt. Names and ids are read in any case. An argument is an id when it has letters and digits only, at least
- * four of them and a digit among them, or is known to be one.
+ * four of them and a digit among them.
  *
  * @throws CommandProblem `unknown_guild_setting` for a misspelt name after `settings`.
  */
@@ -77,12 +75,12 @@ export function readSubcommand(text: string, options: SubcommandOptions = {}): S
       return argument === undefined || topic !== null ? { kind: 'help', topic } : null;
     }
     case 'show': {
-      const id = idIn(argument, options);
+      const id = idIn(argument);
       return id === null ? null : { kind: 'show', id };
     }
     case 'cancel':
     case 'confirm': {
-      const id = idIn(argument, options);
+      const id = idIn(argument);
       return argument !== undefined && id === null ? null : { kind: name, id };
     }
     case 'erase': {
@@ -94,10 +92,9 @@ export function readSubcommand(text: string, options: SubcommandOptions = {}): S
   }
 }
 
-function idIn(argument: string | undefined, { isKnownId }: SubcommandOptions): string | null {
-  const id = ID.exec(argument ?? '')?.[1]?.toLowerCase();
-  if (id === undefined) return null;
-  return /\d/.test(id) || isKnownId?.(id) === true ? id : null;
+function idIn(argument: string | undefined): string | null {
+  const id = ID.exec(argument ?? '')?.[1]?.toLowerCase() ?? '';
+  return /\d/.test(id) ? id : null;
 }
 
 /** `settings`, `settings key`, `settings key a value with spaces`, `settings key:value key:"a b"`. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DEFAULT_LIMITS, formatRequest, randomSeed, settingsFromOptions } from '../../src/bot/command.ts';
+import { JOB_ID_LENGTH, randomId } from '../../src/bot/history/id.ts';
 import { UserError } from '../../src/errors.ts';
 import { correctedIn, imagine, parse, refusal } from './command-parsing.ts';
 
@@ -341,8 +342,11 @@ describe('a subcommand', () => {
     assert.equal(imagine('help seed:3').request.prompt, 'help');
   });
 
-  it('takes ids without a digit where they are known', () => {
-    assert.deepEqual(parse('show wolves', { isKnownId: (id) => id === 'wolves' }), { kind: 'show', id: 'wolves' });
+  it('reads every id that is given out as an id', () => {
+    for (let k = 0; k < 2000; k++) {
+      const id = randomId(JOB_ID_LENGTH);
+      assert.deepEqual(parse(`show ${id}`), { kind: 'show', id });
+    }
   });
 
   it('reads and changes guild settings by their names', () => {

@@ -9,8 +9,13 @@ export const JOB_ID_LENGTH = 10;
 /** Length of an image's id: 36^12 values, about 62 bits. */
 export const IMAGE_ID_LENGTH = 12;
 
-/** A random id of `[a-z0-9]` that cannot be guessed. */
+/** A random id of `[a-z0-9]` that cannot be guessed. One character at least is a digit, which tells it from a word. */
 export function randomId(length: number): string {
+  const id = randomCharacters(length);
+  return /\d/.test(id) ? id : randomId(length);
+}
+
+function randomCharacters(length: number): string {
   let id = '';
   while (id.length < length) {
     for (const byte of randomBytes(length * 2)) {
