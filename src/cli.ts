@@ -26,7 +26,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 };
 
 const asked = process.argv[2] ?? '';
-const wanted = asked in SUBCOMMANDS ? [asked] : Object.keys(SUBCOMMANDS);
+const wanted = Object.hasOwn(SUBCOMMANDS, asked) ? [asked] : Object.keys(SUBCOMMANDS);
 for (const name of wanted) {
   const command = await SUBCOMMANDS[name]?.();
   if (command) program.addCommand(settled(command));
@@ -68,8 +68,11 @@ function report(error: unknown): number {
   return 1;
 }
 
+/** By its code: bundling renames the class, and with it the error. */
 function isCommanderError(error: unknown): error is CommanderError {
-  return error instanceof Error && error.name === 'CommanderError' && 'exitCode' in error;
+  return (
+    error instanceof Error && 'exitCode' in error && 'code' in error && String(error.code).startsWith('commander.')
+  );
 }
 
 /** By name: the program is bundled, and what it loads later brings classes of its own. */
