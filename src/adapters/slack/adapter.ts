@@ -1,9 +1,10 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { App, HTTPReceiver, type InstallationStore, SocketModeReceiver } from '@slack/bolt';
+import { type App, HTTPReceiver, type InstallationStore, SocketModeReceiver } from '@slack/bolt';
 import type { Adapter, Core } from '../adapter.ts';
 import { type ApiOptions, createClient } from './api.ts';
 import { createCallers } from './callers.ts';
+import { CarefulApp } from './careful-app.ts';
 import { type Connection, keepConnected, openAll } from './connection.ts';
 import { createDeliveries, type Deliveries } from './delivery.ts';
 import { createExchanges, describe, type Exchanges } from './exchange.ts';
@@ -176,7 +177,7 @@ function receiversOf(settings: Settings, api: ApiOptions, store: InstallationSto
 
 function appOf(settings: Settings, api: ApiOptions, receiver: Receivers[0], identity: Identity | null): App {
   const { botToken, apiUrl, logger } = settings;
-  return new App({
+  return new CarefulApp({
     receiver,
     logger: boltLogger(logger),
     clientOptions: { slackApiUrl: apiUrl, fetch: api.fetch, retryConfig: { retries: 0 } },

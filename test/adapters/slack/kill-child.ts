@@ -9,7 +9,14 @@ if (apiUrl === undefined || file === undefined) throw new Error('kill-child <api
 const core = new FakeCore({ file });
 const quiet = () => undefined;
 const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-const adapter = createSlackAdapter({ botToken: BOT_TOKEN, appToken: APP_TOKEN, apiUrl, logger });
+// Limits would make a test of them; here they only take time.
+const adapter = createSlackAdapter({
+  botToken: BOT_TOKEN,
+  appToken: APP_TOKEN,
+  apiUrl,
+  logger,
+  updatesPerMinute: 6000,
+});
 
 /** Every waiting or running job moves on a little, in turns. */
 function tick(): void {

@@ -7,18 +7,18 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { sendCommand } from './payloads.ts';
+import { mention, sendCommand } from './payloads.ts';
 import { StandIn } from './stand-in.ts';
 
 const CHILD = fileURLToPath(new URL('./kill-child.ts', import.meta.url));
-const KILLS = 5;
-const COMMANDS = 4;
+const KILLS = 4;
+const COMMANDS = 6;
 
-test('killed again and again at any moment, every command becomes one job that is shown once', {
+test('killed again and again at any moment, every command and mention becomes one job that is shown once', {
   timeout: 60_000,
 }, async (t) => {
   const standIn = await StandIn.start();
-  standIn.postsPerMinute = 1000;
+  standIn.limited = false;
   const file = join(mkdtempSync(join(tmpdir(), 'kill-')), 'core.json');
   let child: ChildProcess | null = null;
   t.after(async () => {
@@ -40,7 +40,8 @@ test('killed again and again at any moment, every command becomes one job that i
     child = await born();
     const channel = standIn.channel().id;
     for (let k = 0; k < COMMANDS; k++) {
-      sent.push(sendCommand(standIn, `round ${round} number ${k}`, { channel }));
+      const text = `round ${round} number ${k}`;
+      sent.push(k % 2 === 0 ? sendCommand(standIn, text, { channel }) : mention(standIn, { text, channel }));
       await wait(Math.random() * 60);
     }
     // The moments worth dying in are few: between storing, posting, uploading, updating and noting.

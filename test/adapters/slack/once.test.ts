@@ -41,6 +41,27 @@ test('an event that is delivered several times makes one job', async (t) => {
   assert.equal(s.core.calls.length, 1);
 });
 
+test('a mention is acknowledged only once its job is stored, so that Slack keeps it over a crash', async (t) => {
+  const s = await setting(t);
+  const accept = s.core.onCommand;
+  let decide: () => void = () => undefined;
+  s.core.onCommand = async (text, caller, options) => {
+    await new Promise<void>((resolve) => (decide = resolve));
+    return accept(text, caller, options);
+  };
+  let acknowledged = false;
+  const sent = mention(s.standIn, { text: 'a red fox', channel: s.channel }).then(() => {
+    acknowledged = true;
+  });
+  await s.standIn.until(() => s.core.calls.length === 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([acknowledged, s.core.jobsById.size], [false, 0]);
+  decide();
+  await sent;
+  assert.equal(s.core.jobsById.size, 1);
+  assert.equal(s.core.messages.size, 1);
+});
+
 test('a click that is delivered several times makes one job, two clicks make two', async (t) => {
   const s = await setting(t);
   const message = await finished(s);
