@@ -1,6 +1,6 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { Command } from 'commander';
-import { byteSize } from './models/byte-size.ts';
+import { byteSize } from './files/byte-size.ts';
 import { listModels, modelsFolder } from './models/store.ts';
 import { Component } from './pipeline/checkpoint.ts';
 import { availableStyles, styleFolder } from './pipeline/combined-pipeline.ts';

@@ -1,6 +1,6 @@
 import { Argument, Command, Option } from 'commander';
 import { UserError } from './errors.ts';
-import { byteSize } from './models/byte-size.ts';
+import { byteSize } from './files/byte-size.ts';
 import { Hub } from './models/hub.ts';
 import { type HubOptions, hubOptionsFrom } from './models/hub-options.ts';
 import type { Style } from './models/manifest.ts';

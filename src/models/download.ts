@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import type { Response } from 'undici';
 import { OperatorError } from '../errors.ts';
+import { writeAll } from '../files/write-all.ts';
 import { type Hub, type HubFile, reasonOf } from './hub.ts';
-import { writeAll } from './write-all.ts';
 
 export interface Download {
   readonly repo: string;

@@ -1,14 +1,14 @@
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { OperatorError } from '../errors.ts';
+import { checkSpace, explainDiskError, isDiskFull } from '../files/disk.ts';
+import { hashFile } from '../files/file-hash.ts';
+import { withFolderLock } from '../files/folder-lock.ts';
+import { writeAll } from '../files/write-all.ts';
+import { writeJson } from '../files/write-json.ts';
 import { z } from '../libraries/zod.ts';
 import { readHeader, type TensorEntry } from '../pipeline/safetensors.ts';
-import { checkSpace, explainDiskError, isDiskFull } from './disk.ts';
-import { hashFile } from './file-hash.ts';
-import { withFolderLock } from './folder-lock.ts';
 import { MIX_BY_DTYPE } from './mix-numbers.ts';
-import { writeAll } from './write-all.ts';
-import { writeJson } from './write-json.ts';
 
 export interface MixOptions {
   readonly signal?: AbortSignal | undefined;

@@ -1,11 +1,11 @@
 import { constants, copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { OperatorError } from '../errors.ts';
+import { checkSpace, explainDiskError, isDiskFull } from '../files/disk.ts';
+import { hashFile } from '../files/file-hash.ts';
+import { lockFolder } from '../files/folder-lock.ts';
 import { chooseFiles } from './choose-files.ts';
-import { checkSpace, explainDiskError, isDiskFull } from './disk.ts';
 import { download } from './download.ts';
-import { hashFile } from './file-hash.ts';
-import { lockFolder } from './folder-lock.ts';
 import type { Hub, HubFile } from './hub.ts';
 import { type LockedFile, type LockFile, readLock, writeLock } from './lock-file.ts';
 import type { ModelEntry, Repository, Style } from './manifest.ts';

@@ -3,12 +3,12 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OperatorError, UserError } from '../errors.ts';
+import { withFolderLock } from '../files/folder-lock.ts';
+import { writeJson } from '../files/write-json.ts';
 import { missingFiles } from './choose-files.ts';
-import { withFolderLock } from './folder-lock.ts';
 import { isOutdated, readLock } from './lock-file.ts';
 import { loadManifest, type ModelEntry, type Style } from './manifest.ts';
 import { filesOf } from './verify.ts';
-import { writeJson } from './write-json.ts';
 
 /** Where the models that come with the program lie, from `src/` as from `dist/`. */
 export const EMBEDDED_MODELS = fileURLToPath(new URL('../../data/models', import.meta.url));

@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hashFile } from '../files/file-hash.ts';
 import { readHeader } from '../pipeline/safetensors.ts';
 import { missingFiles } from './choose-files.ts';
-import { hashFile } from './file-hash.ts';
 import { isOutdated, type LockFile, readLock } from './lock-file.ts';
 import type { ModelEntry } from './manifest.ts';
 import { readMixRecord } from './mix.ts';
