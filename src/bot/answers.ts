@@ -3,6 +3,7 @@ import { UserError } from '../errors.ts';
 import { type ActionVerb, draftsOf, parseAction } from './actions.ts';
 import { changeSettings, isOperator, settingsReply } from './change-settings.ts';
 import { helpReply, parseCommand, type Subcommand } from './command.ts';
+import { listed, quoted } from './command-problem.ts';
 import type { CommandOptions, Outcome } from './core.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { EventBus } from './event-bus.ts';
@@ -16,6 +17,7 @@ import type { Outlooks } from './outlook.ts';
 import * as replies from './replies.ts';
 import type { Reply } from './reply.ts';
 import { imageReply, kept } from './reply-job.ts';
+import { isSubcommandName, SUBCOMMANDS } from './subcommand.ts';
 import type { Draft, Submissions } from './submit.ts';
 import { isOwner, requireOwner, type Target, Targets } from './targets.ts';
 import type { WaitingLine } from './waiting-line.ts';
@@ -48,7 +50,8 @@ export class Answers {
     this.#targets = new Targets(options.history, options.rules);
   }
 
-  command(text: string, caller: Caller, { idempotencyKey, settings }: CommandOptions): Outcome {
+  command(text: string, caller: Caller, options: CommandOptions): Outcome {
+    const { idempotencyKey, settings, subcommand = false } = options;
     const { submissions, rules, randomSeed } = this.#options;
     // A command that is repeated has its answer, whatever has become forbidden since.
     const earlier = this.#earlier(caller, idempotencyKey);
@@ -59,6 +62,7 @@ export class Answers {
       guildSettings: settingNames(isOperator(caller)),
       ...(settings === undefined ? {} : { settings }),
     });
+    if (subcommand && (parsed.kind === 'imagine' || parsed.kind === 'permutations')) throw noSubcommand(text);
     if (parsed.kind === 'permutations') return this.#ask(caller, parsed.requests, parsed.question, parsed.notes);
     if (parsed.kind !== 'imagine') return this.#subcommand(parsed, caller);
     const { request, notes } = parsed;
@@ -278,6 +282,14 @@ function firstImage(job: Job): JobImage {
   if (image !== undefined) return image;
   throw new UserError('image_unknown', 'This request has no picture to start from.', {
     hint: 'Reroll makes it again with new seeds.',
+  });
+}
+
+function noSubcommand(text: string): UserError {
+  const [name = ''] = text.split(' ', 1);
+  const usage = isSubcommandName(name) ? SUBCOMMANDS[name].usage : listed(Object.keys(SUBCOMMANDS));
+  return new UserError('subcommand_malformed', `Expected ${usage}, got ${quoted(text)}.`, {
+    hint: 'Ids have letters and digits and stand below their pictures; yours are listed by /wuerst history',
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Completion } from './command-help.ts';
+import type { CommandLimits } from './command-limits.ts';
 import type { Caller, Eta, ImagineRequest, Job, JobEvent, Surface } from './job.ts';
 import type { Button, Reply } from './reply.ts';
 
@@ -12,6 +13,8 @@ export interface CommandOptions {
   readonly idempotencyKey?: string;
   /** Settings that came as native options. The same key in the text as well is an error. */
   readonly settings?: Partial<Omit<ImagineRequest, 'prompt'>>;
+  /** The text came by a command of its own (`/wuerst-show`): what is no subcommand is an error, never a prompt. @default false */
+  readonly subcommand?: boolean;
 }
 
 /**
@@ -52,6 +55,8 @@ export interface Core {
    */
   button?(action: string, caller: Caller): Button | null;
 
+  /** What a command may ask for where no guild is stricter, by the checkpoint that is loaded or was when the bot ran last. */
+  limits(): CommandLimits;
   /** Recent prompts of a person, newest first, for completion. `containing` is matched as plain text. */
   recentPrompts(
     caller: Caller,

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { UserError } from '../errors.ts';
 import { Answers } from './answers.ts';
-import { completions, randomSeed } from './command.ts';
+import { type CommandLimits, completions, randomSeed } from './command.ts';
 import type { CommandOptions, Core, Outcome } from './core.ts';
 import { Dispatcher, MAX_ATTEMPTS } from './dispatcher.ts';
 import { Estimator, type Timings, type Work } from './estimate.ts';
@@ -15,7 +15,7 @@ import { LostImages } from './lost-images.ts';
 import { Outlooks } from './outlook.ts';
 import type { Describe, Painter } from './painter.ts';
 import { Recipes } from './recipes.ts';
-import { errorReply } from './replies.ts';
+import { eraseQuestion, errorReply } from './replies.ts';
 import type { Button, Reply } from './reply.ts';
 import { jobReply } from './reply-job.ts';
 import { Submissions } from './submit.ts';
@@ -193,14 +193,18 @@ export class Studio implements Core {
 
   button(action: string, caller: Caller): Button | null {
     try {
-      const job = this.#answers.targetOf(action, caller)?.job ?? null;
-      if (job === null) return null;
-      const buttons = this.jobReply(job).buttons.flat();
+      const target = this.#answers.targetOf(action, caller);
+      const shown = target === null ? eraseQuestion() : this.jobReply(target.job);
+      const buttons = shown.buttons.flat();
       return buttons.find((button) => button.action === action) ?? null;
     } catch (error) {
       if (error instanceof UserError) return null;
       throw error;
     }
+  }
+
+  limits(): CommandLimits {
+    return this.#rules.checkpoint();
   }
 
   recentPrompts(caller: Caller, containing: string, limit: number) {

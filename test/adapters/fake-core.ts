@@ -273,6 +273,10 @@ export class FakeCore implements Core {
     return this.prompts.find((prompt) => prompt.id === id)?.prompt ?? null;
   }
 
+  limits(): typeof DEFAULT_LIMITS {
+    return DEFAULT_LIMITS;
+  }
+
   completions(textBeforeCursor: string) {
     return completions(textBeforeCursor, DEFAULT_LIMITS);
   }

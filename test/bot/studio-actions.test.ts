@@ -318,3 +318,21 @@ test('every subcommand answers', async (t) => {
   await assert.rejects(studio.act(`info:${imageOf(job)}`, caller()), { code: 'image_unknown' });
   assert.deepEqual(studio.recentPrompts(caller(), '', 5), []);
 });
+
+test('a command of its own is never read as a prompt', async (t) => {
+  const { studio, make, history } = await openStudio(t);
+  const { id } = await make('a red fox');
+  const ann = caller();
+  for (const text of ['show', 'show foo', 'cancel that one', 'settings colour', 'a red fox']) {
+    await assert.rejects(studio.command(text, ann, { subcommand: true }), { code: 'subcommand_malformed' }, text);
+  }
+  assert.equal((await studio.command(`show ${id}`, ann, { subcommand: true })).kind, 'job');
+  assert.equal(history.lists.page({ surface: 'web', limit: 10 }).length, 1);
+});
+
+test('erasing everything has a button that asks first', async (t) => {
+  const { studio, say } = await openStudio(t);
+  const [button] = (await say('erase')).buttons.flat();
+  assert.deepEqual(studio.button('erase:me', caller()), button);
+  assert.match(button?.confirm ?? '', /for good/);
+});

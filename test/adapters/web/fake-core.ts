@@ -121,6 +121,10 @@ export class FakeCore implements Core {
     return this.#jobs.get(id)?.request.prompt ?? null;
   }
 
+  limits(): typeof DEFAULT_LIMITS {
+    return DEFAULT_LIMITS;
+  }
+
   completions(textBeforeCursor: string) {
     return completions(textBeforeCursor, DEFAULT_LIMITS);
   }
