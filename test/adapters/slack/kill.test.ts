@@ -67,9 +67,8 @@ test('killed again and again at any moment, every command and mention becomes on
     const results = standIn.visible().filter((message) => message.job === id && standIn.shownFiles(message).length > 0);
     assert.equal(results.length, 1, `job ${id} is shown ${results.length} times`);
   }
-  const kept = [...standIn.files.values()].filter(({ completed, deleted }) => completed && !deleted);
   assert.deepEqual(
-    kept.map(({ name }) => name),
+    standIn.keptFiles().map(({ name }) => name),
     jobs.map(() => 'a-red-fox-0.png'),
   );
   assert.deepEqual(standIn.violations, []);

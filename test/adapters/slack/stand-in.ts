@@ -226,6 +226,11 @@ export class StandIn {
     });
   }
 
+  /** Files that take up the workspace's storage. */
+  keptFiles(): StoredFile[] {
+    return [...this.files.values()].filter(({ completed, deleted }) => completed && !deleted);
+  }
+
   /** Stores what an acknowledgement or a response address carries. */
   answered(channel: string, user: string, body: Json): void {
     const text = checkText(body.text, 40_000, this.#rules);
