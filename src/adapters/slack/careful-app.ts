@@ -15,9 +15,12 @@ export class CarefulApp extends App {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ACK_WITHIN);
     });
-    await Promise.race([dealtWith, late]);
-    clearTimeout(timer);
-    await event.ack();
-    await dealtWith;
+    try {
+      await Promise.race([dealtWith, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+    // Together, so that neither failure goes unseen: the connection may have gone meanwhile.
+    await Promise.all([event.ack(), dealtWith]);
   }
 }
