@@ -20,6 +20,10 @@ const port = z
   .transform(Number)
   .refine((value) => value <= 65_535, 'expected a port from 0 to 65535');
 const address = z.string().refine((text) => URL.canParse(text) && /^https?:/.test(text), 'expected an http(s) address');
+const redirect = address.refine(
+  (uri) => new URL(uri).pathname.endsWith('/slack/oauth_redirect'),
+  'expected an address that ends in /slack/oauth_redirect',
+);
 const token = z.string().min(16, 'expected at least 16 characters');
 const list = z.string().transform((text) =>
   text
@@ -173,8 +177,8 @@ export const ENTRIES = {
     schema: z.string().startsWith('xoxb-', 'expected a bot token, which starts with "xoxb-"'),
     option: null,
     secret: true,
-    help: 'bot token; Slack is served when it is set',
-    otherwise: 'without Slack',
+    help: 'bot token; serves one workspace of Slack',
+    otherwise: 'without Slack, unless SLACK_CLIENT_ID is set',
   }),
   SLACK_APP_TOKEN: entry({
     schema: z.string().startsWith('xapp-', 'expected an app-level token, which starts with "xapp-"'),
@@ -199,7 +203,33 @@ export const ENTRIES = {
   SLACK_PORT: entry({
     schema: port,
     option: '--slack-port <port>',
-    help: 'port for HTTP requests from Slack',
+    help: 'port for HTTP requests from Slack, and for installations through the browser',
     otherwise: '3000',
+  }),
+  SLACK_CLIENT_ID: entry({
+    schema: z.string().regex(/^\d+\.\d+$/, 'expected a client ID such as 123456.789012'),
+    option: '--slack-client-id <id>',
+    help: 'serves every workspace that installs the app through the browser, in place of SLACK_BOT_TOKEN',
+    otherwise: 'one workspace',
+  }),
+  SLACK_CLIENT_SECRET: entry({
+    schema: text,
+    option: null,
+    secret: true,
+    help: 'goes with SLACK_CLIENT_ID',
+    otherwise: 'one workspace of Slack',
+  }),
+  SLACK_STATE_SECRET: entry({
+    schema: token,
+    option: null,
+    secret: true,
+    help: 'any random text; signs what travels through the browser during an installation',
+    otherwise: 'one workspace of Slack',
+  }),
+  SLACK_REDIRECT_URI: entry({
+    schema: redirect,
+    option: '--slack-redirect-uri <url>',
+    help: 'where Slack sends the browser after an installation, ending in /slack/oauth_redirect',
+    otherwise: 'the first one that the app names',
   }),
 };

@@ -48,7 +48,14 @@ export interface DiscordConfig {
 }
 
 export interface SlackConfig {
-  readonly botToken: string;
+  /** Of the one workspace; `null` where `oauth` says how many install the app. */
+  readonly botToken: string | null;
+  readonly oauth: {
+    readonly clientId: string;
+    readonly clientSecret: string;
+    readonly stateSecret: string;
+    readonly redirectUri: string | null;
+  } | null;
   readonly appToken: string | null;
   readonly signingSecret: string | null;
   readonly apiUrl: string | null;
@@ -128,17 +135,39 @@ function combinations(values: Values): string[] {
   if (adminToken !== undefined && adminToken === userToken) {
     mistakes.push('WUERST_WEB_ADMIN_TOKEN and WUERST_WEB_TOKEN are the same: everyone would be admin');
   }
-  const { SLACK_BOT_TOKEN: bot, SLACK_APP_TOKEN: app, SLACK_SIGNING_SECRET: signing } = values;
-  if (bot !== undefined && app === undefined && signing === undefined) {
-    mistakes.push('SLACK_BOT_TOKEN needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP)');
-  }
-  if (bot === undefined && (app !== undefined || signing !== undefined)) {
-    mistakes.push('SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are of no use without SLACK_BOT_TOKEN');
-  }
-  if (!web && bot === undefined && values.DISCORD_TOKEN === undefined) {
+  mistakes.push(...slackCombinations(values));
+  if (!web && !isSlackServed(values) && values.DISCORD_TOKEN === undefined) {
     mistakes.push(
       'WUERST_WEB is off, and neither DISCORD_TOKEN nor SLACK_BOT_TOKEN is set: nobody could ask for anything',
     );
+  }
+  return mistakes;
+}
+
+function isSlackServed({ SLACK_BOT_TOKEN: bot, SLACK_CLIENT_ID: client }: Values): boolean {
+  return bot !== undefined || client !== undefined;
+}
+
+const INSTALLING = ['SLACK_CLIENT_ID', 'SLACK_CLIENT_SECRET', 'SLACK_STATE_SECRET'] as const;
+
+function slackCombinations(values: Values): string[] {
+  const mistakes: string[] = [];
+  const { SLACK_BOT_TOKEN: bot, SLACK_APP_TOKEN: app, SLACK_SIGNING_SECRET: signing } = values;
+  const isReachable = app !== undefined || signing !== undefined;
+  const missing = INSTALLING.filter((name) => values[name] === undefined);
+  if (missing.length < INSTALLING.length && bot !== undefined) {
+    mistakes.push(
+      'SLACK_BOT_TOKEN serves one workspace and SLACK_CLIENT_ID many: unset SLACK_BOT_TOKEN, or everything of the other',
+    );
+  } else if (missing.length > 0 && missing.length < INSTALLING.length) {
+    mistakes.push(`${INSTALLING.join(', ')} go together: set ${missing.join(' and ')} too`);
+  }
+  if (isSlackServed(values) && !isReachable) {
+    const served = bot === undefined ? 'SLACK_CLIENT_ID' : 'SLACK_BOT_TOKEN';
+    mistakes.push(`${served} needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP)`);
+  }
+  if (!isSlackServed(values) && isReachable) {
+    mistakes.push('SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are of no use without SLACK_BOT_TOKEN or SLACK_CLIENT_ID');
   }
   return mistakes;
 }
@@ -154,7 +183,7 @@ function modelOf(values: Values, env: Readonly<Record<string, string | undefined
 }
 
 function configFrom(values: Values, model: string): Config {
-  const { WUERST_KEEP_DAYS: days, DISCORD_TOKEN: discordToken, SLACK_BOT_TOKEN: botToken } = values;
+  const { WUERST_KEEP_DAYS: days, DISCORD_TOKEN: discordToken } = values;
   const secrets = NAMES.flatMap((name) => {
     const { secret }: Entry<unknown> = ENTRIES[name];
     const value = values[name];
@@ -176,17 +205,21 @@ function configFrom(values: Values, model: string): Config {
             guildId: values.DISCORD_GUILD_ID ?? null,
             apiBase: values.DISCORD_API_BASE ?? null,
           },
-    slack:
-      botToken === undefined
-        ? null
-        : {
-            botToken,
-            appToken: values.SLACK_APP_TOKEN ?? null,
-            signingSecret: values.SLACK_SIGNING_SECRET ?? null,
-            apiUrl: values.SLACK_API_URL ?? null,
-            port: values.SLACK_PORT ?? 3000,
-          },
+    slack: isSlackServed(values) ? slackFrom(values) : null,
     secrets,
+  };
+}
+
+function slackFrom(values: Values): SlackConfig {
+  const { SLACK_CLIENT_ID: clientId, SLACK_CLIENT_SECRET: clientSecret, SLACK_STATE_SECRET: stateSecret } = values;
+  const isInstalled = clientId !== undefined && clientSecret !== undefined && stateSecret !== undefined;
+  return {
+    botToken: values.SLACK_BOT_TOKEN ?? null,
+    oauth: isInstalled ? { clientId, clientSecret, stateSecret, redirectUri: values.SLACK_REDIRECT_URI ?? null } : null,
+    appToken: values.SLACK_APP_TOKEN ?? null,
+    signingSecret: values.SLACK_SIGNING_SECRET ?? null,
+    apiUrl: values.SLACK_API_URL ?? null,
+    port: values.SLACK_PORT ?? 3000,
   };
 }
 

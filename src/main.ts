@@ -43,6 +43,8 @@ const ENGINE = new URL(
   import.meta.url.endsWith('.ts') ? './pipeline/engine.ts' : './pipeline/engine.js',
   import.meta.url,
 );
+/** Tokens of the workspaces that installed the app, in the data folder. */
+const INSTALLATIONS = 'slack-installations.sqlite';
 const TIDY_MS = 3_600_000;
 /** For adapters to deliver what is being delivered, in milliseconds. */
 const ADAPTER_STOP_MS = 5000;
@@ -175,7 +177,7 @@ function webOf(
 }
 
 /** Loaded only where they are used: each brings a large library. */
-async function chatAdapters({ discord, slack }: Config, logger: Logger): Promise<readonly Adapter[]> {
+async function chatAdapters({ data, discord, slack }: Config, logger: Logger): Promise<readonly Adapter[]> {
   const adapters: Adapter[] = [];
   if (discord !== null) {
     const { createDiscordAdapter } = await import('./adapters/discord/adapter.ts');
@@ -186,10 +188,12 @@ async function chatAdapters({ discord, slack }: Config, logger: Logger): Promise
   }
   if (slack !== null) {
     const { createSlackAdapter } = await import('./adapters/slack/adapter.ts');
-    const { botToken, appToken, signingSecret, apiUrl, port } = slack;
+    const { botToken, oauth, appToken, signingSecret, apiUrl, port } = slack;
     adapters.push(
       createSlackAdapter({
-        ...{ botToken, port, logger },
+        ...{ port, logger },
+        ...(botToken === null ? {} : { botToken }),
+        ...(oauth === null ? {} : { oauth: { ...oauth, file: join(data, INSTALLATIONS) } }),
         ...(appToken === null ? {} : { appToken }),
         ...(signingSecret === null ? {} : { signingSecret }),
         ...(apiUrl === null ? {} : { apiUrl }),

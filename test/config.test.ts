@@ -74,7 +74,29 @@ test('settings that do not go together are mistakes', () => {
   assert.match(mistakesOf({ WUERST_WEB_ADMIN_TOKEN: token, WUERST_WEB_TOKEN: token }), /are the same/);
   assert.match(mistakesOf({ SLACK_BOT_TOKEN: 'xoxb-1' }), /needs SLACK_APP_TOKEN/);
   assert.match(mistakesOf({ SLACK_APP_TOKEN: 'xapp-1' }), /of no use without SLACK_BOT_TOKEN/);
+  assert.match(mistakesOf({ SLACK_CLIENT_ID: '1.2', SLACK_APP_TOKEN: 'xapp-1' }), /set SLACK_CLIENT_SECRET and SLACK_/);
+  assert.match(mistakesOf({ ...INSTALLED, SLACK_BOT_TOKEN: 'xoxb-1' }), /unset SLACK_BOT_TOKEN/);
+  assert.match(mistakesOf({ ...INSTALLED, SLACK_APP_TOKEN: '' }), /SLACK_CLIENT_ID needs SLACK_APP_TOKEN/);
+  assert.match(
+    mistakesOf({ ...INSTALLED, SLACK_REDIRECT_URI: 'https://a.example' }),
+    /ends in \/slack\/oauth_redirect/,
+  );
   assert.match(mistakesOf({ WUERST_WEB: 'off' }), /nobody could ask/);
+});
+
+const INSTALLED = {
+  ...{ SLACK_CLIENT_ID: '1.2', SLACK_CLIENT_SECRET: 'client', SLACK_STATE_SECRET: 'a-long-random-text' },
+  ...{ SLACK_APP_TOKEN: 'xapp-1', SLACK_REDIRECT_URI: 'https://a.example/slack/oauth_redirect' },
+};
+
+test('many workspaces of Slack are served by what the app is installed with', () => {
+  const { slack, secrets } = readConfig(INSTALLED);
+  assert.equal(slack?.botToken, null);
+  assert.deepEqual(slack?.oauth, {
+    ...{ clientId: '1.2', clientSecret: 'client', stateSecret: 'a-long-random-text' },
+    redirectUri: 'https://a.example/slack/oauth_redirect',
+  });
+  assert.deepEqual(secrets.toSorted(), ['a-long-random-text', 'client', 'xapp-1']);
 });
 
 test('.env adds to the environment and never overrides it; a missing one is fine', (t) => {

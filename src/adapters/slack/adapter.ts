@@ -10,7 +10,7 @@ import { createDeliveries, type Deliveries } from './delivery.ts';
 import { createExchanges, describe, type Exchanges } from './exchange.ts';
 import { registerHandlers } from './handlers.ts';
 import { INSTALL_PATH, portError, REDIRECT_PATH, serveInstallPages } from './install-pages.ts';
-import { installationStore } from './installations.ts';
+import { installationStore, openInstallations } from './installations.ts';
 import { boltLogger } from './logger.ts';
 import { BOT_SCOPES } from './methods.ts';
 import { type Settings, type SlackOptions, settingsFrom } from './options.ts';
@@ -28,7 +28,8 @@ interface Running {
   readonly deliveries: Deliveries;
   readonly exchanges: Exchanges;
   readonly intake: Intake;
-  readonly unsubscribe: () => void;
+  /** Lets go of everything that is neither a connection nor a message. */
+  readonly end: () => void;
 }
 
 /** The Slack adapter. `start` rejects with an OperatorError that says in a sentence what to mend. */
@@ -41,7 +42,7 @@ export function createSlackAdapter(options: SlackOptions): Adapter {
     },
     async stop(deadlineMs) {
       if (!running) return;
-      const { deliveries, exchanges, intake, unsubscribe } = running;
+      const { deliveries, exchanges, intake, end } = running;
       running = null;
       intake.pause();
       const ended = async () => {
@@ -55,7 +56,7 @@ export function createSlackAdapter(options: SlackOptions): Adapter {
       await Promise.race([ended(), deadline]);
       clearTimeout(timer);
       await deliveries.drain(0);
-      unsubscribe();
+      end();
     },
   };
 }
@@ -67,10 +68,11 @@ async function run(settings: Settings, core: Core): Promise<Running> {
   const identity = botToken === null ? null : await checkBotToken(client, botToken, apiUrl);
   if (transport.kind === 'socket') await checkAppToken(client, transport.appToken, apiUrl);
 
+  const installations = settings.oauth && openInstallations(settings.oauth.file);
   let deliveries: Deliveries | null = null;
   const store =
-    settings.oauth &&
-    watched(installationStore(settings.oauth.installations), (team) => {
+    installations &&
+    watched(installationStore(installations), (team) => {
       logger.info({ team }, 'slack: installed');
       deliveries?.nudge(team);
       deliveries?.resume(core.undelivered('slack'));
@@ -103,9 +105,9 @@ async function run(settings: Settings, core: Core): Promise<Running> {
     exchanges,
     clock,
     logger,
-    uninstalled(team, enterprise) {
+    uninstalled({ team, enterprise, wholeOrganisation }) {
       logger.warn({ team }, 'slack: the app was removed from a workspace');
-      const query = { teamId: team, enterpriseId: enterprise ?? undefined, isEnterpriseInstall: false };
+      const query = { teamId: team, enterpriseId: enterprise ?? undefined, isEnterpriseInstall: wholeOrganisation };
       store?.deleteInstallation?.(query).catch((error: unknown) => {
         logger.error({ team, problem: describe(error) }, 'slack: an installation could not be deleted');
       });
@@ -115,13 +117,17 @@ async function run(settings: Settings, core: Core): Promise<Running> {
 
   const { onEvent, resume } = deliveries;
   const unsubscribe = core.subscribe(onEvent);
+  const end = () => {
+    unsubscribe();
+    installations?.close();
+  };
   try {
     const intake = await listen(settings, receivers);
     resume(core.undelivered('slack'));
     logger.info({ transport: transport.kind, team: identity?.team ?? null }, 'slack: ready');
-    return { deliveries, exchanges, intake, unsubscribe };
+    return { deliveries, exchanges, intake, end };
   } catch (error) {
-    unsubscribe();
+    end();
     throw error;
   }
 }
@@ -152,7 +158,7 @@ function receiversOf(settings: Settings, api: ApiOptions, store: InstallationSto
           stateSecret: oauth.stateSecret,
           installationStore: store,
           scopes: [...BOT_SCOPES],
-          ...(oauth.redirectUri === undefined ? {} : { redirectUri: oauth.redirectUri }),
+          ...(oauth.redirectUri === null ? {} : { redirectUri: oauth.redirectUri }),
         };
   const installerOptions = {
     clientOptions,
@@ -213,7 +219,8 @@ async function listen({ port, oauth, clock, logger }: Settings, receivers: Recei
     if (receiver instanceof SocketModeReceiver) connections.push(keepConnected(receiver.client, { clock, logger }));
   }
   const { installer } = first;
-  const pages = installer && (await serveInstallPages(installer, { port, redirectUri: oauth?.redirectUri, logger }));
+  const pages =
+    installer && (await serveInstallPages(installer, { port, redirectUri: oauth?.redirectUri ?? null, logger }));
   if (pages) logger.info({ port: portOf(pages) }, 'slack: installation pages are served');
   const intake: Intake = {
     pause() {

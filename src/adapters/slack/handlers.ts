@@ -28,12 +28,20 @@ interface HandlerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** The app was removed from a workspace, or its token was taken back. */
-  readonly uninstalled: (team: string, enterprise: string | null) => void;
+  readonly uninstalled: (from: Uninstalled) => void;
+}
+
+export interface Uninstalled {
+  readonly team: string;
+  readonly enterprise: string | null;
+  /** All workspaces of the enterprise at once. */
+  readonly wholeOrganisation: boolean;
 }
 
 interface Context {
   readonly teamId?: string;
   readonly enterpriseId?: string;
+  readonly isEnterpriseInstall?: boolean;
   readonly botUserId?: string;
 }
 
@@ -222,18 +230,22 @@ export function registerHandlers(app: App, options: HandlerOptions): void {
   app.event('app_home_opened', async ({ event, context }) => {
     if (event.tab === 'home') await publishHome(placeOf(context, event.user, '', null));
   });
-  app.event('app_uninstalled', async ({ context }) => {
-    uninstalled(context.teamId ?? '', context.enterpriseId ?? null);
-  });
+  app.event('app_uninstalled', async ({ context }) => uninstalled(leaver(context)));
   app.event('tokens_revoked', async ({ event, context }) => {
     const tokens = revoked.safeParse(event);
-    if (tokens.success && (tokens.data.tokens?.bot ?? []).length > 0) {
-      uninstalled(context.teamId ?? '', context.enterpriseId ?? null);
-    }
+    if (tokens.success && (tokens.data.tokens?.bot ?? []).length > 0) uninstalled(leaver(context));
   });
   app.error(async (error) => {
     logger.warn({ problem: describe(error) }, 'slack: something could not be handled');
   });
+}
+
+function leaver({ teamId, enterpriseId, isEnterpriseInstall }: Context): Uninstalled {
+  return {
+    team: teamId ?? '',
+    enterprise: enterpriseId ?? null,
+    wholeOrganisation: isEnterpriseInstall === true,
+  };
 }
 
 async function nothing(): Promise<void> {}

@@ -1,6 +1,7 @@
 import { chmodSync } from 'node:fs';
 import type { Installation, InstallationQuery, InstallationStore } from '@slack/bolt';
 import Database from 'better-sqlite3';
+import { OperatorError } from '../../errors.ts';
 
 /** Where installations are kept, by key; values are JSON. They hold tokens: readable by nobody else. */
 export interface InstallationRecords {
@@ -9,10 +10,12 @@ export interface InstallationRecords {
   delete(key: string): void;
 }
 
-/** Installations in an SQLite file of their own, apart from the history, so that copies of that hold no tokens. */
+/**
+ * Installations in an SQLite file of their own, apart from the history, so that copies of that hold no tokens.
+ * @throws OperatorError `slack_installations`
+ */
 export function openInstallations(file: string): InstallationRecords & { close(): void } {
-  const db = new Database(file);
-  if (file !== ':memory:') chmodSync(file, 0o600);
+  const db = openDatabase(file);
   db.pragma('journal_mode = WAL');
   db.exec('CREATE TABLE IF NOT EXISTS installations (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT');
   const put = db.prepare(
@@ -26,6 +29,19 @@ export function openInstallations(file: string): InstallationRecords & { close()
     delete: (key) => void remove.run(key),
     close: () => void db.close(),
   };
+}
+
+function openDatabase(file: string): Database.Database {
+  try {
+    const db = new Database(file);
+    chmodSync(file, 0o600);
+    return db;
+  } catch (cause) {
+    throw new OperatorError('slack_installations', `The installations in ${file} cannot be opened.`, {
+      hint: 'Check that the bot may write in that folder.',
+      cause,
+    });
+  }
 }
 
 /** Bolt's view of the records. An installation for a whole organisation answers for every workspace in it. */
@@ -48,8 +64,10 @@ export function installationStore(records: InstallationRecords): InstallationSto
       const installation: Installation = JSON.parse(found);
       return installation;
     },
+    // One workspace that leaves takes nothing away from the others of its organisation.
     async deleteInstallation(query) {
-      for (const key of keysOf(query)) records.delete(key);
+      const [key] = keysOf(query);
+      if (key !== undefined) records.delete(key);
     },
   };
 }

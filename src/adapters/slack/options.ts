@@ -1,6 +1,5 @@
 import { type Clock, systemClock } from '../../clock.ts';
 import { OperatorError } from '../../errors.ts';
-import type { InstallationRecords } from './installations.ts';
 import type { Logger } from './logger.ts';
 
 export interface SlackOAuth {
@@ -8,9 +7,10 @@ export interface SlackOAuth {
   readonly clientSecret: string;
   /** Signs the state that travels through the browser. Any long random string. */
   readonly stateSecret: string;
-  readonly installations: InstallationRecords;
-  /** The address Slack sends the browser back to, ending in `/slack/oauth_redirect`. Needed behind a proxy. */
-  readonly redirectUri?: string;
+  /** The SQLite file that keeps the installations. */
+  readonly file: string;
+  /** The address Slack sends the browser back to, ending in `/slack/oauth_redirect`; `null` for the app's first one. */
+  readonly redirectUri: string | null;
 }
 
 export interface SlackOptions {

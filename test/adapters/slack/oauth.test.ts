@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
-import { openInstallations } from '../../../src/adapters/slack/installations.ts';
+import { installationStore, openInstallations } from '../../../src/adapters/slack/installations.ts';
 import { FakeCore } from '../fake-core.ts';
 import { sendCommand, sendEvent } from './payloads.ts';
 import { memoryLogger } from './setting.ts';
@@ -15,20 +15,18 @@ async function world(t: TestContext, transport: 'socket' | 'http') {
   const core = new FakeCore();
   const log: string[] = [];
   const file = join(mkdtempSync(join(tmpdir(), 'installations-')), 'slack.sqlite');
-  const installations = openInstallations(file);
   const make = () =>
     createSlackAdapter({
       ...(transport === 'socket' ? { appToken: APP_TOKEN } : { signingSecret: SIGNING_SECRET }),
       apiUrl: standIn.apiUrl,
       port: 0,
       logger: memoryLogger(log),
-      oauth: { clientId: '1.2', clientSecret: 'client-secret', stateSecret: 'state-secret', installations },
+      oauth: { clientId: '1.2', clientSecret: 'client-secret', stateSecret: 'state-secret', file, redirectUri: null },
     });
   let adapter = make();
   await adapter.start(core);
   t.after(async () => {
     await adapter.stop(1000);
-    installations.close();
     await standIn.close();
   });
   const site = () => {
@@ -100,4 +98,20 @@ test('what is finished after the app was removed comes when it is installed agai
   await install(site(), 'T0ONE');
   await standIn.until(() => core.delivered.has(job));
   assert.equal(standIn.visible(channel).flatMap((message) => standIn.shownFiles(message)).length, 1);
+});
+
+test('a workspace that leaves takes nothing away from the rest of its organisation', async () => {
+  const records = openInstallations(join(mkdtempSync(join(tmpdir(), 'installations-')), 'slack.sqlite'));
+  const store = installationStore(records);
+  const bot = { token: 'xoxb-1', scopes: [], id: 'B1', userId: 'U1' };
+  const enterprise = { id: 'E1' };
+  const user = { id: 'U2', token: undefined, scopes: undefined };
+  await store.storeInstallation({ team: { id: 'T1' }, enterprise, user, bot, isEnterpriseInstall: false });
+  await store.storeInstallation({ team: undefined, enterprise, user, bot, isEnterpriseInstall: true });
+  const one = { teamId: 'T1', enterpriseId: 'E1', isEnterpriseInstall: false };
+  await store.deleteInstallation?.(one);
+  assert.ok((await store.fetchInstallation({ ...one, teamId: 'T2' })).isEnterpriseInstall);
+  await store.deleteInstallation?.({ teamId: undefined, enterpriseId: 'E1', isEnterpriseInstall: true });
+  await assert.rejects(store.fetchInstallation(one), /not installed/);
+  records.close();
 });
