@@ -148,10 +148,12 @@ export class WuerstchenPriorPipeline {
     const prompts = promptEmbeds ? null : promptList('prompt', prompt);
     const positive = promptEmbeds ?? (await this.text.encode(prompts ?? []));
     const warnings = prompts ? this.text.warnings(prompts) : [];
-    const rows = positive.dims[0] ?? 0;
-    const empty = Array.from({ length: rows }, () => '');
-    const negatives = negativeList(negativePrompt, prompts ?? empty) ?? empty;
-    const negative = guided ? (negativePromptEmbeds ?? (await this.text.encode(negatives))) : null;
+    const negatives = () => {
+      const empty = Array.from({ length: positive.dims[0] ?? 0 }, () => '');
+      return negativeList(negativePrompt, prompts ?? empty) ?? empty;
+    };
+    const negative = guided ? (negativePromptEmbeds ?? (await this.text.encode(negatives()))) : null;
+    if (negative && String(negative.dims) !== String(positive.dims)) throw embedsMismatch(positive, negative);
     return {
       promptEmbeds: repeatRows(positive, images),
       negativePromptEmbeds: negative && repeatRows(negative, images),
@@ -177,10 +179,7 @@ function checkPrompts(options: PriorOptions, guided: boolean): void {
       throw new UserError('invalid_type', `expected ${name} to be a tensor, got ${describe(value)}`);
   }
   if (promptEmbeds && negativePromptEmbeds && String(promptEmbeds.dims) !== String(negativePromptEmbeds.dims)) {
-    throw new UserError(
-      'embeds_mismatch',
-      `expected promptEmbeds and negativePromptEmbeds of one shape, got [${promptEmbeds.dims}] and [${negativePromptEmbeds.dims}]`,
-    );
+    throw embedsMismatch(promptEmbeds, negativePromptEmbeds);
   }
   if (guided && promptEmbeds && negativePrompt !== undefined) {
     throw new UserError('invalid_type', 'expected negativePromptEmbeds beside promptEmbeds, got negativePrompt');
@@ -189,6 +188,13 @@ function checkPrompts(options: PriorOptions, guided: boolean): void {
     const prompts = promptList('prompt', prompt);
     if (guided) negativeList(negativePrompt, prompts);
   }
+}
+
+function embedsMismatch(positive: Tensor, negative: Tensor): UserError {
+  return new UserError(
+    'embeds_mismatch',
+    `expected promptEmbeds and negativePromptEmbeds of one shape, got [${positive.dims}] and [${negative.dims}]`,
+  );
 }
 
 function checkSide(name: string, side: unknown): number {

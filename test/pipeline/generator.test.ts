@@ -6,11 +6,9 @@ import fc from 'fast-check';
 import { UserError } from '../../src/errors.ts';
 import { randnTensor, TorchGenerator } from '../../src/pipeline/generator.ts';
 import { type LoadedTensor, readSafetensors } from '../../src/pipeline/safetensors.ts';
+import { REFERENCE } from './reference.ts';
 
-const RNG = join(process.env.WUERST_REFERENCE ?? join(import.meta.dirname, '../fixtures/reference'), 'rng');
-/** The reference's own vectorised and scalar kernels differ by 2.4e-6. */
-const TOLERANCE = 5e-6;
-
+const RNG = join(REFERENCE, 'rng');
 interface Call {
   readonly key: string;
   readonly shape: number[];
@@ -18,11 +16,15 @@ interface Call {
 interface Calls {
   readonly randn: { seed: string; calls: Call[] }[];
   readonly randn_tensor_list: { seeds: string[]; calls: Call[] }[];
-  readonly dtype_seed: number | string;
+  /** The first numbers of the Mersenne twister itself, and some about where it makes a new block, by seed. */
+  readonly raw_u32_from_numpy_mt19937_model: Record<string, { first_u32: number[]; u32_at_622_to_626: number[] }>;
+  readonly tolerance_abs: number;
 }
 
 const calls = JSON.parse(await readFile(join(RNG, 'rng.json'), 'utf8')) as Calls;
 const tensors = await readSafetensors(join(RNG, 'rng.safetensors'));
+/** The reference's own vectorised and scalar kernels differ by 2.4e-6. */
+const TOLERANCE = calls.tolerance_abs;
 
 function assertClose(actual: Float32Array, key: string, tolerance: number): void {
   const expected = tensors.get(key) as LoadedTensor | undefined;
@@ -60,6 +62,17 @@ test('rand is torch.rand, bit for bit', () => {
     assertClose(new TorchGenerator(BigInt(key.slice('rand.'.length))).rand(shape), key, 0);
   }
 });
+
+for (const [seed, { first_u32: first, u32_at_622_to_626: later }] of Object.entries(
+  calls.raw_u32_from_numpy_mt19937_model,
+)) {
+  test(`seed ${seed} gives the twister's own numbers, of which a uniform value is the low 24 bits`, () => {
+    const uniforms = new TorchGenerator(BigInt(seed)).rand([627]);
+    const low = (words: number[]) => Float32Array.from(words, (word) => (word & 0xffffff) * 2 ** -24);
+    assert.deepEqual(uniforms.subarray(0, first.length), low(first));
+    assert.deepEqual(uniforms.subarray(622), low(later));
+  });
+}
 
 test('a small call takes the value that an earlier small call left over, whatever came between', () => {
   const plain = new TorchGenerator(7);

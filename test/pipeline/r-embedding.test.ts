@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { rEmbedding, rFrequencies } from '../../src/pipeline/r-embedding.ts';
 import { readSafetensors } from '../../src/pipeline/safetensors.ts';
+import { REFERENCE } from './reference.ts';
 
-const REFERENCE = process.env.WUERST_REFERENCE ?? join(import.meta.dirname, '../fixtures/reference');
 const TOLERANCE = 2e-6;
 const tensors = await readSafetensors(join(REFERENCE, 'r_embedding/r_embedding.safetensors'));
 

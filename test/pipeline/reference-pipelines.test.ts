@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import {
   DEFAULT_STAGE_C_TIMESTEPS,
@@ -14,8 +14,8 @@ import {
   WuerstchenPriorPipeline,
 } from '../../src/pipeline/index.ts';
 import { type LoadedTensor, readSafetensors } from '../../src/pipeline/safetensors.ts';
+import { foldersIn, REFERENCE } from './reference.ts';
 
-const REFERENCE = process.env.WUERST_REFERENCE ?? join(import.meta.dirname, '../fixtures/reference');
 /** The reference lets this share of bytes differ by 1. */
 const BYTES_OFF = 0.001;
 
@@ -27,15 +27,16 @@ interface Case {
   warnings: string[];
 }
 
-const sets = readdirSync(join(REFERENCE, 'pipelines'));
-assert.ok(sets.length > 0, 'no pipeline sets');
+const sets = foldersIn('pipelines');
+test('the reference set has pipelines to compare with', () => {
+  assert.ok(sets.length > 0, `no pipelines in ${REFERENCE}`);
+});
 
-for (const set of sets) {
-  const dir = join(REFERENCE, 'pipelines', set);
+for (const dir of sets) {
   const names = readdirSync(join(dir, 'cases')).filter((name) => name.endsWith('.json'));
   assert.ok(names.length > 0, `no cases in ${dir}`);
   for (const name of names) {
-    test(`${set}/${name.replace('.json', '')} agrees with the reference`, async () => {
+    test(`${basename(dir)}/${name.replace('.json', '')} agrees with the reference`, async () => {
       const file = join(dir, 'cases', name);
       const one = JSON.parse(await readFile(file, 'utf8')) as Case;
       const tensors = await readSafetensors(file.replace(/json$/, 'safetensors'));
@@ -49,8 +50,18 @@ for (const set of sets) {
       }
       assert.ok(compared > 0, `${name} compares nothing`);
       assert.equal((found.warnings?.length ?? 0) > 0, one.warnings.length > 0, 'warns exactly when the reference does');
+      for (const cut of one.warnings.flatMap(removedTexts))
+        assert.ok(
+          found.warnings?.some((warning) => warning.includes(cut)),
+          `no warning names ${cut}`,
+        );
     });
   }
+}
+
+/** What a warning of the reference names as cut: a Python list of texts. */
+function removedTexts(warning: string): string[] {
+  return [...warning.slice(warning.indexOf('[')).matchAll(/'([^']+)'/g)].flatMap(([, text]) => text ?? []);
 }
 
 interface Result {

@@ -5,8 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { bicubicMatrix, resizeBicubic } from '../../src/pipeline/resize.ts';
 import { readSafetensors } from '../../src/pipeline/safetensors.ts';
-
-const REFERENCE = process.env.WUERST_REFERENCE ?? join(import.meta.dirname, '../fixtures/reference');
+import { REFERENCE } from './reference.ts';
 
 interface Case {
   readonly key: string;

@@ -7,8 +7,9 @@ import { UserError } from '../../src/errors.ts';
 import { randnTensor, TorchGenerator } from '../../src/pipeline/generator.ts';
 import { readSafetensors } from '../../src/pipeline/safetensors.ts';
 import { DDPMWuerstchenScheduler, DEFAULT_STAGE_C_TIMESTEPS } from '../../src/pipeline/scheduler.ts';
+import { REFERENCE } from './reference.ts';
 
-const REFERENCE = join(process.env.WUERST_REFERENCE ?? join(import.meta.dirname, '../fixtures/reference'), 'scheduler');
+const FOLDER = join(REFERENCE, 'scheduler');
 
 interface Case {
   readonly key: string;
@@ -31,8 +32,8 @@ interface Reference {
   readonly add_noise: Case[];
 }
 
-const reference = JSON.parse(await readFile(join(REFERENCE, 'scheduler.json'), 'utf8')) as Reference;
-const tensors = await readSafetensors(join(REFERENCE, 'scheduler.safetensors'));
+const reference = JSON.parse(await readFile(join(FOLDER, 'scheduler.json'), 'utf8')) as Reference;
+const tensors = await readSafetensors(join(FOLDER, 'scheduler.safetensors'));
 
 function floats(key: string): Float32Array {
   const data = tensors.get(key)?.data;

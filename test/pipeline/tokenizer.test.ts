@@ -7,8 +7,9 @@ import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { OperatorError } from '../../src/errors.ts';
 import { ClipTokenizer } from '../../src/pipeline/tokenizer.ts';
+import { REFERENCE } from './reference.ts';
 
-const REFERENCE = join(process.env.WUERST_REFERENCE ?? join(import.meta.dirname, '../fixtures/reference'), 'tokenizer');
+const FOLDER = join(REFERENCE, 'tokenizer');
 
 interface Prompt {
   readonly prompt: string;
@@ -32,7 +33,7 @@ interface Prompts {
   readonly decodes: { ids: number[]; decode: string }[];
 }
 
-const reference = JSON.parse(await readFile(join(REFERENCE, 'prompts.json'), 'utf8')) as Prompts;
+const reference = JSON.parse(await readFile(join(FOLDER, 'prompts.json'), 'utf8')) as Prompts;
 
 const temporary = await mkdtemp(join(tmpdir(), 'wuerst-tokenizer-'));
 after(() => rm(temporary, { recursive: true }));
@@ -49,14 +50,14 @@ async function folder(files: Readonly<Record<string, string | object>>): Promise
 }
 
 async function unzipped(name: string): Promise<string> {
-  return gunzipSync(await readFile(join(REFERENCE, `${name}.gz`))).toString('utf8');
+  return gunzipSync(await readFile(join(FOLDER, `${name}.gz`))).toString('utf8');
 }
 
 const clip = {
   'vocab.json': await unzipped('vocab.json'),
   'merges.txt': await unzipped('merges.txt'),
-  'tokenizer_config.json': await readFile(join(REFERENCE, 'tokenizer_config.json'), 'utf8'),
-  'special_tokens_map.json': await readFile(join(REFERENCE, 'special_tokens_map.json'), 'utf8'),
+  'tokenizer_config.json': await readFile(join(FOLDER, 'tokenizer_config.json'), 'utf8'),
+  'special_tokens_map.json': await readFile(join(FOLDER, 'special_tokens_map.json'), 'utf8'),
 };
 const tokenizer = await ClipTokenizer.load(await folder(clip));
 
