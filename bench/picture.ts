@@ -3,8 +3,8 @@
  *
  * usage: node --import tsx bench/picture.ts [--model DIR] [--repeat 5] [--threads 2] [--plain skip,qkv,gammas,conditioning]
  *
- * `--plain` leaves out some of the exact savings, to see what each buys. To compare with diffusers, time the same
- * folder, threads and steps with its two pipelines in the same minute.
+ * `--plain` leaves out some of the exact savings, to see what each buys. `bench/versus.ts` compares
+ * with diffusers, `bench/memory.ts` measures memory.
  */
 import { parseArgs } from 'node:util';
 import { ALL_FOLDS } from '../src/pipeline/graph/blocks.ts';
@@ -35,7 +35,6 @@ const pipeline = await WuerstchenCombinedPipeline.fromPretrained(values.model, {
 });
 await pipeline.preload();
 const load = performance.now() - loadStart;
-const rss = process.memoryUsage.rss();
 
 const runs: Timings[] = [];
 for (let i = 0; i <= Number(values.repeat); i += 1) {
@@ -56,7 +55,6 @@ const median = (pick: (run: (typeof runs)[number]) => number) => {
 console.log(
   JSON.stringify({
     loadMs: Math.round(load),
-    rssAfterLoadMb: Math.round(rss / 1e6),
     totalMs: median((run) => run.total),
     textMs: median((run) => run.text),
     priorMs: median((run) => run.prior),

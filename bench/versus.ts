@@ -1,5 +1,7 @@
 /**
  * Pictures of this program against those of another, in turn and in one run: ratios hold although the machine drifts.
+ * Printed are the median of the rounds' ratios, and the ratio of both programs' fastest rounds: what else runs on the
+ * machine makes rounds slower, never faster.
  * The peer is a command that prints one JSON line with `total_s` and `median_s` ({ prior_step, decoder_step,
  * vqgan_decode, … }, seconds) for the same checkpoint folder, size, threads and steps.
  *
@@ -20,7 +22,9 @@ const DECODER_STEPS = 12;
 const lastLine = (text: string) => JSON.parse(text.trim().split('\n').at(-1) ?? '{}');
 const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
-const ratios: Record<string, number[]> = { total: [], prior: [], decoder: [], vqgan: [] };
+const STAGES = ['total', 'prior', 'decoder', 'vqgan'] as const;
+type Times = Record<(typeof STAGES)[number], number>;
+const rounds: { ours: Times; peer: Times }[] = [];
 for (let round = 0; round < Number(values.rounds); round += 1) {
   const ours = lastLine(
     execFileSync(
@@ -31,14 +35,24 @@ for (let round = 0; round < Number(values.rounds); round += 1) {
   );
   const peer = lastLine(execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
   const { prior_step, decoder_step, vqgan_decode } = peer.median_s;
-  ratios.total?.push(ours.totalMs / (peer.total_s * 1000));
-  ratios.prior?.push(ours.priorMs / (prior_step * PRIOR_STEPS * 1000));
-  ratios.decoder?.push(ours.decoderMs / (decoder_step * DECODER_STEPS * 1000));
-  ratios.vqgan?.push(ours.vqganMs / (vqgan_decode * 1000));
-  console.log(JSON.stringify({ round, ours, peer: { totalMs: peer.total_s * 1000, ...peer.median_s } }));
+  rounds.push({
+    ours: { total: ours.totalMs, prior: ours.priorMs, decoder: ours.decoderMs, vqgan: ours.vqganMs },
+    peer: {
+      total: peer.total_s * 1000,
+      prior: prior_step * PRIOR_STEPS * 1000,
+      decoder: decoder_step * DECODER_STEPS * 1000,
+      vqgan: vqgan_decode * 1000,
+    },
+  });
+  console.log(JSON.stringify({ round, ...rounds.at(-1), outsideOnnxShare: ours.outsideOnnxShare }));
 }
+const ratios = (of: (stage: (typeof STAGES)[number]) => number) =>
+  Object.fromEntries(STAGES.map((stage) => [stage, Number(of(stage).toFixed(3))]));
+const fastest = (side: 'ours' | 'peer', stage: (typeof STAGES)[number]) =>
+  Math.min(...rounds.map((round) => round[side][stage]));
 console.log(
-  JSON.stringify(
-    Object.fromEntries(Object.entries(ratios).map(([name, list]) => [name, Number(median(list).toFixed(3))])),
-  ),
+  JSON.stringify({
+    median: ratios((stage) => median(rounds.map(({ ours, peer }) => ours[stage] / peer[stage]))),
+    fastest: ratios((stage) => fastest('ours', stage) / fastest('peer', stage)),
+  }),
 );

@@ -87,8 +87,12 @@ export class WuerstchenDecoderPipeline {
     return new WuerstchenDecoderPipeline({ runtime, text, decoder, vqgan, values }, await schedulerConfig(dir));
   }
 
+  get networks() {
+    return [this.text.model, this.decoder, this.vqgan] as const;
+  }
+
   async release(): Promise<void> {
-    await Promise.all([this.text.model.release(), this.decoder.release(), this.vqgan.release()]);
+    await Promise.all(this.networks.map((network) => network.release()));
   }
 
   generate(options: DecoderOptions): Promise<DecoderOutput> {
