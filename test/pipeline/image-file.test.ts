@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
-import { encodeImage, type ImageFormat, metadataOf, readMetadata } from '../../src/pipeline/index.ts';
+import { IMAGE_FORMATS } from '../../src/pipeline/image-file.ts';
+import { encodeImage, metadataOf, readMetadata } from '../../src/pipeline/index.ts';
 
 const IMAGE = { width: 16, height: 8, data: Uint8Array.from({ length: 16 * 8 * 3 }, (_, i) => (i * 37) % 256) };
 
@@ -22,7 +23,7 @@ const PARAMETERS = {
   version: '1.2.3',
 };
 
-for (const format of ['png', 'webp', 'jpeg'] satisfies ImageFormat[]) {
+for (const format of IMAGE_FORMATS) {
   test(`${format} files carry their parameters, whatever the prompt`, async () => {
     const metadata = metadataOf(PARAMETERS);
     const file = await encodeImage(IMAGE, { format, metadata });
@@ -42,6 +43,31 @@ for (const format of ['png', 'webp', 'jpeg'] satisfies ImageFormat[]) {
     );
   });
 }
+
+test('the longest prompts of the grammar fit into every format', async () => {
+  const long = metadataOf({ ...PARAMETERS, prompt: '🦊'.repeat(2000), negative: '🐺'.repeat(2000) });
+  for (const format of IMAGE_FORMATS) {
+    assert.deepEqual(await readMetadata(await encodeImage(IMAGE, { format, metadata: long })), long, format);
+  }
+  const longer = { parameters: 'x'.repeat(70_000) };
+  await assert.rejects(encodeImage(IMAGE, { format: 'jpeg', metadata: longer }), { code: 'metadata_too_long' });
+  assert.deepEqual(await readMetadata(await encodeImage(IMAGE, { metadata: longer })), longer);
+});
+
+test('other programs find the parameters where they look: tEXt, or the user comment of EXIF', async () => {
+  const { parameters = '', ...rest } = metadataOf({ ...PARAMETERS, prompt: 'a red fox' });
+  const png = await encodeImage(IMAGE, { metadata: { parameters, ...rest } });
+  const head = 8 + 25;
+  assert.equal(png.toString('latin1', head + 4, head + 8 + 11), 'tEXtparameters\0');
+  assert.equal(png.toString('latin1', head + 8 + 11, head + 8 + png.readUInt32BE(head)), parameters);
+  for (const format of ['webp', 'jpeg'] as const) {
+    const { parameters: german = '' } = metadataOf(PARAMETERS);
+    const file = await encodeImage(IMAGE, { format, metadata: { parameters: german } });
+    const comment = Buffer.concat([Buffer.from('UNICODE\0'), Buffer.from(german, 'utf16le').swap16()]);
+    const { exif } = await sharp(file).metadata();
+    assert.ok(exif?.includes(comment), format);
+  }
+});
 
 test('PNG pixels are exactly the picture', async () => {
   const file = await encodeImage(IMAGE, { metadata: metadataOf(PARAMETERS) });
