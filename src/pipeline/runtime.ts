@@ -6,6 +6,10 @@ import { ALL_FOLDS, type Folds } from './graph/blocks.ts';
 import { GraphBuilder } from './graph/builder.ts';
 import type { PipelineValues } from './pipeline-values.ts';
 
+// onnxruntime reports its use to its makers unless told not to; pictures painted here are nobody else's business. It
+// looks when the first session is created.
+process.env.ORT_DISABLE_TELEMETRY ??= '1';
+
 export type Provider = 'cuda' | 'webgpu' | 'cpu';
 export const PROVIDERS: readonly Provider[] = ['cuda', 'webgpu', 'cpu'];
 
