@@ -65,8 +65,9 @@ async function run(settings: Settings, core: Core): Promise<Running> {
   const { logger, clock, transport, botToken, apiUrl, updatesPerMinute } = settings;
   const api: ApiOptions = { apiUrl, fetch: settings.fetch, logger: boltLogger(logger) };
   const client = createClient(api);
-  const identity = botToken === null ? null : await checkBotToken(client, botToken, apiUrl);
-  if (transport.kind === 'socket') await checkAppToken(client, transport.appToken, apiUrl);
+  const asked = { client, apiUrl, clock };
+  const identity = botToken === null ? null : await checkBotToken({ ...asked, token: botToken });
+  if (transport.kind === 'socket') await checkAppToken({ ...asked, token: transport.appToken });
 
   const installations = settings.oauth && openInstallations(settings.oauth.file);
   let deliveries: Deliveries | null = null;

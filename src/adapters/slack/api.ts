@@ -34,7 +34,10 @@ export interface SlackApi {
   ): Promise<{ readonly ts: string; readonly channel: string }>;
   update(channel: string, ts: string, message: Message): Promise<void>;
   ephemeral(place: PostPlace, user: string, message: Message): Promise<void>;
-  /** The `ts` of the message that carries a job's id and is newer than `since` (ms since 1970), or `null`. */
+  /**
+   * The `ts` of the message that carries a job's id and is newer than `since` (ms since 1970). `null` where there is
+   * none, as far as Slack lets us look.
+   */
   findPosted(place: PostPlace, job: string, since: number): Promise<string | null>;
   /** The id of the direct message with a person. */
   openDm(user: string): Promise<string>;
@@ -127,7 +130,12 @@ export function createApi(options: ApiOptions, client: webApi.WebClient, tokenOf
       const oldest = (since / 1000).toFixed(6);
       for (let cursor: string | undefined; ; ) {
         const args = { ...where, oldest, inclusive: true, include_all_metadata: true, limit: 100, cursor };
-        const found = await call(method, args, page);
+        const found = await call(method, args, page).catch((error: unknown) => {
+          // Some apps may look at one page a minute, and every try would begin with the first one.
+          if (error instanceof RateLimited && cursor !== undefined) return null;
+          throw error;
+        });
+        if (found === null) return null;
         for (const { ts, metadata } of found.messages) {
           if (metadata?.event_type === MARK && metadata.event_payload.job === job) return ts;
         }

@@ -17,9 +17,12 @@ export interface ShownFiles {
 
 export const NO_FILES: ShownFiles = { images: new Map(), preview: null };
 
-/** How much of a reply is shown; every step gives up more, pictures and buttons last. */
-export type Detail = 'all' | 'short' | 'pictures' | 'text';
-export const DETAILS: readonly Detail[] = ['all', 'short', 'pictures', 'text'];
+/** How much of a reply is shown; every step gives up more, pictures last. */
+export type Detail = 'all' | 'main-buttons' | 'short' | 'pictures' | 'text';
+export const DETAILS: readonly Detail[] = ['all', 'main-buttons', 'short', 'pictures', 'text'];
+
+/** Two for a job of ten pictures, and one for each of those, which brings the others of that picture. */
+export const MAIN_BUTTONS = 12;
 
 /**
  * Reports put Slack's undocumented limit over all blocks at 13,200 to 13,300 characters; counted here as UTF-8 bytes
@@ -41,9 +44,10 @@ interface Sizes {
 
 const SIZES: Readonly<Record<Detail, Sizes>> = {
   all: { title: 2900, lines: 2900, fields: 20, code: 2900, alt: 1900, buttons: 125, confirm: 300 },
-  short: { title: 900, lines: 600, fields: 10, code: 700, alt: 200, buttons: 125, confirm: 100 },
-  pictures: { title: 150, lines: 0, fields: 0, code: 0, alt: 60, buttons: 10, confirm: 60 },
-  text: { title: 300, lines: 300, fields: 0, code: 0, alt: 60, buttons: 10, confirm: 60 },
+  'main-buttons': { title: 2900, lines: 2900, fields: 20, code: 2900, alt: 400, buttons: MAIN_BUTTONS, confirm: 300 },
+  short: { title: 900, lines: 600, fields: 10, code: 700, alt: 200, buttons: MAIN_BUTTONS, confirm: 100 },
+  pictures: { title: 150, lines: 0, fields: 0, code: 0, alt: 60, buttons: MAIN_BUTTONS, confirm: 60 },
+  text: { title: 300, lines: 300, fields: 0, code: 0, alt: 60, buttons: MAIN_BUTTONS, confirm: 60 },
 };
 
 /** A reply as Block Kit, in as much detail as Slack's limits admit and `most` allows. */
@@ -140,18 +144,17 @@ interface RowOptions {
   readonly buttons?: number;
   /** Characters of a question. @default 300 */
   readonly confirm?: number;
-  /** Keeps the rows of several replies apart in one view. @default 'row' */
-  readonly prefix?: string;
 }
 
 export function buttonRows(rows: Reply['buttons'], options: RowOptions = {}): Block[] {
-  const { buttons: most = Number.POSITIVE_INFINITY, confirm = 300, prefix = 'row' } = options;
+  const { buttons: most = Number.POSITIVE_INFINITY, confirm = 300 } = options;
   let left = most;
-  return rows.flatMap((row, index) => {
+  // Without ids of their own: Slack wants new ones each time a message changes.
+  return rows.flatMap((row) => {
     const shown = row.filter(({ disabled, action }) => disabled !== true && action.length <= 200).slice(0, left);
     left -= shown.length;
     const elements = shown.slice(0, 25).map((button) => buttonElement(button, confirm));
-    return elements.length === 0 ? [] : [{ type: 'actions', block_id: `${prefix}-${index}`, elements }];
+    return elements.length === 0 ? [] : [{ type: 'actions', elements }];
   });
 }
 

@@ -1,20 +1,18 @@
-import { type Job, type JobEvent, TERMINAL_STATES } from '../../bot/job.ts';
-import type { Reply } from '../../bot/reply.ts';
+import type { Job, JobEvent } from '../../bot/job.ts';
 import type { Clock } from '../../clock.ts';
 import type { Core, Outcome } from '../adapter.ts';
-import { DETAILS, type Detail, type Message, messageOf, NO_FILES } from './blocks.ts';
+import { Hopeless, moveToDm } from './elsewhere.ts';
 import { scoped, unscoped } from './ids.ts';
 import type { Logger } from './logger.ts';
 import { type MessageRef, newRef, type Place, parseRef } from './message-ref.ts';
 import type { Pictures } from './pictures.ts';
-import { ensurePosted } from './posting.ts';
 import { CLOSED_ROOM, LOST_TOKEN, problemOf, RateLimited, Refused } from './problems.ts';
-import { type Workspace, type Workspaces, within } from './workspaces.ts';
+import { createShowing, NotReady } from './showing.ts';
+import { isOver, newWatch, type Watch } from './watch.ts';
+import type { Workspaces } from './workspaces.ts';
 
 /** A job that no command claims within this time is shown by a message all the same, in ms. */
 const CLAIM_WITHIN = 5000;
-/** The least time between two updates of one message, in ms. */
-const UPDATE_GAP = 2000;
 /** Pause after the first failed try; it doubles up to the longest. In ms. */
 const RETRY_FIRST = 1000;
 const RETRY_LONGEST = 60_000;
@@ -59,30 +57,6 @@ export interface Asked {
   readonly moved: (why: string) => void;
 }
 
-/** One job's message. */
-interface Watch {
-  readonly jobId: string;
-  readonly ref: MessageRef;
-  readonly workspace: Workspace;
-  moved: ((why: string) => void) | null;
-  /** Something happened since `work` last looked. */
-  dirty: boolean;
-  working: boolean;
-  /** Nobody can see its progress; the result goes elsewhere. */
-  hidden: boolean;
-  dropped: boolean;
-  failures: number;
-  detail: Detail;
-  /** What was last shown, as JSON. */
-  shown: string;
-  updatedAt: number;
-  cancelRetry: (() => void) | null;
-}
-
-function isOver(job: Job): boolean {
-  return TERMINAL_STATES.includes(job.state);
-}
-
 export function createDeliveries({ core, workspaces, pictures, clock, logger }: DeliveryOptions): Deliveries {
   const watches = new Map<string, Watch>();
   const unclaimed = new Map<string, () => void>();
@@ -90,6 +64,8 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
   let idle: (() => void) | null = null;
   let draining = false;
   let stopped = false;
+  const ending = () => ({ draining, stopped });
+  const showing = createShowing({ core, pictures, clock, logger, save, touch, later, ending });
 
   function save({ jobId, ref, dropped }: Watch): void {
     if (!dropped) core.saveMessage(jobId, ref);
@@ -110,27 +86,15 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
   }
 
   function settle(): void {
-    if (!busy()) idle?.();
+    // Asking is not cheap while a thousand jobs wait.
+    if (idle !== null && !busy()) idle();
   }
 
   function start(jobId: string, ref: MessageRef, moved: ((why: string) => void) | null = null): Watch {
     unclaimed.get(jobId)?.();
     unclaimed.delete(jobId);
-    const watch: Watch = {
-      jobId,
-      ref,
-      workspace: workspaces.of(ref.team, ref.enterprise),
-      moved,
-      dirty: true,
-      working: false,
-      hidden: false,
-      dropped: false,
-      failures: 0,
-      detail: 'all',
-      shown: '',
-      updatedAt: 0,
-      cancelRetry: null,
-    };
+    const watch = newWatch(jobId, ref, workspaces.of(ref.team, ref.enterprise));
+    watch.moved = moved;
     watches.set(jobId, watch);
     void work(watch);
     return watch;
@@ -164,8 +128,8 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
         const job = core.job(watch.jobId);
         if (!job) return drop(watch);
         watch.dirty = false;
-        if (isOver(job)) await finish(watch, job);
-        else if (!watch.hidden) await progress(watch, job);
+        if (isOver(job)) await end(watch, job);
+        else if (!watch.hidden) await showing.progress(watch, job);
         watch.failures = 0;
       }
     } catch (error) {
@@ -176,143 +140,20 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
     }
   }
 
-  async function progress(watch: Watch, job: Job): Promise<void> {
-    const { ref, workspace } = watch;
-    if (ref.ts === null) return post(watch, job);
-    const wait = watch.updatedAt + UPDATE_GAP - clock.now();
-    if (wait > 0) {
-      watch.dirty = true;
-      return later(watch, wait);
-    }
-    const reply = core.jobReply(job);
-    if (reply.preview !== null && !draining) {
-      pictures.offerPreview(watch, reply.preview, { save: () => save(watch), ready: () => touch(watch) });
-    }
-    if (rendered(watch, reply).json === watch.shown) return;
-    workspace.updates.submit(job.id, 'progress', () => showProgress(watch));
-  }
-
-  /** Runs when the workspace's budget comes round to this job, and shows what holds then. */
-  async function showProgress(watch: Watch): Promise<void> {
-    const { ref, workspace } = watch;
-    const job = core.job(watch.jobId);
-    if (!job || isOver(job) || watch.dropped || stopped || ref.ts === null) return;
-    try {
-      const { message, json } = rendered(watch, core.jobReply(job));
-      watch.updatedAt = clock.now();
-      await workspace.api.update(ref.channel, ref.ts, message);
-      watch.shown = json;
-      void sweep(watch);
-    } catch (error) {
-      const problem = problemOf(error);
-      if (problem instanceof RateLimited) throw problem;
-      if (problem instanceof Refused) {
-        if (CLOSED_ROOM.has(problem.code) || problem.code === 'message_not_found') watch.hidden = true;
-        else if (fileTrouble(problem)) pictures.forgetPreview(watch);
-        else lessDetail(watch, problem);
-      }
-      logger.debug({ job: watch.jobId, problem: problem.message }, 'slack: progress could not be shown');
-    }
-  }
-
-  async function sweep(watch: Watch): Promise<void> {
-    try {
-      await pictures.sweep(watch, () => save(watch));
-    } catch (error) {
-      logger.debug(
-        { job: watch.jobId, problem: problemOf(error).message },
-        'slack: a preview could not be deleted yet',
-      );
-    }
-  }
-
-  function rendered(watch: Watch, reply: Reply): { readonly message: Message; readonly json: string } {
-    const files = pictures.shownFiles(watch.ref, reply);
-    const message = messageOf(reply, files, watch.ref.note, watch.detail);
-    return { message, json: JSON.stringify(message) };
-  }
-
-  async function finish(watch: Watch, job: Job): Promise<void> {
-    const { ref, workspace } = watch;
-    watch.detail = 'all';
-    if (ref.ts === null) await post(watch, job);
-    const problem = await pictures.prepare(watch, core.jobReply(job).images, () => save(watch));
-    await within(workspace.updates, job.id, 'final', () => showFinal(watch, job));
-    await pictures.tidy(watch, job, () => save(watch));
-    if (watch.dirty || watch.dropped) return;
-    core.markDelivered(job.id, ...(problem === null ? [] : [problem]));
+  async function end(watch: Watch, job: Job): Promise<void> {
+    const shown = await showing.finish(watch, job);
+    if (shown === null) return;
+    core.markDelivered(job.id, ...(shown.problem === null ? [] : [shown.problem]));
     drop(watch);
   }
 
-  async function showFinal(watch: Watch, job: Job): Promise<void> {
-    const { ref, workspace } = watch;
-    if (ref.ts === null) throw new Error('a message that was never posted cannot be updated');
-    const latest = core.job(job.id) ?? job;
-    const reply = core.jobReply(latest);
-    for (;;) {
-      try {
-        return await workspace.api.update(ref.channel, ref.ts, rendered(watch, reply).message);
-      } catch (error) {
-        const problem = problemOf(error);
-        if (!(problem instanceof Refused)) throw problem;
-        if (fileTrouble(problem) && pictures.distrust(watch, reply.images)) throw new NotReady();
-        if (!lessDetail(watch, problem)) throw problem;
-      }
+  /** A job of another platform lost pictures that were shown here, too. */
+  async function discard(job: Job): Promise<void> {
+    try {
+      await pictures.discard(job);
+    } catch (error) {
+      logger.warn({ job: job.id, problem: problemOf(error).message }, 'slack: a file could not be deleted');
     }
-  }
-
-  /** A caption never kills a picture: what Slack finds too long or malformed is shown in less detail. */
-  function lessDetail(watch: Watch, { code }: Refused): boolean {
-    if (!/blocks|too_long|no_text|invalid_arg/.test(code)) return false;
-    const next = DETAILS[DETAILS.indexOf(watch.detail) + 1];
-    if (next === undefined) return false;
-    logger.warn({ job: watch.jobId, code, detail: next }, 'slack: a message was refused and is shown in less detail');
-    watch.detail = next;
-    return true;
-  }
-
-  /** Posts the waiting message; in a direct message where the channel is closed to us. */
-  async function post(watch: Watch, job: Job): Promise<void> {
-    const { ref, workspace } = watch;
-    const reply = core.jobReply(job);
-    // Whatever is posted may be posted twice by a crash: a result never is.
-    const waiting: Reply = isOver(job) ? { ...reply, images: [], buttons: [] } : reply;
-    for (;;) {
-      const message = messageOf(waiting, NO_FILES, ref.note, watch.detail);
-      try {
-        await ensurePosted(workspace, job.id, ref, { clock, message, save: () => save(watch) });
-        watch.shown = JSON.stringify(message);
-        watch.updatedAt = clock.now();
-        return;
-      } catch (error) {
-        const problem = problemOf(error);
-        if (!(problem instanceof Refused)) throw problem;
-        if (CLOSED_ROOM.has(problem.code)) await moveToDm(watch, problem);
-        else if (!lessDetail(watch, problem)) throw problem;
-      }
-    }
-  }
-
-  async function moveToDm(watch: Watch, why: Refused): Promise<void> {
-    const { ref, workspace } = watch;
-    const dm = await workspace.api.openDm(ref.user);
-    if (ref.channel === dm) throw new Hopeless(`the direct message is closed: ${why.code}`);
-    const here = NO_LONGER_WRITABLE.has(why.code)
-      ? "Nobody can write in that channel any more, so here's the answer as a direct message."
-      : "I'm not in that channel, so here's the answer as a direct message. To have it there, type /invite @wuerst in the channel.";
-    ref.note = here;
-    ref.channel = dm;
-    ref.thread = null;
-    ref.ts = null;
-    ref.triedAt = null;
-    watch.hidden = false;
-    save(watch);
-    watch.moved?.(
-      NO_LONGER_WRITABLE.has(why.code)
-        ? "I can't write in this channel. The answer comes to you as a direct message."
-        : "I'm not in this channel. Type /invite @wuerst to have me here. This time the answer comes to you as a direct message.",
-    );
-    watch.moved = null;
   }
 
   /** Chooses when and where the next try goes. */
@@ -348,7 +189,8 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
         ref.ts = null;
         ref.triedAt = null;
         save(watch);
-      } else if (CLOSED_ROOM.has(problem.code) || watch.failures === REFUSED_TRIES) await moveToDm(watch, problem);
+      } else if (CLOSED_ROOM.has(problem.code) || watch.failures === REFUSED_TRIES)
+        await moveToDm(watch, problem, () => save(watch));
       later(watch, RETRY_FIRST);
     } catch (error) {
       if (error instanceof Hopeless || problemOf(error) instanceof Refused) giveUp(watch, problem.message);
@@ -413,7 +255,11 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
       }
     },
     onEvent({ job, type }) {
-      if (job.caller.surface !== 'slack' || stopped) return;
+      if (stopped) return;
+      if (job.caller.surface !== 'slack') {
+        if (type === 'changed') void discard(job);
+        return;
+      }
       const watch = watches.get(job.id);
       if (watch) return touch(watch);
       if (draining || unclaimed.has(job.id)) return;
@@ -455,20 +301,4 @@ function shownAnew(stored: MessageRef | null, place: Place, key: string): Messag
   if (stored === null || stored.team !== place.team) return ref;
   const { files, stale, preview } = structuredClone(stored);
   return { ...ref, files, stale: preview === null ? stale : [...stale, preview] };
-}
-
-/** No place is left to show it. */
-class Hopeless extends Error {
-  override readonly name = 'Hopeless';
-}
-
-/** Slack named a file that it says it has taken in, and then did not know it. */
-class NotReady extends Error {
-  override readonly name = 'NotReady';
-}
-
-const NO_LONGER_WRITABLE = new Set(['is_archived', 'is_inactive', 'channel_is_limited_access', 'thread_locked']);
-
-function fileTrouble({ details }: Refused): boolean {
-  return details.some((detail) => detail.includes('slack_file') || detail.includes('slack file'));
 }

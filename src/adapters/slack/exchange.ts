@@ -162,7 +162,7 @@ export function createExchanges(options: ExchangeOptions) {
 
   async function show(exchange: Exchange, place: Place, reply: Reply): Promise<void> {
     const workspace = workspaces.of(place.team, place.enterprise);
-    const images = await filesOf(workspace, place, reply);
+    const images = await filesOf(workspace, reply);
     const shown = await withLongCode(workspace, place, reply);
     await tell(exchange, place, messageOf(shown, { images, preview: null }), visibilityOf(reply));
   }
@@ -175,17 +175,14 @@ export function createExchanges(options: ExchangeOptions) {
     return { ...reply, code: null, lines: [...reply.lines, 'It is long, so it comes as a file by direct message.'] };
   }
 
-  async function filesOf(workspace: Workspace, place: Place, reply: Reply): Promise<Map<string, string>> {
-    const near = { user: `${place.team}:${place.user}`, room: `${place.team}:${place.channel}` };
+  async function filesOf(workspace: Workspace, reply: Reply): Promise<Map<string, string>> {
     const files = new Map<string, string>();
-    for (const { id, fileName, alt } of reply.images) {
-      const file = await pictures
-        .fileOf(workspace, { imageId: id, name: fileName, alt, near })
-        .catch((error: unknown) => {
-          logger.warn({ image: id, problem: describe(error) }, 'slack: a picture could not be uploaded');
-          return null;
-        });
-      if (file !== null) files.set(id, file);
+    for (const image of reply.images) {
+      const file = await pictures.fileOf(workspace, image).catch((error: unknown) => {
+        logger.warn({ image: image.id, problem: describe(error) }, 'slack: a picture could not be uploaded');
+        return null;
+      });
+      if (file !== null) files.set(image.id, file);
     }
     return files;
   }

@@ -1,5 +1,4 @@
 import type { App } from '@slack/bolt';
-import { z } from 'zod';
 import type { Caller } from '../../bot/job.ts';
 import type { Clock } from '../../clock.ts';
 import { UserError } from '../../errors.ts';
@@ -9,9 +8,11 @@ import type { Callers } from './callers.ts';
 import { describe, type Exchange, type Exchanges, type Visibility } from './exchange.ts';
 import { FORM, formErrors, formView, REMIX, readForm, type Subject } from './form.ts';
 import { homeView } from './home.ts';
+import { typedIntoForm } from './incoming.ts';
 import type { Logger } from './logger.ts';
 import type { Place } from './message-ref.ts';
 import { COMMAND, SHORTCUT } from './methods.ts';
+import { click, message, revoked, shortcut } from './payload-shapes.ts';
 import type { Workspaces } from './workspaces.ts';
 
 /** What is new about a message that a person wrote; edits, joins and the like are not. */
@@ -51,32 +52,6 @@ type Respond = (message: {
   response_type: Visibility;
   replace_original: false;
 }) => Promise<unknown>;
-
-const message = z.object({
-  user: z.string(),
-  channel: z.string(),
-  ts: z.string(),
-  thread_ts: z.string().optional(),
-  text: z.string().optional(),
-  subtype: z.string().optional(),
-  bot_id: z.string().optional(),
-});
-const click = z.object({
-  user: z.object({ id: z.string() }),
-  trigger_id: z.string(),
-  channel: z.object({ id: z.string() }).nullish(),
-  message: z.object({ thread_ts: z.string().nullish() }).nullish(),
-  container: z.object({ thread_ts: z.string().nullish() }).nullish(),
-  view: z.object({ type: z.string() }).nullish(),
-  actions: z.array(z.object({ action_id: z.string(), value: z.string().nullish() })).min(1),
-});
-const shortcut = z.object({
-  user: z.object({ id: z.string() }),
-  channel: z.object({ id: z.string() }),
-  message: z.object({ ts: z.string(), thread_ts: z.string().nullish(), text: z.string().nullish() }),
-  trigger_id: z.string(),
-});
-const revoked = z.object({ tokens: z.object({ bot: z.array(z.string()).nullish() }).nullish() });
 
 /** Slack's interactions as calls of the core. */
 export function registerHandlers(app: App, options: HandlerOptions): void {
@@ -195,7 +170,8 @@ export function registerHandlers(app: App, options: HandlerOptions): void {
   app.view(FORM, async ({ view, body, ack, context }) => {
     const form = readForm(view);
     if (!form) return ack();
-    const { about, text } = form;
+    const { about } = form;
+    const text = typedIntoForm(form.text);
     const place = placeOf(context, body.user.id, about.channel, about.thread);
     await exchanges.answer(
       {

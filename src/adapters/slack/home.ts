@@ -1,6 +1,6 @@
 import type { Caller } from '../../bot/job.ts';
 import type { Core } from '../adapter.ts';
-import { type Block, buttonRows, imageBlock, MAX_BLOCKS_BYTES, plain, plainSection } from './blocks.ts';
+import { type Block, buttonRows, imageBlock, MAIN_BUTTONS, MAX_BLOCKS_BYTES, plain, plainSection } from './blocks.ts';
 import { parseRef } from './message-ref.ts';
 import { COMMAND } from './methods.ts';
 
@@ -34,7 +34,7 @@ export async function homeView(core: Core, caller: Caller, now: number): Promise
   if (recent.length > 0) blocks.push({ type: 'divider' }, { type: 'header', text: plain('Your latest pictures', 150) });
   for (const job of recent) {
     // A job is shown whole or not at all: buttons without their picture would be puzzling.
-    if (Buffer.byteLength(JSON.stringify([...blocks, ...job])) > MAX_BLOCKS_BYTES) break;
+    if (Buffer.byteLength(JSON.stringify([...blocks, ...job])) > MAX_BLOCKS_BYTES) continue;
     blocks.push(...job);
   }
   return { type: 'home', blocks };
@@ -72,7 +72,7 @@ function recentBlocks(core: Core, caller: Caller): Block[][] {
     shown.push([
       plainSection(reply.title, 300),
       ...pictures.slice(0, PICTURES),
-      ...buttonRows(reply.buttons, { prefix: job.id }),
+      ...buttonRows(reply.buttons, { buttons: MAIN_BUTTONS }),
     ]);
   }
   return shown;

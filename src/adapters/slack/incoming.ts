@@ -16,6 +16,11 @@ export function typedText(sent: string, options: IncomingOptions = {}): string {
   return plain.replace(/[\u00a0\u202f]/g, ' ').trim();
 }
 
+/** What a person typed into a form: as `typedText`, where Slack marks up nothing but emoji. */
+export function typedIntoForm(sent: string): string {
+  return straighten(emojiWords(decodeEntities(sent))).trim();
+}
+
 /** Ids of the people that `sent` mentions without a name. */
 export function mentionedIds(sent: string): string[] {
   return [...new Set([...sent.matchAll(/<@([UW][A-Z0-9]+)>/g)].flatMap((match) => match[1] ?? []))];

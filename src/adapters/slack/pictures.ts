@@ -25,12 +25,11 @@ export interface Shown {
   readonly workspace: Workspace;
 }
 
-interface Wanted {
-  readonly imageId: string;
-  readonly name: string;
-  readonly alt: string;
-  /** A job that the image may belong to: jobs of its room are looked through for the image's own. */
-  readonly near: Pick<Job['caller'], 'user' | 'room'>;
+/** An upload that no job's message of ours owns. */
+interface Loose {
+  readonly file: string;
+  readonly image: string;
+  readonly workspace: Workspace;
 }
 
 interface PictureOptions {
@@ -45,8 +44,8 @@ export type Pictures = ReturnType<typeof createPictures>;
 export function createPictures({ core, clock, logger }: PictureOptions) {
   const previews = new Map<string, { uploading: string | null; busy: boolean; at: number }>();
   const distrusted = new Map<string, number>();
-  /** Image id → file id, of uploads that no job's message of ours owns. */
-  const loose = new Map<string, string>();
+  /** By workspace and image. */
+  const loose = new Map<string, Loose>();
 
   function shownFiles(ref: MessageRef, reply: Reply): ShownFiles {
     const ready = Object.entries(ref.files).filter(([, file]) => file.ready);
@@ -196,44 +195,33 @@ export function createPictures({ core, clock, logger }: PictureOptions) {
   async function tidy(shown: Shown, job: Job, save: () => void): Promise<void> {
     const { ref } = shown;
     forgetPreview(shown);
-    for (const { id, deleted } of job.images) {
-      const other = loose.get(id);
-      if (deleted && other !== undefined) ref.stale.push(other);
-      if (deleted) {
-        loose.delete(id);
-        abandon(ref, id);
-      }
-    }
+    for (const { id, deleted } of job.images) if (deleted) abandon(ref, id);
     await sweep(shown, save);
+    await discard(job);
     previews.delete(job.id);
     distrusted.delete(job.id);
   }
 
-  function ownerOf(imageId: string, { user, room }: Wanted['near']): { job: Job; ref: MessageRef } | null {
-    for (const filter of [{ room }, { user }]) {
-      for (const job of core.jobs({ surface: 'slack', ...filter, limit: 100 })) {
-        const ref = job.images.some(({ id }) => id === imageId) ? parseRef(core.message(job.id)) : null;
-        if (ref) return { job, ref };
-      }
-    }
-    return null;
+  /** The message of the job that made the image, if it is one of this workspace. */
+  function ownerOf(workspace: Workspace, imageId: string): { readonly job: string; readonly ref: MessageRef } | null {
+    const job = core.jobOfImage(imageId);
+    const ref = job?.caller.surface === 'slack' ? parseRef(core.message(job.id)) : null;
+    return job && ref?.team === workspace.team ? { job: job.id, ref } : null;
   }
 
   /** A file that shows the image: the one in its job's message where that is known, else a new one. */
-  async function fileOf(workspace: Workspace, { imageId, name, alt, near }: Wanted): Promise<string | null> {
-    const known = loose.get(imageId);
-    if (known !== undefined) return known;
-    const owner = ownerOf(imageId, near);
-    const kept = owner?.ref.team === workspace.team ? owner.ref.files[imageId] : undefined;
-    if (kept?.ready) return kept.id;
-    const path = await core.imagePath(imageId);
+  async function fileOf(workspace: Workspace, { id, fileName, alt }: ReplyImage): Promise<string | null> {
+    const known = ownerOf(workspace, id)?.ref.files[id];
+    if (known?.ready) return known.id;
+    const key = `${workspace.team} ${id}`;
+    const other = loose.get(key);
+    if (other) return other.file;
+    const path = await core.imagePath(id);
     if (path === null) return null;
-    const file = await upload(workspace, await pictureFrom(path, name, alt), {
-      begun: () => undefined,
-      urgency: 'final',
-    });
+    const picture = await pictureFrom(path, fileName, alt);
+    const file = await upload(workspace, picture, { begun: () => undefined, urgency: 'final' });
     await whenReady(workspace, file, { clock, urgency: 'final' });
-    loose.set(imageId, file);
+    loose.set(key, { file, image: id, workspace });
     for (const old of loose.keys()) {
       if (loose.size <= REMEMBERED) break;
       loose.delete(old);
@@ -241,5 +229,16 @@ export function createPictures({ core, clock, logger }: PictureOptions) {
     return file;
   }
 
-  return { shownFiles, prepare, distrust, offerPreview, forgetPreview, sweep, tidy, fileOf };
+  /** Images of the job were deleted: so are the files that other messages than its own show. */
+  async function discard(job: Job): Promise<void> {
+    const deleted = new Set(job.images.filter((image) => image.deleted).map(({ id }) => id));
+    if (deleted.size === 0) return;
+    for (const [key, { file, image, workspace }] of loose) {
+      if (!deleted.has(image)) continue;
+      await deleteFile(workspace, file);
+      loose.delete(key);
+    }
+  }
+
+  return { shownFiles, prepare, distrust, offerPreview, forgetPreview, sweep, tidy, fileOf, discard };
 }

@@ -1,8 +1,9 @@
 import type { webApi } from '@slack/bolt';
 import { z } from 'zod';
+import { type Clock, pause } from '../../clock.ts';
 import { OperatorError } from '../../errors.ts';
 import { BOT_SCOPES } from './methods.ts';
-import { LOST_TOKEN, problemOf, Refused } from './problems.ts';
+import { LOST_TOKEN, problemOf, RateLimited, Refused } from './problems.ts';
 
 const identity = z.object({
   team_id: z.string(),
@@ -20,14 +21,19 @@ export interface Identity {
   readonly botId: string;
 }
 
+export interface Asked {
+  readonly client: webApi.WebClient;
+  readonly token: string;
+  readonly apiUrl: string;
+  readonly clock: Clock;
+}
+
+/** How often Slack may ask to wait. */
+const MOST_TRIES = 5;
+
 /** Who the bot token belongs to. Rejects with an OperatorError where it is bad, or lacks a scope. */
-export async function checkBotToken(client: webApi.WebClient, token: string, apiUrl: string): Promise<Identity> {
-  let answer: unknown;
-  try {
-    answer = await client.apiCall('auth.test', { token });
-  } catch (error) {
-    throw tokenError(error, 'SLACK_BOT_TOKEN', apiUrl);
-  }
+export async function checkBotToken({ client, token, apiUrl, clock }: Asked): Promise<Identity> {
+  const answer = await ask('auth.test', 'SLACK_BOT_TOKEN', { client, token, apiUrl, clock });
   const parsed = identity.safeParse(answer);
   if (!parsed.success) {
     throw new OperatorError('slack_bot_token', 'SLACK_BOT_TOKEN is no bot token: Slack names no bot for it.', {
@@ -53,11 +59,21 @@ function missingScopes(missing: readonly string[]): OperatorError {
 }
 
 /** Rejects with an OperatorError where no Socket Mode connection can be had with this token. */
-export async function checkAppToken(client: webApi.WebClient, token: string, apiUrl: string): Promise<void> {
-  try {
-    await client.apiCall('apps.connections.open', { token });
-  } catch (error) {
-    throw tokenError(error, 'SLACK_APP_TOKEN', apiUrl);
+export async function checkAppToken(asked: Asked): Promise<void> {
+  await ask('apps.connections.open', 'SLACK_APP_TOKEN', asked);
+}
+
+/** As soon as Slack lets us: a bot that was started many times in a row may have to wait. */
+async function ask(method: string, variable: keyof typeof WHERE, asked: Asked): Promise<unknown> {
+  const { client, token, apiUrl, clock } = asked;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await client.apiCall(method, { token });
+    } catch (error) {
+      const problem = problemOf(error);
+      if (!(problem instanceof RateLimited) || tries === MOST_TRIES) throw tokenError(error, variable, apiUrl);
+      await pause(clock, problem.retryAfterMs);
+    }
   }
 }
 

@@ -52,6 +52,20 @@ test('a post that cannot be searched for leaves at worst a line without pictures
   );
 });
 
+test('where history may be read once a minute only, a lost answer is searched for as far as that goes', async (t) => {
+  const s = await setting(t);
+  s.standIn.limits.set('conversations.history', 1);
+  s.standIn.faults.push({ method: 'chat.postMessage', how: 'drop-before', times: 1 });
+  for (let k = 0; k < 40; k++) {
+    s.standIn.answered(s.channel, ANN, { text: 'chat', blocks: [{ type: 'divider' }], response_type: 'in_channel' });
+  }
+  await sendCommand(s.standIn, 'a red fox', { channel: s.channel });
+  await s.standIn.until(() => s.core.jobsById.size === 1);
+  await done(s);
+  assert.deepEqual(pictures(s), ['a-red-fox-0.png']);
+  assert.ok(s.standIn.tooMany >= 1);
+});
+
 test('a lost answer in a thread is searched for in that thread', async (t) => {
   const s = await setting(t);
   const thread = '1700000000.000100';

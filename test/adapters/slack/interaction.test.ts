@@ -146,8 +146,10 @@ test('a job of another platform is looked at, and keeps its own message', async 
   s.core.onCommand = () => ({ kind: 'job', job, repeated: true });
   await sendCommand(s.standIn, `show ${job.id}`, { channel: s.channel });
   await s.pass(() => s.standIn.visible(s.channel).length === 1);
-  assert.equal(s.standIn.shownFiles(s.shown()).length, 1);
+  const [file] = s.standIn.shownFiles(s.shown());
   assert.deepEqual(s.core.message(job.id), { of: 'the web' });
+  s.core.deleteImage(job.id, 0);
+  await s.standIn.until(() => file?.deleted === true);
 });
 
 test('text too long for any message comes as a file, by direct message', async (t) => {
@@ -211,6 +213,27 @@ test('where the bot is not in the channel it says how to invite it, and delivers
   assert.deepEqual(s.standIn.violations, []);
 });
 
+test('private channels and conversations of others are not known to the bot: the answer comes by direct message', async (t) => {
+  const s = await setting(t);
+  const secret = s.standIn.channel({ member: false, secret: true }).id;
+  const others = s.standIn.channel({ id: 'D0OTHERS', person: BOSS, member: false, secret: true }).id;
+  for (const [channel, why] of [
+    [secret, /\/invite @wuerst/],
+    [others, /not in this conversation/],
+  ] as const) {
+    await sendCommand(s.standIn, 'a red fox', { channel });
+    await s.standIn.until(() => s.whispered(channel).length === 1);
+    assert.match(s.whispered(channel)[0]?.text ?? '', why);
+    s.core.finish(s.job());
+    await s.pass(() => s.core.delivered.has(s.job()));
+  }
+  const messages = s.standIn.visible(s.standIn.dm(ANN).id);
+  assert.deepEqual(
+    messages.map((message) => s.standIn.shownFiles(message).length),
+    [1, 1],
+  );
+});
+
 test('a button makes a new job in a message of its own, in the same thread, and works after a restart', async (t) => {
   const s = await setting(t);
   const thread = '1700000000.000100';
@@ -261,9 +284,9 @@ test('Remix opens a form with the prompt; what is typed there makes a job in the
   await s.standIn.until(() => s.standIn.views.size === 1);
   const form = openForm(s.standIn);
   assert.ok(JSON.stringify(form).includes('🦊'.repeat(1500)));
-  await submit(s.standIn, form, 'a blue fox & a hen');
+  await submit(s.standIn, form, 'a blue :fox_face: & a <hen>');
   await s.standIn.until(() => s.standIn.visible(s.channel).length === 2);
-  assert.deepEqual([s.core.acts[0]?.action, s.core.acts[0]?.text], [`remix:${image}`, 'a blue fox & a hen']);
+  assert.deepEqual([s.core.acts[0]?.action, s.core.acts[0]?.text], [`remix:${image}`, 'a blue fox face & a <hen>']);
   assert.deepEqual(s.standIn.violations, []);
 });
 

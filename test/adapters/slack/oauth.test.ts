@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { pino } from 'pino';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
 import { installationStore, openInstallations } from '../../../src/adapters/slack/installations.ts';
+import { readConfig } from '../../../src/config.ts';
+import { startBot } from '../../../src/main.ts';
+import { temporaryFolder } from '../../bot-process.ts';
 import { FakeCore } from '../fake-core.ts';
 import { sendCommand, sendEvent } from './payloads.ts';
 import { memoryLogger } from './setting.ts';
@@ -73,6 +80,27 @@ test('two workspaces are told apart, also after a restart', async (t) => {
   const tokens = standIn.calls.filter(({ method }) => method === 'chat.postMessage').map(({ args }) => args.token);
   assert.deepEqual(tokens.sort(), ['xoxb-for-T0ONE', 'xoxb-for-T0TWO']);
   assert.deepEqual(core.calls.map(({ caller }) => caller.payer).sort(), ['slack:team:T0ONE', 'slack:team:T0TWO']);
+});
+
+test('the bot serves many workspaces with the settings that the manual names', async (t) => {
+  const standIn = await StandIn.start();
+  t.after(() => standIn.close());
+  const free = createServer().listen(0);
+  await once(free, 'listening');
+  const { port } = free.address() as AddressInfo;
+  await new Promise((resolve) => free.close(resolve));
+  const config = readConfig({
+    ...{ WUERST_DATA: temporaryFolder(t), WUERST_WEB: 'off', SLACK_APP_TOKEN: APP_TOKEN, SLACK_PORT: String(port) },
+    ...{ SLACK_CLIENT_ID: '1.2', SLACK_CLIENT_SECRET: 'client-secret', SLACK_STATE_SECRET: 'a-long-random-text' },
+    ...{ SLACK_API_URL: standIn.apiUrl, SLACK_REDIRECT_URI: `http://127.0.0.1:${port}/slack/oauth_redirect` },
+  });
+  const engine = new URL('../../bot/slow-engine.ts', import.meta.url).href;
+  const bot = await startBot(config, { engine, logger: pino({ level: 'silent' }), watchProcess: false });
+  t.after(() => bot.stop());
+  await install(`http://127.0.0.1:${port}`, 'T0ONE');
+  const channel = standIn.channel().id;
+  await sendCommand(standIn, 'a red fox', { channel, team: 'T0ONE' });
+  await standIn.until(() => standIn.visible(channel).some((message) => standIn.shownPictures(message).length === 1));
 });
 
 test('a forged way back installs nothing', async (t) => {

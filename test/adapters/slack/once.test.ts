@@ -105,6 +105,16 @@ test('two connections stand side by side, and commands arrive while Slack sends 
   assert.ok(Math.max(...slowest) < 2500, `${Math.max(...slowest)} ms`);
 });
 
+test('commands arrive by the other connection while one that Slack warned lingers', async (t) => {
+  const s = await setting(t);
+  s.standIn.socket.lingers = true;
+  s.standIn.socket.refresh(0, 'warning');
+  await s.standIn.until(() => s.standIn.socket.open.length === 1);
+  for (let k = 0; k < 4; k++) await sendCommand(s.standIn, `fox ${k}`, { channel: s.channel });
+  assert.equal(s.core.jobsById.size, 4);
+  assert.equal(s.standIn.socket.late, 0);
+});
+
 test('a connection that breaks before the acknowledgement loses nothing and repeats nothing', async (t) => {
   const s = await setting(t);
   for (let round = 1; round <= 3; round++) {

@@ -161,7 +161,11 @@ export async function submit(
     },
   };
   const acked = await standIn.socket.deliver('interactive', body, from.deliveries);
+  const { errors } = acked.payload;
   if (acked.payload.response_action !== 'errors') standIn.views.delete(String(view.id));
+  else if (!isRecord(errors) || Object.keys(errors).join() !== String(isRecord(block) ? block.block_id : '')) {
+    throw new Error(`errors belong to inputs of the form: ${JSON.stringify(errors)}`);
+  }
   return acked;
 }
 

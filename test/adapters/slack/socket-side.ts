@@ -5,6 +5,8 @@ import { isRecord, type Json } from './strict.ts';
 
 /** How long an acknowledgement may take, in ms of real time. */
 const ACK_WITHIN = 3000;
+/** Connections of one app at a time. https://docs.slack.dev/apis/events-api/using-socket-mode#connections */
+const MOST_CONNECTIONS = 10;
 
 export type EnvelopeType = 'slash_commands' | 'interactive' | 'events_api';
 
@@ -27,6 +29,8 @@ export class SocketSide {
   connections = 0;
   /** While true, no connection is to be had. */
   down = false;
+  /** While true, Slack leaves the line open after the goodbyes, as it was seen to do. */
+  lingers = false;
   #turn = 0;
 
   constructor(http: Server) {
@@ -34,13 +38,25 @@ export class SocketSide {
     this.#server.on('connection', (socket, request) => {
       const ticket = new URL(request.url ?? '', 'http://localhost').searchParams.get('ticket') ?? '';
       if (this.down || !this.#tickets.delete(ticket)) return socket.close(4001);
+      if (this.sockets.length === MOST_CONNECTIONS) {
+        socket.send(JSON.stringify({ type: 'disconnect', reason: 'too_many_websockets' }));
+        return socket.close();
+      }
       this.connections++;
       socket.setMaxListeners(0);
       this.sockets.push(socket);
+      const { socket: line } = request;
+      const end = line.end.bind(line);
+      line.end = (...args: []) => (this.lingers ? line : end(...args));
       socket.on('message', (data) => this.#heard(String(data)));
       socket.on('close', () => this.sockets.splice(this.sockets.indexOf(socket), 1));
       socket.send(JSON.stringify({ type: 'hello', num_connections: this.sockets.length }));
     });
+  }
+
+  /** Connections that something can be delivered by. */
+  get open(): readonly WebSocket[] {
+    return this.sockets.filter((socket) => socket.readyState === socket.OPEN);
   }
 
   ticket(): string {
@@ -64,7 +80,7 @@ export class SocketSide {
 
   async #nextSocket(): Promise<WebSocket> {
     for (let wait = 0; wait < 2000; wait++) {
-      const open = this.sockets.filter((socket) => socket.readyState === socket.OPEN);
+      const { open } = this;
       const socket = open[this.#turn++ % Math.max(1, open.length)];
       if (socket) return socket;
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -104,9 +120,9 @@ export class SocketSide {
     this.#pending.get(message.envelope_id)?.(isRecord(message.payload) ? message.payload : {});
   }
 
-  /** Tells a connection to go, as Slack does every few hours. */
-  refresh(which = 0): void {
-    this.sockets[which]?.send(JSON.stringify({ type: 'disconnect', reason: 'refresh_requested' }));
+  /** Tells a connection to go, as Slack does every few hours; a `warning` comes some seconds before. */
+  refresh(which = 0, reason: 'warning' | 'refresh_requested' = 'refresh_requested'): void {
+    this.sockets[which]?.send(JSON.stringify({ type: 'disconnect', reason }));
   }
 
   /** Breaks every connection. */

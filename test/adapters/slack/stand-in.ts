@@ -14,6 +14,8 @@ export const APP_TOKEN = 'xapp-good-token';
 export const SIGNING_SECRET = 'signing-secret';
 
 const MINUTE = 60_000;
+/** How long the answer to a request of Slack's may take, in ms of real time. */
+const ACK_WITHIN = 3000;
 const RESPONSE_URL_LIFE = 30 * MINUTE;
 const TRIGGER_LIFE = 3000;
 
@@ -36,6 +38,8 @@ export interface Channel {
   readonly id: string;
   /** The bot is in it. */
   member: boolean;
+  /** Who is not in it cannot know of it. */
+  readonly secret: boolean;
   archived: boolean;
   /** The person of this direct message. */
   readonly person: string | null;
@@ -87,15 +91,25 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   'views.publish': [],
 };
 
+/** Arguments that are JSON. */
+const AS_JSON = new Set(['blocks', 'files', 'metadata', 'view']);
+
 /** Calls a minute. https://docs.slack.dev/apis/web-api/rate-limits */
 const LIMITS: Readonly<Record<string, number>> = {
+  'apps.connections.open': 50,
+  'chat.postEphemeral': 100,
   'chat.postMessage': 60,
   'chat.update': 50,
+  'conversations.history': 50,
+  'conversations.open': 50,
+  'conversations.replies': 50,
   'files.completeUploadExternal': 100,
   'files.delete': 50,
   'files.getUploadURLExternal': 100,
   'files.info': 100,
   'users.info': 100,
+  'views.open': 100,
+  'views.publish': 100,
 };
 
 export function manifestScopes(): string[] {
@@ -130,6 +144,8 @@ export class StandIn {
   fileTakes = 800;
   /** Whether calls a minute are counted. */
   limited = true;
+  /** By method. */
+  readonly limits = new Map(Object.entries(LIMITS));
   readonly socket: SocketSide;
   readonly #http: Server;
   readonly #now: () => number;
@@ -171,8 +187,8 @@ export class StandIn {
     await new Promise((resolve) => this.#http.close(resolve));
   }
 
-  /** Resolves once `condition` holds; it is looked at after every request and now and then. Rejects after 10 s. */
-  async until(condition: () => boolean, what = String(condition)): Promise<void> {
+  /** Resolves once `condition` holds; it is looked at after every request and now and then. Rejects after `ms`. */
+  async until(condition: () => boolean, what = String(condition), ms = 10_000): Promise<void> {
     if (condition()) return;
     await new Promise<void>((resolve, reject) => {
       const done = (end: () => void) => {
@@ -184,7 +200,7 @@ export class StandIn {
       const look = () => {
         if (condition()) done(resolve);
       };
-      const timer = setTimeout(() => done(() => reject(new Error(`never happened: ${what}`))), 10_000);
+      const timer = setTimeout(() => done(() => reject(new Error(`never happened: ${what}`))), ms);
       const poll = setInterval(look, 5);
       this.#waiting.add(look);
     });
@@ -195,7 +211,7 @@ export class StandIn {
   }
 
   channel(options: Partial<Channel> = {}): Channel {
-    const channel = { id: this.id('C'), member: true, archived: false, person: null, ...options };
+    const channel = { id: this.id('C'), member: true, secret: false, archived: false, person: null, ...options };
     this.channels.set(channel.id, channel);
     return channel;
   }
@@ -226,6 +242,11 @@ export class StandIn {
     });
   }
 
+  /** Those that are no previews. */
+  shownPictures(message: StoredMessage): StoredFile[] {
+    return this.shownFiles(message).filter(({ name }) => !name.startsWith('preview.'));
+  }
+
   /** Files that take up the workspace's storage. */
   keptFiles(): StoredFile[] {
     return [...this.files.values()].filter(({ completed, deleted }) => completed && !deleted);
@@ -252,6 +273,7 @@ export class StandIn {
     return {
       method: 'POST',
       body,
+      signal: AbortSignal.timeout(ACK_WITHIN),
       headers: {
         'content-type': type,
         'x-slack-request-timestamp': timestamp,
@@ -317,7 +339,9 @@ export class StandIn {
     }
     address.left--;
     try {
-      this.answered(address.channel, address.user, JSON.parse(body.toString()) as Json);
+      const answer = JSON.parse(body.toString()) as Json;
+      if (JSON.stringify(answer.blocks ?? []).includes('slack_file')) throw new Refusal('invalid_blocks', 'slack_file');
+      this.answered(address.channel, address.user, answer);
       response.writeHead(200).end('ok');
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -338,7 +362,7 @@ export class StandIn {
   #api(method: string, request: IncomingMessage, body: Buffer, response: ServerResponse): void {
     const args: Json = {};
     for (const [name, value] of new URLSearchParams(body.toString())) {
-      args[name] = /^[[{]/.test(value) ? JSON.parse(value) : value;
+      args[name] = AS_JSON.has(name) ? JSON.parse(value) : value;
     }
     const log = (error: string | null) => this.calls.push({ method, args, at: this.#now(), error });
     const fault = this.#fault(method);
@@ -380,7 +404,7 @@ export class StandIn {
 
   /** Seconds to wait, or 0: each method has its calls a minute and workspace, posts also by channel. */
   #overLimit(method: string, token: string, args: Json): number {
-    const limit = LIMITS[method];
+    const limit = this.limits.get(method);
     if (limit === undefined || !this.limited) return 0;
     const key = `${method} ${token} ${method === 'chat.postMessage' ? String(args.channel) : ''}`;
     const now = this.#now();
@@ -428,8 +452,8 @@ export class StandIn {
   #writable(id: unknown): Channel {
     const channel = this.channels.get(String(id));
     if (!channel) throw new Refusal('channel_not_found');
+    if (!channel.member) throw new Refusal(channel.secret ? 'channel_not_found' : 'not_in_channel');
     if (channel.archived) throw new Refusal('is_archived');
-    if (channel.person === null && !channel.member) throw new Refusal('not_in_channel');
     return channel;
   }
 
@@ -440,7 +464,7 @@ export class StandIn {
   }
 
   #list(channel: Channel, args: Json, thread: string | null): Json {
-    if (channel.person === null && !channel.member) throw new Refusal('not_in_channel');
+    if (!channel.member) throw new Refusal(channel.secret ? 'channel_not_found' : 'not_in_channel');
     const found = this.visible(channel.id)
       .filter((m) => m.only === null && m.thread === thread && Number(m.ts) >= Number(args.oldest ?? 0))
       .reverse();
@@ -497,6 +521,7 @@ export class StandIn {
     },
     'chat.postEphemeral': (args) => {
       const channel = this.#writable(args.channel);
+      if (channel.person !== null && channel.person !== args.user) throw new Refusal('user_not_in_channel');
       const text = checkText(args.text, 40_000, this.#rules);
       const blocks = checkBlocks(args.blocks, 'message', this.#rules);
       const thread = args.thread_ts === undefined ? null : String(args.thread_ts);

@@ -6,6 +6,7 @@ import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
 import { slackManifest } from '../../../src/adapters/slack/manifest.ts';
 import { BOT_SCOPES, COMMAND, EVENT_SCOPES, METHOD_SCOPES, SHORTCUT } from '../../../src/adapters/slack/methods.ts';
 import type { SlackOptions } from '../../../src/adapters/slack/options.ts';
+import { systemClock } from '../../../src/clock.ts';
 import { FakeCore } from '../fake-core.ts';
 import { memoryLogger } from './setting.ts';
 import { APP_TOKEN, BOT_TOKEN, manifestScopes, SIGNING_SECRET, StandIn } from './stand-in.ts';
@@ -70,6 +71,15 @@ test('missing scopes are named, with where to add them', async (t) => {
     message: /scopes files:write, users:read/,
     hint: /OAuth & Permissions/,
   });
+});
+
+test('a start that Slack asks to wait with waits', async (t) => {
+  const { start, standIn } = await world(t);
+  for (const method of ['auth.test', 'apps.connections.open']) {
+    standIn.faults.push({ method, how: { retryAfter: 1 }, times: 1 });
+  }
+  await start({ ...both, clock: { now: Date.now, after: (_ms, run) => systemClock.after(1, run) } });
+  assert.equal(standIn.tooMany, 2);
 });
 
 test('an app token without its scope is explained', async (t) => {

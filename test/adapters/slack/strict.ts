@@ -31,6 +31,8 @@ const KINDS: Record<Surface, readonly string[]> = {
 /** Reported, not documented: all blocks of a message together, in characters of their JSON. */
 const MOST_CHARACTERS = 13_200;
 
+const FILE_ID = /^F[A-Z0-9]{8,}$/;
+
 export function isRecord(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -80,12 +82,16 @@ function checkBlock(block: Json, at: string, rules: Rules): void {
     for (const element of list(block.elements, 10, at)) textObject(element, 3000, `${at}/elements`, rules);
   }
   if (block.type === 'actions') {
-    for (const element of list(block.elements, 25, at)) button(element, `${at}/elements`, rules);
+    const elements = list(block.elements, 25, at);
+    for (const element of elements) button(element, `${at}/elements`, rules);
+    const ids = elements.map((element) => (isRecord(element) ? element.action_id : null));
+    if (new Set(ids).size < ids.length) throw invalid('action_id is not unique', `${at}/elements`);
   }
   if (block.type === 'image') {
     string(block.alt_text, 1, 2000, `${at}/alt_text`);
     const file = isRecord(block.slack_file) ? block.slack_file.id : undefined;
-    if (typeof file !== 'string' || !rules.fileReady(file)) throw invalid('invalid slack file', `${at}/slack_file`);
+    if (typeof file !== 'string' || !FILE_ID.test(file)) throw invalid(`must match ${FILE_ID}`, `${at}/slack_file/id`);
+    if (!rules.fileReady(file)) throw invalid('invalid slack file', `${at}/slack_file`);
   }
   if (block.type === 'input') input(block, at, rules);
 }
@@ -124,6 +130,8 @@ function input(block: Json, at: string, rules: Rules): void {
 function textObject(value: unknown, most: number, at: string, rules: Rules, types = ['plain_text', 'mrkdwn']): void {
   if (!isRecord(value) || !types.includes(String(value.type))) throw invalid('not a text object', at);
   checkMarkup(string(value.text, 1, most, at), rules);
+  const wrong = value.type === 'mrkdwn' ? value.emoji : value.verbatim;
+  if (wrong !== undefined) throw invalid('emoji is for plain_text, verbatim for mrkdwn', at);
   // Formatting must not come from a prompt: literal text is plain, code is fenced.
   if (value.type === 'mrkdwn' && value.verbatim !== true)
     rules.violation(`links are made in ${JSON.stringify(value.text)}`);
@@ -150,6 +158,7 @@ export function checkView(view: unknown, surface: 'modal' | 'home', rules: Rules
     textObject(view.submit, 24, '/submit', rules, ['plain_text']);
     textObject(view.close, 24, '/close', rules, ['plain_text']);
   }
+  if (view.callback_id !== undefined) string(view.callback_id, 1, 255, '/callback_id');
   if (view.private_metadata !== undefined) string(view.private_metadata, 0, 3000, '/private_metadata');
   return view;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
 import { openStudio } from '../../bot/studio-fixture.ts';
 import { buttonOf, click, openForm, sendCommand, sendEvent, submit } from './payloads.ts';
@@ -124,6 +125,29 @@ test('history, show, queue, settings and the Home tab speak of what is there', a
   await sendEvent(standIn, { type: 'app_home_opened', user: ANN, channel: standIn.dm(ANN).id, tab: 'home' });
   await standIn.until(() => standIn.homes.has(ANN));
   assert.match(JSON.stringify(standIn.homes.get(ANN)), /user-jobs .*slack_file/s);
+  assert.deepEqual(standIn.violations, []);
+  assert.deepEqual(problems, []);
+});
+
+test('whatever is typed after the command is answered, and hurts nobody', async (t) => {
+  const { studio, standIn, channel, pass, problems } = await world(t);
+  const strange = [
+    '[',
+    '{"',
+    '{a, b',
+    '```<!channel>```',
+    '&lt;!here&gt; &amp;amp;',
+    '<@U0BOSS> <#C1|x> <!subteam^S1>',
+    '"',
+  ];
+  const typed = fc.sample(fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'binary', maxLength: 60 })), {
+    ...{ numRuns: 40, seed: 8 },
+  });
+  for (const [index, text] of [...strange, '💥'.repeat(3000), ...typed].entries()) {
+    const before = standIn.visible().length;
+    await sendCommand(standIn, text, { channel, user: `U0${index}` });
+    await pass(() => standIn.visible().length > before && studio.undelivered('slack').length === 0);
+  }
   assert.deepEqual(standIn.violations, []);
   assert.deepEqual(problems, []);
 });

@@ -7,8 +7,10 @@ import { formView } from '../../../src/adapters/slack/form.ts';
 import { typedText } from '../../../src/adapters/slack/incoming.ts';
 import { withoutSecrets } from '../../../src/adapters/slack/logger.ts';
 import { DEFAULT_LIMITS, parseCommand } from '../../../src/bot/command.ts';
+import type { Job } from '../../../src/bot/job.ts';
 import type { Button, Reply } from '../../../src/bot/reply.ts';
-import { EMPTY_REPLY } from '../fake-core.ts';
+import { jobReply } from '../../../src/bot/reply-job.ts';
+import { EMPTY_REPLY, REQUEST } from '../fake-core.ts';
 import { checkBlocks, checkText, checkView, type Rules } from './strict.ts';
 
 /** A piece of a command as it is typed, as Slack sends it, and as the core should read it. */
@@ -145,7 +147,7 @@ const reply: fc.Arbitrary<Reply> = fc.record({
     }),
     { maxLength: 10 },
   ),
-  buttons: fc.array(fc.array(button, { maxLength: 5 }), { maxLength: 5 }),
+  buttons: fc.array(fc.uniqueArray(button, { selector: ({ action }) => action, maxLength: 5 }), { maxLength: 5 }),
   code: fc.option(strings),
   ephemeral: fc.boolean(),
 });
@@ -155,7 +157,7 @@ test('any reply is a message that Slack accepts, in which no prompt pings, links
     fc.property(reply, fc.constantFrom(...DETAILS), (shown, detail) => {
       const broken: string[] = [];
       const rules: Rules = { fileReady: () => true, violation: (what) => broken.push(what) };
-      const files = { images: new Map(shown.images.map(({ id }) => [id, `F-${id}`])), preview: 'F1' };
+      const files = { images: new Map(shown.images.map(({ id }) => [id, 'F00000002'])), preview: 'F00000001' };
       const message = messageOf(shown, files, 'a note', detail);
       checkText(message.text, 4000, rules);
       checkBlocks(message.blocks, 'message', rules);
@@ -178,13 +180,50 @@ test('ten pictures are shown however much stands beside them', () => {
     images: Array.from({ length: 10 }, (_, k) => ({
       ...{ id: `i${k}`, fileName: 'a.png', width: 1, height: 1, alt: long, spoiler: false },
     })),
-    buttons: Array.from({ length: 5 }, () => Array.from({ length: 5 }, () => heavy)),
+    buttons: Array.from({ length: 5 }, () =>
+      Array.from({ length: 5 }, (_, k) => ({ ...heavy, action: `${heavy.action.slice(2)}${k}` })),
+    ),
     code: long,
   };
-  const files = { images: new Map(shown.images.map(({ id }) => [id, `F-${id}`])), preview: null };
+  const files = { images: new Map(shown.images.map(({ id }) => [id, 'F00000002'])), preview: null };
   const { blocks } = messageOf(shown, files, long);
   assert.equal(blocks.filter(({ type }) => type === 'image').length, 10);
   checkBlocks(blocks, 'message', { fileReady: () => true, violation: assert.fail });
+});
+
+test('a job of ten pictures shows all of them, its notes, and a way to the buttons of each', () => {
+  const images = Array.from({ length: 10 }, (_, index) => ({
+    ...{
+      id: `image${index}0000000`,
+      index,
+      seed: BigInt(index),
+      width: 1024,
+      height: 1024,
+      hash: 'ab',
+      deleted: false,
+    },
+  }));
+  const job: Job = {
+    ...{ id: 'job0000001', state: 'done', derivation: null, images, error: null, notes: ['a note for everybody'] },
+    ...{
+      createdAt: 0,
+      startedAt: 0,
+      finishedAt: 0,
+      request: { ...REQUEST, prompt: 'a "red" fox & '.repeat(60), n: 10 },
+    },
+    caller: {
+      ...{ surface: 'slack', user: 'T1:U1', name: 'Ann', room: 'T1:C1', guild: 'T1', payer: 'slack:team:T1' },
+      ...{ moderator: false, ageRestricted: false },
+    },
+  };
+  const shown = jobReply(job, { place: null, step: null, limits: DEFAULT_LIMITS });
+  const { blocks } = messageOf(shown, { images: new Map(images.map(({ id }) => [id, 'F000000001'])), preview: null });
+  const text = JSON.stringify(blocks);
+  assert.equal(blocks.filter(({ type }) => type === 'image').length, 10);
+  assert.match(text, /a note for everybody/);
+  for (const action of [`reroll:${job.id}`, `delete:${job.id}`, ...images.map(({ id }) => `show:${id}`)]) {
+    assert.ok(text.includes(`"value":"${action}"`), action);
+  }
 });
 
 test('a form is one that Slack accepts, whatever it is prefilled with', () => {

@@ -1,0 +1,35 @@
+import { type Job, TERMINAL_STATES } from '../../bot/job.ts';
+import type { Detail } from './blocks.ts';
+import type { MessageRef } from './message-ref.ts';
+import type { Workspace } from './workspaces.ts';
+
+/** One job's message. */
+export interface Watch {
+  readonly jobId: string;
+  readonly ref: MessageRef;
+  readonly workspace: Workspace;
+  moved: ((why: string) => void) | null;
+  /** Something happened since `work` last looked. */
+  dirty: boolean;
+  working: boolean;
+  /** Nobody can see its progress; the result goes elsewhere. */
+  hidden: boolean;
+  dropped: boolean;
+  failures: number;
+  detail: Detail;
+  /** What was last shown, as JSON. */
+  shown: string;
+  updatedAt: number;
+  cancelRetry: (() => void) | null;
+}
+
+export function newWatch(jobId: string, ref: MessageRef, workspace: Workspace): Watch {
+  return {
+    ...{ jobId, ref, workspace, moved: null, dirty: true, working: false, hidden: false, dropped: false },
+    ...{ failures: 0, detail: 'all', shown: '', updatedAt: 0, cancelRetry: null },
+  };
+}
+
+export function isOver(job: Job): boolean {
+  return TERMINAL_STATES.includes(job.state);
+}
