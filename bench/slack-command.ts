@@ -40,6 +40,7 @@ const bot = spawn(
     },
   },
 );
+process.once('exit', () => bot.kill('SIGKILL'));
 const isPainted = () => standIn.visible().some((message) => standIn.shownPictures(message).length > 0);
 await standIn.until(() => standIn.socket.sockets.length === 2, 'connected', MINUTE);
 
