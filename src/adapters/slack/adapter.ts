@@ -100,6 +100,7 @@ async function run(settings: Settings, core: Core): Promise<Running> {
   deliveries = createDeliveries({ core, workspaces, pictures, clock, logger });
   const exchanges = createExchanges({ core, workspaces, callers, deliveries, pictures, clock, logger });
   registerHandlers(app, {
+    home: identity,
     core,
     workspaces,
     callers,

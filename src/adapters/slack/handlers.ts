@@ -22,6 +22,8 @@ const WRITTEN = new Set([undefined, 'file_share', 'thread_broadcast']);
 const CALLED = new RegExp(`^${COMMAND}(\\s+|$)`);
 
 interface HandlerOptions {
+  /** The only workspace that is served, whatever workspace somebody in a shared channel comes from; `null` for many. */
+  readonly home: { readonly team: string; readonly enterprise: string | null } | null;
   readonly core: Core;
   readonly workspaces: Workspaces;
   readonly callers: Callers;
@@ -55,12 +57,12 @@ type Respond = (message: {
 
 /** Slack's interactions as calls of the core. */
 export function registerHandlers(app: App, options: HandlerOptions): void {
-  const { core, workspaces, callers, exchanges, clock, logger, uninstalled } = options;
+  const { home, core, workspaces, callers, exchanges, clock, logger, uninstalled } = options;
 
   function placeOf(context: Context, user: string, channel: string, thread: string | null | undefined): Place {
     return {
-      team: context.teamId ?? '',
-      enterprise: context.enterpriseId ?? null,
+      team: home?.team ?? context.teamId ?? '',
+      enterprise: home === null ? (context.enterpriseId ?? null) : home.enterprise,
       channel,
       thread: thread ?? null,
       user,

@@ -43,7 +43,8 @@ test('the caller is who Slack vouches for, the workspace pays, and its admins ar
   const { standIn, core, channel } = await setting(t);
   standIn.people.set('U0GUEST', { name: 'Guest', admin: true, team: 'T0OTHER' });
   const dm = standIn.dm(BOSS).id;
-  for (const user of [ANN, BOSS, 'U0GUEST']) await sendCommand(standIn, 'a fox', { channel, user });
+  for (const user of [ANN, BOSS]) await sendCommand(standIn, 'a fox', { channel, user });
+  await sendCommand(standIn, 'a fox', { channel, user: 'U0GUEST', team: 'T0OTHER' });
   await sendCommand(standIn, 'a fox', { channel: dm, user: BOSS });
   assert.deepEqual(
     core.calls.map(({ caller }) => [caller.user, caller.name, caller.room, caller.guild, caller.moderator]),
