@@ -39,6 +39,10 @@ export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
 
 export const TERMINAL_STATES: readonly JobState[] = ['done', 'failed', 'cancelled'];
 
+export function isOver({ state }: Pick<Job, 'state'>): boolean {
+  return TERMINAL_STATES.includes(state);
+}
+
 export type Surface = 'discord' | 'slack' | 'web' | 'terminal';
 
 /** Who asks, where, and who pays: filled in by the adapter, from what the platform vouches for. */

@@ -9,11 +9,12 @@ import {
   REST,
   Routes,
 } from 'discord.js';
+import { type Clock, systemClock } from '../../clock.ts';
 import { OperatorError } from '../../errors.ts';
 import type { Adapter, Core } from '../adapter.ts';
 import { createApi } from './api.ts';
 import { createCallers } from './caller.ts';
-import { type Clock, systemClock } from './clock.ts';
+import { commandsWithin } from './commands.ts';
 import { createDeliveries, type Deliveries } from './delivery.ts';
 import { describe } from './failure.ts';
 import { createInteractionHandler } from './interaction.ts';
@@ -111,9 +112,12 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
       const open = new REST({ ...restOptions(options.apiBase), globalRequestsPerSecond: Number.POSITIVE_INFINITY });
       const api = createApi(client.rest, open, application.id);
       const self = application.bot?.id ?? application.id;
-      const changed = await registerCommands(client.rest, application, options.guildId).catch((error: unknown) => {
-        throw restError(error, { apiBase: options.apiBase, guild: options.guildId, application: application.id });
-      });
+      const commands = commandsWithin(core.limits());
+      const changed = await registerCommands(client.rest, application, commands, options.guildId).catch(
+        (error: unknown) => {
+          throw restError(error, { apiBase: options.apiBase, guild: options.guildId, application: application.id });
+        },
+      );
       logger.info({ changed, guild: options.guildId ?? null }, 'discord: commands are registered');
 
       const editInterval = options.editInterval ?? 2500;
@@ -141,7 +145,7 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
           'discord: disconnected for good',
         );
       });
-      deliveries.resume(core.undelivered('discord'));
+      deliveries.resume();
       logger.info({ application: application.id, invite: inviteUrl(application.id) }, 'discord: ready');
     } catch (error) {
       running?.unsubscribe();

@@ -1,8 +1,12 @@
 import {
+  type APIActionRowComponent,
   type APIAllowedMentions,
   type APIChannel,
+  type APIComponentInMessageActionRow,
+  type APIEmbed,
   type APIMessage,
   InteractionResponseType,
+  MessageFlags,
   makeURLSearchParams,
   type RawFile,
   type REST,
@@ -22,8 +26,8 @@ const POST_WITHIN = 30_000;
 
 export interface MessageBody {
   readonly content?: string;
-  readonly embeds?: readonly unknown[];
-  readonly components?: readonly unknown[];
+  readonly embeds?: readonly APIEmbed[];
+  readonly components?: readonly APIActionRowComponent<APIComponentInMessageActionRow>[];
   readonly attachments?: readonly {
     readonly id: string | number;
     readonly filename?: string;
@@ -39,16 +43,24 @@ export interface Outgoing {
   readonly files?: readonly RawFile[];
 }
 
+/** The message that answers an interaction. */
+export interface Answered {
+  readonly message: string;
+  /** Only the person who acted sees it; Discord may decide so by itself. */
+  readonly ephemeral: boolean;
+}
+
 /** The requests that the adapter makes. Each rejects with what discord.js threw; `classify` reads it. */
 export interface DiscordApi {
-  /** Answers an interaction; resolves with the message it made, or `null` where Discord names none. */
+  /** Answers an interaction; resolves with the message that is its answer, or `null` where Discord names none. */
   respond(
     interaction: { readonly id: string; readonly token: string },
     type: InteractionResponseType,
     data?: unknown,
-  ): Promise<APIMessage | null>;
-  original(token: string): Promise<APIMessage>;
-  editOriginal(token: string, message: string, outgoing: Outgoing): Promise<APIMessage>;
+  ): Promise<Answered | null>;
+  original(token: string): Promise<Answered>;
+  /** @param message its id; `null` for the interaction's original, which for a click is the message clicked on */
+  editOriginal(token: string, message: string | null, outgoing: Outgoing): Promise<APIMessage>;
   deleteOriginal(token: string): Promise<void>;
   followUp(token: string, outgoing: Outgoing): Promise<void>;
   post(channel: string, outgoing: Outgoing): Promise<APIMessage>;
@@ -61,6 +73,10 @@ export interface DiscordApi {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isEphemeral(message: Pick<APIMessage, 'flags'> | undefined): boolean {
+  return ((message?.flags ?? 0) & MessageFlags.Ephemeral) !== 0;
 }
 
 /**
@@ -93,7 +109,10 @@ export function createApi(rest: REST, open: REST, application: string): DiscordA
             query: makeURLSearchParams({ with_response: true }),
             signal: AbortSignal.timeout(ANSWER_WITHIN),
           })) as RESTPostAPIInteractionCallbackWithResponseResult | undefined;
-          return result?.resource?.message ?? null;
+          // For a deferral Discord promises the id alone, not the message.
+          const made = result?.interaction.response_message_id ?? result?.resource?.message?.id;
+          const ephemeral = result?.interaction.response_message_ephemeral ?? isEphemeral(result?.resource?.message);
+          return made === undefined ? null : { message: made, ephemeral };
         } catch (error) {
           const failure = classify(error);
           if (failure === 'acknowledged') return null;
@@ -102,10 +121,11 @@ export function createApi(rest: REST, open: REST, application: string): DiscordA
       }
     },
     async original(token) {
-      return (await open.get(Routes.webhookMessage(application, token), byToken)) as APIMessage;
+      const original = (await open.get(Routes.webhookMessage(application, token), byToken)) as APIMessage;
+      return { message: original.id, ephemeral: isEphemeral(original) };
     },
     async editOriginal(token, id, outgoing) {
-      const route = Routes.webhookMessage(application, token, id);
+      const route = Routes.webhookMessage(application, token, ...(id === null ? [] : [id]));
       return (await open.patch(route, { ...byToken, ...message(outgoing) })) as APIMessage;
     },
     async deleteOriginal(token) {

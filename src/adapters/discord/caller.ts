@@ -6,9 +6,9 @@ import {
   PermissionFlagsBits,
 } from 'discord.js';
 import type { Caller } from '../../bot/job.ts';
+import type { Clock } from '../../clock.ts';
 import type { DiscordApi } from './api.ts';
-import type { Clock } from './clock.ts';
-import { missingPermissions } from './invite.ts';
+import { missingPermissions, type PermissionName } from './invite.ts';
 
 /** How long a channel's age restriction is remembered, in ms. */
 const REMEMBER = 5 * 60 * 1000;
@@ -19,6 +19,9 @@ const THREADS: readonly ChannelType[] = [
   ChannelType.PublicThread,
   ChannelType.PrivateThread,
 ];
+
+/** The text of a voice channel is closed to who may not connect to it. */
+const VOICE: readonly ChannelType[] = [ChannelType.GuildVoice, ChannelType.GuildStageVoice];
 
 /** The guild that installed the app and vouches for this interaction, `null` where a person's own installation does. */
 export function installingGuild(interaction: APIInteraction): string | null {
@@ -37,55 +40,79 @@ export function userOf(interaction: APIInteraction): { readonly id: string; read
 export function botHasAccess(interaction: APIInteraction): boolean {
   if (interaction.context === InteractionContextType.BotDM) return true;
   if (!interaction.guild_id || installingGuild(interaction) !== interaction.guild_id) return false;
-  return missingPermissions(interaction.app_permissions, ['View Channels']).length === 0;
+  const wanted: PermissionName[] = VOICE.includes(interaction.channel?.type ?? ChannelType.GuildText)
+    ? ['View Channels', 'Connect']
+    : ['View Channels'];
+  return missingPermissions(interaction.app_permissions, wanted).length === 0;
 }
+
+/** Whose share of the queue is used: the guild that installed the app, else the person who did, who need not be the one who clicks. */
+function payerOf(interaction: APIInteraction): string {
+  const guild = installingGuild(interaction);
+  if (guild !== null) return `discord:guild:${guild}`;
+  const owner = interaction.authorizing_integration_owners[ApplicationIntegrationType.UserInstall];
+  return `discord:user:${owner ?? userOf(interaction).id}`;
+}
+
+type Authority = 'ManageGuild' | 'ManageMessages';
 
 export interface Callers {
   /** Who asks. `authority` names the permission that makes a moderator for what is asked. */
-  of(interaction: APIInteraction, authority: 'ManageGuild' | 'ManageMessages'): Promise<Caller>;
+  of(interaction: APIInteraction, authority: Authority): Promise<Caller>;
+  /** The same at once, for what must be answered within seconds and paints nothing: age restrictions may be unknown yet. */
+  known(interaction: APIInteraction, authority: Authority): Caller;
 }
 
 export function createCallers(api: DiscordApi, clock: Clock): Callers {
   const parents = new Map<string, { readonly restricted: boolean; readonly at: number }>();
 
-  /** Threads inherit the restriction of their channel, which the interaction does not carry. */
-  async function ageRestricted(interaction: APIInteraction): Promise<boolean> {
-    const channel = interaction.channel;
-    if (!channel || !interaction.guild_id) return false;
+  /** What is known of it; `null` for a thread whose channel was not looked up lately, since the interaction does not carry that. */
+  function ageRestricted({ channel, guild_id }: APIInteraction): boolean | null {
+    if (!channel || !guild_id) return false;
     if ('nsfw' in channel && channel.nsfw === true) return true;
-    const parent = 'parent_id' in channel ? channel.parent_id : null;
-    if (!THREADS.includes(channel.type) || typeof parent !== 'string') return false;
+    const parent = parentOf(channel);
+    if (parent === null) return false;
     const known = parents.get(parent);
-    if (known && clock.now() - known.at < REMEMBER) return known.restricted;
-    try {
-      const fetched = await api.channel(parent);
-      const restricted = 'nsfw' in fetched && fetched.nsfw === true;
-      if (parents.size >= REMEMBERED_CHANNELS) parents.clear();
-      parents.set(parent, { restricted, at: clock.now() });
-      return restricted;
-    } catch {
-      // Where nothing is known the stricter rule holds.
-      return false;
-    }
+    return known && clock.now() - known.at < REMEMBER ? known.restricted : null;
+  }
+
+  /** Threads inherit the restriction of their channel. Where it can't be seen, the stricter rule holds. */
+  async function lookUp({ channel }: APIInteraction): Promise<void> {
+    const parent = channel ? parentOf(channel) : null;
+    if (parent === null) return;
+    const fetched = await api.channel(parent).catch(() => null);
+    const restricted = fetched !== null && 'nsfw' in fetched && fetched.nsfw === true;
+    if (parents.size >= REMEMBERED_CHANNELS) parents.clear();
+    parents.set(parent, { restricted, at: clock.now() });
+  }
+
+  function known(interaction: APIInteraction, authority: Authority): Caller {
+    const { id, name } = userOf(interaction);
+    const permissions = BigInt(interaction.member?.permissions ?? '0');
+    const authorities =
+      PermissionFlagsBits.Administrator | PermissionFlagsBits.ManageGuild | PermissionFlagsBits[authority];
+    return {
+      surface: 'discord',
+      user: id,
+      name,
+      room: interaction.channel?.id ?? interaction.channel_id ?? '0',
+      guild: interaction.guild_id ?? null,
+      payer: payerOf(interaction),
+      moderator: (permissions & authorities) !== 0n,
+      ageRestricted: ageRestricted(interaction) ?? false,
+    };
   }
 
   return {
+    known,
     async of(interaction, authority) {
-      const { id, name } = userOf(interaction);
-      const permissions = BigInt(interaction.member?.permissions ?? '0');
-      const authorities =
-        PermissionFlagsBits.Administrator | PermissionFlagsBits.ManageGuild | PermissionFlagsBits[authority];
-      const guild = installingGuild(interaction);
-      return {
-        surface: 'discord',
-        user: id,
-        name,
-        room: interaction.channel?.id ?? '0',
-        guild: interaction.guild_id ?? null,
-        payer: guild === null ? `discord:user:${id}` : `discord:guild:${guild}`,
-        moderator: (permissions & authorities) !== 0n,
-        ageRestricted: await ageRestricted(interaction),
-      };
+      if (ageRestricted(interaction) === null) await lookUp(interaction);
+      return known(interaction, authority);
     },
   };
+}
+
+function parentOf(channel: NonNullable<APIInteraction['channel']>): string | null {
+  const parent = 'parent_id' in channel ? channel.parent_id : null;
+  return THREADS.includes(channel.type) && typeof parent === 'string' ? parent : null;
 }

@@ -6,12 +6,18 @@ import {
   PermissionFlagsBits,
   type RESTPostAPIApplicationCommandsJSONBody,
 } from 'discord.js';
+import type { CommandLimits } from '../../bot/command.ts';
 import { SETTING_OPTIONS, type SettingOption } from './setting-options.ts';
 
 type Command = RESTPostAPIApplicationCommandsJSONBody;
 type Option = NonNullable<Extract<Command, { options?: unknown }>['options']>[number];
 
-function settingOption({ name, key, range, maxLength, de, autocomplete }: SettingOption): Option {
+/** The most that a prompt with its settings may have: Discord's own limit. */
+const LONGEST_PROMPT = 6000;
+/** For values of one word. */
+const ONE_WORD = 40;
+
+function settingOption({ name, key, de, autocomplete }: SettingOption, limits: CommandLimits): Option {
   const base = {
     name,
     name_localizations: { de: de[0] },
@@ -19,7 +25,8 @@ function settingOption({ name, key, range, maxLength, de, autocomplete }: Settin
     description_localizations: { de: de[1] },
   };
   const complete = autocomplete ? ({ autocomplete: true } as const) : {};
-  const bounds = range === null ? {} : { min_value: range.min, max_value: range.max };
+  const range = key.range?.(limits);
+  const bounds = range === undefined ? {} : { min_value: range.min, max_value: range.max };
   switch (key.type) {
     case 'integer':
       return { ...base, ...complete, ...bounds, type: ApplicationCommandOptionType.Integer };
@@ -28,7 +35,12 @@ function settingOption({ name, key, range, maxLength, de, autocomplete }: Settin
     case 'switch':
       return { ...base, type: ApplicationCommandOptionType.Boolean };
     case 'text':
-      return { ...base, ...complete, type: ApplicationCommandOptionType.String, max_length: maxLength };
+      return {
+        ...base,
+        ...complete,
+        type: ApplicationCommandOptionType.String,
+        max_length: key.name === 'negative' ? limits.maxPromptLength : ONE_WORD,
+      };
   }
 }
 
@@ -68,8 +80,8 @@ function chat(name: string, description: string, de: string, options: Option[], 
 export const CONTEXT_COMMAND = 'Image parameters';
 export const SETTINGS_COMMAND = 'wuerst-settings';
 
-/** What is registered with Discord. */
-export const COMMANDS: readonly Command[] = [
+/** What is registered with Discord: numbers have the bounds that the core has without a guild's own, stricter ones. */
+export const commandsWithin = (limits: CommandLimits): readonly Command[] => [
   chat('wuerst', 'Paint a picture from a description', 'Male ein Bild nach einer Beschreibung', [
     {
       type: ApplicationCommandOptionType.String,
@@ -78,10 +90,10 @@ export const COMMANDS: readonly Command[] = [
       description: 'What to paint; settings like width:1536 may stand anywhere in it',
       description_localizations: { de: 'Was gemalt werden soll; Einstellungen wie width:1536 dürfen darin stehen' },
       required: true,
-      max_length: 6000,
+      max_length: LONGEST_PROMPT,
       autocomplete: true,
     },
-    ...SETTING_OPTIONS.map(settingOption),
+    ...SETTING_OPTIONS.map((option) => settingOption(option, limits)),
   ]),
   chat('wuerst-history', 'Your latest pictures', 'Deine letzten Bilder', []),
   chat('wuerst-show', 'Bring a picture back, with its buttons', 'Hole ein Bild zurück, mit seinen Knöpfen', [

@@ -1,5 +1,6 @@
 import type { APIApplicationCommandAutocompleteInteraction, APIApplicationCommandOptionChoice } from 'discord.js';
 import { ApplicationCommandOptionType } from 'discord.js';
+import { formatPrompt } from '../../bot/command.ts';
 import type { Caller } from '../../bot/job.ts';
 import type { Core } from '../adapter.ts';
 import { plainText } from './escape.ts';
@@ -11,8 +12,9 @@ type Choice = APIApplicationCommandOptionChoice<string | number>;
 
 function prompts(core: Core, caller: Caller, typed: string): Choice[] {
   return core.recentPrompts(caller, typed, LIMITS.choices).map(({ id, prompt }) => {
-    const fits = prompt.length <= LIMITS.choice && !prompt.startsWith(PROMPT_MARK);
-    return { name: plainText(prompt, LIMITS.choice) || '…', value: fits ? prompt : `${PROMPT_MARK}${id}` };
+    const text = formatPrompt(prompt);
+    const fits = text.length <= LIMITS.choice && !text.startsWith(PROMPT_MARK);
+    return { name: plainText(prompt, LIMITS.choice) || '…', value: fits ? text : `${PROMPT_MARK}${id}` };
   });
 }
 

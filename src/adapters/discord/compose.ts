@@ -12,6 +12,8 @@ interface ComposeOptions {
   readonly now: number;
   readonly note?: string;
   readonly spoiler?: boolean;
+  /** Without an embed. @default false */
+  readonly plain?: boolean;
   /** Bytes per file. */
   readonly limit: number;
   /** Image id → attachment that the message already has: kept instead of sent again. */

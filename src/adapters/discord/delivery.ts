@@ -1,80 +1,63 @@
-import type { APIMessage } from 'discord.js';
-import { type Job, type JobEvent, TERMINAL_STATES } from '../../bot/job.ts';
-import type { Core } from '../adapter.ts';
-import type { DiscordApi } from './api.ts';
-import type { Clock } from './clock.ts';
-import { attachmentsOf, type Composed, composeReply } from './compose.ts';
-import { escapeText } from './escape.ts';
-import { classify, describe, missingFrom } from './failure.ts';
+import { isOver, type Job, type JobEvent } from '../../bot/job.ts';
+import { reachOf } from './edit.ts';
+import { classify, describe } from './failure.ts';
 import { DEFAULT_FILE_LIMIT } from './files.ts';
-import type { Logger } from './logger.ts';
-import { createPlaces } from './message-place.ts';
-import { type MessageRef, parseRef } from './message-ref.ts';
+import { type MessageRef, newRef, parseRef, TOKEN_LIFE, type Token } from './message-ref.ts';
+import { createShowing, NOTICE_BEFORE, type ShowingOptions, type Shown } from './showing.ts';
 
-/** How long before its token dies an unreachable message is replaced by a direct message, in ms. */
-const NOTICE_BEFORE = 60_000;
 /** A job that no interaction claims within this time is shown by a message of the bot's own, in ms. */
 const CLAIM_WITHIN = 5000;
 /** Pause after the first failed attempt; it doubles up to the longest. In ms. */
 const RETRY_FIRST = 1000;
 const RETRY_LONGEST = 60_000;
+/** How often what Discord rejects is tried again. */
+const REJECTED_TRIES = 3;
 /** The first progress may come this soon, in ms: a quick job then needs one edit only. */
 const FIRST_EDIT_AFTER = 400;
+/** Jobs read at once when looking for those that wait. */
+const PAGE = 200;
 
-export interface DeliveryOptions {
-  readonly core: Core;
-  readonly api: DiscordApi;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** The bot's own user id. */
-  readonly self: string;
+export interface DeliveryOptions extends ShowingOptions {
   /** The least time between two edits of one message, in ms. */
   readonly editInterval: number;
 }
 
 export interface Deliveries {
-  /** Shows a job in the message that `ref` names, from now on. `ref` is stored already. */
-  follow(jobId: string, ref: MessageRef): void;
-  /** Takes up jobs whose end was not shown yet. */
-  resume(jobs: readonly Job[]): void;
+  /**
+   * Shows a job in the message that `ref` names, from now on. `ref` is stored already; `left` is what showed the job
+   * before, if anything did.
+   */
+  follow(jobId: string, ref: MessageRef, left: MessageRef | null): void;
+  /** A click on one of a job's messages: its token reaches that message for a while. */
+  lend(jobId: string, message: string, token: Token): void;
+  /** Takes up, at start, what was not shown yet. */
+  resume(): void;
   onEvent(event: JobEvent): void;
   /** Resolves once nothing is being sent and nothing finished waits, or after `ms`; then nothing more is sent. */
   drain(ms: number): Promise<void>;
 }
 
 /** One job's message. Everything that happens to it happens one after the other, in `work`. */
-interface Watch {
-  readonly jobId: string;
-  ref: MessageRef;
+interface Watch extends Shown {
+  /** Its end was shown before: only what changed since is brought up to date. */
+  readonly settled: boolean;
   /** Something changed since the message was last brought up to date. */
   dirty: boolean;
   working: boolean;
-  /** Its message was deleted: nothing is shown before there is a result. */
-  hidden: boolean;
-  /** Another watch took over. */
-  dropped: boolean;
   lastEdit: number;
   failures: number;
   cancelWork: (() => void) | null;
   cancelNotice: (() => void) | null;
 }
 
-function isOver(job: Job): boolean {
-  return TERMINAL_STATES.includes(job.state);
-}
-
-export function createDeliveries({ core, api, clock, logger, self, editInterval }: DeliveryOptions): Deliveries {
-  const places = createPlaces({ core, api, clock, self });
+export function createDeliveries(options: DeliveryOptions): Deliveries {
+  const { core, clock, logger, editInterval } = options;
+  const showing = createShowing(options);
   const watches = new Map<string, Watch>();
   const unclaimed = new Map<string, () => void>();
   let idle: (() => void) | null = null;
   let stopped = false;
   let draining = false;
-
-  function save(watch: Watch): void {
-    if (watch.dropped) return;
-    core.saveMessage(watch.jobId, watch.ref);
-  }
 
   function drop(watch: Watch): void {
     watch.dropped = true;
@@ -112,14 +95,10 @@ export function createDeliveries({ core, api, clock, logger, self, editInterval 
     if (watch.hidden && !isOver(job)) return;
     watch.working = true;
     try {
-      const problem = await show(watch, job);
+      await bringUpToDate(watch, job);
       watch.failures = 0;
-      if (isOver(job) && !watch.dirty && !watch.dropped) {
-        core.markDelivered(job.id, ...(problem === null ? [] : [problem]));
-        drop(watch);
-      }
     } catch (error) {
-      failed(watch, job, error);
+      await failed(watch, job, error);
     } finally {
       watch.working = false;
       watch.lastEdit = clock.now();
@@ -128,9 +107,21 @@ export function createDeliveries({ core, api, clock, logger, self, editInterval 
     }
   }
 
-  function failed(watch: Watch, job: Job, error: unknown): void {
+  async function bringUpToDate(watch: Watch, job: Job): Promise<void> {
+    if (watch.settled) {
+      await showing.refresh(watch, job);
+      if (!watch.dirty) drop(watch);
+      return;
+    }
+    const problem = await showing.show(watch, job);
+    if (!isOver(job) || watch.dirty || watch.dropped) return;
+    core.markDelivered(job.id, ...(problem === null ? [] : [problem]));
+    drop(watch);
+  }
+
+  async function failed(watch: Watch, job: Job, error: unknown): Promise<void> {
     watch.failures++;
-    const lost = classify(error) !== 'transient' && watch.failures >= 3;
+    const lost = classify(error) !== 'transient' && watch.failures >= REJECTED_TRIES;
     const log = { job: job.id, attempt: watch.failures, ...describe(error) };
     if (!lost) {
       logger.debug(log, 'discord: a message could not be brought up to date; trying again');
@@ -139,226 +130,34 @@ export function createDeliveries({ core, api, clock, logger, self, editInterval 
     }
     logger.error(log, 'discord: a message cannot be brought up to date');
     if (!isOver(job)) return;
-    core.markDelivered(job.id, describe(error).error);
+    if (!watch.settled) {
+      const text = `The result can't be shown here. Get it elsewhere with \`/wuerst-show ${job.id}\`.`;
+      await showing.say(reachOf(watch.ref), job, text);
+      core.markDelivered(job.id, describe(error).error);
+    }
     drop(watch);
   }
 
-  /** Brings the message up to date by the first route that works. Resolves with what can't be mended, or `null`. */
-  async function show(watch: Watch, job: Job): Promise<string | null> {
-    const { ref } = watch;
-    if (ref.place === 'reply' && ref.target.message === null) {
-      ref.target.message = await places.locateReply(job, ref);
-      if (ref.target.message === null) await replace(watch, job, null);
-      else save(watch);
-    }
-    const dying = ref.interaction !== null && clock.now() >= ref.interaction.expires - NOTICE_BEFORE;
-    if (ref.place === 'reply' && !ref.access && dying) await moveToDm(watch, job, null);
-
-    // Each turn is a further place; there are three of them.
-    for (let turn = 0; turn < 3 && ref.place !== 'none'; turn++) {
-      if (ref.target.message === null && !(await postOwn(watch, job))) continue;
-      const outcome = await edit(watch, job);
-      if (outcome.kind === 'done') return null;
-      if (outcome.kind === 'gone') {
-        watch.hidden = true;
-        if (!isOver(job)) return null;
-        if (job.state === 'cancelled') return 'the message was deleted';
-        await replace(watch, job, null);
-      } else await moveToDm(watch, job, outcome.missing);
-    }
-    if (ref.place === 'none') return ref.note ?? 'there is no place left to show it';
-    throw new Error('no route was left to try in this round');
-  }
-
-  /** Posts the bot's own message where the handle says. `false` where that place turned out closed, and the next was chosen. */
-  async function postOwn(watch: Watch, job: Job): Promise<boolean> {
-    const { ref } = watch;
-    try {
-      const posted = await places.post(job, ref);
-      if (posted === 'unreadable') {
-        giveUp(watch, 'it cannot be known whether the message was posted before');
-        return false;
-      }
-      ref.target.message = posted;
-      save(watch);
-      return true;
-    } catch (error) {
-      const failure = classify(error);
-      if (failure === 'transient' || failure === 'rejected') throw error;
-      if (ref.place === 'dm') await dmsClosed(watch, job);
-      else await moveToDm(watch, job, missingFrom(error));
-      return false;
-    }
-  }
-
-  type Edited =
-    | { readonly kind: 'done' }
-    | { readonly kind: 'gone' }
-    | { readonly kind: 'unreachable'; readonly missing: string | null };
-
-  async function edit(watch: Watch, job: Job): Promise<Edited> {
-    const { ref } = watch;
-    const message = ref.target.message;
-    if (message === null) return { kind: 'gone' };
-    let missing: string | null = null;
-    let gone = false;
-    if (ref.place === 'reply' && ref.interaction && places.tokenAlive(ref)) {
-      const { token } = ref.interaction;
-      try {
-        await send(watch, job, ref.limit, (outgoing) => api.editOriginal(token, message, outgoing));
-        return { kind: 'done' };
-      } catch (error) {
-        const failure = classify(error);
-        if (failure === 'transient' || failure === 'rejected' || failure === 'too_large') throw error;
-        if (failure === 'token') ref.interaction.expires = 0;
-        gone = failure === 'gone';
-        missing = missingFrom(error);
-      }
-    }
-    if (ref.place === 'reply' && !ref.access) return gone ? { kind: 'gone' } : { kind: 'unreachable', missing };
-    try {
-      const limit = Math.min(ref.limit, DEFAULT_FILE_LIMIT);
-      await send(watch, job, limit, (outgoing) => api.edit(ref.target.channel, message, outgoing));
-      return { kind: 'done' };
-    } catch (error) {
-      const failure = classify(error);
-      if (failure === 'transient' || failure === 'rejected' || failure === 'too_large') throw error;
-      if (failure === 'gone' || failure === 'token') return { kind: 'gone' };
-      return { kind: 'unreachable', missing: missingFrom(error) };
-    }
-  }
-
-  /** Sends the job's state; smaller files where Discord finds them too large, all of them where it lost the kept ones. */
-  async function send(
-    watch: Watch,
-    job: Job,
-    limit: number,
-    request: (outgoing: Composed) => Promise<APIMessage>,
-  ): Promise<void> {
-    const { ref } = watch;
-    const reply = core.jobReply(job);
-    for (let attempt = 0, bytes = limit; ; attempt++) {
-      const keep = ref.files;
-      const composed = await composeReply(reply, {
-        core,
-        id: job.id,
-        now: clock.now(),
-        limit: bytes,
-        keep,
-        spoiler: job.request.spoiler,
-        ...(ref.note === null ? {} : { note: ref.note }),
-      });
-      try {
-        const message = await request(composed);
-        const files = attachmentsOf(message, composed, keep);
-        if (JSON.stringify(files) !== JSON.stringify(ref.files)) {
-          ref.files = files;
-          save(watch);
-        }
-        return;
-      } catch (error) {
-        const failure = classify(error);
-        if (failure === 'too_large' && composed.files && composed.files.length > 0 && attempt < 4) bytes = bytes / 2;
-        else if (failure === 'rejected' && Object.keys(keep).length > 0) ref.files = {};
-        else throw error;
-      }
-    }
-  }
-
-  function goTo(watch: Watch, place: MessageRef['place'], channel: string): void {
-    const { ref } = watch;
-    ref.place = place;
-    ref.target = { channel, message: null };
-    ref.posted = null;
-    ref.files = {};
-    save(watch);
-  }
-
-  function giveUp(watch: Watch, why: string): void {
-    watch.ref.note = why;
-    watch.ref.place = 'none';
-    save(watch);
-  }
-
-  /** The message is gone, or never came to be: a new one in the same channel, where the bot has access. */
-  async function replace(watch: Watch, job: Job, missing: string | null): Promise<void> {
-    const { ref } = watch;
-    if (ref.place === 'reply' && ref.access) goTo(watch, 'channel', ref.channel);
-    else if (ref.place === 'reply') await moveToDm(watch, job, missing);
-    // A message of the bot's own that somebody deleted is not posted a third time.
-    else giveUp(watch, 'the message was deleted');
-  }
-
-  /** The channel is out of reach: the person who asked gets a direct message, and is told so while that can be said. */
-  async function moveToDm(watch: Watch, job: Job, missing: string | null): Promise<void> {
-    const { ref } = watch;
-    if (ref.place === 'dm') return giveUp(watch, 'the direct message is out of reach');
-    const replied = ref.place === 'reply' && ref.target.message;
-    let dm: string;
-    try {
-      dm = await api.openDm(ref.user);
-    } catch (error) {
-      if (classify(error) === 'transient') throw error;
-      return dmsClosed(watch, job);
-    }
-    ref.note =
-      missing === null
-        ? `You asked for this in <#${ref.channel}>, where I can't write any more.`
-        : `You asked for this in <#${ref.channel}>, where I lack the permission “${missing}”.`;
-    goTo(watch, 'dm', dm);
-    if (!(await postOwn(watch, job))) return;
-    if (replied) await tellThere(ref, replied, job, 'The result comes to you as a direct message.');
-  }
-
-  async function dmsClosed(watch: Watch, job: Job): Promise<void> {
-    const { ref } = watch;
-    const original = await originalOf(ref);
-    giveUp(watch, 'the person takes no direct messages');
-    if (original) {
-      const text = `I can't write here much longer, and your direct messages are closed to me. Get the result with \`/wuerst-show ${job.id}\`.`;
-      await tellThere(ref, original, job, text);
-    }
-  }
-
-  async function originalOf(ref: MessageRef): Promise<string | null> {
-    if (!ref.interaction || !places.tokenAlive(ref)) return null;
-    if (ref.place === 'reply') return ref.target.message;
-    try {
-      return (await api.original(ref.interaction.token)).id;
-    } catch {
-      return null;
-    }
-  }
-
-  /** A last word in the message that is about to go out of reach. It is a courtesy: its failure changes nothing. */
-  async function tellThere(ref: MessageRef, message: string, job: Job, text: string): Promise<void> {
-    if (!ref.interaction || !places.tokenAlive(ref)) return;
-    try {
-      const content = `${text}\n${escapeText(job.request.prompt.replace(/\s+/g, ' '), 300)}`;
-      await api.editOriginal(ref.interaction.token, message, {
-        body: { content, embeds: [], components: [], attachments: [] },
-      });
-    } catch (error) {
-      logger.debug({ job: job.id, ...describe(error) }, 'discord: could not say where the result comes');
-    }
-  }
-
+  /** Before the token dies it is seen to that the bot's own will do; else the person is told while that can be said. */
   function watchNotice(watch: Watch): void {
     const { ref } = watch;
-    if (ref.place !== 'reply' || ref.access || !ref.interaction) return;
+    if (ref.place !== 'reply' || !ref.interaction || watch.settled) return;
     const wait = Math.max(0, ref.interaction.expires - NOTICE_BEFORE - clock.now());
-    watch.cancelNotice = clock.after(wait, () => touch(watch));
+    watch.cancelNotice = clock.after(wait, () => {
+      if (!ref.access) return touch(watch);
+      void showing.probe(watch).then((reachable) => {
+        if (!reachable) touch(watch);
+      });
+    });
   }
 
-  function start(jobId: string, ref: MessageRef, first: number): Watch {
+  function start(jobId: string, ref: MessageRef, how: Partial<Pick<Watch, 'settled' | 'dirty'>>, first = 0): void {
     const previous = watches.get(jobId);
     if (previous) drop(previous);
     unclaimed.get(jobId)?.();
     unclaimed.delete(jobId);
     const watch: Watch = {
-      jobId,
-      ref,
-      dirty: true,
+      ...{ jobId, ref, settled: false, dirty: true, ...how },
       working: false,
       hidden: false,
       dropped: false,
@@ -370,51 +169,66 @@ export function createDeliveries({ core, api, clock, logger, self, editInterval 
     watches.set(jobId, watch);
     watchNotice(watch);
     schedule(watch);
-    return watch;
   }
 
   /** A job without a message: one of several made by one command, or stored just before a crash. */
-  function adopt(job: Job): void {
-    const ref: MessageRef = {
-      version: 1,
-      interaction: null,
-      user: job.caller.user,
-      channel: job.caller.room,
-      access: true,
-      limit: DEFAULT_FILE_LIMIT,
-      place: 'channel',
-      target: { channel: job.caller.room, message: null },
-      posted: null,
-      files: {},
-      note: null,
-    };
-    core.saveMessage(job.id, ref);
-    start(job.id, ref, 0);
+  function adopt({ id, caller }: Job): void {
+    const { user, room } = caller;
+    const ref = newRef({ interaction: null, user, channel: room, access: true, limit: DEFAULT_FILE_LIMIT });
+    core.saveMessage(id, ref);
+    start(id, ref, {});
+  }
+
+  function takeUp(job: Job): void {
+    if (watches.has(job.id)) return;
+    const ref = parseRef(core.message(job.id));
+    // What waits is brought up to date when something happens to it.
+    if (ref) start(job.id, ref, { dirty: isOver(job) });
+    else adopt(job);
+  }
+
+  /** Jobs that wait and whose interaction may still be answered: who asked has to hear of it before it can't. */
+  function recentlyAsked(): readonly Job[] {
+    const recent: Job[] = [];
+    for (let before: string | undefined; ; ) {
+      const page = core.jobs({ surface: 'discord', limit: PAGE, ...(before === undefined ? {} : { before }) });
+      const young = page.filter(({ createdAt }) => createdAt > clock.now() - TOKEN_LIFE);
+      recent.push(...young.filter((job) => !isOver(job)));
+      if (young.length < PAGE) return recent;
+      before = page.at(-1)?.id;
+    }
   }
 
   return {
-    follow(jobId, ref) {
+    follow(jobId, ref, left) {
       const job = core.job(jobId);
-      start(jobId, ref, job && isOver(job) ? 0 : FIRST_EDIT_AFTER);
+      if (!job) return;
+      start(jobId, ref, {}, isOver(job) ? 0 : FIRST_EDIT_AFTER);
+      if (left && !isOver(job)) void showing.say(reachOf(left), job, 'This was asked for again, and is shown there.');
     },
-    resume(jobs) {
-      for (const job of jobs) {
-        if (watches.has(job.id)) continue;
-        const ref = parseRef(core.message(job.id));
-        if (ref) start(job.id, ref, 0);
-        else adopt(job);
-      }
+    lend(jobId, message, token) {
+      const ref = watches.get(jobId)?.ref ?? parseRef(core.message(jobId));
+      if (!ref) return;
+      const copy = ref.copies.find((known) => known.message === message);
+      if (copy) copy.interaction = token;
+      else if (ref.place === 'reply' && ref.target.message === message) ref.interaction = token;
+      else return;
+      core.saveMessage(jobId, ref);
+      const watch = watches.get(jobId);
+      if (watch) touch(watch);
+      else start(jobId, ref, { settled: true });
+    },
+    resume() {
+      for (const job of [...core.undelivered('discord'), ...recentlyAsked()]) takeUp(job);
     },
     onEvent({ job, type }) {
-      if (job.caller.surface !== 'discord' || stopped || draining) {
-        if (!draining || !watches.has(job.id)) return;
-      }
+      if (job.caller.surface !== 'discord' || stopped) return;
       const watch = watches.get(job.id);
       if (watch) return touch(watch);
-      if (unclaimed.has(job.id)) return;
+      if (draining || unclaimed.has(job.id)) return;
       const ref = parseRef(core.message(job.id));
       if (ref) {
-        start(job.id, ref, 0);
+        start(job.id, ref, { settled: type === 'changed' });
       } else if (type !== 'changed') {
         const cancel = clock.after(CLAIM_WITHIN, () => {
           unclaimed.delete(job.id);

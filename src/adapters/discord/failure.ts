@@ -2,7 +2,7 @@ import { DiscordAPIError, HTTPError } from 'discord.js';
 
 /**
  * What a failed request means for what to try next:
- * - `transient`: the network or Discord itself; the same request may work in a moment
+ * - `transient`: the network, Discord itself or the bot's token; the same request may work in a moment or after a restart
  * - `token`: the interaction's token is dead or was never answered; the bot's own token may still work
  * - `gone`: the message does not exist any more
  * - `no_access`: the bot may not see or write there, or the place is gone
@@ -28,9 +28,14 @@ const BY_CODE: ReadonlyMap<number, Failure> = new Map([
   [10008, 'gone'], // unknown message
   [10015, 'token'], // unknown webhook
   [10062, 'token'], // unknown interaction
+  [20016, 'transient'], // slow mode
+  [20028, 'transient'], // too many writes to the channel
+  [20029, 'transient'], // too many writes to the guild
   [30046, 'transient'], // too many edits of a message older than an hour, for now
   [40005, 'too_large'],
   [40060, 'acknowledged'],
+  [40062, 'transient'], // a resource that others use too
+  [40333, 'transient'], // Cloudflare
   [50001, 'no_access'],
   [50005, 'gone'], // the message is another user's: the stored id is of no use
   [50007, 'dm_closed'],
@@ -45,13 +50,16 @@ export function classify(error: unknown): Failure {
   if (error instanceof DiscordAPIError) {
     const known = BY_CODE.get(Number(error.code));
     if (known) return known;
+    // The bot's own token: results wait until whoever runs the bot has mended it.
+    if (error.status === 401) return 'transient';
     if (error.status === 404) return 'token';
-    if (error.status === 403) return 'no_access';
+    // Without a code it is not Discord that speaks, but what stands before it.
+    if (error.status === 403) return typeof error.code === 'number' ? 'no_access' : 'transient';
     if (error.status === 413) return 'too_large';
     return error.status === 429 ? 'transient' : 'rejected';
   }
   if (error instanceof HTTPError) return error.status >= 500 ? 'transient' : 'rejected';
-  return isNetworkError(error) ? 'transient' : 'rejected';
+  return isNetworkError(error) || isTokenForgotten(error) ? 'transient' : 'rejected';
 }
 
 /** `other side closed`, refused and reset connections, time-outs, failed name look-ups: discord.js repeats only few of them. */
@@ -61,6 +69,11 @@ function isNetworkError(error: unknown): boolean {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (/^(UND_ERR|ECONN|EPIPE|ENOTFOUND|EAI_|ETIMEDOUT|EHOST|ENET|ERR_SSL)/.test(code)) return true;
   return error.cause !== undefined && isNetworkError(error.cause);
+}
+
+/** After a 401 discord.js makes no more requests with that token. */
+function isTokenForgotten(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Expected token to be set');
 }
 
 /** The permission whose lack the error reports, as far as Discord tells. */

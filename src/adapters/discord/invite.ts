@@ -10,7 +10,10 @@ export const PERMISSIONS = [
   { name: 'Read Message History', bit: PermissionFlagsBits.ReadMessageHistory },
 ] as const;
 
-export type PermissionName = (typeof PERMISSIONS)[number]['name'];
+/** Not asked for, since everyone has it unless it is taken away; where it is, the bot can't read a voice channel's text. */
+const CONNECT = { name: 'Connect', bit: PermissionFlagsBits.Connect } as const;
+
+export type PermissionName = (typeof PERMISSIONS)[number]['name'] | 'Connect';
 
 const ALL = PERMISSIONS.reduce((bits, { bit }) => bits | bit, 0n);
 
@@ -39,5 +42,7 @@ export function userInstallUrl(applicationId: string): string {
 export function missingPermissions(permissions: string, wanted: readonly PermissionName[]): readonly PermissionName[] {
   const have = BigInt(permissions);
   if ((have & PermissionFlagsBits.Administrator) !== 0n) return [];
-  return PERMISSIONS.filter(({ name, bit }) => wanted.includes(name) && (have & bit) === 0n).map(({ name }) => name);
+  return [...PERMISSIONS, CONNECT]
+    .filter(({ name, bit }) => wanted.includes(name) && (have & bit) === 0n)
+    .map(({ name }) => name);
 }

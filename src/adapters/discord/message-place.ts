@@ -1,9 +1,9 @@
 import type { APIMessage } from 'discord.js';
 import { InteractionResponseType } from 'discord.js';
 import type { Job } from '../../bot/job.ts';
+import type { Clock } from '../../clock.ts';
 import type { Core } from '../adapter.ts';
 import type { DiscordApi, Outgoing } from './api.ts';
-import type { Clock } from './clock.ts';
 import { classify } from './failure.ts';
 import { type MessageRef, snowflakeAt, timeOf } from './message-ref.ts';
 import { renderReply } from './render.ts';
@@ -29,10 +29,6 @@ function customIds(message: Pick<APIMessage, 'components'>): string[] {
 
 /** Finds or makes the message that shows a job. Nothing here touches the message's contents once it exists. */
 export function createPlaces({ core, api, clock, self }: PlaceOptions) {
-  function tokenAlive(ref: MessageRef): boolean {
-    return ref.interaction !== null && clock.now() < ref.interaction.expires;
-  }
-
   /** Whether a message in the channel is this job's: by interaction, by the id in its footer, or by its buttons. */
   function isOf(message: APIMessage, job: Job, ref: MessageRef): boolean {
     const metadata = message.interaction_metadata;
@@ -94,16 +90,16 @@ export function createPlaces({ core, api, clock, self }: PlaceOptions) {
   /** The deferred reply's id: asked for with the token, answered now if that never happened, else looked up in history. */
   async function locateReply(job: Job, ref: MessageRef): Promise<string | null> {
     const { interaction } = ref;
-    if (interaction && tokenAlive(ref)) {
+    if (interaction && clock.now() < interaction.expires) {
       try {
-        return (await api.original(interaction.token)).id;
+        return (await api.original(interaction.token)).message;
       } catch (error) {
         if (classify(error) === 'gone') return null;
         if (classify(error) !== 'token') throw error;
       }
       try {
-        const message = await api.respond(interaction, InteractionResponseType.DeferredChannelMessageWithSource);
-        return message?.id ?? (await api.original(interaction.token)).id;
+        const type = InteractionResponseType.DeferredChannelMessageWithSource;
+        return ((await api.respond(interaction, type)) ?? (await api.original(interaction.token))).message;
       } catch (error) {
         if (classify(error) === 'transient') throw error;
         interaction.expires = 0;
@@ -114,5 +110,5 @@ export function createPlaces({ core, api, clock, self }: PlaceOptions) {
     return found === 'unreadable' ? null : found;
   }
 
-  return { tokenAlive, post, locateReply };
+  return { post, locateReply };
 }

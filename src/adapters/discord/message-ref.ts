@@ -2,6 +2,32 @@ import { z } from 'zod';
 
 /** The most that an interaction's token lives, in milliseconds. */
 export const TOKEN_LIFE = 15 * 60 * 1000;
+/** The token is treated as dead a little before it dies, in ms. */
+const TOKEN_MARGIN = 5000;
+/** Earlier messages of a job that are still kept up to date. */
+const COPIES = 10;
+
+const token = z.object({
+  id: z.string(),
+  token: z.string(),
+  expires: z.number(),
+  /** A click on the message: the token reaches it as the click's original, not by its id. */
+  source: z.boolean().default(false),
+});
+
+/** An interaction's token, and until when it may be used. */
+export type Token = z.infer<typeof token>;
+
+/** A message that showed the job before it was asked for elsewhere. */
+const copy = z.object({
+  channel: z.string(),
+  message: z.string(),
+  access: z.boolean(),
+  interaction: token.nullable(),
+  files: z.record(z.string(), z.string()),
+});
+
+export type Copy = z.infer<typeof copy>;
 
 /**
  * Everything needed to reach the message that shows a job, kept in the core's store.
@@ -10,7 +36,7 @@ export const TOKEN_LIFE = 15 * 60 * 1000;
 const schema = z.object({
   version: z.literal(1),
   /** What may still be answered with the interaction's token; `null` where there never was one. */
-  interaction: z.object({ id: z.string(), token: z.string(), expires: z.number() }).nullable(),
+  interaction: token.nullable(),
   user: z.string(),
   /** The channel of the command, and whether the bot itself can see it. */
   channel: z.string(),
@@ -26,6 +52,7 @@ const schema = z.object({
   files: z.record(z.string(), z.string()),
   /** A line of explanation under the reply. */
   note: z.string().nullable(),
+  copies: z.array(copy).default([]),
 });
 
 export type MessageRef = z.infer<typeof schema>;
@@ -34,6 +61,33 @@ export type MessageRef = z.infer<typeof schema>;
 export function parseRef(stored: unknown): MessageRef | null {
   const parsed = schema.safeParse(stored);
   return parsed.success ? parsed.data : null;
+}
+
+/** @param now when the interaction came, in ms since 1970 */
+export function tokenOf(interaction: { readonly id: string; readonly token: string }, now: number): Token {
+  return { id: interaction.id, token: interaction.token, expires: now + TOKEN_LIFE - TOKEN_MARGIN, source: false };
+}
+
+/** A handle on nothing yet: in the channel where it was asked for. */
+export function newRef(where: Pick<MessageRef, 'interaction' | 'user' | 'channel' | 'access' | 'limit'>): MessageRef {
+  return {
+    version: 1,
+    ...where,
+    place: where.interaction === null ? 'channel' : 'reply',
+    target: { channel: where.channel, message: null },
+    posted: null,
+    files: {},
+    note: null,
+    copies: [],
+  };
+}
+
+/** What is known of a message that is about to be left, and of those left before. */
+export function copiesOf({ copies, place, target, access, interaction, files }: MessageRef): Copy[] {
+  const { channel, message } = target;
+  if (place === 'none' || message === null) return copies;
+  const own = place === 'reply' ? { access, interaction } : { access: true, interaction: null };
+  return [...copies, { channel, message, files, ...own }].slice(-COPIES);
 }
 
 const DISCORD_EPOCH = 1420070400000n;

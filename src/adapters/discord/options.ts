@@ -1,6 +1,6 @@
 import {
   type APIApplicationCommandInteractionDataBasicOption,
-  type APIChatInputApplicationCommandInteraction,
+  type APIChatInputApplicationCommandInteractionData,
   ApplicationCommandOptionType,
 } from 'discord.js';
 import type { ImagineRequest } from '../../bot/job.ts';
@@ -14,8 +14,8 @@ const MAX_SEED = 2n ** 64n - 1n;
 
 export type Options = ReadonlyMap<string, string | number | boolean>;
 
-export function optionsOf(interaction: APIChatInputApplicationCommandInteraction): Options {
-  const basic = (interaction.data.options ?? []).filter(
+export function optionsOf(data: APIChatInputApplicationCommandInteractionData): Options {
+  const basic = (data.options ?? []).filter(
     (option): option is APIApplicationCommandInteractionDataBasicOption =>
       option.type !== ApplicationCommandOptionType.Subcommand &&
       option.type !== ApplicationCommandOptionType.SubcommandGroup,

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type APIApplication, type REST, type RESTPostAPIApplicationCommandsJSONBody, Routes } from 'discord.js';
-import { COMMANDS } from './commands.ts';
 
 type Command = RESTPostAPIApplicationCommandsJSONBody;
 
@@ -51,38 +50,44 @@ function normalise(value: unknown): unknown {
 }
 
 /** Commands as they can be registered: only for ways of installation that the application offers, and those only globally. */
-export function commandsFor(application: Pick<APIApplication, 'integration_types_config'>, guild: boolean): Command[] {
-  const offered = application.integration_types_config;
-  return COMMANDS.map((command) => {
-    const { integration_types, contexts, ...rest } = command;
-    if (guild) return rest;
-    const types = integration_types?.filter((type) => !offered || type in offered);
-    return {
-      ...command,
-      ...(types && types.length > 0 ? { integration_types: types } : {}),
-      ...{ contexts },
-    } as Command;
+function commandsFor(
+  commands: readonly Command[],
+  { integration_types_config: offered }: Pick<APIApplication, 'integration_types_config'>,
+  guild: boolean,
+): Command[] {
+  return commands.flatMap((command) => {
+    const types = command.integration_types?.filter((type) => !offered || type in offered) ?? [];
+    if (guild) return [stripped(command)];
+    return types.length === 0 ? [] : [{ ...command, integration_types: types }];
   });
 }
 
 /** Registers the commands where they differ from what is registered. Resolves with whether they did. */
-export async function registerCommands(rest: REST, application: APIApplication, guild?: string): Promise<boolean> {
+export async function registerCommands(
+  rest: REST,
+  application: APIApplication,
+  commands: readonly Command[],
+  guild?: string,
+): Promise<boolean> {
   const route =
     guild === undefined
       ? Routes.applicationCommands(application.id)
       : Routes.applicationGuildCommands(application.id, guild);
   const query = new URLSearchParams({ with_localizations: 'true' });
   const present = (await rest.get(route, { query })) as Command[];
-  const wanted = commandsFor(application, guild !== undefined);
-  const byName = (commands: readonly Command[]) =>
-    new Map(commands.map((command) => [`${command.type ?? 1} ${command.name}`, normalise(stripped(command, guild))]));
+  const wanted = commandsFor(commands, application, guild !== undefined);
+  const byName = (listed: readonly Command[]) =>
+    new Map(
+      listed.map((command) => [
+        `${command.type ?? 1} ${command.name}`,
+        normalise(guild === undefined ? command : stripped(command)),
+      ]),
+    );
   if (isDeepStrictEqual(byName(present), byName(wanted))) return false;
   await rest.put(route, { body: wanted });
   return true;
 }
 
-function stripped(command: Command, guild: string | undefined): object {
-  if (guild === undefined) return command;
-  const { integration_types: _types, contexts: _contexts, ...rest } = command;
-  return rest;
+function stripped({ integration_types: _types, contexts: _contexts, ...rest }: Command): Command {
+  return rest as Command;
 }

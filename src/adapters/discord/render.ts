@@ -131,6 +131,30 @@ function renderButtons(
   return rendered;
 }
 
+/** As many lines as have room: whole ones are dropped rather than cut, so that no escape or timestamp is torn. */
+function wholeLines(lines: readonly string[], limit: number): string {
+  let room = limit;
+  const kept: string[] = [];
+  for (const line of lines) {
+    if (line.length + 2 > room) {
+      kept.push('…');
+      break;
+    }
+    kept.push(line);
+    room -= line.length + 1;
+  }
+  return kept.join('\n');
+}
+
+/** The parts of an embed as text. */
+function asText({ title, description, fields = [], footer }: APIEmbed): string {
+  const parts = [title, description, ...fields.map(({ name, value }) => `${name}: ${value}`), footer?.text];
+  return wholeLines(
+    parts.filter((part) => part !== undefined),
+    LIMITS.content,
+  );
+}
+
 interface RenderOptions {
   /** What the reply is about (a job's id): shown as footer, where people and the bot itself find it again. */
   readonly id?: string;
@@ -140,6 +164,8 @@ interface RenderOptions {
   readonly note?: string;
   /** The preview goes behind a cover. */
   readonly spoiler?: boolean;
+  /** As text alone, for channels in which the bot may not embed. @default false */
+  readonly plain?: boolean;
 }
 
 /** What a Discord message shows for a reply: every string escaped, every limit kept. */
@@ -160,18 +186,9 @@ export function renderReply(reply: Reply, options: RenderOptions): RenderedReply
     if (reply.code.length <= CODE_IN_MESSAGE) code = codeBlock(reply.code);
     else files.push({ name: 'command.txt', data: Buffer.from(reply.code, 'utf8'), description: 'The command to copy' });
   }
-  // Whole lines are dropped rather than cut, so that no escape or timestamp is torn.
-  let room = LIMITS.embedDescription - code.length - 1;
-  const kept: string[] = [];
-  for (const line of lines) {
-    if (line.length + 2 > room) {
-      kept.push('…');
-      break;
-    }
-    kept.push(line);
-    room -= line.length + 1;
-  }
-  const description = [kept.join('\n'), code].filter((part) => part !== '').join('\n');
+  const description = [wholeLines(lines, LIMITS.embedDescription - code.length - 1), code]
+    .filter((part) => part !== '')
+    .join('\n');
   budget -= description.length;
 
   const fields: { name: string; value: string; inline: boolean }[] = [];
@@ -200,5 +217,6 @@ export function renderReply(reply: Reply, options: RenderOptions): RenderedReply
     // An embed would show the picture in spite of the cover.
     if (!spoiler) embed.image = { url: `attachment://${name}` };
   }
-  return { content: '', embeds: [embed], components: renderButtons(reply.buttons, options.id ?? 'reply'), files };
+  const shown = options.plain === true ? { content: asText(embed), embeds: [] } : { content: '', embeds: [embed] };
+  return { ...shown, components: renderButtons(reply.buttons, options.id ?? 'reply'), files };
 }

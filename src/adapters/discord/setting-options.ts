@@ -1,4 +1,4 @@
-import { type CommandLimits, DEFAULT_LIMITS, KEYS, type KeyName, type SettingKey } from '../../bot/command.ts';
+import { KEYS, type KeyName, type SettingKey } from '../../bot/command.ts';
 
 /** A setting of the command grammar as a native option. */
 export interface SettingOption {
@@ -6,20 +6,11 @@ export interface SettingOption {
   readonly name: string;
   /** Its key in the grammar. */
   readonly key: SettingKey;
-  /** Bounds of numbers; `null` for others. */
-  readonly range: { readonly min: number; readonly max: number } | null;
-  readonly maxLength: number;
   /** German name and description. */
   readonly de: readonly [name: string, description: string];
   /** Values are offered while it is typed. */
   readonly autocomplete: boolean;
 }
-
-/** The widest ever legal: commands are registered once, and the core checks the values against the loaded model. */
-const WIDEST: CommandLimits = {
-  ...DEFAULT_LIMITS,
-  ...{ minSide: 1, maxSide: 8192, maxPixels: 8192 * 8192, maxImages: 10, maxSteps: 1000, maxGuidance: 100 },
-};
 
 const GERMAN: Readonly<Record<KeyName, readonly [name: string, description: string]>> = {
   size: ['format', 'Breite und Höhe in Pixeln, etwa 1024x1536'],
@@ -40,14 +31,11 @@ const GERMAN: Readonly<Record<KeyName, readonly [name: string, description: stri
 /** Names that say more than the key, where there is no room for an explanation. */
 const NAMES: Readonly<Partial<Record<KeyName, string>>> = { n: 'images' };
 const COMPLETED: readonly KeyName[] = ['size', 'width', 'height', 'ar', 'style'];
-const LONG_TEXT: readonly KeyName[] = ['negative'];
 
 /** Every key of the grammar. */
 export const SETTING_OPTIONS: readonly SettingOption[] = KEYS.map((key) => ({
   name: NAMES[key.name] ?? key.name,
   key,
-  range: key.range?.(WIDEST) ?? null,
-  maxLength: LONG_TEXT.includes(key.name) ? 2000 : 40,
   de: GERMAN[key.name],
   autocomplete: COMPLETED.includes(key.name),
 }));

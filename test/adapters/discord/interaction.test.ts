@@ -86,7 +86,7 @@ test('the other commands are the subcommands of the core', async (t) => {
     ['wuerst-cancel', {}, 'cancel'],
     ['wuerst-cancel', { id: 'ab12' }, 'cancel ab12'],
     ['wuerst-settings', {}, 'settings'],
-    ['wuerst-settings', { setting: 'nsfw', value: 'off' }, 'settings nsfw:off'],
+    ['wuerst-settings', { setting: 'nsfw', value: 'off' }, 'settings nsfw off'],
     ['wuerst-help', {}, 'help'],
   ];
   for (const [name, options] of commands) sendCommand(s.standIn, name, options, { channel: s.channel });

@@ -37,9 +37,9 @@ export interface From {
   readonly parent?: string;
 }
 
-function base(standIn: StandIn, type: InteractionType, from: From) {
+function base(standIn: StandIn, type: InteractionType, from: From, source: StoredMessage | null = null) {
   const limit = from.limit ?? 10 * 1024 * 1024;
-  const { id, token } = standIn.interaction(from.channel, type, limit);
+  const { id, token } = standIn.interaction(from.channel, type, limit, source?.id);
   const user = { id: from.user ?? ANN, username: 'ann', discriminator: '0', global_name: 'Ann', avatar: null };
   const install = from.install ?? 'guild';
   const inGuild = install !== 'dm';
@@ -116,7 +116,7 @@ export function sendAutocomplete(standIn: StandIn, option: string, typed: string
 
 export function sendClick(standIn: StandIn, customId: string, message: StoredMessage, from: From) {
   return send<APIMessageComponentInteraction>(standIn, {
-    ...base(standIn, InteractionType.MessageComponent, from),
+    ...base(standIn, InteractionType.MessageComponent, from, message),
     data: { custom_id: customId, component_type: ComponentType.Button },
     message: standIn.toApi(message),
   });
@@ -124,7 +124,7 @@ export function sendClick(standIn: StandIn, customId: string, message: StoredMes
 
 export function sendSelect(standIn: StandIn, customId: string, value: string, message: StoredMessage, from: From) {
   return send<APIMessageComponentInteraction>(standIn, {
-    ...base(standIn, InteractionType.MessageComponent, from),
+    ...base(standIn, InteractionType.MessageComponent, from, message),
     data: { custom_id: customId, component_type: ComponentType.StringSelect, values: [value] },
     message: standIn.toApi(message),
   });

@@ -1,8 +1,8 @@
 import type { TestContext } from 'node:test';
 import { createDiscordAdapter } from '../../../src/adapters/discord/adapter.ts';
 import type { Logger } from '../../../src/adapters/discord/logger.ts';
+import { ManualClock } from '../../manual-clock.ts';
 import { FakeCore } from '../fake-core.ts';
-import { ManualClock } from './manual-clock.ts';
 import { StandIn, type StoredMessage, TOKEN } from './stand-in.ts';
 
 export interface Setting {

@@ -59,6 +59,8 @@ interface StoredInteraction {
   readonly at: number;
   readonly limit: number;
   readonly type: number;
+  /** The message that was clicked on. */
+  readonly source: string | null;
   acknowledged: boolean;
   /** When it was answered, by `performance.now()`. */
   answeredAt: number | null;
@@ -192,7 +194,7 @@ export class StandIn {
   }
 
   /** Registers an interaction, as if Discord had just made it. `sendInteraction` dispatches its payload. */
-  interaction(channel: string, type: number, limit: number): StoredInteraction {
+  interaction(channel: string, type: number, limit: number, source: string | null = null): StoredInteraction {
     const id = this.snowflake();
     const interaction: StoredInteraction = {
       id,
@@ -201,6 +203,7 @@ export class StandIn {
       at: this.#now(),
       limit,
       type,
+      source,
       acknowledged: false,
       answeredAt: null,
       message: null,
@@ -430,7 +433,9 @@ export class StandIn {
   #byToken(token: string, id: string): { readonly message: StoredMessage; readonly interaction: StoredInteraction } {
     const interaction = this.#live(token);
     const wanted = id === '@original' ? interaction.message : id;
-    const own = wanted === interaction.message || interaction.followUps.includes(wanted ?? '');
+    // What was clicked on is the original of an update, and has no other name.
+    const original = id === '@original' || interaction.message !== interaction.source;
+    const own = (original && wanted === interaction.message) || interaction.followUps.includes(wanted ?? '');
     const message = own ? this.messages.get(wanted ?? '') : undefined;
     if (!message || message.deleted) throw new Refusal(404, 10008, 'Unknown Message');
     return { message, interaction };
@@ -454,8 +459,14 @@ export class StandIn {
       if (Object.keys(data).some((key) => key !== 'flags')) throw new Refusal(400, 50035, 'a deferral has flags only');
       message = this.#store(interaction.channel, origin);
       message.loading = true;
-    } else if (type === 7) this.violations.push(...checkMessage(data, uploads));
-    else if (type === 8) checkChoices(data.choices);
+    } else if (type === 6 || type === 7) {
+      message = interaction.source === null ? null : (this.messages.get(interaction.source) ?? null);
+      if (message === null) throw new Refusal(400, 50035, 'there is no message to update');
+      if (type === 7) {
+        if (message.deleted) throw new Refusal(404, 10008, 'Unknown Message');
+        this.#edit(message, data, uploads, interaction.limit);
+      }
+    } else if (type === 8) checkChoices(data.choices);
     else if (type === 9) checkModal(data);
     interaction.acknowledged = true;
     interaction.answeredAt = performance.now();
@@ -466,9 +477,11 @@ export class StandIn {
         id,
         type: interaction.type,
         response_message_id: message?.id,
-        response_message_ephemeral: ephemeral,
+        response_message_loading: message?.loading ?? false,
+        response_message_ephemeral: message?.ephemeral ?? false,
       },
-      resource: { type, ...(message ? { message: this.toApi(message) } : {}) },
+      // Documented for types 4 and 7 only.
+      resource: { type, ...(message && (type === 4 || type === 7) ? { message: this.toApi(message) } : {}) },
     };
   }
 
@@ -536,7 +549,7 @@ export class StandIn {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://stand.in');
-    const path = url.pathname.replace(/^\/api\/v10/, '');
+    const path = decodeURIComponent(url.pathname).replace(/^\/api\/v10/, '');
     const method = request.method ?? 'GET';
     const fault = this.faults.find((f) => f.times > 0 && f.method === method && f.path.test(path));
     if (fault) fault.times--;
