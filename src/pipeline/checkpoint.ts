@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { access, constants, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { OperatorError } from '../errors.ts';
 import { z } from '../libraries/zod.ts';
@@ -47,7 +47,11 @@ export class Component {
     for (const file of await weightFiles(dir)) {
       for (const entry of (await readHeader(file)).values()) {
         const name = entry.name.replace(/^text_model\./, '');
-        if (!IGNORED.test(name)) tensors.set(name, { ...entry, file });
+        if (IGNORED.test(name)) continue;
+        const other = tensors.get(name);
+        if (other)
+          throw new OperatorError('checkpoint_corrupt', `${file} holds tensor "${name}", as ${other.file} does`);
+        tensors.set(name, { ...entry, file });
       }
     }
     return new Component(dir, config, tensors);
@@ -131,8 +135,18 @@ export function parseConfig<T>(schema: z.ZodType<T>, component: Component, class
   }
   const result = schema.safeParse(component.config);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
-  throw new OperatorError('config_invalid', `${join(component.dir, 'config.json')}: ${problems.join('; ')}`);
+  throw configInvalid(join(component.dir, 'config.json'), result.error);
+}
+
+interface Problem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** Names every key that is not as wanted, in one line. */
+export function configInvalid(file: string, { issues }: { readonly issues: readonly Problem[] }): OperatorError {
+  const problems = issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
+  return new OperatorError('config_invalid', `${file}: ${problems.join('; ')}`);
 }
 
 /** A folder with a `model_index.json`. */
@@ -174,7 +188,8 @@ export async function readJson(file: string): Promise<Record<string, unknown>> {
   throw new OperatorError('checkpoint_corrupt', `${file} should hold a JSON object`);
 }
 
-async function requireFolder(dir: string): Promise<void> {
+/** @throws OperatorError `checkpoint_missing`, `checkpoint_not_a_folder` or `checkpoint_unreadable` */
+export async function requireFolder(dir: string): Promise<void> {
   let isFolder: boolean;
   try {
     isFolder = (await stat(dir)).isDirectory();
@@ -185,6 +200,12 @@ async function requireFolder(dir: string): Promise<void> {
     });
   }
   if (!isFolder) throw new OperatorError('checkpoint_not_a_folder', `${dir} is a file; a checkpoint is a folder`);
+  await access(dir, constants.R_OK | constants.X_OK).catch((cause: unknown) => {
+    throw new OperatorError('checkpoint_unreadable', `cannot look into ${dir}: ${reason(cause)}`, {
+      hint: 'This program needs to read and enter the folder.',
+      cause,
+    });
+  });
 }
 
 /** Real paths of the weight files of a component, preferring full precision over `.fp16`. */

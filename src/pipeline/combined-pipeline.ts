@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperatorError, UserError } from '../errors.ts';
+import { requireFolder } from './checkpoint.ts';
 import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
 import { fingerprint } from './fingerprint.ts';
 import { cropTo } from './image-file.ts';
@@ -112,6 +113,7 @@ export class WuerstchenCombinedPipeline {
     dir: string,
     options: LoadOptions & { readonly style?: string; readonly stageC?: StageCFolder | undefined } = {},
   ): Promise<WuerstchenCombinedPipeline> {
+    await requireFolder(dir);
     const style = options.style ?? 'interpolated';
     const stageC = options.stageC ?? (async (name: string) => styleFolder(dir, name));
     const priorDir = await stageC(style);
@@ -283,11 +285,6 @@ export function styleFolder(dir: string, style: string): string {
   }
   const found = folders.map((folder) => join(dir, folder)).find((folder) => existsSync(folder));
   if (found) return found;
-  if (!existsSync(dir)) {
-    throw new OperatorError('checkpoint_missing', `no model folder at ${dir}`, {
-      hint: 'Run "wuerst models list" to see what is here.',
-    });
-  }
   throw new OperatorError('style_missing', `style ${style} is not here: ${join(dir, folders[0] ?? '')} is missing`, {
     hint: 'Run "wuerst models pull" to fetch it.',
   });

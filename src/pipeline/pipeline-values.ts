@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import { OperatorError } from '../errors.ts';
 import { z } from '../libraries/zod.ts';
-import { readJson } from './checkpoint.ts';
+import { configInvalid, readJson } from './checkpoint.ts';
 
 /** Numbers of a pipeline repository's model_index.json. */
 export interface PipelineValues {
@@ -36,9 +35,7 @@ export function pipelineValues(
   overrides: Partial<PipelineValues> = {},
 ): PipelineValues {
   const parsed = schema.safeParse(index);
-  if (!parsed.success) {
-    throw new OperatorError('config_invalid', `${join(dir, 'model_index.json')}: ${z.prettifyError(parsed.error)}`);
-  }
+  if (!parsed.success) throw configInvalid(join(dir, 'model_index.json'), parsed.error);
   const { latent_mean, latent_std, resolution_multiple, latent_dim_scale } = parsed.data;
   return {
     latentMean: latent_mean,
@@ -60,5 +57,5 @@ export async function schedulerConfig(dir: string): Promise<{ scaler: number; s:
   const file = join(dir, 'scheduler', 'scheduler_config.json');
   const parsed = schedulerSchema.safeParse(await readJson(file));
   if (parsed.success) return parsed.data;
-  throw new OperatorError('config_invalid', `${file}: ${z.prettifyError(parsed.error)}`);
+  throw configInvalid(file, parsed.error);
 }

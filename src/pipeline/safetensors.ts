@@ -36,7 +36,9 @@ const MAX_HEADER_BYTES = 100_000_000;
 export async function readHeader(path: string): Promise<Map<string, TensorEntry>> {
   const file = await openFile(path);
   try {
-    const { size } = await file.stat();
+    const stats = await file.stat();
+    const { size } = stats;
+    if (!stats.isFile()) throw corrupt(path, 'it is no file');
     if (size < 8) throw truncated(path, `at least 8 bytes of header length, found ${size} bytes`);
     const headerLength = Number((await readBytes(file, 0, 8)).readBigUInt64LE());
     if (headerLength > MAX_HEADER_BYTES) {
@@ -61,15 +63,24 @@ function parseHeader(path: string, json: string, dataStart: number, fileSize: nu
     throw corrupt(path, 'its header is not a JSON object');
   }
   const entries = new Map<string, TensorEntry>();
-  let end = dataStart;
   for (const [name, value] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
-    const entry = parseEntry(path, name, value, dataStart);
-    end = Math.max(end, entry.offset + entry.length);
-    entries.set(name, entry);
+    if (name !== '__metadata__') entries.set(name, parseEntry(path, name, value, dataStart));
   }
-  if (fileSize < end) throw truncated(path, `${end} bytes, found ${fileSize} bytes`);
+  checkTiling(path, [...entries.values()], dataStart, fileSize);
   return entries;
+}
+
+/** The format has tensors lie one behind the other to the end of the file: anything else is damage. */
+function checkTiling(path: string, entries: readonly TensorEntry[], dataStart: number, fileSize: number): void {
+  const inOrder = entries.toSorted((a, b) => a.offset - b.offset || a.length - b.length);
+  const end = Math.max(dataStart, ...inOrder.map(({ offset, length }) => offset + length));
+  if (fileSize < end) throw truncated(path, `${end} bytes, found ${fileSize} bytes`);
+  let at = dataStart;
+  for (const { name, offset, length } of inOrder) {
+    if (offset !== at) throw corrupt(path, `tensor "${name}" starts at byte ${offset}, wanted ${at}`);
+    at = offset + length;
+  }
+  if (fileSize > end) throw corrupt(path, `its tensors end at byte ${end}, the file has ${fileSize} bytes`);
 }
 
 function parseEntry(path: string, name: string, value: unknown, dataStart: number): TensorEntry {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { OperatorError } from '../../src/errors.ts';
@@ -137,6 +137,36 @@ test('a model folder without its repositories says what is missing', async (t) =
   await assert.rejects(WuerstchenCombinedPipeline.fromPretrained(dir, { style: 'glossy' as never }), {
     code: 'style_unknown',
   });
+});
+
+test('bytes behind the tensors, between them or of two at once are damage', async (t) => {
+  const dir = await checkpoint(t);
+  const file = join(dir, WEIGHTS);
+  const whole = await readFile(file);
+  await writeFile(file, Buffer.concat([whole, Buffer.alloc(3)]));
+  await refuses(dir, 'checkpoint_corrupt', `end at byte ${whole.length}, the file has ${whole.length + 3}`);
+  const headerLength = Number(whole.readBigUInt64LE());
+  const header = whole.toString('utf8', 8, 8 + headerLength);
+  const [first = '', second = ''] = [...header.matchAll(/"data_offsets":\[\d+,\d+\]/g)].map(([offsets]) => offsets);
+  const [from, to] = (second.match(/\d+/g) ?? []).map(Number);
+  const moved = header.replace(second, `"data_offsets":[0,${Number(to) - Number(from)}]`);
+  assert.notEqual(first, second);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(Buffer.byteLength(moved)));
+  await writeFile(file, Buffer.concat([length, Buffer.from(moved), whole.subarray(8 + headerLength)]));
+  await refuses(dir, 'checkpoint_corrupt', 'starts at byte', 'wanted');
+  await rm(file);
+  await mkdir(file);
+  await refuses(dir, 'checkpoint_corrupt', 'it is no file');
+});
+
+test('a folder that cannot be entered says so', {
+  skip: process.getuid?.() === 0 && 'root may enter anything',
+}, async (t) => {
+  const dir = await checkpoint(t);
+  await chmod(dir, 0o111);
+  await refuses(dir, 'checkpoint_unreadable', 'EACCES', dir);
+  await chmod(dir, 0o755);
 });
 
 test('shards and symlinks of a hub cache give the same prediction as one file', async (t) => {

@@ -37,7 +37,7 @@ const schema = z
     inject_effnet: z.array(z.boolean()).default([false, true, true, true]),
     effnet_embd: positive.default(16),
     clip_embd: positive.default(1024),
-    kernel_size: positive.default(3),
+    kernel_size: positive.refine((size) => size % 2 === 1, 'should be odd').default(3),
   })
   .refine(
     ({ c_hidden: { length }, nhead, blocks, level_config, inject_effnet }) =>
