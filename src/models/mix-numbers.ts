@@ -1,4 +1,4 @@
-import { halfToFloat } from '../pipeline/safetensors.ts';
+import { bfloatToFloat, floatToBfloat, floatToHalf, halves } from '../pipeline/number-formats.ts';
 
 /**
  * `(1 - weight) · a + weight · b` in float32 for every number of two equally long pieces of a checkpoint, rounded to
@@ -42,10 +42,10 @@ function mixF16(a: Uint8Array, b: Uint8Array, weight: number): boolean {
   const x = new Uint16Array(a.buffer, a.byteOffset, a.byteLength / 2);
   const y = new Uint16Array(b.buffer, b.byteOffset, b.byteLength / 2);
   const [keep, take] = weightsOf(weight);
-  halves ??= Float32Array.from({ length: 65_536 }, (_, bits) => halfToFloat(bits));
+  const floats = halves();
   let finite = true;
   for (let i = 0; i < x.length; i++) {
-    const mixed = floatToHalf(mix(halves[x[i] ?? 0] ?? 0, halves[y[i] ?? 0] ?? 0, keep, take));
+    const mixed = floatToHalf(mix(floats[x[i] ?? 0] ?? 0, floats[y[i] ?? 0] ?? 0, keep, take));
     x[i] = mixed;
     finite &&= (mixed & 0x7c00) !== 0x7c00;
   }
@@ -65,9 +65,6 @@ function mixBF16(a: Uint8Array, b: Uint8Array, weight: number): boolean {
   return finite;
 }
 
-/** Every half there is: 256 kB, filled at the first use, an order of magnitude faster than computing. */
-let halves: Float32Array | undefined;
-
 function weightsOf(weight: number): [keep: number, take: number] {
   const take = Math.fround(weight);
   return [Math.fround(1 - take), take];
@@ -75,40 +72,4 @@ function weightsOf(weight: number): [keep: number, take: number] {
 
 function mix(a: number, b: number, keep: number, take: number): number {
   return Math.fround(Math.fround(keep * a) + Math.fround(take * b));
-}
-
-const FLOAT = new Float32Array(1);
-const BITS = new Uint32Array(FLOAT.buffer);
-
-function bitsOf(value: number): number {
-  FLOAT[0] = value;
-  return BITS[0] ?? 0;
-}
-
-/** IEEE 754 half of a float32, rounded to nearest even; too large ones become infinity. */
-export function floatToHalf(value: number): number {
-  const bits = bitsOf(value);
-  const sign = (bits >>> 16) & 0x8000;
-  const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
-  if (magnitude >= 0x47800000) return sign | 0x7c00;
-  if (magnitude >= 0x38800000) {
-    // Exponent bias 127 to 15, then the 13 lowest bits away; a carry into the exponent is what rounding up means.
-    const rebiased = magnitude - (112 << 23);
-    return sign | ((rebiased + 0xfff + ((rebiased >>> 13) & 1)) >>> 13);
-  }
-  // Half's subnormals are multiples of 2^-24, the spacing of float32 just above 0.5: adding rounds to them.
-  return sign | (bitsOf(Math.abs(value) + 0.5) - bitsOf(0.5));
-}
-
-export function bfloatToFloat(bits: number): number {
-  BITS[0] = bits << 16;
-  return FLOAT[0] ?? 0;
-}
-
-/** bfloat16 of a float32, rounded to nearest even. */
-export function floatToBfloat(value: number): number {
-  const bits = bitsOf(value);
-  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
-  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
 }

@@ -3,12 +3,16 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { OperatorError } from '../errors.ts';
 import { z } from '../libraries/zod.ts';
 import type { ByteRange } from './graph/builder.ts';
+import type { Precision, PreparedTensor, Recipe } from './precision/recipe.ts';
 import { readHeader, type TensorEntry } from './safetensors.ts';
 
-interface LocatedTensor extends TensorEntry {
+export interface LocatedTensor extends TensorEntry {
   /** Real path of the file that holds it. */
   readonly file: string;
 }
+
+/** Tensors that were made of the checkpoint's, by name. */
+export type Prepared = ReadonlyMap<string, LocatedTensor>;
 
 const shardIndex = z.object({ weight_map: z.record(z.string(), z.string()) });
 
@@ -24,14 +28,52 @@ export class Component {
   readonly config: Readonly<Record<string, unknown>>;
   /** The folder that all weight files lie under; external data is named relative to it. */
   readonly weightsDir: string;
+  /** How graphs over this component keep its weights. */
+  readonly precision: Precision;
   readonly #tensors: ReadonlyMap<string, LocatedTensor>;
   readonly #used = new Set<string>();
+  readonly #prepared: Prepared | null;
+  readonly #recipes = new Map<string, Recipe>();
 
-  private constructor(dir: string, config: Record<string, unknown>, tensors: Map<string, LocatedTensor>) {
+  private constructor(
+    dir: string,
+    config: Readonly<Record<string, unknown>>,
+    tensors: ReadonlyMap<string, LocatedTensor>,
+    precision: Precision = 'fp32',
+    prepared: Prepared | null = null,
+  ) {
     this.dir = dir;
     this.config = config;
+    this.precision = precision;
     this.#tensors = tensors;
-    this.weightsDir = commonFolder([...new Set([...tensors.values()].map((tensor) => tensor.file))]);
+    this.#prepared = prepared;
+    const located = [...tensors.values(), ...(prepared?.values() ?? [])];
+    this.weightsDir = commonFolder([...new Set(located.map((tensor) => tensor.file))]);
+  }
+
+  /** The same component in another precision: without `prepared`, graphs over it only tell what has to be prepared. */
+  in(precision: Precision, prepared: Prepared | null = null): Component {
+    return new Component(this.dir, this.config, this.#tensors, precision, prepared);
+  }
+
+  /** What the graphs written so far want to be prepared. */
+  get recipes(): readonly Recipe[] {
+    return [...this.#recipes.values()];
+  }
+
+  /** A tensor that is to be prepared, by its recipe, or is. */
+  made(recipe: Recipe, { name, dtype, shape }: PreparedTensor): LocatedTensor {
+    this.tensor(recipe.from, recipe.shape);
+    if (recipe.right) this.tensor(recipe.right.from, recipe.right.shape);
+    this.#recipes.set(recipe.name, recipe);
+    const found = this.#prepared?.get(name);
+    if (found?.dtype === dtype && String(found.shape) === String(shape)) return found;
+    if (this.#prepared === null) return { name, dtype, shape, offset: 0, length: 0, file: join(this.weightsDir, name) };
+    throw new OperatorError(
+      'prepared_stale',
+      `${this.dir}: prepared ${this.precision} weights lack "${name}" ${dtype} [${shape}]`,
+      { hint: 'Delete its folder "prepared"; it is made again.' },
+    );
   }
 
   /**
@@ -69,6 +111,11 @@ export class Component {
   /** Real paths of the weight files. */
   get files(): string[] {
     return [...new Set([...this.#tensors.values()].map((tensor) => tensor.file))].sort();
+  }
+
+  /** The checkpoint's tensor of a name, if there is one. */
+  find(name: string): LocatedTensor | undefined {
+    return this.#tensors.get(name);
   }
 
   has(name: string): boolean {

@@ -1,11 +1,12 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
-import { Component } from './checkpoint.ts';
+import { Component, type Prepared } from './checkpoint.ts';
 import type { GraphBuilder } from './graph/builder.ts';
 import { clipTextConfig, clipTextGraph } from './graph/clip-text.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from './graph/decoder.ts';
 import { priorConfig, priorGraphs } from './graph/prior.ts';
 import { decodeGraph, encodeGraph, vqganConfig } from './graph/vqgan.ts';
+import type { Precision } from './precision/recipe.ts';
 import { rEmbedding } from './r-embedding.ts';
 import { bicubicMatrices } from './resize.ts';
 import { Runtime, type RuntimeOptions, type Session, type Tensors } from './runtime.ts';
@@ -39,6 +40,38 @@ abstract class Network {
   }
 }
 
+/**
+ * Opens a component in the precision that its size and the runtime call for; its weights are prepared first if need be.
+ *
+ * @param instead of a precision that the network does not have
+ */
+async function open<T extends Network>(
+  dir: string,
+  options: RuntimeOptions | Runtime,
+  construct: (component: Component, runtime: Runtime) => T,
+  instead: Partial<Record<Precision, Precision>> = {},
+): Promise<T> {
+  const runtime = await Runtime.create(options);
+  const component = await Component.open(dir);
+  const wanted = runtime.precisionFor(component.parameters);
+  const precision = instead[wanted] ?? wanted;
+  if (precision === 'fp32') return construct(component, runtime);
+  const planned = component.in(precision);
+  construct(planned, runtime);
+  if (planned.recipes.length === 0) return construct(component.in(precision, new Map()), runtime);
+  const { openPrepared } = await import('./precision/prepared.ts');
+  const prepared = (await openPrepared(planned)) ?? (await prepareNow(planned, runtime));
+  return construct(component.in(precision, prepared), runtime);
+}
+
+/** Preparing is rare: what it needs is loaded when it is. */
+async function prepareNow(planned: Component, { onPreparing }: Runtime): Promise<Prepared> {
+  const { prepare } = await import('./precision/prepare.ts');
+  return prepare(planned, {
+    onProgress: (done, total) => onPreparing?.(planned.dir, planned.precision, done, total),
+  });
+}
+
 /** Rows of token ids or mask values: one row, several, or a block with dims [B, T]. */
 export type TokenRows =
   | BigInt64Array
@@ -58,7 +91,8 @@ export class ClipTextModel extends Network {
   }
 
   static async load(dir: string, runtime: RuntimeOptions | Runtime = {}): Promise<ClipTextModel> {
-    return new ClipTextModel(await Component.open(dir), await Runtime.create(runtime));
+    // It runs once a prompt, and its outliers are known not to bear 8 bits.
+    return open(dir, runtime, (...parts) => new ClipTextModel(...parts), { int8: 'fp32' });
   }
 
   async preload(): Promise<void> {
@@ -105,7 +139,7 @@ export class WuerstchenPrior extends Network implements Denoiser {
   }
 
   static async load(dir: string, runtime: RuntimeOptions | Runtime = {}): Promise<WuerstchenPrior> {
-    return new WuerstchenPrior(await Component.open(dir), await Runtime.create(runtime));
+    return open(dir, runtime, (...parts) => new WuerstchenPrior(...parts));
   }
 
   async preload(): Promise<void> {
@@ -152,7 +186,7 @@ export class WuerstchenDiffNeXt extends Network implements Denoiser {
   }
 
   static async load(dir: string, runtime: RuntimeOptions | Runtime = {}): Promise<WuerstchenDiffNeXt> {
-    return new WuerstchenDiffNeXt(await Component.open(dir), await Runtime.create(runtime));
+    return open(dir, runtime, (...parts) => new WuerstchenDiffNeXt(...parts));
   }
 
   async preload(): Promise<void> {
@@ -237,7 +271,7 @@ export class PaellaVQModel extends Network {
   }
 
   static async load(dir: string, runtime: RuntimeOptions | Runtime = {}): Promise<PaellaVQModel> {
-    return new PaellaVQModel(await Component.open(dir), await Runtime.create(runtime));
+    return open(dir, runtime, (...parts) => new PaellaVQModel(...parts));
   }
 
   #pixelGraph(): GraphBuilder {

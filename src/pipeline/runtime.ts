@@ -1,10 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { InferenceSession, listSupportedBackends, type Tensor as OrtTensor } from 'onnxruntime-node';
+import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
 import { OperatorError } from '../errors.ts';
 import { ALL_FOLDS, type Folds } from './graph/blocks.ts';
 import { GraphBuilder } from './graph/builder.ts';
 import type { PipelineValues } from './pipeline-values.ts';
+import { isWorthPreparing, type Preference, preferredPrecision } from './precision/choose.ts';
+import type { Precision } from './precision/recipe.ts';
 
 // onnxruntime reports its use to its makers unless told not to; pictures painted here are nobody else's business. It
 // looks when the first session is created.
@@ -34,6 +36,15 @@ export interface RuntimeOptions {
   readonly threads?: number | undefined;
   /** @default 'resident' */
   readonly residency?: Residency | undefined;
+  /**
+   * Of weights and products. `auto`: of networks with at least 15 million parameters 16 bits on GPUs that have them, 8 on CPUs
+   * with instructions for them; else 32. Weights in another precision than the checkpoint's are prepared once, beside it.
+   *
+   * @default 'fp32'
+   */
+  readonly precision?: Precision | 'auto' | undefined;
+  /** Told while weights are prepared: tensors written, of all. */
+  readonly onPreparing?: ((dir: string, precision: Precision, done: number, total: number) => void) | undefined;
   /** Which exact savings graphs make; all but in comparisons. */
   readonly folds?: Folds | undefined;
   /** Told, and waited for, before each call that blocks the thread; the call is not made if this throws. */
@@ -63,6 +74,10 @@ export class Runtime {
   readonly threads: number;
   readonly residency: Residency;
   readonly folds: Folds;
+  readonly precision: Precision | 'auto';
+  /** What `auto` means on this provider, for networks that are big enough. */
+  readonly preference: Preference;
+  readonly onPreparing: RuntimeOptions['onPreparing'];
   /** Providers that were passed over, each with its reason. */
   readonly fallbacks: readonly ProviderReport[];
   /** Milliseconds spent inside onnxruntime, by `create` and `run`. */
@@ -70,9 +85,17 @@ export class Runtime {
   readonly #onBlocking: RuntimeOptions['onBlocking'];
   readonly #onReturned: RuntimeOptions['onReturned'];
 
-  private constructor(provider: Provider, fallbacks: readonly ProviderReport[], options: RuntimeOptions) {
+  private constructor(
+    provider: Provider,
+    fallbacks: readonly ProviderReport[],
+    hasHalf: boolean,
+    options: RuntimeOptions,
+  ) {
     this.provider = provider;
     this.fallbacks = fallbacks;
+    this.precision = options.precision ?? 'fp32';
+    this.preference = preferredPrecision(provider, hasHalf);
+    this.onPreparing = options.onPreparing;
     this.threads = options.threads ?? availableParallelism();
     this.residency = options.residency ?? 'resident';
     this.folds = options.folds ?? ALL_FOLDS;
@@ -83,16 +106,17 @@ export class Runtime {
   /**
    * Chooses the provider.
    *
-   * @throws OperatorError `provider_unavailable` when the one asked for does not work here, with the reason
+   * @throws OperatorError `provider_unavailable` when the one asked for does not work here, with the reason;
+   *   `precision_unavailable` when it cannot compute as asked for
    */
   static async create(options: RuntimeOptions | Runtime = {}): Promise<Runtime> {
     if (options instanceof Runtime) return options;
     const wanted = options.provider ?? 'auto';
-    if (wanted === 'cpu') return new Runtime('cpu', [], options);
+    if (wanted === 'cpu') return new Runtime('cpu', [], false, options);
     const fallbacks: ProviderReport[] = [];
     for (const provider of wanted === 'auto' ? PROVIDERS : [wanted]) {
       const report = await probe(provider);
-      if (report.works) return new Runtime(provider, fallbacks, options);
+      if (report.works) return new Runtime(provider, fallbacks, await checkHalf(provider, options.precision), options);
       fallbacks.push(report);
     }
     throw new OperatorError(
@@ -102,6 +126,12 @@ export class Runtime {
         hint: 'Use provider auto or cpu; "wuerst doctor" shows what works.',
       },
     );
+  }
+
+  /** The precision of a network of so many parameters. */
+  precisionFor(parameters: number): Precision {
+    if (this.precision !== 'auto') return this.precision;
+    return isWorthPreparing(parameters) ? this.preference.precision : 'fp32';
   }
 
   async session(graph: GraphBuilder, weightsDir: string): Promise<Session> {
@@ -153,17 +183,35 @@ export interface Session {
   release(): Promise<void>;
 }
 
-/** Tries a provider on a graph of one node. */
-export async function probe(provider: Provider): Promise<ProviderReport> {
+/** @returns whether a provider has 16-bit floats, tried where that matters */
+async function checkHalf(provider: Provider, precision: RuntimeOptions['precision'] = 'fp32'): Promise<boolean> {
+  if (precision === 'fp32') return false;
+  if (precision === 'int8' && provider !== 'cpu') {
+    throw new OperatorError('precision_unavailable', `expected precision fp16, fp32 or auto on ${provider}, got int8`, {
+      hint: 'int8 is for the CPU: --provider cpu --precision int8.',
+    });
+  }
+  if (provider === 'cpu') return false;
+  const { works, reason } = await probe(provider, 'f16');
+  if (works || precision === 'auto') return works;
+  throw new OperatorError('precision_unavailable', `${provider} has no 16-bit floats here: ${reason}`, {
+    hint: 'Use precision fp32 or auto.',
+  });
+}
+
+/** Tries a provider on a graph of one sum, of 32-bit or of 16-bit floats. */
+export async function probe(provider: Provider, dtype: 'f32' | 'f16' = 'f32'): Promise<ProviderReport> {
   const missing = provider === 'cpu' ? null : absent(provider);
   if (missing) return { provider, works: false, reason: missing };
   const graph = new GraphBuilder('probe');
-  graph.output('y', graph.add(graph.input('x', 'f32', [1]), graph.scalar(1)));
+  const x = graph.cast(graph.input('x', 'f32', [1]), dtype);
+  graph.output('y', graph.cast(graph.add(x, x), 'f32'));
   try {
     const session = await InferenceSession.create(graph.toBytes(), {
       executionProviders: [provider],
       logSeverityLevel: 4,
     });
+    if (dtype === 'f16') await session.run({ x: new OrtTensor('float32', [1], [1]) });
     await session.release();
     return { provider, works: true, reason: 'works' };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { OperatorError } from '../errors.ts';
+import { toFloats } from './number-formats.ts';
 
 /** What a safetensors header says of one tensor; `offset` and `length` are bytes in the file. */
 export interface TensorEntry {
@@ -130,30 +131,16 @@ export async function readSafetensors(path: string): Promise<Map<string, LoadedT
   }
 }
 
-/** Reads one tensor of a checkpoint as float32, e.g. the six `gammas` of a block. */
-export async function readFloats(path: string, entry: TensorEntry): Promise<Float32Array> {
-  const file = await openFile(path);
-  try {
-    const data = decode(path, entry, await readBytes(file, entry.offset, entry.length));
-    if (data instanceof Float32Array) return data;
-    throw corrupt(path, `tensor "${entry.name}" has dtype ${entry.dtype}, wanted F32, F16 or BF16`);
-  } finally {
-    await file.close();
-  }
-}
-
 function decode(path: string, entry: TensorEntry, bytes: Buffer): LoadedTensor['data'] {
   // A copy at offset 0: typed arrays need aligned memory, safetensors only promises byte offsets.
   const buffer = new Uint8Array(bytes).buffer;
   switch (entry.dtype) {
     case 'F32':
-      return new Float32Array(buffer);
+    case 'F16':
+    case 'BF16':
+      return toFloats(entry.dtype, buffer);
     case 'F64':
       return new Float64Array(buffer);
-    case 'F16':
-      return Float32Array.from(new Uint16Array(buffer), halfToFloat);
-    case 'BF16':
-      return bfloatToFloat(new Uint16Array(buffer));
     case 'I64':
       return new BigInt64Array(buffer);
     case 'I32':
@@ -164,19 +151,6 @@ function decode(path: string, entry: TensorEntry, bytes: Buffer): LoadedTensor['
     default:
       throw corrupt(path, `tensor "${entry.name}" has dtype ${entry.dtype}, which is not read here`);
   }
-}
-
-export function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-function bfloatToFloat(bits: Uint16Array): Float32Array {
-  return new Float32Array(Uint32Array.from(bits, (value) => value << 16).buffer);
 }
 
 async function openFile(path: string): Promise<FileHandle> {

@@ -33,7 +33,7 @@ test('a graph is its nodes in order, constants are stored once and shapes are ch
   assert.deepEqual(g.ops, ['Add', 'Gemm', 'Mul', 'Identity']);
   assert.deepEqual(y.shape, ['b', 1]);
   assert.equal(g.scalar(2).name, g.scalar(2).name);
-  assert.throws(() => g.gemm(x, g.floats([1, 2], [1, 2])), /Gemm does not fit x \[b,4\]/);
+  assert.throws(() => g.gemm(x, g.floats([1, 2], [1, 2])), /Gemm does not fit x f32 \[b,4\]/);
   assert.throws(() => g.add(x, g.filled(0, 3)), /Add does not fit/);
 });
 

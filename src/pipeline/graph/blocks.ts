@@ -1,4 +1,5 @@
 import type { Dim, GraphBuilder, Value } from './builder.ts';
+import { dense } from './dense.ts';
 import type { Weights } from './weights.ts';
 
 /**
@@ -103,24 +104,31 @@ function expandWithSkip(normed: Value, weights: Weights, c: number, skip: Skip |
   const g = weights.graph;
   const own = c + (level?.channels ?? 0);
   const inputs = own + (effnet?.cCond ?? 0);
+  const shape = [4 * c, inputs];
   const seen = level ? [normed, level.x] : [normed];
   const join = (parts: Value[]) => (parts.length > 1 ? g.concat(parts, 1) : (parts[0] ?? normed));
-  if (!effnet) return linear(join(seen), weights, inputs, 4 * c);
-  if (!fold) {
-    const mapped = pointwise(effnet.x, effnet.mapper, effnet.channels, effnet.cCond);
-    return linear(join([...seen, mapped]), weights, inputs, 4 * c);
+  if (!effnet || !fold) {
+    const mapped = effnet ? [pointwise(effnet.x, effnet.mapper, effnet.channels, effnet.cCond)] : [];
+    return weights.precision === 'int8' && inputs > c
+      ? linear(join([...seen, ...mapped]), weights, inputs, 4 * c)
+      : dense(join([...seen, ...mapped]), weights, inputs, 4 * c);
   }
   // W · [x, M·e + m] + b = [W_x, W_e·M] · [x, e] + (b + W_e·m): the K of the product falls by cCond − 16.
-  const weight = weights.get('weight', [4 * c, inputs]);
-  const wSkip = g.slice(weight, 1, own, inputs);
-  const map = g.reshape(effnet.mapper.get('weight', [effnet.cCond, effnet.channels, 1, 1]), [
-    effnet.cCond,
-    effnet.channels,
-  ]);
-  const mapBias = g.reshape(effnet.mapper.get('bias', [effnet.cCond]), [effnet.cCond, 1]);
-  const folded = g.concat([g.slice(weight, 1, 0, own), g.matMul(wSkip, map)], 1);
-  const bias = g.add(weights.get('bias', [4 * c]), g.reshape(g.matMul(wSkip, mapBias), [4 * c]));
-  return g.gemm(join([...seen, effnet.x]), folded, bias);
+  const { mapper: mapping, cCond, channels } = effnet;
+  const times = (key: string, small: readonly number[]) =>
+    weights.product('weight', shape, [own, inputs], { weights: mapping, key, shape: small });
+  const small = times('weight', [cCond, channels, 1, 1]);
+  const bias = g.add(weights.get('bias', [4 * c]), g.reshape(times('bias', [cCond]), [4 * c]));
+  if (weights.precision === 'int8') {
+    // Skips have ranges of their own: quantised with the normed activations they would take their bits.
+    const product = dense(normed, weights, inputs, 4 * c, { columns: [0, c], bias });
+    const rest = level ? [weights.columns('weight', shape, [c, own]), small] : [small];
+    return g.gemm(join([...seen.slice(1), effnet.x]), join(rest), product);
+  }
+  const half = weights.precision === 'fp16';
+  const seenWeight = half ? weights.half('weight', shape, [0, own]) : weights.columns('weight', shape, [0, own]);
+  const folded = g.concat([seenWeight, g.cast(small, seenWeight.dtype)], 1);
+  return g.gemm(g.cast(join([...seen, effnet.x]), folded.dtype), folded, g.cast(bias, folded.dtype));
 }
 
 /**
@@ -132,15 +140,17 @@ function contractWithGrn(hidden: Value, weights: Weights, at: Grid, c: number): 
   const wide = 4 * c;
   const grn = weights.at(2);
   const x = g.reshape(hidden, [at.b, at.area, wide]);
+  // Squares leave the range of 16 bits long before the activations do.
+  const exact = g.cast(x, 'f32');
   // The sum over the area as a product with ones: onnxruntime's reductions over an inner axis are up to nine times slower.
-  const norm = g.unary('Sqrt', g.matMul(g.ones(at.area), g.mul(x, x)));
+  const norm = g.unary('Sqrt', g.matMul(g.ones(at.area), g.mul(exact, exact)));
   const relative = g.div(norm, g.add(g.reduce('ReduceMean', norm, 2), g.scalar(EPSILON)));
   const factor = g.add(g.mul(relative, g.reshape(grn.get('gamma', [1, 1, 1, wide]), [1, 1, wide])), g.scalar(1));
-  const scaled = g.reshape(g.mul(x, factor), [at.tokens, wide]);
+  const scaled = g.reshape(g.mul(x, g.cast(factor, x.dtype)), [at.tokens, wide]);
   const out = weights.at(4);
-  const weight = out.get('weight', [c, wide]);
-  const shift = g.reshape(g.matMul(weight, g.reshape(grn.get('beta', [1, 1, 1, wide]), [wide, 1])), [c]);
-  return g.gemm(scaled, weight, g.add(out.get('bias', [c]), shift));
+  const beta = { weights: grn, key: 'beta', shape: [1, 1, 1, wide] };
+  const shift = g.reshape(out.product('weight', [c, wide], [0, wide], beta), [c]);
+  return g.cast(dense(scaled, out, wide, c, { bias: g.add(out.get('bias', [c]), shift) }), 'f32');
 }
 
 /** `x · (1 + a) + b`, with a and b mapped from the timestep embedding [B, cR]. */
@@ -178,9 +188,10 @@ export function textKeyValue(text: Value, weights: Weights, shape: AttentionShap
   const g = weights.graph;
   const { c, cCond, textTokens } = shape;
   const inner = innerDim(shape);
-  const mapped = linear(text, weights.at('kv_mapper', 1), cCond, c);
+  const mapped = dense(text, weights.at('kv_mapper', 1), cCond, c);
   const attention = weights.at('attention');
-  const project = (key: string) => g.reshape(linear(mapped, attention.at(key), c, inner), ['b', textTokens, inner]);
+  const project = (key: string) =>
+    g.cast(g.reshape(dense(mapped, attention.at(key), c, inner), ['b', textTokens, inner]), 'f32');
   return { key: project('to_k'), value: project('to_v') };
 }
 
@@ -207,33 +218,20 @@ export function attnBlock(
   const all: Dim = `${at.area}+${textTokens}`;
   const attended = g.attention(
     sequence(q),
-    g.concat([sequence(k), text.key], 1, all),
-    g.concat([sequence(v), text.value], 1, all),
+    g.concat([sequence(k), g.cast(text.key, k.dtype)], 1, all),
+    g.concat([sequence(v), g.cast(text.value, v.dtype)], 1, all),
     heads,
   );
-  return g.add(x, linear(g.reshape(attended, [at.tokens, inner]), attention.at('to_out', 0), inner, c));
+  const out = dense(g.reshape(attended, [at.tokens, inner]), attention.at('to_out', 0), inner, c);
+  return g.add(x, g.cast(out, 'f32'));
 }
 
 function selfProjections(x: Value, attention: Weights, c: number, inner: number, join: boolean): [Value, Value, Value] {
   const g = attention.graph;
-  const keys = ['to_q', 'to_k', 'to_v'];
+  const layers = ['to_q', 'to_k', 'to_v'].map((key) => attention.at(key));
   const [q, k, v] = join
-    ? g.split(
-        g.gemm(
-          x,
-          g.concat(
-            keys.map((key) => attention.at(key).get('weight', [inner, c])),
-            0,
-          ),
-          g.concat(
-            keys.map((key) => attention.at(key).get('bias', [inner])),
-            0,
-          ),
-        ),
-        1,
-        [inner, inner, inner],
-      )
-    : keys.map((key) => linear(x, attention.at(key), c, inner));
+    ? g.split(dense(x, layers, c, inner), 1, [inner, inner, inner])
+    : layers.map((layer) => dense(x, layer, c, inner));
   if (!q || !k || !v) throw new Error('attention has three projections');
   return [q, k, v];
 }

@@ -1,6 +1,6 @@
 import { Message } from './onnx-message.ts';
 
-export type DType = 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u8' | 'bool';
+export type DType = 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u8' | 'i8' | 'bool';
 
 /** A fixed size, or the name of one that is known only when the graph runs. */
 export type Dim = number | string;
@@ -37,7 +37,16 @@ interface Initializer {
 type Attribute = number | string | readonly number[] | { readonly float: number };
 
 /** TensorProto.DataType */
-const DATA_TYPES: Readonly<Record<DType, number>> = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9, f16: 10, bf16: 16 };
+const DATA_TYPES: Readonly<Record<DType, number>> = {
+  f32: 1,
+  u8: 2,
+  i8: 3,
+  i32: 6,
+  i64: 7,
+  bool: 9,
+  f16: 10,
+  bf16: 16,
+};
 /** AttributeProto.AttributeType */
 const ATTRIBUTE_TYPES = { float: 1, int: 2, text: 3, ints: 7 };
 /** TensorProto.DataLocation */
@@ -180,7 +189,7 @@ export class GraphBuilder {
   }
 
   quickGelu(x: Value): Value {
-    return this.#contrib('QuickGelu', [x], x.shape, { alpha: { float: 1.702 } });
+    return this.#contrib('QuickGelu', [x], x.dtype, x.shape, { alpha: { float: 1.702 } });
   }
 
   clip(x: Value, min: number, max: number): Value {
@@ -198,13 +207,28 @@ export class GraphBuilder {
     const [tokens = 0, k] = x.shape;
     const [n = 0, wanted] = weight.shape;
     if (x.shape.length !== 2 || weight.shape.length !== 2 || k !== wanted) this.#mismatch('Gemm', [x, weight]);
-    return this.#append('Gemm', bias ? [x, weight, bias] : [x, weight], 'f32', [tokens, n], { transB: 1 });
+    const inputs = bias ? [x, weight, bias] : [x, weight];
+    return this.#append('Gemm', inputs, this.#common('Gemm', inputs), [tokens, n], { transB: 1 });
   }
 
   matMul(a: Value, b: Value): Value {
     if (a.shape.at(-1) !== b.shape.at(-2)) this.#mismatch('MatMul', [a, b]);
     const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)) ?? this.#mismatch('MatMul', [a, b]);
-    return this.#append('MatMul', [a, b], 'f32', [...batch, a.shape.at(-2) ?? 1, b.shape.at(-1) ?? 1]);
+    const shape = [...batch, a.shape.at(-2) ?? 1, b.shape.at(-1) ?? 1];
+    return this.#append('MatMul', [a, b], this.#common('MatMul', [a, b]), shape);
+  }
+
+  /**
+   * `x · weight + bias` for tokens `x` [T, K], quantised to 8 bits by their range, and 8-bit `weight` [K, N] with a `scale`
+   * for each of its columns [N].
+   *
+   * @see https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.DynamicQuantizeMatMul
+   */
+  quantisedMatMul(x: Value, weight: Value, scale: Value, bias: Value): Value {
+    const [tokens = 0, k] = x.shape;
+    const [wanted, n = 0] = weight.shape;
+    if (k !== wanted || weight.dtype !== 'i8') this.#mismatch('DynamicQuantizeMatMul', [x, weight]);
+    return this.#contrib('DynamicQuantizeMatMul', [x, weight, scale, null, bias], 'f32', [tokens, n], {});
   }
 
   /** Over the last axis. */
@@ -212,7 +236,10 @@ export class GraphBuilder {
     const channels = x.shape.at(-1);
     if (typeof channels !== 'number') throw new Error(`graph ${this.name}: LayerNormalization needs fixed channels`);
     const inputs = [x, scale ?? this.filled(1, channels), ...(bias ? [bias] : [])];
-    return this.#append('LayerNormalization', inputs, 'f32', x.shape, { axis: -1, epsilon: { float: epsilon } });
+    return this.#append('LayerNormalization', inputs, this.#common('LayerNormalization', inputs), x.shape, {
+      axis: -1,
+      epsilon: { float: epsilon },
+    });
   }
 
   /**
@@ -223,7 +250,10 @@ export class GraphBuilder {
    */
   attention(query: Value, key: Value, value: Value, heads: number, bias?: Value): Value {
     const inputs: (Value | null)[] = [query, key, value, null, null, ...(bias ? [bias] : [])];
-    return this.#contrib('MultiHeadAttention', bias ? inputs : [query, key, value], query.shape, { num_heads: heads });
+    const dtype = this.#common('MultiHeadAttention', bias ? [query, key, value, bias] : [query, key, value]);
+    return this.#contrib('MultiHeadAttention', bias ? inputs : [query, key, value], dtype, query.shape, {
+      num_heads: heads,
+    });
   }
 
   /** Convolution of NCHW `x` with zero padding; `sides` are the output's height and width. */
@@ -234,10 +264,11 @@ export class GraphBuilder {
     options: { kernel: number; stride?: number; pad?: number; groups?: number; sides: readonly [Dim, Dim] },
   ): Value {
     const { kernel, stride = 1, pad = 0, groups = 1, sides } = options;
+    const inputs = bias ? [x, weight, bias] : [x, weight];
     return this.#append(
       'Conv',
-      bias ? [x, weight, bias] : [x, weight],
-      'f32',
+      inputs,
+      this.#common('Conv', inputs),
       [x.shape[0] ?? 1, weight.shape[0] ?? 1, ...sides],
       {
         kernel_shape: [kernel, kernel],
@@ -255,11 +286,17 @@ export class GraphBuilder {
     options: { kernel: number; stride: number; pad: number; sides: readonly [Dim, Dim] },
   ): Value {
     const { kernel, stride, pad, sides } = options;
-    return this.#append('ConvTranspose', [x, weight, bias], 'f32', [x.shape[0] ?? 1, weight.shape[1] ?? 1, ...sides], {
-      kernel_shape: [kernel, kernel],
-      strides: [stride, stride],
-      pads: [pad, pad, pad, pad],
-    });
+    return this.#append(
+      'ConvTranspose',
+      [x, weight, bias],
+      x.dtype,
+      [x.shape[0] ?? 1, weight.shape[1] ?? 1, ...sides],
+      {
+        kernel_shape: [kernel, kernel],
+        strides: [stride, stride],
+        pads: [pad, pad, pad, pad],
+      },
+    );
   }
 
   /** Replicates the border of the two axes before the last one (height and width of channels-last `x`) once. */
@@ -429,18 +466,26 @@ export class GraphBuilder {
 
   #broadcast(op: string, a: Value, b: Value): Value {
     const shape = broadcastShapes(a.shape, b.shape) ?? this.#mismatch(op, [a, b]);
-    return this.#append(op, [a, b], a.dtype, shape);
+    return this.#append(op, [a, b], this.#common(op, [a, b]), shape);
+  }
+
+  /** The one type of all inputs. */
+  #common(op: string, inputs: readonly Value[]): DType {
+    const [first] = inputs;
+    if (!first || inputs.some(({ dtype }) => dtype !== first.dtype)) this.#mismatch(op, inputs);
+    return first.dtype;
   }
 
   #contrib(
     op: string,
     inputs: readonly (Value | null)[],
+    dtype: DType,
     shape: readonly Dim[],
     attributes: Record<string, Attribute>,
   ): Value {
     const name = this.#fresh(op);
     this.#node(op, inputs, [name], attributes, CONTRIB_DOMAIN);
-    return { name, dtype: 'f32', shape };
+    return { name, dtype, shape };
   }
 
   #append(
@@ -471,7 +516,7 @@ export class GraphBuilder {
   }
 
   #mismatch(op: string, inputs: readonly Value[]): never {
-    const shapes = inputs.map((input) => `${input.name} [${input.shape}]`).join(', ');
+    const shapes = inputs.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape}]`).join(', ');
     throw new Error(`graph ${this.name}: ${op} does not fit ${shapes}`);
   }
 }

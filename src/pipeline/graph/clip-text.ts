@@ -1,8 +1,9 @@
 import { z } from '../../libraries/zod.ts';
 import type { Component } from '../checkpoint.ts';
 import { parseConfig } from '../checkpoint.ts';
-import { type Folds, linear } from './blocks.ts';
+import type { Folds } from './blocks.ts';
 import { GraphBuilder, type Value } from './builder.ts';
+import { dense } from './dense.ts';
 import { Weights } from './weights.ts';
 
 const positive = z.int().positive();
@@ -22,8 +23,9 @@ export function clipTextConfig(component: Component): ClipTextConfig {
   return parseConfig(schema, component, 'CLIPTextModel');
 }
 
-/** Added to a masked score: softmax makes it exactly 0. */
+/** Added to a masked score: softmax makes it exactly 0. The second is the lowest number of 16 bits. */
 const MASKED = -3.4028234663852886e38;
+const MASKED_HALF = -65504;
 
 /**
  * CLIPTextModel: `input_ids`, `attention_mask` [B, T] → `last_hidden_state` [B, T, C], causal and key-padding mask.
@@ -41,15 +43,17 @@ export function clipTextGraph(component: Component, folds: Folds): GraphBuilder 
   const words = g.gather(embeddings.at('token_embedding').get('weight', [config.vocab_size, c]), ids);
   const positions = embeddings.at('position_embedding').get('weight', [config.max_position_embeddings, c]);
   let x = g.reshape(g.add(words, g.firstRows(positions, 't')), ['b*t', c]);
-  const bias = attentionBias(g, mask, config.max_position_embeddings);
+  const masked = component.precision === 'fp16' ? MASKED_HALF : MASKED;
+  const bias = attentionBias(g, mask, config.max_position_embeddings, masked);
 
   const norm = (v: Value, scope: Weights) => g.layerNorm(v, epsilon, scope.get('weight', [c]), scope.get('bias', [c]));
   const activate = (v: Value) => (config.hidden_act === 'gelu' ? g.gelu(v) : g.quickGelu(v));
   for (let i = 0; i < config.num_hidden_layers; i += 1) {
     const layer = weights.at('encoder', 'layers', i);
-    x = g.add(x, selfAttention(norm(x, layer.at('layer_norm1')), layer.at('self_attn'), c, heads, bias, folds.qkv));
-    const hidden = activate(linear(norm(x, layer.at('layer_norm2')), layer.at('mlp', 'fc1'), c, wide));
-    x = g.add(x, linear(hidden, layer.at('mlp', 'fc2'), wide, c));
+    const attended = selfAttention(norm(x, layer.at('layer_norm1')), layer.at('self_attn'), c, heads, bias, folds.qkv);
+    x = g.add(x, g.cast(attended, 'f32'));
+    const hidden = activate(dense(norm(x, layer.at('layer_norm2')), layer.at('mlp', 'fc1'), c, wide));
+    x = g.add(x, g.cast(dense(hidden, layer.at('mlp', 'fc2'), wide, c), 'f32'));
   }
   g.output('last_hidden_state', g.reshape(norm(x, weights.at('final_layer_norm')), ['b', 't', c]));
   return g;
@@ -57,34 +61,19 @@ export function clipTextGraph(component: Component, folds: Folds): GraphBuilder 
 
 function selfAttention(x: Value, weights: Weights, c: number, heads: number, bias: Value, join: boolean): Value {
   const g = weights.graph;
-  const keys = ['q_proj', 'k_proj', 'v_proj'];
-  const parts = join
-    ? g.split(
-        g.gemm(
-          x,
-          g.concat(
-            keys.map((key) => weights.at(key).get('weight', [c, c])),
-            0,
-          ),
-          g.concat(
-            keys.map((key) => weights.at(key).get('bias', [c])),
-            0,
-          ),
-        ),
-        1,
-        [c, c, c],
-      )
-    : keys.map((key) => linear(x, weights.at(key), c, c));
+  const layers = ['q_proj', 'k_proj', 'v_proj'].map((key) => weights.at(key));
+  const parts = join ? g.split(dense(x, layers, c, c), 1, [c, c, c]) : layers.map((layer) => dense(x, layer, c, c));
   const [q, k, v] = parts.map((part) => g.reshape(part, ['b', 't', c]));
   if (!q || !k || !v) throw new Error('attention has three projections');
-  return linear(g.reshape(g.attention(q, k, v, heads, bias), ['b*t', c]), weights.at('out_proj'), c, c);
+  const attended = g.attention(q, k, v, heads, g.cast(bias, q.dtype));
+  return dense(g.reshape(attended, ['b*t', c]), weights.at('out_proj'), c, c);
 }
 
-/** [B, 1, T, T]: 0 where token i may see token j (j ≤ i and j is not padding), else `MASKED`. */
-function attentionBias(g: GraphBuilder, mask: Value, maxPositions: number): Value {
+/** [B, 1, T, T]: 0 where token i may see token j (j ≤ i and j is not padding), else `masked`. */
+function attentionBias(g: GraphBuilder, mask: Value, maxPositions: number, masked: number): Value {
   const all = g.int64s(Array.from({ length: maxPositions }, (_, i) => i));
   const positions = g.firstRows(all, 't');
   const causal = g.greaterOrEqual(g.reshape(positions, [1, 1, 't', 1]), g.reshape(positions, [1, 1, 1, 't']));
   const present = g.greaterOrEqual(g.reshape(mask, ['b', 1, 1, 't']), g.int64s([1]));
-  return g.where(g.and(causal, present), g.scalar(0), g.scalar(MASKED));
+  return g.where(g.and(causal, present), g.scalar(0), g.scalar(masked));
 }

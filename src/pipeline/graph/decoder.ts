@@ -281,16 +281,23 @@ function downsample(x: Value, weights: Weights, from: Grid, to: Grid, cFrom: num
   const g = weights.graph;
   const split = g.reshape(x, [from.b, to.h, 2, to.w, 2, cFrom]);
   const patches = g.reshape(g.transpose(split, [0, 1, 3, 2, 4, 5]), [to.tokens, 4 * cFrom]);
-  const kernel = g.reshape(g.transpose(weights.get('weight', [cTo, cFrom, 2, 2]), [0, 2, 3, 1]), [cTo, 4 * cFrom]);
-  return g.gemm(patches, kernel, weights.get('bias', [cTo]));
+  const weight = kernelOf(weights, [cTo, cFrom, 2, 2]);
+  const kernel = g.reshape(g.transpose(weight, [0, 2, 3, 1]), [cTo, 4 * cFrom]);
+  return g.cast(g.gemm(g.cast(patches, kernel.dtype), kernel, g.cast(weights.get('bias', [cTo]), kernel.dtype)), 'f32');
 }
 
 /** A 2×2 transposed convolution of stride 2 as a matrix product whose result is laid out as patches. */
 function upsample(x: Value, weights: Weights, from: Grid, to: Grid, cFrom: number, cTo: number): Value {
   const g = weights.graph;
-  const kernel = g.reshape(g.transpose(weights.get('weight', [cFrom, cTo, 2, 2]), [2, 3, 1, 0]), [4 * cTo, cFrom]);
-  const bias = weights.get('bias', [cTo]);
-  const patches = g.gemm(x, kernel, g.concat([bias, bias, bias, bias], 0));
+  const weight = kernelOf(weights, [cFrom, cTo, 2, 2]);
+  const kernel = g.reshape(g.transpose(weight, [2, 3, 1, 0]), [4 * cTo, cFrom]);
+  const bias = g.cast(weights.get('bias', [cTo]), kernel.dtype);
+  const patches = g.cast(g.gemm(g.cast(x, kernel.dtype), kernel, g.concat([bias, bias, bias, bias], 0)), 'f32');
   const split = g.reshape(patches, [from.b, from.h, from.w, 2, 2, cTo]);
   return g.reshape(g.transpose(split, [0, 1, 3, 2, 4, 5]), [to.tokens, cTo]);
+}
+
+/** Weights of a change of resolution: 16 bits in `fp16`, else 32. */
+function kernelOf(weights: Weights, shape: readonly number[]): Value {
+  return weights.precision === 'fp16' ? weights.half('weight', shape) : weights.get('weight', shape);
 }

@@ -4,6 +4,7 @@ import { parseConfig } from '../checkpoint.ts';
 import { type Folds, type Grid, grid, pointwise, toImage, toTokens } from './blocks.ts';
 import { GraphBuilder, type Value } from './builder.ts';
 import { shuffle, unshuffle } from './decoder.ts';
+import { dense } from './dense.ts';
 import { Weights } from './weights.ts';
 
 const positive = z.int().positive();
@@ -180,14 +181,8 @@ function mixingBlock(x: Value, weights: Weights, at: Grid, c: number, fold: bool
   const mixed = g.add(x, outside(toTokens(g, convolved, at), 2));
   const channelwise = weights.at('channelwise');
   const wide = 4 * c;
-  const hidden = g.gelu(
-    g.gemm(norm(mixed, 3), channelwise.at(0).get('weight', [wide, c]), channelwise.at(0).get('bias', [wide])),
-  );
-  const out = g.gemm(
-    hidden,
-    inWeight(channelwise.at(2).get('weight', [c, wide]), 5),
-    inWeight(channelwise.at(2).get('bias', [c]), 5),
-  );
+  const hidden = g.gelu(dense(norm(mixed, 3), channelwise.at(0), c, wide));
+  const out = g.cast(dense(hidden, channelwise.at(2), wide, c, fold ? { gain: gamma(5) } : {}), 'f32');
   return g.add(mixed, outside(out, 5));
 }
 

@@ -1,12 +1,27 @@
 import type { Component } from '../checkpoint.ts';
+import { columnsOf, outputsOf, type Recipe } from '../precision/recipe.ts';
 import type { TensorEntry } from '../safetensors.ts';
+import { size } from '../tensor.ts';
 import type { DType, GraphBuilder, Value } from './builder.ts';
 
-const DTYPES: Readonly<Record<string, DType>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' };
+const DTYPES: Readonly<Record<string, DType>> = { F32: 'f32', F16: 'f16', BF16: 'bf16', I8: 'i8' };
+
+/** Columns of a weight: from (inclusive), to (exclusive). */
+export type Columns = readonly [number, number];
+
+/** A small tensor of the same checkpoint that a weight is multiplied with. */
+export interface Factor {
+  readonly weights: Weights;
+  readonly key: string;
+  /** Shape in the checkpoint; it is read as [columns of the weight, all that remains]. */
+  readonly shape: readonly number[];
+}
 
 /**
  * The weights of one component as initializers of one graph. The scope path is the key in the checkpoint:
  * `weights.at('blocks', 0).at('depthwise').get('weight', [c, 1, 3, 3])`.
+ *
+ * All throw OperatorError `tensor_missing` or `tensor_misshapen`, naming file, tensor, wanted and found.
  */
 export class Weights {
   readonly graph: GraphBuilder;
@@ -21,21 +36,94 @@ export class Weights {
     this.#cache = cache;
   }
 
+  get precision() {
+    return this.#component.precision;
+  }
+
   at(...keys: readonly (string | number)[]): Weights {
     return new Weights(this.graph, this.#component, this.#path + keys.map((key) => `${key}.`).join(''), this.#cache);
   }
 
-  /**
-   * A tensor, as float32.
-   *
-   * @throws OperatorError `tensor_missing` or `tensor_misshapen`, naming file, tensor, wanted and found.
-   */
+  /** A tensor, as float32. */
   get(key: string, shape: readonly number[]): Value {
     const name = this.#path + key;
+    return this.#once(`${name} f32`, () =>
+      this.graph.cast(this.#external(name, this.#component.tensor(name, shape), shape), 'f32'),
+    );
+  }
+
+  /** Columns of a matrix, as float32: a slice of the checkpoint's in `fp32`, else prepared. */
+  columns(key: string, shape: readonly number[], [from, to]: Columns): Value {
+    if (this.precision === 'fp32') return this.graph.slice(this.get(key, shape), 1, from, to);
+    return this.#made('f32', key, shape, [from, to]);
+  }
+
+  /** A tensor, or columns of it, as float16: the checkpoint's own where it is stored so, else prepared. */
+  half(key: string, shape: readonly number[], columns: Columns = [0, columnsOf(shape)]): Value {
+    const name = this.#path + key;
+    const entry = this.#component.tensor(name, shape);
+    if (entry.dtype !== 'F16') return this.#made('f16', key, shape, columns);
+    const whole = this.#once(`${name} f16`, () => this.#external(name, entry, shape));
+    const [from, to] = columns;
+    return to - from === columnsOf(shape) ? whole : this.graph.slice(whole, 1, from, to);
+  }
+
+  /** A matrix [N, K], or columns of it, as 8-bit [K, N] with a scale for each of its N columns. */
+  int8(key: string, shape: readonly number[], columns: Columns = [0, columnsOf(shape)]) {
+    const recipe = this.#recipe('int8', key, shape, columns);
+    const [weight, scale] = outputsOf(recipe).map((output) =>
+      this.#once(output.name, () => this.#external(output.name, this.#component.made(recipe, output), output.shape)),
+    );
+    if (!weight || !scale) throw new Error('8-bit weights are two tensors');
+    return { weight, scale };
+  }
+
+  /** Columns of a matrix times a small one, [N, M] float32: nodes over the checkpoint's in `fp32`, else prepared. */
+  product(key: string, shape: readonly number[], columns: Columns, factor: Factor): Value {
+    const { weights, key: factorKey, shape: factorShape } = factor;
+    if (this.precision === 'fp32') {
+      const [from, to] = columns;
+      const right = this.graph.reshape(weights.get(factorKey, factorShape), [
+        to - from,
+        size(factorShape) / (to - from),
+      ]);
+      const whole = to - from === columnsOf(shape);
+      return this.graph.matMul(whole ? this.get(key, shape) : this.columns(key, shape, columns), right);
+    }
+    return this.#made('product', key, shape, columns, { from: weights.#path + factorKey, shape: factorShape });
+  }
+
+  #made(
+    as: Recipe['as'],
+    key: string,
+    shape: readonly number[],
+    columns: Columns,
+    right?: NonNullable<Recipe['right']>,
+  ): Value {
+    const recipe = this.#recipe(as, key, shape, columns, right);
+    const [output] = outputsOf(recipe);
+    if (!output) throw new Error('a recipe makes a tensor');
+    const entry = this.#component.made(recipe, output);
+    return this.#once(recipe.name, () => this.#external(recipe.name, entry, output.shape));
+  }
+
+  #recipe(
+    as: Recipe['as'],
+    key: string,
+    shape: readonly number[],
+    columns: Columns,
+    right?: NonNullable<Recipe['right']>,
+  ): Recipe {
+    const from = this.#path + key;
+    const part = columns[1] - columns[0] === columnsOf(shape) ? '' : `.${columns[0]}-${columns[1]}`;
+    const name = `${from}${part}${right ? ` x ${right.from}` : ''}.${as}`;
+    return { name, from, shape, columns, as, ...(right ? { right } : {}) };
+  }
+
+  #once(name: string, make: () => Value): Value {
     const known = this.#cache.get(name);
     if (known) return known;
-    const entry = this.#component.tensor(name, shape);
-    const value = this.graph.cast(this.#external(name, entry, shape), 'f32');
+    const value = make();
     this.#cache.set(name, value);
     return value;
   }

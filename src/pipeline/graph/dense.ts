@@ -1,0 +1,71 @@
+import type { Value } from './builder.ts';
+import type { Columns, Weights } from './weights.ts';
+
+export interface DenseOptions {
+  /** Of the weight, those that `x` is for. @default all */
+  readonly columns?: Columns;
+  /** float32 [N], instead of the layer's own bias. */
+  readonly bias?: Value;
+  /** float32 [1], a factor of weight and bias. */
+  readonly gain?: Value;
+}
+
+/**
+ * A linear layer in the precision of the weights: tokens `x` [T, K] to [T, N]. Several layers over the same `x` are one product, their outputs
+ * side by side. The result is float16 in `fp16`, else float32.
+ *
+ * It is for the layers inside blocks, where nearly all of the arithmetic is. Those at the edges (first and last projections,
+ * timesteps) are `linear`, float32 in every precision.
+ */
+export function dense(
+  x: Value,
+  layers: Weights | readonly Weights[],
+  inputs: number,
+  outputs: number,
+  options: DenseOptions = {},
+): Value {
+  const all = 'graph' in layers ? [layers] : layers;
+  const [first] = all;
+  if (!first) throw new Error('a product has at least one layer');
+  const g = first.graph;
+  const { columns = [0, inputs], gain } = options;
+  const joined = (values: readonly Value[], axis: number) => {
+    const [only] = values;
+    return only && values.length === 1 ? only : g.concat(values, axis);
+  };
+  const times = (value: Value) => (gain ? g.mul(value, gain) : value);
+  const shape = [outputs, inputs];
+  const bias = times(
+    options.bias ??
+      joined(
+        all.map((layer) => layer.get('bias', [outputs])),
+        0,
+      ),
+  );
+  switch (first.precision) {
+    case 'fp32': {
+      const whole = columns[1] - columns[0] === inputs;
+      const weights = all.map((layer) =>
+        whole ? layer.get('weight', shape) : layer.columns('weight', shape, columns),
+      );
+      return g.gemm(x, times(joined(weights, 0)), bias);
+    }
+    case 'fp16': {
+      const weights = all.map((layer) => layer.half('weight', shape, columns));
+      const weight = joined(weights, 0);
+      return g.gemm(g.cast(x, 'f16'), gain ? g.mul(weight, g.cast(gain, 'f16')) : weight, g.cast(bias, 'f16'));
+    }
+    case 'int8': {
+      const parts = all.map((layer) => layer.int8('weight', shape, columns));
+      const weight = joined(
+        parts.map((part) => part.weight),
+        1,
+      );
+      const scale = joined(
+        parts.map((part) => part.scale),
+        0,
+      );
+      return g.quantisedMatMul(x, weight, times(scale), bias);
+    }
+  }
+}

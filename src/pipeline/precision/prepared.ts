@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { z } from '../../libraries/zod.ts';
+import type { Component, Prepared } from '../checkpoint.ts';
+import { readHeader } from '../safetensors.ts';
+import type { Recipe } from './recipe.ts';
+
+/** Raised when what is written changes without its recipes changing. */
+const FORMAT = 1;
+
+const source = z.object({ file: z.string(), size: z.number(), mtimeMs: z.number() });
+const recordSchema = z.object({
+  /** Of the recipes and the format. */
+  recipes: z.string(),
+  sources: z.array(source),
+  size: z.number(),
+  sha256: z.string(),
+});
+/** What a prepared file was made of; stands beside it as `<file>.json`. */
+export type PreparedRecord = z.output<typeof recordSchema>;
+
+/** The prepared weights of a component lie in a folder of their own within it. */
+export function preparedFile({ dir, precision }: Component): string {
+  return join(dir, 'prepared', `${precision}.safetensors`);
+}
+
+/**
+ * Opens the prepared weights that graphs over `planned` asked for. No weight is read.
+ *
+ * @returns null when they are not there, or were made of other files or by other recipes
+ */
+export async function openPrepared(planned: Component): Promise<Prepared | null> {
+  const file = preparedFile(planned);
+  const record = await readRecord(file);
+  if (record?.recipes !== hashRecipes(planned.recipes)) return null;
+  if (JSON.stringify(record.sources) !== JSON.stringify(await describeSources(planned))) return null;
+  const size = (await stat(file).catch(() => undefined))?.size;
+  if (size !== record.size) return null;
+  const entries = await readHeader(file);
+  return new Map([...entries].map(([name, entry]) => [name, { ...entry, file }]));
+}
+
+export async function readRecord(file: string): Promise<PreparedRecord | null> {
+  try {
+    return recordSchema.parse(JSON.parse(await readFile(`${file}.json`, 'utf8')));
+  } catch {
+    // Missing or damaged: the file it describes is made again.
+    return null;
+  }
+}
+
+export function hashRecipes(recipes: readonly Recipe[]): string {
+  return createHash('sha256')
+    .update(JSON.stringify([FORMAT, recipes]))
+    .digest('hex');
+}
+
+/** The checkpoint's files: a changed one has another size or another time. */
+export async function describeSources({ files, dir }: Component): Promise<PreparedRecord['sources']> {
+  const described = files.map(async (file) => {
+    const { size, mtimeMs } = await stat(file);
+    return { file: dirname(file) === dir ? basename(file) : file, size, mtimeMs };
+  });
+  return Promise.all(described);
+}
