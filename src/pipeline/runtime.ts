@@ -4,6 +4,8 @@ import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'on
 import { OperatorError } from '../errors.ts';
 import { ALL_FOLDS, type Folds } from './graph/blocks.ts';
 import { GraphBuilder } from './graph/builder.ts';
+import { modelBytes } from './graph/model-bytes.ts';
+import { PEAKS, type WatchedGraph, watchHalves } from './graph/peaks.ts';
 import type { PipelineValues } from './pipeline-values.ts';
 import { isWorthPreparing, type Preference, preferredPrecision } from './precision/choose.ts';
 import type { Precision } from './precision/recipe.ts';
@@ -45,6 +47,11 @@ export interface RuntimeOptions {
   readonly precision?: Precision | 'auto' | undefined;
   /** Told while weights are prepared: tensors written, of all. */
   readonly onPreparing?: ((dir: string, precision: Precision, done: number, total: number) => void) | undefined;
+  /**
+   * Graphs in `fp16` are computed in 32 bits, and after each run the largest magnitude of every tensor that would be kept in 16
+   * is told. A way to look at a checkpoint, not to paint.
+   */
+  readonly onPeaks?: ((graph: string, peaks: ReadonlyMap<string, number>) => void) | undefined;
   /** Which exact savings graphs make; all but in comparisons. */
   readonly folds?: Folds | undefined;
   /** Told, and waited for, before each call that blocks the thread; the call is not made if this throws. */
@@ -84,6 +91,7 @@ export class Runtime {
   readonly blocked = { create: 0, run: 0 };
   readonly #onBlocking: RuntimeOptions['onBlocking'];
   readonly #onReturned: RuntimeOptions['onReturned'];
+  readonly #onPeaks: RuntimeOptions['onPeaks'];
 
   private constructor(
     provider: Provider,
@@ -101,6 +109,7 @@ export class Runtime {
     this.folds = options.folds ?? ALL_FOLDS;
     this.#onBlocking = options.onBlocking;
     this.#onReturned = options.onReturned;
+    this.#onPeaks = options.onPeaks;
   }
 
   /**
@@ -137,8 +146,9 @@ export class Runtime {
   async session(graph: GraphBuilder, weightsDir: string): Promise<Session> {
     const call: BlockingCall = { kind: 'create', graph: graph.name, weightsDir, inputs: [] };
     await this.#onBlocking?.(call);
+    const watched = this.#onPeaks && watchHalves(graph.parts);
     const created = await this.#timed(call, () =>
-      InferenceSession.create(graph.toBytes(), {
+      InferenceSession.create(watched ? modelBytes(watched.parts) : graph.toBytes(), {
         executionProviders: [this.provider],
         intraOpNumThreads: this.threads,
         graphOptimizationLevel: 'all',
@@ -157,7 +167,10 @@ export class Runtime {
         const inputs = Object.values(feeds).map(({ dims }) => dims);
         const call: BlockingCall = { kind: 'run', graph: graph.name, weightsDir, inputs };
         await this.#onBlocking?.(call);
-        return this.#timed(call, () => (fetches ? created.run(feeds, fetches) : created.run(feeds)));
+        if (!watched) return this.#timed(call, () => (fetches ? created.run(feeds, fetches) : created.run(feeds)));
+        const result = await this.#timed(call, () => created.run(feeds));
+        this.#onPeaks?.(graph.name, namedPeaks(watched, result[PEAKS]));
+        return result;
       },
       release: () => created.release(),
     };
@@ -173,6 +186,11 @@ export class Runtime {
       this.blocked[call.kind] += performance.now() - start;
     }
   }
+}
+
+function namedPeaks({ names }: WatchedGraph, peaks: OrtTensor | undefined): Map<string, number> {
+  const values = peaks?.data as Float32Array;
+  return new Map(names.map((name, i) => [name, values[i] ?? Number.NaN]));
 }
 
 export type Tensors = Readonly<Record<string, OrtTensor>>;

@@ -1,61 +1,18 @@
-import { Message } from './onnx-message.ts';
+import {
+  type Attribute,
+  type ByteRange,
+  CONTRIB_DOMAIN,
+  DATA_TYPES,
+  type Dim,
+  type DType,
+  type GraphParts,
+  type Initializer,
+  type Node,
+  type Value,
+} from './graph-parts.ts';
+import { modelBytes } from './model-bytes.ts';
 
-export type DType = 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u8' | 'i8' | 'bool';
-
-/** A fixed size, or the name of one that is known only when the graph runs. */
-export type Dim = number | string;
-
-/** An edge of the graph. */
-export interface Value {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly shape: readonly Dim[];
-}
-
-/** Where the bytes of an initializer lie: a file relative to the model's folder, and a byte range in it. */
-export interface ByteRange {
-  readonly location: string;
-  readonly offset: number;
-  readonly length: number;
-}
-
-/** Nodes and initializers become messages only when the graph is serialised: most graphs are first written to be checked. */
-interface Node {
-  readonly op: string;
-  readonly domain: string;
-  readonly inputs: readonly (Value | null)[];
-  readonly outputs: string[];
-  readonly attributes: Readonly<Record<string, Attribute>>;
-}
-interface Initializer {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly content: ByteRange | Uint8Array<ArrayBuffer>;
-}
-
-type Attribute = number | string | readonly number[] | { readonly float: number };
-
-/** TensorProto.DataType */
-const DATA_TYPES: Readonly<Record<DType, number>> = {
-  f32: 1,
-  u8: 2,
-  i8: 3,
-  i32: 6,
-  i64: 7,
-  bool: 9,
-  f16: 10,
-  bf16: 16,
-};
-/** AttributeProto.AttributeType */
-const ATTRIBUTE_TYPES = { float: 1, int: 2, text: 3, ints: 7 };
-/** TensorProto.DataLocation */
-const EXTERNAL = 1;
-
-/** Opset 21 is what every provider of onnxruntime 1.30 implements; IR 10 belongs to it. */
-const OPSET = 21;
-const IR_VERSION = 10;
-const CONTRIB_DOMAIN = 'com.microsoft';
+export type { ByteRange, Dim, DType, Value } from './graph-parts.ts';
 
 /**
  * Writes an ONNX graph. Each method appends one node and returns its output; shapes are derived and checked here
@@ -99,7 +56,7 @@ export class GraphBuilder {
 
   output(name: string, value: Value): void {
     const named = { ...value, name };
-    this.#node('Identity', [value], [name]);
+    this.#node('Identity', [value], [named]);
     this.#outputs.push(named);
   }
 
@@ -341,13 +298,13 @@ export class GraphBuilder {
     const at = axis < 0 ? x.shape.length + axis : axis;
     const total = sizes.reduce((sum, size) => sum + size, 0);
     if (x.shape[at] !== total) this.#mismatch(`Split into ${sizes}`, [x]);
-    const names = sizes.map(() => this.#fresh('Split'));
-    this.#node('Split', [x, this.int64s(sizes)], names, { axis: at });
-    return names.map((name, i) => ({
-      name,
+    const parts = sizes.map((size) => ({
+      name: this.#fresh('Split'),
       dtype: x.dtype,
-      shape: x.shape.map((dim, j) => (j === at ? (sizes[i] ?? 0) : dim)),
+      shape: x.shape.map((dim, j) => (j === at ? size : dim)),
     }));
+    this.#node('Split', [x, this.int64s(sizes)], parts, { axis: at });
+    return parts;
   }
 
   concat(values: readonly Value[], axis: number, dim?: Dim): Value {
@@ -425,21 +382,14 @@ export class GraphBuilder {
     return this.#append('Where', [condition, a, b], a.dtype, condition.shape);
   }
 
+  get parts(): GraphParts {
+    const { name } = this;
+    return { name, nodes: this.#nodes, initializers: this.#initializers, inputs: this.#inputs, outputs: this.#outputs };
+  }
+
   /** The serialised ModelProto. */
   toBytes(): Uint8Array {
-    const opset = (domain: string, version: number) => new Message().text(1, domain).int(2, version);
-    const graph = new Message()
-      .messages(1, this.#nodes.map(nodeProto))
-      .text(2, this.name)
-      .messages(5, this.#initializers.map(tensorProto))
-      .messages(11, this.#inputs.map(valueInfo))
-      .messages(12, this.#outputs.map(valueInfo));
-    return new Message()
-      .int(1, IR_VERSION)
-      .text(2, 'wuerst')
-      .message(7, graph)
-      .messages(8, [opset('', OPSET), opset(CONTRIB_DOMAIN, 1)])
-      .toBytes();
+    return modelBytes(this.parts);
   }
 
   #shapeTensor(parts: readonly (number | Value)[]): Value {
@@ -483,9 +433,9 @@ export class GraphBuilder {
     shape: readonly Dim[],
     attributes: Record<string, Attribute>,
   ): Value {
-    const name = this.#fresh(op);
-    this.#node(op, inputs, [name], attributes, CONTRIB_DOMAIN);
-    return { name, dtype, shape };
+    const value = { name: this.#fresh(op), dtype, shape };
+    this.#node(op, inputs, [value], attributes, CONTRIB_DOMAIN);
+    return value;
   }
 
   #append(
@@ -495,15 +445,15 @@ export class GraphBuilder {
     shape: readonly Dim[],
     attributes: Record<string, Attribute> = {},
   ): Value {
-    const name = this.#fresh(op);
-    this.#node(op, inputs, [name], attributes);
-    return { name, dtype, shape };
+    const value = { name: this.#fresh(op), dtype, shape };
+    this.#node(op, inputs, [value], attributes);
+    return value;
   }
 
   #node(
     op: string,
     inputs: readonly (Value | null)[],
-    outputs: string[],
+    outputs: readonly Value[],
     attributes: Record<string, Attribute> = {},
     domain = '',
   ): void {
@@ -531,43 +481,6 @@ function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): Dim[] | null {
     shape.push(x === 1 ? y : x);
   }
   return shape;
-}
-
-function nodeProto({ op, domain, inputs, outputs, attributes }: Node): Message {
-  const message = new Message();
-  for (const input of inputs) message.text(1, input?.name ?? '');
-  for (const output of outputs) message.text(2, output);
-  message
-    .text(3, outputs[0] ?? op)
-    .text(4, op)
-    .text(7, domain);
-  return message.messages(
-    5,
-    Object.entries(attributes).map(([name, value]) => attributeProto(name, value)),
-  );
-}
-
-function attributeProto(name: string, value: Attribute): Message {
-  const message = new Message().text(1, name);
-  if (typeof value === 'number') return message.int(3, value).int(20, ATTRIBUTE_TYPES.int);
-  if (typeof value === 'string') return message.text(4, value).int(20, ATTRIBUTE_TYPES.text);
-  if ('float' in value) return message.float(2, value.float).int(20, ATTRIBUTE_TYPES.float);
-  for (const one of value) message.int(8, one);
-  return message.int(20, ATTRIBUTE_TYPES.ints);
-}
-
-function tensorProto({ name, dtype, shape, content }: Initializer): Message {
-  const message = new Message().int(2, DATA_TYPES[dtype]).text(8, name);
-  for (const dim of shape) message.int(1, dim);
-  if (content instanceof Uint8Array) return message.bytes(9, content);
-  const entries = Object.entries(content).map(([key, value]) => new Message().text(1, key).text(2, String(value)));
-  return message.messages(13, entries).int(14, EXTERNAL);
-}
-
-function valueInfo({ name, dtype, shape }: Value): Message {
-  const dims = shape.map((dim) => (typeof dim === 'number' ? new Message().int(1, dim) : new Message().text(2, dim)));
-  const type = new Message().int(1, DATA_TYPES[dtype]).message(2, new Message().messages(1, dims));
-  return new Message().text(1, name).message(2, new Message().message(1, type));
 }
 
 function once<T>(make: () => T): () => T {
