@@ -10,7 +10,8 @@ import { TorchGenerator } from './pipeline/generator.ts';
 import { encodeImage, IMAGE_FORMATS, type ImageFormat } from './pipeline/image-file.ts';
 import { metadataOf } from './pipeline/parameters.ts';
 import type { StepEvent, Timings } from './pipeline/pipeline-options.ts';
-import { PROVIDERS, type Provider, type Residency } from './pipeline/runtime.ts';
+import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
+import { PROVIDERS, type Provider, type Residency, type RuntimeOptions } from './pipeline/runtime.ts';
 import { DEFAULT_STAGE_C_TIMESTEPS } from './pipeline/scheduler.ts';
 import { VERSION } from './pipeline/version.ts';
 import { StageBars } from './stage-bars.ts';
@@ -20,6 +21,7 @@ interface Options {
   readonly format: ImageFormat;
   readonly model?: string;
   readonly provider: Provider | 'auto';
+  readonly precision: Precision | 'auto';
   readonly threads?: string;
   readonly residency: Residency;
   readonly json?: boolean;
@@ -76,6 +78,12 @@ export function imagineCommand(): Command {
         .default('auto')
         .env('WUERST_PROVIDER'),
     )
+    .addOption(
+      new Option('--precision <name>', 'of weights and products; auto takes fewer bits for large models where they pay')
+        .choices(['auto', ...PRECISIONS])
+        .default('auto')
+        .env('WUERST_PRECISION'),
+    )
     .option('--threads <count>', 'processor threads; all otherwise')
     .addOption(
       new Option('--residency <kind>', 'keep all networks loaded, or one stage at a time')
@@ -87,12 +95,26 @@ export function imagineCommand(): Command {
     .action((prompt: string[], options: Options) => imagine(prompt.join(' '), options));
 }
 
+/** Large weights in another precision are prepared once; that is said on one line. */
+function preparingLine({ quiet, json }: Options): RuntimeOptions['onPreparing'] {
+  if (quiet || json) return undefined;
+  return (dir, precision, done, total) => {
+    const start = process.stderr.isTTY ? '\r' : '';
+    if (done < total && start === '') return;
+    process.stderr.write(
+      `${start}preparing ${precision} weights in ${dir}: ${Math.floor((100 * done) / total)} %${done === total ? '\n' : ''}`,
+    );
+  };
+}
+
 async function imagine(text: string, options: Options): Promise<void> {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   const dir = options.model ?? process.env.WUERST_MODEL ?? currentModelFolder(modelsFolder(process.env));
   const pipeline = await WuerstchenCombinedPipeline.fromPretrained(dir, {
     provider: options.provider,
+    precision: options.precision,
+    onPreparing: preparingLine(options),
     threads: threads(options.threads),
     residency: options.residency,
   });
@@ -174,7 +196,7 @@ async function write(
     width: image.width,
     height: image.height,
     checkpoint: await pipeline.fingerprint(style as Style),
-    provider: `${pipeline.runtime.provider}-fp32`,
+    provider: pipeline.computedBy,
     version: VERSION,
   });
   const bytes = await encodeImage(image, { format: options.format, metadata });

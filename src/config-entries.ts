@@ -13,6 +13,7 @@ export interface ConfigSetting {
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const PROVIDERS = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
+const PRECISIONS = ['auto', 'fp32', 'fp16', 'int8'] as const;
 
 const port = z
   .string()
@@ -84,6 +85,12 @@ export const ENTRIES = {
     schema: z.enum(PROVIDERS, `expected ${PROVIDERS.join(', ')}`) as z.ZodType<string, string>,
     option: '--provider <name>',
     help: `where to compute: ${PROVIDERS.join(', ')}`,
+    otherwise: 'auto',
+  }),
+  WUERST_PRECISION: entry({
+    schema: z.enum(PRECISIONS, `expected ${PRECISIONS.join(', ')}`) as z.ZodType<string, string>,
+    option: '--precision <name>',
+    help: `of weights and products: ${PRECISIONS.join(', ')}`,
     otherwise: 'auto',
   }),
   WUERST_LOG_LEVEL: entry({

@@ -16,6 +16,7 @@ export interface Config {
   /** Model folder; absolute. */
   readonly model: string;
   readonly provider: string;
+  readonly precision: string;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Milliseconds that the running job may go on after the bot was told to stop. */
   readonly drainMs: number;
@@ -193,6 +194,7 @@ function configFrom(values: Values, model: string): Config {
     data: resolve(values.WUERST_DATA ?? 'wuerst-data'),
     model,
     provider: values.WUERST_PROVIDER ?? 'auto',
+    precision: values.WUERST_PRECISION ?? 'auto',
     logLevel: values.WUERST_LOG_LEVEL ?? 'info',
     drainMs: (values.WUERST_DRAIN_SECONDS ?? 20) * 1000,
     keep: { maxAgeMs: days === undefined ? null : days * DAY_MS, maxBytes: values.WUERST_KEEP_BYTES ?? null },

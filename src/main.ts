@@ -151,11 +151,12 @@ function pipelineOf(config: Config, options: StartOptions, history: History, log
     load: {
       model: config.model,
       ...(config.provider === 'auto' ? {} : { provider: config.provider }),
+      precision: config.precision,
       ...(previewMaps === undefined ? {} : { previewMaps }),
     },
     lockPath: join(config.data, 'pipeline.lock'),
     ...(options.execArgv === undefined ? {} : { execArgv: options.execArgv }),
-    onOutput: (text) => logger.debug({ text: text.trimEnd() }, 'the pipeline process says'),
+    onOutput: (text) => logger.info({ text: text.trimEnd() }, 'the pipeline process says'),
     onCrash: (ending) => logger.error({ ...ending }, 'the pipeline process ended and is replaced'),
   });
 }

@@ -133,6 +133,11 @@ export class WuerstchenCombinedPipeline {
     return this.prior.runtime;
   }
 
+  /** Provider and precision of the denoising networks, e.g. `cpu-fp32`: what changes the last digits of a picture. */
+  get computedBy(): string {
+    return `${this.runtime.provider}-${this.decoder.decoder.component.precision}`;
+  }
+
   /**
    * Loads every network now, so that the first picture does not wait for it. The largest goes first: the memory that
    * its loading leaves behind serves the others, and the process stays a sixth smaller than in the order of use.

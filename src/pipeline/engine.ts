@@ -16,6 +16,7 @@ import {
 } from './image-sources.ts';
 import type { StepEvent } from './pipeline-options.ts';
 import { schedulerConfig } from './pipeline-values.ts';
+import { PRECISIONS, type Precision } from './precision/recipe.ts';
 import {
   newPreviewMaps,
   Previewer,
@@ -81,10 +82,13 @@ class PipelineEngine implements Engine {
     this.#options = options;
   }
 
-  async load({ model, provider = 'auto', previewMaps }: LoadOptions, context: EngineContext): Promise<EngineInfo> {
+  async load(options: LoadOptions, context: EngineContext): Promise<EngineInfo> {
+    const { model, provider = 'auto', precision = 'auto', previewMaps } = options;
     this.#context = context;
     const runtime = await Runtime.create({
       provider: checkProvider(provider),
+      precision: checkPrecision(precision),
+      onPreparing: reportPreparing,
       onBlocking: (call) => this.#context.announce(`${call.graph}.${call.kind}`, this.#times.expected(call)),
       onReturned: (call, ms) => this.#times.measured(call, ms),
     });
@@ -106,7 +110,7 @@ class PipelineEngine implements Engine {
     });
     const scheduler = await schedulerConfig(join(model, 'wuerstchen-prior'));
     this.#loaded = { pipeline, scheduler, checkpoint, maps, previewer };
-    return { checkpoint, provider: `${runtime.provider}-fp32`, styles };
+    return { checkpoint, provider: pipeline.computedBy, styles };
   }
 
   async *generate(request: EngineRequest, context: GenerateContext): AsyncGenerator<EngineEvent, void> {
@@ -269,6 +273,22 @@ async function encode(
 
 function add(times: StageTimes, more: StageTimes): void {
   for (const [stage, ms] of Object.entries(more) as [EngineStage, number][]) times[stage] = (times[stage] ?? 0) + ms;
+}
+
+function checkPrecision(precision: string): Precision | 'auto' {
+  const known = ([...PRECISIONS, 'auto'] as const).find((name) => name === precision);
+  if (known) return known;
+  throw new OperatorError('precision_unknown', `expected precision auto, ${PRECISIONS.join(', ')}, got ${precision}`, {
+    hint: 'For example WUERST_PRECISION=int8.',
+  });
+}
+
+/** Shown by whoever started this process: the first start with a large model takes a while. */
+function reportPreparing(dir: string, precision: Precision, done: number, total: number): void {
+  const quarter = (count: number) => Math.floor((4 * count) / total);
+  if (quarter(done) > quarter(done - 1)) {
+    process.stdout.write(`preparing ${precision} weights in ${dir}: ${25 * quarter(done)} %\n`);
+  }
 }
 
 function checkProvider(provider: string): Provider | 'auto' {

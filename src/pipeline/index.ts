@@ -21,6 +21,7 @@ export { ClipTextModel, PaellaVQModel, WuerstchenDiffNeXt, WuerstchenPrior } fro
 export { type ImageParameters, metadataOf } from './parameters.ts';
 export type { SamplingOptions, StepEvent, Timings } from './pipeline-options.ts';
 export { type PipelineValues, REFERENCE_VALUES } from './pipeline-values.ts';
+export type { Precision } from './precision/recipe.ts';
 export { type PriorOptions, type PriorOutput, WuerstchenPriorPipeline } from './prior-pipeline.ts';
 export { type Provider, type ProviderReport, probe, type Residency, Runtime, type RuntimeOptions } from './runtime.ts';
 export { DDPMWuerstchenScheduler, DEFAULT_STAGE_C_TIMESTEPS } from './scheduler.ts';

@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly model: string;
   /** Execution provider. @default the engine's choice */
   readonly provider?: string;
+  /** Of weights and products: fp32, fp16, int8 or auto. @default the engine's choice */
+  readonly precision?: string;
   /** What an earlier `done` said; maps of another checkpoint are passed over. */
   readonly previewMaps?: unknown;
 }

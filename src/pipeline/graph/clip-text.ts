@@ -23,9 +23,9 @@ export function clipTextConfig(component: Component): ClipTextConfig {
   return parseConfig(schema, component, 'CLIPTextModel');
 }
 
-/** Added to a masked score: softmax makes it exactly 0. The second is the lowest number of 16 bits. */
+/** Added to a masked score: softmax makes it exactly 0. The second fits 16 bits. */
 const MASKED = -3.4028234663852886e38;
-const MASKED_HALF = -65504;
+const MASKED_HALF = -30_000;
 
 /**
  * CLIPTextModel: `input_ids`, `attention_mask` [B, T] → `last_hidden_state` [B, T, C], causal and key-padding mask.
