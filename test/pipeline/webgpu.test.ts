@@ -105,3 +105,16 @@ test('an asked-for provider that does not work is an error with its reason, and 
   );
   assert.match(runtime.fallbacks[0]?.reason ?? '', /NVIDIA|cuda/i);
 });
+
+test('a precision that a provider cannot compute in is refused, and auto does without', async () => {
+  await assert.rejects(Runtime.create({ provider: 'webgpu', precision: 'int8' }), {
+    code: 'precision_unavailable',
+    message: 'expected precision fp16, fp32 or auto on webgpu, got int8',
+  });
+  const { works } = await probe('webgpu', 'f16');
+  const auto = await Runtime.create({ provider: 'webgpu', precision: 'auto' });
+  assert.equal(auto.precisionFor(1e9), works ? 'fp16' : 'fp32');
+  const asked = Runtime.create({ provider: 'webgpu', precision: 'fp16' });
+  if (works) assert.equal((await asked).precisionFor(1), 'fp16');
+  else await assert.rejects(asked, { code: 'precision_unavailable' });
+});

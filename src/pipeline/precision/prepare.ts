@@ -88,9 +88,11 @@ async function write(planned: Component, file: string, options: PrepareOptions):
     }
     await out.sync();
   } catch (error) {
+    // Of a bad checkpoint nothing can be kept, and a full disk gets the room back. Else what is written so far is right.
+    const useless = error instanceof OperatorError || isDiskFull(error);
+    if (!useless) await keepState().catch(() => {});
     await out.close();
-    // Of a bad checkpoint nothing can be kept, and a full disk gets the room back.
-    if (error instanceof OperatorError || isDiskFull(error)) await discard(part);
+    if (useless) await discard(part);
     throw error;
   } finally {
     await reader.close();
