@@ -9,7 +9,7 @@ import type { RgbImage } from './pipeline/decoder-pipeline.ts';
 import { TorchGenerator } from './pipeline/generator.ts';
 import { encodeImage, IMAGE_FORMATS, type ImageFormat } from './pipeline/image-file.ts';
 import { metadataOf } from './pipeline/parameters.ts';
-import type { StepEvent, Timings } from './pipeline/pipeline-options.ts';
+import type { Timings } from './pipeline/pipeline-options.ts';
 import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
 import { PROVIDERS, type Provider, type Residency, type RuntimeOptions } from './pipeline/runtime.ts';
 import { DEFAULT_STAGE_C_TIMESTEPS } from './pipeline/scheduler.ts';
@@ -47,6 +47,7 @@ interface Report {
   readonly seed: string;
   readonly width: number;
   readonly height: number;
+  readonly provider: Provider;
   readonly seconds: number;
   readonly encodeSeconds: number;
   readonly timings: Timings;
@@ -120,7 +121,7 @@ async function imagine(text: string, options: Options): Promise<void> {
   });
   const say = (line: string) => void (options.quiet || process.stderr.write(`${line}\n`));
   for (const { provider, reason } of pipeline.runtime.fallbacks) {
-    if (options.provider === 'auto' && process.stderr.isTTY) say(`${provider} is not used: ${reason}`);
+    say(`${provider} is not used: ${reason}`);
   }
   const { requests, notes } = await readRequests(text, options, pipeline);
   for (const note of notes) say(note);
@@ -172,9 +173,12 @@ async function paint(
   for (;;) {
     const { done, value } = await stream.next();
     if (!done) {
-      bars?.show(value satisfies StepEvent);
+      bars?.show(value);
+      // Stage A is one run, behind the last step.
+      if (value.stage === 'decoder' && value.step === value.total) bars?.show({ stage: 'vqgan', step: 0, total: 1 });
       continue;
     }
+    bars?.show({ stage: 'vqgan', step: 1, total: 1 });
     const [image] = value.images;
     if (!image) throw new Error('the pipeline gave no picture');
     return { image, timings: value.timings, warnings: value.warnings };
@@ -207,6 +211,7 @@ async function write(
     seed: String(seed),
     width: image.width,
     height: image.height,
+    provider: pipeline.runtime.provider,
     seconds: round(timings.total / 1000),
     encodeSeconds: round((performance.now() - start) / 1000),
     timings,
@@ -250,12 +255,25 @@ async function readRequests(text: string, options: Options, pipeline: Wuerstchen
     'decoder-guidance': decoderGuidance,
   };
   const typed = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const parsed = parseCommand(text, { limits, settings: settingsFromOptions(typed, limits), randomSeed });
+  const parsed = asTyped(() =>
+    parseCommand(text, { limits, settings: settingsFromOptions(typed, limits), randomSeed }),
+  );
   if (parsed.kind === 'imagine') return { requests: [parsed.request], notes: parsed.notes };
   if (parsed.kind === 'permutations') return { requests: parsed.requests, notes: parsed.notes };
   throw new UserError('prompt_missing', `expected a prompt, got the chat command "${text}"`, {
     hint: 'For example: wuerst imagine "a red fox in the snow"',
   });
+}
+
+/** The grammar's examples as they are typed here. */
+function asTyped<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    if (!(cause instanceof UserError) || cause.hint === undefined) throw cause;
+    const hint = cause.hint.replaceAll('/wuerst ', 'wuerst imagine ');
+    throw new UserError(cause.code, cause.message, { hint, cause });
+  }
 }
 
 function threads(typed: string | undefined): number | undefined {

@@ -1,6 +1,11 @@
 import type { StepEvent } from './pipeline/pipeline-options.ts';
 
-const NAMES: Readonly<Record<StepEvent['stage'], string>> = { prior: 'Stage C', decoder: 'Stage B' };
+/** Where a stage stands; Stage A has one step. */
+export interface Progress extends Pick<StepEvent, 'step' | 'total'> {
+  readonly stage: StepEvent['stage'] | 'vqgan';
+}
+
+const NAMES: Readonly<Record<Progress['stage'], string>> = { prior: 'Stage C', decoder: 'Stage B', vqgan: 'Stage A' };
 const WIDTH = 30;
 
 /** A bar a stage, redrawn in place on a terminal; a line at the end of each stage elsewhere. */
@@ -12,10 +17,10 @@ export class StageBars {
     this.#stream = stream;
   }
 
-  show({ stage, step, total }: Pick<StepEvent, 'stage' | 'step' | 'total'>): void {
+  show({ stage, step, total }: Progress): void {
     const last = step === total;
     if (!this.#stream.isTTY) {
-      if (last) this.#stream.write(`${NAMES[stage]}: ${total} steps\n`);
+      if (last) this.#stream.write(`${NAMES[stage]}: ${total} ${total === 1 ? 'step' : 'steps'}\n`);
       return;
     }
     const filled = Math.round((step / total) * WIDTH);

@@ -45,7 +45,7 @@ test('imagine writes pictures of the asked size, and info reads their parameters
     out,
   ]);
   assert.equal(made.status, 0, made.stderr);
-  assert.match(made.stderr, /Stage C: 2 steps\nStage B: 1 steps/);
+  assert.match(made.stderr, /Stage C: 2 steps\nStage B: 1 step\nStage A: 1 step\n/);
   assert.deepEqual((await readdir(out)).sort(), ['a-red-fox-7.png', 'a-red-fox-8.png']);
   assert.match(made.stdout, /a-red-fox-7\.png {2}seed 7 {2}[\d.]+ s\n.*a-red-fox-8\.png/);
   const { width, height } = await sharp(join(out, 'a-red-fox-7.png')).metadata();
@@ -88,8 +88,20 @@ test('--json prints one object a picture and nothing else', async (t) => {
   for (const line of lines) {
     assert.match(line.path, /\.webp$/);
     assert.match(line.seed, /^\d+$/);
+    assert.equal(line.provider, 'cpu');
     assert.ok(line.seconds > 0 && line.timings.onnx > 0);
   }
+});
+
+test('providers that are passed over are named with the reason, also where no terminal is', async (t) => {
+  const out = await temporaryFolder(t);
+  const env = { WUERST_PROVIDER: 'auto' };
+  const { status, stdout, stderr } = wuerst(['imagine', 'a sun', ...QUICK, '--json', '-o', out], env);
+  assert.equal(status, 0, stderr);
+  const { provider } = JSON.parse(stdout);
+  const order = ['cuda', 'webgpu', 'cpu'];
+  for (const passed of order.slice(0, order.indexOf(provider)))
+    assert.match(stderr, new RegExp(`^${passed} is not used: .+`, 'm'));
 });
 
 test('doctor names every provider with its reason, the models and their memory', () => {
@@ -118,7 +130,7 @@ test('bad input is one clear line and exit code 2, never a stack trace', async (
   const cases: [string[], RegExp][] = [
     [['imagine'], /missing required argument 'prompt'/],
     [['imagine', ''], /prompt/],
-    [['imagine', 'fox', '--width', '0'], /width/],
+    [['imagine', 'fox', '--width', '0'], /width.*Try: wuerst imagine /],
     [['imagine', 'fox', '--width', '1.5'], /width/],
     [['imagine', 'fox', '--width', '100000'], /width/],
     [['imagine', 'fox', '--size', 'big'], /size/],
