@@ -5,7 +5,7 @@ import type { Adapter, Core } from '../adapter.ts';
 import { type ApiOptions, createClient } from './api.ts';
 import { createCallers } from './callers.ts';
 import { CarefulApp } from './careful-app.ts';
-import { type Connection, keepConnected, openAll } from './connection.ts';
+import { keepConnected, openAll } from './connection.ts';
 import { createDeliveries, type Deliveries } from './delivery.ts';
 import { createExchanges, describe, type Exchanges } from './exchange.ts';
 import { registerHandlers } from './handlers.ts';
@@ -19,7 +19,10 @@ import { Refused } from './problems.ts';
 import { checkAppToken, checkBotToken, type Identity } from './startup.ts';
 import { createWorkspaces } from './workspaces.ts';
 
-/** Socket Mode clients side by side: while one is sent away, which Slack does every few hours, the other one listens. */
+/**
+ * Connections of Socket Mode side by side: while one is sent away, which Slack does every few hours, the other one
+ * listens. Each is kept by two clients in turns; Slack allows ten.
+ */
 const SOCKETS = 2;
 /** How long `start` waits for Socket Mode, in ms. */
 const CONNECT_WITHIN = 30_000;
@@ -180,7 +183,7 @@ function receiversOf(settings: Settings, api: ApiOptions, store: InstallationSto
       ...more,
       installerOptions,
     });
-  return [socket(installing), ...Array.from({ length: SOCKETS - 1 }, () => socket({}))];
+  return [socket(installing), ...Array.from({ length: 2 * SOCKETS - 1 }, () => socket({}))];
 }
 
 function appOf(settings: Settings, api: ApiOptions, receiver: Receivers[0], identity: Identity | null): App {
@@ -216,10 +219,10 @@ async function listen({ port, oauth, clock, logger }: Settings, receivers: Recei
     logger.info({ port: portOf(server) }, 'slack: listening');
     return { pause: () => void server.close(), close: async () => server.closeIdleConnections() };
   }
-  const connections: Connection[] = [];
-  for (const receiver of receivers) {
-    if (receiver instanceof SocketModeReceiver) connections.push(keepConnected(receiver.client, { clock, logger }));
-  }
+  const clients = receivers.flatMap((receiver) => (receiver instanceof SocketModeReceiver ? [receiver.client] : []));
+  const connections = clients.slice(0, SOCKETS).map((client, k) => {
+    return keepConnected([client, ...clients.slice(SOCKETS + k, SOCKETS + k + 1)], { clock, logger });
+  });
   const { installer } = first;
   const pages =
     installer && (await serveInstallPages(installer, { port, redirectUri: oauth?.redirectUri ?? null, logger }));

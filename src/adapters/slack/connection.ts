@@ -29,10 +29,14 @@ export interface Connection {
 }
 
 /**
- * Keeps one Socket Mode client connected, for as long as it takes: the client itself waits five seconds before it
- * connects anew, and gives up after some kinds of error.
+ * Keeps one of the Socket Mode clients connected, for as long as it takes. A client alone gives up after some kinds of
+ * error, and where Slack sends it away it takes five seconds and more to see that it is gone: another one takes its turn.
  */
-export function keepConnected(client: Client, { clock, logger }: ConnectionOptions): Connection {
+export function keepConnected(
+  clients: readonly [Client, ...Client[]],
+  { clock, logger }: ConnectionOptions,
+): Connection {
+  let [client] = clients;
   let closed = false;
   let connecting = false;
   let failures = 0;
@@ -46,9 +50,10 @@ export function keepConnected(client: Client, { clock, logger }: ConnectionOptio
     cancel = null;
     if (closed || connecting) return;
     connecting = true;
-    const callOff = clock.after(HELLO_WITHIN, () => void client.disconnect());
+    const current = client;
+    const callOff = clock.after(HELLO_WITHIN, () => void current.disconnect());
     try {
-      await client.start();
+      await current.start();
       failures = 0;
       greeted();
     } catch (error) {
@@ -58,7 +63,7 @@ export function keepConnected(client: Client, { clock, logger }: ConnectionOptio
       callOff();
       connecting = false;
     }
-    if (closed) void client.disconnect();
+    if (closed) void current.disconnect();
     else if (failures > 0) retry();
   }
 
@@ -68,11 +73,19 @@ export function keepConnected(client: Client, { clock, logger }: ConnectionOptio
     cancel = clock.after(wait, () => void connect());
   }
 
-  client.on('disconnected', () => {
-    if (closed || connecting) return;
+  function takeTurns(gone: Client): void {
+    if (closed || connecting || gone !== client) return;
     logger.debug({}, 'slack: reconnecting');
+    client = clients[(clients.indexOf(gone) + 1) % clients.length] ?? gone;
     void connect();
-  });
+  }
+
+  for (const each of clients) {
+    each.on('ws_message', (data: unknown) => {
+      if (isGoodbye(data)) takeTurns(each);
+    });
+    each.on('disconnected', () => takeTurns(each));
+  }
 
   return {
     async open() {
@@ -80,7 +93,7 @@ export function keepConnected(client: Client, { clock, logger }: ConnectionOptio
       await hello;
     },
     deafen() {
-      client.removeAllListeners('slack_event');
+      for (const each of clients) each.removeAllListeners('slack_event');
     },
     async close() {
       closed = true;
@@ -89,10 +102,15 @@ export function keepConnected(client: Client, { clock, logger }: ConnectionOptio
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, CLOSE_WITHIN);
       });
-      await Promise.race([client.disconnect(), late]);
+      await Promise.race([Promise.all(clients.map((each) => each.disconnect())), late]);
       clearTimeout(timer);
     },
   };
+}
+
+/** Slack's message that a connection ends, at once or soon. */
+function isGoodbye(data: unknown): boolean {
+  return typeof data === 'string' && /^\s*\{[^{}]*"type"\s*:\s*"disconnect"/.test(data);
 }
 
 /** Resolves once each connection has said hello. Rejects with an OperatorError after `ms` of real time. */

@@ -105,13 +105,18 @@ test('two connections stand side by side, and commands arrive while Slack sends 
   assert.ok(Math.max(...slowest) < 2500, `${Math.max(...slowest)} ms`);
 });
 
-test('commands arrive by the other connection while one that Slack warned lingers', async (t) => {
+test('connections that Slack sends away together are replaced at once, although they linger', async (t) => {
   const s = await setting(t);
-  s.standIn.socket.lingers = true;
-  s.standIn.socket.refresh(0, 'warning');
-  await s.standIn.until(() => s.standIn.socket.open.length === 1);
-  for (let k = 0; k < 4; k++) await sendCommand(s.standIn, `fox ${k}`, { channel: s.channel });
-  assert.equal(s.core.jobsById.size, 4);
+  const { socket } = s.standIn;
+  socket.lingers = true;
+  for (const round of [1, 2]) {
+    const [first, second] = socket.open;
+    if (first) socket.refresh(socket.sockets.indexOf(first), 'warning');
+    if (second) socket.refresh(socket.sockets.indexOf(second));
+    await s.standIn.until(() => socket.connections === 2 + 2 * round && socket.open.length === 2, 'replaced', 3000);
+    for (let k = 0; k < 4; k++) await sendCommand(s.standIn, `fox ${round} ${k}`, { channel: s.channel });
+  }
+  assert.equal(s.core.jobsById.size, 8);
   assert.equal(s.standIn.socket.late, 0);
 });
 
