@@ -368,6 +368,29 @@ test('the Home tab shows what can be done, and recent pictures whose buttons ans
   assert.deepEqual(s.standIn.violations, []);
 });
 
+test('the Home tab shows jobs with more buttons than any view holds, and those before them', async (t) => {
+  const s = await setting(t);
+  await finished(s);
+  const many = Array.from({ length: 14 }, (_row, row) =>
+    Array.from({ length: 5 }, (_, k) => ({
+      action: `vary:${row}-${k}`.padEnd(64, 'x'),
+      label: 'Vary',
+      style: 'secondary' as const,
+    })),
+  );
+  s.core.decorate = (reply) => ({ ...reply, buttons: [...reply.buttons, ...many] });
+  await sendCommand(s.standIn, 'a hen', { channel: s.channel });
+  await s.standIn.until(() => s.standIn.visible(s.channel).length === 2);
+  s.core.finish(s.job());
+  await s.pass(() => s.core.delivered.has(s.job()));
+  await sendEvent(s.standIn, { type: 'app_home_opened', user: ANN, channel: s.standIn.dm(ANN).id, tab: 'home' });
+  await s.standIn.until(() => s.standIn.homes.has(ANN));
+  const blocks = s.standIn.homes.get(ANN)?.blocks;
+  assert.ok(Array.isArray(blocks));
+  assert.equal(blocks.filter(({ type }) => type === 'image').length, 2);
+  assert.match(JSON.stringify(blocks), /a hen.*a red fox/);
+});
+
 test('further jobs of one command come where it was typed', async (t) => {
   const s = await setting(t);
   const thread = '1700000000.000100';
