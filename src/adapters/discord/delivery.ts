@@ -37,7 +37,7 @@ export interface Deliveries {
   drain(ms: number): Promise<void>;
 }
 
-/** One job's message. Everything that happens to it happens one after the other, in `work`. */
+/** Everything that happens to one job's message happens one after the other, in `work`. */
 interface Watch extends Shown {
   /** Its end was shown before: only what changed since is brought up to date. */
   readonly settled: boolean;
@@ -160,6 +160,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
       ...{ jobId, ref, settled: false, dirty: true, ...how },
       working: false,
       hidden: false,
+      missing: null,
       dropped: false,
       lastEdit: clock.now() - editInterval + first,
       failures: 0,

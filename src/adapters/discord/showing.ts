@@ -28,6 +28,8 @@ export interface Shown {
   readonly ref: MessageRef;
   /** Its message was deleted: nothing is shown before there is a result. */
   hidden: boolean;
+  /** The permission that the bot was found to lack in the channel. */
+  missing: string | null;
   /** Another one took over: nothing is stored any more. */
   dropped: boolean;
 }
@@ -50,7 +52,7 @@ export function createShowing({ core, api, clock, logger, self }: ShowingOptions
       else save(shown);
     }
     const dying = ref.interaction !== null && clock.now() >= ref.interaction.expires - NOTICE_BEFORE;
-    if (ref.place === 'reply' && !ref.access && dying && !isOver(job)) await moveToDm(shown, job, null);
+    if (ref.place === 'reply' && !ref.access && dying && !isOver(job)) await moveToDm(shown, job, shown.missing);
 
     // Each turn is a further place; there are three of them.
     for (let turn = 0; turn < 3 && ref.place !== 'none'; turn++) {
@@ -62,7 +64,7 @@ export function createShowing({ core, api, clock, logger, self }: ShowingOptions
         if (!isOver(job)) return null;
         if (job.state === 'cancelled') return 'the message was deleted';
         await replace(shown, job, null);
-      } else await moveToDm(shown, job, outcome.missing);
+      } else await moveToDm(shown, job, outcome.missing ?? shown.missing);
     }
     if (ref.place === 'none') return ref.note ?? 'there is no place left to show it';
     throw new Error('no route was left to try in this round');
@@ -196,7 +198,8 @@ export function createShowing({ core, api, clock, logger, self }: ShowingOptions
     try {
       await api.channel(ref.channel);
     } catch (error) {
-      if (classify(error) === 'no_access' || classify(error) === 'token') ref.access = false;
+      ref.access = classify(error) !== 'no_access' && classify(error) !== 'token';
+      shown.missing = missingFrom(error);
     }
     return ref.access;
   }

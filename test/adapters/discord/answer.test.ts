@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PIXEL } from '../fake-core.ts';
-import { ANN, GUILD, sendCommand } from './payloads.ts';
+import { EMPTY_REPLY, PIXEL } from '../fake-core.ts';
+import { ANN, GUILD, sendAutocomplete, sendCommand } from './payloads.ts';
 import { setting } from './setting.ts';
 
 test('a command is acknowledged at once, shows progress with a preview, and ends as the pictures with buttons', async (t) => {
@@ -115,4 +115,44 @@ test('a missing permission is named before anything is queued', async (t) => {
   assert.match(shown().content, /“Embed Links” and “Attach Files”/);
   assert.equal(shown().ephemeral, true);
   assert.equal(core.calls.length, 0);
+});
+
+test("what a stranger makes from the message of a person's own installation is paid by that person", async (t) => {
+  const { standIn, core, channel } = await setting(t);
+  const user = '300000000000000009';
+  sendCommand(standIn, 'wuerst', { prompt: 'one' }, { channel, install: 'user', user, owner: ANN });
+  await standIn.until(() => core.calls.length === 1);
+  assert.deepEqual([core.calls[0]?.caller.user, core.calls[0]?.caller.payer], [user, `discord:user:${ANN}`]);
+});
+
+test('a command in a private channel among friends is answered there by the token alone', async (t) => {
+  const { standIn, core, job, pass } = await setting(t);
+  const friends = standIn.channel({ view: false }).id;
+  sendCommand(standIn, 'wuerst', { prompt: 'a red fox' }, { channel: friends, install: 'friends' });
+  await standIn.until(() => core.messages.size === 1);
+  core.finish(job());
+  await pass(() => core.delivered.has(job()));
+  assert.equal(standIn.visible(friends)[0]?.attachments.length, 1);
+  assert.deepEqual([core.calls[0]?.caller.guild, core.calls[0]?.caller.payer], [null, `discord:user:${ANN}`]);
+  assert.ok(standIn.requests.every(({ path }) => !path.startsWith('/channels/')));
+});
+
+test('a reply with pictures survives dropped connections', async (t) => {
+  const { standIn, core, channel, pass, shown } = await setting(t);
+  const image = { id: 'i1', fileName: 'fox-1.png', width: 1, height: 1, alt: 'a fox', spoiler: false };
+  core.onCommand = () => ({
+    kind: 'reply',
+    reply: { ...EMPTY_REPLY, title: 'History', images: [image], ephemeral: true },
+  });
+  standIn.faults.push({ method: 'PATCH', path: /^\/webhooks\//, how: 'drop-before', times: 2 });
+  sendCommand(standIn, 'wuerst-history', {}, { channel });
+  await pass(() => standIn.visible(channel)[0]?.attachments.length === 1);
+  assert.equal(shown().ephemeral, true);
+});
+
+test('completion waits for nothing, also in a thread whose channel is unknown', async (t) => {
+  const { standIn, channel } = await setting(t);
+  const typed = sendAutocomplete(standIn, 'style', '', { channel, parent: standIn.channel().id });
+  await standIn.until(() => standIn.interactions.get(typed.token)?.acknowledged === true);
+  assert.ok(standIn.requests.every(({ path }) => !path.startsWith('/channels/')));
 });

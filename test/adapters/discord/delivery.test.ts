@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { REQUEST } from '../fake-core.ts';
 import { ANN, GUILD, sendCommand } from './payloads.ts';
 import { type Setting, setting } from './setting.ts';
+import { TOKEN } from './stand-in.ts';
 
 const MINUTE = 60_000;
 
@@ -265,4 +266,66 @@ test('rate limits are respected and delay nothing else', async (t) => {
   s.core.finish(s.job());
   await s.pass(() => s.core.delivered.has(s.job()));
   assert.equal(s.shown().attachments.length, 1);
+});
+
+test('who loses sight of the message through a kick is told before the token dies', async (t) => {
+  const s = await setting(t);
+  await begun(s);
+  const message = s.shown();
+  Object.assign(s.standIn.channels.get(s.channel) ?? {}, { view: false });
+  await s.pass(() => message.content.includes('direct message'), 5000);
+  const dm = [...s.standIn.channels.values()].find((c) => c.recipient === ANN);
+  s.clock.advance(10 * MINUTE);
+  s.core.finish(s.job());
+  await s.pass(() => s.core.delivered.has(s.job()));
+  assert.equal(pictures(s, dm?.id), 1);
+});
+
+test('who waits without access is told in time also where the bot was restarted meanwhile', async (t) => {
+  const s = await setting(t);
+  const channel = s.standIn.channel({ view: false }).id;
+  await begun(s, { channel, install: 'user' });
+  const before = s.standIn.requests.length;
+  await s.restart();
+  await s.pass(() => s.standIn.visible(channel)[0]?.content.includes('direct message') === true, 5000);
+  const edits = s.standIn.requests.slice(before).filter(({ method }) => method === 'PATCH');
+  assert.ok(edits.length <= 2, 'a start edits nothing that has not changed');
+});
+
+test('a waiting job that a crash left without a message gets one at the next start', async (t) => {
+  const s = await setting(t);
+  await begun(s);
+  s.core.messages.clear();
+  await s.restart(() => {
+    s.shown().deleted = true;
+  });
+  await s.pass(() => s.standIn.visible(s.channel).length === 1);
+  assert.equal(s.shown().interaction, null);
+});
+
+test('a bot token that is not accepted any more loses no result', async (t) => {
+  const s = await setting(t);
+  await begun(s);
+  s.clock.advance(20 * MINUTE);
+  s.standIn.botToken = 'another';
+  s.core.finish(s.job());
+  await s.pass(() => s.standIn.requests.some(({ status }) => status === 401));
+  s.clock.advance(10 * MINUTE);
+  assert.equal(s.core.delivered.size, 0);
+  await s.restart(() => {
+    s.standIn.botToken = TOKEN;
+  });
+  await s.pass(() => s.core.delivered.has(s.job()));
+  assert.equal(s.shown().attachments.length, 1);
+});
+
+test('a result that Discord will not have is said to exist, and where', async (t) => {
+  const s = await setting(t);
+  await begun(s);
+  const blocked = { method: 'PATCH', path: /./, how: { status: 400, code: 240000 } } as const;
+  s.standIn.faults.push({ ...blocked, times: 3 });
+  s.core.finish(s.job());
+  await s.pass(() => s.core.delivered.has(s.job()));
+  assert.match(s.shown().content, new RegExp(`/wuerst-show ${s.job()}`));
+  assert.notEqual(s.core.delivered.get(s.job()), null);
 });

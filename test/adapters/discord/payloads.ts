@@ -1,5 +1,6 @@
 import {
   type APIApplicationCommandAutocompleteInteraction,
+  type APIApplicationCommandInteractionDataBasicOption,
   type APIChatInputApplicationCommandInteraction,
   type APIInteraction,
   type APIMessageApplicationCommandInteraction,
@@ -10,6 +11,7 @@ import {
   ComponentType,
   InteractionContextType,
   InteractionType,
+  Locale,
   PermissionFlagsBits,
 } from 'discord.js';
 import { APPLICATION, type StandIn, type StoredMessage } from './stand-in.ts';
@@ -27,22 +29,36 @@ const ALL = (
 export interface From {
   readonly channel: string;
   readonly user?: string;
-  /** `guild`: installed there. `user`: a person's own installation, used in a guild. `dm`: alone with the bot. */
-  readonly install?: 'guild' | 'user' | 'dm';
+  /**
+   * `guild`: installed there. `user`: a person's own installation, used in a guild. `dm`: alone with the bot.
+   * `friends`: a person's own installation, in a direct message with somebody else.
+   */
+  readonly install?: 'guild' | 'user' | 'dm' | 'friends';
+  /** Whose installation it is, where it is a person's own. @default the user */
+  readonly owner?: string;
   readonly permissions?: bigint;
   readonly appPermissions?: string;
   readonly limit?: number;
   readonly nsfw?: boolean;
   /** The channel is a thread below this channel. */
   readonly parent?: string;
+  readonly guild?: string;
 }
 
-function base(standIn: StandIn, type: InteractionType, from: From, source: StoredMessage | null = null) {
+const CONTEXTS = {
+  guild: InteractionContextType.Guild,
+  user: InteractionContextType.Guild,
+  dm: InteractionContextType.BotDM,
+  friends: InteractionContextType.PrivateChannel,
+} as const;
+
+function base<T extends InteractionType>(standIn: StandIn, type: T, from: From, source: StoredMessage | null = null) {
   const limit = from.limit ?? 10 * 1024 * 1024;
   const { id, token } = standIn.interaction(from.channel, type, limit, source?.id);
   const user = { id: from.user ?? ANN, username: 'ann', discriminator: '0', global_name: 'Ann', avatar: null };
   const install = from.install ?? 'guild';
-  const inGuild = install !== 'dm';
+  const guild = from.guild ?? GUILD;
+  const inGuild = install === 'guild' || install === 'user';
   const member = {
     user,
     nick: null,
@@ -59,8 +75,8 @@ function base(standIn: StandIn, type: InteractionType, from: From, source: Store
     token,
     application_id: APPLICATION,
     type,
-    version: 1,
-    locale: 'en-US',
+    version: 1 as const,
+    locale: Locale.EnglishUS,
     entitlements: [],
     app_permissions: from.appPermissions ?? ALL,
     attachment_size_limit: limit,
@@ -71,23 +87,25 @@ function base(standIn: StandIn, type: InteractionType, from: From, source: Store
       ...(from.parent === undefined ? {} : { parent_id: from.parent }),
     },
     channel_id: from.channel,
-    context: inGuild ? InteractionContextType.Guild : InteractionContextType.BotDM,
-    authorizing_integration_owners: install === 'user' ? { 1: user.id } : { 0: inGuild ? GUILD : '0' },
-    ...(inGuild ? { guild_id: GUILD, guild: { id: GUILD, locale: 'en-US', features: [] }, member } : { user }),
+    context: CONTEXTS[install],
+    authorizing_integration_owners:
+      install === 'user' || install === 'friends' ? { 1: from.owner ?? user.id } : { 0: inGuild ? guild : '0' },
+    ...(inGuild ? { guild_id: guild, guild: { id: guild, locale: Locale.EnglishUS, features: [] }, member } : { user }),
   };
 }
 
-function send<T extends APIInteraction>(standIn: StandIn, payload: unknown): T {
+function send<T extends APIInteraction>(standIn: StandIn, payload: T): T {
   standIn.gateway.dispatch('INTERACTION_CREATE', payload);
-  return payload as T;
+  return payload;
 }
 
 type Value = string | number | boolean;
 
-function optionType(value: Value): ApplicationCommandOptionType {
-  if (typeof value === 'boolean') return ApplicationCommandOptionType.Boolean;
-  if (typeof value === 'string') return ApplicationCommandOptionType.String;
-  return Number.isInteger(value) ? ApplicationCommandOptionType.Integer : ApplicationCommandOptionType.Number;
+function optionOf(name: string, value: Value): APIApplicationCommandInteractionDataBasicOption {
+  if (typeof value === 'boolean') return { name, type: ApplicationCommandOptionType.Boolean, value };
+  if (typeof value === 'string') return { name, type: ApplicationCommandOptionType.String, value };
+  const type = Number.isInteger(value) ? ApplicationCommandOptionType.Integer : ApplicationCommandOptionType.Number;
+  return { name, type, value } as const;
 }
 
 export function sendCommand(standIn: StandIn, name: string, options: Record<string, Value>, from: From) {
@@ -97,7 +115,7 @@ export function sendCommand(standIn: StandIn, name: string, options: Record<stri
       id: '400000000000000001',
       type: ApplicationCommandType.ChatInput,
       name,
-      options: Object.entries(options).map(([key, value]) => ({ name: key, type: optionType(value), value })),
+      options: Object.entries(options).map(([key, value]) => optionOf(key, value)),
     },
   });
 }

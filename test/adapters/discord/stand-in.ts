@@ -108,10 +108,14 @@ export class StandIn {
   commandWrites = 0;
   botToken = TOKEN;
   guildAccess = true;
+  /** Ways of installation that the application offers. */
+  installations: Record<number, object> = { 0: {}, 1: {} };
   /** Requests a bucket allows per `bucketMs`; on the real clock, as discord.js waits on it. */
   bucketLimit = 1000;
   bucketMs = 1000;
   tooMany = 0;
+  /** Called when a request has taken effect, before it is answered. */
+  onRequest: (request: LoggedRequest) => void = () => {};
   readonly gateway: FakeGateway;
   readonly #http: Server;
   readonly #now: () => number;
@@ -258,7 +262,7 @@ export class StandIn {
               authorizing_integration_owners: {},
             },
           }),
-    } as unknown as APIMessage;
+    };
   }
 
   readonly #routes: readonly Route[] = [
@@ -278,7 +282,7 @@ export class StandIn {
         id: APPLICATION,
         name: 'wuerst',
         bot: { id: BOT },
-        integration_types_config: { 0: {}, 1: {} },
+        integration_types_config: this.installations,
       }),
     },
     {
@@ -295,6 +299,13 @@ export class StandIn {
       run: ([guild], body) => {
         if (guild && !this.guildAccess) throw new Refusal(403, 50001, 'Missing Access');
         checkCommands(body, !guild);
+        for (const { name, integration_types = [] } of body as unknown as {
+          name: string;
+          integration_types?: number[];
+        }[]) {
+          const foreign = integration_types.some((type) => !(type in this.installations));
+          if (foreign) throw new Refusal(400, 50035, `${name} is for an installation that is not offered`);
+        }
         this.commandWrites++;
         // Discord returns more than it was given, and leaves out what is default.
         this.commands = (body as unknown as Json[]).map((command) => ({
@@ -586,7 +597,9 @@ export class StandIn {
         ...(status === 429 ? { retry_after: 0.05, global: false } : {}),
       };
     }
-    this.requests.push({ method, path, body, status, at: this.#now() });
+    const logged = { method, path, body, status, at: this.#now() };
+    this.requests.push(logged);
+    this.onRequest(logged);
     if (fault?.how === 'drop-after') request.socket.destroy();
     else if (status === 204) response.writeHead(status).end();
     else response.writeHead(status, headers).end(JSON.stringify(answer));

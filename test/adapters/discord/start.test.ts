@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createDiscordAdapter, fetchApplication } from '../../../src/adapters/discord/adapter.ts';
+import { DEFAULT_LIMITS, KEYS } from '../../../src/bot/command.ts';
 import { FakeCore } from '../fake-core.ts';
 import { memoryLogger } from './setting.ts';
 import { APPLICATION, StandIn, TOKEN } from './stand-in.ts';
+
+interface Option {
+  readonly name: string;
+  readonly min_value?: number;
+  readonly max_value?: number;
+  readonly name_localizations?: { readonly de?: string };
+  readonly description_localizations?: { readonly de?: string };
+}
 
 async function world(t: TestContext, options: { token?: string; guildId?: string } = {}) {
   const standIn = await StandIn.start();
@@ -96,4 +105,49 @@ test('a server that is not there is explained', async (t) => {
 test('who the application is can be asked for with the token alone', async (t) => {
   const { standIn } = await world(t);
   assert.equal((await fetchApplication({ token: TOKEN, apiBase: standIn.apiBase })).id, APPLICATION);
+});
+
+test('numbers have the bounds of the core, and every name and description a German one', async (t) => {
+  const { standIn, start } = await world(t);
+  await start();
+  const [wuerst, ...others] = standIn.commands;
+  const options = wuerst?.options as Option[];
+  const bounds = options.flatMap(({ name, min_value, max_value }) =>
+    max_value === undefined ? [] : [[name, min_value, max_value]],
+  );
+  const { minSide, maxSide, maxSteps, maxGuidance, maxImages } = DEFAULT_LIMITS;
+  assert.deepEqual(bounds, [
+    ['width', minSide, maxSide],
+    ['height', minSide, maxSide],
+    ['images', 1, maxImages],
+    ['steps', 1, maxSteps],
+    ['decoder-steps', 1, maxSteps],
+    ['guidance', 0, maxGuidance],
+    ['decoder-guidance', 0, maxGuidance],
+  ]);
+  assert.deepEqual(
+    options.map(({ name }) => name).sort(),
+    ['prompt', 'images', ...KEYS.map(({ name }) => name).filter((name) => name !== 'n')].sort(),
+  );
+  for (const { name, name_localizations, description_localizations } of options) {
+    assert.ok(name_localizations?.de && description_localizations?.de, name);
+  }
+  for (const { name, type, name_localizations, description_localizations } of others) {
+    assert.ok(type === 3 ? name_localizations : description_localizations, String(name));
+  }
+});
+
+test('an app for servers alone registers nothing for accounts, and the other way round', async (t) => {
+  const { standIn, start } = await world(t);
+  standIn.installations = { 1: {} };
+  await start();
+  assert.ok(standIn.commands.every(({ integration_types }) => JSON.stringify(integration_types) === '[1]'));
+  assert.ok(
+    standIn.commands.every(({ name }) => name !== 'wuerst-settings'),
+    'a person has no server to rule',
+  );
+  standIn.installations = { 0: {} };
+  await start();
+  assert.ok(standIn.commands.every(({ integration_types }) => JSON.stringify(integration_types) === '[0]'));
+  assert.equal(standIn.commands.length, 8);
 });

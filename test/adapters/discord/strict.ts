@@ -164,7 +164,19 @@ export function checkMessage(body: Json, uploads: readonly Upload[]): readonly s
 
 const NAME = /^[-_'\p{L}\p{N}\p{sc=Deva}\p{sc=Thai}]{1,32}$/u;
 
+/** Of https://discord.com/developers/docs/reference#locales those with a translation here. */
+const LOCALES = ['de', 'en-US', 'en-GB', 'fr', 'es-ES', 'it', 'nl', 'pl', 'pt-BR', 'ja', 'ko', 'zh-CN'];
+
+/** How many characters a field counts for: those of its longest translation. */
+function longest(entry: Json, field: string): number {
+  const translations = Object.values((entry[`${field}_localizations`] ?? {}) as Json);
+  return Math.max(...[entry[field] ?? '', ...translations].map((value) => String(value).length));
+}
+
 function checkLocalised(entry: Json, field: string, max: number, pattern?: RegExp): void {
+  for (const locale of Object.keys((entry[`${field}_localizations`] ?? {}) as Json)) {
+    check(LOCALES.includes(locale), `${locale} is no locale`);
+  }
   for (const [locale, value] of Object.entries((entry[`${field}_localizations`] ?? {}) as Json)) {
     const translated = text(value, 1, max, `${field} in ${locale}`);
     check(
@@ -174,10 +186,42 @@ function checkLocalised(entry: Json, field: string, max: number, pattern?: RegEx
   }
 }
 
+const OPTION_TYPES = { text: 3, integer: 4, switch: 5, number: 10 } as const;
+
+function checkBounds(option: Json): void {
+  const { type, min_value, max_value, max_length } = option;
+  check(
+    Object.values(OPTION_TYPES).some((known) => known === type),
+    `${type} is no type of option here`,
+  );
+  const numeric = type === OPTION_TYPES.integer || type === OPTION_TYPES.number;
+  check(numeric || (min_value === undefined && max_value === undefined), 'only numbers have bounds');
+  for (const bound of [min_value, max_value]) {
+    check(bound === undefined || typeof bound === 'number', 'a bound is a number');
+    check(
+      bound === undefined || type !== OPTION_TYPES.integer || Number.isInteger(bound),
+      'integers have whole bounds',
+    );
+  }
+  check(Number(min_value ?? 0) <= Number(max_value ?? Number.MAX_SAFE_INTEGER), 'min_value is above max_value');
+  check(max_length === undefined || type === OPTION_TYPES.text, 'only text has a length');
+  check(max_length === undefined || (Number(max_length) >= 1 && Number(max_length) <= 6000), 'max_length is 1 to 6000');
+  check(option.autocomplete !== true || type !== OPTION_TYPES.switch, 'a switch is not completed');
+}
+
 export function checkCommands(value: unknown, global: boolean): void {
+  const names = new Set<string>();
   for (const command of list(value, 110, 'commands')) {
     const chat = (command.type ?? 1) === 1;
     const name = text(command.name, 1, 32, 'command.name');
+    check(!names.has(`${chat} ${name}`), `there are two commands ${name}`);
+    names.add(`${chat} ${name}`);
+    const { default_member_permissions: permissions } = command;
+    check(permissions === undefined || /^\d+$/.test(String(permissions)), 'permissions are a decimal string');
+    for (const key of ['integration_types', 'contexts']) {
+      const given = command[key];
+      check(given === undefined || (Array.isArray(given) && given.length > 0), `${key} must not be empty`);
+    }
     if (chat) {
       check(NAME.test(name) && name === name.toLowerCase(), `${name} is no command name`);
       text(command.description, 1, 100, 'command.description');
@@ -187,17 +231,21 @@ export function checkCommands(value: unknown, global: boolean): void {
     if (!global)
       check(!('contexts' in command) && !('integration_types' in command), 'contexts are for global commands');
     let optionalSeen = false;
-    let size = name.length + String(command.description ?? '').length;
+    const keys = new Set<string>();
+    let size = longest(command, 'name') + longest(command, 'description');
     for (const option of list(command.options, 25, 'options')) {
       const key = text(option.name, 1, 32, 'option.name');
       check(NAME.test(key) && key === key.toLowerCase(), `${key} is no option name`);
+      check(!keys.has(key), `there are two options ${key}`);
+      keys.add(key);
+      checkBounds(option);
       checkLocalised(option, 'name', 32, NAME);
       checkLocalised(option, 'description', 100);
-      size += key.length + text(option.description, 1, 100, `description of ${key}`).length;
+      text(option.description, 1, 100, `description of ${key}`);
+      size += longest(option, 'name') + longest(option, 'description');
       check(!(option.required === true && optionalSeen), 'required options come first');
       optionalSeen ||= option.required !== true;
       check(!(option.autocomplete === true && option.choices !== undefined), 'autocomplete excludes choices');
-      if (option.max_length !== undefined) check(Number(option.max_length) <= 6000, 'max_length is at most 6000');
     }
     check(size <= 8000, 'a command has at most 8000 characters');
   }

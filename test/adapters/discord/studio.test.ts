@@ -206,9 +206,10 @@ test('deleting asks first and takes the pictures off every message that shows th
     ({ ephemeral }) => ephemeral,
   );
   assert.match(titleOf(refused), /Only who asked/);
+  const { uploads } = other;
   sendClick(standIn, (one ?? '').replace('ask:', ''), other, { channel });
   await pass(() => picturesOf(other) === 1);
-  assert.equal(other.uploads, 1, 'the picture that stays was not sent again');
+  assert.equal(other.uploads, uploads, 'the picture that stays was not sent again');
 });
 
 test('without access a deletion years later still reaches the message, by the token of the click', async (t) => {
