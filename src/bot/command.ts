@@ -112,7 +112,8 @@ function read(text: string, options: ParseOptions, native: Settings, onSource: O
   if (text.length > maxLength) throw promptTooLong(text.length, limits);
   const body = normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
   onSource(body);
-  const subcommand = readSubcommand(body, options);
+  // Settings beside it say that a picture is wanted: `history` is a prompt then.
+  const subcommand = Object.keys(native).length > 0 ? null : readSubcommand(body, options);
   if (subcommand !== null) return subcommand;
   const bodies = permutationsOf(body, limits);
   const read = bodies.map((one) => {

@@ -55,8 +55,8 @@ export interface Core {
    */
   button?(action: string, caller: Caller): Button | null;
 
-  /** What a command may ask for where no guild is stricter, by the checkpoint that is loaded or was when the bot ran last. */
-  limits(): CommandLimits;
+  /** What a command may ask for by the checkpoint that is loaded, or was when the bot ran last; for a caller within the rules of that place. */
+  limits(caller?: Caller): CommandLimits;
   /** Recent prompts of a person, newest first, for completion. `containing` is matched as plain text. */
   recentPrompts(
     caller: Caller,

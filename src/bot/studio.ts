@@ -203,8 +203,8 @@ export class Studio implements Core {
     }
   }
 
-  limits(): CommandLimits {
-    return this.#rules.checkpoint();
+  limits(caller?: Caller): CommandLimits {
+    return caller === undefined ? this.#rules.checkpoint() : this.#rules.limits(caller);
   }
 
   recentPrompts(caller: Caller, containing: string, limit: number) {

@@ -238,6 +238,10 @@ describe('native options', () => {
     assert.match(refusal('a fox ar:2:3', { settings: { height: 512 } }).error.message, /height .* \(ar\)/);
   });
 
+  it('make a prompt of what would be a subcommand', () => {
+    assert.equal(imagine('history', { settings: { width: 512 } }).request.prompt, 'history');
+  });
+
   it('are held to the same limits', () => {
     assert.equal(refusal('a fox', { settings: { width: 1.5 } }).error.code, 'bad_width');
     assert.equal(refusal('a fox', { settings: { guidance: Number.NaN } }).error.code, 'bad_guidance');

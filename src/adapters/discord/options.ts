@@ -3,14 +3,11 @@ import {
   type APIChatInputApplicationCommandInteractionData,
   ApplicationCommandOptionType,
 } from 'discord.js';
-import type { ImagineRequest } from '../../bot/job.ts';
-import { UserError } from '../../errors.ts';
+import type { settingsFromOptions } from '../../bot/command.ts';
 import { SETTING_OPTIONS } from './setting-options.ts';
 
 /** Put before the id of a recent prompt that is too long to be the value of a choice. */
 export const PROMPT_MARK = '↺';
-
-const MAX_SEED = 2n ** 64n - 1n;
 
 export type Options = ReadonlyMap<string, string | number | boolean>;
 
@@ -29,39 +26,12 @@ export function textOf(options: Options, name: string): string | undefined {
   return value === undefined || String(value).trim() === '' ? undefined : String(value).trim();
 }
 
-interface Typed {
-  /** Settings that only the grammar understands, as `key:value`, to stand before the prompt. */
-  readonly text: string;
-  readonly settings: Partial<Omit<ImagineRequest, 'prompt'>>;
+/** Native options by the grammar's names of settings; the core reads their values. */
+export function valuesOf(options: Options): Parameters<typeof settingsFromOptions>[0] {
+  return Object.fromEntries(
+    SETTING_OPTIONS.flatMap(({ name, key }) => {
+      const value = options.get(name);
+      return value === undefined ? [] : [[key.name, value]];
+    }),
+  );
 }
-
-/**
- * Native options as settings of a request. Values are checked by the core, like typed ones; those that fill no one
- * field of their own (a size, a ratio, a seed beyond a number) go through the grammar.
- */
-export function settingsOf(options: Options): Typed {
-  const settings: Record<string, string | number | boolean | bigint> = {};
-  const words: string[] = [];
-  for (const { name, key } of SETTING_OPTIONS) {
-    const value = options.get(name);
-    if (value === undefined) continue;
-    const [field] = key.fields;
-    if (key.name !== 'seed' && key.fields.length === 1 && field !== undefined) {
-      settings[field] = value;
-      continue;
-    }
-    const typed = String(value).trim();
-    if (key.name === 'seed' && /^\d{1,20}$/.test(typed) && BigInt(typed) <= MAX_SEED) {
-      settings.seed = BigInt(typed);
-    } else if (/^[^\s"'“”„‘’«»{},]+$/.test(typed)) {
-      words.push(`${key.name}:${typed}`);
-    } else {
-      throw new UserError(`${key.name}_malformed`, `The option ${name} can't be “${typed}”.`, {
-        hint: `It is one word, such as ${EXAMPLES[key.name] ?? 'a number'}.`,
-      });
-    }
-  }
-  return { text: words.join(' '), settings };
-}
-
-const EXAMPLES: Readonly<Record<string, string>> = { size: '1024x1536', ar: '2:3', seed: '7' };

@@ -5,13 +5,13 @@ import {
   ApplicationCommandType,
   ComponentType,
 } from 'discord.js';
-import { formatPrompt } from '../../bot/command.ts';
+import { formatPrompt, settingsFromOptions } from '../../bot/command.ts';
 import { UserError } from '../../errors.ts';
 import type { Core, Outcome } from '../adapter.ts';
 import type { Callers } from './caller.ts';
 import { CONTEXT_COMMAND, SETTINGS_COMMAND } from './commands.ts';
 import { missingPermissions } from './invite.ts';
-import { optionsOf, PROMPT_MARK, settingsOf, textOf } from './options.ts';
+import { optionsOf, PROMPT_MARK, textOf, valuesOf } from './options.ts';
 import { ASK_PREFIX } from './render.ts';
 
 /** Pictures can't be shown without these; Discord would drop them without a word. */
@@ -42,10 +42,10 @@ export function createCommandRunner(core: Core, callers: Callers) {
     switch (data.name) {
       case 'wuerst': {
         requirePermissions(interaction);
-        const { text, settings } = settingsOf(given);
+        const settings = settingsFromOptions(valuesOf(given), core.limits(caller));
         const typed = textOf(given, 'prompt') ?? '';
         const prompt = typed.startsWith(PROMPT_MARK) ? keptPrompt(typed.slice(PROMPT_MARK.length)) : typed;
-        return core.command(text === '' ? prompt : `${text} ${prompt}`, caller, { idempotencyKey, settings });
+        return core.command(prompt, caller, { idempotencyKey, settings });
       }
       case 'wuerst-history':
         return subcommand('history');
