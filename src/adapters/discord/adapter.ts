@@ -78,6 +78,20 @@ function createClient(options: DiscordAdapterOptions): Client {
   });
 }
 
+/** Says once that a connection is lost, though discord.js tries twice a second, and when it is back. */
+function watchConnection(client: Client, logger: Logger): void {
+  const lost = new Set<number>();
+  client.on(Events.ShardReconnecting, (shard) => {
+    if (!lost.has(shard)) logger.warn({ shard }, 'discord: the connection is lost; reconnecting');
+    lost.add(shard);
+  });
+  const back = (shard: number) => {
+    if (lost.delete(shard)) logger.info({ shard }, 'discord: connected again');
+  };
+  client.on(Events.ShardResume, back);
+  client.on(Events.ShardReady, back);
+}
+
 export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
   const { logger } = options;
   const clock = options.clock ?? systemClock;
@@ -130,8 +144,7 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
       client.on(Events.ShardError, (error, shard) =>
         logger.warn({ shard, ...describe(error) }, 'discord: shard error'),
       );
-      client.on(Events.ShardReconnecting, (shard) => logger.info({ shard }, 'discord: reconnecting'));
-      client.on(Events.ShardResume, (shard, replayed) => logger.info({ shard, replayed }, 'discord: resumed'));
+      watchConnection(client, logger);
       // Taken as sent: discord.js would hold events back until every shard is ready, longer than an answer may take.
       client.ws.on(GatewayDispatchEvents.InteractionCreate, (interaction: APIInteraction) => {
         void handle(interaction);

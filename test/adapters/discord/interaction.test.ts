@@ -233,6 +233,8 @@ test('the same event after a RESUME is done once, and events of the outage arriv
     s.core.calls.map(({ text }) => text),
     ['one', 'two'],
   );
+  const said = (what: string) => s.log.filter((line) => line.includes(what)).length;
+  assert.deepEqual([said('connection is lost'), said('connected again')], [1, 1]);
 });
 
 test('a click on what does not exist any more is a sentence for the one who clicked', async (t) => {
