@@ -21,6 +21,9 @@ interface GatewayOptions {
   readonly url: () => string;
 }
 
+/** Members, presences and message contents: a developer has to switch these on. */
+const PRIVILEGED = (1 << 1) | (1 << 8) | (1 << 15);
+
 /** The gateway's side of hello, identify, heartbeat, resume and dispatch. */
 export class FakeGateway {
   readonly sessions = new Map<string, Session>();
@@ -82,12 +85,15 @@ export class FakeGateway {
   }
 
   #identify(socket: WebSocket, d: Record<string, unknown>): Session | null {
+    const intents = Number(d.intents);
+    if (!Number.isInteger(intents)) this.refuse.unshift(4013);
+    else if ((intents & PRIVILEGED) !== 0) this.refuse.unshift(4014);
     const refusal = d.token === this.#options.token ? this.refuse.shift() : 4004;
     if (refusal !== undefined) {
       socket.close(refusal);
       return null;
     }
-    this.intents.push(Number(d.intents));
+    this.intents.push(intents);
     const [shard = 0] = (d.shard ?? [0, 1]) as number[];
     const session: Session = { id: `session-${this.sessions.size}`, shard, sent: [], socket };
     this.sessions.set(session.id, session);

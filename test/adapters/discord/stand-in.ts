@@ -594,7 +594,7 @@ export class StandIn {
       answer = {
         code: error.code,
         message: error.message,
-        ...(status === 429 ? { retry_after: 0.05, global: false } : {}),
+        ...(status === 429 ? { retry_after: Number(headers['retry-after'] ?? 0.05), global: false } : {}),
       };
     }
     const logged = { method, path, body, status, at: this.#now() };
@@ -625,7 +625,7 @@ export class StandIn {
     });
     if (bucket.count > this.bucketLimit) {
       this.tooMany++;
-      headers['retry-after'] = after;
+      Object.assign(headers, { 'retry-after': after, 'x-ratelimit-scope': 'user' });
       throw new Refusal(429, 0, 'You are being rate limited.');
     }
   }
