@@ -10,8 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { History } from '../src/bot/history.ts';
+import type { Caller } from '../src/bot/job.ts';
 import { sendCommand } from '../test/adapters/slack/payloads.ts';
-import { APP_TOKEN, BOSS, BOT_TOKEN, StandIn } from '../test/adapters/slack/stand-in.ts';
+import { APP_TOKEN, BOT_TOKEN, StandIn } from '../test/adapters/slack/stand-in.ts';
 
 const SECONDS = Number(process.argv[2] ?? 60);
 const WAITING = 1000;
@@ -28,6 +30,15 @@ function busiestMinute(times: readonly number[]): number {
 
 const standIn = await StandIn.start();
 const data = mkdtempSync(join(tmpdir(), 'bench-slack-'));
+const operator: Caller = {
+  ...{ surface: 'terminal', user: 'operator', name: 'operator', room: 'terminal', guild: null, payer: 'operator' },
+  ...{ moderator: true, ageRestricted: false },
+};
+const history = History.open({ folder: data });
+for (const rule of ['userJobs', 'guildJobs', 'userSeconds', 'guildSeconds'] as const) {
+  history.settings.set('everywhere', rule, null, operator);
+}
+history.close();
 const bot = spawn(
   process.execPath,
   ['--import', 'tsx', fileURLToPath(new URL('../src/cli.ts', import.meta.url)), 'start'],
@@ -51,9 +62,6 @@ function send(): void {
   const channel = channels[number % channels.length] ?? '';
   sent.push(sendCommand(standIn, `fox ${number} n:4`, { channel, user: `U0${number % 97}` }));
   number += 1;
-}
-for (const rule of ['user-jobs', 'guild-jobs', 'user-seconds', 'guild-seconds']) {
-  await sendCommand(standIn, `settings ${rule} none`, { channel: channels[0] ?? '', user: BOSS });
 }
 const before = performance.now();
 while (number < WAITING) {
