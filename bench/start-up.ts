@@ -74,11 +74,13 @@ for (let i = 0; i <= Number(values.repeat); i += 1) {
   if (i > 0) pairs.push(pair);
 }
 rmSync(dir, { recursive: true, force: true });
+const fastest = (of: (pair: (typeof pairs)[number]) => number) => Math.min(...pairs.map(of));
 const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 console.log(
   JSON.stringify({
     imagineMs: Math.round(median(pairs.map(({ imagine }) => imagine))),
     bareMs: Math.round(median(pairs.map(({ bare: ms }) => ms))),
     ratio: median(pairs.map(({ imagine, bare: ms }) => imagine / ms)).toFixed(2),
+    ratioOfFastest: (fastest(({ imagine }) => imagine) / fastest(({ bare: ms }) => ms)).toFixed(2),
   }),
 );

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import Database from 'better-sqlite3';
+import type Sqlite from 'better-sqlite3';
 import { OperatorError } from '../errors.ts';
 
 export interface FolderLockOptions {
@@ -39,6 +39,8 @@ export async function lockFolder(
   // Never deleted: deleting a lock file that somebody else has just opened would let two in.
   const locks = join(dirname(folder), '.locks');
   await mkdir(locks, { recursive: true });
+  // Loaded here: a picture in the terminal takes no lock, and its first step would wait for the library.
+  const { default: Database } = await import('better-sqlite3');
   const database = new Database(join(locks, basename(folder)), { timeout: 0 });
   try {
     while (!begin(database)) {
@@ -56,7 +58,7 @@ export async function lockFolder(
   return () => database.close();
 }
 
-function begin(database: Database.Database): boolean {
+function begin(database: Sqlite.Database): boolean {
   try {
     database.exec('BEGIN EXCLUSIVE');
     return true;
