@@ -8,6 +8,7 @@ import { STYLES, type Style, WuerstchenCombinedPipeline } from './pipeline/combi
 import type { RgbImage } from './pipeline/decoder-pipeline.ts';
 import { TorchGenerator } from './pipeline/generator.ts';
 import { encodeImage, IMAGE_FORMATS, type ImageFormat } from './pipeline/image-file.ts';
+import { sparingMemory } from './pipeline/memory/shortage.ts';
 import { metadataOf } from './pipeline/parameters.ts';
 import type { Timings } from './pipeline/pipeline-options.ts';
 import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
@@ -23,7 +24,7 @@ interface Options {
   readonly provider: Provider | 'auto';
   readonly precision: Precision | 'auto';
   readonly threads?: string;
-  readonly residency: Residency;
+  readonly residency: Residency | 'auto';
   readonly json?: boolean;
   readonly quiet?: boolean;
   /** Settings of the command grammar, as typed. */
@@ -87,9 +88,10 @@ export function imagineCommand(): Command {
     )
     .option('--threads <count>', 'processor threads; all otherwise')
     .addOption(
-      new Option('--residency <kind>', 'keep all networks loaded, or one stage at a time')
-        .choices(['resident', 'stage'])
-        .default('resident'),
+      new Option('--residency <kind>', 'keep all networks loaded, one stage at a time, or what the free memory admits')
+        .choices(['auto', 'resident', 'stage'])
+        .default('auto')
+        .env('WUERST_RESIDENCY'),
     )
     .option('--json', 'print one JSON object a picture, for scripts')
     .option('--quiet', 'no progress')
@@ -123,6 +125,8 @@ async function imagine(text: string, options: Options): Promise<void> {
   for (const { provider, reason } of pipeline.runtime.fallbacks) {
     say(`${provider} is not used: ${reason}`);
   }
+  const { memory } = pipeline.runtime;
+  if (memory.residency === 'stage' && options.residency === 'auto') say(`one network at a time: ${memory.reason}`);
   const { requests, notes } = await readRequests(text, options, pipeline);
   for (const note of notes) say(note);
   await mkdir(options.out, { recursive: true }).catch((cause: Error) => {
@@ -134,7 +138,8 @@ async function imagine(text: string, options: Options): Promise<void> {
     for (const request of requests) {
       for (let k = 0; k < request.n; k += 1) {
         const seed = BigInt.asUintN(64, request.seed + BigInt(k));
-        const { image, timings, warnings } = await paint(pipeline, request, seed, stop.signal, bars);
+        const work = () => paint(pipeline, request, seed, stop.signal, bars);
+        const { image, timings, warnings } = await sparingMemory(pipeline, request, work);
         if (k === 0) for (const warning of warnings) say(warning);
         // The file of one picture is written while the next one is painted.
         await writing;

@@ -12,6 +12,7 @@ export interface ConfigSetting {
 }
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+const RESIDENCIES = ['auto', 'resident', 'stage'] as const;
 const PROVIDERS = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 const PRECISIONS = ['auto', 'fp32', 'fp16', 'int8'] as const;
 
@@ -41,6 +42,15 @@ const wholeNumber = z
   .string()
   .regex(/^\d{1,9}$/, 'expected a whole number')
   .transform(Number);
+const sizes = z.string().transform((text, context) => {
+  const all = text.toLowerCase() === 'off' ? [] : text.split(',');
+  return all.map((one) => {
+    const [, width, height] = /^\s*(\d{2,4})x(\d{2,4})\s*$/.exec(one) ?? [];
+    if (!width || !height)
+      context.addIssue({ code: 'custom', message: 'expected sizes such as 1024x1024,1024x1536, or off' });
+    return { width: Number(width), height: Number(height) };
+  });
+});
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
 const bytes = z
   .string()
@@ -92,6 +102,21 @@ export const ENTRIES = {
     option: '--precision <name>',
     help: `of weights and products: ${PRECISIONS.join(', ')}`,
     otherwise: 'auto',
+  }),
+  WUERST_RESIDENCY: entry({
+    schema: z.enum(RESIDENCIES, `expected ${RESIDENCIES.join(', ')}`) as z.ZodType<
+      (typeof RESIDENCIES)[number],
+      string
+    >,
+    option: '--residency <kind>',
+    help: 'keep all networks loaded (resident), one at a time (stage), or what the free memory admits (auto)',
+    otherwise: 'auto',
+  }),
+  WUERST_WARM_UP: entry({
+    schema: sizes as z.ZodType<readonly { readonly width: number; readonly height: number }[], string>,
+    option: '--warm-up <sizes>',
+    help: 'sizes to make ready for at start, such as 1024x1024,1024x1536, so that no request waits for it; or off',
+    otherwise: '1024x1024 on GPUs',
   }),
   WUERST_LOG_LEVEL: entry({
     schema: z.enum(LOG_LEVELS, `expected ${LOG_LEVELS.join(', ')}`) as z.ZodType<(typeof LOG_LEVELS)[number], string>,

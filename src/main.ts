@@ -152,6 +152,7 @@ function pipelineOf(config: Config, options: StartOptions, history: History, log
       model: config.model,
       ...(config.provider === 'auto' ? {} : { provider: config.provider }),
       precision: config.precision,
+      ...{ residency: config.residency, warmUp: config.warmUp },
       ...(previewMaps === undefined ? {} : { previewMaps }),
     },
     lockPath: join(config.data, 'pipeline.lock'),

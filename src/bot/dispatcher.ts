@@ -289,6 +289,10 @@ export function errorOf(error: unknown): JobError {
       hint: 'Whoever runs this bot can read why in its log. A smaller picture may work.',
     };
   }
+  if (error instanceof OperatorError && error.code === 'memory_short') {
+    const { code, message, hint } = error;
+    return hint === undefined ? { code, message } : { code, message, hint };
+  }
   if (error instanceof OperatorError && (error.code === 'disk_full' || error.code === 'image_unwritable')) {
     return {
       code: error.code,

@@ -1,7 +1,7 @@
 import { type Clock, pause, systemClock } from '../clock.ts';
 import { acquireLock } from '../process-lock.ts';
 import { type Call, PipelineChild } from './pipeline-child.ts';
-import { type Ending, PipelineCrashed, PipelineStopped } from './pipeline-errors.ts';
+import { type Ending, PipelineCrashed, PipelineStopped, ranOutOfMemory } from './pipeline-errors.ts';
 import type { EngineEvent, EngineInfo, EngineRequest, LoadOptions } from './protocol.ts';
 
 export { type Ending, PipelineCrashed, PipelineStopped } from './pipeline-errors.ts';
@@ -65,6 +65,8 @@ export class PipelineClient {
   /** Ends when this client has stopped. */
   #work: Promise<void> = Promise.resolve();
   #child: PipelineChild | null = null;
+  /** Pixels of the smallest picture that a process had not enough memory for; 0 when that was loading. */
+  #leanFrom = Number.POSITIVE_INFINITY;
   #next = new Deferred<PipelineChild>();
   /** Ends with the last request that was accepted. */
   #lastTurn: Promise<void> = Promise.resolve();
@@ -155,7 +157,7 @@ export class PipelineClient {
         this.#handOut(child, info);
         return { child, info };
       } catch (error) {
-        this.#ended(await child.ended);
+        this.#ended(child, await child.ended);
         if (!(error instanceof PipelineCrashed) || attempt === START_ATTEMPTS) throw error;
         await this.#backOff(attempt);
       }
@@ -167,7 +169,7 @@ export class PipelineClient {
     let child: PipelineChild | null = first;
     for (let failures = 0; ; ) {
       if (child !== null) {
-        this.#ended(await child.ended);
+        this.#ended(child, await child.ended);
         this.#next = new Deferred();
       }
       if (this.#stopping.signal.aborted) return;
@@ -208,7 +210,8 @@ export class PipelineClient {
     lock.release();
     if (signal.aborted) throw new PipelineStopped();
     const child = new PipelineChild({
-      ...{ engine, load, lockPath, clock: this.#clock, onOutput },
+      ...{ engine, lockPath, clock: this.#clock, onOutput },
+      load: Number.isFinite(this.#leanFrom) ? { ...load, leanFrom: this.#leanFrom } : load,
       ...(execArgv === undefined ? {} : { execArgv }),
       onCall: (call) => this.#update({ call }),
     });
@@ -217,8 +220,9 @@ export class PipelineClient {
     return child;
   }
 
-  #ended(ending: Ending): void {
+  #ended(child: PipelineChild, ending: Ending): void {
     this.#child = null;
+    if (ranOutOfMemory(ending)) this.#leanFrom = Math.min(this.#leanFrom, child.pixels);
     const { crashes, hangs } = this.#status;
     const state = this.#stopping.signal.aborted ? this.#status.state : 'starting';
     if (ending.reason === 'stopped') {

@@ -5,6 +5,8 @@ import { requireFolder } from './checkpoint.ts';
 import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
 import { fingerprint } from './fingerprint.ts';
 import { cropTo } from './image-file.ts';
+import { LOADING } from './memory/estimate.ts';
+import { pictureNeeds } from './memory/picture-needs.ts';
 import { WuerstchenPrior } from './networks.ts';
 import {
   describe,
@@ -25,6 +27,9 @@ export const STYLES: readonly Style[] = ['interpolated', 'base', 'aesthetic'];
 
 /** Finds the folder of a style's Stage C; it may make it first, by mixing. */
 export type StageCFolder = (style: string) => Promise<string>;
+
+/** The size whose working memory counts when it is settled what stays loaded. */
+const USUAL_SIZE = { width: 1024, height: 1024 };
 
 /** Stage C networks that are kept: mixes of styles are many. */
 const MAX_STYLES = 3;
@@ -126,7 +131,9 @@ export class WuerstchenCombinedPipeline {
       ...load,
       like: prior.text,
     });
-    return new WuerstchenCombinedPipeline(dir, style, stageC, prior, decoder);
+    const pipeline = new WuerstchenCombinedPipeline(dir, style, stageC, prior, decoder);
+    pipeline.runtime.memory.decide(pictureNeeds(pipeline, USUAL_SIZE, 'whole'));
+    return pipeline;
   }
 
   get runtime(): Runtime {
@@ -139,10 +146,12 @@ export class WuerstchenCombinedPipeline {
   }
 
   /**
-   * Loads every network now, so that the first picture does not wait for it. The largest goes first: the memory that
-   * its loading leaves behind serves the others, and the process stays a sixth smaller than in the order of use.
+   * Loads every network that is to stay loaded now, so that the first picture does not wait for it. The largest goes
+   * first: the memory that its loading leaves behind serves the others, and the process stays a sixth smaller than in
+   * the order of use.
    */
   async preload(): Promise<void> {
+    if (this.runtime.residency === 'stage') return;
     const networks = [this.prior.text.model, this.prior.prior, ...this.decoder.networks];
     networks.sort((a, b) => b.component.parameters - a.component.parameters);
     for (const network of networks) await network.preload();
@@ -262,8 +271,9 @@ export class WuerstchenCombinedPipeline {
     this.#priors.delete(dir);
     this.#priors.set(dir, prior);
     this.prior.prior = prior;
+    const more = prior.isLoaded ? 0 : prior.weightBytes * LOADING;
     for (const [oldest, network] of this.#priors) {
-      if (this.#priors.size <= MAX_STYLES) break;
+      if (network === prior || (this.#priors.size <= MAX_STYLES && this.runtime.memory.hasRoomFor(more))) break;
       this.#priors.delete(oldest);
       await network.release();
     }

@@ -128,7 +128,6 @@ export class WuerstchenDecoderPipeline {
     const positive = repeatRows(await this.text.encode(prompts), times);
     const states = negatives ? concatRows([positive, repeatRows(await this.text.encode(negatives), times)]) : positive;
     const encoded = performance.now();
-    if (this.runtime.residency === 'stage') await this.text.model.release();
 
     const generators = rowGenerators(options.generator, count);
     const latents: Tensor = given ?? { data: drawNoise(generators, dims), dims };
@@ -143,10 +142,8 @@ export class WuerstchenDecoderPipeline {
     });
     for await (const step of loop)
       yield { ...step, stage: 'decoder', textEncoderHiddenStates: states, imageEmbeddings: effnet };
-    if (this.runtime.residency === 'stage') await this.decoder.release();
     const decoded = performance.now();
     const output = await this.#decode(latents, outputType, options.signal);
-    if (this.runtime.residency === 'stage') await this.vqgan.release();
     const timings = { text: encoded - start, decoder: decoded - encoded, vqgan: performance.now() - decoded };
     return { ...output, latents, warnings: this.text.warnings(prompts), timings };
   }

@@ -1,20 +1,13 @@
 import { join } from 'node:path';
 import { OperatorError } from '../errors.ts';
+import { picturesTogether } from './batch-rule.ts';
 import { CallTimes } from './call-times.ts';
 import { availableStyles, type Style, WuerstchenCombinedPipeline } from './combined-pipeline.ts';
-import type { RgbImage } from './decoder-pipeline.ts';
 import { asEngineFailure } from './engine-failure.ts';
-import { cropTo, encodeImage } from './image-file.ts';
-import {
-  batches,
-  givenEmbeddings,
-  type StageCSpace,
-  stageBGenerator,
-  stageCLatents,
-  stageCRun,
-  stageCScheduler,
-} from './image-sources.ts';
-import type { StepEvent } from './pipeline-options.ts';
+import { batches, type StageCSpace, stageCScheduler } from './image-sources.ts';
+import type { MeasureMemory } from './memory/memory-plan.ts';
+import type { PictureSize } from './memory/picture-needs.ts';
+import { isShortage, shortageOf } from './memory/shortage.ts';
 import { schedulerConfig } from './pipeline-values.ts';
 import { PRECISIONS, type Precision } from './precision/recipe.ts';
 import {
@@ -31,29 +24,26 @@ import type {
   EngineEvent,
   EngineInfo,
   EngineRequest,
-  EngineStage,
   GenerateContext,
-  ImagePlan,
   LoadOptions,
+  WarmUp,
 } from './protocol.ts';
-import { PROVIDERS, type Provider, Runtime } from './runtime.ts';
+import { paintRound, type StageTimes } from './round.ts';
+import { type BlockingCall, PROVIDERS, type Provider, Runtime } from './runtime.ts';
 import type { SchedulerConfig } from './scheduler.ts';
-import { sliceRows, type Tensor } from './tensor.ts';
+import { warmUp } from './warm-up.ts';
 
 export interface EngineOptions {
   /** Least time between two previews, in milliseconds. @default 500 */
   readonly previewEveryMs?: number;
-  /** Stage B latents (height × width × pictures) that are worked on together. @default 16384 */
+  /** Stage B latents (height × width × pictures) that are worked on together. @default by provider */
   readonly batchLatents?: number;
+  /** What tells the free memory. @default the system */
+  readonly measureMemory?: MeasureMemory;
+  /** Called before each call into onnxruntime; what it throws is taken for that call's failure. */
+  readonly beforeCall?: (call: BlockingCall) => void;
 }
 
-/**
- * Pictures of one request go through Stages C and B together up to this many Stage B latents: 4 of 1024×1024 with
- * cocktail, one with the large checkpoints, whose arithmetic outweighs the cost of a call. On two cores, alone and in
- * batches of 4, cocktail takes 758 and 562 ms a picture at 1024×1024, 469 and 195 at 512×512, 293 and 131 at 256×256;
- * the first picture comes later, the last one sooner.
- */
-const BATCH_LATENTS = 16_384;
 /** Finished pictures that preview maps learn from; later ones hardly change them. */
 const LEARN_PICTURES = 48;
 
@@ -68,37 +58,31 @@ interface Loaded {
   readonly previewer: Previewer;
 }
 
-type StageTimes = Partial<Record<EngineStage, number>>;
-
 /** The pipelines over a model folder, as the pipeline process drives them. */
 class PipelineEngine implements Engine {
   readonly #options: EngineOptions;
   readonly #times = new CallTimes();
   #context: EngineContext = { announce: async () => {} };
   #loaded: Loaded | undefined;
-  readonly #styles = new Set<string>();
+  /** Pictures of so many pixels, and larger ones, are made with as little memory as possible: one was too large. */
+  #leanFrom = Number.POSITIVE_INFINITY;
 
   constructor(options: EngineOptions) {
     this.#options = options;
   }
 
   async load(options: LoadOptions, context: EngineContext): Promise<EngineInfo> {
-    const { model, provider = 'auto', precision = 'auto', previewMaps } = options;
+    const { model, previewMaps } = options;
     this.#context = context;
-    const runtime = await Runtime.create({
-      provider: checkProvider(provider),
-      precision: checkPrecision(precision),
-      onPreparing: reportPreparing,
-      onBlocking: (call) => this.#context.announce(`${call.graph}.${call.kind}`, this.#times.expected(call)),
-      onReturned: (call, ms) => this.#times.measured(call, ms),
-    });
+    this.#leanFrom = options.leanFrom ?? this.#leanFrom;
+    const runtime = await this.#runtime(options);
+    runtime.memory.lean = this.#leanFrom === 0;
     const styles = availableStyles(model);
     const style = styles[0] ?? 'interpolated';
     const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { runtime, style });
-    await pipeline.preload();
+    await this.#preload(pipeline);
     // The first preview and the first file should not wait for it.
     await import('sharp');
-    this.#styles.add(style);
     const checkpoint = await pipeline.fingerprint(style);
     const shipped = readPreviewMaps(await shippedPreviewMaps(model), pipeline, checkpoint);
     const maps = shipped ?? readPreviewMaps(previewMaps, pipeline, checkpoint) ?? newPreviewMaps(pipeline);
@@ -110,34 +94,98 @@ class PipelineEngine implements Engine {
     });
     const scheduler = await schedulerConfig(join(model, 'wuerstchen-prior'));
     this.#loaded = { pipeline, scheduler, checkpoint, maps, previewer };
-    return { checkpoint, provider: pipeline.computedBy, styles };
+    const warmed = await this.#warmUp(pipeline, options.warmUp);
+    const memory = `${runtime.residency}: ${runtime.memory.reason}`;
+    return { checkpoint, provider: pipeline.computedBy, styles, memory, warmed };
+  }
+
+  #runtime({ provider = 'auto', precision = 'auto', residency = 'auto' }: LoadOptions): Promise<Runtime> {
+    const { measureMemory, beforeCall } = this.#options;
+    return Runtime.create({
+      ...{ provider: checkProvider(provider), precision: checkPrecision(precision), residency, measureMemory },
+      onPreparing: reportPreparing,
+      onBlocking: async (call) => {
+        await this.#context.announce(`${call.graph}.${call.kind}`, this.#times.expected(call));
+        beforeCall?.(call);
+      },
+      onReturned: (call, ms) => this.#times.measured(call, ms),
+    });
+  }
+
+  /** Where not even the weights fit together, they are loaded one network at a time from then on. */
+  async #preload(pipeline: WuerstchenCombinedPipeline): Promise<void> {
+    try {
+      await pipeline.preload();
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+      this.#leanFrom = 0;
+      pipeline.runtime.memory.lean = true;
+      await pipeline.runtime.memory.releaseAll();
+    }
+  }
+
+  async #warmUp(pipeline: WuerstchenCombinedPipeline, sizes: WarmUp | undefined): Promise<string> {
+    try {
+      return await warmUp(pipeline, sizes);
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+      await pipeline.runtime.memory.releaseAll();
+      return 'not all: memory ran out';
+    }
   }
 
   async *generate(request: EngineRequest, context: GenerateContext): AsyncGenerator<EngineEvent, void> {
     if (!this.#loaded) throw new Error('expected load() before generate()');
+    const { pipeline } = this.#loaded;
     this.#context = context;
+    const { signal } = context;
+    const given = new Set<number>();
+    const left = () => ({ ...request, images: request.images.filter(({ index }) => !given.has(index)) });
     try {
-      yield* this.#generate(this.#loaded, request, context.signal);
+      try {
+        yield* this.#attempt(this.#loaded, left(), signal, given);
+      } catch (error) {
+        if (signal.aborted || !isShortage(error) || pipeline.runtime.memory.lean) throw error;
+        // Slower, but the same pictures.
+        this.#leanFrom = Math.min(this.#leanFrom, request.width * request.height);
+        yield* this.#attempt(this.#loaded, left(), signal, given);
+      }
     } catch (error) {
-      throw context.signal.aborted ? error : asEngineFailure(error, this.#loaded.pipeline.runtime.provider);
+      if (signal.aborted) throw error;
+      if (isShortage(error)) throw shortageOf(pipeline, sizeOf(request), error);
+      throw asEngineFailure(error, pipeline.runtime.provider);
     }
   }
 
-  async *#generate(loaded: Loaded, request: EngineRequest, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
+  /** @param given takes in the positions of the images that were made */
+  async *#attempt(
+    loaded: Loaded,
+    request: EngineRequest,
+    signal: AbortSignal,
+    given: Set<number>,
+  ): AsyncGenerator<EngineEvent, void> {
     const { pipeline, previewer, maps, checkpoint } = loaded;
-    const { grid, prior, decoder } = pipeline;
+    const { grid, prior, decoder, runtime } = loaded.pipeline;
     loaded.pipeline.grid.check(request.width, request.height);
+    await this.#spare(runtime, request.width * request.height >= this.#leanFrom);
     yield* this.#useStyle(pipeline, request.style);
     const [h, w] = [grid.coveringCells(request.height), grid.coveringCells(request.width)];
     const scheduler = stageCScheduler(loaded.scheduler, request);
     const space: StageCSpace = { dims: [1, prior.prior.config.c_in, h, w], values: prior.values, scheduler };
     const latents = h * w * decoder.values.latentDimScale ** 2;
-    const most = Math.max(1, Math.floor((this.#options.batchLatents ?? BATCH_LATENTS) / latents));
+    const most = runtime.memory.lean ? 1 : picturesTogether(runtime.provider, latents, this.#options.batchLatents);
     const times: StageTimes = {};
     const learns = previewer.learns;
-    for (const batch of batches(request.images, most)) {
-      yield* this.#paint(loaded, request, batch, space, times, signal);
+    const all = batches(request.images, most);
+    // Where networks come and go, each is loaded once for all pictures; else the first picture is not kept waiting.
+    const rounds = runtime.residency === 'stage' ? [all] : all.map((batch) => [batch]);
+    for (const round of rounds) {
+      for await (const event of paintRound({ pipeline, previewer, request, space, times, signal }, round)) {
+        yield event;
+        if (event.type === 'image') given.add(event.image);
+      }
     }
+    if (runtime.residency === 'stage') await runtime.memory.releaseAll();
     yield {
       type: 'done',
       timings: times,
@@ -146,133 +194,26 @@ class PipelineEngine implements Engine {
     };
   }
 
+  /** Sets how sparing to be with memory, and starts with nothing loaded where it is to be more so. */
+  async #spare({ memory }: Runtime, lean: boolean): Promise<void> {
+    if (lean && !memory.lean) await memory.releaseAll();
+    memory.lean = lean;
+  }
+
   async *#useStyle(pipeline: WuerstchenCombinedPipeline, style: string): AsyncGenerator<EngineEvent, void> {
     await pipeline.use(style as Style);
-    if (this.#styles.has(style)) return;
+    const { prior } = pipeline.prior;
+    if (prior.isLoaded || pipeline.runtime.residency === 'stage') return;
     const step = { type: 'step', stage: 'load', image: null, total: 1, timestep: null, preview: null } as const;
     yield { ...step, step: 0 };
-    await pipeline.prior.prior.preload();
-    this.#styles.add(style);
+    await prior.preload();
     yield { ...step, step: 1 };
   }
-
-  /** A batch from its sources to its files. */
-  async *#paint(
-    loaded: Loaded,
-    request: EngineRequest,
-    batch: readonly ImagePlan[],
-    space: StageCSpace,
-    times: StageTimes,
-    signal: AbortSignal,
-  ): AsyncGenerator<EngineEvent, void> {
-    const { prior, decoder } = loaded.pipeline;
-    const image = batch.length > 1 && batch.length === request.images.length ? null : (batch[0]?.index ?? null);
-    const negativePrompt = request.negative || undefined;
-    yield { type: 'step', stage: 'text', image, step: 0, total: 1, timestep: null, preview: null };
-    let embeddings = givenEmbeddings(batch, space);
-    if (!embeddings) {
-      const { generators, timesteps, latents } = stageCRun(batch, space);
-      const { resolutionMultiple } = prior.values;
-      const [, , h, w] = space.dims;
-      const output = yield* this.#steps(
-        prior.stream({
-          prompt: request.prompt,
-          negativePrompt,
-          height: Math.floor(h * resolutionMultiple),
-          width: Math.floor(w * resolutionMultiple),
-          numImagesPerPrompt: batch.length,
-          guidanceScale: request.guidance,
-          ...{ generator: generators, timesteps, latents, signal },
-        }),
-        loaded.previewer,
-        request,
-        image,
-      );
-      embeddings = output.imageEmbeddings;
-      add(times, output.timings);
-    }
-    const output = yield* this.#steps(
-      decoder.stream({
-        prompt: request.prompt,
-        negativePrompt,
-        imageEmbeddings: embeddings,
-        numInferenceSteps: request.decoderSteps,
-        guidanceScale: request.decoderGuidance,
-        generator: batch.map((plan) => stageBGenerator(plan, space)),
-        outputType: 'latent',
-        signal,
-      }),
-      loaded.previewer,
-      request,
-      image,
-    );
-    add(times, output.timings);
-    yield* this.#finish(loaded, request, batch, { embeddings, latents: output.latents }, image, times);
-  }
-
-  async *#steps<T>(
-    stream: AsyncGenerator<StepEvent, T>,
-    previewer: Previewer,
-    request: EngineRequest,
-    image: number | null,
-  ): AsyncGenerator<EngineEvent, T> {
-    for (;;) {
-      const { done, value } = await stream.next();
-      if (done) return value;
-      const { stage, step, total, timestep } = value;
-      yield { type: 'step', stage, image, step, total, timestep, preview: await previewer.show(value, request) };
-    }
-  }
-
-  /** Stage A, one picture at a time: each is made a file while the next one is decoded. */
-  async *#finish(
-    { pipeline, previewer }: Loaded,
-    request: EngineRequest,
-    batch: readonly ImagePlan[],
-    { embeddings, latents }: { readonly embeddings: Tensor; readonly latents: Tensor },
-    image: number | null,
-    times: StageTimes,
-  ): AsyncGenerator<EngineEvent, void> {
-    const encoding: Promise<EngineEvent>[] = [];
-    for (const [row, plan] of batch.entries()) {
-      const start = performance.now();
-      const clean = sliceRows(latents, row, row + 1);
-      const embedding = sliceRows(embeddings, row, row + 1);
-      const { data, dims } = await pipeline.decoder.vqgan.decodePixels(clean);
-      const picture: RgbImage = { width: dims[2] ?? 0, height: dims[1] ?? 0, data };
-      add(times, { vqgan: performance.now() - start });
-      if (previewer.learns) {
-        previewer.learn('prior', stageCLatents(embedding, pipeline.prior.values), picture);
-        previewer.learn('decoder', clean, picture);
-      }
-      const file = encode(picture, request, plan, embedding, times);
-      // Where the request ends before it is looked at, its failure concerns nobody.
-      file.catch(() => {});
-      encoding.push(file);
-      const done = encoding.length > 1 ? await encoding.shift() : undefined;
-      if (done) yield done;
-      const step = { type: 'step', stage: 'vqgan', image, timestep: null, preview: null } as const;
-      yield { ...step, step: row + 1, total: batch.length };
-    }
-    for (const file of encoding) yield await file;
-  }
 }
 
-async function encode(
-  picture: RgbImage,
-  { width, height }: EngineRequest,
-  { index, metadata }: ImagePlan,
-  embedding: Tensor,
-  times: StageTimes,
-): Promise<EngineEvent> {
-  const start = performance.now();
-  const png = await encodeImage(await cropTo(picture, width, height), { format: 'png', metadata });
-  add(times, { encode: performance.now() - start });
-  return { type: 'image', image: index, png, metadata, embedding };
-}
-
-function add(times: StageTimes, more: StageTimes): void {
-  for (const [stage, ms] of Object.entries(more) as [EngineStage, number][]) times[stage] = (times[stage] ?? 0) + ms;
+/** As it is when memory is short: one picture at a time. */
+function sizeOf({ width, height, guidance, decoderGuidance }: EngineRequest): PictureSize {
+  return { width, height, priorRows: guidance > 1 ? 2 : 1, decoderRows: decoderGuidance > 1 ? 2 : 1 };
 }
 
 function checkPrecision(precision: string): Precision | 'auto' {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
 import { Component, type Prepared } from './checkpoint.ts';
@@ -5,12 +6,20 @@ import type { GraphBuilder } from './graph/builder.ts';
 import { clipTextConfig, clipTextGraph } from './graph/clip-text.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from './graph/decoder.ts';
 import { priorConfig, priorGraphs } from './graph/prior.ts';
-import { decodeGraph, encodeGraph, vqganConfig } from './graph/vqgan.ts';
+import { decodeContext, decodeGraph, encodeGraph, vqganConfig } from './graph/vqgan.ts';
+import { vqganWorking } from './memory/estimate.ts';
 import type { Precision } from './precision/recipe.ts';
 import { rEmbedding } from './r-embedding.ts';
+import { Recent } from './recent.ts';
 import { bicubicMatrices } from './resize.ts';
 import { Runtime, type RuntimeOptions, type Session, type Tensors } from './runtime.ts';
 import type { Tensor } from './tensor.ts';
+import { cutTile, placeTile, tilesOf } from './tiles.ts';
+
+/** In 8 bits, biases, norms, small layers and those that lose quality stay as they are. */
+const WEIGHT_BYTES: Readonly<Record<Precision, number>> = { fp32: 4, fp16: 2, int8: 1.3 };
+/** Keys and values of a guided picture take 60 MB with the large Stage C. */
+const KEPT_CONDITIONINGS = 2;
 
 /** A component with its sessions, created when first used and released together. */
 abstract class Network {
@@ -23,17 +32,39 @@ abstract class Network {
     this.runtime = runtime;
   }
 
+  /** Bytes of all weights as they are kept in memory. */
+  get weightBytes(): number {
+    return this.component.parameters * WEIGHT_BYTES[this.component.precision];
+  }
+
+  get isLoaded(): boolean {
+    return this.#sessions.size > 0;
+  }
+
   /** Frees all memory of the sessions; the next use loads them again. */
   async release(): Promise<void> {
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
+    this.runtime.memory.left(this);
     await Promise.all(sessions.map(async (session) => (await session).release()));
+  }
+
+  /** Runs a graph that is needed once a picture; one network at a time, it does not stay beside the others. */
+  protected async runOnce(graph: GraphBuilder, feeds: Tensors): Promise<Tensors> {
+    const session = await this.session(graph);
+    const outputs = await session.run(feeds);
+    if (this.runtime.residency === 'stage') {
+      this.#sessions.delete(graph.name);
+      await session.release();
+    }
+    return outputs;
   }
 
   protected session(graph: GraphBuilder): Promise<Session> {
     const known = this.#sessions.get(graph.name);
     if (known) return known;
-    const created = this.runtime.session(graph, this.component.weightsDir);
+    const made = this.runtime.memory.enter(this);
+    const created = made.then(() => this.runtime.session(graph, this.component.weightsDir));
     this.#sessions.set(graph.name, created);
     created.catch(() => this.#sessions.delete(graph.name));
     return created;
@@ -130,6 +161,7 @@ export interface Denoiser {
 export class WuerstchenPrior extends Network implements Denoiser {
   readonly config;
   readonly #graphs;
+  readonly #conditioned = new Recent<Conditioning>(KEPT_CONDITIONINGS);
 
   private constructor(component: Component, runtime: Runtime) {
     super(component, runtime);
@@ -147,13 +179,15 @@ export class WuerstchenPrior extends Network implements Denoiser {
     await this.session(this.#graphs.step);
   }
 
-  /** @param text [B, T, c_cond] */
+  /** Pictures of the same words share it. @param text [B, T, c_cond] */
   async condition(text: Tensor): Promise<Conditioning> {
     checkChannels('text embeddings', text, 3, 2, this.config.c_cond);
     const feeds = { text: toOrt(text) };
+    const rows = text.dims[0] ?? 0;
     const { conditioning } = this.#graphs;
-    const tensors = conditioning ? await (await this.session(conditioning)).run(feeds) : feeds;
-    return { rows: text.dims[0] ?? 0, tensors };
+    if (!conditioning) return { rows, tensors: feeds };
+    const key = createHash('sha256').update(`${text.dims} `).update(text.data).digest('hex');
+    return this.#conditioned.get(key, async () => ({ rows, tensors: await this.runOnce(conditioning, feeds) }));
   }
 
   async step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor> {
@@ -209,7 +243,7 @@ export class WuerstchenDiffNeXt extends Network implements Denoiser {
       feeds[`mx${level}`] = new OrtTensor('float32', transposed(columns, toW, w), [w, toW]);
     }
     const { conditioning } = this.#graphs;
-    const tensors = conditioning ? await (await this.session(conditioning)).run(feeds) : feeds;
+    const tensors = conditioning ? await this.runOnce(conditioning, feeds) : feeds;
     return { rows: text.dims[0] ?? 0, tensors };
   }
 
@@ -285,7 +319,13 @@ export class PaellaVQModel extends Network {
   /** Latents [B, 4, h, w], already times `scale_factor`, to a picture [B, 3, H, W], nominally 0 to 1. */
   async decode(latents: Tensor): Promise<Tensor> {
     const session = await this.session(decodeGraph(this.component, this.runtime.folds));
-    return fromOrt((await session.run({ latents: toOrt(latents) })).image);
+    const channels = this.config.out_channels;
+    const layout = { planes: (latents.dims[0] ?? 0) * channels, values: 1, factor: this.factor };
+    const data = await this.#byTiles(latents, layout, async (part) => {
+      return fromOrt((await session.run({ latents: toOrt(part) })).image).data;
+    });
+    const [b = 0, , h = 0, w = 0] = latents.dims;
+    return { data, dims: [b, channels, h * this.factor, w * this.factor] };
   }
 
   /** As `decode`, of the nearest codebook entries; also these `values`, like the latents, and their indices [B·h·w]. */
@@ -298,8 +338,36 @@ export class PaellaVQModel extends Network {
   /** Latents of the pipeline (not yet scaled) to bytes [B, H, W, 3]. */
   async decodePixels(latents: Tensor): Promise<{ data: Uint8Array; dims: readonly number[] }> {
     const session = await this.session(this.#pixelGraph());
-    const { image } = await session.run({ latents: toOrt(latents) });
-    return { data: image?.data as Uint8Array, dims: image?.dims ?? [] };
+    const values = this.config.out_channels;
+    const [b = 0, , h = 0, w = 0] = latents.dims;
+    const data = await this.#byTiles(latents, { planes: b, values, factor: this.factor }, async (part) => {
+      return (await session.run({ latents: toOrt(part) })).image?.data as Uint8Array;
+    });
+    return { data, dims: [b, h * this.factor, w * this.factor, values] };
+  }
+
+  /** Decodes the whole picture where its working memory fits, else tile by tile. */
+  async #byTiles<T extends Float32Array | Uint8Array>(
+    latents: Tensor,
+    layout: { readonly planes: number; readonly values: number; readonly factor: number },
+    decode: (part: Tensor) => Promise<T>,
+  ): Promise<T> {
+    const [b = 0, c = 0, h = 0, w = 0] = latents.dims;
+    const working = (rows: number, columns: number) => b * vqganWorking(this.config, [rows, columns]);
+    const budget = this.runtime.memory.decodeBudget(working(h, w));
+    const tiles = tilesOf([h, w], decodeContext(this.config), working, budget);
+    if (tiles.length === 1) return decode(latents);
+    let picture: T | undefined;
+    for (const at of tiles) {
+      const dims = [b, c, at.y.end - at.y.start, at.x.end - at.x.start];
+      const data = await decode({ data: cutTile(latents.data, b * c, [h, w], at), dims });
+      picture ??= new (data.constructor as new (length: number) => T)(
+        layout.planes * h * w * layout.factor ** 2 * layout.values,
+      );
+      placeTile(picture, w * layout.factor, { data, at }, layout);
+    }
+    if (!picture) throw new RangeError(`expected latents with an area, got [${latents.dims}]`);
+    return picture;
   }
 
   /** A picture [B, 3, H, W] to latents [B, 4, h, w]. */

@@ -32,6 +32,16 @@ export class PipelineStopped extends Error {
   }
 }
 
+/**
+ * Whether a process ended because memory ran out, as far as can be told: the system kills whoever takes the last of
+ * it, and libraries abort that get none.
+ */
+export function ranOutOfMemory({ reason, code, signal, output }: Ending): boolean {
+  if (reason === 'signal' && signal === 'SIGKILL') return true;
+  const aborted = (reason === 'signal' && signal === 'SIGABRT') || (reason === 'exit' && code === 134);
+  return aborted && /bad_alloc|out of memory|allocation failed/i.test(output);
+}
+
 function describe({ reason, code, signal }: Ending): string {
   if (reason === 'hung') return 'did not come back in time and was replaced';
   if (reason === 'stopped') return 'was stopped';

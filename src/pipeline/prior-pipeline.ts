@@ -104,7 +104,6 @@ export class WuerstchenPriorPipeline {
     const start = performance.now();
     const text = await this.#encode(options, guided, images);
     const encoded = performance.now();
-    if (this.runtime.residency === 'stage') await this.text.model.release();
 
     const count = text.promptEmbeds.dims[0] ?? 0;
     const dims = [
@@ -129,7 +128,6 @@ export class WuerstchenPriorPipeline {
     });
     for await (const step of loop)
       yield { ...step, stage: 'prior', textEncoderHiddenStates: states, imageEmbeddings: null };
-    if (this.runtime.residency === 'stage') await this.prior.release();
     const { fround } = Math;
     const [mean, std] = [fround(latentMean), fround(latentStd)];
     const imageEmbeddings = { data: latents.data.map((value) => fround(value * mean) - std), dims };

@@ -20,9 +20,18 @@ export interface LoadOptions {
   readonly provider?: string;
   /** Of weights and products: fp32, fp16, int8 or auto. @default the engine's choice */
   readonly precision?: string;
+  /** Whether everything stays loaded. @default 'auto' */
+  readonly residency?: 'resident' | 'stage' | 'auto';
+  /** Pictures of so many pixels, and larger ones, are made with as little memory as possible; 0 is all of them. */
+  readonly leanFrom?: number;
+  /** Sizes to make ready for, so that no request waits for the accelerator's first run. @default 'auto' */
+  readonly warmUp?: WarmUp;
   /** What an earlier `done` said; maps of another checkpoint are passed over. */
   readonly previewMaps?: unknown;
 }
+
+/** Sizes in pixels; `auto` is 1024×1024 on accelerators that keep everything loaded, and nothing elsewhere. */
+export type WarmUp = 'auto' | readonly { readonly width: number; readonly height: number }[];
 
 /** What was loaded. */
 export interface EngineInfo {
@@ -31,6 +40,10 @@ export interface EngineInfo {
   /** Execution provider and precision, e.g. `cpu-fp32`. */
   readonly provider: string;
   readonly styles: readonly string[];
+  /** What stays loaded, and why; for people. */
+  readonly memory?: string;
+  /** Sizes that were made ready, or why none was; for people. */
+  readonly warmed?: string;
 }
 
 /** Where Stage B's image embedding comes from. */

@@ -6,6 +6,7 @@ import { ALL_FOLDS, type Folds } from './graph/blocks.ts';
 import { GraphBuilder } from './graph/builder.ts';
 import { modelBytes } from './graph/model-bytes.ts';
 import { PEAKS, type WatchedGraph, watchHalves } from './graph/peaks.ts';
+import { type MeasureMemory, MemoryPlan } from './memory/memory-plan.ts';
 import type { PipelineValues } from './pipeline-values.ts';
 import { isWorthPreparing, type Preference, preferredPrecision } from './precision/choose.ts';
 import type { Precision } from './precision/recipe.ts';
@@ -36,8 +37,13 @@ export interface RuntimeOptions {
   readonly provider?: Provider | 'auto' | undefined;
   /** Threads of one operator on the CPU. @default the number of processors this process may use */
   readonly threads?: number | undefined;
-  /** @default 'resident' */
-  readonly residency?: Residency | undefined;
+  /**
+   * `auto` is settled by the combined pipeline, from what its networks need and what is free; for the others it is
+   * `stage`. @default 'resident'
+   */
+  readonly residency?: Residency | 'auto' | undefined;
+  /** What tells the free memory of host or device. @default the system */
+  readonly measureMemory?: MeasureMemory | undefined;
   /**
    * Of weights and products. `auto`: of networks with at least 15 million parameters 16 bits on GPUs that have them, 8 on CPUs
    * with instructions for them; else 32. Weights in another precision than the checkpoint's are prepared once, beside it.
@@ -79,7 +85,7 @@ export interface ProviderReport {
 export class Runtime {
   readonly provider: Provider;
   readonly threads: number;
-  readonly residency: Residency;
+  readonly memory: MemoryPlan;
   readonly folds: Folds;
   readonly precision: Precision | 'auto';
   /** What `auto` means on this provider, for networks that are big enough. */
@@ -105,7 +111,7 @@ export class Runtime {
     this.preference = preferredPrecision(provider, hasHalf);
     this.onPreparing = options.onPreparing;
     this.threads = options.threads ?? availableParallelism();
-    this.residency = options.residency ?? 'resident';
+    this.memory = new MemoryPlan(provider, options.residency ?? 'resident', options.measureMemory);
     this.folds = options.folds ?? ALL_FOLDS;
     this.#onBlocking = options.onBlocking;
     this.#onReturned = options.onReturned;
@@ -141,6 +147,10 @@ export class Runtime {
   precisionFor(parameters: number): Precision {
     if (this.precision !== 'auto') return this.precision;
     return isWorthPreparing(parameters) ? this.preference.precision : 'fp32';
+  }
+
+  get residency(): Residency {
+    return this.memory.residency;
   }
 
   async session(graph: GraphBuilder, weightsDir: string): Promise<Session> {

@@ -200,6 +200,21 @@ describe('a process that dies', () => {
     assert.equal((await collect(client.generate(request('a fox')))).length, 5);
   });
 
+  test('for want of memory has a successor that spares it for pictures of that size, and for all if it was loading', async (context) => {
+    const { client } = setting(context);
+    await client.start();
+    await assert.rejects(collect(client.generate(request('hungry'))), PipelineCrashed);
+    assert.equal((await collect(client.generate(request('hungry')))).length, 5);
+    const smaller = { ...request('hungry'), width: 128 };
+    await assert.rejects(collect(client.generate(smaller)), PipelineCrashed);
+    assert.equal((await collect(client.generate(smaller))).length, 5);
+    assert.equal(client.status.crashes, 2);
+
+    const { client: other } = setting(context, { load: { model: 'large' } });
+    assert.equal((await other.start()).checkpoint, 'hash of large');
+    assert.equal(other.status.crashes, 1);
+  });
+
   test('keeps what it had sent before, while idle it is replaced too, and Ctrl-C does not reach it', async (context) => {
     const { client, status } = setting(context);
     await client.start();

@@ -22,8 +22,12 @@ function step(done: number, total: number): EngineEvent {
 
 /** Does what its prompt (or, when loading, the name of the model) says. */
 class FakeEngine implements Engine {
-  async load({ model }: LoadOptions, { announce }: EngineContext) {
+  #leanFrom = Number.POSITIVE_INFINITY;
+
+  async load({ model, leanFrom }: LoadOptions, { announce }: EngineContext) {
     const [what, file = ''] = model.split(' ');
+    this.#leanFrom = leanFrom ?? this.#leanFrom;
+    if (what === 'large' && this.#leanFrom > 0) process.kill(process.pid, 'SIGKILL');
     if (what === 'missing') throw new OperatorError('model_missing', 'No model here.', { hint: 'wuerst models pull' });
     if (what === 'crash') process.exit(9);
     if (what === 'crash-once' && !existsSync(file)) {
@@ -42,6 +46,11 @@ class FakeEngine implements Engine {
     yield step(0, 2);
     if (what === 'exit') process.exit(Number(number));
     if (what === 'kill') process.kill(process.pid, 'SIGKILL');
+    if (what === 'hungry' && request.width * request.height < this.#leanFrom) {
+      // The system kills whoever takes the last of the memory.
+      process.kill(process.pid, 'SIGKILL');
+      block(600_000);
+    }
     if (what === 'lost') throw new EngineLost('the device fell off the bus');
     if (what === 'user') throw new UserError('too_wide', 'Too wide.', { hint: 'width:1024' });
     if (what === 'operator') throw new OperatorError('no_memory', 'Out of accelerator memory.');

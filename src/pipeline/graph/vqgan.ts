@@ -38,6 +38,23 @@ function channels(config: VqganConfig, level: number): number {
   return Math.floor(config.embed_dim / 2 ** (config.levels - 1 - level));
 }
 
+function blocksAt(config: VqganConfig, level: number): number {
+  return level === config.levels - 1 ? config.bottleneck_blocks : 1;
+}
+
+/**
+ * Latents on each side of a tile that the pixels over it depend on. From the pixels back: each block's 3×3 convolution
+ * sees one position further; a transposed 4×4 convolution of stride 2 halves the distance and sees one further.
+ */
+export function decodeContext(config: VqganConfig): number {
+  let context = 0;
+  for (let level = 0; level < config.levels; level += 1) {
+    if (level > 0) context = Math.floor(context / 2) + 1;
+    context += blocksAt(config, level);
+  }
+  return context;
+}
+
 /**
  * Stage A, latents to picture. `latents` [B, 4, h, w] → `image`.
  *
@@ -68,7 +85,7 @@ export function decodeGraph(
   index += 1;
   for (let level = levels - 1; level >= 0; level -= 1) {
     const c = channels(config, level);
-    const count = level === levels - 1 ? config.bottleneck_blocks : 1;
+    const count = blocksAt(config, level);
     for (let block = 0; block < count; block += 1, index += 1) x = mixingBlock(x, up.at(index), at, c, folds.gammas);
     if (level > 0) {
       const below = channels(config, level - 1);

@@ -1,0 +1,33 @@
+import { execFileSync } from 'node:child_process';
+import type { FreeMemory } from './host-memory.ts';
+
+/** Runs `nvidia-smi`; its output, or `null` where there is none. Replaced in tests. */
+export type NvidiaSmi = (args: readonly string[]) => string | null;
+
+const nvidiaSmi: NvidiaSmi = (args) => {
+  try {
+    return execFileSync('nvidia-smi', [...args], {
+      encoding: 'utf8',
+      timeout: 5000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  } catch {
+    return null;
+  }
+};
+
+/**
+ * What a CUDA device has free, or `null` where the driver's own tool does not say.
+ *
+ * @param device as CUDA numbers them; with CUDA_VISIBLE_DEVICES, the position in that list
+ */
+export function cudaMemory(
+  device = 0,
+  smi: NvidiaSmi = nvidiaSmi,
+  visible = process.env.CUDA_VISIBLE_DEVICES,
+): FreeMemory | null {
+  const id = visible?.split(',')[device]?.trim() || String(device);
+  const text = smi([`--id=${id}`, '--query-gpu=memory.free', '--format=csv,noheader,nounits']);
+  const mebibytes = Number.parseInt(text ?? '', 10);
+  return Number.isFinite(mebibytes) ? { bytes: mebibytes * 2 ** 20, of: `CUDA device ${id}` } : null;
+}

@@ -1,0 +1,87 @@
+import type { DecoderConfig } from '../graph/decoder.ts';
+import type { PriorConfig } from '../graph/prior.ts';
+import type { VqganConfig } from '../graph/vqgan.ts';
+
+/**
+ * What pictures need, in bytes. Written down from measurements of the 3.1-billion-parameter networks on the CPU; an
+ * accelerator's buffers are the same tensors.
+ *
+ * - *Weights*: once, in the precision in use. onnxruntime drops the mapped file pages as it repacks a matrix, so there
+ *   are never two copies of all (Stage B in fp32: 4.22 GB on disk, 3.92 GB loaded, 4.6 GB while it loads).
+ * - *Working memory*: a number of activations as wide as the network's widest level, counting what the allocator keeps
+ *   because it grows in powers of two.
+ */
+
+/** While a session is made, a share of its weights is there twice. */
+export const LOADING = 1.15;
+/** Node, onnxruntime and its thread pools. */
+export const BASE_BYTES = 200e6;
+
+const FLOAT = 4;
+/** Activations of c channels that are alive at once: x, its norm, 4c before and 4c after GELU, and half again. */
+const ACTIVATIONS = 16;
+/** The same for Stage A: 2.47 GB at 1024×1024 are 12.3 of its widest activations. */
+const STAGE_A_ACTIVATIONS = 13;
+
+/** Sides of a picture as the stages see it. */
+export interface LatentSides {
+  /** Stage C's height and width. */
+  readonly prior: readonly [number, number];
+  /** Stage B's and Stage A's. */
+  readonly decoder: readonly [number, number];
+}
+
+export function priorWorking({ c }: PriorConfig, [h, w]: readonly [number, number], rows: number): number {
+  return rows * h * w * c * FLOAT * ACTIVATIONS;
+}
+
+export function decoderWorking(config: DecoderConfig, [h, w]: readonly [number, number], rows: number): number {
+  const { c_hidden: hidden, patch_size: patch, level_config: blocks } = config;
+  const levels = hidden.map((c, level) => (h * w * c) / (patch * 2 ** level) ** 2);
+  // Skips of the levels above wait for the way up; the one at work has all its parts.
+  const kept = levels.reduce((sum, level) => sum + level, 0);
+  return blocks.length === 0 ? 0 : rows * FLOAT * (Math.max(...levels) * ACTIVATIONS + kept);
+}
+
+export function vqganWorking({ embed_dim, levels }: VqganConfig, [h, w]: readonly [number, number]): number {
+  const widest = Math.max(...Array.from({ length: levels }, (_, up) => Math.floor(embed_dim / 2 ** up) * 4 ** up));
+  return h * w * widest * FLOAT * STAGE_A_ACTIVATIONS;
+}
+
+/** Bytes of weights by network, in the precision in use. */
+export interface WeightBytes {
+  readonly priorText: number;
+  readonly prior: number;
+  readonly decoderText: number;
+  readonly decoder: number;
+  readonly vqgan: number;
+}
+
+/** Working memory by stage. */
+export interface WorkingBytes {
+  readonly prior: number;
+  readonly decoder: number;
+  readonly vqgan: number;
+}
+
+export interface Needs {
+  /** Everything loaded. */
+  readonly resident: number;
+  /** One network at a time. */
+  readonly stage: number;
+}
+
+export function needs(weights: WeightBytes, working: WorkingBytes): Needs {
+  const all = Object.values(weights);
+  const sum = all.reduce((total, bytes) => total + bytes, 0);
+  // The last one to load is there one and a bit times, beside all others.
+  const resident = sum + (LOADING - 1) * Math.max(...all) + Math.max(working.prior, working.decoder, working.vqgan);
+  const stage = Math.max(
+    LOADING * weights.priorText,
+    LOADING * weights.decoderText,
+    Math.max(LOADING * weights.prior, weights.prior + working.prior),
+    Math.max(LOADING * weights.decoder, weights.decoder + working.decoder),
+    weights.vqgan + working.vqgan,
+  );
+  return { resident: resident + BASE_BYTES, stage: stage + BASE_BYTES };
+}

@@ -1,0 +1,112 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { freemem } from 'node:os';
+import { join } from 'node:path';
+
+/** Memory that may still be taken, and what says so. */
+export interface FreeMemory {
+  /** Bytes. */
+  readonly bytes: number;
+  /** For people, e.g. `this machine` or `the limit of this container`. */
+  readonly of: string;
+}
+
+/** The parts of the system that are asked; replaced in tests. */
+export interface HostFacts {
+  readonly platform: NodeJS.Platform;
+  /** A file's text, or `null`. */
+  readonly read: (path: string) => string | null;
+  /** What a command prints, or `null`. */
+  readonly print: (command: string) => string | null;
+  readonly freemem: () => number;
+}
+
+const SYSTEM: HostFacts = {
+  platform: process.platform,
+  read: (path) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch {
+      return null;
+    }
+  },
+  print: (command) => {
+    try {
+      return execFileSync(command, { encoding: 'utf8', timeout: 2000, stdio: ['ignore', 'pipe', 'ignore'] });
+    } catch {
+      return null;
+    }
+  },
+  freemem,
+};
+
+const CGROUPS = '/sys/fs/cgroup';
+
+/**
+ * The least of what the machine has free, what the control groups of this process admit and what its address space may
+ * still grow by. Pages that only cache files count as free: weights are mapped files, so a machine that has loaded a
+ * model before has little else.
+ */
+export function hostMemory(facts: HostFacts = SYSTEM): FreeMemory {
+  const candidates = [machineMemory(facts), ...cgroupMemory(facts), ...addressSpace(facts)];
+  return candidates.reduce((least, one) => (one.bytes < least.bytes ? one : least));
+}
+
+function machineMemory({ platform, read, print, freemem }: HostFacts): FreeMemory {
+  const of = 'this machine';
+  const available = /^MemAvailable:\s+(\d+) kB/m.exec((platform === 'linux' && read('/proc/meminfo')) || '');
+  if (available) return { bytes: Number(available[1]) * 1024, of };
+  const pages = platform === 'darwin' ? macPages(print('vm_stat')) : null;
+  return { bytes: pages ?? freemem(), of };
+}
+
+/** macOS counts as free only what nobody ever used; what it would give back at once is listed apart. */
+function macPages(text: string | null): number | null {
+  const size = Number(/page size of (\d+) bytes/.exec(text ?? '')?.[1] ?? Number.NaN);
+  const count = (kind: string) => Number(new RegExp(`^Pages ${kind}:\\s+(\\d+)`, 'm').exec(text ?? '')?.[1] ?? 0);
+  const pages = count('free') + count('inactive') + count('speculative') + count('purgeable');
+  return Number.isFinite(size) && pages > 0 ? pages * size : null;
+}
+
+/** Of every control group from that of this process up to the root: version 2, or the memory controller of version 1. */
+function cgroupMemory({ platform, read }: HostFacts): FreeMemory[] {
+  if (platform !== 'linux') return [];
+  const groups = (read('/proc/self/cgroup') ?? '').split('\n').map((line) => line.split(':'));
+  return groups.flatMap(([, controllers = '', path = '/']) => {
+    const unified = controllers === '';
+    if (!unified && !controllers.split(',').includes('memory')) return [];
+    const root = unified ? CGROUPS : join(CGROUPS, 'memory');
+    // In a container the path may be that of the host, with only the group itself mounted, as the root.
+    return ancestors(path).flatMap((folder) => groupMemory(join(root, folder), unified, read) ?? []);
+  });
+}
+
+function ancestors(path: string): string[] {
+  const parts = path.split('/').filter(Boolean);
+  return Array.from({ length: parts.length + 1 }, (_, i) => parts.slice(0, parts.length - i).join('/'));
+}
+
+function groupMemory(folder: string, unified: boolean, read: HostFacts['read']): FreeMemory | null {
+  const number = (name: string) => Number.parseInt(read(join(folder, name)) ?? '', 10);
+  const [limit, used] = unified
+    ? [number('memory.max'), number('memory.current')]
+    : [number('memory.limit_in_bytes'), number('memory.usage_in_bytes')];
+  // `max` and no file at all are no numbers; version 1 writes "no limit" as nearly 2^63.
+  if (!Number.isFinite(limit) || !Number.isFinite(used) || limit > 2 ** 60) return null;
+  const stat = read(join(folder, 'memory.stat')) ?? '';
+  const prefix = unified ? '' : 'total_';
+  const cached = ['inactive_file', 'active_file'].map((key) =>
+    Number(new RegExp(`^${prefix}${key} (\\d+)`, 'm').exec(stat)?.[1] ?? 0),
+  );
+  const bytes = limit - used + cached.reduce((sum, part) => sum + part, 0);
+  return { bytes: Math.max(0, bytes), of: 'the memory limit of its control group' };
+}
+
+/** `ulimit -v`. */
+function addressSpace({ platform, read }: HostFacts): FreeMemory[] {
+  if (platform !== 'linux') return [];
+  const limit = Number(/^Max address space\s+(\d+)/m.exec(read('/proc/self/limits') ?? '')?.[1] ?? Number.NaN);
+  const size = Number(/^VmSize:\s+(\d+) kB/m.exec(read('/proc/self/status') ?? '')?.[1] ?? Number.NaN) * 1024;
+  if (!Number.isFinite(limit) || !Number.isFinite(size)) return [];
+  return [{ bytes: Math.max(0, limit - size), of: 'the address space limit of this process' }];
+}
