@@ -1,13 +1,12 @@
-import { availableParallelism, freemem, totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { byteSize } from './files/byte-size.ts';
 import { listModels, modelsFolder } from './models/store.ts';
-import { Component } from './pipeline/checkpoint.ts';
-import { availableStyles, styleFolder } from './pipeline/combined-pipeline.ts';
-import { PROVIDERS, probe } from './pipeline/runtime.ts';
+import { availableStyles, WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
+import { hostMemory } from './pipeline/memory/host-memory.ts';
+import { pictureNeeds } from './pipeline/memory/picture-needs.ts';
+import { PROVIDERS, type Provider, probe } from './pipeline/runtime.ts';
 import { VERSION } from './pipeline/version.ts';
-
-const BYTES_PER_WEIGHT = 4;
 
 export function doctorCommand(): Command {
   return new Command('doctor')
@@ -16,16 +15,17 @@ export function doctorCommand(): Command {
     .action(async ({ json }: { json?: boolean }) => {
       const providers = [];
       for (const provider of PROVIDERS) providers.push(await probe(provider));
+      const best = providers.find(({ works }) => works)?.provider ?? 'cpu';
       const models = [];
       for (const model of await listModels(modelsFolder(process.env)))
-        models.push({ ...model, memory: await memoryOf(model.folder, model.state) });
+        models.push({ ...model, memory: await memoryOf(model.folder, model.state, best) });
       const machine = {
         version: VERSION,
         node: process.version,
         platform: `${process.platform}-${process.arch}`,
         cores: availableParallelism(),
         memory: totalmem(),
-        free: freemem(),
+        free: hostMemory().bytes,
       };
       if (json) {
         process.stdout.write(`${JSON.stringify({ machine, providers, models }, null, 2)}\n`);
@@ -43,24 +43,27 @@ export function doctorCommand(): Command {
         ...models.map(({ name, state, inUse, styles, memory }) =>
           memory === null
             ? `  no   ${name}: ${state}`
-            : `  yes  ${name}${inUse ? ' (in use)' : ''}: styles ${styles.join(', ')}; ${byteSize(memory.resident)} resident, ${byteSize(memory.stage)} one stage at a time`,
+            : `  yes  ${name}${inUse ? ' (in use)' : ''}: styles ${styles.join(', ')}; in 32 bits at 1024×1024 about ${byteSize(memory.resident)} with everything loaded, ${byteSize(memory.stage)} one network at a time; on ${best} here ${memory.choice}`,
         ),
       ];
       process.stdout.write(`${lines.join('\n')}\n`);
     });
 }
 
-/** Bytes of the weights in fp32: all of one style, and of the largest network alone. */
-async function memoryOf(folder: string, state: string): Promise<{ resident: number; stage: number } | null> {
-  if (state !== 'ready') return null;
-  const [style] = availableStyles(folder);
+interface MemoryReport {
+  /** Bytes that a picture of 1024×1024 needs with everything loaded. */
+  readonly resident: number;
+  /** With one network at a time. */
+  readonly stage: number;
+  /** What `auto` would do here. */
+  readonly choice: string;
+}
+
+/** What a model needs in 32 bits on the provider that `auto` takes. No weight is read. */
+async function memoryOf(folder: string, state: string, provider: Provider): Promise<MemoryReport | null> {
+  const [style] = state === 'ready' ? availableStyles(folder) : [];
   if (!style) return null;
-  const dirs = [
-    `${folder}/wuerstchen-prior/text_encoder`,
-    styleFolder(folder, style),
-    ...['text_encoder', 'decoder', 'vqgan'].map((name) => `${folder}/wuerstchen/${name}`),
-  ];
-  const sizes = [];
-  for (const dir of dirs) sizes.push((await Component.open(dir)).parameters * BYTES_PER_WEIGHT);
-  return { resident: sizes.reduce((sum, size) => sum + size, 0), stage: Math.max(...sizes) };
+  const pipeline = await WuerstchenCombinedPipeline.fromPretrained(folder, { style, provider, residency: 'auto' });
+  const { residency, reason } = pipeline.runtime.memory;
+  return { ...pictureNeeds(pipeline, { width: 1024, height: 1024 }, 'whole'), choice: `${residency}: ${reason}` };
 }

@@ -108,6 +108,20 @@ export class Component {
     return [...this.#tensors.values()].reduce((sum, t) => sum + t.shape.reduce((product, dim) => product * dim, 1), 0);
   }
 
+  /** Bytes of all weights as sessions keep them: what was prepared as it is, the rest in floats. */
+  get bytesInMemory(): number {
+    const made = [...(this.#prepared?.values() ?? [])];
+    const elements = made.reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0);
+    const rest = Math.max(0, this.parameters - elements) * (this.precision === 'fp16' ? 2 : 4);
+    return made.reduce((sum, { length }) => sum + length, rest);
+  }
+
+  /** Real paths of the files that most of what sessions load lies in. */
+  get filesInUse(): string[] {
+    const made = new Set([...(this.#prepared?.values() ?? [])].map(({ file }) => file));
+    return made.size > 0 ? [...made] : this.files;
+  }
+
   /** Real paths of the weight files. */
   get files(): string[] {
     return [...new Set([...this.#tensors.values()].map((tensor) => tensor.file))].sort();

@@ -6,6 +6,7 @@ import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoder
 import { fingerprint } from './fingerprint.ts';
 import { cropTo } from './image-file.ts';
 import { LOADING } from './memory/estimate.ts';
+import { hostMemory } from './memory/host-memory.ts';
 import { pictureNeeds } from './memory/picture-needs.ts';
 import { WuerstchenPrior } from './networks.ts';
 import {
@@ -17,7 +18,8 @@ import {
   type StepEvent,
   type Timings,
 } from './pipeline-options.ts';
-import { WuerstchenPriorPipeline } from './prior-pipeline.ts';
+import { type PriorOutput, WuerstchenPriorPipeline } from './prior-pipeline.ts';
+import { readAhead } from './read-ahead.ts';
 import { type LoadOptions, Runtime } from './runtime.ts';
 import { SizeGrid } from './size-grid.ts';
 import type { Tensor } from './tensor.ts';
@@ -30,6 +32,9 @@ export type StageCFolder = (style: string) => Promise<string>;
 
 /** The size whose working memory counts when it is settled what stays loaded. */
 const USUAL_SIZE = { width: 1024, height: 1024 };
+
+/** Of the free memory, what may be filled with files that are needed next. */
+const READ_AHEAD_SHARE = 0.5;
 
 /** Stage C networks that are kept: mixes of styles are many. */
 const MAX_STYLES = 3;
@@ -157,6 +162,22 @@ export class WuerstchenCombinedPipeline {
     for (const network of networks) await network.preload();
   }
 
+  /**
+   * Where networks come and go, reads Stage B's files while Stage C computes, if there is memory to keep them in.
+   *
+   * @returns the way to end it early
+   */
+  readAhead(): () => void {
+    const { residency, memory } = this.runtime;
+    const { text, decoder } = this.decoder;
+    const next = [text.model, decoder];
+    const bytes = next.reduce((sum, network) => sum + network.weightBytes, 0);
+    // Files are read into the host's memory, whatever computes. What Stage C takes comes first.
+    const free = hostMemory().bytes - (this.prior.prior.isLoaded ? 0 : this.prior.prior.weightBytes * LOADING);
+    if (residency === 'resident' || memory.lean || bytes > free * READ_AHEAD_SHARE) return () => {};
+    return readAhead(next.flatMap((network) => network.component.filesInUse));
+  }
+
   /** Tells this checkpoint, with its Stage C of the given style, from all others. */
   async fingerprint(style: string = this.#style): Promise<string> {
     await this.use(style);
@@ -205,7 +226,8 @@ export class WuerstchenCombinedPipeline {
     let priorTimings = { text: 0, prior: 0 };
     const warnings: string[] = [];
     if (!imageEmbeddings) {
-      const output = yield* this.prior.stream({
+      const endReading = this.readAhead();
+      const stageC = this.prior.stream({
         prompt: promptEmbeds ? undefined : options.prompt,
         negativePrompt: negativePromptEmbeds ? undefined : options.negativePrompt,
         height: Math.floor(asked(height)),
@@ -220,6 +242,12 @@ export class WuerstchenCombinedPipeline {
         negativePromptEmbeds,
         signal: options.signal,
       });
+      let output: PriorOutput;
+      try {
+        output = yield* stageC;
+      } finally {
+        endReading();
+      }
       imageEmbeddings = output.imageEmbeddings;
       priorTimings = output.timings;
       warnings.push(...output.warnings);

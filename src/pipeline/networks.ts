@@ -16,8 +16,6 @@ import { Runtime, type RuntimeOptions, type Session, type Tensors } from './runt
 import type { Tensor } from './tensor.ts';
 import { cutTile, placeTile, tilesOf } from './tiles.ts';
 
-/** In 8 bits, biases, norms, small layers and those that lose quality stay as they are. */
-const WEIGHT_BYTES: Readonly<Record<Precision, number>> = { fp32: 4, fp16: 2, int8: 1.3 };
 /** Keys and values of a guided picture take 60 MB with the large Stage C. */
 const KEPT_CONDITIONINGS = 2;
 
@@ -34,7 +32,7 @@ abstract class Network {
 
   /** Bytes of all weights as they are kept in memory. */
   get weightBytes(): number {
-    return this.component.parameters * WEIGHT_BYTES[this.component.precision];
+    return this.component.bytesInMemory;
   }
 
   get isLoaded(): boolean {

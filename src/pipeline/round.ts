@@ -38,7 +38,12 @@ export async function* paintRound(
     return { plans: batch, image: shared ? null : (batch[0]?.index ?? null) };
   });
   const embedded: { readonly batch: Batch; readonly embeddings: Tensor }[] = [];
-  for (const batch of batches) embedded.push({ batch, embeddings: yield* stageC(options, batch) });
+  const endReading = options.pipeline.readAhead();
+  try {
+    for (const batch of batches) embedded.push({ batch, embeddings: yield* stageC(options, batch) });
+  } finally {
+    endReading();
+  }
   const decoded: { readonly batch: Batch; readonly embeddings: Tensor; readonly latents: Tensor }[] = [];
   for (const one of embedded) {
     decoded.push({ ...one, latents: yield* stageB(options, one.batch, one.embeddings) });

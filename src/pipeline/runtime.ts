@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
 import { OperatorError } from '../errors.ts';
+import { attendsInPieces } from './fused-attention.ts';
 import { ALL_FOLDS, type Folds } from './graph/blocks.ts';
 import { GraphBuilder } from './graph/builder.ts';
 import { modelBytes } from './graph/model-bytes.ts';
@@ -112,7 +113,8 @@ export class Runtime {
     this.onPreparing = options.onPreparing;
     this.threads = options.threads ?? availableParallelism();
     this.memory = new MemoryPlan(provider, options.residency ?? 'resident', options.measureMemory);
-    this.folds = options.folds ?? ALL_FOLDS;
+    const folds = options.folds ?? ALL_FOLDS;
+    this.folds = { ...folds, wholeAttention: folds.wholeAttention && attendsInPieces(provider) };
     this.#onBlocking = options.onBlocking;
     this.#onReturned = options.onReturned;
     this.#onPeaks = options.onPeaks;

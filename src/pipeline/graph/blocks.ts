@@ -1,3 +1,4 @@
+import { attentionInPieces, type Pieces } from './attention.ts';
 import type { Dim, GraphBuilder, Value } from './builder.ts';
 import { dense } from './dense.ts';
 import type { Weights } from './weights.ts';
@@ -21,10 +22,12 @@ export interface Folds {
   readonly gammas: boolean;
   /** What does not depend on the timestep is a graph of its own. */
   readonly conditioning: boolean;
+  /** Attention is one operator, which has to keep its matrix of scores in pieces by itself; else the graph does it. */
+  readonly wholeAttention: boolean;
 }
 
-export const ALL_FOLDS: Folds = { skip: true, qkv: true, gammas: true, conditioning: true };
-export const NO_FOLDS: Folds = { skip: false, qkv: false, gammas: false, conditioning: false };
+export const ALL_FOLDS: Folds = { skip: true, qkv: true, gammas: true, conditioning: true, wholeAttention: true };
+export const NO_FOLDS: Folds = { skip: false, qkv: false, gammas: false, conditioning: false, wholeAttention: false };
 
 /** Names of the three dimensions of an activation. */
 export interface Grid {
@@ -171,6 +174,7 @@ export interface AttentionShape {
   readonly cCond: number;
   /** Name of the number of text tokens. */
   readonly textTokens: string;
+  readonly pieces: Pieces;
 }
 
 export interface KeyValue {
@@ -209,19 +213,16 @@ export function attnBlock(
   joinQkv: boolean,
 ): Value {
   const g = weights.graph;
-  const { c, heads, textTokens } = shape;
+  const { c, heads, textTokens, pieces } = shape;
   const inner = innerDim(shape);
   const attention = weights.at('attention');
   const normed = g.layerNorm(x, EPSILON);
   const sequence = (v: Value): Value => g.reshape(v, [at.b, at.area, inner]);
   const [q, k, v] = selfProjections(normed, attention, c, inner, joinQkv);
   const all: Dim = `${at.area}+${textTokens}`;
-  const attended = g.attention(
-    sequence(q),
-    g.concat([sequence(k), g.cast(text.key, k.dtype)], 1, all),
-    g.concat([sequence(v), g.cast(text.value, v.dtype)], 1, all),
-    heads,
-  );
+  const keys = g.concat([sequence(k), g.cast(text.key, k.dtype)], 1, all);
+  const values = g.concat([sequence(v), g.cast(text.value, v.dtype)], 1, all);
+  const attended = attentionInPieces(g, [sequence(q), keys, values], heads, pieces);
   const out = dense(g.reshape(attended, [at.tokens, inner]), attention.at('to_out', 0), inner, c);
   return g.add(x, g.cast(out, 'f32'));
 }

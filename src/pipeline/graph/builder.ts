@@ -307,6 +307,17 @@ export class GraphBuilder {
     return parts;
   }
 
+  /** In `count` equal parts of a dimension that is known only when the graph runs. */
+  splitEvenly(x: Value, axis: number, count: number): Value[] {
+    const parts = Array.from({ length: count }, () => ({
+      name: this.#fresh('Split'),
+      dtype: x.dtype,
+      shape: x.shape.map((dim, j) => (j === axis ? `${dim}/${count}` : dim)),
+    }));
+    this.#node('Split', [x], parts, { axis, num_outputs: count });
+    return parts;
+  }
+
   concat(values: readonly Value[], axis: number, dim?: Dim): Value {
     const [first] = values;
     if (!first) throw new Error(`graph ${this.name}: nothing to join`);

@@ -1,6 +1,7 @@
 import { z } from '../../libraries/zod.ts';
 import type { Component } from '../checkpoint.ts';
 import { parseConfig } from '../checkpoint.ts';
+import { WHOLE } from './attention.ts';
 import {
   type AttentionShape,
   attnBlock,
@@ -136,12 +137,12 @@ export function decoderGraphs(
   const step = new GraphBuilder('decoder');
   const weights = new Weights(step, component);
   if (!folds.conditioning) {
-    const conditioning = writeConditioning(weights, config);
+    const conditioning = writeConditioning(weights, config, folds);
     writeStep(weights, config, conditioning, folds);
     return { conditioning: null, step };
   }
   const conditioner = new GraphBuilder('decoder-conditioning');
-  const computed = writeConditioning(new Weights(conditioner, component), config);
+  const computed = writeConditioning(new Weights(conditioner, component), config, folds);
   const text = new Map<string, KeyValue>();
   for (const [key, pair] of computed.text) {
     const pass = (name: string, value: Value) => {
@@ -159,11 +160,14 @@ export function decoderGraphs(
   return { conditioning: conditioner, step };
 }
 
-function attentionShape(config: DecoderConfig, level: number): AttentionShape {
-  return { c: config.c_hidden[level] ?? 0, heads: config.nhead[level] ?? 1, cCond: config.c_cond, textTokens: 't' };
+function attentionShape(config: DecoderConfig, level: number, folds: Folds): AttentionShape {
+  // A side of a level divides by 2 for each level below it.
+  const pieces = folds.wholeAttention ? WHOLE : { queries: 4 ** (config.c_hidden.length - 1 - level), heads: 1 };
+  const { c_hidden: hidden, nhead, c_cond: cCond } = config;
+  return { c: hidden[level] ?? 0, heads: nhead[level] ?? 1, cCond, textTokens: 't', pieces };
 }
 
-function writeConditioning(weights: Weights, config: DecoderConfig): Conditioning {
+function writeConditioning(weights: Weights, config: DecoderConfig, folds: Folds): Conditioning {
   const g = weights.graph;
   const clip = g.input('text', 'f32', ['b', 't', config.clip_embd]);
   const mapped = linear(textTokens(g, clip), weights.at('clip_mapper'), config.clip_embd, config.c_cond);
@@ -172,7 +176,7 @@ function writeConditioning(weights: Weights, config: DecoderConfig): Conditionin
   const text = new Map<string, KeyValue>();
   for (const { type, key, level } of [...down, ...up].flatMap(({ blocks }) => blocks)) {
     if (type === 'A')
-      text.set(key.join('.'), textKeyValue(activated, weights.at(...key), attentionShape(config, level)));
+      text.set(key.join('.'), textKeyValue(activated, weights.at(...key), attentionShape(config, level, folds)));
   }
   const levels = injectedLevels(config);
   const effnet = new Map<number, Value>();
@@ -212,7 +216,7 @@ function writeStep(weights: Weights, config: DecoderConfig, conditioning: Condit
     if (block.type === 'A') {
       const text = conditioning.text.get(block.key.join('.'));
       if (!text) throw new Error(`no text keys for block ${block.key.join('.')}`);
-      return attnBlock(x, text, scope, where, attentionShape(config, block.level), folds.qkv);
+      return attnBlock(x, text, scope, where, attentionShape(config, block.level, folds), folds.qkv);
     }
     const effnet = block.mapper === null ? undefined : conditioning.effnet.get(block.level);
     const skip: Skip = {

@@ -1,6 +1,7 @@
 import { z } from '../../libraries/zod.ts';
 import type { Component } from '../checkpoint.ts';
 import { parseConfig } from '../checkpoint.ts';
+import { WHOLE } from './attention.ts';
 import {
   type AttentionShape,
   attnBlock,
@@ -52,12 +53,12 @@ export function priorGraphs(
   if (!folds.conditioning) {
     const weights = new Weights(step, component);
     const text = step.input('text', 'f32', ['b', 't', config.c_cond]);
-    writeStep(weights, config, conditioning(weights, config, text), folds);
+    writeStep(weights, config, conditioning(weights, config, text, folds), folds);
     return { conditioning: null, step };
   }
   const conditioner = new GraphBuilder('prior-conditioning');
   const text = conditioner.input('text', 'f32', ['b', 't', config.c_cond]);
-  const pairs = conditioning(new Weights(conditioner, component), config, text);
+  const pairs = conditioning(new Weights(conditioner, component), config, text, folds);
   const inputs = pairs.map(({ key, value }, i) => {
     conditioner.output(`k${i}`, key);
     conditioner.output(`v${i}`, value);
@@ -68,18 +69,20 @@ export function priorGraphs(
   return { conditioning: conditioner, step };
 }
 
-function attentionShape(config: PriorConfig): AttentionShape {
-  return { c: config.c, heads: config.nhead, cCond: config.c, textTokens: 't' };
+function attentionShape(config: PriorConfig, folds: Folds): AttentionShape {
+  // Its positions are few, and their number may be odd: the heads are what can be cut.
+  const pieces = folds.wholeAttention ? WHOLE : { queries: 1, heads: 4 };
+  return { c: config.c, heads: config.nhead, cCond: config.c, textTokens: 't', pieces };
 }
 
-function conditioning(weights: Weights, config: PriorConfig, text: Value): KeyValue[] {
+function conditioning(weights: Weights, config: PriorConfig, text: Value, folds: Folds): KeyValue[] {
   const g = weights.graph;
   const { c, c_cond, depth } = config;
   const mapper = weights.at('cond_mapper');
   const hidden = g.leakyRelu(linear(textTokens(g, text), mapper.at(0), c_cond, c), 0.2);
   const activated = silu(g, linear(hidden, mapper.at(2), c, c));
   return Array.from({ length: depth }, (_, i) =>
-    textKeyValue(activated, weights.at('blocks', 3 * i + 2), attentionShape(config)),
+    textKeyValue(activated, weights.at('blocks', 3 * i + 2), attentionShape(config, folds)),
   );
 }
 
@@ -95,7 +98,7 @@ function writeStep(weights: Weights, config: PriorConfig, text: readonly KeyValu
     const block = (k: number) => weights.at('blocks', 3 * i + k);
     x = resBlock(x, block(0), at, { c, kernel: 3, fold: folds.skip });
     x = timestepBlock(x, rEmbed, block(1), at, c, cR);
-    x = attnBlock(x, keyValue, block(2), at, attentionShape(config), folds.qkv);
+    x = attnBlock(x, keyValue, block(2), at, attentionShape(config, folds), folds.qkv);
   });
   const out = pointwise(g.layerNorm(x, EPSILON), weights.at('out', 1), c, 2 * cIn);
   const [a, b] = g.split(toImage(g, out, at), 1, [cIn, cIn]);

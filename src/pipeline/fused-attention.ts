@@ -1,0 +1,24 @@
+import { execFileSync } from 'node:child_process';
+import type { Provider } from './runtime.ts';
+
+/**
+ * Whether the attention operator keeps its matrix of scores (heads × positions²: 10.8 GB in one layer of Stage B at
+ * 2048×2048) in pieces by itself. WebGPU's and CUDA's do. The CPU's does if it knows the size of the second-level
+ * cache, which the C library tells it; on Linux, ARM processors often keep it to themselves.
+ *
+ * @param l2 bytes of that cache, 0 where nobody knows
+ */
+export function attendsInPieces(provider: Provider, env: NodeJS.ProcessEnv = process.env, l2 = cacheBytes): boolean {
+  if (provider !== 'cpu') return true;
+  return env.ORT_DISABLE_FLASH_ATTENTION !== '1' && l2() > 0;
+}
+
+function cacheBytes(): number {
+  // Elsewhere onnxruntime asks the system, which knows.
+  if (process.platform !== 'linux') return 1;
+  try {
+    return Number.parseInt(execFileSync('getconf', ['LEVEL2_CACHE_SIZE'], { encoding: 'utf8' }), 10) || 0;
+  } catch {
+    return 0;
+  }
+}
