@@ -39,7 +39,8 @@ const load = performance.now() - loadStart;
 const runs: Timings[] = [];
 for (let i = 0; i <= Number(values.repeat); i += 1) {
   const { timings } = await pipeline.generate({
-    prompt: 'a red fox in the snow',
+    // Words that were encoded before would not be encoded again.
+    prompt: `a red fox in the snow, number ${i}`,
     width: Number(values.width),
     height: Number(values.height),
     priorTimesteps: DEFAULT_STAGE_C_TIMESTEPS,
