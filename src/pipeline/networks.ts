@@ -14,8 +14,10 @@ import { Recent } from './recent.ts';
 import { bicubicMatrices } from './resize.ts';
 import { Runtime, type RuntimeOptions, type Session, type Tensors } from './runtime.ts';
 import type { Tensor } from './tensor.ts';
-import { cutTile, placeTile, tilesOf } from './tiles.ts';
+import { decodeTiles, type TileLayout, tilesOf } from './tiles.ts';
 
+/** More than a decode at 1024×1024 takes. */
+const HOARD_BYTES = 3e9;
 /** Keys and values of a guided picture take 60 MB with the large Stage C. */
 const KEPT_CONDITIONINGS = 2;
 
@@ -347,24 +349,17 @@ export class PaellaVQModel extends Network {
   /** Decodes the whole picture where its working memory fits, else tile by tile. */
   async #byTiles<T extends Float32Array | Uint8Array>(
     latents: Tensor,
-    layout: { readonly planes: number; readonly values: number; readonly factor: number },
+    layout: TileLayout,
     decode: (part: Tensor) => Promise<T>,
   ): Promise<T> {
-    const [b = 0, c = 0, h = 0, w = 0] = latents.dims;
+    const [b = 0, , h = 0, w = 0] = latents.dims;
     const working = (rows: number, columns: number) => b * vqganWorking(this.config, [rows, columns]);
     const budget = this.runtime.memory.decodeBudget(working(h, w));
     const tiles = tilesOf([h, w], decodeContext(this.config), working, budget);
-    if (tiles.length === 1) return decode(latents);
-    let picture: T | undefined;
-    for (const at of tiles) {
-      const dims = [b, c, at.y.end - at.y.start, at.x.end - at.x.start];
-      const data = await decode({ data: cutTile(latents.data, b * c, [h, w], at), dims });
-      picture ??= new (data.constructor as new (length: number) => T)(
-        layout.planes * h * w * layout.factor ** 2 * layout.values,
-      );
-      placeTile(picture, w * layout.factor, { data, at }, layout);
-    }
-    if (!picture) throw new RangeError(`expected latents with an area, got [${latents.dims}]`);
+    if (tiles.length > 1) return decodeTiles(latents, tiles, layout, decode);
+    const picture = await decode(latents);
+    // A session keeps what it once took; this much should not wait for the next picture of that size.
+    if (working(h, w) > HOARD_BYTES) await this.release();
     return picture;
   }
 

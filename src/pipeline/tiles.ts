@@ -1,3 +1,5 @@
+import type { Tensor } from './tensor.ts';
+
 /** One axis of a tile, in latents: what is decoded (`start` to `end`), and the part of it that is kept. */
 export interface Span {
   readonly start: number;
@@ -57,12 +59,7 @@ function spans(side: number, cuts: number, context: number): Span[] {
 }
 
 /** A plane's values under a tile, of each of `planes` planes of h×w. */
-export function cutTile(
-  data: Float32Array,
-  planes: number,
-  [h, w]: readonly [number, number],
-  { y, x }: Tile,
-): Float32Array {
+function cutTile(data: Float32Array, planes: number, [h, w]: readonly [number, number], { y, x }: Tile): Float32Array {
   const [rows, columns] = [y.end - y.start, x.end - x.start];
   const part = new Float32Array(planes * rows * columns);
   for (let plane = 0; plane < planes; plane += 1) {
@@ -74,18 +71,48 @@ export function cutTile(
   return part;
 }
 
-/**
- * Copies what is kept of a decoded tile to its place in the picture.
- *
- * @param layout planes of the picture (1 where pixels are interleaved), values per pixel, pixels per latent
- */
-export function placeTile<T extends Float32Array | Uint8Array>(
+/** How a decoded picture lies in memory. */
+export interface TileLayout {
+  /** Separate planes; 1 for each picture where pixels are interleaved. */
+  readonly planes: number;
+  /** Values per pixel of a plane. */
+  readonly values: number;
+  /** Pixels per latent, each way. */
+  readonly factor: number;
+}
+
+/** Decodes latents [B, C, h, w] tile by tile and puts the picture together. */
+export async function decodeTiles<T extends Float32Array | Uint8Array>(
+  { data, dims }: Tensor,
+  tiles: readonly Tile[],
+  layout: TileLayout,
+  decode: (part: Tensor) => Promise<T>,
+): Promise<T> {
+  const [b = 0, c = 0, h = 0, w = 0] = dims;
+  let picture: T | undefined;
+  for (const tile of tiles) {
+    const { y, x } = tile;
+    const part = await decode({
+      data: cutTile(data, b * c, [h, w], tile),
+      dims: [b, c, y.end - y.start, x.end - x.start],
+    });
+    picture ??= new (part.constructor as new (length: number) => T)(
+      layout.planes * h * w * layout.factor ** 2 * layout.values,
+    );
+    placeTile(picture, w * layout.factor, part, tile, layout);
+  }
+  if (!picture) throw new RangeError(`expected latents with an area, got [${dims}]`);
+  return picture;
+}
+
+/** Copies what is kept of a decoded tile to its place in the picture. */
+function placeTile<T extends Float32Array | Uint8Array>(
   picture: T,
   width: number,
-  tile: { readonly data: T; readonly at: Tile },
-  { planes, values, factor }: { readonly planes: number; readonly values: number; readonly factor: number },
+  part: T,
+  { y, x }: Tile,
+  { planes, values, factor }: TileLayout,
 ): void {
-  const { y, x } = tile.at;
   const [tileWidth, tileHeight] = [(x.end - x.start) * factor * values, (y.end - y.start) * factor];
   const height = picture.length / planes / width / values;
   const skip = (x.from - x.start) * factor * values;
@@ -93,10 +120,8 @@ export function placeTile<T extends Float32Array | Uint8Array>(
   for (let plane = 0; plane < planes; plane += 1) {
     for (let row = y.from * factor; row < y.to * factor; row += 1) {
       const source = (plane * tileHeight + row - y.start * factor) * tileWidth + skip;
-      picture.set(
-        tile.data.subarray(source, source + length),
-        (plane * height + row) * width * values + x.from * factor * values,
-      );
+      const target = (plane * height + row) * width * values + x.from * factor * values;
+      picture.set(part.subarray(source, source + length), target);
     }
   }
 }

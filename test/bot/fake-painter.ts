@@ -38,7 +38,7 @@ function numbersOf(text: string): Float32Array<ArrayBuffer> {
 
 /**
  * A pipeline in memory. Words of the prompt steer it: `crash` (dies each time), `crash-once`, `crash-midway` (once, after
- * a picture), `too-big` and `broken` (errors for people and for the operator), `bug`, `wait` (until `release` or
+ * a picture), `too-big`, `broken` and `greedy` (errors for people, for the operator and for both), `bug`, `wait` (until `release` or
  * cancelled), `long` (cuts off its end).
  */
 export class FakePainter implements Painter {
@@ -75,6 +75,7 @@ export class FakePainter implements Painter {
     }
     if (words.has('too-big')) throw new UserError('too_big', 'Too big for this machine.', { hint: 'width:512' });
     if (words.has('broken')) throw new OperatorError('no_memory', 'Out of memory at 0xdeadbeef.');
+    if (words.has('greedy')) throw new OperatorError('memory_short', 'Needs 9 GB.', { hint: 'width:512 should fit.' });
     if (words.has('bug')) throw new TypeError('x is not a function');
     yield { ...step, step: 1, preview: Uint8Array.of(1, 2, 3) };
     if (words.has('wait')) await this.#until(signal);

@@ -158,6 +158,9 @@ test('errors for people reach them whole, others are told to the operator alone'
     assert.doesNotMatch(JSON.stringify(failed.error), /0xdeadbeef|function/);
   }
   assert.match(problems.join('\n'), /0xdeadbeef/);
+  const short = await make('greedy fox');
+  assert.deepEqual(short.error, { code: 'memory_short', message: 'Needs 9 GB.', hint: 'width:512 should fit.' });
+  assert.match(problems.join('\n'), /Needs 9 GB/);
   assert.equal(history.usage('user', 'web', 'ann').seconds, 0);
 });
 

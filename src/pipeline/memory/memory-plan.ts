@@ -96,7 +96,13 @@ export class MemoryPlan {
 
 function measureOf(provider: Provider): MeasureMemory {
   if (provider === 'cpu') return () => hostMemory();
-  return provider === 'cuda' ? () => cudaMemory() : () => null;
+  return () => (provider === 'cuda' ? cudaMemory() : null) ?? sharedMemory();
+}
+
+/** A GPU may have no memory but the host's. */
+function sharedMemory(): FreeMemory | null {
+  const host = hostMemory();
+  return host.bytes * USABLE < ASSUMED_DEVICE_BYTES ? host : null;
 }
 
 /** `resident` where everything fits with some room, else `stage`. */
