@@ -1,5 +1,5 @@
 import { OperatorError, UserError } from '../errors.ts';
-import type { EngineInfo, EngineRequest, ImagePlan, ImageSource } from '../pipeline/protocol.ts';
+import type { EngineInfo, EngineRequest, ImagePlan, ImageSource, NoiseMix } from '../pipeline/protocol.ts';
 import { toJson } from './history/json.ts';
 import type { Embedding, History, ImageDetails, Recipe } from './history.ts';
 import type { Derivation, ImagineRequest, Job } from './job.ts';
@@ -7,7 +7,7 @@ import type { Describe, Painter } from './painter.ts';
 
 /** How far Larger re-noises the resized embedding: enough for new detail, too little for another picture. */
 const LARGER_RENOISE = 0.4;
-/** How far Vary strong re-noises a parent whose draws cannot be made again from one seed. */
+/** How far Vary strong re-noises a parent that was not drawn from seeds alone: an enlarged one. */
 const STRONG_RENOISE = 0.7;
 /** Parents of parents that are made again for one picture; each costs its own time. */
 const MAX_CHAIN = 20;
@@ -83,19 +83,31 @@ export class Recipes {
   }
 
   async #source(recipe: Recipe, left: number, signal: AbortSignal): Promise<ImageSource> {
-    const { verb, parentImage, stageCSeed, strength } = recipe;
+    const { verb, parentImage, stageCSeed } = recipe;
     if (verb === null || verb === 'reroll' || verb === 'remix' || parentImage === null) {
       return { kind: 'words', seed: stageCSeed };
     }
     const parent = this.#details(parentImage);
-    if (verb === 'vary-strong' && isFromWords(parent.recipe)) {
-      const mixed = { seed: parent.recipe.stageCSeed, mixSeed: stageCSeed, strength: strength ?? 0.5 };
-      return { kind: 'mix', ...mixed };
+    const draws = verb === 'vary-strong' ? this.#drawsOf(parent.recipe, left) : null;
+    if (draws !== null) {
+      return { kind: 'mix', seed: draws.seed, mixes: [...draws.mixes, mixOf(recipe)] };
     }
     const embedding = await this.#embeddingOf(parent, left, signal);
     if (verb === 'vary-subtle') return { kind: 'embedding', embedding };
     const renoise = verb === 'larger' ? LARGER_RENOISE : STRONG_RENOISE;
     return { kind: 'enlarge', embedding, seed: stageCSeed, strength: renoise };
+  }
+
+  /** The seeds that every draw of a picture's Stage C came from; `null` where no seed alone gives them. */
+  #drawsOf(recipe: Recipe, left: number): Draws | null {
+    const { verb, parentImage } = recipe;
+    if (isFromWords(recipe)) return { seed: recipe.stageCSeed, mixes: [] };
+    if (verb === 'larger' || parentImage === null || left <= 0) return null;
+    const parent = this.#options.history.image(parentImage);
+    const draws = parent === null ? null : this.#drawsOf(parent.recipe, left - 1);
+    // A subtle variation has the Stage C of its parent.
+    if (draws === null || verb === 'vary-subtle') return draws;
+    return { ...draws, mixes: [...draws.mixes, mixOf(recipe)] };
   }
 
   async #embeddingOf(details: ImageDetails, left: number, signal: AbortSignal): Promise<Embedding> {
@@ -139,6 +151,16 @@ export class Recipes {
     if (details === null) throw unknownRecipe(imageId);
     return details;
   }
+}
+
+interface Draws {
+  readonly seed: bigint;
+  readonly mixes: readonly NoiseMix[];
+}
+
+/** What a strong variation mixes into the draws of its parent. */
+function mixOf({ stageCSeed, strength }: Recipe): NoiseMix {
+  return { seed: stageCSeed, strength: strength ?? 0.5 };
 }
 
 /** Whether one seed gives every draw of a picture's Stage C. */

@@ -1,37 +1,38 @@
 import { UserError } from '../errors.ts';
 import { TorchGenerator } from './generator.ts';
+import type { NoiseMix } from './protocol.ts';
 
 export interface MixOptions {
-  readonly seed: bigint | number;
-  readonly mixSeed: bigint | number;
-  /** 0 (draws of `seed`) to 1 (draws of `mixSeed`). */
-  readonly strength: number;
+  readonly seed: bigint;
+  /** Mixed in one after the other, each `strength` of the way to its own draws. */
+  readonly mixes: readonly NoiseMix[];
 }
 
 /**
- * A generator whose every draw lies between those of two others on an arc, `strength` of the way. Two independent
+ * A generator whose every draw lies between those of others on an arc, `strength` of the way. Two independent
  * standard normal draws are at right angles and of one length (the nearer, the more values), so slerp between them is a
- * turn by `strength · π/2`, and what comes out is again exactly standard normal.
+ * turn by `strength · π/2`, and what comes out is again exactly standard normal, ready to be mixed with the next.
  *
  * @throws UserError `strength_invalid`
  */
 export class MixedGenerator extends TorchGenerator {
-  readonly #other: TorchGenerator;
-  readonly #own: number;
-  readonly #others: number;
+  readonly #mixes: readonly { readonly other: TorchGenerator; readonly own: number; readonly others: number }[];
 
-  constructor({ seed, mixSeed, strength }: MixOptions) {
+  constructor({ seed, mixes }: MixOptions) {
     super(seed);
-    const angle = (checkStrength(strength) * Math.PI) / 2;
-    this.#other = new TorchGenerator(mixSeed);
-    // The cosine of a right angle is not zero in floating point; the ends should be exact.
-    this.#own = strength === 1 ? 0 : Math.cos(angle);
-    this.#others = Math.sin(angle);
+    this.#mixes = mixes.map((mix) => {
+      const angle = (checkStrength(mix.strength) * Math.PI) / 2;
+      // The cosine of a right angle is not zero in floating point; the ends should be exact.
+      const own = mix.strength === 1 ? 0 : Math.cos(angle);
+      return { other: new TorchGenerator(mix.seed), own, others: Math.sin(angle) };
+    });
   }
 
   override randn(shape: readonly number[]): Float32Array {
-    const other = this.#other.randn(shape);
-    return super.randn(shape).map((value, i) => this.#own * value + this.#others * (other[i] ?? 0));
+    return this.#mixes.reduce((values, { other, own, others }) => {
+      const drawn = other.randn(shape);
+      return values.map((value, i) => own * value + others * (drawn[i] ?? 0));
+    }, super.randn(shape));
   }
 }
 

@@ -46,12 +46,18 @@ export interface EngineInfo {
   readonly warmed?: string;
 }
 
+export interface NoiseMix {
+  readonly seed: bigint;
+  /** 0 (what was mixed so far) to 1 (draws of `seed` alone). */
+  readonly strength: number;
+}
+
 /** Where Stage B's image embedding comes from. */
 export type ImageSource =
   /** Stage C from the words; its draws come from `seed`. */
   | { readonly kind: 'words'; readonly seed: bigint }
-  /** As `words`, but every draw is mixed by slerp with that of `mixSeed`; `strength` 0 (the same) to 1 (unrelated). */
-  | { readonly kind: 'mix'; readonly seed: bigint; readonly mixSeed: bigint; readonly strength: number }
+  /** As `words`, but every draw is mixed by slerp with those of other seeds, one after the other. */
+  | { readonly kind: 'mix'; readonly seed: bigint; readonly mixes: readonly NoiseMix[] }
   /** No Stage C. */
   | { readonly kind: 'embedding'; readonly embedding: EngineEmbedding }
   /** The embedding resized to the request's size, re-noised by `strength` (0 to 1) and taken through Stage C again. */

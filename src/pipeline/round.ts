@@ -1,5 +1,6 @@
 import type { WuerstchenCombinedPipeline } from './combined-pipeline.ts';
 import type { RgbImage } from './decoder-pipeline.ts';
+import { EMBEDDING_TEXT, embeddingText } from './embedding-text.ts';
 import { cropTo, encodeImage } from './image-file.ts';
 import { givenEmbeddings, type StageCSpace, stageBGenerator, stageCLatents, stageCRun } from './image-sources.ts';
 import type { StepEvent } from './pipeline-options.ts';
@@ -152,7 +153,8 @@ async function encode(
   times: StageTimes,
 ): Promise<EngineEvent> {
   const start = performance.now();
-  const png = await encodeImage(await cropTo(picture, width, height), { format: 'png', metadata });
+  const texts = { ...metadata, [EMBEDDING_TEXT]: embeddingText(embedding) };
+  const png = await encodeImage(await cropTo(picture, width, height), { format: 'png', metadata: texts });
   addTimes(times, { encode: performance.now() - start });
   return { type: 'image', image: index, png, metadata, embedding };
 }

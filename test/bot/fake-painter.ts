@@ -16,7 +16,7 @@ export function pictureOf(request: EngineRequest, { source, stageBSeed }: ImageP
     kind === 'words'
       ? `words ${request.prompt} ${source.seed}`
       : kind === 'mix'
-        ? `mix ${request.prompt} ${source.seed} ${source.mixSeed} ${source.strength}`
+        ? `mix ${request.prompt} ${source.seed} ${source.mixes.map(({ seed, strength }) => `${seed} ${strength}`)}`
         : kind === 'embedding'
           ? Buffer.from(source.embedding.data.buffer).toString('hex')
           : `enlarge ${Buffer.from(source.embedding.data.buffer).toString('hex')} ${source.seed} ${source.strength}`;

@@ -41,7 +41,8 @@ test('a finished job offers every verb, and each makes what it says', async (t) 
 
   const strong = await run('vary-strong');
   const { seed: mixSeed } = strong.request;
-  assert.deepEqual(sources(painter), [{ kind: 'mix', seed: 7n, mixSeed, strength: 0.5, stageBSeed: mixSeed }]);
+  const mixes = [{ seed: mixSeed, strength: 0.5 }];
+  assert.deepEqual(sources(painter), [{ kind: 'mix', seed: 7n, mixes, stageBSeed: mixSeed }]);
   assert.deepEqual(strong.derivation, {
     verb: 'vary-strong',
     parentImage: image,
@@ -59,13 +60,23 @@ test('a finished job offers every verb, and each makes what it says', async (t) 
   assert.equal(remix.caller.user, 'bob');
 });
 
-test('a strong variation of a picture that no seed gives starts from its embedding', async (t) => {
+test('a strong variation of a variation mixes new noise into every draw that was mixed before', async (t) => {
   const { make, click, ended, painter } = await openStudio(t);
   const parent = await make('a red fox seed:7');
   const child = await ended((await click(`vary-strong:${imageOf(parent)}`)).id);
-  const grandchild = await ended((await click(`vary-strong:${imageOf(child)}`)).id);
+  const subtle = await ended((await click(`vary-subtle:${imageOf(child)}`)).id);
+  const { request } = await ended((await click(`vary-strong:${imageOf(subtle)}`)).id);
+  const mixes = [child.request.seed, request.seed].map((seed) => ({ seed, strength: 0.5 }));
+  assert.deepEqual(sources(painter), [{ kind: 'mix', seed: 7n, mixes, stageBSeed: request.seed }]);
+});
+
+test('a strong variation of an enlarged picture, which no seed alone gives, starts from its embedding', async (t) => {
+  const { make, click, ended, painter } = await openStudio(t);
+  const parent = await make('a red fox seed:7');
+  const larger = await ended((await click(`larger:${imageOf(parent)}`)).id);
+  const { request } = await ended((await click(`vary-strong:${imageOf(larger)}`)).id);
   const [source] = painter.requests.at(-1)?.images.map((plan) => plan.source) ?? [];
-  assert.ok(source?.kind === 'enlarge' && source.strength === 0.7 && source.seed === grandchild.request.seed);
+  assert.ok(source?.kind === 'enlarge' && source.strength === 0.7 && source.seed === request.seed);
 });
 
 test('Larger is absent where a limit is reached, and refused if clicked all the same', async (t) => {

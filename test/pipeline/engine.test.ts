@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import sharp from 'sharp';
+import { z } from 'zod';
 import { OperatorError, UserError } from '../../src/errors.ts';
 import { CallTimes } from '../../src/pipeline/call-times.ts';
 import { PipelineClient } from '../../src/pipeline/client.ts';
@@ -77,6 +78,8 @@ function close(a: EngineEmbedding, b: EngineEmbedding): boolean {
   return String(a.dims) === String(b.dims) && a.data.every((value, i) => Math.abs(value - (b.data[i] ?? 0)) < 1e-3);
 }
 
+const storedEmbedding = z.object({ dims: z.array(z.number()), data: z.string() });
+
 describe('the engine', () => {
   const engine: Engine = createEngine({ previewEveryMs: 0 });
   const paint = async (images: readonly ImagePlan[], change: Partial<EngineRequest> = {}) =>
@@ -121,8 +124,13 @@ describe('the engine', () => {
       assert.equal(image.image, i + 2);
       const { width, height, format } = await sharp(image.png).metadata();
       assert.deepEqual([format, width, height], ['png', 200, 300]);
-      assert.deepEqual(await readMetadata(Buffer.from(image.png)), { number: `№ ${i + 2}` });
+      const { 'wuerst-embedding': embedding, ...texts } = await readMetadata(Buffer.from(image.png));
+      assert.deepEqual(texts, { number: `№ ${i + 2}` });
       assert.equal(image.embedding.dims.length, 4);
+      // Which makes the same picture again without anything but its file.
+      const { dims, data } = storedEmbedding.parse(JSON.parse(embedding ?? ''));
+      const values = new Float32Array(Uint8Array.from(Buffer.from(data, 'base64')).buffer);
+      assert.deepEqual({ dims, data: values }, image.embedding);
     }
     const done = events.at(-1);
     assert.ok(done?.type === 'done');
@@ -166,7 +174,7 @@ describe('the engine', () => {
 
   test('mixes draws: strength 0 is the same picture, 1 that of the other seed, and between is neither', async () => {
     const [own, other] = [await one(words(5n), 5n), await one(words(6n), 5n)];
-    const mix = (strength: number): ImageSource => ({ kind: 'mix', seed: 5n, mixSeed: 6n, strength });
+    const mix = (strength: number): ImageSource => ({ kind: 'mix', seed: 5n, mixes: [{ seed: 6n, strength }] });
     assert.ok(same((await one(mix(0), 5n)).pixels, own.pixels));
     assert.ok(close((await one(mix(1), 5n)).embedding, other.embedding));
     const between = (await one(mix(0.4), 5n)).embedding;
@@ -201,7 +209,7 @@ describe('the engine', () => {
     const sources: ImageSource[] = [
       { kind: 'enlarge', embedding, seed: 1n, strength: 0.5 },
       words(1n),
-      { kind: 'mix', seed: 1n, mixSeed: 2n, strength: 0.3 },
+      { kind: 'mix', seed: 1n, mixes: [{ seed: 2n, strength: 0.3 }] },
       { kind: 'embedding', embedding },
     ];
     const images = sources.map((source, i) => plan(i, source, 1n));
@@ -262,7 +270,7 @@ describe('the engine', () => {
       ['embedding_misfit', { kind: 'embedding', embedding: other }, {}],
       ['embedding_misfit', { kind: 'enlarge', embedding: other, seed: 1n, strength: 0.5 }, {}],
       ['strength_invalid', { kind: 'enlarge', embedding, seed: 1n, strength: 2 }, {}],
-      ['strength_invalid', { kind: 'mix', seed: 1n, mixSeed: 2n, strength: -1 }, {}],
+      ['strength_invalid', { kind: 'mix', seed: 1n, mixes: [{ seed: 2n, strength: -1 }] }, {}],
     ];
     for (const [code, source, change] of bad) {
       await assert.rejects(one(source, 1n, change), (error) => error instanceof UserError && error.code === code, code);

@@ -11,7 +11,7 @@ const shapes = fc.array(fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1,
 test('strength 0 draws what the first seed draws, strength 1 what the other does, whatever the shapes', () => {
   fc.assert(
     fc.property(seed, seed, shapes, (a, b, list) => {
-      const [same, other] = [0, 1].map((strength) => new MixedGenerator({ seed: a, mixSeed: b, strength }));
+      const [same, other] = [0, 1].map((strength) => new MixedGenerator({ seed: a, mixes: [{ seed: b, strength }] }));
       const [first, second] = [new TorchGenerator(a), new TorchGenerator(b)];
       for (const shape of list) {
         // Adding zero turns -0, of which zero times anything may be one, into 0.
@@ -25,7 +25,7 @@ test('strength 0 draws what the first seed draws, strength 1 what the other does
 
 test('every draw is at the same angle from the first seed, and still standard normal', () => {
   for (const strength of [0.1, 0.35, 0.5, 0.9]) {
-    const mixed = new MixedGenerator({ seed: 1, mixSeed: 2, strength });
+    const mixed = new MixedGenerator({ seed: 1n, mixes: [{ seed: 2n, strength }] });
     const own = new TorchGenerator(1);
     for (let draw = 0; draw < 3; draw++) {
       const values = mixed.randn([20_000]);
@@ -38,10 +38,21 @@ test('every draw is at the same angle from the first seed, and still standard no
   }
 });
 
+test('noise mixed into what was mixed before turns away from it by the same angle again', () => {
+  const mixes = [2n, 3n].map((seed) => ({ seed, strength: 0.5 }));
+  const [once, twice] = [mixes.slice(0, 1), mixes].map((list) => new MixedGenerator({ seed: 1n, mixes: list }));
+  for (let draw = 0; draw < 3; draw++) {
+    const before = once?.randn([20_000]) ?? new Float32Array();
+    const values = twice?.randn([20_000]) ?? new Float32Array();
+    assert.ok(Math.abs(mean(values.map((v) => v * v)) - 1) < 0.04, 'variance');
+    assert.ok(Math.abs(mean(values.map((v, i) => v * (before[i] ?? 0))) - Math.SQRT1_2) < 0.03);
+  }
+});
+
 test('a strength outside 0 to 1 is refused', () => {
   for (const strength of [-0.1, 1.1, Number.NaN]) {
     assert.throws(
-      () => new MixedGenerator({ seed: 1, mixSeed: 2, strength }),
+      () => new MixedGenerator({ seed: 1n, mixes: [{ seed: 2n, strength }] }),
       (error) => error instanceof UserError && error.code === 'strength_invalid',
     );
   }
