@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { CONFIG_SETTINGS, loadDotEnv, readConfig } from './config.ts';
+import { OperatorError } from './errors.ts';
 import { startBot } from './main.ts';
 
 /** `--web-port <port>` → `webPort`, as commander names it. */
@@ -42,8 +45,13 @@ export function backupCommand(): Command {
     .option('--data <folder>', 'data folder (WUERST_DATA)')
     .action(async (folder: string, { data }: { data?: string }) => {
       loadDotEnv();
-      const { History } = await import('./bot/history.ts');
+      const { DATABASE_FILE, History } = await import('./bot/history.ts');
       const config = readConfig({ ...process.env, ...(data === undefined ? {} : { WUERST_DATA: data }) });
+      if (!existsSync(join(config.data, DATABASE_FILE))) {
+        throw new OperatorError('nothing_to_back_up', `There is no database in the data folder ${config.data}.`, {
+          hint: 'Name the data folder of the bot with --data or WUERST_DATA.',
+        });
+      }
       const history = History.open({ folder: config.data });
       try {
         const report = await history.backup(folder);

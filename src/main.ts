@@ -7,9 +7,10 @@ import { PREVIEW_MAPS } from './bot/dispatcher.ts';
 import { History } from './bot/history.ts';
 import { Studio } from './bot/studio.ts';
 import type { Config } from './config.ts';
+import { OperatorError } from './errors.ts';
 import { createLogger } from './logging.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { PipelineClient } from './pipeline/client.ts';
+import { PipelineClient, type PipelineStatus } from './pipeline/client.ts';
 import { metadataOf } from './pipeline/parameters.ts';
 import { VERSION } from './pipeline/version.ts';
 import { acquireLock, type ProcessLock } from './process-lock.ts';
@@ -31,6 +32,8 @@ export interface RunningBot {
   readonly studio: Studio;
   /** Of the web chat; `null` where it is turned off. */
   readonly url: string | null;
+  /** The pipeline process as it is now. */
+  readonly pipeline: PipelineStatus;
   readonly logger: Logger;
   /** Takes nothing new, lets the running job go on until the deadline, keeps the rest for the next start. */
   stop(): Promise<void>;
@@ -56,13 +59,25 @@ const ADAPTER_STOP_MS = 5000;
  */
 export async function startBot(config: Config, options: StartOptions = {}): Promise<RunningBot> {
   const logger = options.logger ?? createLogger({ level: config.logLevel, secrets: config.secrets });
-  mkdirSync(config.data, { recursive: true, mode: 0o700 });
+  makeDataFolder(config.data);
   const undo: (() => unknown)[] = [];
   try {
     return await compose(config, options, logger, undo);
   } catch (error) {
     for (const end of undo.reverse()) await end();
     throw error;
+  }
+}
+
+function makeDataFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OperatorError('data_folder_unusable', `The data folder ${folder} cannot be made: ${why}`, {
+      hint: 'Give the user that runs the bot the right to make it, or name another one with WUERST_DATA.',
+      cause,
+    });
   }
 }
 
@@ -141,7 +156,13 @@ async function compose(
     return stopping;
   };
   const unwatch = options.watchProcess === false ? () => {} : watchProcess(stopOnce, logger);
-  return { studio, url: web?.url ?? null, logger, stop: stopOnce, stopped };
+  const url = web?.url ?? null;
+  return {
+    ...{ studio, url, logger, stop: stopOnce, stopped },
+    get pipeline() {
+      return client.status;
+    },
+  };
 }
 
 function pipelineOf(config: Config, options: StartOptions, history: History, logger: Logger): PipelineClient {

@@ -199,6 +199,17 @@ test('start names every mistake of the settings at once, and shows no secret', (
   assert.doesNotMatch(stderr, /short-secret/);
 });
 
+test('a data folder that cannot be made, and a backup of nothing, are one clear line', async (t) => {
+  const folder = await temporaryFolder(t);
+  const start = wuerst(['start', '--web-port', '0'], { WUERST_DATA: join(import.meta.filename, 'data') });
+  assert.equal(start.status, 2);
+  assert.match(start.stderr, /^wuerst: The data folder .* cannot be made: ENOTDIR/);
+  const backup = wuerst(['backup', join(folder, 'copy'), '--data', join(folder, 'typo')]);
+  assert.equal(backup.status, 2);
+  assert.match(backup.stderr, /^wuerst: There is no database in the data folder/);
+  assert.deepEqual(await readdir(folder), []);
+});
+
 test('the setup of the platforms is printed, or says what is missing', () => {
   assert.match(wuerst(['slack', 'manifest']).stdout, /display_information:/);
   const { status, stderr } = wuerst(['discord', 'invite'], { DISCORD_TOKEN: '' });

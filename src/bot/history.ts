@@ -21,6 +21,7 @@ import { ImageStore, type ImageStoreOptions } from './image-store.ts';
 import type { Caller, Job, JobEvent, Surface } from './job.ts';
 
 export type { AuditEntry, AuditFilter, AuditRow } from './history/audit.ts';
+export { DATABASE_FILE } from './history/backup.ts';
 export type { Confirmation } from './history/confirmations.ts';
 export type { ImageDetails } from './history/images.ts';
 export type { JobFilter, Party, RecentPrompt } from './history/job-lists.ts';
