@@ -1,22 +1,29 @@
-/** The bot over a data folder, for tests that stop and kill it. Prints `ready <url>` and every event of its jobs. */
+/**
+ * The bot over a data folder, for tests that stop and kill it. Prints `ready <url>`, every event of its jobs, and with
+ * each start the id of the pipeline process. `TEST_ENGINE=real` paints with the embedded model.
+ */
 
 import type { Adapter } from '../src/adapters/adapter.ts';
 import { readConfig } from '../src/config.ts';
 import { OperatorError } from '../src/errors.ts';
 import { createLogger } from '../src/logging.ts';
-import { startBot } from '../src/main.ts';
+import { type RunningBot, startBot } from '../src/main.ts';
 
 const printer: Adapter = {
   surface: 'terminal',
   async start(core) {
-    core.subscribe(({ type, job }) => console.log(`${type} ${job.id}`));
+    core.subscribe(({ type, job }) => {
+      if (type === 'started') console.log(`pipeline ${bot?.pipeline.pid}`);
+      console.log(`${type} ${job.id}`);
+    });
   },
   async stop() {},
 };
 
+let bot: RunningBot | null = null;
 try {
-  const bot = await startBot(readConfig(process.env), {
-    engine: new URL('bot/slow-engine.ts', import.meta.url).href,
+  bot = await startBot(readConfig(process.env), {
+    ...(process.env.TEST_ENGINE === 'real' ? {} : { engine: new URL('bot/slow-engine.ts', import.meta.url).href }),
     logger: createLogger({ level: 'silent', secrets: [] }),
     adapters: [printer],
   });

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const CHILD = fileURLToPath(new URL('bot-child.ts', import.meta.url));
 
-export function temporaryFolder(t: TestContext): string {
+export function temporaryFolder(t: { after(end: () => void): void }): string {
   const folder = mkdtempSync(join(tmpdir(), 'wuerst-bot-'));
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
   return folder;

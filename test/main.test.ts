@@ -6,6 +6,7 @@ import { History } from '../src/bot/history.ts';
 import { readConfig } from '../src/config.ts';
 import { startBot } from '../src/main.ts';
 import { BotProcess, post, temporaryFolder } from './bot-process.ts';
+import { assertEndedOnce } from './ended-once.ts';
 
 const ENGINE = new URL('bot/slow-engine.ts', import.meta.url).href;
 const accepted = z.object({ job: z.object({ id: z.string(), state: z.string() }) });
@@ -150,25 +151,9 @@ test('kill -9 at any moment: every accepted job is finished exactly once, or rep
 
   const history = History.open({ folder });
   t.after(() => history.close());
-  const jobs = history.lists.page({ surface: 'web', limit: 1000 });
+  const jobs = assertEndedOnce(history, ['room0', 'room1']);
   assert.ok(keys.size >= 8 && jobs.length >= keys.size);
   assert.equal(new Set(jobs.map(({ request }) => request.prompt)).size, jobs.length, 'nothing was accepted twice');
-  const events = ['room0', 'room1'].flatMap((room) => history.eventsSince('web', room, 0, 10_000));
-  for (const job of jobs) {
-    const told = events.filter((event) => event.job.id === job.id).map(({ type }) => type);
-    const ends = told.filter((type) => type === 'done' || type === 'failed' || type === 'cancelled');
-    assert.deepEqual(ends, [job.state], `${job.id}: ${told}`);
-    if (job.state !== 'done') {
-      assert.match(job.error?.message ?? '', /given up/);
-      continue;
-    }
-    assert.deepEqual(
-      job.images.map(({ index }) => index),
-      Array.from({ length: job.request.n }, (_, index) => index),
-    );
-    assert.equal(told.filter((type) => type === 'image').length, job.request.n);
-    assert.ok(job.images.every(({ id }) => history.imageFile(id)?.state === 'present'));
-  }
 });
 
 async function roomJobs(url: string, room: string) {

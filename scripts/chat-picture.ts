@@ -1,0 +1,53 @@
+/**
+ * Takes the picture of the web chat for the README: the bot on an empty folder, the embedded model, a real Chromium.
+ * Run with `node --import tsx scripts/chat-picture.ts`; writes docs/web-chat.webp.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { chromium, type Page } from 'playwright-core';
+import sharp from 'sharp';
+import { readConfig } from '../src/config.ts';
+import { startBot } from '../src/main.ts';
+
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const args = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'];
+const FINISHED = '/wuerst a strawberry on a pink background n:4 seed:3 size:768x768';
+const RUNNING = '/wuerst a penguin in the snow size:1024x1024 seed:5';
+
+async function type(page: Page, text: string): Promise<void> {
+  await page.fill('#prompt', text);
+  await page.press('#prompt', 'Enter');
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'wuerst-picture-'));
+const config = readConfig({ WUERST_DATA: folder, WUERST_WEB_PORT: '0', WUERST_PROVIDER: 'cpu' });
+const bot = await startBot(config, { logger: pino({ level: 'error' }), watchProcess: false });
+const browser = await chromium.launch({ executablePath, args });
+try {
+  const page = await browser.newPage({
+    viewport: { width: 1120, height: 860 },
+    deviceScaleFactor: 1.5,
+    reducedMotion: 'reduce',
+  });
+  await page.addInitScript(`localStorage.setItem('wuerst.name', 'ann')`);
+  await page.goto(`${bot.url}#lobby`);
+  await page.locator('#connection[data-state=live]').waitFor();
+  await type(page, FINISHED);
+  await page.locator('[data-state=done]').waitFor({ timeout: 60_000 });
+  await type(page, RUNNING);
+  await page
+    .locator('[data-state=running]')
+    .getByText(/^Painting/)
+    .waitFor({ timeout: 60_000 });
+  await page.fill('#prompt', 'a rocket in space sty');
+  const shot = await page.screenshot();
+  await sharp(shot)
+    .webp({ quality: 84 })
+    .toFile(join(import.meta.dirname, '../docs/web-chat.webp'));
+} finally {
+  await browser.close();
+  await bot.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
