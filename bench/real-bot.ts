@@ -25,7 +25,7 @@ export async function withRealBot(work: (bot: RunningBot) => Promise<void>): Pro
 }
 
 /** Somebody who runs the bot, in a room of the web chat, which is a guild of its own. */
-export function guest(room: string, user = 'ann'): Caller {
+export function guest(room: string, user = `someone in ${room}`): Caller {
   return { surface: 'web', user, name: user, room, guild: room, payer: room, moderator: true, ageRestricted: false };
 }
 

@@ -34,7 +34,7 @@ export interface Call {
   readonly since: number;
 }
 
-/** A call is hung when it takes longer than the greater of these. */
+/** A call is hung when it is overdue by the greater of these. */
 const MIN_PATIENCE_MS = 60_000;
 const PATIENCE_FACTOR = 10;
 /** After that, time to read what may lie unread because this process itself was asleep. */
@@ -189,7 +189,8 @@ export class PipelineChild {
     this.#stopWatching();
     if (!this.#loading && this.#inboxes.size === 0) return;
     const { clock } = this.#options;
-    const patience = Math.max(MIN_PATIENCE_MS, PATIENCE_FACTOR * (this.#call?.expectedMs ?? 0));
+    const expected = this.#call?.expectedMs ?? 0;
+    const patience = expected + Math.max(MIN_PATIENCE_MS, PATIENCE_FACTOR * expected);
     this.#stopWatching = clock.after(patience, () => {
       this.#stopWatching = clock.after(GRACE_MS, () => this.kill('hung'));
     });
