@@ -1,18 +1,22 @@
 /**
- * Memory of both processes after 200 and after 2,000 jobs of the embedded model, small ones.
- * Run with `node --import tsx bench/bot-memory.ts [jobs]`.
+ * Memory of both processes after 200 and after 2,000 jobs: of an engine that paints pixels, so that it takes a minute,
+ * or with `real` of the embedded model.
+ * Run with `node --import tsx bench/bot-memory.ts [jobs] [real]`.
  */
+import type { RunningBot } from '../src/main.ts';
 import { allEnded, ask, guest, memory, withRealBot } from './real-bot.ts';
 
 const JOBS = Number(process.argv[2] ?? 2000);
 const FIRST = JOBS / 10;
 const BATCH = 20;
+const isReal = process.argv[3] === 'real';
+const engine = isReal ? {} : { engine: new URL('../test/bot/slow-engine.ts', import.meta.url).href };
 
-await withRealBot(async (bot) => {
+const work = async (bot: RunningBot): Promise<void> => {
   let before: ReturnType<typeof memory> | null = null;
   for (let done = 0; done < JOBS; done += BATCH) {
     const jobs = Array.from({ length: BATCH }, (_, k) => {
-      const text = `a fox ${done + k} size:128x128 steps:2 decoder-steps:1 seed:${done + k}`;
+      const text = `a fox ${done + k} size:128x128 steps:1 decoder-steps:1 seed:${done + k}`;
       return ask(bot, text, guest(`room${k % 5}`, `user${(done + k) % 97}`));
     });
     await allEnded(bot, await Promise.all(jobs));
@@ -28,4 +32,6 @@ await withRealBot(async (bot) => {
     const growth = (after[key] / before[key] - 1) * 100;
     console.log(`${what}: ${before[key].toFixed(1)} → ${after[key].toFixed(1)} MB, ${growth.toFixed(1)} %`);
   }
-});
+};
+
+await withRealBot(work, engine);

@@ -6,14 +6,20 @@ import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
 import type { Caller, Job } from '../src/bot/job.ts';
 import { readConfig } from '../src/config.ts';
-import { type RunningBot, startBot } from '../src/main.ts';
+import { type RunningBot, type StartOptions, startBot } from '../src/main.ts';
 
-/** The whole bot in this process, with its pipeline process, the embedded model and the web chat, on an empty folder. */
-export async function withRealBot(work: (bot: RunningBot) => Promise<void>): Promise<void> {
+/**
+ * The whole bot in this process, with its pipeline process, the embedded model and the web chat, on an empty folder.
+ * `engine` is the URL of another module in the model's place.
+ */
+export async function withRealBot(
+  work: (bot: RunningBot) => Promise<void>,
+  options: Pick<StartOptions, 'engine'> = {},
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'wuerst-bench-'));
   try {
     const config = readConfig({ WUERST_DATA: folder, WUERST_WEB_PORT: '0', WUERST_PROVIDER: 'cpu' });
-    const bot = await startBot(config, { logger: pino({ level: 'error' }), watchProcess: false });
+    const bot = await startBot(config, { ...options, logger: pino({ level: 'error' }), watchProcess: false });
     try {
       await work(bot);
     } finally {
