@@ -58,7 +58,7 @@ async function watchers(url: string, room: string): Promise<ChildProcess> {
       const { body } = await fetch(${JSON.stringify(`${url}api/rooms/${room}/events`)});
       const reader = body.getReader();
       await reader.read();
-      return (async () => { while (!(await reader.read()).done); })();
+      void (async () => { while (!(await reader.read()).done); })();
     });
     Promise.all(pages).then(() => process.send('watching'));`;
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -70,11 +70,16 @@ const seeds = Array.from({ length: PICTURES }, (_, k) => k + 1);
 const alone = seeds.map((seed) => `${PROMPT} seed:${seed}`);
 const together = [`${PROMPT} n:10 seed:1`, `${PROMPT} n:10 seed:11`];
 const seconds: Record<'imagine' | 'alone' | 'together', number[]> = { imagine: [], alone: [], together: [] };
+function measured(what: keyof typeof seconds, took: number): void {
+  seconds[what].push(took);
+  console.error(`${what}: ${took.toFixed(2)} s`);
+}
+
 for (let round = 0; round < ROUNDS; round += 1) {
-  seconds.imagine.push(await imagine());
+  measured('imagine', await imagine());
   await withRealBot(async (bot) => {
-    seconds.alone.push(await chat(bot, 'alone', alone));
-    seconds.together.push(await chat(bot, 'together', together));
+    measured('alone', await chat(bot, 'alone', alone));
+    measured('together', await chat(bot, 'together', together));
     if (round < ROUNDS - 1) return;
     const pages = await watchers(bot.url ?? '', 'watched');
     const delay = monitorEventLoopDelay({ resolution: 5 });

@@ -13,8 +13,8 @@ import { startBot } from '../src/main.ts';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const args = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'];
-const FINISHED = '/wuerst a strawberry on a pink background n:4 seed:3 size:768x768';
-const RUNNING = '/wuerst a penguin in the snow size:1024x1024 seed:5';
+const FINISHED = '/wuerst a strawberry on a pink background n:2 seed:3';
+const RUNNING = '/wuerst a penguin in the snow size:1024x640 seed:5';
 
 async function type(page: Page, text: string): Promise<void> {
   await page.fill('#prompt', text);
@@ -27,7 +27,7 @@ const bot = await startBot(config, { logger: pino({ level: 'error' }), watchProc
 const browser = await chromium.launch({ executablePath, args });
 try {
   const page = await browser.newPage({
-    viewport: { width: 1120, height: 860 },
+    viewport: { width: 1120, height: 1080 },
     deviceScaleFactor: 1.5,
     reducedMotion: 'reduce',
   });
@@ -41,7 +41,6 @@ try {
     .locator('[data-state=running]')
     .getByText(/^Painting/)
     .waitFor({ timeout: 60_000 });
-  await page.fill('#prompt', 'a rocket in space sty');
   const shot = await page.screenshot();
   await sharp(shot)
     .webp({ quality: 84 })
