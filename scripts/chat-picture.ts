@@ -27,7 +27,7 @@ const bot = await startBot(config, { logger: pino({ level: 'error' }), watchProc
 const browser = await chromium.launch({ executablePath, args });
 try {
   const page = await browser.newPage({
-    viewport: { width: 1120, height: 1080 },
+    viewport: { width: 1120, height: 1170 },
     deviceScaleFactor: 1.5,
     reducedMotion: 'reduce',
   });
