@@ -23,24 +23,16 @@ const ACTIVATIONS = 16;
 /** The same for Stage A: 2.47 GB at 1024×1024 are 12.3 of its widest activations. */
 const STAGE_A_ACTIVATIONS = 13;
 
-/** Sides of a picture as the stages see it. */
-export interface LatentSides {
-  /** Stage C's height and width. */
-  readonly prior: readonly [number, number];
-  /** Stage B's and Stage A's. */
-  readonly decoder: readonly [number, number];
-}
-
 export function priorWorking({ c }: PriorConfig, [h, w]: readonly [number, number], rows: number): number {
   return rows * h * w * c * FLOAT * ACTIVATIONS;
 }
 
 export function decoderWorking(config: DecoderConfig, [h, w]: readonly [number, number], rows: number): number {
-  const { c_hidden: hidden, patch_size: patch, level_config: blocks } = config;
+  const { c_hidden: hidden, patch_size: patch } = config;
   const levels = hidden.map((c, level) => (h * w * c) / (patch * 2 ** level) ** 2);
   // Skips of the levels above wait for the way up; the one at work has all its parts.
   const kept = levels.reduce((sum, level) => sum + level, 0);
-  return blocks.length === 0 ? 0 : rows * FLOAT * (Math.max(...levels) * ACTIVATIONS + kept);
+  return rows * FLOAT * (Math.max(...levels) * ACTIVATIONS + kept);
 }
 
 export function vqganWorking({ embed_dim, levels }: VqganConfig, [h, w]: readonly [number, number]): number {

@@ -50,7 +50,7 @@ export class MemoryPlan {
 
   /** Why it is `residency`, for people. */
   get reason(): string {
-    if (this.lean) return 'memory ran out for this picture';
+    if (this.lean) return 'memory ran out';
     return this.#asked === 'auto' ? (this.#decided?.reason ?? 'nothing is loaded yet') : 'asked for';
   }
 
