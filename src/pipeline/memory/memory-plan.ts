@@ -23,13 +23,13 @@ const USABLE = 0.85;
 const SMALL_BYTES = 256e6;
 /** Without a measurement: no buffer of a decode is larger than 1 GB then, which drivers may refuse. */
 const UNMEASURED_DECODE_BYTES = 3e9;
-/** The smallest tiles. */
-const LEAN_DECODE_BYTES = 0;
+/** With as little as possible: smaller tiles would save little more, and cost much of the work twice. */
+const LEAN_DECODE_BYTES = 400e6;
 
 /** What stays loaded, and how much memory a step may take. */
 export class MemoryPlan {
   readonly provider: Provider;
-  /** The last try to get by: one network at a time, smallest tiles, one picture at a time. */
+  /** The last try to get by: one network at a time, small tiles, one picture at a time. */
   lean = false;
   readonly #measure: MeasureMemory;
   readonly #asked: Residency | 'auto';
@@ -87,7 +87,7 @@ export class MemoryPlan {
 
   /** Bytes that decoding one tile may take, where the whole picture would take `whole`. */
   decodeBudget(whole: number): number {
-    if (this.lean) return LEAN_DECODE_BYTES;
+    if (this.lean) return Math.min(whole / 4, LEAN_DECODE_BYTES);
     if (whole <= SMALL_BYTES) return whole;
     const free = this.#measure();
     return free ? free.bytes * USABLE : UNMEASURED_DECODE_BYTES;
