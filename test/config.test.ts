@@ -18,12 +18,12 @@ function mistakesOf(env: Record<string, string>): string {
 }
 
 test('without any setting it is the whole product on this machine alone', () => {
-  const { web, discord, slack, provider, model, keep } = readConfig({});
+  const { web, discord, slack, provider, model, keep, residency, warmUp } = readConfig({});
   assert.deepEqual(web, {
     ...{ host: '127.0.0.1', port: 3210, token: null, adminToken: null },
     ...{ hostnames: [], ageRestrictedRooms: [] },
   });
-  assert.deepEqual([discord, slack, provider], [null, null, 'auto']);
+  assert.deepEqual([discord, slack, provider, residency, warmUp], [null, null, 'auto', 'auto', 'auto']);
   assert.match(model, /cocktail$/);
   assert.deepEqual(keep, { maxAgeMs: null, maxBytes: null });
 });
@@ -34,7 +34,15 @@ test('settings are read, tokens say which platforms are served', () => {
     ...{ WUERST_WEB_HOST: '0.0.0.0', WUERST_WEB_TOKEN: 'correct horse battery', WUERST_WEB_ADULT_ROOMS: 'a, b' },
     ...{ DISCORD_TOKEN: 'd-token', DISCORD_GUILD_ID: '123456', DISCORD_API_BASE: 'http://127.0.0.1:3100/api' },
     ...{ SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1', SLACK_SIGNING_SECRET: '' },
+    ...{ WUERST_RESIDENCY: 'stage', WUERST_WARM_UP: '1024x1024, 1024X1536' },
   });
+  assert.equal(config.residency, 'stage');
+  assert.deepEqual(config.warmUp, [
+    { width: 1024, height: 1024 },
+    { width: 1024, height: 1536 },
+  ]);
+  assert.deepEqual(readConfig({ WUERST_WARM_UP: 'off' }).warmUp, []);
+  assert.match(mistakesOf({ WUERST_WARM_UP: '1024' }), /WUERST_WARM_UP: expected sizes such as 1024x1024/);
   assert.deepEqual(config.keep, { maxAgeMs: 30 * 86_400_000, maxBytes: 1.5e9 });
   assert.deepEqual(config.web?.ageRestrictedRooms, ['a', 'b']);
   assert.equal(config.discord?.guildId, '123456');
