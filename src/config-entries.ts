@@ -45,7 +45,7 @@ const wholeNumber = z
 const sizes = z.string().transform((text, context) => {
   const all = text.toLowerCase() === 'off' ? [] : text.split(',');
   return all.map((one) => {
-    const [, width, height] = /^\s*(\d{2,4})x(\d{2,4})\s*$/.exec(one) ?? [];
+    const [, width, height] = /^\s*(\d{2,4})x(\d{2,4})\s*$/i.exec(one) ?? [];
     if (!width || !height)
       context.addIssue({ code: 'custom', message: 'expected sizes such as 1024x1024,1024x1536, or off' });
     return { width: Number(width), height: Number(height) };
