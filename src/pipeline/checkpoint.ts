@@ -1,4 +1,4 @@
-import { access, constants, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { OperatorError } from '../errors.ts';
 import { z } from '../libraries/zod.ts';
@@ -261,9 +261,9 @@ export async function requireFolder(dir: string): Promise<void> {
     });
   }
   if (!isFolder) throw new OperatorError('checkpoint_not_a_folder', `${dir} is a file; a checkpoint is a folder`);
-  await access(dir, constants.R_OK | constants.X_OK).catch((cause: unknown) => {
+  await readdir(dir).catch((cause: unknown) => {
     throw new OperatorError('checkpoint_unreadable', `cannot look into ${dir}: ${reason(cause)}`, {
-      hint: 'This program needs to read and enter the folder.',
+      hint: 'This program needs to list the folder and read its files.',
       cause,
     });
   });
