@@ -50,6 +50,8 @@ for (let k = 0; k < WAITING + IN_FLIGHT; k++) {
 while (!allAnswered()) await wait(20);
 const flood = latencies();
 sentAt.clear();
+// Until each message has shown its place in the queue once: that is the flood's own work.
+while (![...standIn.messages.values()].every(({ edits }) => edits.length > 0)) await wait(20);
 
 const running = [...core.jobsById.keys()].slice(0, IN_FLIGHT);
 for (const id of running) core.started(id);
