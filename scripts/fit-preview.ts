@@ -18,7 +18,7 @@ const PLACES =
 
 const [model = join(import.meta.dirname, '../data/models/cocktail'), pictures = '96'] = process.argv.slice(2);
 const [things, places] = [THINGS.split(','), PLACES.split(',')];
-const styles = availableStyles(model);
+const { styles } = availableStyles(model);
 const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { style: styles[0] ?? 'interpolated' });
 const maps = newPreviewMaps(pipeline);
 for (let i = 0; i < Number(pictures); i++) {

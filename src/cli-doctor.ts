@@ -1,20 +1,30 @@
 import { availableParallelism, totalmem } from 'node:os';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { byteSize } from './files/byte-size.ts';
+import { installCuda } from './install-cuda.ts';
 import { listModels, modelsFolder } from './models/store.ts';
-import { availableStyles, WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
+import { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
 import { hostMemory } from './pipeline/memory/host-memory.ts';
 import { pictureNeeds } from './pipeline/memory/picture-needs.ts';
-import { PROVIDERS, type Provider, probe } from './pipeline/runtime.ts';
+import { checkDevice, PROVIDERS, type Provider, probe } from './pipeline/providers.ts';
+import { availableStyles } from './pipeline/stage-c.ts';
 import { VERSION } from './pipeline/version.ts';
 
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('say which providers work here and why the others do not, which models are present and what they need')
     .option('--json', 'print it for programs')
-    .action(async ({ json }: { json?: boolean }) => {
+    .option('--install-cuda', "have onnxruntime fetch its CUDA libraries first, on a machine with NVIDIA's driver")
+    .addOption(new Option('--device <number>', 'which GPU CUDA is tried on').env('WUERST_DEVICE'))
+    .action(async (options: { json?: boolean; installCuda?: boolean; device?: string }) => {
+      const { json } = options;
+      const device = checkDevice(options.device === undefined ? undefined : Number(options.device), 'cuda');
+      if (options.installCuda) {
+        const folder = await installCuda({ say: (text) => void process.stderr.write(text) });
+        process.stderr.write(`onnxruntime's CUDA libraries are in ${folder}\n`);
+      }
       const providers = [];
-      for (const provider of PROVIDERS) providers.push(await probe(provider));
+      for (const provider of PROVIDERS) providers.push(await probe(provider, { device }));
       const best = providers.find(({ works }) => works)?.provider ?? 'cpu';
       const models = [];
       for (const model of await listModels(modelsFolder(process.env)))
@@ -61,7 +71,10 @@ interface MemoryReport {
 
 /** What a model needs in 32 bits on the provider that `auto` takes. No weight is read. */
 async function memoryOf(folder: string, state: string, provider: Provider): Promise<MemoryReport | null> {
-  const [style] = state === 'ready' ? availableStyles(folder) : [];
+  if (state !== 'ready') return null;
+  const { styles, mixesStyles } = availableStyles(folder);
+  // All Stages C have one size, and to look at one that isn't there would mix it.
+  const style = mixesStyles ? 'base' : styles[0];
   if (!style) return null;
   const pipeline = await WuerstchenCombinedPipeline.fromPretrained(folder, { style, provider, residency: 'auto' });
   const { residency, reason } = pipeline.runtime.memory;

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import type { ImagineRequest } from './bot/job.ts';
 import { UserError } from './errors.ts';
 import { currentModelFolder, modelsFolder } from './models/store.ts';
-import { STYLES, type Style, WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
+import { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
 import type { RgbImage } from './pipeline/decoder-pipeline.ts';
 import { TorchGenerator } from './pipeline/generator.ts';
 import { encodeImage, IMAGE_FORMATS, type ImageFormat } from './pipeline/image-file.ts';
@@ -12,8 +12,10 @@ import { sparingMemory } from './pipeline/memory/shortage.ts';
 import { metadataOf } from './pipeline/parameters.ts';
 import type { Timings } from './pipeline/pipeline-options.ts';
 import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
-import { PROVIDERS, type Provider, type Residency, type RuntimeOptions } from './pipeline/runtime.ts';
+import { PROVIDERS, type Provider } from './pipeline/providers.ts';
+import type { Residency, RuntimeOptions } from './pipeline/runtime.ts';
 import { DEFAULT_STAGE_C_TIMESTEPS } from './pipeline/scheduler.ts';
+import { STYLES } from './pipeline/stage-c.ts';
 import { VERSION } from './pipeline/version.ts';
 import { StageBars } from './stage-bars.ts';
 
@@ -23,6 +25,7 @@ interface Options {
   readonly model?: string;
   readonly provider: Provider | 'auto';
   readonly precision: Precision | 'auto';
+  readonly device?: string;
   readonly threads?: string;
   readonly residency: Residency | 'auto';
   readonly json?: boolean;
@@ -64,7 +67,9 @@ export function imagineCommand(): Command {
     .addOption(setting('--size <WxH>', 'both, for example 1024x1536'))
     .addOption(setting('--ar <W:H>', 'aspect ratio, for example 2:3'))
     .addOption(setting('-n, --images <count>', 'pictures, 1 to 10'))
-    .addOption(setting('--style <name>', `Stage C checkpoint: ${STYLES.join(', ')}`))
+    .addOption(
+      setting('--style <name>', `Stage C checkpoint: ${STYLES.join(', ')}, or a mix from 0 (base) to 1 (aesthetic)`),
+    )
     .addOption(setting('--seed <number>', 'the same seed gives the same picture'))
     .addOption(setting('--steps <count>', 'equal steps of Stage C instead of its usual 29'))
     .addOption(setting('--decoder-steps <count>', 'steps of Stage B, usually 12'))
@@ -86,6 +91,7 @@ export function imagineCommand(): Command {
         .default('auto')
         .env('WUERST_PRECISION'),
     )
+    .addOption(new Option('--device <number>', 'which GPU CUDA computes on').env('WUERST_DEVICE'))
     .option('--threads <count>', 'processor threads; all otherwise')
     .addOption(
       new Option('--residency <kind>', 'keep all networks loaded, one stage at a time, or what the free memory admits')
@@ -118,6 +124,7 @@ async function imagine(text: string, options: Options): Promise<void> {
     provider: options.provider,
     precision: options.precision,
     onPreparing: preparingLine(options),
+    device: options.device === undefined ? undefined : Number(options.device),
     threads: threads(options.threads),
     residency: options.residency,
   });
@@ -165,7 +172,7 @@ async function paint(
     width: request.width,
     height: request.height,
     fit: 'crop',
-    style: request.style as Style,
+    style: request.style,
     ...(request.steps === null
       ? { priorTimesteps: DEFAULT_STAGE_C_TIMESTEPS }
       : { priorNumInferenceSteps: request.steps }),
@@ -204,7 +211,7 @@ async function write(
     ...{ prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance, seed },
     width: image.width,
     height: image.height,
-    checkpoint: await pipeline.fingerprint(style as Style),
+    checkpoint: await pipeline.fingerprint(style),
     provider: pipeline.computedBy,
     version: VERSION,
   });
@@ -250,7 +257,7 @@ function slug(prompt: string): string {
 async function readRequests(text: string, options: Options, pipeline: WuerstchenCombinedPipeline) {
   const { DEFAULT_LIMITS, parseCommand, randomSeed, settingsFromOptions } = await import('./bot/command.ts');
   const { minSide, maxSide, maxPixels } = pipeline.grid.limits;
-  const limits = { ...DEFAULT_LIMITS, minSide, maxSide, maxPixels, gridStep: pipeline.grid.step, mixesStyles: false };
+  const limits = { ...DEFAULT_LIMITS, minSide, maxSide, maxPixels, gridStep: pipeline.grid.step };
   const { width, height, size, ar, images, style, seed, steps, decoderSteps, guidance, decoderGuidance, negative } =
     options;
   const given = {

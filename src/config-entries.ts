@@ -118,6 +118,12 @@ export const ENTRIES = {
     help: 'sizes to make ready for at start, such as 1024x1024,1024x1536, so that no request waits for it; or off',
     otherwise: '1024x1024 on GPUs',
   }),
+  WUERST_DEVICE: entry({
+    schema: wholeNumber,
+    option: '--device <number>',
+    help: 'which GPU CUDA computes on, as nvidia-smi counts them',
+    otherwise: '0',
+  }),
   WUERST_LOG_LEVEL: entry({
     schema: z.enum(LOG_LEVELS, `expected ${LOG_LEVELS.join(', ')}`) as z.ZodType<(typeof LOG_LEVELS)[number], string>,
     option: '--log-level <level>',

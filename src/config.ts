@@ -20,6 +20,8 @@ export interface Config {
   readonly residency: 'auto' | 'resident' | 'stage';
   /** Sizes to make ready for at start; `auto` is the engine's choice. */
   readonly warmUp: 'auto' | readonly { readonly width: number; readonly height: number }[];
+  /** GPU that CUDA computes on; null: the first. */
+  readonly device: number | null;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Milliseconds that the running job may go on after the bot was told to stop. */
   readonly drainMs: number;
@@ -200,6 +202,7 @@ function configFrom(values: Values, model: string): Config {
     precision: values.WUERST_PRECISION ?? 'auto',
     residency: values.WUERST_RESIDENCY ?? 'auto',
     warmUp: values.WUERST_WARM_UP ?? 'auto',
+    device: values.WUERST_DEVICE ?? null,
     logLevel: values.WUERST_LOG_LEVEL ?? 'info',
     drainMs: (values.WUERST_DRAIN_SECONDS ?? 20) * 1000,
     keep: { maxAgeMs: days === undefined ? null : days * DAY_MS, maxBytes: values.WUERST_KEEP_BYTES ?? null },

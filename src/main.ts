@@ -174,6 +174,7 @@ function pipelineOf(config: Config, options: StartOptions, history: History, log
       ...(config.provider === 'auto' ? {} : { provider: config.provider }),
       precision: config.precision,
       ...{ residency: config.residency, warmUp: config.warmUp },
+      ...(config.device === null ? {} : { device: config.device }),
       ...(previewMaps === undefined ? {} : { previewMaps }),
     },
     lockPath: join(config.data, 'pipeline.lock'),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import sharp from 'sharp';
@@ -55,6 +55,40 @@ test('imagine writes pictures of the asked size, and info reads their parameters
   const numbers = JSON.parse(wuerst(['info', '--json', join(out, 'a-red-fox-8.png')]).stdout);
   assert.deepEqual([numbers.prompt, numbers.seed, numbers.steps, numbers.style], ['a red fox', '8', 2, 'interpolated']);
   assert.match(numbers.checkpoint, /^[0-9a-f]{64}$/);
+});
+
+test('imagine paints in a mix of two styles, and says how to get a style that is not here', async (t) => {
+  const folder = await temporaryFolder(t);
+  const model = join(folder, 'model');
+  for (const name of [
+    'wuerstchen',
+    'wuerstchen-prior',
+    'wuerstchen-prior-model-base',
+    'wuerstchen-prior-model-finetuned',
+  ])
+    await cp(join(ROOT, 'data/models/cocktail', name), join(model, name), { recursive: true });
+  const paint = (style: string) =>
+    wuerst(['imagine', 'a moon', ...QUICK, '--seed', '5', '--json', '--quiet', '--style', style, '-o', folder], {
+      WUERST_MODEL: model,
+    });
+  const pictures = [];
+  for (const style of ['base', '0.3', 'aesthetic']) {
+    const made = paint(style);
+    assert.equal(made.status, 0, made.stderr);
+    const { path } = JSON.parse(made.stdout);
+    assert.equal(JSON.parse(wuerst(['info', '--json', path]).stdout).style, style);
+    pictures.push(await sharp(path).raw().toBuffer());
+  }
+  const [base, mixed, aesthetic] = pictures;
+  assert.ok(mixed && base && aesthetic && !mixed.equals(base) && !mixed.equals(aesthetic));
+  assert.deepEqual(
+    (await readdir(join(model, 'mixed/0.3'))).filter((name) => !name.startsWith('.')),
+    ['config.json', 'diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.safetensors.json'],
+  );
+  await rm(join(model, 'wuerstchen-prior-model-finetuned'), { recursive: true });
+  const { status, stderr } = paint('aesthetic');
+  assert.equal(status, 2);
+  assert.match(stderr, /style aesthetic is not on this disk \(.*wuerst models pull wuerstchen-v2 --style aesthetic\)/);
 });
 
 test('the same seed gives the same file, and nothing is overwritten', async (t) => {

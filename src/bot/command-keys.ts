@@ -82,7 +82,9 @@ export const KEYS: readonly SettingKey[] = [
     description: 'Which model paints; a number from 0 (base) to 1 (aesthetic) mixes two',
     fields: ['style'],
     expected: ({ styles, mixesStyles }) =>
-      mixesStyles ? listed([...styles, 'a number from 0 (base) to 1 (aesthetic)']) : listed(styles),
+      mixesStyles
+        ? listed([...styles, 'a number from 0 (base) to 1 (aesthetic)'])
+        : `${listed(styles)} (the operator gets the others with "wuerst models pull --style all")`,
     choices: ({ styles, mixesStyles }) => ({ values: styles, closed: !mixesStyles }),
     example: ({ styles }) => styles.at(-1) ?? 'interpolated',
     read: (value, { styles, mixesStyles }) => map(readStyle(value, styles, mixesStyles), (style) => ({ style })),

@@ -255,8 +255,9 @@ export class Studio implements Core {
     const { painter, logger } = this.#options;
     const { info } = painter.status;
     if (info === null) return;
+    const { styles, mixesStyles = false } = info;
     try {
-      this.#history.learned.remember('checkpoint', KNOWN_CHECKPOINT, { styles: info.styles });
+      this.#history.learned.remember('checkpoint', KNOWN_CHECKPOINT, { styles, mixesStyles });
     } catch (err) {
       // Only the completions of the next start would miss it.
       logger.error({ err }, 'the styles of the model cannot be stored');
@@ -275,5 +276,5 @@ export class Studio implements Core {
 function remembered(value: unknown): Loaded | null {
   if (typeof value !== 'object' || value === null || !('styles' in value) || !Array.isArray(value.styles)) return null;
   const styles = value.styles.filter((style) => typeof style === 'string');
-  return styles.length > 0 ? { styles } : null;
+  return styles.length > 0 ? { styles, mixesStyles: 'mixesStyles' in value && value.mixesStyles === true } : null;
 }

@@ -34,6 +34,8 @@ export interface ModelStatus {
   readonly source: 'embedded' | 'hub' | 'own';
   readonly purpose: string;
   readonly license: string;
+  /** [width, height] in pixels that the checkpoint was trained on; none for `own`. */
+  readonly nativeSizes: ModelEntry['nativeSizes'];
 }
 
 /**
@@ -65,7 +67,7 @@ async function statusOf(
   current: string | null,
   source: ModelStatus['source'] = model.embedded ? 'embedded' : 'hub',
 ): Promise<ModelStatus> {
-  const { name, purpose, license } = model;
+  const { name, purpose, license, nativeSizes } = model;
   const folder = folderOf(modelsDir, model);
   const sizes = new Map<string, number>();
   for (const path of await filesIfAny(folder)) {
@@ -92,6 +94,7 @@ async function statusOf(
     source,
     purpose,
     license,
+    nativeSizes,
   };
 }
 

@@ -1,11 +1,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hashFile } from '../files/file-hash.ts';
-import { readHeader } from '../pipeline/safetensors.ts';
+import { readMixRecord } from '../pipeline/mix.ts';
+import { readRecord } from '../pipeline/precision/prepared.ts';
 import { missingFiles } from './choose-files.ts';
 import { isOutdated, type LockFile, readLock } from './lock-file.ts';
 import type { ModelEntry } from './manifest.ts';
-import { readMixRecord } from './mix.ts';
+import { findNotFinite } from './weight-scan.ts';
 
 export interface VerifyFinding {
   /** Relative to the model folder. */
@@ -25,7 +26,7 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Reads every file of a model again: hashes against the lock file, headers of weights, and what is missing. */
+/** Reads every file of a model again: hashes against the lock file, weights that are no numbers, and what is missing. */
 export async function* verifyModel({ folder, model, signal }: VerifyOptions): AsyncGenerator<VerifyFinding> {
   const lock = await readLock(folder);
   const present = new Map<string, number>();
@@ -78,30 +79,31 @@ async function checkFile(
   if (sha256 !== wanted.sha256) {
     return { path, state: 'wrong hash', detail: `expected sha256 ${wanted.sha256}, found ${sha256}` };
   }
-  const damage = path.endsWith('.safetensors') ? await damageOf(join(folder, path)) : undefined;
+  const damage = path.endsWith('.safetensors') ? await damageOf(join(folder, path), signal) : undefined;
   return damage === undefined ? { path, state: 'ok' } : { path, state: 'damaged', detail: damage };
 }
 
-/** A mixed checkpoint says itself what its bytes should be. */
+/** Weights that were mixed or prepared here say themselves what their bytes should be. */
 async function checkUnlisted(folder: string, path: string, signal: AbortSignal | undefined): Promise<VerifyFinding> {
-  const mix = await readMixRecord(join(folder, path));
-  if (mix)
-    return checkFile(
-      folder,
-      path,
-      (await stat(join(folder, path))).size,
-      { size: mix.base.size, sha256: mix.sha256 },
-      signal,
-    );
-  const damage = await damageOf(join(folder, path));
-  return damage === undefined ? { path, state: 'unlisted' } : { path, state: 'damaged', detail: damage };
+  const file = join(folder, path);
+  const mix = await readMixRecord(file);
+  const made = mix ? { size: mix.base.size, sha256: mix.sha256 } : await readRecord(file);
+  if (!made) {
+    const damage = await damageOf(file, signal);
+    return damage === undefined ? { path, state: 'unlisted' } : { path, state: 'damaged', detail: damage };
+  }
+  const finding = await checkFile(folder, path, (await stat(file)).size, made, signal);
+  return finding.state === 'ok'
+    ? finding
+    : { ...finding, detail: `${finding.detail}; delete it, and it is made again` };
 }
 
-async function damageOf(path: string): Promise<string | undefined> {
+async function damageOf(path: string, signal: AbortSignal | undefined): Promise<string | undefined> {
   try {
-    await readHeader(path);
-    return undefined;
+    const found = await findNotFinite(path, signal);
+    return found ? `tensor "${found.tensor}" has a weight that is not finite, its number ${found.index}` : undefined;
   } catch (error) {
+    signal?.throwIfAborted();
     return (error as Error).message;
   }
 }

@@ -1,4 +1,4 @@
-import type { Provider } from './runtime.ts';
+import type { Provider } from './providers.ts';
 
 /**
  * Pictures of one request go through Stages C and B together up to this many Stage B latents.

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { OperatorError, UserError } from '../errors.ts';
+import { UserError } from '../errors.ts';
 import { requireFolder } from './checkpoint.ts';
 import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -22,13 +21,8 @@ import { type PriorOutput, WuerstchenPriorPipeline } from './prior-pipeline.ts';
 import { readAhead } from './read-ahead.ts';
 import { type LoadOptions, Runtime } from './runtime.ts';
 import { SizeGrid } from './size-grid.ts';
+import { availableStyles, type StageCOptions, stageCFolder } from './stage-c.ts';
 import type { Tensor } from './tensor.ts';
-
-export type Style = 'interpolated' | 'base' | 'aesthetic';
-export const STYLES: readonly Style[] = ['interpolated', 'base', 'aesthetic'];
-
-/** Finds the folder of a style's Stage C; it may make it first, by mixing. */
-export type StageCFolder = (style: string) => Promise<string>;
 
 /** The size whose working memory counts when it is settled what stays loaded. */
 const USUAL_SIZE = { width: 1024, height: 1024 };
@@ -38,13 +32,6 @@ const READ_AHEAD_SHARE = 0.5;
 
 /** Stage C networks that are kept: mixes of styles are many. */
 const MAX_STYLES = 3;
-
-/** Where each style's Stage C lies in a model folder, under the hub's own names. */
-const STYLE_FOLDERS: Readonly<Record<Style, readonly string[]>> = {
-  interpolated: ['wuerstchen-prior/prior', 'wuerstchen-prior-model-interpolated'],
-  base: ['wuerstchen-prior-model-base'],
-  aesthetic: ['wuerstchen-prior-model-finetuned'],
-};
 
 export interface CombinedOptions
   extends Pick<
@@ -76,7 +63,7 @@ export interface CombinedOptions
    * made at the smallest grid size that covers it. @default 'grid'
    */
   readonly fit?: 'grid' | 'crop' | undefined;
-  /** Stage C checkpoint of this call. @default the one the pipeline was opened with */
+  /** Stage C checkpoint of this call: base, aesthetic, interpolated or a mix such as `0.3`. @default the one the pipeline was opened with */
   readonly style?: string | undefined;
 }
 
@@ -95,17 +82,9 @@ export class WuerstchenCombinedPipeline {
   readonly #style: string;
   /** The Stage C networks in use, by folder; the least recently used first. */
   readonly #priors = new Map<string, WuerstchenPrior>();
-  readonly #stageC: StageCFolder;
 
-  private constructor(
-    dir: string,
-    style: string,
-    stageC: StageCFolder,
-    prior: WuerstchenPriorPipeline,
-    decoder: WuerstchenDecoderPipeline,
-  ) {
+  private constructor(dir: string, style: string, prior: WuerstchenPriorPipeline, decoder: WuerstchenDecoderPipeline) {
     this.dir = dir;
-    this.#stageC = stageC;
     this.prior = prior;
     this.decoder = decoder;
     this.#style = style;
@@ -118,15 +97,17 @@ export class WuerstchenCombinedPipeline {
     });
   }
 
-  /** @throws OperatorError naming what is missing or broken in the model folder */
+  /**
+   * @param options.style of the Stage C that is opened. @default 'interpolated', or the first one that is there
+   * @throws OperatorError naming what is missing or broken in the model folder; UserError `style_missing`
+   */
   static async fromPretrained(
     dir: string,
-    options: LoadOptions & { readonly style?: string; readonly stageC?: StageCFolder | undefined } = {},
+    options: LoadOptions & { readonly style?: string } = {},
   ): Promise<WuerstchenCombinedPipeline> {
     await requireFolder(dir);
-    const style = options.style ?? 'interpolated';
-    const stageC = options.stageC ?? (async (name: string) => styleFolder(dir, name));
-    const priorDir = await stageC(style);
+    const style = options.style ?? availableStyles(dir).styles[0] ?? 'interpolated';
+    const priorDir = await stageCFolder(dir, style);
     const load = {
       runtime: options.runtime ?? (await Runtime.create(options)),
       pipelineValues: options.pipelineValues,
@@ -136,7 +117,7 @@ export class WuerstchenCombinedPipeline {
       ...load,
       like: prior.text,
     });
-    const pipeline = new WuerstchenCombinedPipeline(dir, style, stageC, prior, decoder);
+    const pipeline = new WuerstchenCombinedPipeline(dir, style, prior, decoder);
     pipeline.runtime.memory.decide(pictureNeeds(pipeline, USUAL_SIZE, 'whole'));
     return pipeline;
   }
@@ -218,7 +199,7 @@ export class WuerstchenCombinedPipeline {
       );
     }
     this.grid.check(width, height);
-    await this.use(options.style ?? this.#style);
+    await this.use(options.style ?? this.#style, { signal: options.signal });
     const cells = (side: number) => (fit === 'crop' ? this.grid.coveringCells(side) : this.grid.cells(side));
     const asked = (side: number) => cells(side) * this.grid.config.resolutionMultiple;
 
@@ -292,9 +273,9 @@ export class WuerstchenCombinedPipeline {
     return perPicture(promptList('negativePrompt', negativePrompt), numImagesPerPrompt, dims[0] ?? 0);
   }
 
-  /** Makes `style`'s Stage C the one that `prior` runs; it is opened when first used. */
-  async use(style: string): Promise<void> {
-    const dir = await this.#stageC(style);
+  /** Makes `style`'s Stage C the one that `prior` runs; it is mixed where it is not there, and opened when first used. */
+  async use(style: string, options: StageCOptions = {}): Promise<void> {
+    const dir = await stageCFolder(this.dir, style, options);
     const prior = this.#priors.get(dir) ?? (await WuerstchenPrior.load(dir, this.runtime));
     this.#priors.delete(dir);
     this.#priors.set(dir, prior);
@@ -312,28 +293,4 @@ function perPicture(texts: readonly string[], times: number, rows: number): stri
   if (texts.length === 1) return [...texts];
   const all = texts.flatMap((text) => Array.from({ length: times }, () => text));
   return all.length === rows ? all : [...texts];
-}
-
-/** @throws UserError `style_unknown`, OperatorError `style_missing` */
-export function styleFolder(dir: string, style: string): string {
-  const folders = STYLE_FOLDERS[style as Style];
-  if (!folders) {
-    throw new UserError(
-      'style_unknown',
-      `expected style to be one of ${STYLES.join(', ')}, got ${JSON.stringify(style)}`,
-      {
-        hint: 'For example --style aesthetic.',
-      },
-    );
-  }
-  const found = folders.map((folder) => join(dir, folder)).find((folder) => existsSync(folder));
-  if (found) return found;
-  throw new OperatorError('style_missing', `style ${style} is not here: ${join(dir, folders[0] ?? '')} is missing`, {
-    hint: 'Run "wuerst models pull" to fetch it.',
-  });
-}
-
-/** Styles whose Stage C is in a model folder. */
-export function availableStyles(dir: string): Style[] {
-  return STYLES.filter((style) => STYLE_FOLDERS[style].some((folder) => existsSync(join(dir, folder))));
 }

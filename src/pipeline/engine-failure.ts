@@ -1,7 +1,7 @@
 import { OperatorError, UserError } from '../errors.ts';
 import { isShortage } from './memory/shortage.ts';
 import { EngineLost } from './protocol.ts';
-import type { Provider } from './runtime.ts';
+import type { Provider } from './providers.ts';
 
 const DEVICE = /cuda|cudnn|cublas|webgpu|dawn|vulkan|dxgi|device.{0,20}(lost|hung|removed)/i;
 

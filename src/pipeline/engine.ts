@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { OperatorError } from '../errors.ts';
 import { picturesTogether } from './batch-rule.ts';
 import { CallTimes } from './call-times.ts';
-import { availableStyles, type Style, WuerstchenCombinedPipeline } from './combined-pipeline.ts';
+import { WuerstchenCombinedPipeline } from './combined-pipeline.ts';
 import { asEngineFailure } from './engine-failure.ts';
 import { batches, type StageCSpace, stageCScheduler } from './image-sources.ts';
 import type { MeasureMemory } from './memory/memory-plan.ts';
@@ -28,9 +28,11 @@ import type {
   LoadOptions,
   WarmUp,
 } from './protocol.ts';
+import { PROVIDERS, type Provider } from './providers.ts';
 import { paintRound, type StageTimes } from './round.ts';
-import { type BlockingCall, PROVIDERS, type Provider, Runtime } from './runtime.ts';
+import { type BlockingCall, Runtime } from './runtime.ts';
 import type { SchedulerConfig } from './scheduler.ts';
+import { availableStyles } from './stage-c.ts';
 import { warmUp } from './warm-up.ts';
 
 export interface EngineOptions {
@@ -44,6 +46,8 @@ export interface EngineOptions {
   readonly beforeCall?: (call: BlockingCall) => void;
 }
 
+/** Bytes of a mixed checkpoint, read twice and written once: a disk that is not the fastest. */
+const MIXED_PER_MS = 100e3;
 /** Finished pictures that preview maps learn from; later ones hardly change them. */
 const LEARN_PICTURES = 48;
 
@@ -77,7 +81,7 @@ class PipelineEngine implements Engine {
     this.#leanFrom = options.leanFrom ?? this.#leanFrom;
     const runtime = await this.#runtime(options);
     runtime.memory.lean = this.#leanFrom === 0;
-    const styles = availableStyles(model);
+    const { styles, mixesStyles } = availableStyles(model);
     const style = styles[0] ?? 'interpolated';
     const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { runtime, style });
     await this.#preload(pipeline);
@@ -96,13 +100,14 @@ class PipelineEngine implements Engine {
     this.#loaded = { pipeline, scheduler, checkpoint, maps, previewer };
     const warmed = await this.#warmUp(pipeline, options.warmUp);
     const memory = `${runtime.residency}: ${runtime.memory.reason}`;
-    return { checkpoint, provider: pipeline.computedBy, styles, memory, warmed };
+    return { checkpoint, provider: pipeline.computedBy, styles, mixesStyles, memory, warmed };
   }
 
-  #runtime({ provider = 'auto', precision = 'auto', residency = 'auto' }: LoadOptions): Promise<Runtime> {
+  #runtime(options: LoadOptions): Promise<Runtime> {
+    const { provider = 'auto', device, precision = 'auto', residency = 'auto' } = options;
     const { measureMemory, beforeCall } = this.#options;
     return Runtime.create({
-      ...{ provider: checkProvider(provider), precision: checkPrecision(precision), residency, measureMemory },
+      ...{ provider: checkProvider(provider), device, precision: checkPrecision(precision), residency, measureMemory },
       onPreparing: reportPreparing,
       onBlocking: async (call) => {
         await this.#context.announce(`${call.graph}.${call.kind}`, this.#times.expected(call));
@@ -168,7 +173,7 @@ class PipelineEngine implements Engine {
     const { grid, prior, decoder, runtime } = loaded.pipeline;
     loaded.pipeline.grid.check(request.width, request.height);
     await this.#spare(runtime, request.width * request.height >= this.#leanFrom);
-    yield* this.#useStyle(pipeline, request.style);
+    yield* this.#useStyle(pipeline, request.style, signal);
     const [h, w] = [grid.coveringCells(request.height), grid.coveringCells(request.width)];
     const scheduler = stageCScheduler(loaded.scheduler, request);
     const space: StageCSpace = { dims: [1, prior.prior.config.c_in, h, w], values: prior.values, scheduler };
@@ -200,11 +205,22 @@ class PipelineEngine implements Engine {
     memory.lean = lean;
   }
 
-  async *#useStyle(pipeline: WuerstchenCombinedPipeline, style: string): AsyncGenerator<EngineEvent, void> {
-    await pipeline.use(style as Style);
+  async *#useStyle(
+    pipeline: WuerstchenCombinedPipeline,
+    style: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<EngineEvent, void> {
+    const step = { type: 'step', stage: 'load', image: null, total: 1, timestep: null, preview: null } as const;
+    await pipeline.use(style, {
+      signal,
+      onProgress: (done, total) => {
+        // What is mixed is also read once more for its hash. An abort is noticed by the mix itself.
+        const expectedMs = (2 * total - done) / MIXED_PER_MS;
+        this.#context.announce(`style-${style}.mix`, expectedMs).catch(() => {});
+      },
+    });
     const { prior } = pipeline.prior;
     if (prior.isLoaded || pipeline.runtime.residency === 'stage') return;
-    const step = { type: 'step', stage: 'load', image: null, total: 1, timestep: null, preview: null } as const;
     yield { ...step, step: 0 };
     await prior.preload();
     yield { ...step, step: 1 };

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import type { Provider } from './runtime.ts';
+import type { Provider } from './providers.ts';
 
 /**
  * Whether the attention operator keeps its matrix of scores (heads × positions²: 10.8 GB in one layer of Stage B at

@@ -1,13 +1,6 @@
 /** Würstchen v2 on onnxruntime, straight from checkpoint folders in the diffusers layout. */
 export { OperatorError, UserError } from '../errors.ts';
-export {
-  availableStyles,
-  type CombinedOptions,
-  type CombinedOutput,
-  STYLES,
-  type Style,
-  WuerstchenCombinedPipeline,
-} from './combined-pipeline.ts';
+export { type CombinedOptions, type CombinedOutput, WuerstchenCombinedPipeline } from './combined-pipeline.ts';
 export {
   type DecoderOptions,
   type DecoderOutput,
@@ -23,8 +16,10 @@ export type { SamplingOptions, StepEvent, Timings } from './pipeline-options.ts'
 export { type PipelineValues, REFERENCE_VALUES } from './pipeline-values.ts';
 export type { Precision } from './precision/recipe.ts';
 export { type PriorOptions, type PriorOutput, WuerstchenPriorPipeline } from './prior-pipeline.ts';
-export { type Provider, type ProviderReport, probe, type Residency, Runtime, type RuntimeOptions } from './runtime.ts';
+export { type Provider, type ProviderReport, probe } from './providers.ts';
+export { type Residency, Runtime, type RuntimeOptions } from './runtime.ts';
 export { DDPMWuerstchenScheduler, DEFAULT_STAGE_C_TIMESTEPS } from './scheduler.ts';
 export { SizeGrid } from './size-grid.ts';
+export { type AvailableStyles, availableStyles, STYLES, type Style } from './stage-c.ts';
 export type { Tensor } from './tensor.ts';
 export { ClipTokenizer } from './tokenizer.ts';

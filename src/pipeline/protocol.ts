@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly provider?: string;
   /** Of weights and products: fp32, fp16, int8 or auto. @default the engine's choice */
   readonly precision?: string;
+  /** Which GPU, as `nvidia-smi` counts them; for CUDA. @default 0 */
+  readonly device?: number;
   /** Whether everything stays loaded. @default 'auto' */
   readonly residency?: 'resident' | 'stage' | 'auto';
   /** Pictures of so many pixels, and larger ones, are made with as little memory as possible; 0 is all of them. */
@@ -40,6 +42,8 @@ export interface EngineInfo {
   /** Execution provider and precision, e.g. `cpu-fp32`. */
   readonly provider: string;
   readonly styles: readonly string[];
+  /** A number from 0 (base) to 1 (aesthetic) is a style too. @default false */
+  readonly mixesStyles?: boolean;
   /** What stays loaded, and why; for people. */
   readonly memory?: string;
   /** Sizes that were made ready, or why none was; for people. */

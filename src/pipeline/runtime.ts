@@ -1,23 +1,24 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
+import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { OperatorError } from '../errors.ts';
 import { attendsInPieces } from './fused-attention.ts';
 import { ALL_FOLDS, type Folds } from './graph/blocks.ts';
-import { GraphBuilder } from './graph/builder.ts';
+import type { GraphBuilder } from './graph/builder.ts';
 import { modelBytes } from './graph/model-bytes.ts';
 import { PEAKS, type WatchedGraph, watchHalves } from './graph/peaks.ts';
-import { type MeasureMemory, MemoryPlan } from './memory/memory-plan.ts';
+import { type MeasureMemory, MemoryPlan, measureOf } from './memory/memory-plan.ts';
 import type { PipelineValues } from './pipeline-values.ts';
 import { isWorthPreparing, type Preference, preferredPrecision } from './precision/choose.ts';
 import type { Precision } from './precision/recipe.ts';
-
-// onnxruntime reports its use to its makers unless told not to; pictures painted here are nobody else's business. It
-// looks when the first session is created.
-process.env.ORT_DISABLE_TELEMETRY ??= '1';
-
-export type Provider = 'cuda' | 'webgpu' | 'cpu';
-export const PROVIDERS: readonly Provider[] = ['cuda', 'webgpu', 'cpu'];
+import {
+  checkDevice,
+  executionProvider,
+  firstLine,
+  PROVIDERS,
+  type Provider,
+  type ProviderReport,
+  probe,
+} from './providers.ts';
 
 /** What stays loaded between uses: everything, or only the network at work. */
 export type Residency = 'resident' | 'stage';
@@ -36,6 +37,8 @@ export interface BlockingCall {
 export interface RuntimeOptions {
   /** @default 'auto': the first of CUDA, WebGPU and CPU that works here */
   readonly provider?: Provider | 'auto' | undefined;
+  /** Which GPU CUDA computes on, as `nvidia-smi` counts them. @default 0 */
+  readonly device?: number | undefined;
   /** Threads of one operator on the CPU. @default the number of processors this process may use */
   readonly threads?: number | undefined;
   /**
@@ -75,13 +78,6 @@ export interface LoadOptions extends RuntimeOptions {
   readonly pipelineValues?: Partial<PipelineValues> | undefined;
 }
 
-/** Whether a provider works here, and why not. */
-export interface ProviderReport {
-  readonly provider: Provider;
-  readonly works: boolean;
-  readonly reason: string;
-}
-
 /** The one place that creates sessions. */
 export class Runtime {
   readonly provider: Provider;
@@ -99,6 +95,7 @@ export class Runtime {
   readonly #onBlocking: RuntimeOptions['onBlocking'];
   readonly #onReturned: RuntimeOptions['onReturned'];
   readonly #onPeaks: RuntimeOptions['onPeaks'];
+  readonly #device: number | undefined;
 
   private constructor(
     provider: Provider,
@@ -112,28 +109,31 @@ export class Runtime {
     this.preference = preferredPrecision(provider, hasHalf);
     this.onPreparing = options.onPreparing;
     this.threads = options.threads ?? availableParallelism();
-    this.memory = new MemoryPlan(provider, options.residency ?? 'resident', options.measureMemory);
+    const measure = options.measureMemory ?? measureOf(provider, options.device);
+    this.memory = new MemoryPlan(provider, options.residency ?? 'resident', measure);
     const folds = options.folds ?? ALL_FOLDS;
     this.folds = { ...folds, wholeAttention: folds.wholeAttention && attendsInPieces(provider) };
     this.#onBlocking = options.onBlocking;
     this.#onReturned = options.onReturned;
     this.#onPeaks = options.onPeaks;
+    this.#device = options.device;
   }
 
   /**
    * Chooses the provider.
    *
    * @throws OperatorError `provider_unavailable` when the one asked for does not work here, with the reason;
-   *   `precision_unavailable` when it cannot compute as asked for
+   *   `precision_unavailable` when it cannot compute as asked for, `device_invalid`, `device_not_selectable`
    */
   static async create(options: RuntimeOptions | Runtime = {}): Promise<Runtime> {
     if (options instanceof Runtime) return options;
     const wanted = options.provider ?? 'auto';
+    const device = checkDevice(options.device, wanted);
     if (wanted === 'cpu') return new Runtime('cpu', [], false, options);
     const fallbacks: ProviderReport[] = [];
     for (const provider of wanted === 'auto' ? PROVIDERS : [wanted]) {
-      const report = await probe(provider);
-      if (report.works) return new Runtime(provider, fallbacks, await checkHalf(provider, options.precision), options);
+      const report = await probe(provider, { device });
+      if (report.works) return new Runtime(provider, fallbacks, await checkHalf(provider, options), options);
       fallbacks.push(report);
     }
     throw new OperatorError(
@@ -161,7 +161,7 @@ export class Runtime {
     const watched = this.#onPeaks && watchHalves(graph.parts);
     const created = await this.#timed(call, () =>
       InferenceSession.create(watched ? modelBytes(watched.parts) : graph.toBytes(), {
-        executionProviders: [this.provider],
+        executionProviders: [executionProvider(this.provider, this.#device)],
         intraOpNumThreads: this.threads,
         graphOptimizationLevel: 'all',
         // Memory patterns are made for one shape and recomputed for the next; the arena alone keeps the peak lower.
@@ -170,7 +170,7 @@ export class Runtime {
         extra: { session: { model_external_initializers_file_folder_path: weightsDir } },
       }),
     ).catch((cause: unknown) => {
-      throw new OperatorError('session_failed', `${this.provider} cannot load ${graph.name}: ${text(cause)}`, {
+      throw new OperatorError('session_failed', `${this.provider} cannot load ${graph.name}: ${firstLine(cause)}`, {
         cause,
       });
     });
@@ -179,7 +179,10 @@ export class Runtime {
         const inputs = Object.values(feeds).map(({ dims }) => dims);
         const call: BlockingCall = { kind: 'run', graph: graph.name, weightsDir, inputs };
         await this.#onBlocking?.(call);
-        if (!watched) return this.#timed(call, () => (fetches ? created.run(feeds, fetches) : created.run(feeds)));
+        if (!watched) {
+          const outputs = await this.#timed(call, () => (fetches ? created.run(feeds, fetches) : created.run(feeds)));
+          return requireFinite(outputs, call);
+        }
         const result = await this.#timed(call, () => created.run(feeds));
         this.#onPeaks?.(graph.name, namedPeaks(watched, result[PEAKS]));
         return result;
@@ -200,6 +203,26 @@ export class Runtime {
   }
 }
 
+/** A picture of numbers that are none would be black and look finished. */
+function requireFinite(outputs: Tensors, { graph, weightsDir }: BlockingCall): Tensors {
+  for (const [name, { data }] of Object.entries(outputs)) {
+    if (!(data instanceof Float32Array) || isFinite32(data)) continue;
+    throw new OperatorError(
+      'numbers_not_finite',
+      `${graph} gave numbers that are not finite (its output ${name}, with the weights in ${weightsDir})`,
+      {
+        hint: 'Run "wuerst models verify": it names the tensor if the weights are damaged. Else try --precision fp32.',
+      },
+    );
+  }
+  return outputs;
+}
+
+function isFinite32(data: Float32Array): boolean {
+  for (let i = 0; i < data.length; i += 1) if (!Number.isFinite(data[i])) return false;
+  return true;
+}
+
 function namedPeaks({ names }: WatchedGraph, peaks: OrtTensor | undefined): Map<string, number> {
   const values = peaks?.data as Float32Array;
   return new Map(names.map((name, i) => [name, values[i] ?? Number.NaN]));
@@ -214,7 +237,7 @@ export interface Session {
 }
 
 /** @returns whether a provider has 16-bit floats, tried where that matters */
-async function checkHalf(provider: Provider, precision: RuntimeOptions['precision'] = 'fp32'): Promise<boolean> {
+async function checkHalf(provider: Provider, { precision = 'fp32', device }: RuntimeOptions): Promise<boolean> {
   if (precision === 'fp32') return false;
   if (precision === 'int8' && provider !== 'cpu') {
     throw new OperatorError('precision_unavailable', `expected precision fp16, fp32 or auto on ${provider}, got int8`, {
@@ -222,45 +245,9 @@ async function checkHalf(provider: Provider, precision: RuntimeOptions['precisio
     });
   }
   if (provider === 'cpu') return false;
-  const { works, reason } = await probe(provider, 'f16');
+  const { works, reason } = await probe(provider, { device, dtype: 'f16' });
   if (works || precision === 'auto') return works;
   throw new OperatorError('precision_unavailable', `${provider} has no 16-bit floats here: ${reason}`, {
     hint: 'Use precision fp32 or auto.',
   });
-}
-
-/** Tries a provider on a graph of one sum, of 32-bit or of 16-bit floats. */
-export async function probe(provider: Provider, dtype: 'f32' | 'f16' = 'f32'): Promise<ProviderReport> {
-  const missing = provider === 'cpu' ? null : absent(provider);
-  if (missing) return { provider, works: false, reason: missing };
-  const graph = new GraphBuilder('probe');
-  const x = graph.cast(graph.input('x', 'f32', [1]), dtype);
-  graph.output('y', graph.cast(graph.add(x, x), 'f32'));
-  try {
-    const session = await InferenceSession.create(graph.toBytes(), {
-      executionProviders: [provider],
-      logSeverityLevel: 4,
-    });
-    if (dtype === 'f16') await session.run({ x: new OrtTensor('float32', [1], [1]) });
-    await session.release();
-    return { provider, works: true, reason: 'works' };
-  } catch (error) {
-    return { provider, works: false, reason: text(error) };
-  }
-}
-
-/** A reason that can be seen without the costly attempt, or `null`. */
-function absent(provider: Provider): string | null {
-  const backend = listSupportedBackends().find(({ name }) => name === provider);
-  if (!backend) return `onnxruntime-node has no ${provider} provider on this platform`;
-  if (process.platform !== 'linux') return null;
-  const devices = existsSync('/dev/dri') ? readdirSync('/dev/dri').filter((name) => name.startsWith('render')) : [];
-  const nvidia = existsSync('/dev/nvidia0') || existsSync('/dev/dxg');
-  if (provider === 'cuda') return nvidia ? null : 'no NVIDIA device here (/dev/nvidia0 and /dev/dxg are missing)';
-  if (devices.length > 0 || nvidia || process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES) return null;
-  return 'no GPU here (/dev/dri has no render node), and VK_DRIVER_FILES names no Vulkan driver';
-}
-
-function text(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0]?.trim() ?? 'unknown error';
 }

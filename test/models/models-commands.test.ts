@@ -122,6 +122,7 @@ test('list --json has every field', async (t) => {
   );
   assert.deepEqual([published.state, published.source, published.inUse], ['absent', 'hub', false]);
   assert.equal(published.missing.length, DEFAULT_FILES.length - 4);
+  assert.deepEqual(published.nativeSizes[0], [1024, 1024]);
 });
 
 test('list shows a folder that somebody put there, and bears odd ones', async (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -94,7 +94,7 @@ describe('the engine', () => {
     const info = await engine.load({ model: MODEL, provider: 'cpu' }, context());
     assert.match(info.checkpoint, /^[0-9a-f]{64}$/);
     assert.equal(info.provider, 'cpu-fp32');
-    assert.deepEqual(info.styles, ['interpolated', 'base', 'aesthetic']);
+    assert.deepEqual([info.styles, info.mixesStyles], [['interpolated', 'base', 'aesthetic'], true]);
     // Previews are fitted to the embedded weights; for others, one picture has to be learned from first.
     await paint([plan(0, words(1n), 1n)]);
   });
@@ -137,6 +137,38 @@ describe('the engine', () => {
     assert.equal(done.truncated, '');
     for (const stage of ['text', 'prior', 'decoder', 'vqgan', 'encode'] as const)
       assert.ok((done.timings[stage] ?? 0) > 0);
+  });
+
+  test('mixes a style that is asked for, and loads nothing but its Stage C', async () => {
+    const model = join(folder, 'parents');
+    for (const name of [
+      'wuerstchen',
+      'wuerstchen-prior',
+      'wuerstchen-prior-model-base',
+      'wuerstchen-prior-model-finetuned',
+    ])
+      cpSync(join(MODEL, name), join(model, name), { recursive: true });
+    const mixing = createEngine();
+    await mixing.load({ model, provider: 'cpu' }, context());
+    const heard: string[] = [];
+    const hearing = context({ announce: async (call) => void heard.push(call) });
+    const paintIn = (style: string) => collect(mixing.generate(request([plan(0, words(1n), 1n)], { style }), hearing));
+    await paintIn('interpolated');
+    heard.length = 0;
+    const events = await paintIn('0.3');
+    assert.ok(heard.includes('style-0.3.mix'), heard.join());
+    assert.deepEqual(
+      [...new Set(heard)].filter((call) => call.endsWith('.create')),
+      ['prior-conditioning.create', 'prior.create'],
+    );
+    assert.deepEqual(
+      stepsIn(events, 'load').map(({ step, total }) => [step, total]),
+      [
+        [0, 1],
+        [1, 1],
+      ],
+    );
+    assert.equal(imagesIn(events).length, 1);
   });
 
   test('gives the picture of the pipelines with one generator where both stages have one seed', async () => {

@@ -111,7 +111,7 @@ test('a precision that a provider cannot compute in is refused, and auto does wi
     code: 'precision_unavailable',
     message: 'expected precision fp16, fp32 or auto on webgpu, got int8',
   });
-  const { works } = await probe('webgpu', 'f16');
+  const { works } = await probe('webgpu', { dtype: 'f16' });
   const auto = await Runtime.create({ provider: 'webgpu', precision: 'auto' });
   assert.equal(auto.precisionFor(1e9), works ? 'fp16' : 'fp32');
   const asked = Runtime.create({ provider: 'webgpu', precision: 'fp16' });

@@ -134,6 +134,9 @@ function pixels(x: Value, weights: Weights, at: Grid, width: number, config: Vqg
     g.reshape(g.transpose(weight, [1, 0, 2]), [f * f * c, width]),
     g.reshape(g.transpose(bias, [1, 0]), [f * f * c]),
   );
+  // Bytes hide numbers that are none; a sum over all pixels doesn't.
+  g.defineProduct(at.area, at.h, at.w);
+  g.output('sums', g.matMul(g.ones(at.area), g.reshape(g.cast(out, 'f32'), [at.b, at.area, c * f * f])));
   const bytes = g.cast(g.unary('Round', g.mul(g.clip(out, 0, 1), g.scalar(255))), 'u8');
   const rows = g.reshape(bytes, [at.b, at.h, at.w, f, f * c]);
   return g.reshape(g.transpose(rows, [0, 1, 3, 2, 4]), [at.b, 'H', 'W', c]);

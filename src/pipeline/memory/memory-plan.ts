@@ -1,5 +1,6 @@
 import { byteSize } from '../../files/byte-size.ts';
-import type { Provider, Residency } from '../runtime.ts';
+import type { Provider } from '../providers.ts';
+import type { Residency } from '../runtime.ts';
 import { cudaMemory } from './device-memory.ts';
 import type { Needs } from './estimate.ts';
 import { type FreeMemory, hostMemory } from './host-memory.ts';
@@ -94,9 +95,9 @@ export class MemoryPlan {
   }
 }
 
-function measureOf(provider: Provider): MeasureMemory {
+export function measureOf(provider: Provider, device?: number | undefined): MeasureMemory {
   if (provider === 'cpu') return () => hostMemory();
-  return () => (provider === 'cuda' ? cudaMemory() : null) ?? sharedMemory();
+  return () => (provider === 'cuda' ? cudaMemory(device) : null) ?? sharedMemory();
 }
 
 /** A GPU may have no memory but the host's. */

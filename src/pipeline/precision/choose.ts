@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Provider } from '../runtime.ts';
+import type { Provider } from '../providers.ts';
 import type { Precision } from './recipe.ts';
 
 /** A component smaller than this gains nothing from fewer bits. */

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { open, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { EMBEDDED_MODELS } from '../../src/models/store.ts';
-import { stageCFolder } from '../../src/models/styles.ts';
 import { WuerstchenPrior } from '../../src/pipeline/index.ts';
-import { temporaryFolder } from '../pipeline/temporary-folder.ts';
-import { STAGE_C, tensorsIn } from './checkpoints.ts';
-import { callModels } from './models-cli.ts';
+import { availableStyles, stageCFolder } from '../../src/pipeline/stage-c.ts';
+import { STAGE_C, tensorsIn } from '../models/checkpoints.ts';
+import { callModels } from '../models/models-cli.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const [BASE, AESTHETIC, PRIOR] = [
   'wuerstchen-prior-model-base',
@@ -63,6 +63,38 @@ test('any other share is mixed once, where it is asked to be kept, and can be op
   const prior = await WuerstchenPrior.load(mixed, { provider: 'cpu' });
   assert.deepEqual(prior.component.files, [join(mixed, STAGE_C)]);
   await prior.release();
+});
+
+test('the mixes that were used last stay on disk, four of them', async (t) => {
+  const folder = await modelWith(t, BASE, AESTHETIC);
+  for (const share of [0.1, 0.2, 0.3, 0.4]) {
+    const config = join(await stageCFolder(folder, share), 'config.json');
+    await utimes(config, new Date(2020, 0, 1), new Date(2020, 0, share * 10));
+  }
+  await stageCFolder(folder, 0.1);
+  await stageCFolder(folder, 0.6);
+  assert.deepEqual(
+    readdirSync(join(folder, 'mixed'))
+      .filter((name) => !name.startsWith('.'))
+      .sort(),
+    ['0.1', '0.3', '0.4', '0.6'],
+  );
+});
+
+test('a model can paint in the styles that are there, in interpolated with both parents, and mix with both', async (t) => {
+  const styles = async (...repositories: string[]) => availableStyles(await modelWith(t, ...repositories));
+  assert.deepEqual(await styles(), { styles: [], mixesStyles: false });
+  assert.deepEqual(await styles(PRIOR), { styles: ['interpolated'], mixesStyles: false });
+  assert.deepEqual(await styles(BASE), { styles: ['base'], mixesStyles: false });
+  const all = { styles: ['interpolated', 'base', 'aesthetic'], mixesStyles: true };
+  assert.deepEqual(await styles(BASE, AESTHETIC), all);
+});
+
+test('a style whose pull was cut is no reason to mix: opening it says what it lacks', async (t) => {
+  const folder = await modelWith(t, PRIOR);
+  await rm(join(folder, PRIOR, 'prior', STAGE_C));
+  assert.equal(await stageCFolder(folder, 'interpolated'), join(folder, PRIOR, 'prior'));
+  assert.deepEqual(availableStyles(folder).styles, []);
 });
 
 test('a mixed folder that lost its config gets it back', async (t) => {
@@ -129,6 +161,9 @@ test('verify reads mixed checkpoints too', async (t) => {
   await file.write(Buffer.from([7]), 0, 1, 5_000_000);
   await file.close();
   const { out, exitCode } = await callModels(['verify', 'mine'], { env });
-  assert.match(out, /^wrong hash +mixed\/0\.3\/diffusion_pytorch_model\.safetensors: /m);
+  assert.match(
+    out,
+    /^wrong hash +mixed\/0\.3\/diffusion_pytorch_model\.safetensors: .*; delete it, and it is made again$/m,
+  );
   assert.equal(exitCode, 1);
 });

@@ -1,4 +1,4 @@
-import { bfloatToFloat, floatToBfloat, floatToHalf, halves } from '../pipeline/number-formats.ts';
+import { bfloatToFloat, floatToBfloat, floatToHalf, halves } from './number-formats.ts';
 
 /**
  * `(1 - weight) · a + weight · b` in float32 for every number of two equally long pieces of a checkpoint, rounded to

@@ -7,8 +7,8 @@ import { withFolderLock } from '../files/folder-lock.ts';
 import { writeAll } from '../files/write-all.ts';
 import { writeJson } from '../files/write-json.ts';
 import { z } from '../libraries/zod.ts';
-import { readHeader, type TensorEntry } from '../pipeline/safetensors.ts';
 import { MIX_BY_DTYPE } from './mix-numbers.ts';
+import { readHeader, type TensorEntry } from './safetensors.ts';
 
 export interface MixOptions {
   readonly signal?: AbortSignal | undefined;
@@ -110,6 +110,7 @@ async function mixLocked(
   { signal, onProgress, freeBytes }: MixOptions,
 ): Promise<MixRecord> {
   const pairs = await pairTensors(baseFile, aestheticFile);
+  onProgress?.(0, (await stat(baseFile)).size);
   const base = await describe(baseFile, signal);
   const aesthetic = await describe(aestheticFile, signal);
   const part = `${outFile}.part`;

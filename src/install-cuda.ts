@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { OperatorError, UserError } from './errors.ts';
+import { CUDA_LIBRARY, librariesFolder } from './pipeline/providers.ts';
+
+export interface InstallCudaOptions {
+  /** The library's own script. */
+  readonly script?: string;
+  /** Where it puts the files. */
+  readonly folder?: string;
+  /** @default that of this machine, like `linux-x64` */
+  readonly platform?: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What the script says on its way. */
+  readonly say?: (text: string) => void;
+}
+
+/**
+ * Has onnxruntime-node fetch its CUDA files into its own folder, as its installation would.
+ *
+ * @returns the folder they are in
+ * @throws UserError `cuda_platform` where there are none, OperatorError `cuda_install_failed` with what went wrong
+ */
+export async function installCuda(options: InstallCudaOptions = {}): Promise<string> {
+  const { platform = `${process.platform}-${process.arch}`, folder = librariesFolder(), say = () => {} } = options;
+  if (platform !== 'linux-x64') {
+    throw new UserError('cuda_platform', `onnxruntime-node has CUDA files for linux-x64 only, this is ${platform}`, {
+      hint: 'WebGPU uses the GPU here: run "wuerst doctor".',
+    });
+  }
+  const script = options.script ?? createRequire(import.meta.url).resolve('onnxruntime-node/script/install.js');
+  const { code, errors } = await run(script, scriptEnv(options.env ?? process.env), say);
+  if (code === 0 && existsSync(join(folder, CUDA_LIBRARY))) return folder;
+  const reason = code === 0 ? `${CUDA_LIBRARY} is not in ${folder}` : reasonIn(errors);
+  throw new OperatorError('cuda_install_failed', `onnxruntime's CUDA files did not come: ${reason}`, {
+    hint: `They are fetched from api.nuget.org, through HTTPS_PROXY where it is set, and written to ${folder}.`,
+  });
+}
+
+/** Its variable goes before its option, and npm sets it from the .npmrc that keeps installations free of it. */
+function scriptEnv(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  const proxy = env.GLOBAL_AGENT_HTTPS_PROXY ?? env.HTTPS_PROXY ?? env.https_proxy;
+  return {
+    ...env,
+    ONNXRUNTIME_NODE_INSTALL: 'cuda12',
+    ...(proxy ? { GLOBAL_AGENT_HTTPS_PROXY: proxy } : {}),
+  };
+}
+
+function run(
+  script: string,
+  env: Record<string, string | undefined>,
+  say: (text: string) => void,
+): Promise<{ code: number | null; errors: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let errors = '';
+    child.stdout.setEncoding('utf8').on('data', say);
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text;
+    });
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, errors }));
+  });
+}
+
+/** The message of the error that ended the script, out of the trace around it. */
+function reasonIn(errors: string): string {
+  const lines = errors.split('\n').map((line) => line.trim());
+  const error = lines.find((line) => /^(\w*Error|Error \[\w+\]): /.test(line));
+  return error?.replace(/^[^:]*: /, '') ?? lines.findLast((line) => line !== '') ?? 'its script ended without a word';
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { installCuda } from '../src/install-cuda.ts';
+import { temporaryFolder } from './pipeline/temporary-folder.ts';
+
+const LINUX = { platform: 'linux-x64' } as const;
+
+test('the script of the library is told to fetch CUDA, whatever npm was told', async (t) => {
+  const folder = await temporaryFolder(t);
+  const script = join(folder, 'install.cjs');
+  writeFileSync(
+    script,
+    `const { writeFileSync } = require('node:fs');
+const { ONNXRUNTIME_NODE_INSTALL, GLOBAL_AGENT_HTTPS_PROXY } = process.env;
+writeFileSync(${JSON.stringify(join(folder, 'heard.json'))}, JSON.stringify({ ONNXRUNTIME_NODE_INSTALL, GLOBAL_AGENT_HTTPS_PROXY }));
+writeFileSync(${JSON.stringify(join(folder, 'libonnxruntime_providers_cuda.so'))}, '');
+console.log('Downloading');`,
+  );
+  let said = '';
+  const env = { npm_config_onnxruntime_node_install: 'skip', HTTPS_PROXY: 'http://127.0.0.1:3128' };
+  const say = (text: string) => {
+    said += text;
+  };
+  assert.equal(await installCuda({ ...LINUX, script, folder, env, say }), folder);
+  assert.equal(said, 'Downloading\n');
+  assert.deepEqual(JSON.parse(readFileSync(join(folder, 'heard.json'), 'utf8')), {
+    ONNXRUNTIME_NODE_INSTALL: 'cuda12',
+    GLOBAL_AGENT_HTTPS_PROXY: 'http://127.0.0.1:3128',
+  });
+});
+
+test('a network that is not there is told in one sentence', {
+  skip: process.platform !== 'linux' || process.arch !== 'x64',
+}, async (t) => {
+  // The library's own script; nobody listens at the discard port.
+  const folder = await temporaryFolder(t);
+  await assert.rejects(installCuda({ folder, env: { PATH: process.env.PATH, HTTPS_PROXY: 'http://127.0.0.1:9' } }), {
+    name: 'OperatorError',
+    code: 'cuda_install_failed',
+    message: "onnxruntime's CUDA files did not come: connect ECONNREFUSED 127.0.0.1:9",
+    hint: /api\.nuget\.org, through HTTPS_PROXY/,
+  });
+});
+
+test('a script that does nothing is not taken for success', async (t) => {
+  const folder = await temporaryFolder(t);
+  const script = join(folder, 'install.cjs');
+  writeFileSync(script, '');
+  await assert.rejects(installCuda({ ...LINUX, script, folder }), {
+    code: 'cuda_install_failed',
+    message: new RegExp(`libonnxruntime_providers_cuda\\.so is not in ${folder}$`),
+  });
+});
+
+test('a platform that has no CUDA files says which one has', async () => {
+  await assert.rejects(installCuda({ platform: 'darwin-arm64' }), {
+    name: 'UserError',
+    code: 'cuda_platform',
+    message: /for linux-x64 only, this is darwin-arm64$/,
+  });
+});
