@@ -18,6 +18,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   start: async () => (await import('./cli-start.ts')).startCommand(),
   imagine: async () => (await import('./cli-imagine.ts')).imagineCommand(),
   info: async () => (await import('./cli-info.ts')).infoCommand(),
+  bench: async () => (await import('./cli-bench.ts')).benchCommand(),
   doctor: async () => (await import('./cli-doctor.ts')).doctorCommand(),
   models: async () => (await import('./cli-models.ts')).modelsCommand(),
   backup: async () => (await import('./cli-start.ts')).backupCommand(),

@@ -1,0 +1,46 @@
+import { execFileSync } from 'node:child_process';
+import type { Provider } from '../pipeline/index.ts';
+
+export interface MemoryMeter {
+  /** To be called often: it remembers the most it has seen. */
+  look(): void;
+  most(): { readonly hostBytes: number; readonly gpuBytes: number | null };
+}
+
+const MEBIBYTE = 2 ** 20;
+/** Asking the GPU starts a program: not after every call. */
+const GPU_EVERY_MS = 1000;
+
+/** What this process takes on the host, and on a CUDA device where `nvidia-smi` tells. */
+export function memoryMeter(provider: Provider, device: number | undefined): MemoryMeter {
+  let hostBytes = 0;
+  let gpuBytes: number | null = null;
+  let asked = Number.NEGATIVE_INFINITY;
+  const look = () => {
+    hostBytes = Math.max(hostBytes, process.memoryUsage.rss());
+    if (provider !== 'cuda' || performance.now() - asked < GPU_EVERY_MS) return;
+    asked = performance.now();
+    const used = usedOnGpu(device);
+    if (used !== null) gpuBytes = Math.max(gpuBytes ?? 0, used);
+  };
+  return { look, most: () => ({ hostBytes, gpuBytes }) };
+}
+
+/** Bytes of this process, or `null` where the driver's tool is not there or does not know. */
+function usedOnGpu(device = 0): number | null {
+  const query = ['--query-compute-apps=pid,used_memory', '--format=csv,noheader,nounits', `--id=${device}`];
+  try {
+    const text = execFileSync('nvidia-smi', query, {
+      encoding: 'utf8',
+      timeout: 5000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    for (const line of text.split('\n')) {
+      const [pid, used] = line.split(',').map(Number);
+      if (pid === process.pid && used !== undefined && Number.isFinite(used)) return used * MEBIBYTE;
+    }
+  } catch {
+    // The table says that it isn't known.
+  }
+  return null;
+}

@@ -1,0 +1,146 @@
+import { execFileSync } from 'node:child_process';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { Command, Option } from 'commander';
+import { availablePrecisions, type BenchRow, measure } from './bench/measure.ts';
+import { benchTable } from './bench/table.ts';
+import { UserError } from './errors.ts';
+import { byteSize } from './files/byte-size.ts';
+import { currentModelFolder, modelsFolder } from './models/store.ts';
+import { type Provider, Runtime, WuerstchenCombinedPipeline } from './pipeline/index.ts';
+import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
+import { PROVIDERS } from './pipeline/providers.ts';
+import { VERSION } from './pipeline/version.ts';
+
+interface Options {
+  readonly model?: string;
+  readonly provider: Provider | 'auto';
+  readonly device?: string;
+  readonly threads?: string;
+  readonly precision?: readonly Precision[];
+  readonly sizes: string;
+  readonly batches: string;
+  readonly steps?: string;
+  readonly json?: boolean;
+}
+
+export function benchCommand(): Command {
+  return new Command('bench')
+    .description('measure this machine: time by stage, memory, and how near fewer bits come to fp32; a table to send')
+    .option('--model <folder>', 'model folder; the one chosen with "wuerst models use" otherwise')
+    .addOption(
+      new Option('--provider <name>', 'where to compute')
+        .choices(['auto', ...PROVIDERS])
+        .default('auto')
+        .env('WUERST_PROVIDER'),
+    )
+    .addOption(new Option('--device <number>', 'which GPU CUDA computes on').env('WUERST_DEVICE'))
+    .option('--threads <count>', 'processor threads; all otherwise')
+    .addOption(
+      new Option('--precision <names...>', 'what to compare; all that work here otherwise').choices([...PRECISIONS]),
+    )
+    .option('--sizes <list>', 'of pictures, for example 512x512,1024x1536', '512x512,1024x1024')
+    .option('--batches <list>', 'pictures at once', '1,4')
+    .option('--steps <count>', 'of both denoising stages, to be quick; what pictures usually take otherwise')
+    .option('--json', 'print it for programs')
+    .action(bench);
+}
+
+async function bench(options: Options): Promise<void> {
+  const model = options.model ?? process.env.WUERST_MODEL ?? currentModelFolder(modelsFolder(process.env));
+  const device = options.device === undefined ? undefined : Number(options.device);
+  const sizes = list(options.sizes).map(readSize);
+  const batches = list(options.batches).map((text) => readCount('--batches', text, 16));
+  const steps = options.steps === undefined ? null : readCount('--steps', options.steps, 200);
+  const threads = options.threads === undefined ? undefined : readCount('--threads', options.threads, 256);
+  const { provider } = await Runtime.create({ provider: options.provider, device });
+  const available = await availablePrecisions(provider, device);
+  const asked = options.precision ?? available;
+  const missing = asked.find((precision) => !available.includes(precision));
+  if (missing) {
+    throw new UserError(
+      'precision_unavailable',
+      `${provider} computes in ${available.join(' and ')} here, not in ${missing}`,
+      {
+        hint: `For example: wuerst bench --precision ${available.join(' ')}`,
+      },
+    );
+  }
+  // Everything is compared with it.
+  const precisions: Precision[] = ['fp32', ...asked.filter((precision) => precision !== 'fp32')];
+  const machine = await describeMachine(provider, device, model);
+  if (!options.json) process.stdout.write(`${heading(machine)}\n\n`);
+  const rows: BenchRow[] = [];
+  const say = (line: string) => void process.stderr.write(`${line}\n`);
+  for await (const row of measure({ model, provider, device, threads, precisions, sizes, batches, steps, say }))
+    rows.push(row);
+  const text = options.json ? JSON.stringify({ ...machine, steps, rows }, null, 2) : benchTable(rows).join('\n');
+  process.stdout.write(`${text}\n`);
+}
+
+type MachineReport = Awaited<ReturnType<typeof describeMachine>>;
+
+async function describeMachine(provider: Provider, device: number | undefined, model: string) {
+  const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { provider: 'cpu' });
+  return {
+    version: VERSION,
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memory: totalmem(),
+    provider,
+    gpu: provider === 'cpu' ? null : gpuName(device),
+    checkpoint: await pipeline.fingerprint(),
+  };
+}
+
+function heading({
+  version,
+  node,
+  platform,
+  processor,
+  cores,
+  memory,
+  provider,
+  gpu,
+  checkpoint,
+}: MachineReport): string {
+  return [
+    `wuerst ${version}, Node ${node}, ${platform}`,
+    `${processor}, ${cores} cores, ${byteSize(memory)} memory`,
+    `computed by ${provider}${gpu === null ? '' : ` on ${gpu}`}; checkpoint ${checkpoint.slice(0, 12)}`,
+  ].join('\n');
+}
+
+/** As NVIDIA's driver calls it; other makers' GPUs have no such program. */
+function gpuName(device = 0): string {
+  try {
+    const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader', `--id=${device}`];
+    return execFileSync('nvidia-smi', query, {
+      encoding: 'utf8',
+      timeout: 5000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return 'a GPU that nvidia-smi does not know';
+  }
+}
+
+function list(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function readSize(text: string): [number, number] {
+  const [, width, height] = /^(\d{2,4})x(\d{2,4})$/i.exec(text) ?? [];
+  if (width !== undefined && height !== undefined) return [Number(width), Number(height)];
+  throw new UserError('size_invalid', `expected --sizes to be like 512x512,1024x1536, got ${text}`);
+}
+
+function readCount(name: string, text: string, most: number): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= most) return count;
+  throw new UserError('count_invalid', `expected ${name} to be a whole number from 1 to ${most}, got ${text}`);
+}
