@@ -2,9 +2,10 @@
  * Times whole pictures of the embedded model, after one warm-up; prints one JSON line.
  *
  * usage: node --import tsx bench/picture.ts [--model DIR] [--repeat 5] [--threads 2] [--plain skip,qkv,gammas,conditioning]
+ *   [--width 1024] [--height 1024] [--prior-steps 29] [--steps 12] [--residency resident|stage]
  *
- * `--plain` leaves out some of the exact savings, to see what each buys. `bench/versus.ts` compares
- * with diffusers, `bench/memory.ts` measures memory.
+ * `stepMs` is the median of one run of each network, without what happens once a picture. `--plain` leaves out some of
+ * the exact savings, to see what each buys. `bench/versus.ts` compares with diffusers, `bench/memory.ts` measures memory.
  */
 import { parseArgs } from 'node:util';
 import { ALL_FOLDS } from '../src/pipeline/graph/blocks.ts';
@@ -18,6 +19,9 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '2' },
     width: { type: 'string', default: '1024' },
     height: { type: 'string', default: '1024' },
+    'prior-steps': { type: 'string', default: 'default' },
+    steps: { type: 'string', default: '12' },
+    residency: { type: 'string', default: 'resident' },
     plain: { type: 'string', default: '' },
   },
 });
@@ -27,35 +31,50 @@ const plain = Object.fromEntries(
     .filter(Boolean)
     .map((name) => [name, false]),
 );
+const residency = values.residency === 'stage' ? 'stage' : 'resident';
+const schedule =
+  values['prior-steps'] === 'default'
+    ? { priorTimesteps: DEFAULT_STAGE_C_TIMESTEPS }
+    : { priorNumInferenceSteps: Number(values['prior-steps']) };
+const calls = new Map<string, number[]>();
 const loadStart = performance.now();
 const pipeline = await WuerstchenCombinedPipeline.fromPretrained(values.model, {
   provider: 'cpu',
   threads: Number(values.threads),
+  residency,
   folds: { ...ALL_FOLDS, ...plain },
+  onReturned: ({ kind, graph }, ms) => {
+    if (kind === 'run') calls.set(graph, [...(calls.get(graph) ?? []), ms]);
+  },
 });
-await pipeline.preload();
+if (residency === 'resident') await pipeline.preload();
 const load = performance.now() - loadStart;
 
 const runs: Timings[] = [];
 for (let i = 0; i <= Number(values.repeat); i += 1) {
+  if (i === 1) calls.clear();
   const { timings } = await pipeline.generate({
     // Words that were encoded before would not be encoded again.
     prompt: `a red fox in the snow, number ${i}`,
     width: Number(values.width),
     height: Number(values.height),
-    priorTimesteps: DEFAULT_STAGE_C_TIMESTEPS,
+    ...schedule,
+    numInferenceSteps: Number(values.steps),
     priorGuidanceScale: 4,
     generator: new TorchGenerator(7),
   });
   if (i > 0) runs.push(timings);
 }
-const median = (pick: (run: (typeof runs)[number]) => number) => {
-  const sorted = runs.map(pick).sort((a, b) => a - b);
+const middle = (numbers: readonly number[]) => {
+  const sorted = numbers.toSorted((a, b) => a - b);
   return Math.round((sorted[Math.floor(sorted.length / 2)] ?? 0) * 100) / 100;
 };
+const median = (pick: (run: (typeof runs)[number]) => number) => middle(runs.map(pick));
 console.log(
   JSON.stringify({
     loadMs: Math.round(load),
+    peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
+    stepMs: Object.fromEntries([...calls].map(([graph, times]) => [graph, middle(times)])),
     totalMs: median((run) => run.total),
     textMs: median((run) => run.text),
     priorMs: median((run) => run.prior),
