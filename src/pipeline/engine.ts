@@ -211,14 +211,12 @@ class PipelineEngine implements Engine {
     signal: AbortSignal,
   ): AsyncGenerator<EngineEvent, void> {
     const step = { type: 'step', stage: 'load', image: null, total: 1, timestep: null, preview: null } as const;
-    await pipeline.use(style, {
-      signal,
-      onProgress: (done, total) => {
-        // What is mixed is also read once more for its hash. An abort is noticed by the mix itself.
-        const expectedMs = (2 * total - done) / MIXED_PER_MS;
-        this.#context.announce(`style-${style}.mix`, expectedMs).catch(() => {});
-      },
-    });
+    const mixing = (done: number, total: number) => {
+      // What is mixed is also read once more for its hash. An abort is noticed by the mix itself.
+      const expectedMs = (2 * total - done) / MIXED_PER_MS;
+      this.#context.announce(`style-${style}.mix`, expectedMs).catch(() => {});
+    };
+    await pipeline.use(style, { signal, onStart: (total) => mixing(0, total), onProgress: mixing });
     const { prior } = pipeline.prior;
     if (prior.isLoaded || pipeline.runtime.residency === 'stage') return;
     yield { ...step, step: 0 };

@@ -12,6 +12,8 @@ import { readHeader, type TensorEntry } from './safetensors.ts';
 
 export interface MixOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Told the bytes of the result before anything is read: looking at the parents takes a while, too. */
+  readonly onStart?: ((total: number) => void) | undefined;
   /** Bytes of the result that are written, of all its bytes. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Bytes that can be written at a path. @default those of the file system */
@@ -107,10 +109,10 @@ async function mixLocked(
   aestheticFile: string,
   weight: number,
   outFile: string,
-  { signal, onProgress, freeBytes }: MixOptions,
+  { signal, onStart, onProgress, freeBytes }: MixOptions,
 ): Promise<MixRecord> {
   const pairs = await pairTensors(baseFile, aestheticFile);
-  onProgress?.(0, (await stat(baseFile)).size);
+  onStart?.((await stat(baseFile)).size);
   const base = await describe(baseFile, signal);
   const aesthetic = await describe(aestheticFile, signal);
   const part = `${outFile}.part`;
