@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from './temporary-folder.ts';
 
-const RUNTIME = JSON.stringify(join(import.meta.dirname, '../../src/pipeline/runtime.ts'));
+const PROVIDERS = JSON.stringify(join(import.meta.dirname, '../../src/pipeline/providers.ts'));
 
 test('onnxruntime keeps no identifier of the machine and reports nothing to its makers', async (t) => {
   const home = await temporaryFolder(t);
   const { CI: _, ORT_DISABLE_TELEMETRY: __, ...env } = process.env;
-  const program = `const { probe } = await import(${RUNTIME}); console.log((await probe('cpu')).works);`;
+  const program = `const { probe } = await import(${PROVIDERS}); console.log((await probe('cpu')).works);`;
   const printed = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
     encoding: 'utf8',
     cwd: join(import.meta.dirname, '../..'),
