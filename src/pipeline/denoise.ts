@@ -1,10 +1,9 @@
 import { randomInt } from 'node:crypto';
-import { Tensor as OrtTensor } from 'onnxruntime-node';
+import { type Conditioning, pickRows } from './conditioning.ts';
 import { randnTensor, TorchGenerator } from './generator.ts';
-import type { Conditioning, Denoiser } from './networks.ts';
-import type { Tensors } from './runtime.ts';
+import type { Denoiser } from './networks.ts';
 import type { DDPMWuerstchenScheduler } from './scheduler.ts';
-import { rowSize, type Tensor } from './tensor.ts';
+import { pickTensorRows, rowSize, type Tensor } from './tensor.ts';
 
 /** One picture in the loop, with everything that is its own. */
 export interface Row {
@@ -87,16 +86,18 @@ export async function* denoise({
   for (let i = 0; i < total; i += 1) {
     signal?.throwIfAborted();
     const active = rows.flatMap((row, index) => (i < row.scheduler.timesteps.length - 1 ? [index] : []));
-    const guided = guidedOf(rows, active);
-    const whole = active.length === rows.length;
     const given = await conditioning();
-    const known = whole ? given : pickRows(given, networkRows(rows, active));
     const size = rowSize(latents.dims);
     const timesteps = active.map((index) => rows[index]?.scheduler.timesteps[i] ?? 0);
-    const x = gather(latents, [...active, ...guided]);
-    const r = Float32Array.from([...timesteps, ...guided.map((index) => timesteps[active.indexOf(index)] ?? 0)]);
-    const output = await network.step(x, r, known);
-    const epsilon = guide(output, rows, active, guided, size);
+    const epsilon = new Float32Array(active.length * size);
+    for (const group of network.mixesRows ? active.map((index) => [index]) : [active]) {
+      const guided = guidedOf(rows, group);
+      const known = group.length === rows.length ? given : pickRows(given, networkRows(rows, group));
+      const x = pickTensorRows(latents, [...group, ...guided]);
+      const r = Float32Array.from([...group, ...guided], (index) => timesteps[active.indexOf(index)] ?? 0);
+      const output = await network.step(x, r, known);
+      epsilon.set(guide(output, rows, group, guided, size), active.indexOf(group[0] ?? 0) * size);
+    }
     const noise = drawNoise(
       active.flatMap((index) => rows[index]?.generator ?? []),
       latents.dims,
@@ -165,24 +166,4 @@ function guide(
     }
   });
   return result;
-}
-
-function gather(source: Tensor, indices: readonly number[]): Tensor {
-  const size = rowSize(source.dims);
-  const data = new Float32Array(indices.length * size);
-  indices.forEach((index, k) => {
-    data.set(source.data.subarray(index * size, (index + 1) * size), k * size);
-  });
-  return { data, dims: [indices.length, ...source.dims.slice(1)] };
-}
-
-function pickRows({ rows, tensors }: Conditioning, indices: readonly number[]): Conditioning {
-  const picked: Record<string, Tensors[string]> = {};
-  for (const [name, value] of Object.entries(tensors)) {
-    const perRow = (value.dims[0] ?? 0) / rows;
-    const view = { data: value.data as Float32Array, dims: [rows, perRow, ...value.dims.slice(1)] };
-    const part = gather(view, indices);
-    picked[name] = new OrtTensor('float32', part.data, [indices.length * perRow, ...value.dims.slice(1)]);
-  }
-  return { rows: indices.length, tensors: picked };
 }

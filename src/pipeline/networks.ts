@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
 import { Component, type Prepared } from './checkpoint.ts';
+import { type Conditioning, rowByRow } from './conditioning.ts';
 import type { GraphBuilder } from './graph/builder.ts';
 import { clipTextConfig, clipTextGraph } from './graph/clip-text.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from './graph/decoder.ts';
@@ -13,7 +14,7 @@ import { rEmbedding } from './r-embedding.ts';
 import { Recent } from './recent.ts';
 import { bicubicMatrices } from './resize.ts';
 import { Runtime, type RuntimeOptions, type Session, type Tensors } from './runtime.ts';
-import type { Tensor } from './tensor.ts';
+import { sliceRows, type Tensor } from './tensor.ts';
 import { decodeTiles, type TileLayout, tilesOf } from './tiles.ts';
 
 /** More than a decode at 1024×1024 takes. */
@@ -35,6 +36,11 @@ abstract class Network {
   /** Bytes of all weights as they are kept in memory. */
   get weightBytes(): number {
     return this.component.bytesInMemory;
+  }
+
+  /** Activations in 8 bits share one range, that of the whole batch. */
+  get mixesRows(): boolean {
+    return this.component.precision === 'int8';
   }
 
   get isLoaded(): boolean {
@@ -145,14 +151,10 @@ export class ClipTextModel extends Network {
   }
 }
 
-/** What a network sees at every step of a picture, computed once; row i of each tensor belongs to row i of the batch. */
-export interface Conditioning {
-  readonly rows: number;
-  readonly tensors: Tensors;
-}
-
 /** A network that predicts noise: Stage C or Stage B. */
 export interface Denoiser {
+  /** Whether what a row gives depends on the other rows of its batch; pictures then take the step one by one. */
+  readonly mixesRows: boolean;
   /** @param r one timestep per row, 1 (noise) to 0 */
   step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor>;
 }
@@ -186,6 +188,7 @@ export class WuerstchenPrior extends Network implements Denoiser {
     const rows = text.dims[0] ?? 0;
     const { conditioning } = this.#graphs;
     if (!conditioning) return { rows, tensors: feeds };
+    if (this.mixesRows && rows > 1) return rowByRow(rows, (row) => this.condition(sliceRows(text, row, row + 1)));
     const key = createHash('sha256').update(`${text.dims} `).update(text.data).digest('hex');
     return this.#conditioned.get(key, async () => ({ rows, tensors: await this.runOnce(conditioning, feeds) }));
   }
@@ -243,8 +246,13 @@ export class WuerstchenDiffNeXt extends Network implements Denoiser {
       feeds[`mx${level}`] = new OrtTensor('float32', transposed(columns, toW, w), [w, toW]);
     }
     const { conditioning } = this.#graphs;
-    const tensors = conditioning ? await this.runOnce(conditioning, feeds) : feeds;
-    return { rows: text.dims[0] ?? 0, tensors };
+    const rows = text.dims[0] ?? 0;
+    if (!conditioning) return { rows, tensors: feeds };
+    if (this.mixesRows && rows > 1) {
+      const one = (value: Tensor, row: number) => sliceRows(value, row, row + 1);
+      return rowByRow(rows, (row) => this.condition(one(text, row), one(effnet, row), sides));
+    }
+    return { rows, tensors: await this.runOnce(conditioning, feeds) };
   }
 
   async step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor> {

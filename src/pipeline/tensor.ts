@@ -39,3 +39,13 @@ export function sliceRows(source: Tensor, from: number, to: number): Tensor {
   const row = rowSize(source.dims);
   return tensor(source.data.slice(from * row, to * row), [to - from, ...source.dims.slice(1)]);
 }
+
+/** A copy of rows in any order. */
+export function pickTensorRows(source: Tensor, indices: readonly number[]): Tensor {
+  const row = rowSize(source.dims);
+  const data = new Float32Array(indices.length * row);
+  indices.forEach((index, k) => {
+    data.set(source.data.subarray(index * row, (index + 1) * row), k * row);
+  });
+  return tensor(data, [indices.length, ...source.dims.slice(1)]);
+}

@@ -66,6 +66,25 @@ test('pictures with 8-bit weights are within 30 dB of those in 32 bits', async (
   }
 });
 
+test('with 8-bit weights, too, each picture of a batch is the one that its words and seed give alone', async () => {
+  const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { provider: 'cpu', precision: 'int8' });
+  const settings = { width: 256, height: 256, priorNumInferenceSteps: 4, numInferenceSteps: 3 };
+  const seeds = [7, 8, 9, 10];
+  const batch = await pipeline.generate({
+    ...{ ...settings, prompt: PROMPTS, decoderGuidanceScale: 1.5, numImagesPerPrompt: 2 },
+    generator: seeds.map((seed) => new TorchGenerator(seed)),
+  });
+  for (const [i, seed] of seeds.entries()) {
+    const alone = await pipeline.generate({
+      ...{ ...settings, prompt: PROMPTS[Math.floor(i / 2)], decoderGuidanceScale: 1.5 },
+      generator: new TorchGenerator(seed),
+    });
+    assert.ok(alone.images[0] && batch.images[i]);
+    assert.equal(psnr(batch.images[i].data, alone.images[0].data), Number.POSITIVE_INFINITY, `picture ${i}`);
+  }
+  await pipeline.release();
+});
+
 test('pictures computed in 16 bits are within 40 dB of those in 32 bits', async () => {
   const pictures = await paint({ precision: 'fp16' });
   for (const [i, picture] of pictures.entries()) {
