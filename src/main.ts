@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Adapter } from './adapters/adapter.ts';
 import { createWebAdapter, type WebAdapter } from './adapters/web/server/adapter.ts';
 import { PREVIEW_MAPS } from './bot/dispatcher.ts';
+import { startCheckpointer } from './bot/history/checkpointer.ts';
 import { History } from './bot/history.ts';
 import { Studio } from './bot/studio.ts';
 import type { Config } from './config.ts';
@@ -93,6 +94,11 @@ async function compose(
   undo.push(() => lock.release());
   const history = History.open({ folder: config.data });
   undo.push(() => history.close());
+  const checkpointer = startCheckpointer({
+    path: history.database.path,
+    onProblem: (err) => logger.error({ err }, 'the log of the database is moved by the main thread from now on'),
+  });
+  undo.push(() => checkpointer.stop());
   const client = pipelineOf(config, options, history, logger);
   let metrics: Metrics | null = null;
   const studio = new Studio({
@@ -145,6 +151,7 @@ async function compose(
     // Together: at the deadline the client ends a process that is inside a long call.
     await Promise.all([studio.close(config.drainMs), client.stop({ deadlineMs: config.drainMs })]);
     await Promise.all(adapters.map((adapter) => adapter.stop(ADAPTER_STOP_MS)));
+    await checkpointer.stop();
     history.close();
     lock.release();
     unwatch();

@@ -284,7 +284,7 @@ export class History {
   eraseUser(surface: Surface, user: string): { readonly jobs: number; readonly images: number } {
     const { jobs, images, hashes } = this.#person.erase(surface, user, this.#now());
     this.#files.removeUnused(hashes);
-    this.database.pragma('wal_checkpoint(TRUNCATE)');
+    this.database.emptyLog();
     return { jobs, images };
   }
 

@@ -28,25 +28,27 @@ export class Database {
   readonly path: string;
   /** The text of every statement prepared so far; a test asks SQLite how it would run each. */
   readonly sources: string[] = [];
+  readonly #busyTimeoutMs: number;
   readonly #sqlite: Sqlite.Database;
   readonly #transaction: Sqlite.Transaction<(work: () => unknown) => unknown>;
 
-  private constructor(path: string, sqlite: Sqlite.Database) {
+  private constructor(path: string, sqlite: Sqlite.Database, busyTimeoutMs: number) {
     this.path = path;
+    this.#busyTimeoutMs = busyTimeoutMs;
     this.#sqlite = sqlite;
     this.#transaction = sqlite.transaction((work: () => unknown) => work());
   }
 
   static open(options: DatabaseOptions): Database {
-    const { path } = options;
+    const { path, busyTimeoutMs = 2000 } = options;
     let sqlite: Sqlite.Database | undefined;
     try {
       makePrivate(path);
-      sqlite = new Sqlite(path, { timeout: options.busyTimeoutMs ?? 2000 });
+      sqlite = new Sqlite(path, { timeout: busyTimeoutMs });
       configure(sqlite);
       migrate(sqlite, path, options.migrations ?? MIGRATIONS);
       check(sqlite, path);
-      return new Database(path, sqlite);
+      return new Database(path, sqlite, busyTimeoutMs);
     } catch (error) {
       sqlite?.close();
       throw explainDatabaseError(error, path);
@@ -86,6 +88,16 @@ export class Database {
   /** SQLite's settings and measures, e.g. `page_count`; for maintenance and tests. */
   pragma(text: string): unknown {
     return this.run(() => this.#sqlite.pragma(text, { simple: true }));
+  }
+
+  /**
+   * Moves everything into the database file and empties the log. SQLite does not wait for another connection's
+   * checkpoint by itself; one that takes longer than the busy timeout leaves the log as it is.
+   */
+  emptyLog(): void {
+    const sleep = new Int32Array(new SharedArrayBuffer(4));
+    const until = Date.now() + this.#busyTimeoutMs;
+    while (this.pragma('wal_checkpoint(TRUNCATE)') !== 0 && Date.now() < until) Atomics.wait(sleep, 0, 0, 10);
   }
 
   /** How SQLite would run a statement: one line per table visited. */
@@ -129,8 +141,9 @@ function configure(sqlite: Sqlite.Database): void {
   // kill -9 and running out of memory. Only a power cut can undo the last commits (never corrupt): FULL would
   // prevent that with a flush of the disk per commit, during which the event loop and every chat stand still.
   sqlite.pragma('synchronous = NORMAL');
-  // 16 MB: a checkpoint stops the event loop for some milliseconds, so there should be few.
-  sqlite.pragma('wal_autocheckpoint = 4000');
+  // 64 MB: a checkpoint flushes the disk while the event loop stands still. The bot has a thread for that, which is
+  // always far ahead of this; it is for whoever opens the file without one, and for the day that thread fails.
+  sqlite.pragma('wal_autocheckpoint = 16000');
   // What a person erases is overwritten, not just unlinked.
   sqlite.pragma('secure_delete = ON');
   sqlite.pragma('journal_size_limit = 67108864');
