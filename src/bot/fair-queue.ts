@@ -26,7 +26,7 @@ export interface ShareChanges {
 }
 
 export interface FairQueueOptions {
-  /** A payer's weight, 0.01 to 100; asked whenever a job starts. @default 1 for everybody */
+  /** A payer's weight, 0.01 to 100; `reweighed` is to be called when one has changed. @default 1 for everybody */
   readonly weight?: (payer: string) => number;
 }
 
@@ -71,6 +71,8 @@ export class FairQueue implements Queue<Run, FairOptions> {
   readonly #resumed = new IndexedHeap<FairJob>(byPriority);
   readonly #tickets = { next: 1 };
   #changes = new Map<string, { readonly payer: string; readonly user: string }>();
+  /** The first places, kept until something changes: every message of a waiting job asks for them. */
+  #near: readonly Place[] | null = null;
 
   constructor(options: FairQueueOptions = {}) {
     this.#payers = new FairLevel<FairJob, PayerLevel>({
@@ -92,6 +94,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
 
   enqueue(run: Run, options?: Partial<FairOptions>): void {
     const job = newJob(run, options);
+    this.#near = null;
     if (this.#jobs.has(job.id) || this.#running.has(job.id)) {
       throw new RangeError(`Expected a new job id, got \`${job.id}\`, which waits or runs already`);
     }
@@ -115,6 +118,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
   dequeue(): Run | undefined {
     const job = this.#next();
     if (job === undefined) return undefined;
+    this.#near = null;
     this.#jobs.delete(job.id);
     this.#running.set(job.id, { job, rate: 1 / this.#payers.weight(job.payer) });
     return async () => {
@@ -138,6 +142,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
   remove(id: string): void {
     const job = this.#jobs.get(id);
     if (job === undefined) return;
+    this.#near = null;
     this.#jobs.delete(id);
     if (this.#resumed.has(job)) {
       this.#resumed.remove(job);
@@ -155,6 +160,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
   setPriority(id: string, priority: number): void {
     const job = this.#jobs.get(id);
     if (job === undefined) throw new ReferenceError(`Expected the id of a waiting job, got \`${id}\``);
+    this.#near = null;
     job.priority = priority;
     if (this.#resumed.has(job)) this.#resumed.moved(job);
     else this.#payers.find(job.payer)?.source.find(job.user)?.source.moved(job);
@@ -182,6 +188,9 @@ export class FairQueue implements Queue<Run, FairOptions> {
   /** How many jobs would start before this one if nobody else came; `null` if more than `cap`, or if it is not waiting. */
   position(id: string, cap = POSITION_CAP): number | null {
     if (!this.#jobs.has(id)) return null;
+    const near = this.#places().findIndex((place) => place.id === id);
+    if (near >= 0) return near <= cap ? near : null;
+    if (cap <= POSITION_CAP) return null;
     let position = 0;
     for (const next of this.order()) {
       if (next === id) return position;
@@ -193,14 +202,12 @@ export class FairQueue implements Queue<Run, FairOptions> {
 
   /** The first `limit` jobs in the order of their start. */
   positions(limit = POSITION_CAP): readonly Place[] {
-    const places: Place[] = [];
-    let costAhead = 0;
-    for (const job of this.#forecast()) {
-      if (places.length >= limit) break;
-      places.push({ id: job.id, costAhead });
-      costAhead += job.cost;
-    }
-    return places;
+    return (limit <= POSITION_CAP ? this.#places() : this.#forecastPlaces(limit)).slice(0, limit);
+  }
+
+  /** The weights that `weight` answers with have changed. */
+  reweighed(): void {
+    this.#near = null;
   }
 
   /**
@@ -211,7 +218,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
   costAhead(id: string): number | null {
     const job = this.#jobs.get(id);
     if (job === undefined) return null;
-    const near = this.positions().find((place) => place.id === id);
+    const near = this.#places().find((place) => place.id === id);
     if (near !== undefined) return near.costAhead;
     let ahead = 0;
     for (const resumed of this.#resumed)
@@ -239,6 +246,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
   /** Takes up the state that was stored, before any job is added. Payers whose jobs are gone do no harm. */
   restore(shares: Iterable<Share>): void {
     if (this.#jobs.size + this.#running.size > 0) throw new RangeError('Expected an empty queue to restore into');
+    this.#near = null;
     for (const { payer: key, user, tag, ticket, clock } of shares) {
       this.#tickets.next = Math.max(this.#tickets.next, (ticket ?? 0) + 1);
       if (key === '') {
@@ -259,12 +267,30 @@ export class FairQueue implements Queue<Run, FairOptions> {
     return this.#payers.size > 0 ? this.#payers.take() : undefined;
   }
 
+  /** With `POSITION_CAP` jobs before it, a job still has a position that people read. */
+  #places(): readonly Place[] {
+    this.#near ??= this.#forecastPlaces(POSITION_CAP + 1);
+    return this.#near;
+  }
+
+  #forecastPlaces(limit: number): readonly Place[] {
+    const places: Place[] = [];
+    let costAhead = 0;
+    for (const job of this.#forecast()) {
+      if (places.length >= limit) break;
+      places.push({ id: job.id, costAhead });
+      costAhead += job.cost;
+    }
+    return places;
+  }
+
   *#forecast(): Generator<FairJob, void> {
     yield* this.#resumed.ascending();
     yield* this.#payers.forecast();
   }
 
   #credit({ job, rate }: Charge, difference: number): void {
+    this.#near = null;
     const payer = this.#payers.flow(job.payer);
     payer.source.settle(payer.source.flow(job.user), difference);
     this.#payers.settle(payer, difference * rate);

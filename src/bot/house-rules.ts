@@ -22,13 +22,16 @@ const REMEMBERED = 20_000;
 export class HouseRules {
   readonly #settings: Settings;
   readonly #loaded: () => Loaded | null;
+  readonly #onChange: () => void;
   readonly #known = new Map<string, GuildSettings>();
   /** Asked for every waiting party when the order is looked up. */
   readonly #weights = new Map<string, number>();
 
-  constructor(settings: Settings, loaded: () => Loaded | null) {
+  /** @param onChange called after someone changed a setting */
+  constructor(settings: Settings, loaded: () => Loaded | null, onChange: () => void) {
     this.#settings = settings;
     this.#loaded = loaded;
+    this.#onChange = onChange;
   }
 
   at(where: Where): GuildSettings {
@@ -85,6 +88,7 @@ export class HouseRules {
   forget(): void {
     this.#known.clear();
     this.#weights.clear();
+    this.#onChange();
   }
 }
 

@@ -81,7 +81,14 @@ export class Studio implements Core {
       return info === null ? null : `${info.checkpoint} ${info.provider}`;
     });
     this.#bus = new EventBus((error, event) => onProblem(error, `a listener failed on ${event.type} ${event.job.id}`));
-    this.#rules = new HouseRules(history.settings, () => this.#loaded());
+    this.#rules = new HouseRules(
+      history.settings,
+      () => this.#loaded(),
+      () => {
+        this.#line.reweighed();
+        this.#outlooks.changed();
+      },
+    );
     this.#line = new WaitingLine({
       history,
       onProblem,

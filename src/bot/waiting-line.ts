@@ -125,6 +125,11 @@ export class WaitingLine {
     return done as Promise<T>;
   }
 
+  /** The weights of those who pay have changed. */
+  reweighed(): void {
+    this.#fair.reweighed();
+  }
+
   /** Jobs that start before this one, from 0; `null` for more than `cap`, and for a job that does not wait. */
   position(jobId: string, cap: number): number | null {
     return this.#fair.position(jobId, cap);

@@ -348,6 +348,39 @@ describe('positions', () => {
     );
   });
 
+  test('are right after every single change, however often they were asked for before', () => {
+    fc.assert(
+      fc.property(schedule, weights, (steps, shares) => {
+        const bench = new Bench(shares);
+        for (const step of steps) {
+          play(bench, step);
+          const places = bench.queue.positions(25);
+          assert.deepEqual(
+            places.map((place) => place.id),
+            [...bench.queue.order()].slice(0, 25),
+          );
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('follow a change of weights and of priorities', () => {
+    let weight = 1;
+    const queue = new FairQueue({ weight: (payer) => (payer === 'a' ? weight : 1) });
+    const ids = ['a1', 'b1', 'a2', 'b2', 'a3', 'b3'];
+    for (const [seq, id] of ids.entries()) {
+      queue.enqueue(async () => {}, { id, payer: id[0] ?? '', user: 'ann', cost: 2, seq });
+    }
+    const order = () => queue.positions().map((place) => place.id);
+    assert.deepEqual(order(), ids);
+    weight = 4;
+    queue.reweighed();
+    assert.deepEqual(order(), ['a1', 'b1', 'a2', 'a3', 'b2', 'b3']);
+    queue.setPriority('b3', 1);
+    assert.deepEqual(order(), ['a1', 'b3', 'a2', 'a3', 'b1', 'b2']);
+  });
+
   test('are unknown for a job that is not waiting', () => {
     assert.equal(new FairQueue().position('nobody'), null);
     assert.equal(new FairQueue().costAhead('nobody'), null);
