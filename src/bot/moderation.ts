@@ -45,7 +45,27 @@ function wordsOf(text: string, signs: boolean): Words {
 /** Shorter ones would be found in any row of initials. */
 const SPELLED_FROM = 3;
 
-/** The first of `phrases` that `texts` hold as whole words, in any disguise that `wordsOf` sees through. */
+interface Needle {
+  readonly phrase: string;
+  /** Its words as they stand, and with signs read as letters. */
+  readonly readings: readonly (readonly string[])[];
+}
+
+/** Lists are made once and asked for every request. */
+const needles = new WeakMap<readonly string[], readonly Needle[]>();
+
+function needlesOf(phrases: readonly string[]): readonly Needle[] {
+  const known = needles.get(phrases);
+  if (known !== undefined) return known;
+  const read = phrases.map((phrase) => ({
+    phrase,
+    readings: [wordsOf(phrase, false).words, wordsOf(phrase, true).words],
+  }));
+  needles.set(phrases, read);
+  return read;
+}
+
+/** The first of `phrases` (a list that does not change) that `texts` hold as whole words, in any disguise that `wordsOf` sees through. */
 export function heldPhrase(texts: readonly string[], phrases: readonly string[]): string | null {
   if (phrases.length === 0) return null;
   const read = texts.flatMap((text) => [wordsOf(text, false), wordsOf(text, true)]);
@@ -55,7 +75,7 @@ export function heldPhrase(texts: readonly string[], phrases: readonly string[])
     needle.length > 0 &&
     (haystacks.some((haystack) => haystack.includes(` ${needle.join(' ')} `)) ||
       (needle.join('').length >= SPELLED_FROM && spelled.some((letters) => letters.includes(needle.join('')))));
-  return phrases.find((phrase) => [false, true].some((signs) => isHeld(wordsOf(phrase, signs).words))) ?? null;
+  return needlesOf(phrases).find(({ readings }) => readings.some(isHeld))?.phrase ?? null;
 }
 
 /**
