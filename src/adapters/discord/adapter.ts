@@ -15,6 +15,7 @@ import type { Adapter, Core } from '../adapter.ts';
 import { createApi } from './api.ts';
 import { createCallers } from './caller.ts';
 import { commandsWithin } from './commands.ts';
+import { fewConnections } from './connections.ts';
 import { createDeliveries, type Deliveries } from './delivery.ts';
 import { describe } from './failure.ts';
 import { createInteractionHandler } from './interaction.ts';
@@ -40,6 +41,8 @@ export interface DiscordAdapterOptions {
 const API_BASE = 'https://discord.com/api';
 /** Long enough for 25 MiB over a slow line, in ms. */
 const REQUEST_TIMEOUT = 60_000;
+/** With answers that take 0.2 s, 200 commands a second are acknowledged. */
+const MOST_AT_ONCE = 40;
 
 function restOptions(apiBase: string | undefined) {
   return { api: (apiBase ?? API_BASE).replace(/\/+$/, ''), timeout: REQUEST_TIMEOUT };
@@ -123,7 +126,11 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
     client.rest.setToken(options.token);
     try {
       const application = (await client.rest.get(Routes.currentApplication())) as APIApplication;
-      const open = new REST({ ...restOptions(options.apiBase), globalRequestsPerSecond: Number.POSITIVE_INFINITY });
+      const open = new REST({
+        ...restOptions(options.apiBase),
+        globalRequestsPerSecond: Number.POSITIVE_INFINITY,
+        makeRequest: fewConnections(MOST_AT_ONCE),
+      });
       const api = createApi(client.rest, open, application.id);
       const self = application.bot?.id ?? application.id;
       const commands = commandsWithin(core.limits());

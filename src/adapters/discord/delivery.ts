@@ -1,4 +1,5 @@
 import { isOver, type Job, type JobEvent } from '../../bot/job.ts';
+import { createTurns } from '../turns.ts';
 import { reachOf } from './edit.ts';
 import { classify, describe } from './failure.ts';
 import { DEFAULT_FILE_LIMIT } from './files.ts';
@@ -53,6 +54,7 @@ interface Watch extends Shown {
 export function createDeliveries(options: DeliveryOptions): Deliveries {
   const { core, clock, logger, editInterval } = options;
   const showing = createShowing(options);
+  const turns = createTurns();
   const watches = new Map<string, Watch>();
   const unclaimed = new Map<string, () => void>();
   let idle: (() => void) | null = null;
@@ -77,10 +79,12 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     if (stopped || watch.dropped || watch.working || !watch.dirty || watch.cancelWork) return;
     const retry = watch.failures === 0 ? 0 : Math.min(RETRY_LONGEST, RETRY_FIRST * 2 ** (watch.failures - 1));
     const wait = Math.max(0, watch.lastEdit + Math.max(editInterval, retry) - clock.now());
-    watch.cancelWork = clock.after(wait, () => {
-      watch.cancelWork = null;
-      void work(watch);
-    });
+    watch.cancelWork = clock.after(wait, () =>
+      turns(() => {
+        watch.cancelWork = null;
+        if (!watch.dropped) void work(watch);
+      }),
+    );
   }
 
   function touch(watch: Watch): void {

@@ -1,6 +1,7 @@
-import type { Job, JobEvent } from '../../bot/job.ts';
+import { isOver, type Job, type JobEvent } from '../../bot/job.ts';
 import type { Clock } from '../../clock.ts';
 import type { Core, Outcome } from '../adapter.ts';
+import { createTurns } from '../turns.ts';
 import { Hopeless, moveToDm } from './elsewhere.ts';
 import { scoped, unscoped } from './ids.ts';
 import type { Logger } from './logger.ts';
@@ -8,7 +9,7 @@ import { type MessageRef, newRef, type Place, parseRef } from './message-ref.ts'
 import type { Pictures } from './pictures.ts';
 import { CLOSED_ROOM, LOST_TOKEN, problemOf, RateLimited, Refused } from './problems.ts';
 import { createShowing, NotReady } from './showing.ts';
-import { isOver, newWatch, type Watch } from './watch.ts';
+import { newWatch, type Watch } from './watch.ts';
 import type { Workspaces } from './workspaces.ts';
 
 /** A job that no command claims within this time is shown by a message all the same, in ms. */
@@ -65,6 +66,7 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
   let draining = false;
   let stopped = false;
   const ending = () => ({ draining, stopped });
+  const turns = createTurns();
   const showing = createShowing({ core, pictures, clock, logger, save, touch, later, ending });
 
   function save({ jobId, ref, dropped }: Watch): void {
@@ -96,18 +98,28 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
     const watch = newWatch(jobId, ref, workspaces.of(ref.team, ref.enterprise));
     watch.moved = moved;
     watches.set(jobId, watch);
-    void work(watch);
+    soon(watch);
     return watch;
   }
 
   function touch(watch: Watch): void {
     watch.dirty = true;
     if (watch.working) return;
-    const job = core.job(watch.jobId);
+    const job = watch.cancelRetry === null ? null : core.job(watch.jobId);
     if (watch.cancelRetry !== null && (watch.failures > 0 || !job || !isOver(job))) return;
     watch.cancelRetry?.();
     watch.cancelRetry = null;
-    void work(watch);
+    soon(watch);
+  }
+
+  /** Acknowledgements go first. */
+  function soon(watch: Watch): void {
+    if (watch.soon) return;
+    watch.soon = true;
+    turns(() => {
+      watch.soon = false;
+      void work(watch);
+    });
   }
 
   function later(watch: Watch, ms: number): void {

@@ -1,4 +1,4 @@
-import type { Job } from '../../bot/job.ts';
+import { isOver, type Job } from '../../bot/job.ts';
 import type { Reply } from '../../bot/reply.ts';
 import type { Clock } from '../../clock.ts';
 import type { Core } from '../adapter.ts';
@@ -8,7 +8,7 @@ import type { Logger } from './logger.ts';
 import type { Pictures } from './pictures.ts';
 import { ensurePosted } from './posting.ts';
 import { CLOSED_ROOM, problemOf, RateLimited, Refused } from './problems.ts';
-import { isOver, type Watch } from './watch.ts';
+import type { Watch } from './watch.ts';
 import { within } from './workspaces.ts';
 
 /** The least time between two updates of one message, in ms. */

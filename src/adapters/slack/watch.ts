@@ -1,4 +1,3 @@
-import { type Job, TERMINAL_STATES } from '../../bot/job.ts';
 import type { Detail } from './blocks.ts';
 import type { MessageRef } from './message-ref.ts';
 import type { Workspace } from './workspaces.ts';
@@ -12,6 +11,8 @@ export interface Watch {
   /** Something happened since `work` last looked. */
   dirty: boolean;
   working: boolean;
+  /** `work` will look within moments. */
+  soon: boolean;
   /** Nobody can see its progress; the result goes elsewhere. */
   hidden: boolean;
   dropped: boolean;
@@ -25,11 +26,7 @@ export interface Watch {
 
 export function newWatch(jobId: string, ref: MessageRef, workspace: Workspace): Watch {
   return {
-    ...{ jobId, ref, workspace, moved: null, dirty: true, working: false, hidden: false, dropped: false },
+    ...{ jobId, ref, workspace, moved: null, dirty: true, working: false, soon: false, hidden: false, dropped: false },
     ...{ failures: 0, detail: 'all', shown: '', updatedAt: 0, cancelRetry: null },
   };
-}
-
-export function isOver(job: Job): boolean {
-  return TERMINAL_STATES.includes(job.state);
 }

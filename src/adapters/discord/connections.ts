@@ -1,0 +1,15 @@
+import { DefaultRestOptions, type RESTOptions } from 'discord.js';
+import PQueue from 'p-queue';
+
+/** Answers to interactions have seconds; everything else can wait for them. */
+const URGENT = /\/interactions\/\d+\/[^/]+\/callback/;
+
+/**
+ * At most `most` requests at once, answers to interactions first. Every further one would open a connection of its own:
+ * a burst of commands would spend its time on hundreds of TLS handshakes, and later on closing them.
+ */
+export function fewConnections(most: number): RESTOptions['makeRequest'] {
+  const requests = new PQueue({ concurrency: most });
+  return (url, init) =>
+    requests.add(() => DefaultRestOptions.makeRequest(url, init), { priority: URGENT.test(url) ? 1 : 0 });
+}
