@@ -82,6 +82,8 @@ export class WuerstchenCombinedPipeline {
   readonly #style: string;
   /** The Stage C networks in use, by folder; the least recently used first. */
   readonly #priors = new Map<string, WuerstchenPrior>();
+  /** Fulfilled when the last call of `generate` is done. */
+  #turn: Promise<void> = Promise.resolve();
 
   private constructor(dir: string, style: string, prior: WuerstchenPriorPipeline, decoder: WuerstchenDecoderPipeline) {
     this.dir = dir;
@@ -161,8 +163,10 @@ export class WuerstchenCombinedPipeline {
 
   /** Tells this checkpoint, with its Stage C of the given style, from all others. */
   async fingerprint(style: string = this.#style): Promise<string> {
-    await this.use(style);
-    const networks = [this.prior.prior, this.prior.text.model, ...this.decoder.networks];
+    // Somebody may be painting in another style.
+    const dir = await stageCFolder(this.dir, style);
+    const prior = this.#priors.get(dir) ?? (await WuerstchenPrior.load(dir, this.runtime));
+    const networks = [prior, this.prior.text.model, ...this.decoder.networks];
     return fingerprint(networks.flatMap((network) => network.component.files));
   }
 
@@ -174,12 +178,24 @@ export class WuerstchenCombinedPipeline {
     ]);
   }
 
-  generate(options: CombinedOptions): Promise<CombinedOutput> {
-    return drain(this.stream(options));
+  /** Calls take turns: networks that come and go would be taken away from each other. */
+  async generate(options: CombinedOptions): Promise<CombinedOutput> {
+    const before = this.#turn;
+    let end = () => {};
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#turn = before.then(() => over);
+    try {
+      await orAborted(before, options.signal);
+      return await drain(this.stream(options));
+    } finally {
+      end();
+    }
   }
 
   /**
-   * Yields after every denoising step of both stages.
+   * Yields after every denoising step of both stages. With residency `stage`, one stream has to end before the next begins.
    *
    * @throws UserError for options that do not fit, before any work; the signal's reason within one step of an abort
    */
@@ -199,7 +215,7 @@ export class WuerstchenCombinedPipeline {
       );
     }
     this.grid.check(width, height);
-    await this.use(options.style ?? this.#style, { signal: options.signal });
+    const prior = await this.use(options.style ?? this.#style, { signal: options.signal });
     const cells = (side: number) => (fit === 'crop' ? this.grid.coveringCells(side) : this.grid.cells(side));
     const asked = (side: number) => cells(side) * this.grid.config.resolutionMultiple;
 
@@ -221,6 +237,7 @@ export class WuerstchenCombinedPipeline {
         latents: options.latents,
         promptEmbeds,
         negativePromptEmbeds,
+        prior,
         signal: options.signal,
       });
       let output: PriorOutput;
@@ -274,7 +291,7 @@ export class WuerstchenCombinedPipeline {
   }
 
   /** Makes `style`'s Stage C the one that `prior` runs; it is mixed where it is not there, and opened when first used. */
-  async use(style: string, options: StageCOptions = {}): Promise<void> {
+  async use(style: string, options: StageCOptions = {}): Promise<WuerstchenPrior> {
     const dir = await stageCFolder(this.dir, style, options);
     const prior = this.#priors.get(dir) ?? (await WuerstchenPrior.load(dir, this.runtime));
     this.#priors.delete(dir);
@@ -286,7 +303,21 @@ export class WuerstchenCombinedPipeline {
       this.#priors.delete(oldest);
       await network.release();
     }
+    return prior;
   }
+}
+
+/** @throws the signal's reason, also while waiting */
+async function orAborted(wait: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  let stop = () => {};
+  const aborted = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  signal?.addEventListener('abort', stop);
+  await Promise.race([wait, aborted]);
+  signal?.removeEventListener('abort', stop);
+  signal?.throwIfAborted();
 }
 
 function perPicture(texts: readonly string[], times: number, rows: number): string[] {

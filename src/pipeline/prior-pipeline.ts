@@ -31,6 +31,8 @@ export interface PriorOptions extends SamplingOptions {
   readonly promptEmbeds?: Tensor | undefined;
   /** Instead of `negativePrompt`, of the shape of the prompt's. */
   readonly negativePromptEmbeds?: Tensor | undefined;
+  /** Stage C of this call, of the same repository. @default the pipeline's */
+  readonly prior?: WuerstchenPrior | undefined;
 }
 
 export interface PriorOutput {
@@ -101,6 +103,7 @@ export class WuerstchenPriorPipeline {
     ) as [number, number];
     const scheduler = newScheduler(this.#scheduler, steps, options.timesteps);
     const { resolutionMultiple, latentMean, latentStd } = this.values;
+    const network = options.prior ?? this.prior;
     const start = performance.now();
     const text = await this.#encode(options, guided, images);
     const encoded = performance.now();
@@ -108,7 +111,7 @@ export class WuerstchenPriorPipeline {
     const count = text.promptEmbeds.dims[0] ?? 0;
     const dims = [
       count,
-      this.prior.config.c_in,
+      network.config.c_in,
       Math.ceil(height / resolutionMultiple),
       Math.ceil(width / resolutionMultiple),
     ];
@@ -120,10 +123,10 @@ export class WuerstchenPriorPipeline {
         ? concatRows([text.promptEmbeds, text.negativePromptEmbeds])
         : text.promptEmbeds;
     const loop = denoise({
-      network: this.prior,
+      network,
       rows: generators.map((generator) => ({ generator, scheduler, guidanceScale })),
       latents,
-      conditioning: remade([states], () => this.prior.condition(states)),
+      conditioning: remade([states], () => network.condition(states)),
       signal: options.signal,
     });
     for await (const step of loop)

@@ -284,3 +284,38 @@ test('each style is a Stage C of its own', async () => {
   assert.notDeepEqual(made[0]?.data, made[1]?.data);
   assert.notDeepEqual(made[1]?.data, made[2]?.data);
 });
+
+test('calls made at once give what each gives alone, in any style, whatever stays loaded', async () => {
+  for (const residency of ['resident', 'stage'] as const) {
+    const shared = await WuerstchenCombinedPipeline.fromPretrained(COCKTAIL, { provider: 'cpu', residency });
+    const paint = async (style: string) => {
+      const options = { ...QUICK, prompt: `a lamp, ${residency}`, style, generator: new TorchGenerator(3) };
+      return (await shared.generate(options)).images[0]?.data;
+    };
+    const together = await Promise.all([paint('base'), paint('aesthetic'), shared.fingerprint('interpolated')]);
+    assert.deepEqual(together.slice(0, 2), [await paint('base'), await paint('aesthetic')]);
+    await shared.release();
+  }
+});
+
+test('the fingerprint of another style does not change the style in use', async () => {
+  await pipeline.use('base');
+  const inUse = pipeline.prior.prior;
+  await pipeline.fingerprint('aesthetic');
+  assert.equal(pipeline.prior.prior, inUse);
+});
+
+test('a call that waits for its turn ends at once when it is aborted, and the next one has its turn', async () => {
+  const stop = new AbortController();
+  const first = pipeline.generate({ ...QUICK, prompt: 'a boat' });
+  const order: string[] = [];
+  const second = pipeline.generate({ ...QUICK, prompt: 'a boat', signal: stop.signal });
+  const third = pipeline.generate({ ...QUICK, prompt: 'a boat' });
+  stop.abort(new Error('enough'));
+  await Promise.all([
+    first.then(() => order.push('first')),
+    assert.rejects(second, /enough/).then(() => order.push('second')),
+    third.then(() => order.push('third')),
+  ]);
+  assert.deepEqual(order, ['second', 'first', 'third']);
+});
