@@ -32,6 +32,8 @@ export class Component {
   readonly precision: Precision;
   readonly #tensors: ReadonlyMap<string, LocatedTensor>;
   readonly #used = new Set<string>();
+  /** Files relative to `weightsDir`: they are few, the tensors in them many. */
+  readonly #locations = new Map<string, string>();
   readonly #prepared: Prepared | null;
   readonly #recipes = new Map<string, Recipe>();
 
@@ -155,8 +157,9 @@ export class Component {
   }
 
   range(entry: TensorEntry): ByteRange {
-    const file = (entry as LocatedTensor).file;
-    const location = relative(this.weightsDir, file).split(sep).join('/');
+    const { file } = entry as LocatedTensor;
+    const location = this.#locations.get(file) ?? relative(this.weightsDir, file).split(sep).join('/');
+    this.#locations.set(file, location);
     return { location, offset: entry.offset, length: entry.length };
   }
 

@@ -14,8 +14,8 @@ export function attendsInPieces(provider: Provider, env: NodeJS.ProcessEnv = pro
 }
 
 function cacheBytes(): number {
-  // Elsewhere onnxruntime asks the system, which knows.
-  if (process.platform !== 'linux') return 1;
+  // Elsewhere onnxruntime asks the system, which knows; x64 processors tell by themselves.
+  if (process.platform !== 'linux' || process.arch === 'x64') return 1;
   try {
     return Number.parseInt(execFileSync('getconf', ['LEVEL2_CACHE_SIZE'], { encoding: 'utf8' }), 10) || 0;
   } catch {

@@ -6,33 +6,37 @@
  * @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
 export class Message {
-  readonly #parts: Uint8Array[] = [];
+  #bytes = Buffer.allocUnsafe(64);
   #length = 0;
 
   /** A varint field; `value` is a whole number, negative ones as 64-bit two's complement. */
   int(field: number, value: number | bigint): this {
-    return this.#append(varint((field << 3) | 0), varint(value));
+    return this.#varint((field << 3) | 0).#varint(value);
   }
 
   float(field: number, value: number): this {
-    const bytes = new Uint8Array(4);
-    new DataView(bytes.buffer).setFloat32(0, value, true);
-    return this.#append(varint((field << 3) | 5), bytes);
+    this.#varint((field << 3) | 5).#room(4);
+    this.#length = this.#bytes.writeFloatLE(value, this.#length);
+    return this;
   }
 
   text(field: number, value: string): this {
-    return this.bytes(field, Buffer.from(value, 'utf8'));
+    const length = Buffer.byteLength(value);
+    this.#varint((field << 3) | 2)
+      .#varint(length)
+      .#room(length);
+    this.#length += this.#bytes.write(value, this.#length);
+    return this;
   }
 
   bytes(field: number, value: Uint8Array): this {
-    return this.#append(varint((field << 3) | 2), varint(value.length), value);
+    return this.#varint((field << 3) | 2)
+      .#varint(value.length)
+      .#append(value);
   }
 
   message(field: number, value: Message): this {
-    this.#append(varint((field << 3) | 2), varint(value.#length));
-    this.#parts.push(...value.#parts);
-    this.#length += value.#length;
-    return this;
+    return this.bytes(field, value.#bytes.subarray(0, value.#length));
   }
 
   messages(field: number, values: readonly Message[]): this {
@@ -41,29 +45,37 @@ export class Message {
   }
 
   toBytes(): Uint8Array {
-    return Buffer.concat(this.#parts, this.#length);
+    return new Uint8Array(this.#bytes.subarray(0, this.#length));
   }
 
-  #append(...parts: Uint8Array[]): this {
-    for (const part of parts) {
-      this.#parts.push(part);
-      this.#length += part.length;
+  #append(value: Uint8Array): this {
+    this.#room(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+    return this;
+  }
+
+  #varint(value: number | bigint): this {
+    this.#room(10);
+    let rest: number;
+    if (typeof value === 'number' && value >= 0 && value < 2 ** 31) rest = value;
+    else {
+      let wide = BigInt.asUintN(64, BigInt(value));
+      for (; wide >= 2n ** 31n; wide >>= 7n) this.#bytes[this.#length++] = Number(wide & 127n) | 128;
+      rest = Number(wide);
+    }
+    for (; rest > 127; rest >>>= 7) this.#bytes[this.#length++] = (rest & 127) | 128;
+    this.#bytes[this.#length++] = rest;
+    return this;
+  }
+
+  /** Makes room for so many more bytes. */
+  #room(more: number): this {
+    if (this.#length + more > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(2 * (this.#length + more));
+      larger.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = larger;
     }
     return this;
   }
-}
-
-const SMALL = Array.from({ length: 128 }, (_, value) => Uint8Array.of(value));
-
-function varint(value: number | bigint): Uint8Array {
-  const small = typeof value === 'number' ? SMALL[value] : undefined;
-  if (small) return small;
-  const bytes: number[] = [];
-  let rest = BigInt.asUintN(64, BigInt(value));
-  while (rest > 127n) {
-    bytes.push(Number(rest & 127n) | 128);
-    rest >>= 7n;
-  }
-  bytes.push(Number(rest));
-  return Uint8Array.from(bytes);
 }
