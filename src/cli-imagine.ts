@@ -132,6 +132,7 @@ async function imagine(text: string, options: Options): Promise<void> {
   for (const { provider, reason } of pipeline.runtime.fallbacks) {
     say(`${provider} is not used: ${reason}`);
   }
+  for (const note of pipeline.runtime.notes) say(note);
   const { memory } = pipeline.runtime;
   if (memory.residency === 'stage' && options.residency === 'auto') say(`one network at a time: ${memory.reason}`);
   const { requests, notes } = await readRequests(text, options, pipeline);

@@ -84,6 +84,7 @@ class PipelineEngine implements Engine {
     const { styles, mixesStyles } = availableStyles(model);
     const style = styles[0] ?? 'interpolated';
     const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { runtime, style });
+    for (const note of runtime.notes) process.stdout.write(`${note}\n`);
     await this.#preload(pipeline);
     // The first preview and the first file should not wait for it.
     await import('sharp');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
-import { UserError } from '../errors.ts';
+import { OperatorError, UserError } from '../errors.ts';
 import { Component, type Prepared } from './checkpoint.ts';
 import { type Conditioning, rowByRow } from './conditioning.ts';
 import type { GraphBuilder } from './graph/builder.ts';
@@ -98,15 +98,26 @@ async function open<T extends Network>(
   if (planned.recipes.length === 0) return construct(component.in(precision, new Map()), runtime);
   const { openPrepared } = await import('./precision/prepared.ts');
   const prepared = (await openPrepared(planned)) ?? (await prepareNow(planned, runtime));
-  return construct(component.in(precision, prepared), runtime);
+  return prepared ? construct(component.in(precision, prepared), runtime) : construct(component, runtime);
 }
 
-/** Preparing is rare: what it needs is loaded when it is. */
-async function prepareNow(planned: Component, { onPreparing }: Runtime): Promise<Prepared> {
+/**
+ * Preparing is rare: what it needs is loaded when it is.
+ *
+ * @returns null where the weights have no room, and nobody asked for this very precision
+ */
+async function prepareNow(planned: Component, { onPreparing, precision, notes }: Runtime): Promise<Prepared | null> {
   const { prepare } = await import('./precision/prepare.ts');
-  return prepare(planned, {
-    onProgress: (done, total) => onPreparing?.(planned.dir, planned.precision, done, total),
-  });
+  try {
+    return await prepare(planned, {
+      onProgress: (done, total) => onPreparing?.(planned.dir, planned.precision, done, total),
+    });
+  } catch (error) {
+    const noRoom = error instanceof OperatorError && ['prepared_not_writable', 'disk_full'].includes(error.code);
+    if (precision !== 'auto' || !noRoom) throw error;
+    notes.push(`${error.message}: they stay in 32 bits`);
+    return null;
+  }
 }
 
 /** Rows of token ids or mask values: one row, several, or a block with dims [B, T]. */
@@ -313,7 +324,9 @@ export class PaellaVQModel extends Network {
   }
 
   static async load(dir: string, runtime: RuntimeOptions | Runtime = {}): Promise<PaellaVQModel> {
-    return open(dir, runtime, (...parts) => new PaellaVQModel(...parts));
+    // A part of a picture has other ranges than the whole: in 8 bits, seams between tiles are no longer exact.
+    const instead = runtime.precision === 'auto' ? ({ int8: 'fp32' } as const) : {};
+    return open(dir, runtime, (...parts) => new PaellaVQModel(...parts), instead);
   }
 
   #pixelGraph(): GraphBuilder {

@@ -18,6 +18,7 @@ import {
   TorchGenerator,
   WuerstchenCombinedPipeline,
 } from '../../src/pipeline/index.ts';
+import { PaellaVQModel, WuerstchenPrior } from '../../src/pipeline/networks.ts';
 import { has8BitDotProducts, preferredPrecision } from '../../src/pipeline/precision/choose.ts';
 import { Runtime } from '../../src/pipeline/runtime.ts';
 
@@ -200,6 +201,34 @@ test('at least 80 % of the linear multiply-adds have 8-bit weights, in every net
       assert.ok(int8 / all >= 0.8, `${name} of ${dir}: ${((100 * int8) / all).toFixed(1)} %`);
     }
   }
+});
+
+/** @param blocked no weights can be prepared */
+async function hollowNetworks(blocked: boolean) {
+  const dir = join(folder, `auto-${blocked}`);
+  await hollowFullSize(dir);
+  const paths = ['wuerstchen-prior/prior', 'wuerstchen/vqgan'].map((path) => join(dir, path)) as [string, string];
+  if (blocked) for (const path of paths) await writeFile(join(path, 'prepared'), 'not a folder');
+  return paths;
+}
+
+test('auto stays in 32 bits, and says so, where prepared weights cannot be written; asked for, that is an error', async () => {
+  const [prior] = await hollowNetworks(true);
+  const runtime = await Runtime.create({ provider: 'cpu', precision: 'auto' });
+  const network = await WuerstchenPrior.load(prior, runtime);
+  assert.equal(network.component.precision, 'fp32');
+  assert.equal(runtime.notes.length, runtime.preference.precision === 'int8' ? 1 : 0);
+  for (const note of runtime.notes) assert.match(note, /cannot write int8 weights into .*: they stay in 32 bits$/);
+  await assert.rejects(WuerstchenPrior.load(prior, { provider: 'cpu', precision: 'int8' }), {
+    code: 'prepared_not_writable',
+  });
+});
+
+test('auto keeps Stage A out of 8 bits: its tiles would not fit together exactly', async () => {
+  const [, vqgan] = await hollowNetworks(false);
+  const { component } = await PaellaVQModel.load(vqgan, { provider: 'cpu', precision: 'auto' });
+  assert.ok(component.parameters > 15e6);
+  assert.equal(component.precision, 'fp32');
 });
 
 test('auto takes fewer bits where they pay: 16 on GPUs that have them, 8 on processors for them, large networks only', async () => {

@@ -207,7 +207,7 @@ function explain(error: unknown, { dir, precision }: Component): unknown {
       cause: error,
     });
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+  if (/^(EACCES|EPERM|EROFS|EEXIST|ENOTDIR|SQLITE_CANTOPEN|SQLITE_READONLY)/.test(code ?? '')) {
     return new OperatorError('prepared_not_writable', `cannot write ${precision} weights into ${dir} (${code})`, {
       hint: 'Make the model folder writable for one start, or use precision fp32.',
       cause: error,
