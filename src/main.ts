@@ -12,6 +12,7 @@ import { OperatorError } from './errors.ts';
 import { createLogger } from './logging.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PipelineClient, type PipelineStatus } from './pipeline/client.ts';
+import { hasOutlivedItsBot } from './pipeline/outlived.ts';
 import { metadataOf } from './pipeline/parameters.ts';
 import { VERSION } from './pipeline/version.ts';
 import { acquireLock, type ProcessLock } from './process-lock.ts';
@@ -110,7 +111,7 @@ async function compose(
     onPainted: (work, timings) => metrics?.painted(work, timings),
   });
   undo.push(() => studio.close(0));
-  await studio.open();
+  await studio.open({ pipelineOutlived: await hasOutlivedItsBot(pipelineLock(config)) });
   metrics = createMetrics({
     subscribe: (listener) => studio.subscribe(listener),
     pipeline: () => client.status,
@@ -172,6 +173,10 @@ async function compose(
   };
 }
 
+function pipelineLock({ data }: Config): string {
+  return join(data, 'pipeline.lock');
+}
+
 function pipelineOf(config: Config, options: StartOptions, history: History, logger: Logger): PipelineClient {
   const previewMaps = history.learned.recall('pipeline').get(PREVIEW_MAPS);
   return new PipelineClient({
@@ -184,7 +189,7 @@ function pipelineOf(config: Config, options: StartOptions, history: History, log
       ...(config.device === null ? {} : { device: config.device }),
       ...(previewMaps === undefined ? {} : { previewMaps }),
     },
-    lockPath: join(config.data, 'pipeline.lock'),
+    lockPath: pipelineLock(config),
     ...(options.execArgv === undefined ? {} : { execArgv: options.execArgv }),
     onOutput: (text) => logger.info({ text: text.trimEnd() }, 'the pipeline process says'),
     onCrash: (ending) => logger.error({ ...ending }, 'the pipeline process ended and is replaced'),

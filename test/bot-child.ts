@@ -13,7 +13,8 @@ const printer: Adapter = {
   surface: 'terminal',
   async start(core) {
     core.subscribe(({ type, job }) => {
-      if (type === 'started') console.log(`pipeline ${bot?.pipeline.pid}`);
+      // A job that an earlier bot left starts just before there is a bot to ask.
+      if (type === 'started') setImmediate(() => console.log(`pipeline ${bot?.pipeline.pid}`));
       console.log(`${type} ${job.id}`);
     });
   },

@@ -9,6 +9,7 @@ import { BotProcess, post, temporaryFolder } from './bot-process.ts';
 import { assertEndedOnce } from './ended-once.ts';
 
 const ENGINE = new URL('bot/slow-engine.ts', import.meta.url).href;
+const shownJob = z.object({ state: z.string(), error: z.object({ code: z.string() }).nullable() });
 const accepted = z.object({ job: z.object({ id: z.string(), state: z.string() }) });
 
 test('a bot is a page, a queue and a pipeline process over one data folder, and leaves nothing running', async (t) => {
@@ -114,6 +115,34 @@ test('SIGTERM lets go of what is not done in time, and the next start goes on wi
   const refused = new BotProcess(t, folder);
   assert.match((await refused.line('refused')) ?? '', /refused lock_held/);
   assert.equal((await refused.ended).code, 2);
+});
+
+test('a job is given up when its pipeline process died with the bot twice, and not when the bot alone was killed', async (t) => {
+  const folder = temporaryFolder(t);
+  const first = new BotProcess(t, folder);
+  const url = await first.url();
+  const { job } = accepted.parse(await post(url, 'api/rooms/lobby/commands', { text: 'endless fox', user: 'ann' }));
+  const under = async (bot: BotProcess) => Number((await bot.line('pipeline '))?.split(' ')[1]);
+  let bot = first;
+  for (let round = 0; round < 3; round += 1) {
+    assert.ok(await bot.line(`step ${job.id}`));
+    bot.child.kill('SIGKILL');
+    await bot.ended;
+    bot = new BotProcess(t, folder);
+    await bot.url();
+  }
+  for (let round = 0; round < 2; round += 1) {
+    assert.ok(await bot.line(`step ${job.id}`));
+    process.kill(await under(bot), 'SIGKILL');
+    bot.child.kill('SIGKILL');
+    await bot.ended;
+    bot = new BotProcess(t, folder);
+    await bot.url();
+  }
+  const answer = await fetch(new URL(`api/jobs/${job.id}?user=ann`, await bot.url()));
+  const { state, error } = shownJob.parse(await answer.json());
+  assert.equal(state, 'failed');
+  assert.equal(error?.code, 'pipeline_crashed');
 });
 
 test('kill -9 at any moment: every accepted job is finished exactly once, or reported', async (t) => {

@@ -41,6 +41,8 @@ interface Running {
   readonly seconds: number;
   readonly controller: AbortController;
   readonly ended: Promise<void>;
+  /** The bot is stopping: whatever ends it now, this start does not count against the job, unless its process dies. */
+  excused: boolean;
   /** As it is now. */
   job: Job;
 }
@@ -78,6 +80,7 @@ export class Dispatcher {
     line.halt();
     const running = this.#running;
     if (running !== null) {
+      this.#excuse(running);
       const inTime = new AbortController();
       const ended = running.ended.then(() => inTime.abort());
       await pause(clock, deadlineMs, inTime.signal);
@@ -86,6 +89,19 @@ export class Dispatcher {
       await ended;
     }
     this.#stopping.abort(new PipelineStopped());
+  }
+
+  /** At once, since whoever asks the bot to stop may lose patience before the deadline. */
+  #excuse(running: Running): void {
+    const { history, onProblem } = this.#options;
+    try {
+      const stored = history.stored(running.id);
+      if (stored?.job.state !== 'running') return;
+      history.setAttempts(running.id, stored.attempts - 1);
+      running.excused = true;
+    } catch (error) {
+      onProblem(error, `the start of job ${running.id} still counts against it`);
+    }
   }
 
   /** The turn of a job has come. */
@@ -112,7 +128,15 @@ export class Dispatcher {
     const { job } = started;
     const seconds = this.#options.estimator.seconds(this.#workOf(job));
     const controller = new AbortController();
-    this.#running = { id: job.id, startedAt: this.#options.clock.now(), seconds, controller, ended, job };
+    this.#running = {
+      id: job.id,
+      startedAt: this.#options.clock.now(),
+      seconds,
+      controller,
+      ended,
+      excused: false,
+      job,
+    };
     bus.emit(started);
     onChange();
     try {
@@ -211,10 +235,12 @@ export class Dispatcher {
       return null;
     }
     if (error instanceof PipelineStopped || running.controller.signal.reason instanceof PipelineStopped) {
-      return history.requeue(job.id, { forgiveAttempt: true });
+      return history.requeue(job.id, { forgiveAttempt: !running.excused });
     }
     if (!(error instanceof UserError)) onProblem(error, `job ${job.id}`);
-    if (error instanceof PipelineCrashed && stored.attempts < MAX_ATTEMPTS) {
+    const attempts = stored.attempts + (running.excused ? 1 : 0);
+    if (error instanceof PipelineCrashed && attempts < MAX_ATTEMPTS) {
+      history.setAttempts(job.id, attempts);
       const event = history.requeue(job.id);
       line.rejoin(stored);
       return event;

@@ -163,6 +163,16 @@ export class History {
     return this.#jobs.requeue(jobId, options.forgiveAttempt ?? false);
   }
 
+  /** How many starts count against a job now. */
+  setAttempts(jobId: string, attempts: number): void {
+    this.#jobs.setAttempts(jobId, attempts);
+  }
+
+  /** How often a job was started in all. */
+  starts(jobId: string): number {
+    return this.#jobs.starts(jobId);
+  }
+
   /**
    * Stores a picture of a running job, the file before its row. `null` if the job is not running any more or has a
    * picture with this index already, which stays.

@@ -42,6 +42,8 @@ export interface StudioOptions {
   readonly randomSeed?: () => bigint;
 }
 
+/** From then on a job counts as what the bot died of, though its pipeline process lived on. */
+const MAX_STARTS = 5;
 const KNOWN_CHECKPOINT = 'loaded';
 
 /**
@@ -119,14 +121,20 @@ export class Studio implements Core {
     });
   }
 
-  /** Takes up what an earlier process left, then takes commands. Before `paint`, jobs only wait. */
-  async open(): Promise<void> {
+  /**
+   * Takes up what an earlier process left, then takes commands. Before `paint`, jobs only wait.
+   *
+   * @param options.pipelineOutlived the earlier bot died and its pipeline process did not: what that worked on is not
+   *   to blame, within reason
+   */
+  async open({ pipelineOutlived = false }: { readonly pipelineOutlived?: boolean } = {}): Promise<void> {
     const { logger } = this.#options;
     const swept = await this.#history.sweep();
     const interrupted = this.#history.interrupted();
     for (const { job, attempts } of interrupted) {
-      const event = attempts >= MAX_ATTEMPTS ? this.#giveUp(job) : this.#history.requeue(job.id);
-      this.#bus.emit(event);
+      const forgiveAttempt = pipelineOutlived && this.#history.starts(job.id) < MAX_STARTS;
+      const isBlamed = attempts >= MAX_ATTEMPTS && !forgiveAttempt;
+      this.#bus.emit(isBlamed ? this.#giveUp(job) : this.#history.requeue(job.id, { forgiveAttempt }));
     }
     const waiting = this.#history.waiting();
     this.#line.restore(waiting);
@@ -253,7 +261,7 @@ export class Studio implements Core {
   #giveUp(job: Job): JobEvent | null {
     return this.#history.fail(job.id, {
       code: 'pipeline_crashed',
-      message: `The bot died ${MAX_ATTEMPTS} times over this request, so it was given up.`,
+      message: 'The bot died again and again over this request, so it was given up.',
       hint: 'Nothing was charged. A smaller picture may work.',
     });
   }

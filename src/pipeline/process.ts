@@ -3,6 +3,7 @@
  * channel. It does what the parent says (`ToProcess`), one request at a time, and dies with its parent.
  */
 import { acquireLock } from '../process-lock.ts';
+import { leaveNote, noteOf } from './outlived.ts';
 import {
   type EngineContext,
   EngineLost,
@@ -26,9 +27,12 @@ const requests = new Map<number, AbortController>();
 // A terminal sends Ctrl-C to the whole group, a service manager SIGTERM: the parent decides when this process ends.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('disconnect', () => {
+  leaveNote(lockPath);
+  process.kill(process.pid, 'SIGKILL');
+});
 
-await watchParent(Number(parentPid));
+await watchParent(Number(parentPid), noteOf(lockPath));
 const engine = await takeEngine();
 process.on('message', (message: ToProcess) => {
   if (message.type === 'load') void load(message.options);

@@ -46,11 +46,18 @@ export class FakePainter implements Painter {
   status: { info: EngineInfo | null } = { info: INFO };
   /** Called before the first event of each request. */
   onStart: (request: EngineRequest) => void = () => {};
+  #dies = false;
   readonly #crashed = new Set<string>();
   #release: () => void = () => {};
   #released = new Promise<void>((resolve) => {
     this.#release = resolve;
   });
+
+  /** Dies of the request that waits. */
+  crash(): void {
+    this.#dies = true;
+    this.release();
+  }
 
   release(): void {
     this.#release();
@@ -79,6 +86,7 @@ export class FakePainter implements Painter {
     if (words.has('bug')) throw new TypeError('x is not a function');
     yield { ...step, step: 1, preview: Uint8Array.of(1, 2, 3) };
     if (words.has('wait')) await this.#until(signal);
+    if (this.#dies) throw crashed();
     for (const plan of request.images) {
       signal?.throwIfAborted();
       const png = pictureOf(request, plan);

@@ -13,6 +13,7 @@ interface Options {
   readonly images?: HistoryOptions['images'];
   /** Leave jobs waiting. @default false */
   readonly still?: boolean;
+  readonly pipelineOutlived?: boolean;
 }
 
 /** A studio over a real database and a painter in memory, with a clock that the test moves. */
@@ -50,7 +51,7 @@ export async function openStudio(t: TestContext, options: Options = {}) {
     history.close();
   };
   atEnd.push(close);
-  await studio.open();
+  await studio.open({ pipelineOutlived: options.pipelineOutlived ?? false });
   if (options.still !== true) studio.paint();
 
   const ann = caller();

@@ -222,6 +222,40 @@ test('closing lets the running job finish in time, else puts it back without bla
   assert.equal(third.studio.job(quick.id)?.state, 'done');
 });
 
+test('a job is not blamed for the death of a bot that its pipeline process outlived, unless that happens on and on', async (t) => {
+  const first = await openStudio(t, { still: true });
+  const { id } = await first.ask('a red fox');
+  first.history.start(id);
+  await first.close();
+  const { folder } = first;
+  for (const starts of [1, 2, 3, 4]) {
+    const next = await openStudio(t, { folder, still: true, pipelineOutlived: true });
+    assert.equal(next.studio.job(id)?.state, 'queued');
+    assert.equal(next.history.stored(id)?.attempts, 0, `after ${starts} starts`);
+    next.history.start(id);
+    await next.close();
+  }
+  const blamed = await openStudio(t, { folder, still: true, pipelineOutlived: true });
+  assert.equal(blamed.history.stored(id)?.attempts, 1);
+  blamed.history.start(id);
+  await blamed.close();
+  const last = await openStudio(t, { folder, still: true, pipelineOutlived: true });
+  assert.equal(last.studio.job(id)?.state, 'failed');
+});
+
+test('a bot that is killed while it stops has blamed nobody; a process that dies meanwhile is still held against its job', async (t) => {
+  const first = await openStudio(t);
+  const job = await first.ask('wait here');
+  await first.started(job.id);
+  assert.equal(first.history.stored(job.id)?.attempts, 1);
+  const closing = first.studio.close(20_000);
+  assert.equal(first.history.stored(job.id)?.attempts, 0);
+  first.painter.crash();
+  await closing;
+  assert.equal(first.history.stored(job.id)?.attempts, 1);
+  assert.equal(first.studio.job(job.id)?.state, 'queued');
+});
+
 test('a job that a crash of the bot interrupted twice is given up at the next start', async (t) => {
   const first = await openStudio(t, { still: true });
   const { id } = await first.ask('a red fox');
@@ -232,7 +266,7 @@ test('a job that a crash of the bot interrupted twice is given up at the next st
   const second = await openStudio(t, { folder: first.folder });
   const job = second.studio.job(id);
   assert.equal(job?.state, 'failed');
-  assert.match(job?.error?.message ?? '', /died 2 times/);
+  assert.match(job?.error?.message ?? '', /died again and again/);
   assert.deepEqual(
     second.studio.undelivered('web').map((one) => one.id),
     [id],

@@ -48,6 +48,8 @@ export class JobRecords {
   readonly #setCharge;
   readonly #setPriority;
   readonly #setNotes;
+  readonly #setAttempts;
+  readonly #starts;
 
   constructor(database: Database, events: EventLog, ledger: Ledger, now: () => number) {
     this.#database = database;
@@ -79,6 +81,12 @@ export class JobRecords {
     );
     this.#setCharge = database.prepare<[number, number]>('UPDATE jobs SET charged_ms = ? WHERE num = ?');
     this.#setNotes = database.prepare<[string, number]>('UPDATE jobs SET notes_json = ? WHERE num = ?');
+    this.#setAttempts = database.prepare<[number, string]>('UPDATE jobs SET attempts = ? WHERE id = ?');
+    this.#starts = database
+      .prepare<[string]>(
+        `SELECT count(*) FROM jobs JOIN events ON events.job = jobs.num WHERE jobs.id = ? AND events.type = 'started'`,
+      )
+      .pluck();
     this.#setPriority = database.prepare<[number, string]>('UPDATE jobs SET priority = ? WHERE id = ?');
   }
 
@@ -118,7 +126,14 @@ export class JobRecords {
   /** running → queued; from now on it counts as resumed. */
   requeue(id: string, forgiveAttempt: boolean): JobEvent | null {
     return this.#change(id, ['running'], 'queued', (row) =>
-      this.#setState.run('queued', row.attempts - (forgiveAttempt ? 1 : 0), row.started_at, null, null, row.num),
+      this.#setState.run(
+        'queued',
+        Math.max(0, row.attempts - (forgiveAttempt ? 1 : 0)),
+        row.started_at,
+        null,
+        null,
+        row.num,
+      ),
     );
   }
 
@@ -139,6 +154,14 @@ export class JobRecords {
       this.#setState.run(state, row.attempts, row.started_at, now, toJson(error), row.num);
       this.#recharge(row, 0);
     });
+  }
+
+  setAttempts(id: string, attempts: number): void {
+    this.#database.run(() => this.#setAttempts.run(attempts, id));
+  }
+
+  starts(id: string): number {
+    return Number(this.#database.run(() => this.#starts.get(id)));
   }
 
   setPriority(id: string, priority: number): void {
