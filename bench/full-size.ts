@@ -12,11 +12,13 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-/** In fp32; memory is that of `stage` against all networks at once. */
+/** In fp32 where nothing else is said; memory is that of `stage` against all networks at once. */
 const AT_MOST: Readonly<Record<string, number>> = {
   'Stage C, a step': 0.85,
   'Stage B, a step': 0.75,
   'Stage A, a decode': 0.8,
+  'Stage C, a step in int8': 0.4,
+  'Stage B, a step in int8': 0.5,
   'memory, one stage at a time': 0.6,
   sessions: 1.2,
 };
@@ -47,6 +49,7 @@ const peer = [...positionals, ...picture.split(' ')];
 const versus = (extra: string) =>
   run('versus.ts', ['--rounds', rounds, `--picture=--model ${model} ${picture} ${extra}`, '--', ...peer]);
 const speed = versus('').median;
+const int8 = versus('--precision int8').median;
 const memory = versus('--residency stage').median;
 const sessions: Record<string, { ratio: number }> = run('sessions.ts', ['--model', model, '--threads', threads]);
 
@@ -54,6 +57,9 @@ const ratios: Readonly<Record<string, number>> = {
   'Stage C, a step': speed.prior,
   'Stage B, a step': speed.decoder,
   'Stage A, a decode': speed.vqgan,
+  'Stage C, a step in int8': int8.prior,
+  'Stage B, a step in int8': int8.decoder,
+  'Stage A, a decode in int8': int8.vqgan,
   'all of a short picture': speed.total,
   'memory, all networks at once': speed.memory,
   'memory, one stage at a time': memory.memory,

@@ -2,6 +2,7 @@
  * Times whole pictures of the embedded model, after one warm-up; prints one JSON line.
  *
  * usage: node --import tsx bench/picture.ts [--model DIR] [--repeat 5] [--threads 2] [--plain skip,qkv,gammas,conditioning]
+ *   [--precision int8]
  *   [--width 1024] [--height 1024] [--prior-steps 29] [--steps 12] [--residency resident|stage]
  *
  * `stepMs` is the median of one run of each network, without what happens once a picture. `--plain` leaves out some of
@@ -10,6 +11,7 @@
 import { parseArgs } from 'node:util';
 import { ALL_FOLDS } from '../src/pipeline/graph/blocks.ts';
 import { type Timings, TorchGenerator, WuerstchenCombinedPipeline } from '../src/pipeline/index.ts';
+import { PRECISIONS } from '../src/pipeline/precision/recipe.ts';
 import { DEFAULT_STAGE_C_TIMESTEPS } from '../src/pipeline/scheduler.ts';
 
 const { values } = parseArgs({
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '12' },
     residency: { type: 'string', default: 'resident' },
     plain: { type: 'string', default: '' },
+    precision: { type: 'string', default: 'fp32' },
   },
 });
 const plain = Object.fromEntries(
@@ -43,6 +46,7 @@ const pipeline = await WuerstchenCombinedPipeline.fromPretrained(values.model, {
   threads: Number(values.threads),
   residency,
   folds: { ...ALL_FOLDS, ...plain },
+  precision: PRECISIONS.find((name) => name === values.precision) ?? 'fp32',
   onReturned: ({ kind, graph }, ms) => {
     if (kind === 'run') calls.set(graph, [...(calls.get(graph) ?? []), ms]);
   },
