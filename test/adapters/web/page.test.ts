@@ -288,9 +288,10 @@ test('the past loads while scrolling up, without moving what is read', async (t)
   }
   await page.goto(`${page.url().split('#')[0]}#past`);
   await shown(page, 'fox number 64').waitFor();
-  for (let k = 0; k < 20 && (await page.locator('[data-job]').count()) < 65; k++) {
-    await page.evaluate(`document.getElementById('scroll').scrollTo({ top: 300 })`);
-    await until(page, `document.querySelector('.older').textContent !== 'Loading earlier pictures…'`);
+  for (let seen = 0; seen < 65; seen = await page.locator('[data-job]').count()) {
+    // Another place each time: staying is no scrolling.
+    await page.evaluate(`document.getElementById('scroll').scrollTo({ top: ${200 + seen} })`);
+    await until(page, `document.querySelectorAll('[data-job]').length > ${seen}`);
   }
   const prompts = await page.locator('.prompt').allTextContents();
   assert.deepEqual(
