@@ -3,12 +3,12 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { Command, Option } from 'commander';
 import { availablePrecisions, type BenchRow, measure } from './bench/measure.ts';
 import { benchTable } from './bench/table.ts';
+import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { UserError } from './errors.ts';
 import { byteSize } from './files/byte-size.ts';
 import { currentModelFolder, modelsFolder } from './models/store.ts';
 import { type Provider, Runtime, WuerstchenCombinedPipeline } from './pipeline/index.ts';
 import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
-import { PROVIDERS } from './pipeline/providers.ts';
 import { VERSION } from './pipeline/version.ts';
 
 interface Options {
@@ -26,15 +26,10 @@ interface Options {
 export function benchCommand(): Command {
   return new Command('bench')
     .description('measure this machine: time by stage, memory, and how near fewer bits come to fp32; a table to send')
-    .option('--model <folder>', 'model folder; the one chosen with "wuerst models use" otherwise')
-    .addOption(
-      new Option('--provider <name>', 'where to compute')
-        .choices(['auto', ...PROVIDERS])
-        .default('auto')
-        .env('WUERST_PROVIDER'),
-    )
-    .addOption(new Option('--device <number>', 'which GPU CUDA computes on').env('WUERST_DEVICE'))
-    .option('--threads <count>', 'processor threads; all otherwise')
+    .addOption(modelOption())
+    .addOption(providerOption())
+    .addOption(deviceOption())
+    .addOption(threadsOption())
     .addOption(
       new Option('--precision <names...>', 'what to compare; all that work here otherwise').choices([...PRECISIONS]),
     )

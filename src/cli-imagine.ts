@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import type { ImagineRequest } from './bot/job.ts';
+import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { UserError } from './errors.ts';
 import { currentModelFolder, modelsFolder } from './models/store.ts';
 import { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
@@ -12,7 +13,7 @@ import { sparingMemory } from './pipeline/memory/shortage.ts';
 import { metadataOf } from './pipeline/parameters.ts';
 import type { Timings } from './pipeline/pipeline-options.ts';
 import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
-import { PROVIDERS, type Provider } from './pipeline/providers.ts';
+import type { Provider } from './pipeline/providers.ts';
 import type { Residency, RuntimeOptions } from './pipeline/runtime.ts';
 import { DEFAULT_STAGE_C_TIMESTEPS } from './pipeline/scheduler.ts';
 import { STYLES } from './pipeline/stage-c.ts';
@@ -78,21 +79,16 @@ export function imagineCommand(): Command {
     .addOption(setting('--negative <text>', 'what to keep out'))
     .option('-o, --out <folder>', 'where the files go', 'out')
     .addOption(new Option('--format <format>', 'of the files').choices([...IMAGE_FORMATS]).default('png'))
-    .option('--model <folder>', 'model folder; the one chosen with "wuerst models use" otherwise')
-    .addOption(
-      new Option('--provider <name>', 'where to compute')
-        .choices(['auto', ...PROVIDERS])
-        .default('auto')
-        .env('WUERST_PROVIDER'),
-    )
+    .addOption(modelOption())
+    .addOption(providerOption())
     .addOption(
       new Option('--precision <name>', 'of weights and products; auto takes fewer bits for large models where they pay')
         .choices(['auto', ...PRECISIONS])
         .default('auto')
         .env('WUERST_PRECISION'),
     )
-    .addOption(new Option('--device <number>', 'which GPU CUDA computes on').env('WUERST_DEVICE'))
-    .option('--threads <count>', 'processor threads; all otherwise')
+    .addOption(deviceOption())
+    .addOption(threadsOption())
     .addOption(
       new Option('--residency <kind>', 'keep all networks loaded, one stage at a time, or what the free memory admits')
         .choices(['auto', 'resident', 'stage'])

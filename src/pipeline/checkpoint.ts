@@ -129,11 +129,6 @@ export class Component {
     return [...new Set([...this.#tensors.values()].map((tensor) => tensor.file))].sort();
   }
 
-  /** The checkpoint's tensor of a name, if there is one. */
-  find(name: string): LocatedTensor | undefined {
-    return this.#tensors.get(name);
-  }
-
   has(name: string): boolean {
     return this.#tensors.has(name);
   }

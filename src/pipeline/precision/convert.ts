@@ -1,6 +1,6 @@
 import { OperatorError } from '../../errors.ts';
 import { floatToHalf } from '../number-formats.ts';
-import { type Recipe, scaleOf } from './recipe.ts';
+import { columnsOf, type Recipe, scaleOf } from './recipe.ts';
 
 /** Rows of a tensor of the checkpoint, as float32 [rows, columns]. */
 export interface Rows {
@@ -34,7 +34,7 @@ export async function* convert(
   const count = recipe.shape[0] ?? 0;
   const whole = recipe.as === 'int8' ? { weight: new Int8Array(width * count), scale: new Float32Array(count) } : null;
   for await (const { first, data } of rows) {
-    const part = cut(data, data.length / rowsIn(recipe, data), from, to);
+    const part = cut(data, columnsOf(recipe.shape), from, to);
     if (!allFinite(part)) throw notFinite(recipe);
     const offset = (elements: number, size: number) => first * elements * size;
     switch (recipe.as) {
@@ -56,11 +56,6 @@ export async function* convert(
   if (!whole) return;
   yield { name: recipe.name, offset: 0, bytes: bytesOf(whole.weight) };
   yield { name: scaleOf(recipe.name), offset: 0, bytes: bytesOf(whole.scale) };
-}
-
-function rowsIn({ shape }: Recipe, data: Float32Array): number {
-  const columns = shape.slice(1).reduce((product, dim) => product * dim, 1);
-  return data.length / columns;
 }
 
 /** Columns `from` to `to` of a matrix. */
