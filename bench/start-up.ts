@@ -1,5 +1,5 @@
 /**
- * How long `wuerst imagine` takes from process start to its first denoising step, against a bare Node script that
+ * How long `wuerst imagine` takes from process start until its first denoising step begins, against a bare Node script that
  * imports onnxruntime-node and creates the same sessions from finished .onnx files. Needs `npm run build`.
  *
  * usage: node --import tsx bench/start-up.ts [--repeat 7]
@@ -53,18 +53,40 @@ function timeBare(): number {
   return performance.now() - start;
 }
 
-/** Until the line that ends a Stage C of one step. */
+/** Tells when a denoising step is about to run. */
+const probe = join(dir, 'probe.mjs');
+writeFileSync(
+  probe,
+  `import { writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
+const { InferenceSession } = createRequire(${JSON.stringify(join(root, 'package.json'))})('onnxruntime-node');
+const create = InferenceSession.create;
+InferenceSession.create = async (...parts) => {
+  const session = await create.apply(InferenceSession, parts);
+  const run = session.run;
+  session.run = (feeds, ...rest) => {
+    if ('x' in feeds && 'r' in feeds) writeSync(2, 'first step');
+    return run.call(session, feeds, ...rest);
+  };
+  return session;
+};
+`,
+);
+
 function timeImagine(): Promise<number> {
   const start = performance.now();
   const args = ['imagine', 'a red fox', '--steps', '1', '--provider', 'cpu', '-o', dir];
-  const child = spawn(process.execPath, [join(root, 'dist/cli.js'), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', probe, join(root, 'dist/cli.js'), ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   return new Promise((resolve, reject) => {
+    let ms: number | null = null;
     child.stderr.on('data', (data: Buffer) => {
-      if (!data.toString().includes('Stage C')) return;
-      resolve(performance.now() - start);
-      child.kill();
+      if (ms !== null || !data.toString().includes('first step')) return;
+      ms = performance.now() - start;
+      child.kill('SIGKILL');
     });
-    child.on('exit', (code) => reject(new Error(`imagine ended with ${code}`)));
+    child.on('close', (code) => (ms === null ? reject(new Error(`imagine ended with ${code}`)) : resolve(ms)));
   });
 }
 

@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { buildSync } from 'esbuild';
+import { dirname, join, relative, resolve } from 'node:path';
+import { build } from 'esbuild';
 
 const root = dirname(import.meta.dirname);
 const at = (...parts) => join(root, ...parts);
@@ -18,9 +18,34 @@ for (const folder of ['bot/migrations', 'adapters/web/page']) {
 }
 /** Bundled into the program, because loading their many files would take longer than everything before the first step. */
 const BUNDLED = ['commander', 'zod', '@huggingface/tokenizers', 'pure-rand'];
+/** What the first step of a picture does not wait for stays in its own files: every further chunk would cost it a millisecond. */
+const APART = [
+  ...['bench', 'doctor', 'info', 'models', 'platforms', 'start'].map((name) => `cli-${name}.js`),
+  ...['mix.js', 'precision/prepare.js', 'precision/prepared.js'].map((name) => `pipeline/${name}`),
+];
 const { dependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
+/** Imported from where they lie: subcommands by the program, the others by a chunk. */
+const apart = {
+  name: 'apart',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
+      const file = relative(at('dist'), resolve(resolveDir, path));
+      return APART.includes(file) ? { path: `${file.startsWith('cli-') ? '.' : '..'}/${file}`, external: true } : null;
+    }),
+};
+/** Node reads through a CommonJS package to find its names before it runs it; this one's are known. */
+const onnxruntime = {
+  name: 'onnxruntime',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^onnxruntime-node$/ }, () => ({ path: 'onnxruntime-node', namespace: 'required' }));
+    onLoad({ filter: /./, namespace: 'required' }, () => ({
+      contents: `import { createRequire } from 'node:module';
+        export const { InferenceSession, Tensor, listSupportedBackends } = createRequire(import.meta.url)('onnxruntime-node');`,
+    }));
+  },
+};
 // Chunks lie in a folder below dist/, so that paths relative to a module of src/ hold in them too.
-buildSync({
+await build({
   entryPoints: [at('dist/cli.js')],
   outdir: at('dist'),
   chunkNames: 'chunks/[name]-[hash]',
@@ -30,14 +55,11 @@ buildSync({
   platform: 'node',
   target: 'node20',
   format: 'esm',
-  external: [
-    './cli-start.js',
-    './cli-platforms.js',
-    './cli-models.js',
-    ...Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
-  ],
-  banner: {
-    js: "import { createRequire as createRequireOfChunk } from 'node:module'; const require = createRequireOfChunk(import.meta.url);",
-  },
+  minifyWhitespace: true,
+  minifySyntax: true,
+  external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
+  plugins: [apart, onnxruntime],
+  // What is bundled asks for nothing but Node's own modules.
+  banner: { js: 'const require = process.getBuiltinModule;' },
 });
 chmodSync(at('dist/cli.js'), 0o755);

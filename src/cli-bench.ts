@@ -6,7 +6,7 @@ import { benchTable } from './bench/table.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { UserError } from './errors.ts';
 import { byteSize } from './files/byte-size.ts';
-import { currentModelFolder, modelsFolder } from './models/store.ts';
+import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
 import { type Provider, Runtime, WuerstchenCombinedPipeline } from './pipeline/index.ts';
 import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
 import { VERSION } from './pipeline/version.ts';

@@ -1,10 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { DEFAULT_LIMITS, parseCommand, randomSeed, settingsFromOptions } from './bot/command.ts';
 import type { ImagineRequest } from './bot/job.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { UserError } from './errors.ts';
-import { currentModelFolder, modelsFolder } from './models/store.ts';
+import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
 import { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
 import type { RgbImage } from './pipeline/decoder-pipeline.ts';
 import { TorchGenerator } from './pipeline/generator.ts';
@@ -123,6 +124,7 @@ async function imagine(text: string, options: Options): Promise<void> {
     device: options.device === undefined ? undefined : Number(options.device),
     threads: threads(options.threads),
     residency: options.residency,
+    check: false,
   });
   const say = (line: string) => void (options.quiet || process.stderr.write(`${line}\n`));
   for (const { provider, reason } of pipeline.runtime.fallbacks) {
@@ -131,7 +133,7 @@ async function imagine(text: string, options: Options): Promise<void> {
   for (const note of pipeline.runtime.notes) say(note);
   const { memory } = pipeline.runtime;
   if (memory.residency === 'stage' && options.residency === 'auto') say(`one network at a time: ${memory.reason}`);
-  const { requests, notes } = await readRequests(text, options, pipeline);
+  const { requests, notes } = readRequests(text, options, pipeline);
   for (const note of notes) say(note);
   await mkdir(options.out, { recursive: true }).catch((cause: Error) => {
     throw new UserError('out_unwritable', `cannot make the folder ${options.out}: ${cause.message}`, { cause });
@@ -183,6 +185,8 @@ async function paint(
     const { done, value } = await stream.next();
     if (!done) {
       bars?.show(value);
+      // Behind the first step, which would have to wait for it.
+      pipeline.check();
       // Stage A is one run, behind the last step.
       if (value.stage === 'decoder' && value.step === value.total) bars?.show({ stage: 'vqgan', step: 0, total: 1 });
       continue;
@@ -251,8 +255,7 @@ function slug(prompt: string): string {
   return words.slice(0, 40).replace(/^-+|-+$/g, '') || 'picture';
 }
 
-async function readRequests(text: string, options: Options, pipeline: WuerstchenCombinedPipeline) {
-  const { DEFAULT_LIMITS, parseCommand, randomSeed, settingsFromOptions } = await import('./bot/command.ts');
+function readRequests(text: string, options: Options, pipeline: WuerstchenCombinedPipeline) {
   const { minSide, maxSide, maxPixels } = pipeline.grid.limits;
   const limits = { ...DEFAULT_LIMITS, minSide, maxSide, maxPixels, gridStep: pipeline.grid.step };
   const { width, height, size, ar, images, style, seed, steps, decoderSteps, guidance, decoderGuidance, negative } =

@@ -4,6 +4,7 @@ import { byteSize } from './files/byte-size.ts';
 import { Hub } from './models/hub.ts';
 import { type HubOptions, hubOptionsFrom } from './models/hub-options.ts';
 import type { Style } from './models/manifest.ts';
+import { modelsFolder, readCurrentModel } from './models/model-folder.ts';
 import { pullModel } from './models/pull.ts';
 import { type ProgressStream, pullProgress } from './models/pull-progress.ts';
 import {
@@ -12,8 +13,6 @@ import {
   folderOf,
   listModels,
   type ModelStatus,
-  modelsFolder,
-  readCurrentModel,
   removeModel,
   useModel,
 } from './models/store.ts';

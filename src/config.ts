@@ -5,7 +5,7 @@ import { nearest } from './bot/edit-distance.ts';
 import { type ConfigSetting, ENTRIES, type Entry, type LOG_LEVELS } from './config-entries.ts';
 import { OperatorError } from './errors.ts';
 
-import { currentModelFolder, modelsFolder } from './models/store.ts';
+import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
 
 export type { ConfigSetting } from './config-entries.ts';
 

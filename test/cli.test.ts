@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { temporaryFolder } from './pipeline/temporary-folder.ts';
@@ -209,6 +209,25 @@ test('a half-downloaded checkpoint says what to do', async (t) => {
   const { status, stderr } = wuerst(['imagine', 'fox', '--model', dir]);
   assert.equal(status, 2);
   assert.match(stderr, /tokenizer/);
+});
+
+test('weights that do not fit are named although the first step does not wait for those of later stages', async (t) => {
+  const dir = await temporaryFolder(t);
+  for (const name of ['wuerstchen', 'wuerstchen-prior']) {
+    await cp(join(ROOT, 'data/models/cocktail', name), join(dir, name), {
+      recursive: true,
+      filter: (path) => basename(path) !== 'prepared',
+    });
+  }
+  const file = join(dir, 'wuerstchen/vqgan/config.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as object;
+  await writeFile(file, JSON.stringify({ ...config, num_vq_embeddings: 7 }));
+  const out = join(dir, 'out');
+  const { status, stderr } = wuerst(['imagine', 'fox', '--model', dir, '--steps', '2', '-o', out]);
+  assert.equal(status, 2, stderr);
+  assert.match(stderr, /vquantizer\.embedding\.weight/);
+  assert.doesNotMatch(stderr, /Stage C: 2 steps/);
+  assert.deepEqual(await readdir(out), []);
 });
 
 test('help is shown with exit code 0, for the program and its commands', () => {

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import type { Field, SettingKey, Settings } from './command-key.ts';
 import { KEYS } from './command-keys.ts';
 import { isVisible, lengthOf, normaliseText } from './command-lexer.ts';
@@ -73,7 +72,7 @@ export function parseCommand(text: string, options: ParseOptions): ParsedCommand
 
 /** A random seed of 32 bits: more would not count, since generators take the low 32 bits only. */
 export function randomSeed(): bigint {
-  return BigInt(randomInt(2 ** 32));
+  return BigInt(Math.floor(Math.random() * 2 ** 32));
 }
 
 /**

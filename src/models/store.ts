@@ -1,23 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { OperatorError, UserError } from '../errors.ts';
+import { join } from 'node:path';
+import { UserError } from '../errors.ts';
 import { withFolderLock } from '../files/folder-lock.ts';
 import { writeJson } from '../files/write-json.ts';
 import { missingFiles } from './choose-files.ts';
 import { isOutdated, readLock } from './lock-file.ts';
 import { loadManifest, type ModelEntry, type Style } from './manifest.ts';
+import { EMBEDDED_MODELS, readCurrentModel } from './model-folder.ts';
 import { filesOf } from './verify.ts';
-
-/** Where the models that come with the program lie, from `src/` as from `dist/`. */
-export const EMBEDDED_MODELS = fileURLToPath(new URL('../../data/models', import.meta.url));
-const DEFAULT_MODEL = 'cocktail';
-
-/** `WUERST_MODELS`, else the folder of the embedded models. */
-export function modelsFolder(env: NodeJS.ProcessEnv): string {
-  return env.WUERST_MODELS ? resolve(env.WUERST_MODELS) : EMBEDDED_MODELS;
-}
 
 export interface ModelStatus {
   readonly name: string;
@@ -125,42 +115,6 @@ export async function findModel(modelsDir: string, name: string): Promise<ModelE
 
 export function folderOf(modelsDir: string, model: ModelEntry): string {
   return join(model.embedded ? EMBEDDED_MODELS : modelsDir, model.name);
-}
-
-/**
- * The chosen model's name, from `current.json` in the models folder; cocktail when nothing was chosen.
- *
- * @throws OperatorError `current_model_invalid`
- */
-export function readCurrentModel(modelsDir: string): string {
-  const path = join(modelsDir, 'current.json');
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return DEFAULT_MODEL;
-    throw new OperatorError('current_model_invalid', `cannot read ${path}: ${(error as Error).message}`);
-  }
-  const name = nameIn(text);
-  if (name !== undefined) return name;
-  throw new OperatorError('current_model_invalid', `${path} is not like { "model": "cocktail" }`, {
-    hint: 'Run "wuerst models use cocktail".',
-  });
-}
-
-function nameIn(text: string): string | undefined {
-  try {
-    const { model } = JSON.parse(text) as { model?: unknown };
-    return typeof model === 'string' && /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(model) ? model : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Folder of the model in use: what `WUERST_MODEL` defaults to. */
-export function currentModelFolder(modelsDir: string): string {
-  const name = readCurrentModel(modelsDir);
-  return join(name === DEFAULT_MODEL ? EMBEDDED_MODELS : modelsDir, name);
 }
 
 /** @throws UserError when the model is unknown or not complete. */

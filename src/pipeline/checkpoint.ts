@@ -1,7 +1,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { OperatorError } from '../errors.ts';
-import { z } from '../libraries/zod.ts';
+import { z } from '../libraries/zod-mini.ts';
 import type { ByteRange } from './graph/builder.ts';
 import type { Precision, PreparedTensor, Recipe } from './precision/recipe.ts';
 import { readHeader, type TensorEntry } from './safetensors.ts';
@@ -183,7 +183,7 @@ export class Component {
 }
 
 /** Reads `config.json`-like objects through a schema. @throws OperatorError naming the key, wanted and found. */
-export function parseConfig<T>(schema: z.ZodType<T>, component: Component, className: string): T {
+export function parseConfig<T>(schema: z.ZodMiniType<T>, component: Component, className: string): T {
   const { _class_name: found, architectures } = component.config;
   const classes = [found, ...(Array.isArray(architectures) ? architectures : [])].filter((name) => name !== undefined);
   if (!classes.includes(className)) {
@@ -192,7 +192,7 @@ export function parseConfig<T>(schema: z.ZodType<T>, component: Component, class
       `${join(component.dir, 'config.json')}: expected class ${className}, found ${classes.map(String).join(', ') || 'none'}`,
     );
   }
-  const result = schema.safeParse(component.config);
+  const result = schema.safeParse(component.config, { jitless: true });
   if (result.success) return result.data;
   throw configInvalid(join(component.dir, 'config.json'), result.error);
 }

@@ -7,7 +7,8 @@ import { cropTo } from './image-file.ts';
 import { LOADING } from './memory/estimate.ts';
 import { hostMemory } from './memory/host-memory.ts';
 import { pictureNeeds } from './memory/picture-needs.ts';
-import { WuerstchenPrior } from './networks.ts';
+import type { Network } from './networks/network.ts';
+import { WuerstchenPrior } from './networks/wuerstchen-prior.ts';
 import {
   describe,
   drain,
@@ -112,6 +113,7 @@ export class WuerstchenCombinedPipeline {
     const priorDir = await stageCFolder(dir, style);
     const load = {
       runtime: options.runtime ?? (await Runtime.create(options)),
+      check: options.check,
       pipelineValues: options.pipelineValues,
     };
     const prior = await WuerstchenPriorPipeline.fromPretrained(join(dir, 'wuerstchen-prior'), { ...load, priorDir });
@@ -128,6 +130,16 @@ export class WuerstchenCombinedPipeline {
     return this.prior.runtime;
   }
 
+  /** Stages in the order of use, but for Stage C of other styles. */
+  get networks(): readonly Network[] {
+    return [this.prior.text.model, this.prior.prior, ...this.decoder.networks];
+  }
+
+  /** Holds all weights against config.json. @throws OperatorError that names the file, the tensor, wanted and found */
+  check(): void {
+    for (const network of this.networks) network.check();
+  }
+
   /** Provider and precision of the denoising networks, e.g. `cpu-fp32`: what changes the last digits of a picture. */
   get computedBy(): string {
     return `${this.runtime.provider}-${this.decoder.decoder.component.precision}`;
@@ -140,8 +152,7 @@ export class WuerstchenCombinedPipeline {
    */
   async preload(): Promise<void> {
     if (this.runtime.residency === 'stage') return;
-    const networks = [this.prior.text.model, this.prior.prior, ...this.decoder.networks];
-    networks.sort((a, b) => b.component.parameters - a.component.parameters);
+    const networks = this.networks.toSorted((a, b) => b.component.parameters - a.component.parameters);
     for (const network of networks) await network.preload();
   }
 

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
+import { allInOrder } from './all-in-order.ts';
 import { openRepository } from './checkpoint.ts';
 import { denoise, drawNoise, isGuided, rowGenerators } from './denoise.ts';
-import { PaellaVQModel, WuerstchenDiffNeXt } from './networks.ts';
+import { PaellaVQModel } from './networks/paella-vq-model.ts';
+import { WuerstchenDiffNeXt } from './networks/wuerstchen-diffnext.ts';
 import {
   checkedLatents,
   checkSampling,
@@ -80,11 +82,15 @@ export class WuerstchenDecoderPipeline {
   ): Promise<WuerstchenDecoderPipeline> {
     const { index } = await openRepository(dir, 'WuerstchenDecoderPipeline');
     const runtime = options.runtime ?? (await Runtime.create(options));
-    const text = await PromptEncoder.load(dir, runtime, options.like);
-    const decoder = await WuerstchenDiffNeXt.load(join(dir, 'decoder'), runtime);
-    const vqgan = await PaellaVQModel.load(join(dir, 'vqgan'), runtime);
+    const { check, like } = options;
+    const [text, decoder, vqgan, scheduler] = await allInOrder([
+      PromptEncoder.load(dir, runtime, { check, like }),
+      WuerstchenDiffNeXt.load(join(dir, 'decoder'), runtime, { check }),
+      PaellaVQModel.load(join(dir, 'vqgan'), runtime, { check }),
+      schedulerConfig(dir),
+    ]);
     const values = pipelineValues(dir, index, options.pipelineValues);
-    return new WuerstchenDecoderPipeline({ runtime, text, decoder, vqgan, values }, await schedulerConfig(dir));
+    return new WuerstchenDecoderPipeline({ runtime, text, decoder, vqgan, values }, scheduler);
   }
 
   get networks() {

@@ -1,7 +1,6 @@
-import { randomInt } from 'node:crypto';
 import { type Conditioning, pickRows } from './conditioning.ts';
 import { randnTensor, TorchGenerator } from './generator.ts';
-import type { Denoiser } from './networks.ts';
+import type { Denoiser } from './networks/network.ts';
 import type { DDPMWuerstchenScheduler } from './scheduler.ts';
 import { pickTensorRows, rowSize, type Tensor } from './tensor.ts';
 
@@ -24,7 +23,7 @@ export function rowGenerators(
   rows: number,
 ): TorchGenerator[] {
   if (given === undefined || given instanceof TorchGenerator) {
-    const one = given ?? new TorchGenerator(randomInt(2 ** 32));
+    const one = given ?? new TorchGenerator(Math.floor(Math.random() * 2 ** 32));
     return Array.from({ length: rows }, () => one);
   }
   const [only] = given;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 
@@ -12,6 +11,8 @@ const PIECES = 64;
  * four gigabytes whole would take longer than painting; a retrained checkpoint differs in nearly every piece.
  */
 export async function fingerprint(files: readonly string[]): Promise<string> {
+  // Not before the first picture is there: all of Node's cryptography comes with it.
+  const { createHash } = await import('node:crypto');
   const hash = createHash('sha256');
   for (const path of files) {
     const file = await open(path, 'r');

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { printedBy } from './printed-by.ts';
 import type { Provider } from './providers.ts';
 
 /**
@@ -16,9 +16,5 @@ export function attendsInPieces(provider: Provider, env: NodeJS.ProcessEnv = pro
 function cacheBytes(): number {
   // Elsewhere onnxruntime asks the system, which knows; x64 processors tell by themselves.
   if (process.platform !== 'linux' || process.arch === 'x64') return 1;
-  try {
-    return Number.parseInt(execFileSync('getconf', ['LEVEL2_CACHE_SIZE'], { encoding: 'utf8' }), 10) || 0;
-  } catch {
-    return 0;
-  }
+  return Number.parseInt(printedBy('getconf', ['LEVEL2_CACHE_SIZE']) ?? '', 10) || 0;
 }

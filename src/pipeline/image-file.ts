@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib';
 import type { Exif } from 'sharp';
 import { UserError } from '../errors.ts';
 import type { RgbImage } from './decoder-pipeline.ts';
@@ -76,7 +75,7 @@ function withTextChunks(png: Buffer, metadata: Readonly<Record<string, string>>)
     const chunk = Buffer.alloc(body.length + 8);
     chunk.writeUInt32BE(body.length - 4, 0);
     body.copy(chunk, 4);
-    chunk.writeUInt32BE(crc32(body), body.length + 4);
+    chunk.writeUInt32BE(process.getBuiltinModule('node:zlib').crc32(body), body.length + 4);
     return chunk;
   });
   return Buffer.concat([png.subarray(0, SIGNATURE_AND_HEADER), ...chunks, png.subarray(SIGNATURE_AND_HEADER)]);

@@ -10,7 +10,10 @@ export {
 } from './decoder-pipeline.ts';
 export { randnTensor, TorchGenerator } from './generator.ts';
 export { encodeImage, type ImageFormat, readMetadata } from './image-file.ts';
-export { ClipTextModel, PaellaVQModel, WuerstchenDiffNeXt, WuerstchenPrior } from './networks.ts';
+export { ClipTextModel } from './networks/clip-text-model.ts';
+export { PaellaVQModel } from './networks/paella-vq-model.ts';
+export { WuerstchenDiffNeXt } from './networks/wuerstchen-diffnext.ts';
+export { WuerstchenPrior } from './networks/wuerstchen-prior.ts';
 export { type ImageParameters, metadataOf } from './parameters.ts';
 export type { SamplingOptions, StepEvent, Timings } from './pipeline-options.ts';
 export { type PipelineValues, REFERENCE_VALUES } from './pipeline-values.ts';

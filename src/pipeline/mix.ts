@@ -6,7 +6,7 @@ import { hashFile } from '../files/file-hash.ts';
 import { withFolderLock } from '../files/folder-lock.ts';
 import { writeAll } from '../files/write-all.ts';
 import { writeJson } from '../files/write-json.ts';
-import { z } from '../libraries/zod.ts';
+import { z } from '../libraries/zod-mini.ts';
 import { MIX_BY_DTYPE } from './mix-numbers.ts';
 import { readHeader, type TensorEntry } from './safetensors.ts';
 
@@ -250,7 +250,7 @@ async function discard(part: string): Promise<void> {
   await rm(`${part}.json`, { force: true });
 }
 
-async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+async function readJson<T>(path: string, schema: z.ZodMiniType<T>): Promise<T | undefined> {
   try {
     return schema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch {

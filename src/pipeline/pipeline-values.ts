@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from '../libraries/zod.ts';
+import { z } from '../libraries/zod-mini.ts';
 import { configInvalid, readJson } from './checkpoint.ts';
 
 /** Numbers of a pipeline repository's model_index.json. */
@@ -23,10 +23,10 @@ export const REFERENCE_VALUES: PipelineValues = {
 };
 
 const schema = z.object({
-  latent_mean: z.number().default(REFERENCE_VALUES.latentMean),
-  latent_std: z.number().default(REFERENCE_VALUES.latentStd),
-  resolution_multiple: z.number().positive().default(REFERENCE_VALUES.resolutionMultiple),
-  latent_dim_scale: z.number().positive().default(REFERENCE_VALUES.latentDimScale),
+  latent_mean: z._default(z.number(), REFERENCE_VALUES.latentMean),
+  latent_std: z._default(z.number(), REFERENCE_VALUES.latentStd),
+  resolution_multiple: z._default(z.number().check(z.positive()), REFERENCE_VALUES.resolutionMultiple),
+  latent_dim_scale: z._default(z.number().check(z.positive()), REFERENCE_VALUES.latentDimScale),
 });
 
 export function pipelineValues(
@@ -34,7 +34,7 @@ export function pipelineValues(
   index: Readonly<Record<string, unknown>>,
   overrides: Partial<PipelineValues> = {},
 ): PipelineValues {
-  const parsed = schema.safeParse(index);
+  const parsed = schema.safeParse(index, { jitless: true });
   if (!parsed.success) throw configInvalid(join(dir, 'model_index.json'), parsed.error);
   const { latent_mean, latent_std, resolution_multiple, latent_dim_scale } = parsed.data;
   return {
@@ -48,14 +48,14 @@ export function pipelineValues(
 
 const schedulerSchema = z.object({
   _class_name: z.literal('DDPMWuerstchenScheduler'),
-  scaler: z.number().default(1),
-  s: z.number().default(0.008),
+  scaler: z._default(z.number(), 1),
+  s: z._default(z.number(), 0.008),
 });
 
 /** Settings of the repository's scheduler. */
 export async function schedulerConfig(dir: string): Promise<{ scaler: number; s: number }> {
   const file = join(dir, 'scheduler', 'scheduler_config.json');
-  const parsed = schedulerSchema.safeParse(await readJson(file));
+  const parsed = schedulerSchema.safeParse(await readJson(file), { jitless: true });
   if (parsed.success) return parsed.data;
   throw configInvalid(file, parsed.error);
 }

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
+import { allInOrder } from './all-in-order.ts';
 import { openRepository } from './checkpoint.ts';
 import { denoise, drawNoise, isGuided, rowGenerators } from './denoise.ts';
-import { WuerstchenPrior } from './networks.ts';
+import { WuerstchenPrior } from './networks/wuerstchen-prior.ts';
 import {
   checkedLatents,
   checkSampling,
@@ -75,10 +76,14 @@ export class WuerstchenPriorPipeline {
   ): Promise<WuerstchenPriorPipeline> {
     const { index } = await openRepository(dir, 'WuerstchenPriorPipeline');
     const runtime = options.runtime ?? (await Runtime.create(options));
-    const text = await PromptEncoder.load(dir, runtime);
-    const prior = await WuerstchenPrior.load(options.priorDir ?? join(dir, 'prior'), runtime);
+    const { check } = options;
+    const [text, prior, scheduler] = await allInOrder([
+      PromptEncoder.load(dir, runtime, { check }),
+      WuerstchenPrior.load(options.priorDir ?? join(dir, 'prior'), runtime, { check }),
+      schedulerConfig(dir),
+    ]);
     const values = pipelineValues(dir, index, options.pipelineValues);
-    return new WuerstchenPriorPipeline(runtime, text, prior, values, await schedulerConfig(dir));
+    return new WuerstchenPriorPipeline(runtime, text, prior, values, scheduler);
   }
 
   async release(): Promise<void> {

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../errors.ts';
-import { ClipTextModel } from './networks.ts';
+import { ClipTextModel } from './networks/clip-text-model.ts';
+import type { OpenOptions } from './networks/network.ts';
 import { Recent } from './recent.ts';
 import type { Runtime } from './runtime.ts';
 import { concatRows, type Tensor } from './tensor.ts';
@@ -24,12 +25,16 @@ export class PromptEncoder {
     this.model = model;
   }
 
-  /** @param like of another repository: its tokenizer is shared when the files are the same */
-  static async load(dir: string, runtime: Runtime, like?: PromptEncoder): Promise<PromptEncoder> {
+  /** @param options.like of another repository: its tokenizer is shared when the files are the same */
+  static async load(
+    dir: string,
+    runtime: Runtime,
+    { like, ...options }: OpenOptions & { readonly like?: PromptEncoder | undefined } = {},
+  ): Promise<PromptEncoder> {
     const folder = join(dir, 'tokenizer');
     const shared = like && (await sameFiles(folder, join(like.dir, 'tokenizer')));
     const tokenizer = shared ? like.tokenizer : await ClipTokenizer.load(folder);
-    const model = await ClipTextModel.load(join(dir, 'text_encoder'), runtime);
+    const model = await ClipTextModel.load(join(dir, 'text_encoder'), runtime, options);
     const { vocab_size: words, max_position_embeddings: positions } = model.config;
     if (tokenizer.vocabSize > words || tokenizer.maxLength > positions) {
       throw new OperatorError(

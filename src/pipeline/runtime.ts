@@ -74,6 +74,11 @@ export interface RuntimeOptions {
 export interface LoadOptions extends RuntimeOptions {
   /** Shared with other pipelines; the other runtime options do not count then. */
   readonly runtime?: Runtime | undefined;
+  /**
+   * Whether all weights are held against config.json now. Else `check` does it when the caller likes, such as behind the
+   * first step, which then comes sooner; what is missing is also named when it is first used. @default true
+   */
+  readonly check?: boolean | undefined;
   /** Overrides numbers of model_index.json. */
   readonly pipelineValues?: Partial<PipelineValues> | undefined;
 }
@@ -85,8 +90,6 @@ export class Runtime {
   readonly memory: MemoryPlan;
   readonly folds: Folds;
   readonly precision: Precision | 'auto';
-  /** What `auto` means on this provider, for networks that are big enough. */
-  readonly preference: Preference;
   readonly onPreparing: RuntimeOptions['onPreparing'];
   /** Providers that were passed over, each with its reason. */
   readonly fallbacks: readonly ProviderReport[];
@@ -98,6 +101,8 @@ export class Runtime {
   readonly #onReturned: RuntimeOptions['onReturned'];
   readonly #onPeaks: RuntimeOptions['onPeaks'];
   readonly #device: number | undefined;
+  readonly #hasHalf: boolean;
+  #turn: Promise<void> = Promise.resolve();
 
   private constructor(
     provider: Provider,
@@ -108,7 +113,7 @@ export class Runtime {
     this.provider = provider;
     this.fallbacks = fallbacks;
     this.precision = options.precision ?? 'fp32';
-    this.preference = preferredPrecision(provider, hasHalf);
+    this.#hasHalf = hasHalf;
     this.onPreparing = options.onPreparing;
     this.threads = options.threads ?? availableParallelism();
     const measure = options.measureMemory ?? measureOf(provider, options.device);
@@ -147,6 +152,11 @@ export class Runtime {
     );
   }
 
+  /** What `auto` means on this provider, for networks that are big enough. */
+  get preference(): Preference {
+    return preferredPrecision(this.provider, this.#hasHalf);
+  }
+
   /** The precision of a network of so many parameters. */
   precisionFor(parameters: number): Precision {
     if (this.precision !== 'auto') return this.precision;
@@ -155,6 +165,16 @@ export class Runtime {
 
   get residency(): Residency {
     return this.memory.residency;
+  }
+
+  /** Does what should not go on beside its like, such as preparing weights, one after the other. */
+  async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
   }
 
   async session(graph: GraphBuilder, weightsDir: string): Promise<Session> {

@@ -49,3 +49,12 @@ export function pickTensorRows(source: Tensor, indices: readonly number[]): Tens
   });
   return tensor(data, [indices.length, ...source.dims.slice(1)]);
 }
+
+/** Whether two tensors have the same dims and the same bits. */
+export function isSameTensor(a: Tensor, b: Tensor): boolean {
+  return String(a.dims) === String(b.dims) && bytesOf(a).equals(bytesOf(b));
+}
+
+function bytesOf({ data }: Tensor): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}

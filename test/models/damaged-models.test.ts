@@ -3,7 +3,7 @@ import { cpSync } from 'node:fs';
 import { open, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { EMBEDDED_MODELS } from '../../src/models/store.ts';
+import { EMBEDDED_MODELS } from '../../src/models/model-folder.ts';
 import { filesOf } from '../../src/models/verify.ts';
 import { TorchGenerator, WuerstchenCombinedPipeline } from '../../src/pipeline/index.ts';
 import { readHeader } from '../../src/pipeline/safetensors.ts';

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, open, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { currentModelFolder, EMBEDDED_MODELS } from '../../src/models/store.ts';
+import { currentModelFolder, EMBEDDED_MODELS } from '../../src/models/model-folder.ts';
 import { LARGE, STAGE_C } from './checkpoints.ts';
 import { assertOnlyRightFiles, DEFAULT_FILES, publishedFolder } from './pulled.ts';
 import { type Scene, scene } from './scene.ts';

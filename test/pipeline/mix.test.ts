@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { EMBEDDED_MODELS } from '../../src/models/store.ts';
+import { EMBEDDED_MODELS } from '../../src/models/model-folder.ts';
 import { type MixOptions, mixCheckpoints } from '../../src/pipeline/mix.ts';
 import { MIX_BY_DTYPE } from '../../src/pipeline/mix-numbers.ts';
 import { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat } from '../../src/pipeline/number-formats.ts';

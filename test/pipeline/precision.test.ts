@@ -18,7 +18,8 @@ import {
   TorchGenerator,
   WuerstchenCombinedPipeline,
 } from '../../src/pipeline/index.ts';
-import { PaellaVQModel, WuerstchenPrior } from '../../src/pipeline/networks.ts';
+import { PaellaVQModel } from '../../src/pipeline/networks/paella-vq-model.ts';
+import { WuerstchenPrior } from '../../src/pipeline/networks/wuerstchen-prior.ts';
 import { has8BitDotProducts, preferredPrecision } from '../../src/pipeline/precision/choose.ts';
 import { Runtime } from '../../src/pipeline/runtime.ts';
 

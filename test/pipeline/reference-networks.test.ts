@@ -11,7 +11,7 @@ import { clipTextGraph } from '../../src/pipeline/graph/clip-text.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from '../../src/pipeline/graph/decoder.ts';
 import { priorGraphs } from '../../src/pipeline/graph/prior.ts';
 import { decodeGraph, encodeGraph } from '../../src/pipeline/graph/vqgan.ts';
-import { PaellaVQModel } from '../../src/pipeline/networks.ts';
+import { PaellaVQModel } from '../../src/pipeline/networks/paella-vq-model.ts';
 import { rEmbedding } from '../../src/pipeline/r-embedding.ts';
 import { bicubicMatrices } from '../../src/pipeline/resize.ts';
 import { type LoadedTensor, readSafetensors } from '../../src/pipeline/safetensors.ts';

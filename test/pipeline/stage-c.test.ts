@@ -3,7 +3,7 @@ import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { open, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { EMBEDDED_MODELS } from '../../src/models/store.ts';
+import { EMBEDDED_MODELS } from '../../src/models/model-folder.ts';
 import { WuerstchenPrior } from '../../src/pipeline/index.ts';
 import { availableStyles, stageCFolder } from '../../src/pipeline/stage-c.ts';
 import { STAGE_C, tensorsIn } from '../models/checkpoints.ts';

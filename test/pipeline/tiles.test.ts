@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { TorchGenerator } from '../../src/pipeline/generator.ts';
-import { PaellaVQModel } from '../../src/pipeline/networks.ts';
+import { PaellaVQModel } from '../../src/pipeline/networks/paella-vq-model.ts';
 import { Runtime } from '../../src/pipeline/runtime.ts';
 import { tilesOf } from '../../src/pipeline/tiles.ts';
 

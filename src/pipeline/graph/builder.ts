@@ -1,3 +1,4 @@
+import { once } from '../once.ts';
 import {
   type Attribute,
   type ByteRange,
@@ -492,12 +493,4 @@ function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): Dim[] | null {
     shape.push(x === 1 ? y : x);
   }
   return shape;
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
 }

@@ -1,4 +1,4 @@
-import { z } from '../../libraries/zod.ts';
+import { z } from '../../libraries/zod-mini.ts';
 import type { Component } from '../checkpoint.ts';
 import { parseConfig } from '../checkpoint.ts';
 import type { Folds } from './blocks.ts';
@@ -6,16 +6,16 @@ import { GraphBuilder, type Value } from './builder.ts';
 import { dense } from './dense.ts';
 import { Weights } from './weights.ts';
 
-const positive = z.int().positive();
+const positive = z.int().check(z.positive());
 const schema = z.object({
-  hidden_size: positive.default(512),
-  intermediate_size: positive.default(2048),
-  num_hidden_layers: positive.default(12),
-  num_attention_heads: positive.default(8),
-  max_position_embeddings: positive.default(77),
-  vocab_size: positive.default(49408),
-  layer_norm_eps: z.number().positive().default(1e-5),
-  hidden_act: z.enum(['gelu', 'quick_gelu']).default('quick_gelu'),
+  hidden_size: z._default(positive, 512),
+  intermediate_size: z._default(positive, 2048),
+  num_hidden_layers: z._default(positive, 12),
+  num_attention_heads: z._default(positive, 8),
+  max_position_embeddings: z._default(positive, 77),
+  vocab_size: z._default(positive, 49408),
+  layer_norm_eps: z._default(z.number().check(z.positive()), 1e-5),
+  hidden_act: z._default(z.enum(['gelu', 'quick_gelu']), 'quick_gelu'),
 });
 export type ClipTextConfig = z.infer<typeof schema>;
 

@@ -1,4 +1,4 @@
-import { z } from '../../libraries/zod.ts';
+import { z } from '../../libraries/zod-mini.ts';
 import type { Component } from '../checkpoint.ts';
 import { parseConfig } from '../checkpoint.ts';
 import { WHOLE } from './attention.ts';
@@ -21,29 +21,34 @@ import {
 import { GraphBuilder, type Value } from './builder.ts';
 import { Weights } from './weights.ts';
 
-const positive = z.int().positive();
+const positive = z.int().check(z.positive());
 const schema = z
   .object({
-    c_in: positive.default(4),
-    c_out: positive.default(4),
-    c_r: z.int().min(4).default(64),
-    patch_size: positive.default(2),
-    c_cond: positive.default(1024),
-    c_hidden: z.array(positive).min(1).default([320, 640, 1280, 1280]),
-    nhead: z.array(z.int()).default([-1, 10, 20, 20]),
-    blocks: z.array(positive).default([4, 4, 14, 4]),
-    level_config: z
-      .array(z.string().regex(/^[CTA]+$/, 'should be letters C, T and A'))
-      .default(['CT', 'CTA', 'CTA', 'CTA']),
-    inject_effnet: z.array(z.boolean()).default([false, true, true, true]),
-    effnet_embd: positive.default(16),
-    clip_embd: positive.default(1024),
-    kernel_size: positive.refine((size) => size % 2 === 1, 'should be odd').default(3),
+    c_in: z._default(positive, 4),
+    c_out: z._default(positive, 4),
+    c_r: z._default(z.int().check(z.minimum(4)), 64),
+    patch_size: z._default(positive, 2),
+    c_cond: z._default(positive, 1024),
+    c_hidden: z._default(z.array(positive).check(z.minLength(1)), [320, 640, 1280, 1280]),
+    nhead: z._default(z.array(z.int()), [-1, 10, 20, 20]),
+    blocks: z._default(z.array(positive), [4, 4, 14, 4]),
+    level_config: z._default(z.array(z.string().check(z.regex(/^[CTA]+$/, 'should be letters C, T and A'))), [
+      'CT',
+      'CTA',
+      'CTA',
+      'CTA',
+    ]),
+    inject_effnet: z._default(z.array(z.boolean()), [false, true, true, true]),
+    effnet_embd: z._default(positive, 16),
+    clip_embd: z._default(positive, 1024),
+    kernel_size: z._default(positive.check(z.refine((size) => size % 2 === 1, 'should be odd')), 3),
   })
-  .refine(
-    ({ c_hidden: { length }, nhead, blocks, level_config, inject_effnet }) =>
-      [nhead, blocks, level_config, inject_effnet].every((list) => list.length === length),
-    'nhead, blocks, level_config and inject_effnet should each have one entry per level of c_hidden',
+  .check(
+    z.refine(
+      ({ c_hidden: { length }, nhead, blocks, level_config, inject_effnet }) =>
+        [nhead, blocks, level_config, inject_effnet].every((list) => list.length === length),
+      'nhead, blocks, level_config and inject_effnet should each have one entry per level of c_hidden',
+    ),
   );
 export type DecoderConfig = z.infer<typeof schema>;
 

@@ -7,7 +7,7 @@ import {
   type Node,
   type Value,
 } from './graph-parts.ts';
-import { Message } from './onnx-message.ts';
+import { MessageWriter } from './onnx-message.ts';
 
 /** AttributeProto.AttributeType */
 const ATTRIBUTE_TYPES = { float: 1, int: 2, text: 3, ints: 7 };
@@ -19,54 +19,58 @@ const IR_VERSION = 10;
 
 /** A graph as a serialised ModelProto. */
 export function modelBytes({ name, nodes, initializers, inputs, outputs }: GraphParts): Uint8Array {
-  const opset = (domain: string, version: number) => new Message().text(1, domain).int(2, version);
-  const graph = new Message()
-    .messages(1, nodes.map(nodeProto))
-    .text(2, name)
-    .messages(5, initializers.map(tensorProto))
-    .messages(11, inputs.map(valueInfo))
-    .messages(12, outputs.map(valueInfo));
-  return new Message()
-    .int(1, IR_VERSION)
-    .text(2, 'wuerst')
-    .message(7, graph)
-    .messages(8, [opset('', OPSET), opset(CONTRIB_DOMAIN, 1)])
-    .toBytes();
+  const to = new MessageWriter();
+  const opset = (domain: string, version: number) => to.message(8, () => to.text(1, domain).int(2, version));
+  to.int(1, IR_VERSION).text(2, 'wuerst');
+  to.message(7, () => {
+    for (const node of nodes) to.message(1, () => writeNode(to, node));
+    to.text(2, name);
+    for (const initializer of initializers) to.message(5, () => writeTensor(to, initializer));
+    for (const input of inputs) to.message(11, () => writeValueInfo(to, input));
+    for (const output of outputs) to.message(12, () => writeValueInfo(to, output));
+  });
+  opset('', OPSET);
+  opset(CONTRIB_DOMAIN, 1);
+  return to.toBytes();
 }
 
-function nodeProto({ op, domain, inputs, outputs, attributes }: Node): Message {
-  const message = new Message();
-  for (const input of inputs) message.text(1, input?.name ?? '');
-  for (const output of outputs) message.text(2, output.name);
-  message
-    .text(3, outputs[0]?.name ?? op)
-    .text(4, op)
-    .text(7, domain);
-  return message.messages(
-    5,
-    Object.entries(attributes).map(([name, value]) => attributeProto(name, value)),
+function writeNode(to: MessageWriter, { op, domain, inputs, outputs, attributes }: Node): void {
+  for (const input of inputs) to.text(1, input?.name ?? '');
+  for (const output of outputs) to.text(2, output.name);
+  to.text(3, outputs[0]?.name ?? op).text(4, op);
+  for (const [name, value] of Object.entries(attributes)) to.message(5, () => writeAttribute(to, name, value));
+  to.text(7, domain);
+}
+
+function writeAttribute(to: MessageWriter, name: string, value: Attribute): void {
+  to.text(1, name);
+  if (typeof value === 'number') to.int(3, value).int(20, ATTRIBUTE_TYPES.int);
+  else if (typeof value === 'string') to.text(4, value).int(20, ATTRIBUTE_TYPES.text);
+  else if ('float' in value) to.float(2, value.float).int(20, ATTRIBUTE_TYPES.float);
+  else {
+    for (const one of value) to.int(8, one);
+    to.int(20, ATTRIBUTE_TYPES.ints);
+  }
+}
+
+function writeTensor(to: MessageWriter, { name, dtype, shape, content }: Initializer): void {
+  for (const dim of shape) to.int(1, dim);
+  to.int(2, DATA_TYPES[dtype]).text(8, name);
+  if (content instanceof Uint8Array) {
+    to.bytes(9, content);
+    return;
+  }
+  for (const [key, value] of Object.entries(content)) to.message(13, () => to.text(1, key).text(2, String(value)));
+  to.int(14, EXTERNAL);
+}
+
+function writeValueInfo(to: MessageWriter, { name, dtype, shape }: Value): void {
+  const writeDim = (dim: number | string) => (typeof dim === 'number' ? to.int(1, dim) : to.text(2, dim));
+  to.text(1, name).message(2, () =>
+    to.message(1, () =>
+      to.int(1, DATA_TYPES[dtype]).message(2, () => {
+        for (const dim of shape) to.message(1, () => writeDim(dim));
+      }),
+    ),
   );
-}
-
-function attributeProto(name: string, value: Attribute): Message {
-  const message = new Message().text(1, name);
-  if (typeof value === 'number') return message.int(3, value).int(20, ATTRIBUTE_TYPES.int);
-  if (typeof value === 'string') return message.text(4, value).int(20, ATTRIBUTE_TYPES.text);
-  if ('float' in value) return message.float(2, value.float).int(20, ATTRIBUTE_TYPES.float);
-  for (const one of value) message.int(8, one);
-  return message.int(20, ATTRIBUTE_TYPES.ints);
-}
-
-function tensorProto({ name, dtype, shape, content }: Initializer): Message {
-  const message = new Message().int(2, DATA_TYPES[dtype]).text(8, name);
-  for (const dim of shape) message.int(1, dim);
-  if (content instanceof Uint8Array) return message.bytes(9, content);
-  const entries = Object.entries(content).map(([key, value]) => new Message().text(1, key).text(2, String(value)));
-  return message.messages(13, entries).int(14, EXTERNAL);
-}
-
-function valueInfo({ name, dtype, shape }: Value): Message {
-  const dims = shape.map((dim) => (typeof dim === 'number' ? new Message().int(1, dim) : new Message().text(2, dim)));
-  const type = new Message().int(1, DATA_TYPES[dtype]).message(2, new Message().messages(1, dims));
-  return new Message().text(1, name).message(2, new Message().message(1, type));
 }

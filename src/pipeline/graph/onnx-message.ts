@@ -1,12 +1,16 @@
+/** Bytes kept free for the length of a message that is still being written: it may have 256 MB. */
+const LENGTH_BYTES = 4;
+
 /**
- * The few protobuf messages that an ONNX model is made of, written by hand: a general library takes three times as long
- * to load as all graphs take to write, and the first step of every picture would wait for it.
+ * The few protobuf fields that an ONNX model is made of, written by hand: a general library takes three times as long to
+ * load as all graphs take to write, and the first step of every picture would wait for it. Everything goes into one
+ * buffer, since small ones are many and cost more than what is in them.
  *
  * @see https://protobuf.dev/programming-guides/encoding/
  * @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
-export class Message {
-  #bytes = Buffer.allocUnsafe(64);
+export class MessageWriter {
+  #bytes = Buffer.allocUnsafe(1 << 18);
   #length = 0;
 
   /** A varint field; `value` is a whole number, negative ones as 64-bit two's complement. */
@@ -30,29 +34,29 @@ export class Message {
   }
 
   bytes(field: number, value: Uint8Array): this {
-    return this.#varint((field << 3) | 2)
+    this.#varint((field << 3) | 2)
       .#varint(value.length)
-      .#append(value);
+      .#room(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+    return this;
   }
 
-  message(field: number, value: Message): this {
-    return this.bytes(field, value.#bytes.subarray(0, value.#length));
-  }
-
-  messages(field: number, values: readonly Message[]): this {
-    for (const value of values) this.message(field, value);
+  /** A message field with what `write` puts into it. Its length is written behind it, in as many bytes as were kept. */
+  message(field: number, write: () => void): this {
+    this.#varint((field << 3) | 2).#room(LENGTH_BYTES);
+    const at = this.#length;
+    this.#length += LENGTH_BYTES;
+    write();
+    const length = this.#length - at - LENGTH_BYTES;
+    for (let i = 0; i < LENGTH_BYTES; i += 1) {
+      this.#bytes[at + i] = ((length >>> (7 * i)) & 127) | (i < LENGTH_BYTES - 1 ? 128 : 0);
+    }
     return this;
   }
 
   toBytes(): Uint8Array {
-    return new Uint8Array(this.#bytes.subarray(0, this.#length));
-  }
-
-  #append(value: Uint8Array): this {
-    this.#room(value.length);
-    this.#bytes.set(value, this.#length);
-    this.#length += value.length;
-    return this;
+    return this.#bytes.subarray(0, this.#length);
   }
 
   #varint(value: number | bigint): this {

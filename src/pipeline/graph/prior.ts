@@ -1,4 +1,4 @@
-import { z } from '../../libraries/zod.ts';
+import { z } from '../../libraries/zod-mini.ts';
 import type { Component } from '../checkpoint.ts';
 import { parseConfig } from '../checkpoint.ts';
 import { WHOLE } from './attention.ts';
@@ -21,14 +21,14 @@ import {
 import { GraphBuilder, type Value } from './builder.ts';
 import { Weights } from './weights.ts';
 
-const positive = z.int().positive();
+const positive = z.int().check(z.positive());
 const schema = z.object({
-  c_in: positive.default(16),
-  c: positive.default(1280),
-  c_cond: positive.default(1024),
-  c_r: z.int().min(4).default(64),
-  depth: positive.default(16),
-  nhead: positive.default(16),
+  c_in: z._default(positive, 16),
+  c: z._default(positive, 1280),
+  c_cond: z._default(positive, 1024),
+  c_r: z._default(z.int().check(z.minimum(4)), 64),
+  depth: z._default(positive, 16),
+  nhead: z._default(positive, 16),
 });
 export type PriorConfig = z.infer<typeof schema>;
 

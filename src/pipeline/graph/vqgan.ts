@@ -1,4 +1,4 @@
-import { z } from '../../libraries/zod.ts';
+import { z } from '../../libraries/zod-mini.ts';
 import type { Component } from '../checkpoint.ts';
 import { parseConfig } from '../checkpoint.ts';
 import { type Folds, type Grid, grid, pointwise, toImage, toTokens } from './blocks.ts';
@@ -7,17 +7,17 @@ import { shuffle, unshuffle } from './decoder.ts';
 import { dense } from './dense.ts';
 import { Weights } from './weights.ts';
 
-const positive = z.int().positive();
+const positive = z.int().check(z.positive());
 const schema = z.object({
-  in_channels: positive.default(3),
-  out_channels: positive.default(3),
-  up_down_scale_factor: positive.default(2),
-  levels: positive.default(2),
-  bottleneck_blocks: z.int().nonnegative().default(12),
-  embed_dim: positive.default(384),
-  latent_channels: positive.default(4),
-  num_vq_embeddings: positive.default(8192),
-  scale_factor: z.number().default(0.3764),
+  in_channels: z._default(positive, 3),
+  out_channels: z._default(positive, 3),
+  up_down_scale_factor: z._default(positive, 2),
+  levels: z._default(positive, 2),
+  bottleneck_blocks: z._default(z.int().check(z.minimum(0)), 12),
+  embed_dim: z._default(positive, 384),
+  latent_channels: z._default(positive, 4),
+  num_vq_embeddings: z._default(positive, 8192),
+  scale_factor: z._default(z.number(), 0.3764),
 });
 export type VqganConfig = z.infer<typeof schema>;
 
@@ -149,10 +149,22 @@ function doubled(g: GraphBuilder, at: Grid): Grid {
   return next;
 }
 
+/** Holds the weights that a plain decode has no use for against config.json, much faster than all graphs are written. */
+export function checkRest(component: Component, folds: Folds): void {
+  codebook(new Weights(new GraphBuilder('codebook'), component), vqganConfig(component));
+  encodeGraph(component, folds);
+}
+
+/** Latents that quantised ones are, [num_vq_embeddings, latent_channels]. */
+function codebook(weights: Weights, { num_vq_embeddings: count, latent_channels: c }: VqganConfig): Value {
+  return weights.at('vquantizer', 'embedding').get('weight', [count, c]);
+}
+
 /** The nearest codebook entry of each token, as `x + (entry − x)`; its distance is ‖e‖² − 2x·e up to a constant. */
-function quantise(x: Value, weights: Weights, { num_vq_embeddings: count, latent_channels: c }: VqganConfig): Value {
+function quantise(x: Value, weights: Weights, config: VqganConfig): Value {
   const g = weights.graph;
-  const table = weights.at('vquantizer', 'embedding').get('weight', [count, c]);
+  const table = codebook(weights, config);
+  const count = config.num_vq_embeddings;
   const squares = g.reshape(g.reduce('ReduceSum', g.mul(table, table), 1), [count]);
   const closeness = g.sub(g.gemm(x, g.mul(table, g.scalar(2))), squares);
   const indices = g.reshape(g.argMax(closeness, 1), [x.shape[0] ?? 1]);

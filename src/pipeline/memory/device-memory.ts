@@ -1,20 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { printedBy } from '../printed-by.ts';
 import type { FreeMemory } from './host-memory.ts';
 
 /** Runs `nvidia-smi`; its output, or `null` where there is none. Replaced in tests. */
 export type NvidiaSmi = (args: readonly string[]) => string | null;
 
-const nvidiaSmi: NvidiaSmi = (args) => {
-  try {
-    return execFileSync('nvidia-smi', [...args], {
-      encoding: 'utf8',
-      timeout: 5000,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-  } catch {
-    return null;
-  }
-};
+const nvidiaSmi: NvidiaSmi = (args) => printedBy('nvidia-smi', args, 5000);
 
 /**
  * What a CUDA device has free, or `null` where the driver's own tool does not say.

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
+import { printedBy } from '../printed-by.ts';
 
 /** Memory that may still be taken, and what says so. */
 export interface FreeMemory {
@@ -30,13 +30,7 @@ const SYSTEM: HostFacts = {
       return null;
     }
   },
-  print: (command) => {
-    try {
-      return execFileSync(command, { encoding: 'utf8', timeout: 2000, stdio: ['ignore', 'pipe', 'ignore'] });
-    } catch {
-      return null;
-    }
-  },
+  print: printedBy,
   freemem,
 };
 

@@ -6,7 +6,7 @@ import { hashFile } from '../../files/file-hash.ts';
 import { withFolderLock } from '../../files/folder-lock.ts';
 import { writeAll } from '../../files/write-all.ts';
 import { writeJson } from '../../files/write-json.ts';
-import { z } from '../../libraries/zod.ts';
+import { z } from '../../libraries/zod-mini.ts';
 import type { Component, LocatedTensor, Prepared } from '../checkpoint.ts';
 import { toFloats } from '../number-formats.ts';
 import { size as elements } from '../tensor.ts';

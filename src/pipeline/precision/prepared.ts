@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { z } from '../../libraries/zod.ts';
+import { z } from '../../libraries/zod-mini.ts';
 import type { Component, Prepared } from '../checkpoint.ts';
 import { readHeader } from '../safetensors.ts';
 import type { Recipe } from './recipe.ts';

@@ -1,0 +1,76 @@
+import { Tensor as OrtTensor } from 'onnxruntime-node';
+import { UserError } from '../../errors.ts';
+import type { Component } from '../checkpoint.ts';
+import { clipTextConfig, clipTextGraph } from '../graph/clip-text.ts';
+import { once } from '../once.ts';
+import type { Runtime, RuntimeOptions } from '../runtime.ts';
+import type { Tensor } from '../tensor.ts';
+import { Network, type OpenOptions, open } from './network.ts';
+import { fromOrt } from './ort-tensors.ts';
+
+/** Rows of token ids or mask values: one row, several, or a block with dims [B, T]. */
+export type TokenRows =
+  | BigInt64Array
+  | readonly BigInt64Array[]
+  | { readonly data: BigInt64Array; readonly dims: readonly number[] };
+
+/** transformers' CLIPTextModel. */
+export class ClipTextModel extends Network {
+  readonly config;
+  readonly #graph;
+
+  private constructor(component: Component, runtime: Runtime) {
+    super(component, runtime);
+    this.config = clipTextConfig(component);
+    this.#graph = once(() => {
+      const graph = clipTextGraph(component, runtime.folds);
+      component.assertAllUsed();
+      return graph;
+    });
+  }
+
+  static async load(
+    dir: string,
+    runtime: RuntimeOptions | Runtime = {},
+    options: OpenOptions = {},
+  ): Promise<ClipTextModel> {
+    // It runs once a prompt, and its outliers are known not to bear 8 bits.
+    const instead = { int8: 'fp32' } as const;
+    return open(dir, runtime, (...parts) => new ClipTextModel(...parts), { ...options, instead });
+  }
+
+  check(): void {
+    this.#graph();
+  }
+
+  async preload(): Promise<void> {
+    await this.session(this.#graph());
+  }
+
+  /** @returns `last_hidden_state` [B, T, hidden_size] */
+  async run(inputIds: TokenRows, attentionMask: TokenRows): Promise<Tensor> {
+    const session = await this.session(this.#graph());
+    const feeds = { input_ids: int64Tensor(inputIds), attention_mask: int64Tensor(attentionMask) };
+    const [, tokens = 0] = feeds.input_ids.dims;
+    if (tokens > this.config.max_position_embeddings) {
+      throw new UserError(
+        'too_many_tokens',
+        `expected at most ${this.config.max_position_embeddings} tokens, got ${tokens}`,
+      );
+    }
+    return fromOrt((await session.run(feeds)).last_hidden_state);
+  }
+}
+
+function int64Tensor(rows: TokenRows): OrtTensor {
+  if (rows instanceof BigInt64Array) return new OrtTensor('int64', rows, [1, rows.length]);
+  if ('dims' in rows) return new OrtTensor('int64', rows.data, [...rows.dims]);
+  const length = rows[0]?.length ?? 0;
+  const data = new BigInt64Array(rows.length * length);
+  rows.forEach((row, i) => {
+    if (row.length !== length)
+      throw new UserError('token_rows_uneven', `expected rows of ${length} tokens, got ${row.length}`);
+    data.set(row, i * length);
+  });
+  return new OrtTensor('int64', data, [rows.length, length]);
+}

@@ -1,0 +1,140 @@
+import { Component, type Prepared } from '../checkpoint.ts';
+import type { Conditioning } from '../conditioning.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
+import type { Precision } from '../precision/recipe.ts';
+import { Runtime, type RuntimeOptions, type Session, type Tensors } from '../runtime.ts';
+import type { Tensor } from '../tensor.ts';
+
+/** A component with its sessions, created when first used and released together. */
+export abstract class Network {
+  readonly component: Component;
+  readonly runtime: Runtime;
+  readonly #sessions = new Map<string, Promise<Session>>();
+
+  constructor(component: Component, runtime: Runtime) {
+    this.component = component;
+    this.runtime = runtime;
+  }
+
+  /** Bytes of all weights as they are kept in memory. */
+  get weightBytes(): number {
+    return this.component.bytesInMemory;
+  }
+
+  /** Activations in 8 bits share one range, that of the whole batch. */
+  get mixesRows(): boolean {
+    return this.component.precision === 'int8';
+  }
+
+  get isLoaded(): boolean {
+    return this.#sessions.size > 0;
+  }
+
+  /**
+   * Holds all weights against config.json.
+   *
+   * @throws OperatorError `tensor_missing`, `tensor_misshapen`, `tensor_dtype` or `tensor_unexpected`
+   */
+  abstract check(): void;
+
+  /** Creates the sessions of a picture now. */
+  abstract preload(): Promise<void>;
+
+  /** Frees all memory of the sessions; the next use loads them again. */
+  async release(): Promise<void> {
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    this.runtime.memory.left(this);
+    await Promise.all(sessions.map(async (session) => (await session).release()));
+  }
+
+  /** Runs a graph that is needed once a picture; one network at a time, it does not stay beside the others. */
+  protected async runOnce(graph: GraphBuilder, feeds: Tensors): Promise<Tensors> {
+    const session = await this.session(graph);
+    const outputs = await session.run(feeds);
+    if (this.runtime.residency === 'stage') {
+      this.#sessions.delete(graph.name);
+      await session.release();
+    }
+    return outputs;
+  }
+
+  protected session(graph: GraphBuilder): Promise<Session> {
+    const known = this.#sessions.get(graph.name);
+    if (known) return known;
+    const made = this.runtime.memory.enter(this);
+    const created = made.then(() => this.runtime.session(graph, this.component.weightsDir));
+    this.#sessions.set(graph.name, created);
+    created.catch(() => this.#sessions.delete(graph.name));
+    return created;
+  }
+}
+
+export interface OpenOptions {
+  /** Whether `check` is called now; else by whoever opens it, or a part of it when a graph is first used. @default true */
+  readonly check?: boolean | undefined;
+}
+
+/**
+ * Opens a component in the precision that its size and the runtime call for; its weights are prepared first if need be.
+ *
+ * @param how.instead of a precision that the network does not have
+ */
+export async function open<T extends Network>(
+  dir: string,
+  options: RuntimeOptions | Runtime,
+  construct: (component: Component, runtime: Runtime) => T,
+  how: OpenOptions & { readonly instead?: Partial<Record<Precision, Precision>> },
+): Promise<T> {
+  const network = await inPrecision(dir, await Runtime.create(options), construct, how.instead ?? {});
+  if (how.check ?? true) network.check();
+  return network;
+}
+
+async function inPrecision<T extends Network>(
+  dir: string,
+  runtime: Runtime,
+  construct: (component: Component, runtime: Runtime) => T,
+  instead: Partial<Record<Precision, Precision>>,
+): Promise<T> {
+  const component = await Component.open(dir);
+  const wanted = runtime.precisionFor(component.parameters);
+  const precision = instead[wanted] ?? wanted;
+  if (precision === 'fp32') return construct(component, runtime);
+  const planned = component.in(precision);
+  construct(planned, runtime).check();
+  if (planned.recipes.length === 0) return construct(component.in(precision, new Map()), runtime);
+  const { openPrepared } = await import('../precision/prepared.ts');
+  const prepared = (await openPrepared(planned)) ?? (await runtime.inTurn(() => prepareNow(planned, runtime)));
+  return prepared ? construct(component.in(precision, prepared), runtime) : construct(component, runtime);
+}
+
+const NO_ROOM = ['prepared_not_writable', 'disk_full'];
+
+/**
+ * Preparing is rare: what it needs is loaded when it is.
+ *
+ * @returns null where the weights have no room, and nobody asked for this very precision
+ */
+async function prepareNow(planned: Component, { onPreparing, precision, notes }: Runtime): Promise<Prepared | null> {
+  const { prepare } = await import('../precision/prepare.ts');
+  try {
+    return await prepare(planned, {
+      onProgress: (done, total) => onPreparing?.(planned.dir, planned.precision, done, total),
+    });
+  } catch (error) {
+    // By its code: what is loaded later brings classes of its own into a bundle.
+    const noRoom = error instanceof Error && NO_ROOM.includes((error as NodeJS.ErrnoException).code ?? '');
+    if (precision !== 'auto' || !noRoom) throw error;
+    notes.push(`${error.message}: they stay in 32 bits`);
+    return null;
+  }
+}
+
+/** A network that predicts noise: Stage C or Stage B. */
+export interface Denoiser {
+  /** Whether what a row gives depends on the other rows of its batch; pictures then take the step one by one. */
+  readonly mixesRows: boolean;
+  /** @param r one timestep per row, 1 (noise) to 0 */
+  step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor>;
+}

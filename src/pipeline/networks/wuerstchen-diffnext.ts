@@ -1,0 +1,119 @@
+import { Tensor as OrtTensor } from 'onnxruntime-node';
+import { UserError } from '../../errors.ts';
+import type { Component } from '../checkpoint.ts';
+import { type Conditioning, rowByRow } from '../conditioning.ts';
+import { decoderConfig, decoderGraphs, injectedLevels } from '../graph/decoder.ts';
+import { once } from '../once.ts';
+import { rEmbedding } from '../r-embedding.ts';
+import { bicubicMatrices } from '../resize.ts';
+import type { Runtime, RuntimeOptions } from '../runtime.ts';
+import { sliceRows, type Tensor } from '../tensor.ts';
+import { type Denoiser, Network, type OpenOptions, open } from './network.ts';
+import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
+
+/** diffusers' WuerstchenDiffNeXt (Stage B). */
+export class WuerstchenDiffNeXt extends Network implements Denoiser {
+  readonly config;
+  /** A side of its latents divides by this: the patch, and a halving for every level below the first. */
+  readonly sideDivisor: number;
+  readonly #graphs;
+
+  private constructor(component: Component, runtime: Runtime) {
+    super(component, runtime);
+    this.config = decoderConfig(component);
+    this.sideDivisor = this.config.patch_size * 2 ** (this.config.c_hidden.length - 1);
+    this.#graphs = once(() => {
+      const graphs = decoderGraphs(component, runtime.folds);
+      component.assertAllUsed();
+      return graphs;
+    });
+  }
+
+  static async load(
+    dir: string,
+    runtime: RuntimeOptions | Runtime = {},
+    options: OpenOptions = {},
+  ): Promise<WuerstchenDiffNeXt> {
+    return open(dir, runtime, (...parts) => new WuerstchenDiffNeXt(...parts), options);
+  }
+
+  check(): void {
+    this.#graphs();
+  }
+
+  async preload(): Promise<void> {
+    const { conditioning, step } = this.#graphs();
+    if (conditioning) await this.session(conditioning);
+    await this.session(step);
+  }
+
+  /** @param text [B, T, clip_embd] @param effnet [B, effnet_embd, h, w] @param sides height and width of the latents */
+  async condition(text: Tensor, effnet: Tensor, sides: readonly [number, number]): Promise<Conditioning> {
+    checkChannels('text embeddings', text, 3, 2, this.config.clip_embd);
+    checkChannels('image embeddings', effnet, 4, 1, this.config.effnet_embd);
+    this.#checkSides(...sides);
+    const [, , h = 0, w = 0] = effnet.dims;
+    const feeds: Record<string, OrtTensor> = { text: toOrt(text) };
+    for (const level of injectedLevels(this.config)) {
+      const [toH, toW] = sides.map((side) => side / (this.config.patch_size * 2 ** level)) as [number, number];
+      feeds.effnet = toOrt(effnet);
+      const { rows, columns } = bicubicMatrices([h, w], [toH, toW]);
+      feeds[`my${level}`] = new OrtTensor('float32', rows, [toH, h]);
+      feeds[`mx${level}`] = new OrtTensor('float32', transposed(columns, toW, w), [w, toW]);
+    }
+    const { conditioning } = this.#graphs();
+    const rows = text.dims[0] ?? 0;
+    if (!conditioning) return { rows, tensors: feeds };
+    if (this.mixesRows && rows > 1) {
+      const one = (value: Tensor, row: number) => sliceRows(value, row, row + 1);
+      return rowByRow(rows, (row) => this.condition(one(text, row), one(effnet, row), sides));
+    }
+    return { rows, tensors: await this.runOnce(conditioning, feeds) };
+  }
+
+  async step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor> {
+    return (await this.#forward(x, r, conditioning, ['noise'])).noise;
+  }
+
+  /** One forward pass: `x` [B, c_in, H, W], `r` [B], `effnet` [B, effnet_embd, h, w], `clip` [B, T, clip_embd] → predicted noise. */
+  async run(x: Tensor, r: Float32Array | Tensor, effnet: Tensor, clip: Tensor): Promise<Tensor> {
+    return (await this.runParts(x, r, effnet, clip)).noise;
+  }
+
+  /** As `run`, with the two halves `a` and `b` that the noise `(x − a) / b` is made of. */
+  async runParts(
+    x: Tensor,
+    r: Float32Array | Tensor,
+    effnet: Tensor,
+    clip: Tensor,
+  ): Promise<{ noise: Tensor; a: Tensor; b: Tensor }> {
+    const [, , H = 0, W = 0] = x.dims;
+    const conditioning = await this.condition(clip, effnet, [H, W]);
+    return this.#forward(x, r instanceof Float32Array ? r : r.data, conditioning, ['noise', 'a', 'b']);
+  }
+
+  #checkSides(H: number, W: number): void {
+    if (H > 0 && W > 0 && H % this.sideDivisor === 0 && W % this.sideDivisor === 0) return;
+    throw new UserError(
+      'latent_side_invalid',
+      `expected latent sides that divide by ${this.sideDivisor}, got ${H}×${W}`,
+    );
+  }
+
+  async #forward(x: Tensor, r: Float32Array, conditioning: Conditioning, fetches: readonly string[]) {
+    checkChannels('latents', x, 4, 1, this.config.c_in);
+    const [, , H = 0, W = 0] = x.dims;
+    this.#checkSides(H, W);
+    const { c_r: cR } = this.config;
+    const session = await this.session(this.#graphs().step);
+    const rows = new OrtTensor('float32', rEmbedding(r, cR), [r.length, cR]);
+    const feeds = { x: toOrt(x), r: rows, ...conditioning.tensors };
+    const { noise, a, b } = await session.run(feeds, fetches);
+    return { noise: fromOrt(noise), a: fromOrt(a ?? noise), b: fromOrt(b ?? noise) };
+  }
+}
+
+/** A matrix [rows, columns] as [columns, rows]. */
+function transposed(matrix: Float32Array, rows: number, columns: number): Float32Array {
+  return Float32Array.from(matrix, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)] ?? Number.NaN);
+}
