@@ -189,7 +189,14 @@ export class Runtime {
         // Memory patterns are made for one shape and recomputed for the next; the arena alone keeps the peak lower.
         enableMemPattern: false,
         logSeverityLevel: 3,
-        extra: { session: { model_external_initializers_file_folder_path: weightsDir } },
+        extra: {
+          session: {
+            model_external_initializers_file_folder_path: weightsDir,
+            // Each session has threads of its own, which would wait for its next run at full speed while those of the next
+            // network work: the first steps of every stage take twice to three times as long.
+            force_spinning_stop: '1',
+          },
+        },
       }),
     ).catch((cause: unknown) => {
       throw new OperatorError('session_failed', `${this.provider} cannot load ${graph.name}: ${firstLine(cause)}`, {
