@@ -104,12 +104,11 @@ export async function* measure(options: BenchOptions): AsyncGenerator<BenchRow> 
         if (precision === 'fp32') inFp32.set(key, pixels);
         const exact = precision === 'fp32' ? undefined : inFp32.get(key);
         const of = (graph: string) => middle(calls.get(graph) ?? []);
-        const runs = pipeline.decoder.decoder.mixesRows ? batch : 1;
         yield {
           ...{ precision, width, height, batch, loadMs, pictureMs },
           textMs: of('clip-text'),
-          stageCStepMs: runs * of('prior'),
-          stageBStepMs: runs * of('decoder'),
+          stageCStepMs: of('prior'),
+          stageBStepMs: of('decoder'),
           stageAMs: of('vqgan-decode-pixels'),
           ...meter.most(),
           psnr: exact ? psnr(exact, pixels) : null,

@@ -1,6 +1,6 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Tensors } from './runtime.ts';
-import { concatRows, pickTensorRows, type Tensor } from './tensor.ts';
+import { pickTensorRows } from './tensor.ts';
 
 /** What a network sees at every step of a picture, computed once; row i of each tensor belongs to row i of the batch. */
 export interface Conditioning {
@@ -18,17 +18,4 @@ export function pickRows({ rows, tensors }: Conditioning, indices: readonly numb
     picked[name] = new OrtTensor('float32', part.data, [indices.length * perRow, ...value.dims.slice(1)]);
   }
   return { rows: indices.length, tensors: picked };
-}
-
-/** A batch whose rows are conditioned one by one, so that none sees another. */
-export async function rowByRow(rows: number, condition: (row: number) => Promise<Conditioning>): Promise<Conditioning> {
-  const parts: Conditioning[] = [];
-  for (let row = 0; row < rows; row += 1) parts.push(await condition(row));
-  const joined: Record<string, OrtTensor> = {};
-  for (const name of Object.keys(parts[0]?.tensors ?? {})) {
-    const values = parts.flatMap(({ tensors }) => tensors[name] ?? []);
-    const whole = concatRows(values.map(({ data, dims }): Tensor => ({ data: data as Float32Array, dims: [...dims] })));
-    joined[name] = new OrtTensor('float32', whole.data, whole.dims);
-  }
-  return { rows, tensors: joined };
 }

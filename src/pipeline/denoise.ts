@@ -88,15 +88,12 @@ export async function* denoise({
     const given = await conditioning();
     const size = rowSize(latents.dims);
     const timesteps = active.map((index) => rows[index]?.scheduler.timesteps[i] ?? 0);
-    const epsilon = new Float32Array(active.length * size);
-    for (const group of network.mixesRows ? active.map((index) => [index]) : [active]) {
-      const guided = guidedOf(rows, group);
-      const known = group.length === rows.length ? given : pickRows(given, networkRows(rows, group));
-      const x = pickTensorRows(latents, [...group, ...guided]);
-      const r = Float32Array.from([...group, ...guided], (index) => timesteps[active.indexOf(index)] ?? 0);
-      const output = await network.step(x, r, known);
-      epsilon.set(guide(output, rows, group, guided, size), active.indexOf(group[0] ?? 0) * size);
-    }
+    const guided = guidedOf(rows, active);
+    const known = active.length === rows.length ? given : pickRows(given, networkRows(rows, active));
+    const x = pickTensorRows(latents, [...active, ...guided]);
+    const r = Float32Array.from([...active, ...guided], (index) => timesteps[active.indexOf(index)] ?? 0);
+    const output = await network.step(x, r, known);
+    const epsilon = guide(output, rows, active, guided, size);
     const noise = drawNoise(
       active.flatMap((index) => rows[index]?.generator ?? []),
       latents.dims,

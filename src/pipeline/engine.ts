@@ -179,8 +179,7 @@ class PipelineEngine implements Engine {
     const scheduler = stageCScheduler(loaded.scheduler, request);
     const space: StageCSpace = { dims: [1, prior.prior.config.c_in, h, w], values: prior.values, scheduler };
     const latents = h * w * decoder.values.latentDimScale ** 2;
-    const alone = runtime.memory.lean || decoder.decoder.mixesRows;
-    const most = alone ? 1 : picturesTogether(runtime.provider, latents, this.#options.batchLatents);
+    const most = runtime.memory.lean ? 1 : picturesTogether(runtime.provider, latents, this.#options.batchLatents);
     const times: StageTimes = {};
     const learns = previewer.learns;
     const all = batches(request.images, most);

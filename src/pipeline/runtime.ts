@@ -50,7 +50,7 @@ export interface RuntimeOptions {
   readonly measureMemory?: MeasureMemory | undefined;
   /**
    * Of weights and products. `auto`: of networks with at least 15 million parameters 16 bits on GPUs that have them, 8 on CPUs
-   * with instructions for them (but Stage A); else 32. Weights in another precision than the checkpoint's are prepared once, beside it.
+   * with instructions for them; else 32. Weights in another precision than the checkpoint's are prepared once, beside it.
    *
    * @default 'fp32'
    */

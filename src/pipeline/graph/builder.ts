@@ -15,6 +15,9 @@ import { modelBytes } from './model-bytes.ts';
 
 export type { ByteRange, Dim, DType, Value } from './graph-parts.ts';
 
+/** Of a token's range: one of nothing but zeros has none. */
+const SMALLEST = 1e-30;
+
 /**
  * Writes an ONNX graph. Each method appends one node and returns its output; shapes are derived and checked here
  * and nowhere else. Symbolic dimensions are named at the inputs and turned into numbers by `Shape` nodes when a
@@ -177,16 +180,24 @@ export class GraphBuilder {
   }
 
   /**
-   * `x · weight + bias` for tokens `x` [T, K], quantised to 8 bits by their range, and 8-bit `weight` [K, N] with a `scale`
-   * for each of its columns [N].
+   * `x · weight + bias` for tokens `x` [T, K], each quantised to 8 bits by its own range, and 8-bit `weight` [K, N] with a
+   * `scale` for each of its columns [N]. What a token gives does not depend on the others beside it.
    *
-   * @see https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.DynamicQuantizeMatMul
+   * @see https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulIntegerToFloat
    */
   quantisedMatMul(x: Value, weight: Value, scale: Value, bias: Value): Value {
     const [tokens = 0, k] = x.shape;
     const [wanted, n = 0] = weight.shape;
-    if (k !== wanted || weight.dtype !== 'i8') this.#mismatch('DynamicQuantizeMatMul', [x, weight]);
-    return this.#contrib('DynamicQuantizeMatMul', [x, weight, scale, null, bias], 'f32', [tokens, n], {});
+    if (k !== wanted || weight.dtype !== 'i8') this.#mismatch('MatMulIntegerToFloat', [x, weight]);
+    // Of both signs: the magnitudes of all would be one more tensor as large as x.
+    const extremes = [this.reduce('ReduceMax', x, 1), this.unary('Neg', this.reduce('ReduceMin', x, 1))] as const;
+    const range = this.#broadcast('Max', this.#broadcast('Max', ...extremes), this.scalar(SMALLEST));
+    const step = this.mul(range, this.scalar(1 / 127));
+    const zero = this.#constant('u8', [], Uint8Array.of(128));
+    const one = this.scalar(1);
+    const bytes = this.#append('QuantizeLinear', [this.div(x, step), one, zero], 'u8', x.shape);
+    const inputs = [bytes, weight, one, scale, zero];
+    return this.add(this.mul(this.#contrib('MatMulIntegerToFloat', inputs, 'f32', [tokens, n], {}), step), bias);
   }
 
   /** Over the last axis. */
@@ -266,7 +277,11 @@ export class GraphBuilder {
 
   // Reductions and shapes --------------------------------------------------------------------------------------
 
-  reduce(op: 'ReduceSum' | 'ReduceMean' | 'ReduceL2' | 'ReduceSumSquare', x: Value, axis: number): Value {
+  reduce(
+    op: 'ReduceMax' | 'ReduceMin' | 'ReduceSum' | 'ReduceMean' | 'ReduceL2' | 'ReduceSumSquare',
+    x: Value,
+    axis: number,
+  ): Value {
     const at = axis < 0 ? x.shape.length + axis : axis;
     const shape = x.shape.map((dim, i) => (i === at ? 1 : dim));
     return this.#append(op, [x, this.int64s([at])], x.dtype, shape, { keepdims: 1 });

@@ -21,11 +21,6 @@ export abstract class Network {
     return this.component.bytesInMemory;
   }
 
-  /** Activations in 8 bits share one range, that of the whole batch. */
-  get mixesRows(): boolean {
-    return this.component.precision === 'int8';
-  }
-
   get isLoaded(): boolean {
     return this.#sessions.size > 0;
   }
@@ -133,8 +128,6 @@ async function prepareNow(planned: Component, { onPreparing, precision, notes }:
 
 /** A network that predicts noise: Stage C or Stage B. */
 export interface Denoiser {
-  /** Whether what a row gives depends on the other rows of its batch; pictures then take the step one by one. */
-  readonly mixesRows: boolean;
   /** @param r one timestep per row, 1 (noise) to 0 */
   step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor>;
 }

@@ -37,9 +37,7 @@ export class PaellaVQModel extends Network {
     runtime: RuntimeOptions | Runtime = {},
     options: OpenOptions = {},
   ): Promise<PaellaVQModel> {
-    // A part of a picture has other ranges than the whole: in 8 bits, seams between tiles are no longer exact.
-    const instead = runtime.precision === 'auto' ? ({ int8: 'fp32' } as const) : {};
-    return open(dir, runtime, (...parts) => new PaellaVQModel(...parts), { ...options, instead });
+    return open(dir, runtime, (...parts) => new PaellaVQModel(...parts), options);
   }
 
   check(): void {

@@ -1,13 +1,13 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../../errors.ts';
 import type { Component } from '../checkpoint.ts';
-import { type Conditioning, rowByRow } from '../conditioning.ts';
+import type { Conditioning } from '../conditioning.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from '../graph/decoder.ts';
 import { once } from '../once.ts';
 import { rEmbedding } from '../r-embedding.ts';
 import { bicubicMatrices } from '../resize.ts';
 import type { Runtime, RuntimeOptions } from '../runtime.ts';
-import { sliceRows, type Tensor } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
 import { type Denoiser, Network, type OpenOptions, open } from './network.ts';
 import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
 
@@ -64,10 +64,6 @@ export class WuerstchenDiffNeXt extends Network implements Denoiser {
     const { conditioning } = this.#graphs();
     const rows = text.dims[0] ?? 0;
     if (!conditioning) return { rows, tensors: feeds };
-    if (this.mixesRows && rows > 1) {
-      const one = (value: Tensor, row: number) => sliceRows(value, row, row + 1);
-      return rowByRow(rows, (row) => this.condition(one(text, row), one(effnet, row), sides));
-    }
     return { rows, tensors: await this.runOnce(conditioning, feeds) };
   }
 

@@ -1,12 +1,12 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Component } from '../checkpoint.ts';
-import { type Conditioning, rowByRow } from '../conditioning.ts';
+import type { Conditioning } from '../conditioning.ts';
 import { priorConfig, priorGraphs } from '../graph/prior.ts';
 import { once } from '../once.ts';
 import { rEmbedding } from '../r-embedding.ts';
 import { Recent } from '../recent.ts';
 import type { Runtime, RuntimeOptions } from '../runtime.ts';
-import { isSameTensor, sliceRows, type Tensor } from '../tensor.ts';
+import { isSameTensor, type Tensor } from '../tensor.ts';
 import { type Denoiser, Network, type OpenOptions, open } from './network.ts';
 import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
 
@@ -54,7 +54,6 @@ export class WuerstchenPrior extends Network implements Denoiser {
     const rows = text.dims[0] ?? 0;
     const { conditioning } = this.#graphs();
     if (!conditioning) return { rows, tensors: feeds };
-    if (this.mixesRows && rows > 1) return rowByRow(rows, (row) => this.condition(sliceRows(text, row, row + 1)));
     // A copy: the caller may write into theirs.
     const key = { data: text.data.slice(), dims: text.dims };
     return this.#conditioned.get(key, async () => ({ rows, tensors: await this.runOnce(conditioning, feeds) }));

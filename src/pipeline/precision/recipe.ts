@@ -3,7 +3,7 @@ import { size } from '../tensor.ts';
 /**
  * How the weights of a network are kept and multiplied. `fp16`: linear layers in 16 bits; norms, their sums, the
  * residual stream and the timestep embedding in 32. `int8`: the linear layers inside blocks with 8-bit weights, one scale
- * for each output, and activations quantised by their range as they come; all else in 32 bits.
+ * for each output, and activations quantised token by token, as they come; all else in 32 bits.
  */
 export type Precision = 'fp32' | 'fp16' | 'int8';
 export const PRECISIONS: readonly Precision[] = ['fp32', 'fp16', 'int8'];
