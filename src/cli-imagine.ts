@@ -6,10 +6,13 @@ import type { ImagineRequest } from './bot/job.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { UserError } from './errors.ts';
 import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
+import { allInOrder } from './pipeline/all-in-order.ts';
+import { picturesAtOnce } from './pipeline/batch-rule.ts';
 import { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
 import type { RgbImage } from './pipeline/decoder-pipeline.ts';
 import { TorchGenerator } from './pipeline/generator.ts';
 import { encodeImage, IMAGE_FORMATS, type ImageFormat } from './pipeline/image-file.ts';
+import { sizeOf } from './pipeline/memory/picture-needs.ts';
 import { sparingMemory } from './pipeline/memory/shortage.ts';
 import { metadataOf } from './pipeline/parameters.ts';
 import type { Timings } from './pipeline/pipeline-options.ts';
@@ -142,14 +145,20 @@ async function imagine(text: string, options: Options): Promise<void> {
   let writing: Promise<void> = Promise.resolve();
   try {
     for (const request of requests) {
-      for (let k = 0; k < request.n; k += 1) {
-        const seed = BigInt.asUintN(64, request.seed + BigInt(k));
-        const work = () => paint(pipeline, request, seed, stop.signal, bars);
-        const { image, timings, warnings } = await sparingMemory(pipeline, request, work);
-        if (k === 0) for (const warning of warnings) say(warning);
-        // The file of one picture is written while the next one is painted.
+      const seeds = Array.from({ length: request.n }, (_, k) => BigInt.asUintN(64, request.seed + BigInt(k)));
+      for (let made = 0; made < seeds.length; ) {
+        const left = seeds.slice(made);
+        // Counted anew when memory ran out.
+        const next = () => left.slice(0, picturesAtOnce(pipeline, request, left.length));
+        const work = () => paint(pipeline, request, next(), stop.signal, bars);
+        const { pictures, warnings } = await sparingMemory(pipeline, sizeOf(request), work);
+        if (made === 0) for (const warning of warnings) say(warning);
+        made += pictures.length;
+        // The files of some pictures are written while the next ones are painted.
         await writing;
-        writing = write(pipeline, request, seed, image, timings, options);
+        writing = write(pipeline, request, pictures, options);
+        // A failure counts when it is waited for.
+        writing.catch(() => {});
       }
     }
   } finally {
@@ -158,13 +167,20 @@ async function imagine(text: string, options: Options): Promise<void> {
   }
 }
 
+interface Picture {
+  readonly seed: bigint;
+  readonly image: RgbImage;
+  /** Its share of the time of those that were painted with it. */
+  readonly timings: Timings;
+}
+
 async function paint(
   pipeline: WuerstchenCombinedPipeline,
   request: ImagineRequest,
-  seed: bigint,
+  seeds: readonly bigint[],
   signal: AbortSignal,
   bars: StageBars | null,
-) {
+): Promise<{ readonly pictures: readonly Picture[]; readonly warnings: readonly string[] }> {
   const stream = pipeline.stream({
     prompt: request.prompt,
     negativePrompt: request.negative || undefined,
@@ -178,7 +194,8 @@ async function paint(
     priorGuidanceScale: request.guidance,
     numInferenceSteps: request.decoderSteps,
     decoderGuidanceScale: request.decoderGuidance,
-    generator: new TorchGenerator(seed),
+    numImagesPerPrompt: seeds.length,
+    generator: seeds.map((seed) => new TorchGenerator(seed)),
     signal,
   });
   for (;;) {
@@ -192,44 +209,52 @@ async function paint(
       continue;
     }
     bars?.show({ stage: 'vqgan', step: 1, total: 1 });
-    const [image] = value.images;
-    if (!image) throw new Error('the pipeline gave no picture');
-    return { image, timings: value.timings, warnings: value.warnings };
+    const shares = Object.entries(value.timings).map(([stage, ms]) => [stage, ms / seeds.length]);
+    const timings = Object.fromEntries(shares) as Timings;
+    const pictures = value.images.map((image, row) => ({ seed: seeds[row] ?? 0n, image, timings }));
+    return { pictures, warnings: value.warnings };
   }
 }
 
+/** Makes files of pictures, side by side, and tells of them in their order. */
 async function write(
   pipeline: WuerstchenCombinedPipeline,
   request: ImagineRequest,
-  seed: bigint,
-  image: RgbImage,
-  timings: Timings,
+  pictures: readonly Picture[],
   options: Options,
 ): Promise<void> {
+  const checkpoint = await pipeline.fingerprint(request.style);
+  const reports = await allInOrder(
+    pictures.map((picture) => writeOne(pipeline, request, picture, checkpoint, options)),
+  );
+  for (const report of reports) {
+    const { path, seed, seconds } = report;
+    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${path}  seed ${seed}  ${seconds} s\n`);
+  }
+}
+
+async function writeOne(
+  pipeline: WuerstchenCombinedPipeline,
+  { prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance }: ImagineRequest,
+  { seed, image, timings }: Picture,
+  checkpoint: string,
+  { out, format }: Options,
+): Promise<Report> {
   const start = performance.now();
-  const { prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance } = request;
+  const { width, height } = image;
   const metadata = metadataOf({
-    ...{ prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance, seed },
-    width: image.width,
-    height: image.height,
-    checkpoint: await pipeline.fingerprint(style),
+    ...{ prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance, seed, width, height, checkpoint },
     provider: pipeline.computedBy,
     version: VERSION,
   });
-  const bytes = await encodeImage(image, { format: options.format, metadata });
-  const extension = options.format === 'jpeg' ? 'jpg' : options.format;
-  const path = await writeNew(options.out, `${slug(prompt)}-${seed}`, extension, bytes);
-  const report: Report = {
-    path,
-    seed: String(seed),
-    width: image.width,
-    height: image.height,
+  const bytes = await encodeImage(image, { format, metadata });
+  const path = await writeNew(out, `${slug(prompt)}-${seed}`, format === 'jpeg' ? 'jpg' : format, bytes);
+  return {
+    ...{ path, seed: String(seed), width, height, timings },
     provider: pipeline.runtime.provider,
     seconds: round(timings.total / 1000),
     encodeSeconds: round((performance.now() - start) / 1000),
-    timings,
   };
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${path}  seed ${seed}  ${report.seconds} s\n`);
 }
 
 /** Never overwrites: a taken name gets a number. */

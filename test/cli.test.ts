@@ -101,6 +101,22 @@ test('the same seed gives the same file, and nothing is overwritten', async (t) 
   assert.deepEqual(a, b);
 });
 
+test('pictures painted together are those painted alone, whatever stays loaded', async (t) => {
+  const out = await temporaryFolder(t);
+  const files = [];
+  for (const [i, more] of [['--seed', '5', '-n', '3'], ['-n', '2', '--residency', 'stage'], []].entries()) {
+    const seed = i > 0 ? ['--seed', '6'] : [];
+    const folder = join(out, String(i));
+    const made = wuerst(['imagine', 'a moon', ...QUICK, ...seed, ...more, '-o', folder]);
+    assert.equal(made.status, 0, made.stderr);
+    // Each stage once for all of them.
+    assert.deepEqual(made.stderr.match(/Stage \w/g), ['Stage C', 'Stage B', 'Stage A']);
+    files.push(await readFile(join(folder, 'a-moon-6.png')));
+  }
+  const [three, two, one] = files;
+  assert.ok(one && three?.equals(one) && two?.equals(one));
+});
+
 test('--json prints one object a picture and nothing else', async (t) => {
   const out = await temporaryFolder(t);
   const { status, stdout, stderr } = wuerst([

@@ -1,4 +1,7 @@
+import type { WuerstchenCombinedPipeline } from './combined-pipeline.ts';
+import { type Asked, pictureNeeds, sizeOf } from './memory/picture-needs.ts';
 import type { Provider } from './providers.ts';
+import { size } from './tensor.ts';
 
 /**
  * Pictures of one request go through Stages C and B together up to this many Stage B latents.
@@ -14,4 +17,23 @@ const LATENTS: Readonly<Record<Provider, number>> = { cpu: 16_384, webgpu: 65_53
 /** @param latents Stage B's, of one picture */
 export function picturesTogether(provider: Provider, latents: number, most = LATENTS[provider]): number {
   return Math.max(1, Math.floor(most / latents));
+}
+
+/**
+ * How many of `n` waiting pictures go through the stages together: where networks come and go, as many as memory admits,
+ * since all networks are loaded for each batch.
+ */
+export function picturesAtOnce(pipeline: WuerstchenCombinedPipeline, asked: Asked, n: number): number {
+  const { runtime, grid } = pipeline;
+  if (runtime.memory.lean) return 1;
+  if (runtime.residency === 'resident') {
+    const latents = [asked.height, asked.width].map(
+      (side) => grid.pixels(grid.coveringCells(side)) / grid.config.factor,
+    );
+    return Math.min(n, picturesTogether(runtime.provider, size(latents)));
+  }
+  const free = runtime.memory.free()?.bytes ?? 0;
+  let count = 1;
+  while (count < n && pictureNeeds(pipeline, sizeOf(asked, count + 1), 'tiles').stage <= free) count += 1;
+  return count;
 }

@@ -6,7 +6,7 @@ import { WuerstchenCombinedPipeline } from './combined-pipeline.ts';
 import { asEngineFailure } from './engine-failure.ts';
 import { batches, type StageCSpace, stageCScheduler } from './image-sources.ts';
 import type { MeasureMemory } from './memory/memory-plan.ts';
-import type { PictureSize } from './memory/picture-needs.ts';
+import { sizeOf } from './memory/picture-needs.ts';
 import { isShortage, shortageOf } from './memory/shortage.ts';
 import { schedulerConfig } from './pipeline-values.ts';
 import { PRECISIONS, type Precision } from './precision/recipe.ts';
@@ -224,11 +224,6 @@ class PipelineEngine implements Engine {
     await prior.preload();
     yield { ...step, step: 1 };
   }
-}
-
-/** As it is when memory is short: one picture at a time. */
-function sizeOf({ width, height, guidance, decoderGuidance }: EngineRequest): PictureSize {
-  return { width, height, priorRows: guidance > 1 ? 2 : 1, decoderRows: decoderGuidance > 1 ? 2 : 1 };
 }
 
 function checkPrecision(precision: string): Precision | 'auto' {

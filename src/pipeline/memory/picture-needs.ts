@@ -13,6 +13,24 @@ export interface PictureSize {
   readonly decoderRows?: number;
 }
 
+/** What is asked for, as far as memory is concerned. */
+export interface Asked {
+  readonly width: number;
+  readonly height: number;
+  readonly guidance: number;
+  readonly decoderGuidance: number;
+}
+
+/** Of so many pictures at work together. */
+export function sizeOf({ width, height, guidance, decoderGuidance }: Asked, count = 1): PictureSize {
+  return {
+    width,
+    height,
+    priorRows: guidance > 1 ? 2 * count : count,
+    decoderRows: decoderGuidance > 1 ? 2 * count : count,
+  };
+}
+
 /** What a picture needs of memory with the loaded checkpoints, decoded whole or in the smallest tiles. */
 export function pictureNeeds(
   pipeline: WuerstchenCombinedPipeline,
