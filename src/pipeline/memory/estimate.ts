@@ -1,6 +1,7 @@
 import type { DecoderConfig } from '../graph/decoder.ts';
 import type { PriorConfig } from '../graph/prior.ts';
 import type { VqganConfig } from '../graph/vqgan.ts';
+import type { Precision } from '../precision/recipe.ts';
 
 /**
  * What pictures need, in bytes. Written down from measurements of the 3.1-billion-parameter networks on the CPU; an
@@ -18,26 +19,43 @@ export const LOADING = 1.15;
 export const BASE_BYTES = 200e6;
 
 const FLOAT = 4;
-/** Activations of c channels that are alive at once: x, its norm, 4c before and 4c after GELU, and half again. */
-const ACTIVATIONS = 16;
-/** The same for Stage A: 2.47 GB at 1024×1024 are 12.3 of its widest activations. */
-const STAGE_A_ACTIVATIONS = 13;
+/**
+ * Activations of c channels that are alive at once: x, its norm, 4c before and 4c after GELU, and half again; in `int8` a
+ * layer's output is there before and after it is scaled.
+ */
+const ACTIVATIONS: Readonly<Record<Precision, number>> = { fp32: 16, fp16: 16, int8: 19 };
+/** The same for Stage A: 2.47 GB at 1024×1024 are 12.3 of its widest activations, 3.34 GB in `int8` are 16.6. */
+const STAGE_A_ACTIVATIONS: Readonly<Record<Precision, number>> = { fp32: 13, fp16: 13, int8: 17 };
 
-export function priorWorking({ c }: PriorConfig, [h, w]: readonly [number, number], rows: number): number {
-  return rows * h * w * c * FLOAT * ACTIVATIONS;
+export function priorWorking(
+  { c }: PriorConfig,
+  [h, w]: readonly [number, number],
+  rows: number,
+  precision: Precision,
+): number {
+  return rows * h * w * c * FLOAT * ACTIVATIONS[precision];
 }
 
-export function decoderWorking(config: DecoderConfig, [h, w]: readonly [number, number], rows: number): number {
+export function decoderWorking(
+  config: DecoderConfig,
+  [h, w]: readonly [number, number],
+  rows: number,
+  precision: Precision,
+): number {
   const { c_hidden: hidden, patch_size: patch } = config;
   const levels = hidden.map((c, level) => (h * w * c) / (patch * 2 ** level) ** 2);
   // Skips of the levels above wait for the way up; the one at work has all its parts.
   const kept = levels.reduce((sum, level) => sum + level, 0);
-  return rows * FLOAT * (Math.max(...levels) * ACTIVATIONS + kept);
+  return rows * FLOAT * (Math.max(...levels) * ACTIVATIONS[precision] + kept);
 }
 
-export function vqganWorking({ embed_dim, levels }: VqganConfig, [h, w]: readonly [number, number]): number {
+export function vqganWorking(
+  { embed_dim, levels }: VqganConfig,
+  [h, w]: readonly [number, number],
+  precision: Precision,
+): number {
   const widest = Math.max(...Array.from({ length: levels }, (_, up) => Math.floor(embed_dim / 2 ** up) * 4 ** up));
-  return h * w * widest * FLOAT * STAGE_A_ACTIVATIONS;
+  return h * w * widest * FLOAT * STAGE_A_ACTIVATIONS[precision];
 }
 
 /** Bytes of weights by network, in the precision in use. */

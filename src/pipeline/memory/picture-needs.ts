@@ -52,9 +52,9 @@ export function pictureNeeds(
       vqgan: decoder.vqgan.weightBytes,
     },
     {
-      prior: priorWorking(prior.prior.config, cells, priorRows),
-      decoder: decoderWorking(decoder.decoder.config, latents, decoderRows),
-      vqgan: vqganWorking(decoder.vqgan.config, decoded),
+      prior: priorWorking(prior.prior.config, cells, priorRows, prior.prior.component.precision),
+      decoder: decoderWorking(decoder.decoder.config, latents, decoderRows, decoder.decoder.component.precision),
+      vqgan: vqganWorking(decoder.vqgan.config, decoded, decoder.vqgan.component.precision),
     },
   );
 }

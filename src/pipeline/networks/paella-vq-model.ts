@@ -10,7 +10,8 @@ import { Network, type OpenOptions, open } from './network.ts';
 import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
 
 /** More than a decode at 1024×1024 takes. */
-const HOARD_BYTES = 3e9;
+const HOARD_BYTES = 3.5e9;
+
 /** diffusers' PaellaVQModel (Stage A). */
 export class PaellaVQModel extends Network {
   readonly config;
@@ -85,7 +86,8 @@ export class PaellaVQModel extends Network {
     decode: (part: Tensor) => Promise<T>,
   ): Promise<T> {
     const [b = 0, , h = 0, w = 0] = latents.dims;
-    const working = (rows: number, columns: number) => b * vqganWorking(this.config, [rows, columns]);
+    const working = (rows: number, columns: number) =>
+      b * vqganWorking(this.config, [rows, columns], this.component.precision);
     const budget = this.runtime.memory.decodeBudget(working(h, w));
     const tiles = tilesOf([h, w], decodeContext(this.config), working, budget);
     if (tiles.length > 1) return decodeTiles(latents, tiles, layout, decode);
