@@ -23,7 +23,7 @@ const USABLE = 0.85;
 /** Less than this is not worth a measurement. */
 const SMALL_BYTES = 256e6;
 /** Without a measurement: no buffer of a decode is larger than 1 GB then, which drivers may refuse. */
-const UNMEASURED_DECODE_BYTES = 3e9;
+const UNMEASURED_DECODE_BYTES = 3.3e9;
 /** With as little as possible: smaller tiles would save little more, and cost much of the work twice. */
 const LEAN_DECODE_BYTES = 400e6;
 

@@ -10,7 +10,7 @@ import { Network, type OpenOptions, open } from './network.ts';
 import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
 
 /** More than a decode at 1024×1024 takes. */
-const HOARD_BYTES = 3.5e9;
+const HOARD_BYTES = 4.5e9;
 
 /** diffusers' PaellaVQModel (Stage A). */
 export class PaellaVQModel extends Network {
