@@ -1,10 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { DEFAULT_LIMITS, parseCommand, randomSeed, settingsFromOptions } from './bot/command.ts';
 import type { ImagineRequest } from './bot/job.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { UserError } from './errors.ts';
+import { makeFolder } from './files/make-folder.ts';
 import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
 import { allInOrder } from './pipeline/all-in-order.ts';
 import { picturesAtOnce } from './pipeline/batch-rule.ts';
@@ -138,9 +139,13 @@ async function imagine(text: string, options: Options): Promise<void> {
   if (memory.residency === 'stage' && options.residency === 'auto') say(`one network at a time: ${memory.reason}`);
   const { requests, notes } = readRequests(text, options, pipeline);
   for (const note of notes) say(note);
-  await mkdir(options.out, { recursive: true }).catch((cause: Error) => {
-    throw new UserError('out_unwritable', `cannot make the folder ${options.out}: ${cause.message}`, { cause });
-  });
+  try {
+    makeFolder(options.out);
+  } catch (cause) {
+    throw new UserError('out_unwritable', `cannot make the folder ${options.out}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
   const bars = options.quiet || options.json ? null : new StageBars(process.stderr);
   let writing: Promise<void> = Promise.resolve();
   try {

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Adapter } from './adapters/adapter.ts';
@@ -9,6 +8,7 @@ import { History } from './bot/history.ts';
 import { Studio } from './bot/studio.ts';
 import type { Config } from './config.ts';
 import { OperatorError } from './errors.ts';
+import { makeFolder } from './files/make-folder.ts';
 import { createLogger } from './logging.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PipelineClient, type PipelineStatus } from './pipeline/client.ts';
@@ -73,7 +73,7 @@ export async function startBot(config: Config, options: StartOptions = {}): Prom
 
 function makeDataFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new OperatorError('data_folder_unusable', `The data folder ${folder} cannot be made: ${why}`, {

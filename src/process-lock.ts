@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { type Clock, pause, systemClock } from './clock.ts';
 import { OperatorError } from './errors.ts';
+import { makeFolder } from './files/make-folder.ts';
 
 export interface LockOptions {
   /** Milliseconds to wait for another holder to end. @default 0 */
@@ -52,7 +52,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 function tryLock(path: string, what: string): ProcessLock | null {
   let database: Sqlite.Database | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     database = new Sqlite(path, { timeout: 0 });
     // In rollback mode an exclusive lock excludes readers as well; nothing is written, so no journal is left.
     database.pragma('journal_mode = MEMORY');

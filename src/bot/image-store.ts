@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type Stats, statSync, unlinkSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../errors.ts';
+import { makeFolder } from '../files/make-folder.ts';
 
 export interface StoredFile {
   /** SHA-256 of the content, in lower-case hex. */
@@ -41,7 +42,7 @@ export class ImageStore {
     const folder = join(path, '..');
     const part = join(folder, `.${randomBytes(8).toString('hex')}.part`);
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder, 0o700);
       await this.#writeFlushed(part, content);
       await rename(part, path);
       await flushFolder(folder);

@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Sqlite from 'better-sqlite3';
 import { OperatorError } from '../errors.ts';
+import { makeFolder } from './make-folder.ts';
 
 export interface FolderLockOptions {
   /** Wait until the other process is done instead of failing. @default false */
@@ -38,7 +38,7 @@ export async function lockFolder(
 ): Promise<() => void> {
   // Never deleted: deleting a lock file that somebody else has just opened would let two in.
   const locks = join(dirname(folder), '.locks');
-  await mkdir(locks, { recursive: true });
+  makeFolder(locks);
   // Loaded here: a picture in the terminal takes no lock, and its first step would wait for the library.
   const { default: Database } = await import('better-sqlite3');
   const database = new Database(join(locks, basename(folder)), { timeout: 0 });

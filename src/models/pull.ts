@@ -1,9 +1,10 @@
-import { constants, copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { OperatorError } from '../errors.ts';
 import { checkSpace, explainDiskError, isDiskFull } from '../files/disk.ts';
 import { hashFile } from '../files/file-hash.ts';
 import { lockFolder } from '../files/folder-lock.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { chooseFiles } from './choose-files.ts';
 import { download } from './download.ts';
 import type { Hub, HubFile } from './hub.ts';
@@ -195,8 +196,8 @@ async function* land(
 ): AsyncGenerator<PullEvent, LockedFile> {
   const { folder } = options;
   const target = join(folder, item.path);
-  await mkdir(dirname(part), { recursive: true });
-  await mkdir(dirname(target), { recursive: true });
+  makeFolder(dirname(part));
+  makeFolder(dirname(target));
   try {
     const locked = same
       ? await copyLanded(join(folder, same.path), part, { ...same.locked, path: item.file.path })

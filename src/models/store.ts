@@ -1,7 +1,8 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { withFolderLock } from '../files/folder-lock.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { writeJson } from '../files/write-json.ts';
 import { missingFiles } from './choose-files.ts';
 import { isOutdated, readLock } from './lock-file.ts';
@@ -122,7 +123,7 @@ export async function useModel(modelsDir: string, name: string): Promise<ModelSt
   // What was chosen before doesn't matter, nor whether it can be read: this is how to mend it.
   const status = statusNamed(await listModels(modelsDir, null), name);
   if (status.state !== 'ready') throw notReady(status);
-  await mkdir(modelsDir, { recursive: true });
+  makeFolder(modelsDir);
   await writeJson(join(modelsDir, 'current.json'), { model: name });
   return { ...status, inUse: true };
 }

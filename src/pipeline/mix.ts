@@ -1,9 +1,10 @@
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { OperatorError } from '../errors.ts';
 import { checkSpace, explainDiskError, isDiskFull } from '../files/disk.ts';
 import { hashFile } from '../files/file-hash.ts';
 import { withFolderLock } from '../files/folder-lock.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { writeAll } from '../files/write-all.ts';
 import { writeJson } from '../files/write-json.ts';
 import { z } from '../libraries/zod-mini.ts';
@@ -68,7 +69,7 @@ export async function mixCheckpoints(
   options: MixOptions = {},
 ): Promise<MixRecord> {
   if (!(weight >= 0 && weight <= 1)) throw new RangeError(`expected a weight from 0 to 1, got ${weight}`);
-  await mkdir(dirname(outFile), { recursive: true });
+  makeFolder(dirname(outFile));
   return withFolderLock(outFile, { wait: true, signal: options.signal }, async () => {
     const finished = await finishedMix(baseFile, aestheticFile, weight, outFile);
     if (finished) return finished;

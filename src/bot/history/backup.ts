@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { copyFile, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { OperatorError } from '../../errors.ts';
+import { makeFolder } from '../../files/make-folder.ts';
 import { ImageStore } from '../image-store.ts';
 import type { Database } from './database.ts';
 import { explainDatabaseError } from './database-error.ts';
@@ -28,7 +29,7 @@ export async function backUp(database: Database, store: ImageStore, destination:
   await expectFree(folder);
   try {
     await rm(part, { recursive: true, force: true });
-    await mkdir(part, { recursive: true, mode: 0o700 });
+    makeFolder(part, 0o700);
     await database.copyTo(join(part, DATABASE_FILE));
     const counts = await copyImages(store, new ImageStore(join(part, IMAGE_FOLDER)));
     await flush(join(part, DATABASE_FILE));
@@ -45,7 +46,7 @@ async function copyImages(from: ImageStore, to: ImageStore): Promise<{ images: n
   const counts = { images: 0, lost: 0 };
   for await (const hash of from.list()) {
     const target = to.path(hash);
-    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(target), 0o700);
     try {
       // A copy on write where the file system can do that; else a plain one.
       await copyFile(from.path(hash), target, constants.COPYFILE_FICLONE);

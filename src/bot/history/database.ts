@@ -1,7 +1,8 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { OperatorError } from '../../errors.ts';
+import { makeFolder } from '../../files/make-folder.ts';
 import { explainDatabaseError } from './database-error.ts';
 
 /** What SQLite stores and returns here. */
@@ -127,7 +128,7 @@ export class Database {
 
 /** Prompts and installation tokens are nobody else's business: the files are made for their owner only. */
 function makePrivate(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path), 0o700);
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {

@@ -1,9 +1,10 @@
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OperatorError } from '../../errors.ts';
 import { checkSpace, isDiskFull } from '../../files/disk.ts';
 import { hashFile } from '../../files/file-hash.ts';
 import { withFolderLock } from '../../files/folder-lock.ts';
+import { makeFolder } from '../../files/make-folder.ts';
 import { writeAll } from '../../files/write-all.ts';
 import { writeJson } from '../../files/write-json.ts';
 import { z } from '../../libraries/zod-mini.ts';
@@ -39,7 +40,7 @@ const stateSchema = z.object({ key: z.string(), done: z.int() });
 export async function prepare(planned: Component, options: PrepareOptions = {}): Promise<Prepared> {
   const file = preparedFile(planned);
   try {
-    await mkdir(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     return await withFolderLock(file, { wait: true, signal: options.signal }, async () => {
       const finished = await openPrepared(planned);
       if (finished) return finished;
