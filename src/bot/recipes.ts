@@ -131,7 +131,9 @@ export class Recipes {
         ? await this.#source(recipe, left, signal)
         : { kind: 'embedding', embedding: details.embedding };
     const request = { ...job.request, style: recipe.style };
-    const plan = this.#picture(request, image.index, recipe, source);
+    // The file says how it is computed now: another provider or precision gives other last digits.
+    const now = { ...recipe, provider: loaded?.provider ?? recipe.provider, version: this.#options.version };
+    const plan = this.#picture(request, image.index, now, source);
     let made: { readonly png: Uint8Array; readonly embedding: Embedding } | null = null;
     for await (const event of this.#options.painter.generate(engineRequest(request, [plan]), { signal })) {
       if (event.type === 'image') made = { png: event.png, embedding: event.embedding };
