@@ -1,6 +1,6 @@
 import { type Conditioning, pickRows } from './conditioning.ts';
 import { randnTensor, TorchGenerator } from './generator.ts';
-import type { Denoiser } from './networks/network.ts';
+import type { Denoiser } from './networks/denoiser.ts';
 import type { DDPMWuerstchenScheduler } from './scheduler.ts';
 import { pickTensorRows, rowSize, type Tensor } from './tensor.ts';
 

@@ -29,6 +29,13 @@ export interface Folds {
 export const ALL_FOLDS: Folds = { skip: true, qkv: true, gammas: true, conditioning: true, wholeAttention: true };
 export const NO_FOLDS: Folds = { skip: false, qkv: false, gammas: false, conditioning: false, wholeAttention: false };
 
+/** What a picture needs once, and what it needs at every step. */
+export interface StepGraphs {
+  /** `null` where everything is part of the step. */
+  readonly conditioning: GraphBuilder | null;
+  readonly step: GraphBuilder;
+}
+
 /** Names of the three dimensions of an activation. */
 export interface Grid {
   readonly b: string;

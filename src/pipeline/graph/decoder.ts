@@ -13,6 +13,7 @@ import {
   pointwise,
   resBlock,
   type Skip,
+  type StepGraphs,
   silu,
   textKeyValue,
   textTokens,
@@ -134,10 +135,7 @@ export function injectedLevels(config: DecoderConfig): number[] {
  *
  * @see https://github.com/huggingface/diffusers/blob/main/src/diffusers/pipelines/deprecated/wuerstchen/modeling_wuerstchen_diffnext.py
  */
-export function decoderGraphs(
-  component: Component,
-  folds: Folds,
-): { conditioning: GraphBuilder | null; step: GraphBuilder } {
+export function decoderGraphs(component: Component, folds: Folds): StepGraphs {
   const config = decoderConfig(component);
   const step = new GraphBuilder('decoder');
   const weights = new Weights(step, component);

@@ -11,6 +11,7 @@ import {
   linear,
   pointwise,
   resBlock,
+  type StepGraphs,
   silu,
   textKeyValue,
   textTokens,
@@ -44,10 +45,7 @@ const EPSILON = 1e-6;
  *
  * @see https://github.com/huggingface/diffusers/blob/main/src/diffusers/pipelines/deprecated/wuerstchen/modeling_wuerstchen_prior.py
  */
-export function priorGraphs(
-  component: Component,
-  folds: Folds,
-): { conditioning: GraphBuilder | null; step: GraphBuilder } {
+export function priorGraphs(component: Component, folds: Folds): StepGraphs {
   const config = priorConfig(component);
   const step = new GraphBuilder('prior');
   if (!folds.conditioning) {

@@ -1,9 +1,7 @@
 import { Component, type Prepared } from '../checkpoint.ts';
-import type { Conditioning } from '../conditioning.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { Precision } from '../precision/recipe.ts';
 import { Runtime, type RuntimeOptions, type Session, type Tensors } from '../runtime.ts';
-import type { Tensor } from '../tensor.ts';
 
 /** A component with its sessions, created when first used and released together. */
 export abstract class Network {
@@ -124,10 +122,4 @@ async function prepareNow(planned: Component, { onPreparing, precision, notes }:
     notes.push(`${error.message}: they stay in 32 bits`);
     return null;
   }
-}
-
-/** A network that predicts noise: Stage C or Stage B. */
-export interface Denoiser {
-  /** @param r one timestep per row, 1 (noise) to 0 */
-  step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor>;
 }

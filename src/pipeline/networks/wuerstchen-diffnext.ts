@@ -3,30 +3,24 @@ import { UserError } from '../../errors.ts';
 import type { Component } from '../checkpoint.ts';
 import type { Conditioning } from '../conditioning.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from '../graph/decoder.ts';
-import { once } from '../once.ts';
 import { rEmbedding } from '../r-embedding.ts';
 import { bicubicMatrices } from '../resize.ts';
 import type { Runtime, RuntimeOptions } from '../runtime.ts';
 import type { Tensor } from '../tensor.ts';
-import { type Denoiser, Network, type OpenOptions, open } from './network.ts';
+import { Denoiser } from './denoiser.ts';
+import { type OpenOptions, open } from './network.ts';
 import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
 
 /** diffusers' WuerstchenDiffNeXt (Stage B). */
-export class WuerstchenDiffNeXt extends Network implements Denoiser {
+export class WuerstchenDiffNeXt extends Denoiser {
   readonly config;
   /** A side of its latents divides by this: the patch, and a halving for every level below the first. */
   readonly sideDivisor: number;
-  readonly #graphs;
 
   private constructor(component: Component, runtime: Runtime) {
-    super(component, runtime);
+    super(component, runtime, decoderGraphs);
     this.config = decoderConfig(component);
     this.sideDivisor = this.config.patch_size * 2 ** (this.config.c_hidden.length - 1);
-    this.#graphs = once(() => {
-      const graphs = decoderGraphs(component, runtime.folds);
-      component.assertAllUsed();
-      return graphs;
-    });
   }
 
   static async load(
@@ -35,16 +29,6 @@ export class WuerstchenDiffNeXt extends Network implements Denoiser {
     options: OpenOptions = {},
   ): Promise<WuerstchenDiffNeXt> {
     return open(dir, runtime, (...parts) => new WuerstchenDiffNeXt(...parts), options);
-  }
-
-  check(): void {
-    this.#graphs();
-  }
-
-  async preload(): Promise<void> {
-    const { conditioning, step } = this.#graphs();
-    if (conditioning) await this.session(conditioning);
-    await this.session(step);
   }
 
   /** @param text [B, T, clip_embd] @param effnet [B, effnet_embd, h, w] @param sides height and width of the latents */
@@ -61,7 +45,7 @@ export class WuerstchenDiffNeXt extends Network implements Denoiser {
       feeds[`my${level}`] = new OrtTensor('float32', rows, [toH, h]);
       feeds[`mx${level}`] = new OrtTensor('float32', transposed(columns, toW, w), [w, toW]);
     }
-    const { conditioning } = this.#graphs();
+    const { conditioning } = this.graphs();
     const rows = text.dims[0] ?? 0;
     if (!conditioning) return { rows, tensors: feeds };
     return { rows, tensors: await this.runOnce(conditioning, feeds) };
@@ -101,7 +85,7 @@ export class WuerstchenDiffNeXt extends Network implements Denoiser {
     const [, , H = 0, W = 0] = x.dims;
     this.#checkSides(H, W);
     const { c_r: cR } = this.config;
-    const session = await this.session(this.#graphs().step);
+    const session = await this.session(this.graphs().step);
     const rows = new OrtTensor('float32', rEmbedding(r, cR), [r.length, cR]);
     const feeds = { x: toOrt(x), r: rows, ...conditioning.tensors };
     const { noise, a, b } = await session.run(feeds, fetches);

@@ -2,31 +2,25 @@ import { Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Component } from '../checkpoint.ts';
 import type { Conditioning } from '../conditioning.ts';
 import { priorConfig, priorGraphs } from '../graph/prior.ts';
-import { once } from '../once.ts';
 import { rEmbedding } from '../r-embedding.ts';
 import { Recent } from '../recent.ts';
 import type { Runtime, RuntimeOptions } from '../runtime.ts';
 import { isSameTensor, type Tensor } from '../tensor.ts';
-import { type Denoiser, Network, type OpenOptions, open } from './network.ts';
+import { Denoiser } from './denoiser.ts';
+import { type OpenOptions, open } from './network.ts';
 import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
 
 /** Keys and values of a guided picture take 60 MB with the large Stage C. */
 const KEPT_CONDITIONINGS = 2;
 
 /** diffusers' WuerstchenPrior (Stage C). */
-export class WuerstchenPrior extends Network implements Denoiser {
+export class WuerstchenPrior extends Denoiser {
   readonly config;
-  readonly #graphs;
   readonly #conditioned = new Recent<Conditioning, Tensor>(KEPT_CONDITIONINGS, isSameTensor);
 
   private constructor(component: Component, runtime: Runtime) {
-    super(component, runtime);
+    super(component, runtime, priorGraphs);
     this.config = priorConfig(component);
-    this.#graphs = once(() => {
-      const graphs = priorGraphs(component, runtime.folds);
-      component.assertAllUsed();
-      return graphs;
-    });
   }
 
   static async load(
@@ -37,22 +31,12 @@ export class WuerstchenPrior extends Network implements Denoiser {
     return open(dir, runtime, (...parts) => new WuerstchenPrior(...parts), options);
   }
 
-  check(): void {
-    this.#graphs();
-  }
-
-  async preload(): Promise<void> {
-    const { conditioning, step } = this.#graphs();
-    if (conditioning) await this.session(conditioning);
-    await this.session(step);
-  }
-
   /** Pictures of the same words share it. @param text [B, T, c_cond] */
   async condition(text: Tensor): Promise<Conditioning> {
     checkChannels('text embeddings', text, 3, 2, this.config.c_cond);
     const feeds = { text: toOrt(text) };
     const rows = text.dims[0] ?? 0;
-    const { conditioning } = this.#graphs();
+    const { conditioning } = this.graphs();
     if (!conditioning) return { rows, tensors: feeds };
     // A copy: the caller may write into theirs.
     const key = { data: text.data.slice(), dims: text.dims };
@@ -62,7 +46,7 @@ export class WuerstchenPrior extends Network implements Denoiser {
   async step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor> {
     checkChannels('latents', x, 4, 1, this.config.c_in);
     const { c_r: cR } = this.config;
-    const session = await this.session(this.#graphs().step);
+    const session = await this.session(this.graphs().step);
     const rows = new OrtTensor('float32', rEmbedding(r, cR), [r.length, cR]);
     return fromOrt((await session.run({ x: toOrt(x), r: rows, ...conditioning.tensors }, ['pred'])).pred);
   }
