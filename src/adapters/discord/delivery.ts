@@ -1,4 +1,6 @@
 import { isOver, type Job, type JobEvent } from '../../bot/job.ts';
+import { createClaims } from '../claims.ts';
+import { createIdle } from '../idle.ts';
 import { createTurns } from '../turns.ts';
 import { reachOf } from './edit.ts';
 import { classify, describe } from './failure.ts';
@@ -6,8 +8,6 @@ import { DEFAULT_FILE_LIMIT } from './files.ts';
 import { type MessageRef, newRef, parseRef, TOKEN_LIFE, type Token } from './message-ref.ts';
 import { createShowing, NOTICE_BEFORE, type ShowingOptions, type Shown } from './showing.ts';
 
-/** A job that no interaction claims within this time is shown by a message of the bot's own, in ms. */
-const CLAIM_WITHIN = 5000;
 /** Pause after the first failed attempt; it doubles up to the longest. In ms. */
 const RETRY_FIRST = 1000;
 const RETRY_LONGEST = 60_000;
@@ -56,8 +56,8 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
   const showing = createShowing(options);
   const turns = createTurns();
   const watches = new Map<string, Watch>();
-  const unclaimed = new Map<string, () => void>();
-  let idle: (() => void) | null = null;
+  const claims = createClaims({ core, clock, adopt: (job) => stopped || adopt(job) });
+  const idle = createIdle(clock, busy);
   let stopped = false;
   let draining = false;
 
@@ -107,7 +107,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
       watch.working = false;
       watch.lastEdit = clock.now();
       schedule(watch);
-      if (idle && !busy()) idle();
+      idle.check();
     }
   }
 
@@ -158,8 +158,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
   function start(jobId: string, ref: MessageRef, how: Partial<Pick<Watch, 'settled' | 'dirty'>>, first = 0): void {
     const previous = watches.get(jobId);
     if (previous) drop(previous);
-    unclaimed.get(jobId)?.();
-    unclaimed.delete(jobId);
+    claims.end(jobId);
     const watch: Watch = {
       ...{ jobId, ref, settled: false, dirty: true, ...how },
       working: false,
@@ -230,31 +229,18 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
       if (job.caller.surface !== 'discord' || stopped) return;
       const watch = watches.get(job.id);
       if (watch) return touch(watch);
-      if (draining || unclaimed.has(job.id)) return;
+      if (draining || claims.has(job.id)) return;
       const ref = parseRef(core.message(job.id));
       if (ref) {
         start(job.id, ref, { settled: type === 'changed' });
       } else if (type !== 'changed') {
-        const cancel = clock.after(CLAIM_WITHIN, () => {
-          unclaimed.delete(job.id);
-          const latest = core.job(job.id);
-          if (latest && !stopped && core.message(job.id) === null) adopt(latest);
-        });
-        unclaimed.set(job.id, cancel);
+        claims.wait(job.id);
       }
     },
     async drain(ms) {
       draining = true;
-      for (const cancel of unclaimed.values()) cancel();
-      if (busy()) {
-        await new Promise<void>((resolve) => {
-          const cancel = clock.after(ms, resolve);
-          idle = () => {
-            cancel();
-            resolve();
-          };
-        });
-      }
+      claims.stop();
+      await idle.within(ms);
       stopped = true;
       for (const watch of [...watches.values()]) drop(watch);
     },

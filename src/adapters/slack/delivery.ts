@@ -1,6 +1,8 @@
 import { isOver, type Job, type JobEvent } from '../../bot/job.ts';
 import type { Clock } from '../../clock.ts';
 import type { Core, Outcome } from '../adapter.ts';
+import { createClaims } from '../claims.ts';
+import { createIdle } from '../idle.ts';
 import { createTurns } from '../turns.ts';
 import { Hopeless, moveToDm } from './elsewhere.ts';
 import { scoped, unscoped } from './ids.ts';
@@ -12,8 +14,6 @@ import { createShowing, NotReady } from './showing.ts';
 import { newWatch, type Watch } from './watch.ts';
 import type { Workspaces } from './workspaces.ts';
 
-/** A job that no command claims within this time is shown by a message all the same, in ms. */
-const CLAIM_WITHIN = 5000;
 /** Pause after the first failed try; it doubles up to the longest. In ms. */
 const RETRY_FIRST = 1000;
 const RETRY_LONGEST = 60_000;
@@ -60,9 +60,9 @@ export interface Asked {
 
 export function createDeliveries({ core, workspaces, pictures, clock, logger }: DeliveryOptions): Deliveries {
   const watches = new Map<string, Watch>();
-  const unclaimed = new Map<string, () => void>();
+  const claims = createClaims({ core, clock, adopt: (job) => stopped || adopt(job) });
+  const idle = createIdle(clock, busy);
   const places = new Map<string, { readonly place: Place; readonly until: number }>();
-  let idle: (() => void) | null = null;
   let draining = false;
   let stopped = false;
   const ending = () => ({ draining, stopped });
@@ -77,7 +77,7 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
     watch.dropped = true;
     watch.cancelRetry?.();
     if (watches.get(watch.jobId) === watch) watches.delete(watch.jobId);
-    settle();
+    idle.check();
   }
 
   function busy(): boolean {
@@ -87,14 +87,8 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
     });
   }
 
-  function settle(): void {
-    // Asking is not cheap while a thousand jobs wait.
-    if (idle !== null && !busy()) idle();
-  }
-
   function start(jobId: string, ref: MessageRef, moved: ((why: string) => void) | null = null): Watch {
-    unclaimed.get(jobId)?.();
-    unclaimed.delete(jobId);
+    claims.end(jobId);
     const watch = newWatch(jobId, ref, workspaces.of(ref.team, ref.enterprise));
     watch.moved = moved;
     watches.set(jobId, watch);
@@ -148,7 +142,7 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
       await failed(watch, error);
     } finally {
       watch.working = false;
-      settle();
+      idle.check();
     }
   }
 
@@ -274,32 +268,19 @@ export function createDeliveries({ core, workspaces, pictures, clock, logger }: 
       }
       const watch = watches.get(job.id);
       if (watch) return touch(watch);
-      if (draining || unclaimed.has(job.id)) return;
+      if (draining || claims.has(job.id)) return;
       const ref = parseRef(core.message(job.id));
       if (ref) {
         start(job.id, ref);
       } else if (type !== 'changed') {
-        const cancel = clock.after(CLAIM_WITHIN, () => {
-          unclaimed.delete(job.id);
-          const latest = core.job(job.id);
-          if (latest && !stopped && core.message(job.id) === null) adopt(latest);
-        });
-        unclaimed.set(job.id, cancel);
+        claims.wait(job.id);
       }
     },
     async drain(ms) {
       draining = true;
-      for (const cancel of unclaimed.values()) cancel();
+      claims.stop();
       for (const { updates } of workspaces.all()) updates.dropProgress();
-      if (busy()) {
-        await new Promise<void>((resolve) => {
-          const cancel = clock.after(ms, resolve);
-          idle = () => {
-            cancel();
-            resolve();
-          };
-        });
-      }
+      await idle.within(ms);
       stopped = true;
       for (const watch of [...watches.values()]) drop(watch);
       for (const workspace of workspaces.all()) workspace.clear();
