@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { DEFAULT_LIMITS, parseCommand, randomSeed, settingsFromOptions } from './bot/command.ts';
 import type { ImagineRequest } from './bot/job.ts';
@@ -7,22 +5,18 @@ import { deviceOption, modelOption, providerOption, threadsOption } from './comp
 import { UserError } from './errors.ts';
 import { makeFolder } from './files/make-folder.ts';
 import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
-import { allInOrder } from './pipeline/all-in-order.ts';
+import { PictureWriter } from './picture-writer.ts';
 import { picturesAtOnce } from './pipeline/batch-rule.ts';
-import { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
-import type { RgbImage } from './pipeline/decoder-pipeline.ts';
+import { type CombinedOptions, WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
 import { TorchGenerator } from './pipeline/generator.ts';
-import { encodeImage, IMAGE_FORMATS, type ImageFormat } from './pipeline/image-file.ts';
+import { IMAGE_FORMATS, type ImageFormat } from './pipeline/image-file.ts';
 import { sizeOf } from './pipeline/memory/picture-needs.ts';
-import { sparingMemory } from './pipeline/memory/shortage.ts';
-import { metadataOf } from './pipeline/parameters.ts';
-import type { Timings } from './pipeline/pipeline-options.ts';
+import { isShortage, sparingMemory } from './pipeline/memory/shortage.ts';
 import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
 import type { Provider } from './pipeline/providers.ts';
 import type { Residency, RuntimeOptions } from './pipeline/runtime.ts';
 import { DEFAULT_STAGE_C_TIMESTEPS } from './pipeline/scheduler.ts';
 import { STYLES } from './pipeline/stage-c.ts';
-import { VERSION } from './pipeline/version.ts';
 import { StageBars } from './stage-bars.ts';
 
 interface Options {
@@ -49,18 +43,6 @@ interface Options {
   readonly guidance?: string;
   readonly decoderGuidance?: string;
   readonly negative?: string;
-}
-
-/** A finished picture, as `--json` prints it. */
-interface Report {
-  readonly path: string;
-  readonly seed: string;
-  readonly width: number;
-  readonly height: number;
-  readonly provider: Provider;
-  readonly seconds: number;
-  readonly encodeSeconds: number;
-  readonly timings: Timings;
 }
 
 export function imagineCommand(): Command {
@@ -128,6 +110,7 @@ async function imagine(text: string, options: Options): Promise<void> {
     device: options.device === undefined ? undefined : Number(options.device),
     threads: threads(options.threads),
     residency: options.residency,
+    signal: stop.signal,
     check: false,
   });
   const say = (line: string) => void (options.quiet || process.stderr.write(`${line}\n`));
@@ -147,45 +130,58 @@ async function imagine(text: string, options: Options): Promise<void> {
     });
   }
   const bars = options.quiet || options.json ? null : new StageBars(process.stderr);
-  let writing: Promise<void> = Promise.resolve();
+  const files = new PictureWriter(pipeline, options);
   try {
-    for (const request of requests) {
-      const seeds = Array.from({ length: request.n }, (_, k) => BigInt.asUintN(64, request.seed + BigInt(k)));
-      for (let made = 0; made < seeds.length; ) {
-        const left = seeds.slice(made);
-        // Counted anew when memory ran out.
-        const next = () => left.slice(0, picturesAtOnce(pipeline, request, left.length));
-        const work = () => paint(pipeline, request, next(), stop.signal, bars);
-        const { pictures, warnings } = await sparingMemory(pipeline, sizeOf(request), work);
-        if (made === 0) for (const warning of warnings) say(warning);
-        made += pictures.length;
-        // The files of some pictures are written while the next ones are painted.
-        await writing;
-        writing = write(pipeline, request, pictures, options);
-        // A failure counts when it is waited for.
-        writing.catch(() => {});
-      }
-    }
+    for (const request of requests) await paintAll(pipeline, request, files, bars, say, stop.signal);
   } finally {
     bars?.stop();
-    await writing;
+    await files.finish();
   }
 }
 
-interface Picture {
-  readonly seed: bigint;
-  readonly image: RgbImage;
-  /** Its share of the time of those that were painted with it. */
-  readonly timings: Timings;
+/** Every picture of a request, as many at once as its size and memory admit. */
+async function paintAll(
+  pipeline: WuerstchenCombinedPipeline,
+  request: ImagineRequest,
+  files: PictureWriter,
+  bars: StageBars | null,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const seeds = Array.from({ length: request.n }, (_, k) => BigInt.asUintN(64, request.seed + BigInt(k)));
+  let most = seeds.length;
+  let made = 0;
+  let warned = false;
+  const paintSome = async (): Promise<void> => {
+    const count = Math.min(most, picturesAtOnce(pipeline, request, seeds.length - made));
+    const some = seeds.slice(made, made + count);
+    try {
+      const warnings = await paint(pipeline, request, some, bars, signal, async (image, row, timings) => {
+        await files.add(request, { seed: some[row] ?? 0n, image, timings });
+        made += 1;
+      });
+      if (!warned) for (const warning of warnings) say(warning);
+      warned = true;
+    } catch (error) {
+      if (count === 1 || !isShortage(error)) throw error;
+      // Fewer at once may fit; those that are finished stay.
+      most = Math.floor(count / 2);
+      await pipeline.runtime.memory.releaseAll();
+    }
+  };
+  while (made < seeds.length) await sparingMemory(pipeline, sizeOf(request), paintSome);
 }
 
+/** @returns warnings */
 async function paint(
   pipeline: WuerstchenCombinedPipeline,
   request: ImagineRequest,
   seeds: readonly bigint[],
-  signal: AbortSignal,
   bars: StageBars | null,
-): Promise<{ readonly pictures: readonly Picture[]; readonly warnings: readonly string[] }> {
+  signal: AbortSignal,
+  onImage: NonNullable<CombinedOptions['onImage']>,
+): Promise<readonly string[]> {
+  const total = seeds.length;
   const stream = pipeline.stream({
     prompt: request.prompt,
     negativePrompt: request.negative || undefined,
@@ -199,90 +195,22 @@ async function paint(
     priorGuidanceScale: request.guidance,
     numInferenceSteps: request.decoderSteps,
     decoderGuidanceScale: request.decoderGuidance,
-    numImagesPerPrompt: seeds.length,
+    numImagesPerPrompt: total,
     generator: seeds.map((seed) => new TorchGenerator(seed)),
+    onImage: async (image, row, timings) => {
+      bars?.show({ stage: 'vqgan', step: row + 1, total });
+      await onImage(image, row, timings);
+    },
     signal,
   });
   for (;;) {
     const { done, value } = await stream.next();
-    if (!done) {
-      bars?.show(value);
-      // Behind the first step, which would have to wait for it.
-      pipeline.check();
-      // Stage A is one run, behind the last step.
-      if (value.stage === 'decoder' && value.step === value.total) bars?.show({ stage: 'vqgan', step: 0, total: 1 });
-      continue;
-    }
-    bars?.show({ stage: 'vqgan', step: 1, total: 1 });
-    const shares = Object.entries(value.timings).map(([stage, ms]) => [stage, ms / seeds.length]);
-    const timings = Object.fromEntries(shares) as Timings;
-    const pictures = value.images.map((image, row) => ({ seed: seeds[row] ?? 0n, image, timings }));
-    return { pictures, warnings: value.warnings };
+    if (done) return value.warnings;
+    bars?.show(value);
+    // Behind the first step, which would have to wait for it.
+    pipeline.check();
+    if (value.stage === 'decoder' && value.step === value.total) bars?.show({ stage: 'vqgan', step: 0, total });
   }
-}
-
-/** Makes files of pictures, side by side, and tells of them in their order. */
-async function write(
-  pipeline: WuerstchenCombinedPipeline,
-  request: ImagineRequest,
-  pictures: readonly Picture[],
-  options: Options,
-): Promise<void> {
-  const checkpoint = await pipeline.fingerprint(request.style);
-  const reports = await allInOrder(
-    pictures.map((picture) => writeOne(pipeline, request, picture, checkpoint, options)),
-  );
-  for (const report of reports) {
-    const { path, seed, seconds } = report;
-    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${path}  seed ${seed}  ${seconds} s\n`);
-  }
-}
-
-async function writeOne(
-  pipeline: WuerstchenCombinedPipeline,
-  { prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance }: ImagineRequest,
-  { seed, image, timings }: Picture,
-  checkpoint: string,
-  { out, format }: Options,
-): Promise<Report> {
-  const start = performance.now();
-  const { width, height } = image;
-  const metadata = metadataOf({
-    ...{ prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance, seed, width, height, checkpoint },
-    provider: pipeline.computedBy,
-    version: VERSION,
-  });
-  const bytes = await encodeImage(image, { format, metadata });
-  const path = await writeNew(out, `${slug(prompt)}-${seed}`, format === 'jpeg' ? 'jpg' : format, bytes);
-  return {
-    ...{ path, seed: String(seed), width, height, timings },
-    provider: pipeline.runtime.provider,
-    seconds: round(timings.total / 1000),
-    encodeSeconds: round((performance.now() - start) / 1000),
-  };
-}
-
-/** Never overwrites: a taken name gets a number. */
-async function writeNew(folder: string, name: string, extension: string, bytes: Buffer): Promise<string> {
-  for (let i = 1; ; i += 1) {
-    const path = join(folder, `${name}${i > 1 ? `-${i}` : ''}.${extension}`);
-    try {
-      await writeFile(path, bytes, { flag: 'wx' });
-      return path;
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
-      throw new UserError('out_unwritable', `cannot write ${path}: ${(cause as Error).message}`, { cause });
-    }
-  }
-}
-
-/** The beginning of the prompt as a file name. */
-function slug(prompt: string): string {
-  const words = prompt
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-');
-  return words.slice(0, 40).replace(/^-+|-+$/g, '') || 'picture';
 }
 
 function readRequests(text: string, options: Options, pipeline: WuerstchenCombinedPipeline) {
@@ -323,8 +251,4 @@ function threads(typed: string | undefined): number | undefined {
   const count = Number(typed);
   if (Number.isInteger(count) && count >= 1 && count <= 256) return count;
   throw new UserError('threads_invalid', `expected --threads to be a whole number from 1 to 256, got ${typed}`);
-}
-
-function round(seconds: number): number {
-  return Math.round(seconds * 1000) / 1000;
 }

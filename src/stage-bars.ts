@@ -1,6 +1,6 @@
 import type { StepEvent } from './pipeline/pipeline-options.ts';
 
-/** Where a stage stands; Stage A has one step. */
+/** Where a stage stands; Stage A has a step for each picture. */
 export interface Progress extends Pick<StepEvent, 'step' | 'total'> {
   readonly stage: StepEvent['stage'] | 'vqgan';
 }

@@ -32,8 +32,8 @@ export function picturesAtOnce(pipeline: WuerstchenCombinedPipeline, asked: Aske
     );
     return Math.min(n, picturesTogether(runtime.provider, size(latents)));
   }
-  const free = runtime.memory.free()?.bytes ?? 0;
+  const fits = (count: number) => runtime.memory.admits(pictureNeeds(pipeline, sizeOf(asked, count), 'tiles').stage);
   let count = 1;
-  while (count < n && pictureNeeds(pipeline, sizeOf(asked, count + 1), 'tiles').stage <= free) count += 1;
+  while (count < n && fits(count + 1)) count += 1;
   return count;
 }

@@ -1,5 +1,5 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { OperatorError } from '../errors.ts';
 import { z } from '../libraries/zod-mini.ts';
 import type { ByteRange } from './graph/builder.ts';
@@ -153,7 +153,7 @@ export class Component {
 
   range(entry: TensorEntry): ByteRange {
     const { file } = entry as LocatedTensor;
-    const location = this.#locations.get(file) ?? relative(this.weightsDir, file).split(sep).join('/');
+    const location = this.#locations.get(file) ?? relative(this.weightsDir, resolve(file)).split(sep).join('/');
     this.#locations.set(file, location);
     return { location, offset: entry.offset, length: entry.length };
   }
@@ -309,9 +309,12 @@ async function realFile(file: string): Promise<string> {
   }
 }
 
+/** Absolute; at the latest the root. */
 function commonFolder(files: readonly string[]): string {
-  let folder = dirname(files[0] ?? '.');
-  while (!files.every((file) => file.startsWith(folder + sep))) folder = dirname(folder);
+  const paths = files.map((file) => resolve(file));
+  let folder = dirname(paths[0] ?? resolve('.'));
+  const holds = (path: string) => path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+  while (!paths.every(holds)) folder = dirname(folder);
   return folder;
 }
 

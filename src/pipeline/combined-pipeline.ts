@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { requireFolder } from './checkpoint.ts';
-import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
+import {
+  checkOutputType,
+  type DecoderOutput,
+  type OutputType,
+  type RgbImage,
+  WuerstchenDecoderPipeline,
+} from './decoder-pipeline.ts';
 import { fingerprint } from './fingerprint.ts';
 import { cropTo } from './image-file.ts';
 import { LOADING } from './memory/estimate.ts';
@@ -59,6 +65,8 @@ export interface CombinedOptions
   readonly imageEmbeddings?: Tensor | undefined;
   /** @default 'image' */
   readonly outputType?: OutputType | undefined;
+  /** Told of each picture of the batch when it is decoded, with its share of the time, and waited for. */
+  readonly onImage?: ((image: RgbImage, row: number, timings: Timings) => void | Promise<void>) | undefined;
   /**
    * `grid`: the picture has the grid size that the reference would make. `crop`: it has exactly the size asked for,
    * made at the smallest grid size that covers it. @default 'grid'
@@ -214,6 +222,7 @@ export class WuerstchenCombinedPipeline {
     const start = performance.now();
     const { runtime } = this;
     const onnxBefore = runtime.blocked.create + runtime.blocked.run;
+    const onnx = () => runtime.blocked.create + runtime.blocked.run - onnxBefore;
     const { height = 512, width = 512, fit = 'grid', promptEmbeds, negativePromptEmbeds } = options;
     checkOutputType(options.outputType ?? 'image');
     if (fit !== 'grid' && fit !== 'crop')
@@ -261,6 +270,8 @@ export class WuerstchenCombinedPipeline {
       priorTimings = output.timings;
       warnings.push(...output.warnings);
     }
+    const images: RgbImage[] = [];
+    let sharedOnnx: number | null = null;
     const output = yield* this.decoder.stream({
       imageEmbeddings,
       prompt: this.#decoderPrompts(options, imageEmbeddings),
@@ -270,10 +281,21 @@ export class WuerstchenCombinedPipeline {
       guidanceScale: options.decoderGuidanceScale,
       generator: options.generator,
       outputType: options.outputType,
+      onImage: async (image, row, { text, decoder, vqgan }) => {
+        const asked = fit === 'crop' ? await cropTo(image, width, height) : image;
+        images.push(asked);
+        const count = imageEmbeddings?.dims[0] ?? 1;
+        const [ownText, prior] = [text + priorTimings.text / count, priorTimings.prior / count];
+        // What follows the last step of Stage B is each picture's own.
+        sharedOnnx ??= (onnx() - vqgan) / count;
+        await options.onImage?.(asked, row, {
+          ...{ text: ownText, prior, decoder, vqgan },
+          total: ownText + prior + decoder + vqgan,
+          onnx: sharedOnnx + vqgan,
+        });
+      },
       signal: options.signal,
     });
-    const images =
-      fit === 'crop' ? await Promise.all(output.images.map((image) => cropTo(image, width, height))) : output.images;
     warnings.push(...output.warnings.filter((warning) => !warnings.includes(warning)));
     const { text, decoder, vqgan } = output.timings;
     const timings: Timings = {
@@ -282,7 +304,7 @@ export class WuerstchenCombinedPipeline {
       decoder,
       vqgan,
       total: performance.now() - start,
-      onnx: runtime.blocked.create + runtime.blocked.run - onnxBefore,
+      onnx: onnx(),
     };
     return { ...output, images, imageEmbeddings, warnings, timings };
   }

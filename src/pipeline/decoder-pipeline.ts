@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { allInOrder } from './all-in-order.ts';
 import { openRepository } from './checkpoint.ts';
 import { denoise, drawNoise, isGuided, rowGenerators } from './denoise.ts';
 import { PaellaVQModel } from './networks/paella-vq-model.ts';
@@ -41,6 +40,10 @@ export interface DecoderOptions extends Omit<SamplingOptions, 'prompt'> {
   readonly imageEmbeddings: Tensor | readonly Tensor[];
   /** @default 'image' */
   readonly outputType?: OutputType | undefined;
+  /** Told of each picture of the batch when it is decoded, with its share of the time, and waited for. */
+  readonly onImage?:
+    | ((image: RgbImage, row: number, timings: DecoderOutput['timings']) => void | Promise<void>)
+    | undefined;
 }
 
 export interface DecoderOutput {
@@ -83,14 +86,11 @@ export class WuerstchenDecoderPipeline {
     const { index } = await openRepository(dir, 'WuerstchenDecoderPipeline');
     const runtime = options.runtime ?? (await Runtime.create(options));
     const { check, like } = options;
-    const [text, decoder, vqgan, scheduler] = await allInOrder([
-      PromptEncoder.load(dir, runtime, { check, like }),
-      WuerstchenDiffNeXt.load(join(dir, 'decoder'), runtime, { check }),
-      PaellaVQModel.load(join(dir, 'vqgan'), runtime, { check }),
-      schedulerConfig(dir),
-    ]);
+    const text = await PromptEncoder.load(dir, runtime, { check, like });
+    const decoder = await WuerstchenDiffNeXt.load(join(dir, 'decoder'), runtime, { check });
+    const vqgan = await PaellaVQModel.load(join(dir, 'vqgan'), runtime, { check });
     const values = pipelineValues(dir, index, options.pipelineValues);
-    return new WuerstchenDecoderPipeline({ runtime, text, decoder, vqgan, values }, scheduler);
+    return new WuerstchenDecoderPipeline({ runtime, text, decoder, vqgan, values }, await schedulerConfig(dir));
   }
 
   get networks() {
@@ -149,7 +149,10 @@ export class WuerstchenDecoderPipeline {
     for await (const step of loop)
       yield { ...step, stage: 'decoder', textEncoderHiddenStates: states, imageEmbeddings: effnet };
     const decoded = performance.now();
-    const output = await this.#decode(latents, outputType, options.signal);
+    const shares = { text: (encoded - start) / count, decoder: (decoded - encoded) / count };
+    const output = await this.#decode(latents, outputType, options.signal, (image, row, vqgan) =>
+      options.onImage?.(image, row, { ...shares, vqgan }),
+    );
     const timings = { text: encoded - start, decoder: decoded - encoded, vqgan: performance.now() - decoded };
     return { ...output, latents, warnings: this.text.warnings(prompts), timings };
   }
@@ -166,16 +169,24 @@ export class WuerstchenDecoderPipeline {
   }
 
   /** Stage A, one picture at a time: its activations are by far the largest. */
-  async #decode(latents: Tensor, outputType: OutputType, signal: AbortSignal | undefined) {
+  async #decode(
+    latents: Tensor,
+    outputType: OutputType,
+    signal: AbortSignal | undefined,
+    onImage: (image: RgbImage, row: number, ms: number) => void | Promise<void>,
+  ) {
     const images: RgbImage[] = [];
     const tensors: Tensor[] = [];
     const rows = outputType === 'latent' ? 0 : (latents.dims[0] ?? 0);
     for (let row = 0; row < rows; row += 1) {
       signal?.throwIfAborted();
+      const start = performance.now();
       const one = sliceRows(latents, row, row + 1);
       if (outputType === 'image') {
         const { data, dims } = await this.vqgan.decodePixels(one);
-        images.push({ width: dims[2] ?? 0, height: dims[1] ?? 0, data });
+        const image = { width: dims[2] ?? 0, height: dims[1] ?? 0, data };
+        images.push(image);
+        await onImage(image, row, performance.now() - start);
       } else {
         const scale = Math.fround(this.vqgan.config.scale_factor);
         const picture = await this.vqgan.decode({ data: one.data.map((value) => value * scale), dims: one.dims });

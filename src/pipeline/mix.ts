@@ -69,16 +69,15 @@ export async function mixCheckpoints(
   options: MixOptions = {},
 ): Promise<MixRecord> {
   if (!(weight >= 0 && weight <= 1)) throw new RangeError(`expected a weight from 0 to 1, got ${weight}`);
-  makeFolder(dirname(outFile));
-  return withFolderLock(outFile, { wait: true, signal: options.signal }, async () => {
-    const finished = await finishedMix(baseFile, aestheticFile, weight, outFile);
-    if (finished) return finished;
-    try {
-      return await mixLocked(baseFile, aestheticFile, weight, outFile, options);
-    } catch (error) {
-      throw explainDiskError(error, outFile);
-    }
-  });
+  try {
+    makeFolder(dirname(outFile));
+    return await withFolderLock(outFile, { wait: true, signal: options.signal }, async () => {
+      const finished = await finishedMix(baseFile, aestheticFile, weight, outFile);
+      return finished ?? (await mixLocked(baseFile, aestheticFile, weight, outFile, options));
+    });
+  } catch (error) {
+    throw explainDiskError(error, outFile);
+  }
 }
 
 /** @returns what a mixed checkpoint was made from; undefined for files that are no mix. */

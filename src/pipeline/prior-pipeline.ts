@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { allInOrder } from './all-in-order.ts';
 import { openRepository } from './checkpoint.ts';
 import { denoise, drawNoise, isGuided, rowGenerators } from './denoise.ts';
 import { WuerstchenPrior } from './networks/wuerstchen-prior.ts';
@@ -77,13 +76,10 @@ export class WuerstchenPriorPipeline {
     const { index } = await openRepository(dir, 'WuerstchenPriorPipeline');
     const runtime = options.runtime ?? (await Runtime.create(options));
     const { check } = options;
-    const [text, prior, scheduler] = await allInOrder([
-      PromptEncoder.load(dir, runtime, { check }),
-      WuerstchenPrior.load(options.priorDir ?? join(dir, 'prior'), runtime, { check }),
-      schedulerConfig(dir),
-    ]);
+    const text = await PromptEncoder.load(dir, runtime, { check });
+    const prior = await WuerstchenPrior.load(options.priorDir ?? join(dir, 'prior'), runtime, { check });
     const values = pipelineValues(dir, index, options.pipelineValues);
-    return new WuerstchenPriorPipeline(runtime, text, prior, values, scheduler);
+    return new WuerstchenPriorPipeline(runtime, text, prior, values, await schedulerConfig(dir));
   }
 
   async release(): Promise<void> {

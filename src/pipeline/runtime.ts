@@ -57,6 +57,8 @@ export interface RuntimeOptions {
   readonly precision?: Precision | 'auto' | undefined;
   /** Told while weights are prepared: tensors written, of all. */
   readonly onPreparing?: ((dir: string, precision: Precision, done: number, total: number) => void) | undefined;
+  /** Ends preparing; what was prepared is gone on from. */
+  readonly signal?: AbortSignal | undefined;
   /**
    * Graphs in `fp16` are computed in 32 bits, and after each run the largest magnitude of every tensor that would be kept in 16
    * is told. A way to look at a checkpoint, not to paint.
@@ -91,6 +93,7 @@ export class Runtime {
   readonly folds: Folds;
   readonly precision: Precision | 'auto';
   readonly onPreparing: RuntimeOptions['onPreparing'];
+  readonly signal: AbortSignal | undefined;
   /** Providers that were passed over, each with its reason. */
   readonly fallbacks: readonly ProviderReport[];
   /** What networks do otherwise than `preference` says, and why, for people. */
@@ -102,7 +105,6 @@ export class Runtime {
   readonly #onPeaks: RuntimeOptions['onPeaks'];
   readonly #device: number | undefined;
   readonly #hasHalf: boolean;
-  #turn: Promise<void> = Promise.resolve();
 
   private constructor(
     provider: Provider,
@@ -115,6 +117,7 @@ export class Runtime {
     this.precision = options.precision ?? 'fp32';
     this.#hasHalf = hasHalf;
     this.onPreparing = options.onPreparing;
+    this.signal = options.signal;
     this.threads = options.threads ?? availableParallelism();
     const measure = options.measureMemory ?? measureOf(provider, options.device);
     this.memory = new MemoryPlan(provider, options.residency ?? 'resident', measure);
@@ -165,16 +168,6 @@ export class Runtime {
 
   get residency(): Residency {
     return this.memory.residency;
-  }
-
-  /** Does what should not go on beside its like, such as preparing weights, one after the other. */
-  async inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.then(
-      () => {},
-      () => {},
-    );
-    return result;
   }
 
   async session(graph: GraphBuilder, weightsDir: string): Promise<Session> {

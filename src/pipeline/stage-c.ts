@@ -2,7 +2,6 @@ import { existsSync, readdirSync } from 'node:fs';
 import { copyFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError, UserError } from '../errors.ts';
-import { makeFolder } from '../files/make-folder.ts';
 import type { MixOptions } from './mix.ts';
 
 export type Style = 'interpolated' | 'base' | 'aesthetic';
@@ -126,7 +125,6 @@ async function mixed(modelFolder: string, share: number, options: StageCOptions)
     return folder;
   }
   await dropOldMixes(all, String(share));
-  makeFolder(folder);
   await mixCheckpoints(from, to, share, out, options);
   await copyFile(join(base, 'config.json'), `${config}.tmp`);
   await rename(`${config}.tmp`, config);

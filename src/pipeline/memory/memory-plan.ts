@@ -77,7 +77,11 @@ export class MemoryPlan {
 
   /** Whether something that is not necessary may be kept beside so many bytes more. */
   hasRoomFor(bytes: number): boolean {
-    if (this.#asked !== 'auto' || bytes <= SMALL_BYTES) return true;
+    return this.#asked !== 'auto' || bytes <= SMALL_BYTES || this.admits(bytes);
+  }
+
+  /** Whether so many bytes are free, as far as anybody can tell. */
+  admits(bytes: number): boolean {
     const free = this.#measure();
     return free !== null && bytes <= free.bytes * USABLE;
   }

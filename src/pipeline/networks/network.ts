@@ -98,7 +98,7 @@ async function inPrecision<T extends Network>(
   construct(planned, runtime).check();
   if (planned.recipes.length === 0) return construct(component.in(precision, new Map()), runtime);
   const { openPrepared } = await import('../precision/prepared.ts');
-  const prepared = (await openPrepared(planned)) ?? (await runtime.inTurn(() => prepareNow(planned, runtime)));
+  const prepared = (await openPrepared(planned)) ?? (await prepareNow(planned, runtime));
   return prepared ? construct(component.in(precision, prepared), runtime) : construct(component, runtime);
 }
 
@@ -109,10 +109,14 @@ const NO_ROOM = ['prepared_not_writable', 'disk_full'];
  *
  * @returns null where the weights have no room, and nobody asked for this very precision
  */
-async function prepareNow(planned: Component, { onPreparing, precision, notes }: Runtime): Promise<Prepared | null> {
+async function prepareNow(
+  planned: Component,
+  { onPreparing, signal, precision, notes }: Runtime,
+): Promise<Prepared | null> {
   const { prepare } = await import('../precision/prepare.ts');
   try {
     return await prepare(planned, {
+      signal,
       onProgress: (done, total) => onPreparing?.(planned.dir, planned.precision, done, total),
     });
   } catch (error) {

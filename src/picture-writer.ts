@@ -1,0 +1,124 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ImagineRequest } from './bot/job.ts';
+import { UserError } from './errors.ts';
+import type { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
+import type { RgbImage } from './pipeline/decoder-pipeline.ts';
+import { encodeImage, type ImageFormat } from './pipeline/image-file.ts';
+import { metadataOf } from './pipeline/parameters.ts';
+import type { Timings } from './pipeline/pipeline-options.ts';
+import type { Provider } from './pipeline/providers.ts';
+import { VERSION } from './pipeline/version.ts';
+
+export interface WriterOptions {
+  /** Folder, which is there. */
+  readonly out: string;
+  readonly format: ImageFormat;
+  readonly json?: boolean;
+}
+
+export interface PaintedPicture {
+  readonly seed: bigint;
+  readonly image: RgbImage;
+  /** Its share of the time of those that were painted with it. */
+  readonly timings: Timings;
+}
+
+/** A finished picture, as `--json` prints it. */
+interface Report {
+  readonly path: string;
+  readonly seed: string;
+  readonly width: number;
+  readonly height: number;
+  readonly provider: Provider;
+  readonly seconds: number;
+  readonly encodeSeconds: number;
+  readonly timings: Timings;
+}
+
+/** Makes files of pictures, each while the next one is painted, and tells of them in their order. */
+export class PictureWriter {
+  readonly #pipeline: WuerstchenCombinedPipeline;
+  readonly #options: WriterOptions;
+  #last: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(pipeline: WuerstchenCombinedPipeline, options: WriterOptions) {
+    this.#pipeline = pipeline;
+    this.#options = options;
+  }
+
+  /** Waits for the picture before this one. @throws UserError `out_unwritable` when that could not be written */
+  async add(request: ImagineRequest, picture: PaintedPicture): Promise<void> {
+    await this.finish();
+    this.#last = this.#write(request, picture).then(
+      (report) => this.#tell(report),
+      (error: unknown) => {
+        this.#failure = { error };
+      },
+    );
+  }
+
+  /** @throws UserError `out_unwritable` when the last picture could not be written */
+  async finish(): Promise<void> {
+    await this.#last;
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  #tell(report: Report): void {
+    const { path, seed, seconds } = report;
+    const line = this.#options.json ? JSON.stringify(report) : `${path}  seed ${seed}  ${seconds} s`;
+    process.stdout.write(`${line}\n`);
+  }
+
+  async #write(request: ImagineRequest, { seed, image, timings }: PaintedPicture): Promise<Report> {
+    const start = performance.now();
+    const { prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance } = request;
+    const { out, format } = this.#options;
+    const { width, height } = image;
+    const metadata = metadataOf({
+      ...{ prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance, seed, width, height },
+      checkpoint: await this.#pipeline.fingerprint(style),
+      provider: this.#pipeline.computedBy,
+      version: VERSION,
+    });
+    const bytes = await encodeImage(image, { format, metadata });
+    const path = await writeNew(out, `${slug(prompt)}-${seed}`, format === 'jpeg' ? 'jpg' : format, bytes);
+    return {
+      ...{ path, seed: String(seed), width, height },
+      provider: this.#pipeline.runtime.provider,
+      seconds: round(timings.total / 1000),
+      encodeSeconds: round((performance.now() - start) / 1000),
+      timings,
+    };
+  }
+}
+
+/** Never overwrites: a taken name gets a number. */
+async function writeNew(folder: string, name: string, extension: string, bytes: Buffer): Promise<string> {
+  for (let i = 1; ; i += 1) {
+    const path = join(folder, `${name}${i > 1 ? `-${i}` : ''}.${extension}`);
+    try {
+      await writeFile(path, bytes, { flag: 'wx' });
+      return path;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
+      // Half a picture is none.
+      await rm(path, { force: true });
+      throw new UserError('out_unwritable', `cannot write ${path}: ${(cause as Error).message}`, { cause });
+    }
+  }
+}
+
+/** The beginning of the prompt as a file name. */
+function slug(prompt: string): string {
+  const words = prompt
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-');
+  return words.slice(0, 40).replace(/^-+|-+$/g, '') || 'picture';
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}
