@@ -1,9 +1,10 @@
 import { availableParallelism, totalmem } from 'node:os';
+import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { byteSize } from './files/byte-size.ts';
 import { installCuda } from './install-cuda.ts';
 import { modelsFolder } from './models/model-folder.ts';
-import { listModels } from './models/store.ts';
+import { listModels, type ModelStatus } from './models/store.ts';
 import { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
 import { hostMemory } from './pipeline/memory/host-memory.ts';
 import { pictureNeeds } from './pipeline/memory/picture-needs.ts';
@@ -28,8 +29,7 @@ export function doctorCommand(): Command {
       for (const provider of PROVIDERS) providers.push(await probe(provider, { device }));
       const best = providers.find(({ works }) => works)?.provider ?? 'cpu';
       const models = [];
-      for (const model of await listModels(modelsFolder(process.env)))
-        models.push({ ...model, memory: await memoryOf(model.folder, model.state, best) });
+      for (const model of await modelsHere(process.env)) models.push({ ...model, ...(await memoryOf(model, best)) });
       const machine = {
         version: VERSION,
         node: process.version,
@@ -51,9 +51,9 @@ export function doctorCommand(): Command {
         ),
         '',
         'Models',
-        ...models.map(({ name, state, inUse, styles, memory }) =>
+        ...models.map(({ name, state, inUse, styles, memory, problem }) =>
           memory === null
-            ? `  no   ${name}: ${state}`
+            ? `  no   ${name}${inUse ? ' (in use)' : ''}: ${problem ?? state}`
             : `  yes  ${name}${inUse ? ' (in use)' : ''}: styles ${styles.join(', ')}; in 32 bits at 1024×1024 about ${byteSize(memory.resident)} with everything loaded, ${byteSize(memory.stage)} one network at a time; on ${best} here ${memory.choice}`,
         ),
       ];
@@ -70,14 +70,37 @@ interface MemoryReport {
   readonly choice: string;
 }
 
-/** What a model needs in 32 bits on the provider that `auto` takes. No weight is read. */
-async function memoryOf(folder: string, state: string, provider: Provider): Promise<MemoryReport | null> {
-  if (state !== 'ready') return null;
+interface ModelHere extends Pick<ModelStatus, 'name' | 'folder' | 'styles' | 'inUse'> {
+  readonly state: ModelStatus['state'];
+}
+
+/** Those of the models folder, and the one that WUERST_MODEL names. */
+async function modelsHere(env: NodeJS.ProcessEnv): Promise<readonly ModelHere[]> {
+  const named = env.WUERST_MODEL ? resolve(env.WUERST_MODEL) : null;
+  const listed = await listModels(modelsFolder(env));
+  if (named === null) return listed;
+  const others = listed.map((model) => ({ ...model, inUse: resolve(model.folder) === named }));
+  if (others.some(({ inUse }) => inUse)) return others;
+  const { styles } = availableStyles(named);
+  return [...others, { name: named, folder: named, state: 'ready', styles, inUse: true }];
+}
+
+/** What a model needs in 32 bits on the provider that `auto` takes, or why it cannot be opened. No weight is read. */
+async function memoryOf(
+  { folder, state }: ModelHere,
+  provider: Provider,
+): Promise<{ readonly memory: MemoryReport | null; readonly problem: string | null }> {
+  if (state !== 'ready') return { memory: null, problem: null };
   const { styles, mixesStyles } = availableStyles(folder);
   // All Stages C have one size, and to look at one that isn't there would mix it.
   const style = mixesStyles ? 'base' : styles[0];
-  if (!style) return null;
-  const pipeline = await WuerstchenCombinedPipeline.fromPretrained(folder, { style, provider, residency: 'auto' });
-  const { residency, reason } = pipeline.runtime.memory;
-  return { ...pictureNeeds(pipeline, { width: 1024, height: 1024 }, 'whole'), choice: `${residency}: ${reason}` };
+  try {
+    const options = { provider, residency: 'auto', ...(style ? { style } : {}) } as const;
+    const pipeline = await WuerstchenCombinedPipeline.fromPretrained(folder, options);
+    const { residency, reason } = pipeline.runtime.memory;
+    const needs = pictureNeeds(pipeline, { width: 1024, height: 1024 }, 'whole');
+    return { memory: { ...needs, choice: `${residency}: ${reason}` }, problem: null };
+  } catch (error) {
+    return { memory: null, problem: error instanceof Error ? error.message : String(error) };
+  }
 }

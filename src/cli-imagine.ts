@@ -113,6 +113,7 @@ async function imagine(text: string, options: Options): Promise<void> {
     signal: stop.signal,
     check: false,
   });
+  const { requests, notes } = readRequests(text, options, pipeline);
   const say = (line: string) => void (options.quiet || process.stderr.write(`${line}\n`));
   for (const { provider, reason } of pipeline.runtime.fallbacks) {
     say(`${provider} is not used: ${reason}`);
@@ -120,7 +121,6 @@ async function imagine(text: string, options: Options): Promise<void> {
   for (const note of pipeline.runtime.notes) say(note);
   const { memory } = pipeline.runtime;
   if (memory.residency === 'stage' && options.residency === 'auto') say(`one network at a time: ${memory.reason}`);
-  const { requests, notes } = readRequests(text, options, pipeline);
   for (const note of notes) say(note);
   try {
     makeFolder(options.out);

@@ -125,9 +125,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     if (unlisted > 0) say(`${unlisted} weights are readable; no lock file says what their bytes should be.`);
     if (bad === 0) return say(`${name} is complete.`);
     setExitCode(1);
-    say(
-      `${name} has ${bad} bad files. ${model?.embedded ? 'Install wuerst again' : `Run: wuerst models pull ${name}`}`,
-    );
+    say(`${name} has ${bad} bad ${bad === 1 ? 'file' : 'files'}. ${mending(model, name)}`);
   };
 
   const remove = new Command('remove')
@@ -184,4 +182,10 @@ function table(models: readonly ModelStatus[]): string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** What helps against damaged files; a folder of one's own comes from nowhere that is known. */
+function mending(model: { readonly embedded: boolean } | undefined, name: string): string {
+  if (model === undefined) return 'Replace what is named above.';
+  return model.embedded ? 'Install wuerst again' : `Run: wuerst models pull ${name}`;
 }

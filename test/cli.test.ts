@@ -173,6 +173,20 @@ test('doctor names every provider with its reason, the models and their memory',
   );
 });
 
+test('doctor goes on where a model is broken, and knows the one that WUERST_MODEL names', async (t) => {
+  const models = await temporaryFolder(t);
+  const broken = join(models, 'broken');
+  for (const name of ['wuerstchen', 'wuerstchen-prior'])
+    await cp(join(ROOT, 'data/models/cocktail', name), join(broken, name), { recursive: true });
+  await rm(join(broken, 'wuerstchen/vqgan/config.json'));
+  const missing = join(models, 'nothing');
+  const { status, stdout } = wuerst(['doctor'], { WUERST_MODELS: models, WUERST_MODEL: missing });
+  assert.equal(status, 0);
+  assert.match(stdout, /yes {2}cocktail: styles/);
+  assert.match(stdout, /no {3}broken: cannot read .*vqgan.config\.json/);
+  assert.ok(stdout.includes(`no   ${missing} (in use): no checkpoint at`), stdout);
+});
+
 test('bad input is one clear line and exit code 2, never a stack trace', async (t) => {
   const dir = await temporaryFolder(t);
   await writeFile(join(dir, 'file'), '');

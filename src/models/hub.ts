@@ -242,8 +242,8 @@ function retryAfter(header: string | null): number {
 
 /** The code of a network error: its message may hold addresses of proxies. */
 export function reasonOf(error: unknown): string {
-  const cause = (error as { cause?: { code?: string } }).cause;
-  return cause?.code ?? (error as { code?: string }).code ?? (error as Error).name;
+  const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+  return cause?.code ?? (error as { code?: string }).code ?? cause?.message ?? (error as Error).name;
 }
 
 function wrongAnswer(what: string, message: string, cause?: unknown): OperatorError {

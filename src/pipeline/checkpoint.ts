@@ -253,7 +253,7 @@ export async function requireFolder(dir: string): Promise<void> {
   try {
     isFolder = (await stat(dir)).isDirectory();
   } catch (cause) {
-    throw new OperatorError('checkpoint_missing', `no checkpoint at ${dir}: ${reason(cause)}`, {
+    throw new OperatorError('checkpoint_missing', `no checkpoint at ${dir || '""'}: ${reason(cause)}`, {
       hint: 'Run "wuerst models list" to see what is here, "wuerst models pull" to fetch more.',
       cause,
     });

@@ -1,3 +1,4 @@
+import { UserError } from '../errors.ts';
 import { type Conditioning, pickRows } from './conditioning.ts';
 import { randnTensor, TorchGenerator } from './generator.ts';
 import type { Denoiser } from './networks/denoiser.ts';
@@ -25,6 +26,11 @@ export function rowGenerators(
   if (given === undefined || given instanceof TorchGenerator) {
     const one = given ?? new TorchGenerator(Math.floor(Math.random() * 2 ** 32));
     return Array.from({ length: rows }, () => one);
+  }
+  if (!Array.isArray(given) || !given.every((one) => one instanceof TorchGenerator)) {
+    throw new UserError('invalid_type', 'expected generator to be a TorchGenerator or a list of them', {
+      hint: 'For example generator: new TorchGenerator(7).',
+    });
   }
   const [only] = given;
   if (given.length === 1 && only) return Array.from({ length: rows }, () => only);

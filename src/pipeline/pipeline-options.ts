@@ -114,10 +114,15 @@ export function newScheduler(
 
 /** A copy of given latents, checked. */
 export function checkedLatents(latents: Tensor, dims: readonly number[]): Tensor {
-  if (latents.dims.length === dims.length && latents.dims.every((dim, i) => dim === dims[i])) {
-    return { data: latents.data.slice(), dims: [...dims] };
+  if (!isTensor(latents)) {
+    throw new UserError('latents_invalid', `expected latents as a tensor of shape [${dims}], got ${describe(latents)}`);
   }
-  throw new UserError('latents_invalid', `expected latents of shape [${dims}], got [${latents.dims}]`);
+  if (String(latents.dims) !== String(dims)) {
+    throw new UserError('latents_invalid', `expected latents of shape [${dims}], got [${latents.dims}]`);
+  }
+  const odd = latents.data.find((value) => !Number.isFinite(value));
+  if (odd !== undefined) throw new UserError('latents_invalid', `expected latents of finite numbers, got ${odd}`);
+  return { data: latents.data.slice(), dims: [...dims] };
 }
 
 export function isTensor(value: unknown): value is Tensor {

@@ -203,7 +203,7 @@ export class Runtime {
         await this.#onBlocking?.(call);
         if (!watched) {
           const outputs = await this.#timed(call, () => (fetches ? created.run(feeds, fetches) : created.run(feeds)));
-          return requireFinite(outputs, call);
+          return requireFinite(outputs, call, this.precision);
         }
         const result = await this.#timed(call, () => created.run(feeds));
         this.#onPeaks?.(graph.name, namedPeaks(watched, result[PEAKS]));
@@ -226,14 +226,15 @@ export class Runtime {
 }
 
 /** A picture of numbers that are none would be black and look finished. */
-function requireFinite(outputs: Tensors, { graph, weightsDir }: BlockingCall): Tensors {
+function requireFinite(outputs: Tensors, { graph, weightsDir }: BlockingCall, precision: Precision | 'auto'): Tensors {
+  const other = precision === 'fp32' ? '' : ' Else try --precision fp32.';
   for (const [name, { data }] of Object.entries(outputs)) {
     if (!(data instanceof Float32Array) || isFinite32(data)) continue;
     throw new OperatorError(
       'numbers_not_finite',
       `${graph} gave numbers that are not finite (its output ${name}, with the weights in ${weightsDir})`,
       {
-        hint: 'Run "wuerst models verify": it names the tensor if the weights are damaged. Else try --precision fp32.',
+        hint: `Run "wuerst models verify": it names the tensor if the weights are damaged.${other}`,
       },
     );
   }

@@ -1,4 +1,5 @@
-import { UserError } from '../errors.ts';
+import { OperatorError, UserError } from '../errors.ts';
+import { describe } from './pipeline-options.ts';
 
 export interface SizeGridConfig {
   /** Pixels per cell of Stage C's latent. */
@@ -17,6 +18,10 @@ export interface SizeLimits {
   readonly maxPixels: number;
 }
 
+/** In pixels. */
+const LARGEST_CELL = 4096;
+/** A picture is made so much larger or smaller than asked for, at most, before it is cropped. */
+const LARGEST_RATIO = 16;
 /** Below this a picture shows nothing; above these the reference was never trained and memory runs out. */
 const LIMITS: SizeLimits = { minSide: 64, maxSide: 4096, maxPixels: 3072 * 3072 };
 
@@ -25,8 +30,28 @@ export class SizeGrid {
   readonly config: SizeGridConfig;
   readonly limits = LIMITS;
 
+  /** @throws OperatorError `config_invalid` for numbers that no picture could be made with */
   constructor(config: SizeGridConfig) {
     this.config = config;
+    const { resolutionMultiple, latentDimScale, factor } = config;
+    const asked = [1, LARGEST_CELL] as const;
+    for (const [key, value, [least, most]] of [
+      ['resolution_multiple', resolutionMultiple, asked],
+      ['latent_dim_scale', latentDimScale, asked.map((pixels) => pixels / factor) as [number, number]],
+      // Pixels that a cell becomes, for one that stands for a pixel of what is asked for.
+      [
+        `latent_dim_scale × ${factor} / resolution_multiple`,
+        (latentDimScale * factor) / resolutionMultiple,
+        [1 / LARGEST_RATIO, LARGEST_RATIO],
+      ],
+    ] as const) {
+      if (value >= least && value <= most) continue;
+      throw new OperatorError(
+        'config_invalid',
+        `model_index.json: expected ${key} from ${least} to ${most}, got ${value}`,
+        { hint: 'The published checkpoints have resolution_multiple 42.67 and latent_dim_scale 10.67.' },
+      );
+    }
   }
 
   /** Pixels that a Stage C latent side of `cells` becomes. */
@@ -69,7 +94,7 @@ export class SizeGrid {
       if (typeof side !== 'number' || !Number.isInteger(side) || side < minSide || side > maxSide) {
         throw new UserError(
           'size_invalid',
-          `expected ${name} to be a whole number from ${minSide} to ${maxSide} pixels, got ${String(side)}`,
+          `expected ${name} to be a whole number from ${minSide} to ${maxSide} pixels, got ${describe(side)}`,
           {
             hint: `This checkpoint makes any such size; steps of ${this.step} need no cropping, for example width 1024 height 1536.`,
           },

@@ -136,3 +136,30 @@ test('a weight that is no number is found by verify, and a picture of it is an e
   }
   assert.equal((await verified(model)).exitCode, undefined);
 });
+
+test('numbers that no picture could be made with are refused, with the key and what is allowed', async (t) => {
+  const model = await copied(t);
+  for (const [repository, key, value] of [
+    ['wuerstchen', 'latent_dim_scale', 1e-9],
+    ['wuerstchen', 'latent_dim_scale', 1000],
+    ['wuerstchen-prior', 'resolution_multiple', 0.01],
+    ['wuerstchen-prior', 'resolution_multiple', 1e9],
+  ] as const) {
+    const file = join(model, repository, 'model_index.json');
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, JSON.stringify({ ...(JSON.parse(text) as object), [key]: value }));
+    await assert.rejects(opened(model), {
+      code: 'config_invalid',
+      message: new RegExp(`expected ${key} .* got ${value}`),
+    });
+    await writeFile(file, text);
+  }
+});
+
+test('a level with attention needs heads', async (t) => {
+  const model = await copied(t);
+  const file = join(model, 'wuerstchen/decoder/config.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as { nhead: number[] };
+  await writeFile(file, JSON.stringify({ ...config, nhead: config.nhead.map(() => -1) }));
+  await assert.rejects(opened(model), { code: 'config_invalid', message: /nhead should be above 0/ });
+});

@@ -52,7 +52,7 @@ for (const [what, spoil, finding] of [
     const { out, exitCode } = await place.models('verify', 'wuerstchen-v2');
     assert.equal(exitCode, 1);
     assert.match(out, finding);
-    assert.match(out, /wuerstchen-v2 has 1 bad files\. Run: wuerst models pull wuerstchen-v2\n$/);
+    assert.match(out, /wuerstchen-v2 has 1 bad file\. Run: wuerst models pull wuerstchen-v2\n$/);
     await assertPullMends(place);
   });
 }

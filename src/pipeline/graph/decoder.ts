@@ -50,6 +50,10 @@ const schema = z
         [nhead, blocks, level_config, inject_effnet].every((list) => list.length === length),
       'nhead, blocks, level_config and inject_effnet should each have one entry per level of c_hidden',
     ),
+    z.refine(
+      ({ nhead, level_config }) => level_config.every((blocks, i) => !blocks.includes('A') || (nhead[i] ?? 0) > 0),
+      'nhead should be above 0 for each level with attention, an A in its level_config',
+    ),
   );
 export type DecoderConfig = z.infer<typeof schema>;
 
