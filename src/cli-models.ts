@@ -49,6 +49,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       const models = await listModels(modelsDir);
       if (json) return say(JSON.stringify(models, null, 2));
       for (const line of table(models)) say(line);
+      if (env.WUERST_MODEL) err.write(`WUERST_MODEL is set and goes first: ${env.WUERST_MODEL}\n`);
     });
 
   const pull = new Command('pull')
