@@ -78,6 +78,7 @@ export class PictureWriter {
     const { width, height } = image;
     const metadata = metadataOf({
       ...{ prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance, seed, width, height },
+      model: this.#pipeline.name,
       checkpoint: await this.#pipeline.fingerprint(style),
       provider: this.#pipeline.computedBy,
       version: VERSION,

@@ -18,6 +18,7 @@ export interface PictureParameters {
   readonly guidance: number;
   readonly decoderSteps: number;
   readonly decoderGuidance: number;
+  readonly model: string;
   readonly checkpoint: string;
   readonly provider: string;
   readonly version: string;

@@ -41,7 +41,7 @@ export class Recipes {
       if (made.has(index)) continue;
       const recipe = this.recipe(job, index, info);
       const source = await this.#source(recipe, MAX_CHAIN, signal);
-      images.push(this.#picture(job.request, index, recipe, source));
+      images.push(this.#picture(job.request, index, recipe, source, info));
     }
     return engineRequest(job.request, images);
   }
@@ -71,12 +71,19 @@ export class Recipes {
   }
 
   /** Pixels of a picture's own request; rows of one job share it. */
-  #picture(request: ImagineRequest, index: number, recipe: Recipe, source: ImageSource): ImagePlan {
+  #picture(
+    request: ImagineRequest,
+    index: number,
+    recipe: Recipe,
+    source: ImageSource,
+    info: EngineInfo | null,
+  ): ImagePlan {
     const { prompt, negative, width, height, style, steps, guidance, decoderSteps, decoderGuidance } = request;
     const { checkpoint, provider, version } = recipe;
     const texts = this.#options.describe({
       ...{ prompt, negative, width, height, style, steps, guidance, decoderSteps, decoderGuidance },
       ...{ checkpoint, provider, version, seed: seedOf(request, index) },
+      model: info?.model ?? 'wuerstchen',
     });
     const metadata = { ...texts, 'wuerst-recipe': toJson(recipe) };
     return { index, source, stageBSeed: recipe.stageBSeed, metadata };
@@ -133,7 +140,7 @@ export class Recipes {
     const request = { ...job.request, style: recipe.style };
     // The file says how it is computed now: another provider or precision gives other last digits.
     const now = { ...recipe, provider: loaded?.provider ?? recipe.provider, version: this.#options.version };
-    const plan = this.#picture(request, image.index, now, source);
+    const plan = this.#picture(request, image.index, now, source, loaded);
     let made: { readonly png: Uint8Array; readonly embedding: Embedding } | null = null;
     for await (const event of this.#options.painter.generate(engineRequest(request, [plan]), { signal })) {
       if (event.type === 'image') made = { png: event.png, embedding: event.embedding };

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 import { requireFolder } from './checkpoint.ts';
 import {
@@ -146,6 +146,11 @@ export class WuerstchenCombinedPipeline {
   /** Holds all weights against config.json. @throws OperatorError that names the file, the tensor, wanted and found */
   check(): void {
     for (const network of this.networks) network.check();
+  }
+
+  /** Of the model: its folder's. */
+  get name(): string {
+    return basename(resolve(this.dir));
   }
 
   /** Provider and precision of the denoising networks, e.g. `cpu-fp32`: what changes the last digits of a picture. */

@@ -101,7 +101,7 @@ class PipelineEngine implements Engine {
     this.#loaded = { pipeline, scheduler, checkpoint, maps, previewer };
     const warmed = await this.#warmUp(pipeline, options.warmUp);
     const memory = `${runtime.residency}: ${runtime.memory.reason}`;
-    return { checkpoint, provider: pipeline.computedBy, styles, mixesStyles, memory, warmed };
+    return { model: pipeline.name, checkpoint, provider: pipeline.computedBy, styles, mixesStyles, memory, warmed };
   }
 
   #runtime(options: LoadOptions): Promise<Runtime> {

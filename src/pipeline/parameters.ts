@@ -11,6 +11,8 @@ export interface ImageParameters {
   readonly guidance: number;
   readonly decoderSteps: number;
   readonly decoderGuidance: number;
+  /** Name of the model, its folder's. */
+  readonly model: string;
   /** Fingerprint of the checkpoint. */
   readonly checkpoint: string;
   /** Provider and precision, e.g. `cpu-fp32`. */
@@ -38,7 +40,7 @@ function readable(p: ImageParameters): string {
     `Seed: ${p.seed}`,
     `Size: ${p.width}x${p.height}`,
     `Model hash: ${p.checkpoint.slice(0, 10)}`,
-    `Model: wuerstchen-v2 ${p.style}`,
+    `Model: ${p.model} ${p.style}`,
     `Decoder steps: ${p.decoderSteps}`,
     `Decoder CFG scale: ${p.decoderGuidance}`,
     `Version: wuerst ${p.version}`,

@@ -37,6 +37,8 @@ export type WarmUp = 'auto' | readonly { readonly width: number; readonly height
 
 /** What was loaded. */
 export interface EngineInfo {
+  /** Name of the model's folder. @default 'wuerstchen' */
+  readonly model?: string;
   /** Hash of the checkpoint's weights. */
   readonly checkpoint: string;
   /** Execution provider and precision, e.g. `cpu-fp32`. */

@@ -18,6 +18,7 @@ const PARAMETERS = {
   guidance: 4,
   decoderSteps: 12,
   decoderGuidance: 0,
+  model: 'cocktail',
   checkpoint: 'abcdef0123456789',
   provider: 'cpu-fp32',
   version: '1.2.3',
