@@ -141,6 +141,7 @@ export function injectedLevels(config: DecoderConfig): number[] {
  */
 export function decoderGraphs(component: Component, folds: Folds): StepGraphs {
   const config = decoderConfig(component);
+  checkUnseenMappers(component, config);
   const step = new GraphBuilder('decoder');
   const weights = new Weights(step, component);
   if (!folds.conditioning) {
@@ -165,6 +166,18 @@ export function decoderGraphs(component: Component, folds: Folds): StepGraphs {
   }
   writeStep(weights, config, { text, effnet }, folds);
   return { conditioning: conditioner, step };
+}
+
+/** Levels that are to see the image embedding have mappers for it, also those without a block that looks. */
+function checkUnseenMappers(component: Component, config: DecoderConfig): void {
+  const { c_cond: cCond, effnet_embd, c_hidden, level_config } = config;
+  for (const level of injectedLevels(config)) {
+    if (level_config[level]?.includes('C')) continue;
+    for (const index of [level, 2 * c_hidden.length - 1 - level]) {
+      component.tensor(`effnet_mappers.${index}.weight`, [cCond, effnet_embd, 1, 1]);
+      component.tensor(`effnet_mappers.${index}.bias`, [cCond]);
+    }
+  }
 }
 
 function attentionShape(config: DecoderConfig, level: number, folds: Folds): AttentionShape {
