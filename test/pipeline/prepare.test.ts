@@ -95,6 +95,21 @@ test('a damaged or truncated prepared file is made again', async (t) => {
   }
 });
 
+test('a prepared file with one wrong byte is made again, one that was only touched is not', async (t) => {
+  const dir = await copy(t);
+  await run(dir, 'int8');
+  const file = join(dir, 'prepared/int8.safetensors');
+  const right = readFileSync(file);
+  utimesSync(file, 1, 1);
+  assert.ok(await openPrepared(await planned(dir, 'int8')));
+  const wrong = Buffer.from(right);
+  wrong[wrong.length - 5] = (wrong[wrong.length - 5] ?? 0) ^ 1;
+  writeFileSync(file, wrong);
+  assert.equal(await openPrepared(await planned(dir, 'int8')), null);
+  await run(dir, 'int8');
+  assert.ok(readFileSync(file).equals(right));
+});
+
 test('a stopped preparation is gone on with and gives the same bytes', async (t) => {
   const [dir, other] = [await copy(t), await copy(t)];
   const stop = new AbortController();

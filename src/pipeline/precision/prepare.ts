@@ -102,7 +102,8 @@ async function write(planned: Component, file: string, options: PrepareOptions):
   const { sha256 } = await hashFile(part, layout.size, signal);
   await rename(part, file);
   // The record last: a file without one counts as not made, but an old one must never get a new record.
-  await writeJson(`${file}.json`, { recipes: hashRecipes(recipes), sources, size: layout.size, sha256 });
+  const { mtimeMs } = await stat(file);
+  await writeJson(`${file}.json`, { recipes: hashRecipes(recipes), sources, size: layout.size, mtimeMs, sha256 });
   await rm(`${part}.json`, { force: true });
 }
 

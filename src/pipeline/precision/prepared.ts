@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { hashFile } from '../../files/file-hash.ts';
 import { z } from '../../libraries/zod-mini.ts';
 import type { Component, Prepared } from '../checkpoint.ts';
 import { readHeader } from '../safetensors.ts';
@@ -15,6 +16,7 @@ const recordSchema = z.object({
   recipes: z.string(),
   sources: z.array(source),
   size: z.number(),
+  mtimeMs: z.number(),
   sha256: z.string(),
 });
 /** What a prepared file was made of; stands beside it as `<file>.json`. */
@@ -26,17 +28,18 @@ export function preparedFile({ dir, precision }: Component): string {
 }
 
 /**
- * Opens the prepared weights that graphs over `planned` asked for. No weight is read.
+ * Opens the prepared weights that graphs over `planned` asked for. No weight is read, but where the file was touched since.
  *
- * @returns null when they are not there, or were made of other files or by other recipes
+ * @returns null when they are not there, are not the bytes that were written, or were made of other files or by other recipes
  */
 export async function openPrepared(planned: Component): Promise<Prepared | null> {
   const file = preparedFile(planned);
   const record = await readRecord(file);
   if (record?.recipes !== hashRecipes(planned.recipes)) return null;
   if (JSON.stringify(record.sources) !== JSON.stringify(await describeSources(planned))) return null;
-  const size = (await stat(file).catch(() => undefined))?.size;
-  if (size !== record.size) return null;
+  const found = await stat(file).catch(() => undefined);
+  if (found?.size !== record.size) return null;
+  if (found.mtimeMs !== record.mtimeMs && (await hashFile(file, found.size)).sha256 !== record.sha256) return null;
   const entries = await readHeader(file);
   return new Map([...entries].map(([name, entry]) => [name, { ...entry, file }]));
 }
