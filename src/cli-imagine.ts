@@ -203,6 +203,8 @@ async function paint(
     },
     signal,
   });
+  // Large networks take a while to load.
+  bars?.show({ stage: 'prior', step: 0, total: request.steps ?? DEFAULT_STAGE_C_TIMESTEPS.length - 1 });
   for (;;) {
     const { done, value } = await stream.next();
     if (done) return value.warnings;
