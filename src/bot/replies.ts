@@ -9,18 +9,31 @@ const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
 const LISTED = 10;
 const SHOWN_PICTURES = 4;
 
+/** What people may know of an operator's trouble: whether, and when, it makes sense to try again. */
+const TROUBLES: Readonly<Record<string, readonly [title: string, line: string]>> = {
+  database_locked: ['The bot is busy with its own papers.', 'Try again in a moment.'],
+  disk_full: [
+    'There is no room left here to write this down, so nothing was done.',
+    'Try again later: whoever runs this bot has to free some space. What was asked for before is kept.',
+  ],
+};
+const UNKNOWN_TROUBLE = [
+  'Something went wrong here.',
+  'It has been logged for whoever runs this bot. Trying again may work.',
+] as const;
+
 /** An error as people may see it: only a `UserError` speaks for itself. */
 export function errorReply(error: unknown): Reply {
   if (error instanceof UserError) {
     return { ...NOTICE, tone: 'error', title: error.message, lines: error.hint === undefined ? [] : [error.hint] };
   }
-  const busy = error instanceof OperatorError && error.code === 'database_locked';
-  return {
-    ...NOTICE,
-    tone: 'error',
-    title: busy ? 'The bot is busy with its own papers.' : 'Something went wrong here.',
-    lines: [busy ? 'Try again in a moment.' : 'It has been logged for whoever runs this bot. Trying again may work.'],
-  };
+  const [title, line] = troubleOf(error);
+  return { ...NOTICE, tone: 'error', title, lines: [line] };
+}
+
+/** What is told of an error that does not speak for itself. */
+export function troubleOf(error: unknown): readonly [title: string, line: string] {
+  return (error instanceof OperatorError && TROUBLES[error.code]) || UNKNOWN_TROUBLE;
 }
 
 /** Every parameter of a picture, ready to paste. */

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { troubleOf } from '../../../bot/replies.ts';
 import { UserError } from '../../../errors.ts';
 import type { WebLogger } from './options.ts';
 
@@ -40,16 +41,8 @@ export function problemResponse(error: unknown, c: Context, logger: WebLogger): 
     return c.json({ error: { code: error.code, message: error.message, hint: error.hint ?? null } }, status);
   }
   logger.error({ err: error, method: c.req.method, path: c.req.path }, 'a web request failed');
-  return c.json(
-    {
-      error: {
-        code: 'internal',
-        message: 'Something went wrong here.',
-        hint: 'It has been logged for whoever runs this bot. Trying again may work.',
-      },
-    },
-    500,
-  );
+  const [message, hint] = troubleOf(error);
+  return c.json({ error: { code: 'internal', message, hint } }, 500);
 }
 
 export function notFound(what: string): UserError {
