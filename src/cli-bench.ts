@@ -6,7 +6,7 @@ import { benchTable } from './bench/table.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { UserError } from './errors.ts';
 import { byteSize } from './files/byte-size.ts';
-import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
+import { modelInUse } from './models/model-folder.ts';
 import { type Provider, Runtime, WuerstchenCombinedPipeline } from './pipeline/index.ts';
 import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
 import { VERSION } from './pipeline/version.ts';
@@ -41,7 +41,7 @@ export function benchCommand(): Command {
 }
 
 async function bench(options: Options): Promise<void> {
-  const model = options.model ?? process.env.WUERST_MODEL ?? currentModelFolder(modelsFolder(process.env));
+  const model = options.model ?? modelInUse(process.env);
   const device = options.device === undefined ? undefined : Number(options.device);
   const sizes = list(options.sizes).map(readSize);
   const batches = list(options.batches).map((text) => readCount('--batches', text, 16));

@@ -4,7 +4,7 @@ import type { ImagineRequest } from './bot/job.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { UserError } from './errors.ts';
 import { makeFolder } from './files/make-folder.ts';
-import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
+import { modelInUse } from './models/model-folder.ts';
 import { PictureWriter } from './picture-writer.ts';
 import { picturesAtOnce } from './pipeline/batch-rule.ts';
 import { type CombinedOptions, WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
@@ -102,7 +102,7 @@ function preparingLine({ quiet, json }: Options): RuntimeOptions['onPreparing'] 
 async function imagine(text: string, options: Options): Promise<void> {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
-  const dir = options.model ?? process.env.WUERST_MODEL ?? currentModelFolder(modelsFolder(process.env));
+  const dir = options.model ?? modelInUse(process.env);
   const pipeline = await WuerstchenCombinedPipeline.fromPretrained(dir, {
     provider: options.provider,
     precision: options.precision,

@@ -2,13 +2,18 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImagineRequest } from './bot/job.ts';
 import { UserError } from './errors.ts';
+import { slug } from './files/slug.ts';
 import type { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
 import type { RgbImage } from './pipeline/decoder-pipeline.ts';
 import { encodeImage, type ImageFormat } from './pipeline/image-file.ts';
 import { metadataOf } from './pipeline/parameters.ts';
 import type { Timings } from './pipeline/pipeline-options.ts';
 import type { Provider } from './pipeline/providers.ts';
+import { Recent } from './pipeline/recent.ts';
 import { VERSION } from './pipeline/version.ts';
+
+/** Styles of one command are few. */
+const KEPT_FINGERPRINTS = 8;
 
 export interface WriterOptions {
   /** Folder, which is there. */
@@ -40,6 +45,8 @@ interface Report {
 export class PictureWriter {
   readonly #pipeline: WuerstchenCombinedPipeline;
   readonly #options: WriterOptions;
+  /** Of checkpoints by style: files of several pictures are read once. */
+  readonly #fingerprints = new Recent<string>(KEPT_FINGERPRINTS);
   #last: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | null = null;
 
@@ -79,7 +86,7 @@ export class PictureWriter {
     const metadata = metadataOf({
       ...{ prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance, seed, width, height },
       model: this.#pipeline.name,
-      checkpoint: await this.#pipeline.fingerprint(style),
+      checkpoint: await this.#fingerprints.get(style, () => this.#pipeline.fingerprint(style)),
       provider: this.#pipeline.computedBy,
       version: VERSION,
     });
@@ -109,15 +116,6 @@ async function writeNew(folder: string, name: string, extension: string, bytes: 
       throw new UserError('out_unwritable', `cannot write ${path}: ${(cause as Error).message}`, { cause });
     }
   }
-}
-
-/** The beginning of the prompt as a file name. */
-function slug(prompt: string): string {
-  const words = prompt
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-');
-  return words.slice(0, 40).replace(/^-+|-+$/g, '') || 'picture';
 }
 
 function round(seconds: number): number {

@@ -1,3 +1,4 @@
+import { slug } from '../files/slug.ts';
 import { LARGER_FACTORS, largerSize } from './actions.ts';
 import { normaliseText } from './command-lexer.ts';
 import type { CommandLimits } from './command-limits.ts';
@@ -108,14 +109,6 @@ export function shownImages(job: Job): readonly ReplyImage[] {
     alt: job.request.prompt,
     spoiler: job.request.spoiler,
   }));
-}
-
-function slug(prompt: string): string {
-  const words = prompt
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-');
-  return words.slice(0, 40).replace(/^-+|-+$/g, '') || 'picture';
 }
 
 function reroll(job: Job, label = 'Reroll'): Button {

@@ -42,7 +42,12 @@ function nameIn(text: string): string | undefined {
   }
 }
 
-/** Folder of the model in use: what `WUERST_MODEL` defaults to. */
+/** The model that the terminal paints with: `WUERST_MODEL`, else the chosen one. */
+export function modelInUse(env: NodeJS.ProcessEnv): string {
+  return env.WUERST_MODEL ?? currentModelFolder(modelsFolder(env));
+}
+
+/** Folder of the chosen model: what `WUERST_MODEL` defaults to. */
 export function currentModelFolder(modelsDir: string): string {
   const name = readCurrentModel(modelsDir);
   return join(name === DEFAULT_MODEL ? EMBEDDED_MODELS : modelsDir, name);

@@ -34,24 +34,10 @@ export class SizeGrid {
   constructor(config: SizeGridConfig) {
     this.config = config;
     const { resolutionMultiple, latentDimScale, factor } = config;
-    const asked = [1, LARGEST_CELL] as const;
-    for (const [key, value, [least, most]] of [
-      ['resolution_multiple', resolutionMultiple, asked],
-      ['latent_dim_scale', latentDimScale, asked.map((pixels) => pixels / factor) as [number, number]],
-      // Pixels that a cell becomes, for one that stands for a pixel of what is asked for.
-      [
-        `latent_dim_scale × ${factor} / resolution_multiple`,
-        (latentDimScale * factor) / resolutionMultiple,
-        [1 / LARGEST_RATIO, LARGEST_RATIO],
-      ],
-    ] as const) {
-      if (value >= least && value <= most) continue;
-      throw new OperatorError(
-        'config_invalid',
-        `model_index.json: expected ${key} from ${least} to ${most}, got ${value}`,
-        { hint: 'The published checkpoints have resolution_multiple 42.67 and latent_dim_scale 10.67.' },
-      );
-    }
+    requireWithin('resolution_multiple', resolutionMultiple, 1, LARGEST_CELL);
+    requireWithin('latent_dim_scale', latentDimScale, 1 / factor, LARGEST_CELL / factor);
+    const ratio = (latentDimScale * factor) / resolutionMultiple;
+    requireWithin(`latent_dim_scale × ${factor} / resolution_multiple`, ratio, 1 / LARGEST_RATIO, LARGEST_RATIO);
   }
 
   /** Pixels that a Stage C latent side of `cells` becomes. */
@@ -111,4 +97,15 @@ export class SizeGrid {
   #latents(cells: number): number {
     return Math.trunc(cells * this.config.latentDimScale);
   }
+}
+
+function requireWithin(key: string, value: number, least: number, most: number): void {
+  if (value >= least && value <= most) return;
+  throw new OperatorError(
+    'config_invalid',
+    `model_index.json: expected ${key} from ${least} to ${most}, got ${value}`,
+    {
+      hint: 'The published checkpoints have resolution_multiple 42.67 and latent_dim_scale 10.67.',
+    },
+  );
 }
