@@ -7,8 +7,8 @@
  * A folder is one of those that are printed, such as wuerstchen/decoder. What is there already is left alone.
  */
 import { parseArgs } from 'node:util';
-import { byteSize } from '../src/files/byte-size.ts';
-import { checkSpace } from '../src/files/disk.ts';
+import { byteSize } from '../src/system/byte-size.ts';
+import { checkSpace } from '../src/system/disk.ts';
 import { fileOf, NEEDED, PARTS, type Part, sizeOf, writeFullSize } from './full-size/full-size-model.ts';
 
 const { values, positionals } = parseArgs({

@@ -11,8 +11,8 @@ import { readdirSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { freemem, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { byteSize } from '../src/files/byte-size.ts';
-import { checkSpace } from '../src/files/disk.ts';
+import { byteSize } from '../src/system/byte-size.ts';
+import { checkSpace } from '../src/system/disk.ts';
 import { fileOf, PARTS, sizeOf, writeFullSize } from './full-size/full-size-model.ts';
 
 /** The largest network with its working memory, twice: some tests compare two of the same. */

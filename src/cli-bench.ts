@@ -4,12 +4,12 @@ import { Command, Option } from 'commander';
 import { availablePrecisions, type BenchRow, measure } from './bench/measure.ts';
 import { benchTable } from './bench/table.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
-import { UserError } from './errors.ts';
-import { byteSize } from './files/byte-size.ts';
 import { modelInUse } from './models/model-folder.ts';
 import { type Provider, Runtime, WuerstchenCombinedPipeline } from './pipeline/index.ts';
 import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
 import { VERSION } from './pipeline/version.ts';
+import { byteSize } from './system/byte-size.ts';
+import { UserError } from './system/errors.ts';
 
 interface Options {
   readonly model?: string;

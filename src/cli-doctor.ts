@@ -1,7 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { byteSize } from './files/byte-size.ts';
 import { installCuda } from './install-cuda.ts';
 import { modelsFolder } from './models/model-folder.ts';
 import { listModels, type ModelStatus } from './models/store.ts';
@@ -11,6 +10,7 @@ import { pictureNeeds } from './pipeline/memory/picture-needs.ts';
 import { checkDevice, PROVIDERS, type Provider, probe } from './pipeline/providers.ts';
 import { availableStyles } from './pipeline/stage-c.ts';
 import { VERSION } from './pipeline/version.ts';
+import { byteSize } from './system/byte-size.ts';
 
 export function doctorCommand(): Command {
   return new Command('doctor')

@@ -2,8 +2,6 @@ import { Command, Option } from 'commander';
 import { DEFAULT_LIMITS, parseCommand, randomSeed, settingsFromOptions } from './bot/command.ts';
 import type { ImagineRequest } from './bot/job.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
-import { UserError } from './errors.ts';
-import { makeFolder } from './files/make-folder.ts';
 import { modelInUse } from './models/model-folder.ts';
 import { PictureWriter } from './picture-writer.ts';
 import { picturesAtOnce } from './pipeline/batch-rule.ts';
@@ -18,6 +16,8 @@ import type { Residency, RuntimeOptions } from './pipeline/runtime.ts';
 import { DEFAULT_STAGE_C_TIMESTEPS } from './pipeline/scheduler.ts';
 import { STYLES } from './pipeline/stage-c.ts';
 import { StageBars } from './stage-bars.ts';
+import { UserError } from './system/errors.ts';
+import { makeFolder } from './system/make-folder.ts';
 
 interface Options {
   readonly out: string;

@@ -1,6 +1,4 @@
 import { Argument, Command, Option } from 'commander';
-import { UserError } from './errors.ts';
-import { byteSize } from './files/byte-size.ts';
 import { Hub } from './models/hub.ts';
 import { type HubOptions, hubOptionsFrom } from './models/hub-options.ts';
 import type { Style } from './models/manifest.ts';
@@ -17,6 +15,8 @@ import {
   useModel,
 } from './models/store.ts';
 import { verifyModel } from './models/verify.ts';
+import { byteSize } from './system/byte-size.ts';
+import { UserError } from './system/errors.ts';
 
 const STYLES = ['base', 'aesthetic', 'interpolated'] as const satisfies readonly Style[];
 

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { loadDotEnv, readConfig } from './config.ts';
-import { UserError } from './errors.ts';
+import { UserError } from './system/errors.ts';
 
 export function discordCommand(): Command {
   const invite = new Command('invite')

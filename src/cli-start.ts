@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { CONFIG_SETTINGS, loadDotEnv, readConfig } from './config.ts';
-import { OperatorError } from './errors.ts';
 import { startBot } from './main.ts';
+import { OperatorError } from './system/errors.ts';
 
 /** `--web-port <port>` → `webPort`, as commander names it. */
 function optionName(flags: string): string {

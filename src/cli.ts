@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, type CommanderError } from 'commander';
-import type { OperatorError, UserError } from './errors.ts';
 import { VERSION } from './pipeline/version.ts';
+import type { OperatorError, UserError } from './system/errors.ts';
 
 /** Exit code of everything that the person at the terminal can mend. */
 const EXIT_USAGE = 2;

@@ -3,9 +3,8 @@ import type { z } from 'zod';
 import { isLoopback } from './adapters/web/server/options.ts';
 import { nearest } from './bot/edit-distance.ts';
 import { type ConfigSetting, ENTRIES, type Entry, type LOG_LEVELS } from './config-entries.ts';
-import { OperatorError } from './errors.ts';
-
 import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
+import { OperatorError } from './system/errors.ts';
 
 export type { ConfigSetting } from './config-entries.ts';
 

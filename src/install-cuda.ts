@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { OperatorError, UserError } from './errors.ts';
 import { CUDA_LIBRARY, librariesFolder } from './pipeline/providers.ts';
+import { OperatorError, UserError } from './system/errors.ts';
 
 export interface InstallCudaOptions {
   /** The library's own script. */

@@ -7,15 +7,15 @@ import { startCheckpointer } from './bot/history/checkpointer.ts';
 import { History } from './bot/history.ts';
 import { Studio } from './bot/studio.ts';
 import type { Config } from './config.ts';
-import { OperatorError } from './errors.ts';
-import { makeFolder } from './files/make-folder.ts';
-import { createLogger } from './logging.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { PipelineClient, type PipelineStatus } from './pipeline/client.ts';
 import { hasOutlivedItsBot } from './pipeline/outlived.ts';
 import { metadataOf } from './pipeline/parameters.ts';
 import { VERSION } from './pipeline/version.ts';
-import { acquireLock, type ProcessLock } from './process-lock.ts';
+import { OperatorError } from './system/errors.ts';
+import { createLogger } from './system/logging.ts';
+import { makeFolder } from './system/make-folder.ts';
+import { acquireLock, type ProcessLock } from './system/process-lock.ts';
 
 export interface StartOptions {
   /** URL of the module with the engine. @default the real one */

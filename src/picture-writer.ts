@@ -1,16 +1,16 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImagineRequest } from './bot/job.ts';
-import { UserError } from './errors.ts';
-import { slug } from './files/slug.ts';
 import type { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
 import type { RgbImage } from './pipeline/decoder-pipeline.ts';
 import { encodeImage, type ImageFormat } from './pipeline/image-file.ts';
 import { metadataOf } from './pipeline/parameters.ts';
 import type { Timings } from './pipeline/pipeline-options.ts';
 import type { Provider } from './pipeline/providers.ts';
-import { Recent } from './pipeline/recent.ts';
 import { VERSION } from './pipeline/version.ts';
+import { UserError } from './system/errors.ts';
+import { Recent } from './system/memo.ts';
+import { slug } from './system/slug.ts';
 
 /** Styles of one command are few. */
 const KEPT_FINGERPRINTS = 8;

@@ -65,7 +65,7 @@ for (const [what, code, hint, spoil] of CASES) {
     History.open({ folder }).close();
     const config = readConfig({ WUERST_DATA: folder, WUERST_WEB_PORT: '0' });
     const options = {
-      engine: new URL('bot/slow-engine.ts', import.meta.url).href,
+      engine: new URL('./bot/slow-engine.ts', import.meta.url).href,
       logger: pino({ level: 'silent' }),
       watchProcess: false,
     };

@@ -5,9 +5,9 @@
 
 import type { Adapter } from '../src/adapters/adapter.ts';
 import { readConfig } from '../src/config.ts';
-import { OperatorError } from '../src/errors.ts';
-import { createLogger } from '../src/logging.ts';
 import { type RunningBot, startBot } from '../src/main.ts';
+import { OperatorError } from '../src/system/errors.ts';
+import { createLogger } from '../src/system/logging.ts';
 
 const printer: Adapter = {
   surface: 'terminal',
@@ -24,7 +24,7 @@ const printer: Adapter = {
 let bot: RunningBot | null = null;
 try {
   bot = await startBot(readConfig(process.env), {
-    ...(process.env.TEST_ENGINE === 'real' ? {} : { engine: new URL('bot/slow-engine.ts', import.meta.url).href }),
+    ...(process.env.TEST_ENGINE === 'real' ? {} : { engine: new URL('./bot/slow-engine.ts', import.meta.url).href }),
     logger: createLogger({ level: 'silent', secrets: [] }),
     adapters: [printer],
   });

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const CHILD = fileURLToPath(new URL('bot-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('./bot-child.ts', import.meta.url));
 
 export function temporaryFolder(t: { after(end: () => void): void }): string {
   const folder = mkdtempSync(join(tmpdir(), 'wuerst-bot-'));

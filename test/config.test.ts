@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CONFIG_SETTINGS, loadDotEnv, readConfig } from '../src/config.ts';
-import { OperatorError } from '../src/errors.ts';
-import { createLogger } from '../src/logging.ts';
+import { OperatorError } from '../src/system/errors.ts';
+import { createLogger } from '../src/system/logging.ts';
 
 function mistakesOf(env: Record<string, string>): string {
   try {

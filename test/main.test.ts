@@ -8,7 +8,7 @@ import { startBot } from '../src/main.ts';
 import { BotProcess, post, temporaryFolder } from './bot-process.ts';
 import { assertEndedOnce } from './ended-once.ts';
 
-const ENGINE = new URL('bot/slow-engine.ts', import.meta.url).href;
+const ENGINE = new URL('./bot/slow-engine.ts', import.meta.url).href;
 const shownJob = z.object({ state: z.string(), error: z.object({ code: z.string() }).nullable() });
 const accepted = z.object({ job: z.object({ id: z.string(), state: z.string() }) });
 

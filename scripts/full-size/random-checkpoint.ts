@@ -1,7 +1,7 @@
 import { open, rename, rm, stat } from 'node:fs/promises';
-import { writeAll } from '../../src/files/write-all.ts';
 import { TorchGenerator } from '../../src/pipeline/generator.ts';
 import { floatToHalf } from '../../src/pipeline/number-formats.ts';
+import { writeAll } from '../../src/system/write-all.ts';
 import type { Fill, TensorPlan } from './layout.ts';
 
 export type WeightDtype = 'F32' | 'F16';

@@ -1,6 +1,6 @@
 import type { Core } from '../bot/core.ts';
 import type { Job } from '../bot/job.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../system/clock.ts';
 
 /** A job that nobody claims within this time is shown by a message all the same, in ms. */
 const CLAIM_WITHIN = 5000;

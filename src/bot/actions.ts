@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import { formatPrompt, parseCommand } from './command.ts';
 import { normaliseText } from './command-lexer.ts';
 import { type CommandLimits, fits, type Size } from './command-limits.ts';

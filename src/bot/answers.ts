@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import { UserError } from '../errors.ts';
+import type { Clock } from '../system/clock.ts';
+import { UserError } from '../system/errors.ts';
 import { type ActionVerb, draftsOf, parseAction } from './actions.ts';
 import { changeSettings, isOperator, settingsReply } from './change-settings.ts';
 import { helpReply, parseCommand, type Subcommand } from './command.ts';

@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import type { Span } from './command-lexer.ts';
 
 /** A change to the source that mends it. */

@@ -1,7 +1,7 @@
-import { type Clock, pause } from '../clock.ts';
-import { OperatorError, UserError } from '../errors.ts';
 import { PipelineCrashed, PipelineStopped } from '../pipeline/client.ts';
 import type { EngineEvent, EngineInfo } from '../pipeline/protocol.ts';
+import { type Clock, pause } from '../system/clock.ts';
+import { OperatorError, UserError } from '../system/errors.ts';
 import { type Estimator, type Progress, secondsOf, type Timings, type Work, workOf } from './estimate.ts';
 import type { EventBus } from './event-bus.ts';
 import type { FairOptions } from './fair-queue.ts';

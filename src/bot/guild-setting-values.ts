@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import { readSwitch } from './command-values.ts';
 import type { GuildSettings, SettingKey } from './history/settings.ts';
 

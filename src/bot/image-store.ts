@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type Stats, statSync, unlinkSync } from 'node:fs';
 import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OperatorError } from '../errors.ts';
-import { makeFolder } from '../files/make-folder.ts';
+import { OperatorError } from '../system/errors.ts';
+import { makeFolder } from '../system/make-folder.ts';
 
 export interface StoredFile {
   /** SHA-256 of the content, in lower-case hex. */

@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import type { GuildSettings } from './history/settings.ts';
 import type { Caller, ImagineRequest } from './job.ts';
 

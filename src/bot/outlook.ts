@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../system/clock.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { type Estimator, workOf } from './estimate.ts';
 import type { EventBus } from './event-bus.ts';

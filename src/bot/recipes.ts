@@ -1,5 +1,5 @@
-import { OperatorError, UserError } from '../errors.ts';
 import type { EngineInfo, EngineRequest, ImagePlan, ImageSource, NoiseMix } from '../pipeline/protocol.ts';
+import { OperatorError, UserError } from '../system/errors.ts';
 import { toJson } from './history/json.ts';
 import type { Embedding, History, ImageDetails, Recipe } from './history.ts';
 import type { Derivation, ImagineRequest, Job } from './job.ts';

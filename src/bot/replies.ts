@@ -1,4 +1,4 @@
-import { OperatorError, UserError } from '../errors.ts';
+import { OperatorError, UserError } from '../system/errors.ts';
 import { formatRequest } from './command.ts';
 import type { ImageDetails } from './history.ts';
 import type { ImagineRequest, Job, JobImage } from './job.ts';

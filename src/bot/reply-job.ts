@@ -1,4 +1,4 @@
-import { slug } from '../files/slug.ts';
+import { slug } from '../system/slug.ts';
 import { LARGER_FACTORS, largerSize } from './actions.ts';
 import { normaliseText } from './command-lexer.ts';
 import type { CommandLimits } from './command-limits.ts';

@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from '../clock.ts';
-import { UserError } from '../errors.ts';
+import { type Clock, systemClock } from '../system/clock.ts';
+import { UserError } from '../system/errors.ts';
 import { Answers } from './answers.ts';
 import { type CommandLimits, completions, randomSeed } from './command.ts';
 import type { CommandOptions, Core, Outcome } from './core.ts';

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import { UserError } from '../errors.ts';
+import type { Clock } from '../system/clock.ts';
+import { UserError } from '../system/errors.ts';
 import { fits } from './command-limits.ts';
 import { type Estimator, workOf } from './estimate.ts';
 import type { EventBus } from './event-bus.ts';

@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import type { History } from './history.ts';
 import type { HouseRules } from './house-rules.ts';
 import type { Caller, Job, JobImage } from './job.ts';

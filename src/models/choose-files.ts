@@ -1,4 +1,4 @@
-import { OperatorError } from '../errors.ts';
+import { OperatorError } from '../system/errors.ts';
 import type { HubFile } from './hub.ts';
 import type { Repository } from './manifest.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { listFiles, modelInfo } from '@huggingface/hub';
 import pRetry from 'p-retry';
 import { EnvHttpProxyAgent, Response, fetch as undiciFetch } from 'undici';
-import { OperatorError } from '../errors.ts';
+import { OperatorError } from '../system/errors.ts';
 import { checkEndpoint, checkProxy, checkToken, type HubOptions } from './hub-options.ts';
 
 export interface HubFile {

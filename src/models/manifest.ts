@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { OperatorError } from '../errors.ts';
+import { OperatorError } from '../system/errors.ts';
 
 /**
  * A name inside the models folder: forward slashes, no `..`, no drive, no leading dot, so that joined to a folder it

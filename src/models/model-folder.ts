@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { OperatorError } from '../errors.ts';
+import { OperatorError } from '../system/errors.ts';
 
 /** Where the models that come with the program lie, from `src/` as from `dist/`. */
 export const EMBEDDED_MODELS = fileURLToPath(new URL('../../data/models', import.meta.url));

@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import { byteSize } from '../files/byte-size.ts';
+import { byteSize } from '../system/byte-size.ts';
 import type { PullEvent } from './pull.ts';
 
 const FORMAT = '{bar} {percentage}% {got} of {size} {path} {state}';

@@ -1,10 +1,10 @@
 import { constants, copyFile, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { OperatorError } from '../errors.ts';
-import { checkSpace, explainDiskError, isDiskFull } from '../files/disk.ts';
-import { hashFile } from '../files/file-hash.ts';
-import { lockFolder } from '../files/folder-lock.ts';
-import { makeFolder } from '../files/make-folder.ts';
+import { checkSpace, explainDiskError, isDiskFull } from '../system/disk.ts';
+import { OperatorError } from '../system/errors.ts';
+import { hashFile } from '../system/file-hash.ts';
+import { lockFolder } from '../system/file-lock.ts';
+import { makeFolder } from '../system/make-folder.ts';
 import { chooseFiles } from './choose-files.ts';
 import { download } from './download.ts';
 import type { Hub, HubFile } from './hub.ts';

@@ -1,9 +1,9 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
-import { withFolderLock } from '../files/folder-lock.ts';
-import { makeFolder } from '../files/make-folder.ts';
-import { writeJson } from '../files/write-json.ts';
+import { UserError } from '../system/errors.ts';
+import { withFolderLock } from '../system/file-lock.ts';
+import { makeFolder } from '../system/make-folder.ts';
+import { writeJson } from '../system/write-json.ts';
 import { missingFiles } from './choose-files.ts';
 import { isOutdated, readLock } from './lock-file.ts';
 import { loadManifest, type ModelEntry, type Style } from './manifest.ts';

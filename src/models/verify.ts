@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hashFile } from '../files/file-hash.ts';
 import { readMixRecord } from '../pipeline/mix.ts';
 import { readRecord } from '../pipeline/precision/prepared.ts';
+import { hashFile } from '../system/file-hash.ts';
 import { missingFiles } from './choose-files.ts';
 import { isOutdated, type LockFile, readLock } from './lock-file.ts';
 import type { ModelEntry } from './manifest.ts';

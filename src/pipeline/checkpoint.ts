@@ -1,7 +1,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { OperatorError } from '../errors.ts';
 import { z } from '../libraries/zod-mini.ts';
+import { OperatorError } from '../system/errors.ts';
 import type { ByteRange } from './graph/builder.ts';
 import type { Precision, PreparedTensor, Recipe } from './precision/recipe.ts';
 import { readHeader, type TensorEntry } from './safetensors.ts';

@@ -1,5 +1,5 @@
 import { basename, join, resolve } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import { requireFolder } from './checkpoint.ts';
 import {
   checkOutputType,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import { openRepository } from './checkpoint.ts';
 import { denoise, drawNoise, isGuided, rowGenerators } from './denoise.ts';
 import { PaellaVQModel } from './networks/paella-vq-model.ts';

@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import { type Conditioning, pickRows } from './conditioning.ts';
 import { randnTensor, TorchGenerator } from './generator.ts';
 import type { Denoiser } from './networks/denoiser.ts';

@@ -1,4 +1,4 @@
-import { OperatorError, UserError } from '../errors.ts';
+import { OperatorError, UserError } from '../system/errors.ts';
 import { isShortage } from './memory/shortage.ts';
 import { EngineLost } from './protocol.ts';
 import type { Provider } from './providers.ts';

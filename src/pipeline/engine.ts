@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { OperatorError } from '../errors.ts';
+import { OperatorError } from '../system/errors.ts';
 import { picturesTogether } from './batch-rule.ts';
 import { CallTimes } from './call-times.ts';
 import { WuerstchenCombinedPipeline } from './combined-pipeline.ts';

@@ -1,4 +1,4 @@
-import { printedBy } from './printed-by.ts';
+import { printedBy } from '../system/command-output.ts';
 import type { Provider } from './providers.ts';
 
 /**

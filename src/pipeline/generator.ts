@@ -1,5 +1,5 @@
 import { mersenne } from 'pure-rand/generator/mersenne';
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import { size } from './tensor.ts';
 
 /** From this many values on, torch fills the tensor with uniforms first and transforms them in groups. */

@@ -1,5 +1,5 @@
 import type { Exif } from 'sharp';
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import type { RgbImage } from './decoder-pipeline.ts';
 
 export type ImageFormat = 'png' | 'webp' | 'jpeg';

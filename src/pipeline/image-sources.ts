@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import { TorchGenerator } from './generator.ts';
 import { checkStrength, MixedGenerator } from './mixed-generator.ts';
 import type { PipelineValues } from './pipeline-values.ts';

@@ -1,5 +1,5 @@
 /** Würstchen v2 on onnxruntime, straight from checkpoint folders in the diffusers layout. */
-export { OperatorError, UserError } from '../errors.ts';
+export { OperatorError, UserError } from '../system/errors.ts';
 export { type CombinedOptions, type CombinedOutput, WuerstchenCombinedPipeline } from './combined-pipeline.ts';
 export {
   type DecoderOptions,

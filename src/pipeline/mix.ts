@@ -1,13 +1,13 @@
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { OperatorError } from '../errors.ts';
-import { checkSpace, explainDiskError, isDiskFull } from '../files/disk.ts';
-import { hashFile } from '../files/file-hash.ts';
-import { withFolderLock } from '../files/folder-lock.ts';
-import { makeFolder } from '../files/make-folder.ts';
-import { writeAll } from '../files/write-all.ts';
-import { writeJson } from '../files/write-json.ts';
 import { z } from '../libraries/zod-mini.ts';
+import { checkSpace, explainDiskError, isDiskFull } from '../system/disk.ts';
+import { OperatorError } from '../system/errors.ts';
+import { hashFile } from '../system/file-hash.ts';
+import { withFolderLock } from '../system/file-lock.ts';
+import { makeFolder } from '../system/make-folder.ts';
+import { writeAll } from '../system/write-all.ts';
+import { writeJson } from '../system/write-json.ts';
 import { MIX_BY_DTYPE } from './mix-numbers.ts';
 import { readHeader, type TensorEntry } from './safetensors.ts';
 

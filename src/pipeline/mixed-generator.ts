@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import { TorchGenerator } from './generator.ts';
 import type { NoiseMix } from './protocol.ts';
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../system/clock.ts';
 import { Inbox } from './inbox.ts';
 import { type Ending, PipelineCrashed, PipelineStopped } from './pipeline-errors.ts';
 import {

@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 import type { TorchGenerator } from './generator.ts';
 import { DDPMWuerstchenScheduler } from './scheduler.ts';
 import { rowSize, type Tensor } from './tensor.ts';

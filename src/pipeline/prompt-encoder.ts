@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OperatorError } from '../errors.ts';
+import { OperatorError } from '../system/errors.ts';
+import { Recent } from '../system/memo.ts';
 import { ClipTextModel } from './networks/clip-text-model.ts';
 import type { OpenOptions } from './networks/network.ts';
-import { Recent } from './recent.ts';
 import type { Runtime } from './runtime.ts';
 import { concatRows, type Tensor } from './tensor.ts';
 import { ClipTokenizer } from './tokenizer.ts';

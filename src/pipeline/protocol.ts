@@ -1,4 +1,4 @@
-import { OperatorError, UserError } from '../errors.ts';
+import { OperatorError, UserError } from '../system/errors.ts';
 
 /**
  * What the bot and the pipeline process say to each other, and what an engine in that process fulfils. Everything

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
-import { OperatorError } from '../errors.ts';
+import { OperatorError } from '../system/errors.ts';
 import { GraphBuilder } from './graph/builder.ts';
 
 // onnxruntime reports its use to its makers unless told not to; pictures painted here are nobody else's business. It

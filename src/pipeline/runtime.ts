@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
-import { OperatorError } from '../errors.ts';
+import { OperatorError } from '../system/errors.ts';
 import { attendsInPieces } from './fused-attention.ts';
 import { ALL_FOLDS, type Folds } from './graph/blocks.ts';
 import type { GraphBuilder } from './graph/builder.ts';

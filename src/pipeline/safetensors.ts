@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { OperatorError } from '../errors.ts';
+import { OperatorError } from '../system/errors.ts';
 import { toFloats } from './number-formats.ts';
 
 /** What a safetensors header says of one tensor; `offset` and `length` are bytes in the file. */

@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '../system/errors.ts';
 
 /** The prior's usual timesteps: 19 equal steps from 1 to 2/3, then ten larger ones to 0. */
 export const DEFAULT_STAGE_C_TIMESTEPS: readonly number[] = [

@@ -1,4 +1,4 @@
-import { OperatorError, UserError } from '../errors.ts';
+import { OperatorError, UserError } from '../system/errors.ts';
 import { describe } from './pipeline-options.ts';
 
 export interface SizeGridConfig {

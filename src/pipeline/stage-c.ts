@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { copyFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OperatorError, UserError } from '../errors.ts';
+import { OperatorError, UserError } from '../system/errors.ts';
 import type { MixOptions } from './mix.ts';
 
 export type Style = 'interpolated' | 'base' | 'aesthetic';

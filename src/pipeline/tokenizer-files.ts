@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OperatorError } from '../errors.ts';
+import { OperatorError } from '../system/errors.ts';
 
 /** A token that is found in the prompt before (or, if `normalized`, after) the text is normalised. */
 export interface AddedToken {

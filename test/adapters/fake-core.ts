@@ -13,7 +13,7 @@ import {
   TERMINAL_STATES,
 } from '../../src/bot/job.ts';
 import type { Button, Reply } from '../../src/bot/reply.ts';
-import { UserError } from '../../src/errors.ts';
+import { UserError } from '../../src/system/errors.ts';
 
 /** One blue pixel. */
 export const PIXEL = Buffer.from(

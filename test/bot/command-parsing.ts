@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { DEFAULT_LIMITS, type ParsedCommand, type ParseOptions, parseCommand } from '../../src/bot/command.ts';
 import type { ImagineRequest } from '../../src/bot/job.ts';
-import { UserError } from '../../src/errors.ts';
+import { UserError } from '../../src/system/errors.ts';
 
 const OPTIONS: ParseOptions = { limits: DEFAULT_LIMITS, randomSeed: () => 4242n };
 

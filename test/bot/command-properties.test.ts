@@ -14,7 +14,7 @@ import { defaultSize, fits, sizeForRatio } from '../../src/bot/command-limits.ts
 import { editDistance } from '../../src/bot/edit-distance.ts';
 import type { ImagineRequest } from '../../src/bot/job.ts';
 import { permutationsOf } from '../../src/bot/permutations.ts';
-import { UserError } from '../../src/errors.ts';
+import { UserError } from '../../src/system/errors.ts';
 import { correctedIn, imagine, parse } from './command-parsing.ts';
 
 const RUNS = { numRuns: 1000, seed: 20240229 };

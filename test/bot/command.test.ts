@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DEFAULT_LIMITS, formatRequest, randomSeed, settingsFromOptions } from '../../src/bot/command.ts';
 import { JOB_ID_LENGTH, randomId } from '../../src/bot/history/id.ts';
-import { UserError } from '../../src/errors.ts';
+import { UserError } from '../../src/system/errors.ts';
 import { correctedIn, imagine, parse, refusal } from './command-parsing.ts';
 
 describe('a request', () => {

@@ -1,7 +1,7 @@
 import type { Painter } from '../../src/bot/painter.ts';
-import { OperatorError, UserError } from '../../src/errors.ts';
 import { PipelineCrashed } from '../../src/pipeline/client.ts';
 import type { EngineEvent, EngineInfo, EngineRequest, ImagePlan } from '../../src/pipeline/protocol.ts';
+import { OperatorError, UserError } from '../../src/system/errors.ts';
 
 export const INFO: EngineInfo = {
   checkpoint: 'c0ffee',

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { History } from '../../src/bot/history.ts';
 import { newJob, openHistory, temporaryFolder } from './history-fixture.ts';
 
-const CHILD = fileURLToPath(new URL('history-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('./history-child.ts', import.meta.url));
 
 function child(t: TestContext, what: 'hold' | 'claim' | 'work', folder: string) {
   const spawned = spawn(process.execPath, ['--import', 'tsx', CHILD, what, folder], {

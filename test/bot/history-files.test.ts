@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSy
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { History } from '../../src/bot/history.ts';
-import { UserError } from '../../src/errors.ts';
+import { UserError } from '../../src/system/errors.ts';
 import { caller, finishedImage, finishedJob, newJob, openHistory, recipe } from './history-fixture.ts';
 
 const ANN = { surface: 'web', user: 'ann' } as const;

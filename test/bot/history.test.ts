@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { FairQueue } from '../../src/bot/fair-queue.ts';
 import { History, type StoredJob } from '../../src/bot/history.ts';
-import { UserError } from '../../src/errors.ts';
+import { UserError } from '../../src/system/errors.ts';
 import { caller, finishedImage, finishedJob, NOON, newJob, openHistory, recipe, request } from './history-fixture.ts';
 
 const BOOM = { code: 'boom', message: 'It broke.', hint: 'Try again.' };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { errorReply } from '../../src/bot/replies.ts';
-import { OperatorError, UserError } from '../../src/errors.ts';
+import { OperatorError, UserError } from '../../src/system/errors.ts';
 
 test('only an error for people speaks for itself; of the others they hear whether to try again', () => {
   const told = (error: unknown) => {

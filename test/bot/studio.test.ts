@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import fc from 'fast-check';
 import type { Job } from '../../src/bot/job.ts';
-import { UserError } from '../../src/errors.ts';
+import { UserError } from '../../src/system/errors.ts';
 import { caller } from './history-fixture.ts';
 import { actionsOf, imageOf, openStudio } from './studio-fixture.ts';
 

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { PassThrough, type Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { modelsCommand } from '../../src/cli-models.ts';
-import { OperatorError, UserError } from '../../src/errors.ts';
 import type { HubOptions } from '../../src/models/hub-options.ts';
+import { OperatorError, UserError } from '../../src/system/errors.ts';
 
 export interface Answer {
   readonly out: string;

@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
-import { OperatorError, UserError } from '../../src/errors.ts';
 import {
   type Ending,
   PipelineClient,
@@ -15,7 +14,8 @@ import {
   PipelineStopped,
 } from '../../src/pipeline/client.ts';
 import type { EngineEvent } from '../../src/pipeline/protocol.ts';
-import { acquireLock } from '../../src/process-lock.ts';
+import { OperatorError, UserError } from '../../src/system/errors.ts';
+import { acquireLock } from '../../src/system/process-lock.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { request } from './requests.ts';
 

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import sharp from 'sharp';
-import { OperatorError } from '../../src/errors.ts';
 import { createEngine, type EngineOptions } from '../../src/pipeline/engine.ts';
 import type {
   Engine,
@@ -12,6 +11,7 @@ import type {
   ImageSource,
   LoadOptions,
 } from '../../src/pipeline/protocol.ts';
+import { OperatorError } from '../../src/system/errors.ts';
 
 const MODEL = join(import.meta.dirname, '../../data/models/cocktail');
 const QUIET: GenerateContext = { signal: new AbortController().signal, announce: async () => {} };

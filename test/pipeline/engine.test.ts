@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import sharp from 'sharp';
 import { z } from 'zod';
-import { OperatorError, UserError } from '../../src/errors.ts';
 import { CallTimes } from '../../src/pipeline/call-times.ts';
 import { PipelineClient } from '../../src/pipeline/client.ts';
 import { createEngine } from '../../src/pipeline/engine.ts';
@@ -22,6 +21,7 @@ import {
   type ImageSource,
 } from '../../src/pipeline/protocol.ts';
 import { resizeBicubic } from '../../src/pipeline/resize.ts';
+import { OperatorError, UserError } from '../../src/system/errors.ts';
 
 const MODEL = join(import.meta.dirname, '../../data/models/cocktail');
 const SIDE = 256;

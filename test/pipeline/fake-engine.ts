@@ -1,5 +1,4 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { OperatorError, UserError } from '../../src/errors.ts';
 import {
   type Engine,
   type EngineContext,
@@ -9,6 +8,7 @@ import {
   type GenerateContext,
   type LoadOptions,
 } from '../../src/pipeline/protocol.ts';
+import { OperatorError, UserError } from '../../src/system/errors.ts';
 
 /** Blocks this thread as `session.run` does. */
 function block(ms: number): void {

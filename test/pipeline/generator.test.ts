@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { UserError } from '../../src/errors.ts';
 import { randnTensor, TorchGenerator } from '../../src/pipeline/generator.ts';
 import { type LoadedTensor, readSafetensors } from '../../src/pipeline/safetensors.ts';
+import { UserError } from '../../src/system/errors.ts';
 import { REFERENCE } from './reference.ts';
 
 const RNG = join(REFERENCE, 'rng');

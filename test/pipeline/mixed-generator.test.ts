@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { UserError } from '../../src/errors.ts';
 import { TorchGenerator } from '../../src/pipeline/generator.ts';
 import { MixedGenerator } from '../../src/pipeline/mixed-generator.ts';
+import { UserError } from '../../src/system/errors.ts';
 
 const seed = fc.bigInt({ min: 0n, max: 2n ** 32n - 1n });
 const shapes = fc.array(fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 4 }), { maxLength: 5 });

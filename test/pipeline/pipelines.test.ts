@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import { UserError } from '../../src/errors.ts';
 import {
   type CombinedOptions,
   type StepEvent,
@@ -10,6 +9,7 @@ import {
   TorchGenerator,
   WuerstchenCombinedPipeline,
 } from '../../src/pipeline/index.ts';
+import { UserError } from '../../src/system/errors.ts';
 
 const COCKTAIL = join(import.meta.dirname, '../../data/models/cocktail');
 const pipeline = await WuerstchenCombinedPipeline.fromPretrained(COCKTAIL, { provider: 'cpu' });

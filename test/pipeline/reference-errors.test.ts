@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, test } from 'node:test';
-import { UserError } from '../../src/errors.ts';
 import {
   DDPMWuerstchenScheduler,
   REFERENCE_VALUES,
@@ -12,6 +11,7 @@ import {
   WuerstchenDecoderPipeline,
   WuerstchenPriorPipeline,
 } from '../../src/pipeline/index.ts';
+import { UserError } from '../../src/system/errors.ts';
 import { foldersIn, REFERENCE } from './reference.ts';
 
 interface Row {

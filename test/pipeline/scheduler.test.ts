@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { UserError } from '../../src/errors.ts';
 import { randnTensor, TorchGenerator } from '../../src/pipeline/generator.ts';
 import { readSafetensors } from '../../src/pipeline/safetensors.ts';
 import { DDPMWuerstchenScheduler, DEFAULT_STAGE_C_TIMESTEPS } from '../../src/pipeline/scheduler.ts';
+import { UserError } from '../../src/system/errors.ts';
 import { REFERENCE } from './reference.ts';
 
 const FOLDER = join(REFERENCE, 'scheduler');

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { OperatorError } from '../../src/errors.ts';
 import { ClipTokenizer } from '../../src/pipeline/tokenizer.ts';
+import { OperatorError } from '../../src/system/errors.ts';
 import { REFERENCE } from './reference.ts';
 
 const FOLDER = join(REFERENCE, 'tokenizer');

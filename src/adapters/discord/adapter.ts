@@ -9,8 +9,8 @@ import {
   REST,
   Routes,
 } from 'discord.js';
-import { type Clock, systemClock } from '../../clock.ts';
-import { OperatorError } from '../../errors.ts';
+import { type Clock, systemClock } from '../../system/clock.ts';
+import { OperatorError } from '../../system/errors.ts';
 import type { Adapter, Core } from '../adapter.ts';
 import { createApi } from './api.ts';
 import { createCallers } from './caller.ts';

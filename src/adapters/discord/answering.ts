@@ -8,8 +8,8 @@ import {
 } from 'discord.js';
 import type { Job } from '../../bot/job.ts';
 import type { Reply } from '../../bot/reply.ts';
-import { type Clock, pause } from '../../clock.ts';
-import { UserError } from '../../errors.ts';
+import { type Clock, pause } from '../../system/clock.ts';
+import { UserError } from '../../system/errors.ts';
 import type { Core, Outcome } from '../adapter.ts';
 import type { Answered, DiscordApi } from './api.ts';
 import { botHasAccess, userOf } from './caller.ts';

@@ -6,7 +6,7 @@ import {
   PermissionFlagsBits,
 } from 'discord.js';
 import type { Caller } from '../../bot/job.ts';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../system/clock.ts';
 import type { DiscordApi } from './api.ts';
 import { missingPermissions, type PermissionName } from './invite.ts';
 

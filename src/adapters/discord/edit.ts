@@ -1,5 +1,5 @@
 import type { APIMessage } from 'discord.js';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../system/clock.ts';
 import type { DiscordApi, Outgoing } from './api.ts';
 import { classify, missingFrom } from './failure.ts';
 import { DEFAULT_FILE_LIMIT } from './files.ts';

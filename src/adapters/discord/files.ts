@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
-import { OperatorError } from '../../errors.ts';
+import { OperatorError } from '../../system/errors.ts';
 
 /** Bytes per file where the interaction names no other limit. */
 export const DEFAULT_FILE_LIMIT = 10 * 1024 * 1024;

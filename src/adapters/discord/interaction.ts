@@ -12,7 +12,7 @@ import {
 } from 'discord.js';
 import type { Button, Reply } from '../../bot/reply.ts';
 import { EMPTY_REPLY } from '../../bot/reply-job.ts';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../system/clock.ts';
 import type { Core, Outcome } from '../adapter.ts';
 import { type Clicked, createAnswering, isEphemeral } from './answering.ts';
 import type { DiscordApi } from './api.ts';

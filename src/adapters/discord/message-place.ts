@@ -1,7 +1,7 @@
 import type { APIMessage } from 'discord.js';
 import { InteractionResponseType } from 'discord.js';
 import type { Job } from '../../bot/job.ts';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../system/clock.ts';
 import type { Core } from '../adapter.ts';
 import type { DiscordApi, Outgoing } from './api.ts';
 import { classify } from './failure.ts';

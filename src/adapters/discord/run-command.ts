@@ -6,7 +6,7 @@ import {
   ComponentType,
 } from 'discord.js';
 import { formatPrompt, settingsFromOptions } from '../../bot/command.ts';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../system/errors.ts';
 import type { Core, Outcome } from '../adapter.ts';
 import type { Callers } from './caller.ts';
 import { CONTEXT_COMMAND, SETTINGS_COMMAND } from './commands.ts';

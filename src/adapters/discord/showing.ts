@@ -1,5 +1,5 @@
 import { isOver, type Job } from '../../bot/job.ts';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../system/clock.ts';
 import type { Core } from '../adapter.ts';
 import type { DiscordApi } from './api.ts';
 import { attachmentsOf, composeReply } from './compose.ts';

@@ -1,5 +1,5 @@
 import { DiscordAPIError, GatewayCloseCodes } from 'discord.js';
-import { OperatorError } from '../../errors.ts';
+import { OperatorError } from '../../system/errors.ts';
 import { classify, describe } from './failure.ts';
 import { inviteUrl } from './invite.ts';
 

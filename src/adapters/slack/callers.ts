@@ -1,5 +1,5 @@
 import type { Caller } from '../../bot/job.ts';
-import { type Clock, pause } from '../../clock.ts';
+import { type Clock, pause } from '../../system/clock.ts';
 import type { Person } from './api.ts';
 import { isDirect, scoped } from './ids.ts';
 import { mentionedIds, typedText } from './incoming.ts';

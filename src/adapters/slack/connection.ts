@@ -1,6 +1,6 @@
 import type { SocketModeReceiver } from '@slack/bolt';
-import type { Clock } from '../../clock.ts';
-import { OperatorError } from '../../errors.ts';
+import type { Clock } from '../../system/clock.ts';
+import { OperatorError } from '../../system/errors.ts';
 import { describe } from './exchange.ts';
 import type { Logger } from './logger.ts';
 

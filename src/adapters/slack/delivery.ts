@@ -1,5 +1,5 @@
 import { isOver, type Job, type JobEvent } from '../../bot/job.ts';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../system/clock.ts';
 import type { Core, Outcome } from '../adapter.ts';
 import { createClaims } from '../claims.ts';
 import { createIdle } from '../idle.ts';

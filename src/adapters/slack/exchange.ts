@@ -1,7 +1,7 @@
 import type { Caller } from '../../bot/job.ts';
 import type { Reply } from '../../bot/reply.ts';
-import { type Clock, pause } from '../../clock.ts';
-import { UserError } from '../../errors.ts';
+import { type Clock, pause } from '../../system/clock.ts';
+import { UserError } from '../../system/errors.ts';
 import type { Core, Outcome } from '../adapter.ts';
 import { type Message, messageOf, NO_FILES, plainSection } from './blocks.ts';
 import type { Callers } from './callers.ts';

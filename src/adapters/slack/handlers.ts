@@ -1,7 +1,7 @@
 import type { App } from '@slack/bolt';
 import type { Caller } from '../../bot/job.ts';
-import type { Clock } from '../../clock.ts';
-import { UserError } from '../../errors.ts';
+import type { Clock } from '../../system/clock.ts';
+import { UserError } from '../../system/errors.ts';
 import type { Core, Outcome } from '../adapter.ts';
 import { ACT, ASK, type Message } from './blocks.ts';
 import type { Callers } from './callers.ts';

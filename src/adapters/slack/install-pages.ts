@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { SocketModeReceiver } from '@slack/bolt';
-import { OperatorError } from '../../errors.ts';
+import { OperatorError } from '../../system/errors.ts';
 import { describe } from './exchange.ts';
 import type { Logger } from './logger.ts';
 import { BOT_SCOPES } from './methods.ts';

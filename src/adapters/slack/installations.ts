@@ -1,7 +1,7 @@
 import { chmodSync } from 'node:fs';
 import type { Installation, InstallationQuery, InstallationStore } from '@slack/bolt';
 import Database from 'better-sqlite3';
-import { OperatorError } from '../../errors.ts';
+import { OperatorError } from '../../system/errors.ts';
 
 /** Where installations are kept, by key; values are JSON. They hold tokens: readable by nobody else. */
 export interface InstallationRecords {

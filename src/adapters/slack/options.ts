@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from '../../clock.ts';
-import { OperatorError } from '../../errors.ts';
+import { type Clock, systemClock } from '../../system/clock.ts';
+import { OperatorError } from '../../system/errors.ts';
 import type { Logger } from './logger.ts';
 
 export interface SlackOAuth {

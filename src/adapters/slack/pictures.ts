@@ -1,6 +1,6 @@
 import { type Job, TERMINAL_STATES } from '../../bot/job.ts';
 import type { Reply, ReplyImage } from '../../bot/reply.ts';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../system/clock.ts';
 import type { Core } from '../adapter.ts';
 import type { ShownFiles } from './blocks.ts';
 import type { Logger } from './logger.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../system/clock.ts';
 import type { Message } from './blocks.ts';
 import type { MessageRef } from './message-ref.ts';
 import { LOST_TOKEN, Refused } from './problems.ts';

@@ -1,6 +1,6 @@
 import { isOver, type Job } from '../../bot/job.ts';
 import type { Reply } from '../../bot/reply.ts';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../system/clock.ts';
 import type { Core } from '../adapter.ts';
 import { DETAILS, type Message, messageOf, NO_FILES } from './blocks.ts';
 import { moveToDm } from './elsewhere.ts';

@@ -1,7 +1,7 @@
 import type { webApi } from '@slack/bolt';
 import { z } from 'zod';
-import { type Clock, pause } from '../../clock.ts';
-import { OperatorError } from '../../errors.ts';
+import { type Clock, pause } from '../../system/clock.ts';
+import { OperatorError } from '../../system/errors.ts';
 import { BOT_SCOPES } from './methods.ts';
 import { LOST_TOKEN, problemOf, RateLimited, Refused } from './problems.ts';
 

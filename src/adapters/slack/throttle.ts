@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../system/clock.ts';
 import { RateLimited } from './problems.ts';
 
 export type Urgency = 'final' | 'progress';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { type Clock, pause } from '../../clock.ts';
+import { type Clock, pause } from '../../system/clock.ts';
 import { Refused, Unanswered } from './problems.ts';
 import type { Urgency } from './throttle.ts';
 import { type Workspace, within } from './workspaces.ts';

@@ -1,5 +1,5 @@
 import type { webApi } from '@slack/bolt';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../system/clock.ts';
 import { type ApiOptions, createApi, type SlackApi } from './api.ts';
 import { RateLimited } from './problems.ts';
 import { CallBudget, type Urgency } from './throttle.ts';

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { copyFile, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { OperatorError } from '../../errors.ts';
-import { makeFolder } from '../../files/make-folder.ts';
+import { OperatorError } from '../../system/errors.ts';
+import { makeFolder } from '../../system/make-folder.ts';
 import { ImageStore } from '../image-store.ts';
 import type { Database } from './database.ts';
 import { explainDatabaseError } from './database-error.ts';

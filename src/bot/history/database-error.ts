@@ -1,5 +1,5 @@
 import Sqlite from 'better-sqlite3';
-import { OperatorError, UserError } from '../../errors.ts';
+import { OperatorError, UserError } from '../../system/errors.ts';
 
 interface Explanation {
   readonly code: string;

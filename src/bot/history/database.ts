@@ -1,8 +1,8 @@
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { OperatorError } from '../../errors.ts';
-import { makeFolder } from '../../files/make-folder.ts';
+import { OperatorError } from '../../system/errors.ts';
+import { makeFolder } from '../../system/make-folder.ts';
 import { explainDatabaseError } from './database-error.ts';
 
 /** What SQLite stores and returns here. */

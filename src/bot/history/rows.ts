@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { OperatorError } from '../../errors.ts';
+import { OperatorError } from '../../system/errors.ts';
 import type { Derivation, Job, JobImage } from '../job.ts';
 import { bigintText, fromJson } from './json.ts';
 

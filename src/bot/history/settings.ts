@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../system/errors.ts';
 import type { Surface } from '../job.ts';
 import type { Audit } from './audit.ts';
 import type { Database } from './database.ts';

@@ -1,4 +1,4 @@
-import { once } from '../once.ts';
+import { once } from '../../system/once.ts';
 import {
   type Attribute,
   type ByteRange,

@@ -1,4 +1,4 @@
-import { printedBy } from '../printed-by.ts';
+import { printedBy } from '../../system/command-output.ts';
 import type { FreeMemory } from './host-memory.ts';
 
 /** Runs `nvidia-smi`; its output, or `null` where there is none. Replaced in tests. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
-import { printedBy } from '../printed-by.ts';
+import { printedBy } from '../../system/command-output.ts';
 
 /** Memory that may still be taken, and what says so. */
 export interface FreeMemory {

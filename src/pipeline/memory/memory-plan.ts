@@ -1,4 +1,4 @@
-import { byteSize } from '../../files/byte-size.ts';
+import { byteSize } from '../../system/byte-size.ts';
 import type { Provider } from '../providers.ts';
 import type { Residency } from '../runtime.ts';
 import { cudaMemory } from './device-memory.ts';

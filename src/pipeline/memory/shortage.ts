@@ -1,5 +1,5 @@
-import { OperatorError } from '../../errors.ts';
-import { byteSize } from '../../files/byte-size.ts';
+import { byteSize } from '../../system/byte-size.ts';
+import { OperatorError } from '../../system/errors.ts';
 import type { WuerstchenCombinedPipeline } from '../combined-pipeline.ts';
 import { type PictureSize, pictureNeeds, smallerThatFits } from './picture-needs.ts';
 

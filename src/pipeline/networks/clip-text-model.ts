@@ -1,8 +1,8 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../system/errors.ts';
+import { once } from '../../system/once.ts';
 import type { Component } from '../checkpoint.ts';
 import { clipTextConfig, clipTextGraph } from '../graph/clip-text.ts';
-import { once } from '../once.ts';
 import type { Runtime, RuntimeOptions } from '../runtime.ts';
 import type { Tensor } from '../tensor.ts';
 import { Network, type OpenOptions, open } from './network.ts';

@@ -1,7 +1,7 @@
+import { once } from '../../system/once.ts';
 import type { Component } from '../checkpoint.ts';
 import type { Conditioning } from '../conditioning.ts';
 import type { Folds, StepGraphs } from '../graph/blocks.ts';
-import { once } from '../once.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Tensor } from '../tensor.ts';
 import { Network } from './network.ts';

@@ -1,5 +1,5 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../system/errors.ts';
 import type { Tensor } from '../tensor.ts';
 
 export function toOrt({ data, dims }: Tensor): OrtTensor {

@@ -1,8 +1,8 @@
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../system/errors.ts';
+import { once } from '../../system/once.ts';
 import type { Component } from '../checkpoint.ts';
 import { checkRest, decodeContext, decodeGraph, encodeGraph, vqganConfig } from '../graph/vqgan.ts';
 import { vqganWorking } from '../memory/estimate.ts';
-import { once } from '../once.ts';
 import type { Runtime, RuntimeOptions } from '../runtime.ts';
 import type { Tensor } from '../tensor.ts';
 import { decodeTiles, type TileLayout, tilesOf } from '../tiles.ts';

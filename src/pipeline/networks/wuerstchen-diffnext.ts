@@ -1,5 +1,5 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../system/errors.ts';
 import type { Component } from '../checkpoint.ts';
 import type { Conditioning } from '../conditioning.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from '../graph/decoder.ts';

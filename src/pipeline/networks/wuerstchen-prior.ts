@@ -1,9 +1,9 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
+import { Recent } from '../../system/memo.ts';
 import type { Component } from '../checkpoint.ts';
 import type { Conditioning } from '../conditioning.ts';
 import { priorConfig, priorGraphs } from '../graph/prior.ts';
 import { rEmbedding } from '../r-embedding.ts';
-import { Recent } from '../recent.ts';
 import type { Runtime, RuntimeOptions } from '../runtime.ts';
 import { isSameTensor, type Tensor } from '../tensor.ts';
 import { Denoiser } from './denoiser.ts';

@@ -1,4 +1,4 @@
-import { OperatorError } from '../../errors.ts';
+import { OperatorError } from '../../system/errors.ts';
 import { floatToHalf } from '../number-formats.ts';
 import { columnsOf, type Recipe, scaleOf } from './recipe.ts';
 

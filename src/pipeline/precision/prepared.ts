@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { hashFile } from '../../files/file-hash.ts';
 import { z } from '../../libraries/zod-mini.ts';
+import { hashFile } from '../../system/file-hash.ts';
 import type { Component, Prepared } from '../checkpoint.ts';
 import { readHeader } from '../safetensors.ts';
 import type { Recipe } from './recipe.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UserError } from '../../../src/errors.ts';
+import { UserError } from '../../../src/system/errors.ts';
 import { EMPTY_REPLY } from '../fake-core.ts';
 import { sendAutocomplete, sendClick, sendCommand, sendContextMenu, sendModal, sendSelect } from './payloads.ts';
 import { type Setting, setting } from './setting.ts';

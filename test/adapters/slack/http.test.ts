@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
 import type { SlackOptions } from '../../../src/adapters/slack/options.ts';
-import { UserError } from '../../../src/errors.ts';
+import { UserError } from '../../../src/system/errors.ts';
 import { FakeCore } from '../fake-core.ts';
 import { clickBody, commandBody, eventBody } from './payloads.ts';
 import { memoryLogger } from './setting.ts';

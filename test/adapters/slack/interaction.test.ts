@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UserError } from '../../../src/errors.ts';
+import { UserError } from '../../../src/system/errors.ts';
 import { EMPTY_REPLY, REQUEST } from '../fake-core.ts';
 import {
   buttonOf,

@@ -1,8 +1,8 @@
 // The whole bot in a process of its own, with an engine that paints pixels: `kill-child.ts <api url> <data folder>`.
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
 import { readConfig } from '../../../src/config.ts';
-import { createLogger } from '../../../src/logging.ts';
 import { startBot } from '../../../src/main.ts';
+import { createLogger } from '../../../src/system/logging.ts';
 import { APP_TOKEN, BOT_TOKEN } from './stand-in.ts';
 
 const [apiUrl, folder] = process.argv.slice(2);

@@ -6,7 +6,7 @@ import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
 import { slackManifest } from '../../../src/adapters/slack/manifest.ts';
 import { BOT_SCOPES, COMMAND, EVENT_SCOPES, METHOD_SCOPES, SHORTCUT } from '../../../src/adapters/slack/methods.ts';
 import type { SlackOptions } from '../../../src/adapters/slack/options.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/system/clock.ts';
 import { FakeCore } from '../fake-core.ts';
 import { memoryLogger } from './setting.ts';
 import { APP_TOKEN, BOT_TOKEN, manifestScopes, SIGNING_SECRET, StandIn } from './stand-in.ts';

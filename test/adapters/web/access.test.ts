@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Access, actingUser } from '../../../src/adapters/web/server/access.ts';
 import { createWebAdapter } from '../../../src/adapters/web/server/adapter.ts';
-import { OperatorError } from '../../../src/errors.ts';
+import { OperatorError } from '../../../src/system/errors.ts';
 import { answerOf } from './answer.ts';
 import { appOverFake, SILENT } from './serve-fake.ts';
 

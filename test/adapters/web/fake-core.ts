@@ -3,7 +3,7 @@ import { completions, DEFAULT_LIMITS } from '../../../src/bot/command.ts';
 import type { Caller, Derivation, ImagineRequest, Job, JobEvent, JobImage, Stage } from '../../../src/bot/job.ts';
 import { TERMINAL_STATES } from '../../../src/bot/job.ts';
 import type { Reply } from '../../../src/bot/reply.ts';
-import { UserError } from '../../../src/errors.ts';
+import { UserError } from '../../../src/system/errors.ts';
 import { paintPicture } from './fake-pictures.ts';
 import { EMPTY_REPLY, fakeJobReply, type LiveState } from './fake-reply.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { createWebAdapter } from '../../../src/adapters/web/server/adapter.ts';
-import { OperatorError } from '../../../src/errors.ts';
+import { OperatorError } from '../../../src/system/errors.ts';
 import { SILENT, serveFake } from './serve-fake.ts';
 import { webCallerOf } from './web-caller.ts';
 

@@ -1,5 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { UserError } from '../../../errors.ts';
+import { UserError } from '../../../system/errors.ts';
 import { parseUser } from './names.ts';
 
 /** Who a request comes from. `user` is `null` where the request itself says it. */

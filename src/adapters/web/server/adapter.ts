@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer, type ServerType } from '@hono/node-server';
-import { OperatorError } from '../../../errors.ts';
+import { OperatorError } from '../../../system/errors.ts';
 import type { Adapter, Core } from '../../adapter.ts';
 import { createWebApp, type RunningWebApp } from './app.ts';
 import { bareHost, resolveOptions, type WebOptions } from './options.ts';

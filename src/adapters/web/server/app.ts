@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { UserError } from '../../../errors.ts';
+import { UserError } from '../../../system/errors.ts';
 import type { Core } from '../../adapter.ts';
 import { Access } from './access.ts';
 import { EventEncoder } from './event-json.ts';

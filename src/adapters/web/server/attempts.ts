@@ -1,4 +1,4 @@
-import { UserError } from '../../../errors.ts';
+import { UserError } from '../../../system/errors.ts';
 
 const MAX_FAILURES = 10;
 const WINDOW_MS = 60_000;

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { z } from 'zod';
-import { UserError } from '../../../errors.ts';
+import { UserError } from '../../../system/errors.ts';
 
 export const MAX_BODY_BYTES = 64 * 1024;
 

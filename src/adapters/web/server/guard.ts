@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono';
-import { UserError } from '../../../errors.ts';
+import { UserError } from '../../../system/errors.ts';
 import { bareHost } from './options.ts';
 
 const CONTENT_SECURITY_POLICY = [

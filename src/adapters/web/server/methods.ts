@@ -1,5 +1,5 @@
 import type { Handler } from 'hono';
-import { UserError } from '../../../errors.ts';
+import { UserError } from '../../../system/errors.ts';
 import type { WebApp, WebEnv } from './web-context.ts';
 
 /** Registers a path with all it can do; any other method is answered with 405 and the allowed ones. */

@@ -1,4 +1,4 @@
-import { UserError } from '../../../errors.ts';
+import { UserError } from '../../../system/errors.ts';
 import { notFound } from './problems.ts';
 
 const ROOM = /^[A-Za-z0-9_-]{1,64}$/;

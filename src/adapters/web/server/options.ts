@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { OperatorError } from '../../../errors.ts';
+import { OperatorError } from '../../../system/errors.ts';
 
 export type WebLogger = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { troubleOf } from '../../../bot/replies.ts';
-import { UserError } from '../../../errors.ts';
+import { UserError } from '../../../system/errors.ts';
 import type { WebLogger } from './options.ts';
 
 /** Codes that are not simply a bad request (400). */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UserError } from '../../../../errors.ts';
+import { UserError } from '../../../../system/errors.ts';
 import type { Outcome } from '../../../adapter.ts';
 import { actingUser } from '../access.ts';
 import { readJson } from '../body.ts';

@@ -1,4 +1,4 @@
-import { UserError } from '../../../../errors.ts';
+import { UserError } from '../../../../system/errors.ts';
 import { methods } from '../methods.ts';
 import { parseRoom } from '../names.ts';
 import { EventStream } from '../sse.ts';

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { UserError } from '../../../../errors.ts';
+import { UserError } from '../../../../system/errors.ts';
 import { methods } from '../methods.ts';
 import { parseId } from '../names.ts';
 import { notFound } from '../problems.ts';

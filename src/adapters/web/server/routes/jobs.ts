@@ -1,5 +1,5 @@
 import type { Job } from '../../../../bot/job.ts';
-import { UserError } from '../../../../errors.ts';
+import { UserError } from '../../../../system/errors.ts';
 import { actingUser } from '../access.ts';
 import { jobJson } from '../job-json.ts';
 import { methods } from '../methods.ts';

@@ -2,7 +2,7 @@ import { getConnInfo } from '@hono/node-server/conninfo';
 import type { MiddlewareHandler } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { z } from 'zod';
-import { UserError } from '../../../../errors.ts';
+import { UserError } from '../../../../system/errors.ts';
 import { SESSION_COOKIE, SESSION_SECONDS } from '../access.ts';
 import { SignInAttempts } from '../attempts.ts';
 import { readJson } from '../body.ts';

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { type Clock, pause, systemClock } from './clock.ts';
 import { OperatorError } from './errors.ts';
-import { makeFolder } from './files/make-folder.ts';
+import { makeFolder } from './make-folder.ts';
 
 export interface LockOptions {
   /** Milliseconds to wait for another holder to end. @default 0 */

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { OperatorError } from '../errors.ts';
 import { byteSize } from './byte-size.ts';
+import { OperatorError } from './errors.ts';
 
 /** Left free, so that the database and the pictures of a running bot still fit. */
 const MARGIN = 100e6;

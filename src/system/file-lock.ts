@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Sqlite from 'better-sqlite3';
-import { OperatorError } from '../errors.ts';
+import { OperatorError } from './errors.ts';
 import { makeFolder } from './make-folder.ts';
 
 export interface FolderLockOptions {
