@@ -9,10 +9,10 @@
  * the exact savings, to see what each buys. `bench/versus.ts` compares with diffusers, `bench/memory.ts` measures memory.
  */
 import { parseArgs } from 'node:util';
+import { PRECISIONS } from '../src/pipeline/checkpoint/weight-recipe.ts';
 import { ALL_FOLDS } from '../src/pipeline/graph/blocks.ts';
 import { type Timings, TorchGenerator, WuerstchenCombinedPipeline } from '../src/pipeline/index.ts';
-import { PRECISIONS } from '../src/pipeline/precision/recipe.ts';
-import { DEFAULT_STAGE_C_TIMESTEPS } from '../src/pipeline/scheduler.ts';
+import { DEFAULT_STAGE_C_TIMESTEPS } from '../src/pipeline/math/scheduler.ts';
 
 const { values } = parseArgs({
   options: {

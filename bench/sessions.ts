@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { InferenceSession } from 'onnxruntime-node';
-import { Component } from '../src/pipeline/checkpoint.ts';
+import { Component } from '../src/pipeline/checkpoint/checkpoint.ts';
 import { ALL_FOLDS } from '../src/pipeline/graph/blocks.ts';
 import type { GraphBuilder } from '../src/pipeline/graph/builder.ts';
 import { clipTextGraph } from '../src/pipeline/graph/clip-text.ts';

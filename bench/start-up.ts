@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Component } from '../src/pipeline/checkpoint.ts';
+import { Component } from '../src/pipeline/checkpoint/checkpoint.ts';
 import { ALL_FOLDS } from '../src/pipeline/graph/blocks.ts';
 import { clipTextGraph } from '../src/pipeline/graph/clip-text.ts';
 import { priorGraphs } from '../src/pipeline/graph/prior.ts';

@@ -21,7 +21,7 @@ const BUNDLED = ['commander', 'zod', '@huggingface/tokenizers', 'pure-rand'];
 /** What the first step of a picture does not wait for stays in its own files: every further chunk would cost it a millisecond. */
 const APART = [
   ...['bench', 'doctor', 'info', 'models', 'platforms', 'start'].map((name) => `cli-${name}.js`),
-  ...['mix.js', 'precision/prepare.js', 'precision/prepared.js'].map((name) => `pipeline/${name}`),
+  ...['mix.js', 'prepare.js', 'prepared.js'].map((name) => `pipeline/derived-weights/${name}`),
 ];
 const { dependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
 /** Imported from where they lie: subcommands by the program, the others by a chunk. */

@@ -4,9 +4,9 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WuerstchenCombinedPipeline } from '../src/pipeline/combined-pipeline.ts';
+import { newPreviewMaps } from '../src/pipeline/engine/previewer.ts';
 import { availableStyles, DEFAULT_STAGE_C_TIMESTEPS, TorchGenerator } from '../src/pipeline/index.ts';
-import { newPreviewMaps } from '../src/pipeline/previewer.ts';
+import { WuerstchenCombinedPipeline } from '../src/pipeline/pipelines/combined-pipeline.ts';
 
 const THINGS =
   'red fox,cat,rocket,cake,tree,blue elephant,sun,penguin,pizza,robot,castle,sailboat,rose,panda,owl,car,apple,house,' +

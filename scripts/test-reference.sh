@@ -13,12 +13,13 @@ tests=''
 for folder in "$set_folder"/*/; do
   part=$(basename "$folder")
   case $part in
-    rng) file=generator ;;
-    scheduler | tokenizer) file=$part ;;
-    interpolate) file=resize ;;
-    r_embedding) file=r-embedding ;;
-    text_encoder | prior | decoder | vqgan) file=reference-networks ;;
-    pipelines) file=reference-pipelines ;;
+    rng) file=math/generator ;;
+    scheduler) file=math/scheduler ;;
+    tokenizer) file=text/tokenizer ;;
+    interpolate) file=math/resize ;;
+    r_embedding) file=math/timestep-embedding ;;
+    text_encoder | prior | decoder | vqgan) file=networks/reference-networks ;;
+    pipelines) file=pipelines/reference-pipelines ;;
     errors) file=reference-errors ;;
     *)
       echo "nothing is known to compare with $folder" >&2

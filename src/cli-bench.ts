@@ -5,8 +5,8 @@ import { availablePrecisions, type BenchRow, measure } from './bench/measure.ts'
 import { benchTable } from './bench/table.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { modelInUse } from './models/model-folder.ts';
+import { PRECISIONS, type Precision } from './pipeline/checkpoint/weight-recipe.ts';
 import { type Provider, Runtime, WuerstchenCombinedPipeline } from './pipeline/index.ts';
-import { PRECISIONS, type Precision } from './pipeline/precision/recipe.ts';
 import { VERSION } from './pipeline/version.ts';
 import { byteSize } from './system/byte-size.ts';
 import { UserError } from './system/errors.ts';

@@ -4,11 +4,11 @@ import { Command, Option } from 'commander';
 import { installCuda } from './install-cuda.ts';
 import { modelsFolder } from './models/model-folder.ts';
 import { listModels, type ModelStatus } from './models/store.ts';
-import { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
-import { hostMemory } from './pipeline/memory/host-memory.ts';
-import { pictureNeeds } from './pipeline/memory/picture-needs.ts';
-import { checkDevice, PROVIDERS, type Provider, probe } from './pipeline/providers.ts';
-import { availableStyles } from './pipeline/stage-c.ts';
+import { availableStyles } from './pipeline/derived-weights/styles.ts';
+import { WuerstchenCombinedPipeline } from './pipeline/pipelines/combined-pipeline.ts';
+import { pictureNeeds } from './pipeline/pipelines/picture-needs.ts';
+import { hostMemory } from './pipeline/runtime/host-memory.ts';
+import { checkDevice, PROVIDERS, type Provider, probe } from './pipeline/runtime/providers.ts';
 import { VERSION } from './pipeline/version.ts';
 import { byteSize } from './system/byte-size.ts';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { readMetadata } from './pipeline/image-file.ts';
+import { readMetadata } from './pipeline/images/image-file.ts';
 import { UserError } from './system/errors.ts';
 
 export function infoCommand(): Command {

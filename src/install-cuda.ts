@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { CUDA_LIBRARY, librariesFolder } from './pipeline/providers.ts';
+import { CUDA_LIBRARY, librariesFolder } from './pipeline/runtime/providers.ts';
 import { OperatorError, UserError } from './system/errors.ts';
 
 export interface InstallCudaOptions {

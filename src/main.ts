@@ -8,9 +8,9 @@ import { History } from './bot/history.ts';
 import { Studio } from './bot/studio.ts';
 import type { Config } from './config.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { PipelineClient, type PipelineStatus } from './pipeline/client.ts';
-import { hasOutlivedItsBot } from './pipeline/outlived.ts';
-import { metadataOf } from './pipeline/parameters.ts';
+import { metadataOf } from './pipeline/images/parameters.ts';
+import { PipelineClient, type PipelineStatus } from './pipeline/process/client.ts';
+import { hasOutlivedItsBot } from './pipeline/process/orphan-note.ts';
 import { VERSION } from './pipeline/version.ts';
 import { OperatorError } from './system/errors.ts';
 import { createLogger } from './system/logging.ts';
@@ -45,7 +45,7 @@ export interface RunningBot {
 
 // Beside this file, in the sources as in the built package.
 const ENGINE = new URL(
-  import.meta.url.endsWith('.ts') ? './pipeline/engine.ts' : './pipeline/engine.js',
+  import.meta.url.endsWith('.ts') ? './pipeline/engine/engine.ts' : './pipeline/engine/engine.js',
   import.meta.url,
 );
 /** Tokens of the workspaces that installed the app, in the data folder. */

@@ -1,8 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Work } from './bot/estimate.ts';
 import type { Job, JobEvent } from './bot/job.ts';
-import type { PipelineStatus } from './pipeline/client.ts';
-import type { EngineStage } from './pipeline/protocol.ts';
+import type { PipelineStatus } from './pipeline/process/client.ts';
+import type { EngineStage } from './pipeline/process/protocol.ts';
 
 export interface MetricsOptions {
   readonly subscribe: (listener: (event: JobEvent) => void) => void;

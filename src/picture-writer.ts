@@ -1,12 +1,12 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImagineRequest } from './bot/job.ts';
-import type { WuerstchenCombinedPipeline } from './pipeline/combined-pipeline.ts';
-import type { RgbImage } from './pipeline/decoder-pipeline.ts';
-import { encodeImage, type ImageFormat } from './pipeline/image-file.ts';
-import { metadataOf } from './pipeline/parameters.ts';
-import type { Timings } from './pipeline/pipeline-options.ts';
-import type { Provider } from './pipeline/providers.ts';
+import { encodeImage, type ImageFormat } from './pipeline/images/image-file.ts';
+import { metadataOf } from './pipeline/images/parameters.ts';
+import type { WuerstchenCombinedPipeline } from './pipeline/pipelines/combined-pipeline.ts';
+import type { RgbImage } from './pipeline/pipelines/decoder-pipeline.ts';
+import type { Timings } from './pipeline/pipelines/pipeline-options.ts';
+import type { Provider } from './pipeline/runtime/providers.ts';
 import { VERSION } from './pipeline/version.ts';
 import { UserError } from './system/errors.ts';
 import { Recent } from './system/memo.ts';

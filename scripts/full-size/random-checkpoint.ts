@@ -1,6 +1,6 @@
 import { open, rename, rm, stat } from 'node:fs/promises';
-import { TorchGenerator } from '../../src/pipeline/generator.ts';
-import { floatToHalf } from '../../src/pipeline/number-formats.ts';
+import { TorchGenerator } from '../../src/pipeline/math/generator.ts';
+import { floatToHalf } from '../../src/pipeline/math/number-formats.ts';
 import { writeAll } from '../../src/system/write-all.ts';
 import type { Fill, TensorPlan } from './layout.ts';
 

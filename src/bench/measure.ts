@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { PRECISIONS, type Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import {
   DEFAULT_STAGE_C_TIMESTEPS,
   type Provider,
@@ -7,7 +8,6 @@ import {
   TorchGenerator,
   WuerstchenCombinedPipeline,
 } from '../pipeline/index.ts';
-import { PRECISIONS, type Precision } from '../pipeline/precision/recipe.ts';
 import { memoryMeter } from './memory-meter.ts';
 
 export interface BenchOptions {

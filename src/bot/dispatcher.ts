@@ -1,5 +1,5 @@
-import { PipelineCrashed, PipelineStopped } from '../pipeline/client.ts';
-import type { EngineEvent, EngineInfo } from '../pipeline/protocol.ts';
+import { PipelineCrashed, PipelineStopped } from '../pipeline/process/client.ts';
+import type { EngineEvent, EngineInfo } from '../pipeline/process/protocol.ts';
 import { type Clock, pause } from '../system/clock.ts';
 import { OperatorError, UserError } from '../system/errors.ts';
 import { type Estimator, type Progress, secondsOf, type Timings, type Work, workOf } from './estimate.ts';

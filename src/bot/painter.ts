@@ -1,4 +1,4 @@
-import type { EngineEvent, EngineInfo, EngineRequest } from '../pipeline/protocol.ts';
+import type { EngineEvent, EngineInfo, EngineRequest } from '../pipeline/process/protocol.ts';
 
 /** What the core needs of the pipeline process: `PipelineClient` has it. */
 export interface Painter {

@@ -1,4 +1,4 @@
-import type { EngineInfo, EngineRequest, ImagePlan, ImageSource, NoiseMix } from '../pipeline/protocol.ts';
+import type { EngineInfo, EngineRequest, ImagePlan, ImageSource, NoiseMix } from '../pipeline/process/protocol.ts';
 import { OperatorError, UserError } from '../system/errors.ts';
 import { toJson } from './history/json.ts';
 import type { Embedding, History, ImageDetails, Recipe } from './history.ts';

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readMixRecord } from '../pipeline/mix.ts';
-import { readRecord } from '../pipeline/precision/prepared.ts';
+import { readMixRecord } from '../pipeline/derived-weights/mix.ts';
+import { readRecord } from '../pipeline/derived-weights/prepared.ts';
 import { hashFile } from '../system/file-hash.ts';
 import { missingFiles } from './choose-files.ts';
 import { isOutdated, type LockFile, readLock } from './lock-file.ts';

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { readHeader, type TensorEntry } from '../pipeline/safetensors.ts';
+import { readHeader, type TensorEntry } from '../pipeline/checkpoint/safetensors.ts';
 
 /** Read at a time; a multiple of every element's size. */
 const PIECE_BYTES = 8 * 2 ** 20;

@@ -1,6 +1,6 @@
 import type { Painter } from '../../src/bot/painter.ts';
-import { PipelineCrashed } from '../../src/pipeline/client.ts';
-import type { EngineEvent, EngineInfo, EngineRequest, ImagePlan } from '../../src/pipeline/protocol.ts';
+import { PipelineCrashed } from '../../src/pipeline/process/client.ts';
+import type { EngineEvent, EngineInfo, EngineRequest, ImagePlan } from '../../src/pipeline/process/protocol.ts';
 import { OperatorError, UserError } from '../../src/system/errors.ts';
 
 export const INFO: EngineInfo = {

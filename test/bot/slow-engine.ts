@@ -1,4 +1,4 @@
-import type { Engine, EngineEvent, EngineRequest, GenerateContext } from '../../src/pipeline/protocol.ts';
+import type { Engine, EngineEvent, EngineRequest, GenerateContext } from '../../src/pipeline/process/protocol.ts';
 
 /** One blue pixel, as a PNG. */
 const PIXEL = Buffer.from(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Component } from '../../src/pipeline/checkpoint.ts';
+import { Component } from '../../src/pipeline/checkpoint/checkpoint.ts';
 import { NO_FOLDS } from '../../src/pipeline/graph/blocks.ts';
 import {
   ClipTextModel,

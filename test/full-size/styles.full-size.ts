@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { readHeader } from '../../src/pipeline/checkpoint/safetensors.ts';
+import { stageCFolder } from '../../src/pipeline/derived-weights/styles.ts';
 import { WuerstchenPrior } from '../../src/pipeline/index.ts';
-import { readHeader } from '../../src/pipeline/safetensors.ts';
-import { stageCFolder } from '../../src/pipeline/stage-c.ts';
 import { fullSizeModel, someNumbers } from './full-size.ts';
 
 const FILE = 'diffusion_pytorch_model.safetensors';

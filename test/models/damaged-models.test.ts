@@ -5,8 +5,8 @@ import { basename, dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { EMBEDDED_MODELS } from '../../src/models/model-folder.ts';
 import { filesOf } from '../../src/models/verify.ts';
+import { readHeader } from '../../src/pipeline/checkpoint/safetensors.ts';
 import { TorchGenerator, WuerstchenCombinedPipeline } from '../../src/pipeline/index.ts';
-import { readHeader } from '../../src/pipeline/safetensors.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
 import { callModels } from './models-cli.ts';
 

@@ -1,4 +1,4 @@
-import type { EngineRequest } from '../../src/pipeline/protocol.ts';
+import type { EngineRequest } from '../../src/pipeline/process/protocol.ts';
 
 /** A request for two images; the fake engine does what `prompt` says. */
 export function request(prompt: string): EngineRequest {

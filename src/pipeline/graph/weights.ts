@@ -1,7 +1,7 @@
-import type { Component } from '../checkpoint.ts';
-import { columnsOf, outputsOf, type Recipe } from '../precision/recipe.ts';
-import type { TensorEntry } from '../safetensors.ts';
-import { size } from '../tensor.ts';
+import type { Component } from '../checkpoint/checkpoint.ts';
+import type { TensorEntry } from '../checkpoint/safetensors.ts';
+import { columnsOf, outputsOf, type Recipe } from '../checkpoint/weight-recipe.ts';
+import { size } from '../math/tensor.ts';
 import type { DType, GraphBuilder, Value } from './builder.ts';
 
 const DTYPES: Readonly<Record<string, DType>> = { F32: 'f32', F16: 'f16', BF16: 'bf16', I8: 'i8' };

@@ -1,10 +1,10 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../../system/errors.ts';
 import { once } from '../../system/once.ts';
-import type { Component } from '../checkpoint.ts';
+import type { Component } from '../checkpoint/checkpoint.ts';
 import { clipTextConfig, clipTextGraph } from '../graph/clip-text.ts';
-import type { Runtime, RuntimeOptions } from '../runtime.ts';
-import type { Tensor } from '../tensor.ts';
+import type { Tensor } from '../math/tensor.ts';
+import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
 import { Network, type OpenOptions, open } from './network.ts';
 import { fromOrt } from './ort-tensors.ts';
 

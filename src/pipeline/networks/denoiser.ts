@@ -1,9 +1,9 @@
 import { once } from '../../system/once.ts';
-import type { Component } from '../checkpoint.ts';
-import type { Conditioning } from '../conditioning.ts';
+import type { Component } from '../checkpoint/checkpoint.ts';
 import type { Folds, StepGraphs } from '../graph/blocks.ts';
-import type { Runtime } from '../runtime.ts';
-import type { Tensor } from '../tensor.ts';
+import type { Tensor } from '../math/tensor.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { Conditioning } from './conditioning.ts';
 import { Network } from './network.ts';
 
 /** A network that predicts noise: Stage C or Stage B. */

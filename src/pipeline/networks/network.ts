@@ -1,7 +1,7 @@
-import { Component, type Prepared } from '../checkpoint.ts';
+import { Component, type Prepared } from '../checkpoint/checkpoint.ts';
+import type { Precision } from '../checkpoint/weight-recipe.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
-import type { Precision } from '../precision/recipe.ts';
-import { Runtime, type RuntimeOptions, type Session, type Tensors } from '../runtime.ts';
+import { Runtime, type RuntimeOptions, type Session, type Tensors } from '../runtime/runtime.ts';
 
 /** A component with its sessions, created when first used and released together. */
 export abstract class Network {
@@ -97,7 +97,7 @@ async function inPrecision<T extends Network>(
   const planned = component.in(precision);
   construct(planned, runtime).check();
   if (planned.recipes.length === 0) return construct(component.in(precision, new Map()), runtime);
-  const { openPrepared } = await import('../precision/prepared.ts');
+  const { openPrepared } = await import('../derived-weights/prepared.ts');
   const prepared = (await openPrepared(planned)) ?? (await prepareNow(planned, runtime));
   return prepared ? construct(component.in(precision, prepared), runtime) : construct(component, runtime);
 }
@@ -113,7 +113,7 @@ async function prepareNow(
   planned: Component,
   { onPreparing, signal, precision, notes }: Runtime,
 ): Promise<Prepared | null> {
-  const { prepare } = await import('../precision/prepare.ts');
+  const { prepare } = await import('../derived-weights/prepare.ts');
   try {
     return await prepare(planned, {
       signal,

@@ -1,6 +1,6 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../../system/errors.ts';
-import type { Tensor } from '../tensor.ts';
+import type { Tensor } from '../math/tensor.ts';
 
 export function toOrt({ data, dims }: Tensor): OrtTensor {
   return new OrtTensor('float32', data, dims);

@@ -1,13 +1,13 @@
 import { UserError } from '../../system/errors.ts';
 import { once } from '../../system/once.ts';
-import type { Component } from '../checkpoint.ts';
+import type { Component } from '../checkpoint/checkpoint.ts';
 import { checkRest, decodeContext, decodeGraph, encodeGraph, vqganConfig } from '../graph/vqgan.ts';
-import { vqganWorking } from '../memory/estimate.ts';
-import type { Runtime, RuntimeOptions } from '../runtime.ts';
-import type { Tensor } from '../tensor.ts';
-import { decodeTiles, type TileLayout, tilesOf } from '../tiles.ts';
+import type { Tensor } from '../math/tensor.ts';
+import { vqganWorking } from '../runtime/memory-estimate.ts';
+import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
 import { Network, type OpenOptions, open } from './network.ts';
 import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
+import { decodeTiles, type TileLayout, tilesOf } from './tiles.ts';
 
 /** More than a decode at 1024×1024 takes. */
 const HOARD_BYTES = 4.5e9;

@@ -1,12 +1,12 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../../system/errors.ts';
-import type { Component } from '../checkpoint.ts';
-import type { Conditioning } from '../conditioning.ts';
+import type { Component } from '../checkpoint/checkpoint.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from '../graph/decoder.ts';
-import { rEmbedding } from '../r-embedding.ts';
-import { bicubicMatrices } from '../resize.ts';
-import type { Runtime, RuntimeOptions } from '../runtime.ts';
-import type { Tensor } from '../tensor.ts';
+import { bicubicMatrices } from '../math/resize.ts';
+import type { Tensor } from '../math/tensor.ts';
+import { rEmbedding } from '../math/timestep-embedding.ts';
+import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
+import type { Conditioning } from './conditioning.ts';
 import { Denoiser } from './denoiser.ts';
 import { type OpenOptions, open } from './network.ts';
 import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';

@@ -1,11 +1,11 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { Recent } from '../../system/memo.ts';
-import type { Component } from '../checkpoint.ts';
-import type { Conditioning } from '../conditioning.ts';
+import type { Component } from '../checkpoint/checkpoint.ts';
 import { priorConfig, priorGraphs } from '../graph/prior.ts';
-import { rEmbedding } from '../r-embedding.ts';
-import type { Runtime, RuntimeOptions } from '../runtime.ts';
-import { isSameTensor, type Tensor } from '../tensor.ts';
+import { isSameTensor, type Tensor } from '../math/tensor.ts';
+import { rEmbedding } from '../math/timestep-embedding.ts';
+import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
+import type { Conditioning } from './conditioning.ts';
 import { Denoiser } from './denoiser.ts';
 import { type OpenOptions, open } from './network.ts';
 import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';

@@ -1,0 +1,185 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { OperatorError } from '../../system/errors.ts';
+import { toFloats } from '../math/number-formats.ts';
+
+/** What a safetensors header says of one tensor; `offset` and `length` are bytes in the file. */
+export interface TensorEntry {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly offset: number;
+  readonly length: number;
+}
+
+const BYTES_PER_ELEMENT: Readonly<Record<string, number>> = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+};
+
+/** Headers of real checkpoints are under 1 MB; the format itself allows 100 MB. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+/**
+ * Reads the header of a safetensors file and checks it against the file's size, so that a truncated download
+ * is noticed before any tensor is used.
+ *
+ * @throws OperatorError `checkpoint_truncated` or `checkpoint_corrupt`, naming file, tensor, wanted and found.
+ * @see https://github.com/huggingface/safetensors#format
+ */
+export async function readHeader(path: string): Promise<Map<string, TensorEntry>> {
+  const file = await openFile(path);
+  try {
+    const stats = await file.stat();
+    const { size } = stats;
+    if (!stats.isFile()) throw corrupt(path, 'it is no file');
+    if (size < 8) throw truncated(path, `at least 8 bytes of header length, found ${size} bytes`);
+    const headerLength = Number((await readBytes(file, 0, 8)).readBigUInt64LE());
+    if (headerLength > MAX_HEADER_BYTES) {
+      throw corrupt(path, `its header claims ${headerLength} bytes; a header has at most ${MAX_HEADER_BYTES}`);
+    }
+    if (size < 8 + headerLength) throw truncated(path, `${8 + headerLength} bytes of header, found ${size} bytes`);
+    const json = (await readBytes(file, 8, headerLength)).toString('utf8');
+    return parseHeader(path, json, 8 + headerLength, size);
+  } finally {
+    await file.close();
+  }
+}
+
+function parseHeader(path: string, json: string, dataStart: number, fileSize: number): Map<string, TensorEntry> {
+  let header: unknown;
+  try {
+    header = JSON.parse(json);
+  } catch (cause) {
+    throw corrupt(path, 'its header is not JSON', cause);
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+    throw corrupt(path, 'its header is not a JSON object');
+  }
+  const entries = new Map<string, TensorEntry>();
+  for (const [name, value] of Object.entries(header)) {
+    if (name !== '__metadata__') entries.set(name, parseEntry(path, name, value, dataStart));
+  }
+  checkTiling(path, [...entries.values()], dataStart, fileSize);
+  return entries;
+}
+
+/** The format has tensors lie one behind the other to the end of the file: anything else is damage. */
+function checkTiling(path: string, entries: readonly TensorEntry[], dataStart: number, fileSize: number): void {
+  const inOrder = entries.toSorted((a, b) => a.offset - b.offset || a.length - b.length);
+  const end = Math.max(dataStart, ...inOrder.map(({ offset, length }) => offset + length));
+  if (fileSize < end) throw truncated(path, `${end} bytes, found ${fileSize} bytes`);
+  let at = dataStart;
+  for (const { name, offset, length } of inOrder) {
+    if (offset !== at) throw corrupt(path, `tensor "${name}" starts at byte ${offset}, wanted ${at}`);
+    at = offset + length;
+  }
+  if (fileSize > end) throw corrupt(path, `its tensors end at byte ${end}, the file has ${fileSize} bytes`);
+}
+
+function parseEntry(path: string, name: string, value: unknown, dataStart: number): TensorEntry {
+  const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
+  if (typeof dtype !== 'string' || !isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
+    throw corrupt(path, `tensor "${name}" lacks dtype, shape or data_offsets`);
+  }
+  const bytes = BYTES_PER_ELEMENT[dtype];
+  if (bytes === undefined) {
+    throw corrupt(path, `tensor "${name}" has dtype ${dtype}; known are ${Object.keys(BYTES_PER_ELEMENT).join(', ')}`);
+  }
+  const [from = 0, to = 0] = offsets;
+  const wanted = bytes * shape.reduce((product, dim) => product * dim, 1);
+  if (to - from !== wanted) {
+    throw corrupt(path, `tensor "${name}" ${dtype} [${shape}] needs ${wanted} bytes, its offsets span ${to - from}`);
+  }
+  return { name, dtype, shape, offset: dataStart + from, length: wanted };
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+}
+
+export interface LoadedTensor {
+  readonly dtype: string;
+  readonly shape: number[];
+  /** Half and bfloat16 values are widened to float32. */
+  readonly data: Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
+}
+
+/** Loads every tensor of a small safetensors file. Checkpoints are never read like this: their graphs map the file. */
+export async function readSafetensors(path: string): Promise<Map<string, LoadedTensor>> {
+  const entries = await readHeader(path);
+  const file = await openFile(path);
+  try {
+    const tensors = new Map<string, LoadedTensor>();
+    for (const entry of entries.values()) {
+      tensors.set(entry.name, {
+        dtype: entry.dtype,
+        shape: [...entry.shape],
+        data: decode(path, entry, await readBytes(file, entry.offset, entry.length)),
+      });
+    }
+    return tensors;
+  } finally {
+    await file.close();
+  }
+}
+
+function decode(path: string, entry: TensorEntry, bytes: Buffer): LoadedTensor['data'] {
+  // A copy at offset 0: typed arrays need aligned memory, safetensors only promises byte offsets.
+  const buffer = new Uint8Array(bytes).buffer;
+  switch (entry.dtype) {
+    case 'F32':
+    case 'F16':
+    case 'BF16':
+      return toFloats(entry.dtype, buffer);
+    case 'F64':
+      return new Float64Array(buffer);
+    case 'I64':
+      return new BigInt64Array(buffer);
+    case 'I32':
+      return new Int32Array(buffer);
+    case 'U8':
+    case 'BOOL':
+      return new Uint8Array(buffer);
+    default:
+      throw corrupt(path, `tensor "${entry.name}" has dtype ${entry.dtype}, which is not read here`);
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r');
+  } catch (cause) {
+    throw new OperatorError('checkpoint_unreadable', `cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function readBytes(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(buffer, done, length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return buffer;
+}
+
+function truncated(path: string, wanted: string): OperatorError {
+  return new OperatorError('checkpoint_truncated', `${path} is incomplete: wanted ${wanted}`, {
+    hint: 'Download the file again.',
+  });
+}
+
+function corrupt(path: string, what: string, cause?: unknown): OperatorError {
+  return new OperatorError('checkpoint_corrupt', `${path} is not a valid safetensors file: ${what}`, {
+    hint: 'Download the file again.',
+    cause,
+  });
+}

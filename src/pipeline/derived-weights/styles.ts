@@ -1,0 +1,157 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { copyFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OperatorError, UserError } from '../../system/errors.ts';
+import type { MixOptions } from './mix.ts';
+
+export type Style = 'interpolated' | 'base' | 'aesthetic';
+export const STYLES: readonly Style[] = ['interpolated', 'base', 'aesthetic'];
+
+/** Where each style's Stage C lies in a model folder, under the hub's own names. */
+const FOLDERS: Readonly<Record<Style, readonly string[]>> = {
+  interpolated: ['wuerstchen-prior/prior', 'wuerstchen-prior-model-interpolated'],
+  base: ['wuerstchen-prior-model-base'],
+  aesthetic: ['wuerstchen-prior-model-finetuned'],
+};
+/** Weights that can be mixed: one file, in one of the hub's precisions. */
+const MIXABLE = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.fp16.safetensors'];
+/** Mixes that stay on disk; each is as large as a Stage C, and there are as many as numbers. */
+const KEPT_MIXES = 4;
+
+export interface StageCOptions extends MixOptions {
+  /** Where mixed checkpoints are kept. @default the model folder's `mixed` */
+  readonly mixedDir?: string;
+}
+
+/** What a model folder can paint in. */
+export interface AvailableStyles {
+  /** Those that can be used at once, or made from base and aesthetic. */
+  readonly styles: readonly Style[];
+  /** A number from 0 (base) to 1 (aesthetic) is a style too. */
+  readonly mixesStyles: boolean;
+}
+
+export function availableStyles(modelFolder: string): AvailableStyles {
+  const mixesStyles = isThere(modelFolder, 'base') && isThere(modelFolder, 'aesthetic');
+  const styles = STYLES.filter((style) => isThere(modelFolder, style) || (style === 'interpolated' && mixesStyles));
+  return { styles, mixesStyles };
+}
+
+/**
+ * Folder of the Stage C checkpoint (`config.json` and weights) of a style. One that is not on disk is mixed when base
+ * and aesthetic both are, which takes about as long as copying it.
+ *
+ * @param style a published style, or the share of aesthetic in a mix with base, 0 to 1, also as text: `0.3`
+ * @throws UserError `style_missing` telling how to get it, `style_unknown`; OperatorError `checkpoint_missing` without a
+ *   model folder, and as {@link mixCheckpoints}
+ */
+export async function stageCFolder(
+  modelFolder: string,
+  style: string | number,
+  options: StageCOptions = {},
+): Promise<string> {
+  const share = shareOf(style);
+  const named = ({ 0: 'base', 0.5: 'interpolated', 1: 'aesthetic' } as const)[share];
+  const folders = named ? FOLDERS[named].map((name) => join(modelFolder, name)) : [];
+  const whole = folders.find(hasWeights);
+  if (whole !== undefined) return whole;
+  if (!existsSync(modelFolder)) {
+    throw new OperatorError('checkpoint_missing', `no model folder at ${modelFolder}`, {
+      hint: 'Run "wuerst models list" to see what is here.',
+    });
+  }
+  const lacking = (['base', 'aesthetic'] as const).find((parent) => !isThere(modelFolder, parent));
+  if (share !== 0 && share !== 1 && lacking === undefined) return mixed(modelFolder, share, options);
+  // Opening a folder that is not finished says what it lacks.
+  const begun = folders.find((folder) => existsSync(folder));
+  if (begun !== undefined) return begun;
+  if (named === 'interpolated' && !isThere(modelFolder, 'base') && !isThere(modelFolder, 'aesthetic')) {
+    throw new OperatorError('style_missing', `style interpolated is not here: ${folders[0]} is missing`, {
+      hint: 'Run "wuerst models pull" to fetch it.',
+    });
+  }
+  throw named === 'base' || named === 'aesthetic' ? missing(named) : missing(lacking ?? 'base', share);
+}
+
+function isThere(modelFolder: string, style: Style): boolean {
+  return FOLDERS[style].some((name) => hasWeights(join(modelFolder, name)));
+}
+
+/** Whether a folder has a config and weights of any kind that can be opened. */
+function hasWeights(folder: string): boolean {
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return names.includes('config.json') && names.some((name) => /\.safetensors(\.index\.(\w+\.)?json)?$/.test(name));
+}
+
+const SHARES: ReadonlyMap<string | number, number> = new Map([
+  ['base', 0],
+  ['interpolated', 0.5],
+  ['aesthetic', 1],
+]);
+
+/** @returns the share of aesthetic, 0 to 1 */
+function shareOf(style: string | number): number {
+  const isNumber = /^(\d+\.?\d*|\.\d+)(e-\d+)?$/.test(String(style));
+  const share = SHARES.get(style) ?? (isNumber ? Number(style) : Number.NaN);
+  if (share >= 0 && share <= 1) return share;
+  const known = 'base, aesthetic, interpolated or a number from 0 to 1';
+  throw new UserError('style_unknown', `expected style to be ${known}, got ${JSON.stringify(style)}`, {
+    hint: '0 is base, 1 is aesthetic, for example: style:0.3',
+  });
+}
+
+async function mixed(modelFolder: string, share: number, options: StageCOptions): Promise<string> {
+  const [base, aesthetic] = (['base', 'aesthetic'] as const).map((style) => join(modelFolder, FOLDERS[style][0] ?? ''));
+  if (base === undefined || aesthetic === undefined) throw new Error('a mix has two parents');
+  const file = MIXABLE.find((name) => existsSync(join(base, name)) && existsSync(join(aesthetic, name)));
+  if (file === undefined) {
+    const [mine, theirs] = [base, aesthetic].map((parent) =>
+      readdirSync(parent).filter((name) => /\.safetensors(\.|$)/.test(name)),
+    );
+    throw new OperatorError(
+      'mix_mismatch',
+      `base and aesthetic should have weights in one file of the same precision, found ${mine} and ${theirs}`,
+      { hint: 'Pull both in one: wuerst models pull wuerstchen-v2 --style base aesthetic' },
+    );
+  }
+  const all = options.mixedDir ?? join(modelFolder, 'mixed');
+  const folder = join(all, String(share));
+  const [from, to, out] = [join(base, file), join(aesthetic, file), join(folder, file)];
+  // Not before they are needed: they bring a database that paintings do without.
+  const { finishedMix, mixCheckpoints } = await import('./mix.ts');
+  const config = join(folder, 'config.json');
+  if (existsSync(config) && (await finishedMix(from, to, share, out))) {
+    await markUsed(config);
+    return folder;
+  }
+  await dropOldMixes(all, String(share));
+  await mixCheckpoints(from, to, share, out, options);
+  await copyFile(join(base, 'config.json'), `${config}.tmp`);
+  await rename(`${config}.tmp`, config);
+  return folder;
+}
+
+/** A folder that cannot be written to, as in a shared installation, only forgets when it was used. */
+async function markUsed(config: string): Promise<void> {
+  const now = new Date();
+  await utimes(config, now, now).catch(() => {});
+}
+
+/** Leaves room for one more: the mixes that were used last stay. */
+async function dropOldMixes(all: string, wanted: string): Promise<void> {
+  const used: { folder: string; at: number }[] = [];
+  for (const name of existsSync(all) ? await readdir(all) : []) {
+    const config = await stat(join(all, name, 'config.json')).catch(() => undefined);
+    if (config && name !== wanted) used.push({ folder: join(all, name), at: config.mtimeMs });
+  }
+  used.sort((a, b) => b.at - a.at);
+  for (const { folder } of used.slice(KEPT_MIXES - 1)) await rm(folder, { recursive: true, force: true });
+}
+
+function missing(style: Style, weight?: number): UserError {
+  const mix = weight === 0.5 ? 'interpolated' : `a mix of ${weight}`;
+  const what = weight === undefined ? `the style ${style}` : `${mix} needs the style ${style}, which`;
+  return new UserError('style_missing', `${what} is not on this disk`, {
+    hint: `The operator gets it with: wuerst models pull wuerstchen-v2 --style ${style}`,
+  });
+}

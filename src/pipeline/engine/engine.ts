@@ -1,0 +1,251 @@
+import { join } from 'node:path';
+import { OperatorError } from '../../system/errors.ts';
+import { schedulerConfig } from '../checkpoint/model-index.ts';
+import { PRECISIONS, type Precision } from '../checkpoint/weight-recipe.ts';
+import { availableStyles } from '../derived-weights/styles.ts';
+import type { SchedulerConfig } from '../math/scheduler.ts';
+import { picturesTogether } from '../pipelines/batch-size.ts';
+import { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
+import { sizeOf } from '../pipelines/picture-needs.ts';
+import { isShortage, shortageOf } from '../pipelines/shortage.ts';
+import type {
+  Engine,
+  EngineContext,
+  EngineEvent,
+  EngineInfo,
+  EngineRequest,
+  GenerateContext,
+  LoadOptions,
+  WarmUp,
+} from '../process/protocol.ts';
+import { CallTimes } from '../runtime/call-times.ts';
+import type { MeasureMemory } from '../runtime/memory-plan.ts';
+import { PROVIDERS, type Provider } from '../runtime/providers.ts';
+import { type BlockingCall, Runtime } from '../runtime/runtime.ts';
+import { asEngineFailure } from './engine-failure.ts';
+import { batches, type StageCSpace, stageCScheduler } from './image-sources.ts';
+import {
+  newPreviewMaps,
+  Previewer,
+  type PreviewMaps,
+  previewMapsJson,
+  readPreviewMaps,
+  shippedPreviewMaps,
+} from './previewer.ts';
+import { paintRound, type StageTimes } from './round.ts';
+import { warmUp } from './warm-up.ts';
+
+export interface EngineOptions {
+  /** Least time between two previews, in milliseconds. @default 500 */
+  readonly previewEveryMs?: number;
+  /** Stage B latents (height × width × pictures) that are worked on together. @default by provider */
+  readonly batchLatents?: number;
+  /** What tells the free memory. @default the system */
+  readonly measureMemory?: MeasureMemory;
+  /** Called before each call into onnxruntime; what it throws is taken for that call's failure. */
+  readonly beforeCall?: (call: BlockingCall) => void;
+}
+
+/** Bytes of a mixed checkpoint, read twice and written once: a disk that is not the fastest. */
+const MIXED_PER_MS = 100e3;
+/** Finished pictures that preview maps learn from; later ones hardly change them. */
+const LEARN_PICTURES = 48;
+
+export const createEngine = (options: EngineOptions = {}): Engine => new PipelineEngine(options);
+
+/** What a loaded model consists of. */
+interface Loaded {
+  readonly pipeline: WuerstchenCombinedPipeline;
+  readonly scheduler: SchedulerConfig;
+  readonly checkpoint: string;
+  readonly maps: PreviewMaps;
+  readonly previewer: Previewer;
+}
+
+/** The pipelines over a model folder, as the pipeline process drives them. */
+class PipelineEngine implements Engine {
+  readonly #options: EngineOptions;
+  readonly #times = new CallTimes();
+  #context: EngineContext = { announce: async () => {} };
+  #loaded: Loaded | undefined;
+  /** Pictures of so many pixels, and larger ones, are made with as little memory as possible: one was too large. */
+  #leanFrom = Number.POSITIVE_INFINITY;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  async load(options: LoadOptions, context: EngineContext): Promise<EngineInfo> {
+    const { model, previewMaps } = options;
+    this.#context = context;
+    this.#leanFrom = options.leanFrom ?? this.#leanFrom;
+    const runtime = await this.#runtime(options);
+    runtime.memory.lean = this.#leanFrom === 0;
+    const { styles, mixesStyles } = availableStyles(model);
+    const style = styles[0] ?? 'interpolated';
+    const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { runtime, style });
+    for (const note of runtime.notes) process.stdout.write(`${note}\n`);
+    await this.#preload(pipeline);
+    // The first preview and the first file should not wait for it.
+    await import('sharp');
+    const checkpoint = await pipeline.fingerprint(style);
+    const shipped = readPreviewMaps(await shippedPreviewMaps(model), pipeline, checkpoint);
+    const maps = shipped ?? readPreviewMaps(previewMaps, pipeline, checkpoint) ?? newPreviewMaps(pipeline);
+    const previewer = new Previewer({
+      maps,
+      learnUntil: shipped ? 0 : LEARN_PICTURES,
+      everyMs: this.#options.previewEveryMs ?? 500,
+      now: () => performance.now(),
+    });
+    const scheduler = await schedulerConfig(join(model, 'wuerstchen-prior'));
+    this.#loaded = { pipeline, scheduler, checkpoint, maps, previewer };
+    const warmed = await this.#warmUp(pipeline, options.warmUp);
+    const memory = `${runtime.residency}: ${runtime.memory.reason}`;
+    return { model: pipeline.name, checkpoint, provider: pipeline.computedBy, styles, mixesStyles, memory, warmed };
+  }
+
+  #runtime(options: LoadOptions): Promise<Runtime> {
+    const { provider = 'auto', device, precision = 'auto', residency = 'auto' } = options;
+    const { measureMemory, beforeCall } = this.#options;
+    return Runtime.create({
+      ...{ provider: checkProvider(provider), device, precision: checkPrecision(precision), residency, measureMemory },
+      onPreparing: reportPreparing,
+      onBlocking: async (call) => {
+        await this.#context.announce(`${call.graph}.${call.kind}`, this.#times.expected(call));
+        beforeCall?.(call);
+      },
+      onReturned: (call, ms) => this.#times.measured(call, ms),
+    });
+  }
+
+  /** Where not even the weights fit together, they are loaded one network at a time from then on. */
+  async #preload(pipeline: WuerstchenCombinedPipeline): Promise<void> {
+    try {
+      await pipeline.preload();
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+      this.#leanFrom = 0;
+      pipeline.runtime.memory.lean = true;
+      await pipeline.runtime.memory.releaseAll();
+    }
+  }
+
+  async #warmUp(pipeline: WuerstchenCombinedPipeline, sizes: WarmUp | undefined): Promise<string> {
+    try {
+      return await warmUp(pipeline, sizes);
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+      await pipeline.runtime.memory.releaseAll();
+      return 'not all: memory ran out';
+    }
+  }
+
+  async *generate(request: EngineRequest, context: GenerateContext): AsyncGenerator<EngineEvent, void> {
+    if (!this.#loaded) throw new Error('expected load() before generate()');
+    const { pipeline } = this.#loaded;
+    this.#context = context;
+    const { signal } = context;
+    const given = new Set<number>();
+    const left = () => ({ ...request, images: request.images.filter(({ index }) => !given.has(index)) });
+    try {
+      try {
+        yield* this.#attempt(this.#loaded, left(), signal, given);
+      } catch (error) {
+        if (signal.aborted || !isShortage(error) || pipeline.runtime.memory.lean) throw error;
+        // Slower, but the same pictures.
+        this.#leanFrom = Math.min(this.#leanFrom, request.width * request.height);
+        yield* this.#attempt(this.#loaded, left(), signal, given);
+      }
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (isShortage(error)) throw shortageOf(pipeline, sizeOf(request), error);
+      throw asEngineFailure(error, pipeline.runtime.provider);
+    }
+  }
+
+  /** @param given takes in the positions of the images that were made */
+  async *#attempt(
+    loaded: Loaded,
+    request: EngineRequest,
+    signal: AbortSignal,
+    given: Set<number>,
+  ): AsyncGenerator<EngineEvent, void> {
+    const { pipeline, previewer, maps, checkpoint } = loaded;
+    const { grid, prior, decoder, runtime } = loaded.pipeline;
+    loaded.pipeline.grid.check(request.width, request.height);
+    await this.#spare(runtime, request.width * request.height >= this.#leanFrom);
+    yield* this.#useStyle(pipeline, request.style, signal);
+    const [h, w] = [grid.coveringCells(request.height), grid.coveringCells(request.width)];
+    const scheduler = stageCScheduler(loaded.scheduler, request);
+    const space: StageCSpace = { dims: [1, prior.prior.config.c_in, h, w], values: prior.values, scheduler };
+    const latents = h * w * decoder.values.latentDimScale ** 2;
+    const most = runtime.memory.lean ? 1 : picturesTogether(runtime.provider, latents, this.#options.batchLatents);
+    const times: StageTimes = {};
+    const learns = previewer.learns;
+    const all = batches(request.images, most);
+    // Where networks come and go, each is loaded once for all pictures; else the first picture is not kept waiting.
+    const rounds = runtime.residency === 'stage' ? [all] : all.map((batch) => [batch]);
+    for (const round of rounds) {
+      for await (const event of paintRound({ pipeline, previewer, request, space, times, signal }, round)) {
+        yield event;
+        if (event.type === 'image') given.add(event.image);
+      }
+    }
+    if (runtime.residency === 'stage') await runtime.memory.releaseAll();
+    yield {
+      type: 'done',
+      timings: times,
+      truncated: prior.text.tokenizer.encode(request.prompt).truncated,
+      ...(learns ? { previewMaps: previewMapsJson(maps, checkpoint) } : {}),
+    };
+  }
+
+  /** Sets how sparing to be with memory, and starts with nothing loaded where it is to be more so. */
+  async #spare({ memory }: Runtime, lean: boolean): Promise<void> {
+    if (lean && !memory.lean) await memory.releaseAll();
+    memory.lean = lean;
+  }
+
+  async *#useStyle(
+    pipeline: WuerstchenCombinedPipeline,
+    style: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<EngineEvent, void> {
+    const step = { type: 'step', stage: 'load', image: null, total: 1, timestep: null, preview: null } as const;
+    const mixing = (done: number, total: number) => {
+      // What is mixed is also read once more for its hash. An abort is noticed by the mix itself.
+      const expectedMs = (2 * total - done) / MIXED_PER_MS;
+      this.#context.announce(`style-${style}.mix`, expectedMs).catch(() => {});
+    };
+    await pipeline.use(style, { signal, onStart: (total) => mixing(0, total), onProgress: mixing });
+    const { prior } = pipeline.prior;
+    if (prior.isLoaded || pipeline.runtime.residency === 'stage') return;
+    yield { ...step, step: 0 };
+    await prior.preload();
+    yield { ...step, step: 1 };
+  }
+}
+
+function checkPrecision(precision: string): Precision | 'auto' {
+  const known = ([...PRECISIONS, 'auto'] as const).find((name) => name === precision);
+  if (known) return known;
+  throw new OperatorError('precision_unknown', `expected precision auto, ${PRECISIONS.join(', ')}, got ${precision}`, {
+    hint: 'For example WUERST_PRECISION=int8.',
+  });
+}
+
+/** Shown by whoever started this process: the first start with a large model takes a while. */
+function reportPreparing(dir: string, precision: Precision, done: number, total: number): void {
+  const quarter = (count: number) => Math.floor((4 * count) / total);
+  if (quarter(done) > quarter(done - 1)) {
+    process.stdout.write(`preparing ${precision} weights in ${dir}: ${25 * quarter(done)} %\n`);
+  }
+}
+
+function checkProvider(provider: string): Provider | 'auto' {
+  const known = ([...PROVIDERS, 'auto'] as const).find((name) => name === provider);
+  if (known) return known;
+  throw new OperatorError('provider_unknown', `expected provider auto, ${PROVIDERS.join(', ')}, got ${provider}`, {
+    hint: 'For example WUERST_PROVIDER=cpu.',
+  });
+}

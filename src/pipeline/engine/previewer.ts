@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { contactSheet } from '../images/contact-sheet.ts';
+import type { Tensor } from '../math/tensor.ts';
+import type { RgbImage } from '../pipelines/decoder-pipeline.ts';
+import type { StepEvent } from '../pipelines/pipeline-options.ts';
+import { PreviewMap, type PreviewShape } from './preview-map.ts';
+
+type PreviewStage = StepEvent['stage'];
+export type PreviewMaps = Readonly<Record<PreviewStage, PreviewMap>>;
+
+const schema = z.object({ checkpoint: z.string(), prior: z.unknown(), decoder: z.unknown() });
+export type PreviewMapsJson = z.infer<typeof schema>;
+
+/** The networks whose latents are shown. */
+interface Latents {
+  readonly prior: { readonly prior: { readonly config: { readonly c_in: number } } };
+  readonly decoder: { readonly decoder: { readonly config: { readonly c_in: number } } };
+}
+
+/**
+ * Stage C's cells are large: what is in one shows in its neighbours too, and tells more than one colour. Stage B's are
+ * small enough to be one colour each.
+ */
+function shapes({ prior, decoder }: Latents): Readonly<Record<PreviewStage, PreviewShape>> {
+  return {
+    prior: { channels: prior.prior.config.c_in, context: 3, parts: 4 },
+    decoder: { channels: decoder.decoder.config.c_in, context: 1, parts: 1 },
+  };
+}
+
+/** Maps that have seen nothing yet. */
+export function newPreviewMaps(pipeline: Latents): PreviewMaps {
+  const { prior, decoder } = shapes(pipeline);
+  return { prior: new PreviewMap(prior), decoder: new PreviewMap(decoder) };
+}
+
+/** Maps as `previewMapsJson` wrote them; `null` for those of another checkpoint and for what is none at all. */
+export function readPreviewMaps(json: unknown, pipeline: Latents, checkpoint: string): PreviewMaps | null {
+  const parsed = schema.safeParse(json);
+  if (!parsed.success || parsed.data.checkpoint !== checkpoint) return null;
+  try {
+    const maps = { prior: PreviewMap.fromJson(parsed.data.prior), decoder: PreviewMap.fromJson(parsed.data.decoder) };
+    const wanted = shapes(pipeline);
+    const fits = (stage: PreviewStage) => JSON.stringify(maps[stage].shape) === JSON.stringify(wanted[stage]);
+    return fits('prior') && fits('decoder') ? maps : null;
+  } catch {
+    // A map is a nicety that can be learned again: nobody should go without pictures for a broken one.
+    return null;
+  }
+}
+
+export function previewMapsJson({ prior, decoder }: PreviewMaps, checkpoint: string): PreviewMapsJson {
+  return { checkpoint, prior: prior.toJson(), decoder: decoder.toJson() };
+}
+
+/** What lies beside the checkpoints in a model folder, or `null`. */
+export async function shippedPreviewMaps(model: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(join(model, 'preview.json'), 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+export interface PreviewerOptions {
+  readonly maps: PreviewMaps;
+  /** Pictures after which there is nothing more to learn; 0 for maps that are finished. */
+  readonly learnUntil: number;
+  /** Least time between two previews, in milliseconds. */
+  readonly everyMs: number;
+  /** Milliseconds, from any point in time. */
+  readonly now: () => number;
+}
+
+/** Below this share of signal the predicted clean latents are amplified noise. */
+const MIN_SIGNAL = 0.01;
+
+/** Shows what is being painted, and learns from what was. */
+export class Previewer {
+  readonly #options: PreviewerOptions;
+  #last = Number.NEGATIVE_INFINITY;
+
+  constructor(options: PreviewerOptions) {
+    this.#options = options;
+  }
+
+  /** A small JPEG of all pictures in a step, or `null`: too soon, too noisy, or nothing learned yet. */
+  async show(
+    step: Pick<StepEvent, 'stage' | 'timestep' | 'predictedClean'>,
+    size: { readonly width: number; readonly height: number },
+  ): Promise<Uint8Array | null> {
+    const { maps, everyMs, now } = this.#options;
+    const map = maps[step.stage];
+    // cos² is the scheduler's ᾱ, but for its small offset.
+    const signal = Math.cos((step.timestep * Math.PI) / 2) ** 2;
+    if (map.pictures === 0 || signal < MIN_SIGNAL || now() - this.#last < everyMs) return null;
+    const preview = await contactSheet(map.paint(step.predictedClean()), size);
+    this.#last = now();
+    return preview;
+  }
+
+  get learns(): boolean {
+    const { maps, learnUntil } = this.#options;
+    return maps.prior.pictures < learnUntil || maps.decoder.pictures < learnUntil;
+  }
+
+  learn(stage: PreviewStage, latents: Tensor, picture: RgbImage): void {
+    const map = this.#options.maps[stage];
+    if (map.pictures < this.#options.learnUntil) map.fit([{ latents, picture }]);
+  }
+}

@@ -1,0 +1,211 @@
+import { join } from 'node:path';
+import { UserError } from '../../system/errors.ts';
+import { openRepository } from '../checkpoint/checkpoint.ts';
+import { type PipelineValues, pipelineValues, schedulerConfig } from '../checkpoint/model-index.ts';
+import { concatRows, type Tensor } from '../math/tensor.ts';
+import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
+import { type LoadOptions, Runtime } from '../runtime/runtime.ts';
+import { PromptEncoder } from '../text/prompt-encoder.ts';
+import { denoise, drawNoise, isGuided, rowGenerators } from './denoise.ts';
+import {
+  checkedLatents,
+  checkSampling,
+  describe,
+  drain,
+  isTensor,
+  negativeList,
+  newScheduler,
+  promptList,
+  remade,
+  repeatRows,
+  type SamplingOptions,
+  type StepEvent,
+} from './pipeline-options.ts';
+
+export interface PriorOptions extends SamplingOptions {
+  /** Pixels of the final picture. @default 1024 */
+  readonly height?: number | undefined;
+  /** Pixels of the final picture. @default 1024 */
+  readonly width?: number | undefined;
+  /** Instead of `prompt`: hidden states [B, T, C]. */
+  readonly promptEmbeds?: Tensor | undefined;
+  /** Instead of `negativePrompt`, of the shape of the prompt's. */
+  readonly negativePromptEmbeds?: Tensor | undefined;
+  /** Stage C of this call, of the same repository. @default the pipeline's */
+  readonly prior?: WuerstchenPrior | undefined;
+}
+
+export interface PriorOutput {
+  /** [N, 16, h, w], prompt 0 image 0 first. */
+  readonly imageEmbeddings: Tensor;
+  /** One row for each picture. */
+  readonly promptEmbeds: Tensor;
+  readonly negativePromptEmbeds: Tensor | null;
+  readonly warnings: readonly string[];
+  /** Milliseconds. */
+  readonly timings: { readonly text: number; readonly prior: number };
+}
+
+/** diffusers' WuerstchenPriorPipeline: text to image embeddings. */
+export class WuerstchenPriorPipeline {
+  readonly runtime: Runtime;
+  readonly text: PromptEncoder;
+  readonly values: PipelineValues;
+  prior: WuerstchenPrior;
+  readonly #scheduler: { scaler?: number; s?: number };
+
+  private constructor(
+    runtime: Runtime,
+    text: PromptEncoder,
+    prior: WuerstchenPrior,
+    values: PipelineValues,
+    scheduler: { scaler?: number; s?: number },
+  ) {
+    this.runtime = runtime;
+    this.text = text;
+    this.prior = prior;
+    this.values = values;
+    this.#scheduler = scheduler;
+  }
+
+  /** @param options `priorDir`: folder of Stage C when it is not the repository's own `prior/` */
+  static async fromPretrained(
+    dir: string,
+    options: LoadOptions & { readonly priorDir?: string } = {},
+  ): Promise<WuerstchenPriorPipeline> {
+    const { index } = await openRepository(dir, 'WuerstchenPriorPipeline');
+    const runtime = options.runtime ?? (await Runtime.create(options));
+    const { check } = options;
+    const text = await PromptEncoder.load(dir, runtime, { check });
+    const prior = await WuerstchenPrior.load(options.priorDir ?? join(dir, 'prior'), runtime, { check });
+    const values = pipelineValues(dir, index, options.pipelineValues);
+    return new WuerstchenPriorPipeline(runtime, text, prior, values, await schedulerConfig(dir));
+  }
+
+  async release(): Promise<void> {
+    await Promise.all([this.text.model.release(), this.prior.release()]);
+  }
+
+  generate(options: PriorOptions): Promise<PriorOutput> {
+    return drain(this.stream(options));
+  }
+
+  /**
+   * Yields after every denoising step.
+   *
+   * @throws UserError for options that do not fit, before any work; the signal's reason within one step of an abort
+   */
+  async *stream(options: PriorOptions): AsyncGenerator<StepEvent, PriorOutput> {
+    const { steps, guidanceScale, images } = checkSampling(options, { steps: 60, guidance: 8 });
+    const guided = isGuided({ guidanceScale });
+    checkPrompts(options, guided);
+    const [height, width] = [options.height ?? 1024, options.width ?? 1024].map((side, i) =>
+      checkSide(i ? 'width' : 'height', side),
+    ) as [number, number];
+    const scheduler = newScheduler(this.#scheduler, steps, options.timesteps);
+    const { resolutionMultiple, latentMean, latentStd } = this.values;
+    const network = options.prior ?? this.prior;
+    const start = performance.now();
+    const text = await this.#encode(options, guided, images);
+    const encoded = performance.now();
+
+    const count = text.promptEmbeds.dims[0] ?? 0;
+    const dims = [
+      count,
+      network.config.c_in,
+      Math.ceil(height / resolutionMultiple),
+      Math.ceil(width / resolutionMultiple),
+    ];
+    const given = options.latents && checkedLatents(options.latents, dims);
+    const generators = rowGenerators(options.generator, count);
+    const latents: Tensor = given ?? { data: drawNoise(generators, dims), dims };
+    const states =
+      guided && text.negativePromptEmbeds
+        ? concatRows([text.promptEmbeds, text.negativePromptEmbeds])
+        : text.promptEmbeds;
+    const loop = denoise({
+      network,
+      rows: generators.map((generator) => ({ generator, scheduler, guidanceScale })),
+      latents,
+      conditioning: remade([states], () => network.condition(states)),
+      signal: options.signal,
+    });
+    for await (const step of loop)
+      yield { ...step, stage: 'prior', textEncoderHiddenStates: states, imageEmbeddings: null };
+    const { fround } = Math;
+    const [mean, std] = [fround(latentMean), fround(latentStd)];
+    const imageEmbeddings = { data: latents.data.map((value) => fround(value * mean) - std), dims };
+    return {
+      ...text,
+      imageEmbeddings,
+      timings: { text: encoded - start, prior: performance.now() - encoded },
+    };
+  }
+
+  async #encode(
+    { prompt, negativePrompt, promptEmbeds, negativePromptEmbeds }: PriorOptions,
+    guided: boolean,
+    images: number,
+  ) {
+    const prompts = promptEmbeds ? null : promptList('prompt', prompt);
+    const positive = promptEmbeds ?? (await this.text.encode(prompts ?? []));
+    const warnings = prompts ? this.text.warnings(prompts) : [];
+    const negatives = () => {
+      const empty = Array.from({ length: positive.dims[0] ?? 0 }, () => '');
+      return negativeList(negativePrompt, prompts ?? empty) ?? empty;
+    };
+    const negative = guided ? (negativePromptEmbeds ?? (await this.text.encode(negatives()))) : null;
+    if (negative && String(negative.dims) !== String(positive.dims)) throw embedsMismatch(positive, negative);
+    return {
+      promptEmbeds: repeatRows(positive, images),
+      negativePromptEmbeds: negative && repeatRows(negative, images),
+      warnings,
+    };
+  }
+}
+
+function checkPrompts(options: PriorOptions, guided: boolean): void {
+  const { prompt, negativePrompt, promptEmbeds, negativePromptEmbeds } = options;
+  if (prompt !== undefined && promptEmbeds !== undefined) {
+    throw new UserError('prompt_twice', 'expected either prompt or promptEmbeds, got both');
+  }
+  if (prompt === undefined && promptEmbeds === undefined) {
+    throw new UserError('prompt_missing', 'expected either prompt or promptEmbeds, got neither');
+  }
+  if (negativePrompt !== undefined && negativePromptEmbeds !== undefined) {
+    throw new UserError('prompt_twice', 'expected either negativePrompt or negativePromptEmbeds, got both');
+  }
+  const embeds = { promptEmbeds, negativePromptEmbeds };
+  for (const [name, value] of Object.entries(embeds)) {
+    if (value !== undefined && !isTensor(value))
+      throw new UserError('invalid_type', `expected ${name} to be a tensor, got ${describe(value)}`);
+  }
+  if (promptEmbeds && negativePromptEmbeds && String(promptEmbeds.dims) !== String(negativePromptEmbeds.dims)) {
+    throw embedsMismatch(promptEmbeds, negativePromptEmbeds);
+  }
+  if (guided && promptEmbeds && negativePrompt !== undefined) {
+    throw new UserError('invalid_type', 'expected negativePromptEmbeds beside promptEmbeds, got negativePrompt');
+  }
+  if (prompt !== undefined) {
+    const prompts = promptList('prompt', prompt);
+    if (guided) negativeList(negativePrompt, prompts);
+  }
+}
+
+function embedsMismatch(positive: Tensor, negative: Tensor): UserError {
+  return new UserError(
+    'embeds_mismatch',
+    `expected promptEmbeds and negativePromptEmbeds of one shape, got [${positive.dims}] and [${negative.dims}]`,
+  );
+}
+
+function checkSide(name: string, side: unknown): number {
+  if (typeof side === 'number' && Number.isInteger(side) && side > 0 && side <= 16384) return side;
+  throw new UserError(
+    'size_invalid',
+    `expected ${name} to be a whole number of pixels from 1 to 16384, got ${describe(side)}`,
+    {
+      hint: 'For example height 1024 width 1536.',
+    },
+  );
+}

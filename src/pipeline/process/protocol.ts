@@ -1,0 +1,203 @@
+import { OperatorError, UserError } from '../../system/errors.ts';
+
+/**
+ * What the bot and the pipeline process say to each other, and what an engine in that process fulfils. Everything
+ * here is plain data that the structured-clone algorithm copies (bigints and typed arrays included).
+ */
+
+export type EngineStage = 'load' | 'text' | 'prior' | 'decoder' | 'vqgan' | 'encode';
+
+/** What Stage C gave Stage B: row-major, NCHW. */
+export interface EngineEmbedding {
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+export interface LoadOptions {
+  /** The model folder. */
+  readonly model: string;
+  /** Execution provider. @default the engine's choice */
+  readonly provider?: string;
+  /** Of weights and products: fp32, fp16, int8 or auto. @default the engine's choice */
+  readonly precision?: string;
+  /** Which GPU, as `nvidia-smi` counts them; for CUDA. @default 0 */
+  readonly device?: number;
+  /** Whether everything stays loaded. @default 'auto' */
+  readonly residency?: 'resident' | 'stage' | 'auto';
+  /** Pictures of so many pixels, and larger ones, are made with as little memory as possible; 0 is all of them. */
+  readonly leanFrom?: number;
+  /** Sizes to make ready for, so that no request waits for the accelerator's first run. @default 'auto' */
+  readonly warmUp?: WarmUp;
+  /** What an earlier `done` said; maps of another checkpoint are passed over. */
+  readonly previewMaps?: unknown;
+}
+
+/** Sizes in pixels; `auto` is 1024×1024 on accelerators that keep everything loaded, and nothing elsewhere. */
+export type WarmUp = 'auto' | readonly { readonly width: number; readonly height: number }[];
+
+/** What was loaded. */
+export interface EngineInfo {
+  /** Name of the model's folder. @default 'wuerstchen' */
+  readonly model?: string;
+  /** Hash of the checkpoint's weights. */
+  readonly checkpoint: string;
+  /** Execution provider and precision, e.g. `cpu-fp32`. */
+  readonly provider: string;
+  readonly styles: readonly string[];
+  /** A number from 0 (base) to 1 (aesthetic) is a style too. @default false */
+  readonly mixesStyles?: boolean;
+  /** What stays loaded, and why; for people. */
+  readonly memory?: string;
+  /** Sizes that were made ready, or why none was; for people. */
+  readonly warmed?: string;
+}
+
+export interface NoiseMix {
+  readonly seed: bigint;
+  /** 0 (what was mixed so far) to 1 (draws of `seed` alone). */
+  readonly strength: number;
+}
+
+/** Where Stage B's image embedding comes from. */
+export type ImageSource =
+  /** Stage C from the words; its draws come from `seed`. */
+  | { readonly kind: 'words'; readonly seed: bigint }
+  /** As `words`, but every draw is mixed by slerp with those of other seeds, one after the other. */
+  | { readonly kind: 'mix'; readonly seed: bigint; readonly mixes: readonly NoiseMix[] }
+  /** No Stage C. */
+  | { readonly kind: 'embedding'; readonly embedding: EngineEmbedding }
+  /** The embedding resized to the request's size, re-noised by `strength` (0 to 1) and taken through Stage C again. */
+  | {
+      readonly kind: 'enlarge';
+      readonly embedding: EngineEmbedding;
+      readonly seed: bigint;
+      readonly strength: number;
+    };
+
+export interface ImagePlan {
+  /** Position in its job, from 0. */
+  readonly index: number;
+  readonly source: ImageSource;
+  readonly stageBSeed: bigint;
+  /** Text chunks of the PNG, by keyword. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface EngineRequest {
+  readonly prompt: string;
+  readonly negative: string;
+  /** Pixels; the pictures have exactly this size. */
+  readonly width: number;
+  readonly height: number;
+  readonly style: string;
+  /** Equal steps of Stage C; `null` for `DEFAULT_STAGE_C_TIMESTEPS`. */
+  readonly steps: number | null;
+  readonly decoderSteps: number;
+  readonly guidance: number;
+  readonly decoderGuidance: number;
+  readonly images: readonly ImagePlan[];
+}
+
+export type EngineEvent =
+  | {
+      readonly type: 'step';
+      readonly stage: EngineStage;
+      /** Position of the image in its job; `null` for steps that all images share. */
+      readonly image: number | null;
+      /** Steps done in this stage, 0 to total. */
+      readonly step: number;
+      readonly total: number;
+      /** Of the scheduler; `null` outside the denoising stages. */
+      readonly timestep: number | null;
+      /** A small JPEG or PNG of what the picture will be. */
+      readonly preview: Uint8Array | null;
+    }
+  | {
+      readonly type: 'image';
+      readonly image: number;
+      readonly png: Uint8Array;
+      readonly metadata: Readonly<Record<string, string>>;
+      readonly embedding: EngineEmbedding;
+    }
+  | {
+      readonly type: 'done';
+      /** Milliseconds spent in each stage. */
+      readonly timings: Readonly<Partial<Record<EngineStage, number>>>;
+      /** The end of the prompt that the text encoder could not take in; empty if all fitted. */
+      readonly truncated: string;
+      /** What previews have learned, when there is something new: plain JSON, to be kept for the next `load`. */
+      readonly previewMaps?: { readonly checkpoint: string; readonly prior: unknown; readonly decoder: unknown };
+    };
+
+export interface EngineContext {
+  /**
+   * To be awaited before every call that blocks the thread (`session.run`, `InferenceSession.create`): tells the
+   * parent what is about to run and how long it should take, and lets a cancellation in. The process counts as hung
+   * when the call is overdue by max(60 s, 10 × expected); a silence without announcement is judged as one of 0 ms.
+   */
+  announce(call: string, expectedMs: number): Promise<void>;
+}
+
+export interface GenerateContext extends EngineContext {
+  /** Aborted when the request is cancelled; `announce` and the yielding of an event then end the request by themselves. */
+  readonly signal: AbortSignal;
+}
+
+/** The model, as the pipeline process drives it: one request at a time. */
+export interface Engine {
+  /** Called once, before any request. An `OperatorError` says what is wrong with the model or the provider. */
+  load(options: LoadOptions, context: EngineContext): Promise<EngineInfo>;
+  /** Each event is on its way to the parent before the generator goes on. */
+  generate(request: EngineRequest, context: GenerateContext): AsyncGenerator<EngineEvent, void>;
+}
+
+/** What the module with the engine exports. */
+export interface EngineModule {
+  createEngine(): Engine;
+}
+
+/** To be thrown by an engine whose provider is gone for good (a lost device): the process ends and is replaced. */
+export class EngineLost extends Error {
+  override readonly name = 'EngineLost';
+}
+
+export type ToProcess =
+  | { readonly type: 'load'; readonly options: LoadOptions }
+  | { readonly type: 'generate'; readonly id: number; readonly request: EngineRequest }
+  | { readonly type: 'cancel'; readonly id: number }
+  | { readonly type: 'exit' };
+
+export type FromProcess =
+  /** It listens; the answer to everything sent before this may be late. */
+  | { readonly type: 'up' }
+  | { readonly type: 'loaded'; readonly info: EngineInfo }
+  | { readonly type: 'load-failed'; readonly error: ErrorReport }
+  | { readonly type: 'announce'; readonly call: string; readonly expectedMs: number }
+  | { readonly type: 'event'; readonly id: number; readonly event: EngineEvent }
+  /** `error` is `null` after success. */
+  | { readonly type: 'end'; readonly id: number; readonly error: ErrorReport | null };
+
+/** An error as data: classes do not survive the way between processes. */
+export interface ErrorReport {
+  readonly kind: 'user' | 'operator' | 'cancelled' | 'unexpected';
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+  readonly stack: string;
+}
+
+export function reportError(error: unknown, cancelled: boolean): ErrorReport {
+  const { message, stack = '' } = error instanceof Error ? error : new Error(String(error));
+  if (cancelled) return { kind: 'cancelled', code: 'cancelled', message, hint: null, stack };
+  if (error instanceof UserError || error instanceof OperatorError) {
+    const kind = error instanceof UserError ? 'user' : 'operator';
+    return { kind, code: error.code, message, hint: error.hint ?? null, stack };
+  }
+  return { kind: 'unexpected', code: 'pipeline_failed', message, hint: null, stack };
+}
+
+/** The error that `reportError` described, with the stack of the other process as its cause. */
+export function errorFrom({ kind, code, message, hint, stack }: ErrorReport): UserError | OperatorError {
+  const options = { cause: stack, ...(hint === null ? {} : { hint }) };
+  return kind === 'user' ? new UserError(code, message, options) : new OperatorError(code, message, options);
+}

@@ -1,0 +1,100 @@
+import type { Precision } from '../checkpoint/weight-recipe.ts';
+import type { DecoderConfig } from '../graph/decoder.ts';
+import type { PriorConfig } from '../graph/prior.ts';
+import type { VqganConfig } from '../graph/vqgan.ts';
+
+/**
+ * What pictures need, in bytes. Written down from measurements of the 3.1-billion-parameter networks on the CPU; an
+ * accelerator's buffers are the same tensors.
+ *
+ * - *Weights*: once, in the precision in use. onnxruntime drops the mapped file pages as it repacks a matrix, so there
+ *   are never two copies of all (Stage B in fp32: 4.22 GB on disk, 3.92 GB loaded, 4.6 GB while it loads).
+ * - *Working memory*: a number of activations as wide as the network's widest level, counting what the allocator keeps
+ *   because it grows in powers of two.
+ */
+
+/** While a session is made, a share of its weights is there twice. */
+export const LOADING = 1.15;
+/** Node, onnxruntime and its thread pools. */
+export const BASE_BYTES = 200e6;
+
+const FLOAT = 4;
+/**
+ * Activations of c channels that are alive at once: x, its norm, 4c before and 4c after GELU, and half again; in `int8` a
+ * layer's output is there before and after it is scaled.
+ */
+const ACTIVATIONS: Readonly<Record<Precision, number>> = { fp32: 16, fp16: 16, int8: 19 };
+/**
+ * The same for Stage A. What the allocator keeps besides is between nothing and a third, by size and in no order: 12.3 of
+ * its widest activations at 1024×1024 (2.47 GB) and 15.4 at 2048×2048, in `int8` 16.6 and 21.7.
+ */
+const STAGE_A_ACTIVATIONS: Readonly<Record<Precision, number>> = { fp32: 16, fp16: 16, int8: 22 };
+
+export function priorWorking(
+  { c }: PriorConfig,
+  [h, w]: readonly [number, number],
+  rows: number,
+  precision: Precision,
+): number {
+  return rows * h * w * c * FLOAT * ACTIVATIONS[precision];
+}
+
+export function decoderWorking(
+  config: DecoderConfig,
+  [h, w]: readonly [number, number],
+  rows: number,
+  precision: Precision,
+): number {
+  const { c_hidden: hidden, patch_size: patch } = config;
+  const levels = hidden.map((c, level) => (h * w * c) / (patch * 2 ** level) ** 2);
+  // Skips of the levels above wait for the way up; the one at work has all its parts.
+  const kept = levels.reduce((sum, level) => sum + level, 0);
+  return rows * FLOAT * (Math.max(...levels) * ACTIVATIONS[precision] + kept);
+}
+
+export function vqganWorking(
+  { embed_dim, levels }: VqganConfig,
+  [h, w]: readonly [number, number],
+  precision: Precision,
+): number {
+  const widest = Math.max(...Array.from({ length: levels }, (_, up) => Math.floor(embed_dim / 2 ** up) * 4 ** up));
+  return h * w * widest * FLOAT * STAGE_A_ACTIVATIONS[precision];
+}
+
+/** Bytes of weights by network, in the precision in use. */
+export interface WeightBytes {
+  readonly priorText: number;
+  readonly prior: number;
+  readonly decoderText: number;
+  readonly decoder: number;
+  readonly vqgan: number;
+}
+
+/** Working memory by stage. */
+export interface WorkingBytes {
+  readonly prior: number;
+  readonly decoder: number;
+  readonly vqgan: number;
+}
+
+export interface Needs {
+  /** Everything loaded. */
+  readonly resident: number;
+  /** One network at a time. */
+  readonly stage: number;
+}
+
+export function needs(weights: WeightBytes, working: WorkingBytes): Needs {
+  const all = Object.values(weights);
+  const sum = all.reduce((total, bytes) => total + bytes, 0);
+  // The last one to load is there one and a bit times, beside all others.
+  const resident = sum + (LOADING - 1) * Math.max(...all) + Math.max(working.prior, working.decoder, working.vqgan);
+  const stage = Math.max(
+    LOADING * weights.priorText,
+    LOADING * weights.decoderText,
+    Math.max(LOADING * weights.prior, weights.prior + working.prior),
+    Math.max(LOADING * weights.decoder, weights.decoder + working.decoder),
+    weights.vqgan + working.vqgan,
+  );
+  return { resident: resident + BASE_BYTES, stage: stage + BASE_BYTES };
+}

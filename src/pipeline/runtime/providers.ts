@@ -1,0 +1,121 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
+import { OperatorError } from '../../system/errors.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+
+// onnxruntime reports its use to its makers unless told not to; pictures painted here are nobody else's business. It
+// looks when the first session is created.
+process.env.ORT_DISABLE_TELEMETRY ??= '1';
+
+export type Provider = 'cuda' | 'webgpu' | 'cpu';
+export const PROVIDERS: readonly Provider[] = ['cuda', 'webgpu', 'cpu'];
+
+/** Whether a provider works here, and why not. */
+export interface ProviderReport {
+  readonly provider: Provider;
+  readonly works: boolean;
+  readonly reason: string;
+}
+
+/** What can be seen of a machine without touching its GPU. */
+export interface Machine {
+  readonly platform: string;
+  /** Names of the providers that this build of onnxruntime-node knows. */
+  readonly backends: readonly string[];
+  readonly exists: (path: string) => boolean;
+  /** Names in `/dev/dri`. */
+  readonly dri: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export function thisMachine(): Machine {
+  return {
+    platform: `${process.platform}-${process.arch}`,
+    backends: listSupportedBackends().map(({ name }) => name),
+    exists: existsSync,
+    dri: existsSync('/dev/dri') ? readdirSync('/dev/dri') : [],
+    env: process.env,
+  };
+}
+
+/** Folder of onnxruntime's own libraries; those of CUDA lie there too once they are fetched. */
+export function librariesFolder(): string {
+  const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+  return join(root, 'bin/napi-v6', process.platform, process.arch);
+}
+
+export const CUDA_LIBRARY = 'libonnxruntime_providers_cuda.so';
+
+/** A reason against a provider that can be seen without the costly attempt, or `null`. */
+export function reasonAgainst(provider: Provider, machine: Machine): string | null {
+  if (provider === 'cpu') return null;
+  if (!machine.backends.includes(provider)) {
+    return `onnxruntime-node has no ${provider} provider for ${machine.platform}`;
+  }
+  if (!machine.platform.startsWith('linux')) return null;
+  const nvidia = machine.exists('/dev/nvidia0') || machine.exists('/dev/dxg');
+  if (provider === 'cuda') {
+    if (!nvidia) return 'no NVIDIA device here (/dev/nvidia0 and /dev/dxg are missing)';
+    if (machine.exists(join(librariesFolder(), CUDA_LIBRARY))) return null;
+    return 'onnxruntime\'s CUDA libraries are not installed: run "wuerst doctor --install-cuda"';
+  }
+  const hasNode = machine.dri.some((name) => name.startsWith('render'));
+  if (hasNode || nvidia || machine.env.VK_DRIVER_FILES || machine.env.VK_ICD_FILENAMES) return null;
+  return 'no GPU here (/dev/dri has no render node), and VK_DRIVER_FILES names no Vulkan driver';
+}
+
+/**
+ * A provider as a session takes it.
+ *
+ * @param device number of the GPU, as `nvidia-smi` counts them
+ */
+export function executionProvider(
+  provider: Provider,
+  device: number | undefined,
+): InferenceSession.ExecutionProviderConfig {
+  return provider === 'cuda' && device !== undefined ? { name: 'cuda', deviceId: device } : provider;
+}
+
+/** @throws OperatorError `device_invalid`, `device_not_selectable` */
+export function checkDevice(device: number | undefined, provider: Provider | 'auto'): number | undefined {
+  if (device === undefined) return undefined;
+  if (!Number.isInteger(device) || device < 0 || device > 255) {
+    throw new OperatorError('device_invalid', `expected a device to be a whole number from 0 to 255, got ${device}`, {
+      hint: 'Devices are counted as nvidia-smi counts them, for example WUERST_DEVICE=1.',
+    });
+  }
+  if (provider === 'auto' || provider === 'cuda') return device;
+  throw new OperatorError('device_not_selectable', `a device can be chosen for CUDA, not for ${provider}`, {
+    hint: 'Leave WUERST_DEVICE out, or set WUERST_PROVIDER=cuda.',
+  });
+}
+
+/** Tries a provider on a graph of one sum, of 32-bit or of 16-bit floats. */
+export async function probe(
+  provider: Provider,
+  options: { readonly device?: number | undefined; readonly dtype?: 'f32' | 'f16'; readonly machine?: Machine } = {},
+): Promise<ProviderReport> {
+  const { device, dtype = 'f32', machine = thisMachine() } = options;
+  const against = reasonAgainst(provider, machine);
+  if (against !== null) return { provider, works: false, reason: against };
+  const graph = new GraphBuilder('probe');
+  const x = graph.cast(graph.input('x', 'f32', [1]), dtype);
+  graph.output('y', graph.cast(graph.add(x, x), 'f32'));
+  try {
+    const session = await InferenceSession.create(graph.toBytes(), {
+      executionProviders: [executionProvider(provider, device)],
+      logSeverityLevel: 4,
+    });
+    if (dtype === 'f16') await session.run({ x: new OrtTensor('float32', [1], [1]) });
+    await session.release();
+    return { provider, works: true, reason: 'works' };
+  } catch (error) {
+    return { provider, works: false, reason: firstLine(error) };
+  }
+}
+
+export function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]?.trim() ?? 'unknown error';
+}

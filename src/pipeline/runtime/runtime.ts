@@ -1,0 +1,276 @@
+import { availableParallelism } from 'node:os';
+import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
+import { OperatorError } from '../../system/errors.ts';
+import type { PipelineValues } from '../checkpoint/model-index.ts';
+import type { Precision } from '../checkpoint/weight-recipe.ts';
+import { ALL_FOLDS, type Folds } from '../graph/blocks.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
+import { modelBytes } from '../graph/model-bytes.ts';
+import { PEAKS, type WatchedGraph, watchHalves } from '../graph/peaks.ts';
+import { attendsInPieces } from './fused-attention.ts';
+import { type MeasureMemory, MemoryPlan, measureOf } from './memory-plan.ts';
+import { isWorthPreparing, type Preference, preferredPrecision } from './preferred-precision.ts';
+import {
+  checkDevice,
+  executionProvider,
+  firstLine,
+  PROVIDERS,
+  type Provider,
+  type ProviderReport,
+  probe,
+} from './providers.ts';
+
+/** What stays loaded between uses: everything, or only the network at work. */
+export type Residency = 'resident' | 'stage';
+
+/** A call that blocks its thread until it returns. */
+export interface BlockingCall {
+  readonly kind: 'create' | 'run';
+  /** Graph that is loaded or run, e.g. `decoder`. */
+  readonly graph: string;
+  /** Folder of its weights. */
+  readonly weightsDir: string;
+  /** Shapes of what is fed into a run; none for `create`. */
+  readonly inputs: readonly (readonly number[])[];
+}
+
+export interface RuntimeOptions {
+  /** @default 'auto': the first of CUDA, WebGPU and CPU that works here */
+  readonly provider?: Provider | 'auto' | undefined;
+  /** Which GPU CUDA computes on, as `nvidia-smi` counts them. @default 0 */
+  readonly device?: number | undefined;
+  /** Threads of one operator on the CPU. @default the number of processors this process may use */
+  readonly threads?: number | undefined;
+  /**
+   * `auto` is settled by the combined pipeline, from what its networks need and what is free; for the others it is
+   * `stage`. @default 'resident'
+   */
+  readonly residency?: Residency | 'auto' | undefined;
+  /** What tells the free memory of host or device. @default the system */
+  readonly measureMemory?: MeasureMemory | undefined;
+  /**
+   * Of weights and products. `auto`: of networks with at least 15 million parameters 16 bits on GPUs that have them, 8 on CPUs
+   * with instructions for them; else 32. Weights in another precision than the checkpoint's are prepared once, beside it.
+   *
+   * @default 'fp32'
+   */
+  readonly precision?: Precision | 'auto' | undefined;
+  /** Told while weights are prepared: tensors written, of all. */
+  readonly onPreparing?: ((dir: string, precision: Precision, done: number, total: number) => void) | undefined;
+  /** Ends preparing; what was prepared is gone on from. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Graphs in `fp16` are computed in 32 bits, and after each run the largest magnitude of every tensor that would be kept in 16
+   * is told. A way to look at a checkpoint, not to paint.
+   */
+  readonly onPeaks?: ((graph: string, peaks: ReadonlyMap<string, number>) => void) | undefined;
+  /** Which exact savings graphs make; all but in comparisons. */
+  readonly folds?: Folds | undefined;
+  /** Told, and waited for, before each call that blocks the thread; the call is not made if this throws. */
+  readonly onBlocking?: ((call: BlockingCall) => void | Promise<void>) | undefined;
+  /** Told after each such call that succeeded. */
+  readonly onReturned?: ((call: BlockingCall, ms: number) => void) | undefined;
+}
+
+/** How a pipeline is opened. */
+export interface LoadOptions extends RuntimeOptions {
+  /** Shared with other pipelines; the other runtime options do not count then. */
+  readonly runtime?: Runtime | undefined;
+  /**
+   * Whether all weights are held against config.json now. Else `check` does it when the caller likes, such as behind the
+   * first step, which then comes sooner; what is missing is also named when it is first used. @default true
+   */
+  readonly check?: boolean | undefined;
+  /** Overrides numbers of model_index.json. */
+  readonly pipelineValues?: Partial<PipelineValues> | undefined;
+}
+
+/** The one place that creates sessions. */
+export class Runtime {
+  readonly provider: Provider;
+  readonly threads: number;
+  readonly memory: MemoryPlan;
+  readonly folds: Folds;
+  readonly precision: Precision | 'auto';
+  readonly onPreparing: RuntimeOptions['onPreparing'];
+  readonly signal: AbortSignal | undefined;
+  /** Providers that were passed over, each with its reason. */
+  readonly fallbacks: readonly ProviderReport[];
+  /** What networks do otherwise than `preference` says, and why, for people. */
+  readonly notes: string[] = [];
+  /** Milliseconds spent inside onnxruntime, by `create` and `run`. */
+  readonly blocked = { create: 0, run: 0 };
+  readonly #onBlocking: RuntimeOptions['onBlocking'];
+  readonly #onReturned: RuntimeOptions['onReturned'];
+  readonly #onPeaks: RuntimeOptions['onPeaks'];
+  readonly #device: number | undefined;
+  readonly #hasHalf: boolean;
+
+  private constructor(
+    provider: Provider,
+    fallbacks: readonly ProviderReport[],
+    hasHalf: boolean,
+    options: RuntimeOptions,
+  ) {
+    this.provider = provider;
+    this.fallbacks = fallbacks;
+    this.precision = options.precision ?? 'fp32';
+    this.#hasHalf = hasHalf;
+    this.onPreparing = options.onPreparing;
+    this.signal = options.signal;
+    this.threads = options.threads ?? availableParallelism();
+    const measure = options.measureMemory ?? measureOf(provider, options.device);
+    this.memory = new MemoryPlan(provider, options.residency ?? 'resident', measure);
+    const folds = options.folds ?? ALL_FOLDS;
+    this.folds = { ...folds, wholeAttention: folds.wholeAttention && attendsInPieces(provider) };
+    this.#onBlocking = options.onBlocking;
+    this.#onReturned = options.onReturned;
+    this.#onPeaks = options.onPeaks;
+    this.#device = options.device;
+  }
+
+  /**
+   * Chooses the provider.
+   *
+   * @throws OperatorError `provider_unavailable` when the one asked for does not work here, with the reason;
+   *   `precision_unavailable` when it cannot compute as asked for, `device_invalid`, `device_not_selectable`
+   */
+  static async create(options: RuntimeOptions | Runtime = {}): Promise<Runtime> {
+    if (options instanceof Runtime) return options;
+    const wanted = options.provider ?? 'auto';
+    const device = checkDevice(options.device, wanted);
+    if (wanted === 'cpu') return new Runtime('cpu', [], false, options);
+    const fallbacks: ProviderReport[] = [];
+    for (const provider of wanted === 'auto' ? PROVIDERS : [wanted]) {
+      const report = await probe(provider, { device });
+      if (report.works) return new Runtime(provider, fallbacks, await checkHalf(provider, options), options);
+      fallbacks.push(report);
+    }
+    throw new OperatorError(
+      'provider_unavailable',
+      `provider ${wanted} does not work here: ${fallbacks.at(-1)?.reason}`,
+      {
+        hint: 'Use provider auto or cpu; "wuerst doctor" shows what works.',
+      },
+    );
+  }
+
+  /** What `auto` means on this provider, for networks that are big enough. */
+  get preference(): Preference {
+    return preferredPrecision(this.provider, this.#hasHalf);
+  }
+
+  /** The precision of a network of so many parameters. */
+  precisionFor(parameters: number): Precision {
+    if (this.precision !== 'auto') return this.precision;
+    return isWorthPreparing(parameters) ? this.preference.precision : 'fp32';
+  }
+
+  get residency(): Residency {
+    return this.memory.residency;
+  }
+
+  async session(graph: GraphBuilder, weightsDir: string): Promise<Session> {
+    const call: BlockingCall = { kind: 'create', graph: graph.name, weightsDir, inputs: [] };
+    await this.#onBlocking?.(call);
+    const watched = this.#onPeaks && watchHalves(graph.parts);
+    const created = await this.#timed(call, () =>
+      InferenceSession.create(watched ? modelBytes(watched.parts) : graph.toBytes(), {
+        executionProviders: [executionProvider(this.provider, this.#device)],
+        intraOpNumThreads: this.threads,
+        graphOptimizationLevel: 'all',
+        // Memory patterns are made for one shape and recomputed for the next; the arena alone keeps the peak lower.
+        enableMemPattern: false,
+        logSeverityLevel: 3,
+        extra: {
+          session: {
+            model_external_initializers_file_folder_path: weightsDir,
+            // Each session has threads of its own, which would wait for its next run at full speed while those of the next
+            // network work: the first steps of every stage take twice to three times as long.
+            force_spinning_stop: '1',
+          },
+        },
+      }),
+    ).catch((cause: unknown) => {
+      throw new OperatorError('session_failed', `${this.provider} cannot load ${graph.name}: ${firstLine(cause)}`, {
+        cause,
+      });
+    });
+    return {
+      run: async (feeds, fetches) => {
+        const inputs = Object.values(feeds).map(({ dims }) => dims);
+        const call: BlockingCall = { kind: 'run', graph: graph.name, weightsDir, inputs };
+        await this.#onBlocking?.(call);
+        if (!watched) {
+          const outputs = await this.#timed(call, () => (fetches ? created.run(feeds, fetches) : created.run(feeds)));
+          return requireFinite(outputs, call, this.precision);
+        }
+        const result = await this.#timed(call, () => created.run(feeds));
+        this.#onPeaks?.(graph.name, namedPeaks(watched, result[PEAKS]));
+        return result;
+      },
+      release: () => created.release(),
+    };
+  }
+
+  async #timed<T>(call: BlockingCall, work: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    try {
+      const result = await work();
+      this.#onReturned?.(call, performance.now() - start);
+      return result;
+    } finally {
+      this.blocked[call.kind] += performance.now() - start;
+    }
+  }
+}
+
+/** A picture of numbers that are none would be black and look finished. */
+function requireFinite(outputs: Tensors, { graph, weightsDir }: BlockingCall, precision: Precision | 'auto'): Tensors {
+  const other = precision === 'fp32' ? '' : ' Else try --precision fp32.';
+  for (const [name, { data }] of Object.entries(outputs)) {
+    if (!(data instanceof Float32Array) || isFinite32(data)) continue;
+    throw new OperatorError(
+      'numbers_not_finite',
+      `${graph} gave numbers that are not finite (its output ${name}, with the weights in ${weightsDir})`,
+      {
+        hint: `Run "wuerst models verify": it names the tensor if the weights are damaged.${other}`,
+      },
+    );
+  }
+  return outputs;
+}
+
+function isFinite32(data: Float32Array): boolean {
+  for (let i = 0; i < data.length; i += 1) if (!Number.isFinite(data[i])) return false;
+  return true;
+}
+
+function namedPeaks({ names }: WatchedGraph, peaks: OrtTensor | undefined): Map<string, number> {
+  const values = peaks?.data as Float32Array;
+  return new Map(names.map((name, i) => [name, values[i] ?? Number.NaN]));
+}
+
+export type Tensors = Readonly<Record<string, OrtTensor>>;
+
+/** A loaded graph. */
+export interface Session {
+  run(feeds: Tensors, fetches?: readonly string[]): Promise<Tensors>;
+  release(): Promise<void>;
+}
+
+/** @returns whether a provider has 16-bit floats, tried where that matters */
+async function checkHalf(provider: Provider, { precision = 'fp32', device }: RuntimeOptions): Promise<boolean> {
+  if (precision === 'fp32') return false;
+  if (precision === 'int8' && provider !== 'cpu') {
+    throw new OperatorError('precision_unavailable', `expected precision fp16, fp32 or auto on ${provider}, got int8`, {
+      hint: 'int8 is for the CPU: --provider cpu --precision int8.',
+    });
+  }
+  if (provider === 'cpu') return false;
+  const { works, reason } = await probe(provider, { device, dtype: 'f16' });
+  if (works || precision === 'auto') return works;
+  throw new OperatorError('precision_unavailable', `${provider} has no 16-bit floats here: ${reason}`, {
+    hint: 'Use precision fp32 or auto.',
+  });
+}

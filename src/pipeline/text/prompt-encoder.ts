@@ -1,0 +1,78 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OperatorError } from '../../system/errors.ts';
+import { Recent } from '../../system/memo.ts';
+import { concatRows, type Tensor } from '../math/tensor.ts';
+import { ClipTextModel } from '../networks/clip-text-model.ts';
+import type { OpenOptions } from '../networks/network.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { ClipTokenizer } from './tokenizer.ts';
+
+/** Texts whose hidden states are kept: 0.4 MB each with the large checkpoints. */
+const KEPT_TEXTS = 64;
+
+/** Tokenizer and text encoder of one pipeline. A text that was encoded lately is not encoded again. */
+export class PromptEncoder {
+  /** Of the repository. */
+  readonly dir: string;
+  readonly tokenizer: ClipTokenizer;
+  readonly model: ClipTextModel;
+  readonly #kept = new Recent<Tensor>(KEPT_TEXTS);
+
+  private constructor(dir: string, tokenizer: ClipTokenizer, model: ClipTextModel) {
+    this.dir = dir;
+    this.tokenizer = tokenizer;
+    this.model = model;
+  }
+
+  /** @param options.like of another repository: its tokenizer is shared when the files are the same */
+  static async load(
+    dir: string,
+    runtime: Runtime,
+    { like, ...options }: OpenOptions & { readonly like?: PromptEncoder | undefined } = {},
+  ): Promise<PromptEncoder> {
+    const folder = join(dir, 'tokenizer');
+    const shared = like && (await sameFiles(folder, join(like.dir, 'tokenizer')));
+    const tokenizer = shared ? like.tokenizer : await ClipTokenizer.load(folder);
+    const model = await ClipTextModel.load(join(dir, 'text_encoder'), runtime, options);
+    const { vocab_size: words, max_position_embeddings: positions } = model.config;
+    if (tokenizer.vocabSize > words || tokenizer.maxLength > positions) {
+      throw new OperatorError(
+        'tokenizer_mismatch',
+        `${dir}: the tokenizer has ${tokenizer.vocabSize} words of ${tokenizer.maxLength} tokens, the text encoder ${words} of ${positions}`,
+      );
+    }
+    return new PromptEncoder(dir, tokenizer, model);
+  }
+
+  /** Hidden states [B, T, C] of each text. */
+  async encode(texts: readonly string[]): Promise<Tensor> {
+    const rows: Tensor[] = [];
+    for (const text of texts) {
+      const { inputIds, attentionMask } = this.tokenizer.encode(text);
+      // Texts that only differ in what the tokenizer drops are one.
+      const key = `${inputIds.join(' ')} ${attentionMask.join('')}`;
+      rows.push(await this.#kept.get(key, () => this.model.run(inputIds, attentionMask)));
+    }
+    return concatRows(rows);
+  }
+
+  /** A warning that names what CLIP cannot take in, as the reference words it; `[]` when all fits. */
+  warnings(texts: readonly string[]): string[] {
+    const removed = this.tokenizer.removedText(texts);
+    if (removed.length === 0) return [];
+    return [
+      `The following part of your input was truncated because CLIP can only handle sequences up to ${this.tokenizer.maxLength} tokens: ${JSON.stringify(removed)}`,
+    ];
+  }
+}
+
+async function sameFiles(a: string, b: string): Promise<boolean> {
+  const [names, others] = await Promise.all([a, b].map((dir) => readdir(dir).catch(() => [])));
+  if (!names || names.length === 0 || String(names.sort()) !== String(others?.sort())) return false;
+  const same = names.map(async (name) => {
+    const [one, other] = await Promise.all([readFile(join(a, name)), readFile(join(b, name))]);
+    return one.equals(other);
+  });
+  return (await Promise.all(same)).every(Boolean);
+}

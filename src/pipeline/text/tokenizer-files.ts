@@ -1,0 +1,212 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OperatorError } from '../../system/errors.ts';
+
+/** A token that is found in the prompt before (or, if `normalized`, after) the text is normalised. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  readonly normalized: boolean;
+  readonly special: boolean;
+}
+
+/** What a CLIP tokenizer is made of, whichever files it came in. */
+export interface TokenizerParts {
+  readonly vocab: Readonly<Record<string, number>>;
+  readonly merges: readonly string[] | readonly (readonly [string, string])[];
+  readonly addedTokens: readonly AddedToken[];
+  readonly special: Readonly<Record<SpecialName, AddedToken>>;
+  /** In tokens, start and end included. */
+  readonly maxLength: number;
+}
+
+type SpecialName = (typeof SPECIAL_NAMES)[number];
+type Json = Record<string, unknown>;
+
+const SPECIAL_NAMES = ['bos_token', 'eos_token', 'unk_token', 'pad_token'] as const;
+const END_OF_TEXT = '<|endoftext|>';
+/** The defaults of transformers' CLIPTokenizer. */
+const SPECIAL_DEFAULTS = {
+  bos_token: '<|startoftext|>',
+  eos_token: END_OF_TEXT,
+  unk_token: END_OF_TEXT,
+  pad_token: END_OF_TEXT,
+};
+const DEFAULT_MAX_LENGTH = 77;
+/** transformers writes 10^30 where a tokenizer has no limit of its own. */
+const LARGEST_MAX_LENGTH = 1e6;
+
+/**
+ * Reads a tokenizer folder: `tokenizer.json`, or `vocab.json` and `merges.txt`; beside them, both optional,
+ * `tokenizer_config.json` and `special_tokens_map.json` as transformers 4 or 5 wrote them.
+ *
+ * @throws OperatorError `tokenizer_missing` or `tokenizer_corrupt`, naming the file, what was wanted and found
+ */
+export async function readTokenizer(dir: string): Promise<TokenizerParts> {
+  const configPath = join(dir, 'tokenizer_config.json');
+  const [model, config = {}, map = {}] = await Promise.all([
+    readModel(dir),
+    readObject(configPath),
+    readObject(join(dir, 'special_tokens_map.json')),
+  ]);
+  const decoder = config.added_tokens_decoder;
+  // As in transformers: the map is the older file, and its word counts only where the config has no decoder.
+  const named = isObject(decoder) ? { ...map, ...config } : { ...config, ...map };
+  const added = new Map<string, AddedToken>();
+  const add = (value: unknown, id: unknown, path: string) => {
+    const token = addedToken(value, id, path);
+    if (!added.has(token.content)) added.set(token.content, token);
+  };
+  for (const value of model.addedTokens) add(value, isObject(value) ? value.id : undefined, model.path);
+  for (const [id, value] of Object.entries(isObject(decoder) ? decoder : {})) add(value, Number(id), configPath);
+
+  const find = (name: SpecialName): AddedToken => {
+    const value = named[name] ?? SPECIAL_DEFAULTS[name];
+    const content = isObject(value) ? value.content : value;
+    if (typeof content !== 'string') throw corrupt(configPath, `${name} as text`, typeName(content));
+    const known = added.get(content);
+    if (known) return known;
+    const id = Object.hasOwn(model.vocab, content) ? model.vocab[content] : undefined;
+    if (id === undefined) throw corrupt(model.path, `an entry for the ${name} ${JSON.stringify(content)}`, 'none');
+    const token = addedToken(
+      isObject(value) ? { special: true, ...value } : { content, special: true },
+      id,
+      configPath,
+    );
+    added.set(content, token);
+    return token;
+  };
+  const special = {
+    bos_token: find('bos_token'),
+    eos_token: find('eos_token'),
+    unk_token: find('unk_token'),
+    pad_token: find('pad_token'),
+  };
+  const { vocab, merges } = model;
+  return { vocab, merges, addedTokens: [...added.values()], special, maxLength: maxLengthOf(config, configPath) };
+}
+
+interface Model extends Pick<TokenizerParts, 'vocab' | 'merges'> {
+  /** The file that holds the vocabulary. */
+  readonly path: string;
+  readonly addedTokens: readonly unknown[];
+}
+
+async function readModel(dir: string): Promise<Model> {
+  const path = join(dir, 'tokenizer.json');
+  const tokenizer = await readObject(path);
+  if (!tokenizer) return readPair(dir);
+  const { model, added_tokens: addedTokens = [] } = tokenizer;
+  if (!isObject(model)) throw corrupt(path, 'an object "model"', typeName(model));
+  if (model.type !== undefined && model.type !== 'BPE') throw corrupt(path, 'a BPE model', String(model.type));
+  if (!Array.isArray(addedTokens)) throw corrupt(path, 'a list "added_tokens"', typeName(addedTokens));
+  if (!Array.isArray(model.merges)) throw corrupt(path, 'a list "model.merges"', typeName(model.merges));
+  return { path, vocab: checkedVocab(model.vocab, path), merges: checkedMerges(model.merges, path), addedTokens };
+}
+
+async function readPair(dir: string): Promise<Model> {
+  const path = join(dir, 'vocab.json');
+  const mergesPath = join(dir, 'merges.txt');
+  const [vocab, merges] = await Promise.all([readObject(path), readText(mergesPath)]);
+  if (!vocab) throw missing(path, 'the tokenizer needs tokenizer.json, or vocab.json and merges.txt');
+  if (merges === undefined) throw missing(mergesPath, 'the tokenizer needs it beside vocab.json');
+  const lines = merges.split(/\r?\n/).filter((line, i) => line !== '' && !(i === 0 && line.startsWith('#version')));
+  return { path, vocab: checkedVocab(vocab, path), merges: checkedMerges(lines, mergesPath), addedTokens: [] };
+}
+
+function checkedVocab(vocab: unknown, path: string): Record<string, number> {
+  if (!isObject(vocab)) throw corrupt(path, 'a vocabulary of tokens and their numbers', typeName(vocab));
+  // Values alone first: walking 49,000 names costs several times as much.
+  if (!Object.values(vocab).every(isId)) {
+    const [token, id] = Object.entries(vocab).find((entry) => !isId(entry[1])) ?? [];
+    throw corrupt(path, `a number for the token ${JSON.stringify(token)}`, JSON.stringify(id));
+  }
+  return vocab as Record<string, number>;
+}
+
+/** Merges are "a b" lines, or pairs in tokenizer.json files of newer versions; never both in one file. */
+function checkedMerges(merges: readonly unknown[], path: string): TokenizerParts['merges'] {
+  if (merges.every((merge): merge is string => typeof merge === 'string')) {
+    const bad = merges.findIndex((merge) => !/^[^ ]+ [^ ]+$/.test(merge));
+    if (bad === -1) return merges;
+    throw corrupt(path, `two parts in merge ${bad + 1}`, JSON.stringify(merges[bad]));
+  }
+  const isPair = (merge: unknown): merge is [string, string] =>
+    Array.isArray(merge) && merge.length === 2 && merge.every((part) => typeof part === 'string');
+  if (merges.every(isPair)) return merges;
+  const bad = merges.findIndex((merge) => !isPair(merge));
+  throw corrupt(path, `two parts in merge ${bad + 1}`, JSON.stringify(merges[bad]));
+}
+
+function addedToken(value: unknown, id: unknown, path: string): AddedToken {
+  if (!isObject(value) || typeof value.content !== 'string' || value.content === '' || !isId(id)) {
+    throw corrupt(path, 'a text "content" and a number for every added token', JSON.stringify(value));
+  }
+  const { content, lstrip, rstrip, normalized, special } = value;
+  return {
+    id,
+    content,
+    lstrip: lstrip === true,
+    rstrip: rstrip === true,
+    normalized: normalized === true,
+    special: special === true,
+  };
+}
+
+function maxLengthOf(config: Json, path: string): number {
+  const length = config.model_max_length ?? DEFAULT_MAX_LENGTH;
+  if (typeof length !== 'number' || !(length >= 2)) {
+    throw corrupt(path, 'a model_max_length of at least 2', JSON.stringify(length));
+  }
+  return length > LARGEST_MAX_LENGTH ? DEFAULT_MAX_LENGTH : Math.floor(length);
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new OperatorError('tokenizer_missing', `cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function readObject(path: string): Promise<Json | undefined> {
+  const text = await readText(path);
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw corrupt(path, 'JSON', `${text.length} characters that are not (${(cause as Error).message})`, cause);
+  }
+  if (isObject(value)) return value;
+  throw corrupt(path, 'a JSON object', typeName(value));
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function typeName(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  return Array.isArray(value) ? 'a list' : value === null ? 'null' : `a ${typeof value}`;
+}
+
+function missing(path: string, why: string): OperatorError {
+  return new OperatorError('tokenizer_missing', `${path} is missing: ${why}`, {
+    hint: 'Download the tokenizer folder of the checkpoint again.',
+  });
+}
+
+function corrupt(path: string, wanted: string, found: string, cause?: unknown): OperatorError {
+  return new OperatorError('tokenizer_corrupt', `${path}: expected ${wanted}, found ${found}`, {
+    hint: 'Download the tokenizer folder of the checkpoint again.',
+    cause,
+  });
+}

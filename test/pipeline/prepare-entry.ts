@@ -1,9 +1,0 @@
-import { Component } from '../../src/pipeline/checkpoint.ts';
-import { ALL_FOLDS } from '../../src/pipeline/graph/blocks.ts';
-import { priorGraphs } from '../../src/pipeline/graph/prior.ts';
-import { prepare } from '../../src/pipeline/precision/prepare.ts';
-
-// Says so after each tensor, so that it can be killed in the middle.
-const component = (await Component.open(process.argv[2] ?? '')).in('int8');
-priorGraphs(component, ALL_FOLDS);
-await prepare(component, { onProgress: (done) => process.stdout.write(`${done}\n`) });

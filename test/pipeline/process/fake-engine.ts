@@ -1,0 +1,94 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import {
+  type Engine,
+  type EngineContext,
+  type EngineEvent,
+  EngineLost,
+  type EngineRequest,
+  type GenerateContext,
+  type LoadOptions,
+} from '../../../src/pipeline/process/protocol.ts';
+import { OperatorError, UserError } from '../../../src/system/errors.ts';
+
+/** Blocks this thread as `session.run` does. */
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+function step(done: number, total: number): EngineEvent {
+  const preview = Uint8Array.from([done, total]);
+  return { type: 'step', stage: 'prior', image: 0, step: done, total, timestep: 1 - done / total, preview };
+}
+
+/** Does what its prompt (or, when loading, the name of the model) says. */
+class FakeEngine implements Engine {
+  #leanFrom = Number.POSITIVE_INFINITY;
+
+  async load({ model, leanFrom }: LoadOptions, { announce }: EngineContext) {
+    const [what, file = ''] = model.split(' ');
+    this.#leanFrom = leanFrom ?? this.#leanFrom;
+    if (what === 'large' && this.#leanFrom > 0) process.kill(process.pid, 'SIGKILL');
+    if (what === 'missing') throw new OperatorError('model_missing', 'No model here.', { hint: 'wuerst models pull' });
+    if (what === 'crash') process.exit(9);
+    if (what === 'crash-once' && !existsSync(file)) {
+      writeFileSync(file, '');
+      process.exit(9);
+    }
+    if (what === 'block') {
+      await announce('session.create', 1000);
+      block(600_000);
+    }
+    return { checkpoint: `hash of ${model}`, provider: 'fake-fp32', styles: ['base'] };
+  }
+
+  async *generate(request: EngineRequest, { announce, signal }: GenerateContext): AsyncGenerator<EngineEvent, void> {
+    const [what, number = '0'] = request.prompt.split(' ');
+    yield step(0, 2);
+    if (what === 'exit') process.exit(Number(number));
+    if (what === 'kill') process.kill(process.pid, 'SIGKILL');
+    if (what === 'hungry' && request.width * request.height < this.#leanFrom) {
+      // The system kills whoever takes the last of the memory.
+      process.kill(process.pid, 'SIGKILL');
+      block(600_000);
+    }
+    if (what === 'lost') throw new EngineLost('the device fell off the bus');
+    if (what === 'user') throw new UserError('too_wide', 'Too wide.', { hint: 'width:1024' });
+    if (what === 'operator') throw new OperatorError('no_memory', 'Out of accelerator memory.');
+    if (what === 'bug') throw new TypeError('x is not a function');
+    if (what === 'block') {
+      await announce('decoder.run', Number(number));
+      block(600_000);
+    }
+    if (what === 'silent') block(600_000);
+    while (what === 'endless') {
+      await announce('prior.run', 1);
+      block(5);
+    }
+    while (what === 'wait') {
+      await new Promise(setImmediate);
+      signal.throwIfAborted();
+    }
+    if (what === 'leak') leak();
+    yield step(2, 2);
+    for (const { index, source, metadata } of request.images) {
+      const embedding =
+        source.kind === 'embedding' ? source.embedding : { dims: [2], data: Float32Array.of(0.5, -200) };
+      const seed = source.kind === 'words' ? `${source.seed}` : '';
+      yield {
+        type: 'image',
+        image: index,
+        png: new Uint8Array(300_000).fill(index),
+        metadata: { ...metadata, seed },
+        embedding,
+      };
+    }
+    yield { type: 'done', timings: { prior: 12.5 }, truncated: '' };
+  }
+}
+
+function leak(): void {
+  const hoard: unknown[] = [];
+  for (;;) hoard.push(Array.from({ length: 100_000 }, (_, index) => ({ index })));
+}
+
+export const createEngine = () => new FakeEngine();

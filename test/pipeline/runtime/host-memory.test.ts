@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { cudaMemory } from '../../../src/pipeline/runtime/device-memory.ts';
+import { type HostFacts, hostMemory } from '../../../src/pipeline/runtime/host-memory.ts';
+import { chooseResidency } from '../../../src/pipeline/runtime/memory-plan.ts';
+
+const MEMINFO = 'MemTotal:       24684084 kB\nMemFree:         1000000 kB\nMemAvailable:   20000000 kB\n';
+const GB = 1e9;
+
+function facts(files: Readonly<Record<string, string>>, change: Partial<HostFacts> = {}): HostFacts {
+  return {
+    platform: 'linux',
+    read: (path) => files[path] ?? null,
+    print: () => null,
+    freemem: () => 2 * GB,
+    ...change,
+  };
+}
+
+describe('the free memory of the host', () => {
+  test('counts what the system would give back, not only what nobody uses', () => {
+    assert.deepEqual(hostMemory(facts({ '/proc/meminfo': MEMINFO })), { bytes: 20_480_000_000, of: 'this machine' });
+  });
+
+  test('is no more than any control group above this process admits, cached files apart', () => {
+    const group = '/sys/fs/cgroup/system.slice';
+    const files = {
+      '/proc/meminfo': MEMINFO,
+      '/proc/self/cgroup': '0::/system.slice/wuerst.service\n',
+      [`${group}/wuerst.service/memory.max`]: 'max\n',
+      [`${group}/wuerst.service/memory.current`]: '1000000000\n',
+      [`${group}/memory.max`]: '8000000000\n',
+      [`${group}/memory.current`]: '7000000000\n',
+      [`${group}/memory.stat`]: 'anon 1\ninactive_file 3000000000\nactive_file 500000000\n',
+    };
+    const { bytes, of } = hostMemory(facts(files));
+    assert.equal(bytes, 4.5 * GB);
+    assert.match(of, /control group/);
+  });
+
+  test('knows the limit of a container, where its own group is mounted as the root', () => {
+    const files = {
+      '/proc/meminfo': MEMINFO,
+      '/proc/self/cgroup': '4:memory:/docker/0123\n0::/\n',
+      '/sys/fs/cgroup/memory/memory.limit_in_bytes': '6000000000\n',
+      '/sys/fs/cgroup/memory/memory.usage_in_bytes': '2000000000\n',
+      '/sys/fs/cgroup/memory/memory.stat': 'inactive_file 5\ntotal_inactive_file 1000000000\ntotal_active_file 0\n',
+    };
+    assert.equal(hostMemory(facts(files)).bytes, 5 * GB);
+    const unlimited = { ...files, '/sys/fs/cgroup/memory/memory.limit_in_bytes': '9223372036854771712\n' };
+    assert.equal(hostMemory(facts(unlimited)).of, 'this machine');
+  });
+
+  test('is no more than what the address space may grow by', () => {
+    const files = {
+      '/proc/meminfo': MEMINFO,
+      '/proc/self/limits':
+        'Max open files  20000\nMax address space         4000000000           4000000000           bytes\n',
+      '/proc/self/status': 'VmPeak:  9 kB\nVmSize:  1000000 kB\n',
+    };
+    const { bytes, of } = hostMemory(facts(files));
+    assert.equal(bytes, 4 * GB - 1_024_000_000);
+    assert.match(of, /address space/);
+    const unlimited = {
+      ...files,
+      '/proc/self/limits': 'Max address space         unlimited            unlimited            bytes\n',
+    };
+    assert.equal(hostMemory(facts(unlimited)).of, 'this machine');
+  });
+
+  test('on macOS adds up what it would give back, and elsewhere asks Node', () => {
+    const vmStat = [
+      'Mach Virtual Memory Statistics: (page size of 16384 bytes)',
+      'Pages free:                               10000.',
+      'Pages active:                            400000.',
+      'Pages inactive:                          200000.',
+      'Pages speculative:                         5000.',
+      'Pages purgeable:                           1000.',
+    ].join('\n');
+    assert.equal(hostMemory(facts({}, { platform: 'darwin', print: () => vmStat })).bytes, 216_000 * 16_384);
+    assert.equal(hostMemory(facts({}, { platform: 'darwin' })).bytes, 2 * GB);
+    assert.equal(hostMemory(facts({ '/proc/meminfo': MEMINFO }, { platform: 'win32' })).bytes, 2 * GB);
+  });
+
+  test('of this very machine is a number', () => {
+    assert.ok(hostMemory().bytes > 0);
+  });
+});
+
+test('a CUDA device is asked by the number it has for this process, and is unknown without the tool', () => {
+  const asked: string[] = [];
+  const smi = (args: readonly string[]) => {
+    asked.push(args[0] ?? '');
+    return '10240\n';
+  };
+  assert.deepEqual(cudaMemory(0, smi, undefined), { bytes: 10_240 * 2 ** 20, of: 'CUDA device 0' });
+  assert.equal(cudaMemory(1, smi, '3, 2')?.of, 'CUDA device 2');
+  assert.deepEqual(asked, ['--id=0', '--id=2']);
+  assert.equal(
+    cudaMemory(0, () => null, undefined),
+    null,
+  );
+  assert.equal(
+    cudaMemory(0, () => 'No devices were found\n', undefined),
+    null,
+  );
+});
+
+test('everything stays loaded where it fits with room to spare; a silent GPU is taken for a small one', () => {
+  const needs = { resident: 8 * GB, stage: 3 * GB };
+  const free = (bytes: number) => ({ bytes, of: 'this machine' });
+  assert.equal(chooseResidency(needs, free(10 * GB)).residency, 'resident');
+  const tight = chooseResidency(needs, free(9 * GB));
+  assert.equal(tight.residency, 'stage');
+  assert.match(tight.reason, /need about 8\.00 GB.*9\.00 GB of this machine are free/);
+  assert.equal(chooseResidency(needs, null).residency, 'stage');
+  assert.equal(chooseResidency({ ...needs, resident: 5 * GB }, null).residency, 'resident');
+});

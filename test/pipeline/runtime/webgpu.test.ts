@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import {
+  ClipTextModel,
+  PaellaVQModel,
+  probe,
+  Runtime,
+  type Tensor,
+  TorchGenerator,
+  WuerstchenDiffNeXt,
+  WuerstchenPrior,
+} from '../../../src/pipeline/index.ts';
+
+/** Without a GPU, the software Vulkan driver that comes with Debian's Chromium computes; libvulkan1 finds it. */
+const SOFTWARE_DRIVER = '/usr/lib/chromium/vk_swiftshader_icd.json';
+if (!existsSync('/dev/dri') && !existsSync('/dev/nvidia0')) process.env.VK_DRIVER_FILES ??= SOFTWARE_DRIVER;
+
+const COCKTAIL = join(import.meta.dirname, '../../../data/models/cocktail');
+/** Share of the largest value by which two providers may differ: float32 sums in another order. */
+const TOLERANCE = 1e-3;
+
+function noise(seed: number, dims: number[]): Tensor {
+  return { data: new TorchGenerator(seed).randn(dims), dims };
+}
+
+function agree(a: Tensor, b: Tensor, what: string): void {
+  assert.deepEqual(a.dims, b.dims);
+  const largest = b.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const worst = a.data.reduce((most, value, i) => Math.max(most, Math.abs(value - (b.data[i] ?? Number.NaN))), 0);
+  assert.ok(worst <= TOLERANCE * largest, `${what}: off by ${worst} of ${largest}`);
+}
+
+test('WebGPU works here', async () => {
+  assert.deepEqual(await probe('webgpu'), { provider: 'webgpu', works: true, reason: 'works' });
+});
+
+test('every network of the embedded model agrees between WebGPU and the CPU', async () => {
+  const [gpu, cpu] = [await Runtime.create({ provider: 'webgpu' }), await Runtime.create({ provider: 'cpu' })];
+  assert.equal(gpu.provider, 'webgpu');
+  const both = <T>(use: (runtime: Runtime) => Promise<T>) => Promise.all([use(gpu), use(cpu)]);
+
+  const ids = BigInt64Array.from([1, 20, 300, 5, 2], BigInt);
+  const mask = BigInt64Array.from([1, 1, 1, 1, 0], BigInt);
+  const [text1, text2] = await both(async (runtime) => {
+    const model = await ClipTextModel.load(join(COCKTAIL, 'wuerstchen-prior/text_encoder'), runtime);
+    const states = await model.run(ids, mask);
+    await model.release();
+    return states;
+  });
+  agree(text1, text2, 'text encoder');
+
+  const [prior1, prior2] = await both(async (runtime) => {
+    const prior = await WuerstchenPrior.load(join(COCKTAIL, 'wuerstchen-prior/prior'), runtime);
+    const { c_in, c_cond } = prior.config;
+    const predicted = await prior.run(noise(1, [2, c_in, 4, 6]), Float32Array.of(0.8, 0.3), noise(2, [2, 9, c_cond]));
+    await prior.release();
+    return predicted;
+  });
+  agree(prior1, prior2, 'Stage C');
+
+  const [decoder1, decoder2] = await both(async (runtime) => {
+    const decoder = await WuerstchenDiffNeXt.load(join(COCKTAIL, 'wuerstchen/decoder'), runtime);
+    const { c_in, effnet_embd, clip_embd } = decoder.config;
+    const side = decoder.sideDivisor * 2;
+    const predicted = await decoder.run(
+      noise(3, [1, c_in, side, side]),
+      Float32Array.of(0.5),
+      noise(4, [1, effnet_embd, 2, 2]),
+      noise(5, [1, 9, clip_embd]),
+    );
+    await decoder.release();
+    return predicted;
+  });
+  agree(decoder1, decoder2, 'Stage B');
+
+  const [picture1, picture2] = await both(async (runtime) => {
+    const vqgan = await PaellaVQModel.load(join(COCKTAIL, 'wuerstchen/vqgan'), runtime);
+    const latents = noise(6, [1, vqgan.config.latent_channels, 6, 4]);
+    const picture = await vqgan.decode(latents);
+    const { data, dims } = await vqgan.decodePixels(latents);
+    const encoded = await vqgan.encode(picture);
+    await vqgan.release();
+    return { picture, encoded, pixels: { data: Float32Array.from(data), dims: [...dims] } };
+  });
+  agree(picture1.picture, picture2.picture, 'Stage A');
+  agree(picture1.encoded, picture2.encoded, 'Stage A, encoder');
+  const off = picture1.pixels.data.filter((value, i) => Math.abs(value - (picture2.pixels.data[i] ?? Number.NaN)) > 1);
+  assert.equal(off.length, 0, 'bytes differ by at most 1');
+});
+
+test('an asked-for provider that does not work is an error with its reason, and auto falls back with it', async () => {
+  if (existsSync('/dev/nvidia0')) return assert.equal((await probe('cuda')).provider, 'cuda');
+  await assert.rejects(Runtime.create({ provider: 'cuda' }), (error: Error & { code?: string }) => {
+    assert.equal(error.code, 'provider_unavailable');
+    assert.match(error.message, /cuda does not work here: .+/);
+    return true;
+  });
+  const runtime = await Runtime.create({ provider: 'auto' });
+  assert.equal(runtime.provider, 'webgpu');
+  assert.deepEqual(
+    runtime.fallbacks.map(({ provider }) => provider),
+    ['cuda'],
+  );
+  assert.match(runtime.fallbacks[0]?.reason ?? '', /NVIDIA|cuda/i);
+});
+
+test('a precision that a provider cannot compute in is refused, and auto does without', async () => {
+  await assert.rejects(Runtime.create({ provider: 'webgpu', precision: 'int8' }), {
+    code: 'precision_unavailable',
+    message: 'expected precision fp16, fp32 or auto on webgpu, got int8',
+  });
+  const { works } = await probe('webgpu', { dtype: 'f16' });
+  const auto = await Runtime.create({ provider: 'webgpu', precision: 'auto' });
+  assert.equal(auto.precisionFor(1e9), works ? 'fp16' : 'fp32');
+  const asked = Runtime.create({ provider: 'webgpu', precision: 'fp16' });
+  if (works) assert.equal((await asked).precisionFor(1), 'fp16');
+  else await assert.rejects(asked, { code: 'precision_unavailable' });
+});
