@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { History } from '../src/bot/history.ts';
+import { History } from '../src/bot/history/history.ts';
 import type { Caller } from '../src/bot/job.ts';
 import { sendCommand } from '../test/adapters/slack/payloads.ts';
 import { APP_TOKEN, BOT_TOKEN, StandIn } from '../test/adapters/slack/stand-in.ts';

@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import { History } from '../src/bot/history.ts';
+import { History } from '../src/bot/history/history.ts';
 import type { Caller } from '../src/bot/job.ts';
-import { Studio } from '../src/bot/studio.ts';
+import { Studio } from '../src/bot/studio/studio.ts';
 
 const JOBS = 10_000;
 const GUILDS = 200;

@@ -13,7 +13,7 @@ const typescript = createRequire(import.meta.url).resolve('typescript/package.js
 const tsc = join(dirname(typescript), JSON.parse(readFileSync(typescript, 'utf8')).bin.tsc);
 execFileSync(process.execPath, [tsc, '-p', at('tsconfig.build.json')], { stdio: 'inherit' });
 
-for (const folder of ['bot/migrations', 'adapters/web/page']) {
+for (const folder of ['bot/history/migrations', 'adapters/web/page']) {
   if (existsSync(at('src', folder))) cpSync(at('src', folder), at('dist', folder), { recursive: true });
 }
 /** Bundled into the program, because loading their many files would take longer than everything before the first step. */

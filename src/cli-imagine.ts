@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { DEFAULT_LIMITS, parseCommand, randomSeed, settingsFromOptions } from './bot/command.ts';
+import { DEFAULT_LIMITS, parseCommand, randomSeed, settingsFromOptions } from './bot/command/parse.ts';
 import type { ImagineRequest } from './bot/job.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { modelInUse } from './models/model-folder.ts';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { isLoopback } from './adapters/web/server/options.ts';
-import { nearest } from './bot/edit-distance.ts';
+import { nearest } from './bot/command/edit-distance.ts';
 import { type ConfigSetting, ENTRIES, type Entry, type LOG_LEVELS } from './config-entries.ts';
 import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
 import { OperatorError } from './system/errors.ts';

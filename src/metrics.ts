@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Work } from './bot/estimate.ts';
 import type { Job, JobEvent } from './bot/job.ts';
+import type { Work } from './bot/jobs/estimator.ts';
 import type { PipelineStatus } from './pipeline/process/client.ts';
 import type { EngineStage } from './pipeline/process/protocol.ts';
 

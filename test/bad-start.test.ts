@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import { pino } from 'pino';
-import { History } from '../src/bot/history.ts';
+import { History } from '../src/bot/history/history.ts';
 import { readConfig } from '../src/config.ts';
 import { startBot } from '../src/main.ts';
 import { temporaryFolder } from './bot-process.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { History } from '../src/bot/history.ts';
+import type { History } from '../src/bot/history/history.ts';
 import type { Job } from '../src/bot/job.ts';
 
 /** Every job of these rooms has one end, told once, and if that is a good one, every picture with its file. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { History } from '../src/bot/history.ts';
+import { History } from '../src/bot/history/history.ts';
 import { BotProcess, post, temporaryFolder } from './bot-process.ts';
 import { assertEndedOnce } from './ended-once.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { History } from '../src/bot/history.ts';
+import { History } from '../src/bot/history/history.ts';
 import { readConfig } from '../src/config.ts';
 import { startBot } from '../src/main.ts';
 import { BotProcess, post, temporaryFolder } from './bot-process.ts';

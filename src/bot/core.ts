@@ -1,7 +1,7 @@
-import type { Completion } from './command-help.ts';
-import type { CommandLimits } from './command-limits.ts';
+import type { Completion } from './command/completion.ts';
 import type { Caller, Eta, ImagineRequest, Job, JobEvent, Surface } from './job.ts';
 import type { Button, Reply } from './reply.ts';
+import type { CommandLimits } from './request-limits.ts';
 
 /** The answer to a command or a button: a job to follow, or a reply to show. */
 export type Outcome =

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CommandOptions, Core, Outcome } from '../../src/adapters/adapter.ts';
-import { completions, DEFAULT_LIMITS } from '../../src/bot/command.ts';
+import { completions, DEFAULT_LIMITS } from '../../src/bot/command/parse.ts';
 import {
   type Caller,
   type ImagineRequest,

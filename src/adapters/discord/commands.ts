@@ -6,7 +6,7 @@ import {
   PermissionFlagsBits,
   type RESTPostAPIApplicationCommandsJSONBody,
 } from 'discord.js';
-import type { CommandLimits } from '../../bot/command.ts';
+import type { CommandLimits } from '../../bot/command/parse.ts';
 import { SETTING_OPTIONS, type SettingOption } from './setting-options.ts';
 
 type Command = RESTPostAPIApplicationCommandsJSONBody;

@@ -1,6 +1,6 @@
 import type { APIApplicationCommandAutocompleteInteraction, APIApplicationCommandOptionChoice } from 'discord.js';
 import { ApplicationCommandOptionType } from 'discord.js';
-import { formatPrompt } from '../../bot/command.ts';
+import { formatPrompt } from '../../bot/command/parse.ts';
 import type { Caller } from '../../bot/job.ts';
 import type { Core } from '../adapter.ts';
 import { plainText } from './escape.ts';

@@ -10,8 +10,8 @@ import {
   MessageFlags,
   TextInputStyle,
 } from 'discord.js';
+import { EMPTY_REPLY } from '../../bot/replies/job-reply.ts';
 import type { Button, Reply } from '../../bot/reply.ts';
-import { EMPTY_REPLY } from '../../bot/reply-job.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Core, Outcome } from '../adapter.ts';
 import { type Clicked, createAnswering, isEphemeral } from './answering.ts';

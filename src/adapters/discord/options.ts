@@ -3,7 +3,7 @@ import {
   type APIChatInputApplicationCommandInteractionData,
   ApplicationCommandOptionType,
 } from 'discord.js';
-import type { settingsFromOptions } from '../../bot/command.ts';
+import type { settingsFromOptions } from '../../bot/command/parse.ts';
 import { SETTING_OPTIONS } from './setting-options.ts';
 
 /** Put before the id of a recent prompt that is too long to be the value of a choice. */

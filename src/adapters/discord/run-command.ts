@@ -5,7 +5,7 @@ import {
   ApplicationCommandType,
   ComponentType,
 } from 'discord.js';
-import { formatPrompt, settingsFromOptions } from '../../bot/command.ts';
+import { formatPrompt, settingsFromOptions } from '../../bot/command/parse.ts';
 import { UserError } from '../../system/errors.ts';
 import type { Core, Outcome } from '../adapter.ts';
 import type { Callers } from './caller.ts';

@@ -1,4 +1,4 @@
-import { KEYS, type KeyName, type SettingKey } from '../../bot/command.ts';
+import { KEYS, type KeyName, type SettingKey } from '../../bot/command/parse.ts';
 
 /** A setting of the command grammar as a native option. */
 export interface SettingOption {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Surface } from '../job.ts';
 import type { Database } from './database.ts';
+import { decode } from './job-rows.ts';
 import { fromJson, toJson } from './json.ts';
-import { decode } from './rows.ts';
 
 export interface AuditEntry {
   readonly surface: Surface;

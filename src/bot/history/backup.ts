@@ -3,9 +3,9 @@ import { copyFile, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
 import { makeFolder } from '../../system/make-folder.ts';
-import { ImageStore } from '../image-store.ts';
 import type { Database } from './database.ts';
 import { explainDatabaseError } from './database-error.ts';
+import { ImageStore } from './image-store.ts';
 
 export interface BackupReport {
   readonly folder: string;

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Caller, ImagineRequest, Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import { JOB_ID_LENGTH, randomId } from './id.ts';
+import { decode, decodeJson } from './job-rows.ts';
 import { bigintText, toJson } from './json.ts';
-import { decode, decodeJson } from './rows.ts';
 
 /** Several requests that wait for a yes of the person who asked. */
 export interface Confirmation {

@@ -18,7 +18,7 @@ export interface DatabaseOptions {
   readonly busyTimeoutMs?: number;
 }
 
-const MIGRATIONS = new URL('../migrations/', import.meta.url);
+const MIGRATIONS = new URL('./migrations/', import.meta.url);
 
 /**
  * One SQLite file, opened, checked and brought up to date. Every failure of SQLite leaves here as an

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Job, JobEvent, JobImage, Surface } from '../job.ts';
 import type { Database } from './database.ts';
-import { decode } from './rows.ts';
+import { decode } from './job-rows.ts';
 
 /** The durable kinds of `JobEvent`. */
 export type DurableType = Exclude<JobEvent['type'], 'step'>;

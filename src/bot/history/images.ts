@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { JobImage } from '../job.ts';
 import type { Database } from './database.ts';
 import { IMAGE_ID_LENGTH, randomId } from './id.ts';
+import { decode, decodeImage, decodeJson, IMAGE_COLUMNS } from './job-rows.ts';
 import { toJson } from './json.ts';
 import { type Embedding, embeddingBytes, embeddingFrom, type Recipe, recipeSchema } from './recipe.ts';
-import { decode, decodeImage, decodeJson, IMAGE_COLUMNS } from './rows.ts';
 
 export interface NewImage {
   readonly index: number;

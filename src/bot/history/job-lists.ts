@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Caller, Job, Surface } from '../job.ts';
 import type { Database, Statement, Value } from './database.ts';
+import { decode, JOB_COLUMNS } from './job-rows.ts';
 import type { JobRecords } from './jobs.ts';
-import { decode, JOB_COLUMNS } from './rows.ts';
 
 export interface JobFilter {
   readonly surface: Surface;

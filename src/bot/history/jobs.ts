@@ -3,9 +3,6 @@ import type { Caller, Job, JobEvent, JobImage, JobState } from '../job.ts';
 import type { Database, Value } from './database.ts';
 import { type DurableType, durableEvent, type EventLog } from './events.ts';
 import { JOB_ID_LENGTH, randomId } from './id.ts';
-import { toJson } from './json.ts';
-import { dayOf, type Ledger } from './ledger.ts';
-import { type Accepted, INSERT_JOB, insertValues, type NewJob } from './new-job.ts';
 import {
   decode,
   decodeImage,
@@ -16,7 +13,10 @@ import {
   jobFrom,
   type StoredJob,
   storedJobFrom,
-} from './rows.ts';
+} from './job-rows.ts';
+import { toJson } from './json.ts';
+import { type Accepted, INSERT_JOB, insertValues, type NewJob } from './new-job.ts';
+import { dayOf, type Ledger } from './usage.ts';
 
 export interface JobError {
   readonly code: string;

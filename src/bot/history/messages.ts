@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Database } from './database.ts';
+import { decode } from './job-rows.ts';
 import { fromJson, toJson } from './json.ts';
-import { decode } from './rows.ts';
 
 export interface Delivery {
   /** Milliseconds since 1970; `null` while the message does not show the end of the job. */

@@ -1,8 +1,8 @@
 import type { Caller, Derivation, ImagineRequest, JobEvent } from '../job.ts';
 import type { Value } from './database.ts';
+import type { StoredJob } from './job-rows.ts';
 import { toJson } from './json.ts';
-import { dayOf } from './ledger.ts';
-import type { StoredJob } from './rows.ts';
+import { dayOf } from './usage.ts';
 
 export interface NewJob {
   readonly caller: Caller;

@@ -3,8 +3,8 @@ import { UserError } from '../../system/errors.ts';
 import type { Surface } from '../job.ts';
 import type { Audit } from './audit.ts';
 import type { Database } from './database.ts';
+import { decodeJson } from './job-rows.ts';
 import { toJson } from './json.ts';
-import { decodeJson } from './rows.ts';
 
 /** What admins set, for one guild or everywhere. `null` in a limit: no limit. */
 export interface GuildSettings {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { History } from '../../../src/bot/history.ts';
+import { History } from '../../../src/bot/history/history.ts';
 import { BotProcess, temporaryFolder } from '../../bot-process.ts';
 import { sendCommand } from './payloads.ts';
 import { StandIn, type StoredMessage, TOKEN } from './stand-in.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ComponentType } from 'discord.js';
 import { createDiscordAdapter } from '../../../src/adapters/discord/adapter.ts';
-import { openStudio } from '../../bot/studio-fixture.ts';
+import { openStudio } from '../../bot/studio/studio-fixture.ts';
 import { ANN, type From, sendAutocomplete, sendClick, sendCommand, sendContextMenu, sendModal } from './payloads.ts';
 import { memoryLogger } from './setting.ts';
 import { StandIn, type StoredMessage, TOKEN } from './stand-in.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { History } from '../../../src/bot/history.ts';
+import { History } from '../../../src/bot/history/history.ts';
 import { temporaryFolder } from '../../bot-process.ts';
 import { mention, sendCommand } from './payloads.ts';
 import { StandIn } from './stand-in.ts';

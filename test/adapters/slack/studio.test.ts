@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
-import { openStudio } from '../../bot/studio-fixture.ts';
+import { openStudio } from '../../bot/studio/studio-fixture.ts';
 import { buttonOf, click, openForm, sendCommand, sendEvent, submit } from './payloads.ts';
 import { memoryLogger, passTime } from './setting.ts';
 import { ANN, APP_TOKEN, BOSS, BOT_TOKEN, StandIn, type StoredMessage } from './stand-in.ts';

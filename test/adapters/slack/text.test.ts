@@ -6,10 +6,10 @@ import { escapeText, fitText } from '../../../src/adapters/slack/escape.ts';
 import { formView } from '../../../src/adapters/slack/form.ts';
 import { typedText } from '../../../src/adapters/slack/incoming.ts';
 import { withoutSecrets } from '../../../src/adapters/slack/logger.ts';
-import { DEFAULT_LIMITS, parseCommand } from '../../../src/bot/command.ts';
+import { DEFAULT_LIMITS, parseCommand } from '../../../src/bot/command/parse.ts';
 import type { Job } from '../../../src/bot/job.ts';
+import { jobReply } from '../../../src/bot/replies/job-reply.ts';
 import type { Button, Reply } from '../../../src/bot/reply.ts';
-import { jobReply } from '../../../src/bot/reply-job.ts';
 import { EMPTY_REPLY, REQUEST } from '../fake-core.ts';
 import { checkBlocks, checkText, checkView, type Rules } from './strict.ts';
 

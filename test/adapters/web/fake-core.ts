@@ -1,5 +1,5 @@
 import type { CommandOptions, Core, Outcome } from '../../../src/adapters/adapter.ts';
-import { completions, DEFAULT_LIMITS } from '../../../src/bot/command.ts';
+import { completions, DEFAULT_LIMITS } from '../../../src/bot/command/parse.ts';
 import type { Caller, Derivation, ImagineRequest, Job, JobEvent, JobImage, Stage } from '../../../src/bot/job.ts';
 import { TERMINAL_STATES } from '../../../src/bot/job.ts';
 import type { Reply } from '../../../src/bot/reply.ts';

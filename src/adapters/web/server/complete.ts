@@ -1,5 +1,5 @@
-import type { Completion as Suggestion } from '../../../bot/command.ts';
-import { SUBCOMMANDS } from '../../../bot/subcommand.ts';
+import type { Completion as Suggestion } from '../../../bot/command/parse.ts';
+import { SUBCOMMANDS } from '../../../bot/command/subcommand.ts';
 
 export interface CompletionSources {
   /** Subcommands, settings and their values that may come next. */

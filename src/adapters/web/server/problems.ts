@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { troubleOf } from '../../../bot/replies.ts';
+import { troubleOf } from '../../../bot/replies/replies.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { WebLogger } from './options.ts';
 

@@ -1,0 +1,334 @@
+import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
+import type { EngineEvent, EngineInfo } from '../../pipeline/process/protocol.ts';
+import { type Clock, pause } from '../../system/clock.ts';
+import { OperatorError, UserError } from '../../system/errors.ts';
+import type { History, JobError } from '../history/history.ts';
+import type { Eta, Job, JobEvent } from '../job.ts';
+import type { FairOptions } from '../queue/fair-queue.ts';
+import { type Estimator, type Progress, secondsOf, type Timings, type Work, workOf } from './estimator.ts';
+import type { EventBus } from './event-bus.ts';
+import type { WaitingLine } from './job-queue.ts';
+import type { LiveState } from './live-progress.ts';
+import type { Painter } from './painter.ts';
+import { type Recipes, seedOf } from './recipes.ts';
+
+export interface DispatcherOptions {
+  readonly history: History;
+  readonly painter: Painter;
+  readonly recipes: Recipes;
+  readonly estimator: Estimator;
+  readonly bus: EventBus;
+  readonly live: LiveState;
+  readonly clock: Clock;
+  readonly line: WaitingLine;
+  /** What is to be told the operator. */
+  readonly onProblem: (error: unknown, what: string) => void;
+  /** The first waiting jobs may have other positions now. */
+  readonly onChange: () => void;
+  readonly onPainted: (work: Work, timings: Timings) => void;
+}
+
+/** A job whose pipeline process died so often is to blame for it. */
+export const MAX_ATTEMPTS = 2;
+/** Where `Learned.recall('pipeline')` has what previews have learned. */
+export const PREVIEW_MAPS = 'previewMaps';
+const RETRY_MS = 1000;
+const MAX_RETRY_MS = 30_000;
+
+interface Running {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly seconds: number;
+  readonly controller: AbortController;
+  readonly ended: Promise<void>;
+  /** The bot is stopping: whatever ends it now, this start does not count against the job, unless its process dies. */
+  excused: boolean;
+  /** As it is now. */
+  job: Job;
+}
+
+/** Takes one job after the other through the pipeline, and everything that happens to it into the history. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #stopping = new AbortController();
+  #running: Running | null = null;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  get runningId(): string | null {
+    return this.#running?.id ?? null;
+  }
+
+  /** Accelerator seconds until the running job should be done. */
+  get secondsLeft(): number {
+    const running = this.#running;
+    if (running === null) return 0;
+    const fraction = this.#options.live.step(running.id)?.fraction ?? 0;
+    return this.#secondsLeft(running, fraction);
+  }
+
+  /** Ends what a cancelled job still does. */
+  abort(jobId: string): void {
+    if (this.#running?.id === jobId) this.#running.controller.abort();
+  }
+
+  /** Resolves when nothing runs: at the latest at the deadline the running job is put back, without blame. */
+  async stop(deadlineMs: number): Promise<void> {
+    const { clock, line } = this.#options;
+    line.halt();
+    const running = this.#running;
+    if (running !== null) {
+      this.#excuse(running);
+      const inTime = new AbortController();
+      const ended = running.ended.then(() => inTime.abort());
+      await pause(clock, deadlineMs, inTime.signal);
+      this.#stopping.abort(new PipelineStopped());
+      running.controller.abort(new PipelineStopped());
+      await ended;
+    }
+    this.#stopping.abort(new PipelineStopped());
+  }
+
+  /** At once, since whoever asks the bot to stop may lose patience before the deadline. */
+  #excuse(running: Running): void {
+    const { history, onProblem } = this.#options;
+    try {
+      const stored = history.stored(running.id);
+      if (stored?.job.state !== 'running') return;
+      history.setAttempts(running.id, stored.attempts - 1);
+      running.excused = true;
+    } catch (error) {
+      onProblem(error, `the start of job ${running.id} still counts against it`);
+    }
+  }
+
+  /** The turn of a job has come. */
+  async run(turn: FairOptions): Promise<void> {
+    const { history, bus, line, onProblem, onChange } = this.#options;
+    let started: JobEvent | null;
+    try {
+      // The attempt is counted before anything can die of it.
+      started = line.transact(() => history.start(turn.id));
+    } catch (error) {
+      onProblem(error, `job ${turn.id} cannot be started`);
+      line.halt();
+      await pause(this.#options.clock, RETRY_MS, this.#stopping.signal);
+      line.putBack(turn);
+      if (!this.#stopping.signal.aborted) line.move();
+      return;
+    }
+    // Cancelled in the moment before.
+    if (started === null) return line.settle(turn.id, 0);
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const { job } = started;
+    const seconds = this.#options.estimator.seconds(this.#workOf(job));
+    const controller = new AbortController();
+    this.#running = {
+      id: job.id,
+      startedAt: this.#options.clock.now(),
+      seconds,
+      controller,
+      ended,
+      excused: false,
+      job,
+    };
+    bus.emit(started);
+    onChange();
+    try {
+      await this.#work(job, this.#running);
+    } finally {
+      this.#running = null;
+      this.#options.live.end(job.id);
+      end();
+      onChange();
+    }
+  }
+
+  async #work(job: Job, running: Running): Promise<void> {
+    const { history, line } = this.#options;
+    try {
+      const { seconds, notes } = await this.#paint(job, running);
+      await this.#store(job, () => {
+        line.settle(job.id, seconds);
+        return history.finish(job.id, { seconds, notes });
+      });
+    } catch (error) {
+      const spent = (this.#options.clock.now() - running.startedAt) / 1000;
+      await this.#store(job, () => this.#failed(job, error, running, spent));
+    }
+  }
+
+  /** Makes and stores the pictures that are missing. */
+  async #paint(job: Job, running: Running): Promise<{ readonly seconds: number; readonly notes: readonly string[] }> {
+    const { painter, recipes, estimator, history } = this.#options;
+    const { info } = painter.status;
+    if (info === null) throw new OperatorError('pipeline_not_loaded', 'A job came before the model was loaded.');
+    const { signal } = running.controller;
+    const request = await recipes.plan(job, info, signal);
+    if (request.images.length === 0) return { seconds: 0, notes: [] };
+    const work = this.#workOf(job);
+    const progress = estimator.progress(work);
+    let timings: Timings = {};
+    let truncated = '';
+    for await (const event of painter.generate(request, { signal })) {
+      if (event.type === 'step') this.#step(running, progress, event);
+      else if (event.type === 'image') await this.#image(running, progress, event, info);
+      else {
+        ({ timings, truncated } = event);
+        // For the next start of the process: a preview should be recognisable from the first step on.
+        if ('previewMaps' in event) history.learned.remember('pipeline', PREVIEW_MAPS, event.previewMaps);
+      }
+    }
+    signal.throwIfAborted();
+    estimator.learn(work, timings);
+    this.#options.onPainted(work, timings);
+    const note = `The model cannot read so much: it left out the end of the prompt, "${truncated.trim()}".`;
+    const seconds = secondsOf(timings);
+    return { seconds, notes: truncated.trim() === '' ? [] : [note] };
+  }
+
+  #step(running: Running, progress: Progress, event: Extract<EngineEvent, { type: 'step' }>): void {
+    const { bus, live, estimator, clock } = this.#options;
+    const { stage, step, total, preview } = event;
+    const fraction = progress.step(stage, event.image, step, total);
+    const now = clock.now();
+    const eta =
+      estimator.eta(this.#secondsLeft(running, fraction), now) ?? extrapolated(running.startedAt, fraction, now);
+    // What comes after a cancellation is nobody's business any more.
+    if (running.controller.signal.aborted) return;
+    const state = live.setStep(running.id, { stage, step, total, fraction, eta, preview });
+    bus.emit({ seq: null, type: 'step', job: running.job, ...state });
+  }
+
+  async #image(
+    running: Running,
+    progress: Progress,
+    event: Extract<EngineEvent, { type: 'image' }>,
+    info: EngineInfo,
+  ): Promise<void> {
+    const { history, recipes, bus } = this.#options;
+    const { image: index, png, embedding } = event;
+    const { job } = running;
+    const { width, height } = job.request;
+    const recipe = recipes.recipe(job, index, info);
+    const seed = seedOf(job.request, index);
+    const image = { index, seed, width, height, recipe, embedding, png };
+    const stored = await this.#insist(`picture ${index} of job ${job.id}`, isBusy, () =>
+      history.finishImage(job.id, image),
+    );
+    if (stored !== null) running.job = stored.job;
+    bus.emit(stored);
+    progress.image(index);
+  }
+
+  /** What becomes of a job that was not finished; runs in the transaction. */
+  #failed(job: Job, error: unknown, running: Running, spent: number): JobEvent | null {
+    const { history, line, onProblem } = this.#options;
+    const stored = history.stored(job.id);
+    if (stored === null || stored.job.state !== 'running') {
+      line.settle(job.id, spent);
+      return null;
+    }
+    if (error instanceof PipelineStopped || running.controller.signal.reason instanceof PipelineStopped) {
+      return history.requeue(job.id, { forgiveAttempt: !running.excused });
+    }
+    if (!(error instanceof UserError)) onProblem(error, `job ${job.id}`);
+    const attempts = stored.attempts + (running.excused ? 1 : 0);
+    if (error instanceof PipelineCrashed && attempts < MAX_ATTEMPTS) {
+      history.setAttempts(job.id, attempts);
+      const event = history.requeue(job.id);
+      line.rejoin(stored);
+      return event;
+    }
+    line.settle(job.id, spent);
+    return history.fail(job.id, errorOf(error));
+  }
+
+  /** Writes the end of a job. What was made should not be lost to a disk that is full for a while. */
+  async #store(job: Job, write: () => JobEvent | null): Promise<void> {
+    const { bus, line, onProblem } = this.#options;
+    try {
+      await this.#insist(
+        `the end of job ${job.id}`,
+        () => true,
+        () => line.transact(write, (event) => bus.emit(event)),
+      );
+    } catch (error) {
+      // Whoever starts next finds the job running and takes it up again.
+      onProblem(error, `the end of job ${job.id} was not stored`);
+    }
+  }
+
+  /** Tries again, ever more slowly, as long as `mayPass` says so and the bot goes on. */
+  async #insist<T>(what: string, mayPass: (error: unknown) => boolean, work: () => T | Promise<T>): Promise<T> {
+    const { clock, onProblem } = this.#options;
+    for (let wait = RETRY_MS; ; wait = Math.min(MAX_RETRY_MS, wait * 2)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!mayPass(error) || this.#stopping.signal.aborted) throw error;
+        onProblem(error, `${what} cannot be stored yet`);
+        await pause(clock, wait, this.#stopping.signal);
+      }
+    }
+  }
+
+  #workOf(job: Job): Work {
+    return workOf(job.request, job.derivation?.verb ?? null, job.request.n - job.images.length);
+  }
+
+  #secondsLeft({ startedAt, seconds }: Running, fraction: number): number {
+    const elapsed = (this.#options.clock.now() - startedAt) / 1000;
+    if (fraction <= 0.05) return Math.max(0, seconds - elapsed);
+    // What this job itself shows of its speed counts the more, the further it is.
+    const total = seconds * (1 - fraction) + (elapsed / fraction) * fraction;
+    return total * (1 - fraction);
+  }
+}
+
+/** When a job ends on a machine where nothing was measured yet: from what it shows itself, once that is something. */
+function extrapolated(startedAt: number, fraction: number, now: number): Eta | null {
+  if (fraction < 0.15) return null;
+  const left = ((now - startedAt) / fraction) * (1 - fraction);
+  return { from: Math.round(now + left / 2), to: Math.round(now + left * 2) };
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof OperatorError && error.code === 'database_locked';
+}
+
+/** What people may know of an error. */
+export function errorOf(error: unknown): JobError {
+  if (error instanceof UserError) {
+    const { code, message, hint } = error;
+    return hint === undefined ? { code, message } : { code, message, hint };
+  }
+  if (error instanceof PipelineCrashed) {
+    return {
+      code: 'pipeline_crashed',
+      message: `The painting process died ${MAX_ATTEMPTS} times over this request, so it was given up.`,
+      hint: 'Whoever runs this bot can read why in its log. A smaller picture may work.',
+    };
+  }
+  if (error instanceof OperatorError && error.code === 'memory_short') {
+    const { code, message, hint } = error;
+    return hint === undefined ? { code, message } : { code, message, hint };
+  }
+  if (error instanceof OperatorError && (error.code === 'disk_full' || error.code === 'image_unwritable')) {
+    return {
+      code: error.code,
+      message: 'The picture was made, but there was no place to keep it.',
+      hint: 'Whoever runs this bot has to free some space. Try again later; nothing was charged.',
+    };
+  }
+  return {
+    code: 'internal',
+    message: 'Something went wrong while this was being made.',
+    hint: 'It has been logged for whoever runs this bot. Trying again may work; nothing was charged.',
+  };
+}

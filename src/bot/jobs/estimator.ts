@@ -1,0 +1,144 @@
+import type { Learned, StepTime } from '../history/memos.ts';
+import type { Eta, Stage } from '../job.ts';
+import { Progress, type Work } from './work.ts';
+
+export { Progress, type Work, workOf } from './work.ts';
+
+/** Milliseconds spent in each stage. */
+export type Timings = Readonly<Partial<Record<Stage, number>>>;
+
+type Timed = Exclude<Stage, 'load'>;
+const TIMED: readonly Timed[] = ['text', 'prior', 'decoder', 'vqgan', 'encode'];
+
+/** Seconds of one unit (a step of one row, or the whole stage for one picture) at one megapixel, before any was measured. */
+const GUESS: Readonly<Record<Timed, number>> = { text: 0.1, prior: 0.1, decoder: 0.3, vqgan: 0.5, encode: 0.3 };
+
+/** Sizes are told apart in steps of this many pixels, so that what is stored stays small. */
+const BUCKET = 128;
+/** The newest measurement counts for at least this share. */
+const NEWEST = 0.2;
+const FIRST_SPREAD = 0.35;
+
+interface Known {
+  readonly checkpoint: string;
+  readonly times: Map<string, StepTime>;
+  /** How far, as a share, times were off lately. */
+  spread: number;
+  samples: number;
+}
+
+/** Accelerator seconds of a request, learned from the times that earlier ones took on this checkpoint and machine. */
+export class Estimator {
+  readonly #learned: Learned;
+  readonly #checkpoint: () => string | null;
+  #known: Known | null = null;
+
+  /** @param checkpoint tells apart whatever changes the speed; `null` while nothing is loaded. */
+  constructor(learned: Learned, checkpoint: () => string | null) {
+    this.#learned = learned;
+    this.#checkpoint = checkpoint;
+  }
+
+  seconds(work: Work): number {
+    return TIMED.reduce((sum, stage) => sum + this.#unit(stage, work) * work.units[stage], 0);
+  }
+
+  /** Whether the times behind an estimate are measured ones. */
+  get isMeasured(): boolean {
+    return (this.#read()?.samples ?? 0) > 0;
+  }
+
+  /** When something that needs about so many more seconds ends; `null` while nothing was measured. */
+  eta(seconds: number, now: number): Eta | null {
+    const known = this.#read();
+    if (known === null || known.samples === 0) return null;
+    const off = Math.min(1, Math.max(0.08, known.spread * 1.5));
+    const ms = seconds * 1000;
+    return { from: Math.round(now + ms / (1 + off)), to: Math.round(now + ms * (1 + off) + 500) };
+  }
+
+  /** Share of the whole work that each stage is. */
+  progress(work: Work): Progress {
+    const seconds = TIMED.map((stage) => [stage, this.#unit(stage, work) * work.units[stage]] as const);
+    return new Progress(Object.fromEntries(seconds), work.pictures);
+  }
+
+  /** Takes in what a finished request took. */
+  learn(work: Work, timings: Timings): void {
+    const known = this.#read();
+    if (known === null) return;
+    const expected = this.seconds(work);
+    const actual = secondsOf(timings);
+    const wasMeasured = known.samples > 0;
+    for (const stage of TIMED) this.#learnStage(known, stage, work, timings[stage]);
+    known.samples += 1;
+    if (wasMeasured && expected > 0) {
+      const off = Math.abs(actual / expected - 1);
+      known.spread += NEWEST * (Math.min(1, off) - known.spread);
+    }
+    this.#learned.remember('estimate', known.checkpoint, { spread: known.spread, samples: known.samples });
+  }
+
+  #learnStage(known: Known, stage: Timed, work: Work, ms: number | undefined): void {
+    const units = work.units[stage];
+    if (ms === undefined || !Number.isFinite(ms) || ms < 0 || units <= 0) return;
+    const key = keyOf(stage, work);
+    const earlier = known.times.get(key);
+    const samples = (earlier?.samples ?? 0) + 1;
+    const fresh = ms / 1000 / units;
+    const before = earlier?.seconds ?? fresh;
+    const seconds = before + Math.max(NEWEST, 1 / samples) * (fresh - before);
+    const time: StepTime = { stage, width: bucket(work.width), height: bucket(work.height), seconds, samples };
+    known.times.set(key, time);
+    this.#learned.saveStepTime(known.checkpoint, time);
+  }
+
+  /** Seconds of one unit at this size: measured, else from the measured sizes around it, else guessed. */
+  #unit(stage: Timed, work: Work): number {
+    const known = this.#read();
+    const exact = known?.times.get(keyOf(stage, work));
+    if (exact !== undefined) return exact.seconds;
+    const pixels = work.width * work.height;
+    let nearest: StepTime | null = null;
+    for (const time of known?.times.values() ?? []) {
+      if (time.stage !== stage) continue;
+      if (nearest === null || distance(time, pixels) < distance(nearest, pixels)) nearest = time;
+    }
+    if (nearest === null) return GUESS[stage] * (stage === 'text' ? 1 : pixels / 1e6);
+    return nearest.seconds * (stage === 'text' ? 1 : pixels / (nearest.width * nearest.height));
+  }
+
+  #read(): Known | null {
+    const checkpoint = this.#checkpoint();
+    if (checkpoint === null) return null;
+    if (this.#known?.checkpoint === checkpoint) return this.#known;
+    const times = new Map(this.#learned.stepTimes(checkpoint).map((time) => [keyOf(time.stage, time), time]));
+    const memo = this.#learned.recall('estimate').get(checkpoint);
+    const { spread, samples } = { spread: numberIn(memo, 'spread'), samples: numberIn(memo, 'samples') };
+    this.#known = { checkpoint, times, spread: spread ?? FIRST_SPREAD, samples: samples ?? 0 };
+    return this.#known;
+  }
+}
+
+/** Accelerator time without loading, which is nobody's fault. */
+export function secondsOf(timings: Timings): number {
+  return TIMED.reduce((sum, stage) => sum + (timings[stage] ?? 0), 0) / 1000;
+}
+
+function numberIn(value: unknown, key: 'spread' | 'samples'): number | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const found: unknown = Object.entries(value).find(([name]) => name === key)?.[1];
+  return typeof found === 'number' && Number.isFinite(found) ? found : null;
+}
+
+function keyOf(stage: Stage, { width, height }: { readonly width: number; readonly height: number }): string {
+  return `${stage} ${bucket(width)}x${bucket(height)}`;
+}
+
+function bucket(side: number): number {
+  return Math.max(BUCKET, Math.ceil(side / BUCKET) * BUCKET);
+}
+
+function distance({ width, height }: StepTime, pixels: number): number {
+  return Math.abs(Math.log((width * height) / pixels));
+}

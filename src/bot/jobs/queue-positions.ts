@@ -1,0 +1,98 @@
+import type { Clock } from '../../system/clock.ts';
+import type { History } from '../history/history.ts';
+import type { Eta, Job } from '../job.ts';
+import { POSITION_CAP } from '../queue/fair-queue.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { type Estimator, workOf } from './estimator.ts';
+import type { EventBus } from './event-bus.ts';
+import type { WaitingLine } from './job-queue.ts';
+import type { LivePlace, LiveState } from './live-progress.ts';
+
+export interface OutlooksOptions {
+  readonly history: History;
+  readonly line: WaitingLine;
+  readonly dispatcher: Dispatcher;
+  readonly estimator: Estimator;
+  readonly live: LiveState;
+  readonly bus: EventBus;
+  readonly clock: Clock;
+  /** Milliseconds between two rounds of position updates. @default 250 */
+  readonly intervalMs?: number;
+}
+
+/** How far the exact position is looked up for one job that someone asks for. */
+const ASKED_CAP = 1000;
+/** An expected end that moved by less than this, in milliseconds, is no news. */
+const ETA_NEWS_MS = 2000;
+
+/** Where waiting jobs stand and when they should be done; the first 25 are told when that changes. */
+export class Outlooks {
+  readonly #options: OutlooksOptions;
+  #told = new Map<string, LivePlace>();
+  #callOff: (() => void) | null = null;
+  #closed = false;
+
+  constructor(options: OutlooksOptions) {
+    this.#options = options;
+  }
+
+  /** Position from 1, `null` beyond `cap`. */
+  of(job: Job, cap = ASKED_CAP): LivePlace {
+    const { line, live, estimator, clock, dispatcher } = this.#options;
+    const now = clock.now();
+    if (job.state === 'running') {
+      const eta = live.step(job.id)?.eta ?? estimator.eta(dispatcher.secondsLeft, now);
+      return { position: null, eta };
+    }
+    const before = job.state === 'queued' ? line.position(job.id, cap) : null;
+    const ahead = job.state === 'queued' ? line.costAhead(job.id) : null;
+    const eta = ahead === null ? null : this.#eta(job, ahead, now);
+    return { position: before === null ? null : before + 1, eta };
+  }
+
+  /** Soon tells the first 25 where they stand, once for many changes. */
+  changed(): void {
+    if (this.#callOff !== null || this.#closed) return;
+    this.#callOff = this.#options.clock.after(this.#options.intervalMs ?? 250, () => {
+      this.#callOff = null;
+      if (!this.#closed) this.#tell();
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#callOff?.();
+    this.#callOff = null;
+  }
+
+  #tell(): void {
+    const { line, history, bus, clock } = this.#options;
+    const now = clock.now();
+    const told = new Map<string, LivePlace>();
+    for (const [index, { id, costAhead }] of line.first(POSITION_CAP).entries()) {
+      const job = history.job(id);
+      if (job === null || job.state !== 'queued') continue;
+      const place = { position: index + 1, eta: this.#eta(job, costAhead, now) };
+      const before = this.#told.get(id);
+      if (before !== undefined && !isNews(before, place)) {
+        told.set(id, before);
+        continue;
+      }
+      told.set(id, place);
+      bus.emit({ seq: null, type: 'queued', job, ...place });
+    }
+    this.#told = told;
+  }
+
+  #eta(job: Job, ahead: number, now: number): Eta | null {
+    const { estimator, dispatcher } = this.#options;
+    const own = estimator.seconds(workOf(job.request, job.derivation?.verb ?? null, job.request.n - job.images.length));
+    return estimator.eta(dispatcher.secondsLeft + ahead + own, now);
+  }
+}
+
+function isNews(before: LivePlace, now: LivePlace): boolean {
+  if (before.position !== now.position) return true;
+  if (before.eta === null || now.eta === null) return before.eta !== now.eta;
+  return Math.abs(before.eta.to - now.eta.to) > ETA_NEWS_MS;
+}

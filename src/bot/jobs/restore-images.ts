@@ -1,0 +1,60 @@
+import type { History } from '../history/history.ts';
+import type { Estimator } from './estimator.ts';
+import { workOf } from './estimator.ts';
+import type { WaitingLine } from './job-queue.ts';
+import type { Recipes } from './recipes.ts';
+
+export interface LostImagesOptions {
+  readonly history: History;
+  readonly recipes: Recipes;
+  readonly estimator: Estimator;
+  readonly line: WaitingLine;
+  readonly onProblem: (error: unknown, what: string) => void;
+}
+
+/** Where pictures are; a lost file is made again, once for all who ask, when its owner's fair turn comes. */
+export class LostImages {
+  readonly #options: LostImagesOptions;
+  readonly #making = new Map<string, Promise<string | null>>();
+  readonly #stopping = new AbortController();
+
+  constructor(options: LostImagesOptions) {
+    this.#options = options;
+  }
+
+  /** Absolute path; `null` where the picture is deleted, unknown, or cannot be made again now. */
+  async path(imageId: string): Promise<string | null> {
+    const file = this.#options.history.imageFile(imageId);
+    if (file === null || file.state === 'deleted') return null;
+    if (file.state === 'present') return file.path;
+    if (this.#stopping.signal.aborted) return null;
+    const making = this.#making.get(imageId) ?? this.#make(imageId).finally(() => this.#making.delete(imageId));
+    this.#making.set(imageId, making);
+    return making;
+  }
+
+  /** Those who wait for a picture are told that there is none for now. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  async #make(imageId: string): Promise<string | null> {
+    const { history, recipes, estimator, line, onProblem } = this.#options;
+    const { signal } = this.#stopping;
+    const details = history.image(imageId);
+    const job = details === null ? null : history.job(details.jobId);
+    if (job === null) return null;
+    const seconds = estimator.seconds(workOf(job.request, 'vary-subtle', 1));
+    const made = line.errand(job.caller, seconds, async () => {
+      signal.throwIfAborted();
+      return history.restoreImage(imageId, await recipes.remake(imageId, signal));
+    });
+    const stopped = new Promise<null>((resolve) => {
+      signal.addEventListener('abort', () => resolve(null), { once: true });
+    });
+    return Promise.race([made, stopped]).catch((error: unknown) => {
+      if (!signal.aborted) onProblem(error, `image ${imageId} cannot be made again`);
+      return null;
+    });
+  }
+}

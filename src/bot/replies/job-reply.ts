@@ -1,0 +1,190 @@
+import { slug } from '../../system/slug.ts';
+import { normaliseText } from '../command/lexer.ts';
+import type { Derivation, Job, JobImage, Stage } from '../job.ts';
+import type { LivePlace, LiveStep } from '../jobs/live-progress.ts';
+import type { Button, Reply, ReplyImage } from '../reply.ts';
+import type { CommandLimits } from '../request-limits.ts';
+import { LARGER_FACTORS, largerSize } from '../studio/actions.ts';
+
+export const EMPTY_REPLY: Reply = {
+  tone: 'normal',
+  title: '',
+  lines: [],
+  fields: [],
+  progress: null,
+  eta: null,
+  preview: null,
+  images: [],
+  buttons: [],
+  code: null,
+  ephemeral: false,
+};
+
+const STAGES: Readonly<Record<Stage, string>> = {
+  load: 'Loading the model',
+  text: 'Reading the words',
+  prior: 'Sketching',
+  decoder: 'Painting',
+  vqgan: 'Drying the paint',
+  encode: 'Saving the picture',
+};
+
+/** From here on a message has no room for every picture's buttons: it gets one that brings each picture's own. */
+const PICKED_FROM = 5;
+
+export interface JobReplyOptions {
+  readonly place: LivePlace | null;
+  readonly step: LiveStep | null;
+  /** Of the place where the job was asked for. */
+  readonly limits: CommandLimits;
+}
+
+/** What the message of a job shows now. */
+export function jobReply(job: Job, options: JobReplyOptions): Reply {
+  const base = { ...EMPTY_REPLY, title: job.request.prompt };
+  const lines = [...derivedFrom(job.derivation), ...job.notes];
+  const images = shownImages(job);
+  const cancel: Button = { action: `cancel:${job.id}`, label: 'Cancel', style: 'secondary' };
+  switch (job.state) {
+    case 'queued': {
+      const { position = null, eta = null } = options.place ?? {};
+      const progress = { fraction: 0, label: waitingLabel(position) };
+      return { ...base, lines, progress, eta, images, buttons: [[cancel]] };
+    }
+    case 'running': {
+      const { step } = options;
+      const progress = { fraction: step?.fraction ?? 0, label: step === null ? 'Starting' : stepLabel(step, job) };
+      const eta = (step ?? options.place)?.eta ?? null;
+      return { ...base, lines, progress, eta, preview: step?.preview ?? null, images, buttons: [[cancel]] };
+    }
+    case 'done': {
+      const shown = images.length > 0 ? lines : [...lines, 'The pictures were deleted.'];
+      return { ...base, lines: shown, images, buttons: doneButtons(job, options.limits) };
+    }
+    case 'cancelled': {
+      const why = job.error?.message ?? 'Cancelled.';
+      return { ...base, lines: [...lines, why], images, buttons: endedButtons(job, options.limits) };
+    }
+    case 'failed': {
+      const why = [job.error?.message ?? 'It failed.', ...(job.error?.hint === undefined ? [] : [job.error.hint])];
+      return { ...base, tone: 'error', lines: [...why, ...lines], images, buttons: endedButtons(job, options.limits) };
+    }
+  }
+}
+
+/** @param position from 1; `null` for more than is kept current. */
+export function waitingLabel(position: number | null): string {
+  if (position === null) return 'Waiting, more than 25 before it';
+  return position === 1 ? 'Waiting, next in line' : `Waiting, position ${position}`;
+}
+
+function stepLabel({ stage, step, total }: LiveStep, { request, images }: Job): string {
+  const steps = total > 1 ? ` ${step}/${total}` : '';
+  const picture = request.n > 1 ? `, picture ${Math.min(images.length + 1, request.n)} of ${request.n}` : '';
+  return `${STAGES[stage]}${steps}${picture}`;
+}
+
+const DERIVED: Readonly<Record<Derivation['verb'], string>> = {
+  reroll: 'New seeds for',
+  'vary-subtle': 'A subtle variation of',
+  'vary-strong': 'A strong variation of',
+  larger: 'Larger, from',
+  remix: 'A remix of',
+};
+
+function derivedFrom(derivation: Derivation | null): string[] {
+  if (derivation === null) return [];
+  const factor = derivation.verb === 'larger' && derivation.strength !== null ? ` (${derivation.strength}×)` : '';
+  return [`${DERIVED[derivation.verb]} ${derivation.parentImage ?? derivation.parentJob}${factor}`];
+}
+
+export function kept(job: Job): readonly JobImage[] {
+  return job.images.filter(({ deleted }) => !deleted);
+}
+
+export function shownImages(job: Job): readonly ReplyImage[] {
+  return kept(job).map(({ id, seed, width, height }) => ({
+    ...{ id, width, height },
+    fileName: `${slug(job.request.prompt)}-${seed}.png`,
+    alt: job.request.prompt,
+    spoiler: job.request.spoiler,
+  }));
+}
+
+function reroll(job: Job, label = 'Reroll'): Button {
+  return { action: `reroll:${job.id}`, label, style: 'primary' };
+}
+
+function endedButtons(job: Job, limits: CommandLimits): readonly (readonly Button[])[] {
+  return kept(job).length > 0 ? doneButtons(job, limits) : [[reroll(job, 'Try again')]];
+}
+
+/** Every button of a finished job, most important first. */
+function doneButtons(job: Job, limits: CommandLimits): readonly (readonly Button[])[] {
+  const images = kept(job);
+  const all: Button = {
+    action: `delete:${job.id}`,
+    label: 'Delete all',
+    style: 'danger',
+    confirm: `Delete all ${images.length} pictures for good?`,
+  };
+  if (images.length === 0) return [[reroll(job)]];
+  if (images.length === 1) return [[reroll(job), ...images.flatMap((image) => imageButtons(job, image, limits))]];
+  const picks =
+    images.length < PICKED_FROM
+      ? []
+      : images.map(
+          ({ id, index }): Button => ({ action: `show:${id}`, label: `Picture ${index + 1}`, style: 'secondary' }),
+        );
+  return [
+    [reroll(job), all],
+    picks.slice(0, 5),
+    picks.slice(5),
+    ...images.map((image) => imageButtons(job, image, limits)),
+  ].filter((row) => row.length > 0);
+}
+
+/** What can be done with one picture. */
+export function imageButtons(job: Job, image: JobImage, limits: CommandLimits): readonly Button[] {
+  const number = job.request.n > 1 ? ` ${image.index + 1}` : '';
+  const named = (label: string) => ({ label: `${label}${number}`, ...(number === '' ? {} : { short: label }) });
+  const plain = (verb: string, label: string): Button => ({
+    action: `${verb}:${image.id}`,
+    ...named(label),
+    style: 'secondary',
+  });
+  const larger = (['larger', 'larger-2x'] as const).flatMap((verb) => {
+    const factor = LARGER_FACTORS[verb];
+    return largerSize(image, factor, limits) === null ? [] : [plain(verb, `Larger ${factor}×`)];
+  });
+  return [
+    plain('vary-subtle', 'Vary subtle'),
+    plain('vary-strong', 'Vary strong'),
+    ...larger,
+    {
+      ...plain('remix', 'Remix'),
+      ask: { title: 'Remix', label: 'Prompt', value: job.request.prompt, maxLength: limits.maxPromptLength },
+    },
+    plain('info', 'Info'),
+    { ...plain('delete', 'Delete'), style: 'danger', confirm: 'Delete this picture for good?' },
+  ];
+}
+
+/** One picture with its own buttons. */
+export function imageReply(job: Job, image: JobImage, limits: CommandLimits): Reply {
+  return {
+    ...EMPTY_REPLY,
+    title: job.request.prompt,
+    lines: [`Picture ${image.index + 1} of ${job.request.n}, seed ${image.seed}, from ${job.id}`],
+    images: shownImages(job).filter(({ id }) => id === image.id),
+    buttons: [imageButtons(job, image, limits)],
+    ephemeral: true,
+  };
+}
+
+/** A text in one line of at most `length` characters, for lists. */
+export function shortened(text: string, length: number): string {
+  const line = normaliseText(text).replace(/\s+/g, ' ');
+  const characters = [...line];
+  return characters.length > length ? `${characters.slice(0, length - 1).join('')}…` : line;
+}

@@ -1,0 +1,130 @@
+import { UserError } from '../../system/errors.ts';
+import { normaliseText } from '../command/lexer.ts';
+import { formatPrompt, parseCommand } from '../command/parse.ts';
+import { permutationsOf } from '../command/permutations.ts';
+import { readSettings } from '../command/read-settings.ts';
+import type { ImagineRequest, Job, JobImage, Verb } from '../job.ts';
+import { seedOf } from '../jobs/recipes.ts';
+import type { Draft } from '../jobs/submissions.ts';
+import { type CommandLimits, fits, type Size } from '../request-limits.ts';
+
+const VERBS = [
+  ...['reroll', 'vary-subtle', 'vary-strong', 'larger', 'larger-2x', 'remix'],
+  ...['info', 'delete', 'cancel', 'show', 'confirm', 'erase'],
+] as const;
+
+/** What a button can do. `larger` is by 1.5, `larger-2x` by 2. */
+export type ActionVerb =
+  | Verb
+  | 'larger-2x'
+  /** Without a new job. */
+  | 'info'
+  | 'delete'
+  | 'cancel'
+  | 'show'
+  | 'confirm'
+  | 'erase';
+
+/** How far a strong variation's draws are from its parent's. */
+const STRONG = 0.5;
+export const LARGER_FACTORS: Readonly<Record<'larger' | 'larger-2x', number>> = { larger: 1.5, 'larger-2x': 2 };
+
+/** @throws UserError `action_unknown` */
+export function parseAction(action: string): { readonly verb: ActionVerb; readonly id: string } {
+  const [, verb = '', id = ''] = /^([a-z0-9-]{1,16}):([A-Za-z0-9_-]{1,64})$/.exec(action) ?? [];
+  if (isActionVerb(verb)) return { verb, id: id.toLowerCase() };
+  throw new UserError('action_unknown', 'This button is of no use any more.', {
+    hint: 'Bring its picture back with fresh buttons: /wuerst history',
+  });
+}
+
+function isActionVerb(verb: string): verb is ActionVerb {
+  return VERBS.some((known) => known === verb);
+}
+
+/** The size that a Larger button makes; `null` where a limit is in the way. */
+export function largerSize({ width, height }: Size, factor: number, limits: CommandLimits): Size | null {
+  const size = { width: Math.round(width * factor), height: Math.round(height * factor) };
+  return fits(size, limits) ? size : null;
+}
+
+export interface ActOptions {
+  readonly job: Job;
+  /** The image acted on; `null` for an action on the job as a whole. */
+  readonly image: JobImage | null;
+  /** What was typed into the form of Remix. */
+  readonly text: string | undefined;
+  readonly limits: CommandLimits;
+  readonly randomSeed: () => bigint;
+}
+
+/**
+ * The requests that a button makes: one, or for Remix with braces several. Reroll and the variations make as many
+ * pictures as their job did, Larger and Remix one.
+ * @throws UserError `larger_than_allowed`, `remix_text_missing`, and what `parseCommand` throws for the text of a remix
+ */
+export function draftsOf(verb: Verb | 'larger-2x', options: ActOptions): readonly Draft[] {
+  const { job, image, limits, randomSeed } = options;
+  const { request } = job;
+  const parentImage = image?.id ?? job.images[0]?.id ?? null;
+  const derived = (made: ImagineRequest, as: Verb, strength: number | null): Draft => ({
+    request: made,
+    derivation: { verb: as, parentImage, parentJob: job.id, strength },
+    notes: [],
+  });
+  const fresh = { ...request, n: Math.min(request.n, limits.maxImages), seed: BigInt.asUintN(32, randomSeed()) };
+  switch (verb) {
+    case 'reroll':
+      return [derived(fresh, 'reroll', null)];
+    case 'vary-subtle':
+      return [derived(fresh, 'vary-subtle', null)];
+    case 'vary-strong':
+      return [derived(fresh, 'vary-strong', STRONG)];
+    case 'remix':
+      return remixed(options).map(({ made, notes }) => ({ ...derived(made, 'remix', null), notes }));
+    default: {
+      const factor = LARGER_FACTORS[verb];
+      const size = largerSize(request, factor, limits);
+      if (size === null) throw tooLarge(request, factor, limits);
+      const seed = image?.seed ?? request.seed;
+      return [derived({ ...request, ...size, n: 1, seed }, 'larger', factor)];
+    }
+  }
+}
+
+/** The new text over the old settings; a setting in the text takes the place of the old one. */
+function remixed({ job, image, text, limits, randomSeed }: ActOptions) {
+  const typed = normaliseText(text ?? '');
+  if (typed === '') {
+    throw new UserError('remix_text_missing', 'A remix needs the new prompt, and none came.', {
+      hint: `Send it with the action, for example "${job.request.prompt.slice(0, 100)} at night".`,
+    });
+  }
+  const dry = { limits, randomSeed: () => 0n };
+  const first = parseCommand(typed, dry);
+  // The form asks for a prompt: "history" is one here.
+  const isPrompt = first.kind === 'imagine' || first.kind === 'permutations';
+  const source = isPrompt ? typed : formatPrompt(typed);
+  const given = new Set(
+    permutationsOf(source.replace(/^\/wuerst\s+/i, ''), limits).flatMap((body) =>
+      readSettings(body, limits).typed.flatMap(({ key }) => key.fields),
+    ),
+  );
+  const { prompt: _prompt, ...old } = job.request;
+  const seed = image?.seed ?? seedOf(job.request, 0);
+  const kept = Object.fromEntries(
+    Object.entries({ ...old, seed, n: 1 }).filter(([field]) => !([...given] as string[]).includes(field)),
+  );
+  const parsed = parseCommand(source, { limits, randomSeed, settings: kept });
+  if (parsed.kind === 'imagine') return [{ made: parsed.request, notes: parsed.notes }];
+  if (parsed.kind === 'permutations') return parsed.requests.map((made) => ({ made, notes: parsed.notes }));
+  return [];
+}
+
+function tooLarge({ width, height }: Size, factor: number, limits: CommandLimits): UserError {
+  return new UserError(
+    'larger_than_allowed',
+    `${factor} times ${width}×${height} is more than the limit of ${limits.maxPixels} pixels and ${limits.maxSide} a side.`,
+    { hint: 'Start from a smaller picture.' },
+  );
+}

@@ -1,0 +1,303 @@
+import type { Clock } from '../../system/clock.ts';
+import { UserError } from '../../system/errors.ts';
+import { settingNames } from '../command/guild-setting-values.ts';
+import { helpReply, parseCommand, type Subcommand } from '../command/parse.ts';
+import { listed, quoted } from '../command/problem.ts';
+import { isSubcommandName, SUBCOMMANDS } from '../command/subcommand.ts';
+import type { CommandOptions, Outcome } from '../core.ts';
+import type { History } from '../history/history.ts';
+import { type Caller, type ImagineRequest, type Job, type JobImage, TERMINAL_STATES } from '../job.ts';
+import type { Dispatcher } from '../jobs/dispatcher.ts';
+import type { EventBus } from '../jobs/event-bus.ts';
+import type { WaitingLine } from '../jobs/job-queue.ts';
+import type { LiveState } from '../jobs/live-progress.ts';
+import type { Outlooks } from '../jobs/queue-positions.ts';
+import type { Draft, Submissions } from '../jobs/submissions.ts';
+import { POSITION_CAP } from '../queue/fair-queue.ts';
+import { imageReply, kept } from '../replies/job-reply.ts';
+import * as replies from '../replies/replies.ts';
+import type { Reply } from '../reply.ts';
+import type { HouseRules } from '../rules/guild-rules.ts';
+import { type ActionVerb, draftsOf, parseAction } from './actions.ts';
+import { changeSettings, isOperator, settingsReply } from './change-settings.ts';
+import { isOwner, requireOwner, type Target, Targets } from './targets.ts';
+
+export interface AnswersOptions {
+  readonly history: History;
+  readonly rules: HouseRules;
+  readonly line: WaitingLine;
+  readonly dispatcher: Dispatcher;
+  readonly outlooks: Outlooks;
+  readonly submissions: Submissions;
+  readonly live: LiveState;
+  readonly bus: EventBus;
+  readonly clock: Clock;
+  readonly randomSeed: () => bigint;
+  readonly onChange: () => void;
+}
+
+/** How long a question waits for its yes, in milliseconds. */
+const CONFIRM_WITHIN = 3_600_000;
+const OWN_IN_QUEUE = 10;
+
+/** Answers to what people type and click. */
+export class Answers {
+  readonly #options: AnswersOptions;
+  readonly #targets: Targets;
+
+  constructor(options: AnswersOptions) {
+    this.#options = options;
+    this.#targets = new Targets(options.history, options.rules);
+  }
+
+  command(text: string, caller: Caller, options: CommandOptions): Outcome {
+    const { idempotencyKey, settings, subcommand = false } = options;
+    const { submissions, rules, randomSeed } = this.#options;
+    // A command that is repeated has its answer, whatever has become forbidden since.
+    const earlier = this.#earlier(caller, idempotencyKey);
+    if (earlier !== null) return earlier;
+    const parsed = parseCommand(text, {
+      limits: rules.limits(caller),
+      randomSeed,
+      guildSettings: settingNames(isOperator(caller)),
+      ...(settings === undefined ? {} : { settings }),
+    });
+    if (subcommand && (parsed.kind === 'imagine' || parsed.kind === 'permutations')) throw noSubcommand(text);
+    if (parsed.kind === 'permutations') return this.#ask(caller, parsed.requests, parsed.question, parsed.notes);
+    if (parsed.kind !== 'imagine') return this.#subcommand(parsed, caller);
+    const { request, notes } = parsed;
+    const [submitted] = submissions.submit(caller, [{ request, derivation: null, notes }], idempotencyKey);
+    return jobOutcome(submitted);
+  }
+
+  act(
+    action: string,
+    caller: Caller,
+    { idempotencyKey, text }: { readonly idempotencyKey?: string; readonly text?: string },
+  ): Outcome {
+    const earlier = this.#earlier(caller, idempotencyKey);
+    if (earlier !== null) return earlier;
+    const { verb, id } = parseAction(action);
+    if (verb === 'confirm') return this.#confirm(caller, id);
+    if (verb === 'erase') return this.#erase(caller);
+    const target = this.#targets.get(id, caller);
+    const { job, image } = target;
+    switch (verb) {
+      case 'show':
+        return image === null ? jobOutcome({ job, repeated: true }) : reply(this.#imageReply(job, image));
+      case 'info':
+        return reply(this.#info(target));
+      case 'cancel':
+        return jobOutcome({ job: this.#cancel(job, caller), repeated: false });
+      case 'delete':
+        return jobOutcome({ job: this.#delete(target, caller), repeated: false });
+      default:
+        return this.#derive(verb, target, caller, { idempotencyKey, text });
+    }
+  }
+
+  /** What an action is about; `null` for one that is about nothing here. @throws UserError as `act` does */
+  targetOf(action: string, caller: Caller): Target | null {
+    const { verb, id } = parseAction(action);
+    return verb === 'confirm' || verb === 'erase' ? null : this.#targets.get(id, caller);
+  }
+
+  #derive(
+    verb: Exclude<ActionVerb, 'show' | 'info' | 'cancel' | 'delete' | 'confirm' | 'erase'>,
+    { job, image }: Target,
+    caller: Caller,
+    { idempotencyKey, text }: { readonly idempotencyKey: string | undefined; readonly text: string | undefined },
+  ): Outcome {
+    const { rules, submissions, randomSeed } = this.#options;
+    const acted = verb === 'reroll' ? image : (image ?? firstImage(job));
+    const limits = rules.limits(caller);
+    const drafts = draftsOf(verb, { job, image: acted, text, limits, randomSeed });
+    if (drafts.length === 1) return jobOutcome(submissions.submit(caller, drafts, idempotencyKey)[0]);
+    // Stored questions hold requests alone: these are made from the words, with the seed of the picture.
+    const requests = drafts.map(({ request }) => request);
+    const pictures = requests.reduce((sum, { n }) => sum + n, 0);
+    return this.#ask(caller, requests, `Make ${requests.length} requests, ${pictures} pictures in all?`, []);
+  }
+
+  #ask(caller: Caller, requests: readonly ImagineRequest[], question: string, notes: readonly string[]): Outcome {
+    const { history, submissions, clock } = this.#options;
+    const allowed = submissions.review(caller, requests);
+    const id = history.confirmations.save({ caller, requests: allowed, expiresAt: clock.now() + CONFIRM_WITHIN });
+    return reply(replies.confirmReply(id, question, allowed, notes));
+  }
+
+  #confirm(caller: Caller, id: string | null): Outcome {
+    const { history, submissions } = this.#options;
+    const asked = id ?? history.confirmations.newestOf(caller.surface, caller.user);
+    // The question is the key: a yes counts once, however often and from wherever it is said.
+    const key = `confirm:${asked ?? ''}`;
+    const earlier = this.#earlier(caller, key);
+    if (earlier !== null) return earlier;
+    const confirmation = asked === null ? null : history.confirmations.get(asked);
+    if (asked === null || confirmation === null) {
+      throw new UserError('confirmation_unknown', 'Nothing waits for your yes.', {
+        hint: 'Questions wait for an hour. Ask again: /wuerst a {red, grey} fox',
+      });
+    }
+    if (confirmation.caller.surface !== caller.surface || confirmation.caller.user !== caller.user) {
+      throw new UserError('not_yours', 'Somebody else was asked.', { hint: 'Only who asked for them can say yes.' });
+    }
+    const drafts = confirmation.requests.map((request): Draft => ({ request, derivation: null, notes: [] }));
+    const submitted = submissions.submit(caller, drafts, key);
+    history.confirmations.take(asked);
+    return reply(replies.confirmedReply(submitted.map(({ job }) => job)));
+  }
+
+  #subcommand(parsed: Subcommand, caller: Caller): Outcome {
+    const { history, rules } = this.#options;
+    switch (parsed.kind) {
+      case 'help':
+        return reply(helpReply(rules.limits(caller), parsed.topic));
+      case 'show':
+        return jobOutcome({ job: this.#targets.get(parsed.id, caller).job, repeated: true });
+      case 'history':
+        return reply(this.#historyOf(caller));
+      case 'queue':
+        return reply(this.#queueFor(caller));
+      case 'cancel':
+        return jobOutcome({ job: this.#cancel(this.#toCancel(parsed.id, caller), caller), repeated: false });
+      case 'settings':
+        return reply(
+          parsed.changes.length > 0
+            ? changeSettings({ history, rules, caller }, parsed.changes)
+            : settingsReply({ history, rules, caller }, parsed.key),
+        );
+      case 'export': {
+        const { json, files } = history.exportUser(caller.surface, caller.user);
+        return reply(replies.exportReply(json, files.length));
+      }
+      case 'erase':
+        return parsed.confirmed ? this.#erase(caller) : reply(replies.eraseQuestion());
+      case 'confirm':
+        return this.#confirm(caller, parsed.id);
+    }
+  }
+
+  #historyOf({ surface, user }: Caller): Reply {
+    const { history } = this.#options;
+    const jobs = history.lists.page({ surface, user, limit: 10 });
+    return replies.historyReply(jobs, (id) => history.imageFile(id)?.state === 'present');
+  }
+
+  #queueFor({ surface, user, guild }: Caller): Reply {
+    const { history, line, dispatcher, live, outlooks } = this.#options;
+    const own = history.lists.unfinished({ surface, user });
+    const { runningId } = dispatcher;
+    const running =
+      runningId === null
+        ? null
+        : { own: own.some(({ id }) => id === runningId), fraction: live.step(runningId)?.fraction ?? 0 };
+    const shown = own.slice(0, OWN_IN_QUEUE);
+    return replies.queueReply({
+      waiting: line.waiting,
+      here: guild === null ? null : history.lists.countUnfinished({ surface, guild }),
+      running,
+      own: shown.map((job) => ({ job, position: outlooks.of(job, POSITION_CAP).position })),
+    });
+  }
+
+  #toCancel(id: string | null, caller: Caller): Job {
+    if (id !== null) return this.#targets.get(id, caller).job;
+    const { surface, user } = caller;
+    const newest = this.#options.history.lists.unfinished({ surface, user }).at(-1);
+    if (newest !== undefined) return newest;
+    throw new UserError('job_unknown', 'You have no request that waits or is being made.', {
+      hint: 'See what you asked for: /wuerst history',
+    });
+  }
+
+  #cancel(job: Job, caller: Caller): Job {
+    const { history, line, dispatcher, bus, onChange } = this.#options;
+    requireOwner(job, caller, 'cancel');
+    if (TERMINAL_STATES.includes(job.state)) {
+      throw new UserError('already_finished', `This request is ${job.state} already.`, {
+        hint: 'Its pictures can be deleted instead.',
+      });
+    }
+    const own = isOwner(job, caller);
+    const reason = { code: 'cancelled', message: own ? 'Cancelled.' : 'Cancelled by a moderator.' };
+    const cancel = () => {
+      const cancelled = history.cancel(job.id, reason);
+      if (cancelled !== null && !own) this.#audit(caller, 'cancel', job);
+      return cancelled;
+    };
+    line.transact(cancel, (event) => {
+      if (event === null) return;
+      line.leave(job.id);
+      dispatcher.abort(job.id);
+      bus.emit(event);
+    });
+    onChange();
+    return history.job(job.id) ?? job;
+  }
+
+  #delete({ job, image }: Target, caller: Caller): Job {
+    const { history, bus } = this.#options;
+    requireOwner(job, caller, 'delete');
+    const images = image === null ? kept(job) : [image];
+    if (images.length === 0) {
+      const finished = TERMINAL_STATES.includes(job.state);
+      throw finished
+        ? new UserError('image_deleted', 'Its pictures are deleted already.')
+        : new UserError('job_not_finished', 'This request has no pictures yet.', { hint: 'It can be cancelled.' });
+    }
+    const { surface, user } = caller;
+    for (const { id } of images) bus.emit(history.deleteImage(id, { surface, user }));
+    return history.job(job.id) ?? job;
+  }
+
+  #erase({ surface, user }: Caller): Outcome {
+    return reply(replies.erasedReply(this.#options.history.eraseUser(surface, user)));
+  }
+
+  #info({ job, image }: Target): Reply {
+    const acted = image ?? kept(job)[0] ?? null;
+    return replies.infoReply(job, acted, acted === null ? null : this.#options.history.image(acted.id));
+  }
+
+  #imageReply(job: Job, image: JobImage): Reply {
+    return imageReply(job, image, this.#options.rules.limits(job.caller));
+  }
+
+  #audit({ surface, user }: Caller, action: string, job: Job): void {
+    const { guild } = job.caller;
+    this.#options.history.audit.add({ surface, guild, actor: user, action, target: job.id, detail: null });
+  }
+
+  #earlier(caller: Caller, key: string | undefined): Outcome | null {
+    const earlier = this.#options.submissions.earlier(caller, key);
+    if (earlier.length > 1) return reply(replies.confirmedReply(earlier.map(({ job }) => job)));
+    return earlier.length === 1 ? jobOutcome(earlier[0]) : null;
+  }
+}
+
+/** The picture meant by an action on a job: its first one that is left. */
+function firstImage(job: Job): JobImage {
+  const [image] = kept(job);
+  if (image !== undefined) return image;
+  throw new UserError('image_unknown', 'This request has no picture to start from.', {
+    hint: 'Reroll makes it again with new seeds.',
+  });
+}
+
+function noSubcommand(text: string): UserError {
+  const [name = ''] = text.split(' ', 1);
+  const usage = isSubcommandName(name) ? SUBCOMMANDS[name].usage : listed(Object.keys(SUBCOMMANDS));
+  return new UserError('subcommand_malformed', `Expected ${usage}, got ${quoted(text)}.`, {
+    hint: 'Ids have letters and digits and stand below their pictures; yours are listed by /wuerst history',
+  });
+}
+
+function jobOutcome(submitted: { readonly job: Job; readonly repeated: boolean } | undefined): Outcome {
+  if (submitted === undefined) throw new RangeError('Expected a job to answer with, got none');
+  return { kind: 'job', ...submitted };
+}
+
+function reply(shown: Reply): Outcome {
+  return { kind: 'reply', reply: shown };
+}

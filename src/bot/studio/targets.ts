@@ -1,0 +1,66 @@
+import { UserError } from '../../system/errors.ts';
+import type { History } from '../history/history.ts';
+import type { Caller, Job, JobImage } from '../job.ts';
+import type { HouseRules } from '../rules/guild-rules.ts';
+import { refuseBlocked } from '../rules/moderation.ts';
+
+/** What an action is about. */
+export interface Target {
+  readonly job: Job;
+  /** `null` for the job as a whole. */
+  readonly image: JobImage | null;
+}
+
+/** Ids to what they mean for somebody. What of another place or person has an id is as unknown as what never was. */
+export class Targets {
+  readonly #history: History;
+  readonly #rules: HouseRules;
+
+  constructor(history: History, rules: HouseRules) {
+    this.#history = history;
+    this.#rules = rules;
+  }
+
+  /** @throws UserError `image_unknown`, `image_deleted` or `blocked_user` */
+  get(id: string, caller: Caller): Target {
+    refuseBlocked(caller, this.#rules.at(caller));
+    const target = this.find(id, caller);
+    if (target === null) {
+      throw new UserError('image_unknown', `Nothing is known here under the id ${id.slice(0, 64)}.`, {
+        hint: 'It may have been erased, or belongs to another place. Yours are listed by /wuerst history',
+      });
+    }
+    if (target.image?.deleted === true) {
+      throw new UserError('image_deleted', 'This picture was deleted.', {
+        hint: 'Others of yours are listed by /wuerst history',
+      });
+    }
+    return target;
+  }
+
+  find(id: string, caller: Caller): Target | null {
+    const whole = this.#history.job(id);
+    if (whole !== null) return isVisible(whole, caller) ? { job: whole, image: null } : null;
+    const details = this.#history.image(id);
+    const job = details === null ? null : this.#history.job(details.jobId);
+    return details !== null && job !== null && isVisible(job, caller) ? { job, image: details.image } : null;
+  }
+}
+
+export function isOwner(job: Job, caller: Caller): boolean {
+  return job.caller.surface === caller.surface && job.caller.user === caller.user;
+}
+
+/** @throws UserError `not_yours` */
+export function requireOwner(job: Job, caller: Caller, what: 'cancel' | 'delete'): void {
+  if (isOwner(job, caller) || caller.moderator) return;
+  throw new UserError('not_yours', `Only who asked for this can ${what} it, or a moderator.`, {
+    hint: 'Your own requests are listed by /wuerst history',
+  });
+}
+
+function isVisible(job: Job, caller: Caller): boolean {
+  if (job.caller.surface !== caller.surface) return false;
+  const sameGuild = job.caller.guild !== null && job.caller.guild === caller.guild;
+  return isOwner(job, caller) || sameGuild || job.caller.room === caller.room;
+}

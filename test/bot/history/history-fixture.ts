@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import {
+  type FinishedImage,
+  History,
+  type HistoryOptions,
+  type NewJob,
+  type Recipe,
+} from '../../../src/bot/history/history.ts';
+import type { Caller, ImagineRequest } from '../../../src/bot/job.ts';
+
+/** Noon of a day, so that a test never crosses midnight by chance. */
+export const NOON = Date.UTC(2030, 0, 15, 12);
+
+export function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'wuerst-history-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A history in a folder of its own, with a clock that the test moves. */
+export function openHistory(t: TestContext, options: Partial<HistoryOptions> = {}) {
+  const clock = { now: NOON };
+  const folder = options.folder ?? temporaryFolder(t);
+  const history = History.open({ now: () => clock.now, ...options, folder });
+  t.after(() => history.close());
+  return { history, clock, folder };
+}
+
+export function caller(change: Partial<Caller> = {}): Caller {
+  return {
+    surface: 'web',
+    user: 'ann',
+    name: 'Ann',
+    room: 'lobby',
+    guild: 'lobby',
+    payer: 'lobby',
+    moderator: false,
+    ageRestricted: false,
+    ...change,
+  };
+}
+
+export function request(change: Partial<ImagineRequest> = {}): ImagineRequest {
+  return {
+    prompt: 'a red fox in the snow',
+    negative: '',
+    width: 1024,
+    height: 1536,
+    n: 2,
+    style: 'interpolated',
+    seed: 7n,
+    steps: null,
+    decoderSteps: 12,
+    guidance: 4,
+    decoderGuidance: 0,
+    spoiler: false,
+    ...change,
+  };
+}
+
+export function newJob(change: Partial<NewJob> = {}): NewJob {
+  return { caller: caller(), request: request(), derivation: null, notes: [], estimate: 10, ...change };
+}
+
+export function recipe(change: Partial<Recipe> = {}): Recipe {
+  return {
+    parentImage: null,
+    verb: null,
+    strength: null,
+    stageCSeed: 7n,
+    stageBSeed: 7n,
+    checkpoint: 'c0ffee',
+    style: 'interpolated',
+    provider: 'cpu-fp32',
+    version: '0.1.0',
+    ...change,
+  };
+}
+
+export function finishedImage(content: string, change: Partial<FinishedImage> = {}): FinishedImage {
+  return {
+    index: 0,
+    seed: 7n,
+    width: 1024,
+    height: 1536,
+    recipe: recipe(),
+    embedding: null,
+    png: Buffer.from(content),
+    ...change,
+  };
+}
+
+/** A job that was accepted, started and finished with these pictures; returns the images' ids. */
+export async function finishedJob(history: History, contents: readonly string[], change: Partial<NewJob> = {}) {
+  const { job } = history.accept(newJob(change));
+  history.start(job.id);
+  for (const [index, content] of contents.entries()) {
+    await history.finishImage(job.id, finishedImage(content, { index }));
+  }
+  history.finish(job.id, { seconds: 5 });
+  const images = history.job(job.id)?.images ?? [];
+  return { id: job.id, images: images.map(({ id }) => id) };
+}
