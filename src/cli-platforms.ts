@@ -14,7 +14,7 @@ export function discordCommand(): Command {
         });
       }
       const { fetchApplication } = await import('./adapters/discord/adapter.ts');
-      const { inviteUrl, userInstallUrl } = await import('./adapters/discord/invite.ts');
+      const { inviteUrl, userInstallUrl } = await import('./adapters/discord/commands/permissions.ts');
       const { id, name } = await fetchApplication({ token: discord.token, apiBase: discord.apiBase ?? undefined });
       process.stdout.write(
         `Add ${name} to a server:  ${inviteUrl(id)}\nAdd it to your account:  ${userInstallUrl(id)}\n`,
@@ -27,7 +27,7 @@ export function slackCommand(): Command {
   const manifest = new Command('manifest')
     .description('print the app manifest to paste into Slack')
     .action(async () => {
-      const { slackManifest } = await import('./adapters/slack/manifest.ts');
+      const { slackManifest } = await import('./adapters/slack/connection/manifest.ts');
       process.stdout.write(slackManifest());
     });
   return new Command('slack').description('set up Slack').addCommand(manifest);

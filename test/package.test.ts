@@ -24,7 +24,7 @@ test('the packed package works in an empty folder, with types', async (t) => {
     run('npm', ['pack', '--json', '--pack-destination', dir, '--silent'], ROOT).replace(/^[^[]*/, ''),
   );
   const paths: string[] = files.map(({ path }: { path: string }) => path);
-  assert.ok(paths.includes('dist/bot/migrations/001-jobs.sql') && paths.includes('dist/cli.js'));
+  assert.ok(paths.includes('dist/bot/history/migrations/001-jobs.sql') && paths.includes('dist/cli.js'));
   assert.deepEqual(
     paths.filter((path) => /^(src|test|bench)\//.test(path)),
     [],

@@ -12,17 +12,17 @@ import {
 import { type Clock, systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import type { Adapter, Core } from '../adapter.ts';
-import { createApi } from './api.ts';
-import { createCallers } from './caller.ts';
-import { commandsWithin } from './commands.ts';
-import { fewConnections } from './connections.ts';
-import { createDeliveries, type Deliveries } from './delivery.ts';
-import { describe } from './failure.ts';
-import { createInteractionHandler } from './interaction.ts';
-import { inviteUrl } from './invite.ts';
-import type { Logger } from './logger.ts';
-import { registerCommands } from './register.ts';
-import { gatewayError, restError } from './startup-errors.ts';
+import { commandsWithin } from './commands/commands.ts';
+import { inviteUrl } from './commands/permissions.ts';
+import { registerCommands } from './commands/register.ts';
+import { createCallers } from './interactions/callers.ts';
+import { createInteractionHandler } from './interactions/interactions.ts';
+import { createDeliveries, type Deliveries } from './messages/delivery.ts';
+import { createApi } from './rest/api.ts';
+import { fewConnections } from './rest/connections.ts';
+import { describe } from './rest/errors.ts';
+import type { Logger } from './rest/logger.ts';
+import { gatewayError, restError } from './rest/startup.ts';
 
 export interface DiscordAdapterOptions {
   readonly token: string;

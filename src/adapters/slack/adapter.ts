@@ -2,22 +2,22 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type App, HTTPReceiver, type InstallationStore, SocketModeReceiver } from '@slack/bolt';
 import type { Adapter, Core } from '../adapter.ts';
-import { type ApiOptions, createClient } from './api.ts';
-import { createCallers } from './callers.ts';
-import { CarefulApp } from './careful-app.ts';
-import { keepConnected, openAll } from './connection.ts';
-import { createDeliveries, type Deliveries } from './delivery.ts';
-import { createExchanges, describe, type Exchanges } from './exchange.ts';
-import { registerHandlers } from './handlers.ts';
-import { INSTALL_PATH, portError, REDIRECT_PATH, serveInstallPages } from './install-pages.ts';
-import { installationStore, openInstallations } from './installations.ts';
-import { boltLogger } from './logger.ts';
-import { BOT_SCOPES } from './methods.ts';
+import { CarefulApp } from './connection/ack-after-app.ts';
+import { INSTALL_PATH, portError, REDIRECT_PATH, serveInstallPages } from './connection/install-pages.ts';
+import { installationStore, openInstallations } from './connection/installations.ts';
+import { keepConnected, openAll } from './connection/socket-mode.ts';
+import { createExchanges, describe, type Exchanges } from './interactions/answering.ts';
+import { createCallers } from './interactions/callers.ts';
+import { registerHandlers } from './interactions/interactions.ts';
+import { createDeliveries, type Deliveries } from './messages/delivery.ts';
+import { createPictures } from './messages/files.ts';
 import { type Settings, type SlackOptions, settingsFrom } from './options.ts';
-import { createPictures } from './pictures.ts';
-import { Refused } from './problems.ts';
-import { checkAppToken, checkBotToken, type Identity } from './startup.ts';
-import { createWorkspaces } from './workspaces.ts';
+import { type ApiOptions, createClient } from './web-api/api.ts';
+import { Refused } from './web-api/errors.ts';
+import { boltLogger } from './web-api/logger.ts';
+import { BOT_SCOPES } from './web-api/methods.ts';
+import { checkAppToken, checkBotToken, type Identity } from './web-api/startup.ts';
+import { createWorkspaces } from './web-api/workspaces.ts';
 
 /**
  * Connections of Socket Mode side by side: while one is sent away, which Slack does every few hours, the other one

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from './web-api/logger.ts';
 
 export interface SlackOAuth {
   readonly clientId: string;

@@ -3,7 +3,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { REST } from 'discord.js';
-import { fewConnections } from '../../../src/adapters/discord/connections.ts';
+import { fewConnections } from '../../../src/adapters/discord/rest/connections.ts';
 
 test('a burst of requests is made a few at a time, and answers to interactions pass whatever waits for one', async (t) => {
   const waiting: ServerResponse[] = [];

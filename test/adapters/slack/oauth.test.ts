@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
-import { installationStore, openInstallations } from '../../../src/adapters/slack/installations.ts';
+import { installationStore, openInstallations } from '../../../src/adapters/slack/connection/installations.ts';
 import { readConfig } from '../../../src/config.ts';
 import { startBot } from '../../../src/main.ts';
 import { temporaryFolder } from '../../bot-process.ts';

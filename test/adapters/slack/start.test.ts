@@ -3,9 +3,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
-import { slackManifest } from '../../../src/adapters/slack/manifest.ts';
-import { BOT_SCOPES, COMMAND, EVENT_SCOPES, METHOD_SCOPES, SHORTCUT } from '../../../src/adapters/slack/methods.ts';
+import { slackManifest } from '../../../src/adapters/slack/connection/manifest.ts';
 import type { SlackOptions } from '../../../src/adapters/slack/options.ts';
+import {
+  BOT_SCOPES,
+  COMMAND,
+  EVENT_SCOPES,
+  METHOD_SCOPES,
+  SHORTCUT,
+} from '../../../src/adapters/slack/web-api/methods.ts';
 import { systemClock } from '../../../src/system/clock.ts';
 import { FakeCore } from '../fake-core.ts';
 import { memoryLogger } from './setting.ts';

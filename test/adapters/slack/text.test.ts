@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { DETAILS, messageOf } from '../../../src/adapters/slack/blocks.ts';
-import { escapeText, fitText } from '../../../src/adapters/slack/escape.ts';
-import { formView } from '../../../src/adapters/slack/form.ts';
-import { typedText } from '../../../src/adapters/slack/incoming.ts';
-import { withoutSecrets } from '../../../src/adapters/slack/logger.ts';
+import { formView } from '../../../src/adapters/slack/interactions/form.ts';
+import { typedText } from '../../../src/adapters/slack/interactions/typed-text.ts';
+import { escapeText, fitText } from '../../../src/adapters/slack/messages/escape.ts';
+import { DETAILS, messageOf } from '../../../src/adapters/slack/messages/render.ts';
+import { withoutSecrets } from '../../../src/adapters/slack/web-api/logger.ts';
 import { DEFAULT_LIMITS, parseCommand } from '../../../src/bot/command/parse.ts';
 import type { Job } from '../../../src/bot/job.ts';
 import { jobReply } from '../../../src/bot/replies/job-reply.ts';

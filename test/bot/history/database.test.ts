@@ -8,7 +8,7 @@ import { Database } from '../../../src/bot/history/database.ts';
 import { History } from '../../../src/bot/history/history.ts';
 import { newJob, openHistory, temporaryFolder } from './history-fixture.ts';
 
-const MIGRATIONS = new URL('../../../src/bot/migrations/', import.meta.url);
+const MIGRATIONS = new URL('../../../src/bot/history/migrations/', import.meta.url);
 const FILES = readdirSync(MIGRATIONS).sort();
 
 test('an empty folder becomes a database of the newest version that only its owner can read', (t) => {

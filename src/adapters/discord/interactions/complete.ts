@@ -1,0 +1,42 @@
+import type { APIApplicationCommandAutocompleteInteraction, APIApplicationCommandOptionChoice } from 'discord.js';
+import { ApplicationCommandOptionType } from 'discord.js';
+import { formatPrompt } from '../../../bot/command/parse.ts';
+import type { Caller } from '../../../bot/job.ts';
+import type { Core } from '../../adapter.ts';
+import { PROMPT_MARK } from '../commands/options.ts';
+import { SETTING_OPTIONS, type SettingOption } from '../commands/setting-options.ts';
+import { plainText } from '../messages/escape.ts';
+import { LIMITS } from '../messages/render.ts';
+
+type Choice = APIApplicationCommandOptionChoice<string | number>;
+
+function prompts(core: Core, caller: Caller, typed: string): Choice[] {
+  return core.recentPrompts(caller, typed, LIMITS.choices).map(({ id, prompt }) => {
+    const text = formatPrompt(prompt);
+    const fits = text.length <= LIMITS.choice && !text.startsWith(PROMPT_MARK);
+    return { name: plainText(prompt, LIMITS.choice) || '…', value: fits ? text : `${PROMPT_MARK}${id}` };
+  });
+}
+
+/** Values that the grammar offers for a setting, as its option wants them. */
+function values({ key }: SettingOption, core: Core, caller: Caller, typed: string): Choice[] {
+  if (/[\s:"']/.test(key.name === 'ar' ? typed.replace(':', '') : typed)) return [];
+  return core.completions(`x ${key.name}:${typed}`, caller).map(({ label }) => ({
+    name: label,
+    value: key.type === 'integer' || key.type === 'number' ? Number(label) : label,
+  }));
+}
+
+/** Choices for the option that is being typed, at most 25; nothing here waits for anything. */
+export function completions(
+  interaction: APIApplicationCommandAutocompleteInteraction,
+  core: Core,
+  caller: Caller,
+): readonly Choice[] {
+  const focused = interaction.data.options.find((option) => 'focused' in option && option.focused === true);
+  if (!focused || focused.type === ApplicationCommandOptionType.Subcommand || !('value' in focused)) return [];
+  const typed = String(focused.value);
+  if (focused.name === 'prompt') return prompts(core, caller, typed).slice(0, LIMITS.choices);
+  const option = SETTING_OPTIONS.find(({ name }) => name === focused.name);
+  return option?.autocomplete === true ? values(option, core, caller, typed).slice(0, LIMITS.choices) : [];
+}

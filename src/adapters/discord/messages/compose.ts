@@ -1,0 +1,84 @@
+import type { APIMessage, RawFile } from 'discord.js';
+import type { Reply } from '../../../bot/reply.ts';
+import type { Core } from '../../adapter.ts';
+import type { MessageBody, Outgoing } from '../rest/api.ts';
+import { plainText } from './escape.ts';
+import { MAX_FILES, prepareFiles } from './files.ts';
+import { LIMITS, type RenderedReply, renderReply } from './render.ts';
+
+interface ComposeOptions {
+  readonly core: Core;
+  readonly id?: string;
+  readonly now: number;
+  readonly note?: string;
+  readonly spoiler?: boolean;
+  /** Without an embed. @default false */
+  readonly plain?: boolean;
+  /** Bytes per file. */
+  readonly limit: number;
+  /** Image id → attachment that the message already has: kept instead of sent again. */
+  readonly keep?: Readonly<Record<string, string>>;
+}
+
+export interface Composed extends Outgoing {
+  /** File name → image, for the files sent along. */
+  readonly sent: ReadonlyMap<string, string>;
+}
+
+type Attachment = NonNullable<MessageBody['attachments']>[number];
+
+/**
+ * A reply as one request. `attachments` always lists everything the message shall have, kept and new:
+ * what it does not list disappears, so sending the same reply again changes nothing.
+ */
+export async function composeReply(reply: Reply, options: ComposeOptions): Promise<Composed> {
+  const rendered: RenderedReply = renderReply(reply, options);
+  const attachments: Attachment[] = [];
+  const files: RawFile[] = [];
+  const sent = new Map<string, string>();
+
+  const pictures: { readonly name: string; readonly path: string }[] = [];
+  const fresh: { readonly image: string; readonly alt: string }[] = [];
+  const names = new Set<string>();
+  for (const image of reply.images.slice(0, MAX_FILES)) {
+    const description = plainText(image.alt, LIMITS.altText);
+    const kept = options.keep?.[image.id];
+    if (kept !== undefined) {
+      attachments.push({ id: kept, description });
+      continue;
+    }
+    const path = await options.core.imagePath(image.id);
+    if (path === null) continue;
+    const plain = names.has(image.fileName) ? `${names.size}-${image.fileName}` : image.fileName;
+    names.add(plain);
+    pictures.push({ name: image.spoiler ? `SPOILER_${plain}` : plain, path });
+    fresh.push({ image: image.id, alt: description });
+  }
+  const prepared = await prepareFiles(pictures, options.limit);
+  for (const [index, file] of prepared.entries()) {
+    attachments.push({ id: files.length, filename: file.name, description: fresh[index]?.alt ?? '' });
+    files.push({ name: file.name, data: file.data });
+    sent.set(file.name, fresh[index]?.image ?? '');
+  }
+  for (const file of rendered.files.slice(0, MAX_FILES - files.length)) {
+    attachments.push({ id: files.length, filename: file.name, description: file.description });
+    files.push({ name: file.name, data: file.data });
+  }
+  const { content, embeds, components } = rendered;
+  return { body: { content, embeds, components, attachments }, files, sent };
+}
+
+/** Image id → attachment id, read from the message that Discord returned for what was kept and sent. */
+export function attachmentsOf(
+  message: APIMessage,
+  composed: Composed,
+  kept: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const present = new Set(message.attachments.map(({ id }) => id));
+  const files = Object.fromEntries(Object.entries(kept).filter(([, id]) => present.has(id)));
+  for (const { id, filename } of message.attachments) {
+    const image = composed.sent.get(filename);
+    if (image !== undefined && !Object.values(files).includes(id)) files[image] = id;
+  }
+  return files;
+}

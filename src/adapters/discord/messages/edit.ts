@@ -1,0 +1,72 @@
+import type { APIMessage } from 'discord.js';
+import type { Clock } from '../../../system/clock.ts';
+import type { DiscordApi, Outgoing } from '../rest/api.ts';
+import { classify, missingFrom } from '../rest/errors.ts';
+import { DEFAULT_FILE_LIMIT } from './files.ts';
+import type { Copy, MessageRef } from './message-ref.ts';
+
+/** A message, and what reaches it. */
+export type Reach = Pick<Copy, 'channel' | 'message' | 'access' | 'interaction'>;
+
+export type Edited =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'gone' }
+  /** `missing` names the permission whose lack Discord reported. */
+  | { readonly kind: 'unreachable'; readonly missing: string | null };
+
+/** Makes the request, if need be several times with less; `limit` is bytes per file on this way. */
+export type Send = (request: (outgoing: Outgoing) => Promise<APIMessage>, limit: number) => Promise<void>;
+
+/** The message that shows a job now; `null` where there is none yet. */
+export function reachOf({ place, target, access, interaction }: MessageRef): Reach | null {
+  const { channel, message } = target;
+  if (message === null || place === 'none') return null;
+  return place === 'reply'
+    ? { channel, message, access, interaction }
+    : { channel, message, access: true, interaction: null };
+}
+
+/** The interaction's own answer, whatever shows the job now; `null` where no interaction can be answered any more. */
+export function originalOf({ channel, interaction }: MessageRef): Reach | null {
+  if (interaction === null) return null;
+  return { channel, message: '@original', access: false, interaction: { ...interaction, source: true } };
+}
+
+/**
+ * Edits a message by the interaction's token while that lives, else by the bot's own where it has access.
+ * Rejects with what `send` threw where another way would not help.
+ */
+export function createEditor(api: DiscordApi, clock: Clock) {
+  return async function edit(to: Reach, limit: number, send: Send): Promise<Edited> {
+    const { interaction, channel, message } = to;
+    let missing: string | null = null;
+    let gone = false;
+    if (interaction !== null && clock.now() < interaction.expires) {
+      const name = interaction.source ? null : message;
+      try {
+        await send((outgoing) => api.editOriginal(interaction.token, name, outgoing), limit);
+        return { kind: 'done' };
+      } catch (error) {
+        if (isFinal(error)) throw error;
+        const failure = classify(error);
+        if (failure === 'token') interaction.expires = 0;
+        gone = failure === 'gone';
+        missing = missingFrom(error);
+      }
+    }
+    if (!to.access) return gone ? { kind: 'gone' } : { kind: 'unreachable', missing };
+    try {
+      await send((outgoing) => api.edit(channel, message, outgoing), Math.min(limit, DEFAULT_FILE_LIMIT));
+      return { kind: 'done' };
+    } catch (error) {
+      if (isFinal(error)) throw error;
+      const failure = classify(error);
+      if (failure === 'gone' || failure === 'token') return { kind: 'gone' };
+      return { kind: 'unreachable', missing: missingFrom(error) };
+    }
+  };
+}
+
+function isFinal(error: unknown): boolean {
+  return ['transient', 'rejected', 'too_large'].includes(classify(error));
+}

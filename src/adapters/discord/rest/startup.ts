@@ -1,0 +1,76 @@
+import { DiscordAPIError, GatewayCloseCodes } from 'discord.js';
+import { OperatorError } from '../../../system/errors.ts';
+import { inviteUrl } from '../commands/permissions.ts';
+import { classify, describe } from './errors.ts';
+
+interface Attempt {
+  readonly apiBase?: string | undefined;
+  readonly guild?: string | undefined;
+  readonly application?: string;
+}
+
+/** Why the bot could not start, in a sentence, and what to do about it. */
+export function restError(error: unknown, { apiBase, guild, application }: Attempt): OperatorError {
+  if (error instanceof OperatorError) return error;
+  if (isBadToken(error)) {
+    return new OperatorError('discord_bad_token', 'Discord does not accept the bot token in DISCORD_TOKEN.', {
+      hint: 'Open discord.com/developers/applications → your application → Bot → Reset Token, and put the new token into DISCORD_TOKEN.',
+    });
+  }
+  if (error instanceof DiscordAPIError && guild !== undefined && classify(error) === 'no_access') {
+    return new OperatorError(
+      'discord_no_guild_access',
+      `The bot may not register commands in the server ${guild} that DISCORD_GUILD_ID names.`,
+      {
+        hint: `Invite it with this link${application === undefined ? '' : `: ${inviteUrl(application)}`}, or leave DISCORD_GUILD_ID empty to register the commands everywhere.`,
+      },
+    );
+  }
+  if (classify(error) === 'transient') {
+    const where = apiBase ?? 'Discord';
+    return new OperatorError('discord_unreachable', `${where} can't be reached: ${describe(error).error}.`, {
+      hint: 'Check the network, and DISCORD_API_BASE if it is set (without the version, e.g. http://127.0.0.1:3100/api).',
+      cause: error,
+    });
+  }
+  return new OperatorError('discord_refused', `Discord refused to start the bot: ${describe(error).error}.`, {
+    cause: error,
+  });
+}
+
+function isBadToken(error: unknown): boolean {
+  if (error instanceof DiscordAPIError) return error.status === 401;
+  return error instanceof Error && 'code' in error && error.code === 'TokenInvalid';
+}
+
+/** The gateway closed the connection for good. https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway */
+export function gatewayError(code: number): OperatorError {
+  switch (code) {
+    case GatewayCloseCodes.AuthenticationFailed:
+      return new OperatorError(
+        'discord_bad_token',
+        "Discord's gateway does not accept the bot token in DISCORD_TOKEN.",
+        {
+          hint: 'Open discord.com/developers/applications → your application → Bot → Reset Token, and put the new token into DISCORD_TOKEN.',
+        },
+      );
+    case GatewayCloseCodes.DisallowedIntents:
+    case GatewayCloseCodes.InvalidIntents:
+      return new OperatorError(
+        'discord_intents',
+        `Discord refuses the gateway intents of this bot (close code ${code}), although it asks for no privileged one.`,
+        {
+          hint: 'Update wuerst, and look under discord.com/developers/applications → your application → Bot → Privileged Gateway Intents.',
+        },
+      );
+    case GatewayCloseCodes.ShardingRequired:
+    case GatewayCloseCodes.InvalidShard:
+      return new OperatorError('discord_sharding', `Discord refuses the number of shards (close code ${code}).`, {
+        hint: 'Restart the bot: it asks Discord for the right number at start.',
+      });
+    default:
+      return new OperatorError('discord_gateway_closed', `Discord's gateway closed the connection with code ${code}.`, {
+        hint: 'See discord.com/developers/docs/topics/opcodes-and-status-codes for what the code means.',
+      });
+  }
+}

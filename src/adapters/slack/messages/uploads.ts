@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { type Clock, pause } from '../../../system/clock.ts';
+import type { Urgency } from '../web-api/call-budget.ts';
+import { Refused, Unanswered } from '../web-api/errors.ts';
+import { type Workspace, within } from '../web-api/workspaces.ts';
+
+/** Pauses before looks at whether Slack has taken a file in, which it mostly does in a second, in ms; about a minute in all. */
+const LOOKS = [400, 600, 1000, 1000, 2000, 2000, 3000, 5000, 5000, 10_000, 15_000, 15_000];
+
+/** A file's bytes, and how Slack names it. */
+export interface Picture {
+  /** Ends in `.png` or `.jpg` to be shown: image blocks take nothing else that we make. */
+  readonly fileName: string;
+  readonly data: Uint8Array;
+  readonly alt: string;
+}
+
+export interface UploadSteps {
+  /** Called with the file's id before Slack keeps the file, so that it is never lost sight of. */
+  readonly begun: (file: string) => void;
+  readonly urgency: Urgency;
+}
+
+/**
+ * Uploads a picture that nobody is told about: `files.getUploadURLExternal`, the bytes, `files.completeUploadExternal`.
+ * Resolves with the file's id; it can be shown once `whenReady` resolves.
+ */
+export async function upload(
+  { api, uploads }: Workspace,
+  { fileName, data, alt }: Picture,
+  { begun, urgency }: UploadSteps,
+): Promise<string> {
+  // After a Retry-After it starts over with a new ticket; the old one was never completed, and Slack forgets it.
+  return within(uploads, randomUUID(), urgency, async () => {
+    const { url, file } = await api.uploadUrl(fileName, data.length, alt.slice(0, 1000).toWellFormed());
+    begun(file);
+    await api.send(url, data);
+    await api.completeUpload(file, fileName);
+    return file;
+  });
+}
+
+/** Resolves once Slack has taken the file in, which it does some time after the upload. Rejects with `Unanswered` after a minute. */
+export async function whenReady(
+  { api, looks }: Workspace,
+  file: string,
+  { clock, urgency }: { readonly clock: Clock; readonly urgency: Urgency },
+): Promise<void> {
+  for (const wait of LOOKS) {
+    await pause(clock, wait);
+    if (await within(looks, file, urgency, () => api.fileReady(file))) return;
+  }
+  throw new Unanswered(`file ${file} was not taken in within a minute`);
+}
+
+/** Uploads a file and shows it in a conversation, as a message of its own. */
+export async function share({ api, uploads }: Workspace, file: Picture, channel: string): Promise<void> {
+  await within(uploads, randomUUID(), 'final', async () => {
+    const { url, file: id } = await api.uploadUrl(file.fileName, file.data.length, '');
+    await api.send(url, file.data);
+    await api.completeUpload(id, file.fileName, channel);
+  });
+}
+
+/** Deletes a file for good; that it is gone already is as good. */
+export async function deleteFile({ api }: Workspace, file: string): Promise<void> {
+  try {
+    await api.deleteFile(file);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.code !== 'file_not_found' && error.code !== 'file_deleted') throw error;
+  }
+}
+
+export async function pictureFrom(path: string, fileName: string, alt: string): Promise<Picture> {
+  return { fileName, data: await readFile(path), alt };
+}
+
+export function previewPicture(data: Uint8Array): Picture {
+  return { fileName: data[0] === 0x89 ? 'preview.png' : 'preview.jpg', data, alt: 'Preview' };
+}
+
+/** What people are told where pictures cannot be uploaded, by Slack's error code. */
+const NO_UPLOADS: Readonly<Record<string, string>> = {
+  missing_scope: "I lack the permission files:write here, so the pictures can't be shown. An admin can reinstall me.",
+  file_uploads_disabled: "This workspace doesn't allow file uploads, so the pictures can't be shown. An admin can.",
+  file_upload_disabled: "This workspace doesn't allow file uploads, so the pictures can't be shown. An admin can.",
+  file_type_not_allowed: "This workspace doesn't allow image files, so the pictures can't be shown. An admin can.",
+  blocked_file_type: "This workspace doesn't allow image files, so the pictures can't be shown. An admin can.",
+  storage_limit_reached: "This workspace's file storage is full, so the pictures can't be shown.",
+  slack_connect_file_upload_sharing_blocked: "File uploads aren't allowed in this shared channel.",
+};
+
+/** Why no picture can be uploaded here, in a sentence, where the error says that it is for good. */
+export function uploadsRefused(error: unknown): string | null {
+  return error instanceof Refused ? (NO_UPLOADS[error.code] ?? null) : null;
+}

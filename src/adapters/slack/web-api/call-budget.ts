@@ -1,0 +1,167 @@
+import type { Clock } from '../../../system/clock.ts';
+import { RateLimited } from './errors.ts';
+
+export type Urgency = 'final' | 'progress';
+
+interface Pending {
+  urgency: Urgency;
+  run: () => Promise<void>;
+}
+
+/** Keys whose last turn is remembered. */
+const REMEMBERED = 5000;
+
+interface BudgetOptions {
+  readonly clock: Clock;
+  /** Calls in any minute never exceed this. */
+  readonly perMinute: number;
+  /** Calls that may go out at once after a quiet time; part of `perMinute`. */
+  readonly burst: number;
+}
+
+/**
+ * One budget of calls, shared by all jobs of a workspace. A job has at most one call waiting, the newest; final calls
+ * go first and in order, progress goes to whoever waited longest and leaves one call in reserve for a final one.
+ */
+export class CallBudget {
+  readonly #clock: Clock;
+  readonly #perMs: number;
+  readonly #burst: number;
+  readonly #pending = new Map<string, Pending>();
+  readonly #running = new Set<string>();
+  readonly #served = new Map<string, number>();
+  #idle: (() => void)[] = [];
+  #tokens: number;
+  #filledAt: number;
+  #pausedUntil = 0;
+  #wake: (() => void) | null = null;
+
+  constructor({ clock, perMinute, burst }: BudgetOptions) {
+    this.#clock = clock;
+    this.#burst = burst;
+    this.#perMs = (perMinute - burst) / 60_000;
+    this.#tokens = burst;
+    this.#filledAt = clock.now();
+  }
+
+  /** Keys waiting or running. */
+  get size(): number {
+    return new Set([...this.#pending.keys(), ...this.#running]).size;
+  }
+
+  /** `run` rejects with `RateLimited` to be run again, and with nothing else. */
+  submit(key: string, urgency: Urgency, run: () => Promise<void>): void {
+    const waiting = this.#pending.get(key);
+    if (waiting) {
+      if (waiting.urgency === 'final' && urgency === 'progress') return;
+      if (urgency === 'final' && waiting.urgency === 'progress') this.#pending.delete(key);
+    }
+    this.#pending.set(key, { urgency, run });
+    this.#pump();
+  }
+
+  /** No call before `ms` have passed: what Slack's Retry-After asks for. */
+  pause(ms: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.now() + ms);
+    this.#tokens = 0;
+    this.#filledAt = this.#pausedUntil;
+    this.#pump();
+  }
+
+  whenIdle(): Promise<void> {
+    if (this.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Forgets progress that waits: at the end only final states matter. */
+  dropProgress(): void {
+    for (const [key, { urgency }] of this.#pending) if (urgency === 'progress') this.#pending.delete(key);
+    this.#settle();
+  }
+
+  clear(): void {
+    this.#pending.clear();
+    this.#wake?.();
+    this.#wake = null;
+    this.#settle();
+  }
+
+  #pump(): void {
+    this.#wake?.();
+    this.#wake = null;
+    for (;;) {
+      const next = this.#next();
+      if (next === null) return;
+      const [key, { urgency, run }] = next;
+      const wait = this.#waitFor(urgency === 'final' ? 1 : 2);
+      if (wait > 0) {
+        this.#wake = this.#clock.after(wait, () => this.#pump());
+        return;
+      }
+      this.#tokens -= 1;
+      this.#pending.delete(key);
+      this.#running.add(key);
+      this.#serve(key);
+      void this.#run(key, urgency, run);
+    }
+  }
+
+  #serve(key: string): void {
+    this.#served.delete(key);
+    this.#served.set(key, this.#clock.now());
+    // Who was served longest ago counts as never served: that changes nothing but the memory.
+    for (const old of this.#served.keys()) {
+      if (this.#served.size <= REMEMBERED) break;
+      this.#served.delete(old);
+    }
+  }
+
+  async #run(key: string, urgency: Urgency, run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+      if (urgency === 'final') this.#served.delete(key);
+    } catch (error) {
+      if (!(error instanceof RateLimited)) throw error;
+      const newer = this.#pending.get(key);
+      if (newer === undefined || (urgency === 'final' && newer.urgency === 'progress')) {
+        this.#pending.set(key, { urgency, run });
+      }
+      this.#running.delete(key);
+      this.pause(error.retryAfterMs);
+    } finally {
+      this.#running.delete(key);
+      this.#settle();
+      this.#pump();
+    }
+  }
+
+  #settle(): void {
+    if (this.size > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #next(): [string, Pending] | null {
+    let best: [string, Pending] | null = null;
+    for (const entry of this.#pending) {
+      if (this.#running.has(entry[0])) continue;
+      if (entry[1].urgency === 'final') return entry;
+      if (best === null || this.#lastServed(entry[0]) < this.#lastServed(best[0])) best = entry;
+    }
+    return best;
+  }
+
+  #lastServed(key: string): number {
+    return this.#served.get(key) ?? 0;
+  }
+
+  /** Milliseconds until `tokens` are there. */
+  #waitFor(tokens: number): number {
+    const now = this.#clock.now();
+    if (now < this.#pausedUntil) return this.#pausedUntil - now;
+    this.#tokens = Math.min(this.#burst, this.#tokens + Math.max(0, now - this.#filledAt) * this.#perMs);
+    this.#filledAt = now;
+    // A ten-thousandth of a call is rounding, not a missing call.
+    const missing = Math.min(tokens, this.#burst) - this.#tokens;
+    return missing <= 1e-4 ? 0 : Math.ceil(missing / this.#perMs);
+  }
+}

@@ -1,0 +1,111 @@
+import type { webApi } from '@slack/bolt';
+import { z } from 'zod';
+import { type Clock, pause } from '../../../system/clock.ts';
+import { OperatorError } from '../../../system/errors.ts';
+import { LOST_TOKEN, problemOf, RateLimited, Refused } from './errors.ts';
+import { BOT_SCOPES } from './methods.ts';
+
+const identity = z.object({
+  team_id: z.string(),
+  user_id: z.string(),
+  bot_id: z.string(),
+  team: z.string().optional(),
+  enterprise_id: z.string().nullish(),
+  response_metadata: z.object({ scopes: z.array(z.string()).optional() }).optional(),
+});
+
+export interface Identity {
+  readonly team: string;
+  readonly enterprise: string | null;
+  readonly userId: string;
+  readonly botId: string;
+}
+
+export interface Asked {
+  readonly client: webApi.WebClient;
+  readonly token: string;
+  readonly apiUrl: string;
+  readonly clock: Clock;
+}
+
+/** How often Slack may ask to wait. */
+const MOST_TRIES = 5;
+
+/** Who the bot token belongs to. Rejects with an OperatorError where it is bad, or lacks a scope. */
+export async function checkBotToken({ client, token, apiUrl, clock }: Asked): Promise<Identity> {
+  const answer = await ask('auth.test', 'SLACK_BOT_TOKEN', { client, token, apiUrl, clock });
+  const parsed = identity.safeParse(answer);
+  if (!parsed.success) {
+    throw new OperatorError('slack_bot_token', 'SLACK_BOT_TOKEN is no bot token: Slack names no bot for it.', {
+      hint: 'Copy the "Bot User OAuth Token" (xoxb-…) from "OAuth & Permissions" of your app.',
+    });
+  }
+  const { team_id, enterprise_id, user_id, bot_id, response_metadata } = parsed.data;
+  const granted = response_metadata?.scopes;
+  const missing = granted === undefined ? [] : BOT_SCOPES.filter((scope) => !granted.includes(scope));
+  if (missing.length > 0) throw missingScopes(missing);
+  return { team: team_id, enterprise: enterprise_id ?? null, userId: user_id, botId: bot_id };
+}
+
+function missingScopes(missing: readonly string[]): OperatorError {
+  const plural = missing.length > 1;
+  return new OperatorError(
+    'slack_missing_scope',
+    `The bot token in SLACK_BOT_TOKEN lacks the scope${plural ? 's' : ''} ${missing.join(', ')}.`,
+    {
+      hint: `Add ${plural ? 'them' : 'it'} under "OAuth & Permissions" → "Bot Token Scopes" (or paste the manifest that "wuerst slack manifest" prints), then reinstall the app to the workspace.`,
+    },
+  );
+}
+
+/** Rejects with an OperatorError where no Socket Mode connection can be had with this token. */
+export async function checkAppToken(asked: Asked): Promise<void> {
+  await ask('apps.connections.open', 'SLACK_APP_TOKEN', asked);
+}
+
+/** As soon as Slack lets us: a bot that was started many times in a row may have to wait. */
+async function ask(method: string, variable: keyof typeof WHERE, asked: Asked): Promise<unknown> {
+  const { client, token, apiUrl, clock } = asked;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await client.apiCall(method, { token });
+    } catch (error) {
+      const problem = problemOf(error);
+      if (!(problem instanceof RateLimited) || tries === MOST_TRIES) throw tokenError(error, variable, apiUrl);
+      await pause(clock, problem.retryAfterMs);
+    }
+  }
+}
+
+const WHERE = {
+  SLACK_BOT_TOKEN: 'Copy the "Bot User OAuth Token" (xoxb-…) from "OAuth & Permissions" of your app.',
+  SLACK_APP_TOKEN:
+    'Make an app-level token (xapp-…) with the scope connections:write under "Basic Information" of your app.',
+} as const;
+
+function tokenError(error: unknown, variable: keyof typeof WHERE, apiUrl: string): OperatorError {
+  const problem = problemOf(error);
+  if (!(problem instanceof Refused)) {
+    return new OperatorError('slack_unreachable', `${apiUrl} can't be reached: ${problem.message}.`, {
+      hint: 'Check the network, and SLACK_API_URL if it is set (for example http://127.0.0.1:3300/api/).',
+      cause: error,
+    });
+  }
+  const code = variable === 'SLACK_BOT_TOKEN' ? 'slack_bot_token' : 'slack_app_token';
+  if (LOST_TOKEN.has(problem.code)) {
+    return new OperatorError(code, `Slack does not accept the token in ${variable} (${problem.code}).`, {
+      hint: WHERE[variable],
+    });
+  }
+  if (problem.code === 'missing_scope' || problem.code === 'not_allowed_token_type') {
+    const wanted =
+      variable === 'SLACK_APP_TOKEN' ? 'an app-level token with the scope connections:write' : 'a bot token';
+    return new OperatorError(code, `${variable} should hold ${wanted}, and Slack answers "${problem.code}".`, {
+      hint: WHERE[variable],
+    });
+  }
+  return new OperatorError('slack_refused', `Slack refused to start the bot: ${problem.message}.`, {
+    hint: 'If Socket Mode is off, switch it on under "Socket Mode" of your app.',
+    cause: error,
+  });
+}
