@@ -20,7 +20,7 @@ for (const folder of ['bot/history/migrations', 'adapters/web/page']) {
 const BUNDLED = ['commander', 'zod', '@huggingface/tokenizers', 'pure-rand'];
 /** What the first step of a picture does not wait for stays in its own files: every further chunk would cost it a millisecond. */
 const APART = [
-  ...['bench', 'doctor', 'info', 'models', 'platforms', 'start'].map((name) => `cli-${name}.js`),
+  ...['bench/bench', 'doctor', 'info', 'models', 'platforms', 'start'].map((name) => `cli/${name}.js`),
   ...['mix.js', 'prepare.js', 'prepared.js'].map((name) => `pipeline/derived-weights/${name}`),
 ];
 const { dependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
@@ -30,7 +30,7 @@ const apart = {
   setup: ({ onResolve }) =>
     onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
       const file = relative(at('dist'), resolve(resolveDir, path));
-      return APART.includes(file) ? { path: `${file.startsWith('cli-') ? '.' : '..'}/${file}`, external: true } : null;
+      return APART.includes(file) ? { path: `${file.startsWith('cli/') ? '.' : '..'}/${file}`, external: true } : null;
     }),
 };
 /** Node reads through a CommonJS package to find its names before it runs it; this one's are known. */

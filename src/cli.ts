@@ -15,15 +15,15 @@ const program = new Command('wuerst')
 
 /** Subcommands are loaded when they are the one asked for: each brings libraries that the others do without. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  start: async () => (await import('./cli-start.ts')).startCommand(),
-  imagine: async () => (await import('./cli-imagine.ts')).imagineCommand(),
-  info: async () => (await import('./cli-info.ts')).infoCommand(),
-  bench: async () => (await import('./cli-bench.ts')).benchCommand(),
-  doctor: async () => (await import('./cli-doctor.ts')).doctorCommand(),
-  models: async () => (await import('./cli-models.ts')).modelsCommand(),
-  backup: async () => (await import('./cli-start.ts')).backupCommand(),
-  discord: async () => (await import('./cli-platforms.ts')).discordCommand(),
-  slack: async () => (await import('./cli-platforms.ts')).slackCommand(),
+  start: async () => (await import('./cli/start.ts')).startCommand(),
+  imagine: async () => (await import('./cli/imagine.ts')).imagineCommand(),
+  info: async () => (await import('./cli/info.ts')).infoCommand(),
+  bench: async () => (await import('./cli/bench/bench.ts')).benchCommand(),
+  doctor: async () => (await import('./cli/doctor.ts')).doctorCommand(),
+  models: async () => (await import('./cli/models.ts')).modelsCommand(),
+  backup: async () => (await import('./cli/start.ts')).backupCommand(),
+  discord: async () => (await import('./cli/platforms.ts')).discordCommand(),
+  slack: async () => (await import('./cli/platforms.ts')).slackCommand(),
 };
 
 const asked = process.argv[2] ?? '';

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import type { Provider } from '../pipeline/index.ts';
+import type { Provider } from '../../pipeline/index.ts';
 
 export interface MemoryMeter {
   /** To be called often: it remembers the most it has seen. */

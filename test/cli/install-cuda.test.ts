@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { installCuda } from '../src/install-cuda.ts';
-import { temporaryFolder } from './pipeline/temporary-folder.ts';
+import { installCuda } from '../../src/cli/install-cuda.ts';
+import { temporaryFolder } from '../pipeline/temporary-folder.ts';
 
 const LINUX = { platform: 'linux-x64' } as const;
 

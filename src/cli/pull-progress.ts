@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
+import type { PullEvent } from '../models/pull.ts';
 import { byteSize } from '../system/byte-size.ts';
-import type { PullEvent } from './pull.ts';
 
 const FORMAT = '{bar} {percentage}% {got} of {size} {path} {state}';
 

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { CUDA_LIBRARY, librariesFolder } from './pipeline/runtime/providers.ts';
-import { OperatorError, UserError } from './system/errors.ts';
+import { CUDA_LIBRARY, librariesFolder } from '../pipeline/runtime/providers.ts';
+import { OperatorError, UserError } from '../system/errors.ts';
 
 export interface InstallCudaOptions {
   /** The library's own script. */

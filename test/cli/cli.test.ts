@@ -4,9 +4,9 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import sharp from 'sharp';
-import { temporaryFolder } from './pipeline/temporary-folder.ts';
+import { temporaryFolder } from '../pipeline/temporary-folder.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 
 /** Runs `wuerst` as a person would, with no terminal attached. */
 function wuerst(args: string[], env: Record<string, string> = {}) {

@@ -1,10 +1,9 @@
 import { Argument, Command, Option } from 'commander';
-import { Hub } from './models/hub.ts';
-import { type HubOptions, hubOptionsFrom } from './models/hub-options.ts';
-import type { Style } from './models/manifest.ts';
-import { modelsFolder, readCurrentModel } from './models/model-folder.ts';
-import { pullModel } from './models/pull.ts';
-import { type ProgressStream, pullProgress } from './models/pull-progress.ts';
+import { Hub } from '../models/hub.ts';
+import { type HubOptions, hubOptionsFrom } from '../models/hub-options.ts';
+import type { Style } from '../models/manifest.ts';
+import { modelsFolder, readCurrentModel } from '../models/model-folder.ts';
+import { pullModel } from '../models/pull.ts';
 import {
   checkRemovable,
   findModel,
@@ -13,10 +12,11 @@ import {
   type ModelStatus,
   removeModel,
   useModel,
-} from './models/store.ts';
-import { verifyModel } from './models/verify.ts';
-import { byteSize } from './system/byte-size.ts';
-import { UserError } from './system/errors.ts';
+} from '../models/store.ts';
+import { verifyModel } from '../models/verify.ts';
+import { byteSize } from '../system/byte-size.ts';
+import { UserError } from '../system/errors.ts';
+import { type ProgressStream, pullProgress } from './pull-progress.ts';
 
 const STYLES = ['base', 'aesthetic', 'interpolated'] as const satisfies readonly Style[];
 

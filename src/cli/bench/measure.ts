@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { PRECISIONS, type Precision } from '../pipeline/checkpoint/weight-recipe.ts';
+import { PRECISIONS, type Precision } from '../../pipeline/checkpoint/weight-recipe.ts';
 import {
   DEFAULT_STAGE_C_TIMESTEPS,
   type Provider,
@@ -7,7 +7,7 @@ import {
   Runtime,
   TorchGenerator,
   WuerstchenCombinedPipeline,
-} from '../pipeline/index.ts';
+} from '../../pipeline/index.ts';
 import { memoryMeter } from './memory-meter.ts';
 
 export interface BenchOptions {

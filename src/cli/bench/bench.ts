@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { Command, Option } from 'commander';
-import { availablePrecisions, type BenchRow, measure } from './bench/measure.ts';
-import { benchTable } from './bench/table.ts';
-import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
-import { modelInUse } from './models/model-folder.ts';
-import { PRECISIONS, type Precision } from './pipeline/checkpoint/weight-recipe.ts';
-import { type Provider, Runtime, WuerstchenCombinedPipeline } from './pipeline/index.ts';
-import { VERSION } from './pipeline/version.ts';
-import { byteSize } from './system/byte-size.ts';
-import { UserError } from './system/errors.ts';
+import { modelInUse } from '../../models/model-folder.ts';
+import { PRECISIONS, type Precision } from '../../pipeline/checkpoint/weight-recipe.ts';
+import { type Provider, Runtime, WuerstchenCombinedPipeline } from '../../pipeline/index.ts';
+import { VERSION } from '../../pipeline/version.ts';
+import { byteSize } from '../../system/byte-size.ts';
+import { UserError } from '../../system/errors.ts';
+import { deviceOption, modelOption, providerOption, threadsOption } from '../options.ts';
+import { availablePrecisions, type BenchRow, measure } from './measure.ts';
+import { benchTable } from './table.ts';
 
 interface Options {
   readonly model?: string;

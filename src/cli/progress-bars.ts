@@ -1,4 +1,4 @@
-import type { StepEvent } from './pipeline/pipelines/pipeline-options.ts';
+import type { StepEvent } from '../pipeline/pipelines/pipeline-options.ts';
 
 /** Where a stage stands; Stage A has a step for each picture. */
 export interface Progress extends Pick<StepEvent, 'step' | 'total'> {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { loadDotEnv, readConfig } from './config.ts';
-import { UserError } from './system/errors.ts';
+import { loadDotEnv, readConfig } from '../config.ts';
+import { UserError } from '../system/errors.ts';
 
 export function discordCommand(): Command {
   const invite = new Command('invite')
@@ -13,8 +13,8 @@ export function discordCommand(): Command {
           hint: 'Developer Portal → your application → Bot → Reset Token.',
         });
       }
-      const { fetchApplication } = await import('./adapters/discord/adapter.ts');
-      const { inviteUrl, userInstallUrl } = await import('./adapters/discord/commands/permissions.ts');
+      const { fetchApplication } = await import('../adapters/discord/adapter.ts');
+      const { inviteUrl, userInstallUrl } = await import('../adapters/discord/commands/permissions.ts');
       const { id, name } = await fetchApplication({ token: discord.token, apiBase: discord.apiBase ?? undefined });
       process.stdout.write(
         `Add ${name} to a server:  ${inviteUrl(id)}\nAdd it to your account:  ${userInstallUrl(id)}\n`,
@@ -27,7 +27,7 @@ export function slackCommand(): Command {
   const manifest = new Command('manifest')
     .description('print the app manifest to paste into Slack')
     .action(async () => {
-      const { slackManifest } = await import('./adapters/slack/connection/manifest.ts');
+      const { slackManifest } = await import('../adapters/slack/connection/manifest.ts');
       process.stdout.write(slackManifest());
     });
   return new Command('slack').description('set up Slack').addCommand(manifest);

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { PROVIDERS } from './pipeline/runtime/providers.ts';
+import { PROVIDERS } from '../pipeline/runtime/providers.ts';
 
 /** Options of every command that computes in the terminal. */
 export const modelOption = (): Option =>

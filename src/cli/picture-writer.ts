@@ -1,16 +1,16 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ImagineRequest } from './bot/job.ts';
-import { encodeImage, type ImageFormat } from './pipeline/images/image-file.ts';
-import { metadataOf } from './pipeline/images/parameters.ts';
-import type { WuerstchenCombinedPipeline } from './pipeline/pipelines/combined-pipeline.ts';
-import type { RgbImage } from './pipeline/pipelines/decoder-pipeline.ts';
-import type { Timings } from './pipeline/pipelines/pipeline-options.ts';
-import type { Provider } from './pipeline/runtime/providers.ts';
-import { VERSION } from './pipeline/version.ts';
-import { UserError } from './system/errors.ts';
-import { Recent } from './system/memo.ts';
-import { slug } from './system/slug.ts';
+import type { ImagineRequest } from '../bot/job.ts';
+import { encodeImage, type ImageFormat } from '../pipeline/images/image-file.ts';
+import { metadataOf } from '../pipeline/images/parameters.ts';
+import type { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
+import type { RgbImage } from '../pipeline/pipelines/decoder-pipeline.ts';
+import type { Timings } from '../pipeline/pipelines/pipeline-options.ts';
+import type { Provider } from '../pipeline/runtime/providers.ts';
+import { VERSION } from '../pipeline/version.ts';
+import { UserError } from '../system/errors.ts';
+import { Recent } from '../system/memo.ts';
+import { slug } from '../system/slug.ts';
 
 /** Styles of one command are few. */
 const KEPT_FINGERPRINTS = 8;

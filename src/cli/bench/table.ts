@@ -1,4 +1,4 @@
-import { byteSize } from '../system/byte-size.ts';
+import { byteSize } from '../../system/byte-size.ts';
 import type { BenchRow } from './measure.ts';
 
 const LINES: readonly (readonly [string, (row: BenchRow) => string])[] = [

@@ -1,16 +1,16 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { modelsFolder } from '../models/model-folder.ts';
+import { listModels, type ModelStatus } from '../models/store.ts';
+import { availableStyles } from '../pipeline/derived-weights/styles.ts';
+import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
+import { pictureNeeds } from '../pipeline/pipelines/picture-needs.ts';
+import { hostMemory } from '../pipeline/runtime/host-memory.ts';
+import { checkDevice, PROVIDERS, type Provider, probe } from '../pipeline/runtime/providers.ts';
+import { VERSION } from '../pipeline/version.ts';
+import { byteSize } from '../system/byte-size.ts';
 import { installCuda } from './install-cuda.ts';
-import { modelsFolder } from './models/model-folder.ts';
-import { listModels, type ModelStatus } from './models/store.ts';
-import { availableStyles } from './pipeline/derived-weights/styles.ts';
-import { WuerstchenCombinedPipeline } from './pipeline/pipelines/combined-pipeline.ts';
-import { pictureNeeds } from './pipeline/pipelines/picture-needs.ts';
-import { hostMemory } from './pipeline/runtime/host-memory.ts';
-import { checkDevice, PROVIDERS, type Provider, probe } from './pipeline/runtime/providers.ts';
-import { VERSION } from './pipeline/version.ts';
-import { byteSize } from './system/byte-size.ts';
 
 export function doctorCommand(): Command {
   return new Command('doctor')

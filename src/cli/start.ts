@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { CONFIG_SETTINGS, loadDotEnv, readConfig } from './config.ts';
-import { startBot } from './main.ts';
-import { OperatorError } from './system/errors.ts';
+import { CONFIG_SETTINGS, loadDotEnv, readConfig } from '../config.ts';
+import { startBot } from '../main.ts';
+import { OperatorError } from '../system/errors.ts';
 
 /** `--web-port <port>` → `webPort`, as commander names it. */
 function optionName(flags: string): string {
@@ -45,7 +45,7 @@ export function backupCommand(): Command {
     .option('--data <folder>', 'data folder (WUERST_DATA)')
     .action(async (folder: string, { data }: { data?: string }) => {
       loadDotEnv();
-      const { DATABASE_FILE, History } = await import('./bot/history/history.ts');
+      const { DATABASE_FILE, History } = await import('../bot/history/history.ts');
       const config = readConfig({ ...process.env, ...(data === undefined ? {} : { WUERST_DATA: data }) });
       if (!existsSync(join(config.data, DATABASE_FILE))) {
         throw new OperatorError('nothing_to_back_up', `There is no database in the data folder ${config.data}.`, {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { readMetadata } from './pipeline/images/image-file.ts';
-import { UserError } from './system/errors.ts';
+import { readMetadata } from '../pipeline/images/image-file.ts';
+import { UserError } from '../system/errors.ts';
 
 export function infoCommand(): Command {
   return new Command('info')

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { psnr } from '../src/bench/measure.ts';
-import { benchTable } from '../src/bench/table.ts';
+import { psnr } from '../../src/cli/bench/measure.ts';
+import { benchTable } from '../../src/cli/bench/table.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 
 function bench(...args: string[]) {
   return spawnSync(
