@@ -5,29 +5,113 @@ import { test } from 'node:test';
 
 const SRC = join(import.meta.dirname, '../src');
 
-function* imports(): Generator<{ from: string; to: string }> {
-  for (const entry of readdirSync(SRC, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !entry.name.endsWith('.ts')) continue;
-    const file = join(entry.parentPath, entry.name);
-    for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
-      yield { from: relative(SRC, file), to: relative(SRC, join(dirname(file), target)) };
-    }
-  }
+/** From the roof down. A file may import from its own folder and from what stands below it here. */
+const FLOORS = [
+  'cli.ts',
+  'cli/bench',
+  'cli',
+  'main.ts',
+  'config.ts',
+  'config-entries.ts',
+  'metrics.ts',
+  'adapters/web/server',
+  'adapters/discord',
+  'adapters/discord/interactions',
+  'adapters/discord/messages',
+  'adapters/discord/rest',
+  'adapters/discord/commands',
+  'adapters/slack',
+  'adapters/slack/connection',
+  'adapters/slack/interactions',
+  'adapters/slack/messages',
+  'adapters/slack/web-api',
+  'adapters/delivery',
+  'adapters',
+  'bot/studio',
+  'bot/replies',
+  'bot/jobs',
+  'bot/rules',
+  'bot/history',
+  'bot/queue',
+  'bot/command',
+  'bot',
+  'models',
+  'pipeline',
+  'pipeline/engine',
+  'pipeline/pipelines',
+  'pipeline/text',
+  'pipeline/networks',
+  'pipeline/derived-weights',
+  'pipeline/runtime',
+  'pipeline/graph',
+  'pipeline/checkpoint',
+  'pipeline/process',
+  'pipeline/images',
+  'pipeline/math',
+  'system',
+];
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
 }
 
-test('imports point one way: adapters → bot → pipeline client and protocol', () => {
-  const all = [...imports()];
-  assert.ok(all.length > 100);
-  /** All that the bot knows of the pipeline: data and the handle on its process, never the networks. */
-  const pipelineForBot = /^pipeline\/(client|protocol|pipeline-errors|preview|image-file|parameters|scheduler)\.ts$/;
-  const wrong = all.filter(({ from, to }) => {
-    if (from.startsWith('pipeline/')) return /^(bot|adapters|models)\//.test(to);
-    if (from.startsWith('bot/'))
-      return to.startsWith('adapters/')
-        ? to !== 'adapters/adapter.ts'
-        : to.startsWith('pipeline/') && !pipelineForBot.test(to);
-    if (from.startsWith('adapters/')) return to.startsWith('pipeline/');
-    return false;
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+
+const imports: readonly Import[] = files.flatMap((from) =>
+  [...readFileSync(join(SRC, from), 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(([, target = '']) => ({
+    from,
+    to: relative(SRC, join(SRC, dirname(from), target)),
+  })),
+);
+
+/** The folder that a file is in; files beside `cli.ts` stand for themselves, and routes belong to their server. */
+function folderOf(file: string): string {
+  const folder = dirname(file);
+  if (folder === '.') return file;
+  return folder === 'adapters/web/server/routes' ? 'adapters/web/server' : folder;
+}
+
+test('every folder has its floor', () => {
+  assert.ok(imports.length > 500);
+  const folders = new Set(files.map(folderOf));
+  assert.deepEqual([...folders].sort(), [...FLOORS].sort());
+});
+
+test('no folder imports upward', () => {
+  const upward = imports.filter(({ from, to }) => FLOORS.indexOf(folderOf(to)) < FLOORS.indexOf(folderOf(from)));
+  assert.deepEqual(upward, []);
+});
+
+test('the two chat platforms do not know each other, nor the web chat', () => {
+  const platforms = ['discord', 'slack', 'web'];
+  const platformOf = (file: string) => platforms.find((name) => file.startsWith(`adapters/${name}/`));
+  const across = imports.filter(
+    ({ from, to }) => platformOf(from) && platformOf(to) && platformOf(from) !== platformOf(to),
+  );
+  assert.deepEqual(across, []);
+});
+
+test('the bot knows of the pipeline only its process and numbers, adapters know nothing of it', () => {
+  const known = /^pipeline\/(process|math|images)\//;
+  const wrong = imports.filter(({ from, to }) => {
+    if (!to.startsWith('pipeline/')) return false;
+    return from.startsWith('adapters/') || (from.startsWith('bot/') && !known.test(to));
   });
   assert.deepEqual(wrong, []);
+});
+
+test('no files import each other in a circle', () => {
+  const targets = new Map(files.map((file) => [file, imports.filter(({ from }) => from === file).map(({ to }) => to)]));
+  const done = new Set<string>();
+  const circles: string[][] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file]);
+    else if (!done.has(file)) {
+      for (const target of targets.get(file) ?? []) visit(target, [...path, file]);
+      done.add(file);
+    }
+  };
+  for (const file of files) visit(file, []);
+  assert.deepEqual(circles, []);
 });

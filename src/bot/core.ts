@@ -1,4 +1,3 @@
-import type { Completion } from './command/completion.ts';
 import type { Caller, Eta, ImagineRequest, Job, JobEvent, Surface } from './job.ts';
 import type { Button, Reply } from './reply.ts';
 import type { CommandLimits } from './request-limits.ts';
@@ -80,4 +79,13 @@ export interface Core {
   undelivered(surface: Surface): readonly Job[];
   /** The message now shows the job's final state for good (or can never show it, with the reason). */
   markDelivered(jobId: string, problem?: string): void;
+}
+
+export interface Completion {
+  /** Takes the place of the text from `from` to the cursor. */
+  readonly insert: string;
+  /** Index into the text before the cursor. */
+  readonly from: number;
+  readonly label: string;
+  readonly description: string;
 }

@@ -127,3 +127,8 @@ export type JobEvent = { readonly seq: number | null } & (
   /** Something about a finished job changed: an image was deleted. */
   | { readonly type: 'changed'; readonly job: Job }
 );
+
+/** Seed of picture `index` of a request. */
+export function seedOf(request: ImagineRequest, index: number): bigint {
+  return BigInt.asUintN(64, request.seed + BigInt(index));
+}

@@ -55,3 +55,17 @@ export interface Reply {
   /** Only the person who asked should see it, where the platform can do that. */
   readonly ephemeral: boolean;
 }
+
+export const EMPTY_REPLY: Reply = {
+  tone: 'normal',
+  title: '',
+  lines: [],
+  fields: [],
+  progress: null,
+  eta: null,
+  preview: null,
+  images: [],
+  buttons: [],
+  code: null,
+  ephemeral: false,
+};

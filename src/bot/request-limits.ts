@@ -125,3 +125,11 @@ function onGrid(side: number, limits: CommandLimits): number {
 function clampSide(side: number, limits: CommandLimits): number {
   return Math.min(limits.maxSide, Math.max(limits.minSide, side));
 }
+
+export const LARGER_FACTORS: Readonly<Record<'larger' | 'larger-2x', number>> = { larger: 1.5, 'larger-2x': 2 };
+
+/** The size that a Larger button makes; `null` where a limit is in the way. */
+export function largerSize({ width, height }: Size, factor: number, limits: CommandLimits): Size | null {
+  const size = { width: Math.round(width * factor), height: Math.round(height * factor) };
+  return fits(size, limits) ? size : null;
+}

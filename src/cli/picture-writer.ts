@@ -1,10 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImagineRequest } from '../bot/job.ts';
-import { encodeImage, type ImageFormat } from '../pipeline/images/image-file.ts';
+import { encodeImage, type ImageFormat, type RgbImage } from '../pipeline/images/image-file.ts';
 import { metadataOf } from '../pipeline/images/parameters.ts';
 import type { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
-import type { RgbImage } from '../pipeline/pipelines/decoder-pipeline.ts';
 import type { Timings } from '../pipeline/pipelines/pipeline-options.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';

@@ -3,7 +3,7 @@ export { OperatorError, UserError } from '../system/errors.ts';
 export { type PipelineValues, REFERENCE_VALUES } from './checkpoint/model-index.ts';
 export type { Precision } from './checkpoint/weight-recipe.ts';
 export { type AvailableStyles, availableStyles, STYLES, type Style } from './derived-weights/styles.ts';
-export { encodeImage, type ImageFormat, readMetadata } from './images/image-file.ts';
+export { encodeImage, type ImageFormat, type RgbImage, readMetadata } from './images/image-file.ts';
 export { type ImageParameters, metadataOf } from './images/parameters.ts';
 export { randnTensor, TorchGenerator } from './math/generator.ts';
 export { DDPMWuerstchenScheduler, DEFAULT_STAGE_C_TIMESTEPS } from './math/scheduler.ts';
@@ -21,12 +21,12 @@ export {
   type DecoderOptions,
   type DecoderOutput,
   type OutputType,
-  type RgbImage,
   WuerstchenDecoderPipeline,
 } from './pipelines/decoder-pipeline.ts';
 export type { SamplingOptions, StepEvent, Timings } from './pipelines/pipeline-options.ts';
 export { type PriorOptions, type PriorOutput, WuerstchenPriorPipeline } from './pipelines/prior-pipeline.ts';
 export { SizeGrid } from './pipelines/size-grid.ts';
+export type { Residency } from './runtime/memory-plan.ts';
 export { type Provider, type ProviderReport, probe } from './runtime/providers.ts';
-export { type Residency, Runtime, type RuntimeOptions } from './runtime/runtime.ts';
+export { Runtime, type RuntimeOptions } from './runtime/runtime.ts';
 export { ClipTokenizer } from './text/tokenizer.ts';

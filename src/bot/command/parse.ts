@@ -9,7 +9,7 @@ import { badValue, clashing, readSettings, type TypedSetting } from './read-sett
 import { readSubcommand, type Subcommand, type SubcommandOptions } from './subcommand.ts';
 
 export { type CommandLimits, DEFAULT_LIMITS } from '../request-limits.ts';
-export { type Completion, completions, helpReply } from './completion.ts';
+export { completions } from './completion.ts';
 export { formatPrompt, formatRequest } from './format.ts';
 export type { KeyName, SettingKey } from './key.ts';
 export { KEYS, keyNamed, ratioSizes } from './keys.ts';

@@ -20,6 +20,7 @@ import { Shares } from './queue-shares.ts';
 import { type Actor, Settings } from './settings.ts';
 import { Ledger, type Usage } from './usage.ts';
 
+export { type GuildSettings, SETTINGS, type SettingKey } from '../command/guild-settings.ts';
 export type { AuditEntry, AuditFilter, AuditRow } from './audit.ts';
 export { DATABASE_FILE } from './backup.ts';
 export type { Confirmation } from './confirmations.ts';
@@ -28,7 +29,7 @@ export type { JobFilter, Party, RecentPrompt } from './job-lists.ts';
 export type { StepTime } from './memos.ts';
 export type { Delivery } from './messages.ts';
 export type { Embedding, Recipe } from './recipe.ts';
-export { type GuildSettings, type Place, SETTINGS, type SettingKey } from './settings.ts';
+export type { Place } from './settings.ts';
 export type { Accepted, Actor, BackupReport, FinishedImage, ImageFile, JobError, NewJob, StoredJob, Usage };
 
 export interface HistoryOptions {

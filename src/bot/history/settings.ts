@@ -1,67 +1,10 @@
-import { z } from 'zod';
 import { UserError } from '../../system/errors.ts';
+import { type GuildSettings, INITIAL, SETTINGS, type Setting, type SettingKey } from '../command/guild-settings.ts';
 import type { Surface } from '../job.ts';
 import type { Audit } from './audit.ts';
 import type { Database } from './database.ts';
 import { decodeJson } from './job-rows.ts';
 import { toJson } from './json.ts';
-
-/** What admins set, for one guild or everywhere. `null` in a limit: no limit. */
-export interface GuildSettings {
-  /** Share of the accelerator among paying parties, 0.01 to 100. */
-  readonly weight: number;
-  /** Unfinished jobs of the guild at once. */
-  readonly guildJobs: number | null;
-  /** Unfinished jobs of one person at once, over all guilds and direct messages. */
-  readonly userJobs: number | null;
-  /** Accelerator seconds of the guild per day. */
-  readonly guildSeconds: number | null;
-  /** Accelerator seconds of one person per day, over all guilds and direct messages. */
-  readonly userSeconds: number | null;
-  /** Pixels of one picture. */
-  readonly pixels: number | null;
-  /** Pictures per request, 1 to 10. */
-  readonly images: number | null;
-  /** Where what is not safe for work may be asked for. */
-  readonly nsfw: 'off' | 'age-restricted';
-  /** Words that no prompt may hold, as they were typed. */
-  readonly blockedWords: readonly string[];
-  /** Ids of people who may ask for nothing. */
-  readonly blockedUsers: readonly string[];
-  /** Results always go behind a spoiler cover. */
-  readonly spoiler: boolean;
-}
-
-export type SettingKey = keyof GuildSettings;
-
-interface Setting<T> {
-  readonly schema: z.ZodType<T>;
-  readonly initial: T;
-  /** Ends the sentence "expected …". */
-  readonly expected: string;
-}
-
-const count = z.number().int().min(1).nullable();
-const list = z.array(z.string().min(1).max(200)).max(2000);
-
-/** Every setting with what it accepts and what it is until someone sets it. */
-export const SETTINGS: { readonly [K in SettingKey]: Setting<GuildSettings[K]> } = {
-  weight: { schema: z.number().min(0.01).max(100), initial: 1, expected: 'a number from 0.01 to 100' },
-  guildJobs: { schema: count, initial: 500, expected: 'a whole number from 1, or null for no limit' },
-  userJobs: { schema: count, initial: 50, expected: 'a whole number from 1, or null for no limit' },
-  guildSeconds: { schema: count, initial: null, expected: 'whole seconds per day from 1, or null for no limit' },
-  userSeconds: { schema: count, initial: null, expected: 'whole seconds per day from 1, or null for no limit' },
-  pixels: { schema: count, initial: null, expected: 'a whole number from 1, or null for no limit' },
-  images: {
-    schema: z.number().int().min(1).max(10).nullable(),
-    initial: null,
-    expected: 'a whole number from 1 to 10',
-  },
-  nsfw: { schema: z.enum(['off', 'age-restricted']), initial: 'age-restricted', expected: '"off" or "age-restricted"' },
-  blockedWords: { schema: list, initial: [], expected: 'at most 2000 words of 1 to 200 characters' },
-  blockedUsers: { schema: list, initial: [], expected: 'at most 2000 ids of people' },
-  spoiler: { schema: z.boolean(), initial: false, expected: 'true or false' },
-};
 
 /** A guild of a surface, or every guild and direct message at once. */
 export type Place = { readonly surface: Surface; readonly guild: string } | 'everywhere';
@@ -136,10 +79,6 @@ export interface Actor {
   readonly surface: Surface;
   readonly user: string;
 }
-
-const INITIAL = Object.fromEntries(
-  Object.entries(SETTINGS).map(([key, setting]) => [key, setting.initial]),
-) as unknown as GuildSettings;
 
 function where(place: Place): [surface: string, guild: string] {
   return place === 'everywhere' ? ['*', '*'] : [place.surface, place.guild];

@@ -3,14 +3,14 @@ import type { EngineEvent, EngineInfo } from '../../pipeline/process/protocol.ts
 import { type Clock, pause } from '../../system/clock.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import type { History, JobError } from '../history/history.ts';
-import type { Eta, Job, JobEvent } from '../job.ts';
+import { type Eta, type Job, type JobEvent, seedOf } from '../job.ts';
 import type { FairOptions } from '../queue/fair-queue.ts';
 import { type Estimator, type Progress, secondsOf, type Timings, type Work, workOf } from './estimator.ts';
 import type { EventBus } from './event-bus.ts';
 import type { WaitingLine } from './job-queue.ts';
 import type { LiveState } from './live-progress.ts';
 import type { Painter } from './painter.ts';
-import { type Recipes, seedOf } from './recipes.ts';
+import type { Recipes } from './recipes.ts';
 
 export interface DispatcherOptions {
   readonly history: History;

@@ -1,8 +1,9 @@
-import type { EngineInfo, EngineRequest, ImagePlan, ImageSource, NoiseMix } from '../../pipeline/process/protocol.ts';
+import type { NoiseMix } from '../../pipeline/math/mixed-generator.ts';
+import type { EngineInfo, EngineRequest, ImagePlan, ImageSource } from '../../pipeline/process/protocol.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import type { Embedding, History, ImageDetails, Recipe } from '../history/history.ts';
 import { toJson } from '../history/json.ts';
-import type { Derivation, ImagineRequest, Job } from '../job.ts';
+import { type Derivation, type ImagineRequest, type Job, seedOf } from '../job.ts';
 import type { Describe, Painter } from './painter.ts';
 
 /** How far Larger re-noises the resized embedding: enough for new detail, too little for another picture. */
@@ -18,11 +19,6 @@ export interface RecipesOptions {
   /** Of this program, for the recipes. */
   readonly version: string;
   readonly describe: Describe;
-}
-
-/** Seed of picture `index` of a request. */
-export function seedOf(request: ImagineRequest, index: number): bigint {
-  return BigInt.asUintN(64, request.seed + BigInt(index));
 }
 
 /** From requests to what the pipeline makes, from pictures back to how they were made, and from there to the same picture. */

@@ -1,6 +1,5 @@
 import type { History } from '../history/history.ts';
-import type { Estimator } from './estimator.ts';
-import { workOf } from './estimator.ts';
+import { type Estimator, workOf } from './estimator.ts';
 import type { WaitingLine } from './job-queue.ts';
 import type { Recipes } from './recipes.ts';
 

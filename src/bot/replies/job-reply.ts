@@ -2,23 +2,8 @@ import { slug } from '../../system/slug.ts';
 import { normaliseText } from '../command/lexer.ts';
 import type { Derivation, Job, JobImage, Stage } from '../job.ts';
 import type { LivePlace, LiveStep } from '../jobs/live-progress.ts';
-import type { Button, Reply, ReplyImage } from '../reply.ts';
-import type { CommandLimits } from '../request-limits.ts';
-import { LARGER_FACTORS, largerSize } from '../studio/actions.ts';
-
-export const EMPTY_REPLY: Reply = {
-  tone: 'normal',
-  title: '',
-  lines: [],
-  fields: [],
-  progress: null,
-  eta: null,
-  preview: null,
-  images: [],
-  buttons: [],
-  code: null,
-  ephemeral: false,
-};
+import { type Button, EMPTY_REPLY, type Reply, type ReplyImage } from '../reply.ts';
+import { type CommandLimits, LARGER_FACTORS, largerSize } from '../request-limits.ts';
 
 const STAGES: Readonly<Record<Stage, string>> = {
   load: 'Loading the model',

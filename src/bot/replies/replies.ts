@@ -2,8 +2,8 @@ import { OperatorError, UserError } from '../../system/errors.ts';
 import { formatRequest } from '../command/parse.ts';
 import type { ImageDetails } from '../history/history.ts';
 import type { ImagineRequest, Job, JobImage } from '../job.ts';
-import type { Button, Reply } from '../reply.ts';
-import { EMPTY_REPLY, kept, shortened, shownImages, waitingLabel } from './job-reply.ts';
+import { type Button, EMPTY_REPLY, type Reply } from '../reply.ts';
+import { kept, shortened, shownImages, waitingLabel } from './job-reply.ts';
 
 const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
 const LISTED = 10;

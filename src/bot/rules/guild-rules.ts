@@ -1,4 +1,5 @@
-import type { GuildSettings, Place, Settings } from '../history/settings.ts';
+import type { GuildSettings } from '../command/guild-settings.ts';
+import type { Place, Settings } from '../history/settings.ts';
 import type { Caller } from '../job.ts';
 import { type CommandLimits, DEFAULT_LIMITS } from '../request-limits.ts';
 

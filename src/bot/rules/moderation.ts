@@ -1,5 +1,5 @@
 import { UserError } from '../../system/errors.ts';
-import type { GuildSettings } from '../history/settings.ts';
+import type { GuildSettings } from '../command/guild-settings.ts';
 import type { Caller, ImagineRequest } from '../job.ts';
 
 /** Letters of other scripts that look like Latin ones, and signs that people write for letters. */

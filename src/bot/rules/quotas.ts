@@ -1,6 +1,6 @@
 import { UserError } from '../../system/errors.ts';
+import type { GuildSettings } from '../command/guild-settings.ts';
 import type { History, Party } from '../history/history.ts';
-import type { GuildSettings } from '../history/settings.ts';
 import type { Caller, Eta, Job } from '../job.ts';
 
 export interface Wanted {

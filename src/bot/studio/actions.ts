@@ -3,10 +3,9 @@ import { normaliseText } from '../command/lexer.ts';
 import { formatPrompt, parseCommand } from '../command/parse.ts';
 import { permutationsOf } from '../command/permutations.ts';
 import { readSettings } from '../command/read-settings.ts';
-import type { ImagineRequest, Job, JobImage, Verb } from '../job.ts';
-import { seedOf } from '../jobs/recipes.ts';
+import { type ImagineRequest, type Job, type JobImage, seedOf, type Verb } from '../job.ts';
 import type { Draft } from '../jobs/submissions.ts';
-import { type CommandLimits, fits, type Size } from '../request-limits.ts';
+import { type CommandLimits, LARGER_FACTORS, largerSize, type Size } from '../request-limits.ts';
 
 const VERBS = [
   ...['reroll', 'vary-subtle', 'vary-strong', 'larger', 'larger-2x', 'remix'],
@@ -27,8 +26,6 @@ export type ActionVerb =
 
 /** How far a strong variation's draws are from its parent's. */
 const STRONG = 0.5;
-export const LARGER_FACTORS: Readonly<Record<'larger' | 'larger-2x', number>> = { larger: 1.5, 'larger-2x': 2 };
-
 /** @throws UserError `action_unknown` */
 export function parseAction(action: string): { readonly verb: ActionVerb; readonly id: string } {
   const [, verb = '', id = ''] = /^([a-z0-9-]{1,16}):([A-Za-z0-9_-]{1,64})$/.exec(action) ?? [];
@@ -40,12 +37,6 @@ export function parseAction(action: string): { readonly verb: ActionVerb; readon
 
 function isActionVerb(verb: string): verb is ActionVerb {
   return VERBS.some((known) => known === verb);
-}
-
-/** The size that a Larger button makes; `null` where a limit is in the way. */
-export function largerSize({ width, height }: Size, factor: number, limits: CommandLimits): Size | null {
-  const size = { width: Math.round(width * factor), height: Math.round(height * factor) };
-  return fits(size, limits) ? size : null;
 }
 
 export interface ActOptions {

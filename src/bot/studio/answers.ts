@@ -1,7 +1,7 @@
 import type { Clock } from '../../system/clock.ts';
 import { UserError } from '../../system/errors.ts';
-import { settingNames } from '../command/guild-setting-values.ts';
-import { helpReply, parseCommand, type Subcommand } from '../command/parse.ts';
+import { settingNames } from '../command/guild-settings.ts';
+import { parseCommand, type Subcommand } from '../command/parse.ts';
 import { listed, quoted } from '../command/problem.ts';
 import { isSubcommandName, SUBCOMMANDS } from '../command/subcommand.ts';
 import type { CommandOptions, Outcome } from '../core.ts';
@@ -14,6 +14,7 @@ import type { LiveState } from '../jobs/live-progress.ts';
 import type { Outlooks } from '../jobs/queue-positions.ts';
 import type { Draft, Submissions } from '../jobs/submissions.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
+import { helpReply } from '../replies/help-reply.ts';
 import { imageReply, kept } from '../replies/job-reply.ts';
 import * as replies from '../replies/replies.ts';
 import type { Reply } from '../reply.ts';

@@ -2,17 +2,18 @@ import { UserError } from '../../system/errors.ts';
 import {
   EVERYWHERE_PREFIX,
   formatSetting,
+  type GuildSettings,
   type NamedSetting,
   readSettingValue,
   SETTING_NAMES,
+  type SettingKey,
   settingNamed,
-} from '../command/guild-setting-values.ts';
+} from '../command/guild-settings.ts';
 import type { SettingChange } from '../command/subcommand.ts';
 import type { History } from '../history/history.ts';
-import type { GuildSettings, Place, SettingKey } from '../history/settings.ts';
+import type { Place } from '../history/settings.ts';
 import type { Caller } from '../job.ts';
-import { EMPTY_REPLY } from '../replies/job-reply.ts';
-import type { Reply } from '../reply.ts';
+import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import { type HouseRules, placeOf } from '../rules/guild-rules.ts';
 
 interface Context {

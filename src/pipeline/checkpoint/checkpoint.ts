@@ -1,8 +1,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
-import type { ByteRange } from '../graph/builder.ts';
-import { readHeader, type TensorEntry } from './safetensors.ts';
+import { type ByteRange, readHeader, type TensorEntry } from './safetensors.ts';
 import type { Precision, PreparedTensor, Recipe } from './weight-recipe.ts';
 import { z } from './zod-mini.ts';
 

@@ -183,3 +183,10 @@ function corrupt(path: string, what: string, cause?: unknown): OperatorError {
     cause,
   });
 }
+
+/** Where the bytes of an initializer lie: a file relative to the model's folder, and a byte range in it. */
+export interface ByteRange {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}

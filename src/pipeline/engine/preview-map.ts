@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { RgbImage } from '../images/image-file.ts';
 import { Ridge } from '../math/ridge.ts';
 import { rowSize, type Tensor } from '../math/tensor.ts';
-import type { RgbImage } from '../pipelines/decoder-pipeline.ts';
 
 export interface PreviewShape {
   /** Of the latents. */

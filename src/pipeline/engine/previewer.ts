@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { contactSheet } from '../images/contact-sheet.ts';
+import type { RgbImage } from '../images/image-file.ts';
 import type { Tensor } from '../math/tensor.ts';
-import type { RgbImage } from '../pipelines/decoder-pipeline.ts';
 import type { StepEvent } from '../pipelines/pipeline-options.ts';
 import { PreviewMap, type PreviewShape } from './preview-map.ts';
 

@@ -1,7 +1,6 @@
-import { cropTo, encodeImage } from '../images/image-file.ts';
+import { cropTo, encodeImage, type RgbImage } from '../images/image-file.ts';
 import { sliceRows, type Tensor } from '../math/tensor.ts';
 import type { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
-import type { RgbImage } from '../pipelines/decoder-pipeline.ts';
 import type { StepEvent } from '../pipelines/pipeline-options.ts';
 import type { EngineEvent, EngineRequest, EngineStage, ImagePlan } from '../process/protocol.ts';
 import { EMBEDDING_TEXT, embeddingText } from './embedding-text.ts';

@@ -1,7 +1,9 @@
+export type { ByteRange } from '../checkpoint/safetensors.ts';
+
 import { DATA_TYPES, type Dim, type DType, type Value } from './graph-parts.ts';
 import { GraphWriter } from './graph-writer.ts';
 
-export type { ByteRange, Dim, DType, Value } from './graph-parts.ts';
+export type { Dim, DType, Value } from './graph-parts.ts';
 
 /** Of a token's range: one of nothing but zeros has none. */
 const SMALLEST = 1e-30;

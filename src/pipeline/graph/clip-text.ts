@@ -1,5 +1,4 @@
-import type { Component } from '../checkpoint/checkpoint.ts';
-import { parseConfig } from '../checkpoint/checkpoint.ts';
+import { type Component, parseConfig } from '../checkpoint/checkpoint.ts';
 import { z } from '../checkpoint/zod-mini.ts';
 import type { Folds } from './blocks.ts';
 import { GraphBuilder, type Value } from './builder.ts';

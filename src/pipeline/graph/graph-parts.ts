@@ -1,3 +1,4 @@
+import type { ByteRange } from '../checkpoint/safetensors.ts';
 export type DType = 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u8' | 'i8' | 'bool';
 
 /** A fixed size, or the name of one that is known only when the graph runs. */
@@ -8,13 +9,6 @@ export interface Value {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly Dim[];
-}
-
-/** Where the bytes of an initializer lie: a file relative to the model's folder, and a byte range in it. */
-export interface ByteRange {
-  readonly location: string;
-  readonly offset: number;
-  readonly length: number;
 }
 
 /** Nodes and initializers become messages only when the graph is serialised: most graphs are first written to be checked. */

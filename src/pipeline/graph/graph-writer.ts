@@ -1,7 +1,7 @@
 import { once } from '../../system/once.ts';
+import type { ByteRange } from '../checkpoint/safetensors.ts';
 import {
   type Attribute,
-  type ByteRange,
   CONTRIB_DOMAIN,
   type Dim,
   type DType,

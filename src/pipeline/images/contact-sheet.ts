@@ -1,4 +1,4 @@
-import type { RgbImage } from '../pipelines/decoder-pipeline.ts';
+import type { RgbImage } from './image-file.ts';
 
 const loadSharp = async () => (await import('sharp')).default;
 

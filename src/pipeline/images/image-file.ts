@@ -1,6 +1,5 @@
 import type { Exif } from 'sharp';
 import { UserError } from '../../system/errors.ts';
-import type { RgbImage } from '../pipelines/decoder-pipeline.ts';
 
 export type ImageFormat = 'png' | 'webp' | 'jpeg';
 export const IMAGE_FORMATS: readonly ImageFormat[] = ['png', 'webp', 'jpeg'];
@@ -142,4 +141,11 @@ function readDescription(exif: Buffer | undefined): Record<string, string> {
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
   return Object.fromEntries(entries);
+}
+
+/** A picture as rows of RGB bytes. */
+export interface RgbImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
 }

@@ -1,5 +1,4 @@
 import { UserError } from '../../system/errors.ts';
-import type { NoiseMix } from '../process/protocol.ts';
 import { TorchGenerator } from './generator.ts';
 
 export interface MixOptions {
@@ -42,4 +41,10 @@ export function checkStrength(strength: number): number {
   throw new UserError('strength_invalid', `expected a strength from 0 (the same) to 1 (unrelated), got ${strength}`, {
     hint: 'For example 0.35.',
   });
+}
+
+export interface NoiseMix {
+  readonly seed: bigint;
+  /** 0 (what was mixed so far) to 1 (draws of `seed` alone). */
+  readonly strength: number;
 }

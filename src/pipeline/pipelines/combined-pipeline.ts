@@ -4,20 +4,14 @@ import { requireFolder } from '../checkpoint/checkpoint.ts';
 import { fingerprint } from '../checkpoint/fingerprint.ts';
 import { readAhead } from '../checkpoint/read-ahead.ts';
 import { availableStyles, type StageCOptions, stageCFolder } from '../derived-weights/styles.ts';
-import { cropTo } from '../images/image-file.ts';
+import { cropTo, type RgbImage } from '../images/image-file.ts';
 import type { Tensor } from '../math/tensor.ts';
 import type { Network } from '../networks/network.ts';
 import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
 import { hostMemory } from '../runtime/host-memory.ts';
 import { LOADING } from '../runtime/memory-estimate.ts';
 import { type LoadOptions, Runtime } from '../runtime/runtime.ts';
-import {
-  checkOutputType,
-  type DecoderOutput,
-  type OutputType,
-  type RgbImage,
-  WuerstchenDecoderPipeline,
-} from './decoder-pipeline.ts';
+import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
 import { pictureNeeds } from './picture-needs.ts';
 import {
   describe,

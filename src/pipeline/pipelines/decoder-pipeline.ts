@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { UserError } from '../../system/errors.ts';
 import { openRepository } from '../checkpoint/checkpoint.ts';
 import { type PipelineValues, pipelineValues, schedulerConfig } from '../checkpoint/model-index.ts';
+import type { RgbImage } from '../images/image-file.ts';
 import { concatRows, sliceRows, type Tensor } from '../math/tensor.ts';
 import { PaellaVQModel } from '../networks/paella-vq-model.ts';
 import { WuerstchenDiffNeXt } from '../networks/wuerstchen-diffnext.ts';
@@ -26,13 +27,6 @@ import {
 /** `image`: bytes; `float`: numbers from 0 to 1; `latent`: Stage B's latents, Stage A is not run. */
 export type OutputType = 'image' | 'float' | 'latent';
 const OUTPUT_TYPES: readonly OutputType[] = ['image', 'float', 'latent'];
-
-/** A picture as rows of RGB bytes. */
-export interface RgbImage {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
 
 export interface DecoderOptions extends Omit<SamplingOptions, 'prompt'> {
   readonly prompt: string | readonly string[];

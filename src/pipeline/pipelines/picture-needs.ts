@@ -2,7 +2,16 @@ import { decodeContext } from '../graph/vqgan.ts';
 import { SMALLEST_TILE } from '../networks/tiles.ts';
 import type { FreeMemory } from '../runtime/host-memory.ts';
 import { decoderWorking, type Needs, needs, priorWorking, vqganWorking } from '../runtime/memory-estimate.ts';
-import type { WuerstchenCombinedPipeline } from './combined-pipeline.ts';
+import type { WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
+import type { WuerstchenPriorPipeline } from './prior-pipeline.ts';
+import type { SizeGrid } from './size-grid.ts';
+
+/** What is known of a model that is open, as far as memory is concerned. */
+export interface OpenModel {
+  readonly prior: WuerstchenPriorPipeline;
+  readonly decoder: WuerstchenDecoderPipeline;
+  readonly grid: SizeGrid;
+}
 
 /** A picture, as far as memory is concerned. */
 export interface PictureSize {
@@ -32,11 +41,7 @@ export function sizeOf({ width, height, guidance, decoderGuidance }: Asked, coun
 }
 
 /** What a picture needs of memory with the loaded checkpoints, decoded whole or in the smallest tiles. */
-export function pictureNeeds(
-  pipeline: WuerstchenCombinedPipeline,
-  size: PictureSize,
-  decode: 'whole' | 'tiles',
-): Needs {
+export function pictureNeeds(pipeline: OpenModel, size: PictureSize, decode: 'whole' | 'tiles'): Needs {
   const { prior, decoder, grid } = pipeline;
   const { width, height, priorRows = 2, decoderRows = 1 } = size;
   const cells = [grid.coveringCells(height), grid.coveringCells(width)] as const;
@@ -63,7 +68,7 @@ const SMALLER = [0.875, 0.75, 0.625, 0.5, 0.375, 0.25];
 
 /** The largest of some smaller pictures of about the same shape that should fit, or `null`. */
 export function smallerThatFits(
-  pipeline: WuerstchenCombinedPipeline,
+  pipeline: OpenModel,
   { width, height, ...rest }: PictureSize,
   free: FreeMemory,
 ): { readonly width: number; readonly height: number } | null {

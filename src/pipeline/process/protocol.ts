@@ -1,4 +1,5 @@
 import { OperatorError, UserError } from '../../system/errors.ts';
+import type { NoiseMix } from '../math/mixed-generator.ts';
 
 /**
  * What the bot and the pipeline process say to each other, and what an engine in that process fulfils. Everything
@@ -50,12 +51,6 @@ export interface EngineInfo {
   readonly memory?: string;
   /** Sizes that were made ready, or why none was; for people. */
   readonly warmed?: string;
-}
-
-export interface NoiseMix {
-  readonly seed: bigint;
-  /** 0 (what was mixed so far) to 1 (draws of `seed` alone). */
-  readonly strength: number;
 }
 
 /** Where Stage B's image embedding comes from. */

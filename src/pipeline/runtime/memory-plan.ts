@@ -3,7 +3,6 @@ import { cudaMemory } from './device-memory.ts';
 import { type FreeMemory, hostMemory } from './host-memory.ts';
 import type { Needs } from './memory-estimate.ts';
 import type { Provider } from './providers.ts';
-import type { Residency } from './runtime.ts';
 
 /** Networks as the plan sees them. */
 export interface Releasable {
@@ -122,3 +121,6 @@ export function chooseResidency(
   const residency = resident <= usable ? 'resident' : 'stage';
   return { residency, reason: `all networks need about ${byteSize(resident)}, ${has}` };
 }
+
+/** What stays loaded between uses: everything, or only the network at work. */
+export type Residency = 'resident' | 'stage';

@@ -8,7 +8,7 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import { modelBytes } from '../graph/model-bytes.ts';
 import { PEAKS, type WatchedGraph, watchHalves } from '../graph/peaks.ts';
 import { attendsInPieces } from './fused-attention.ts';
-import { type MeasureMemory, MemoryPlan, measureOf } from './memory-plan.ts';
+import { type MeasureMemory, MemoryPlan, measureOf, type Residency } from './memory-plan.ts';
 import { isWorthPreparing, type Preference, preferredPrecision } from './preferred-precision.ts';
 import {
   checkDevice,
@@ -19,9 +19,6 @@ import {
   type ProviderReport,
   probe,
 } from './providers.ts';
-
-/** What stays loaded between uses: everything, or only the network at work. */
-export type Residency = 'resident' | 'stage';
 
 /** A call that blocks its thread until it returns. */
 export interface BlockingCall {

@@ -1,7 +1,15 @@
 import type { CommandOptions, Core, Outcome } from '../../../src/adapters/adapter.ts';
 import { completions, DEFAULT_LIMITS } from '../../../src/bot/command/parse.ts';
-import type { Caller, Derivation, ImagineRequest, Job, JobEvent, JobImage, Stage } from '../../../src/bot/job.ts';
-import { TERMINAL_STATES } from '../../../src/bot/job.ts';
+import {
+  type Caller,
+  type Derivation,
+  type ImagineRequest,
+  type Job,
+  type JobEvent,
+  type JobImage,
+  type Stage,
+  TERMINAL_STATES,
+} from '../../../src/bot/job.ts';
 import type { Reply } from '../../../src/bot/reply.ts';
 import { UserError } from '../../../src/system/errors.ts';
 import { paintPicture } from './fake-pictures.ts';

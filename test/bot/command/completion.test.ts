@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { completions, DEFAULT_LIMITS, helpReply, KEYS } from '../../../src/bot/command/parse.ts';
+import { completions, DEFAULT_LIMITS, KEYS } from '../../../src/bot/command/parse.ts';
+import { helpReply } from '../../../src/bot/replies/help-reply.ts';
 import { parse } from './parsing.ts';
 
 describe('help', () => {

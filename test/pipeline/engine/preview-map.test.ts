@@ -9,9 +9,9 @@ import {
 } from '../../../src/pipeline/engine/preview-map.ts';
 import { newPreviewMaps, Previewer, previewMapsJson, readPreviewMaps } from '../../../src/pipeline/engine/previewer.ts';
 import { contactSheet } from '../../../src/pipeline/images/contact-sheet.ts';
+import type { RgbImage } from '../../../src/pipeline/images/image-file.ts';
 import { TorchGenerator } from '../../../src/pipeline/math/generator.ts';
 import type { Tensor } from '../../../src/pipeline/math/tensor.ts';
-import type { RgbImage } from '../../../src/pipeline/pipelines/decoder-pipeline.ts';
 
 /** Pixels of a picture per latent cell. */
 const CELL = 8;

@@ -1,5 +1,8 @@
-import type { APIApplicationCommandAutocompleteInteraction, APIApplicationCommandOptionChoice } from 'discord.js';
-import { ApplicationCommandOptionType } from 'discord.js';
+import {
+  type APIApplicationCommandAutocompleteInteraction,
+  type APIApplicationCommandOptionChoice,
+  ApplicationCommandOptionType,
+} from 'discord.js';
 import { formatPrompt } from '../../../bot/command/parse.ts';
 import type { Caller } from '../../../bot/job.ts';
 import type { Core } from '../../adapter.ts';

@@ -10,8 +10,7 @@ import {
   MessageFlags,
   TextInputStyle,
 } from 'discord.js';
-import { EMPTY_REPLY } from '../../../bot/replies/job-reply.ts';
-import type { Button, Reply } from '../../../bot/reply.ts';
+import { type Button, EMPTY_REPLY, type Reply } from '../../../bot/reply.ts';
 import type { Clock } from '../../../system/clock.ts';
 import type { Core, Outcome } from '../../adapter.ts';
 import { composeReply } from '../messages/compose.ts';

@@ -1,5 +1,4 @@
-import type { APIMessage } from 'discord.js';
-import { InteractionResponseType } from 'discord.js';
+import { type APIMessage, InteractionResponseType } from 'discord.js';
 import type { Job } from '../../../bot/job.ts';
 import type { Clock } from '../../../system/clock.ts';
 import type { Core } from '../../adapter.ts';

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { SocketModeReceiver } from '@slack/bolt';
 import { OperatorError } from '../../../system/errors.ts';
-import { describe } from '../interactions/answering.ts';
+import { describe } from '../web-api/errors.ts';
 import type { Logger } from '../web-api/logger.ts';
 import { BOT_SCOPES } from '../web-api/methods.ts';
 

@@ -1,7 +1,7 @@
 import type { SocketModeReceiver } from '@slack/bolt';
 import type { Clock } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
-import { describe } from '../interactions/answering.ts';
+import { describe } from '../web-api/errors.ts';
 import type { Logger } from '../web-api/logger.ts';
 
 type Client = SocketModeReceiver['client'];

@@ -6,11 +6,11 @@ import type { Core, Outcome } from '../../adapter.ts';
 import type { Deliveries, JobOutcome } from '../messages/delivery.ts';
 import type { Pictures } from '../messages/files.ts';
 import type { Place } from '../messages/message-ref.ts';
-import { type Message, messageOf, NO_FILES, plainSection } from '../messages/render.ts';
+import { messageOf, NO_FILES, plainSection } from '../messages/render.ts';
 import { share } from '../messages/uploads.ts';
-import { Refused } from '../web-api/errors.ts';
+import type { Message } from '../web-api/api.ts';
+import { describe, Refused } from '../web-api/errors.ts';
 import type { Logger } from '../web-api/logger.ts';
-import { withoutSecrets } from '../web-api/logger.ts';
 import { type Workspace, type Workspaces, within } from '../web-api/workspaces.ts';
 import type { Callers } from './callers.ts';
 
@@ -235,9 +235,4 @@ function isLong(code: string | null): boolean {
 
 function visibilityOf(reply: Reply): Visibility {
   return reply.ephemeral || reply.tone === 'error' ? 'ephemeral' : 'in_channel';
-}
-
-/** What went wrong, without the addresses and tokens that libraries put into their messages. */
-export function describe(error: unknown): string {
-  return withoutSecrets(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 }

@@ -1,15 +1,8 @@
 import type { Caller } from '../../../bot/job.ts';
 import type { Core } from '../../adapter.ts';
 import { parseRef } from '../messages/message-ref.ts';
-import {
-  type Block,
-  buttonRows,
-  imageBlock,
-  MAIN_BUTTONS,
-  MAX_BLOCKS_BYTES,
-  plain,
-  plainSection,
-} from '../messages/render.ts';
+import { buttonRows, imageBlock, MAIN_BUTTONS, MAX_BLOCKS_BYTES, plain, plainSection } from '../messages/render.ts';
+import type { Block } from '../web-api/api.ts';
 import { COMMAND } from '../web-api/methods.ts';
 
 /** Recent jobs on the tab. */

@@ -1,8 +1,8 @@
 import type { Clock } from '../../../system/clock.ts';
+import type { Message } from '../web-api/api.ts';
 import { LOST_TOKEN, Refused } from '../web-api/errors.ts';
 import { type Workspace, within } from '../web-api/workspaces.ts';
 import type { MessageRef } from './message-ref.ts';
-import type { Message } from './render.ts';
 
 /** How far Slack's clock may be behind ours, in ms. */
 const SKEW = 60_000;

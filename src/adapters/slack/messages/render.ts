@@ -1,13 +1,6 @@
 import type { Button, Reply, ReplyImage } from '../../../bot/reply.ts';
+import type { Block, Message } from '../web-api/api.ts';
 import { fitText } from './escape.ts';
-
-export type Block = Readonly<Record<string, unknown>> & { readonly type: string };
-
-export interface Message {
-  /** What notifications and screen readers say. */
-  readonly text: string;
-  readonly blocks: readonly Block[];
-}
 
 /** Slack's file ids of what a reply shows. An image without one is left out. */
 export interface ShownFiles {

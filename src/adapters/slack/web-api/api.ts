@@ -1,6 +1,5 @@
 import { webApi } from '@slack/bolt';
 import { z } from 'zod';
-import type { Message } from '../messages/render.ts';
 import { problemOf, RateLimited, Refused, Unanswered } from './errors.ts';
 import type { Method } from './methods.ts';
 
@@ -192,4 +191,12 @@ export function createApi(options: ApiOptions, client: webApi.WebClient, tokenOf
       await call('views.publish', { user_id: user, view }, nothing);
     },
   };
+}
+
+export type Block = Readonly<Record<string, unknown>> & { readonly type: string };
+
+export interface Message {
+  /** What notifications and screen readers say. */
+  readonly text: string;
+  readonly blocks: readonly Block[];
 }

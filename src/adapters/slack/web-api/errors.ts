@@ -1,4 +1,5 @@
 import { webApi } from '@slack/bolt';
+import { withoutSecrets } from './logger.ts';
 
 /** Slack asked to wait. */
 export class RateLimited extends Error {
@@ -78,3 +79,8 @@ export const CLOSED_ROOM = new Set([
   'restricted_action_thread_only_channel',
   'thread_locked',
 ]);
+
+/** What went wrong, without the addresses and tokens that libraries put into their messages. */
+export function describe(error: unknown): string {
+  return withoutSecrets(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+}

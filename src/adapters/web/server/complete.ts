@@ -1,5 +1,5 @@
-import type { Completion as Suggestion } from '../../../bot/command/parse.ts';
 import { SUBCOMMANDS } from '../../../bot/command/subcommand.ts';
+import type { Completion as Suggestion } from '../../../bot/core.ts';
 
 export interface CompletionSources {
   /** Subcommands, settings and their values that may come next. */
