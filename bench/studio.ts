@@ -54,7 +54,7 @@ try {
   const last = first.history.waiting().at(-1)?.job;
   if (last === undefined) throw new Error('expected waiting jobs');
   for (const [what, work] of [
-    ['outlook of the last job', () => first.studio.outlook(last.id)],
+    ['queue position of the last job', () => first.studio.queuePosition(last.id)],
     ['its reply', () => first.studio.jobReply(last)],
     ['queue', () => first.studio.command('queue', callerOf(0))],
     ['history of a person', () => first.studio.command('history', callerOf(0))],

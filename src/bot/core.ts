@@ -42,7 +42,7 @@ export interface Core {
     readonly limit: number;
   }): readonly Job[];
   /** Position (from 1, `null` for more than 25 until asked for here) and expected end of a waiting or running job. */
-  outlook(jobId: string): { readonly position: number | null; readonly eta: Eta | null };
+  queuePosition(jobId: string): { readonly position: number | null; readonly eta: Eta | null };
   /** Absolute path of an image's PNG, made again from its recipe if the file was lost. `null` when deleted or unknown. */
   imagePath(imageId: string): Promise<string | null>;
   /** What the job's message shows now: waiting, progress with preview, images with buttons, or the error. */

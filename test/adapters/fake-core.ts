@@ -205,7 +205,7 @@ export class FakeCore implements Core {
       .slice(0, filter.limit);
   }
 
-  outlook() {
+  queuePosition() {
     return { position: 1, eta: null };
   }
 

@@ -7,7 +7,7 @@ import { type Eta, type Job, type JobEvent, seedOf } from '../job.ts';
 import type { FairOptions } from '../queue/fair-queue.ts';
 import { type Estimator, type Progress, secondsOf, type Timings, type Work, workOf } from './estimator.ts';
 import type { EventBus } from './event-bus.ts';
-import type { WaitingLine } from './job-queue.ts';
+import type { JobQueue } from './job-queue.ts';
 import type { LiveState } from './live-progress.ts';
 import type { Painter } from './painter.ts';
 import type { Recipes } from './recipes.ts';
@@ -20,7 +20,7 @@ export interface DispatcherOptions {
   readonly bus: EventBus;
   readonly live: LiveState;
   readonly clock: Clock;
-  readonly line: WaitingLine;
+  readonly queue: JobQueue;
   /** What is to be told the operator. */
   readonly onProblem: (error: unknown, what: string) => void;
   /** The first waiting jobs may have other positions now. */
@@ -76,8 +76,8 @@ export class Dispatcher {
 
   /** Resolves when nothing runs: at the latest at the deadline the running job is put back, without blame. */
   async stop(deadlineMs: number): Promise<void> {
-    const { clock, line } = this.#options;
-    line.halt();
+    const { clock, queue } = this.#options;
+    queue.halt();
     const running = this.#running;
     if (running !== null) {
       this.#excuse(running);
@@ -106,21 +106,21 @@ export class Dispatcher {
 
   /** The turn of a job has come. */
   async run(turn: FairOptions): Promise<void> {
-    const { history, bus, line, onProblem, onChange } = this.#options;
+    const { history, bus, queue, onProblem, onChange } = this.#options;
     let started: JobEvent | null;
     try {
       // The attempt is counted before anything can die of it.
-      started = line.transact(() => history.start(turn.id));
+      started = queue.transact(() => history.start(turn.id));
     } catch (error) {
       onProblem(error, `job ${turn.id} cannot be started`);
-      line.halt();
+      queue.halt();
       await pause(this.#options.clock, RETRY_MS, this.#stopping.signal);
-      line.putBack(turn);
-      if (!this.#stopping.signal.aborted) line.move();
+      queue.putBack(turn);
+      if (!this.#stopping.signal.aborted) queue.move();
       return;
     }
     // Cancelled in the moment before.
-    if (started === null) return line.settle(turn.id, 0);
+    if (started === null) return queue.settle(turn.id, 0);
     let end = () => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;
@@ -150,11 +150,11 @@ export class Dispatcher {
   }
 
   async #work(job: Job, running: Running): Promise<void> {
-    const { history, line } = this.#options;
+    const { history, queue } = this.#options;
     try {
       const { seconds, notes } = await this.#paint(job, running);
       await this.#store(job, () => {
-        line.settle(job.id, seconds);
+        queue.settle(job.id, seconds);
         return history.finish(job.id, { seconds, notes });
       });
     } catch (error) {
@@ -228,10 +228,10 @@ export class Dispatcher {
 
   /** What becomes of a job that was not finished; runs in the transaction. */
   #failed(job: Job, error: unknown, running: Running, spent: number): JobEvent | null {
-    const { history, line, onProblem } = this.#options;
+    const { history, queue, onProblem } = this.#options;
     const stored = history.stored(job.id);
     if (stored === null || stored.job.state !== 'running') {
-      line.settle(job.id, spent);
+      queue.settle(job.id, spent);
       return null;
     }
     if (error instanceof PipelineStopped || running.controller.signal.reason instanceof PipelineStopped) {
@@ -242,21 +242,21 @@ export class Dispatcher {
     if (error instanceof PipelineCrashed && attempts < MAX_ATTEMPTS) {
       history.setAttempts(job.id, attempts);
       const event = history.requeue(job.id);
-      line.rejoin(stored);
+      queue.rejoin(stored);
       return event;
     }
-    line.settle(job.id, spent);
+    queue.settle(job.id, spent);
     return history.fail(job.id, errorOf(error));
   }
 
   /** Writes the end of a job. What was made should not be lost to a disk that is full for a while. */
   async #store(job: Job, write: () => JobEvent | null): Promise<void> {
-    const { bus, line, onProblem } = this.#options;
+    const { bus, queue, onProblem } = this.#options;
     try {
       await this.#insist(
         `the end of job ${job.id}`,
         () => true,
-        () => line.transact(write, (event) => bus.emit(event)),
+        () => queue.transact(write, (event) => bus.emit(event)),
       );
     } catch (error) {
       // Whoever starts next finds the job running and takes it up again.

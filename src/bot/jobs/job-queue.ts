@@ -3,7 +3,7 @@ import type { Accepted, History, StoredJob } from '../history/history.ts';
 import type { Caller } from '../job.ts';
 import { type FairOptions, FairQueue, type Place, queueClassOf, type ShareChanges } from '../queue/fair-queue.ts';
 
-export interface WaitingLineOptions {
+export interface JobQueueOptions {
   readonly history: History;
   /** Of whoever pays, by `surface/payer`. */
   readonly weight: (payer: string) => number;
@@ -19,8 +19,8 @@ const ERRANDS_FROM = -1e15;
  * One accelerator, and who is next for it: the fair queue on p-queue, whose accounts are stored in the same
  * transaction as what changes them. What waits starts only while the line moves.
  */
-export class WaitingLine {
-  readonly #options: WaitingLineOptions;
+export class JobQueue {
+  readonly #options: JobQueueOptions;
   readonly #fair: FairQueue;
   readonly #queue: PQueue<FairQueue, FairOptions>;
   /** Changes of a transaction that failed; they go with the next one. */
@@ -29,7 +29,7 @@ export class WaitingLine {
   #moves = false;
   #errands = 0;
 
-  constructor(options: WaitingLineOptions) {
+  constructor(options: JobQueueOptions) {
     this.#options = options;
     this.#fair = new FairQueue({ weight: options.weight });
     this.#queue = new PQueue({ concurrency: 1, autoStart: false, queueClass: queueClassOf(this.#fair) });

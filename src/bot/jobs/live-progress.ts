@@ -11,7 +11,7 @@ export interface LiveStep {
 }
 
 /** Where a job waits. */
-export interface LivePlace {
+export interface QueuePosition {
   /** From 1; `null` for more than is kept current. */
   readonly position: number | null;
   readonly eta: Eta | null;

@@ -5,12 +5,12 @@ import { POSITION_CAP } from '../queue/fair-queue.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { type Estimator, workOf } from './estimator.ts';
 import type { EventBus } from './event-bus.ts';
-import type { WaitingLine } from './job-queue.ts';
-import type { LivePlace, LiveState } from './live-progress.ts';
+import type { JobQueue } from './job-queue.ts';
+import type { LiveState, QueuePosition } from './live-progress.ts';
 
-export interface OutlooksOptions {
+export interface QueuePositionsOptions {
   readonly history: History;
-  readonly line: WaitingLine;
+  readonly queue: JobQueue;
   readonly dispatcher: Dispatcher;
   readonly estimator: Estimator;
   readonly live: LiveState;
@@ -26,26 +26,26 @@ const ASKED_CAP = 1000;
 const ETA_NEWS_MS = 2000;
 
 /** Where waiting jobs stand and when they should be done; the first 25 are told when that changes. */
-export class Outlooks {
-  readonly #options: OutlooksOptions;
-  #told = new Map<string, LivePlace>();
+export class QueuePositions {
+  readonly #options: QueuePositionsOptions;
+  #told = new Map<string, QueuePosition>();
   #callOff: (() => void) | null = null;
   #closed = false;
 
-  constructor(options: OutlooksOptions) {
+  constructor(options: QueuePositionsOptions) {
     this.#options = options;
   }
 
   /** Position from 1, `null` beyond `cap`. */
-  of(job: Job, cap = ASKED_CAP): LivePlace {
-    const { line, live, estimator, clock, dispatcher } = this.#options;
+  of(job: Job, cap = ASKED_CAP): QueuePosition {
+    const { queue, live, estimator, clock, dispatcher } = this.#options;
     const now = clock.now();
     if (job.state === 'running') {
       const eta = live.step(job.id)?.eta ?? estimator.eta(dispatcher.secondsLeft, now);
       return { position: null, eta };
     }
-    const before = job.state === 'queued' ? line.position(job.id, cap) : null;
-    const ahead = job.state === 'queued' ? line.costAhead(job.id) : null;
+    const before = job.state === 'queued' ? queue.position(job.id, cap) : null;
+    const ahead = job.state === 'queued' ? queue.costAhead(job.id) : null;
     const eta = ahead === null ? null : this.#eta(job, ahead, now);
     return { position: before === null ? null : before + 1, eta };
   }
@@ -66,10 +66,10 @@ export class Outlooks {
   }
 
   #tell(): void {
-    const { line, history, bus, clock } = this.#options;
+    const { queue, history, bus, clock } = this.#options;
     const now = clock.now();
-    const told = new Map<string, LivePlace>();
-    for (const [index, { id, costAhead }] of line.first(POSITION_CAP).entries()) {
+    const told = new Map<string, QueuePosition>();
+    for (const [index, { id, costAhead }] of queue.first(POSITION_CAP).entries()) {
       const job = history.job(id);
       if (job === null || job.state !== 'queued') continue;
       const place = { position: index + 1, eta: this.#eta(job, costAhead, now) };
@@ -91,7 +91,7 @@ export class Outlooks {
   }
 }
 
-function isNews(before: LivePlace, now: LivePlace): boolean {
+function isNews(before: QueuePosition, now: QueuePosition): boolean {
   if (before.position !== now.position) return true;
   if (before.eta === null || now.eta === null) return before.eta !== now.eta;
   return Math.abs(before.eta.to - now.eta.to) > ETA_NEWS_MS;

@@ -1,13 +1,13 @@
 import type { History } from '../history/history.ts';
 import { type Estimator, workOf } from './estimator.ts';
-import type { WaitingLine } from './job-queue.ts';
+import type { JobQueue } from './job-queue.ts';
 import type { Recipes } from './recipes.ts';
 
 export interface LostImagesOptions {
   readonly history: History;
   readonly recipes: Recipes;
   readonly estimator: Estimator;
-  readonly line: WaitingLine;
+  readonly queue: JobQueue;
   readonly onProblem: (error: unknown, what: string) => void;
 }
 
@@ -38,13 +38,13 @@ export class LostImages {
   }
 
   async #make(imageId: string): Promise<string | null> {
-    const { history, recipes, estimator, line, onProblem } = this.#options;
+    const { history, recipes, estimator, queue, onProblem } = this.#options;
     const { signal } = this.#stopping;
     const details = history.image(imageId);
     const job = details === null ? null : history.job(details.jobId);
     if (job === null) return null;
     const seconds = estimator.seconds(workOf(job.request, 'vary-subtle', 1));
-    const made = line.errand(job.caller, seconds, async () => {
+    const made = queue.errand(job.caller, seconds, async () => {
       signal.throwIfAborted();
       return history.restoreImage(imageId, await recipes.remake(imageId, signal));
     });

@@ -8,7 +8,7 @@ import { moderate } from '../rules/moderation.ts';
 import { checkLimits } from '../rules/quotas.ts';
 import { type Estimator, workOf } from './estimator.ts';
 import type { EventBus } from './event-bus.ts';
-import type { WaitingLine } from './job-queue.ts';
+import type { JobQueue } from './job-queue.ts';
 
 /** A request that may become a job. */
 export interface Draft {
@@ -29,7 +29,7 @@ export interface SubmissionsOptions {
   readonly estimator: Estimator;
   readonly bus: EventBus;
   readonly clock: Clock;
-  readonly line: WaitingLine;
+  readonly queue: JobQueue;
   readonly etaOf: (job: Job) => Eta | null;
   readonly onChange: () => void;
 }
@@ -84,7 +84,7 @@ export class Submissions {
   submit(caller: Caller, drafts: readonly Draft[], key?: string): readonly Submitted[] {
     const earlier = this.earlier(caller, key);
     if (earlier.length > 0) return earlier;
-    const { history, rules, estimator, line, bus, clock, etaOf } = this.#options;
+    const { history, rules, estimator, queue, bus, clock, etaOf } = this.#options;
     if (!this.#open) {
       throw new UserError('stopping', 'The bot is being restarted.', { hint: 'Try again in a moment.' });
     }
@@ -109,7 +109,7 @@ export class Submissions {
           ...job,
           ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         });
-        line.join(accepted);
+        queue.join(accepted);
         joined.push(accepted);
       }
     };
@@ -117,9 +117,9 @@ export class Submissions {
       for (const { event } of joined) bus.emit(event);
     };
     try {
-      line.transact(accept, tell);
+      queue.transact(accept, tell);
     } catch (error) {
-      for (const { job } of joined) line.leave(job.id);
+      for (const { job } of joined) queue.leave(job.id);
       throw error;
     }
     this.#options.onChange();

@@ -1,7 +1,7 @@
 import { slug } from '../../system/slug.ts';
 import { normaliseText } from '../command/lexer.ts';
 import type { Derivation, Job, JobImage, Stage } from '../job.ts';
-import type { LivePlace, LiveStep } from '../jobs/live-progress.ts';
+import type { LiveStep, QueuePosition } from '../jobs/live-progress.ts';
 import { type Button, EMPTY_REPLY, type Reply, type ReplyImage } from '../reply.ts';
 import { type CommandLimits, LARGER_FACTORS, largerSize } from '../request-limits.ts';
 
@@ -18,7 +18,7 @@ const STAGES: Readonly<Record<Stage, string>> = {
 const PICKED_FROM = 5;
 
 export interface JobReplyOptions {
-  readonly place: LivePlace | null;
+  readonly place: QueuePosition | null;
   readonly step: LiveStep | null;
   /** Of the place where the job was asked for. */
   readonly limits: CommandLimits;

@@ -9,9 +9,9 @@ import type { History } from '../history/history.ts';
 import { type Caller, type ImagineRequest, type Job, type JobImage, TERMINAL_STATES } from '../job.ts';
 import type { Dispatcher } from '../jobs/dispatcher.ts';
 import type { EventBus } from '../jobs/event-bus.ts';
-import type { WaitingLine } from '../jobs/job-queue.ts';
+import type { JobQueue } from '../jobs/job-queue.ts';
 import type { LiveState } from '../jobs/live-progress.ts';
-import type { Outlooks } from '../jobs/queue-positions.ts';
+import type { QueuePositions } from '../jobs/queue-positions.ts';
 import type { Draft, Submissions } from '../jobs/submissions.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { helpReply } from '../replies/help-reply.ts';
@@ -26,9 +26,9 @@ import { isOwner, requireOwner, type Target, Targets } from './targets.ts';
 export interface AnswersOptions {
   readonly history: History;
   readonly rules: HouseRules;
-  readonly line: WaitingLine;
+  readonly queue: JobQueue;
   readonly dispatcher: Dispatcher;
-  readonly outlooks: Outlooks;
+  readonly positions: QueuePositions;
   readonly submissions: Submissions;
   readonly live: LiveState;
   readonly bus: EventBus;
@@ -186,7 +186,7 @@ export class Answers {
   }
 
   #queueFor({ surface, user, guild }: Caller): Reply {
-    const { history, line, dispatcher, live, outlooks } = this.#options;
+    const { history, queue, dispatcher, live, positions } = this.#options;
     const own = history.lists.unfinished({ surface, user });
     const { runningId } = dispatcher;
     const running =
@@ -195,10 +195,10 @@ export class Answers {
         : { own: own.some(({ id }) => id === runningId), fraction: live.step(runningId)?.fraction ?? 0 };
     const shown = own.slice(0, OWN_IN_QUEUE);
     return replies.queueReply({
-      waiting: line.waiting,
+      waiting: queue.waiting,
       here: guild === null ? null : history.lists.countUnfinished({ surface, guild }),
       running,
-      own: shown.map((job) => ({ job, position: outlooks.of(job, POSITION_CAP).position })),
+      own: shown.map((job) => ({ job, position: positions.of(job, POSITION_CAP).position })),
     });
   }
 
@@ -213,7 +213,7 @@ export class Answers {
   }
 
   #cancel(job: Job, caller: Caller): Job {
-    const { history, line, dispatcher, bus, onChange } = this.#options;
+    const { history, queue, dispatcher, bus, onChange } = this.#options;
     requireOwner(job, caller, 'cancel');
     if (TERMINAL_STATES.includes(job.state)) {
       throw new UserError('already_finished', `This request is ${job.state} already.`, {
@@ -227,9 +227,9 @@ export class Answers {
       if (cancelled !== null && !own) this.#audit(caller, 'cancel', job);
       return cancelled;
     };
-    line.transact(cancel, (event) => {
+    queue.transact(cancel, (event) => {
       if (event === null) return;
-      line.leave(job.id);
+      queue.leave(job.id);
       dispatcher.abort(job.id);
       bus.emit(event);
     });

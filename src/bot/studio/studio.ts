@@ -7,10 +7,10 @@ import { type Caller, type Job, type JobEvent, type Surface, TERMINAL_STATES } f
 import { Dispatcher, MAX_ATTEMPTS } from '../jobs/dispatcher.ts';
 import { Estimator, type Timings, type Work } from '../jobs/estimator.ts';
 import { EventBus } from '../jobs/event-bus.ts';
-import { WaitingLine } from '../jobs/job-queue.ts';
+import { JobQueue } from '../jobs/job-queue.ts';
 import { LiveState } from '../jobs/live-progress.ts';
 import type { Describe, Painter } from '../jobs/painter.ts';
-import { Outlooks } from '../jobs/queue-positions.ts';
+import { QueuePositions } from '../jobs/queue-positions.ts';
 import { Recipes } from '../jobs/recipes.ts';
 import { LostImages } from '../jobs/restore-images.ts';
 import { Submissions } from '../jobs/submissions.ts';
@@ -63,9 +63,9 @@ export class Studio implements Core {
   readonly #bus: EventBus;
   readonly #rules: HouseRules;
   readonly #live = new LiveState();
-  readonly #line: WaitingLine;
+  readonly #queue: JobQueue;
   readonly #dispatcher: Dispatcher;
-  readonly #outlooks: Outlooks;
+  readonly #positions: QueuePositions;
   readonly #images: LostImages;
   readonly #submissions: Submissions;
   readonly #answers: Answers;
@@ -87,18 +87,18 @@ export class Studio implements Core {
       history.settings,
       () => this.#loaded(),
       () => {
-        this.#line.reweighed();
-        this.#outlooks.changed();
+        this.#queue.reweighed();
+        this.#positions.changed();
       },
     );
-    this.#line = new WaitingLine({
+    this.#queue = new JobQueue({
       history,
       onProblem,
       weight: (payer) => this.#rules.weight(payer),
       run: (turn) => this.#dispatcher.run(turn),
     });
-    const shared = { history, estimator, line: this.#line, bus: this.#bus, live: this.#live, clock, onProblem };
-    const onChange = () => this.#outlooks.changed();
+    const shared = { history, estimator, queue: this.#queue, bus: this.#bus, live: this.#live, clock, onProblem };
+    const onChange = () => this.#positions.changed();
     this.#dispatcher = new Dispatcher({
       ...shared,
       painter,
@@ -106,14 +106,14 @@ export class Studio implements Core {
       onChange,
       onPainted: options.onPainted ?? (() => {}),
     });
-    this.#outlooks = new Outlooks({ ...shared, dispatcher: this.#dispatcher });
+    this.#positions = new QueuePositions({ ...shared, dispatcher: this.#dispatcher });
     this.#images = new LostImages({ ...shared, recipes });
-    const etaOf = (job: Job) => this.#outlooks.of(job).eta;
+    const etaOf = (job: Job) => this.#positions.of(job).eta;
     this.#submissions = new Submissions({ ...shared, rules: this.#rules, etaOf, onChange });
     this.#answers = new Answers({
       ...shared,
       rules: this.#rules,
-      outlooks: this.#outlooks,
+      positions: this.#positions,
       dispatcher: this.#dispatcher,
       submissions: this.#submissions,
       randomSeed: options.randomSeed ?? randomSeed,
@@ -137,7 +137,7 @@ export class Studio implements Core {
       this.#bus.emit(isBlamed ? this.#giveUp(job) : this.#history.requeue(job.id, { forgiveAttempt }));
     }
     const waiting = this.#history.waiting();
-    this.#line.restore(waiting);
+    this.#queue.restore(waiting);
     this.#submissions.open();
     logger.info({ ...swept, interrupted: interrupted.length, waiting: waiting.length }, 'the studio is open');
   }
@@ -145,21 +145,21 @@ export class Studio implements Core {
   /** The model is loaded: jobs start. */
   paint(): void {
     this.#rememberLoaded();
-    this.#line.move();
-    this.#outlooks.changed();
+    this.#queue.move();
+    this.#positions.changed();
   }
 
   /** Takes no more; the running job may go on until the deadline, then it waits for the next start like the others. */
   async close(deadlineMs: number): Promise<void> {
     this.#submissions.close();
-    this.#outlooks.close();
+    this.#positions.close();
     this.#images.stop();
     await this.#dispatcher.stop(deadlineMs);
   }
 
   /** For measures: jobs that wait, by nothing else. */
   get waiting(): number {
-    return this.#line.waiting;
+    return this.#queue.waiting;
   }
 
   async command(text: string, caller: Caller, options: CommandOptions = {}): Promise<Outcome> {
@@ -187,9 +187,9 @@ export class Studio implements Core {
     return this.#history.lists.page(filter);
   }
 
-  outlook(jobId: string) {
+  queuePosition(jobId: string) {
     const job = this.#history.job(jobId);
-    return job === null ? { position: null, eta: null } : this.#outlooks.of(job);
+    return job === null ? { position: null, eta: null } : this.#positions.of(job);
   }
 
   imagePath(imageId: string): Promise<string | null> {
@@ -198,7 +198,7 @@ export class Studio implements Core {
 
   jobReply(job: Job): Reply {
     const isOpen = !TERMINAL_STATES.includes(job.state);
-    const place = isOpen ? this.#outlooks.of(job, POSITION_CAP) : null;
+    const place = isOpen ? this.#positions.of(job, POSITION_CAP) : null;
     return jobReply(job, { place, step: this.#live.step(job.id), limits: this.#rules.limits(job.caller) });
   }
 

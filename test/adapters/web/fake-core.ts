@@ -99,7 +99,7 @@ export class FakeCore implements Core {
       .slice(0, filter.limit);
   }
 
-  outlook(jobId: string) {
+  queuePosition(jobId: string) {
     const live = this.#live.get(jobId);
     return { position: live?.position ?? null, eta: live?.eta ?? null };
   }

@@ -97,7 +97,7 @@ test('an expected end is given once times were measured, and lies ahead', async 
   const running = await ask('wait a red fox');
   await started(running.id);
   const waiting = await ask('another');
-  const { position, eta } = studio.outlook(waiting.id);
+  const { position, eta } = studio.queuePosition(waiting.id);
   assert.equal(position, 1);
   assert.ok(eta !== null && eta.from > clock.now() && eta.to > eta.from && eta.to < clock.now() + 10_000);
   const reply = studio.jobReply(waiting);

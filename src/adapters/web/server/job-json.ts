@@ -62,14 +62,14 @@ export function replyJson(reply: Reply): JsonReply {
   };
 }
 
-/** `outlook` is asked of the core unless the event that brings the job has it. */
+/** `queuePosition` is asked of the core unless the event that brings the job has it. */
 export function jobJson(
   core: Core,
   job: Job,
-  outlook?: { readonly position: number | null; readonly eta: Eta | null },
+  queuePosition?: { readonly position: number | null; readonly eta: Eta | null },
 ): JsonJob {
   const open = job.state === 'queued' || job.state === 'running';
-  const { position, eta } = outlook ?? (open ? core.outlook(job.id) : { position: null, eta: null });
+  const { position, eta } = queuePosition ?? (open ? core.queuePosition(job.id) : { position: null, eta: null });
   const reply = replyJson(core.jobReply(job));
   return {
     id: job.id,
