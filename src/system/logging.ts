@@ -1,4 +1,12 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
+
+/** The part of a pino logger that adapters use. Never handed a token. */
+export interface Logger {
+  debug(data: object, message: string): void;
+  info(data: object, message: string): void;
+  warn(data: object, message: string): void;
+  error(data: object, message: string): void;
+}
 
 export interface LoggingOptions {
   readonly level: string;
@@ -12,7 +20,7 @@ export interface LoggingOptions {
 const FIELDS = ['token', 'authorization', 'cookie', 'password', 'secret', 'botToken', 'appToken', 'signingSecret'];
 
 /** One JSON object a line. Secrets are replaced by their field's name and, whole lines long, by their value. */
-export function createLogger({ level, secrets, destination }: LoggingOptions): Logger {
+export function createLogger({ level, secrets, destination }: LoggingOptions): PinoLogger {
   // Also as JSON writes them: with its escapes.
   const values = [...new Set(secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))];
   const options = {

@@ -22,3 +22,23 @@ export class Recent<T, K = string> {
     return entry.value;
   }
 }
+
+/** A map of at most `size` entries: the one that was set longest ago is forgotten first. */
+export class RecentMap<K, V> extends Map<K, V> {
+  readonly #limit: number;
+
+  constructor(size: number) {
+    super();
+    this.#limit = size;
+  }
+
+  override set(key: K, value: V): this {
+    this.delete(key);
+    super.set(key, value);
+    for (const oldest of this.keys()) {
+      if (this.size <= this.#limit) break;
+      this.delete(oldest);
+    }
+    return this;
+  }
+}

@@ -11,6 +11,7 @@ import {
 } from 'discord.js';
 import { type Clock, systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
+import type { Logger } from '../../system/logging.ts';
 import type { Adapter, Core } from '../adapter.ts';
 import { commandsWithin } from './commands/commands.ts';
 import { inviteUrl } from './commands/permissions.ts';
@@ -21,7 +22,6 @@ import { createDeliveries, type Deliveries } from './messages/delivery.ts';
 import { createApi } from './rest/api.ts';
 import { fewConnections } from './rest/connections.ts';
 import { describe } from './rest/errors.ts';
-import type { Logger } from './rest/logger.ts';
 import { gatewayError, restError } from './rest/startup.ts';
 
 export interface DiscordAdapterOptions {

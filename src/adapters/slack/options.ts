@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
-import type { Logger } from './web-api/logger.ts';
+import type { Logger } from '../../system/logging.ts';
 
 export interface SlackOAuth {
   readonly clientId: string;

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
 import { createDiscordAdapter } from '../../../src/adapters/discord/adapter.ts';
-import type { Logger } from '../../../src/adapters/discord/rest/logger.ts';
+import type { Logger } from '../../../src/system/logging.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { FakeCore } from '../fake-core.ts';
 import { StandIn, type StoredMessage, TOKEN } from './stand-in.ts';

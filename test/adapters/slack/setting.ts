@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
 import type { SlackOptions } from '../../../src/adapters/slack/options.ts';
-import type { Logger } from '../../../src/adapters/slack/web-api/logger.ts';
+import type { Logger } from '../../../src/system/logging.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { FakeCore } from '../fake-core.ts';
 import { APP_TOKEN, BOT_TOKEN, StandIn, type StoredMessage } from './stand-in.ts';

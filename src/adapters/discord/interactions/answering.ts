@@ -10,6 +10,7 @@ import type { Job } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
 import { type Clock, pause } from '../../../system/clock.ts';
 import { UserError } from '../../../system/errors.ts';
+import type { Logger } from '../../../system/logging.ts';
 import type { Core, Outcome } from '../../adapter.ts';
 import { missingPermissions } from '../commands/permissions.ts';
 import { composeReply } from '../messages/compose.ts';
@@ -18,7 +19,6 @@ import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
 import { copiesOf, newRef, parseRef, type Token, tokenOf } from '../messages/message-ref.ts';
 import type { Answered, DiscordApi } from '../rest/api.ts';
 import { classify, describe } from '../rest/errors.ts';
-import type { Logger } from '../rest/logger.ts';
 import { botHasAccess, userOf } from './callers.ts';
 
 /** What the core may take before the interaction is acknowledged without knowing the outcome, in ms. */

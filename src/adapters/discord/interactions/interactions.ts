@@ -12,6 +12,7 @@ import {
 } from 'discord.js';
 import { type Button, EMPTY_REPLY, type Reply } from '../../../bot/reply.ts';
 import type { Clock } from '../../../system/clock.ts';
+import type { Logger } from '../../../system/logging.ts';
 import type { Core, Outcome } from '../../adapter.ts';
 import { composeReply } from '../messages/compose.ts';
 import type { Deliveries } from '../messages/delivery.ts';
@@ -21,7 +22,6 @@ import { tokenOf } from '../messages/message-ref.ts';
 import { ASK_PREFIX, LIMITS, MORE_PREFIX } from '../messages/render.ts';
 import type { DiscordApi } from '../rest/api.ts';
 import { describe } from '../rest/errors.ts';
-import type { Logger } from '../rest/logger.ts';
 import { type Clicked, createAnswering, isEphemeral } from './answering.ts';
 import { botHasAccess, type Callers, userOf } from './callers.ts';
 import { completions } from './complete.ts';

@@ -1,9 +1,9 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import type { Clock } from '../../../system/clock.ts';
+import type { Logger } from '../../../system/logging.ts';
 import type { Core } from '../../adapter.ts';
 import type { DiscordApi } from '../rest/api.ts';
 import { classify, describe, missingFrom } from '../rest/errors.ts';
-import type { Logger } from '../rest/logger.ts';
 import { attachmentsOf, composeReply } from './compose.ts';
 import { createEditor, type Edited, originalOf, type Reach, reachOf, type Send } from './edit.ts';
 import { escapeText } from './escape.ts';

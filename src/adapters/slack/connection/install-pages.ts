@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { SocketModeReceiver } from '@slack/bolt';
 import { OperatorError } from '../../../system/errors.ts';
+import type { Logger } from '../../../system/logging.ts';
 import { describe } from '../web-api/errors.ts';
-import type { Logger } from '../web-api/logger.ts';
 import { BOT_SCOPES } from '../web-api/methods.ts';
 
 export const INSTALL_PATH = '/slack/install';

@@ -1,8 +1,8 @@
 import type { SocketModeReceiver } from '@slack/bolt';
 import type { Clock } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
+import type { Logger } from '../../../system/logging.ts';
 import { describe } from '../web-api/errors.ts';
-import type { Logger } from '../web-api/logger.ts';
 
 type Client = SocketModeReceiver['client'];
 

@@ -2,6 +2,7 @@ import type { Caller } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
 import { type Clock, pause } from '../../../system/clock.ts';
 import { UserError } from '../../../system/errors.ts';
+import type { Logger } from '../../../system/logging.ts';
 import type { Core, Outcome } from '../../adapter.ts';
 import type { Deliveries, JobOutcome } from '../messages/delivery.ts';
 import type { Pictures } from '../messages/files.ts';
@@ -10,7 +11,6 @@ import { messageOf, NO_FILES, plainSection } from '../messages/render.ts';
 import { share } from '../messages/uploads.ts';
 import type { Message } from '../web-api/api.ts';
 import { describe, Refused } from '../web-api/errors.ts';
-import type { Logger } from '../web-api/logger.ts';
 import { type Workspace, type Workspaces, within } from '../web-api/workspaces.ts';
 import type { Callers } from './callers.ts';
 

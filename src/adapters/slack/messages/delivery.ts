@@ -1,16 +1,16 @@
 import { isOver, type Job, type JobEvent } from '../../../bot/job.ts';
 import type { Clock } from '../../../system/clock.ts';
+import type { Logger } from '../../../system/logging.ts';
 import type { Core, Outcome } from '../../adapter.ts';
 import { createIdle } from '../../delivery/drain.ts';
 import { createTurns } from '../../delivery/one-per-tick.ts';
 import { createClaims } from '../../delivery/unclaimed-jobs.ts';
 import { CLOSED_ROOM, LOST_TOKEN, problemOf, RateLimited, Refused } from '../web-api/errors.ts';
 import { scoped, unscoped } from '../web-api/ids.ts';
-import type { Logger } from '../web-api/logger.ts';
 import type { Workspaces } from '../web-api/workspaces.ts';
-import { Hopeless, moveToDm } from './elsewhere.ts';
 import type { Pictures } from './files.ts';
 import { type MessageRef, newRef, type Place, parseRef } from './message-ref.ts';
+import { Hopeless, moveToDm } from './posting.ts';
 import { createShowing, NotReady } from './showing.ts';
 import { newWatch, type Watch } from './watch.ts';
 

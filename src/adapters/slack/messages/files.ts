@@ -1,9 +1,9 @@
 import { type Job, TERMINAL_STATES } from '../../../bot/job.ts';
 import type { Reply, ReplyImage } from '../../../bot/reply.ts';
 import type { Clock } from '../../../system/clock.ts';
+import type { Logger } from '../../../system/logging.ts';
 import type { Core } from '../../adapter.ts';
 import { LOST_TOKEN, problemOf, Refused, Unanswered } from '../web-api/errors.ts';
-import type { Logger } from '../web-api/logger.ts';
 import type { Workspace } from '../web-api/workspaces.ts';
 import { type MessageRef, parseRef } from './message-ref.ts';
 import type { ShownFiles } from './render.ts';

@@ -1,14 +1,13 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
 import type { Clock } from '../../../system/clock.ts';
+import type { Logger } from '../../../system/logging.ts';
 import type { Core } from '../../adapter.ts';
 import type { Message } from '../web-api/api.ts';
 import { CLOSED_ROOM, problemOf, RateLimited, Refused } from '../web-api/errors.ts';
-import type { Logger } from '../web-api/logger.ts';
 import { within } from '../web-api/workspaces.ts';
-import { moveToDm } from './elsewhere.ts';
 import type { Pictures } from './files.ts';
-import { ensurePosted } from './posting.ts';
+import { ensurePosted, moveToDm } from './posting.ts';
 import { DETAILS, messageOf, NO_FILES } from './render.ts';
 import type { Watch } from './watch.ts';
 

@@ -1,12 +1,5 @@
 import { type Logger as BoltLogger, LogLevel } from '@slack/bolt';
-
-/** The part of a pino logger that the adapter uses. Never handed a token. */
-export interface Logger {
-  debug(data: object, message: string): void;
-  info(data: object, message: string): void;
-  warn(data: object, message: string): void;
-  error(data: object, message: string): void;
-}
+import type { Logger } from '../../../system/logging.ts';
 
 /** Tokens, and the addresses that are as good as tokens. */
 export function withoutSecrets(text: string): string {
