@@ -13,9 +13,9 @@ import { PipelineClient, type PipelineStatus } from './pipeline/process/client.t
 import { hasOutlivedItsBot } from './pipeline/process/orphan-note.ts';
 import { VERSION } from './pipeline/version.ts';
 import { OperatorError } from './system/errors.ts';
+import { acquireLock } from './system/file-lock.ts';
 import { createLogger } from './system/logging.ts';
 import { makeFolder } from './system/make-folder.ts';
-import { acquireLock, type ProcessLock } from './system/process-lock.ts';
 
 export interface StartOptions {
   /** URL of the module with the engine. @default the real one */
@@ -89,7 +89,7 @@ async function compose(
   logger: Logger,
   undo: (() => unknown)[],
 ): Promise<RunningBot> {
-  const lock: ProcessLock = await acquireLock(join(config.data, 'bot.lock'), {
+  const lock = await acquireLock(join(config.data, 'bot.lock'), {
     what: `the data folder ${config.data}`,
   });
   undo.push(() => lock.release());

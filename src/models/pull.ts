@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { checkSpace, explainDiskError, isDiskFull } from '../system/disk.ts';
 import { OperatorError } from '../system/errors.ts';
 import { hashFile } from '../system/file-hash.ts';
-import { lockFolder } from '../system/file-lock.ts';
+import { type FileLock, lockFolder } from '../system/file-lock.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { chooseFiles } from './choose-files.ts';
 import { download } from './download.ts';
@@ -64,14 +64,14 @@ interface Landed {
  */
 export async function* pullModel(options: PullOptions): AsyncGenerator<PullEvent> {
   const { folder, signal } = options;
-  let release: () => void = () => {};
+  let lock: FileLock | undefined;
   try {
-    release = await lockFolder(folder, { signal });
+    lock = await lockFolder(folder, { signal });
     yield* pullLocked(options);
   } catch (error) {
     throw explainDiskError(error, folder);
   } finally {
-    release();
+    lock?.release();
   }
 }
 

@@ -1,69 +1,105 @@
 import { basename, dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type Sqlite from 'better-sqlite3';
+import { type Clock, pause, systemClock } from './clock.ts';
 import { OperatorError } from './errors.ts';
 import { makeFolder } from './make-folder.ts';
 
-export interface FolderLockOptions {
-  /** Wait until the other process is done instead of failing. @default false */
-  readonly wait?: boolean;
+export interface LockOptions {
+  /** Milliseconds to wait for another holder to end. @default 0 */
+  readonly waitMs?: number;
+  /** What the lock protects, for the message; e.g. `the data folder /srv/wuerst`. @default the lock's path */
+  readonly what?: string;
+  /** Ends the waiting, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  readonly clock?: Clock;
 }
 
+export interface FileLock {
+  release(): void;
+}
+
+/** Short, since a new pipeline process waits for it, and cheap: one open file and one system call. */
+const RETRY_MS = 50;
+
 /**
- * Runs `work` while no other process, and nothing else in this one, holds the lock of the same folder.
+ * Takes a lock that at most one process (and one holder in it) has at a time and that the operating system drops
+ * when the process dies, however it dies: no file has to be cleaned up, and the file left behind means nothing.
  *
- * Node has no file locks, SQLite does: an exclusive transaction on an empty database is a lock of the operating
- * system, which also a killed process gives back, so there is no stale lock to guess about.
+ * Node has no file locks; SQLite does, on every system it runs on. So the lock is an exclusive transaction on an
+ * empty database, held open.
  *
- * @throws OperatorError `folder_busy` when somebody else holds it and `wait` isn't set.
+ * @throws OperatorError `lock_held` if another still holds it after `waitMs`, `lock_unusable` if the file cannot be
+ *   made or is something else.
  */
+export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
+  const { waitMs = 0, what = path, signal, clock = systemClock } = options;
+  const deadline = clock.now() + waitMs;
+  for (;;) {
+    signal?.throwIfAborted();
+    const lock = await tryLock(path, what);
+    if (lock) return lock;
+    const left = deadline - clock.now();
+    if (left <= 0) {
+      throw new OperatorError('lock_held', `Another process uses ${what}; waited ${waitMs} ms for it to end.`, {
+        hint: 'Stop the other process, or give this one a data folder of its own (WUERST_DATA).',
+      });
+    }
+    await pause(clock, Math.min(RETRY_MS, left), signal);
+  }
+}
+
+export type FolderLockOptions = Pick<LockOptions, 'waitMs' | 'signal'>;
+
+/**
+ * Takes the lock of a file or folder that is about to be made or deleted; it need not exist.
+ *
+ * @throws OperatorError `folder_busy` if another process, or something else in this one, holds it.
+ */
+export async function lockFolder(folder: string, options: FolderLockOptions = {}): Promise<FileLock> {
+  // Never deleted: deleting a lock file that somebody else has just opened would let two in.
+  const locks = join(dirname(folder), '.locks');
+  makeFolder(locks);
+  try {
+    return await acquireLock(join(locks, basename(folder)), { ...options, what: folder });
+  } catch (error) {
+    if (!(error instanceof OperatorError && error.code === 'lock_held')) throw error;
+    throw new OperatorError('folder_busy', `Another process is working on ${folder}.`, {
+      hint: 'Wait until it is done, then run the command again.',
+    });
+  }
+}
+
+/** Runs `work` while holding the lock of {@link lockFolder}. */
 export async function withFolderLock<T>(
   folder: string,
   options: FolderLockOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  const release = await lockFolder(folder, options);
+  const lock = await lockFolder(folder, options);
   try {
     return await work();
   } finally {
-    release();
+    lock.release();
   }
 }
 
-/** As {@link withFolderLock}, for generators: call what it returns when done. */
-export async function lockFolder(
-  folder: string,
-  { wait = false, signal }: FolderLockOptions = {},
-): Promise<() => void> {
-  // Never deleted: deleting a lock file that somebody else has just opened would let two in.
-  const locks = join(dirname(folder), '.locks');
-  makeFolder(locks);
+async function tryLock(path: string, what: string): Promise<FileLock | undefined> {
   // Loaded here: a picture in the terminal takes no lock, and its first step would wait for the library.
-  const { default: Database } = await import('better-sqlite3');
-  const database = new Database(join(locks, basename(folder)), { timeout: 0 });
+  const { default: Sqlite } = await import('better-sqlite3');
+  let database: InstanceType<typeof Sqlite> | undefined;
   try {
-    while (!begin(database)) {
-      if (!wait) {
-        throw new OperatorError('folder_busy', `another process is working on ${folder}`, {
-          hint: 'Wait until it is done, then run the command again.',
-        });
-      }
-      await sleep(200, undefined, signal ? { signal } : {});
-    }
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-  return () => database.close();
-}
-
-function begin(database: Sqlite.Database): boolean {
-  try {
+    makeFolder(dirname(path));
+    database = new Sqlite(path, { timeout: 0 });
+    // In rollback mode an exclusive lock excludes readers as well; nothing is written, so no journal is left.
+    database.pragma('journal_mode = MEMORY');
     database.exec('BEGIN EXCLUSIVE');
-    return true;
-  } catch (error) {
-    if ((error as { code?: string }).code === 'SQLITE_BUSY') return false;
-    throw error;
+    const held = database;
+    return { release: () => held.close() };
+  } catch (cause) {
+    database?.close();
+    if (cause instanceof Sqlite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)) return undefined;
+    throw new OperatorError('lock_unusable', `The lock file ${path} for ${what} cannot be used.`, {
+      hint: 'Give the user that runs the bot the right to write this file and its folder; if it is something else, move it away.',
+      cause,
+    });
   }
 }

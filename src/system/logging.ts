@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 
-/** The part of a pino logger that adapters use. Never handed a token. */
+/** The part of a pino logger that most of the program uses. It is never handed a token. */
 export interface Logger {
   debug(data: object, message: string): void;
   info(data: object, message: string): void;

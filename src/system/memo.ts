@@ -42,3 +42,12 @@ export class RecentMap<K, V> extends Map<K, V> {
     return this;
   }
 }
+
+/** What `make` gives, made at the first call. */
+export function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

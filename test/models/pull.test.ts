@@ -163,7 +163,7 @@ test('of two pulls at once one works and the other says so', async (t) => {
   });
   const first = models('pull');
   const cut = await halfway;
-  assert.match((await models('pull')).error ?? '', /^folder_busy: another process is working on .*wuerstchen-v2 /);
+  assert.match((await models('pull')).error ?? '', /^folder_busy: Another process is working on .*wuerstchen-v2\. /);
   assert.match((await models('remove', 'wuerstchen-v2', '--yes')).error ?? '', /^folder_busy/);
   cut();
   assert.equal((await first).error, undefined);

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { acquireLock } from '../../src/system/process-lock.ts';
+import { acquireLock } from '../../src/system/file-lock.ts';
 import { ManualClock } from '../manual-clock.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'wuerst-lock-'));

@@ -1,5 +1,5 @@
 /** Holds a lock until it is killed. */
-import { acquireLock } from '../../src/system/process-lock.ts';
+import { acquireLock } from '../../src/system/file-lock.ts';
 
 await acquireLock(process.argv[2] ?? '');
 process.send?.('held');

@@ -71,7 +71,7 @@ export async function mixCheckpoints(
   if (!(weight >= 0 && weight <= 1)) throw new RangeError(`expected a weight from 0 to 1, got ${weight}`);
   try {
     makeFolder(dirname(outFile));
-    return await withFolderLock(outFile, { wait: true, signal: options.signal }, async () => {
+    return await withFolderLock(outFile, { waitMs: Number.POSITIVE_INFINITY, signal: options.signal }, async () => {
       const finished = await finishedMix(baseFile, aestheticFile, weight, outFile);
       return finished ?? (await mixLocked(baseFile, aestheticFile, weight, outFile, options));
     });

@@ -41,7 +41,7 @@ export async function prepare(planned: Component, options: PrepareOptions = {}):
   const file = preparedFile(planned);
   try {
     makeFolder(dirname(file));
-    return await withFolderLock(file, { wait: true, signal: options.signal }, async () => {
+    return await withFolderLock(file, { waitMs: Number.POSITIVE_INFINITY, signal: options.signal }, async () => {
       const finished = await openPrepared(planned);
       if (finished) return finished;
       await write(planned, file, options);

@@ -1,4 +1,4 @@
-import { once } from '../../system/once.ts';
+import { once } from '../../system/memo.ts';
 import type { ByteRange } from '../checkpoint/safetensors.ts';
 import {
   type Attribute,

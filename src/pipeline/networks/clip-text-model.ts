@@ -1,6 +1,6 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../../system/errors.ts';
-import { once } from '../../system/once.ts';
+import { once } from '../../system/memo.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { clipTextConfig, clipTextGraph } from '../graph/clip-text.ts';
 import type { Tensor } from '../math/tensor.ts';

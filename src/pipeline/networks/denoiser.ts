@@ -1,4 +1,4 @@
-import { once } from '../../system/once.ts';
+import { once } from '../../system/memo.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import type { Folds, StepGraphs } from '../graph/blocks.ts';
 import type { Tensor } from '../math/tensor.ts';

@@ -1,5 +1,5 @@
 import { UserError } from '../../system/errors.ts';
-import { once } from '../../system/once.ts';
+import { once } from '../../system/memo.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { checkRest, decodeContext, decodeGraph, encodeGraph, vqganConfig } from '../graph/vqgan.ts';
 import type { Tensor } from '../math/tensor.ts';

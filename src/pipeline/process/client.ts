@@ -1,5 +1,5 @@
 import { type Clock, pause, systemClock } from '../../system/clock.ts';
-import { acquireLock } from '../../system/process-lock.ts';
+import { acquireLock } from '../../system/file-lock.ts';
 import { dropNote } from './orphan-note.ts';
 import { type Call, PipelineChild } from './pipeline-child.ts';
 import { type Ending, PipelineCrashed, PipelineStopped, ranOutOfMemory } from './pipeline-errors.ts';

@@ -1,6 +1,6 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { OperatorError } from '../../system/errors.ts';
-import { acquireLock } from '../../system/process-lock.ts';
+import { acquireLock } from '../../system/file-lock.ts';
 
 /** Left beside its lock by a pipeline process that ends because its bot is gone. */
 export function noteOf(lockPath: string): string {

@@ -2,7 +2,7 @@
  * Entry point of the pipeline process: `node process.js <engine module URL> <lock path> <parent's pid>`, with an IPC
  * channel. It does what the parent says (`ToProcess`), one request at a time, and dies with its parent.
  */
-import { acquireLock } from '../../system/process-lock.ts';
+import { acquireLock } from '../../system/file-lock.ts';
 import { leaveNote, noteOf } from './orphan-note.ts';
 import {
   type EngineContext,

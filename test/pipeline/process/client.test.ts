@@ -15,7 +15,7 @@ import {
 } from '../../../src/pipeline/process/client.ts';
 import type { EngineEvent } from '../../../src/pipeline/process/protocol.ts';
 import { OperatorError, UserError } from '../../../src/system/errors.ts';
-import { acquireLock } from '../../../src/system/process-lock.ts';
+import { acquireLock } from '../../../src/system/file-lock.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { request } from '../requests.ts';
 
