@@ -2,13 +2,13 @@ import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.
 import type { EngineEvent, EngineInfo } from '../../pipeline/process/protocol.ts';
 import { type Clock, pause } from '../../system/clock.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
-import type { History, JobError } from '../history/history.ts';
+import type { History } from '../history/history.ts';
 import { type Eta, type Job, type JobEvent, seedOf } from '../job.ts';
 import type { FairOptions } from '../queue/fair-queue.ts';
-import { type Estimator, type Progress, secondsOf, type Timings, type Work, workOf } from './estimator.ts';
+import { type Estimator, type Progress, secondsOf, type Timings, type Work, workLeft } from './estimator.ts';
 import type { EventBus } from './event-bus.ts';
+import { jobErrorOf, MAX_ATTEMPTS } from './job-error.ts';
 import type { JobQueue } from './job-queue.ts';
-import type { LiveState } from './live-progress.ts';
 import type { Painter } from './painter.ts';
 import type { Recipes } from './recipes.ts';
 
@@ -18,134 +18,124 @@ export interface DispatcherOptions {
   readonly recipes: Recipes;
   readonly estimator: Estimator;
   readonly bus: EventBus;
-  readonly live: LiveState;
   readonly clock: Clock;
   readonly queue: JobQueue;
   /** What is to be told the operator. */
   readonly onProblem: (error: unknown, what: string) => void;
-  /** The first waiting jobs may have other positions now. */
-  readonly onChange: () => void;
   readonly onPainted: (work: Work, timings: Timings) => void;
 }
 
-/** A job whose pipeline process died so often is to blame for it. */
-export const MAX_ATTEMPTS = 2;
+/** How far the running job is. */
+export type LiveStep = Omit<Extract<JobEvent, { type: 'step' }>, 'seq' | 'type' | 'job'>;
+
 /** Where `Learned.recall('pipeline')` has what previews have learned. */
 export const PREVIEW_MAPS = 'previewMaps';
 const RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
 
 interface Running {
-  readonly id: string;
-  readonly startedAt: number;
-  readonly seconds: number;
-  readonly controller: AbortController;
-  readonly ended: Promise<void>;
-  /** The bot is stopping: whatever ends it now, this start does not count against the job, unless its process dies. */
-  excused: boolean;
   /** As it is now. */
   job: Job;
+  readonly startedAt: number;
+  /** Estimated accelerator seconds. */
+  readonly seconds: number;
+  readonly controller: AbortController;
+  /** The newest step; one without a preview has that of the step before. */
+  step?: LiveStep;
+  /** The bot is stopping: this start does not count against the job, unless the pipeline process dies of it. */
+  excused: boolean;
 }
 
-/** Takes one job after the other through the pipeline, and everything that happens to it into the history. */
+/** Takes one job after the other through the pipeline, and stores everything that happens to it. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #stopping = new AbortController();
-  #running: Running | null = null;
+  #running: Running | undefined;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
   }
 
   get runningId(): string | null {
-    return this.#running?.id ?? null;
+    return this.#running?.job.id ?? null;
+  }
+
+  /** How far a job is; `null` unless it is being made. */
+  step(jobId: string): LiveStep | null {
+    return (this.#running?.job.id === jobId && this.#running.step) || null;
   }
 
   /** Accelerator seconds until the running job should be done. */
   get secondsLeft(): number {
-    const running = this.#running;
-    if (running === null) return 0;
-    const fraction = this.#options.live.step(running.id)?.fraction ?? 0;
-    return this.#secondsLeft(running, fraction);
+    return this.#running === undefined ? 0 : this.#secondsLeft(this.#running, this.#running.step?.fraction ?? 0);
+  }
+
+  /** From now on jobs are made. */
+  start(): void {
+    this.#options.queue.start((turn) => this.#run(turn));
   }
 
   /** Ends what a cancelled job still does. */
   abort(jobId: string): void {
-    if (this.#running?.id === jobId) this.#running.controller.abort();
+    if (this.#running?.job.id === jobId) this.#running.controller.abort();
   }
 
   /** Resolves when nothing runs: at the latest at the deadline the running job is put back, without blame. */
   async stop(deadlineMs: number): Promise<void> {
     const { clock, queue } = this.#options;
-    queue.halt();
+    const ended = queue.pause();
     const running = this.#running;
-    if (running !== null) {
+    if (running !== undefined) {
       this.#excuse(running);
       const inTime = new AbortController();
-      const ended = running.ended.then(() => inTime.abort());
+      void ended.then(() => inTime.abort());
       await pause(clock, deadlineMs, inTime.signal);
-      this.#stopping.abort(new PipelineStopped());
-      running.controller.abort(new PipelineStopped());
-      await ended;
     }
     this.#stopping.abort(new PipelineStopped());
+    running?.controller.abort(new PipelineStopped());
+    if (running !== undefined) await ended;
   }
 
   /** At once, since whoever asks the bot to stop may lose patience before the deadline. */
   #excuse(running: Running): void {
     const { history, onProblem } = this.#options;
+    const { id } = running.job;
     try {
-      const stored = history.stored(running.id);
+      const stored = history.stored(id);
       if (stored?.job.state !== 'running') return;
-      history.setAttempts(running.id, stored.attempts - 1);
+      history.setAttempts(id, stored.attempts - 1);
       running.excused = true;
     } catch (error) {
-      onProblem(error, `the start of job ${running.id} still counts against it`);
+      onProblem(error, `the start of job ${id} still counts against it`);
     }
   }
 
   /** The turn of a job has come. */
-  async run(turn: FairOptions): Promise<void> {
-    const { history, bus, queue, onProblem, onChange } = this.#options;
+  async #run(turn: FairOptions): Promise<void> {
+    const { history, bus, clock, queue, estimator, onProblem } = this.#options;
     let started: JobEvent | null;
     try {
       // The attempt is counted before anything can die of it.
       started = queue.transact(() => history.start(turn.id));
     } catch (error) {
       onProblem(error, `job ${turn.id} cannot be started`);
-      queue.halt();
-      await pause(this.#options.clock, RETRY_MS, this.#stopping.signal);
+      void queue.pause();
+      await pause(clock, RETRY_MS, this.#stopping.signal);
       queue.putBack(turn);
-      if (!this.#stopping.signal.aborted) queue.move();
+      if (!this.#stopping.signal.aborted) this.start();
       return;
     }
     // Cancelled in the moment before.
     if (started === null) return queue.settle(turn.id, 0);
-    let end = () => {};
-    const ended = new Promise<void>((resolve) => {
-      end = resolve;
-    });
     const { job } = started;
-    const seconds = this.#options.estimator.seconds(this.#workOf(job));
-    const controller = new AbortController();
-    this.#running = {
-      id: job.id,
-      startedAt: this.#options.clock.now(),
-      seconds,
-      controller,
-      ended,
-      excused: false,
-      job,
-    };
+    const seconds = estimator.seconds(workLeft(job));
+    const running = { job, startedAt: clock.now(), seconds, controller: new AbortController(), excused: false };
+    this.#running = running;
     bus.emit(started);
-    onChange();
     try {
-      await this.#work(job, this.#running);
+      await this.#work(job, running);
     } finally {
-      this.#running = null;
-      this.#options.live.end(job.id);
-      end();
-      onChange();
+      this.#running = undefined;
     }
   }
 
@@ -171,7 +161,7 @@ export class Dispatcher {
     const { signal } = running.controller;
     const request = await recipes.plan(job, info, signal);
     if (request.images.length === 0) return { seconds: 0, notes: [] };
-    const work = this.#workOf(job);
+    const work = workLeft(job);
     const progress = estimator.progress(work);
     let timings: Timings = {};
     let truncated = '';
@@ -193,7 +183,7 @@ export class Dispatcher {
   }
 
   #step(running: Running, progress: Progress, event: Extract<EngineEvent, { type: 'step' }>): void {
-    const { bus, live, estimator, clock } = this.#options;
+    const { bus, estimator, clock } = this.#options;
     const { stage, step, total, preview } = event;
     const fraction = progress.step(stage, event.image, step, total);
     const now = clock.now();
@@ -201,8 +191,8 @@ export class Dispatcher {
       estimator.eta(this.#secondsLeft(running, fraction), now) ?? extrapolated(running.startedAt, fraction, now);
     // What comes after a cancellation is nobody's business any more.
     if (running.controller.signal.aborted) return;
-    const state = live.setStep(running.id, { stage, step, total, fraction, eta, preview });
-    bus.emit({ seq: null, type: 'step', job: running.job, ...state });
+    running.step = { stage, step, total, fraction, eta, preview: preview ?? running.step?.preview ?? null };
+    bus.emit({ seq: null, type: 'step', job: running.job, ...running.step });
   }
 
   async #image(
@@ -242,11 +232,11 @@ export class Dispatcher {
     if (error instanceof PipelineCrashed && attempts < MAX_ATTEMPTS) {
       history.setAttempts(job.id, attempts);
       const event = history.requeue(job.id);
-      queue.rejoin(stored);
+      queue.resume(stored);
       return event;
     }
     queue.settle(job.id, spent);
-    return history.fail(job.id, errorOf(error));
+    return history.fail(job.id, jobErrorOf(error));
   }
 
   /** Writes the end of a job. What was made should not be lost to a disk that is full for a while. */
@@ -278,16 +268,11 @@ export class Dispatcher {
     }
   }
 
-  #workOf(job: Job): Work {
-    return workOf(job.request, job.derivation?.verb ?? null, job.request.n - job.images.length);
-  }
-
   #secondsLeft({ startedAt, seconds }: Running, fraction: number): number {
     const elapsed = (this.#options.clock.now() - startedAt) / 1000;
     if (fraction <= 0.05) return Math.max(0, seconds - elapsed);
     // What this job itself shows of its speed counts the more, the further it is.
-    const total = seconds * (1 - fraction) + (elapsed / fraction) * fraction;
-    return total * (1 - fraction);
+    return (seconds * (1 - fraction) + elapsed) * (1 - fraction);
   }
 }
 
@@ -300,35 +285,4 @@ function extrapolated(startedAt: number, fraction: number, now: number): Eta | n
 
 function isBusy(error: unknown): boolean {
   return error instanceof OperatorError && error.code === 'database_locked';
-}
-
-/** What people may know of an error. */
-export function errorOf(error: unknown): JobError {
-  if (error instanceof UserError) {
-    const { code, message, hint } = error;
-    return hint === undefined ? { code, message } : { code, message, hint };
-  }
-  if (error instanceof PipelineCrashed) {
-    return {
-      code: 'pipeline_crashed',
-      message: `The painting process died ${MAX_ATTEMPTS} times over this request, so it was given up.`,
-      hint: 'Whoever runs this bot can read why in its log. A smaller picture may work.',
-    };
-  }
-  if (error instanceof OperatorError && error.code === 'memory_short') {
-    const { code, message, hint } = error;
-    return hint === undefined ? { code, message } : { code, message, hint };
-  }
-  if (error instanceof OperatorError && (error.code === 'disk_full' || error.code === 'image_unwritable')) {
-    return {
-      code: error.code,
-      message: 'The picture was made, but there was no place to keep it.',
-      hint: 'Whoever runs this bot has to free some space. Try again later; nothing was charged.',
-    };
-  }
-  return {
-    code: 'internal',
-    message: 'Something went wrong while this was being made.',
-    hint: 'It has been logged for whoever runs this bot. Trying again may work; nothing was charged.',
-  };
 }

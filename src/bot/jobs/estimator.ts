@@ -2,7 +2,7 @@ import type { Learned, StepTime } from '../history/memos.ts';
 import type { Eta, Stage } from '../job.ts';
 import { Progress, type Work } from './work.ts';
 
-export { Progress, type Work, workOf } from './work.ts';
+export { Progress, type Work, workLeft, workOf } from './work.ts';
 
 /** Milliseconds spent in each stage. */
 export type Timings = Readonly<Partial<Record<Stage, number>>>;
@@ -41,11 +41,6 @@ export class Estimator {
 
   seconds(work: Work): number {
     return TIMED.reduce((sum, stage) => sum + this.#unit(stage, work) * work.units[stage], 0);
-  }
-
-  /** Whether the times behind an estimate are measured ones. */
-  get isMeasured(): boolean {
-    return (this.#read()?.samples ?? 0) > 0;
   }
 
   /** When something that needs about so many more seconds ends; `null` while nothing was measured. */

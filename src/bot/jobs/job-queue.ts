@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import PQueue from 'p-queue';
 import type { Accepted, History, StoredJob } from '../history/history.ts';
 import type { Caller } from '../job.ts';
@@ -7,8 +8,6 @@ export interface JobQueueOptions {
   readonly history: History;
   /** Of whoever pays, by `surface/payer`. */
   readonly weight: (payer: string) => number;
-  /** Makes a job whose turn has come. Its synchronous part runs before any other job can start. */
-  readonly run: (job: FairOptions) => Promise<void>;
   readonly onProblem: (error: unknown, what: string) => void;
 }
 
@@ -17,19 +16,21 @@ const ERRANDS_FROM = -1e15;
 
 /**
  * One accelerator, and who is next for it: the fair queue on p-queue, whose accounts are stored in the same
- * transaction as what changes them. What waits starts only while the line moves.
+ * transaction as what changes them. Emits `changed` when the order of the waiting jobs may have.
  */
-export class JobQueue {
+export class JobQueue extends EventEmitter<{ changed: [] }> {
   readonly #options: JobQueueOptions;
   readonly #fair: FairQueue;
   readonly #queue: PQueue<FairQueue, FairOptions>;
   /** Changes of a transaction that failed; they go with the next one. */
   readonly #unsaved = new Map<string, { readonly share: ShareChanges['kept'][number] | null }>();
+  #run: (turn: FairOptions) => Promise<void> = async () => {};
+  #started = false;
   #holds = 0;
-  #moves = false;
   #errands = 0;
 
   constructor(options: JobQueueOptions) {
+    super();
     this.#options = options;
     this.#fair = new FairQueue({ weight: options.weight });
     this.#queue = new PQueue({ concurrency: 1, autoStart: false, queueClass: queueClassOf(this.#fair) });
@@ -43,26 +44,38 @@ export class JobQueue {
   restore(jobs: readonly StoredJob[]): void {
     this.#fair.restore(this.#options.history.shares.all());
     for (const job of jobs) this.#add(fairOptions(job));
-    this.transact(() => undefined);
+    this.#store(() => undefined);
   }
 
-  /** From now on jobs start. */
-  move(): void {
-    this.#moves = true;
+  /**
+   * From now on jobs start.
+   * @param run makes a job whose turn has come; its synchronous part runs before any other job can start
+   */
+  start(run: (turn: FairOptions) => Promise<void>): void {
+    this.#run = run;
+    this.#started = true;
     this.#release();
+    this.emit('changed');
   }
 
-  /** No further job starts. */
-  halt(): void {
-    this.#moves = false;
+  /** No further job starts. Resolves when what runs has ended. */
+  pause(): Promise<void> {
+    this.#started = false;
     this.#queue.pause();
+    return this.#queue.onPendingZero();
   }
 
   /**
    * A transaction of the history together with the accounts. `told` is called with its result when that is stored, and
    * before anything else can start.
    */
-  transact<T>(work: () => T, told: (result: T) => void = () => {}): T {
+  transact<T>(work: () => T, told?: (result: T) => void): T {
+    const result = this.#store(work, told);
+    this.emit('changed');
+    return result;
+  }
+
+  #store<T>(work: () => T, told: (result: T) => void = () => {}): T {
     const { history } = this.#options;
     let changes: ShareChanges | null = null;
     this.#holds += 1;
@@ -88,12 +101,12 @@ export class JobQueue {
   }
 
   /** Inside `transact`, with what `History.accept` returned. */
-  join(accepted: Accepted): void {
+  add(accepted: Accepted): void {
     this.#add(fairOptions(accepted));
   }
 
   /** A job that was running goes on before all others, without being charged again. */
-  rejoin(job: StoredJob): void {
+  resume(job: StoredJob): void {
     if (this.#fair.has(job.job.id)) return;
     this.#fair.settle(job.job.id, job.estimate);
     this.#add({ ...fairOptions(job), resumed: true });
@@ -105,7 +118,7 @@ export class JobQueue {
     this.#add(job);
   }
 
-  leave(jobId: string): void {
+  remove(jobId: string): void {
     this.#fair.remove(jobId);
   }
 
@@ -128,6 +141,7 @@ export class JobQueue {
   /** The weights of those who pay have changed. */
   reweighed(): void {
     this.#fair.reweighed();
+    this.emit('changed');
   }
 
   /** Jobs that start before this one, from 0; `null` for more than `cap`, and for a job that does not wait. */
@@ -144,12 +158,12 @@ export class JobQueue {
   }
 
   #add(options: FairOptions): void {
-    const added = this.#queue.add(() => this.#options.run(options), options);
+    const added = this.#queue.add(() => this.#run(options), options);
     added.catch((error) => this.#options.onProblem(error, `job ${options.id}`));
   }
 
   #release(): void {
-    if (this.#moves && this.#holds === 0) this.#queue.start();
+    if (this.#started && this.#holds === 0) this.#queue.start();
   }
 
   #changes(): ShareChanges {

@@ -3,17 +3,22 @@ import type { History } from '../history/history.ts';
 import type { Eta, Job } from '../job.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { type Estimator, workOf } from './estimator.ts';
+import { type Estimator, workLeft } from './estimator.ts';
 import type { EventBus } from './event-bus.ts';
 import type { JobQueue } from './job-queue.ts';
-import type { LiveState, QueuePosition } from './live-progress.ts';
+
+/** Where a job waits. */
+export interface QueuePosition {
+  /** From 1; `null` for more than is kept current. */
+  readonly position: number | null;
+  readonly eta: Eta | null;
+}
 
 export interface QueuePositionsOptions {
   readonly history: History;
   readonly queue: JobQueue;
   readonly dispatcher: Dispatcher;
   readonly estimator: Estimator;
-  readonly live: LiveState;
   readonly bus: EventBus;
   readonly clock: Clock;
   /** Milliseconds between two rounds of position updates. @default 250 */
@@ -34,14 +39,15 @@ export class QueuePositions {
 
   constructor(options: QueuePositionsOptions) {
     this.#options = options;
+    options.queue.on('changed', () => this.#changed());
   }
 
   /** Position from 1, `null` beyond `cap`. */
   of(job: Job, cap = ASKED_CAP): QueuePosition {
-    const { queue, live, estimator, clock, dispatcher } = this.#options;
+    const { queue, estimator, clock, dispatcher } = this.#options;
     const now = clock.now();
     if (job.state === 'running') {
-      const eta = live.step(job.id)?.eta ?? estimator.eta(dispatcher.secondsLeft, now);
+      const eta = dispatcher.step(job.id)?.eta ?? estimator.eta(dispatcher.secondsLeft, now);
       return { position: null, eta };
     }
     const before = job.state === 'queued' ? queue.position(job.id, cap) : null;
@@ -51,7 +57,7 @@ export class QueuePositions {
   }
 
   /** Soon tells the first 25 where they stand, once for many changes. */
-  changed(): void {
+  #changed(): void {
     if (this.#callOff !== null || this.#closed) return;
     this.#callOff = this.#options.clock.after(this.#options.intervalMs ?? 250, () => {
       this.#callOff = null;
@@ -86,7 +92,7 @@ export class QueuePositions {
 
   #eta(job: Job, ahead: number, now: number): Eta | null {
     const { estimator, dispatcher } = this.#options;
-    const own = estimator.seconds(workOf(job.request, job.derivation?.verb ?? null, job.request.n - job.images.length));
+    const own = estimator.seconds(workLeft(job));
     return estimator.eta(dispatcher.secondsLeft + ahead + own, now);
   }
 }

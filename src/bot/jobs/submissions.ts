@@ -31,7 +31,6 @@ export interface SubmissionsOptions {
   readonly clock: Clock;
   readonly queue: JobQueue;
   readonly etaOf: (job: Job) => Eta | null;
-  readonly onChange: () => void;
 }
 
 /** The way in: from drafts to stored jobs that wait. */
@@ -109,7 +108,7 @@ export class Submissions {
           ...job,
           ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         });
-        queue.join(accepted);
+        queue.add(accepted);
         joined.push(accepted);
       }
     };
@@ -119,10 +118,9 @@ export class Submissions {
     try {
       queue.transact(accept, tell);
     } catch (error) {
-      for (const { job } of joined) queue.leave(job.id);
+      for (const { job } of joined) queue.remove(job.id);
       throw error;
     }
-    this.#options.onChange();
     return joined.map(({ job }) => ({ job, repeated: false }));
   }
 }

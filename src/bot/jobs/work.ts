@@ -1,4 +1,4 @@
-import type { ImagineRequest, Stage, Verb } from '../job.ts';
+import type { ImagineRequest, Job, Stage, Verb } from '../job.ts';
 
 /** Steps of `DEFAULT_STAGE_C_TIMESTEPS`. */
 const DEFAULT_STEPS = 29;
@@ -32,6 +32,11 @@ export function workOf(request: ImagineRequest, verb: Verb | null, pictures = re
       encode: pictures,
     },
   };
+}
+
+/** What is still to be done of a job. */
+export function workLeft({ request, derivation, images }: Job): Work {
+  return workOf(request, derivation?.verb ?? null, request.n - images.length);
 }
 
 /** How far a request is, from the steps that are reported; never goes back. */

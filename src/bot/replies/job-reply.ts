@@ -1,7 +1,8 @@
 import { slug } from '../../system/slug.ts';
 import { normaliseText } from '../command/lexer.ts';
 import type { Derivation, Job, JobImage, Stage } from '../job.ts';
-import type { LiveStep, QueuePosition } from '../jobs/live-progress.ts';
+import type { LiveStep } from '../jobs/dispatcher.ts';
+import type { QueuePosition } from '../jobs/queue-positions.ts';
 import { type Button, EMPTY_REPLY, type Reply, type ReplyImage } from '../reply.ts';
 import { type CommandLimits, LARGER_FACTORS, largerSize } from '../request-limits.ts';
 

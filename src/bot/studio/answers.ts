@@ -10,7 +10,6 @@ import { type Caller, type ImagineRequest, type Job, type JobImage, TERMINAL_STA
 import type { Dispatcher } from '../jobs/dispatcher.ts';
 import type { EventBus } from '../jobs/event-bus.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
-import type { LiveState } from '../jobs/live-progress.ts';
 import type { QueuePositions } from '../jobs/queue-positions.ts';
 import type { Draft, Submissions } from '../jobs/submissions.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
@@ -30,11 +29,9 @@ export interface AnswersOptions {
   readonly dispatcher: Dispatcher;
   readonly positions: QueuePositions;
   readonly submissions: Submissions;
-  readonly live: LiveState;
   readonly bus: EventBus;
   readonly clock: Clock;
   readonly randomSeed: () => bigint;
-  readonly onChange: () => void;
 }
 
 /** How long a question waits for its yes, in milliseconds. */
@@ -186,13 +183,13 @@ export class Answers {
   }
 
   #queueFor({ surface, user, guild }: Caller): Reply {
-    const { history, queue, dispatcher, live, positions } = this.#options;
+    const { history, queue, dispatcher, positions } = this.#options;
     const own = history.lists.unfinished({ surface, user });
     const { runningId } = dispatcher;
     const running =
       runningId === null
         ? null
-        : { own: own.some(({ id }) => id === runningId), fraction: live.step(runningId)?.fraction ?? 0 };
+        : { own: own.some(({ id }) => id === runningId), fraction: dispatcher.step(runningId)?.fraction ?? 0 };
     const shown = own.slice(0, OWN_IN_QUEUE);
     return replies.queueReply({
       waiting: queue.waiting,
@@ -213,7 +210,7 @@ export class Answers {
   }
 
   #cancel(job: Job, caller: Caller): Job {
-    const { history, queue, dispatcher, bus, onChange } = this.#options;
+    const { history, queue, dispatcher, bus } = this.#options;
     requireOwner(job, caller, 'cancel');
     if (TERMINAL_STATES.includes(job.state)) {
       throw new UserError('already_finished', `This request is ${job.state} already.`, {
@@ -229,11 +226,10 @@ export class Answers {
     };
     queue.transact(cancel, (event) => {
       if (event === null) return;
-      queue.leave(job.id);
+      queue.remove(job.id);
       dispatcher.abort(job.id);
       bus.emit(event);
     });
-    onChange();
     return history.job(job.id) ?? job;
   }
 

@@ -4,11 +4,11 @@ import { type CommandLimits, completions, randomSeed } from '../command/parse.ts
 import type { CommandOptions, Core, Outcome } from '../core.ts';
 import type { History } from '../history/history.ts';
 import { type Caller, type Job, type JobEvent, type Surface, TERMINAL_STATES } from '../job.ts';
-import { Dispatcher, MAX_ATTEMPTS } from '../jobs/dispatcher.ts';
+import { Dispatcher } from '../jobs/dispatcher.ts';
 import { Estimator, type Timings, type Work } from '../jobs/estimator.ts';
 import { EventBus } from '../jobs/event-bus.ts';
+import { MAX_ATTEMPTS } from '../jobs/job-error.ts';
 import { JobQueue } from '../jobs/job-queue.ts';
-import { LiveState } from '../jobs/live-progress.ts';
 import type { Describe, Painter } from '../jobs/painter.ts';
 import { QueuePositions } from '../jobs/queue-positions.ts';
 import { Recipes } from '../jobs/recipes.ts';
@@ -62,7 +62,6 @@ export class Studio implements Core {
   readonly #history: History;
   readonly #bus: EventBus;
   readonly #rules: HouseRules;
-  readonly #live = new LiveState();
   readonly #queue: JobQueue;
   readonly #dispatcher: Dispatcher;
   readonly #positions: QueuePositions;
@@ -86,30 +85,24 @@ export class Studio implements Core {
     this.#rules = new HouseRules(
       history.settings,
       () => this.#loaded(),
-      () => {
-        this.#queue.reweighed();
-        this.#positions.changed();
-      },
+      () => this.#queue.reweighed(),
     );
     this.#queue = new JobQueue({
       history,
       onProblem,
       weight: (payer) => this.#rules.weight(payer),
-      run: (turn) => this.#dispatcher.run(turn),
     });
-    const shared = { history, estimator, queue: this.#queue, bus: this.#bus, live: this.#live, clock, onProblem };
-    const onChange = () => this.#positions.changed();
+    const shared = { history, estimator, queue: this.#queue, bus: this.#bus, clock, onProblem };
     this.#dispatcher = new Dispatcher({
       ...shared,
       painter,
       recipes,
-      onChange,
       onPainted: options.onPainted ?? (() => {}),
     });
     this.#positions = new QueuePositions({ ...shared, dispatcher: this.#dispatcher });
     this.#images = new LostImages({ ...shared, recipes });
     const etaOf = (job: Job) => this.#positions.of(job).eta;
-    this.#submissions = new Submissions({ ...shared, rules: this.#rules, etaOf, onChange });
+    this.#submissions = new Submissions({ ...shared, rules: this.#rules, etaOf });
     this.#answers = new Answers({
       ...shared,
       rules: this.#rules,
@@ -117,7 +110,6 @@ export class Studio implements Core {
       dispatcher: this.#dispatcher,
       submissions: this.#submissions,
       randomSeed: options.randomSeed ?? randomSeed,
-      onChange,
     });
   }
 
@@ -145,8 +137,7 @@ export class Studio implements Core {
   /** The model is loaded: jobs start. */
   paint(): void {
     this.#rememberLoaded();
-    this.#queue.move();
-    this.#positions.changed();
+    this.#dispatcher.start();
   }
 
   /** Takes no more; the running job may go on until the deadline, then it waits for the next start like the others. */
@@ -199,7 +190,7 @@ export class Studio implements Core {
   jobReply(job: Job): Reply {
     const isOpen = !TERMINAL_STATES.includes(job.state);
     const place = isOpen ? this.#positions.of(job, POSITION_CAP) : null;
-    return jobReply(job, { place, step: this.#live.step(job.id), limits: this.#rules.limits(job.caller) });
+    return jobReply(job, { place, step: this.#dispatcher.step(job.id), limits: this.#rules.limits(job.caller) });
   }
 
   errorReply(error: unknown): Reply {

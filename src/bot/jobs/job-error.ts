@@ -1,0 +1,33 @@
+import { PipelineCrashed } from '../../pipeline/process/client.ts';
+import { OperatorError, UserError } from '../../system/errors.ts';
+import type { JobError } from '../history/history.ts';
+
+/** A job that the pipeline process died of this often is given up. */
+export const MAX_ATTEMPTS = 2;
+
+/** What people are told of the error that a job failed with. */
+export function jobErrorOf(error: unknown): JobError {
+  if (error instanceof UserError || (error instanceof OperatorError && error.code === 'memory_short')) {
+    const { code, message, hint } = error;
+    return hint === undefined ? { code, message } : { code, message, hint };
+  }
+  if (error instanceof PipelineCrashed) {
+    return {
+      code: 'pipeline_crashed',
+      message: `The painting process died ${MAX_ATTEMPTS} times over this request, so it was given up.`,
+      hint: 'Whoever runs this bot can read why in its log. A smaller picture may work.',
+    };
+  }
+  if (error instanceof OperatorError && (error.code === 'disk_full' || error.code === 'image_unwritable')) {
+    return {
+      code: error.code,
+      message: 'The picture was made, but there was no place to keep it.',
+      hint: 'Whoever runs this bot has to free some space. Try again later; nothing was charged.',
+    };
+  }
+  return {
+    code: 'internal',
+    message: 'Something went wrong while this was being made.',
+    hint: 'It has been logged for whoever runs this bot. Trying again may work; nothing was charged.',
+  };
+}
