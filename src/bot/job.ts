@@ -1,30 +1,11 @@
-/** Everything about a picture that a person can choose; defaults are filled in before a request leaves the parser. */
-export interface ImagineRequest {
-  readonly prompt: string;
-  /** What to keep out of the picture; empty for nothing. */
-  readonly negative: string;
-  /** Pixels; the picture has exactly this size. */
-  readonly width: number;
-  /** Pixels; the picture has exactly this size. */
-  readonly height: number;
-  /** Pictures in this request, 1 to 10. */
-  readonly n: number;
-  /** `interpolated`, `base`, `aesthetic`, or a decimal from 0 (base) to 1 (aesthetic) that mixes the two. */
-  readonly style: string;
-  /** Unsigned, up to 64 bits. Picture k (from 0) uses `seed + k`, wrapping at 2^64. */
-  readonly seed: bigint;
-  /** Equal steps of Stage C; `null` for `DEFAULT_STAGE_C_TIMESTEPS`. */
-  readonly steps: number | null;
-  readonly decoderSteps: number;
-  /** Guidance scale of Stage C; 1 and below switch guidance off. */
-  readonly guidance: number;
-  readonly decoderGuidance: number;
-  /** Ask for the result behind a spoiler cover, where the surface has one. */
-  readonly spoiler: boolean;
-}
+import type { ImagineRequest, PictureSettings } from '../pipeline/images/imagine-request.ts';
+import type { EngineStage } from '../pipeline/process/protocol.ts';
+
+export type { ImagineRequest };
 
 /** What made a request from an older picture. */
-export type Verb = 'reroll' | 'vary-subtle' | 'vary-strong' | 'larger' | 'remix';
+export const VERBS = ['reroll', 'vary-subtle', 'vary-strong', 'larger', 'remix'] as const;
+export type Verb = (typeof VERBS)[number];
 
 export interface Derivation {
   readonly verb: Verb;
@@ -35,7 +16,8 @@ export interface Derivation {
   readonly strength: number | null;
 }
 
-export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
+export const JOB_STATES = ['queued', 'running', 'done', 'failed', 'cancelled'] as const;
+export type JobState = (typeof JOB_STATES)[number];
 
 export const TERMINAL_STATES: readonly JobState[] = ['done', 'failed', 'cancelled'];
 
@@ -43,7 +25,8 @@ export function isOver({ state }: Pick<Job, 'state'>): boolean {
   return TERMINAL_STATES.includes(state);
 }
 
-export type Surface = 'discord' | 'slack' | 'web' | 'terminal';
+export const SURFACES = ['discord', 'slack', 'web', 'terminal'] as const;
+export type Surface = (typeof SURFACES)[number];
 
 /** Who asks, where, and who pays: filled in by the adapter, from what the platform vouches for. */
 export interface Caller {
@@ -94,7 +77,7 @@ export interface Job {
   readonly finishedAt: number | null;
 }
 
-export type Stage = 'load' | 'text' | 'prior' | 'decoder' | 'vqgan' | 'encode';
+export type Stage = EngineStage;
 
 /** Milliseconds since 1970, between which the job should be done. */
 export interface Eta {
@@ -131,4 +114,14 @@ export type JobEvent = { readonly seq: number | null } & (
 /** Seed of picture `index` of a request. */
 export function seedOf(request: ImagineRequest, index: number): bigint {
   return BigInt.asUintN(64, request.seed + BigInt(index));
+}
+
+/** What the pipeline and the files' parameters need of a request. */
+export function pictureSettings({
+  n: _n,
+  seed: _seed,
+  spoiler: _spoiler,
+  ...settings
+}: ImagineRequest): PictureSettings {
+  return settings;
 }

@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ImagineRequest } from '../bot/job.ts';
+import { type ImagineRequest, pictureSettings } from '../bot/job.ts';
 import { encodeImage, type ImageFormat, type RgbImage } from '../pipeline/images/image-file.ts';
 import { metadataOf } from '../pipeline/images/parameters.ts';
 import type { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
@@ -79,11 +79,12 @@ export class PictureWriter {
 
   async #write(request: ImagineRequest, { seed, image, timings }: PaintedPicture): Promise<Report> {
     const start = performance.now();
-    const { prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance } = request;
+    const { prompt, style } = request;
     const { out, format } = this.#options;
     const { width, height } = image;
     const metadata = metadataOf({
-      ...{ prompt, negative, style, steps, guidance, decoderSteps, decoderGuidance, seed, width, height },
+      ...pictureSettings(request),
+      ...{ seed, width, height },
       model: this.#pipeline.name,
       checkpoint: await this.#fingerprints.get(style, () => this.#pipeline.fingerprint(style)),
       provider: this.#pipeline.computedBy,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Surface } from '../job.ts';
+import { SURFACES, type Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';
 import { fromJson, toJson } from './json.ts';
@@ -35,7 +35,7 @@ const auditRow = z
   .object({
     num: z.number(),
     at: z.number(),
-    surface: z.enum(['discord', 'slack', 'web', 'terminal']),
+    surface: z.enum(SURFACES),
     guild: z.string().transform((guild) => (guild === '' ? null : guild)),
     actor: z.string(),
     action: z.string(),

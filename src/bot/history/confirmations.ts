@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { imagineRequest } from '../../pipeline/images/imagine-request.ts';
 import type { Caller, ImagineRequest, Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import { JOB_ID_LENGTH, randomId } from './id.ts';
-import { decode, decodeJson } from './job-rows.ts';
-import { bigintText, toJson } from './json.ts';
+import { callerSchema, decode, decodeJson } from './job-rows.ts';
+import { toJson } from './json.ts';
 
 /** Several requests that wait for a yes of the person who asked. */
 export interface Confirmation {
@@ -12,32 +13,6 @@ export interface Confirmation {
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
 }
-
-const callerSchema: z.ZodType<Caller> = z.object({
-  surface: z.enum(['discord', 'slack', 'web', 'terminal']),
-  user: z.string(),
-  name: z.string(),
-  room: z.string(),
-  guild: z.string().nullable(),
-  payer: z.string(),
-  moderator: z.boolean(),
-  ageRestricted: z.boolean(),
-});
-
-const requestSchema: z.ZodType<ImagineRequest> = z.object({
-  prompt: z.string(),
-  negative: z.string(),
-  width: z.number(),
-  height: z.number(),
-  n: z.number(),
-  style: z.string(),
-  seed: bigintText,
-  steps: z.number().nullable(),
-  decoderSteps: z.number(),
-  guidance: z.number(),
-  decoderGuidance: z.number(),
-  spoiler: z.boolean(),
-});
 
 const row = z.object({ caller_json: z.string(), requests_json: z.string(), expires_at: z.number() });
 
@@ -119,7 +94,7 @@ function decodeConfirmation(found: unknown): Confirmation {
   const { caller_json, requests_json, expires_at } = decode(row, found, 'confirmation');
   return {
     caller: decodeJson(callerSchema, caller_json, 'caller of a confirmation'),
-    requests: decodeJson(z.array(requestSchema), requests_json, 'requests of a confirmation'),
+    requests: decodeJson(z.array(imagineRequest), requests_json, 'requests of a confirmation'),
     expiresAt: expires_at,
   };
 }

@@ -81,7 +81,7 @@ export class Pictures {
       const row = jobs.rowOf(details.jobId);
       if (row === null || !images.markDeleted(imageId)) return null;
       const { surface, user } = by;
-      audit.add({ surface, guild: row.guild, actor: user, action: 'delete', target: imageId, detail: null });
+      audit.add({ surface, guild: row.caller.guild, actor: user, action: 'delete', target: imageId, detail: null });
       const job = jobs.job(details.jobId);
       if (job === null) return null;
       return durableEvent(events.add(row.num, job, 'changed', imageId, now()), 'changed', job, null);

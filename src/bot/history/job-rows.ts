@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { imagineRequest, uint64Text } from '../../pipeline/images/imagine-request.ts';
 import { OperatorError } from '../../system/errors.ts';
-import type { Derivation, Job, JobImage } from '../job.ts';
-import { bigintText, fromJson } from './json.ts';
+import { type Caller, JOB_STATES, type Job, type JobImage, SURFACES, VERBS } from '../job.ts';
+import { fromJson } from './json.ts';
 
 /** A job with what only the core needs to know about it. */
 export interface StoredJob {
@@ -19,41 +20,36 @@ export interface StoredJob {
 }
 
 const flag = z.union([z.literal(0), z.literal(1)]).transform((value) => value === 1);
-const verb = z.enum(['reroll', 'vary-subtle', 'vary-strong', 'larger', 'remix']);
+
+export const callerSchema = z.object({
+  surface: z.enum(SURFACES),
+  user: z.string(),
+  name: z.string(),
+  room: z.string(),
+  guild: z.string().nullable(),
+  payer: z.string(),
+  moderator: z.boolean(),
+  ageRestricted: z.boolean(),
+}) satisfies z.ZodType<Caller>;
 
 const errorSchema = z
   .object({ code: z.string(), message: z.string(), hint: z.string().optional() })
   .transform(({ code, message, hint }) => (hint === undefined ? { code, message } : { code, message, hint }));
 
-const jobRow = z.object({
+// A row is read in parts, each by the schema of what it becomes.
+const callerRow = callerSchema.extend({ moderator: flag, ageRestricted: flag });
+const requestRow = imagineRequest.extend({ spoiler: flag });
+const derivationRow = z.object({
+  verb: z.enum(VERBS).nullable(),
+  parentImage: z.string().nullable(),
+  parentJob: z.string().nullable(),
+  strength: z.number().nullable(),
+});
+const stateRow = z.object({
   num: z.number(),
   id: z.string(),
-  surface: z.enum(['discord', 'slack', 'web', 'terminal']),
-  user: z.string(),
-  user_name: z.string(),
-  room: z.string(),
-  guild: z.string().nullable(),
-  payer: z.string(),
-  moderator: flag,
-  age_restricted: flag,
-  prompt: z.string(),
-  negative: z.string(),
-  width: z.number(),
-  height: z.number(),
-  n: z.number(),
-  style: z.string(),
-  seed: bigintText,
-  steps: z.number().nullable(),
-  decoder_steps: z.number(),
-  guidance: z.number(),
-  decoder_guidance: z.number(),
-  spoiler: flag,
-  verb: verb.nullable(),
-  parent_image: z.string().nullable(),
-  parent_job: z.string().nullable(),
-  strength: z.number().nullable(),
   notes_json: z.string(),
-  state: z.enum(['queued', 'running', 'done', 'failed', 'cancelled']),
+  state: z.enum(JOB_STATES),
   error_json: z.string().nullable(),
   attempts: z.number(),
   created_at: z.number(),
@@ -65,18 +61,27 @@ const jobRow = z.object({
   charged_day: z.number(),
 });
 
-/** The columns that `jobRow` reads, for SELECT lists. */
-export const JOB_COLUMNS = Object.keys(jobRow.shape)
-  .map((name) => `jobs.${name}`)
-  .join(', ');
+/** Fields of a caller, a request and a derivation, in the order of their columns. */
+export const JOB_FIELDS = [callerRow, requestRow, derivationRow].flatMap(({ shape }) => Object.keys(shape));
 
-export type JobRow = z.output<typeof jobRow>;
+/** Where a field of `JOB_FIELDS` is stored. */
+export function columnOf(field: string): string {
+  return field === 'name' ? 'user_name' : field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** What `decodeJobRow` reads, for SELECT lists. */
+export const JOB_COLUMNS = [
+  ...Object.keys(stateRow.shape).map((column) => `jobs.${column}`),
+  ...JOB_FIELDS.map((field) => `jobs.${columnOf(field)} AS ${field}`),
+].join(', ');
+
+export type JobRow = z.output<typeof stateRow> & Pick<Job, 'caller' | 'request' | 'derivation'>;
 
 const imageRow = z
   .object({
     id: z.string(),
     idx: z.number(),
-    seed: bigintText,
+    seed: uint64Text,
     width: z.number(),
     height: z.number(),
     hash: z.string(),
@@ -113,7 +118,13 @@ function unreadable(what: string, finding: string, cause: unknown): OperatorErro
 }
 
 export function decodeJobRow(row: unknown): JobRow {
-  return decode(jobRow, row, 'job');
+  const { verb, parentImage, parentJob, strength } = decode(derivationRow, row, 'job');
+  return {
+    ...decode(stateRow, row, 'job'),
+    caller: decode(callerRow, row, 'job'),
+    request: decode(requestRow, row, 'job'),
+    derivation: verb === null || parentJob === null ? null : { verb, parentImage, parentJob, strength },
+  };
 }
 
 export function decodeImage(row: unknown): JobImage {
@@ -125,32 +136,10 @@ const notes = z.array(z.string());
 export function jobFrom(row: JobRow, images: readonly JobImage[]): Job {
   return {
     id: row.id,
-    caller: {
-      surface: row.surface,
-      user: row.user,
-      name: row.user_name,
-      room: row.room,
-      guild: row.guild,
-      payer: row.payer,
-      moderator: row.moderator,
-      ageRestricted: row.age_restricted,
-    },
+    caller: row.caller,
     state: row.state,
-    request: {
-      prompt: row.prompt,
-      negative: row.negative,
-      width: row.width,
-      height: row.height,
-      n: row.n,
-      style: row.style,
-      seed: row.seed,
-      steps: row.steps,
-      decoderSteps: row.decoder_steps,
-      guidance: row.guidance,
-      decoderGuidance: row.decoder_guidance,
-      spoiler: row.spoiler,
-    },
-    derivation: derivationFrom(row),
+    request: row.request,
+    derivation: row.derivation,
     images,
     error: row.error_json === null ? null : decodeJson(errorSchema, row.error_json, 'error of a job'),
     notes: decodeJson(notes, row.notes_json, 'notes of a job'),
@@ -169,9 +158,4 @@ export function storedJobFrom(row: JobRow, images: readonly JobImage[]): StoredJ
     priority: row.priority,
     resumed: row.started_at !== null,
   };
-}
-
-function derivationFrom(row: JobRow): Derivation | null {
-  if (row.verb === null || row.parent_job === null) return null;
-  return { verb: row.verb, parentImage: row.parent_image, parentJob: row.parent_job, strength: row.strength };
 }

@@ -237,7 +237,7 @@ export class JobRecords {
   }
 
   #recharge(row: JobRow, ms: number): void {
-    this.#ledger.charge(row, row.charged_day, ms - row.charged_ms);
+    this.#ledger.charge(row.caller, row.charged_day, ms - row.charged_ms);
     this.#setCharge.run(ms, row.num);
   }
 }

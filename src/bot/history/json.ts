@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 /** JSON text; bigints become decimal strings, which the schemas on the way back turn into bigints again. */
 export function toJson(value: unknown, indent?: number): string {
   const text = JSON.stringify(
@@ -14,10 +12,3 @@ export function toJson(value: unknown, indent?: number): string {
 export function fromJson(text: string): unknown {
   return JSON.parse(text);
 }
-
-/** An unsigned integer of up to 64 bits as decimal digits. */
-export const bigintText = z
-  .string()
-  .regex(/^\d{1,20}$/)
-  .transform(BigInt)
-  .refine((value) => value < 2n ** 64n, 'expected at most 64 bits');

@@ -1,6 +1,6 @@
 import type { Caller, Derivation, ImagineRequest, JobEvent } from '../job.ts';
 import type { Value } from './database.ts';
-import type { StoredJob } from './job-rows.ts';
+import { columnOf, JOB_FIELDS, type StoredJob } from './job-rows.ts';
 import { toJson } from './json.ts';
 import { dayOf } from './usage.ts';
 
@@ -25,28 +25,25 @@ export interface Accepted extends StoredJob {
   readonly event: JobEvent | null;
 }
 
-const COLUMNS = [
-  'id, surface, user, user_name, room, guild, payer, moderator, age_restricted',
-  'prompt, negative, width, height, n, style, seed, steps, decoder_steps, guidance, decoder_guidance, spoiler',
-  'verb, parent_image, parent_job, strength, notes_json, state, created_at',
-  'priority, estimate_ms, charged_ms, charged_day',
-].join(', ');
-
-const PLACES = COLUMNS.replace(/\w+/g, '?');
+const FIELDS = [
+  ...['id', ...JOB_FIELDS, 'notesJson', 'state', 'createdAt'],
+  ...['priority', 'estimateMs', 'chargedMs', 'chargedDay'],
+];
 
 /** Takes what `insertValues` gives. */
-export const INSERT_JOB = `INSERT INTO jobs (${COLUMNS}) VALUES (${PLACES})`;
+export const INSERT_JOB = `INSERT INTO jobs (${FIELDS.map(columnOf).join(', ')}) VALUES (${FIELDS.map(() => '?').join(', ')})`;
 
 export function insertValues(id: string, input: NewJob, chargedMs: number, now: number): readonly Value[] {
   const { caller, request, derivation, priority = 0 } = input;
-  return [
-    ...[id, caller.surface, caller.user, caller.name, caller.room, caller.guild, caller.payer],
-    ...[Number(caller.moderator), Number(caller.ageRestricted)],
-    ...[request.prompt, request.negative, request.width, request.height, request.n, request.style],
-    ...[request.seed.toString(), request.steps, request.decoderSteps, request.guidance, request.decoderGuidance],
-    Number(request.spoiler),
-    ...[derivation?.verb ?? null, derivation?.parentImage ?? null, derivation?.parentJob ?? null],
-    ...[derivation?.strength ?? null, toJson(input.notes), 'queued', now],
-    ...[priority, chargedMs, chargedMs, dayOf(now)],
-  ];
+  const record: Readonly<Record<string, Value | boolean>> = {
+    ...{ id, ...caller, ...request, ...derivation },
+    ...{ notesJson: toJson(input.notes), state: 'queued', createdAt: now, priority },
+    ...{ estimateMs: chargedMs, chargedMs, chargedDay: dayOf(now) },
+  };
+  return FIELDS.map((field) => stored(record[field]));
+}
+
+function stored(value: Value | boolean | undefined): Value {
+  if (typeof value === 'boolean') return Number(value);
+  return typeof value === 'bigint' ? value.toString() : (value ?? null);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Verb } from '../job.ts';
-import { bigintText } from './json.ts';
+import { uint64Text } from '../../pipeline/images/imagine-request.ts';
+import { VERBS, type Verb } from '../job.ts';
 
 /** Everything, besides the job's request, that makes an image again: also without its parent's file. */
 export interface Recipe {
@@ -28,10 +28,10 @@ export interface Embedding {
 
 export const recipeSchema: z.ZodType<Recipe> = z.object({
   parentImage: z.string().nullable(),
-  verb: z.enum(['reroll', 'vary-subtle', 'vary-strong', 'larger', 'remix']).nullable(),
+  verb: z.enum(VERBS).nullable(),
   strength: z.number().nullable(),
-  stageCSeed: bigintText,
-  stageBSeed: bigintText,
+  stageCSeed: uint64Text,
+  stageBSeed: uint64Text,
   checkpoint: z.string(),
   style: z.string(),
   provider: z.string(),

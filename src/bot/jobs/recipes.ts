@@ -3,7 +3,7 @@ import type { EngineInfo, EngineRequest, ImagePlan, ImageSource } from '../../pi
 import { OperatorError, UserError } from '../../system/errors.ts';
 import type { Embedding, History, ImageDetails, Recipe } from '../history/history.ts';
 import { toJson } from '../history/json.ts';
-import { type Derivation, type ImagineRequest, type Job, seedOf } from '../job.ts';
+import { type Derivation, type ImagineRequest, type Job, pictureSettings, seedOf } from '../job.ts';
 import type { Describe, Painter } from './painter.ts';
 
 /** How far Larger re-noises the resized embedding: enough for new detail, too little for another picture. */
@@ -39,7 +39,7 @@ export class Recipes {
       const source = await this.#source(recipe, MAX_CHAIN, signal);
       images.push(this.#picture(job.request, index, recipe, source, info));
     }
-    return engineRequest(job.request, images);
+    return { ...pictureSettings(job.request), images };
   }
 
   /** How picture `index` of a job is made. */
@@ -74,10 +74,9 @@ export class Recipes {
     source: ImageSource,
     info: EngineInfo | null,
   ): ImagePlan {
-    const { prompt, negative, width, height, style, steps, guidance, decoderSteps, decoderGuidance } = request;
     const { checkpoint, provider, version } = recipe;
     const texts = this.#options.describe({
-      ...{ prompt, negative, width, height, style, steps, guidance, decoderSteps, decoderGuidance },
+      ...pictureSettings(request),
       ...{ checkpoint, provider, version, seed: seedOf(request, index) },
       model: info?.model ?? 'wuerstchen',
     });
@@ -137,8 +136,9 @@ export class Recipes {
     // The file says how it is computed now: another provider or precision gives other last digits.
     const now = { ...recipe, provider: loaded?.provider ?? recipe.provider, version: this.#options.version };
     const plan = this.#picture(request, image.index, now, source, loaded);
+    const wanted = { ...pictureSettings(request), images: [plan] };
     let made: { readonly png: Uint8Array; readonly embedding: Embedding } | null = null;
-    for await (const event of this.#options.painter.generate(engineRequest(request, [plan]), { signal })) {
+    for await (const event of this.#options.painter.generate(wanted, { signal })) {
       if (event.type === 'image') made = { png: event.png, embedding: event.embedding };
     }
     if (made !== null) return made;
@@ -171,11 +171,6 @@ function mixOf({ stageCSeed, strength }: Recipe): NoiseMix {
 /** Whether one seed gives every draw of a picture's Stage C. */
 function isFromWords({ verb }: Recipe): boolean {
   return verb === null || verb === 'reroll' || verb === 'remix';
-}
-
-function engineRequest(request: ImagineRequest, images: readonly ImagePlan[]): EngineRequest {
-  const { prompt, negative, width, height, style, steps, decoderSteps, guidance, decoderGuidance } = request;
-  return { prompt, negative, width, height, style, steps, decoderSteps, guidance, decoderGuidance, images };
 }
 
 function unknownRecipe(imageId: string): UserError {

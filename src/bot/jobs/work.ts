@@ -1,7 +1,5 @@
+import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
 import type { ImagineRequest, Job, Stage, Verb } from '../job.ts';
-
-/** Steps of `DEFAULT_STAGE_C_TIMESTEPS`. */
-const DEFAULT_STEPS = 29;
 
 /** What a request asks of each stage, in units whose time is learned. */
 export interface Work {
@@ -26,7 +24,7 @@ export function workOf(request: ImagineRequest, verb: Verb | null, pictures = re
     ...{ width, height, pictures },
     units: {
       text: 1,
-      prior: prior * pictures * (steps ?? DEFAULT_STEPS) * rows(guidance),
+      prior: prior * pictures * (steps ?? DEFAULT_STAGE_C_STEPS) * rows(guidance),
       decoder: pictures * decoderSteps * rows(decoderGuidance),
       vqgan: pictures,
       encode: pictures,

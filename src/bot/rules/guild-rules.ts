@@ -1,6 +1,6 @@
 import type { GuildSettings } from '../command/guild-settings.ts';
 import type { Place, Settings } from '../history/settings.ts';
-import type { Caller } from '../job.ts';
+import { type Caller, SURFACES } from '../job.ts';
 import { type CommandLimits, DEFAULT_LIMITS } from '../request-limits.ts';
 
 /** What the loaded checkpoint says about itself. */
@@ -11,8 +11,6 @@ export interface Loaded {
   /** Sizes that the checkpoint can make. */
   readonly sizes?: Partial<Pick<CommandLimits, 'minSide' | 'maxSide' | 'maxPixels' | 'gridStep'>>;
 }
-
-const SURFACES: readonly Caller['surface'][] = ['discord', 'slack', 'web', 'terminal'];
 
 type Where = Pick<Caller, 'surface' | 'guild'>;
 

@@ -1,28 +1,18 @@
+import { DEFAULT_STAGE_C_STEPS } from '../math/scheduler.ts';
+import type { PictureSettings } from './imagine-request.ts';
+
 /** Everything needed to make a picture again. */
-export interface ImageParameters {
-  readonly prompt: string;
-  readonly negative: string;
-  readonly width: number;
-  readonly height: number;
+export interface ImageParameters extends PictureSettings {
   readonly seed: bigint;
-  readonly style: string;
-  /** Equal steps of Stage C; `null` for `DEFAULT_STAGE_C_TIMESTEPS`. */
-  readonly steps: number | null;
-  readonly guidance: number;
-  readonly decoderSteps: number;
-  readonly decoderGuidance: number;
-  /** Name of the model, its folder's. */
+  /** Name of the model's folder. */
   readonly model: string;
-  /** Fingerprint of the checkpoint. */
+  /** Hash of the checkpoint's weights. */
   readonly checkpoint: string;
   /** Provider and precision, e.g. `cpu-fp32`. */
   readonly provider: string;
   /** Of this program. */
   readonly version: string;
 }
-
-/** Steps in `DEFAULT_STAGE_C_TIMESTEPS`: the last of its 30 values is where the loop ends. */
-const DEFAULT_STEPS = 29;
 
 /**
  * Texts to embed in a file: `parameters` in the form that image browsers for Stable Diffusion read, and `wuerst`, a
@@ -34,7 +24,7 @@ export function metadataOf(parameters: ImageParameters): Record<string, string> 
 
 function readable(p: ImageParameters): string {
   const settings = [
-    `Steps: ${p.steps ?? DEFAULT_STEPS}`,
+    `Steps: ${p.steps ?? DEFAULT_STAGE_C_STEPS}`,
     'Sampler: DDPM Wuerstchen',
     `CFG scale: ${p.guidance}`,
     `Seed: ${p.seed}`,

@@ -10,6 +10,9 @@ export const DEFAULT_STAGE_C_TIMESTEPS: readonly number[] = [
   0.1333333333333333, 0.06666666666666665, 0.0,
 ];
 
+/** Steps of that schedule: its last value is where the loop ends. */
+export const DEFAULT_STAGE_C_STEPS = DEFAULT_STAGE_C_TIMESTEPS.length - 1;
+
 export interface SchedulerConfig {
   /** Above 1 shifts the schedule towards more noise, below 1 towards less; greater than 0. @default 1 */
   readonly scaler?: number;

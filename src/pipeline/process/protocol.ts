@@ -1,9 +1,10 @@
 import { OperatorError, UserError } from '../../system/errors.ts';
+import type { PictureSettings } from '../images/imagine-request.ts';
 import type { NoiseMix } from '../math/mixed-generator.ts';
 
 /**
- * What the bot and the pipeline process say to each other, and what an engine in that process fulfils. Everything
- * here is plain data that the structured-clone algorithm copies (bigints and typed arrays included).
+ * The messages between the bot and the pipeline process, and the interface of an engine in that process. Messages are
+ * plain data that the structured-clone algorithm copies (bigints and typed arrays included).
  */
 
 export type EngineStage = 'load' | 'text' | 'prior' | 'decoder' | 'vqgan' | 'encode';
@@ -78,18 +79,7 @@ export interface ImagePlan {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-export interface EngineRequest {
-  readonly prompt: string;
-  readonly negative: string;
-  /** Pixels; the pictures have exactly this size. */
-  readonly width: number;
-  readonly height: number;
-  readonly style: string;
-  /** Equal steps of Stage C; `null` for `DEFAULT_STAGE_C_TIMESTEPS`. */
-  readonly steps: number | null;
-  readonly decoderSteps: number;
-  readonly guidance: number;
-  readonly decoderGuidance: number;
+export interface EngineRequest extends PictureSettings {
   readonly images: readonly ImagePlan[];
 }
 

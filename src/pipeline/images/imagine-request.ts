@@ -1,0 +1,39 @@
+import { z } from 'zod';
+
+/** An unsigned integer of up to 64 bits, stored as decimal digits. */
+export const uint64Text = z
+  .string()
+  .regex(/^\d{1,20}$/)
+  .transform(BigInt)
+  .refine((value) => value < 2n ** 64n, 'expected at most 64 bits');
+
+/** A request in its stored form. Rows, messages, confirmations and the parameters in files are derived from this. */
+export const imagineRequest = z.object({
+  prompt: z.string(),
+  /** What to keep out of the picture; empty for nothing. */
+  negative: z.string(),
+  /** Pixels; the picture has exactly this size. */
+  width: z.number(),
+  /** Pixels; the picture has exactly this size. */
+  height: z.number(),
+  /** Pictures in this request, 1 to 10. */
+  n: z.number(),
+  /** `interpolated`, `base`, `aesthetic`, or a decimal from 0 (base) to 1 (aesthetic) that mixes the two. */
+  style: z.string(),
+  /** Unsigned, up to 64 bits. Picture k (from 0) uses `seed + k`, wrapping at 2^64. */
+  seed: uint64Text,
+  /** Equal steps of Stage C; `null` for `DEFAULT_STAGE_C_TIMESTEPS`. */
+  steps: z.number().nullable(),
+  decoderSteps: z.number(),
+  /** Guidance scale of Stage C; 1 and below switch guidance off. */
+  guidance: z.number(),
+  decoderGuidance: z.number(),
+  /** Show the result behind a spoiler cover, where the surface has one. */
+  spoiler: z.boolean(),
+});
+
+/** Everything that a person can choose about pictures, with defaults filled in. */
+export type ImagineRequest = Readonly<z.output<typeof imagineRequest>>;
+
+/** What all pictures of a request have in common. */
+export type PictureSettings = Omit<ImagineRequest, 'n' | 'seed' | 'spoiler'>;
