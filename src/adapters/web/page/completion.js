@@ -80,7 +80,7 @@ export class Completion {
             'data-kind': item.kind,
             'aria-selected': 'false',
           },
-          el('span', { class: 'label', dir: 'auto' }, item.label),
+          el('span', { class: 'label one-line', dir: 'auto' }, item.label),
           item.detail ? el('span', { class: 'detail' }, item.detail) : null,
         ),
       ),

@@ -16,7 +16,7 @@ function ask({ title, intro, body, ok, danger, read, locked }) {
     problem,
     el('div', { class: 'sheet-buttons' }, cancel, submit),
   );
-  const dialog = el('dialog', { class: 'sheet', 'aria-labelledby': titleId }, form);
+  const dialog = el('dialog', { class: 'sheet panel', 'aria-labelledby': titleId }, form);
   document.body.append(dialog);
   return new Promise((resolve) => {
     let answer = null;

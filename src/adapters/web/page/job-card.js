@@ -10,7 +10,7 @@ let lastPicker = 0;
 export class JobCard {
   element = el('div', { class: 'card' });
   #pictures = el('div', { class: 'pictures' });
-  #status = el('div', { class: 'status' });
+  #status = el('div', { class: 'status panel' });
   #label = el('span', { class: 'status-label' });
   #eta = el('span', { class: 'status-eta' });
   #bar = el(

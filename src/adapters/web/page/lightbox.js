@@ -31,7 +31,7 @@ export function openLightbox(start, context) {
   const top = el(
     'div',
     { class: 'lightbox-top' },
-    el('p', { class: 'lightbox-title', dir: 'auto' }, title),
+    el('p', { class: 'lightbox-title one-line', dir: 'auto' }, title),
     count,
     download,
     close,

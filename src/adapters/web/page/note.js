@@ -7,7 +7,7 @@ import { thumbnail } from './pictures.js';
 export function note(reply, act) {
   return el(
     'div',
-    { class: 'note', 'data-tone': reply.tone },
+    { class: 'note panel', 'data-tone': reply.tone },
     reply.title ? el('p', { class: 'note-title', dir: 'auto' }, reply.title) : null,
     reply.lines.map((line) => el('p', { class: 'note-line', dir: 'auto' }, line)),
     pictures(reply),

@@ -36,7 +36,7 @@ function roomRow({ name, isCurrent, unread, busy }) {
     'a',
     { class: 'room-link', href: `#${name}`, 'aria-current': isCurrent ? 'page' : null, 'data-action': name },
     el('span', { class: 'hash', 'aria-hidden': 'true' }, '#'),
-    el('span', { class: 'name' }, name),
+    el('span', { class: 'name one-line' }, name),
     busy ? el('span', { class: 'working', role: 'img', 'aria-label': 'working' }) : null,
     unread > 0 && !isCurrent ? el('span', { class: 'badge', 'aria-label': `${unread} new` }, String(unread)) : null,
   );

@@ -90,7 +90,7 @@ function frame(user, time, remark, body, extra) {
   const who = el(
     'div',
     { class: 'turn-who' },
-    el('bdi', {}, user),
+    el('bdi', { class: 'one-line' }, user),
     time === null ? null : el('time', { datetime: new Date(time).toISOString() }, describeTime(time)),
     remark ? el('span', { class: 'via' }, remark) : null,
     extra ?? null,

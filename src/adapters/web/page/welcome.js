@@ -10,7 +10,7 @@ const IDEAS = [
 /** What an empty room shows. */
 export function welcome(onIdea) {
   const idea = ({ text, settings }) => {
-    const button = el('button', { type: 'button', class: 'idea' }, text, el('br'), el('code', {}, settings));
+    const button = el('button', { type: 'button', class: 'idea panel' }, text, el('br'), el('code', {}, settings));
     button.addEventListener('click', () => onIdea(`${text} ${settings}`));
     return el('li', {}, button);
   };
