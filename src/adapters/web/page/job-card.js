@@ -142,7 +142,7 @@ export class JobCard {
   #pictureActions(withButtons) {
     const current = withButtons.find(([id]) => id === this.#picked) ?? withButtons[0];
     const buttons = current[1].map((button) => replyButton(button, this.#act));
-    return el('div', { class: 'picture-actions' }, this.#picker(withButtons, current[0]), buttons);
+    return el('div', { class: 'buttons picture-actions' }, this.#picker(withButtons, current[0]), buttons);
   }
 
   #picker(withButtons, current) {

@@ -95,7 +95,7 @@ function frame(user, time, remark, body, extra) {
     remark ? el('span', { class: 'via' }, remark) : null,
     extra ?? null,
   );
-  return el('li', { class: 'turn', tabindex: '-1' }, avatar(user), el('div', { class: 'turn-body' }, who, body));
+  return el('li', { class: 'turn', tabindex: '-1' }, avatar(user), el('div', {}, who, body));
 }
 
 /** The settings that are worth a glance; Info has all of them. */
