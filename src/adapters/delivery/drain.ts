@@ -1,29 +1,30 @@
 import type { Clock } from '../../system/clock.ts';
 
-/** Waits until nothing is at work. */
-export interface Idle {
-  /** To be called when something has ended. */
-  check(): void;
-  /** Resolves when nothing is at work, at the latest after so many milliseconds. */
-  within(ms: number): Promise<void>;
-}
+/** Waits until nothing is being sent. */
+export class Drain {
+  readonly #clock: Clock;
+  readonly #isBusy: () => boolean;
+  #end: (() => void) | null = null;
 
-export function createIdle(clock: Clock, busy: () => boolean): Idle {
-  let end: (() => void) | null = null;
-  return {
-    check() {
-      // Asking is not cheap while a thousand jobs wait.
-      if (end !== null && !busy()) end();
-    },
-    async within(ms) {
-      if (!busy()) return;
-      await new Promise<void>((resolve) => {
-        const cancel = clock.after(ms, resolve);
-        end = () => {
-          cancel();
-          resolve();
-        };
-      });
-    },
-  };
+  constructor(clock: Clock, isBusy: () => boolean) {
+    this.#clock = clock;
+    this.#isBusy = isBusy;
+  }
+
+  /** To be called when something has ended. */
+  check(): void {
+    if (this.#end !== null && !this.#isBusy()) this.#end();
+  }
+
+  /** Resolves when nothing is being sent, at the latest after so many milliseconds. */
+  async within(ms: number): Promise<void> {
+    if (!this.#isBusy()) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(ms, resolve);
+      this.#end = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
 }

@@ -1,18 +1,18 @@
 /**
- * Takes what can wait and runs one piece per turn of the event loop, in order, so that what came in from outside is
- * never behind all of it.
+ * Runs what can wait in order, one piece per turn of the event loop, so that whatever comes in from outside is never
+ * behind all of it.
  */
-export function createTurns(): (run: () => void) => void {
-  const waiting: (() => void)[] = [];
+export class OnePerTick {
+  readonly #waiting: (() => void)[] = [];
 
-  function next(): void {
-    const run = waiting.shift();
-    if (waiting.length > 0) setImmediate(next);
-    run?.();
+  add(run: () => void): void {
+    this.#waiting.push(run);
+    if (this.#waiting.length === 1) setImmediate(() => this.#next());
   }
 
-  return (run) => {
-    waiting.push(run);
-    if (waiting.length === 1) setImmediate(next);
-  };
+  #next(): void {
+    const run = this.#waiting.shift();
+    if (this.#waiting.length > 0) setImmediate(() => this.#next());
+    run?.();
+  }
 }

@@ -18,10 +18,10 @@ import { inviteUrl } from './commands/permissions.ts';
 import { registerCommands } from './commands/register.ts';
 import { createCallers } from './interactions/callers.ts';
 import { createInteractionHandler } from './interactions/interactions.ts';
-import { createDeliveries, type Deliveries } from './messages/delivery.ts';
+import { Deliveries } from './messages/delivery.ts';
 import { createApi } from './rest/api.ts';
 import { fewConnections } from './rest/connections.ts';
-import { describe } from './rest/errors.ts';
+import { errorFields } from './rest/errors.ts';
 import { gatewayError, restError } from './rest/startup.ts';
 
 export interface DiscordAdapterOptions {
@@ -142,14 +142,14 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
       logger.info({ changed, guild: options.guildId ?? null }, 'discord: commands are registered');
 
       const editInterval = options.editInterval ?? 2500;
-      const deliveries = createDeliveries({ core, api, clock, logger, self, editInterval });
+      const deliveries = new Deliveries({ core, api, clock, logger, self, editInterval });
       const callers = createCallers(api, clock);
       const { handle } = createInteractionHandler({ core, api, callers, deliveries, clock, logger });
 
-      client.on(Events.Error, (error) => logger.warn(describe(error), 'discord: client error'));
+      client.on(Events.Error, (error) => logger.warn(errorFields(error), 'discord: client error'));
       client.on(Events.Warn, (warning) => logger.warn({ warning }, 'discord: warning'));
       client.on(Events.ShardError, (error, shard) =>
-        logger.warn({ shard, ...describe(error) }, 'discord: shard error'),
+        logger.warn({ shard, ...errorFields(error) }, 'discord: shard error'),
       );
       watchConnection(client, logger);
       // Taken as sent: discord.js would hold events back until every shard is ready, longer than an answer may take.
@@ -161,7 +161,7 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
       await connect(client);
       client.on(Events.ShardDisconnect, ({ code }) => {
         logger.error(
-          { code, name: GatewayCloseCodes[code], ...describe(gatewayError(code)) },
+          { code, name: GatewayCloseCodes[code], ...errorFields(gatewayError(code)) },
           'discord: disconnected for good',
         );
       });

@@ -9,8 +9,8 @@ import { keepConnected, openAll } from './connection/socket-mode.ts';
 import { createExchanges, type Exchanges } from './interactions/answering.ts';
 import { createCallers } from './interactions/callers.ts';
 import { registerHandlers } from './interactions/interactions.ts';
-import { createDeliveries, type Deliveries } from './messages/delivery.ts';
-import { createPictures } from './messages/files.ts';
+import { Deliveries } from './messages/delivery.ts';
+import { SharedFiles } from './messages/shared-files.ts';
 import { type Settings, type SlackOptions, settingsFrom } from './options.ts';
 import { type ApiOptions, createClient } from './web-api/api.ts';
 import { describe, Refused } from './web-api/errors.ts';
@@ -73,13 +73,12 @@ async function run(settings: Settings, core: Core): Promise<Running> {
   if (transport.kind === 'socket') await checkAppToken({ ...asked, token: transport.appToken });
 
   const installations = settings.oauth && openInstallations(settings.oauth.file);
-  let deliveries: Deliveries | null = null;
+  let installed: (team: string) => void = () => undefined;
   const store =
     installations &&
     watched(installationStore(installations), (team) => {
       logger.info({ team }, 'slack: installed');
-      deliveries?.nudge(team);
-      deliveries?.resume(core.undelivered('slack'));
+      installed(team);
     });
   const receivers = receiversOf(settings, api, store);
   const app = appOf(settings, api, receivers[0], identity);
@@ -98,10 +97,14 @@ async function run(settings: Settings, core: Core): Promise<Running> {
       return found.botToken;
     },
   });
-  const pictures = createPictures({ core, clock, logger });
+  const files = new SharedFiles(core, clock);
   const callers = createCallers(workspaces, clock);
-  deliveries = createDeliveries({ core, workspaces, pictures, clock, logger });
-  const exchanges = createExchanges({ core, workspaces, callers, deliveries, pictures, clock, logger });
+  const deliveries = new Deliveries({ core, workspaces, files, clock, logger });
+  installed = (team) => {
+    deliveries.nudge(team);
+    deliveries.resume();
+  };
+  const exchanges = createExchanges({ core, workspaces, callers, deliveries, files, clock, logger });
   registerHandlers(app, {
     home: identity,
     core,
@@ -120,15 +123,14 @@ async function run(settings: Settings, core: Core): Promise<Running> {
   });
   for (const receiver of receivers) receiver.init(app);
 
-  const { onEvent, resume } = deliveries;
-  const unsubscribe = core.subscribe(onEvent);
+  const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
   const end = () => {
     unsubscribe();
     installations?.close();
   };
   try {
     const intake = await listen(settings, receivers);
-    resume(core.undelivered('slack'));
+    deliveries.resume();
     logger.info({ transport: transport.kind, team: identity?.team ?? null }, 'slack: ready');
     return { deliveries, exchanges, intake, end };
   } catch (error) {

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createTurns } from '../../../src/adapters/delivery/one-per-tick.ts';
+import { OnePerTick } from '../../../src/adapters/delivery/one-per-tick.ts';
 
 test('work that can wait runs in order, one piece per turn, so that what else happens comes in between', async () => {
   const log: string[] = [];
-  const turns = createTurns();
+  const turns = new OnePerTick();
   await new Promise<void>((resolve) => {
     for (const piece of ['a', 'b', 'c']) {
-      turns(() => {
+      turns.add(() => {
         log.push(piece);
         process.nextTick(() => log.push('urgent'));
       });
     }
-    turns(() => turns(resolve));
+    turns.add(() => turns.add(resolve));
   });
   assert.deepEqual(log, ['a', 'urgent', 'b', 'urgent', 'c', 'urgent']);
 });

@@ -18,7 +18,7 @@ import type { Deliveries } from '../messages/delivery.ts';
 import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
 import { copiesOf, newRef, parseRef, type Token, tokenOf } from '../messages/message-ref.ts';
 import type { Answered, DiscordApi } from '../rest/api.ts';
-import { classify, describe } from '../rest/errors.ts';
+import { classify, errorFields } from '../rest/errors.ts';
 import { botHasAccess, userOf } from './callers.ts';
 
 /** What the core may take before the interaction is acknowledged without knowing the outcome, in ms. */
@@ -75,7 +75,7 @@ export function createAnswering({ core, api, deliveries, clock, logger }: Answer
    */
   async function answer(interaction: Answerable, work: () => Promise<Outcome>, clicked: Clicked | null): Promise<void> {
     const outcome = work().catch((error: unknown): Outcome => {
-      if (!(error instanceof UserError)) logger.error(describe(error), 'discord: a command failed');
+      if (!(error instanceof UserError)) logger.error(errorFields(error), 'discord: a command failed');
       return { kind: 'reply', reply: core.errorReply(error) };
     });
     const early = await Promise.race([outcome, pause(clock, DECIDE_WITHIN).then(() => null)]);
@@ -98,7 +98,7 @@ export function createAnswering({ core, api, deliveries, clock, logger }: Answer
         (await api.respond(interaction, type, data)) ?? (await insist(() => api.original(interaction.token)));
       return { alive: true, ...answered };
     } catch (error) {
-      logger.warn({ interaction: interaction.id, ...describe(error) }, 'discord: could not acknowledge in time');
+      logger.warn({ interaction: interaction.id, ...errorFields(error) }, 'discord: could not acknowledge in time');
       return { alive: classify(error) === 'transient', message: null, ephemeral: false };
     }
   }

@@ -21,7 +21,7 @@ import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
 import { tokenOf } from '../messages/message-ref.ts';
 import { ASK_PREFIX, LIMITS, MORE_PREFIX } from '../messages/render.ts';
 import type { DiscordApi } from '../rest/api.ts';
-import { describe } from '../rest/errors.ts';
+import { errorFields } from '../rest/errors.ts';
 import { type Clicked, createAnswering, isEphemeral } from './answering.ts';
 import { botHasAccess, type Callers, userOf } from './callers.ts';
 import { completions } from './complete.ts';
@@ -66,7 +66,10 @@ export function createInteractionHandler(options: InteractionOptions) {
     try {
       await route(interaction);
     } catch (error) {
-      logger.warn({ interaction: interaction.id, ...describe(error) }, 'discord: an interaction could not be answered');
+      logger.warn(
+        { interaction: interaction.id, ...errorFields(error) },
+        'discord: an interaction could not be answered',
+      );
     }
   }
 

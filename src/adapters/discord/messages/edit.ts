@@ -36,15 +36,23 @@ export function originalOf({ channel, interaction }: MessageRef): Reach | null {
  * Edits a message by the interaction's token while that lives, else by the bot's own where it has access.
  * Rejects with what `send` threw where another way would not help.
  */
-export function createEditor(api: DiscordApi, clock: Clock) {
-  return async function edit(to: Reach, limit: number, send: Send): Promise<Edited> {
+export class Editor {
+  readonly #api: DiscordApi;
+  readonly #clock: Clock;
+
+  constructor(api: DiscordApi, clock: Clock) {
+    this.#api = api;
+    this.#clock = clock;
+  }
+
+  async edit(to: Reach, limit: number, send: Send): Promise<Edited> {
     const { interaction, channel, message } = to;
     let missing: string | null = null;
     let gone = false;
-    if (interaction !== null && clock.now() < interaction.expires) {
+    if (interaction !== null && this.#clock.now() < interaction.expires) {
       const name = interaction.source ? null : message;
       try {
-        await send((outgoing) => api.editOriginal(interaction.token, name, outgoing), limit);
+        await send((outgoing) => this.#api.editOriginal(interaction.token, name, outgoing), limit);
         return { kind: 'done' };
       } catch (error) {
         if (isFinal(error)) throw error;
@@ -56,7 +64,7 @@ export function createEditor(api: DiscordApi, clock: Clock) {
     }
     if (!to.access) return gone ? { kind: 'gone' } : { kind: 'unreachable', missing };
     try {
-      await send((outgoing) => api.edit(channel, message, outgoing), Math.min(limit, DEFAULT_FILE_LIMIT));
+      await send((outgoing) => this.#api.edit(channel, message, outgoing), Math.min(limit, DEFAULT_FILE_LIMIT));
       return { kind: 'done' };
     } catch (error) {
       if (isFinal(error)) throw error;
@@ -64,7 +72,7 @@ export function createEditor(api: DiscordApi, clock: Clock) {
       if (failure === 'gone' || failure === 'token') return { kind: 'gone' };
       return { kind: 'unreachable', missing: missingFrom(error) };
     }
-  };
+  }
 }
 
 function isFinal(error: unknown): boolean {

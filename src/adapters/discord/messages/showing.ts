@@ -1,105 +1,158 @@
 import { isOver, type Job } from '../../../bot/job.ts';
-import type { Clock } from '../../../system/clock.ts';
-import type { Logger } from '../../../system/logging.ts';
-import type { Core } from '../../adapter.ts';
+import { type Delivery, type DeliveryOptions, JobMessage } from '../../delivery/job-messages.ts';
 import type { DiscordApi } from '../rest/api.ts';
-import { classify, describe, missingFrom } from '../rest/errors.ts';
+import { classify, errorFields, missingFrom } from '../rest/errors.ts';
 import { attachmentsOf, composeReply } from './compose.ts';
-import { createEditor, type Edited, originalOf, type Reach, reachOf, type Send } from './edit.ts';
+import { type Edited, Editor, originalOf, type Reach, reachOf, type Send } from './edit.ts';
 import { escapeText } from './escape.ts';
 import type { MessageRef } from './message-ref.ts';
-import { createPlaces } from './posting.ts';
+import { Posting } from './posting.ts';
 
 /** How long before its token dies an unreachable message is replaced by a direct message, in ms. */
-export const NOTICE_BEFORE = 60_000;
+const NOTICE_BEFORE = 60_000;
+/** How often what Discord rejects is tried again. */
+const REJECTED_TRIES = 3;
 
-export interface ShowingOptions {
-  readonly core: Core;
+export interface ShowingOptions extends DeliveryOptions {
   readonly api: DiscordApi;
-  readonly clock: Clock;
-  readonly logger: Logger;
   /** The bot's own user id. */
   readonly self: string;
+  /** The least time between two edits of one message, in ms. */
+  readonly editInterval: number;
 }
 
-/** A job and the message that shows it. */
-export interface Shown {
-  readonly jobId: string;
-  readonly ref: MessageRef;
-  /** Its message was deleted: nothing is shown before there is a result. */
-  hidden: boolean;
+/** The message that shows a job, brought up to date by whatever way leads to it. */
+export class ShownMessage extends JobMessage<MessageRef> {
+  readonly #options: ShowingOptions;
+  readonly #posting: Posting;
+  readonly #editor: Editor;
+  /** The job's end was shown before: only what changed since is brought up to date. */
+  readonly #settled: boolean;
   /** The permission that the bot was found to lack in the channel. */
-  missing: string | null;
-  /** Another one took over: nothing is stored any more. */
-  dropped: boolean;
-}
+  #missing: string | null = null;
+  #cancelNotice: (() => void) | null = null;
 
-/** Brings messages up to date, by whatever way leads to them. Rejects with what may work later. */
-export function createShowing({ core, api, clock, logger, self }: ShowingOptions) {
-  const places = createPlaces({ core, api, clock, self });
-  const edit = createEditor(api, clock);
+  constructor(delivery: Delivery, job: Job, ref: MessageRef, options: ShowingOptions & { readonly settled: boolean }) {
+    super(delivery, job, ref);
+    this.#options = options;
+    this.#posting = new Posting(options);
+    this.#editor = new Editor(options.api, options.clock);
+    this.#settled = options.settled;
+    this.#watchToken();
+  }
 
-  function save(shown: Shown): void {
-    if (!shown.dropped) core.saveMessage(shown.jobId, shown.ref);
+  override drop(): void {
+    this.#cancelNotice?.();
+    super.drop();
+  }
+
+  /** A last word in a message that is left. It is a courtesy: its failure changes nothing. */
+  async say(reach: Reach | null, text: string): Promise<void> {
+    const job = this.delivery.core.job(this.jobId);
+    if (reach === null || job === null) return;
+    const content = `${text}\n${escapeText(job.request.prompt.replace(/\s+/g, ' '), 300)}`;
+    try {
+      await this.#editor.edit(reach, 0, async (request) => {
+        await request({ body: { content, embeds: [], components: [], attachments: [] } });
+      });
+    } catch (error) {
+      this.delivery.logger.debug(
+        { job: job.id, ...errorFields(error) },
+        'discord: a message that is left could not say where the job is shown now',
+      );
+    }
+  }
+
+  protected async bringUpToDate(job: Job): Promise<string | null> {
+    try {
+      if (!this.#settled) return await this.#show(job);
+      // Where the message is out of reach, nothing new is made.
+      await this.#edit(job);
+      await this.#refreshCopies(job);
+      return null;
+    } finally {
+      this.waitFor(this.#options.editInterval);
+    }
+  }
+
+  protected override shown(job: Job, problem: string | null): void {
+    if (this.#settled) this.drop();
+    else super.shown(job, problem);
+  }
+
+  protected async recover(error: unknown, job: Job): Promise<void> {
+    const { logger } = this.delivery;
+    const log = { job: job.id, attempt: this.failures, ...errorFields(error) };
+    if (classify(error) === 'transient' || this.failures < REJECTED_TRIES) {
+      logger.debug(log, 'discord: a message could not be brought up to date; trying again');
+      return this.again(this.backOff());
+    }
+    logger.error(log, 'discord: a message cannot be brought up to date');
+    if (!isOver(job)) return this.waitFor(this.backOff());
+    if (this.#settled) return this.drop();
+    const text = `The result can't be shown here. Get it elsewhere with \`/wuerst-show ${job.id}\`.`;
+    await this.say(reachOf(this.ref), text);
+    this.end(job, log.error);
   }
 
   /** Brings the message up to date by the first route that works. Resolves with what can't be mended, or `null`. */
-  async function show(shown: Shown, job: Job): Promise<string | null> {
-    const { ref } = shown;
+  async #show(job: Job): Promise<string | null> {
+    const { ref } = this;
     if (ref.place === 'reply' && ref.target.message === null) {
-      ref.target.message = await places.locateReply(job, ref);
-      if (ref.target.message === null) await replace(shown, job, null);
-      else save(shown);
+      ref.target.message = await this.#posting.locateReply(job, ref);
+      if (ref.target.message === null) await this.#replace(job);
+      else this.save();
     }
-    const dying = ref.interaction !== null && clock.now() >= ref.interaction.expires - NOTICE_BEFORE;
-    if (ref.place === 'reply' && !ref.access && dying && !isOver(job)) await moveToDm(shown, job, shown.missing);
+    const dying = ref.interaction !== null && this.delivery.clock.now() >= ref.interaction.expires - NOTICE_BEFORE;
+    if (ref.place === 'reply' && !ref.access && dying && !isOver(job)) await this.#moveToDm(job, this.#missing);
 
     // Each turn is a further place; there are three of them.
     for (let turn = 0; turn < 3 && ref.place !== 'none'; turn++) {
-      if (ref.target.message === null && !(await postOwn(shown, job))) continue;
-      const outcome = await bringUpToDate(shown, job);
+      if (ref.target.message === null && !(await this.#post(job))) continue;
+      const outcome = await this.#edit(job);
       if (outcome.kind === 'done') return null;
       if (outcome.kind === 'gone') {
-        shown.hidden = true;
+        this.hidden = true;
         if (!isOver(job)) return null;
         if (job.state === 'cancelled') return 'the message was deleted';
-        await replace(shown, job, null);
-      } else await moveToDm(shown, job, outcome.missing ?? shown.missing);
+        await this.#replace(job);
+      } else await this.#moveToDm(job, outcome.missing ?? this.#missing);
     }
     if (ref.place === 'none') return ref.note ?? 'there is no place left to show it';
     throw new Error('no route was left to try in this round');
   }
 
-  async function bringUpToDate(shown: Shown, job: Job): Promise<Edited> {
-    const reach = reachOf(shown.ref);
+  async #edit(job: Job): Promise<Edited> {
+    const reach = reachOf(this.ref);
     if (reach === null) return { kind: 'gone' };
-    return edit(reach, shown.ref.limit, (request, limit) => send(shown, job, limit, request));
+    return this.#editor.edit(reach, this.ref.limit, (request, limit) => this.#send(job, limit, request));
   }
 
-  /** Posts the bot's own message where the handle says. `false` where that place turned out closed, and the next was chosen. */
-  async function postOwn(shown: Shown, job: Job): Promise<boolean> {
-    const { ref } = shown;
+  /** Posts the bot's own message where `ref` says. `false` where that place is closed, and the next was chosen. */
+  async #post(job: Job): Promise<boolean> {
+    const { ref } = this;
     try {
-      const posted = await places.post(job, ref);
+      const posted = await this.#posting.post(job, ref);
       if (posted === 'unreadable') {
-        giveUp(shown, 'it cannot be known whether the message was posted before');
+        this.#giveUp('it cannot be known whether the message was posted before');
         return false;
       }
       ref.target.message = posted;
-      save(shown);
+      this.save();
       return true;
     } catch (error) {
       const failure = classify(error);
       if (failure === 'transient' || failure === 'rejected') throw error;
-      if (ref.place === 'dm') await dmsClosed(shown, job);
-      else await moveToDm(shown, job, missingFrom(error));
+      if (ref.place === 'dm') await this.#dmsClosed();
+      else await this.#moveToDm(job, missingFrom(error));
       return false;
     }
   }
 
   /** Sends the job's state; smaller files where Discord finds them too large, all of them where it lost the kept ones. */
-  async function send(shown: Shown, job: Job, limit: number, request: Parameters<Send>[0]): Promise<void> {
-    const { ref } = shown;
+  async #send(job: Job, limit: number, request: Parameters<Send>[0]): Promise<void> {
+    const { ref } = this;
+    const { core, clock } = this.delivery;
     const reply = core.jobReply(job);
     for (let attempt = 0, bytes = limit; ; attempt++) {
       const keep = ref.files;
@@ -117,7 +170,7 @@ export function createShowing({ core, api, clock, logger, self }: ShowingOptions
         const files = attachmentsOf(message, composed, keep);
         if (JSON.stringify(files) !== JSON.stringify(ref.files)) {
           ref.files = files;
-          save(shown);
+          this.save();
         }
         return;
       } catch (error) {
@@ -129,108 +182,87 @@ export function createShowing({ core, api, clock, logger, self }: ShowingOptions
     }
   }
 
-  function goTo(shown: Shown, place: MessageRef['place'], channel: string): void {
-    const { ref } = shown;
-    ref.place = place;
-    ref.target = { channel, message: null };
-    ref.posted = null;
-    ref.files = {};
-    save(shown);
+  #goTo(place: MessageRef['place'], channel: string): void {
+    Object.assign(this.ref, { place, target: { channel, message: null }, posted: null, files: {} });
+    this.save();
   }
 
-  function giveUp(shown: Shown, why: string): void {
-    shown.ref.note = why;
-    shown.ref.place = 'none';
-    save(shown);
+  #giveUp(why: string): void {
+    this.ref.note = why;
+    this.ref.place = 'none';
+    this.save();
   }
 
   /** The message is gone, or never came to be: a new one in the same channel, where the bot has access. */
-  async function replace(shown: Shown, job: Job, missing: string | null): Promise<void> {
-    const { ref } = shown;
-    if (ref.place === 'reply' && ref.access) goTo(shown, 'channel', ref.channel);
-    else if (ref.place === 'reply') await moveToDm(shown, job, missing);
+  async #replace(job: Job): Promise<void> {
+    const { ref } = this;
+    if (ref.place === 'reply' && ref.access) this.#goTo('channel', ref.channel);
+    else if (ref.place === 'reply') await this.#moveToDm(job, null);
     // A message of the bot's own that somebody deleted is not posted a third time.
-    else giveUp(shown, 'the message was deleted');
+    else this.#giveUp('the message was deleted');
   }
 
   /** The channel is out of reach: the person who asked gets a direct message, and is told so while that can be said. */
-  async function moveToDm(shown: Shown, job: Job, missing: string | null): Promise<void> {
-    const { ref } = shown;
-    if (ref.place === 'dm') return giveUp(shown, 'the direct message is out of reach');
+  async #moveToDm(job: Job, missing: string | null): Promise<void> {
+    const { ref } = this;
+    if (ref.place === 'dm') return this.#giveUp('the direct message is out of reach');
     let dm: string;
     try {
-      dm = await api.openDm(ref.user);
+      dm = await this.#options.api.openDm(ref.user);
     } catch (error) {
       if (classify(error) === 'transient') throw error;
-      return dmsClosed(shown, job);
+      return this.#dmsClosed();
     }
-    ref.note =
-      missing === null
-        ? `You asked for this in <#${ref.channel}>, where I can't write any more.`
-        : `You asked for this in <#${ref.channel}>, where I lack the permission “${missing}”.`;
-    goTo(shown, 'dm', dm);
-    if (!(await postOwn(shown, job))) return;
-    await say(originalOf(ref), job, 'The result comes to you as a direct message.');
+    const why = missing === null ? "I can't write any more" : `I lack the permission “${missing}”`;
+    ref.note = `You asked for this in <#${ref.channel}>, where ${why}.`;
+    this.#goTo('dm', dm);
+    if (await this.#post(job)) await this.say(originalOf(ref), 'The result comes to you as a direct message.');
   }
 
-  async function dmsClosed(shown: Shown, job: Job): Promise<void> {
-    giveUp(shown, 'the person takes no direct messages');
-    const text = `I can't write here much longer, and your direct messages are closed to me. Get the result with \`/wuerst-show ${job.id}\`.`;
-    await say(originalOf(shown.ref), job, text);
+  async #dmsClosed(): Promise<void> {
+    this.#giveUp('the person takes no direct messages');
+    const text = `I can't write here much longer, and your direct messages are closed to me. Get the result with \`/wuerst-show ${this.jobId}\`.`;
+    await this.say(originalOf(this.ref), text);
   }
 
-  /** A last word in a message that is left. It is a courtesy: its failure changes nothing. */
-  async function say(reach: Reach | null, job: Job, text: string): Promise<void> {
-    if (reach === null) return;
-    const content = `${text}\n${escapeText(job.request.prompt.replace(/\s+/g, ' '), 300)}`;
-    try {
-      await edit(reach, 0, async (request) => {
-        await request({ body: { content, embeds: [], components: [], attachments: [] } });
-      });
-    } catch (error) {
-      logger.debug({ job: job.id, ...describe(error) }, 'discord: a last word could not be said');
-    }
+  /** Before the token dies, Discord is asked whether the bot's own will do; else the person is told while that can be said. */
+  #watchToken(): void {
+    const { ref } = this;
+    const { clock } = this.delivery;
+    if (ref.place !== 'reply' || !ref.interaction || this.#settled) return;
+    const wait = Math.max(0, ref.interaction.expires - NOTICE_BEFORE - clock.now());
+    this.#cancelNotice = clock.after(wait, () => void this.#checkAccess());
   }
 
-  /** Whether the bot's own token will do once the interaction's has died, by asking Discord. */
-  async function probe(shown: Shown): Promise<boolean> {
-    const { ref } = shown;
-    try {
-      await api.channel(ref.channel);
-    } catch (error) {
-      ref.access = classify(error) !== 'no_access' && classify(error) !== 'token';
-      shown.missing = missingFrom(error);
+  async #checkAccess(): Promise<void> {
+    const { ref } = this;
+    if (ref.access) {
+      try {
+        await this.#options.api.channel(ref.channel);
+      } catch (error) {
+        ref.access = classify(error) !== 'no_access' && classify(error) !== 'token';
+        this.#missing = missingFrom(error);
+      }
     }
-    return ref.access;
+    if (!ref.access) this.touch();
   }
 
   /** Takes deleted pictures off the messages that showed the job before. */
-  async function refreshCopies(shown: Shown, job: Job): Promise<void> {
+  async #refreshCopies(job: Job): Promise<void> {
+    const { core, clock } = this.delivery;
     const reply = core.jobReply(job);
     const present = new Set(reply.images.map(({ id }) => id));
-    for (const copy of shown.ref.copies) {
+    for (const copy of this.ref.copies) {
       const keep = Object.fromEntries(Object.entries(copy.files).filter(([image]) => present.has(image)));
       if (Object.keys(keep).length === Object.keys(copy.files).length) continue;
       const images = reply.images.filter(({ id }) => id in keep);
       const { body } = await composeReply({ ...reply, images }, { core, id: job.id, now: clock.now(), limit: 0, keep });
-      const outcome = await edit(copy, 0, async (request) => {
+      const outcome = await this.#editor.edit(copy, 0, async (request) => {
         await request({ body });
       });
       if (outcome.kind === 'unreachable') continue;
       copy.files = keep;
-      save(shown);
+      this.save();
     }
   }
-
-  return {
-    show,
-    /** For a job whose end was shown before: where its message is out of reach, nothing new is made. */
-    async refresh(shown: Shown, job: Job): Promise<void> {
-      await bringUpToDate(shown, job);
-      await refreshCopies(shown, job);
-    },
-    probe,
-    say,
-    refreshCopies,
-  };
 }

@@ -85,7 +85,7 @@ export function missingFrom(error: unknown): string | null {
 }
 
 /** A line for the log: names and codes only, since request URLs hold interaction tokens. */
-export function describe(error: unknown): { readonly error: string; readonly code?: string | number } {
+export function errorFields(error: unknown): { readonly error: string; readonly code?: string | number } {
   if (error instanceof DiscordAPIError) return { error: error.message, code: error.code };
   if (error instanceof HTTPError) return { error: `HTTP ${error.status}`, code: error.status };
   if (error instanceof Error) return { error: `${error.name}: ${error.message}` };

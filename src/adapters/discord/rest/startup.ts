@@ -1,7 +1,7 @@
 import { DiscordAPIError, GatewayCloseCodes } from 'discord.js';
 import { OperatorError } from '../../../system/errors.ts';
 import { inviteUrl } from '../commands/permissions.ts';
-import { classify, describe } from './errors.ts';
+import { classify, errorFields } from './errors.ts';
 
 interface Attempt {
   readonly apiBase?: string | undefined;
@@ -28,12 +28,12 @@ export function restError(error: unknown, { apiBase, guild, application }: Attem
   }
   if (classify(error) === 'transient') {
     const where = apiBase ?? 'Discord';
-    return new OperatorError('discord_unreachable', `${where} can't be reached: ${describe(error).error}.`, {
+    return new OperatorError('discord_unreachable', `${where} can't be reached: ${errorFields(error).error}.`, {
       hint: 'Check the network, and DISCORD_API_BASE if it is set (without the version, e.g. http://127.0.0.1:3100/api).',
       cause: error,
     });
   }
-  return new OperatorError('discord_refused', `Discord refused to start the bot: ${describe(error).error}.`, {
+  return new OperatorError('discord_refused', `Discord refused to start the bot: ${errorFields(error).error}.`, {
     cause: error,
   });
 }

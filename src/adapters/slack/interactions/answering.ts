@@ -5,9 +5,9 @@ import { UserError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
 import type { Core, Outcome } from '../../adapter.ts';
 import type { Deliveries, JobOutcome } from '../messages/delivery.ts';
-import type { Pictures } from '../messages/files.ts';
-import type { Place } from '../messages/message-ref.ts';
+import type { Origin } from '../messages/message-ref.ts';
 import { messageOf, NO_FILES, plainSection } from '../messages/render.ts';
+import type { SharedFiles } from '../messages/shared-files.ts';
 import { share } from '../messages/uploads.ts';
 import type { Message } from '../web-api/api.ts';
 import { describe, Refused } from '../web-api/errors.ts';
@@ -28,7 +28,7 @@ export interface Exchange {
   /** Slack's id of what was done: deliveries of the same have the same. */
   readonly key: string;
   /** `channel` is empty where it was done outside of any, on the Home tab. */
-  readonly place: Place;
+  readonly place: Origin;
   /** Acknowledges; where the kind of interaction allows, with the whole answer. */
   ack(answer?: { readonly message: Message; readonly visibility: Visibility }): Promise<void>;
   /** Whether `ack` can carry the answer. */
@@ -44,7 +44,7 @@ export interface ExchangeOptions {
   readonly workspaces: Workspaces;
   readonly callers: Callers;
   readonly deliveries: Deliveries;
-  readonly pictures: Pictures;
+  readonly files: SharedFiles;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -53,7 +53,7 @@ export type Exchanges = ReturnType<typeof createExchanges>;
 
 /** Runs what people do, once each, and answers: a job by its message, a reply where only those see it who should. */
 export function createExchanges(options: ExchangeOptions) {
-  const { core, workspaces, callers, deliveries, pictures, clock, logger } = options;
+  const { core, workspaces, callers, deliveries, files, clock, logger } = options;
   const seen = new Set<string>();
   const running = new Set<Promise<void>>();
 
@@ -96,13 +96,13 @@ export function createExchanges(options: ExchangeOptions) {
     if (early.kind === 'reply') await show(exchange, place, early.reply);
   }
 
-  async function conclude(exchange: Exchange, place: Place, outcome: Outcome): Promise<void> {
+  async function conclude(exchange: Exchange, place: Origin, outcome: Outcome): Promise<void> {
     if (outcome.kind === 'job') showJob(exchange, place, outcome);
     else await show(exchange, place, outcome.reply);
   }
 
   async function decide(
-    place: Place,
+    place: Origin,
     key: string,
     work: (caller: Caller, key: string) => Promise<Outcome>,
   ): Promise<Outcome> {
@@ -117,7 +117,7 @@ export function createExchanges(options: ExchangeOptions) {
   }
 
   /** By its message; a job of another platform has its message there, and is only looked at. */
-  function showJob(exchange: Exchange, place: Place, outcome: JobOutcome): void {
+  function showJob(exchange: Exchange, place: Origin, outcome: JobOutcome): void {
     const { key, respond } = exchange;
     if (outcome.job.caller.surface !== 'slack') {
       void show(exchange, place, core.jobReply(outcome.job)).catch((error: unknown) => {
@@ -130,11 +130,11 @@ export function createExchanges(options: ExchangeOptions) {
         logger.debug({ key, problem: describe(error) }, 'slack: could not say where the result comes');
       });
     };
-    deliveries.follow(outcome, { key, place, moved });
+    deliveries.follow(outcome, { key, origin: place, moved });
   }
 
   /** Answers by the acknowledgement itself, where a reply is at hand and fits into it. */
-  async function quickAnswer(exchange: Exchange, place: Place, reply: Reply): Promise<boolean> {
+  async function quickAnswer(exchange: Exchange, place: Origin, reply: Reply): Promise<boolean> {
     if (exchange.correct && reply.tone === 'error') {
       seen.delete(exchange.key);
       await exchange.correct([reply.title, ...reply.lines].filter((line) => line.trim() !== '').join('\n'));
@@ -160,7 +160,7 @@ export function createExchanges(options: ExchangeOptions) {
     }
   }
 
-  async function show(exchange: Exchange, place: Place, reply: Reply): Promise<void> {
+  async function show(exchange: Exchange, place: Origin, reply: Reply): Promise<void> {
     const workspace = workspaces.of(place.team, place.enterprise);
     const images = await filesOf(workspace, reply);
     const shown = await withLongCode(workspace, place, reply);
@@ -168,7 +168,7 @@ export function createExchanges(options: ExchangeOptions) {
   }
 
   /** Text that no message can hold comes as a file by direct message, whole and to one person only. */
-  async function withLongCode(workspace: Workspace, place: Place, reply: Reply): Promise<Reply> {
+  async function withLongCode(workspace: Workspace, place: Origin, reply: Reply): Promise<Reply> {
     if (reply.code === null || !isLong(reply.code)) return reply;
     const dm = await workspace.api.openDm(place.user);
     await share(workspace, { fileName: 'wuerst.txt', data: Buffer.from(reply.code), alt: reply.title }, dm);
@@ -176,19 +176,19 @@ export function createExchanges(options: ExchangeOptions) {
   }
 
   async function filesOf(workspace: Workspace, reply: Reply): Promise<Map<string, string>> {
-    const files = new Map<string, string>();
+    const shown = new Map<string, string>();
     for (const image of reply.images) {
-      const file = await pictures.fileOf(workspace, image).catch((error: unknown) => {
+      const file = await files.fileOf(workspace, image).catch((error: unknown) => {
         logger.warn({ image: image.id, problem: describe(error) }, 'slack: a picture could not be uploaded');
         return null;
       });
-      if (file !== null) files.set(image.id, file);
+      if (file !== null) shown.set(image.id, file);
     }
-    return files;
+    return shown;
   }
 
   /** By the interaction's own address if it has one, else in the conversation, else by direct message. */
-  async function tell(exchange: Exchange, place: Place, message: Message, visibility: Visibility): Promise<void> {
+  async function tell(exchange: Exchange, place: Origin, message: Message, visibility: Visibility): Promise<void> {
     // Response addresses may not know files that only the bot can see.
     const pictured = message.blocks.some(({ type }) => type === 'image');
     if (exchange.respond && exchange.place.channel !== '' && !pictured) {
@@ -213,7 +213,7 @@ export function createExchanges(options: ExchangeOptions) {
     });
   }
 
-  async function placeOf({ place }: Exchange): Promise<Place> {
+  async function placeOf({ place }: Exchange): Promise<Origin> {
     if (place.channel !== '') return place;
     const { api } = workspaces.of(place.team, place.enterprise);
     return { ...place, channel: await api.openDm(place.user), thread: null };

@@ -4,7 +4,7 @@ import type { Clock } from '../../../system/clock.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
 import type { Core, Outcome } from '../../adapter.ts';
-import type { Place } from '../messages/message-ref.ts';
+import type { Origin } from '../messages/message-ref.ts';
 import { ACT, ASK } from '../messages/render.ts';
 import type { Message } from '../web-api/api.ts';
 import { describe } from '../web-api/errors.ts';
@@ -61,7 +61,7 @@ type Respond = (message: {
 export function registerHandlers(app: App, options: HandlerOptions): void {
   const { home, core, workspaces, callers, exchanges, clock, logger, uninstalled } = options;
 
-  function placeOf(context: Context, user: string, channel: string, thread: string | null | undefined): Place {
+  function placeOf(context: Context, user: string, channel: string, thread: string | null | undefined): Origin {
     return {
       team: home?.team ?? context.teamId ?? '',
       enterprise: home === null ? (context.enterpriseId ?? null) : home.enterprise,
@@ -197,7 +197,7 @@ export function registerHandlers(app: App, options: HandlerOptions): void {
       : core.act(action, caller, { idempotencyKey, text });
   }
 
-  async function publishHome(place: Place): Promise<void> {
+  async function publishHome(place: Origin): Promise<void> {
     try {
       const caller = await callers.of(place);
       const { api } = workspaces.of(place.team, place.enterprise);

@@ -1,13 +1,12 @@
-import { type Job, TERMINAL_STATES } from '../../../bot/job.ts';
+import { isOver, type Job } from '../../../bot/job.ts';
 import type { Reply, ReplyImage } from '../../../bot/reply.ts';
-import type { Clock } from '../../../system/clock.ts';
-import type { Logger } from '../../../system/logging.ts';
-import type { Core } from '../../adapter.ts';
+import type { Delivery } from '../../delivery/job-messages.ts';
 import { LOST_TOKEN, problemOf, Refused, Unanswered } from '../web-api/errors.ts';
 import type { Workspace } from '../web-api/workspaces.ts';
-import { type MessageRef, parseRef } from './message-ref.ts';
+import type { MessageRef } from './message-ref.ts';
 import type { ShownFiles } from './render.ts';
-import { deleteFile, pictureFrom, previewPicture, upload, uploadsRefused, whenReady } from './uploads.ts';
+import type { SharedFiles } from './shared-files.ts';
+import { deleteFile, upload, uploadImage, uploadsRefused, whenReady } from './uploads.ts';
 
 /** The least time between two previews of one job, in ms. */
 const PREVIEW_GAP = 8000;
@@ -15,39 +14,36 @@ const PREVIEW_GAP = 8000;
 const PREVIEW_CROWD = 3;
 /** How often Slack may not know a file that it said it had taken in. */
 const DISTRUSTS = 5;
-/** Files whose ids are remembered apart from their job's message. */
-const REMEMBERED = 2000;
 
 /** A job's message, as far as its pictures go. */
-export interface Shown {
+interface PicturedMessage {
   readonly jobId: string;
   readonly ref: MessageRef;
   readonly workspace: Workspace;
+  save(): void;
+  touch(): void;
 }
 
-/** An upload that no job's message of ours owns. */
-interface Loose {
-  readonly file: string;
-  readonly image: string;
-  readonly workspace: Workspace;
-}
+/** The files behind one message: uploaded once, noted before Slack keeps them, deleted when nothing shows them. */
+export class MessageFiles {
+  readonly #message: PicturedMessage;
+  readonly #delivery: Delivery;
+  readonly #shared: SharedFiles;
+  /** The preview that is on its way to Slack, and its id: it is among the stale files until it is shown. */
+  #uploading: Promise<string> | null = null;
+  #coming: string | null = null;
+  #previewAt = Number.NEGATIVE_INFINITY;
+  #distrusts = 0;
 
-interface PictureOptions {
-  readonly core: Core;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
+  constructor(message: PicturedMessage, delivery: Delivery, shared: SharedFiles) {
+    this.#message = message;
+    this.#delivery = delivery;
+    this.#shared = shared;
+  }
 
-export type Pictures = ReturnType<typeof createPictures>;
-
-/** The files behind the messages: uploaded once, noted before Slack keeps them, deleted when nothing shows them. */
-export function createPictures({ core, clock, logger }: PictureOptions) {
-  const previews = new Map<string, { uploading: string | null; busy: boolean; at: number }>();
-  const distrusted = new Map<string, number>();
-  /** By workspace and image. */
-  const loose = new Map<string, Loose>();
-
-  function shownFiles(ref: MessageRef, reply: Reply): ShownFiles {
+  /** What can be shown of a reply. */
+  shown(reply: Reply): ShownFiles {
+    const { ref } = this.#message;
     const ready = Object.entries(ref.files).filter(([, file]) => file.ready);
     return {
       images: new Map(ready.map(([image, file]) => [image, file.id])),
@@ -55,42 +51,52 @@ export function createPictures({ core, clock, logger }: PictureOptions) {
     };
   }
 
-  async function ensureFile(
-    { workspace, ref }: Omit<Shown, 'jobId'>,
-    image: ReplyImage,
-    save: () => void,
-  ): Promise<void> {
+  /** Uploads what is missing. Resolves with why pictures cannot be shown here at all, or `null`. */
+  async prepare(images: readonly ReplyImage[]): Promise<string | null> {
+    const { ref } = this.#message;
+    const results = await Promise.allSettled(images.map((image) => this.#ensureFile(image)));
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [problemOf(result.reason)] : []));
+    const passing = failures.find((failure) => uploadsRefused(failure) === null);
+    if (passing) throw passing;
+    const refused = failures.map(uploadsRefused)[0] ?? null;
+    if (refused !== null && !ref.note?.includes(refused)) {
+      ref.note = [ref.note, refused].filter((note) => note !== null).join(' ');
+      this.#message.save();
+    }
+    return refused;
+  }
+
+  async #ensureFile(image: ReplyImage): Promise<void> {
+    const { ref, workspace } = this.#message;
     const known = ref.files[image.id];
     if (known?.ready) return;
-    if (known && (await arrives(workspace, known.id))) {
+    if (known && (await this.#arrives(known.id))) {
       known.ready = true;
-      return save();
+      return this.#message.save();
     }
-    const path = await core.imagePath(image.id);
+    const path = await this.#delivery.core.imagePath(image.id);
     if (path === null) return;
-    const picture = await pictureFrom(path, image.fileName, image.alt);
     const file = { id: '', ready: false };
-    const begun = (id: string) => {
+    await uploadImage(workspace, image, path, (id) => {
       file.id = id;
       ref.files[image.id] = file;
-      save();
-    };
-    await upload(workspace, picture, { begun, urgency: 'final' });
+      this.#message.save();
+    });
     try {
-      await whenReady(workspace, file.id, { clock, urgency: 'final' });
+      await whenReady(workspace, file.id, { clock: this.#delivery.clock, urgency: 'final' });
       file.ready = true;
     } catch (error) {
-      if (error instanceof Unanswered) abandon(ref, image.id);
+      if (error instanceof Unanswered) this.#abandon(image.id);
       throw error;
     } finally {
-      save();
+      this.#message.save();
     }
   }
 
   /** Whether a file that an earlier try uploaded comes to be. */
-  async function arrives(workspace: Workspace, file: string): Promise<boolean> {
+  async #arrives(file: string): Promise<boolean> {
     try {
-      await whenReady(workspace, file, { clock, urgency: 'final' });
+      await whenReady(this.#message.workspace, file, { clock: this.#delivery.clock, urgency: 'final' });
       return true;
     } catch (error) {
       const problem = problemOf(error);
@@ -99,146 +105,98 @@ export function createPictures({ core, clock, logger }: PictureOptions) {
     }
   }
 
-  function abandon(ref: MessageRef, image: string): void {
+  #abandon(image: string): void {
+    const { ref } = this.#message;
     const file = ref.files[image];
     if (file) ref.stale.push(file.id);
     delete ref.files[image];
   }
 
-  /** Uploads what is missing. Resolves with why pictures cannot be shown here at all, or `null`. */
-  async function prepare(shown: Shown, images: readonly ReplyImage[], save: () => void): Promise<string | null> {
-    const results = await Promise.allSettled(images.map((image) => ensureFile(shown, image, save)));
-    const failures = results.flatMap((result) => (result.status === 'rejected' ? [problemOf(result.reason)] : []));
-    const passing = failures.find((failure) => uploadsRefused(failure) === null);
-    if (passing) throw passing;
-    const refused = failures.map(uploadsRefused)[0] ?? null;
-    if (refused !== null && !shown.ref.note?.includes(refused)) {
-      shown.ref.note = [shown.ref.note, refused].filter((note) => note !== null).join(' ');
-      save();
-    }
-    return refused;
-  }
-
   /** Slack did not know a file of the message: they are looked at again. `false` after too many times. */
-  function distrust({ jobId, ref }: Shown, images: readonly ReplyImage[]): boolean {
-    const times = (distrusted.get(jobId) ?? 0) + 1;
-    distrusted.set(jobId, times);
+  distrust(images: readonly ReplyImage[]): boolean {
+    this.#distrusts++;
     for (const { id } of images) {
-      const file = ref.files[id];
-      if (file && times === DISTRUSTS) abandon(ref, id);
+      const file = this.#message.ref.files[id];
+      if (file && this.#distrusts === DISTRUSTS) this.#abandon(id);
       else if (file) file.ready = false;
     }
-    return times <= DISTRUSTS;
+    return this.#distrusts <= DISTRUSTS;
   }
 
-  /** Uploads a preview if the workspace has calls to spare, and then calls `ready`. */
-  function offerPreview(
-    shown: Shown,
-    data: Uint8Array,
-    { save, ready }: { readonly save: () => void; readonly ready: () => void },
-  ): void {
-    const { jobId, ref, workspace } = shown;
-    const state = previews.get(jobId) ?? { uploading: null, busy: false, at: Number.NEGATIVE_INFINITY };
+  /** Uploads a preview if the workspace has calls to spare; the message is then touched. */
+  offerPreview(data: Uint8Array): void {
+    const { jobId, ref, workspace } = this.#message;
+    const { clock, logger } = this.#delivery;
     const crowded = workspace.updates.size > PREVIEW_CROWD || workspace.uploads.size > 0;
-    if (state.busy || crowded || clock.now() - state.at < PREVIEW_GAP) return;
-    previews.set(jobId, state);
-    state.busy = true;
-    state.at = clock.now();
+    if (this.#uploading !== null || crowded || clock.now() - this.#previewAt < PREVIEW_GAP) return;
+    this.#previewAt = clock.now();
+    const preview = { fileName: data[0] === 0x89 ? 'preview.png' : 'preview.jpg', data, alt: 'Preview' };
     const begun = (file: string) => {
-      state.uploading = file;
+      if (this.#isOver()) throw new Error('The job is over, and needs no preview.');
+      this.#coming = file;
       ref.stale.push(file);
-      save();
+      this.#message.save();
     };
-    upload(workspace, previewPicture(data), { begun, urgency: 'progress' })
-      .then(async (file) => {
-        await whenReady(workspace, file, { clock, urgency: 'progress' });
-        const job = core.job(jobId);
-        if (!job || TERMINAL_STATES.includes(job.state)) return;
-        ref.stale = ref.stale.filter((id) => id !== file);
-        if (ref.preview !== null) ref.stale.push(ref.preview);
-        ref.preview = file;
-        save();
-        ready();
-      })
+    this.#uploading = upload(workspace, preview, { begun, urgency: 'progress' });
+    this.#showPreview(this.#uploading)
       .catch((error: unknown) => {
         logger.debug({ job: jobId, problem: problemOf(error).message }, 'slack: a preview could not be uploaded');
       })
       .finally(() => {
-        state.uploading = null;
-        state.busy = false;
+        this.#uploading = null;
+        this.#coming = null;
       });
   }
 
+  async #showPreview(uploading: Promise<string>): Promise<void> {
+    const { ref, workspace } = this.#message;
+    const file = await uploading;
+    await whenReady(workspace, file, { clock: this.#delivery.clock, urgency: 'progress' });
+    if (this.#isOver()) return;
+    ref.stale = ref.stale.filter((id) => id !== file);
+    this.forgetPreview();
+    ref.preview = file;
+    this.#message.save();
+    this.#message.touch();
+  }
+
+  #isOver(): boolean {
+    const job = this.#delivery.core.job(this.#message.jobId);
+    return job === null || isOver(job);
+  }
+
   /** The preview is not to be shown (any more). */
-  function forgetPreview({ ref }: Shown): void {
+  forgetPreview(): void {
+    const { ref } = this.#message;
     if (ref.preview !== null) ref.stale.push(ref.preview);
     ref.preview = null;
   }
 
   /** The message was brought up to date: files that it showed before go. */
-  async function sweep({ jobId, ref, workspace }: Shown, save: () => void): Promise<void> {
-    const uploading = previews.get(jobId)?.uploading ?? null;
-    for (const file of ref.stale.filter((id) => id !== uploading)) {
+  async sweep(): Promise<void> {
+    const { jobId, ref, workspace } = this.#message;
+    for (const file of ref.stale.filter((id) => id !== this.#coming)) {
       try {
         await deleteFile(workspace, file);
       } catch (error) {
         const problem = problemOf(error);
         if (!(problem instanceof Refused) || LOST_TOKEN.has(problem.code)) throw problem;
-        logger.warn({ job: jobId, file, problem: problem.message }, 'slack: a file could not be deleted');
+        const log = { job: jobId, file, problem: problem.message };
+        this.#delivery.logger.warn(log, 'slack: a file could not be deleted');
       }
       ref.stale = ref.stale.filter((id) => id !== file);
-      save();
+      this.#message.save();
     }
   }
 
   /** After the final update: the preview and the files of deleted images go. */
-  async function tidy(shown: Shown, job: Job, save: () => void): Promise<void> {
-    const { ref } = shown;
-    forgetPreview(shown);
-    for (const { id, deleted } of job.images) if (deleted) abandon(ref, id);
-    await sweep(shown, save);
-    await discard(job);
-    previews.delete(job.id);
-    distrusted.delete(job.id);
+  async tidy(job: Job): Promise<void> {
+    // Slack would keep a file whose upload is completed after it was deleted.
+    await this.#uploading?.catch(() => undefined);
+    this.#coming = null;
+    this.forgetPreview();
+    for (const { id, deleted } of job.images) if (deleted) this.#abandon(id);
+    await this.sweep();
+    await this.#shared.discard(job);
   }
-
-  /** The message of the job that made the image, if it is one of this workspace. */
-  function ownerOf(workspace: Workspace, imageId: string): { readonly job: string; readonly ref: MessageRef } | null {
-    const job = core.jobOfImage(imageId);
-    const ref = job?.caller.surface === 'slack' ? parseRef(core.message(job.id)) : null;
-    return job && ref?.team === workspace.team ? { job: job.id, ref } : null;
-  }
-
-  /** A file that shows the image: the one in its job's message where that is known, else a new one. */
-  async function fileOf(workspace: Workspace, { id, fileName, alt }: ReplyImage): Promise<string | null> {
-    const known = ownerOf(workspace, id)?.ref.files[id];
-    if (known?.ready) return known.id;
-    const key = `${workspace.team} ${id}`;
-    const other = loose.get(key);
-    if (other) return other.file;
-    const path = await core.imagePath(id);
-    if (path === null) return null;
-    const picture = await pictureFrom(path, fileName, alt);
-    const file = await upload(workspace, picture, { begun: () => undefined, urgency: 'final' });
-    await whenReady(workspace, file, { clock, urgency: 'final' });
-    loose.set(key, { file, image: id, workspace });
-    for (const old of loose.keys()) {
-      if (loose.size <= REMEMBERED) break;
-      loose.delete(old);
-    }
-    return file;
-  }
-
-  /** Images of the job were deleted: so are the files that other messages than its own show. */
-  async function discard(job: Job): Promise<void> {
-    const deleted = new Set(job.images.filter((image) => image.deleted).map(({ id }) => id));
-    if (deleted.size === 0) return;
-    for (const [key, { file, image, workspace }] of loose) {
-      if (!deleted.has(image)) continue;
-      await deleteFile(workspace, file);
-      loose.delete(key);
-    }
-  }
-
-  return { shownFiles, prepare, distrust, offerPreview, forgetPreview, sweep, tidy, fileOf, discard };
 }

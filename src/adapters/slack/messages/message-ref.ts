@@ -31,7 +31,8 @@ const messageRef = z.object({
 
 export type MessageRef = z.infer<typeof messageRef>;
 
-export interface Place {
+/** Where something was done, and by whom: Slack's own ids. */
+export interface Origin {
   readonly team: string;
   readonly enterprise: string | null;
   readonly channel: string;
@@ -39,8 +40,8 @@ export interface Place {
   readonly user: string;
 }
 
-export function newRef(place: Place, key: string | null): MessageRef {
-  return { ...place, key, ts: null, triedAt: null, note: null, files: {}, preview: null, stale: [], replaced: false };
+export function newRef(origin: Origin, key: string | null): MessageRef {
+  return { ...origin, key, ts: null, triedAt: null, note: null, files: {}, preview: null, stale: [], replaced: false };
 }
 
 /** A stored handle, or `null` where there is none. */

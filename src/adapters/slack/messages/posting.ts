@@ -4,41 +4,43 @@ import { LOST_TOKEN, Refused } from '../web-api/errors.ts';
 import { isDirect } from '../web-api/ids.ts';
 import { type Workspace, within } from '../web-api/workspaces.ts';
 import type { MessageRef } from './message-ref.ts';
-import type { Watch } from './watch.ts';
 
 /** How far Slack's clock may be behind ours, in ms. */
 const SKEW = 60_000;
+
+/** A job's message, as far as posting it goes. */
+interface Postable {
+  readonly jobId: string;
+  readonly ref: MessageRef;
+  readonly workspace: Workspace;
+  save(): void;
+}
 
 /**
  * Posts the message of a job where `ref` says and notes its `ts`. `chat.postMessage` has no idempotency key: where an
  * earlier try may have come through, the conversation is searched for it first. The message shows no pictures yet, so
  * that one which is lost in spite of that is a waiting line only.
  */
-export async function ensurePosted(
-  workspace: Workspace,
-  job: string,
-  ref: MessageRef,
-  options: { readonly clock: Clock; readonly message: Message; readonly save: () => void },
-): Promise<void> {
-  const { clock, message, save } = options;
+export async function ensurePosted(target: Postable, message: Message, clock: Clock): Promise<void> {
+  const { jobId, ref, workspace } = target;
   if (ref.ts !== null) return;
   if (ref.triedAt !== null) {
-    const found = await search(workspace, job, ref, ref.triedAt - SKEW);
+    const found = await search(workspace, jobId, ref, ref.triedAt - SKEW);
     if (found !== null) {
       ref.ts = found;
-      save();
+      target.save();
       return;
     }
   }
   ref.triedAt ??= clock.now();
-  save();
+  target.save();
   const place = { channel: ref.channel, thread: ref.thread };
-  const { ts, channel } = await within(workspace.posts(ref.channel), job, 'final', () =>
-    workspace.api.post(place, message, job),
+  const posted = await within(workspace.posts(ref.channel), jobId, 'final', () =>
+    workspace.api.post(place, message, jobId),
   );
-  ref.ts = ts;
-  ref.channel = channel;
-  save();
+  ref.ts = posted.ts;
+  ref.channel = posted.channel;
+  target.save();
 }
 
 async function search(workspace: Workspace, job: string, ref: MessageRef, since: number): Promise<string | null> {
@@ -51,32 +53,10 @@ async function search(workspace: Workspace, job: string, ref: MessageRef, since:
   }
 }
 
-/** No place is left to show it. */
-export class Hopeless extends Error {
-  override readonly name = 'Hopeless';
-}
-
 const NO_LONGER_WRITABLE = new Set(['is_archived', 'is_inactive', 'channel_is_limited_access', 'thread_locked']);
 
-/** From now on the job is shown in a direct message. Rejects with `Hopeless` where it is already. */
-export async function moveToDm(watch: Watch, why: Refused, save: () => void): Promise<void> {
-  const { ref, workspace } = watch;
-  const dm = await workspace.api.openDm(ref.user);
-  if (ref.channel === dm) throw new Hopeless(`the direct message is closed: ${why.code}`);
-  const words = whyElsewhere(ref.channel, why);
-  ref.note = words.there;
-  ref.channel = dm;
-  ref.thread = null;
-  ref.ts = null;
-  ref.triedAt = null;
-  watch.hidden = false;
-  save();
-  watch.moved?.(words.here);
-  watch.moved = null;
-}
-
 /** What is said where something was asked for, and with the answer, which comes by direct message. */
-function whyElsewhere(channel: string, { code }: Refused): { readonly here: string; readonly there: string } {
+export function whyElsewhere(channel: string, { code }: Refused): { readonly here: string; readonly there: string } {
   if (NO_LONGER_WRITABLE.has(code)) {
     return {
       here: "I can't write in this channel. The answer comes to you as a direct message.",

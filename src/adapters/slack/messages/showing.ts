@@ -1,162 +1,229 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
-import type { Clock } from '../../../system/clock.ts';
-import type { Logger } from '../../../system/logging.ts';
-import type { Core } from '../../adapter.ts';
+import { type Delivery, JobMessage } from '../../delivery/job-messages.ts';
 import type { Message } from '../web-api/api.ts';
-import { CLOSED_ROOM, problemOf, RateLimited, Refused } from '../web-api/errors.ts';
-import { within } from '../web-api/workspaces.ts';
-import type { Pictures } from './files.ts';
-import { ensurePosted, moveToDm } from './posting.ts';
-import { DETAILS, messageOf, NO_FILES } from './render.ts';
-import type { Watch } from './watch.ts';
+import { CLOSED_ROOM, LOST_TOKEN, problemOf, RateLimited, Refused } from '../web-api/errors.ts';
+import { type Workspace, within } from '../web-api/workspaces.ts';
+import { MessageFiles } from './files.ts';
+import type { MessageRef } from './message-ref.ts';
+import { ensurePosted, whyElsewhere } from './posting.ts';
+import { DETAILS, type Detail, messageOf, NO_FILES } from './render.ts';
+import type { SharedFiles } from './shared-files.ts';
 
 /** The least time between two updates of one message, in ms. */
 const UPDATE_GAP = 2000;
+/** Pause before a message that moved, or whose file is late, is tried again, and before the next try where that failed, in ms. */
+const RETRY_SOON = 1000;
+const RETRY_LATE = 60_000;
+/** Pause while the token is of no use, and how often it is waited: a day in all. */
+const RETRY_TOKEN = 300_000;
+const TOKEN_TRIES = 288;
+/** How often a refusal that nothing is known about is tried again. */
+const REFUSED_TRIES = 3;
 
 /** Slack named a file that it says it has taken in, and then did not know it. */
-export class NotReady extends Error {
+class NotReady extends Error {
   override readonly name = 'NotReady';
 }
 
-interface ShowingOptions {
-  readonly core: Core;
-  readonly pictures: Pictures;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly save: (watch: Watch) => void;
-  /** Something happened that the message should show. */
-  readonly touch: (watch: Watch) => void;
-  /** Looks again after so many ms. */
-  readonly later: (watch: Watch, ms: number) => void;
-  /** Whether nothing but ends is worth showing any more, or nothing at all. */
-  readonly ending: () => { readonly draining: boolean; readonly stopped: boolean };
+/** No place is left to show it. */
+class Hopeless extends Error {
+  override readonly name = 'Hopeless';
 }
 
-/** What the message of a job shows: posted once, then only edited. */
-export function createShowing(options: ShowingOptions) {
-  const { core, pictures, clock, logger, save, touch, later, ending } = options;
+/** The message that shows a job: posted once, then only edited. */
+export class ShownMessage extends JobMessage<MessageRef> {
+  readonly workspace: Workspace;
+  /** Told once why the answer comes elsewhere. */
+  moved: ((why: string) => void) | null = null;
+  readonly #files: MessageFiles;
+  #detail: Detail = 'all';
+  /** What was last shown, as JSON. */
+  #last = '';
 
-  async function progress(watch: Watch, job: Job): Promise<void> {
-    const { ref, workspace } = watch;
-    if (ref.ts === null) return post(watch, job);
-    const wait = watch.updatedAt + UPDATE_GAP - clock.now();
-    if (wait > 0) {
-      watch.dirty = true;
-      return later(watch, wait);
+  constructor(delivery: Delivery, job: Job, ref: MessageRef, workspace: Workspace, shared: SharedFiles) {
+    super(delivery, job, ref);
+    this.workspace = workspace;
+    this.#files = new MessageFiles(this, delivery, shared);
+  }
+
+  protected async bringUpToDate(job: Job): Promise<string | null> {
+    if (isOver(job)) return this.#finish(job);
+    if (this.ref.ts === null) await this.#post(job);
+    else this.#progress(job);
+    return null;
+  }
+
+  /** Chooses when and where the next try goes. */
+  protected async recover(error: unknown): Promise<void> {
+    if (error instanceof NotReady) return this.again(RETRY_SOON);
+    if (error instanceof Hopeless) return this.#giveUp(error.message);
+    const problem = problemOf(error);
+    const { logger } = this.delivery;
+    const log = { job: this.jobId, attempt: this.failures, problem: problem.message };
+    if (problem instanceof RateLimited) return this.again(problem.retryAfterMs);
+    if (!(problem instanceof Refused)) {
+      logger.debug(log, 'slack: a message could not be brought up to date; trying again');
+      return this.again(this.backOff());
     }
+    if (!LOST_TOKEN.has(problem.code)) return this.#chooseOtherPlace(problem);
+    if (this.failures === 1) {
+      logger.error(log, 'slack: the bot token is not accepted any more; results wait for a new one');
+    }
+    return this.failures < TOKEN_TRIES ? this.again(RETRY_TOKEN) : this.#giveUp(problem.message);
+  }
+
+  /** The message is out of reach: the result comes elsewhere. */
+  async #chooseOtherPlace(problem: Refused): Promise<void> {
+    const { ref } = this;
+    const gone = problem.code === 'message_not_found';
+    if (this.failures > 2 * REFUSED_TRIES || (gone && ref.replaced)) {
+      return this.#giveUp(gone ? 'the message was deleted' : problem.message);
+    }
+    try {
+      if (gone) {
+        Object.assign(ref, { replaced: true, ts: null, triedAt: null });
+        this.save();
+      } else if (CLOSED_ROOM.has(problem.code) || this.failures === REFUSED_TRIES) await this.#moveToDm(problem);
+      this.again(RETRY_SOON);
+    } catch (error) {
+      if (error instanceof Hopeless || problemOf(error) instanceof Refused) this.#giveUp(problem.message);
+      else this.again(RETRY_LATE);
+    }
+  }
+
+  #giveUp(why: string): void {
+    const { core, logger } = this.delivery;
+    logger.warn({ job: this.jobId, why }, 'slack: a job cannot be shown');
+    const job = core.job(this.jobId);
+    if (job && isOver(job)) this.end(job, why);
+    else {
+      // The end gets tries of its own.
+      this.hidden = true;
+      this.failures = 0;
+    }
+  }
+
+  #progress(job: Job): void {
+    const { core, draining } = this.delivery;
     const reply = core.jobReply(job);
-    if (reply.preview !== null && !ending().draining) {
-      pictures.offerPreview(watch, reply.preview, { save: () => save(watch), ready: () => touch(watch) });
-    }
-    if (rendered(watch, reply).json === watch.shown) return;
-    workspace.updates.submit(job.id, 'progress', () => showProgress(watch));
+    if (reply.preview !== null && !draining) this.#files.offerPreview(reply.preview);
+    if (this.#rendered(reply).json === this.#last) return;
+    this.workspace.updates.submit(job.id, 'progress', () => this.#showProgress());
   }
 
   /** Runs when the workspace's budget comes round to this job, and shows what holds then. */
-  async function showProgress(watch: Watch): Promise<void> {
-    const { ref, workspace } = watch;
-    const job = core.job(watch.jobId);
-    if (!job || isOver(job) || watch.dropped || ending().stopped || ref.ts === null) return;
+  async #showProgress(): Promise<void> {
+    const { ref, workspace } = this;
+    const { core, clock, logger, stopped } = this.delivery;
+    const job = core.job(this.jobId);
+    if (!job || isOver(job) || this.dropped || stopped || ref.ts === null) return;
     try {
-      const { message, json } = rendered(watch, core.jobReply(job));
-      watch.updatedAt = clock.now();
+      const { message, json } = this.#rendered(core.jobReply(job));
+      this.noProgressBefore = clock.now() + UPDATE_GAP;
       await workspace.api.update(ref.channel, ref.ts, message);
-      watch.shown = json;
-      void sweep(watch);
+      this.#last = json;
+      void this.#sweep();
     } catch (error) {
       const problem = problemOf(error);
       if (problem instanceof RateLimited) throw problem;
       if (problem instanceof Refused) {
-        if (CLOSED_ROOM.has(problem.code) || problem.code === 'message_not_found') watch.hidden = true;
-        else if (fileTrouble(problem)) pictures.forgetPreview(watch);
-        else lessDetail(watch, problem);
+        if (CLOSED_ROOM.has(problem.code) || problem.code === 'message_not_found') this.hidden = true;
+        else if (isFileTrouble(problem)) this.#files.forgetPreview();
+        else this.#lessDetail(problem);
       }
-      logger.debug({ job: watch.jobId, problem: problem.message }, 'slack: progress could not be shown');
+      logger.debug({ job: this.jobId, problem: problem.message }, 'slack: progress could not be shown');
     }
   }
 
-  async function sweep(watch: Watch): Promise<void> {
+  async #sweep(): Promise<void> {
     try {
-      await pictures.sweep(watch, () => save(watch));
+      await this.#files.sweep();
     } catch (error) {
-      logger.debug(
-        { job: watch.jobId, problem: problemOf(error).message },
-        'slack: a preview could not be deleted yet',
-      );
+      const log = { job: this.jobId, problem: problemOf(error).message };
+      this.delivery.logger.debug(log, 'slack: a preview could not be deleted yet');
     }
   }
 
-  function rendered(watch: Watch, reply: Reply): { readonly message: Message; readonly json: string } {
-    const files = pictures.shownFiles(watch.ref, reply);
-    const message = messageOf(reply, files, watch.ref.note, watch.detail);
+  #rendered(reply: Reply): { readonly message: Message; readonly json: string } {
+    const message = messageOf(reply, this.#files.shown(reply), this.ref.note, this.#detail);
     return { message, json: JSON.stringify(message) };
   }
 
-  /** Resolves with why pictures are missing, or with `null` where something happened meanwhile. */
-  async function finish(watch: Watch, job: Job): Promise<{ readonly problem: string | null } | null> {
-    const { ref, workspace } = watch;
-    watch.detail = 'all';
-    if (ref.ts === null) await post(watch, job);
-    const problem = await pictures.prepare(watch, core.jobReply(job).images, () => save(watch));
-    await within(workspace.updates, job.id, 'final', () => showFinal(watch, job));
-    await pictures.tidy(watch, job, () => save(watch));
-    if (watch.dirty || watch.dropped) return null;
-    return { problem };
+  /** Resolves with why pictures are missing, or with `null`. */
+  async #finish(job: Job): Promise<string | null> {
+    this.#detail = 'all';
+    if (this.ref.ts === null) await this.#post(job);
+    const problem = await this.#files.prepare(this.delivery.core.jobReply(job).images);
+    await within(this.workspace.updates, job.id, 'final', () => this.#showFinal(job));
+    await this.#files.tidy(job);
+    return problem;
   }
 
-  async function showFinal(watch: Watch, job: Job): Promise<void> {
-    const { ref, workspace } = watch;
+  async #showFinal(job: Job): Promise<void> {
+    const { ref, workspace } = this;
+    const { core } = this.delivery;
     if (ref.ts === null) throw new Error('a message that was never posted cannot be updated');
-    const latest = core.job(job.id) ?? job;
-    const reply = core.jobReply(latest);
+    const reply = core.jobReply(core.job(job.id) ?? job);
     for (;;) {
       try {
-        return await workspace.api.update(ref.channel, ref.ts, rendered(watch, reply).message);
+        return await workspace.api.update(ref.channel, ref.ts, this.#rendered(reply).message);
       } catch (error) {
         const problem = problemOf(error);
         if (!(problem instanceof Refused)) throw problem;
-        if (fileTrouble(problem) && pictures.distrust(watch, reply.images)) throw new NotReady();
-        if (!lessDetail(watch, problem)) throw problem;
+        if (isFileTrouble(problem) && this.#files.distrust(reply.images)) throw new NotReady();
+        if (!this.#lessDetail(problem)) throw problem;
       }
     }
   }
 
   /** A caption never kills a picture: what Slack finds too long or malformed is shown in less detail. */
-  function lessDetail(watch: Watch, { code }: Refused): boolean {
+  #lessDetail({ code }: Refused): boolean {
     if (!/blocks|too_long|no_text|invalid_arg/.test(code)) return false;
-    const next = DETAILS[DETAILS.indexOf(watch.detail) + 1];
+    const next = DETAILS[DETAILS.indexOf(this.#detail) + 1];
     if (next === undefined) return false;
-    logger.warn({ job: watch.jobId, code, detail: next }, 'slack: a message was refused and is shown in less detail');
-    watch.detail = next;
+    const log = { job: this.jobId, code, detail: next };
+    this.delivery.logger.warn(log, 'slack: a message was refused and is shown in less detail');
+    this.#detail = next;
     return true;
   }
 
   /** Posts the waiting message; in a direct message where the channel is closed to us. */
-  async function post(watch: Watch, job: Job): Promise<void> {
-    const { ref, workspace } = watch;
+  async #post(job: Job): Promise<void> {
+    const { core, clock } = this.delivery;
     const reply = core.jobReply(job);
     // Whatever is posted may be posted twice by a crash: a result never is.
     const waiting: Reply = isOver(job) ? { ...reply, images: [], buttons: [] } : reply;
     for (;;) {
-      const message = messageOf(waiting, NO_FILES, ref.note, watch.detail);
+      const message = messageOf(waiting, NO_FILES, this.ref.note, this.#detail);
       try {
-        await ensurePosted(workspace, job.id, ref, { clock, message, save: () => save(watch) });
-        watch.shown = JSON.stringify(message);
-        watch.updatedAt = clock.now();
+        await ensurePosted(this, message, clock);
+        this.#last = JSON.stringify(message);
+        this.noProgressBefore = clock.now() + UPDATE_GAP;
         return;
       } catch (error) {
         const problem = problemOf(error);
         if (!(problem instanceof Refused)) throw problem;
-        if (CLOSED_ROOM.has(problem.code)) await moveToDm(watch, problem, () => save(watch));
-        else if (!lessDetail(watch, problem)) throw problem;
+        if (CLOSED_ROOM.has(problem.code)) await this.#moveToDm(problem);
+        else if (!this.#lessDetail(problem)) throw problem;
       }
     }
   }
 
-  return { progress, finish };
+  /** From now on the job is shown in a direct message. Rejects with `Hopeless` where it is already. */
+  async #moveToDm(why: Refused): Promise<void> {
+    const { ref } = this;
+    const dm = await this.workspace.api.openDm(ref.user);
+    if (ref.channel === dm) throw new Hopeless(`the direct message is closed: ${why.code}`);
+    const words = whyElsewhere(ref.channel, why);
+    Object.assign(ref, { note: words.there, channel: dm, thread: null, ts: null, triedAt: null });
+    this.hidden = false;
+    this.save();
+    this.moved?.(words.here);
+    this.moved = null;
+  }
 }
 
-function fileTrouble({ details }: Refused): boolean {
+function isFileTrouble({ details }: Refused): boolean {
   return details.some((detail) => detail.includes('slack_file') || detail.includes('slack file'));
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { ReplyImage } from '../../../bot/reply.ts';
 import { type Clock, pause } from '../../../system/clock.ts';
 import type { Urgency } from '../web-api/call-budget.ts';
 import { Refused, Unanswered } from '../web-api/errors.ts';
@@ -41,6 +42,16 @@ export async function upload(
   });
 }
 
+/** Uploads a finished picture from its file. */
+export async function uploadImage(
+  workspace: Workspace,
+  { fileName, alt }: ReplyImage,
+  path: string,
+  begun: (file: string) => void,
+): Promise<string> {
+  return upload(workspace, { fileName, data: await readFile(path), alt }, { begun, urgency: 'final' });
+}
+
 /** Resolves once Slack has taken the file in, which it does some time after the upload. Rejects with `Unanswered` after a minute. */
 export async function whenReady(
   { api, looks }: Workspace,
@@ -71,14 +82,6 @@ export async function deleteFile({ api }: Workspace, file: string): Promise<void
     if (!(error instanceof Refused)) throw error;
     if (error.code !== 'file_not_found' && error.code !== 'file_deleted') throw error;
   }
-}
-
-export async function pictureFrom(path: string, fileName: string, alt: string): Promise<Picture> {
-  return { fileName, data: await readFile(path), alt };
-}
-
-export function previewPicture(data: Uint8Array): Picture {
-  return { fileName: data[0] === 0x89 ? 'preview.png' : 'preview.jpg', data, alt: 'Preview' };
 }
 
 /** What people are told where pictures cannot be uploaded, by Slack's error code. */

@@ -1,0 +1,60 @@
+import type { Job } from '../../../bot/job.ts';
+import type { ReplyImage } from '../../../bot/reply.ts';
+import type { Clock } from '../../../system/clock.ts';
+import { RecentMap } from '../../../system/memo.ts';
+import type { Core } from '../../adapter.ts';
+import type { Workspace } from '../web-api/workspaces.ts';
+import { parseRef } from './message-ref.ts';
+import { deleteFile, uploadImage, whenReady } from './uploads.ts';
+
+/** Files that are remembered. */
+const REMEMBERED = 2000;
+
+/** Files that show a picture in another message than its job's own. */
+export class SharedFiles {
+  readonly #core: Core;
+  readonly #clock: Clock;
+  /** Uploads that no job's message owns, by workspace and image. */
+  readonly #files = new RecentMap<
+    string,
+    { readonly file: string; readonly image: string; readonly workspace: Workspace }
+  >(REMEMBERED);
+
+  constructor(core: Core, clock: Clock) {
+    this.#core = core;
+    this.#clock = clock;
+  }
+
+  /** A file that shows the image: the one in its job's message where that is known, else a new one. */
+  async fileOf(workspace: Workspace, image: ReplyImage): Promise<string | null> {
+    const known = this.#filesOfJob(workspace, image.id)[image.id];
+    if (known?.ready) return known.id;
+    const key = `${workspace.team} ${image.id}`;
+    const other = this.#files.get(key);
+    if (other) return other.file;
+    const path = await this.#core.imagePath(image.id);
+    if (path === null) return null;
+    const file = await uploadImage(workspace, image, path, () => undefined);
+    await whenReady(workspace, file, { clock: this.#clock, urgency: 'final' });
+    this.#files.set(key, { file, image: image.id, workspace });
+    return file;
+  }
+
+  /** Images of the job were deleted: so are the files that other messages than its own show. */
+  async discard(job: Job): Promise<void> {
+    const deleted = new Set(job.images.filter((image) => image.deleted).map(({ id }) => id));
+    if (deleted.size === 0) return;
+    for (const [key, { file, image, workspace }] of this.#files) {
+      if (!deleted.has(image)) continue;
+      await deleteFile(workspace, file);
+      this.#files.delete(key);
+    }
+  }
+
+  /** The files in the message of the job that made the image, if it is one of this workspace. */
+  #filesOfJob(workspace: Workspace, imageId: string) {
+    const job = this.#core.jobOfImage(imageId);
+    const ref = job?.caller.surface === 'slack' ? parseRef(this.#core.message(job.id)) : null;
+    return ref?.team === workspace.team ? ref.files : {};
+  }
+}
