@@ -4,14 +4,13 @@ import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';
 
 const share: z.ZodType<Share> = z.object({
-  payer: z.string(),
-  user: z.string(),
+  level: z.string(),
+  key: z.string(),
   tag: z.number(),
   ticket: z.number().nullable(),
-  clock: z.number(),
 });
 
-/** The fair queue's accounts, from which it goes on after a restart in the order it had. */
+/** The fair queue's shares, from which it goes on after a restart in the order it had. */
 export class Shares {
   readonly #database: Database;
   readonly #save;
@@ -20,19 +19,19 @@ export class Shares {
 
   constructor(database: Database) {
     this.#database = database;
-    this.#save = database.prepare<[string, string, number, number | null, number]>(
-      `INSERT INTO queue_shares (payer, user, tag, ticket, clock) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (payer, user) DO UPDATE SET tag = excluded.tag, ticket = excluded.ticket, clock = excluded.clock`,
+    this.#save = database.prepare<[string, string, number, number | null]>(
+      `INSERT INTO queue_shares (level, key, tag, ticket) VALUES (?, ?, ?, ?)
+       ON CONFLICT (level, key) DO UPDATE SET tag = excluded.tag, ticket = excluded.ticket`,
     );
-    this.#remove = database.prepare<[string, string]>('DELETE FROM queue_shares WHERE payer = ? AND user = ?');
-    this.#all = database.prepare<[]>('SELECT payer, user, tag, ticket, clock FROM queue_shares ORDER BY payer, user');
+    this.#remove = database.prepare<[string, string]>('DELETE FROM queue_shares WHERE level = ? AND key = ?');
+    this.#all = database.prepare<[]>('SELECT level, key, tag, ticket FROM queue_shares ORDER BY level, key');
   }
 
   /** Together with the change of the job that caused them: use `History.atomically`. */
   save(changes: ShareChanges): void {
     this.#database.write(() => {
-      for (const { payer, user, tag, ticket, clock } of changes.kept) this.#save.run(payer, user, tag, ticket, clock);
-      for (const { payer, user } of changes.gone) this.#remove.run(payer, user);
+      for (const { level, key, tag, ticket } of changes.kept) this.#save.run(level, key, tag, ticket);
+      for (const { level, key } of changes.gone) this.#remove.run(level, key);
     });
   }
 

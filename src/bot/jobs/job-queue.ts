@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import PQueue from 'p-queue';
 import type { Accepted, History, StoredJob } from '../history/history.ts';
 import type { Caller } from '../job.ts';
-import { type FairOptions, FairQueue, type Place, queueClassOf, type ShareChanges } from '../queue/fair-queue.ts';
+import { type FairOptions, FairQueue, type Place } from '../queue/fair-queue.ts';
 
 export interface JobQueueOptions {
   readonly history: History;
@@ -15,27 +15,36 @@ export interface JobQueueOptions {
 const ERRANDS_FROM = -1e15;
 
 /**
- * One accelerator, and who is next for it: the fair queue on p-queue, whose accounts are stored in the same
- * transaction as what changes them. Emits `changed` when the order of the waiting jobs may have.
+ * One accelerator, and who is next for it: p-queue with the fair queue, whose shares are stored in the same transaction
+ * as what changes them. Emits `changed` when the waiting jobs, or their order, may have changed.
  */
 export class JobQueue extends EventEmitter<{ changed: [] }> {
   readonly #options: JobQueueOptions;
-  readonly #fair: FairQueue;
+  /** The one inside `#queue`, which p-queue makes itself. */
+  #fair = new FairQueue();
   readonly #queue: PQueue<FairQueue, FairOptions>;
-  /** Changes of a transaction that failed; they go with the next one. */
-  readonly #unsaved = new Map<string, { readonly share: ShareChanges['kept'][number] | null }>();
   #run: (turn: FairOptions) => Promise<void> = async () => {};
   #started = false;
+  /** Transactions that nothing may start during. */
   #holds = 0;
   #errands = 0;
 
   constructor(options: JobQueueOptions) {
     super();
     this.#options = options;
-    this.#fair = new FairQueue({ weight: options.weight });
-    this.#queue = new PQueue({ concurrency: 1, autoStart: false, queueClass: queueClassOf(this.#fair) });
+    const adopt = (fair: FairQueue) => {
+      this.#fair = fair;
+    };
+    const queueClass = class extends FairQueue {
+      constructor() {
+        super(options.weight);
+        adopt(this);
+      }
+    };
+    this.#queue = new PQueue({ concurrency: 1, autoStart: false, queueClass });
   }
 
+  /** How many wait. */
   get waiting(): number {
     return this.#fair.size;
   }
@@ -66,38 +75,13 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   }
 
   /**
-   * A transaction of the history together with the accounts. `told` is called with its result when that is stored, and
+   * A transaction of the history together with the shares. `told` is called with its result when that is stored, and
    * before anything else can start.
    */
   transact<T>(work: () => T, told?: (result: T) => void): T {
     const result = this.#store(work, told);
     this.emit('changed');
     return result;
-  }
-
-  #store<T>(work: () => T, told: (result: T) => void = () => {}): T {
-    const { history } = this.#options;
-    let changes: ShareChanges | null = null;
-    this.#holds += 1;
-    this.#queue.pause();
-    try {
-      const result = history.atomically(() => {
-        const value = work();
-        changes = this.#changes();
-        history.shares.save(changes);
-        return value;
-      });
-      this.#unsaved.clear();
-      changes = null;
-      told(result);
-      return result;
-    } catch (error) {
-      if (changes !== null) this.#keep(changes);
-      throw error;
-    } finally {
-      this.#holds -= 1;
-      this.#release();
-    }
   }
 
   /** Inside `transact`, with what `History.accept` returned. */
@@ -107,6 +91,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
 
   /** A job that was running goes on before all others, without being charged again. */
   resume(job: StoredJob): void {
+    // The transaction may be a repeated one.
     if (this.#fair.has(job.job.id)) return;
     this.#fair.settle(job.job.id, job.estimate);
     this.#add({ ...fairOptions(job), resumed: true });
@@ -118,10 +103,12 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     this.#add(job);
   }
 
+  /** Takes a waiting job out. */
   remove(jobId: string): void {
     this.#fair.remove(jobId);
   }
 
+  /** A running job took so many accelerator seconds. */
   settle(jobId: string, seconds: number): void {
     this.#fair.settle(jobId, seconds);
   }
@@ -130,12 +117,10 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
    * Work for somebody that is no job: it waits its fair turn before the jobs of the same person.
    * @param seconds that it should take
    */
-  errand<T>(caller: Caller, seconds: number, work: () => Promise<T>): Promise<T> {
+  async errand<T>(caller: Caller, seconds: number, work: () => Promise<T>): Promise<T> {
     this.#errands += 1;
     const id = `errand-${this.#errands}`;
-    const seq = ERRANDS_FROM + this.#errands;
-    const done = this.#queue.add(work, { id, ...partyOf(caller), cost: seconds, seq });
-    return done as Promise<T>;
+    return this.#queue.add(work, { id, ...partyOf(caller), cost: seconds, seq: ERRANDS_FROM + this.#errands });
   }
 
   /** The weights of those who pay have changed. */
@@ -149,12 +134,14 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     return this.#fair.position(jobId, cap);
   }
 
+  /** About how many accelerator seconds of jobs start before this one; `null` for a job that does not wait. */
   costAhead(jobId: string): number | null {
     return this.#fair.costAhead(jobId);
   }
 
-  first(count: number): readonly Place[] {
-    return this.#fair.positions(count);
+  /** The first `POSITION_CAP` jobs in the order of their start. */
+  first(): readonly Place[] {
+    return this.#fair.positions();
   }
 
   #add(options: FairOptions): void {
@@ -162,25 +149,27 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     added.catch((error) => this.#options.onProblem(error, `job ${options.id}`));
   }
 
+  #store<T>(work: () => T, told: (result: T) => void = () => {}): T {
+    const { history } = this.#options;
+    this.#holds += 1;
+    this.#queue.pause();
+    try {
+      const result = history.atomically(() => {
+        const value = work();
+        history.shares.save(this.#fair.changes());
+        return value;
+      });
+      this.#fair.saved();
+      told(result);
+      return result;
+    } finally {
+      this.#holds -= 1;
+      this.#release();
+    }
+  }
+
   #release(): void {
     if (this.#started && this.#holds === 0) this.#queue.start();
-  }
-
-  #changes(): ShareChanges {
-    this.#keep(this.#fair.takeChanges());
-    const kept = [];
-    const gone = [];
-    for (const [key, { share }] of this.#unsaved) {
-      const [payer = '', user = ''] = JSON.parse(key) as string[];
-      if (share === null) gone.push({ payer, user });
-      else kept.push(share);
-    }
-    return { kept, gone };
-  }
-
-  #keep({ kept, gone }: ShareChanges): void {
-    for (const share of kept) this.#unsaved.set(JSON.stringify([share.payer, share.user]), { share });
-    for (const { payer, user } of gone) this.#unsaved.set(JSON.stringify([payer, user]), { share: null });
   }
 }
 

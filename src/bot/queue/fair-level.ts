@@ -1,13 +1,7 @@
 import { type HeapItem, IndexedHeap } from './indexed-heap.ts';
 
-/** A job as the fair order sees it. */
-export interface Waiting {
-  /** Estimated accelerator seconds. */
-  readonly cost: number;
-}
-
 /** What waits behind a flow: a user's own jobs, or another level. */
-export interface Source<Job extends Waiting> {
+export interface Source<Job> {
   /** Waiting jobs. */
   readonly size: number;
   /** Their accelerator seconds together. */
@@ -35,9 +29,12 @@ export interface LevelOptions<S> {
   readonly weight?: (key: string) => number;
   /** Shared by all levels of a queue. */
   readonly tickets: { next: number };
-  /** What is to be stored of a flow has changed (`null`: the level's clock). */
-  readonly changed: (flow: Flow<S> | null) => void;
+  /** What `stored` gives for this key has changed. */
+  readonly changed: (key: string) => void;
 }
+
+/** The key of a level's clock, beside those of its flows. */
+export const CLOCK = '';
 
 /** Weights and costs are bounded so that one charge is always far above the rounding of a clock that ran for years. */
 const MIN_WEIGHT = 0.01;
@@ -69,11 +66,11 @@ export const MIN_COST = 0.01;
  * @see Goyal, Vin, Cheng, "Start-time fair queueing", SIGCOMM 1996
  * @see Goyal, Guo, Vin, "A hierarchical CPU scheduler for multimedia operating systems", OSDI 1996
  */
-export class FairLevel<Job extends Waiting, S extends Source<Job>> implements Source<Job> {
+export class FairLevel<Job extends { readonly cost: number }, S extends Source<Job>> implements Source<Job> {
   size = 0;
   cost = 0;
   /** Virtual time. */
-  clock = 0;
+  #clock = 0;
   readonly #options: LevelOptions<S>;
   readonly #flows = new Map<string, Flow<S>>();
   readonly #waiting = new IndexedHeap<Flow<S>>(byTurn);
@@ -85,10 +82,6 @@ export class FairLevel<Job extends Waiting, S extends Source<Job>> implements So
     this.#options = options;
   }
 
-  get idle(): boolean {
-    return this.size === 0 && this.#running === 0;
-  }
-
   find(key: string): Flow<S> | undefined {
     return this.#flows.get(key);
   }
@@ -96,19 +89,28 @@ export class FairLevel<Job extends Waiting, S extends Source<Job>> implements So
   flow(key: string): Flow<S> {
     const known = this.#flows.get(key);
     if (known !== undefined) return known;
-    const source = this.#options.source(key);
-    const flow: Flow<S> = { key, source, tag: this.clock, ticket: null, running: 0, heapIndex: -1 };
+    const flow: Flow<S> = { key, source: this.#options.source(key), tag: this.#clock, ticket: null, running: 0 };
     this.#flows.set(key, flow);
     return flow;
   }
 
-  /** Puts back what was stored of a flow. Its waiting and running jobs have to follow before anything is taken. */
-  restore(key: string, tag: number, ticket: number | null): Flow<S> {
+  /** What to store of a flow, or of the `CLOCK`; `undefined` for a flow that is not known. */
+  stored(key: string): { readonly tag: number; readonly ticket: number | null } | undefined {
+    if (key === CLOCK) return { tag: this.#clock, ticket: null };
+    const flow = this.#flows.get(key);
+    return flow && { tag: flow.tag, ticket: flow.ticket };
+  }
+
+  /** Puts back what was stored. Waiting and running jobs have to follow before anything is taken. */
+  restore(key: string, tag: number, ticket: number | null): void {
+    if (key === CLOCK) {
+      this.#clock = tag;
+      return;
+    }
     const flow = this.flow(key);
     flow.tag = tag;
     flow.ticket = ticket;
-    this.#park(flow);
-    return flow;
+    this.#indebted.push(flow);
   }
 
   /** A job of `cost` was put into the flow's source. */
@@ -117,10 +119,10 @@ export class FairLevel<Job extends Waiting, S extends Source<Job>> implements So
     this.cost += cost;
     if (this.#waiting.has(flow)) return;
     this.#indebted.remove(flow);
-    flow.tag = Math.max(this.clock, flow.tag);
+    flow.tag = Math.max(this.#clock, flow.tag);
     flow.ticket ??= this.#options.tickets.next++;
     this.#waiting.push(flow);
-    this.#options.changed(flow);
+    this.#options.changed(flow.key);
   }
 
   /** A job of `cost` was taken out of the flow's source and will not run. */
@@ -129,17 +131,13 @@ export class FairLevel<Job extends Waiting, S extends Source<Job>> implements So
     if (flow.source.size > 0) return;
     this.#waiting.remove(flow);
     flow.ticket = null;
-    this.#options.changed(flow);
     this.#leave(flow);
   }
 
   take(): Job {
     const flow = this.#waiting.peek();
-    if (flow === undefined) throw new RangeError('Expected a waiting job, got an empty level');
-    if (flow.tag > this.clock) {
-      this.clock = flow.tag;
-      this.#options.changed(null);
-    }
+    if (flow === undefined) throw new RangeError('Expected a waiting job, got an empty level.');
+    this.#advance(flow.tag);
     const job = flow.source.take();
     this.#shrink(job.cost);
     flow.tag += job.cost / this.weight(flow.key);
@@ -151,7 +149,7 @@ export class FairLevel<Job extends Waiting, S extends Source<Job>> implements So
       flow.ticket = null;
       this.#waiting.remove(flow);
     }
-    this.#options.changed(flow);
+    this.#options.changed(flow.key);
     this.#closeAccounts();
     return job;
   }
@@ -169,37 +167,34 @@ export class FairLevel<Job extends Waiting, S extends Source<Job>> implements So
     this.#running -= 1;
     flow.tag += difference;
     if (this.#waiting.has(flow)) {
-      flow.tag = Math.max(this.clock, flow.tag);
+      flow.tag = Math.max(this.#clock, flow.tag);
       this.#waiting.moved(flow);
     }
-    this.#options.changed(flow);
     this.#leave(flow);
   }
 
   *forecast(): Generator<Job, void> {
-    const served = new IndexedHeap<Turn<Job, S>>(byTurn);
-    const fresh = this.#waiting.ascending();
+    const turns = new IndexedHeap<Turn<Job, S>>(byTurn);
+    const flows = this.#waiting.ascending();
+    const meetNextFlow = () => {
+      const { value: flow } = flows.next();
+      if (flow === undefined) return;
+      const { tag, ticket, source } = flow;
+      turns.push({ flow, tag, ticket, jobs: source.forecast(), left: source.size });
+    };
+    meetNextFlow();
     let ticket = this.#options.tickets.next;
-    let next = fresh.next();
-    for (;;) {
-      const again = served.peek();
-      let turn: Turn<Job, S>;
-      if (!next.done && (again === undefined || byTurn(next.value, again) < 0)) {
-        const flow = next.value;
-        const { tag, ticket, source } = flow;
-        turn = { flow, tag, ticket, jobs: source.forecast(), left: source.size, heapIndex: -1 };
-        next = fresh.next();
-      } else if (again !== undefined) {
-        served.remove(again);
-        turn = again;
-      } else return;
-      const job = turn.jobs.next().value;
-      if (job === undefined) continue;
+    for (let turn = turns.peek(); turn !== undefined; turn = turns.peek()) {
+      const { flow, jobs } = turn;
+      if (turn.left === flow.source.size) meetNextFlow();
+      const { value: job } = jobs.next();
+      if (job === undefined) return;
       yield job;
-      turn.tag += job.cost / this.weight(turn.flow.key);
+      turn.tag += job.cost / this.weight(flow.key);
       turn.ticket = ticket++;
       turn.left -= 1;
-      if (turn.left > 0) served.push(turn);
+      if (turn.left > 0) turns.moved(turn);
+      else turns.remove(turn);
     }
   }
 
@@ -231,36 +226,36 @@ export class FairLevel<Job extends Waiting, S extends Source<Job>> implements So
   }
 
   #leave(flow: Flow<S>): void {
-    if (flow.source.size === 0 && flow.running === 0) this.#park(flow);
+    this.#options.changed(flow.key);
+    if (flow.source.size === 0 && flow.running === 0) this.#indebted.push(flow);
     this.#closeAccounts();
   }
 
-  #park(flow: Flow<S>): void {
-    this.#indebted.remove(flow);
-    this.#indebted.push(flow);
+  #advance(clock: number): void {
+    if (clock <= this.#clock) return;
+    this.#clock = clock;
+    this.#options.changed(CLOCK);
   }
 
   /** Forgets the flows that would start at the clock anyway: they are newcomers again. */
   #closeAccounts(): void {
+    const isIdle = this.size === 0 && this.#running === 0;
     for (let flow = this.#indebted.peek(); flow !== undefined; flow = this.#indebted.peek()) {
-      if (flow.tag > this.clock && !this.idle) return;
-      if (flow.tag > this.clock) {
-        this.clock = flow.tag;
-        this.#options.changed(null);
-      }
+      if (flow.tag > this.#clock && !isIdle) return;
+      this.#advance(flow.tag);
       this.#indebted.remove(flow);
       this.#flows.delete(flow.key);
-      this.#options.changed(flow);
+      this.#options.changed(flow.key);
     }
   }
 }
 
-interface Turn<Job extends Waiting, S> extends HeapItem {
+interface Turn<Job, S> extends HeapItem {
   readonly flow: Flow<S>;
   readonly jobs: Iterator<Job, void>;
   tag: number;
   ticket: number | null;
-  /** Jobs not taken yet. */
+  /** Jobs that are still to come; all of the flow's until its first turn. */
   left: number;
 }
 

@@ -1,33 +1,41 @@
-import type { Queue } from 'p-queue';
-import { atLeastMinimum, byPriority, type FairJob, type FairOptions, Line, newJob, type Run } from './fair-job.ts';
-import { FairLevel, type Flow } from './fair-level.ts';
-import { IndexedHeap } from './indexed-heap.ts';
+import type { Queue, QueueAddOptions } from 'p-queue';
+import { CLOCK, FairLevel, type Flow, MIN_COST, type Source } from './fair-level.ts';
+import { type HeapItem, IndexedHeap } from './indexed-heap.ts';
 
-export type { FairOptions } from './fair-job.ts';
+/** What p-queue puts into its queue: starts a job, and ends with it. */
+type Run = () => Promise<unknown>;
 
-/**
- * One row of the state that decides the order, to be stored under (`payer`, `user`). `user: ''` is the payer's own
- * account, `payer: ''` holds the clock of the whole queue.
- */
-export interface Share {
+/** What `PQueue.add(run, …)` needs to know of a job; a waiting job is stored as exactly this. */
+export interface FairOptions extends QueueAddOptions {
+  id: string;
+  /** Whose share is used. Not empty. */
   readonly payer: string;
   readonly user: string;
-  /** Virtual start of the next job; accelerator seconds per weight. */
+  /** Estimated accelerator seconds, 0 or more. */
+  readonly cost: number;
+  /** Order of arrival; unique. A user's jobs start in this order. */
+  readonly seq: number;
+  /** Among one user's own jobs the greater starts first; it never passes anybody else's. @default 0 */
+  readonly priority?: number;
+  /** It had started before the bot was stopped: it is charged already and starts before anything else. @default false */
+  readonly resumed?: boolean;
+}
+
+/** One row of the state that decides the order, to be stored under (`level`, `key`). */
+export interface Share {
+  /** A payer, for a row about its users; empty for a row about the payers. */
+  readonly level: string;
+  /** A payer or a user; empty for the clock of the level. */
+  readonly key: string;
+  /** Virtual start of the next job, or the virtual time of the level; accelerator seconds per weight. */
   readonly tag: number;
   /** Order among equal tags; `null` while nothing waits. */
   readonly ticket: number | null;
-  /** Virtual time among the payers (`payer: ''`) or among the payer's users (`user: ''`). */
-  readonly clock: number;
 }
 
 export interface ShareChanges {
   readonly kept: readonly Share[];
-  readonly gone: readonly { readonly payer: string; readonly user: string }[];
-}
-
-export interface FairQueueOptions {
-  /** A payer's weight, 0.01 to 100; `reweighed` is to be called when one has changed. @default 1 for everybody */
-  readonly weight?: (payer: string) => number;
+  readonly gone: readonly Pick<Share, 'level' | 'key'>[];
 }
 
 export interface Place {
@@ -36,50 +44,65 @@ export interface Place {
   readonly costAhead: number;
 }
 
-interface Charge {
-  readonly job: FairJob;
-  /** What the payer's tag grew by, per second. */
-  readonly rate: number;
+interface FairJob extends HeapItem {
+  readonly id: string;
+  readonly payer: string;
+  readonly user: string;
+  readonly cost: number;
+  readonly seq: number;
+  priority: number;
+  readonly run: Run;
 }
 
-type PayerLevel = FairLevel<FairJob, Line>;
+type PayerLevel = FairLevel<FairJob, UserJobs>;
+
+/** The level of the payers; those of their users are called like the payers. */
+const PAYERS = '';
 
 /** The longest position that is kept current; beyond it people read "more than 25". */
 export const POSITION_CAP = 25;
 
 /**
- * Weighted fair order for p-queue: between payers by weight, then between the users of a payer, then first come,
- * first served; measured in accelerator seconds. `FairLevel` has the algorithm and the proof of its bound: a
- * newcomer's first job starts after at most one running job and one job of each other active payer.
+ * Weighted fair order as the `queueClass` of p-queue: between payers by weight, then between the users of a payer,
+ * then first come, first served; measured in accelerator seconds. `FairLevel` has the algorithm and the proof of its
+ * bound: a newcomer's first job starts after at most one running job and one job of each other active payer.
  *
  * Every change is O(log n). A job is charged its estimate when it starts; `settle` corrects that when its true cost
  * is known. A job that is removed before it started was never charged.
  *
- * To store: the options of each waiting job, and what `takeChanges` reports, in one transaction with whatever caused
- * it. To go on after a restart, with p-queue paused: `restore` the shares, `add` the waiting jobs and, `resumed`,
- * those that were running; then start. The waiting jobs start in the order in which they would have started.
+ * To store: the options of each waiting job, and `changes`, in one transaction with whatever caused them. To go on
+ * after a restart, with p-queue paused: `restore` the shares, `add` the waiting jobs and, `resumed`, those that were
+ * running; then start. The waiting jobs start in the order in which they would have started.
  *
  * @example
- * const fair = new FairQueue({ weight: (payer) => settings.weight(payer) });
- * const queue = new PQueue({ concurrency: 1, queueClass: queueClassOf(fair) });
+ * const queue = new PQueue({ concurrency: 1, queueClass: FairQueue });
  * queue.add(run, { id: 'k3v9', payer: 'guild 7', user: 'ann', cost: 12.5, seq: 41 });
  */
 export class FairQueue implements Queue<Run, FairOptions> {
   readonly #payers: FairLevel<FairJob, PayerLevel>;
   readonly #jobs = new Map<string, FairJob>();
-  readonly #running = new Map<string, Charge>();
-  readonly #resumed = new IndexedHeap<FairJob>(byPriority);
+  /** In the order of their start. */
+  readonly #resumed: FairJob[] = [];
+  /** Running jobs, with what their payers' tags grew by for each second. */
+  readonly #running = new Map<string, { readonly job: FairJob; readonly rate: number }>();
   readonly #tickets = { next: 1 };
-  #changes = new Map<string, { readonly payer: string; readonly user: string }>();
+  /** Keys of changed shares, by level. */
+  readonly #changed = new Map<string, Set<string>>();
   /** The first places, kept until something changes: every message of a waiting job asks for them. */
-  #near: readonly Place[] | null = null;
+  #near: readonly Place[] | undefined;
 
-  constructor(options: FairQueueOptions = {}) {
+  /** @param weight a payer's, 0.01 to 100; call `reweighed` when one has changed */
+  constructor(weight: (payer: string) => number = () => 1) {
+    const tickets = this.#tickets;
     this.#payers = new FairLevel<FairJob, PayerLevel>({
-      ...(options.weight === undefined ? {} : { weight: options.weight }),
-      tickets: this.#tickets,
-      source: (payer) => this.#payerLevel(payer),
-      changed: (flow) => this.#changed(flow?.key ?? '', ''),
+      ...{ weight, tickets },
+      source: (payer) =>
+        new FairLevel({ tickets, source: () => new UserJobs(), changed: (user) => this.#mark(payer, user) }),
+      changed: (payer) => {
+        this.#mark(PAYERS, payer);
+        // A payer takes along the clock of its users.
+        if (this.#payers.find(payer) === undefined) this.#mark(payer, CLOCK);
+      },
     });
   }
 
@@ -92,33 +115,37 @@ export class FairQueue implements Queue<Run, FairOptions> {
     return this.#jobs.has(id);
   }
 
-  enqueue(run: Run, options?: Partial<FairOptions>): void {
+  /**
+   * @throws TypeError unless `options` are complete
+   * @throws RangeError if a job with this id waits or runs already
+   */
+  enqueue(run: Run, options: Partial<FairOptions> = {}): void {
     const job = newJob(run, options);
-    this.#near = null;
     if (this.#jobs.has(job.id) || this.#running.has(job.id)) {
-      throw new RangeError(`Expected a new job id, got \`${job.id}\`, which waits or runs already`);
+      throw new RangeError(`Expected a new job id, got \`${job.id}\`, which waits or runs already.`);
     }
+    this.#near = undefined;
     this.#jobs.set(job.id, job);
-    const payer = this.#payers.flow(job.payer);
-    const user = payer.source.flow(job.user);
-    if (options?.resumed) {
+    const [payer, user] = this.#flowsOf(job);
+    if (options.resumed) {
       this.#resumed.push(job);
+      this.#resumed.sort(byPriority);
       payer.source.start(user);
       this.#payers.start(payer);
-      return;
+    } else {
+      user.source.push(job);
+      payer.source.added(user, job.cost);
+      this.#payers.added(payer, job.cost);
     }
-    user.source.push(job);
-    payer.source.added(user, job.cost);
-    this.#payers.added(payer, job.cost);
   }
 
   /**
    * The job that is next, charged with its estimate. If nobody settles it, it is settled at that when `run` ends.
    */
   dequeue(): Run | undefined {
-    const job = this.#next();
-    if (job === undefined) return undefined;
-    this.#near = null;
+    if (this.size === 0) return undefined;
+    const job = this.#resumed.shift() ?? this.#payers.take();
+    this.#near = undefined;
     this.#jobs.delete(job.id);
     this.#running.set(job.id, { job, rate: 1 / this.#payers.weight(job.payer) });
     return async () => {
@@ -131,53 +158,47 @@ export class FairQueue implements Queue<Run, FairOptions> {
   }
 
   /** Ends the charging of a running job with the accelerator seconds it took; without effect if that was done before. */
-  settle(id: string, actualCost: number): void {
+  settle(id: string, seconds: number): void {
     const charge = this.#running.get(id);
     if (charge === undefined) return;
     this.#running.delete(id);
-    this.#credit(charge, atLeastMinimum(actualCost) - charge.job.cost);
+    this.#credit(charge.job, Math.max(MIN_COST, seconds) - charge.job.cost, charge.rate);
   }
 
   /** Takes a waiting job out. Nothing was charged for it, or, if it was resumed, all of that is given back. */
   remove(id: string): void {
     const job = this.#jobs.get(id);
     if (job === undefined) return;
-    this.#near = null;
+    this.#near = undefined;
     this.#jobs.delete(id);
-    if (this.#resumed.has(job)) {
-      this.#resumed.remove(job);
-      this.#credit({ job, rate: 1 / this.#payers.weight(job.payer) }, -job.cost);
+    const index = this.#resumed.indexOf(job);
+    if (index >= 0) {
+      this.#resumed.splice(index, 1);
+      this.#credit(job, -job.cost, 1 / this.#payers.weight(job.payer));
       return;
     }
-    const payer = this.#payers.flow(job.payer);
-    const user = payer.source.flow(job.user);
+    const [payer, user] = this.#flowsOf(job);
     user.source.remove(job);
     payer.source.withdrawn(user, job.cost);
     this.#payers.withdrawn(payer, job.cost);
   }
 
-  /** @throws ReferenceError if no such job waits. */
+  /** @throws ReferenceError if no such job waits */
   setPriority(id: string, priority: number): void {
     const job = this.#jobs.get(id);
-    if (job === undefined) throw new ReferenceError(`Expected the id of a waiting job, got \`${id}\``);
-    this.#near = null;
+    if (job === undefined) throw new ReferenceError(`Expected the id of a waiting job, got \`${id}\`.`);
+    this.#near = undefined;
     job.priority = priority;
-    if (this.#resumed.has(job)) this.#resumed.moved(job);
-    else this.#payers.find(job.payer)?.source.find(job.user)?.source.moved(job);
+    this.#resumed.sort(byPriority);
+    this.#flowsOf(job)[1].source.moved(job);
   }
 
-  filter(options: Readonly<Partial<FairOptions>>): Run[] {
-    const { payer, user, priority } = options;
+  filter({ payer, user, priority }: Readonly<Partial<FairOptions>>): Run[] {
     const fits = (job: FairJob) =>
       (payer === undefined || job.payer === payer) &&
       (user === undefined || job.user === user) &&
       (priority === undefined || job.priority === priority);
     return [...this.#jobs.values()].filter(fits).map((job) => job.run);
-  }
-
-  /** Takes every waiting job out. */
-  clear(): void {
-    for (const id of [...this.#jobs.keys()]) this.remove(id);
   }
 
   /** Ids of the waiting jobs in the order in which they would start if nobody else came; O(log n) for each one read. */
@@ -188,144 +209,164 @@ export class FairQueue implements Queue<Run, FairOptions> {
   /** How many jobs would start before this one if nobody else came; `null` if more than `cap`, or if it is not waiting. */
   position(id: string, cap = POSITION_CAP): number | null {
     if (!this.#jobs.has(id)) return null;
-    const near = this.#places().findIndex((place) => place.id === id);
-    if (near >= 0) return near <= cap ? near : null;
-    if (cap <= POSITION_CAP) return null;
-    let position = 0;
-    for (const next of this.order()) {
-      if (next === id) return position;
-      position += 1;
-      if (position > cap) return null;
+    let position = this.#places().findIndex((place) => place.id === id);
+    if (position < 0 && cap > POSITION_CAP) {
+      position = 0;
+      for (const next of this.order()) {
+        if (next === id || position > cap) break;
+        position += 1;
+      }
     }
-    return null;
+    return position >= 0 && position <= cap ? position : null;
   }
 
-  /** The first `limit` jobs in the order of their start. */
-  positions(limit = POSITION_CAP): readonly Place[] {
-    return (limit <= POSITION_CAP ? this.#places() : this.#forecastPlaces(limit)).slice(0, limit);
+  /** The first `POSITION_CAP` jobs in the order of their start. */
+  positions(): readonly Place[] {
+    return this.#places().slice(0, POSITION_CAP);
   }
 
   /** The weights that `weight` answers with have changed. */
   reweighed(): void {
-    this.#near = null;
+    this.#near = undefined;
   }
 
   /**
-   * About how many accelerator seconds of waiting jobs start before this one: exact for the first 25, else an estimate
-   * that is off by a few jobs where weights are alike, and by more for a job of small weight among great ones. O(active payers + users of this payer + jobs of this user). `null` if it is not
-   * waiting.
+   * About how many accelerator seconds of waiting jobs start before this one; `null` if it is not waiting. Exact for
+   * the first 25; else an estimate that is off by a few jobs where weights are alike, and by more for a job of small
+   * weight among great ones. O(active payers + users of this payer + jobs of this user).
    */
   costAhead(id: string): number | null {
     const job = this.#jobs.get(id);
     if (job === undefined) return null;
     const near = this.#places().find((place) => place.id === id);
     if (near !== undefined) return near.costAhead;
-    let ahead = 0;
-    for (const resumed of this.#resumed)
-      if (!this.#resumed.has(job) || byPriority(resumed, job) < 0) ahead += resumed.cost;
-    const payer = this.#payers.find(job.payer);
-    const user = payer?.source.find(job.user);
-    if (payer === undefined || user === undefined || this.#resumed.has(job)) return ahead;
+    let resumed = 0;
+    for (const other of this.#resumed) {
+      if (other === job) return resumed;
+      resumed += other.cost;
+    }
+    const [payer, user] = this.#flowsOf(job);
     const inPayer = payer.source.costAhead(user, user.source.costAhead(job));
-    return ahead + this.#payers.costAhead(payer, inPayer);
+    return resumed + this.#payers.costAhead(payer, inPayer);
   }
 
-  /** What has changed since the last call, of the state that has to be stored. */
-  takeChanges(): ShareChanges {
+  /** What has changed, since `saved` was last called, of the state that has to be stored. */
+  changes(): ShareChanges {
     const kept: Share[] = [];
-    const gone: { readonly payer: string; readonly user: string }[] = [];
-    for (const key of this.#changes.values()) {
-      const share = this.#share(key.payer, key.user);
-      if (share === undefined) gone.push(key);
-      else kept.push(share);
+    const gone: Pick<Share, 'level' | 'key'>[] = [];
+    for (const [level, keys] of this.#changed) {
+      const of = level === PAYERS ? this.#payers : this.#payers.find(level)?.source;
+      for (const key of keys) {
+        const share = of?.stored(key);
+        if (share === undefined) gone.push({ level, key });
+        else kept.push({ level, key, ...share });
+      }
     }
-    this.#changes = new Map();
     return { kept, gone };
+  }
+
+  /** The `changes` are stored. */
+  saved(): void {
+    this.#changed.clear();
   }
 
   /** Takes up the state that was stored, before any job is added. Payers whose jobs are gone do no harm. */
   restore(shares: Iterable<Share>): void {
-    if (this.#jobs.size + this.#running.size > 0) throw new RangeError('Expected an empty queue to restore into');
-    this.#near = null;
-    for (const { payer: key, user, tag, ticket, clock } of shares) {
+    if (this.#jobs.size + this.#running.size > 0) throw new RangeError('Expected an empty queue to restore into.');
+    for (const { level, key, tag, ticket } of shares) {
       this.#tickets.next = Math.max(this.#tickets.next, (ticket ?? 0) + 1);
-      if (key === '') {
-        this.#payers.clock = clock;
-        continue;
-      }
-      if (user !== '') {
-        this.#payers.flow(key).source.restore(user, tag, ticket);
-        continue;
-      }
-      this.#payers.restore(key, tag, ticket).source.clock = clock;
+      if (level === PAYERS) this.#payers.restore(key, tag, ticket);
+      else this.#payers.flow(level).source.restore(key, tag, ticket);
     }
-  }
-
-  #next(): FairJob | undefined {
-    const resumed = this.#resumed.pop();
-    if (resumed !== undefined) return resumed;
-    return this.#payers.size > 0 ? this.#payers.take() : undefined;
   }
 
   /** With `POSITION_CAP` jobs before it, a job still has a position that people read. */
   #places(): readonly Place[] {
-    this.#near ??= this.#forecastPlaces(POSITION_CAP + 1);
-    return this.#near;
-  }
-
-  #forecastPlaces(limit: number): readonly Place[] {
+    if (this.#near !== undefined) return this.#near;
     const places: Place[] = [];
     let costAhead = 0;
-    for (const job of this.#forecast()) {
-      if (places.length >= limit) break;
-      places.push({ id: job.id, costAhead });
-      costAhead += job.cost;
+    for (const { id, cost } of this.#forecast()) {
+      places.push({ id, costAhead });
+      costAhead += cost;
+      if (places.length > POSITION_CAP) break;
     }
+    this.#near = places;
     return places;
   }
 
   *#forecast(): Generator<FairJob, void> {
-    yield* this.#resumed.ascending();
+    yield* this.#resumed;
     yield* this.#payers.forecast();
   }
 
-  #credit({ job, rate }: Charge, difference: number): void {
-    this.#near = null;
+  #flowsOf(job: FairJob): readonly [payer: Flow<PayerLevel>, user: Flow<UserJobs>] {
     const payer = this.#payers.flow(job.payer);
-    payer.source.settle(payer.source.flow(job.user), difference);
-    this.#payers.settle(payer, difference * rate);
+    return [payer, payer.source.flow(job.user)];
   }
 
-  #payerLevel(payer: string): PayerLevel {
-    return new FairLevel<FairJob, Line>({
-      tickets: this.#tickets,
-      source: () => new Line(),
-      changed: (flow) => this.#changed(payer, flow?.key ?? ''),
-    });
+  /** @param rate what the payer's tag grows by for each second */
+  #credit(job: FairJob, seconds: number, rate: number): void {
+    this.#near = undefined;
+    const [payer, user] = this.#flowsOf(job);
+    payer.source.settle(user, seconds);
+    this.#payers.settle(payer, seconds * rate);
   }
 
-  #changed(payer: string, user: string): void {
-    this.#changes.set(JSON.stringify([payer, user]), { payer, user });
-  }
-
-  #share(payer: string, user: string): Share | undefined {
-    if (payer === '') return { payer, user, tag: 0, ticket: null, clock: this.#payers.clock };
-    const payerFlow = this.#payers.find(payer);
-    const flow: Flow<unknown> | undefined = user === '' ? payerFlow : payerFlow?.source.find(user);
-    if (payerFlow === undefined || flow === undefined) return undefined;
-    return { payer, user, tag: flow.tag, ticket: flow.ticket, clock: user === '' ? payerFlow.source.clock : 0 };
+  #mark(level: string, key: string): void {
+    const keys = this.#changed.get(level);
+    if (keys === undefined) this.#changed.set(level, new Set([key]));
+    else keys.add(key);
   }
 }
 
-/** p-queue makes its queue itself; this is a class for it whose only instance is `queue`. */
-export function queueClassOf(queue: FairQueue): new () => FairQueue {
-  return class extends FairQueue {
-    constructor() {
-      super();
-      // p-queue empties itself by making another queue.
-      queue.clear();
-      // biome-ignore lint/correctness/noConstructorReturn: the one way to hand p-queue an instance
-      return queue;
-    }
-  };
+/** The waiting jobs of one user of one payer. */
+class UserJobs extends IndexedHeap<FairJob> implements Source<FairJob> {
+  cost = 0;
+
+  constructor() {
+    super(byPriority);
+  }
+
+  override push(job: FairJob): void {
+    super.push(job);
+    this.cost += job.cost;
+  }
+
+  override remove(job: FairJob): void {
+    super.remove(job);
+    // As in `FairLevel`: what is empty is exactly empty.
+    this.cost = this.size === 0 ? 0 : this.cost - job.cost;
+  }
+
+  take(): FairJob {
+    const job = this.pop();
+    if (job === undefined) throw new RangeError('Expected a waiting job, got a user without any.');
+    return job;
+  }
+
+  forecast(): Iterator<FairJob, void> {
+    return this.ascending();
+  }
+
+  costAhead(job: FairJob): number {
+    let ahead = 0;
+    for (const other of this) if (byPriority(other, job) < 0) ahead += other.cost;
+    return ahead;
+  }
+}
+
+function byPriority(a: FairJob, b: FairJob): number {
+  return b.priority - a.priority || a.seq - b.seq;
+}
+
+function newJob(run: Run, options: Partial<FairOptions>): FairJob {
+  const { id, payer, user, cost = Number.NaN, seq = Number.NaN, priority = 0 } = options;
+  if (!id || !payer || !user) {
+    throw new TypeError(`Expected \`id\`, \`payer\` and \`user\`, got \`${id}\`, \`${payer}\` and \`${user}\`.`);
+  }
+  if (!Number.isFinite(cost) || cost < 0) {
+    throw new TypeError(`Expected \`cost\` to be finite accelerator seconds >= 0, got \`${cost}\`.`);
+  }
+  if (!Number.isFinite(seq)) throw new TypeError(`Expected \`seq\` to be a number, got \`${seq}\`.`);
+  return { id, payer, user, cost: Math.max(MIN_COST, cost), seq, priority, run };
 }

@@ -1,7 +1,7 @@
-/** Anything that can wait in a heap; the heap writes `heapIndex`, so an item is in at most one heap at a time. */
+/** Anything that can wait in a heap; in at most one at a time, since the heap keeps its place in it. */
 export interface HeapItem {
-  /** Where the heap keeps it; -1 outside. */
-  heapIndex: number;
+  /** Written by the heap. */
+  heapIndex?: number;
 }
 
 /** A binary heap whose items know their place: any of them is removed or moved in O(log n). */
@@ -9,7 +9,7 @@ export class IndexedHeap<Item extends HeapItem> {
   readonly #items: Item[] = [];
   readonly #compare: (a: Item, b: Item) => number;
 
-  /** @param compare a total order: never 0 for two different items that wait at the same time. */
+  /** @param compare a total order: never 0 for two different items that are in the heap at the same time */
   constructor(compare: (a: Item, b: Item) => number) {
     this.#compare = compare;
   }
@@ -19,7 +19,7 @@ export class IndexedHeap<Item extends HeapItem> {
   }
 
   has(item: Item): boolean {
-    return this.#items[item.heapIndex] === item;
+    return this.#items[item.heapIndex ?? -1] === item;
   }
 
   peek(): Item | undefined {
@@ -27,8 +27,7 @@ export class IndexedHeap<Item extends HeapItem> {
   }
 
   push(item: Item): void {
-    this.#items.push(item);
-    this.#rise(item, this.#items.length - 1);
+    this.#rise(item, this.#items.length);
   }
 
   pop(): Item | undefined {
@@ -38,17 +37,16 @@ export class IndexedHeap<Item extends HeapItem> {
   }
 
   remove(item: Item): void {
-    const index = item.heapIndex;
-    if (this.#items[index] !== item) return;
+    if (!this.has(item)) return;
+    const { heapIndex = -1 } = item;
     item.heapIndex = -1;
     const last = this.#items.pop();
-    if (last === undefined || last === item) return;
-    this.#settle(last, index);
+    if (last !== undefined && last !== item) this.#settle(last, heapIndex);
   }
 
   /** To be called after whatever `compare` looks at has changed. */
   moved(item: Item): void {
-    this.#settle(item, item.heapIndex);
+    if (this.has(item)) this.#settle(item, item.heapIndex ?? -1);
   }
 
   /** In no order. */
@@ -56,14 +54,13 @@ export class IndexedHeap<Item extends HeapItem> {
     return this.#items.values();
   }
 
-  /** From first to last, O(log k) for the k-th, without copying: it walks only the part of the tree that it yields. */
+  /** From first to last, O(log k) for the k-th: it visits only the part of the tree that it yields. */
   *ascending(): Generator<Item, void> {
-    const frontier = new IndexedHeap<{ heapIndex: number; readonly index: number; readonly item: Item }>((a, b) =>
-      this.#compare(a.item, b.item),
-    );
+    type Reached = HeapItem & { readonly item: Item; readonly index: number };
+    const frontier = new IndexedHeap<Reached>((a, b) => this.#compare(a.item, b.item));
     const reach = (index: number) => {
       const item = this.#items[index];
-      if (item !== undefined) frontier.push({ heapIndex: -1, index, item });
+      if (item !== undefined) frontier.push({ item, index, heapIndex: -1 });
     };
     reach(0);
     for (let next = frontier.pop(); next !== undefined; next = frontier.pop()) {
@@ -74,11 +71,10 @@ export class IndexedHeap<Item extends HeapItem> {
   }
 
   #settle(item: Item, index: number): void {
-    this.#rise(item, index);
-    this.#sink(item, item.heapIndex);
+    this.#sink(item, this.#rise(item, index));
   }
 
-  #rise(item: Item, from: number): void {
+  #rise(item: Item, from: number): number {
     let index = from;
     while (index > 0) {
       const parentIndex = (index - 1) >> 1;
@@ -87,25 +83,27 @@ export class IndexedHeap<Item extends HeapItem> {
       this.#put(parent, index);
       index = parentIndex;
     }
-    this.#put(item, index);
+    return this.#put(item, index);
   }
 
   #sink(item: Item, from: number): void {
     let index = from;
     for (;;) {
-      const left = this.#items[2 * index + 1];
-      const right = this.#items[2 * index + 2];
-      const child = right !== undefined && left !== undefined && this.#compare(right, left) < 0 ? right : left;
+      const leftIndex = 2 * index + 1;
+      const left = this.#items[leftIndex];
+      const right = this.#items[leftIndex + 1];
+      const goesRight = left !== undefined && right !== undefined && this.#compare(right, left) < 0;
+      const child = goesRight ? right : left;
       if (child === undefined || this.#compare(item, child) <= 0) break;
-      const childIndex = child.heapIndex;
       this.#put(child, index);
-      index = childIndex;
+      index = goesRight ? leftIndex + 1 : leftIndex;
     }
     this.#put(item, index);
   }
 
-  #put(item: Item, index: number): void {
+  #put(item: Item, index: number): number {
     this.#items[index] = item;
     item.heapIndex = index;
+    return index;
   }
 }

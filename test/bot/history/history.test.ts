@@ -194,7 +194,8 @@ test('waiting jobs start in the same order after a restart', (t) => {
     const who = caller({ payer, user: `user ${index % 9}` });
     history.atomically(() => {
       enqueue(before, history.accept(newJob({ caller: who, estimate, priority: index === 50 ? 1 : 0 })));
-      history.shares.save(before.takeChanges());
+      history.shares.save(before.changes());
+      before.saved();
     });
     if (index % 3 === 2) {
       history.atomically(() => {
@@ -203,7 +204,8 @@ test('waiting jobs start in the same order after a restart', (t) => {
         before.settle(id, estimate / 2);
         history.start(id);
         history.finish(id, { seconds: estimate / 2 });
-        history.shares.save(before.takeChanges());
+        history.shares.save(before.changes());
+        before.saved();
       });
     }
   }
