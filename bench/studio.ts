@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { History } from '../src/bot/history/history.ts';
 import type { Caller } from '../src/bot/job.ts';
-import { Studio } from '../src/bot/studio/studio.ts';
+import { createStudio } from '../src/bot/studio/studio.ts';
 
 const JOBS = 10_000;
 const GUILDS = 200;
@@ -23,7 +23,7 @@ const logger = { info() {}, error: (...parts: unknown[]) => console.error(...par
 
 function open() {
   const history = History.open({ folder });
-  return { history, studio: new Studio({ history, painter, version: '0', logger }) };
+  return { history, studio: createStudio({ history, painter, version: '0', logger }) };
 }
 
 function callerOf(index: number): Caller {
@@ -51,7 +51,7 @@ try {
   console.log(
     `event loop delay, ms: p99 ${(delay.percentile(99) / 1e6).toFixed(1)}, max ${(delay.max / 1e6).toFixed(1)}`,
   );
-  const last = first.history.waiting().at(-1)?.job;
+  const last = first.history.jobs.waiting().at(-1)?.job;
   if (last === undefined) throw new Error('expected waiting jobs');
   for (const [what, work] of [
     ['queue position of the last job', () => first.studio.queuePosition(last.id)],

@@ -5,7 +5,7 @@ import { createWebAdapter, type WebAdapter } from './adapters/web/server/adapter
 import { startCheckpointer } from './bot/history/checkpointer.ts';
 import { History } from './bot/history/history.ts';
 import { PREVIEW_MAPS } from './bot/jobs/dispatcher.ts';
-import { Studio } from './bot/studio/studio.ts';
+import { createStudio, type Studio } from './bot/studio/studio.ts';
 import type { Config } from './config.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { metadataOf } from './pipeline/images/parameters.ts';
@@ -102,7 +102,7 @@ async function compose(
   undo.push(() => checkpointer.stop());
   const client = pipelineOf(config, options, history, logger);
   let metrics: Metrics | null = null;
-  const studio = new Studio({
+  const studio = createStudio({
     history,
     painter: client,
     version: VERSION,
@@ -115,7 +115,7 @@ async function compose(
   metrics = createMetrics({
     subscribe: (listener) => studio.subscribe(listener),
     pipeline: () => client.status,
-    waiting: history.waiting().map(({ job }) => job),
+    waiting: history.jobs.waiting().map(({ job }) => job),
   });
   const { render } = metrics;
   const web = webOf(config, client, render, logger);
@@ -178,7 +178,7 @@ function pipelineLock({ data }: Config): string {
 }
 
 function pipelineOf(config: Config, options: StartOptions, history: History, logger: Logger): PipelineClient {
-  const previewMaps = history.learned.recall('pipeline').get(PREVIEW_MAPS);
+  const previewMaps = history.memos.get('pipeline', PREVIEW_MAPS);
   return new PipelineClient({
     engine: options.engine ?? ENGINE.href,
     load: {

@@ -5,7 +5,7 @@ import type { Job } from '../src/bot/job.ts';
 /** Every job of these rooms has one end, told once, and if that is a good one, every picture with its file. */
 export function assertEndedOnce(history: History, rooms: readonly string[]): readonly Job[] {
   const jobs = history.lists.page({ surface: 'web', limit: 1000 });
-  const events = rooms.flatMap((room) => history.eventsSince('web', room, 0, 10_000));
+  const events = rooms.flatMap((room) => history.events.since('web', room, 0, 10_000));
   for (const job of jobs) {
     const told = events.filter((event) => event.job.id === job.id).map(({ type }) => type);
     const ends = told.filter((type) => type === 'done' || type === 'failed' || type === 'cancelled');
@@ -19,7 +19,7 @@ export function assertEndedOnce(history: History, rooms: readonly string[]): rea
       Array.from({ length: job.request.n }, (_, index) => index),
     );
     assert.equal(told.filter((type) => type === 'image').length, job.request.n);
-    assert.ok(job.images.every(({ id }) => history.imageFile(id)?.state === 'present'));
+    assert.ok(job.images.every(({ id }) => history.images.file(id)?.state === 'present'));
   }
   return jobs;
 }

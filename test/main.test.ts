@@ -100,7 +100,7 @@ test('SIGTERM lets go of what is not done in time, and the next start goes on wi
   assert.ok(first.lines.includes('stopped'));
   const history = History.open({ folder });
   assert.deepEqual(
-    history.waiting().map(({ job: { id }, attempts, resumed }) => [id, attempts, resumed]),
+    history.jobs.waiting().map(({ job: { id }, attempts, resumed }) => [id, attempts, resumed]),
     [
       [job.id, 0, true],
       [next.id, 0, false],

@@ -5,7 +5,7 @@ import { OperatorError } from '../../system/errors.ts';
 import { makeFolder } from '../../system/make-folder.ts';
 import type { Database } from './database.ts';
 import { explainDatabaseError } from './database-error.ts';
-import { ImageStore } from './image-store.ts';
+import { ImageFiles } from './image-files.ts';
 
 export interface BackupReport {
   readonly folder: string;
@@ -23,7 +23,7 @@ export const IMAGE_FOLDER = 'images';
  * a picture finished meanwhile is a file too many, never a row without its file. The folder gets its name at the end,
  * so one that has it is whole.
  */
-export async function backUp(database: Database, store: ImageStore, destination: string): Promise<BackupReport> {
+export async function backUp(database: Database, files: ImageFiles, destination: string): Promise<BackupReport> {
   const folder = resolve(destination);
   const part = `${folder}.part`;
   await expectFree(folder);
@@ -31,7 +31,7 @@ export async function backUp(database: Database, store: ImageStore, destination:
     await rm(part, { recursive: true, force: true });
     makeFolder(part, 0o700);
     await database.copyTo(join(part, DATABASE_FILE));
-    const counts = await copyImages(store, new ImageStore(join(part, IMAGE_FOLDER)));
+    const counts = await copyImages(files, new ImageFiles(join(part, IMAGE_FOLDER)));
     await flush(join(part, DATABASE_FILE));
     // An empty folder at the destination is replaced.
     await rename(part, folder);
@@ -42,7 +42,7 @@ export async function backUp(database: Database, store: ImageStore, destination:
   }
 }
 
-async function copyImages(from: ImageStore, to: ImageStore): Promise<{ images: number; lost: number }> {
+async function copyImages(from: ImageFiles, to: ImageFiles): Promise<{ images: number; lost: number }> {
   const counts = { images: 0, lost: 0 };
   for await (const hash of from.list()) {
     const target = to.path(hash);

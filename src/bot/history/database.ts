@@ -7,7 +7,19 @@ import { explainDatabaseError } from './database-error.ts';
 
 /** What SQLite stores and returns here. */
 export type Value = string | number | bigint | null | Uint8Array;
-export type Statement<Bind extends Value[]> = Sqlite.Statement<Bind, unknown>;
+
+/** A prepared statement that changes rows. */
+export interface Command {
+  run(...values: Value[]): Sqlite.RunResult;
+}
+
+/** A prepared statement that finds rows, each of them checked. */
+export interface Query<Row> {
+  get(...values: Value[]): Row | undefined;
+  all(...values: Value[]): readonly Row[];
+  /** Reads rows only as far as they are asked for. */
+  iterate(...values: Value[]): Iterable<Row>;
+}
 
 export interface DatabaseOptions {
   /** The database file; its folder is made if it is missing. */
@@ -27,7 +39,7 @@ const MIGRATIONS = new URL('./migrations/', import.meta.url);
  */
 export class Database {
   readonly path: string;
-  /** The text of every statement prepared so far; a test asks SQLite how it would run each. */
+  /** The text of every prepared statement. A test asks SQLite how it would run each. */
   readonly sources: string[] = [];
   readonly #busyTimeoutMs: number;
   readonly #sqlite: Sqlite.Database;
@@ -56,19 +68,19 @@ export class Database {
     }
   }
 
-  prepare<Bind extends Value[]>(sql: string): Statement<Bind> {
-    this.sources.push(sql);
-    // SQLite prepares lazily enough that a missing table would show here: a damaged schema is the operator's matter.
-    return this.run(() => this.#sqlite.prepare<Bind>(sql) as Statement<Bind>);
+  command(sql: string): Command {
+    const statement = this.#prepare(sql);
+    return { run: (...values) => this.#run(() => statement.run(...values)) };
   }
 
-  /** Runs reads, turning SQLite's errors into the operator's. */
-  run<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      throw explainDatabaseError(error, this.path);
-    }
+  /** @param read checks a row and gives it its type; it throws `OperatorError` for one that is damaged. */
+  query<Row>(sql: string, read: (row: unknown) => Row): Query<Row> {
+    return this.#query(this.#prepare(sql), read);
+  }
+
+  /** As `query`, for the first column alone. */
+  column<T>(sql: string, read: (value: unknown) => T): Query<T> {
+    return this.#query(this.#prepare(sql).pluck(), read);
   }
 
   /**
@@ -76,19 +88,13 @@ export class Database {
    * Inside another `write`, it is a savepoint of that one.
    */
   write<T>(work: () => T): T {
-    let result: { readonly value: T } | undefined;
-    this.run(() => {
-      this.#transaction.immediate(() => {
-        result = { value: work() };
-      });
-    });
-    if (result === undefined) throw new OperatorError('database_failed', 'A transaction ended without a result.');
-    return result.value;
+    // better-sqlite3 hands on what `work` returned.
+    return this.#run(() => this.#transaction.immediate(work)) as T;
   }
 
   /** SQLite's settings and measures, e.g. `page_count`; for maintenance and tests. */
   pragma(text: string): unknown {
-    return this.run(() => this.#sqlite.pragma(text, { simple: true }));
+    return this.#run(() => this.#sqlite.pragma(text, { simple: true }));
   }
 
   /**
@@ -101,17 +107,6 @@ export class Database {
     while (this.pragma('wal_checkpoint(TRUNCATE)') !== 0 && Date.now() < until) Atomics.wait(sleep, 0, 0, 10);
   }
 
-  /** How SQLite would run a statement: one line per table visited. */
-  plan(sql: string): readonly string[] {
-    return this.run(() => {
-      // Unbound parameters are NULL, which is all that a plan needs.
-      const named = new Set(sql.match(/[:@$]\w+/g) ?? []).size;
-      const count = named > 0 ? named : (sql.match(/\?/g) ?? []).length;
-      const rows = this.#sqlite.prepare<Value[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`);
-      return rows.all(...Array<null>(count).fill(null)).map((row) => row.detail);
-    });
-  }
-
   /** Copies the database, consistently and while it is in use, to a new file. */
   async copyTo(path: string): Promise<void> {
     try {
@@ -122,7 +117,40 @@ export class Database {
   }
 
   close(): void {
-    this.run(() => this.#sqlite.close());
+    this.#run(() => this.#sqlite.close());
+  }
+
+  #prepare(sql: string): Sqlite.Statement<Value[], unknown> {
+    this.sources.push(sql);
+    // A statement that does not fit the tables shows here: a damaged schema is the operator's matter.
+    return this.#run(() => this.#sqlite.prepare<Value[]>(sql));
+  }
+
+  #query<Row>(statement: Sqlite.Statement<Value[], unknown>, read: (row: unknown) => Row): Query<Row> {
+    const { path } = this;
+    return {
+      get: (...values) =>
+        this.#run(() => {
+          const row = statement.get(...values);
+          return row === undefined ? undefined : read(row);
+        }),
+      all: (...values) => this.#run(() => statement.all(...values).map((row) => read(row))),
+      *iterate(...values) {
+        try {
+          for (const row of statement.iterate(...values)) yield read(row);
+        } catch (error) {
+          throw explainDatabaseError(error, path);
+        }
+      },
+    };
+  }
+
+  #run<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw explainDatabaseError(error, this.path);
+    }
   }
 }
 

@@ -1,79 +1,65 @@
 import { z } from 'zod';
-import type { Job, JobEvent, JobImage, Surface } from '../job.ts';
+import type { Job, JobEvent, Surface } from '../job.ts';
 import type { Database } from './database.ts';
-import { decode } from './job-rows.ts';
+import { decode, decodeImage, decodeJobRow, IMAGES_OF_JOB, JOB_COLUMNS, jobFrom } from './job-rows.ts';
 
 /** The durable kinds of `JobEvent`. */
 export type DurableType = Exclude<JobEvent['type'], 'step'>;
 
 const eventRow = z.object({
   seq: z.number(),
-  type: z.enum(['queued', 'started', 'image', 'done', 'failed', 'cancelled', 'changed']),
-  job: z.string(),
+  event_type: z.enum(['queued', 'started', 'image', 'done', 'failed', 'cancelled', 'changed']),
   image: z.string().nullable(),
+  num: z.number(),
 });
 
 /** The numbered, durable events, for replay to whoever was away. */
 export class EventLog {
-  readonly #insert;
-  readonly #since;
-  readonly #latest;
-  readonly #prune;
+  readonly #sql;
 
   constructor(database: Database) {
-    this.#insert = database.prepare<[number, string, string, string, string | null, number]>(
-      'INSERT INTO events (job, surface, room, type, image, at) VALUES (?, ?, ?, ?, ?, ?)',
-    );
-    this.#since = database.prepare<[string, string, number, number]>(
-      `SELECT events.seq, events.type, jobs.id AS job, events.image
-       FROM events JOIN jobs ON jobs.num = events.job
-       WHERE events.surface = ? AND events.room = ? AND events.seq > ? ORDER BY events.seq LIMIT ?`,
-    );
-    this.#latest = database.prepare<[]>("SELECT seq FROM sqlite_sequence WHERE name = 'events'").pluck();
-    this.#prune = database.prepare<[number]>('DELETE FROM events WHERE at < ?');
+    this.#sql = {
+      insert: database.command('INSERT INTO events (job, surface, room, type, image, at) VALUES (?, ?, ?, ?, ?, ?)'),
+      since: database.query(
+        `SELECT events.seq, events.type AS event_type, events.image, ${JOB_COLUMNS}
+         FROM events JOIN jobs ON jobs.num = events.job
+         WHERE events.surface = ? AND events.room = ? AND events.seq > ? ORDER BY events.seq LIMIT ?`,
+        (row) => ({ ...decode(eventRow, row, 'event'), row }),
+      ),
+      images: database.query(IMAGES_OF_JOB, decodeImage),
+      prune: database.command('DELETE FROM events WHERE at < ?'),
+    };
   }
 
-  /** Adds an event, inside the transaction that makes it true, and returns its number. */
-  add(jobNum: number, job: Job, type: DurableType, image: string | null, at: number): number {
+  /** Adds an event, inside the transaction that makes it true. `null` for an image that the job does not have. */
+  add(jobNum: number, job: Job, type: DurableType, image: string | null, at: number): JobEvent | null {
     const { surface, room } = job.caller;
-    return Number(this.#insert.run(jobNum, surface, room, type, image, at).lastInsertRowid);
+    const { lastInsertRowid } = this.#sql.insert.run(jobNum, surface, room, type, image, at);
+    return durableEvent(Number(lastInsertRowid), type, job, image);
   }
 
-  /** Oldest first. Each event carries its job as it is now, so a late reader ends in the right state at once. */
-  since(
-    surface: Surface,
-    room: string,
-    seq: number,
-    limit: number,
-    job: (id: string) => Job | null,
-  ): readonly JobEvent[] {
-    const seen = new Map<string, Job | null>();
-    const events: JobEvent[] = [];
-    for (const found of this.#since.all(surface, room, seq, limit)) {
-      const row = decode(eventRow, found, 'event');
-      if (!seen.has(row.job)) seen.set(row.job, job(row.job));
-      const event = durableEvent(row.seq, row.type, seen.get(row.job) ?? null, row.image);
-      if (event !== null) events.push(event);
-    }
-    return events;
+  /**
+   * Durable events of a room after `seq`, oldest first. Each carries its job as it is now, so a late reader ends in the
+   * right state at once.
+   */
+  since(surface: Surface, room: string, seq: number, limit: number): readonly JobEvent[] {
+    const jobs = new Map<number, Job>();
+    return this.#sql.since.all(surface, room, seq, limit).flatMap(({ seq, event_type, image, num, row }) => {
+      const job = jobs.get(num) ?? jobFrom(decodeJobRow(row), this.#sql.images.all(num));
+      jobs.set(num, job);
+      return durableEvent(seq, event_type, job, image) ?? [];
+    });
   }
 
-  /** Number of the newest event of all rooms; 0 before the first. */
-  latest(): number {
-    const seq = this.#latest.get();
-    return typeof seq === 'number' ? seq : 0;
-  }
-
-  prune(before: number): number {
-    return this.#prune.run(before).changes;
+  /** Forgets the events before a time. */
+  prune(before: number): void {
+    this.#sql.prune.run(before);
   }
 }
 
-/** `null` where the job or the image is gone. */
-export function durableEvent(seq: number, type: DurableType, job: Job | null, imageId: string | null): JobEvent | null {
-  if (job === null) return null;
+function durableEvent(seq: number, type: DurableType, job: Job, imageId: string | null): JobEvent | null {
   if (type === 'queued') return { seq, type, job, position: null, eta: null };
   if (type !== 'image') return { seq, type, job };
-  const image: JobImage | undefined = job.images.find(({ id }) => id === imageId);
+  const image = job.images.find(({ id }) => id === imageId);
   return image === undefined ? null : { seq, type, job, image };
 }

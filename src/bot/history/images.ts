@@ -1,12 +1,17 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import type { JobImage } from '../job.ts';
+import type { JobEvent, JobImage, Surface } from '../job.ts';
+import type { Actor, Audit } from './audit.ts';
 import type { Database } from './database.ts';
+import type { EventLog } from './events.ts';
 import { IMAGE_ID_LENGTH, randomId } from './id.ts';
+import { hashOf, type ImageFiles, type StoredFile } from './image-files.ts';
 import { decode, decodeImage, decodeJson, IMAGE_COLUMNS } from './job-rows.ts';
+import type { Jobs } from './jobs.ts';
 import { toJson } from './json.ts';
 import { type Embedding, embeddingBytes, embeddingFrom, type Recipe, recipeSchema } from './recipe.ts';
 
-export interface NewImage {
+export interface FinishedImage {
   readonly index: number;
   readonly seed: bigint;
   readonly width: number;
@@ -14,6 +19,7 @@ export interface NewImage {
   readonly recipe: Recipe;
   /** Kept so that later pictures can be derived, and this one made again, without Stage C. */
   readonly embedding: Embedding | null;
+  readonly png: Uint8Array;
 }
 
 export interface ImageDetails {
@@ -24,6 +30,33 @@ export interface ImageDetails {
   readonly embedding: Embedding | null;
 }
 
+export type ImageFile =
+  | { readonly state: 'present'; readonly path: string }
+  /** To be made again from its recipe, then given to `restore`. */
+  | { readonly state: 'lost' }
+  | { readonly state: 'deleted' };
+
+export interface Retention {
+  /** Files stored longer ago than this many milliseconds go. @default kept however old */
+  readonly maxAgeMs?: number;
+  /** The oldest files go until all together have at most so many bytes. @default no limit */
+  readonly maxBytes?: number;
+}
+
+export interface Removed {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+interface Options {
+  readonly database: Database;
+  readonly files: ImageFiles;
+  readonly events: EventLog;
+  readonly jobs: Jobs;
+  readonly audit: Audit;
+  readonly now: () => number;
+}
+
 const detailsRow = z.object({
   num: z.number(),
   job_id: z.string(),
@@ -32,119 +65,252 @@ const detailsRow = z.object({
   embedding: z.instanceof(Uint8Array).nullable(),
 });
 const dims = z.array(z.number());
+const fileRow: z.ZodType<StoredFile> = z.object({ hash: z.string(), bytes: z.number() });
 
-/** Rows of images with their recipes. */
-export class ImageRecords {
-  readonly #database: Database;
-  readonly #insert;
-  readonly #insertRecipe;
-  readonly #find;
-  readonly #details;
-  readonly #at;
-  readonly #setHash;
-  readonly #markDeleted;
-  readonly #dropEmbedding;
-  readonly #shared;
-  readonly #hashesOfUser;
+/** Files looked at or removed between two turns of the event loop. */
+const BATCH = 50;
 
-  constructor(database: Database) {
-    this.#database = database;
-    this.#insert = database.prepare<[string, number, number, string, number, number, string, number]>(
-      'INSERT INTO images (id, job, idx, seed, width, height, hash, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-    );
-    this.#insertRecipe = database.prepare<[number | bigint, string, string | null, Uint8Array | null]>(
-      'INSERT INTO recipes (image, recipe_json, embedding_dims_json, embedding) VALUES (?, ?, ?, ?)',
-    );
-    this.#find = database.prepare<[string]>(`SELECT ${IMAGE_COLUMNS} FROM images WHERE id = ?`);
-    this.#details = database.prepare<[string]>(
-      `SELECT ${IMAGE_COLUMNS}, images.num, jobs.id AS job_id, recipe_json, embedding_dims_json, embedding
-       FROM images JOIN jobs ON jobs.num = images.job JOIN recipes ON recipes.image = images.num WHERE images.id = ?`,
-    );
-    this.#at = database.prepare<[number, number]>('SELECT 1 FROM images WHERE job = ? AND idx = ?').pluck();
-    this.#setHash = database.prepare<[string, string]>('UPDATE images SET hash = ? WHERE id = ?');
-    this.#markDeleted = database.prepare<[string]>('UPDATE images SET deleted = 1 WHERE id = ? AND deleted = 0');
-    this.#dropEmbedding = database.prepare<[number]>(
-      'UPDATE recipes SET embedding = NULL, embedding_dims_json = NULL WHERE image = ?',
-    );
-    this.#shared = database.prepare<[string]>('SELECT 1 FROM images WHERE hash = ? AND deleted = 0 LIMIT 1').pluck();
-    this.#hashesOfUser = database
-      .prepare<[string, string]>(
-        `SELECT images.hash FROM jobs JOIN images ON images.job = jobs.num
-         WHERE jobs.surface = ? AND jobs.user = ?`,
-      )
-      .pluck();
+/** Not of a job that is still in the works: it would only be made again. */
+const SPARE = `NOT EXISTS (
+  SELECT 1 FROM images JOIN jobs ON jobs.num = images.job
+  WHERE images.hash = files.hash AND images.deleted = 0 AND jobs.state IN ('queued', 'running'))`;
+
+/**
+ * Images with their recipes, and a row for each file that should be on disk. The order that survives a crash at any point:
+ * a file is written before the row that names it, and its row goes before the file does. So a crash can leave a file
+ * without a row, which `sweep` removes, but no row whose file was never there.
+ */
+export class Images {
+  readonly #options: Options;
+  readonly #sql;
+  /** Files being written whose row is not there yet, and by how many writers. */
+  readonly #pinned = new Map<string, number>();
+
+  constructor(options: Options) {
+    this.#options = options;
+    const { database } = options;
+    const files = (rest: string) =>
+      database.query(`SELECT hash, bytes FROM files WHERE ${rest}`, (row) => decode(fileRow, row, 'file'));
+    this.#sql = {
+      insert: database.command(
+        'INSERT INTO images (id, job, idx, seed, width, height, hash, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      ),
+      insertRecipe: database.command(
+        'INSERT INTO recipes (image, recipe_json, embedding_dims_json, embedding) VALUES (?, ?, ?, ?)',
+      ),
+      find: database.query(`SELECT ${IMAGE_COLUMNS} FROM images WHERE id = ?`, decodeImage),
+      details: database.query(
+        `SELECT ${IMAGE_COLUMNS}, images.num, jobs.id AS job_id, recipe_json, embedding_dims_json, embedding
+         FROM images JOIN jobs ON jobs.num = images.job JOIN recipes ON recipes.image = images.num WHERE images.id = ?`,
+        (row) => ({ ...decode(detailsRow, row, 'recipe'), image: decodeImage(row) }),
+      ),
+      atIndex: database.column('SELECT 1 FROM images WHERE job = ? AND idx = ?', Number),
+      setHash: database.command('UPDATE images SET hash = ? WHERE id = ?'),
+      markDeleted: database.command('UPDATE images SET deleted = 1 WHERE num = ? AND deleted = 0'),
+      dropEmbedding: database.command(
+        'UPDATE recipes SET embedding = NULL, embedding_dims_json = NULL WHERE image = ?',
+      ),
+      hashesOfUser: database.column(
+        'SELECT images.hash FROM jobs JOIN images ON images.job = jobs.num WHERE jobs.surface = ? AND jobs.user = ?',
+        String,
+      ),
+      uses: database.column('SELECT 1 FROM images WHERE hash = ? AND deleted = 0 LIMIT 1', Number),
+      recordFile: database.command(
+        `INSERT INTO files (hash, bytes, stored_at) VALUES (?, ?, ?)
+         ON CONFLICT (hash) DO UPDATE SET stored_at = excluded.stored_at`,
+      ),
+      forgetFile: database.command('DELETE FROM files WHERE hash = ?'),
+      file: files('hash = ?'),
+      filesAfter: files('hash > ? ORDER BY hash LIMIT ?'),
+      filesBefore: files(`stored_at < ? AND ${SPARE} ORDER BY stored_at LIMIT ?`),
+      oldestFiles: files(`${SPARE} ORDER BY stored_at LIMIT ?`),
+      allBytes: database.column('SELECT coalesce(sum(bytes), 0) FROM files', Number),
+    };
   }
 
-  insert(jobNum: number, input: NewImage, hash: string, at: number): string {
+  /** An image with its recipe and embedding; `null` if unknown. */
+  get(imageId: string): ImageDetails | null {
+    const found = this.#sql.details.get(imageId);
+    if (found === undefined) return null;
+    const { image, job_id, recipe_json, embedding_dims_json, embedding } = found;
+    return {
+      image,
+      jobId: job_id,
+      recipe: decodeJson(recipeSchema, recipe_json, 'recipe'),
+      embedding:
+        embedding_dims_json === null || embedding === null
+          ? null
+          : embeddingFrom(decodeJson(dims, embedding_dims_json, 'embedding'), embedding),
+    };
+  }
+
+  /** Where an image's file is, if it still is; `null` if the image is unknown. */
+  file(imageId: string): ImageFile | null {
+    const image = this.#sql.find.get(imageId);
+    if (image === undefined) return null;
+    if (image.deleted) return { state: 'deleted' };
+    return this.isPresent(image) ? { state: 'present', path: this.#options.files.path(image.hash) } : { state: 'lost' };
+  }
+
+  /** Whether the file of an image is there in full. */
+  isPresent({ hash }: Pick<JobImage, 'hash'>): boolean {
+    return this.#options.files.has(hash, this.#sql.file.get(hash)?.bytes);
+  }
+
+  /** Hashes of the files of all images that a person asked for. */
+  hashesOf(surface: Surface, user: string): readonly string[] {
+    return this.#sql.hashesOfUser.all(surface, user);
+  }
+
+  /**
+   * Stores a picture of a running job, the file before its row. `null` if the job is not running any more or has a
+   * picture with this index already, which stays.
+   * @throws OperatorError `disk_full`, `image_unwritable`; the job is as before then
+   */
+  finish(jobId: string, image: FinishedImage): Promise<JobEvent | null> {
+    const { jobs, events, now } = this.#options;
+    return this.#keep(image.png, (hash) => {
+      const row = jobs.row(jobId);
+      if (row === null || row.state !== 'running') return null;
+      if (this.#sql.atIndex.get(row.num, image.index) !== undefined) return null;
+      const at = now();
+      const id = this.#insert(row.num, image, hash, at);
+      const job = jobs.get(jobId);
+      return job === null ? null : events.add(row.num, job, 'image', id, at);
+    });
+  }
+
+  /** Stores the file of an image anew, which may differ in a few pixels. Resolves to its path; `null` if deleted. */
+  async restore(imageId: string, png: Uint8Array): Promise<string | null> {
+    const before: string[] = [];
+    const path = await this.#keep(png, (hash) => {
+      const image = this.#sql.find.get(imageId);
+      if (image === undefined || image.deleted) return null;
+      before.push(image.hash);
+      this.#sql.setHash.run(hash, imageId);
+      return this.#options.files.path(hash);
+    });
+    this.removeUnused(before);
+    return path;
+  }
+
+  /**
+   * Deletes the picture and its embedding for good; the recipe's numbers, which later pictures refer to, stay, and so does
+   * a file that another image shares. `null` if unknown or deleted before. Not inside `History.atomically`: a file cannot be
+   * rolled back.
+   */
+  delete(imageId: string, { surface, user }: Actor): JobEvent | null {
+    const { database, jobs, events, audit, now } = this.#options;
+    const found = this.#sql.details.get(imageId);
+    if (found === undefined) return null;
+    const event = database.write(() => {
+      const row = jobs.row(found.job_id);
+      if (row === null || this.#sql.markDeleted.run(found.num).changes === 0) return null;
+      this.#sql.dropEmbedding.run(found.num);
+      audit.add({ surface, guild: row.caller.guild, actor: user, action: 'delete', target: imageId, detail: null });
+      const job = jobs.get(found.job_id);
+      return job === null ? null : events.add(row.num, job, 'changed', imageId, now());
+    });
+    if (event !== null) this.removeUnused([found.image.hash]);
+    return event;
+  }
+
+  /** Removes those files that no image needs any more. Call it after the transaction that let go of them. */
+  removeUnused(hashes: readonly string[]): void {
+    for (const hash of hashes) {
+      if (!this.#pinned.has(hash) && this.#sql.uses.get(hash) === undefined) this.#remove(hash);
+    }
+  }
+
+  /** Removes old files. Rows stay, and so does the way to make each file again. */
+  async retain({ maxAgeMs, maxBytes }: Retention): Promise<Removed> {
+    const removed = { files: 0, bytes: 0 };
+    const removeAll = async (batch: () => readonly StoredFile[]) => {
+      for (let next = batch(); next.length > 0; next = batch()) {
+        for (const { hash, bytes } of next) {
+          this.#remove(hash);
+          removed.files += 1;
+          removed.bytes += bytes;
+        }
+        await nextTurn();
+      }
+    };
+    if (maxAgeMs !== undefined) {
+      const before = this.#options.now() - maxAgeMs;
+      await removeAll(() => this.#sql.filesBefore.all(before, BATCH));
+    }
+    if (maxBytes !== undefined) await removeAll(() => this.#excess(maxBytes));
+    return removed;
+  }
+
+  /** Makes rows and files agree after a crash. At start, and only by the one bot that owns the folder. */
+  async sweep(): Promise<{ readonly orphans: number; readonly lost: number }> {
+    const { files } = this.#options;
+    let orphans = 0;
+    for await (const hash of files.list({ removeParts: this.#pinned.size === 0 })) {
+      if (this.#pinned.has(hash) || this.#sql.file.get(hash) !== undefined) continue;
+      files.remove(hash);
+      orphans += 1;
+    }
+    let lost = 0;
+    let last = '';
+    const next = () => this.#sql.filesAfter.all(last, BATCH);
+    for (let rows = next(); rows.length > 0; rows = next()) {
+      for (const { hash, bytes } of rows) {
+        last = hash;
+        if (files.has(hash, bytes)) continue;
+        this.#remove(hash);
+        lost += 1;
+      }
+      await nextTurn();
+    }
+    return { orphans, lost };
+  }
+
+  /** Writes the file, then runs `record` in a transaction; where that returns `null`, nothing needs the file. */
+  async #keep<T>(content: Uint8Array, record: (hash: string) => T | null): Promise<T | null> {
+    const { database, files, now } = this.#options;
+    const hash = hashOf(content);
+    this.#pinned.set(hash, (this.#pinned.get(hash) ?? 0) + 1);
+    try {
+      const { bytes } = await files.put(content);
+      return database.write(() => {
+        const result = record(hash);
+        if (result !== null) this.#sql.recordFile.run(hash, bytes, now());
+        return result;
+      });
+    } finally {
+      const writers = (this.#pinned.get(hash) ?? 1) - 1;
+      if (writers > 0) this.#pinned.set(hash, writers);
+      else this.#pinned.delete(hash);
+      this.removeUnused([hash]);
+    }
+  }
+
+  #insert(jobNum: number, image: FinishedImage, hash: string, at: number): string {
     const id = randomId(IMAGE_ID_LENGTH);
-    const { embedding } = input;
-    const { lastInsertRowid } = this.#insert.run(
-      id,
-      jobNum,
-      input.index,
-      input.seed.toString(),
-      input.width,
-      input.height,
-      hash,
-      at,
-    );
-    this.#insertRecipe.run(
-      lastInsertRowid,
-      toJson(input.recipe),
-      embedding === null ? null : toJson(embedding.dims),
-      embedding === null ? null : embeddingBytes(embedding),
-    );
+    const { index, seed, width, height, recipe, embedding } = image;
+    const { lastInsertRowid } = this.#sql.insert.run(id, jobNum, index, seed.toString(), width, height, hash, at);
+    const stored = embedding === null ? [null, null] : [toJson(embedding.dims), embeddingBytes(embedding)];
+    this.#sql.insertRecipe.run(lastInsertRowid, toJson(recipe), ...stored);
     return id;
   }
 
-  has(jobNum: number, index: number): boolean {
-    return this.#at.get(jobNum, index) !== undefined;
-  }
-
-  find(id: string): JobImage | null {
-    return this.#database.run(() => {
-      const found = this.#find.get(id);
-      return found === undefined ? null : decodeImage(found);
+  /** The oldest files, as many as are too many. */
+  #excess(maxBytes: number): readonly StoredFile[] {
+    let excess = (this.#sql.allBytes.get() ?? 0) - maxBytes;
+    if (excess <= 0) return [];
+    const oldest = this.#sql.oldestFiles.all(BATCH);
+    const end = oldest.findIndex(({ bytes }) => {
+      excess -= bytes;
+      return excess <= 0;
     });
+    return end === -1 ? oldest : oldest.slice(0, end + 1);
   }
 
-  details(id: string): ImageDetails | null {
-    return this.#database.run(() => {
-      const found = this.#details.get(id);
-      if (found === undefined) return null;
-      const row = decode(detailsRow, found, 'recipe');
-      return {
-        image: decodeImage(found),
-        jobId: row.job_id,
-        recipe: decodeJson(recipeSchema, row.recipe_json, 'recipe'),
-        embedding: embeddingOf(row.embedding_dims_json, row.embedding),
-      };
-    });
+  #remove(hash: string): void {
+    this.#sql.forgetFile.run(hash);
+    // A writer that has found the file in place relies on it.
+    if (!this.#pinned.has(hash)) this.#options.files.remove(hash);
   }
-
-  setHash(id: string, hash: string): void {
-    this.#setHash.run(hash, id);
-  }
-
-  /** Keeps the row and the numbers of the recipe, which later pictures refer to; the embedding is the picture and goes. */
-  markDeleted(id: string): boolean {
-    const found = this.#details.get(id);
-    if (found === undefined || this.#markDeleted.run(id).changes === 0) return false;
-    this.#dropEmbedding.run(decode(detailsRow, found, 'recipe').num);
-    return true;
-  }
-
-  /** Whether any image that was not deleted consists of this file. */
-  uses(hash: string): boolean {
-    return this.#shared.get(hash) !== undefined;
-  }
-
-  hashesOfUser(surface: string, user: string): readonly string[] {
-    return [...new Set(this.#hashesOfUser.all(surface, user) as string[])];
-  }
-}
-
-function embeddingOf(dimsJson: string | null, bytes: Uint8Array | null): Embedding | null {
-  if (dimsJson === null || bytes === null) return null;
-  return embeddingFrom(decodeJson(dims, dimsJson, 'embedding'), bytes);
 }

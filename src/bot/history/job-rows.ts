@@ -92,6 +92,9 @@ const imageRow = z
 export const IMAGE_COLUMNS =
   'images.id, images.idx, images.seed, images.width, images.height, images.hash, images.deleted';
 
+/** Takes a job's number. */
+export const IMAGES_OF_JOB = `SELECT ${IMAGE_COLUMNS} FROM images WHERE job = ? ORDER BY idx`;
+
 /** @throws OperatorError `database_row`: the row was changed by something else than this program */
 export function decode<T>(schema: z.ZodType<T>, row: unknown, what: string): T {
   const result = schema.safeParse(row);

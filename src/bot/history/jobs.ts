@@ -1,13 +1,12 @@
-import { z } from 'zod';
-import type { Caller, Job, JobEvent, JobImage, JobState } from '../job.ts';
-import type { Database, Value } from './database.ts';
-import { type DurableType, durableEvent, type EventLog } from './events.ts';
+import { OperatorError } from '../../system/errors.ts';
+import type { Caller, Job, JobEvent, JobState } from '../job.ts';
+import type { Database } from './database.ts';
+import type { DurableType, EventLog } from './events.ts';
 import { JOB_ID_LENGTH, randomId } from './id.ts';
 import {
-  decode,
   decodeImage,
   decodeJobRow,
-  IMAGE_COLUMNS,
+  IMAGES_OF_JOB,
   JOB_COLUMNS,
   type JobRow,
   jobFrom,
@@ -16,7 +15,7 @@ import {
 } from './job-rows.ts';
 import { toJson } from './json.ts';
 import { type Accepted, INSERT_JOB, insertValues, type NewJob } from './new-job.ts';
-import { dayOf, type Ledger } from './usage.ts';
+import { dayOf, type Usage } from './usage.ts';
 
 export interface JobError {
   readonly code: string;
@@ -24,220 +23,211 @@ export interface JobError {
   readonly hint?: string;
 }
 
-const FROM = `SELECT ${JOB_COLUMNS} FROM jobs`;
-const found = z.object({ id: z.string() });
+interface Options {
+  readonly database: Database;
+  readonly events: EventLog;
+  readonly usage: Usage;
+  readonly now: () => number;
+}
 
-/** Jobs and their states. Each change is one transaction with its event; `null` means that the state forbade it. */
-export class JobRecords {
-  readonly #database: Database;
-  readonly #events: EventLog;
-  readonly #ledger: Ledger;
-  readonly #now: () => number;
+/**
+ * Jobs and their states. A change is one transaction together with its event, which is returned to be passed on; `null`
+ * means that the job's present state forbids the change, and nothing was written. So of two racing ends exactly one counts.
+ */
+export class Jobs {
+  readonly #options: Options;
+  readonly #sql;
 
-  readonly #insert;
-  readonly #byId;
-  readonly #images;
-  readonly #waiting;
-  readonly #running;
-  readonly #byKey;
-  readonly #insertKey;
-  readonly #pruneKeys;
-  readonly #upsertUser;
-  readonly #upsertGuild;
-  readonly #setState;
-  readonly #setCharge;
-  readonly #setPriority;
-  readonly #setNotes;
-  readonly #setAttempts;
-  readonly #starts;
-
-  constructor(database: Database, events: EventLog, ledger: Ledger, now: () => number) {
-    this.#database = database;
-    this.#events = events;
-    this.#ledger = ledger;
-    this.#now = now;
-    this.#insert = database.prepare<Value[]>(INSERT_JOB);
-    this.#byId = database.prepare<[string]>(`${FROM} WHERE id = ?`);
-    this.#images = database.prepare<[number]>(`SELECT ${IMAGE_COLUMNS} FROM images WHERE job = ? ORDER BY idx`);
-    this.#waiting = database.prepare<[]>(`${FROM} WHERE state = 'queued' ORDER BY num`);
-    this.#running = database.prepare<[]>(`${FROM} WHERE state = 'running' ORDER BY num`);
-    this.#byKey = database.prepare<[string, string, string]>(
-      `SELECT jobs.id FROM idempotency_keys AS keys JOIN jobs ON jobs.num = keys.job
-       WHERE keys.surface = ? AND keys.user = ? AND keys.key = ?`,
-    );
-    this.#insertKey = database.prepare<[string, string, string, number, number]>(
-      'INSERT INTO idempotency_keys (surface, user, key, job, at) VALUES (?, ?, ?, ?, ?)',
-    );
-    this.#pruneKeys = database.prepare<[number]>('DELETE FROM idempotency_keys WHERE at < ?');
-    this.#upsertUser = database.prepare<[string, string, string, number, number]>(
-      `INSERT INTO users (surface, id, name, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (surface, id) DO UPDATE SET name = excluded.name, last_seen = excluded.last_seen`,
-    );
-    this.#upsertGuild = database.prepare<[string, string, number]>(
-      'INSERT INTO guilds (surface, id, first_seen) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
-    );
-    this.#setState = database.prepare<[string, number, number | null, number | null, string | null, number]>(
-      'UPDATE jobs SET state = ?, attempts = ?, started_at = ?, finished_at = ?, error_json = ? WHERE num = ?',
-    );
-    this.#setCharge = database.prepare<[number, number]>('UPDATE jobs SET charged_ms = ? WHERE num = ?');
-    this.#setNotes = database.prepare<[string, number]>('UPDATE jobs SET notes_json = ? WHERE num = ?');
-    this.#setAttempts = database.prepare<[number, string]>('UPDATE jobs SET attempts = ? WHERE id = ?');
-    this.#starts = database
-      .prepare<[string]>(
+  constructor(options: Options) {
+    this.#options = options;
+    const { database } = options;
+    const find = (where: string) => database.query(`SELECT ${JOB_COLUMNS} FROM jobs WHERE ${where}`, decodeJobRow);
+    this.#sql = {
+      insert: database.command(INSERT_JOB),
+      byId: find('id = ?'),
+      images: database.query(IMAGES_OF_JOB, decodeImage),
+      waiting: find("state = 'queued' ORDER BY num"),
+      running: find("state = 'running' ORDER BY num"),
+      idByKey: database.column(
+        `SELECT jobs.id FROM idempotency_keys AS keys JOIN jobs ON jobs.num = keys.job
+         WHERE keys.surface = ? AND keys.user = ? AND keys.key = ?`,
+        String,
+      ),
+      insertKey: database.command('INSERT INTO idempotency_keys (surface, user, key, job, at) VALUES (?, ?, ?, ?, ?)'),
+      pruneKeys: database.command('DELETE FROM idempotency_keys WHERE at < ?'),
+      upsertUser: database.command(
+        `INSERT INTO users (surface, id, name, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (surface, id) DO UPDATE SET name = excluded.name, last_seen = excluded.last_seen`,
+      ),
+      insertGuild: database.command(
+        'INSERT INTO guilds (surface, id, first_seen) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+      ),
+      setState: database.command(
+        'UPDATE jobs SET state = ?, attempts = ?, started_at = ?, finished_at = ?, error_json = ? WHERE num = ?',
+      ),
+      setCharge: database.command('UPDATE jobs SET charged_ms = ? WHERE num = ?'),
+      setNotes: database.command('UPDATE jobs SET notes_json = ? WHERE num = ?'),
+      setAttempts: database.command('UPDATE jobs SET attempts = ? WHERE id = ?'),
+      starts: database.column(
         `SELECT count(*) FROM jobs JOIN events ON events.job = jobs.num WHERE jobs.id = ? AND events.type = 'started'`,
-      )
-      .pluck();
-    this.#setPriority = database.prepare<[number, string]>('UPDATE jobs SET priority = ? WHERE id = ?');
+        Number,
+      ),
+    };
   }
 
+  get(id: string): Job | null {
+    return this.stored(id)?.job ?? null;
+  }
+
+  /** The job with what the queue and the pipeline's watcher need to know. */
+  stored(id: string): StoredJob | null {
+    const row = this.row(id);
+    return row === null ? null : this.#stored(row);
+  }
+
+  /** The job that an idempotency key of this person led to. */
+  byKey(caller: Pick<Caller, 'surface' | 'user'>, key: string): Job | null {
+    return this.#byKey(caller, key)?.job ?? null;
+  }
+
+  /** Queued jobs in the order of arrival. */
+  waiting(): readonly StoredJob[] {
+    return this.#sql.waiting.all().map((row) => this.#stored(row));
+  }
+
+  /** Running jobs: at start, those that a crash interrupted. */
+  running(): readonly StoredJob[] {
+    return this.#sql.running.all().map((row) => this.#stored(row));
+  }
+
+  /** Stores the job with its person, guild, reservation, idempotency key and `queued` event, or finds the earlier one. */
   accept(input: NewJob): Accepted {
-    return this.#database.write(() => {
+    const { database, usage, now } = this.#options;
+    return database.write(() => {
       const { caller, idempotencyKey } = input;
-      const earlier = idempotencyKey === undefined ? null : this.byKey(caller, idempotencyKey);
+      const { surface, user, name, guild } = caller;
+      const earlier = idempotencyKey === undefined ? null : this.#byKey(caller, idempotencyKey);
       if (earlier !== null) return { ...earlier, repeated: true, event: null };
-      const now = this.#now();
-      this.#upsertUser.run(caller.surface, caller.user, caller.name, now, now);
-      if (caller.guild !== null) this.#upsertGuild.run(caller.surface, caller.guild, now);
+      const at = now();
+      this.#sql.upsertUser.run(surface, user, name, at, at);
+      if (guild !== null) this.#sql.insertGuild.run(surface, guild, at);
       const id = randomId(JOB_ID_LENGTH);
       const chargedMs = Math.round(input.estimate * 1000);
-      const num = Number(this.#insert.run(...insertValues(id, input, chargedMs, now)).lastInsertRowid);
-      this.#ledger.charge(caller, dayOf(now), chargedMs);
-      if (idempotencyKey !== undefined) this.#insertKey.run(caller.surface, caller.user, idempotencyKey, num, now);
-      const stored = storedJobFrom(this.#row(id), []);
-      return { ...stored, repeated: false, event: this.#log(num, stored.job, 'queued', now) };
+      const num = Number(this.#sql.insert.run(...insertValues(id, input, chargedMs, at)).lastInsertRowid);
+      usage.charge(caller, dayOf(at), chargedMs);
+      if (idempotencyKey !== undefined) this.#sql.insertKey.run(surface, user, idempotencyKey, num, at);
+      const stored = this.#written(id);
+      return { ...stored, repeated: false, event: this.#options.events.add(num, stored.job, 'queued', null, at) };
     });
   }
 
-  /** The job that an idempotency key led to. */
-  byKey(caller: Pick<Caller, 'surface' | 'user'>, key: string): StoredJob | null {
-    return this.#database.run(() => {
-      const row = this.#byKey.get(caller.surface, caller.user, key);
-      return row === undefined ? null : this.stored(decode(found, row, 'idempotency key').id);
-    });
-  }
-
-  /** queued → running. The attempt is counted before anything can crash. */
+  /** queued → running. The attempt is counted before anything can crash: call it before the pipeline has the job. */
   start(id: string): JobEvent | null {
-    return this.#change(id, ['queued'], 'started', (row, now) =>
-      this.#setState.run('running', row.attempts + 1, row.started_at ?? now, null, null, row.num),
+    return this.#change(id, ['queued'], 'started', (row, at) =>
+      this.#sql.setState.run('running', row.attempts + 1, row.started_at ?? at, null, null, row.num),
     );
   }
 
-  /** running → queued; from now on it counts as resumed. */
-  requeue(id: string, forgiveAttempt: boolean): JobEvent | null {
-    return this.#change(id, ['running'], 'queued', (row) =>
-      this.#setState.run(
-        'queued',
-        Math.max(0, row.attempts - (forgiveAttempt ? 1 : 0)),
-        row.started_at,
-        null,
-        null,
-        row.num,
-      ),
-    );
+  /**
+   * running → queued; from now on it counts as resumed. With `forgiveAttempt` the start does not count against the job:
+   * the bot is stopping, and the job is not to blame.
+   */
+  requeue(id: string, { forgiveAttempt = false }: { readonly forgiveAttempt?: boolean } = {}): JobEvent | null {
+    return this.#change(id, ['running'], 'queued', ({ attempts, started_at, num }) => {
+      const counted = Math.max(0, attempts - (forgiveAttempt ? 1 : 0));
+      this.#sql.setState.run('queued', counted, started_at, null, null, num);
+    });
   }
 
-  /** running → done. The ledger's reservation becomes what was really used; `notes` come after those there are. */
-  finish(id: string, seconds: number, notes: readonly string[]): JobEvent | null {
-    return this.#change(id, ['running'], 'done', (row, now) => {
-      this.#setState.run('done', row.attempts, row.started_at, now, null, row.num);
+  /** running → done. `seconds` of accelerator time take the place of the reserved estimate; `notes` are added. */
+  finish(
+    id: string,
+    { seconds, notes = [] }: { readonly seconds: number; readonly notes?: readonly string[] },
+  ): JobEvent | null {
+    return this.#change(id, ['running'], 'done', (row, at) => {
+      this.#sql.setState.run('done', row.attempts, row.started_at, at, null, row.num);
       const known = jobFrom(row, []).notes;
-      const fresh = notes.filter((note) => !known.includes(note));
-      if (fresh.length > 0) this.#setNotes.run(toJson([...known, ...fresh]), row.num);
+      if (notes.length > 0) this.#sql.setNotes.run(toJson([...new Set([...known, ...notes])]), row.num);
       this.#recharge(row, Math.round(seconds * 1000));
     });
   }
 
-  /** queued or running → failed or cancelled. What it was charged is refunded. */
-  end(id: string, state: 'failed' | 'cancelled', error: JobError): JobEvent | null {
-    return this.#change(id, ['queued', 'running'], state, (row, now) => {
-      this.#setState.run(state, row.attempts, row.started_at, now, toJson(error), row.num);
+  /** queued or running → failed. What was reserved is refunded. */
+  fail(id: string, error: JobError): JobEvent | null {
+    return this.#end(id, 'failed', error);
+  }
+
+  /** queued or running → cancelled. What was reserved is refunded. Counts at once, whatever the pipeline still does. */
+  cancel(id: string, reason: JobError): JobEvent | null {
+    return this.#end(id, 'cancelled', reason);
+  }
+
+  /** How many starts count against a job now. */
+  setAttempts(id: string, attempts: number): void {
+    this.#sql.setAttempts.run(attempts, id);
+  }
+
+  /** How often a job was started in all. */
+  starts(id: string): number {
+    return this.#sql.starts.get(id) ?? 0;
+  }
+
+  /** Forgets the idempotency keys from before a time. */
+  pruneKeys(before: number): void {
+    this.#sql.pruneKeys.run(before);
+  }
+
+  /** For the other parts of the history: a job from a row of `jobs`. */
+  fromRow(row: unknown): Job {
+    return this.#stored(decodeJobRow(row)).job;
+  }
+
+  /** For the other parts of the history: a job's row as it is now. */
+  row(id: string): JobRow | null {
+    return this.#sql.byId.get(id) ?? null;
+  }
+
+  #byKey({ surface, user }: Pick<Caller, 'surface' | 'user'>, key: string): StoredJob | null {
+    const id = this.#sql.idByKey.get(surface, user, key);
+    return id === undefined ? null : this.stored(id);
+  }
+
+  #stored(row: JobRow): StoredJob {
+    return storedJobFrom(row, this.#sql.images.all(row.num));
+  }
+
+  /** A job that was written just now. */
+  #written(id: string): StoredJob {
+    const stored = this.stored(id);
+    if (stored === null) throw new OperatorError('database_row', `Job ${id} was written and cannot be found.`);
+    return stored;
+  }
+
+  #end(id: string, state: 'failed' | 'cancelled', error: JobError): JobEvent | null {
+    return this.#change(id, ['queued', 'running'], state, (row, at) => {
+      this.#sql.setState.run(state, row.attempts, row.started_at, at, toJson(error), row.num);
       this.#recharge(row, 0);
     });
-  }
-
-  setAttempts(id: string, attempts: number): void {
-    this.#database.run(() => this.#setAttempts.run(attempts, id));
-  }
-
-  starts(id: string): number {
-    return Number(this.#database.run(() => this.#starts.get(id)));
-  }
-
-  setPriority(id: string, priority: number): void {
-    this.#database.run(() => this.#setPriority.run(priority, id));
-  }
-
-  job(id: string): Job | null {
-    return this.stored(id)?.job ?? null;
-  }
-
-  stored(id: string): StoredJob | null {
-    return this.#database.run(() => {
-      const row = this.#byId.get(id);
-      return row === undefined ? null : this.#stored(row);
-    });
-  }
-
-  /** Queued jobs, in the order of arrival. */
-  waiting(): readonly StoredJob[] {
-    return this.#database.run(() => this.#waiting.all().map((row) => this.#stored(row)));
-  }
-
-  /** Running jobs; right after a start of the bot, those that were interrupted. */
-  running(): readonly StoredJob[] {
-    return this.#database.run(() => this.#running.all().map((row) => this.#stored(row)));
-  }
-
-  /** A job from a row of `jobs`. */
-  fromRow(row: unknown): Job {
-    return this.#stored(row).job;
-  }
-
-  /** A job's row and images as they are now; `null` for an unknown id. */
-  rowOf(id: string): JobRow | null {
-    const row = this.#byId.get(id);
-    return row === undefined ? null : decodeJobRow(row);
-  }
-
-  pruneKeys(before: number): number {
-    return this.#pruneKeys.run(before).changes;
-  }
-
-  #stored(row: unknown): StoredJob {
-    const decoded = decodeJobRow(row);
-    return storedJobFrom(decoded, this.#imagesOf(decoded.num));
-  }
-
-  #imagesOf(num: number): readonly JobImage[] {
-    return this.#images.all(num).map(decodeImage);
-  }
-
-  #row(id: string): JobRow {
-    return decodeJobRow(this.#byId.get(id));
-  }
-
-  #log(num: number, job: Job, type: DurableType, at: number): JobEvent | null {
-    return durableEvent(this.#events.add(num, job, type, null, at), type, job, null);
   }
 
   #change(
     id: string,
     from: readonly JobState[],
     type: DurableType,
-    apply: (row: JobRow, now: number) => void,
+    apply: (row: JobRow, at: number) => void,
   ): JobEvent | null {
-    return this.#database.write(() => {
-      const row = this.rowOf(id);
+    const { database, events, now } = this.#options;
+    return database.write(() => {
+      const row = this.row(id);
       if (row === null || !from.includes(row.state)) return null;
-      const now = this.#now();
-      apply(row, now);
-      return this.#log(row.num, jobFrom(this.#row(id), this.#imagesOf(row.num)), type, now);
+      const at = now();
+      apply(row, at);
+      return events.add(row.num, this.#written(id).job, type, null, at);
     });
   }
 
   #recharge(row: JobRow, ms: number): void {
-    this.#ledger.charge(row.caller, row.charged_day, ms - row.charged_ms);
-    this.#setCharge.run(ms, row.num);
+    this.#options.usage.charge(row.caller, row.charged_day, ms - row.charged_ms);
+    this.#sql.setCharge.run(ms, row.num);
   }
 }

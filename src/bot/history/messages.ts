@@ -14,42 +14,39 @@ const delivery: z.ZodType<Delivery> = z.object({ at: z.number().nullable(), prob
 
 /** The platform's message that shows a job, and whether it shows the end. */
 export class Messages {
-  readonly #database: Database;
   readonly #now: () => number;
-  readonly #save;
-  readonly #get;
-  readonly #deliver;
-  readonly #delivery;
+  readonly #sql;
 
   constructor(database: Database, now: () => number) {
-    this.#database = database;
     this.#now = now;
-    this.#save = database.prepare<[string, string]>('UPDATE jobs SET message_json = ? WHERE id = ?');
-    this.#get = database.prepare<[string]>('SELECT message_json FROM jobs WHERE id = ?').pluck();
-    this.#deliver = database.prepare<[number, string | null, string]>(
-      'UPDATE jobs SET delivered_at = ?, delivery_problem = ? WHERE id = ? AND delivered_at IS NULL',
-    );
-    this.#delivery = database.prepare<[string]>(
-      'SELECT delivered_at AS at, delivery_problem AS problem FROM jobs WHERE id = ?',
-    );
+    this.#sql = {
+      save: database.command('UPDATE jobs SET message_json = ? WHERE id = ?'),
+      get: database.column('SELECT message_json FROM jobs WHERE id = ?', z.string().nullable().parse),
+      deliver: database.command(
+        'UPDATE jobs SET delivered_at = ?, delivery_problem = ? WHERE id = ? AND delivered_at IS NULL',
+      ),
+      delivery: database.query('SELECT delivered_at AS at, delivery_problem AS problem FROM jobs WHERE id = ?', (row) =>
+        decode(delivery, row, 'delivery'),
+      ),
+    };
   }
 
   save(jobId: string, message: unknown): void {
-    this.#database.run(() => this.#save.run(toJson(message), jobId));
+    this.#sql.save.run(toJson(message), jobId);
   }
 
+  /** What was saved; `null` for a job without a message. */
   get(jobId: string): unknown {
-    const text = this.#database.run(() => this.#get.get(jobId));
-    return typeof text === 'string' ? fromJson(text) : null;
+    const text = this.#sql.get.get(jobId) ?? null;
+    return text === null ? null : fromJson(text);
   }
 
   /** The first mark stays. */
   markDelivered(jobId: string, problem?: string): void {
-    this.#database.run(() => this.#deliver.run(this.#now(), problem ?? null, jobId));
+    this.#sql.deliver.run(this.#now(), problem ?? null, jobId);
   }
 
   delivery(jobId: string): Delivery {
-    const row = this.#database.run(() => this.#delivery.get(jobId));
-    return row === undefined ? { at: null, problem: null } : decode(delivery, row, 'delivery');
+    return this.#sql.delivery.get(jobId) ?? { at: null, problem: null };
   }
 }

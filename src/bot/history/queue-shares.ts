@@ -11,31 +11,33 @@ const share: z.ZodType<Share> = z.object({
 });
 
 /** The fair queue's shares, from which it goes on after a restart in the order it had. */
-export class Shares {
+export class QueueShares {
   readonly #database: Database;
-  readonly #save;
-  readonly #remove;
-  readonly #all;
+  readonly #sql;
 
   constructor(database: Database) {
     this.#database = database;
-    this.#save = database.prepare<[string, string, number, number | null]>(
-      `INSERT INTO queue_shares (level, key, tag, ticket) VALUES (?, ?, ?, ?)
-       ON CONFLICT (level, key) DO UPDATE SET tag = excluded.tag, ticket = excluded.ticket`,
-    );
-    this.#remove = database.prepare<[string, string]>('DELETE FROM queue_shares WHERE level = ? AND key = ?');
-    this.#all = database.prepare<[]>('SELECT level, key, tag, ticket FROM queue_shares ORDER BY level, key');
+    this.#sql = {
+      save: database.command(
+        `INSERT INTO queue_shares (level, key, tag, ticket) VALUES (?, ?, ?, ?)
+         ON CONFLICT (level, key) DO UPDATE SET tag = excluded.tag, ticket = excluded.ticket`,
+      ),
+      remove: database.command('DELETE FROM queue_shares WHERE level = ? AND key = ?'),
+      all: database.query('SELECT level, key, tag, ticket FROM queue_shares ORDER BY level, key', (row) =>
+        decode(share, row, 'share of the queue'),
+      ),
+    };
   }
 
   /** Together with the change of the job that caused them: use `History.atomically`. */
   save(changes: ShareChanges): void {
     this.#database.write(() => {
-      for (const { level, key, tag, ticket } of changes.kept) this.#save.run(level, key, tag, ticket);
-      for (const { level, key } of changes.gone) this.#remove.run(level, key);
+      for (const { level, key, tag, ticket } of changes.kept) this.#sql.save.run(level, key, tag, ticket);
+      for (const { level, key } of changes.gone) this.#sql.remove.run(level, key);
     });
   }
 
   all(): readonly Share[] {
-    return this.#database.run(() => this.#all.all().map((row) => decode(share, row, 'share of the queue')));
+    return this.#sql.all.all();
   }
 }

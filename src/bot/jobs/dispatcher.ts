@@ -28,7 +28,7 @@ export interface DispatcherOptions {
 /** How far the running job is. */
 export type LiveStep = Omit<Extract<JobEvent, { type: 'step' }>, 'seq' | 'type' | 'job'>;
 
-/** Where `Learned.recall('pipeline')` has what previews have learned. */
+/** Key of the pipeline's memo of what previews have learned. */
 export const PREVIEW_MAPS = 'previewMaps';
 const RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
@@ -101,9 +101,9 @@ export class Dispatcher {
     const { history, onProblem } = this.#options;
     const { id } = running.job;
     try {
-      const stored = history.stored(id);
+      const stored = history.jobs.stored(id);
       if (stored?.job.state !== 'running') return;
-      history.setAttempts(id, stored.attempts - 1);
+      history.jobs.setAttempts(id, stored.attempts - 1);
       running.excused = true;
     } catch (error) {
       onProblem(error, `the start of job ${id} still counts against it`);
@@ -116,7 +116,7 @@ export class Dispatcher {
     let started: JobEvent | null;
     try {
       // The attempt is counted before anything can die of it.
-      started = queue.transact(() => history.start(turn.id));
+      started = queue.transact(() => history.jobs.start(turn.id));
     } catch (error) {
       onProblem(error, `job ${turn.id} cannot be started`);
       void queue.pause();
@@ -145,7 +145,7 @@ export class Dispatcher {
       const { seconds, notes } = await this.#paint(job, running);
       await this.#store(job, () => {
         queue.settle(job.id, seconds);
-        return history.finish(job.id, { seconds, notes });
+        return history.jobs.finish(job.id, { seconds, notes });
       });
     } catch (error) {
       const spent = (this.#options.clock.now() - running.startedAt) / 1000;
@@ -171,7 +171,7 @@ export class Dispatcher {
       else {
         ({ timings, truncated } = event);
         // For the next start of the process: a preview should be recognisable from the first step on.
-        if ('previewMaps' in event) history.learned.remember('pipeline', PREVIEW_MAPS, event.previewMaps);
+        if ('previewMaps' in event) history.memos.set('pipeline', PREVIEW_MAPS, event.previewMaps);
       }
     }
     signal.throwIfAborted();
@@ -209,7 +209,7 @@ export class Dispatcher {
     const seed = seedOf(job.request, index);
     const image = { index, seed, width, height, recipe, embedding, png };
     const stored = await this.#insist(`picture ${index} of job ${job.id}`, isBusy, () =>
-      history.finishImage(job.id, image),
+      history.images.finish(job.id, image),
     );
     if (stored !== null) running.job = stored.job;
     bus.emit(stored);
@@ -219,24 +219,24 @@ export class Dispatcher {
   /** What becomes of a job that was not finished; runs in the transaction. */
   #failed(job: Job, error: unknown, running: Running, spent: number): JobEvent | null {
     const { history, queue, onProblem } = this.#options;
-    const stored = history.stored(job.id);
+    const stored = history.jobs.stored(job.id);
     if (stored === null || stored.job.state !== 'running') {
       queue.settle(job.id, spent);
       return null;
     }
     if (error instanceof PipelineStopped || running.controller.signal.reason instanceof PipelineStopped) {
-      return history.requeue(job.id, { forgiveAttempt: !running.excused });
+      return history.jobs.requeue(job.id, { forgiveAttempt: !running.excused });
     }
     if (!(error instanceof UserError)) onProblem(error, `job ${job.id}`);
     const attempts = stored.attempts + (running.excused ? 1 : 0);
     if (error instanceof PipelineCrashed && attempts < MAX_ATTEMPTS) {
-      history.setAttempts(job.id, attempts);
-      const event = history.requeue(job.id);
+      history.jobs.setAttempts(job.id, attempts);
+      const event = history.jobs.requeue(job.id);
       queue.resume(stored);
       return event;
     }
     queue.settle(job.id, spent);
-    return history.fail(job.id, jobErrorOf(error));
+    return history.jobs.fail(job.id, jobErrorOf(error));
   }
 
   /** Writes the end of a job. What was made should not be lost to a disk that is full for a while. */

@@ -1,4 +1,4 @@
-import type { Learned, StepTime } from '../history/memos.ts';
+import type { Memos, StepTime } from '../history/memos.ts';
 import type { Eta, Stage } from '../job.ts';
 import { Progress, type Work } from './work.ts';
 
@@ -29,13 +29,13 @@ interface Known {
 
 /** Accelerator seconds of a request, learned from the times that earlier ones took on this checkpoint and machine. */
 export class Estimator {
-  readonly #learned: Learned;
+  readonly #memos: Memos;
   readonly #checkpoint: () => string | null;
   #known: Known | null = null;
 
   /** @param checkpoint tells apart whatever changes the speed; `null` while nothing is loaded. */
-  constructor(learned: Learned, checkpoint: () => string | null) {
-    this.#learned = learned;
+  constructor(memos: Memos, checkpoint: () => string | null) {
+    this.#memos = memos;
     this.#checkpoint = checkpoint;
   }
 
@@ -71,7 +71,7 @@ export class Estimator {
       const off = Math.abs(actual / expected - 1);
       known.spread += NEWEST * (Math.min(1, off) - known.spread);
     }
-    this.#learned.remember('estimate', known.checkpoint, { spread: known.spread, samples: known.samples });
+    this.#memos.set('estimate', known.checkpoint, { spread: known.spread, samples: known.samples });
   }
 
   #learnStage(known: Known, stage: Timed, work: Work, ms: number | undefined): void {
@@ -85,7 +85,7 @@ export class Estimator {
     const seconds = before + Math.max(NEWEST, 1 / samples) * (fresh - before);
     const time: StepTime = { stage, width: bucket(work.width), height: bucket(work.height), seconds, samples };
     known.times.set(key, time);
-    this.#learned.saveStepTime(known.checkpoint, time);
+    this.#memos.saveStepTime(known.checkpoint, time);
   }
 
   /** Seconds of one unit at this size: measured, else from the measured sizes around it, else guessed. */
@@ -107,8 +107,8 @@ export class Estimator {
     const checkpoint = this.#checkpoint();
     if (checkpoint === null) return null;
     if (this.#known?.checkpoint === checkpoint) return this.#known;
-    const times = new Map(this.#learned.stepTimes(checkpoint).map((time) => [keyOf(time.stage, time), time]));
-    const memo = this.#learned.recall('estimate').get(checkpoint);
+    const times = new Map(this.#memos.stepTimes(checkpoint).map((time) => [keyOf(time.stage, time), time]));
+    const memo = this.#memos.get('estimate', checkpoint);
     const { spread, samples } = { spread: numberIn(memo, 'spread'), samples: numberIn(memo, 'samples') };
     this.#known = { checkpoint, times, spread: spread ?? FIRST_SPREAD, samples: samples ?? 0 };
     return this.#known;

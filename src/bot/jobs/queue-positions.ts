@@ -75,7 +75,7 @@ export class QueuePositions {
     const now = clock.now();
     const told = new Map<string, QueuePosition>();
     for (const [index, { id, costAhead }] of queue.first().entries()) {
-      const job = history.job(id);
+      const job = history.jobs.get(id);
       if (job === null || job.state !== 'queued') continue;
       const place = { position: index + 1, eta: this.#eta(job, costAhead, now) };
       const before = this.#told.get(id);

@@ -105,7 +105,7 @@ export class Recipes {
     const { verb, parentImage } = recipe;
     if (isFromWords(recipe)) return { seed: recipe.stageCSeed, mixes: [] };
     if (verb === 'larger' || parentImage === null || left <= 0) return null;
-    const parent = this.#options.history.image(parentImage);
+    const parent = this.#options.history.images.get(parentImage);
     const draws = parent === null ? null : this.#drawsOf(parent.recipe, left - 1);
     // A subtle variation has the Stage C of its parent.
     if (draws === null || verb === 'vary-subtle') return draws;
@@ -120,7 +120,7 @@ export class Recipes {
   async #make(imageId: string, left: number, signal: AbortSignal) {
     const details = this.#details(imageId);
     const { recipe, image, jobId } = details;
-    const job = this.#options.history.job(jobId);
+    const job = this.#options.history.jobs.get(jobId);
     if (job === null || left <= 0) throw unknownRecipe(imageId);
     const loaded = this.#options.painter.status.info;
     if (loaded !== null && loaded.checkpoint !== recipe.checkpoint) {
@@ -147,12 +147,12 @@ export class Recipes {
 
   /** A subtle variation keeps its parent's Stage C, and so the seed of it. */
   #stageCSeedOf({ parentImage }: Derivation, otherwise: bigint): bigint {
-    const parent = parentImage === null ? null : this.#options.history.image(parentImage);
+    const parent = parentImage === null ? null : this.#options.history.images.get(parentImage);
     return parent?.recipe.stageCSeed ?? otherwise;
   }
 
   #details(imageId: string): ImageDetails {
-    const details = this.#options.history.image(imageId);
+    const details = this.#options.history.images.get(imageId);
     if (details === null) throw unknownRecipe(imageId);
     return details;
   }

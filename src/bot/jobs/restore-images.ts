@@ -23,7 +23,7 @@ export class LostImages {
 
   /** Absolute path; `null` where the picture is deleted, unknown, or cannot be made again now. */
   async path(imageId: string): Promise<string | null> {
-    const file = this.#options.history.imageFile(imageId);
+    const file = this.#options.history.images.file(imageId);
     if (file === null || file.state === 'deleted') return null;
     if (file.state === 'present') return file.path;
     if (this.#stopping.signal.aborted) return null;
@@ -40,13 +40,13 @@ export class LostImages {
   async #make(imageId: string): Promise<string | null> {
     const { history, recipes, estimator, queue, onProblem } = this.#options;
     const { signal } = this.#stopping;
-    const details = history.image(imageId);
-    const job = details === null ? null : history.job(details.jobId);
+    const details = history.images.get(imageId);
+    const job = details === null ? null : history.jobs.get(details.jobId);
     if (job === null) return null;
     const seconds = estimator.seconds(workOf(job.request, 'vary-subtle', 1));
     const made = queue.errand(job.caller, seconds, async () => {
       signal.throwIfAborted();
-      return history.restoreImage(imageId, await recipes.remake(imageId, signal));
+      return history.images.restore(imageId, await recipes.remake(imageId, signal));
     });
     const stopped = new Promise<null>((resolve) => {
       signal.addEventListener('abort', () => resolve(null), { once: true });

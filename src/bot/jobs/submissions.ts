@@ -3,7 +3,7 @@ import { UserError } from '../../system/errors.ts';
 import type { Accepted, History } from '../history/history.ts';
 import type { Caller, Derivation, Eta, ImagineRequest, Job } from '../job.ts';
 import { fits } from '../request-limits.ts';
-import type { HouseRules } from '../rules/guild-rules.ts';
+import type { GuildRules } from '../rules/guild-rules.ts';
 import { moderate } from '../rules/moderation.ts';
 import { checkLimits } from '../rules/quotas.ts';
 import { type Estimator, workOf } from './estimator.ts';
@@ -25,7 +25,7 @@ export interface Submitted {
 
 export interface SubmissionsOptions {
   readonly history: History;
-  readonly rules: HouseRules;
+  readonly rules: GuildRules;
   readonly estimator: Estimator;
   readonly bus: EventBus;
   readonly clock: Clock;
@@ -53,11 +53,11 @@ export class Submissions {
   /** Jobs of one command that were accepted before under this key; empty if it is new. */
   earlier(caller: Caller, key: string | undefined): readonly Submitted[] {
     if (key === undefined) return [];
-    const single = this.#options.history.jobByKey(caller, key);
+    const single = this.#options.history.jobs.byKey(caller, key);
     if (single !== null) return [{ job: single, repeated: true }];
     const found: Submitted[] = [];
     for (let index = 0; ; index += 1) {
-      const job = this.#options.history.jobByKey(caller, partKey(key, index));
+      const job = this.#options.history.jobs.byKey(caller, partKey(key, index));
       if (job === null) return found;
       found.push({ job, repeated: true });
     }
@@ -103,7 +103,7 @@ export class Submissions {
       checkLimits(caller, { jobs: jobs.length, seconds }, { history, rules: rules.at(caller), etaOf, now });
       for (const [index, job] of jobs.entries()) {
         const idempotencyKey = key === undefined || jobs.length === 1 ? key : partKey(key, index);
-        const accepted = history.accept({
+        const accepted = history.jobs.accept({
           caller,
           ...job,
           ...(idempotencyKey === undefined ? {} : { idempotencyKey }),

@@ -1,10 +1,13 @@
+import { EventEmitter } from 'node:events';
+import { RecentMap } from '../../system/memo.ts';
 import type { GuildSettings } from '../command/guild-settings.ts';
-import type { Place, Settings } from '../history/settings.ts';
+import type { SettingsScope } from '../history/history.ts';
+import type { StoredSettings } from '../history/settings.ts';
 import { type Caller, SURFACES } from '../job.ts';
 import { type CommandLimits, DEFAULT_LIMITS } from '../request-limits.ts';
 
-/** What the loaded checkpoint says about itself. */
-export interface Loaded {
+/** What the loaded model says about itself. */
+export interface LoadedModel {
   readonly styles: readonly string[];
   /** A number from 0 (base) to 1 (aesthetic) is a style too. @default false */
   readonly mixesStyles?: boolean;
@@ -17,28 +20,28 @@ type Where = Pick<Caller, 'surface' | 'guild'>;
 /** Far above the guilds of any bot; it only keeps memory bounded. */
 const REMEMBERED = 20_000;
 
-/** What holds where: settings of the guild over those of the operator, read once and kept until someone changes one. */
-export class HouseRules {
-  readonly #settings: Settings;
-  readonly #loaded: () => Loaded | null;
-  readonly #onChange: () => void;
-  readonly #known = new Map<string, GuildSettings>();
+/**
+ * What holds in a guild: its own settings over the operator's, read once and kept until someone changes one. Emits
+ * `changed` then.
+ */
+export class GuildRules extends EventEmitter<{ changed: [] }> {
+  readonly #settings: StoredSettings;
+  readonly #loaded: () => LoadedModel | null;
+  readonly #known = new RecentMap<string, GuildSettings>(REMEMBERED);
   /** Asked for every waiting party when the order is looked up. */
-  readonly #weights = new Map<string, number>();
+  readonly #weights = new RecentMap<string, number>(REMEMBERED);
 
-  /** @param onChange called after someone changed a setting */
-  constructor(settings: Settings, loaded: () => Loaded | null, onChange: () => void) {
+  constructor(settings: StoredSettings, loaded: () => LoadedModel | null) {
+    super();
     this.#settings = settings;
     this.#loaded = loaded;
-    this.#onChange = onChange;
   }
 
   at(where: Where): GuildSettings {
     const key = `${where.surface}/${where.guild ?? ''}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    if (this.#known.size >= REMEMBERED) this.#known.clear();
-    const read = this.#settings.at(placeOf(where));
+    const read = this.#settings.at(scopeOf(where));
     this.#known.set(key, read);
     return read;
   }
@@ -54,6 +57,7 @@ export class HouseRules {
     };
   }
 
+  /** What the loaded checkpoint allows; the defaults before one was ever loaded. */
   checkpoint(): CommandLimits {
     const loaded = this.#loaded();
     if (loaded === null) return DEFAULT_LIMITS;
@@ -78,7 +82,6 @@ export class HouseRules {
     const surface = SURFACES.find((one) => one === key.slice(0, slash)) ?? 'web';
     const payer = key.slice(slash + 1);
     const { weight } = this.at({ surface, guild: payer.slice(payer.lastIndexOf(':') + 1) });
-    if (this.#weights.size >= REMEMBERED) this.#weights.clear();
     this.#weights.set(key, weight);
     return weight;
   }
@@ -87,10 +90,11 @@ export class HouseRules {
   forget(): void {
     this.#known.clear();
     this.#weights.clear();
-    this.#onChange();
+    this.emit('changed');
   }
 }
 
-export function placeOf({ surface, guild }: Where): Place {
+/** Where the settings of a guild are stored; a direct message has those that hold everywhere. */
+export function scopeOf({ surface, guild }: Where): SettingsScope {
   return guild === null ? 'everywhere' : { surface, guild };
 }

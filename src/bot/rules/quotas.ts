@@ -68,7 +68,7 @@ function checkSeconds(
   { history, now }: Options,
 ): void {
   if (limit === null) return;
-  const usage = history.usage(kind, surface, party);
+  const usage = history.usage.today(kind, surface, party);
   if (usage.seconds + seconds <= limit) return;
   const used = `${round(usage.seconds)} of ${limit} s`;
   throw new UserError(

@@ -17,14 +17,14 @@ import { helpReply } from '../replies/help-reply.ts';
 import { imageReply, kept } from '../replies/job-reply.ts';
 import * as replies from '../replies/replies.ts';
 import type { Reply } from '../reply.ts';
-import type { HouseRules } from '../rules/guild-rules.ts';
+import type { GuildRules } from '../rules/guild-rules.ts';
 import { type ActionVerb, draftsOf, parseAction } from './actions.ts';
 import { changeSettings, isOperator, settingsReply } from './change-settings.ts';
 import { isOwner, requireOwner, type Target, Targets } from './targets.ts';
 
 export interface AnswersOptions {
   readonly history: History;
-  readonly rules: HouseRules;
+  readonly rules: GuildRules;
   readonly queue: JobQueue;
   readonly dispatcher: Dispatcher;
   readonly positions: QueuePositions;
@@ -166,7 +166,7 @@ export class Answers {
             : settingsReply({ history, rules, caller }, parsed.key),
         );
       case 'export': {
-        const { json, files } = history.exportUser(caller.surface, caller.user);
+        const { json, files } = history.personalData.export(caller.surface, caller.user);
         return reply(replies.exportReply(json, files.length));
       }
       case 'erase':
@@ -179,7 +179,7 @@ export class Answers {
   #historyOf({ surface, user }: Caller): Reply {
     const { history } = this.#options;
     const jobs = history.lists.page({ surface, user, limit: 10 });
-    return replies.historyReply(jobs, (id) => history.imageFile(id)?.state === 'present');
+    return replies.historyReply(jobs, (id) => history.images.file(id)?.state === 'present');
   }
 
   #queueFor({ surface, user, guild }: Caller): Reply {
@@ -220,7 +220,7 @@ export class Answers {
     const own = isOwner(job, caller);
     const reason = { code: 'cancelled', message: own ? 'Cancelled.' : 'Cancelled by a moderator.' };
     const cancel = () => {
-      const cancelled = history.cancel(job.id, reason);
+      const cancelled = history.jobs.cancel(job.id, reason);
       if (cancelled !== null && !own) this.#audit(caller, 'cancel', job);
       return cancelled;
     };
@@ -230,7 +230,7 @@ export class Answers {
       dispatcher.abort(job.id);
       bus.emit(event);
     });
-    return history.job(job.id) ?? job;
+    return history.jobs.get(job.id) ?? job;
   }
 
   #delete({ job, image }: Target, caller: Caller): Job {
@@ -244,24 +244,24 @@ export class Answers {
         : new UserError('job_not_finished', 'This request has no pictures yet.', { hint: 'It can be cancelled.' });
     }
     const { surface, user } = caller;
-    for (const { id } of images) bus.emit(history.deleteImage(id, { surface, user }));
-    return history.job(job.id) ?? job;
+    for (const { id } of images) bus.emit(history.images.delete(id, { surface, user }));
+    return history.jobs.get(job.id) ?? job;
   }
 
   #erase({ surface, user }: Caller): Outcome {
-    return reply(replies.erasedReply(this.#options.history.eraseUser(surface, user)));
+    return reply(replies.erasedReply(this.#options.history.personalData.erase(surface, user)));
   }
 
   #info({ job, image }: Target): Reply {
     const acted = image ?? kept(job)[0] ?? null;
-    return replies.infoReply(job, acted, acted === null ? null : this.#options.history.image(acted.id));
+    return replies.infoReply(job, acted, acted === null ? null : this.#options.history.images.get(acted.id));
   }
 
   #imageReply(job: Job, image: JobImage): Reply {
     return imageReply(job, image, this.#options.rules.limits(job.caller));
   }
 
-  #audit({ surface, user }: Caller, action: string, job: Job): void {
+  #audit({ surface, user }: Caller, action: 'cancel', job: Job): void {
     const { guild } = job.caller;
     this.#options.history.audit.add({ surface, guild, actor: user, action, target: job.id, detail: null });
   }

@@ -10,15 +10,14 @@ import {
   settingNamed,
 } from '../command/guild-settings.ts';
 import type { SettingChange } from '../command/subcommand.ts';
-import type { History } from '../history/history.ts';
-import type { Place } from '../history/settings.ts';
+import type { History, SettingsScope } from '../history/history.ts';
 import type { Caller } from '../job.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
-import { type HouseRules, placeOf } from '../rules/guild-rules.ts';
+import { type GuildRules, scopeOf } from '../rules/guild-rules.ts';
 
 interface Context {
   readonly history: History;
-  readonly rules: HouseRules;
+  readonly rules: GuildRules;
   readonly caller: Caller;
 }
 
@@ -85,10 +84,10 @@ function applied({ history, caller }: Context, { key, value }: SettingChange): N
       hint: 'Change settings where they should hold: in a channel of the guild or workspace.',
     });
   }
-  const place: Place = setting.everywhere ? 'everywhere' : placeOf(caller);
-  const read = readSettingValue(setting, value, history.settings.at(place));
+  const scope: SettingsScope = setting.everywhere ? 'everywhere' : scopeOf(caller);
+  const read = readSettingValue(setting, value, history.settings.at(scope));
   if (!operator) withinLimits(setting, read, history.settings.at('everywhere'));
-  store(history, place, setting.key, read, caller);
+  store(history, scope, setting.key, read, caller);
   return setting;
 }
 
@@ -104,11 +103,11 @@ function withinLimits({ name, kind, key }: NamedSetting, value: unknown, everywh
 
 function store(
   history: History,
-  place: Place,
+  scope: SettingsScope,
   key: SettingKey,
   value: GuildSettings[SettingKey] | undefined,
   by: Caller,
 ): void {
   // The value is checked by the schema of its key, whatever its type is here.
-  history.settings.set<SettingKey>(place, key, value, by);
+  history.settings.set<SettingKey>(scope, key, value, by);
 }

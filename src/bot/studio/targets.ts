@@ -1,7 +1,7 @@
 import { UserError } from '../../system/errors.ts';
 import type { History } from '../history/history.ts';
 import type { Caller, Job, JobImage } from '../job.ts';
-import type { HouseRules } from '../rules/guild-rules.ts';
+import type { GuildRules } from '../rules/guild-rules.ts';
 import { refuseBlocked } from '../rules/moderation.ts';
 
 /** What an action is about. */
@@ -14,9 +14,9 @@ export interface Target {
 /** Ids to what they mean for somebody. What of another place or person has an id is as unknown as what never was. */
 export class Targets {
   readonly #history: History;
-  readonly #rules: HouseRules;
+  readonly #rules: GuildRules;
 
-  constructor(history: History, rules: HouseRules) {
+  constructor(history: History, rules: GuildRules) {
     this.#history = history;
     this.#rules = rules;
   }
@@ -39,10 +39,10 @@ export class Targets {
   }
 
   find(id: string, caller: Caller): Target | null {
-    const whole = this.#history.job(id);
+    const whole = this.#history.jobs.get(id);
     if (whole !== null) return isVisible(whole, caller) ? { job: whole, image: null } : null;
-    const details = this.#history.image(id);
-    const job = details === null ? null : this.#history.job(details.jobId);
+    const details = this.#history.images.get(id);
+    const job = details === null ? null : this.#history.jobs.get(details.jobId);
     return details !== null && job !== null && isVisible(job, caller) ? { job, image: details.image } : null;
   }
 }

@@ -11,7 +11,7 @@ test('what was written is in the database file when the thread has stopped, and 
   const problems: unknown[] = [];
   const checkpointer = startCheckpointer({ path, onProblem: (error) => problems.push(error) });
   const before = statSync(path).size;
-  for (let k = 0; k < 200; k++) history.accept(newJob());
+  for (let k = 0; k < 200; k++) history.jobs.accept(newJob());
   assert.equal(statSync(path).size, before);
   await checkpointer.stop();
   assert.ok(statSync(path).size > before);
@@ -22,9 +22,9 @@ test('what a person erases is in no file right away, also while the thread works
   const { history, folder } = openHistory(t);
   const path = join(folder, 'wuerst.db');
   const checkpointer = startCheckpointer({ path, onProblem: assert.ifError });
-  const { job } = history.accept(newJob());
-  history.cancel(job.id, { code: 'cancelled', message: 'Cancelled.' });
-  history.eraseUser(job.caller.surface, job.caller.user);
+  const { job } = history.jobs.accept(newJob());
+  history.jobs.cancel(job.id, { code: 'cancelled', message: 'Cancelled.' });
+  history.personalData.erase(job.caller.surface, job.caller.user);
   for (const file of [path, `${path}-wal`]) assert.equal(readFileSync(file).includes(job.request.prompt), false);
   await checkpointer.stop();
 });

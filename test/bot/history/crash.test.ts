@@ -39,19 +39,19 @@ test('a database that another process holds is refused with what to do, and usab
   });
   holder.stdin.end();
   await once(holder, 'exit');
-  assert.deepEqual(openHistory(t, { folder }).history.waiting(), []);
+  assert.deepEqual(openHistory(t, { folder }).history.jobs.waiting(), []);
 });
 
 test('a lock taken while the bot runs fails the write, loses nothing and passes', async (t) => {
   const { folder, history } = openHistory(t, { busyTimeoutMs: 20 });
-  const { job } = history.accept(newJob());
+  const { job } = history.jobs.accept(newJob());
   const holder = child(t, 'hold', folder);
   await once(holder.stdout, 'data');
-  assert.throws(() => history.start(job.id), { code: 'database_locked' });
-  assert.equal(history.job(job.id)?.state, 'queued', 'reading still works');
+  assert.throws(() => history.jobs.start(job.id), { code: 'database_locked' });
+  assert.equal(history.jobs.get(job.id)?.state, 'queued', 'reading still works');
   holder.stdin.end();
   await once(holder, 'exit');
-  assert.equal(history.start(job.id)?.job.state, 'running');
+  assert.equal(history.jobs.start(job.id)?.job.state, 'running');
 });
 
 test('two processes that race for the same keys get the same jobs', async (t) => {
@@ -59,8 +59,8 @@ test('two processes that race for the same keys get the same jobs', async (t) =>
   const [a, b] = await Promise.all([1, 2].map(() => linesOf(child(t, 'claim', folder))));
   assert.equal(a?.[0]?.split(' ').length, 60);
   assert.deepEqual(a, b);
-  assert.equal(history.waiting().length, 60);
-  assert.equal(history.usage('user', 'web', 'ann').seconds, 0, 'the clock of this history is elsewhere');
+  assert.equal(history.jobs.waiting().length, 60);
+  assert.equal(history.usage.today('user', 'web', 'ann').seconds, 0, 'the clock of this history is elsewhere');
 });
 
 test('kill -9 at any moment loses no promise and leaves a whole database', async (t) => {
@@ -86,31 +86,31 @@ const ORDER = ['queued', 'running', 'done', 'cancelled'];
 
 async function expectWhole(folder: string, promised: ReadonlyMap<string, string>, hashes: readonly string[]) {
   const history = History.open({ folder });
-  const { lost } = await history.sweep();
+  const { lost } = await history.images.sweep();
   assert.equal(lost, 0, 'no row without its file');
   for (const [id, state] of promised) {
-    const job = history.job(id);
+    const job = history.jobs.get(id);
     assert.ok(job !== null && ORDER.indexOf(job.state) >= ORDER.indexOf(state), `${id} was ${state}, is ${job?.state}`);
-    for (const image of job.images) assert.equal(history.imageFile(image.id)?.state, 'present');
+    for (const image of job.images) assert.equal(history.images.file(image.id)?.state, 'present');
   }
   for (const line of hashes) {
     const [id = '', hash] = line.split(' ');
-    assert.ok(history.job(id)?.images.some((image) => image.hash === hash));
+    assert.ok(history.jobs.get(id)?.images.some((image) => image.hash === hash));
   }
   const charged = history.lists
     .page({ surface: 'web', limit: 1000 })
     .reduce((sum, { state }) => sum + { done: 3, queued: 10, running: 10, cancelled: 0, failed: 0 }[state], 0);
-  assert.equal(history.usage('user', 'web', 'ann').seconds, charged, 'the ledger agrees with the jobs');
-  const events = history.eventsSince('web', 'lobby', 0, 100_000);
+  assert.equal(history.usage.today('user', 'web', 'ann').seconds, charged, 'the ledger agrees with the jobs');
+  const events = history.events.since('web', 'lobby', 0, 100_000);
   const last = new Map(events.filter(({ type }) => type !== 'image').map((event) => [event.job.id, event.type]));
   for (const [id, type] of last) {
-    const { state } = history.job(id) ?? {};
+    const { state } = history.jobs.get(id) ?? {};
     assert.equal(type === 'started' ? 'running' : type, state, 'the last event of a job is its state');
   }
   // The next bot takes over what was interrupted.
-  for (const { job } of history.interrupted()) history.requeue(job.id);
-  assert.deepEqual(history.interrupted(), []);
-  for (const { job } of history.waiting()) history.start(job.id);
-  for (const { job } of history.interrupted()) history.finish(job.id, { seconds: 3 });
+  for (const { job } of history.jobs.running()) history.jobs.requeue(job.id);
+  assert.deepEqual(history.jobs.running(), []);
+  for (const { job } of history.jobs.waiting()) history.jobs.start(job.id);
+  for (const { job } of history.jobs.running()) history.jobs.finish(job.id, { seconds: 3 });
   history.close();
 }

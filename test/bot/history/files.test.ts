@@ -4,13 +4,23 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { History } from '../../../src/bot/history/history.ts';
 import { UserError } from '../../../src/system/errors.ts';
-import { caller, finishedImage, finishedJob, newJob, openHistory, recipe } from './history-fixture.ts';
+import {
+  auditLog,
+  caller,
+  finishedImage,
+  finishedJob,
+  imageBytes,
+  latestSeq,
+  newJob,
+  openHistory,
+  recipe,
+} from './history-fixture.ts';
 
 const ANN = { surface: 'web', user: 'ann' } as const;
 const HOUR = 3_600_000;
 
 function stateOf(history: History, imageId: string | undefined) {
-  return history.imageFile(imageId ?? '')?.state;
+  return history.images.file(imageId ?? '')?.state;
 }
 
 function filesIn(folder: string): readonly string[] {
@@ -21,11 +31,11 @@ function filesIn(folder: string): readonly string[] {
 
 /** Adds the recipe and embedding that a real picture has. */
 async function withEmbedding(history: History, content: string) {
-  const { job } = history.accept(newJob());
-  history.start(job.id);
+  const { job } = history.jobs.accept(newJob());
+  history.jobs.start(job.id);
   const embedding = { dims: [2], data: Float32Array.of(1, 2) };
-  const event = await history.finishImage(job.id, finishedImage(content, { embedding, recipe: recipe() }));
-  history.finish(job.id, { seconds: 1 });
+  const event = await history.images.finish(job.id, finishedImage(content, { embedding, recipe: recipe() }));
+  history.jobs.finish(job.id, { seconds: 1 });
   assert.ok(event?.type === 'image');
   return event.image.id;
 }
@@ -41,40 +51,40 @@ test('a picture that cannot be written leaves the job as it was, and a second tr
       },
     },
   });
-  const { job } = history.accept(newJob());
-  history.start(job.id);
-  await assert.rejects(history.finishImage(job.id, finishedImage('picture')), {
+  const { job } = history.jobs.accept(newJob());
+  history.jobs.start(job.id);
+  await assert.rejects(history.images.finish(job.id, finishedImage('picture')), {
     name: 'OperatorError',
     code: 'disk_full',
   });
-  assert.deepEqual(history.job(job.id)?.images, []);
-  assert.equal(history.job(job.id)?.state, 'running');
+  assert.deepEqual(history.jobs.get(job.id)?.images, []);
+  assert.equal(history.jobs.get(job.id)?.state, 'running');
   assert.deepEqual(filesIn(folder), []);
   disk.full = false;
-  const event = await history.finishImage(job.id, finishedImage('picture'));
+  const event = await history.images.finish(job.id, finishedImage('picture'));
   assert.ok(event?.type === 'image');
-  const file = history.imageFile(event.image.id);
+  const file = history.images.file(event.image.id);
   assert.ok(file?.state === 'present');
   assert.equal(readFileSync(file.path, 'utf8'), 'picture');
 });
 
 test('a second picture for the same place in a job is turned away, and its file with it', async (t) => {
   const { history, folder } = openHistory(t);
-  const { job } = history.accept(newJob());
-  history.start(job.id);
-  await history.finishImage(job.id, finishedImage('first'));
-  assert.equal(await history.finishImage(job.id, finishedImage('second')), null);
+  const { job } = history.jobs.accept(newJob());
+  history.jobs.start(job.id);
+  await history.images.finish(job.id, finishedImage('first'));
+  assert.equal(await history.images.finish(job.id, finishedImage('second')), null);
   assert.equal(filesIn(folder).length, 1);
-  assert.equal(history.job(job.id)?.images.length, 1);
+  assert.equal(history.jobs.get(job.id)?.images.length, 1);
 });
 
 test('equal pictures share a file until the last of them is deleted', async (t) => {
   const { history, folder } = openHistory(t);
   const a = await finishedJob(history, ['same', 'same']);
   assert.equal(filesIn(folder).length, 1);
-  assert.equal(history.imageBytes(), 4);
-  const seq = history.latestSeq();
-  const event = history.deleteImage(a.images[0] ?? '', ANN);
+  assert.equal(imageBytes(history), 4);
+  const seq = latestSeq(history);
+  const event = history.images.delete(a.images[0] ?? '', ANN);
   assert.equal(event?.type, 'changed');
   assert.deepEqual(
     event?.job.images.map(({ deleted }) => deleted),
@@ -82,35 +92,35 @@ test('equal pictures share a file until the last of them is deleted', async (t) 
   );
   assert.equal(stateOf(history, a.images[0]), 'deleted');
   assert.equal(stateOf(history, a.images[1]), 'present');
-  assert.equal(history.deleteImage(a.images[0] ?? '', ANN), null, 'only once');
-  assert.equal(history.deleteImage('../../../etc', ANN), null);
-  history.deleteImage(a.images[1] ?? '', ANN);
+  assert.equal(history.images.delete(a.images[0] ?? '', ANN), null, 'only once');
+  assert.equal(history.images.delete('../../../etc', ANN), null);
+  history.images.delete(a.images[1] ?? '', ANN);
   assert.deepEqual(filesIn(folder), []);
-  assert.equal(history.imageBytes(), 0);
+  assert.equal(imageBytes(history), 0);
   assert.deepEqual(
-    history.eventsSince('web', 'lobby', seq, 9).map(({ type }) => type),
+    history.events.since('web', 'lobby', seq, 9).map(({ type }) => type),
     ['changed', 'changed'],
   );
-  assert.equal(history.audit.page({ surface: 'web', guild: 'lobby', limit: 9 }).length, 2);
+  assert.equal(auditLog(history, 'web', 'lobby').length, 2);
 });
 
 test('a deleted picture keeps its numbers but not what it can be made from', async (t) => {
   const { history } = openHistory(t);
   const id = await withEmbedding(history, 'x');
-  history.deleteImage(id, ANN);
-  assert.equal(history.image(id)?.embedding, null);
-  assert.deepEqual(history.image(id)?.recipe, recipe());
-  assert.equal(await history.restoreImage(id, Buffer.from('x')), null);
-  assert.equal(history.imageBytes(), 0);
+  history.images.delete(id, ANN);
+  assert.equal(history.images.get(id)?.embedding, null);
+  assert.deepEqual(history.images.get(id)?.recipe, recipe());
+  assert.equal(await history.images.restore(id, Buffer.from('x')), null);
+  assert.equal(imageBytes(history), 0);
 });
 
 test('a picture written while its twin is deleted keeps the file', async (t) => {
   const { history } = openHistory(t);
   const twin = await finishedJob(history, ['same']);
-  const { job } = history.accept(newJob());
-  history.start(job.id);
-  const writing = history.finishImage(job.id, finishedImage('same'));
-  history.deleteImage(twin.images[0] ?? '', ANN);
+  const { job } = history.jobs.accept(newJob());
+  history.jobs.start(job.id);
+  const writing = history.images.finish(job.id, finishedImage('same'));
+  history.images.delete(twin.images[0] ?? '', ANN);
   const event = await writing;
   assert.ok(event?.type === 'image');
   assert.equal(stateOf(history, event.image.id), 'present');
@@ -121,19 +131,19 @@ test('a file removed or cut short by hand is noticed and can be made again, also
   const { images } = await finishedJob(history, ['first', 'second']);
   const [a = '', b = ''] = images;
   const pathOf = (id: string) => {
-    const file = history.imageFile(id);
+    const file = history.images.file(id);
     assert.ok(file?.state === 'present');
     return file.path;
   };
   rmSync(pathOf(a));
   truncateSync(pathOf(b), 1);
   assert.deepEqual([stateOf(history, a), stateOf(history, b)], ['lost', 'lost']);
-  await history.restoreImage(a, Buffer.from('first'));
-  const path = await history.restoreImage(b, Buffer.from('second, a pixel off'));
+  await history.images.restore(a, Buffer.from('first'));
+  const path = await history.images.restore(b, Buffer.from('second, a pixel off'));
   assert.equal(readFileSync(path ?? '', 'utf8'), 'second, a pixel off');
   assert.equal(readFileSync(pathOf(a), 'utf8'), 'first');
   assert.equal(filesIn(folder).length, 2, 'the old bytes are gone');
-  assert.equal(history.imageBytes(), 'first'.length + 'second, a pixel off'.length);
+  assert.equal(imageBytes(history), 'first'.length + 'second, a pixel off'.length);
   assert.equal(stateOf(history, 'unknown'), undefined);
 });
 
@@ -142,29 +152,29 @@ test('old pictures go by age; their rows and recipes stay', async (t) => {
   const old = await finishedJob(history, ['old', 'shared']);
   clock.now += 2 * HOUR;
   const young = await finishedJob(history, ['young']);
-  const { job } = history.accept(newJob());
+  const { job } = history.jobs.accept(newJob());
   assert.deepEqual(await history.tidy({ maxAgeMs: HOUR }), { files: 2, bytes: 9 });
   assert.equal(stateOf(history, old.images[0]), 'lost');
   assert.equal(stateOf(history, young.images[0]), 'present');
-  assert.deepEqual(history.image(old.images[0] ?? '')?.recipe, recipe());
-  assert.equal(history.job(old.id)?.images.length, 2);
+  assert.deepEqual(history.images.get(old.images[0] ?? '')?.recipe, recipe());
+  assert.equal(history.jobs.get(old.id)?.images.length, 2);
   assert.equal(filesIn(folder).length, 1);
-  await history.restoreImage(old.images[0] ?? '', Buffer.from('old'));
+  await history.images.restore(old.images[0] ?? '', Buffer.from('old'));
   assert.deepEqual(await history.tidy({ maxAgeMs: HOUR }), { files: 0, bytes: 0 }, 'its age begins anew');
-  assert.equal(history.job(job.id)?.state, 'queued');
+  assert.equal(history.jobs.get(job.id)?.state, 'queued');
 });
 
 test('the oldest pictures go first when all together are too many, but none of a job in the works', async (t) => {
   const { history, clock } = openHistory(t);
-  const { job } = history.accept(newJob());
-  history.start(job.id);
-  const working = await history.finishImage(job.id, finishedImage('0123456789'));
+  const { job } = history.jobs.accept(newJob());
+  history.jobs.start(job.id);
+  const working = await history.images.finish(job.id, finishedImage('0123456789'));
   const ids: string[] = [];
   for (let index = 0; index < 130; index += 1) {
     clock.now += 1;
     ids.push(...(await finishedJob(history, [`picture ${String(index).padStart(3, '0')}`])).images);
   }
-  assert.equal(history.imageBytes(), 10 + 130 * 11);
+  assert.equal(imageBytes(history), 10 + 130 * 11);
   const removed = await history.tidy({ maxBytes: 10 + 5 * 11 + 3 });
   assert.deepEqual(removed, { files: 125, bytes: 125 * 11 });
   assert.ok(working?.type === 'image');
@@ -174,18 +184,18 @@ test('the oldest pictures go first when all together are too many, but none of a
     [...Array(125).fill('lost'), ...Array(5).fill('present')],
   );
   await history.tidy({ maxBytes: 0 });
-  assert.equal(history.imageBytes(), 10);
+  assert.equal(imageBytes(history), 10);
 });
 
 test('old events, keys and confirmations go; jobs stay', async (t) => {
   const { history, clock } = openHistory(t);
-  const { job } = history.accept(newJob({ idempotencyKey: 'k' }));
-  const seq = history.latestSeq();
+  const { job } = history.jobs.accept(newJob({ idempotencyKey: 'k' }));
+  const seq = latestSeq(history);
   clock.now += 31 * 24 * HOUR;
   await history.tidy({});
-  assert.equal(history.jobByKey(ANN, 'k'), null);
-  assert.deepEqual(history.eventsSince('web', 'lobby', 0, 9), []);
-  assert.equal(history.start(job.id)?.seq, seq + 1, 'numbers go on where they were');
+  assert.equal(history.jobs.byKey(ANN, 'k'), null);
+  assert.deepEqual(history.events.since('web', 'lobby', 0, 9), []);
+  assert.equal(history.jobs.start(job.id)?.seq, seq + 1, 'numbers go on where they were');
 });
 
 test('after a crash, files without a row go, and lost files no longer count', async (t) => {
@@ -196,13 +206,13 @@ test('after a crash, files without a row go, and lost files no longer count', as
   writeFileSync(join(folder, 'images', 'ab', `${orphan}.png`), 'x');
   writeFileSync(join(folder, 'images', 'ab', '.0123456789abcdef.part'), 'x');
   writeFileSync(join(folder, 'images', 'ab', 'notes.txt'), 'the owner’s');
-  const file = history.imageFile(images[1] ?? '');
+  const file = history.images.file(images[1] ?? '');
   assert.ok(file?.state === 'present');
   rmSync(file.path);
-  assert.deepEqual(await history.sweep(), { orphans: 1, lost: 1 });
+  assert.deepEqual(await history.images.sweep(), { orphans: 1, lost: 1 });
   assert.equal(filesIn(folder).length, 2);
-  assert.equal(history.imageBytes(), 'kept'.length);
-  assert.deepEqual(await history.sweep(), { orphans: 0, lost: 0 });
+  assert.equal(imageBytes(history), 'kept'.length);
+  assert.deepEqual(await history.images.sweep(), { orphans: 0, lost: 0 });
 });
 
 async function annAndBob(t: TestContext) {
@@ -221,7 +231,7 @@ async function annAndBob(t: TestContext) {
 
 test('a person gets everything that is kept about them, and nothing of others', async (t) => {
   const { history, ann, bob } = await annAndBob(t);
-  const { json, files } = history.exportUser('web', 'ann');
+  const { json, files } = history.personalData.export('web', 'ann');
   const data = JSON.parse(json);
   assert.deepEqual(data.person, {
     surface: 'web',
@@ -248,30 +258,30 @@ test('a person gets everything that is kept about them, and nothing of others', 
 
 test('erasing a person leaves no trace of their words, and a file that another’s image shares', async (t) => {
   const { history, ann, bob, folder, clock } = await annAndBob(t);
-  const secret = history.accept(newJob({ caller: caller({ name: 'Annabella' }) })).job.id;
+  const secret = history.jobs.accept(newJob({ caller: caller({ name: 'Annabella' }) })).job.id;
   assert.throws(
-    () => history.eraseUser('web', 'ann'),
+    () => history.personalData.erase('web', 'ann'),
     (error) => error instanceof UserError && error.code === 'erase_unfinished' && error.hint?.includes(secret) === true,
   );
-  history.cancel(secret, { code: 'cancelled', message: 'By the person.' });
-  assert.deepEqual(history.eraseUser('web', 'ann'), { jobs: 2, images: 2 });
+  history.jobs.cancel(secret, { code: 'cancelled', message: 'By the person.' });
+  assert.deepEqual(history.personalData.erase('web', 'ann'), { jobs: 2, images: 2 });
 
-  assert.equal(history.job(ann.id), null);
-  assert.equal(history.image(ann.images[0] ?? ''), null);
-  assert.equal(history.jobByKey(ANN, 'k'), null);
+  assert.equal(history.jobs.get(ann.id), null);
+  assert.equal(history.images.get(ann.images[0] ?? ''), null);
+  assert.equal(history.jobs.byKey(ANN, 'k'), null);
   assert.deepEqual(history.lists.page({ ...ANN, limit: 9 }), []);
   assert.deepEqual(
     history.lists.undelivered('web').map(({ id }) => id),
     [bob.id],
   );
-  assert.ok(history.eventsSince('web', 'lobby', 0, 99).every(({ job }) => job.id === bob.id));
+  assert.ok(history.events.since('web', 'lobby', 0, 99).every(({ job }) => job.id === bob.id));
   assert.deepEqual(
     bob.images.map((id) => stateOf(history, id)),
     ['present', 'present'],
   );
   assert.equal(filesIn(folder).length, 2, 'of both, of bob');
-  assert.equal(history.job(bob.id)?.derivation?.parentJob, ann.id, 'what others derived stays');
-  const log = history.audit.page({ surface: 'web', guild: 'lobby', limit: 9 });
+  assert.equal(history.jobs.get(bob.id)?.derivation?.parentJob, ann.id, 'what others derived stays');
+  const log = auditLog(history, 'web', 'lobby');
   assert.deepEqual(
     log.map(({ actor, action }) => [actor, action]),
     [['erased', 'set']],
@@ -280,10 +290,10 @@ test('erasing a person leaves no trace of their words, and a file that another�
     assert.ok(!readFileSync(join(folder, name)).includes('Annabella'), `${name} holds the name no more`);
   }
 
-  assert.equal(history.usage('user', 'web', 'ann').seconds, 5, 'erasing is no way round the daily limit');
+  assert.equal(history.usage.today('user', 'web', 'ann').seconds, 5, 'erasing is no way round the daily limit');
   clock.now += 24 * HOUR;
-  history.eraseUser('web', 'ann');
-  assert.deepEqual(JSON.parse(history.exportUser('web', 'ann').json).usage, []);
+  history.personalData.erase('web', 'ann');
+  assert.deepEqual(JSON.parse(history.personalData.export('web', 'ann').json).usage, []);
 });
 
 test('a backup made while jobs go on can take the folder’s place', async (t) => {
@@ -293,12 +303,12 @@ test('a backup made while jobs go on can take the folder’s place', async (t) =
   const meanwhile = await finishedJob(history, ['meanwhile']);
   assert.deepEqual(await made, { folder: destination, images: filesIn(destination).length, lost: 0 });
   const copy = openHistory(t, { folder: destination }).history;
-  assert.deepEqual(copy.job(ann.id), history.job(ann.id));
+  assert.deepEqual(copy.jobs.get(ann.id), history.jobs.get(ann.id));
   assert.deepEqual(
     [...ann.images, ...bob.images].map((id) => stateOf(copy, id)),
     Array(4).fill('present'),
   );
-  assert.ok(history.job(meanwhile.id) !== null);
+  assert.ok(history.jobs.get(meanwhile.id) !== null);
   await assert.rejects(history.backup(destination), { code: 'backup_exists', message: /is not empty/ });
   writeFileSync(join(folder, 'file'), '');
   await assert.rejects(history.backup(join(folder, 'file', 'x')), { name: 'OperatorError' });

@@ -17,24 +17,27 @@ if (what === 'hold') {
   process.stdin.resume().once('end', () => sqlite.close());
 } else if (what === 'claim') {
   const history = History.open({ folder, busyTimeoutMs: 20_000 });
-  const ids = Array.from({ length: 60 }, (_, index) => history.accept(newJob({ idempotencyKey: `k${index}` })).job.id);
+  const ids = Array.from(
+    { length: 60 },
+    (_, index) => history.jobs.accept(newJob({ idempotencyKey: `k${index}` })).job.id,
+  );
   console.log(ids.join(' '));
   history.close();
 } else if (what === 'work') {
   const history = History.open({ folder });
   for (let round = 0; ; round += 1) {
-    const { job } = history.accept(newJob({ idempotencyKey: `${process.pid}-${round}`, estimate: 10 }));
+    const { job } = history.jobs.accept(newJob({ idempotencyKey: `${process.pid}-${round}`, estimate: 10 }));
     console.log(`queued ${job.id}`);
-    history.start(job.id);
+    history.jobs.start(job.id);
     console.log(`running ${job.id}`);
     for (const index of [0, 1]) {
       // Every third picture has the bytes of another one.
       const png = Buffer.alloc(20_000, `${round % 3 === 0 ? 'same' : `${process.pid}-${round}-${index}`}`);
-      const event = await history.finishImage(job.id, finishedImage('', { index, png }));
+      const event = await history.images.finish(job.id, finishedImage('', { index, png }));
       if (event?.type === 'image') console.log(`image ${job.id} ${event.image.hash}`);
     }
-    if (round % 5 === 4) history.cancel(job.id, { code: 'cancelled', message: 'By the test.' });
-    else history.finish(job.id, { seconds: 3 });
+    if (round % 5 === 4) history.jobs.cancel(job.id, { code: 'cancelled', message: 'By the test.' });
+    else history.jobs.finish(job.id, { seconds: 3 });
     console.log(`${round % 5 === 4 ? 'cancelled' : 'done'} ${job.id}`);
   }
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import Sqlite from 'better-sqlite3';
 import {
   type FinishedImage,
   History,
@@ -95,12 +96,40 @@ export function finishedImage(content: string, change: Partial<FinishedImage> = 
 
 /** A job that was accepted, started and finished with these pictures; returns the images' ids. */
 export async function finishedJob(history: History, contents: readonly string[], change: Partial<NewJob> = {}) {
-  const { job } = history.accept(newJob(change));
-  history.start(job.id);
+  const { job } = history.jobs.accept(newJob(change));
+  history.jobs.start(job.id);
   for (const [index, content] of contents.entries()) {
-    await history.finishImage(job.id, finishedImage(content, { index }));
+    await history.images.finish(job.id, finishedImage(content, { index }));
   }
-  history.finish(job.id, { seconds: 5 });
-  const images = history.job(job.id)?.images ?? [];
+  history.jobs.finish(job.id, { seconds: 5 });
+  const images = history.jobs.get(job.id)?.images ?? [];
   return { id: job.id, images: images.map(({ id }) => id) };
+}
+
+/** What the database of a history answers to a query, through a connection of its own. */
+export function rowsOf(history: History, sql: string, ...values: readonly (string | number | null)[]): unknown[] {
+  const sqlite = new Sqlite(history.database.path, { readonly: true });
+  try {
+    return sqlite.prepare(sql).all(...values);
+  } finally {
+    sqlite.close();
+  }
+}
+
+/** Number of the newest durable event of all rooms; 0 before the first. */
+export function latestSeq(history: History): number {
+  const [newest] = rowsOf(history, "SELECT seq FROM sqlite_sequence WHERE name = 'events'") as { seq: number }[];
+  return newest?.seq ?? 0;
+}
+
+/** Bytes of all pictures that should be on disk. */
+export function imageBytes(history: History): number {
+  const files = rowsOf(history, 'SELECT bytes FROM files') as { bytes: number }[];
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** What the audit log has about a guild (about none of them: `null`), newest first. */
+export function auditLog(history: History, surface: string, guild: string | null) {
+  const sql = 'SELECT actor, action, target FROM audit WHERE surface = ? AND guild = ? ORDER BY num DESC';
+  return rowsOf(history, sql, surface, guild ?? '') as { actor: string; action: string; target: string }[];
 }

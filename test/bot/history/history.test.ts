@@ -4,7 +4,18 @@ import fc from 'fast-check';
 import { History, type StoredJob } from '../../../src/bot/history/history.ts';
 import { FairQueue } from '../../../src/bot/queue/fair-queue.ts';
 import { UserError } from '../../../src/system/errors.ts';
-import { caller, finishedImage, finishedJob, NOON, newJob, openHistory, recipe, request } from './history-fixture.ts';
+import {
+  auditLog,
+  caller,
+  finishedImage,
+  finishedJob,
+  latestSeq,
+  NOON,
+  newJob,
+  openHistory,
+  recipe,
+  request,
+} from './history-fixture.ts';
 
 const BOOM = { code: 'boom', message: 'It broke.', hint: 'Try again.' };
 
@@ -26,13 +37,13 @@ test('an accepted job comes back with every parameter, also from a file opened a
     priority: -1.5,
     estimate: 12.345,
   });
-  const { job, repeated, arrival, event } = history.accept(input);
+  const { job, repeated, arrival, event } = history.jobs.accept(input);
   assert.match(job.id, /^[a-z0-9]{10}$/);
   assert.equal(repeated, false);
   assert.equal(event?.type, 'queued');
   history.close();
 
-  const again = openHistory(t, { folder }).history.stored(job.id);
+  const again = openHistory(t, { folder }).history.jobs.stored(job.id);
   assert.deepEqual(again, {
     job: {
       id: job.id,
@@ -66,8 +77,10 @@ test('seeds of all 64 bits and any text survive storing', (t) => {
       text,
       fc.array(text),
       (seed, prompt, name, notes) => {
-        const { job } = history.accept(newJob({ request: request({ seed, prompt }), caller: caller({ name }), notes }));
-        const found = history.job(job.id);
+        const { job } = history.jobs.accept(
+          newJob({ request: request({ seed, prompt }), caller: caller({ name }), notes }),
+        );
+        const found = history.jobs.get(job.id);
         assert.equal(found?.request.seed, seed);
         assert.equal(found?.request.prompt, prompt);
         assert.equal(found?.caller.name, name);
@@ -90,38 +103,38 @@ test('hostile text is only text: quotes, NUL, emoji, right-to-left marks, percen
   ];
   for (const [index, prompt] of hostile.entries()) {
     const who = caller({ user: prompt, name: prompt, room: prompt, guild: prompt, payer: prompt });
-    const { job } = history.accept(newJob({ caller: who, request: request({ prompt }), idempotencyKey: prompt }));
+    const { job } = history.jobs.accept(newJob({ caller: who, request: request({ prompt }), idempotencyKey: prompt }));
     history.messages.save(job.id, { text: prompt });
-    assert.deepEqual(history.job(job.id)?.caller, who);
+    assert.deepEqual(history.jobs.get(job.id)?.caller, who);
     assert.deepEqual(history.messages.get(job.id), { text: prompt });
-    assert.equal(history.jobByKey(who, prompt)?.id, job.id);
+    assert.equal(history.jobs.byKey(who, prompt)?.id, job.id);
     assert.deepEqual(
       history.lists.page({ surface: 'web', room: prompt, limit: 5 }).map(({ id }) => id),
       [job.id],
     );
     assert.equal(history.lists.recentPrompts(who, prompt.slice(1, 8), 5)[0]?.prompt, prompt, `text ${index}`);
-    assert.equal(history.eventsSince('web', prompt, 0, 5).length, 1);
+    assert.equal(history.events.since('web', prompt, 0, 5).length, 1);
   }
-  assert.equal(history.waiting().length, hostile.length);
+  assert.equal(history.jobs.waiting().length, hostile.length);
 });
 
 test('a job goes its way through the states, each with a durable event and a growing number', async (t) => {
   const { history, clock } = openHistory(t);
-  const { job } = history.accept(newJob());
+  const { job } = history.jobs.accept(newJob());
   clock.now += 1000;
-  const started = history.start(job.id);
+  const started = history.jobs.start(job.id);
   assert.equal(started?.job.state, 'running');
   assert.equal(started?.job.startedAt, NOON + 1000);
-  const image = await history.finishImage(job.id, finishedImage('one', { index: 0, seed: 7n }));
+  const image = await history.images.finish(job.id, finishedImage('one', { index: 0, seed: 7n }));
   assert.ok(image?.type === 'image');
   assert.match(image.image.id, /^[a-z0-9]{12}$/);
   assert.deepEqual(image.job.images, [image.image]);
   clock.now += 1000;
-  const done = history.finish(job.id, { seconds: 2 });
+  const done = history.jobs.finish(job.id, { seconds: 2 });
   assert.equal(done?.job.state, 'done');
   assert.equal(done?.job.finishedAt, NOON + 2000);
 
-  const replay = history.eventsSince('web', 'lobby', 0, 100);
+  const replay = history.events.since('web', 'lobby', 0, 100);
   assert.deepEqual(
     replay.map(({ type }) => type),
     ['queued', 'started', 'image', 'done'],
@@ -131,48 +144,48 @@ test('a job goes its way through the states, each with a durable event and a gro
     seqs,
     seqs.toSorted((a, b) => a - b),
   );
-  assert.equal(history.latestSeq(), seqs.at(-1));
-  assert.deepEqual(history.eventsSince('web', 'lobby', seqs[1] ?? 0, 1), [{ ...image, job: done?.job }]);
-  assert.deepEqual(history.eventsSince('web', 'elsewhere', 0, 100), []);
-  assert.deepEqual(history.eventsSince('slack', 'lobby', 0, 100), []);
+  assert.equal(latestSeq(history), seqs.at(-1));
+  assert.deepEqual(history.events.since('web', 'lobby', seqs[1] ?? 0, 1), [{ ...image, job: done?.job }]);
+  assert.deepEqual(history.events.since('web', 'elsewhere', 0, 100), []);
+  assert.deepEqual(history.events.since('slack', 'lobby', 0, 100), []);
 });
 
 test('of two racing ends of a job only the first counts', async (t) => {
   const { history } = openHistory(t);
-  const { job } = history.accept(newJob());
-  assert.equal(history.finish(job.id, { seconds: 1 }), null);
-  history.start(job.id);
-  assert.equal(history.start(job.id), null);
-  assert.equal(history.cancel(job.id, BOOM)?.type, 'cancelled');
-  const seq = history.latestSeq();
-  assert.equal(history.finish(job.id, { seconds: 1 }), null);
-  assert.equal(history.fail(job.id, BOOM), null);
-  assert.equal(history.requeue(job.id), null);
-  assert.equal(await history.finishImage(job.id, finishedImage('late')), null);
-  assert.equal(history.start('unknown'), null);
-  assert.deepEqual(history.job(job.id)?.error, BOOM);
-  assert.equal(history.latestSeq(), seq);
+  const { job } = history.jobs.accept(newJob());
+  assert.equal(history.jobs.finish(job.id, { seconds: 1 }), null);
+  history.jobs.start(job.id);
+  assert.equal(history.jobs.start(job.id), null);
+  assert.equal(history.jobs.cancel(job.id, BOOM)?.type, 'cancelled');
+  const seq = latestSeq(history);
+  assert.equal(history.jobs.finish(job.id, { seconds: 1 }), null);
+  assert.equal(history.jobs.fail(job.id, BOOM), null);
+  assert.equal(history.jobs.requeue(job.id), null);
+  assert.equal(await history.images.finish(job.id, finishedImage('late')), null);
+  assert.equal(history.jobs.start('unknown'), null);
+  assert.deepEqual(history.jobs.get(job.id)?.error, BOOM);
+  assert.equal(latestSeq(history), seq);
 });
 
 test('attempts are counted before each start, survive a restart and can be forgiven', (t) => {
   const { history, folder } = openHistory(t);
-  const { job } = history.accept(newJob());
-  const fresh = history.accept(newJob()).job.id;
-  history.start(job.id);
+  const { job } = history.jobs.accept(newJob());
+  const fresh = history.jobs.accept(newJob()).job.id;
+  history.jobs.start(job.id);
   history.close();
 
   const after = openHistory(t, { folder }).history;
   assert.deepEqual(
-    after.interrupted().map((stored) => [stored.job.id, stored.attempts]),
+    after.jobs.running().map((stored) => [stored.job.id, stored.attempts]),
     [[job.id, 1]],
   );
-  assert.equal(after.requeue(job.id)?.type, 'queued');
-  after.start(job.id);
-  assert.equal(after.stored(job.id)?.attempts, 2);
-  after.requeue(job.id, { forgiveAttempt: true });
-  assert.equal(after.stored(job.id)?.attempts, 1);
+  assert.equal(after.jobs.requeue(job.id)?.type, 'queued');
+  after.jobs.start(job.id);
+  assert.equal(after.jobs.stored(job.id)?.attempts, 2);
+  after.jobs.requeue(job.id, { forgiveAttempt: true });
+  assert.equal(after.jobs.stored(job.id)?.attempts, 1);
   assert.deepEqual(
-    after.waiting().map((stored) => [stored.job.id, stored.resumed]),
+    after.jobs.waiting().map((stored) => [stored.job.id, stored.resumed]),
     [
       [job.id, true],
       [fresh, false],
@@ -193,7 +206,7 @@ test('waiting jobs start in the same order after a restart', (t) => {
     const estimate = 1 + ((index * 7) % 5) / 3;
     const who = caller({ payer, user: `user ${index % 9}` });
     history.atomically(() => {
-      enqueue(before, history.accept(newJob({ caller: who, estimate, priority: index === 50 ? 1 : 0 })));
+      enqueue(before, history.jobs.accept(newJob({ caller: who, estimate, priority: index === 50 ? 1 : 0 })));
       history.shares.save(before.changes());
       before.saved();
     });
@@ -202,8 +215,8 @@ test('waiting jobs start in the same order after a restart', (t) => {
         const id = before.order().next().value ?? '';
         before.dequeue();
         before.settle(id, estimate / 2);
-        history.start(id);
-        history.finish(id, { seconds: estimate / 2 });
+        history.jobs.start(id);
+        history.jobs.finish(id, { seconds: estimate / 2 });
         history.shares.save(before.changes());
         before.saved();
       });
@@ -214,48 +227,48 @@ test('waiting jobs start in the same order after a restart', (t) => {
   const again = openHistory(t, { folder }).history;
   const after = new FairQueue();
   after.restore(again.shares.all());
-  for (const stored of again.waiting()) enqueue(after, stored);
+  for (const stored of again.jobs.waiting()) enqueue(after, stored);
   assert.equal(after.size, 40);
   assert.deepEqual([...after.order()], [...before.order()]);
 });
 
 test('the same key of the same person answers with the same job and writes nothing', (t) => {
   const { history, folder } = openHistory(t);
-  const first = history.accept(newJob({ idempotencyKey: 'k' }));
-  const seq = history.latestSeq();
-  const second = history.accept(newJob({ idempotencyKey: 'k', request: request({ prompt: 'another' }) }));
+  const first = history.jobs.accept(newJob({ idempotencyKey: 'k' }));
+  const seq = latestSeq(history);
+  const second = history.jobs.accept(newJob({ idempotencyKey: 'k', request: request({ prompt: 'another' }) }));
   assert.deepEqual(second, { ...first, repeated: true, event: null });
-  assert.equal(history.latestSeq(), seq);
-  assert.equal(history.usage('user', 'web', 'ann').seconds, 10);
+  assert.equal(latestSeq(history), seq);
+  assert.equal(history.usage.today('user', 'web', 'ann').seconds, 10);
   for (const other of [caller({ user: 'bob' }), caller({ surface: 'slack' })]) {
-    assert.equal(history.accept(newJob({ caller: other, idempotencyKey: 'k' })).repeated, false);
+    assert.equal(history.jobs.accept(newJob({ caller: other, idempotencyKey: 'k' })).repeated, false);
   }
   history.close();
   const after = openHistory(t, { folder }).history;
-  assert.equal(after.accept(newJob({ idempotencyKey: 'k' })).job.id, first.job.id);
+  assert.equal(after.jobs.accept(newJob({ idempotencyKey: 'k' })).job.id, first.job.id);
 });
 
 test('accelerator time is reserved, corrected at the end and refunded to exactly nothing', (t) => {
   const { history, clock } = openHistory(t);
-  const seconds = (kind: 'user' | 'guild', party: string) => history.usage(kind, 'web', party).seconds;
-  const [a, b, c] = [0.1, 0.2, 0.7].map((estimate) => history.accept(newJob({ estimate })).job.id);
-  const direct = history.accept(newJob({ caller: caller({ guild: null, payer: 'ann' }), estimate: 4 })).job.id;
+  const seconds = (kind: 'user' | 'guild', party: string) => history.usage.today(kind, 'web', party).seconds;
+  const [a, b, c] = [0.1, 0.2, 0.7].map((estimate) => history.jobs.accept(newJob({ estimate })).job.id);
+  const direct = history.jobs.accept(newJob({ caller: caller({ guild: null, payer: 'ann' }), estimate: 4 })).job.id;
   assert.equal(seconds('user', 'ann'), 5);
   assert.equal(seconds('guild', 'lobby'), 1);
-  history.start(a ?? '');
-  history.finish(a ?? '', { seconds: 0.5 });
+  history.jobs.start(a ?? '');
+  history.jobs.finish(a ?? '', { seconds: 0.5 });
   assert.equal(seconds('user', 'ann'), 5.4);
-  history.fail(b ?? '', BOOM);
-  history.cancel(c ?? '', BOOM);
-  history.cancel(direct, BOOM);
+  history.jobs.fail(b ?? '', BOOM);
+  history.jobs.cancel(c ?? '', BOOM);
+  history.jobs.cancel(direct, BOOM);
   assert.equal(seconds('user', 'ann'), 0.5);
   assert.equal(seconds('guild', 'lobby'), 0.5);
 
-  const late = history.accept(newJob({ estimate: 3 })).job.id;
-  assert.equal(history.usage('user', 'web', 'ann').resetsAt, Date.UTC(2030, 0, 16));
+  const late = history.jobs.accept(newJob({ estimate: 3 })).job.id;
+  assert.equal(history.usage.today('user', 'web', 'ann').resetsAt, Date.UTC(2030, 0, 16));
   clock.now = Date.UTC(2030, 0, 16);
   assert.equal(seconds('user', 'ann'), 0, 'a new day starts at midnight UTC');
-  history.cancel(late, BOOM);
+  history.jobs.cancel(late, BOOM);
   assert.equal(seconds('user', 'ann'), 0, 'the refund goes to the day that was charged');
 });
 
@@ -265,7 +278,7 @@ test('history pages go from new to old without gap or repetition', (t) => {
   const all = Array.from({ length: 30 }, (_, index) => {
     const user = people[index % 2] ?? '';
     const room = index % 3 === 0 ? 'den' : 'lobby';
-    return history.accept(newJob({ caller: caller({ user, room }) })).job;
+    return history.jobs.accept(newJob({ caller: caller({ user, room }) })).job;
   });
   for (const filter of [{}, { room: 'den' }, { user: 'bob' }, { room: 'lobby', user: 'ann' }]) {
     const wanted = all.filter(
@@ -285,7 +298,7 @@ test('history pages go from new to old without gap or repetition', (t) => {
 test('prompts for completion are the person’s own, once each, newest first, whatever the letter case', (t) => {
   const { history } = openHistory(t);
   const ask = (prompt: string, user = 'ann') =>
-    history.accept(newJob({ caller: caller({ user }), request: request({ prompt }) })).job.id;
+    history.jobs.accept(newJob({ caller: caller({ user }), request: request({ prompt }) })).job.id;
   const fox = ask('A Red FOX');
   ask('a blue hen');
   const percent = ask('100% fox');
@@ -306,12 +319,12 @@ test('prompts for completion are the person’s own, once each, newest first, wh
 
 test('unfinished jobs are found by person over all guilds, and by guild', (t) => {
   const { history } = openHistory(t);
-  const here = history.accept(newJob()).job.id;
-  const there = history.accept(newJob({ caller: caller({ guild: 'den' }) })).job.id;
-  const bob = history.accept(newJob({ caller: caller({ user: 'bob' }) })).job.id;
-  const gone = history.accept(newJob()).job.id;
-  history.start(here);
-  history.cancel(gone, BOOM);
+  const here = history.jobs.accept(newJob()).job.id;
+  const there = history.jobs.accept(newJob({ caller: caller({ guild: 'den' }) })).job.id;
+  const bob = history.jobs.accept(newJob({ caller: caller({ user: 'bob' }) })).job.id;
+  const gone = history.jobs.accept(newJob()).job.id;
+  history.jobs.start(here);
+  history.jobs.cancel(gone, BOOM);
   const ids = (party: Parameters<typeof history.lists.unfinished>[0]) =>
     history.lists.unfinished(party).map(({ id }) => id);
   assert.deepEqual(ids({ surface: 'web', user: 'ann' }), [here, there]);
@@ -320,7 +333,7 @@ test('unfinished jobs are found by person over all guilds, and by guild', (t) =>
 
 test('a finished job is undelivered until its message is marked, and the first mark stays', async (t) => {
   const { history, clock } = openHistory(t);
-  const waiting = history.accept(newJob()).job.id;
+  const waiting = history.jobs.accept(newJob()).job.id;
   const { id } = await finishedJob(history, ['x']);
   history.messages.save(id, { channel: 'c', token: 't' });
   assert.deepEqual(
@@ -355,7 +368,7 @@ test('settings of a guild lie over those that hold everywhere', (t) => {
     () => history.settings.set(lobby, 'weight', 0, by),
     (error) => error instanceof UserError && error.code === 'setting_value' && /0\.01 to 100/.test(error.hint ?? ''),
   );
-  const log = history.audit.page({ surface: 'web', guild: 'lobby', limit: 10 });
+  const log = auditLog(history, 'web', 'lobby');
   assert.deepEqual(
     log.map(({ actor, action, target }) => [actor, action, target]),
     [
@@ -364,8 +377,7 @@ test('settings of a guild lie over those that hold everywhere', (t) => {
       ['ann', 'set', 'nsfw'],
     ],
   );
-  assert.equal(history.audit.page({ surface: 'web', guild: null, limit: 10 }).length, 2);
-  assert.equal(history.audit.page({ surface: 'web', guild: 'lobby', before: log[0]?.num ?? 0, limit: 1 }).length, 1);
+  assert.equal(auditLog(history, 'web', null).length, 2);
 });
 
 test('a confirmation can be taken once, and not after it expired', (t) => {
@@ -387,41 +399,35 @@ test('a confirmation can be taken once, and not after it expired', (t) => {
 test('what was learned is there after a restart', (t) => {
   const { history, folder } = openHistory(t);
   const time = { stage: 'prior', width: 1024, height: 1024, seconds: 0.4, samples: 3 } as const;
-  history.learned.saveStepTime('c', { ...time, samples: 1 });
-  history.learned.saveStepTime('c', time);
-  history.learned.savePreviewMap('c', 'prior', [[1, 2.5]]);
-  history.learned.remember('queue', 'clock', 12.5);
-  history.learned.remember('queue', 'flow', { tag: 1 });
-  history.learned.forget('queue', 'clock');
-  history.learned.saveInstallation('slack', 'T1', { bot: { token: 'secret' } });
+  history.memos.saveStepTime('c', { ...time, samples: 1 });
+  history.memos.saveStepTime('c', time);
+  history.memos.set('queue', 'clock', 12.5);
+  history.memos.set('queue', 'flow', { tag: 0 });
+  history.memos.set('queue', 'flow', { tag: 1 });
   history.close();
-  const { learned } = openHistory(t, { folder }).history;
-  assert.deepEqual(learned.stepTimes('c'), [time]);
-  assert.deepEqual(learned.previewMap('c', 'prior'), [[1, 2.5]]);
-  assert.equal(learned.previewMap('c', 'decoder'), null);
-  assert.deepEqual([...learned.recall('queue')], [['flow', { tag: 1 }]]);
-  assert.deepEqual(learned.installation('slack', 'T1'), { bot: { token: 'secret' } });
-  learned.removeInstallation('slack', 'T1');
-  assert.equal(learned.installation('slack', 'T1'), null);
+  const { memos } = openHistory(t, { folder }).history;
+  assert.deepEqual(memos.stepTimes('c'), [time]);
+  assert.deepEqual([memos.get('queue', 'clock'), memos.get('queue', 'flow')], [12.5, { tag: 1 }]);
+  assert.equal(memos.get('another', 'flow'), undefined);
 });
 
 test('recipes and embeddings come back bit for bit', async (t) => {
   const { history } = openHistory(t);
-  const { job } = history.accept(newJob());
-  history.start(job.id);
+  const { job } = history.jobs.accept(newJob());
+  history.jobs.start(job.id);
   const wanted = recipe({ verb: 'vary-strong', parentImage: 'p', strength: 0.4, stageCSeed: 2n ** 64n - 1n });
   // A view into a larger buffer, as the pipeline process sends them.
   const data = new Float32Array(17).subarray(1).map((_, index) => Math.fround(index ** 9 * -0.1));
   const embedding = { dims: [1, 4, 2, 2], data };
-  const event = await history.finishImage(job.id, finishedImage('x', { recipe: wanted, embedding }));
+  const event = await history.images.finish(job.id, finishedImage('x', { recipe: wanted, embedding }));
   assert.ok(event?.type === 'image');
-  const details = history.image(event.image.id);
+  const details = history.images.get(event.image.id);
   assert.deepEqual(details, { image: event.image, jobId: job.id, recipe: wanted, embedding });
   await assert.rejects(
-    history.finishImage(job.id, finishedImage('y', { index: 1, embedding: { dims: [3], data } })),
+    history.images.finish(job.id, finishedImage('y', { index: 1, embedding: { dims: [3], data } })),
     /Expected 3 values/,
   );
-  assert.equal(history.job(job.id)?.images.length, 1);
+  assert.equal(history.jobs.get(job.id)?.images.length, 1);
 });
 
 test('several calls can count together or not at all', (t) => {
@@ -429,20 +435,20 @@ test('several calls can count together or not at all', (t) => {
   assert.throws(
     () =>
       history.atomically(() => {
-        history.accept(newJob());
-        history.accept(newJob({ estimate: Number.NaN }));
+        history.jobs.accept(newJob());
+        history.jobs.accept(newJob({ estimate: Number.NaN }));
       }),
     { code: 'database_failed' },
   );
-  assert.deepEqual(history.waiting(), []);
-  assert.equal(history.usage('user', 'web', 'ann').seconds, 0);
-  assert.equal(history.atomically(() => [history.accept(newJob()), history.accept(newJob())]).length, 2);
+  assert.deepEqual(history.jobs.waiting(), []);
+  assert.equal(history.usage.today('user', 'web', 'ann').seconds, 0);
+  assert.equal(history.atomically(() => [history.jobs.accept(newJob()), history.jobs.accept(newJob())]).length, 2);
 });
 
 test('the data folder holds nothing that a second history of the same folder would not see', (t) => {
   const { history, folder } = openHistory(t);
   const second = History.open({ folder });
   t.after(() => second.close());
-  const { job } = history.accept(newJob({ idempotencyKey: 'k' }));
-  assert.equal(second.accept(newJob({ idempotencyKey: 'k' })).job.id, job.id);
+  const { job } = history.jobs.accept(newJob({ idempotencyKey: 'k' }));
+  assert.equal(second.jobs.accept(newJob({ idempotencyKey: 'k' })).job.id, job.id);
 });

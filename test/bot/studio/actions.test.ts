@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Job } from '../../../src/bot/job.ts';
-import { caller } from '../history/history-fixture.ts';
+import { auditLog, caller } from '../history/history-fixture.ts';
 import type { FakePainter } from '../jobs/fake-painter.ts';
 import { actionsOf, imageOf, openStudio } from './studio-fixture.ts';
 
@@ -35,9 +35,9 @@ test('a finished job offers every verb, and each makes what it says', async (t) 
   assert.deepEqual(sources(painter), [{ kind: 'words', seed: reroll.request.seed, stageBSeed: reroll.request.seed }]);
 
   const subtle = await run('vary-subtle');
-  const embedding = history.image(image)?.embedding;
+  const embedding = history.images.get(image)?.embedding;
   assert.deepEqual(sources(painter), [{ kind: 'embedding', embedding, stageBSeed: subtle.request.seed }]);
-  assert.equal(history.image(imageOf(subtle))?.recipe.stageCSeed, 7n, 'the Stage C of its parent');
+  assert.equal(history.images.get(imageOf(subtle))?.recipe.stageCSeed, 7n, 'the Stage C of its parent');
 
   const strong = await run('vary-strong');
   const { seed: mixSeed } = strong.request;
@@ -203,7 +203,7 @@ test('deleting is for owners and moderators, is told, and lasts', async (t) => {
   assert.equal(await studio.imagePath(second), null);
   await assert.rejects(click(`delete:${job.id}`), { code: 'image_deleted' });
   assert.deepEqual(actionsOf(studio.jobReply(studio.job(job.id) ?? job)), [`reroll:${job.id}`]);
-  const audit = history.audit.page({ surface: 'web', guild: 'lobby', limit: 10 });
+  const audit = auditLog(history, 'web', 'lobby');
   assert.deepEqual(
     audit.map(({ action, actor }) => [action, actor]),
     [
@@ -275,7 +275,7 @@ test('a lost picture is made again through the recipes of its parents, the same 
   sqlite.close();
   for (const path of before.slice(2)) rmSync(path ?? '');
   assert.deepEqual(await Promise.all(chain.map((id) => studio.imagePath(id))), [null, null, ...before.slice(2)]);
-  assert.equal(history.image(imageOf(subtle))?.image.hash, subtle.images[0]?.hash);
+  assert.equal(history.images.get(imageOf(subtle))?.image.hash, subtle.images[0]?.hash);
 });
 
 test('a picture of another checkpoint is not made again as another picture', async (t) => {

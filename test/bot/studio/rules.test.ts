@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { heldPhrase } from '../../../src/bot/rules/moderation.ts';
-import { caller } from '../history/history-fixture.ts';
+import { auditLog, caller } from '../history/history-fixture.ts';
 import { actionsOf, imageOf, openStudio } from './studio-fixture.ts';
 
 const admin = caller({ user: 'mo', moderator: true });
@@ -78,7 +78,7 @@ test('a limit says which it is, how much is used and when it frees', async (t) =
 test('seconds of a day are reserved, used up, refunded and free again at midnight', async (t) => {
   const { ask, say, make, click, clock, history } = await openStudio(t);
   await make('a red fox');
-  const used = history.usage('user', 'web', 'ann').seconds;
+  const used = history.usage.today('user', 'web', 'ann').seconds;
   assert.equal(used, 0.9);
   await say('settings user-seconds:2', admin);
   await make('a grey fox');
@@ -95,9 +95,9 @@ test('seconds of a day are reserved, used up, refunded and free again at midnigh
   clock.advance(24 * 3_600_000);
   await say('settings guild-seconds:1000', admin);
   const waiting = await ask('wait here');
-  assert.equal(history.usage('user', 'web', 'ann').seconds, 0.9, 'reserved');
+  assert.equal(history.usage.today('user', 'web', 'ann').seconds, 0.9, 'reserved');
   await click(`cancel:${waiting.id}`);
-  assert.equal(history.usage('guild', 'web', 'lobby').seconds, 0, 'refunded');
+  assert.equal(history.usage.today('guild', 'web', 'lobby').seconds, 0, 'refunded');
 });
 
 test('pixels and pictures per request are limited in what is typed and in what is derived', async (t) => {
@@ -184,7 +184,7 @@ test('settings are for moderators, within what whoever runs the bot allows', asy
   assert.equal(history.settings.at({ surface: 'web', guild: 'lobby' }).weight, 3);
   const direct = caller({ surface: 'discord', guild: null, user: 'mod', moderator: true, room: 'dm', payer: 'x' });
   await assert.rejects(studio.command('settings user-jobs:3', direct), { code: 'settings_need_a_guild' });
-  const audit = history.audit.page({ surface: 'discord', guild: '1', limit: 10 });
+  const audit = auditLog(history, 'discord', '1');
   assert.deepEqual(
     audit.map(({ target, actor }) => [target, actor]),
     [

@@ -3,7 +3,7 @@ import type { Outcome } from '../../../src/adapters/adapter.ts';
 import { History, type HistoryOptions } from '../../../src/bot/history/history.ts';
 import type { Caller, Job, JobEvent } from '../../../src/bot/job.ts';
 import type { Reply } from '../../../src/bot/reply.ts';
-import { Studio } from '../../../src/bot/studio/studio.ts';
+import { createStudio } from '../../../src/bot/studio/studio.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { caller, temporaryFolder } from '../history/history-fixture.ts';
 import { FakePainter } from '../jobs/fake-painter.ts';
@@ -38,7 +38,7 @@ export async function openStudio(t: TestContext, options: Options = {}) {
     seed += 100n;
     return seed;
   };
-  const studio = new Studio({ history, painter, version: '0.1.0', logger, clock, randomSeed });
+  const studio = createStudio({ history, painter, version: '0.1.0', logger, clock, randomSeed });
   const events: JobEvent[] = [];
   studio.subscribe((event) => void events.push(event));
   let closed = false;

@@ -33,7 +33,7 @@ test('a prompt becomes a stored job, is told about while it is made, and ends wi
   const paths = await Promise.all(done.images.map(({ id }) => studio.imagePath(id)));
   assert.ok(paths.every((path) => path?.endsWith('.png')));
   assert.equal(studio.jobOfImage(imageOf(done))?.id, job.id);
-  const charged = history.usage('user', 'web', 'ann').seconds;
+  const charged = history.usage.today('user', 'web', 'ann').seconds;
   assert.equal(charged, 1.79, 'loading is nobody’s fault');
 });
 
@@ -113,13 +113,13 @@ test('a job whose process dies is tried once more; dying twice it fails with a r
   const { make, history, painter, problems } = await openStudio(t);
   const once = await make('crash-once fox');
   assert.equal(once.state, 'done');
-  const before = history.usage('user', 'web', 'ann').seconds;
+  const before = history.usage.today('user', 'web', 'ann').seconds;
   const twice = await make('crash fox');
   assert.equal(twice.state, 'failed');
   assert.equal(twice.error?.code, 'pipeline_crashed');
   assert.match(twice.error?.message ?? '', /died 2 times/);
   assert.equal(painter.requests.filter(({ prompt }) => prompt === 'crash fox').length, 2);
-  assert.equal(history.usage('user', 'web', 'ann').seconds, before);
+  assert.equal(history.usage.today('user', 'web', 'ann').seconds, before);
   assert.equal((await make('a calm fox')).state, 'done', 'everyone else goes on');
   assert.ok(problems.some((problem) => problem.includes('SIGKILL')));
 });
@@ -161,7 +161,7 @@ test('errors for people reach them whole, others are told to the operator alone'
   const short = await make('greedy fox');
   assert.deepEqual(short.error, { code: 'memory_short', message: 'Needs 9 GB.', hint: 'width:512 should fit.' });
   assert.match(problems.join('\n'), /Needs 9 GB/);
-  assert.equal(history.usage('user', 'web', 'ann').seconds, 0);
+  assert.equal(history.usage.today('user', 'web', 'ann').seconds, 0);
 });
 
 test('cancelling counts at once, waiting or running, and refunds', async (t) => {
@@ -178,7 +178,7 @@ test('cancelling counts at once, waiting or running, and refunds', async (t) => 
   assert.ok(newest.kind === 'job' && newest.job.id === running.id && newest.job.state === 'cancelled');
   await assert.rejects(studio.act(`cancel:${running.id}`, caller()), { code: 'already_finished' });
   await assert.rejects(studio.command('cancel', caller()), { code: 'job_unknown' });
-  assert.equal(history.usage('guild', 'web', 'lobby').seconds, 0);
+  assert.equal(history.usage.today('guild', 'web', 'lobby').seconds, 0);
   assert.equal((await make('afterwards')).state, 'done');
   assert.deepEqual(
     painter.requests.map(({ prompt }) => prompt),
@@ -199,7 +199,7 @@ test('closing lets the running job finish in time, else puts it back without bla
   first.clock.advance(20_000);
   await closing;
   assert.equal(first.studio.job(job.id)?.state, 'queued');
-  assert.equal(first.history.stored(job.id)?.attempts, 0);
+  assert.equal(first.history.jobs.stored(job.id)?.attempts, 0);
   await first.close();
 
   const second = await openStudio(t, { folder: first.folder });
@@ -225,19 +225,19 @@ test('closing lets the running job finish in time, else puts it back without bla
 test('a job is not blamed for the death of a bot that its pipeline process outlived, unless that happens on and on', async (t) => {
   const first = await openStudio(t, { still: true });
   const { id } = await first.ask('a red fox');
-  first.history.start(id);
+  first.history.jobs.start(id);
   await first.close();
   const { folder } = first;
   for (const starts of [1, 2, 3, 4]) {
     const next = await openStudio(t, { folder, still: true, pipelineOutlived: true });
     assert.equal(next.studio.job(id)?.state, 'queued');
-    assert.equal(next.history.stored(id)?.attempts, 0, `after ${starts} starts`);
-    next.history.start(id);
+    assert.equal(next.history.jobs.stored(id)?.attempts, 0, `after ${starts} starts`);
+    next.history.jobs.start(id);
     await next.close();
   }
   const blamed = await openStudio(t, { folder, still: true, pipelineOutlived: true });
-  assert.equal(blamed.history.stored(id)?.attempts, 1);
-  blamed.history.start(id);
+  assert.equal(blamed.history.jobs.stored(id)?.attempts, 1);
+  blamed.history.jobs.start(id);
   await blamed.close();
   const last = await openStudio(t, { folder, still: true, pipelineOutlived: true });
   assert.equal(last.studio.job(id)?.state, 'failed');
@@ -247,21 +247,21 @@ test('a bot that is killed while it stops has blamed nobody; a process that dies
   const first = await openStudio(t);
   const job = await first.ask('wait here');
   await first.started(job.id);
-  assert.equal(first.history.stored(job.id)?.attempts, 1);
+  assert.equal(first.history.jobs.stored(job.id)?.attempts, 1);
   const closing = first.studio.close(20_000);
-  assert.equal(first.history.stored(job.id)?.attempts, 0);
+  assert.equal(first.history.jobs.stored(job.id)?.attempts, 0);
   first.painter.crash();
   await closing;
-  assert.equal(first.history.stored(job.id)?.attempts, 1);
+  assert.equal(first.history.jobs.stored(job.id)?.attempts, 1);
   assert.equal(first.studio.job(job.id)?.state, 'queued');
 });
 
 test('a job that a crash of the bot interrupted twice is given up at the next start', async (t) => {
   const first = await openStudio(t, { still: true });
   const { id } = await first.ask('a red fox');
-  first.history.start(id);
-  first.history.requeue(id);
-  first.history.start(id);
+  first.history.jobs.start(id);
+  first.history.jobs.requeue(id);
+  first.history.jobs.start(id);
   await first.close();
   const second = await openStudio(t, { folder: first.folder });
   const job = second.studio.job(id);
@@ -319,7 +319,7 @@ test('a full disk while a picture is saved fails that job with the reason, and r
   assert.equal(failed.state, 'failed');
   assert.equal(failed.error?.code, 'disk_full');
   assert.match(studio.jobReply(failed).lines.join(' '), /no place to keep it/);
-  assert.equal(history.usage('user', 'web', 'ann').seconds, 0);
+  assert.equal(history.usage.today('user', 'web', 'ann').seconds, 0);
   full = false;
   assert.equal((await make('a grey fox')).state, 'done');
 });
