@@ -29,7 +29,13 @@ const standIn = await StandIn.start();
 const core = new FakeCore();
 const quiet = () => undefined;
 const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-const adapter = createSlackAdapter({ botToken: BOT_TOKEN, appToken: APP_TOKEN, apiUrl: standIn.apiUrl, logger });
+const adapter = createSlackAdapter({
+  botToken: BOT_TOKEN,
+  transport: { kind: 'socket', appToken: APP_TOKEN },
+  apiUrl: standIn.apiUrl,
+  port: 0,
+  logger,
+});
 await adapter.start(core);
 
 const channels = Array.from({ length: 100 }, () => standIn.channel().id);

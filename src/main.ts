@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Adapter } from './adapters/adapter.ts';
-import { createWebAdapter, type WebAdapter } from './adapters/web/server/adapter.ts';
+import { createWebAdapter } from './adapters/web/server/adapter.ts';
 import { startCheckpointer } from './bot/history/checkpointer.ts';
 import { History } from './bot/history/history.ts';
 import { PREVIEW_MAPS } from './bot/jobs/dispatcher.ts';
 import { createStudio, type Studio } from './bot/studio/studio.ts';
 import type { Config } from './config.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { createMetrics, isReady } from './metrics.ts';
 import { metadataOf } from './pipeline/images/parameters.ts';
 import { PipelineClient, type PipelineStatus } from './pipeline/process/client.ts';
 import { hasOutlivedItsBot } from './pipeline/process/orphan-note.ts';
@@ -16,6 +16,7 @@ import { OperatorError } from './system/errors.ts';
 import { acquireLock } from './system/file-lock.ts';
 import { createLogger } from './system/logging.ts';
 import { makeFolder } from './system/make-folder.ts';
+import { once } from './system/memo.ts';
 
 export interface StartOptions {
   /** URL of the module with the engine. @default the real one */
@@ -32,8 +33,8 @@ export interface StartOptions {
 
 export interface RunningBot {
   readonly studio: Studio;
-  /** Of the web chat; `null` where it is turned off. */
-  readonly url: string | null;
+  /** Of the web chat; `undefined` where it is turned off. */
+  readonly url: string | undefined;
   /** The pipeline process as it is now. */
   readonly pipeline: PipelineStatus;
   readonly logger: Logger;
@@ -43,16 +44,22 @@ export interface RunningBot {
   readonly stopped: Promise<void>;
 }
 
+/** In milliseconds: for the running job, and for adapters to deliver what is being delivered. */
+interface Deadlines {
+  readonly drainMs: number;
+  readonly adapterMs: number;
+}
+
+/** What has been started, each with the way to end it; it is ended from the last to the first. */
+type Started = ((deadlines: Deadlines) => unknown)[];
+
 // Beside this file, in the sources as in the built package.
 const ENGINE = new URL(
   import.meta.url.endsWith('.ts') ? './pipeline/engine/engine.ts' : './pipeline/engine/engine.js',
   import.meta.url,
 );
-/** Tokens of the workspaces that installed the app, in the data folder. */
-const INSTALLATIONS = 'slack-installations.sqlite';
-const TIDY_MS = 3_600_000;
-/** For adapters to deliver what is being delivered, in milliseconds. */
 const ADAPTER_STOP_MS = 5000;
+const TIDY_MS = 3_600_000;
 
 /**
  * Puts the bot together and starts it: one for each data folder.
@@ -61,14 +68,87 @@ const ADAPTER_STOP_MS = 5000;
  */
 export async function startBot(config: Config, options: StartOptions = {}): Promise<RunningBot> {
   const logger = options.logger ?? createLogger({ level: config.logLevel, secrets: config.secrets });
-  makeDataFolder(config.data);
-  const undo: (() => unknown)[] = [];
+  const started: Started = [];
   try {
-    return await compose(config, options, logger, undo);
+    return await compose(config, options, logger, started);
   } catch (error) {
-    for (const end of undo.reverse()) await end();
+    await end(started, { drainMs: 0, adapterMs: 0 });
     throw error;
   }
+}
+
+async function end(started: Started, deadlines: Deadlines): Promise<void> {
+  for (const stop of started.splice(0).reverse()) await stop(deadlines);
+}
+
+async function compose(config: Config, options: StartOptions, logger: Logger, started: Started): Promise<RunningBot> {
+  const stopped = new Promise<void>((resolve) => started.push(() => resolve()));
+  makeDataFolder(config.data);
+  const lock = await acquireLock(join(config.data, 'bot.lock'), { what: `the data folder ${config.data}` });
+  started.push(() => lock.release());
+  const history = History.open({ folder: config.data });
+  started.push(() => history.close());
+  const checkpointer = startCheckpointer({
+    path: history.database.path,
+    onProblem: (err) => logger.error({ err }, 'the log of the database is moved by the main thread from now on'),
+  });
+  started.push(() => checkpointer.stop());
+
+  const lockPath = join(config.data, 'pipeline.lock');
+  const client = new PipelineClient({
+    engine: options.engine ?? ENGINE.href,
+    load: { ...loadOptions(config), previewMaps: history.memos.get('pipeline', PREVIEW_MAPS) },
+    lockPath,
+    execArgv: options.execArgv,
+    onOutput: (text) => logger.info({ text: text.trimEnd() }, 'the pipeline process says'),
+    onCrash: (ending) => logger.error({ ...ending }, 'the pipeline process ended and is replaced'),
+  });
+  const metrics = createMetrics(client);
+  const studio = createStudio({
+    ...{ history, painter: client, version: VERSION, logger },
+    describe: metadataOf,
+    onPainted: metrics.painted,
+  });
+  const connected: Adapter[] = [];
+  started.push(({ adapterMs }) => Promise.all(connected.map((adapter) => adapter.stop(adapterMs))));
+  // Together: at the deadline the client ends a process that is inside a long call.
+  started.push(({ drainMs }) => Promise.all([studio.close(drainMs), client.stop({ deadlineMs: drainMs })]));
+  await studio.open({ pipelineOutlived: await hasOutlivedItsBot(lockPath) });
+  const waiting = history.jobs.waiting().map(({ job }) => job);
+  metrics.watch(studio, waiting);
+
+  const web =
+    config.web &&
+    createWebAdapter({ ...config.web, logger, metrics: metrics.render, ready: () => isReady(client.status) });
+  const adapters = [...(web ? [web] : []), ...(await chatAdapters(config, logger)), ...(options.adapters ?? [])];
+  // The page is open while a large model still loads; jobs wait until it has.
+  const loading = client.start();
+  loading.catch(() => {});
+  for (const adapter of adapters) {
+    connected.push(adapter);
+    await adapter.start(studio);
+  }
+  const info = await loading;
+  studio.paint();
+  logger.info({ ...info, url: web?.url, version: VERSION }, 'wuerst is ready');
+
+  const tidying = setInterval(() => tidy(history, config, logger), TIDY_MS).unref();
+  started.push(() => clearInterval(tidying));
+  tidy(history, config, logger);
+
+  const stop = once(async () => {
+    const { drainMs } = config;
+    logger.info({ deadlineMs: drainMs }, 'stopping: the running job may go on until the deadline');
+    await end(started, { drainMs, adapterMs: ADAPTER_STOP_MS });
+    logger.info({}, 'stopped');
+  });
+  if (options.watchProcess !== false) started.push(watchProcess(stop, logger));
+  return {
+    ...{ studio, url: web?.url, logger, stop, stopped },
+    get pipeline() {
+      return client.status;
+    },
+  };
 }
 
 function makeDataFolder(folder: string): void {
@@ -76,172 +156,34 @@ function makeDataFolder(folder: string): void {
     makeFolder(folder, 0o700);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new OperatorError('data_folder_unusable', `The data folder ${folder} cannot be made: ${why}`, {
+    throw new OperatorError('data_folder_unusable', `The data folder ${folder} cannot be made: ${why}.`, {
       hint: 'Give the user that runs the bot the right to make it, or name another one with WUERST_DATA.',
       cause,
     });
   }
 }
 
-async function compose(
-  config: Config,
-  options: StartOptions,
-  logger: Logger,
-  undo: (() => unknown)[],
-): Promise<RunningBot> {
-  const lock = await acquireLock(join(config.data, 'bot.lock'), {
-    what: `the data folder ${config.data}`,
-  });
-  undo.push(() => lock.release());
-  const history = History.open({ folder: config.data });
-  undo.push(() => history.close());
-  const checkpointer = startCheckpointer({
-    path: history.database.path,
-    onProblem: (err) => logger.error({ err }, 'the log of the database is moved by the main thread from now on'),
-  });
-  undo.push(() => checkpointer.stop());
-  const client = pipelineOf(config, options, history, logger);
-  let metrics: Metrics | null = null;
-  const studio = createStudio({
-    history,
-    painter: client,
-    version: VERSION,
-    logger,
-    describe: metadataOf,
-    onPainted: (work, timings) => metrics?.painted(work, timings),
-  });
-  undo.push(() => studio.close(0));
-  await studio.open({ pipelineOutlived: await hasOutlivedItsBot(pipelineLock(config)) });
-  metrics = createMetrics({
-    subscribe: (listener) => studio.subscribe(listener),
-    pipeline: () => client.status,
-    waiting: history.jobs.waiting().map(({ job }) => job),
-  });
-  const { render } = metrics;
-  const web = webOf(config, client, render, logger);
-  const adapters = [
-    ...(web === null ? [] : [web]),
-    ...(await chatAdapters(config, logger)),
-    ...(options.adapters ?? []),
-  ];
-
-  // The page is open while a large model still loads; jobs wait until it has.
-  const loading = client.start();
-  undo.push(() => client.stop({ deadlineMs: 0 }));
-  loading.catch(() => {});
-  for (const adapter of adapters) {
-    undo.push(() => adapter.stop(0));
-    await adapter.start(studio);
-  }
-  const info = await loading;
-  studio.paint();
-  logger.info({ ...info, url: web?.url ?? null, version: VERSION }, 'wuerst is ready');
-
-  const tidying = setInterval(() => tidy(history, config, logger), TIDY_MS);
-  tidying.unref();
-  tidy(history, config, logger);
-
-  let stopping: Promise<void> | null = null;
-  let hasStopped = () => {};
-  const stopped = new Promise<void>((resolve) => {
-    hasStopped = resolve;
-  });
-  const stop = async () => {
-    logger.info({ deadlineMs: config.drainMs }, 'stopping: the running job may go on until the deadline');
-    clearInterval(tidying);
-    // Together: at the deadline the client ends a process that is inside a long call.
-    await Promise.all([studio.close(config.drainMs), client.stop({ deadlineMs: config.drainMs })]);
-    await Promise.all(adapters.map((adapter) => adapter.stop(ADAPTER_STOP_MS)));
-    await checkpointer.stop();
-    history.close();
-    lock.release();
-    unwatch();
-    logger.info({}, 'stopped');
-    hasStopped();
-  };
-  const stopOnce = () => {
-    stopping ??= stop();
-    return stopping;
-  };
-  const unwatch = options.watchProcess === false ? () => {} : watchProcess(stopOnce, logger);
-  const url = web?.url ?? null;
-  return {
-    ...{ studio, url, logger, stop: stopOnce, stopped },
-    get pipeline() {
-      return client.status;
-    },
-  };
-}
-
-function pipelineLock({ data }: Config): string {
-  return join(data, 'pipeline.lock');
-}
-
-function pipelineOf(config: Config, options: StartOptions, history: History, logger: Logger): PipelineClient {
-  const previewMaps = history.memos.get('pipeline', PREVIEW_MAPS);
-  return new PipelineClient({
-    engine: options.engine ?? ENGINE.href,
-    load: {
-      model: config.model,
-      ...(config.provider === 'auto' ? {} : { provider: config.provider }),
-      precision: config.precision,
-      ...{ residency: config.residency, warmUp: config.warmUp },
-      ...(config.device === null ? {} : { device: config.device }),
-      ...(previewMaps === undefined ? {} : { previewMaps }),
-    },
-    lockPath: pipelineLock(config),
-    ...(options.execArgv === undefined ? {} : { execArgv: options.execArgv }),
-    onOutput: (text) => logger.info({ text: text.trimEnd() }, 'the pipeline process says'),
-    onCrash: (ending) => logger.error({ ...ending }, 'the pipeline process ended and is replaced'),
-  });
-}
-
-function webOf(
-  { web }: Config,
-  client: PipelineClient,
-  metrics: () => Promise<string>,
-  logger: Logger,
-): WebAdapter | null {
-  if (web === null) return null;
-  const { host, port, token, adminToken, hostnames, ageRestrictedRooms } = web;
-  return createWebAdapter({
-    ...{ host, port, hostnames, ageRestrictedRooms, logger, metrics },
-    ...(token === null ? {} : { token }),
-    ...(adminToken === null ? {} : { adminToken }),
-    ready: () => client.status.state === 'ready' || client.status.state === 'busy',
-  });
+function loadOptions({ model, provider, precision, residency, warmUp, device }: Config) {
+  return { model, provider, precision, residency, warmUp, device };
 }
 
 /** Loaded only where they are used: each brings a large library. */
 async function chatAdapters({ data, discord, slack }: Config, logger: Logger): Promise<readonly Adapter[]> {
   const adapters: Adapter[] = [];
-  if (discord !== null) {
+  if (discord) {
     const { createDiscordAdapter } = await import('./adapters/discord/adapter.ts');
-    const { token, guildId, apiBase } = discord;
-    adapters.push(
-      createDiscordAdapter({ token, guildId: guildId ?? undefined, apiBase: apiBase ?? undefined, logger }),
-    );
+    adapters.push(createDiscordAdapter({ ...discord, logger }));
   }
-  if (slack !== null) {
+  if (slack) {
     const { createSlackAdapter } = await import('./adapters/slack/adapter.ts');
-    const { botToken, oauth, appToken, signingSecret, apiUrl, port } = slack;
-    adapters.push(
-      createSlackAdapter({
-        ...{ port, logger },
-        ...(botToken === null ? {} : { botToken }),
-        ...(oauth === null ? {} : { oauth: { ...oauth, file: join(data, INSTALLATIONS) } }),
-        ...(appToken === null ? {} : { appToken }),
-        ...(signingSecret === null ? {} : { signingSecret }),
-        ...(apiUrl === null ? {} : { apiUrl }),
-      }),
-    );
+    // In the data folder, but apart from the history, whose copies must hold no tokens.
+    adapters.push(createSlackAdapter({ ...slack, installations: join(data, 'slack-installations.sqlite'), logger }));
   }
   return adapters;
 }
 
-function tidy(history: History, { keep: { maxAgeMs, maxBytes } }: Config, logger: Logger): void {
-  const limits = { ...(maxAgeMs === null ? {} : { maxAgeMs }), ...(maxBytes === null ? {} : { maxBytes }) };
-  history.tidy(limits).then(
+function tidy(history: History, { keepMs, keepBytes }: Config, logger: Logger): void {
+  history.tidy({ maxAgeMs: keepMs, maxBytes: keepBytes }).then(
     (removed) => {
       if (removed.files > 0) logger.info(removed, 'old pictures were removed; their recipes stay');
     },

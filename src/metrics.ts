@@ -1,23 +1,22 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Core } from './bot/core.ts';
 import type { Job, JobEvent } from './bot/job.ts';
-import type { Work } from './bot/jobs/estimator.ts';
+import type { Timings, Work } from './bot/jobs/estimator.ts';
 import type { PipelineStatus } from './pipeline/process/client.ts';
 import type { EngineStage } from './pipeline/process/protocol.ts';
 
-export interface MetricsOptions {
-  readonly subscribe: (listener: (event: JobEvent) => void) => void;
-  readonly pipeline: () => PipelineStatus;
-  /** Jobs that wait already. */
-  readonly waiting: readonly Job[];
-  /** Milliseconds since 1970. @default Date.now */
-  readonly now?: () => number;
-}
-
 export interface Metrics {
+  /** Counts the events of the jobs from now on. `waiting` are those that wait already. */
+  watch(core: Pick<Core, 'subscribe'>, waiting: readonly Job[]): void;
+  /** A request is painted. */
+  painted(work: Work, timings: Timings): void;
   /** In the text format of Prometheus. */
   render(): Promise<string>;
-  /** A request is painted. */
-  painted(work: Work, timings: Readonly<Partial<Record<EngineStage, number>>>): void;
+}
+
+/** Whether a model is loaded. */
+export function isReady({ state }: PipelineStatus): boolean {
+  return state === 'ready' || state === 'busy';
 }
 
 /** Seconds. */
@@ -30,11 +29,11 @@ function classOf({ caller }: Job): string {
 }
 
 /** What an operator watches; counted from the events of the jobs, so nothing else has to know of it. */
-export function createMetrics({ subscribe, pipeline, waiting, now = Date.now }: MetricsOptions): Metrics {
+export function createMetrics(pipeline: { readonly status: PipelineStatus }): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const queued = new Map(waiting.map((job) => [job.id, classOf(job)]));
+  const queued = new Map<string, string>();
   const depth = new Gauge({
     ...{ name: 'wuerst_queue_depth', help: 'Jobs that wait, by class of guild', labelNames: ['class'], registers },
     collect() {
@@ -47,12 +46,8 @@ export function createMetrics({ subscribe, pipeline, waiting, now = Date.now }: 
     ...{ labelNames: ['class'], buckets: WAITS, registers },
   });
   const jobs = new Counter({
-    ...{
-      name: 'wuerst_jobs_total',
-      help: 'Jobs that ended, by outcome',
-      labelNames: ['surface', 'outcome'],
-      registers,
-    },
+    ...{ name: 'wuerst_jobs_total', help: 'Jobs that ended, by outcome' },
+    ...{ labelNames: ['surface', 'outcome'], registers },
   });
   const images = new Counter({ name: 'wuerst_images_total', help: 'Pictures that were made', registers });
   const steps = new Histogram({
@@ -63,36 +58,38 @@ export function createMetrics({ subscribe, pipeline, waiting, now = Date.now }: 
     new Gauge({
       ...{ name, help, registers },
       collect() {
-        this.set(value(pipeline()));
+        this.set(value(pipeline.status));
       },
     });
   ofProcess('wuerst_pipeline_starts', 'Pipeline processes started', ({ starts }) => starts);
   ofProcess('wuerst_pipeline_crashes', 'Pipeline processes that died or were ended as hung', ({ crashes }) => crashes);
   ofProcess('wuerst_pipeline_hangs', 'Pipeline processes that were ended as hung', ({ hangs }) => hangs);
-  ofProcess('wuerst_pipeline_ready', '1 while a model is loaded', ({ state }) =>
-    state === 'ready' || state === 'busy' ? 1 : 0,
-  );
+  ofProcess('wuerst_pipeline_ready', '1 while a model is loaded', (status) => (isReady(status) ? 1 : 0));
   depth.reset();
 
-  subscribe((event) => {
+  const count = (event: JobEvent) => {
     const { job } = event;
     if (event.seq === null) return;
     if (event.type === 'queued') queued.set(job.id, classOf(job));
     else queued.delete(job.id);
-    if (event.type === 'started') wait.observe({ class: classOf(job) }, Math.max(0, now() - job.createdAt) / 1000);
+    if (event.type === 'started') wait.observe({ class: classOf(job) }, Math.max(0, Date.now() - job.createdAt) / 1000);
     if (event.type === 'image') images.inc();
     if (event.type === 'done' || event.type === 'failed' || event.type === 'cancelled') {
       jobs.inc({ surface: job.caller.surface, outcome: event.type });
     }
-  });
+  };
 
   return {
-    render: () => registry.metrics(),
+    watch(core, waiting) {
+      for (const job of waiting) queued.set(job.id, classOf(job));
+      core.subscribe(count);
+    },
     painted(work, timings) {
       for (const [stage, units] of Object.entries(work.units)) {
         const ms = timings[stage as EngineStage];
         if (ms !== undefined && units > 0) steps.observe({ stage }, ms / 1000 / units);
       }
     },
+    render: () => registry.metrics(),
   };
 }

@@ -12,7 +12,6 @@ const FLOORS = [
   'cli',
   'main.ts',
   'config.ts',
-  'config-entries.ts',
   'metrics.ts',
   'adapters/web/server',
   'adapters/discord',

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { CONFIG_SETTINGS, loadDotEnv, readConfig } from '../src/config.ts';
+import { loadDotEnv, readConfig, VARIABLES } from '../src/config.ts';
 import { OperatorError } from '../src/system/errors.ts';
 import { createLogger } from '../src/system/logging.ts';
 
@@ -18,14 +18,15 @@ function mistakesOf(env: Record<string, string>): string {
 }
 
 test('without any setting it is the whole product on this machine alone', () => {
-  const { web, discord, slack, provider, model, keep, residency, warmUp } = readConfig({});
+  const { web, discord, slack, provider, model, keepMs, keepBytes, residency, warmUp, data } = readConfig({});
   assert.deepEqual(web, {
-    ...{ host: '127.0.0.1', port: 3210, token: null, adminToken: null },
-    ...{ hostnames: [], ageRestrictedRooms: [] },
+    ...{ host: '127.0.0.1', port: 3210, ageRestrictedRooms: [] },
+    hostnames: new Set(['localhost', '127.0.0.1', '::1']),
   });
-  assert.deepEqual([discord, slack, provider, residency, warmUp], [null, null, 'auto', 'auto', 'auto']);
+  assert.deepEqual([discord, slack, provider, residency, warmUp], [undefined, undefined, 'auto', 'auto', 'auto']);
   assert.match(model, /cocktail$/);
-  assert.deepEqual(keep, { maxAgeMs: null, maxBytes: null });
+  assert.equal(data, resolve('wuerst-data'));
+  assert.deepEqual([keepMs, keepBytes], [undefined, undefined]);
 });
 
 test('settings are read, tokens say which platforms are served', () => {
@@ -43,15 +44,15 @@ test('settings are read, tokens say which platforms are served', () => {
   ]);
   assert.deepEqual(readConfig({ WUERST_WARM_UP: 'off' }).warmUp, []);
   assert.match(mistakesOf({ WUERST_WARM_UP: '1024' }), /WUERST_WARM_UP: expected sizes such as 1024x1024/);
-  assert.deepEqual(config.keep, { maxAgeMs: 30 * 86_400_000, maxBytes: 1.5e9 });
+  assert.deepEqual([config.keepMs, config.keepBytes], [30 * 86_400_000, 1.5e9]);
   assert.deepEqual(config.web?.ageRestrictedRooms, ['a', 'b']);
   assert.equal(config.discord?.guildId, '123456');
-  assert.deepEqual(
-    [config.slack?.botToken, config.slack?.appToken, config.slack?.signingSecret],
-    ['xoxb-1', 'xapp-1', null],
-  );
+  assert.deepEqual(config.slack, {
+    ...{ botToken: 'xoxb-1', transport: { kind: 'socket', appToken: 'xapp-1' } },
+    ...{ apiUrl: 'https://slack.com/api/', port: 3000 },
+  });
   assert.deepEqual(config.secrets.toSorted(), ['correct horse battery', 'd-token', 'xapp-1', 'xoxb-1']);
-  assert.equal(readConfig({ WUERST_WEB: 'off', DISCORD_TOKEN: 'd-token' }).web, null);
+  assert.equal(readConfig({ WUERST_WEB: 'off', DISCORD_TOKEN: 'd-token' }).web, undefined);
 });
 
 test('all mistakes are listed at once, and none of them shows a secret', () => {
@@ -99,7 +100,7 @@ const INSTALLED = {
 
 test('many workspaces of Slack are served by what the app is installed with', () => {
   const { slack, secrets } = readConfig(INSTALLED);
-  assert.equal(slack?.botToken, null);
+  assert.equal(slack?.botToken, undefined);
   assert.deepEqual(slack?.oauth, {
     ...{ clientId: '1.2', clientSecret: 'client', stateSecret: 'a-long-random-text' },
     redirectUri: 'https://a.example/slack/oauth_redirect',
@@ -123,10 +124,10 @@ test('.env adds to the environment and never overrides it; a missing one is fine
 });
 
 test('every setting has a line of help, and secrets are no options', () => {
-  assert.ok(CONFIG_SETTINGS.length >= 20);
-  for (const { name, option, help, otherwise } of CONFIG_SETTINGS) {
+  assert.ok(VARIABLES.length >= 20);
+  for (const { name, option, help, otherwise } of VARIABLES) {
     assert.ok(help.length > 0 && otherwise.length > 0 && !help.includes('\n'), name);
-    assert.equal(option === null, /TOKEN|SECRET/.test(name), name);
+    assert.equal(option === undefined, /TOKEN|SECRET/.test(name), name);
   }
 });
 

@@ -1,23 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
-import { CONFIG_SETTINGS, loadDotEnv, readConfig } from '../config.ts';
+import { Command, Option } from 'commander';
+import { loadDotEnv, readConfig, VARIABLES } from '../config.ts';
 import { startBot } from '../main.ts';
 import { OperatorError } from '../system/errors.ts';
-
-/** `--web-port <port>` → `webPort`, as commander names it. */
-function optionName(flags: string): string {
-  return (flags.match(/--([a-z-]+)/)?.[1] ?? '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-}
 
 export function startCommand(): Command {
   const command = new Command('start').description(
     'start the bot: the web chat, and Discord and Slack where their tokens are set',
   );
-  for (const { name, option, help, otherwise } of CONFIG_SETTINGS) {
+  for (const { name, option, help, otherwise } of VARIABLES) {
     if (option) command.option(option, `${help} (${name}; otherwise ${otherwise})`);
   }
-  const secrets = CONFIG_SETTINGS.filter(({ option }) => option === null);
+  const secrets = VARIABLES.filter(({ option }) => option === undefined);
   const width = Math.max(...secrets.map(({ name }) => name.length));
   command.addHelpText(
     'after',
@@ -28,9 +23,9 @@ export function startCommand(): Command {
   return command.action(async (options: Record<string, string | undefined>) => {
     loadDotEnv();
     const env = { ...process.env };
-    for (const { name, option } of CONFIG_SETTINGS) {
-      const typed = option && options[optionName(option)];
-      if (typed !== undefined && typed !== null) env[name] = typed;
+    for (const { name, option } of VARIABLES) {
+      const typed = option && options[new Option(option).attributeName()];
+      if (typed !== undefined) env[name] = typed;
     }
     const bot = await startBot(readConfig(env));
     if (bot.url) process.stderr.write(`\nwuerst is ready: open ${bot.url}\n\n`);

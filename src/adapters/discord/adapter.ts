@@ -9,7 +9,7 @@ import {
   REST,
   Routes,
 } from 'discord.js';
-import { type Clock, systemClock } from '../../system/clock.ts';
+import { systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import type { Logger } from '../../system/logging.ts';
 import type { Adapter, Core } from '../adapter.ts';
@@ -19,24 +19,11 @@ import { registerCommands } from './commands/register.ts';
 import { createCallers } from './interactions/callers.ts';
 import { createInteractionHandler } from './interactions/interactions.ts';
 import { Deliveries } from './messages/delivery.ts';
+import type { DiscordAdapterOptions, DiscordOptions } from './options.ts';
 import { createApi } from './rest/api.ts';
 import { fewConnections } from './rest/connections.ts';
 import { errorFields } from './rest/errors.ts';
 import { gatewayError, restError } from './rest/startup.ts';
-
-export interface DiscordAdapterOptions {
-  readonly token: string;
-  /** Register the commands in this guild only, where they appear at once: for development. */
-  readonly guildId?: string | undefined;
-  /** @default 'https://discord.com/api' — without the version, e.g. `http://127.0.0.1:3100/api` */
-  readonly apiBase?: string | undefined;
-  readonly logger: Logger;
-  readonly clock?: Clock;
-  /** The least time between two edits of one message, in ms. @default 2500 */
-  readonly editInterval?: number;
-  /** How long `start` waits for the gateway, in ms. @default 30000 */
-  readonly connectWithin?: number;
-}
 
 const API_BASE = 'https://discord.com/api';
 /** Long enough for 25 MiB over a slow line, in ms. */
@@ -50,7 +37,7 @@ function restOptions(apiBase: string | undefined) {
 
 /** The application behind a token. Rejects with an OperatorError that says in a sentence what to mend. */
 export async function fetchApplication(
-  options: Pick<DiscordAdapterOptions, 'token' | 'apiBase'>,
+  options: Pick<DiscordOptions, 'token' | 'apiBase'>,
 ): Promise<{ readonly id: string; readonly name: string }> {
   const rest = new REST(restOptions(options.apiBase)).setToken(options.token);
   try {

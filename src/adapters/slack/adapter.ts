@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type App, HTTPReceiver, type InstallationStore, SocketModeReceiver } from '@slack/bolt';
+import { systemClock } from '../../system/clock.ts';
 import type { Adapter, Core } from '../adapter.ts';
 import { CarefulApp } from './connection/ack-after-app.ts';
 import { INSTALL_PATH, portError, REDIRECT_PATH, serveInstallPages } from './connection/install-pages.ts';
@@ -11,7 +12,7 @@ import { createCallers } from './interactions/callers.ts';
 import { registerHandlers } from './interactions/interactions.ts';
 import { Deliveries } from './messages/delivery.ts';
 import { SharedFiles } from './messages/shared-files.ts';
-import { type Settings, type SlackOptions, settingsFrom } from './options.ts';
+import type { SlackAdapterOptions } from './options.ts';
 import { type ApiOptions, createClient } from './web-api/api.ts';
 import { describe, Refused } from './web-api/errors.ts';
 import { boltLogger } from './web-api/logger.ts';
@@ -36,12 +37,12 @@ interface Running {
 }
 
 /** The Slack adapter. `start` rejects with an OperatorError that says in a sentence what to mend. */
-export function createSlackAdapter(options: SlackOptions): Adapter {
+export function createSlackAdapter(options: SlackAdapterOptions): Adapter {
   let running: Running | null = null;
   return {
     surface: 'slack',
     async start(core) {
-      running = await run(settingsFrom(options), core);
+      running = await run(options, core);
     },
     async stop(deadlineMs) {
       if (!running) return;
@@ -64,15 +65,15 @@ export function createSlackAdapter(options: SlackOptions): Adapter {
   };
 }
 
-async function run(settings: Settings, core: Core): Promise<Running> {
-  const { logger, clock, transport, botToken, apiUrl, updatesPerMinute } = settings;
-  const api: ApiOptions = { apiUrl, fetch: settings.fetch, logger: boltLogger(logger) };
+async function run(options: SlackAdapterOptions, core: Core): Promise<Running> {
+  const { logger, clock = systemClock, transport, botToken, apiUrl, updatesPerMinute = 45 } = options;
+  const api: ApiOptions = { apiUrl, fetch: options.fetch ?? fetch, logger: boltLogger(logger) };
   const client = createClient(api);
   const asked = { client, apiUrl, clock };
-  const identity = botToken === null ? null : await checkBotToken({ ...asked, token: botToken });
+  const identity = botToken === undefined ? null : await checkBotToken({ ...asked, token: botToken });
   if (transport.kind === 'socket') await checkAppToken({ ...asked, token: transport.appToken });
 
-  const installations = settings.oauth && openInstallations(settings.oauth.file);
+  const installations = options.oauth && openInstallations(options.installations ?? 'slack-installations.sqlite');
   let installed: (team: string) => void = () => undefined;
   const store =
     installations &&
@@ -80,8 +81,8 @@ async function run(settings: Settings, core: Core): Promise<Running> {
       logger.info({ team }, 'slack: installed');
       installed(team);
     });
-  const receivers = receiversOf(settings, api, store);
-  const app = appOf(settings, api, receivers[0], identity);
+  const receivers = receiversOf(options, api, store);
+  const app = appOf(options, api, receivers[0], identity);
 
   const installer = receivers[0].installer;
   const workspaces = createWorkspaces({
@@ -90,7 +91,7 @@ async function run(settings: Settings, core: Core): Promise<Running> {
     clock,
     updatesPerMinute,
     async tokenOf(team, enterprise) {
-      if (botToken !== null) return botToken;
+      if (botToken !== undefined) return botToken;
       const query = { teamId: team, enterpriseId: enterprise ?? undefined, isEnterpriseInstall: false };
       const found = await installer?.authorize(query).catch(() => undefined);
       if (found?.botToken === undefined) throw new Refused('not_installed', [`workspace ${team}`]);
@@ -129,7 +130,7 @@ async function run(settings: Settings, core: Core): Promise<Running> {
     installations?.close();
   };
   try {
-    const intake = await listen(settings, receivers);
+    const intake = await listen(options, receivers);
     deliveries.resume();
     logger.info({ transport: transport.kind, team: identity?.team ?? null }, 'slack: ready');
     return { deliveries, exchanges, intake, end };
@@ -152,12 +153,12 @@ function watched(store: InstallationStore, installed: (team: string) => void): I
 
 type Receivers = readonly [SocketModeReceiver, ...SocketModeReceiver[]] | readonly [HTTPReceiver];
 
-function receiversOf(settings: Settings, api: ApiOptions, store: InstallationStore | null): Receivers {
-  const { transport, oauth, apiUrl } = settings;
-  const logger = boltLogger(settings.logger);
+function receiversOf(options: SlackAdapterOptions, api: ApiOptions, store: InstallationStore | undefined): Receivers {
+  const { transport, oauth, apiUrl } = options;
+  const logger = boltLogger(options.logger);
   const clientOptions = { slackApiUrl: apiUrl, fetch: api.fetch, retryConfig: { retries: 0 }, timeout: 15_000 };
   const installing =
-    oauth === null || store === null
+    oauth === undefined || store === undefined
       ? {}
       : {
           clientId: oauth.clientId,
@@ -165,14 +166,14 @@ function receiversOf(settings: Settings, api: ApiOptions, store: InstallationSto
           stateSecret: oauth.stateSecret,
           installationStore: store,
           scopes: [...BOT_SCOPES],
-          ...(oauth.redirectUri === null ? {} : { redirectUri: oauth.redirectUri }),
+          ...(oauth.redirectUri === undefined ? {} : { redirectUri: oauth.redirectUri }),
         };
   const installerOptions = {
     clientOptions,
     installPath: INSTALL_PATH,
     redirectUriPath: REDIRECT_PATH,
     authorizationUrl: new URL('../oauth/v2/authorize', apiUrl).href,
-    port: settings.port,
+    port: options.port,
   };
   if (transport.kind === 'http') {
     return [new HTTPReceiver({ signingSecret: transport.signingSecret, logger, ...installing, installerOptions })];
@@ -188,15 +189,15 @@ function receiversOf(settings: Settings, api: ApiOptions, store: InstallationSto
   return [socket(installing), ...Array.from({ length: 2 * SOCKETS - 1 }, () => socket({}))];
 }
 
-function appOf(settings: Settings, api: ApiOptions, receiver: Receivers[0], identity: Identity | null): App {
-  const { botToken, apiUrl, logger } = settings;
+function appOf(options: SlackAdapterOptions, api: ApiOptions, receiver: Receivers[0], identity: Identity | null): App {
+  const { botToken, apiUrl, logger } = options;
   return new CarefulApp({
     receiver,
     logger: boltLogger(logger),
     clientOptions: { slackApiUrl: apiUrl, fetch: api.fetch, retryConfig: { retries: 0 } },
     // Whatever is said in a conversation, each interaction stands for itself.
     convoStore: false,
-    ...(botToken === null || identity === null
+    ...(botToken === undefined || identity === null
       ? {}
       : { token: botToken, botId: identity.botId, botUserId: identity.userId, tokenVerificationEnabled: false }),
   });
@@ -209,7 +210,10 @@ interface Intake {
   close(): Promise<void>;
 }
 
-async function listen({ port, oauth, clock, logger }: Settings, receivers: Receivers): Promise<Intake> {
+async function listen(
+  { port, oauth, clock = systemClock, logger }: SlackAdapterOptions,
+  receivers: Receivers,
+): Promise<Intake> {
   const [first] = receivers;
   if (first instanceof HTTPReceiver) {
     let server: Server;
@@ -226,8 +230,7 @@ async function listen({ port, oauth, clock, logger }: Settings, receivers: Recei
     return keepConnected([client, ...clients.slice(SOCKETS + k, SOCKETS + k + 1)], { clock, logger });
   });
   const { installer } = first;
-  const pages =
-    installer && (await serveInstallPages(installer, { port, redirectUri: oauth?.redirectUri ?? null, logger }));
+  const pages = installer && (await serveInstallPages(installer, { port, redirectUri: oauth?.redirectUri, logger }));
   if (pages) logger.info({ port: portOf(pages) }, 'slack: installation pages are served');
   const intake: Intake = {
     pause() {

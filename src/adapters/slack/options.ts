@@ -1,123 +1,151 @@
-import { type Clock, systemClock } from '../../system/clock.ts';
-import { OperatorError } from '../../system/errors.ts';
+import { z } from 'zod';
+import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logging.ts';
+import { address, port, secret, text, together, variable } from '../../system/variables.ts';
 
 export interface SlackOAuth {
   readonly clientId: string;
   readonly clientSecret: string;
-  /** Signs the state that travels through the browser. Any long random string. */
+  /** Signs what travels through the browser. Any long random text. */
   readonly stateSecret: string;
-  /** The SQLite file that keeps the installations. */
-  readonly file: string;
-  /** The address Slack sends the browser back to, ending in `/slack/oauth_redirect`; `null` for the app's first one. */
-  readonly redirectUri: string | null;
+  /** Where Slack sends the browser back to, ending in `/slack/oauth_redirect`. @default the app's first one */
+  readonly redirectUri?: string | undefined;
 }
 
 export interface SlackOptions {
-  /** `xoxb-…`: one workspace. Left out with `oauth`. */
-  readonly botToken?: string;
-  /** `xapp-…` with `connections:write`: Socket Mode. Left out, Slack must reach us over HTTP. */
-  readonly appToken?: string;
-  /** Checks that HTTP requests come from Slack. Needed without `appToken`. */
-  readonly signingSecret?: string;
-  /** Base of the Web API, for compatible servers. @default https://slack.com/api/ */
-  readonly apiUrl?: string;
-  /** Many workspaces, each installed through the browser. */
-  readonly oauth?: SlackOAuth;
-  /** Where HTTP requests and installation pages are served. @default 3000 */
-  readonly port?: number;
+  /** Socket Mode, or HTTP requests that Slack signs. */
+  readonly transport:
+    | { readonly kind: 'socket'; readonly appToken: string }
+    | { readonly kind: 'http'; readonly signingSecret: string };
+  /** `xoxb-…`, of the one workspace; left out with `oauth`. */
+  readonly botToken?: string | undefined;
+  /** Many workspaces, each of which installs the app through the browser. */
+  readonly oauth?: SlackOAuth | undefined;
+  /** Base of the Web API, ending in a slash. */
+  readonly apiUrl: string;
+  /** Where HTTP requests and installation pages are served. */
+  readonly port: number;
+}
+
+/** The options of the Slack adapter; `undefined` where Slack is not served. */
+export const slackOptions = z
+  .object({
+    botToken: variable(
+      'SLACK_BOT_TOKEN',
+      'bot token; serves one workspace of Slack',
+      z
+        .string()
+        .startsWith(
+          'xoxb-',
+          'expected a bot token, which starts with "xoxb-": the "Bot User OAuth Token" under "OAuth & Permissions"',
+        )
+        .optional(),
+      'without Slack, unless SLACK_CLIENT_ID is set',
+    ),
+    appToken: variable(
+      'SLACK_APP_TOKEN',
+      'app-level token for Socket Mode',
+      z
+        .string()
+        .startsWith(
+          'xapp-',
+          'expected an app-level token, which starts with "xapp-": make one with the scope connections:write under "Basic Information"',
+        )
+        .optional(),
+      'Slack comes over HTTP',
+    ),
+    signingSecret: variable(
+      'SLACK_SIGNING_SECRET',
+      'shows that HTTP requests come from Slack',
+      text.optional(),
+      'Socket Mode is needed',
+    ),
+    apiUrl: variable(
+      'SLACK_API_URL <url>',
+      'another server that speaks the API of Slack',
+      address.transform((url) => (url.endsWith('/') ? url : `${url}/`)).prefault('https://slack.com/api/'),
+    ),
+    port: variable(
+      'SLACK_PORT <port>',
+      'port for HTTP requests from Slack, and for installations through the browser',
+      port.prefault('3000'),
+    ),
+    clientId: variable(
+      'SLACK_CLIENT_ID <id>',
+      'serves every workspace that installs the app through the browser, in place of SLACK_BOT_TOKEN',
+      z
+        .string()
+        .regex(/^\d+\.\d+$/, 'expected a client ID such as 123456.789012')
+        .optional(),
+      'one workspace',
+    ),
+    clientSecret: variable(
+      'SLACK_CLIENT_SECRET',
+      'goes with SLACK_CLIENT_ID',
+      text.optional(),
+      'one workspace of Slack',
+    ),
+    stateSecret: variable(
+      'SLACK_STATE_SECRET',
+      'any random text; signs what travels through the browser during an installation',
+      secret.optional(),
+      'one workspace of Slack',
+    ),
+    redirectUri: variable(
+      'SLACK_REDIRECT_URI <url>',
+      'where Slack sends the browser after an installation, ending in /slack/oauth_redirect',
+      address
+        .refine((url) => url.replace(/[?#].*$/, '').endsWith('/slack/oauth_redirect'), {
+          error: 'expected an address that ends in /slack/oauth_redirect',
+        })
+        .optional(),
+      'the first one that the app names',
+    ),
+  })
+  .superRefine(({ botToken, appToken, signingSecret, clientId, clientSecret, stateSecret }, { addIssue }) => {
+    const installing = {
+      SLACK_CLIENT_ID: clientId,
+      SLACK_CLIENT_SECRET: clientSecret,
+      SLACK_STATE_SECRET: stateSecret,
+    };
+    const names = Object.keys(installing);
+    const missing = Object.entries(installing).flatMap(([name, value]) => (value === undefined ? [name] : []));
+    const served = botToken ?? clientId;
+    const reachable = appToken ?? signingSecret;
+    if (missing.length < names.length && botToken !== undefined) {
+      addIssue(
+        'SLACK_BOT_TOKEN serves one workspace and SLACK_CLIENT_ID many: unset SLACK_BOT_TOKEN, or everything of the other',
+      );
+    } else if (missing.length > 0 && missing.length < names.length) {
+      addIssue(`${names.join(', ')} go together: set ${missing.join(' and ')} too`);
+    }
+    if (served !== undefined && reachable === undefined) {
+      const by = botToken === undefined ? 'SLACK_CLIENT_ID' : 'SLACK_BOT_TOKEN';
+      addIssue(`${by} needs SLACK_APP_TOKEN (Socket Mode, without a public address) or SLACK_SIGNING_SECRET (HTTP)`);
+    }
+    if (served === undefined && reachable !== undefined) {
+      addIssue('SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are of no use without SLACK_BOT_TOKEN or SLACK_CLIENT_ID');
+    }
+  }, together)
+  .transform(({ botToken, apiUrl, port, ...typed }): SlackOptions | undefined => {
+    const { appToken, signingSecret, clientId, clientSecret, stateSecret, redirectUri } = typed;
+    let transport: SlackOptions['transport'];
+    if (appToken !== undefined) transport = { kind: 'socket', appToken };
+    else if (signingSecret !== undefined) transport = { kind: 'http', signingSecret };
+    else return undefined;
+    if (botToken !== undefined) return { transport, botToken, apiUrl, port };
+    if (clientId === undefined || clientSecret === undefined || stateSecret === undefined) return undefined;
+    return { transport, oauth: { clientId, clientSecret, stateSecret, redirectUri }, apiUrl, port };
+  });
+
+export interface SlackAdapterOptions extends SlackOptions {
   readonly logger: Logger;
+  /** The SQLite file that keeps the tokens of installations. @default `slack-installations.sqlite` in the current folder */
+  readonly installations?: string;
   /** @default the system's */
   readonly clock?: Clock;
   /** Calls of `chat.update` a minute for all jobs of a workspace together, 10 to 50. @default 45 */
   readonly updatesPerMinute?: number;
   /** For proxies and tests. @default the global `fetch` */
   readonly fetch?: typeof fetch;
-}
-
-export type Transport =
-  | { readonly kind: 'socket'; readonly appToken: string }
-  | { readonly kind: 'http'; readonly signingSecret: string };
-
-export interface Settings {
-  readonly transport: Transport;
-  readonly botToken: string | null;
-  readonly oauth: SlackOAuth | null;
-  readonly apiUrl: string;
-  readonly port: number;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly updatesPerMinute: number;
-  readonly fetch: typeof fetch;
-}
-
-/** Checks what can be checked without a connection. Throws OperatorError with what to mend. */
-export function settingsFrom(options: SlackOptions): Settings {
-  const { botToken, appToken, signingSecret, oauth } = options;
-  if (botToken === undefined && oauth === undefined) {
-    throw new OperatorError('slack_bot_token', 'Slack needs a bot token, and SLACK_BOT_TOKEN is empty', {
-      hint: 'Copy the "Bot User OAuth Token" (xoxb-…) from "OAuth & Permissions" of your app, or configure OAuth for many workspaces.',
-    });
-  }
-  if (botToken !== undefined && oauth !== undefined) {
-    throw new OperatorError('slack_bot_token', 'Both a bot token and OAuth are configured, and only one can be used', {
-      hint: 'Unset SLACK_BOT_TOKEN to serve many workspaces, or the OAuth settings to serve one.',
-    });
-  }
-  if (botToken !== undefined && !botToken.startsWith('xoxb-')) {
-    throw new OperatorError(
-      'slack_bot_token',
-      `SLACK_BOT_TOKEN should start with "xoxb-" and starts with "${start(botToken)}"`,
-      {
-        hint: 'The bot token is the "Bot User OAuth Token" under "OAuth & Permissions"; "xapp-…" belongs into SLACK_APP_TOKEN.',
-      },
-    );
-  }
-  if (appToken !== undefined && !appToken.startsWith('xapp-')) {
-    throw new OperatorError(
-      'slack_app_token',
-      `SLACK_APP_TOKEN should start with "xapp-" and starts with "${start(appToken)}"`,
-      {
-        hint: 'Make an app-level token with the scope connections:write under "Basic Information"; "xoxb-…" belongs into SLACK_BOT_TOKEN.',
-      },
-    );
-  }
-  return {
-    transport: transportOf(appToken, signingSecret),
-    botToken: botToken ?? null,
-    oauth: oauth ?? null,
-    apiUrl: apiUrlOf(options.apiUrl),
-    port: options.port ?? 3000,
-    logger: options.logger,
-    clock: options.clock ?? systemClock,
-    updatesPerMinute: options.updatesPerMinute ?? 45,
-    fetch: options.fetch ?? fetch,
-  };
-}
-
-function transportOf(appToken: string | undefined, signingSecret: string | undefined): Transport {
-  if (appToken !== undefined) return { kind: 'socket', appToken };
-  if (signingSecret !== undefined && signingSecret !== '') return { kind: 'http', signingSecret };
-  throw new OperatorError(
-    'slack_transport',
-    'Slack needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP), and both are empty',
-    {
-      hint: 'Without a public address take Socket Mode: make an app-level token (xapp-…) with the scope connections:write.',
-    },
-  );
-}
-
-function apiUrlOf(text: string | undefined): string {
-  if (text === undefined) return 'https://slack.com/api/';
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
-    throw new OperatorError('slack_api_url', `SLACK_API_URL should be an http or https address and is "${text}"`, {
-      hint: 'For example http://127.0.0.1:3300/api/',
-    });
-  }
-  return text.endsWith('/') ? text : `${text}/`;
-}
-
-/** The kind of a token, which is no secret. */
-function start(token: string): string {
-  return /^x[a-z]{2,4}-/.exec(token)?.[0] ?? '…';
 }

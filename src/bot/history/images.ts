@@ -38,9 +38,9 @@ export type ImageFile =
 
 export interface Retention {
   /** Files stored longer ago than this many milliseconds go. @default kept however old */
-  readonly maxAgeMs?: number;
+  readonly maxAgeMs?: number | undefined;
   /** The oldest files go until all together have at most so many bytes. @default no limit */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
 }
 
 export interface Removed {

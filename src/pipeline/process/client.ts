@@ -18,7 +18,7 @@ export interface PipelineClientOptions {
   /** Pause before a crashed process is replaced, doubled with each crash in a row. @default 250 to 30000 */
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
   /** Node's own options for the process. @default those of this one */
-  readonly execArgv?: readonly string[];
+  readonly execArgv?: readonly string[] | undefined;
   readonly clock?: Clock;
   /** What the process writes to its outputs, in pieces. @default dropped */
   readonly onOutput?: (text: string) => void;

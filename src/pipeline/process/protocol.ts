@@ -23,7 +23,7 @@ export interface LoadOptions {
   /** Of weights and products: fp32, fp16, int8 or auto. @default the engine's choice */
   readonly precision?: string;
   /** Which GPU, as `nvidia-smi` counts them; for CUDA. @default 0 */
-  readonly device?: number;
+  readonly device?: number | undefined;
   /** Whether everything stays loaded. @default 'auto' */
   readonly residency?: 'resident' | 'stage' | 'auto';
   /** Pictures of so many pixels, and larger ones, are made with as little memory as possible; 0 is all of them. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
-import type { SlackOptions } from '../../../src/adapters/slack/options.ts';
+import type { SlackAdapterOptions } from '../../../src/adapters/slack/options.ts';
 import { UserError } from '../../../src/system/errors.ts';
 import { FakeCore } from '../fake-core.ts';
 import { clickBody, commandBody, eventBody } from './payloads.ts';
@@ -12,13 +12,13 @@ import { isRecord, type Json } from './strict.ts';
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
 /** The adapter behind its HTTP address. */
-export async function served(t: TestContext, options: Partial<SlackOptions> = {}) {
+export async function served(t: TestContext, options: Partial<SlackAdapterOptions> = {}) {
   const standIn = await StandIn.start();
   const core = new FakeCore();
   const log: string[] = [];
   const adapter = createSlackAdapter({
     botToken: BOT_TOKEN,
-    signingSecret: SIGNING_SECRET,
+    transport: { kind: 'http', signingSecret: SIGNING_SECRET },
     apiUrl: standIn.apiUrl,
     port: 0,
     logger: memoryLogger(log),

@@ -11,7 +11,8 @@ const logger = createLogger({ level: 'silent', secrets: [] });
 // Limits would make a test of them; here they only take time.
 const slack = createSlackAdapter({
   botToken: BOT_TOKEN,
-  appToken: APP_TOKEN,
+  transport: { kind: 'socket', appToken: APP_TOKEN },
+  port: 0,
   apiUrl,
   logger,
   updatesPerMinute: 6000,

@@ -24,11 +24,15 @@ async function world(t: TestContext, transport: 'socket' | 'http') {
   const file = join(mkdtempSync(join(tmpdir(), 'installations-')), 'slack.sqlite');
   const make = () =>
     createSlackAdapter({
-      ...(transport === 'socket' ? { appToken: APP_TOKEN } : { signingSecret: SIGNING_SECRET }),
+      transport:
+        transport === 'socket'
+          ? { kind: transport, appToken: APP_TOKEN }
+          : { kind: transport, signingSecret: SIGNING_SECRET },
       apiUrl: standIn.apiUrl,
       port: 0,
       logger: memoryLogger(log),
-      oauth: { clientId: '1.2', clientSecret: 'client-secret', stateSecret: 'state-secret', file, redirectUri: null },
+      oauth: { clientId: '1.2', clientSecret: 'client-secret', stateSecret: 'state-secret' },
+      installations: file,
     });
   let adapter = make();
   await adapter.start(core);

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
-import type { SlackOptions } from '../../../src/adapters/slack/options.ts';
+import type { SlackAdapterOptions } from '../../../src/adapters/slack/options.ts';
 import type { Logger } from '../../../src/system/logging.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { FakeCore } from '../fake-core.ts';
@@ -43,7 +43,7 @@ export async function passTime(
 }
 
 /** The adapter with a real Bolt app, connected to the stand-in, on a clock of the test's own. */
-export async function setting(t: TestContext, options: Partial<SlackOptions> = {}): Promise<Setting> {
+export async function setting(t: TestContext, options: Partial<SlackAdapterOptions> = {}): Promise<Setting> {
   const clock = new ManualClock();
   const standIn = await StandIn.start(() => clock.now());
   const core = new FakeCore({ now: () => clock.now() });
@@ -51,7 +51,8 @@ export async function setting(t: TestContext, options: Partial<SlackOptions> = {
   const make = () =>
     createSlackAdapter({
       botToken: BOT_TOKEN,
-      appToken: APP_TOKEN,
+      transport: { kind: 'socket', appToken: APP_TOKEN },
+      port: 0,
       apiUrl: standIn.apiUrl,
       logger: memoryLogger(log),
       clock,

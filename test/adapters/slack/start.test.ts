@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
 import { slackManifest } from '../../../src/adapters/slack/connection/manifest.ts';
-import type { SlackOptions } from '../../../src/adapters/slack/options.ts';
+import { type SlackAdapterOptions, slackOptions } from '../../../src/adapters/slack/options.ts';
 import {
   BOT_SCOPES,
   COMMAND,
@@ -22,15 +22,15 @@ async function world(t: TestContext) {
   t.after(() => standIn.close());
   const log: string[] = [];
   const { apiUrl } = standIn;
-  const start = async (options: Partial<SlackOptions>) => {
-    const adapter = createSlackAdapter({ apiUrl, logger: memoryLogger(log), ...options });
+  const start = async (options: Pick<SlackAdapterOptions, 'transport'> & Partial<SlackAdapterOptions>) => {
+    const adapter = createSlackAdapter({ apiUrl, port: 0, logger: memoryLogger(log), ...options });
     await adapter.start(new FakeCore());
     await adapter.stop(1000);
   };
   return { standIn, log, start };
 }
 
-const both = { botToken: BOT_TOKEN, appToken: APP_TOKEN };
+const both = { botToken: BOT_TOKEN, transport: { kind: 'socket', appToken: APP_TOKEN } } as const;
 
 test('it starts with good tokens, and starts and stops again', async (t) => {
   const { start, standIn } = await world(t);
@@ -41,8 +41,6 @@ test('it starts with good tokens, and starts and stops again', async (t) => {
 });
 
 for (const [why, options, expected] of [
-  ['no token at all', {}, { code: 'slack_bot_token', message: /SLACK_BOT_TOKEN is empty/ }],
-  ['an app token in its place', { botToken: APP_TOKEN }, { code: 'slack_bot_token', message: /"xoxb-".*"xapp-"/ }],
   [
     'an unknown bot token',
     { ...both, botToken: 'xoxb-secret' },
@@ -50,22 +48,31 @@ for (const [why, options, expected] of [
   ],
   [
     'an unknown app token',
-    { ...both, appToken: 'xapp-secret' },
+    { ...both, transport: { kind: 'socket', appToken: 'xapp-secret' } },
     { code: 'slack_app_token', message: /SLACK_APP_TOKEN/ },
   ],
-  [
-    'a bot token as app token',
-    { ...both, appToken: BOT_TOKEN },
-    { code: 'slack_app_token', hint: /connections:write/ },
-  ],
-  ['neither way to be reached', { botToken: BOT_TOKEN }, { code: 'slack_transport', message: /SLACK_SIGNING_SECRET/ }],
-  ['an address that is none', { ...both, apiUrl: 'slack.com' }, { code: 'slack_api_url', hint: /127\.0\.0\.1/ }],
 ] as const) {
   test(`${why} is explained in a sentence, without the token`, async (t) => {
     const { start, log } = await world(t);
     await assert.rejects(start(options), expected);
     const said = await start(options).catch((error: Error) => error.message);
     assert.ok(!`${said}${log.join()}`.includes('secret'));
+  });
+}
+
+const tokens = { botToken: BOT_TOKEN, appToken: APP_TOKEN };
+
+for (const [why, typed, expected] of [
+  ['no bot token', { appToken: APP_TOKEN }, /of no use without SLACK_BOT_TOKEN or SLACK_CLIENT_ID/],
+  ['an app token in its place', { ...tokens, botToken: APP_TOKEN }, /starts with "xoxb-".*"Bot User OAuth Token"/],
+  ['a bot token as app token', { ...tokens, appToken: BOT_TOKEN }, /starts with "xapp-".*connections:write/],
+  ['neither way to be reached', { botToken: BOT_TOKEN }, /SLACK_BOT_TOKEN needs SLACK_APP_TOKEN.*SLACK_SIGNING_SECRET/],
+  ['an address that is none', { ...tokens, apiUrl: 'slack.com' }, /expected an http\(s\) address/],
+] as const) {
+  test(`${why} is explained before anything is connected, without the token`, () => {
+    const said = String(slackOptions.safeParse(typed).error?.issues.map(({ message }) => message));
+    assert.match(said, expected);
+    assert.ok(!said.includes(APP_TOKEN) && !said.includes(BOT_TOKEN));
   });
 }
 
@@ -106,7 +113,10 @@ test('a port that is taken is explained', async (t) => {
   await new Promise<void>((resolve) => other.listen(0, resolve));
   t.after(() => other.close());
   const { port } = other.address() as AddressInfo;
-  await assert.rejects(start({ botToken: BOT_TOKEN, signingSecret: SIGNING_SECRET, port }), { code: 'slack_port' });
+  await assert.rejects(
+    start({ botToken: BOT_TOKEN, transport: { kind: 'http', signingSecret: SIGNING_SECRET }, port }),
+    { code: 'slack_port' },
+  );
 });
 
 test('the manifest asks for exactly the scopes and events that are used', () => {

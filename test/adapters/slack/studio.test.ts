@@ -19,7 +19,8 @@ async function world(t: TestContext) {
   const logger = memoryLogger(log);
   const adapter = createSlackAdapter({
     botToken: BOT_TOKEN,
-    appToken: APP_TOKEN,
+    transport: { kind: 'socket', appToken: APP_TOKEN },
+    port: 0,
     apiUrl: standIn.apiUrl,
     logger,
     clock,

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Access, actingUser } from '../../../src/adapters/web/server/access.ts';
-import { createWebAdapter } from '../../../src/adapters/web/server/adapter.ts';
-import { OperatorError } from '../../../src/system/errors.ts';
+import { webOptions } from '../../../src/adapters/web/server/options.ts';
 import { answerOf } from './answer.ts';
-import { appOverFake, SILENT } from './serve-fake.ts';
+import { appOverFake, optionsFrom } from './serve-fake.ts';
 
 const TOKEN = 'correct horse battery';
 const ADMIN = 'a different admin token';
@@ -15,7 +14,7 @@ function command(user: string | undefined) {
 }
 
 test('a host name that nobody configured is refused, so that a rebound DNS name reaches nothing', async (t) => {
-  const { app } = await appOverFake(t, { hostnames: ['Paint.example.org'] });
+  const { app } = await appOverFake(t, optionsFrom({ hostnames: 'Paint.example.org' }));
   const status = async (host: string) => (await app.request('/api/rooms/r/jobs', { headers: { host } })).status;
   assert.equal(await status('evil.example:3000'), 403);
   assert.equal(await status('localhost.evil.example'), 403);
@@ -129,26 +128,23 @@ test('tokens cannot be guessed quickly', async (t) => {
 
 test('sessions end with their time and with their token', () => {
   let now = 0;
-  const access = new Access({ token: TOKEN, adminToken: null, now: () => now });
+  const access = new Access({ token: TOKEN, now: () => now });
   const { cookie } = access.signIn(TOKEN, 'ann');
   const identity = access.identify({ authorization: undefined, cookie });
   assert.equal(actingUser(identity, undefined), 'ann');
-  const changed = new Access({ token: 'another token entirely', adminToken: null, now: () => now });
+  const changed = new Access({ token: 'another token entirely', now: () => now });
   assert.throws(() => changed.identify({ authorization: undefined, cookie }), { code: 'token_missing' });
   now = 31 * 24 * 3600 * 1000;
   assert.throws(() => access.identify({ authorization: undefined, cookie }), { code: 'token_missing' });
 });
 
 test('options that would open the chat to everyone are refused before it starts', () => {
-  const refused = (options: Partial<Parameters<typeof createWebAdapter>[0]>, code: string) =>
-    assert.throws(
-      () => createWebAdapter({ port: 0, logger: SILENT, ...options }),
-      (error) => error instanceof OperatorError && error.code === code,
-    );
-  refused({ host: '0.0.0.0' }, 'web_token_missing');
-  refused({ host: '192.168.0.7' }, 'web_token_missing');
-  refused({ host: '0.0.0.0', token: 'short' }, 'web_token_short');
-  refused({ host: '0.0.0.0', token: TOKEN, adminToken: TOKEN }, 'web_tokens_equal');
-  refused({ adminToken: ADMIN }, 'web_token_missing');
-  refused({ port: 70_000 }, 'web_port_invalid');
+  const refused = (typed: Parameters<typeof optionsFrom>[0], why: RegExp) =>
+    assert.match(String(webOptions.safeParse(typed).error?.issues.map(({ message }) => message)), why);
+  refused({ host: '0.0.0.0' }, /WUERST_WEB_HOST is 0\.0\.0\.0, which others can reach: set WUERST_WEB_TOKEN/);
+  refused({ host: '192.168.0.7' }, /WUERST_WEB_HOST is 192\.168\.0\.7/);
+  refused({ host: '0.0.0.0', token: 'short' }, /expected at least 16 characters/);
+  refused({ host: '0.0.0.0', token: TOKEN, adminToken: TOKEN }, /are the same: everyone would be admin/);
+  refused({ adminToken: ADMIN }, /WUERST_WEB_ADMIN_TOKEN needs WUERST_WEB_TOKEN/);
+  refused({ port: '70000' }, /expected a port from 0 to 65535/);
 });

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { createWebAdapter } from '../../../src/adapters/web/server/adapter.ts';
 import { OperatorError } from '../../../src/system/errors.ts';
-import { SILENT, serveFake } from './serve-fake.ts';
+import { optionsFrom, SILENT, serveFake } from './serve-fake.ts';
 import { webCallerOf } from './web-caller.ts';
 
 test('a body that never ends is refused at the limit, and the server goes on', async (t) => {
@@ -61,14 +61,14 @@ test('stopping ends open event streams and frees the port', async (t) => {
   const events = await fetch(`${url}api/rooms/r/events`);
   await adapter.stop(5000);
   assert.match(await events.text(), /^event: hello/);
-  const again = createWebAdapter({ port: Number(new URL(url).port), logger: SILENT });
+  const again = createWebAdapter({ ...optionsFrom({ port: new URL(url).port }), logger: SILENT });
   await again.start(core);
   await again.stop(100);
 });
 
 test('a port that is taken is explained to the operator', async (t) => {
   const { core, url } = await serveFake(t);
-  const second = createWebAdapter({ port: Number(new URL(url).port), logger: SILENT });
+  const second = createWebAdapter({ ...optionsFrom({ port: new URL(url).port }), logger: SILENT });
   await assert.rejects(
     second.start(core),
     (error) => error instanceof OperatorError && error.code === 'web_port_in_use',

@@ -12,14 +12,14 @@ type Installer = NonNullable<SocketModeReceiver['installer']>;
 
 interface PageOptions {
   readonly port: number;
-  readonly redirectUri: string | null;
+  readonly redirectUri: string | undefined;
   readonly logger: Logger;
 }
 
 /** The two pages of an installation through the browser, next to Socket Mode. Rejects where the port is taken. */
 export async function serveInstallPages(installer: Installer, options: PageOptions): Promise<Server> {
   const { port, redirectUri, logger } = options;
-  const links = { scopes: [...BOT_SCOPES], ...(redirectUri === null ? {} : { redirectUri }) };
+  const links = { scopes: [...BOT_SCOPES], ...(redirectUri === undefined ? {} : { redirectUri }) };
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     try {

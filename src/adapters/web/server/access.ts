@@ -12,9 +12,9 @@ export const SESSION_COOKIE = 'wuerst_session';
 export const SESSION_SECONDS = 30 * 24 * 3600;
 
 export interface AccessOptions {
-  /** `null` where everyone who reaches the server is admin (loopback). */
-  readonly token: string | null;
-  readonly adminToken: string | null;
+  /** Without it everyone who reaches the server is admin (loopback). */
+  readonly token?: string | undefined;
+  readonly adminToken?: string | undefined;
   /** Milliseconds since 1970. @default Date.now */
   readonly now?: () => number;
 }
@@ -26,13 +26,13 @@ export interface AccessOptions {
 export class Access {
   /** Nobody is asked for a token. */
   readonly open: boolean;
-  readonly #token: string | null;
-  readonly #adminToken: string | null;
+  readonly #token: string | undefined;
+  readonly #adminToken: string | undefined;
   readonly #key: Buffer;
   readonly #now: () => number;
 
   constructor(options: AccessOptions) {
-    this.open = options.token === null;
+    this.open = options.token === undefined;
     this.#token = options.token;
     this.#adminToken = options.adminToken;
     this.#now = options.now ?? Date.now;
@@ -63,8 +63,8 @@ export class Access {
   /** Whether the token is the admin's. */
   #admits(token: string): boolean {
     // Both comparisons always run: the time taken says nothing about which token was nearly right.
-    const isUser = this.#token !== null && sameSecret(token, this.#token);
-    const isAdmin = this.#adminToken !== null && sameSecret(token, this.#adminToken);
+    const isUser = this.#token !== undefined && sameSecret(token, this.#token);
+    const isAdmin = this.#adminToken !== undefined && sameSecret(token, this.#adminToken);
     if (!isUser && !isAdmin) {
       throw new UserError('token_wrong', 'This token is not the right one.', {
         hint: 'Ask whoever runs this bot for the token of the web chat.',

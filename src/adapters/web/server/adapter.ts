@@ -3,7 +3,7 @@ import { createAdaptorServer, type ServerType } from '@hono/node-server';
 import { OperatorError } from '../../../system/errors.ts';
 import type { Adapter, Core } from '../../adapter.ts';
 import { createWebApp, type RunningWebApp } from './app.ts';
-import { bareHost, resolveOptions, type WebOptions } from './options.ts';
+import { bareHost, type WebAdapterOptions } from './options.ts';
 
 /** Milliseconds a client may take to send a whole request. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -13,17 +13,17 @@ export interface WebAdapter extends Adapter {
   readonly url: string;
 }
 
-/** The chat in the browser, and the same for scripts. Throws `OperatorError` for options that would be unsafe. */
-export function createWebAdapter(options: WebOptions): WebAdapter {
-  const settings = resolveOptions(options);
-  let port = settings.port;
+/** The chat in the browser, and the same for scripts. */
+export function createWebAdapter(options: WebAdapterOptions): WebAdapter {
+  const { host, logger } = options;
+  let { port } = options;
   let running: { readonly server: ServerType; readonly web: RunningWebApp } | null = null;
 
   return {
     surface: 'web',
 
     get url() {
-      return `http://${nameInUrl(settings.host)}:${port}/`;
+      return `http://${nameInUrl(host)}:${port}/`;
     },
 
     async start(core: Core) {
@@ -33,7 +33,7 @@ export function createWebAdapter(options: WebOptions): WebAdapter {
         serverOptions: { requestTimeout: REQUEST_TIMEOUT_MS },
       });
       try {
-        port = (await listen(server, settings.host, settings.port)).port;
+        port = (await listen(server, host, options.port)).port;
       } catch (error) {
         web.close();
         throw error;
@@ -41,7 +41,7 @@ export function createWebAdapter(options: WebOptions): WebAdapter {
       running = { server, web };
       // Pages read what they missed from the history: nothing has to be sent again.
       for (const job of core.undelivered('web')) core.markDelivered(job.id);
-      settings.logger.info({ url: this.url }, 'the web chat is open');
+      logger.info({ url: this.url }, 'the web chat is open');
     },
 
     async stop(deadlineMs: number) {

@@ -5,7 +5,7 @@ import { Access } from './access.ts';
 import { EventEncoder } from './event-json.ts';
 import { hostGuard, originGuard, securityHeaders } from './guard.ts';
 import { LiveEvents } from './live.ts';
-import { resolveOptions, type WebOptions } from './options.ts';
+import type { WebAdapterOptions } from './options.ts';
 import { notFound, problemResponse } from './problems.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { completeRoutes } from './routes/complete.ts';
@@ -27,14 +27,13 @@ export interface RunningWebApp {
 /**
  * The HTTP face over a core, without a socket.
  *
- * @example const { app } = createWebApp(core, { port: 0, logger }); await app.request('/healthz');
+ * @example const { app } = createWebApp(core, { ...options, logger }); await app.request('/healthz');
  */
-export function createWebApp(core: Core, options: WebOptions): RunningWebApp {
-  const settings = resolveOptions(options);
+export function createWebApp(core: Core, options: WebAdapterOptions): RunningWebApp {
   const web: WebContext = {
     core,
-    settings,
-    access: new Access(settings),
+    options,
+    access: new Access(options),
     live: new LiveEvents(core),
     encoder: new EventEncoder(core),
     streams: new Set(),
@@ -43,11 +42,11 @@ export function createWebApp(core: Core, options: WebOptions): RunningWebApp {
   let stopping = false;
 
   const app = new Hono<WebEnv>();
-  app.onError((error, c) => problemResponse(error, c, settings.logger));
-  app.notFound((c) => problemResponse(notFound('There is nothing at this address.'), c, settings.logger));
+  app.onError((error, c) => problemResponse(error, c, options.logger));
+  app.notFound((c) => problemResponse(notFound('There is nothing at this address.'), c, options.logger));
   app.use(securityHeaders());
   healthRoutes(app, web);
-  app.use(hostGuard(settings.hostnames), originGuard(), async (_c, next) => {
+  app.use(hostGuard(options.hostnames), originGuard(), async (_c, next) => {
     if (stopping) throw new UserError('stopping', 'The bot is being restarted.', { hint: 'Try again in a moment.' });
     await next();
   });

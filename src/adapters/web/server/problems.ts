@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { troubleOf } from '../../../bot/replies/replies.ts';
 import { UserError } from '../../../system/errors.ts';
-import type { WebLogger } from './options.ts';
+import type { Logger } from '../../../system/logging.ts';
 
 /** Codes that are not simply a bad request (400). */
 const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
@@ -33,7 +33,7 @@ export function statusOf(error: UserError): ContentfulStatusCode {
 }
 
 /** The one place where an error becomes an answer. Only a `UserError` may speak to the outside. */
-export function problemResponse(error: unknown, c: Context, logger: WebLogger): Response {
+export function problemResponse(error: unknown, c: Context, logger: Logger): Response {
   c.header('Cache-Control', 'no-store');
   if (error instanceof UserError) {
     const status = statusOf(error);

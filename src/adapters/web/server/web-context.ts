@@ -4,14 +4,14 @@ import type { Core } from '../../adapter.ts';
 import type { Access, Identity } from './access.ts';
 import type { EventEncoder } from './event-json.ts';
 import type { LiveEvents } from './live.ts';
-import type { WebSettings } from './options.ts';
+import type { WebAdapterOptions } from './options.ts';
 import type { EventStream } from './sse.ts';
 import type { Thumbnails } from './thumbnails.ts';
 
 /** What the routes share. */
 export interface WebContext {
   readonly core: Core;
-  readonly settings: WebSettings;
+  readonly options: WebAdapterOptions;
   readonly access: Access;
   readonly live: LiveEvents;
   readonly encoder: EventEncoder;
@@ -37,6 +37,6 @@ export function webCaller(web: WebContext, identity: Identity, user: string, roo
     guild: room,
     payer: room,
     moderator: identity.admin,
-    ageRestricted: web.settings.ageRestrictedRooms.includes(room),
+    ageRestricted: web.options.ageRestrictedRooms.includes(room),
   };
 }

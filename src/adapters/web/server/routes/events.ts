@@ -29,7 +29,8 @@ export function eventRoutes(app: WebApp, web: WebContext): void {
 }
 
 function openStream(c: WebRequest, web: WebContext, rooms: readonly string[], after: number | null): EventStream {
-  if (web.streams.size >= web.settings.maxStreams) {
+  const { liveIntervalMs = 120, heartbeatMs = 15_000, maxStreams = 512 } = web.options;
+  if (web.streams.size >= maxStreams) {
     throw new UserError('too_many_streams', `${web.streams.size} event streams are open already.`, {
       hint: 'Close some pages of this chat, or try again later.',
     });
@@ -40,8 +41,8 @@ function openStream(c: WebRequest, web: WebContext, rooms: readonly string[], af
     encoder: web.encoder,
     rooms,
     after,
-    liveIntervalMs: web.settings.liveIntervalMs,
-    heartbeatMs: web.settings.heartbeatMs,
+    liveIntervalMs,
+    heartbeatMs,
     onStalled: () => closeSocket(c.env),
     onEnd: () => web.streams.delete(stream),
   });

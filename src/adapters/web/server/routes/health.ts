@@ -7,7 +7,7 @@ export function healthRoutes(app: WebApp, web: WebContext): void {
   methods(app, '/healthz', { GET: (c) => c.json({ status: 'ok' }) });
   methods(app, '/readyz', {
     GET: async (c) => {
-      const ready = await web.settings.ready();
+      const ready = (await web.options.ready?.()) ?? true;
       return c.json({ status: ready ? 'ready' : 'not ready' }, ready ? 200 : 503);
     },
   });
@@ -17,8 +17,8 @@ export function healthRoutes(app: WebApp, web: WebContext): void {
 export function metricsRoute(app: WebApp, web: WebContext): void {
   methods(app, '/metrics', {
     GET: async (c) => {
-      if (web.settings.metrics === null) throw notFound('This server keeps no metrics.');
-      const text = await web.settings.metrics();
+      if (web.options.metrics === undefined) throw notFound('This server keeps no metrics.');
+      const text = await web.options.metrics();
       return c.body(text, 200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' });
     },
   });

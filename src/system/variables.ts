@@ -1,0 +1,82 @@
+import { z } from 'zod';
+
+/** An environment variable that sets one of the program's options. */
+export interface Variable {
+  /** E.g. `WUERST_WEB_PORT`. */
+  readonly name: string;
+  /** The option of `wuerst start`, e.g. `--web-port <port>`. Secrets have none: other users see command lines. */
+  readonly option: string | undefined;
+  /** One line. */
+  readonly help: string;
+  /** What holds when it is not set, in words. */
+  readonly otherwise: string;
+}
+
+/** The variables behind the fields of the schemas. */
+export const variables = z.registry<Variable>();
+
+/**
+ * A field of a schema of options, set by a variable.
+ *
+ * @param usage the variable's name and what stands for its value in the help, as in `WUERST_WEB_PORT <port>`; the name
+ *   alone is a secret
+ * @param otherwise what holds when it is not set, in words. @default the schema's default
+ */
+export function variable<T extends z.ZodType>(usage: string, help: string, schema: T, otherwise?: string): T {
+  const [name = '', value] = usage.split(' ');
+  const flag = name
+    .replace(/^WUERST_/, '')
+    .replaceAll('_', '-')
+    .toLowerCase();
+  variables.add(schema, {
+    name,
+    option: value === undefined ? undefined : `--${flag} ${value}`,
+    help,
+    otherwise: otherwise ?? (schema instanceof z.ZodPrefault ? String(schema.def.defaultValue) : 'not set'),
+  });
+  return schema;
+}
+
+export const text = z.string();
+export const secret = z.string().min(16, 'expected at least 16 characters');
+export const address = z
+  .string()
+  .refine((url) => URL.canParse(url) && /^https?:/.test(url), 'expected an http(s) address');
+export const wholeNumber = z
+  .string()
+  .regex(/^\d{1,9}$/, 'expected a whole number')
+  .transform(Number);
+export const port = z
+  .string()
+  .regex(/^\d{1,5}$/, 'expected a port from 0 to 65535')
+  .transform(Number)
+  .refine((number) => number <= 65_535, 'expected a port from 0 to 65535');
+export const onOff = z
+  .string()
+  .toLowerCase()
+  .pipe(z.enum(['on', 'off', 'yes', 'no', 'true', 'false', '1', '0'], 'expected on or off'))
+  .transform((word) => ['on', 'yes', 'true', '1'].includes(word));
+export const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
+
+export function oneOf<const T extends readonly string[]>(values: T) {
+  return z.enum(values, `expected ${values.join(', ')}`);
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+
+/** `20GB`, `1.5 G`, `300`: decimal units. */
+export const byteCount = z
+  .string()
+  .regex(/^\d+(?:\.\d+)?\s*[KMGT]?B?$/i, 'expected a size such as 20GB')
+  .transform((size) => {
+    const [, number = '', unit = ''] = /^([\d.]+)\s*([KMGT]?)B?$/i.exec(size) ?? [];
+    return Math.round(Number(number) * (UNITS[unit.toUpperCase()] ?? 1));
+  });
+
+/** For rules about several fields: they are checked although one field may be wrong, so that all mistakes come at once. */
+export const together = { when: () => true };
