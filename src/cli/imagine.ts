@@ -4,20 +4,20 @@ import type { ImagineRequest } from '../bot/job.ts';
 import { modelInUse } from '../models/model-folder.ts';
 import { PRECISIONS, type Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { STYLES } from '../pipeline/derived-weights/styles.ts';
-import { IMAGE_FORMATS, type ImageFormat } from '../pipeline/images/image-file.ts';
+import { cropTo, IMAGE_FORMATS, type ImageFormat } from '../pipeline/images/image-file.ts';
 import { TorchGenerator } from '../pipeline/math/generator.ts';
 import { DEFAULT_STAGE_C_TIMESTEPS } from '../pipeline/math/scheduler.ts';
-import { picturesAtOnce } from '../pipeline/pipelines/batch-size.ts';
-import { type CombinedOptions, WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
-import { sizeOf } from '../pipeline/pipelines/picture-needs.ts';
-import { isShortage, sparingMemory } from '../pipeline/pipelines/shortage.ts';
+import { inBatches, picturesTogether, roundsOf } from '../pipeline/pipelines/batch-size.ts';
+import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
+import { paintRound } from '../pipeline/pipelines/round.ts';
+import { sparingMemory } from '../pipeline/pipelines/shortage.ts';
 import type { Residency } from '../pipeline/runtime/memory-plan.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
 import type { RuntimeOptions } from '../pipeline/runtime/runtime.ts';
 import { UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './options.ts';
-import { PictureWriter } from './picture-writer.ts';
+import { type FinishedPicture, PictureWriter } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
 
 interface Options {
@@ -150,69 +150,65 @@ async function paintAll(
   signal: AbortSignal,
 ): Promise<void> {
   const seeds = Array.from({ length: request.n }, (_, k) => BigInt.asUintN(64, request.seed + BigInt(k)));
-  let most = seeds.length;
+  const warnings = new Set<string>();
   let made = 0;
-  let warned = false;
-  const paintSome = async (): Promise<void> => {
-    const count = Math.min(most, picturesAtOnce(pipeline, request, seeds.length - made));
-    const some = seeds.slice(made, made + count);
-    try {
-      const warnings = await paint(pipeline, request, some, bars, signal, async (image, row, timings) => {
-        await files.add(request, { seed: some[row] ?? 0n, image, timings });
-        made += 1;
-      });
-      if (!warned) for (const warning of warnings) say(warning);
-      warned = true;
-    } catch (error) {
-      if (count === 1 || !isShortage(error)) throw error;
-      // Fewer at once may fit; those that are finished stay.
-      most = Math.floor(count / 2);
-      await pipeline.runtime.memory.releaseAll();
+  const paintRest = async function* (): AsyncGenerator<FinishedPicture, void> {
+    const batches = inBatches(seeds.slice(made), picturesTogether(pipeline, request));
+    for (const round of roundsOf(pipeline, batches)) {
+      for (const warning of yield* paint(pipeline, request, round, bars, signal)) warnings.add(warning);
     }
   };
-  while (made < seeds.length) await sparingMemory(pipeline, sizeOf(request), paintSome);
+  for await (const picture of sparingMemory(pipeline, request, signal, paintRest)) {
+    await files.add(request, picture);
+    made += 1;
+  }
+  for (const warning of warnings) say(warning);
 }
 
 /** @returns warnings */
-async function paint(
+async function* paint(
   pipeline: WuerstchenCombinedPipeline,
   request: ImagineRequest,
-  seeds: readonly bigint[],
+  round: readonly (readonly bigint[])[],
   bars: StageBars | null,
   signal: AbortSignal,
-  onImage: NonNullable<CombinedOptions['onImage']>,
-): Promise<readonly string[]> {
-  const total = seeds.length;
-  const stream = pipeline.stream({
-    prompt: request.prompt,
-    negativePrompt: request.negative || undefined,
-    width: request.width,
-    height: request.height,
-    fit: 'crop',
-    style: request.style,
-    ...(request.steps === null
-      ? { priorTimesteps: DEFAULT_STAGE_C_TIMESTEPS }
-      : { priorNumInferenceSteps: request.steps }),
-    priorGuidanceScale: request.guidance,
-    numInferenceSteps: request.decoderSteps,
-    decoderGuidanceScale: request.decoderGuidance,
-    numImagesPerPrompt: total,
-    generator: seeds.map((seed) => new TorchGenerator(seed)),
-    onImage: async (image, row, timings) => {
-      bars?.show({ stage: 'vqgan', step: row + 1, total });
-      await onImage(image, row, timings);
-    },
-    signal,
+): AsyncGenerator<FinishedPicture, readonly string[]> {
+  const { width, height, steps } = request;
+  const batch = async (seeds: readonly bigint[]) => ({
+    seeds,
+    ...(await pipeline.batch({
+      ...{ width, height, fit: 'crop', signal },
+      prompt: request.prompt,
+      negativePrompt: request.negative || undefined,
+      style: request.style,
+      ...(steps === null ? { priorTimesteps: DEFAULT_STAGE_C_TIMESTEPS } : { priorNumInferenceSteps: steps }),
+      priorGuidanceScale: request.guidance,
+      numInferenceSteps: request.decoderSteps,
+      decoderGuidanceScale: request.decoderGuidance,
+      numImagesPerPrompt: seeds.length,
+      generator: seeds.map((seed) => new TorchGenerator(seed)),
+    })),
   });
+  const batches = await Promise.all(round.map(batch));
+  const painting = paintRound(pipeline, batches, signal);
   // Large networks take a while to load.
-  bars?.show({ stage: 'prior', step: 0, total: request.steps ?? DEFAULT_STAGE_C_TIMESTEPS.length - 1 });
+  bars?.show({ stage: 'prior', step: 0, total: steps ?? DEFAULT_STAGE_C_TIMESTEPS.length - 1 });
   for (;;) {
-    const { done, value } = await stream.next();
-    if (done) return value.warnings;
-    bars?.show(value);
-    // Behind the first step, which would have to wait for it.
-    pipeline.check();
-    if (value.stage === 'decoder' && value.step === value.total) bars?.show({ stage: 'vqgan', step: 0, total });
+    const { done, value } = await painting.next();
+    if (done) return value.flatMap(({ warnings }) => warnings);
+    const { seeds } = value.batch;
+    const total = seeds.length;
+    if (value.type === 'step') {
+      const { stage, step } = value.event;
+      bars?.show(value.event);
+      // Behind the first step, which would have to wait for it.
+      pipeline.check();
+      if (stage === 'decoder' && step === value.event.total) bars?.show({ stage: 'vqgan', step: 0, total });
+    } else if (value.type === 'picture') {
+      const { row, image, timings } = value.picture;
+      bars?.show({ stage: 'vqgan', step: row + 1, total });
+      if (image) yield { seed: seeds[row] ?? 0n, image: await cropTo(image, width, height), timings };
+    }
   }
 }
 

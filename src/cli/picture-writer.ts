@@ -21,7 +21,7 @@ export interface WriterOptions {
   readonly json?: boolean;
 }
 
-export interface PaintedPicture {
+export interface FinishedPicture {
   readonly seed: bigint;
   readonly image: RgbImage;
   /** Its share of the time of those that were painted with it. */
@@ -55,7 +55,7 @@ export class PictureWriter {
   }
 
   /** Waits for the picture before this one. @throws UserError `out_unwritable` when that could not be written */
-  async add(request: ImagineRequest, picture: PaintedPicture): Promise<void> {
+  async add(request: ImagineRequest, picture: FinishedPicture): Promise<void> {
     await this.finish();
     this.#last = this.#write(request, picture).then(
       (report) => this.#tell(report),
@@ -77,7 +77,7 @@ export class PictureWriter {
     process.stdout.write(`${line}\n`);
   }
 
-  async #write(request: ImagineRequest, { seed, image, timings }: PaintedPicture): Promise<Report> {
+  async #write(request: ImagineRequest, { seed, image, timings }: FinishedPicture): Promise<Report> {
     const start = performance.now();
     const { prompt, style } = request;
     const { out, format } = this.#options;

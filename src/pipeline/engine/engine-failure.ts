@@ -10,13 +10,12 @@ const DEVICE = /cuda|cudnn|cublas|webgpu|dawn|vulkan|dxgi|device.{0,20}(lost|hun
  * every later call would fail too. Other errors are handed back as they are.
  */
 export function asEngineFailure(error: unknown, provider: Provider): unknown {
-  if (!(error instanceof Error) || error instanceof UserError) return error;
+  if (!(error instanceof Error) || error instanceof UserError || error instanceof OperatorError) return error;
   if (isShortage(error)) {
     return new OperatorError('no_memory', `${provider} has not enough memory for this picture: ${error.message}`, {
       hint: 'Ask for a smaller size, or close what else uses the memory.',
       cause: error,
     });
   }
-  if (error instanceof OperatorError) return error;
   return provider !== 'cpu' && DEVICE.test(error.message) ? new EngineLost(error.message, { cause: error }) : error;
 }

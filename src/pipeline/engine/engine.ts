@@ -1,13 +1,10 @@
-import { join } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
-import { schedulerConfig } from '../checkpoint/model-index.ts';
 import { PRECISIONS, type Precision } from '../checkpoint/weight-recipe.ts';
 import { availableStyles } from '../derived-weights/styles.ts';
-import type { SchedulerConfig } from '../math/scheduler.ts';
-import { picturesTogether } from '../pipelines/batch-size.ts';
+import { DEFAULT_STAGE_C_TIMESTEPS } from '../math/scheduler.ts';
+import { picturesTogether, roundsOf } from '../pipelines/batch-size.ts';
 import { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
-import { sizeOf } from '../pipelines/picture-needs.ts';
-import { isShortage, shortageOf } from '../pipelines/shortage.ts';
+import { isShortage, sparingMemory } from '../pipelines/shortage.ts';
 import type {
   Engine,
   EngineContext,
@@ -23,7 +20,7 @@ import type { MeasureMemory } from '../runtime/memory-plan.ts';
 import { PROVIDERS, type Provider } from '../runtime/providers.ts';
 import { type BlockingCall, Runtime } from '../runtime/runtime.ts';
 import { asEngineFailure } from './engine-failure.ts';
-import { batches, type StageCSpace, stageCScheduler } from './image-sources.ts';
+import { batches, type StageCSpace } from './image-sources.ts';
 import {
   newPreviewMaps,
   Previewer,
@@ -32,7 +29,7 @@ import {
   readPreviewMaps,
   shippedPreviewMaps,
 } from './previewer.ts';
-import { paintRound, type StageTimes } from './round.ts';
+import { paintPlans, type StageTimes } from './round.ts';
 import { warmUp } from './warm-up.ts';
 
 export interface EngineOptions {
@@ -56,7 +53,6 @@ export const createEngine = (options: EngineOptions = {}): Engine => new Pipelin
 /** What a loaded model consists of. */
 interface Loaded {
   readonly pipeline: WuerstchenCombinedPipeline;
-  readonly scheduler: SchedulerConfig;
   readonly checkpoint: string;
   readonly maps: PreviewMaps;
   readonly previewer: Previewer;
@@ -68,8 +64,6 @@ class PipelineEngine implements Engine {
   readonly #times = new CallTimes();
   #context: EngineContext = { announce: async () => {} };
   #loaded: Loaded | undefined;
-  /** Pictures of so many pixels, and larger ones, are made with as little memory as possible: one was too large. */
-  #leanFrom = Number.POSITIVE_INFINITY;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -78,9 +72,8 @@ class PipelineEngine implements Engine {
   async load(options: LoadOptions, context: EngineContext): Promise<EngineInfo> {
     const { model, previewMaps } = options;
     this.#context = context;
-    this.#leanFrom = options.leanFrom ?? this.#leanFrom;
     const runtime = await this.#runtime(options);
-    runtime.memory.lean = this.#leanFrom === 0;
+    if (options.leanFrom !== undefined) await this.#spare(runtime, options.leanFrom);
     const { styles, mixesStyles } = availableStyles(model);
     const style = styles[0] ?? 'interpolated';
     const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { runtime, style });
@@ -97,8 +90,7 @@ class PipelineEngine implements Engine {
       everyMs: this.#options.previewEveryMs ?? 500,
       now: () => performance.now(),
     });
-    const scheduler = await schedulerConfig(join(model, 'wuerstchen-prior'));
-    this.#loaded = { pipeline, scheduler, checkpoint, maps, previewer };
+    this.#loaded = { pipeline, checkpoint, maps, previewer };
     const warmed = await this.#warmUp(pipeline, options.warmUp);
     const memory = `${runtime.residency}: ${runtime.memory.reason}`;
     return { model: pipeline.name, checkpoint, provider: pipeline.computedBy, styles, mixesStyles, memory, warmed };
@@ -124,10 +116,14 @@ class PipelineEngine implements Engine {
       await pipeline.preload();
     } catch (error) {
       if (!isShortage(error)) throw error;
-      this.#leanFrom = 0;
-      pipeline.runtime.memory.lean = true;
-      await pipeline.runtime.memory.releaseAll();
+      await this.#spare(pipeline.runtime, 0);
     }
+  }
+
+  /** Memory ran out over a picture of so many pixels, or, with 0, while the model was loaded. */
+  async #spare({ memory }: Runtime, pixels: number): Promise<void> {
+    memory.ranOut(pixels);
+    await memory.beginPicture(0);
   }
 
   async #warmUp(pipeline: WuerstchenCombinedPipeline, sizes: WarmUp | undefined): Promise<string> {
@@ -141,55 +137,38 @@ class PipelineEngine implements Engine {
   }
 
   async *generate(request: EngineRequest, context: GenerateContext): AsyncGenerator<EngineEvent, void> {
-    if (!this.#loaded) throw new Error('expected load() before generate()');
-    const { pipeline } = this.#loaded;
+    const loaded = this.#loaded;
+    if (!loaded) throw new Error('expected load() before generate()');
+    const { pipeline } = loaded;
     this.#context = context;
     const { signal } = context;
     const given = new Set<number>();
-    const left = () => ({ ...request, images: request.images.filter(({ index }) => !given.has(index)) });
     try {
-      try {
-        yield* this.#attempt(this.#loaded, left(), signal, given);
-      } catch (error) {
-        if (signal.aborted || !isShortage(error) || pipeline.runtime.memory.lean) throw error;
-        // Slower, but the same pictures.
-        this.#leanFrom = Math.min(this.#leanFrom, request.width * request.height);
-        yield* this.#attempt(this.#loaded, left(), signal, given);
+      const left = () => request.images.filter(({ index }) => !given.has(index));
+      const paint = () => this.#attempt(loaded, { ...request, images: left() }, signal);
+      for await (const event of sparingMemory(pipeline, request, signal, paint)) {
+        if (event.type === 'image') given.add(event.image);
+        yield event;
       }
     } catch (error) {
-      if (signal.aborted) throw error;
-      if (isShortage(error)) throw shortageOf(pipeline, sizeOf(request), error);
-      throw asEngineFailure(error, pipeline.runtime.provider);
+      throw signal.aborted ? error : asEngineFailure(error, pipeline.runtime.provider);
     }
   }
 
-  /** @param given takes in the positions of the images that were made */
-  async *#attempt(
-    loaded: Loaded,
-    request: EngineRequest,
-    signal: AbortSignal,
-    given: Set<number>,
-  ): AsyncGenerator<EngineEvent, void> {
+  async *#attempt(loaded: Loaded, request: EngineRequest, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
     const { pipeline, previewer, maps, checkpoint } = loaded;
-    const { grid, prior, decoder, runtime } = loaded.pipeline;
+    const { grid, prior, runtime } = pipeline;
     loaded.pipeline.grid.check(request.width, request.height);
-    await this.#spare(runtime, request.width * request.height >= this.#leanFrom);
     yield* this.#useStyle(pipeline, request.style, signal);
     const [h, w] = [grid.coveringCells(request.height), grid.coveringCells(request.width)];
-    const scheduler = stageCScheduler(loaded.scheduler, request);
+    const { steps } = request;
+    const scheduler = prior.newScheduler(steps ?? 0, steps === null ? DEFAULT_STAGE_C_TIMESTEPS : undefined);
     const space: StageCSpace = { dims: [1, prior.prior.config.c_in, h, w], values: prior.values, scheduler };
-    const latents = h * w * decoder.values.latentDimScale ** 2;
-    const most = runtime.memory.lean ? 1 : picturesTogether(runtime.provider, latents, this.#options.batchLatents);
     const times: StageTimes = {};
     const learns = previewer.learns;
-    const all = batches(request.images, most);
-    // Where networks come and go, each is loaded once for all pictures; else the first picture is not kept waiting.
-    const rounds = runtime.residency === 'stage' ? [all] : all.map((batch) => [batch]);
-    for (const round of rounds) {
-      for await (const event of paintRound({ pipeline, previewer, request, space, times, signal }, round)) {
-        yield event;
-        if (event.type === 'image') given.add(event.image);
-      }
+    const all = batches(request.images, picturesTogether(pipeline, request, this.#options.batchLatents));
+    for (const round of roundsOf(pipeline, all)) {
+      yield* paintPlans({ pipeline, previewer, request, space, times, signal }, round);
     }
     if (runtime.residency === 'stage') await runtime.memory.releaseAll();
     yield {
@@ -198,12 +177,6 @@ class PipelineEngine implements Engine {
       truncated: prior.text.tokenizer.encode(request.prompt).truncated,
       ...(learns ? { previewMaps: previewMapsJson(maps, checkpoint) } : {}),
     };
-  }
-
-  /** Sets how sparing to be with memory, and starts with nothing loaded where it is to be more so. */
-  async #spare({ memory }: Runtime, lean: boolean): Promise<void> {
-    if (lean && !memory.lean) await memory.releaseAll();
-    memory.lean = lean;
   }
 
   async *#useStyle(

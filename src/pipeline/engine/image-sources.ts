@@ -3,9 +3,9 @@ import type { PipelineValues } from '../checkpoint/model-index.ts';
 import { TorchGenerator } from '../math/generator.ts';
 import { checkStrength, MixedGenerator } from '../math/mixed-generator.ts';
 import { resizeBicubic } from '../math/resize.ts';
-import { DDPMWuerstchenScheduler, DEFAULT_STAGE_C_TIMESTEPS, type SchedulerConfig } from '../math/scheduler.ts';
+import type { DDPMWuerstchenScheduler } from '../math/scheduler.ts';
 import { concatRows, size, type Tensor } from '../math/tensor.ts';
-import type { EngineEmbedding, EngineRequest, ImagePlan, ImageSource } from '../process/protocol.ts';
+import type { EngineEmbedding, ImagePlan, ImageSource } from '../process/protocol.ts';
 
 /** What Stage C works on in one request. */
 export interface StageCSpace {
@@ -22,12 +22,6 @@ export interface StageCRun {
   readonly timesteps: ArrayLike<number>;
   /** Absent: noise, drawn from the generators. */
   readonly latents?: Tensor;
-}
-
-export function stageCScheduler(config: SchedulerConfig, { steps }: EngineRequest): DDPMWuerstchenScheduler {
-  const scheduler = new DDPMWuerstchenScheduler(config);
-  scheduler.setTimesteps(steps === null ? { timesteps: DEFAULT_STAGE_C_TIMESTEPS } : { numInferenceSteps: steps });
-  return scheduler;
 }
 
 /**
@@ -52,8 +46,8 @@ function stepsOf(source: ImageSource): string {
   return source.kind === 'embedding' ? 'embedding' : 'words';
 }
 
-/** The embeddings of a batch that needs no Stage C, [N, C, h, w]; `null` if it needs it. */
-export function givenEmbeddings(batch: readonly ImagePlan[], { dims }: StageCSpace): Tensor | null {
+/** The embeddings of a batch that needs no Stage C, [N, C, h, w]; `undefined` if it needs it. */
+export function givenEmbeddings(batch: readonly ImagePlan[], { dims }: StageCSpace): Tensor | undefined {
   const given = batch.flatMap(({ source }) => (source.kind === 'embedding' ? [checked(source.embedding, dims)] : []));
   const misfit = given.find((embedding) => String(embedding.dims) !== String(dims));
   if (misfit) {
@@ -61,7 +55,7 @@ export function givenEmbeddings(batch: readonly ImagePlan[], { dims }: StageCSpa
       hint: 'It was made at another size or by another model: paint the picture anew, with the same words and seed.',
     });
   }
-  return given.length === batch.length ? concatRows(given) : null;
+  return given.length === batch.length ? concatRows(given) : undefined;
 }
 
 /** @param batch as `batches` gave it, without embeddings */

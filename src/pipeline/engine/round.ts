@@ -1,11 +1,13 @@
 import { cropTo, encodeImage, type RgbImage } from '../images/image-file.ts';
-import { sliceRows, type Tensor } from '../math/tensor.ts';
+import type { Tensor } from '../math/tensor.ts';
 import type { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
-import type { StepEvent } from '../pipelines/pipeline-options.ts';
-import type { EngineEvent, EngineRequest, EngineStage, ImagePlan } from '../process/protocol.ts';
-import { EMBEDDING_TEXT, embeddingText } from './embedding-text.ts';
+import { type Batch, type PaintedPicture, paintRound } from '../pipelines/round.ts';
+import type { EngineEmbedding, EngineEvent, EngineRequest, EngineStage, ImagePlan } from '../process/protocol.ts';
 import { givenEmbeddings, type StageCSpace, stageBGenerator, stageCLatents, stageCRun } from './image-sources.ts';
 import type { Previewer } from './previewer.ts';
+
+/** Keyword of the text of a PNG that holds its image embedding: Stages B and A make the picture from it again. */
+const EMBEDDING_TEXT = 'wuerst-embedding';
 
 export type StageTimes = Partial<Record<EngineStage, number>>;
 
@@ -21,127 +23,92 @@ export interface RoundOptions {
 }
 
 /** Pictures at work together, with the position to name in their steps. */
-interface Batch {
+interface PlannedBatch extends Batch {
   readonly plans: readonly ImagePlan[];
   /** `null` where the steps are those of all pictures of the request. */
   readonly image: number | null;
 }
 
-/** Takes batches from their sources to their files: all of them through one stage, then through the next. */
-export async function* paintRound(
+/** Takes batches from their sources to their files. Each picture is made a file while the next one is decoded. */
+export async function* paintPlans(
   options: RoundOptions,
   plans: readonly (readonly ImagePlan[])[],
 ): AsyncGenerator<EngineEvent, void> {
-  const all = options.request.images.length;
-  const batches = plans.map((batch): Batch => {
-    const shared = batch.length > 1 && batch.length === all;
-    return { plans: batch, image: shared ? null : (batch[0]?.index ?? null) };
-  });
-  const embedded: { readonly batch: Batch; readonly embeddings: Tensor }[] = [];
-  const endReading = options.pipeline.readAhead();
-  try {
-    for (const batch of batches) embedded.push({ batch, embeddings: yield* stageC(options, batch) });
-  } finally {
-    endReading();
+  const { pipeline, previewer, request, times, signal } = options;
+  const batches = plans.map((batch) => planned(options, batch));
+  const round = paintRound(pipeline, batches, signal);
+  const encoding: Promise<EngineEvent>[] = [];
+  for (;;) {
+    const { done, value } = await round.next();
+    if (done) {
+      for (const { timings } of value) addTimes(times, timings);
+      break;
+    }
+    const { plans, image } = value.batch;
+    if (value.type === 'begin') {
+      yield { type: 'step', stage: 'text', image, step: 0, total: 1, timestep: null, preview: null };
+    } else if (value.type === 'step') {
+      const { stage, step, total, timestep } = value.event;
+      const preview = await previewer.show(value.event, request);
+      yield { type: 'step', stage, image, step, total, timestep, preview };
+    } else {
+      const { picture } = value;
+      const file = finish(options, plans[picture.row], picture);
+      // Where the request ends before it is looked at, its failure concerns nobody.
+      file.catch(() => {});
+      encoding.push(file);
+      const previous = encoding.length > 1 ? await encoding.shift() : undefined;
+      if (previous) yield previous;
+      const step = { type: 'step', stage: 'vqgan', image, timestep: null, preview: null } as const;
+      yield { ...step, step: picture.row + 1, total: plans.length };
+    }
   }
-  const decoded: { readonly batch: Batch; readonly embeddings: Tensor; readonly latents: Tensor }[] = [];
-  for (const one of embedded) {
-    decoded.push({ ...one, latents: yield* stageB(options, one.batch, one.embeddings) });
-  }
-  for (const { batch, embeddings, latents } of decoded) yield* stageA(options, batch, embeddings, latents);
+  for (const file of encoding) yield await file;
 }
 
-async function* stageC(options: RoundOptions, { plans, image }: Batch): AsyncGenerator<EngineEvent, Tensor> {
-  const { pipeline, request, space, times, signal } = options;
-  yield { type: 'step', stage: 'text', image, step: 0, total: 1, timestep: null, preview: null };
-  const given = givenEmbeddings(plans, space);
-  if (given) return given;
-  const { generators, timesteps, latents } = stageCRun(plans, space);
+function planned({ pipeline, request, space, signal }: RoundOptions, plans: readonly ImagePlan[]): PlannedBatch {
+  const { prompt, negative } = request;
+  const texts = { prompt, negativePrompt: negative || undefined, signal };
   const { resolutionMultiple } = pipeline.prior.values;
   const [, , h, w] = space.dims;
-  const { imageEmbeddings, timings } = yield* steps(
-    options,
-    pipeline.prior.stream({
-      prompt: request.prompt,
-      negativePrompt: request.negative || undefined,
-      height: Math.floor(h * resolutionMultiple),
-      width: Math.floor(w * resolutionMultiple),
-      numImagesPerPrompt: plans.length,
-      guidanceScale: request.guidance,
-      ...{ generator: generators, timesteps, latents, signal },
-    }),
-    image,
-  );
-  addTimes(times, timings);
-  return imageEmbeddings;
-}
-
-async function* stageB(
-  options: RoundOptions,
-  { plans, image }: Batch,
-  imageEmbeddings: Tensor,
-): AsyncGenerator<EngineEvent, Tensor> {
-  const { pipeline, request, space, times, signal } = options;
-  const { latents, timings } = yield* steps(
-    options,
-    pipeline.decoder.stream({
-      prompt: request.prompt,
-      negativePrompt: request.negative || undefined,
-      imageEmbeddings,
+  const shared = plans.length > 1 && plans.length === request.images.length;
+  return {
+    plans,
+    image: shared ? null : (plans[0]?.index ?? null),
+    outputType: 'image',
+    imageEmbeddings: givenEmbeddings(plans, space),
+    prior: () => {
+      const { generators, timesteps, latents } = stageCRun(plans, space);
+      return {
+        ...texts,
+        height: Math.floor(h * resolutionMultiple),
+        width: Math.floor(w * resolutionMultiple),
+        numImagesPerPrompt: plans.length,
+        guidanceScale: request.guidance,
+        ...{ generator: generators, timesteps, latents },
+      };
+    },
+    decoder: (imageEmbeddings) => ({
+      ...{ ...texts, imageEmbeddings },
       numInferenceSteps: request.decoderSteps,
       guidanceScale: request.decoderGuidance,
       generator: plans.map((plan) => stageBGenerator(plan, space)),
-      outputType: 'latent',
-      signal,
     }),
-    image,
-  );
-  addTimes(times, timings);
-  return latents;
+  };
 }
 
-async function* steps<T>(
-  { previewer, request }: RoundOptions,
-  stream: AsyncGenerator<StepEvent, T>,
-  image: number | null,
-): AsyncGenerator<EngineEvent, T> {
-  for (;;) {
-    const { done, value } = await stream.next();
-    if (done) return value;
-    const { stage, step, total, timestep } = value;
-    yield { type: 'step', stage, image, step, total, timestep, preview: await previewer.show(value, request) };
-  }
-}
-
-/** One picture at a time: each is made a file while the next one is decoded. */
-async function* stageA(
+/** Learns from a picture and makes a file of it. */
+function finish(
   { pipeline, previewer, request, times }: RoundOptions,
-  { plans, image }: Batch,
-  embeddings: Tensor,
-  latents: Tensor,
-): AsyncGenerator<EngineEvent, void> {
-  const encoding: Promise<EngineEvent>[] = [];
-  for (const [row, plan] of plans.entries()) {
-    const start = performance.now();
-    const clean = sliceRows(latents, row, row + 1);
-    const embedding = sliceRows(embeddings, row, row + 1);
-    const { data, dims } = await pipeline.decoder.vqgan.decodePixels(clean);
-    const picture: RgbImage = { width: dims[2] ?? 0, height: dims[1] ?? 0, data };
-    addTimes(times, { vqgan: performance.now() - start });
-    if (previewer.learns) {
-      previewer.learn('prior', stageCLatents(embedding, pipeline.prior.values), picture);
-      previewer.learn('decoder', clean, picture);
-    }
-    const file = encode(picture, request, plan, embedding, times);
-    // Where the request ends before it is looked at, its failure concerns nobody.
-    file.catch(() => {});
-    encoding.push(file);
-    const done = encoding.length > 1 ? await encoding.shift() : undefined;
-    if (done) yield done;
-    const step = { type: 'step', stage: 'vqgan', image, timestep: null, preview: null } as const;
-    yield { ...step, step: row + 1, total: plans.length };
+  plan: ImagePlan | undefined,
+  { image, latents, imageEmbedding }: PaintedPicture,
+): Promise<EngineEvent> {
+  if (!plan || !image) throw new Error('Expected a picture for each plan.');
+  if (previewer.learns) {
+    previewer.learn('prior', stageCLatents(imageEmbedding, pipeline.prior.values), image);
+    previewer.learn('decoder', latents, image);
   }
-  for (const file of encoding) yield await file;
+  return encode(image, request, plan, imageEmbedding, times);
 }
 
 async function encode(
@@ -158,6 +125,14 @@ async function encode(
   return { type: 'image', image: index, png, metadata, embedding };
 }
 
-function addTimes(times: StageTimes, more: StageTimes): void {
-  for (const [stage, ms] of Object.entries(more) as [EngineStage, number][]) times[stage] = (times[stage] ?? 0) + ms;
+/** As JSON: dims, and the values as little-endian 32-bit floats in base64. */
+function embeddingText({ dims, data }: EngineEmbedding): string {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return JSON.stringify({ dims, data: bytes.toString('base64') });
+}
+
+function addTimes(times: StageTimes, { text, prior, decoder, vqgan, encode }: StageTimes): void {
+  for (const [stage, ms] of Object.entries({ text, prior, decoder, vqgan, encode }) as [EngineStage, number?][]) {
+    if (ms !== undefined) times[stage] = (times[stage] ?? 0) + ms;
+  }
 }

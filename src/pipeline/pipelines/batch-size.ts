@@ -1,7 +1,6 @@
 import { size } from '../math/tensor.ts';
 import type { Provider } from '../runtime/providers.ts';
-import type { WuerstchenCombinedPipeline } from './combined-pipeline.ts';
-import { type Asked, pictureNeeds, sizeOf } from './picture-needs.ts';
+import type { OpenModel } from './picture-needs.ts';
 
 /**
  * Pictures of one request go through Stages C and B together up to this many Stage B latents.
@@ -14,26 +13,23 @@ import { type Asked, pictureNeeds, sizeOf } from './picture-needs.ts';
  */
 const LATENTS: Readonly<Record<Provider, number>> = { cpu: 16_384, webgpu: 65_536, cuda: 65_536 };
 
-/** @param latents Stage B's, of one picture */
-export function picturesTogether(provider: Provider, latents: number, most = LATENTS[provider]): number {
-  return Math.max(1, Math.floor(most / latents));
+/** How many pictures of a size go through the stages together. */
+export function picturesTogether(
+  { prior: { runtime }, grid }: OpenModel,
+  picture: { readonly width: number; readonly height: number },
+  most: number = LATENTS[runtime.provider],
+): number {
+  if (runtime.memory.lean) return 1;
+  const sides = [picture.height, picture.width].map((side) => grid.pixels(grid.coveringCells(side)));
+  return Math.max(1, Math.floor(most / size(sides.map((side) => side / grid.config.factor))));
 }
 
-/**
- * How many of `n` waiting pictures go through the stages together: where networks come and go, as many as memory admits,
- * since all networks are loaded for each batch.
- */
-export function picturesAtOnce(pipeline: WuerstchenCombinedPipeline, asked: Asked, n: number): number {
-  const { runtime, grid } = pipeline;
-  if (runtime.memory.lean) return 1;
-  if (runtime.residency === 'resident') {
-    const latents = [asked.height, asked.width].map(
-      (side) => grid.pixels(grid.coveringCells(side)) / grid.config.factor,
-    );
-    return Math.min(n, picturesTogether(runtime.provider, size(latents)));
-  }
-  const fits = (count: number) => runtime.memory.admits(pictureNeeds(pipeline, sizeOf(asked, count), 'tiles').stage);
-  let count = 1;
-  while (count < n && fits(count + 1)) count += 1;
-  return count;
+/** Neighbours together, at most `most` of them. */
+export function inBatches<T>(items: readonly T[], most: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / most) }, (_, i) => items.slice(i * most, (i + 1) * most));
+}
+
+/** Where networks come and go, each is loaded once for all pictures; else the first picture is not kept waiting. */
+export function roundsOf<B>({ prior: { runtime } }: OpenModel, batches: readonly B[]): (readonly B[])[] {
+  return runtime.residency === 'stage' ? [batches] : batches.map((batch) => [batch]);
 }

@@ -2,15 +2,13 @@ import { basename, join, resolve } from 'node:path';
 import { UserError } from '../../system/errors.ts';
 import { requireFolder } from '../checkpoint/checkpoint.ts';
 import { fingerprint } from '../checkpoint/fingerprint.ts';
-import { readAhead } from '../checkpoint/read-ahead.ts';
 import { availableStyles, type StageCOptions, stageCFolder } from '../derived-weights/styles.ts';
 import { cropTo, type RgbImage } from '../images/image-file.ts';
-import type { Tensor } from '../math/tensor.ts';
+import { concatRows, type Tensor } from '../math/tensor.ts';
 import type { Network } from '../networks/network.ts';
 import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
-import { hostMemory } from '../runtime/host-memory.ts';
 import { LOADING } from '../runtime/memory-estimate.ts';
-import { type LoadOptions, Runtime } from '../runtime/runtime.ts';
+import { type PretrainedOptions, Runtime } from '../runtime/runtime.ts';
 import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
 import { pictureNeeds } from './picture-needs.ts';
 import {
@@ -22,14 +20,12 @@ import {
   type StepEvent,
   type Timings,
 } from './pipeline-options.ts';
-import { type PriorOutput, WuerstchenPriorPipeline } from './prior-pipeline.ts';
+import { WuerstchenPriorPipeline } from './prior-pipeline.ts';
+import { type Batch, paintRound } from './round.ts';
 import { SizeGrid } from './size-grid.ts';
 
 /** The size whose working memory counts when it is settled what stays loaded. */
 const USUAL_SIZE = { width: 1024, height: 1024 };
-
-/** Of the free memory, what may be filled with files that are needed next. */
-const READ_AHEAD_SHARE = 0.5;
 
 /** Stage C networks that are kept: mixes of styles are many. */
 const MAX_STYLES = 3;
@@ -108,7 +104,7 @@ export class WuerstchenCombinedPipeline {
    */
   static async fromPretrained(
     dir: string,
-    options: LoadOptions & { readonly style?: string } = {},
+    options: PretrainedOptions & { readonly style?: string } = {},
   ): Promise<WuerstchenCombinedPipeline> {
     await requireFolder(dir);
     const style = options.style ?? availableStyles(dir).styles[0] ?? 'interpolated';
@@ -134,7 +130,7 @@ export class WuerstchenCombinedPipeline {
 
   /** Stages in the order of use, but for Stage C of other styles. */
   get networks(): readonly Network[] {
-    return [this.prior.text.model, this.prior.prior, ...this.decoder.networks];
+    return [...this.prior.networks, ...this.decoder.networks];
   }
 
   /** Holds all weights against config.json. @throws OperatorError that names the file, the tensor, wanted and found */
@@ -161,22 +157,6 @@ export class WuerstchenCombinedPipeline {
     if (this.runtime.residency === 'stage') return;
     const networks = this.networks.toSorted((a, b) => b.component.parameters - a.component.parameters);
     for (const network of networks) await network.preload();
-  }
-
-  /**
-   * Where networks come and go, reads Stage B's files while Stage C computes, if there is memory to keep them in.
-   *
-   * @returns the way to end it early
-   */
-  readAhead(): () => void {
-    const { residency, memory } = this.runtime;
-    const { text, decoder } = this.decoder;
-    const next = [text.model, decoder];
-    const bytes = next.reduce((sum, network) => sum + network.weightBytes, 0);
-    // Files are read into the host's memory, whatever computes. What Stage C takes comes first.
-    const free = hostMemory().bytes - (this.prior.prior.isLoaded ? 0 : this.prior.prior.weightBytes * LOADING);
-    if (residency === 'resident' || memory.lean || bytes > free * READ_AHEAD_SHARE) return () => {};
-    return readAhead(next.flatMap((network) => network.component.filesInUse));
   }
 
   /** Tells this checkpoint, with its Stage C of the given style, from all others. */
@@ -219,11 +199,38 @@ export class WuerstchenCombinedPipeline {
    */
   async *stream(options: CombinedOptions): AsyncGenerator<StepEvent, CombinedOutput> {
     const start = performance.now();
-    const { runtime } = this;
-    const onnxBefore = runtime.blocked.create + runtime.blocked.run;
-    const onnx = () => runtime.blocked.create + runtime.blocked.run - onnxBefore;
-    const { height = 512, width = 512, fit = 'grid', promptEmbeds, negativePromptEmbeds } = options;
-    checkOutputType(options.outputType ?? 'image');
+    const { height = 512, width = 512, fit = 'grid' } = options;
+    const batch = await this.batch(options);
+    const images: RgbImage[] = [];
+    const pixels: Tensor[] = [];
+    const round = paintRound(this, [batch], options.signal);
+    for (;;) {
+      const { done, value } = await round.next();
+      if (done) {
+        const [painted] = value;
+        if (!painted) throw new Error('Expected one batch of pictures.');
+        const timings = { ...painted.timings, total: performance.now() - start };
+        return { ...painted, images, pixels: pixels.length > 0 ? concatRows(pixels) : null, timings };
+      }
+      if (value.type === 'step') yield value.event;
+      if (value.type !== 'picture') continue;
+      const { picture } = value;
+      if (picture.pixels) pixels.push(picture.pixels);
+      if (!picture.image) continue;
+      const image = fit === 'crop' ? await cropTo(picture.image, width, height) : picture.image;
+      images.push(image);
+      await options.onImage?.(image, picture.row, picture.timings);
+    }
+  }
+
+  /**
+   * The pictures of one call as a batch of a round; the style's Stage C is opened.
+   *
+   * @throws UserError for options that do not fit
+   */
+  async batch(options: CombinedOptions): Promise<Batch> {
+    const { height = 512, width = 512, fit = 'grid', promptEmbeds, negativePromptEmbeds, generator, signal } = options;
+    const outputType = checkOutputType(options.outputType ?? 'image');
     if (fit !== 'grid' && fit !== 'crop')
       throw new UserError('fit_invalid', `expected fit to be grid or crop, got ${String(fit)}`);
     if (options.prompt !== undefined) promptList('prompt', options.prompt);
@@ -234,92 +241,33 @@ export class WuerstchenCombinedPipeline {
       );
     }
     this.grid.check(width, height);
-    const prior = await this.use(options.style ?? this.#style, { signal: options.signal });
+    const prior = await this.use(options.style ?? this.#style, { signal });
     const cells = (side: number) => (fit === 'crop' ? this.grid.coveringCells(side) : this.grid.cells(side));
-    const asked = (side: number) => cells(side) * this.grid.config.resolutionMultiple;
-
-    let imageEmbeddings = options.imageEmbeddings;
-    let priorTimings = { text: 0, prior: 0 };
-    const warnings: string[] = [];
-    if (!imageEmbeddings) {
-      const endReading = this.readAhead();
-      const stageC = this.prior.stream({
+    const asked = (side: number) => Math.floor(cells(side) * this.grid.config.resolutionMultiple);
+    return {
+      outputType,
+      imageEmbeddings: options.imageEmbeddings,
+      prior: () => ({
         prompt: promptEmbeds ? undefined : options.prompt,
         negativePrompt: negativePromptEmbeds ? undefined : options.negativePrompt,
-        height: Math.floor(asked(height)),
-        width: Math.floor(asked(width)),
+        height: asked(height),
+        width: asked(width),
         numInferenceSteps: options.priorNumInferenceSteps,
         timesteps: options.priorTimesteps,
         guidanceScale: options.priorGuidanceScale ?? 4,
         numImagesPerPrompt: options.numImagesPerPrompt,
-        generator: options.generator,
         latents: options.latents,
-        promptEmbeds,
-        negativePromptEmbeds,
-        prior,
-        signal: options.signal,
-      });
-      let output: PriorOutput;
-      try {
-        output = yield* stageC;
-      } finally {
-        endReading();
-      }
-      imageEmbeddings = output.imageEmbeddings;
-      priorTimings = output.timings;
-      warnings.push(...output.warnings);
-    }
-    const images: RgbImage[] = [];
-    let sharedOnnx: number | null = null;
-    const output = yield* this.decoder.stream({
-      imageEmbeddings,
-      prompt: this.#decoderPrompts(options, imageEmbeddings),
-      negativePrompt: this.#decoderNegatives(options, imageEmbeddings),
-      numInferenceSteps: options.numInferenceSteps,
-      timesteps: options.decoderTimesteps,
-      guidanceScale: options.decoderGuidanceScale,
-      generator: options.generator,
-      outputType: options.outputType,
-      onImage: async (image, row, { text, decoder, vqgan }) => {
-        const asked = fit === 'crop' ? await cropTo(image, width, height) : image;
-        images.push(asked);
-        const count = imageEmbeddings?.dims[0] ?? 1;
-        const [ownText, prior] = [text + priorTimings.text / count, priorTimings.prior / count];
-        // What follows the last step of Stage B is each picture's own.
-        sharedOnnx ??= (onnx() - vqgan) / count;
-        await options.onImage?.(asked, row, {
-          ...{ text: ownText, prior, decoder, vqgan },
-          total: ownText + prior + decoder + vqgan,
-          onnx: sharedOnnx + vqgan,
-        });
-      },
-      signal: options.signal,
-    });
-    warnings.push(...output.warnings.filter((warning) => !warnings.includes(warning)));
-    const { text, decoder, vqgan } = output.timings;
-    const timings: Timings = {
-      text: priorTimings.text + text,
-      prior: priorTimings.prior,
-      decoder,
-      vqgan,
-      total: performance.now() - start,
-      onnx: onnx(),
+        ...{ generator, promptEmbeds, negativePromptEmbeds, prior, signal },
+      }),
+      decoder: (imageEmbeddings) => ({
+        imageEmbeddings,
+        ...decoderPrompts(options, imageEmbeddings),
+        numInferenceSteps: options.numInferenceSteps,
+        timesteps: options.decoderTimesteps,
+        guidanceScale: options.decoderGuidanceScale,
+        ...{ generator, signal },
+      }),
     };
-    return { ...output, images, imageEmbeddings, warnings, timings };
-  }
-
-  /** One prompt serves all pictures; of several, each picture takes its own. */
-  #decoderPrompts({ prompt, numImagesPerPrompt = 1 }: CombinedOptions, { dims }: Tensor): string | string[] {
-    const prompts = prompt === undefined ? [''] : promptList('prompt', prompt);
-    return perPicture(prompts, numImagesPerPrompt, dims[0] ?? 0);
-  }
-
-  #decoderNegatives(
-    { prompt, negativePrompt, numImagesPerPrompt = 1 }: CombinedOptions,
-    { dims }: Tensor,
-  ): string[] | undefined {
-    if (negativePrompt === undefined || prompt === undefined) return undefined;
-    return perPicture(promptList('negativePrompt', negativePrompt), numImagesPerPrompt, dims[0] ?? 0);
   }
 
   /** Makes `style`'s Stage C the one that `prior` runs; it is mixed where it is not there, and opened when first used. */
@@ -352,8 +300,16 @@ async function orAborted(wait: Promise<void>, signal: AbortSignal | undefined): 
   signal?.throwIfAborted();
 }
 
-function perPicture(texts: readonly string[], times: number, rows: number): string[] {
-  if (texts.length === 1) return [...texts];
-  const all = texts.flatMap((text) => Array.from({ length: times }, () => text));
-  return all.length === rows ? all : [...texts];
+/** One prompt serves all pictures; of several, each picture takes its own. */
+function decoderPrompts({ prompt, negativePrompt, numImagesPerPrompt = 1 }: CombinedOptions, { dims }: Tensor) {
+  const perPicture = (texts: readonly string[]): string[] => {
+    if (texts.length === 1) return [...texts];
+    const all = texts.flatMap((text) => Array.from({ length: numImagesPerPrompt }, () => text));
+    return all.length === dims[0] ? all : [...texts];
+  };
+  const negatives = prompt === undefined ? undefined : negativePrompt;
+  return {
+    prompt: perPicture(prompt === undefined ? [''] : promptList('prompt', prompt)),
+    negativePrompt: negatives === undefined ? undefined : perPicture(promptList('negativePrompt', negatives)),
+  };
 }

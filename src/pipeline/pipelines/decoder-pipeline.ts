@@ -1,28 +1,25 @@
 import { join } from 'node:path';
 import { UserError } from '../../system/errors.ts';
-import { openRepository } from '../checkpoint/checkpoint.ts';
-import { type PipelineValues, pipelineValues, schedulerConfig } from '../checkpoint/model-index.ts';
 import type { RgbImage } from '../images/image-file.ts';
 import { concatRows, sliceRows, type Tensor } from '../math/tensor.ts';
 import { PaellaVQModel } from '../networks/paella-vq-model.ts';
 import { WuerstchenDiffNeXt } from '../networks/wuerstchen-diffnext.ts';
-import { type LoadOptions, Runtime } from '../runtime/runtime.ts';
-import { PromptEncoder } from '../text/prompt-encoder.ts';
-import { denoise, drawNoise, isGuided, rowGenerators } from './denoise.ts';
+import type { PretrainedOptions } from '../runtime/runtime.ts';
+import type { PromptEncoder } from '../text/prompt-encoder.ts';
+import { isGuided } from './denoise.ts';
 import {
   checkedLatents,
   checkSampling,
   describe,
-  drain,
   isTensor,
   negativeList,
-  newScheduler,
   promptList,
   remade,
   repeatRows,
   type SamplingOptions,
   type StepEvent,
 } from './pipeline-options.ts';
+import { openParts, type RepositoryParts, SamplingPipeline } from './sampling-pipeline.ts';
 
 /** `image`: bytes; `float`: numbers from 0 to 1; `latent`: Stage B's latents, Stage A is not run. */
 export type OutputType = 'image' | 'float' | 'latent';
@@ -52,103 +49,117 @@ export interface DecoderOutput {
   readonly timings: { readonly text: number; readonly decoder: number; readonly vqgan: number };
 }
 
+/** What Stage A made of one row of latents: bytes, or numbers from 0 to 1 [1, 3, H, W]. */
+export interface Decoded {
+  readonly row: number;
+  /** [1, 4, H, W] */
+  readonly latents: Tensor;
+  readonly image: RgbImage | null;
+  readonly pixels: Tensor | null;
+  /** Milliseconds. */
+  readonly vqgan: number;
+}
+
 /** diffusers' WuerstchenDecoderPipeline: image embeddings to pictures. */
-export class WuerstchenDecoderPipeline {
-  readonly runtime: Runtime;
-  readonly text: PromptEncoder;
+export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, DecoderOutput> {
   readonly decoder: WuerstchenDiffNeXt;
   readonly vqgan: PaellaVQModel;
-  readonly values: PipelineValues;
-  readonly #scheduler: { scaler?: number; s?: number };
 
-  private constructor(
-    parts: Pick<WuerstchenDecoderPipeline, 'runtime' | 'text' | 'decoder' | 'vqgan' | 'values'>,
-    scheduler: { scaler?: number; s?: number },
-  ) {
-    this.runtime = parts.runtime;
-    this.text = parts.text;
-    this.decoder = parts.decoder;
-    this.vqgan = parts.vqgan;
-    this.values = parts.values;
-    this.#scheduler = scheduler;
+  private constructor(parts: RepositoryParts, decoder: WuerstchenDiffNeXt, vqgan: PaellaVQModel) {
+    super(parts);
+    this.decoder = decoder;
+    this.vqgan = vqgan;
   }
 
   static async fromPretrained(
     dir: string,
-    options: LoadOptions & { readonly like?: PromptEncoder } = {},
+    options: PretrainedOptions & { readonly like?: PromptEncoder } = {},
   ): Promise<WuerstchenDecoderPipeline> {
-    const { index } = await openRepository(dir, 'WuerstchenDecoderPipeline');
-    const runtime = options.runtime ?? (await Runtime.create(options));
-    const { check, like } = options;
-    const text = await PromptEncoder.load(dir, runtime, { check, like });
-    const decoder = await WuerstchenDiffNeXt.load(join(dir, 'decoder'), runtime, { check });
-    const vqgan = await PaellaVQModel.load(join(dir, 'vqgan'), runtime, { check });
-    const values = pipelineValues(dir, index, options.pipelineValues);
-    return new WuerstchenDecoderPipeline({ runtime, text, decoder, vqgan, values }, await schedulerConfig(dir));
+    const parts = await openParts(dir, 'WuerstchenDecoderPipeline', options);
+    const { check } = options;
+    const decoder = await WuerstchenDiffNeXt.load(join(dir, 'decoder'), parts.runtime, { check });
+    const vqgan = await PaellaVQModel.load(join(dir, 'vqgan'), parts.runtime, { check });
+    return new WuerstchenDecoderPipeline(parts, decoder, vqgan);
   }
 
   get networks() {
     return [this.text.model, this.decoder, this.vqgan] as const;
   }
 
-  async release(): Promise<void> {
-    await Promise.all(this.networks.map((network) => network.release()));
-  }
-
-  generate(options: DecoderOptions): Promise<DecoderOutput> {
-    return drain(this.stream(options));
-  }
-
-  /**
-   * Yields after every denoising step.
-   *
-   * @throws UserError for options that do not fit, before any work; the signal's reason within one step of an abort
-   */
-  async *stream(options: DecoderOptions): AsyncGenerator<StepEvent, DecoderOutput> {
-    const { steps, guidanceScale, images } = checkSampling(options, { steps: 12, guidance: 0 });
+  override async *stream(options: DecoderOptions): AsyncGenerator<StepEvent, DecoderOutput> {
+    const { steps, guidanceScale, images: perPrompt } = checkSampling(options, { steps: 12, guidance: 0 });
     const guided = isGuided({ guidanceScale });
     const outputType = checkOutputType(options.outputType ?? 'image');
     const prompts = promptList('prompt', options.prompt);
     const negatives = guided ? (negativeList(options.negativePrompt, prompts) ?? prompts.map(() => '')) : null;
-    const embeddings = repeatRows(joined(options.imageEmbeddings, this.decoder.config.effnet_embd), images);
+    const embeddings = repeatRows(joined(options.imageEmbeddings, this.decoder.config.effnet_embd), perPrompt);
     const count = embeddings.dims[0] ?? 0;
-    const times = count / prompts.length;
-    if (prompts.length > 1 && prompts.length * images !== count) {
+    if (prompts.length > 1 && prompts.length * perPrompt !== count) {
       throw new UserError(
         'batch_mismatch',
-        `expected one prompt, or as many as image embeddings (${count / images}), got ${prompts.length}`,
+        `expected one prompt, or as many as image embeddings (${count / perPrompt}), got ${prompts.length}`,
       );
     }
     const sides = this.#sides(embeddings);
-    const scheduler = newScheduler(this.#scheduler, steps, options.timesteps);
+    const scheduler = this.newScheduler(steps, options.timesteps);
     const dims = [count, this.decoder.config.c_in, ...sides];
     const given = options.latents && checkedLatents(options.latents, dims);
 
     const start = performance.now();
-    const positive = repeatRows(await this.text.encode(prompts), times);
-    const states = negatives ? concatRows([positive, repeatRows(await this.text.encode(negatives), times)]) : positive;
+    const encode = async (texts: string[]) => repeatRows(await this.text.encode(texts), count / prompts.length);
+    const positive = await encode(prompts);
+    const states = negatives ? concatRows([positive, await encode(negatives)]) : positive;
     const encoded = performance.now();
 
-    const generators = rowGenerators(options.generator, count);
-    const latents: Tensor = given ?? { data: drawNoise(generators, dims), dims };
     const zeros = { data: new Float32Array(embeddings.data.length), dims: embeddings.dims };
     const effnet = guided ? concatRows([embeddings, zeros]) : embeddings;
-    const loop = denoise({
-      network: this.decoder,
-      rows: generators.map((generator) => ({ generator, scheduler, guidanceScale })),
-      latents,
-      conditioning: remade([states, effnet], () => this.decoder.condition(states, effnet, sides)),
-      signal: options.signal,
-    });
-    for await (const step of loop)
-      yield { ...step, stage: 'decoder', textEncoderHiddenStates: states, imageEmbeddings: effnet };
+    const latents = yield* this.sample(
+      {
+        ...{ stage: 'decoder', network: this.decoder, scheduler, guidanceScale, dims, latents: given, states },
+        imageEmbeddings: effnet,
+        conditioning: remade([states, effnet], () => this.decoder.condition(states, effnet, sides)),
+      },
+      options,
+    );
     const decoded = performance.now();
     const shares = { text: (encoded - start) / count, decoder: (decoded - encoded) / count };
-    const output = await this.#decode(latents, outputType, options.signal, (image, row, vqgan) =>
-      options.onImage?.(image, row, { ...shares, vqgan }),
-    );
+    const images: RgbImage[] = [];
+    const pixels: Tensor[] = [];
+    for await (const picture of this.decode(latents, outputType, options.signal)) {
+      const { image, row, vqgan } = picture;
+      if (picture.pixels) pixels.push(picture.pixels);
+      if (!image) continue;
+      images.push(image);
+      await options.onImage?.(image, row, { ...shares, vqgan });
+    }
     const timings = { text: encoded - start, decoder: decoded - encoded, vqgan: performance.now() - decoded };
-    return { ...output, latents, warnings: this.text.warnings(prompts), timings };
+    const warnings = this.text.warnings(prompts);
+    return { images, pixels: pixels.length > 0 ? concatRows(pixels) : null, latents, warnings, timings };
+  }
+
+  /** Stage A, one picture at a time: its activations are by far the largest. Output type `latent` has none. */
+  async *decode(latents: Tensor, outputType: OutputType, signal?: AbortSignal): AsyncGenerator<Decoded, void> {
+    const rows = outputType === 'latent' ? 0 : (latents.dims[0] ?? 0);
+    for (let row = 0; row < rows; row += 1) {
+      signal?.throwIfAborted();
+      const start = performance.now();
+      const one = sliceRows(latents, row, row + 1);
+      const image = outputType === 'image' ? await this.#image(one) : null;
+      const pixels = outputType === 'float' ? await this.#pixels(one) : null;
+      yield { row, latents: one, image, pixels, vqgan: performance.now() - start };
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async #image(latents: Tensor): Promise<RgbImage> {
+    const { data, dims } = await this.vqgan.decodePixels(latents);
+    return { width: dims[2] ?? 0, height: dims[1] ?? 0, data };
+  }
+
+  async #pixels({ data, dims }: Tensor): Promise<Tensor> {
+    const scale = Math.fround(this.vqgan.config.scale_factor);
+    const picture = await this.vqgan.decode({ data: data.map((value) => value * scale), dims });
+    return { data: picture.data.map((value) => Math.min(Math.max(value, 0), 1)), dims: picture.dims };
   }
 
   /** Height and width of Stage B's latents. */
@@ -160,35 +171,6 @@ export class WuerstchenDecoderPipeline {
       'image_embeddings_invalid',
       `expected image embeddings whose sides times ${this.values.latentDimScale} divide by ${sideDivisor}, got ${dims[2]}×${dims[3]}`,
     );
-  }
-
-  /** Stage A, one picture at a time: its activations are by far the largest. */
-  async #decode(
-    latents: Tensor,
-    outputType: OutputType,
-    signal: AbortSignal | undefined,
-    onImage: (image: RgbImage, row: number, ms: number) => void | Promise<void>,
-  ) {
-    const images: RgbImage[] = [];
-    const tensors: Tensor[] = [];
-    const rows = outputType === 'latent' ? 0 : (latents.dims[0] ?? 0);
-    for (let row = 0; row < rows; row += 1) {
-      signal?.throwIfAborted();
-      const start = performance.now();
-      const one = sliceRows(latents, row, row + 1);
-      if (outputType === 'image') {
-        const { data, dims } = await this.vqgan.decodePixels(one);
-        const image = { width: dims[2] ?? 0, height: dims[1] ?? 0, data };
-        images.push(image);
-        await onImage(image, row, performance.now() - start);
-      } else {
-        const scale = Math.fround(this.vqgan.config.scale_factor);
-        const picture = await this.vqgan.decode({ data: one.data.map((value) => value * scale), dims: one.dims });
-        tensors.push({ data: picture.data.map((value) => Math.min(Math.max(value, 0), 1)), dims: picture.dims });
-      }
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    return { images, pixels: tensors.length > 0 ? concatRows(tensors) : null };
   }
 }
 

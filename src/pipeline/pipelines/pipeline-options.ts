@@ -1,6 +1,5 @@
 import { UserError } from '../../system/errors.ts';
 import type { TorchGenerator } from '../math/generator.ts';
-import { DDPMWuerstchenScheduler } from '../math/scheduler.ts';
 import { rowSize, type Tensor } from '../math/tensor.ts';
 
 /** What both samplers take. */
@@ -100,16 +99,6 @@ export function checkSampling(options: SamplingOptions, defaults: { steps: numbe
     );
   }
   return { steps, guidanceScale, images };
-}
-
-export function newScheduler(
-  config: { scaler?: number; s?: number },
-  steps: number,
-  timesteps: ArrayLike<number> | undefined,
-): DDPMWuerstchenScheduler {
-  const scheduler = new DDPMWuerstchenScheduler(config);
-  scheduler.setTimesteps(timesteps ? { timesteps } : { numInferenceSteps: steps });
-  return scheduler;
 }
 
 /** A copy of given latents, checked. */

@@ -1,26 +1,22 @@
 import { join } from 'node:path';
 import { UserError } from '../../system/errors.ts';
-import { openRepository } from '../checkpoint/checkpoint.ts';
-import { type PipelineValues, pipelineValues, schedulerConfig } from '../checkpoint/model-index.ts';
 import { concatRows, type Tensor } from '../math/tensor.ts';
 import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
-import { type LoadOptions, Runtime } from '../runtime/runtime.ts';
-import { PromptEncoder } from '../text/prompt-encoder.ts';
-import { denoise, drawNoise, isGuided, rowGenerators } from './denoise.ts';
+import type { PretrainedOptions } from '../runtime/runtime.ts';
+import { isGuided } from './denoise.ts';
 import {
   checkedLatents,
   checkSampling,
   describe,
-  drain,
   isTensor,
   negativeList,
-  newScheduler,
   promptList,
   remade,
   repeatRows,
   type SamplingOptions,
   type StepEvent,
 } from './pipeline-options.ts';
+import { openParts, type RepositoryParts, SamplingPipeline } from './sampling-pipeline.ts';
 
 export interface PriorOptions extends SamplingOptions {
   /** Pixels of the final picture. @default 1024 */
@@ -47,99 +43,57 @@ export interface PriorOutput {
 }
 
 /** diffusers' WuerstchenPriorPipeline: text to image embeddings. */
-export class WuerstchenPriorPipeline {
-  readonly runtime: Runtime;
-  readonly text: PromptEncoder;
-  readonly values: PipelineValues;
+export class WuerstchenPriorPipeline extends SamplingPipeline<PriorOptions, PriorOutput> {
   prior: WuerstchenPrior;
-  readonly #scheduler: { scaler?: number; s?: number };
 
-  private constructor(
-    runtime: Runtime,
-    text: PromptEncoder,
-    prior: WuerstchenPrior,
-    values: PipelineValues,
-    scheduler: { scaler?: number; s?: number },
-  ) {
-    this.runtime = runtime;
-    this.text = text;
+  private constructor(parts: RepositoryParts, prior: WuerstchenPrior) {
+    super(parts);
     this.prior = prior;
-    this.values = values;
-    this.#scheduler = scheduler;
   }
 
   /** @param options `priorDir`: folder of Stage C when it is not the repository's own `prior/` */
   static async fromPretrained(
     dir: string,
-    options: LoadOptions & { readonly priorDir?: string } = {},
+    options: PretrainedOptions & { readonly priorDir?: string } = {},
   ): Promise<WuerstchenPriorPipeline> {
-    const { index } = await openRepository(dir, 'WuerstchenPriorPipeline');
-    const runtime = options.runtime ?? (await Runtime.create(options));
+    const parts = await openParts(dir, 'WuerstchenPriorPipeline', options);
     const { check } = options;
-    const text = await PromptEncoder.load(dir, runtime, { check });
-    const prior = await WuerstchenPrior.load(options.priorDir ?? join(dir, 'prior'), runtime, { check });
-    const values = pipelineValues(dir, index, options.pipelineValues);
-    return new WuerstchenPriorPipeline(runtime, text, prior, values, await schedulerConfig(dir));
+    const prior = await WuerstchenPrior.load(options.priorDir ?? join(dir, 'prior'), parts.runtime, { check });
+    return new WuerstchenPriorPipeline(parts, prior);
   }
 
-  async release(): Promise<void> {
-    await Promise.all([this.text.model.release(), this.prior.release()]);
+  get networks() {
+    return [this.text.model, this.prior] as const;
   }
 
-  generate(options: PriorOptions): Promise<PriorOutput> {
-    return drain(this.stream(options));
-  }
-
-  /**
-   * Yields after every denoising step.
-   *
-   * @throws UserError for options that do not fit, before any work; the signal's reason within one step of an abort
-   */
-  async *stream(options: PriorOptions): AsyncGenerator<StepEvent, PriorOutput> {
+  override async *stream(options: PriorOptions): AsyncGenerator<StepEvent, PriorOutput> {
     const { steps, guidanceScale, images } = checkSampling(options, { steps: 60, guidance: 8 });
     const guided = isGuided({ guidanceScale });
     checkPrompts(options, guided);
-    const [height, width] = [options.height ?? 1024, options.width ?? 1024].map((side, i) =>
-      checkSide(i ? 'width' : 'height', side),
-    ) as [number, number];
-    const scheduler = newScheduler(this.#scheduler, steps, options.timesteps);
+    const sides = [checkSide('height', options.height ?? 1024), checkSide('width', options.width ?? 1024)];
+    const scheduler = this.newScheduler(steps, options.timesteps);
     const { resolutionMultiple, latentMean, latentStd } = this.values;
     const network = options.prior ?? this.prior;
     const start = performance.now();
     const text = await this.#encode(options, guided, images);
     const encoded = performance.now();
 
-    const count = text.promptEmbeds.dims[0] ?? 0;
-    const dims = [
-      count,
-      network.config.c_in,
-      Math.ceil(height / resolutionMultiple),
-      Math.ceil(width / resolutionMultiple),
-    ];
-    const given = options.latents && checkedLatents(options.latents, dims);
-    const generators = rowGenerators(options.generator, count);
-    const latents: Tensor = given ?? { data: drawNoise(generators, dims), dims };
-    const states =
-      guided && text.negativePromptEmbeds
-        ? concatRows([text.promptEmbeds, text.negativePromptEmbeds])
-        : text.promptEmbeds;
-    const loop = denoise({
-      network,
-      rows: generators.map((generator) => ({ generator, scheduler, guidanceScale })),
-      latents,
-      conditioning: remade([states], () => network.condition(states)),
-      signal: options.signal,
-    });
-    for await (const step of loop)
-      yield { ...step, stage: 'prior', textEncoderHiddenStates: states, imageEmbeddings: null };
+    const { promptEmbeds, negativePromptEmbeds } = text;
+    const count = promptEmbeds.dims[0] ?? 0;
+    const dims = [count, network.config.c_in, ...sides.map((side) => Math.ceil(side / resolutionMultiple))];
+    const states = negativePromptEmbeds ? concatRows([promptEmbeds, negativePromptEmbeds]) : promptEmbeds;
+    const { data } = yield* this.sample(
+      {
+        ...{ stage: 'prior', network, scheduler, guidanceScale, dims, states, imageEmbeddings: null },
+        latents: options.latents && checkedLatents(options.latents, dims),
+        conditioning: remade([states], () => network.condition(states)),
+      },
+      options,
+    );
     const { fround } = Math;
     const [mean, std] = [fround(latentMean), fround(latentStd)];
-    const imageEmbeddings = { data: latents.data.map((value) => fround(value * mean) - std), dims };
-    return {
-      ...text,
-      imageEmbeddings,
-      timings: { text: encoded - start, prior: performance.now() - encoded },
-    };
+    const imageEmbeddings = { data: data.map((value) => fround(value * mean) - std), dims };
+    return { ...text, imageEmbeddings, timings: { text: encoded - start, prior: performance.now() - encoded } };
   }
 
   async #encode(

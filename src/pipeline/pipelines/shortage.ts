@@ -1,7 +1,13 @@
 import { byteSize } from '../../system/byte-size.ts';
 import { OperatorError } from '../../system/errors.ts';
-import type { WuerstchenCombinedPipeline } from './combined-pipeline.ts';
-import { type PictureSize, pictureNeeds, smallerThatFits } from './picture-needs.ts';
+import {
+  type Asked,
+  type OpenModel,
+  type PictureSize,
+  pictureNeeds,
+  sizeOf,
+  smallerThatFits,
+} from './picture-needs.ts';
 
 /** How onnxruntime, its providers, Node and the system word it. */
 const WORDS =
@@ -16,12 +22,12 @@ export function isShortage(error: unknown): boolean {
 }
 
 /** A picture that did not fit, also with one network at a time in the smallest steps: what it needs, and what would fit. */
-export function shortageOf(pipeline: WuerstchenCombinedPipeline, size: PictureSize, cause: unknown): OperatorError {
+function shortageOf(model: OpenModel, size: PictureSize, cause: unknown): OperatorError {
   const { width, height } = size;
-  const { memory } = pipeline.runtime;
+  const { memory } = model.prior.runtime;
   const free = memory.free();
-  const need = byteSize(pictureNeeds(pipeline, size, 'tiles').stage);
-  const fits = free && smallerThatFits(pipeline, size, free);
+  const need = byteSize(pictureNeeds(model, size, 'tiles').stage);
+  const fits = free && smallerThatFits(model, size, free);
   const has = free ? `; ${byteSize(free.bytes)} of ${free.of} are free` : '';
   return new OperatorError('memory_short', `A picture of ${width}×${height} needs about ${need} of memory${has}.`, {
     hint: fits
@@ -32,23 +38,27 @@ export function shortageOf(pipeline: WuerstchenCombinedPipeline, size: PictureSi
 }
 
 /**
- * Does work on a picture; where memory runs out, once more with as little of it as possible.
+ * Paints with the memory that there is: where it runs out, what is left is made once more with as little as possible, and
+ * so are later pictures of that size from the start.
  *
+ * @param paint is called again after a shortage, and leaves out what it has yielded already
  * @throws OperatorError `memory_short`
  */
-export async function sparingMemory<T>(
-  pipeline: WuerstchenCombinedPipeline,
-  size: PictureSize,
-  work: () => Promise<T>,
-): Promise<T> {
-  const { memory } = pipeline.runtime;
+export async function* sparingMemory<T>(
+  model: OpenModel,
+  asked: Asked,
+  signal: AbortSignal,
+  paint: () => AsyncGenerator<T, void>,
+): AsyncGenerator<T, void> {
+  const { memory } = model.prior.runtime;
+  const pixels = asked.width * asked.height;
+  await memory.beginPicture(pixels);
   try {
-    return await work();
+    return yield* paint();
   } catch (error) {
-    if (!isShortage(error)) throw error;
-    if (memory.lean) throw shortageOf(pipeline, size, error);
+    if (signal.aborted || !isShortage(error)) throw error;
+    if (memory.lean) throw shortageOf(model, sizeOf(asked), error);
   }
-  await memory.releaseAll();
-  memory.lean = true;
-  return sparingMemory(pipeline, size, work);
+  memory.ranOut(pixels);
+  yield* sparingMemory(model, asked, signal, paint);
 }

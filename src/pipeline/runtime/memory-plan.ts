@@ -31,6 +31,8 @@ export class MemoryPlan {
   readonly provider: Provider;
   /** The last try to get by: one network at a time, small tiles, one picture at a time. */
   lean = false;
+  /** Pictures of so many pixels, and larger ones, are made lean: one of them had run out of memory. */
+  #leanFrom = Number.POSITIVE_INFINITY;
   readonly #measure: MeasureMemory;
   readonly #asked: Residency | 'auto';
   #decided: { readonly residency: Residency; readonly reason: string } | null = null;
@@ -87,6 +89,18 @@ export class MemoryPlan {
 
   async releaseAll(): Promise<void> {
     await Promise.all([...this.#loaded].map((network) => network.release()));
+  }
+
+  /** From now on, pictures of so many pixels and larger ones are made lean; with 0, all of them. */
+  ranOut(pixels: number): void {
+    this.#leanFrom = Math.min(this.#leanFrom, pixels);
+  }
+
+  /** Settles how sparing to be for a picture of so many pixels; nothing stays loaded where it is to be more so. */
+  async beginPicture(pixels: number): Promise<void> {
+    const lean = pixels >= this.#leanFrom;
+    if (lean && !this.lean) await this.releaseAll();
+    this.lean = lean;
   }
 
   /** Bytes that decoding one tile may take, where the whole picture would take `whole`. */

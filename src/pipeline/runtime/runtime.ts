@@ -70,7 +70,7 @@ export interface RuntimeOptions {
 }
 
 /** How a pipeline is opened. */
-export interface LoadOptions extends RuntimeOptions {
+export interface PretrainedOptions extends RuntimeOptions {
   /** Shared with other pipelines; the other runtime options do not count then. */
   readonly runtime?: Runtime | undefined;
   /**
@@ -95,13 +95,12 @@ export class Runtime {
   readonly fallbacks: readonly ProviderReport[];
   /** What networks do otherwise than `preference` says, and why, for people. */
   readonly notes: string[] = [];
-  /** Milliseconds spent inside onnxruntime, by `create` and `run`. */
-  readonly blocked = { create: 0, run: 0 };
   readonly #onBlocking: RuntimeOptions['onBlocking'];
   readonly #onReturned: RuntimeOptions['onReturned'];
   readonly #onPeaks: RuntimeOptions['onPeaks'];
   readonly #device: number | undefined;
   readonly #hasHalf: boolean;
+  #onnxMs = 0;
 
   private constructor(
     provider: Provider,
@@ -167,6 +166,11 @@ export class Runtime {
     return this.memory.residency;
   }
 
+  /** Milliseconds spent inside onnxruntime so far. */
+  get onnxMs(): number {
+    return this.#onnxMs;
+  }
+
   async session(graph: GraphBuilder, weightsDir: string): Promise<Session> {
     const call: BlockingCall = { kind: 'create', graph: graph.name, weightsDir, inputs: [] };
     await this.#onBlocking?.(call);
@@ -217,7 +221,7 @@ export class Runtime {
       this.#onReturned?.(call, performance.now() - start);
       return result;
     } finally {
-      this.blocked[call.kind] += performance.now() - start;
+      this.#onnxMs += performance.now() - start;
     }
   }
 }

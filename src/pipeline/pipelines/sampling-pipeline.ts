@@ -1,0 +1,101 @@
+import { openRepository } from '../checkpoint/checkpoint.ts';
+import { type PipelineValues, pipelineValues, schedulerConfig } from '../checkpoint/model-index.ts';
+import { DDPMWuerstchenScheduler, type SchedulerConfig } from '../math/scheduler.ts';
+import type { Tensor } from '../math/tensor.ts';
+import type { Conditioning } from '../networks/conditioning.ts';
+import type { Denoiser } from '../networks/denoiser.ts';
+import type { Network } from '../networks/network.ts';
+import { type PretrainedOptions, Runtime } from '../runtime/runtime.ts';
+import { PromptEncoder } from '../text/prompt-encoder.ts';
+import { denoise, drawNoise, rowGenerators } from './denoise.ts';
+import { drain, type SamplingOptions, type StepEvent } from './pipeline-options.ts';
+
+/** What every pipeline repository holds besides its networks. */
+export interface RepositoryParts {
+  readonly runtime: Runtime;
+  readonly text: PromptEncoder;
+  readonly values: PipelineValues;
+  readonly scheduler: SchedulerConfig;
+}
+
+/** @param options `like`: the text encoder of another repository, whose tokenizer is shared when the files are the same */
+export async function openParts(
+  dir: string,
+  className: string,
+  options: PretrainedOptions & { readonly like?: PromptEncoder },
+): Promise<RepositoryParts> {
+  const { index } = await openRepository(dir, className);
+  const runtime = options.runtime ?? (await Runtime.create(options));
+  const text = await PromptEncoder.load(dir, runtime, { check: options.check, like: options.like });
+  const values = pipelineValues(dir, index, options.pipelineValues);
+  return { runtime, text, values, scheduler: await schedulerConfig(dir) };
+}
+
+/** One run of the denoising loop. */
+interface Sampling {
+  readonly stage: StepEvent['stage'];
+  readonly network: Denoiser;
+  readonly scheduler: DDPMWuerstchenScheduler;
+  readonly guidanceScale: number;
+  /** [N, C, H, W] */
+  readonly dims: number[];
+  /** Checked; drawn from the generators when absent. */
+  readonly latents: Tensor | undefined;
+  readonly states: Tensor;
+  readonly imageEmbeddings: Tensor | null;
+  readonly conditioning: () => Promise<Conditioning>;
+}
+
+/** What the pipelines of Stage C and Stage B share: a text encoder, and a network that takes noise away step by step. */
+export abstract class SamplingPipeline<Options extends SamplingOptions, Output> {
+  readonly runtime: Runtime;
+  readonly text: PromptEncoder;
+  readonly values: PipelineValues;
+  readonly #scheduler: SchedulerConfig;
+
+  protected constructor({ runtime, text, values, scheduler }: RepositoryParts) {
+    this.runtime = runtime;
+    this.text = text;
+    this.values = values;
+    this.#scheduler = scheduler;
+  }
+
+  /** In the order of use. */
+  abstract get networks(): readonly Network[];
+
+  /**
+   * Yields after every denoising step.
+   *
+   * @throws UserError for options that do not fit, before any work; the signal's reason within one step of an abort
+   */
+  abstract stream(options: Options): AsyncGenerator<StepEvent, Output>;
+
+  generate(options: Options): Promise<Output> {
+    return drain(this.stream(options));
+  }
+
+  async release(): Promise<void> {
+    await Promise.all(this.networks.map((network) => network.release()));
+  }
+
+  /** The repository's scheduler with equal steps, or with explicit timesteps. */
+  newScheduler(steps: number, timesteps?: ArrayLike<number>): DDPMWuerstchenScheduler {
+    const scheduler = new DDPMWuerstchenScheduler(this.#scheduler);
+    scheduler.setTimesteps(timesteps ? { timesteps } : { numInferenceSteps: steps });
+    return scheduler;
+  }
+
+  /** @returns the latents at the end of the loop */
+  protected async *sample(
+    { stage, network, scheduler, guidanceScale, dims, states, imageEmbeddings, conditioning, ...given }: Sampling,
+    options: SamplingOptions,
+  ): AsyncGenerator<StepEvent, Tensor> {
+    const generators = rowGenerators(options.generator, dims[0] ?? 0);
+    const latents = given.latents ?? { data: drawNoise(generators, dims), dims };
+    const rows = generators.map((generator) => ({ generator, scheduler, guidanceScale }));
+    for await (const step of denoise({ network, rows, latents, conditioning, signal: options.signal })) {
+      yield { ...step, stage, textEncoderHiddenStates: states, imageEmbeddings };
+    }
+    return latents;
+  }
+}
