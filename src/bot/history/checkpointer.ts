@@ -1,31 +1,13 @@
-import { createRequire } from 'node:module';
-import { Worker } from 'node:worker_threads';
+import { startThread } from '../../system/thread.ts';
 
 /** Milliseconds between two rounds; a round without anything to move touches no disk. */
 const INTERVAL_MS = 1000;
 
-// Text instead of a file, as in the pipeline's watchdog. PASSIVE waits for nobody and lets nobody wait.
-const PROGRAM = `
-const { parentPort, workerData } = require('node:worker_threads');
-const Sqlite = require(workerData.library);
-// The library's own errors lose their message on the way to another thread.
-const telling = (work) => {
-  try {
-    return work();
-  } catch (error) {
-    throw new Error(error.message);
-  }
-};
-const sqlite = telling(() => new Sqlite(workerData.path, { fileMustExist: true, timeout: 0 }));
-const move = () => telling(() => sqlite.pragma('wal_checkpoint(PASSIVE)'));
-const timer = setInterval(move, workerData.intervalMs);
-parentPort.once('message', () => {
-  clearInterval(timer);
-  move();
-  sqlite.close();
-  parentPort.close();
-});
-`;
+// Beside this file, in the sources as in the built package.
+const ENTRY = new URL(
+  import.meta.url.endsWith('.ts') ? './checkpointer-thread.ts' : './checkpointer-thread.js',
+  import.meta.url,
+);
 
 export interface CheckpointerOptions {
   /** The database file. */
@@ -34,14 +16,17 @@ export interface CheckpointerOptions {
   readonly onProblem: (error: unknown) => void;
 }
 
+export interface CheckpointerThreadData {
+  readonly path: string;
+  readonly intervalMs: number;
+}
+
 /**
  * Moves the write-ahead log into the database file from a thread of its own: a checkpoint flushes the disk, for which
- * the event loop would stand still for 100 ms and more. Resolves, once `stop` was called, when the file is closed.
+ * the event loop would stand still for 100 ms and more. `stop` resolves when the file is closed.
  */
 export function startCheckpointer({ path, onProblem }: CheckpointerOptions): { stop(): Promise<void> } {
-  const library = createRequire(import.meta.url).resolve('better-sqlite3');
-  const workerData = { library, path, intervalMs: INTERVAL_MS };
-  const worker = new Worker(PROGRAM, { eval: true, execArgv: [], workerData });
+  const worker = startThread(ENTRY, { path, intervalMs: INTERVAL_MS } satisfies CheckpointerThreadData);
   worker.unref();
   worker.on('error', onProblem);
   const ended = new Promise<void>((resolve) => {

@@ -1,0 +1,28 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import Sqlite from 'better-sqlite3';
+import type { CheckpointerThreadData } from './checkpointer.ts';
+
+const { path, intervalMs } = workerData as CheckpointerThreadData;
+
+const sqlite = withMessage(() => new Sqlite(path, { fileMustExist: true, timeout: 0 }));
+const timer = setInterval(checkpoint, intervalMs);
+parentPort?.once('message', () => {
+  clearInterval(timer);
+  checkpoint();
+  sqlite.close();
+  parentPort?.close();
+});
+
+/** PASSIVE waits for nobody and lets nobody wait. */
+function checkpoint(): void {
+  withMessage(() => sqlite.pragma('wal_checkpoint(PASSIVE)'));
+}
+
+/** SQLite's own errors lose their message on the way to another thread. */
+function withMessage<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new Error(error instanceof Error ? error.message : String(error));
+  }
+}
