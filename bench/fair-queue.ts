@@ -36,17 +36,17 @@ console.log(`${'microseconds'.padEnd(36)} ${'median'.padStart(9)} ${'p99'.padSta
 const queue = new FairQueue();
 measure('enqueue, up to 100,000', 100_000, (seq) => queue.enqueue(run, row(seq)));
 measure('dequeue and settle', 10_000, () => {
-  const [id = ''] = queue.order();
+  const { id = '' } = queue.places(1).next().value ?? {};
   queue.dequeue();
   queue.settle(id, 5);
 });
-const ids = [...queue.order()];
+const ids = [...queue.places()].map(({ id }) => id);
 measure('remove by id', 10_000, (index) => queue.remove(ids[(index * 8) % ids.length] ?? ''));
 measure('setPriority', 1000, (index) => queue.setPriority(ids[index * 8 + 1] ?? '', index % 3));
-measure('positions of the first 25', 1000, () => queue.positions());
+measure('positions of the first 25', 1000, () => [...queue.places(25)]);
 measure('position of a job far back', 1000, (index) => queue.position(ids[ids.length - 8 * index - 1] ?? ''));
 measure('costAhead of a job far back', 1000, (index) => queue.costAhead(ids[ids.length - 8 * index - 1] ?? ''));
-measure('the whole order', 3, () => [...queue.order()]);
+measure('the whole order', 3, () => [...queue.places()]);
 
 const before = filled(10_000);
 const { kept } = before.changes();

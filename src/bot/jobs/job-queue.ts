@@ -139,9 +139,9 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     return this.#fair.costAhead(jobId);
   }
 
-  /** The first `POSITION_CAP` jobs in the order of their start. */
-  first(): readonly Place[] {
-    return this.#fair.positions();
+  /** The first waiting jobs in the order of their start. */
+  first(limit: number): readonly Place[] {
+    return [...this.#fair.places(limit)];
   }
 
   #add(options: FairOptions): void {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../system/clock.ts';
 import type { History } from '../history/history.ts';
 import type { Eta, Job } from '../job.ts';
+import { POSITION_CAP } from '../queue/fair-queue.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { type Estimator, workLeft } from './estimator.ts';
 import type { EventBus } from './event-bus.ts';
@@ -74,7 +75,7 @@ export class QueuePositions {
     const { queue, history, bus, clock } = this.#options;
     const now = clock.now();
     const told = new Map<string, QueuePosition>();
-    for (const [index, { id, costAhead }] of queue.first().entries()) {
+    for (const [index, { id, costAhead }] of queue.first(POSITION_CAP).entries()) {
       const job = history.jobs.get(id);
       if (job === null || job.state !== 'queued') continue;
       const place = { position: index + 1, eta: this.#eta(job, costAhead, now) };

@@ -1,4 +1,4 @@
-import { type HeapItem, IndexedHeap } from './indexed-heap.ts';
+import { SortedList } from './sorted-list.ts';
 
 /** What waits behind a flow: a user's own jobs, or another level. */
 export interface Source<Job> {
@@ -13,7 +13,7 @@ export interface Source<Job> {
 }
 
 /** One party to a level: a payer, or a user of a payer. */
-export interface Flow<S> extends HeapItem {
+export interface Flow<S> {
   readonly key: string;
   readonly source: S;
   /** Virtual start time of the flow's next job: what it had so far, in accelerator seconds per weight. */
@@ -73,9 +73,9 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
   #clock = 0;
   readonly #options: LevelOptions<S>;
   readonly #flows = new Map<string, Flow<S>>();
-  readonly #waiting = new IndexedHeap<Flow<S>>(byTurn);
+  readonly #waiting = new SortedList<Flow<S>>(byTurn);
   /** Flows with nothing waiting or running whose tag the clock has not reached yet. */
-  readonly #indebted = new IndexedHeap<Flow<S>>(byTagAndKey);
+  readonly #indebted = new SortedList<Flow<S>>(byTagAndKey);
   #running = 0;
 
   constructor(options: LevelOptions<S>) {
@@ -110,91 +110,81 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
     const flow = this.flow(key);
     flow.tag = tag;
     flow.ticket = ticket;
-    this.#indebted.push(flow);
+    this.#indebted.add(flow);
   }
 
   /** A job of `cost` was put into the flow's source. */
   added(flow: Flow<S>, cost: number): void {
     this.size += 1;
     this.cost += cost;
-    if (this.#waiting.has(flow)) return;
-    this.#indebted.remove(flow);
-    flow.tag = Math.max(this.#clock, flow.tag);
-    flow.ticket ??= this.#options.tickets.next++;
-    this.#waiting.push(flow);
-    this.#options.changed(flow.key);
+    if (flow.source.size > 1) return;
+    this.#indebted.delete(flow);
+    this.#place(flow);
   }
 
   /** A job of `cost` was taken out of the flow's source and will not run. */
   withdrawn(flow: Flow<S>, cost: number): void {
     this.#shrink(cost);
     if (flow.source.size > 0) return;
-    this.#waiting.remove(flow);
-    flow.ticket = null;
-    this.#leave(flow);
+    this.#waiting.delete(flow);
+    this.#place(flow);
+    this.#closeAccounts();
   }
 
   take(): Job {
-    const flow = this.#waiting.peek();
+    const flow = this.#waiting.first;
     if (flow === undefined) throw new RangeError('Expected a waiting job, got an empty level.');
+    this.#waiting.delete(flow);
     this.#advance(flow.tag);
     const job = flow.source.take();
     this.#shrink(job.cost);
-    flow.tag += job.cost / this.weight(flow.key);
     this.start(flow);
-    if (flow.source.size > 0) {
-      flow.ticket = this.#options.tickets.next++;
-      this.#waiting.moved(flow);
-    } else {
-      flow.ticket = null;
-      this.#waiting.remove(flow);
-    }
-    this.#options.changed(flow.key);
+    flow.tag += job.cost / this.weight(flow.key);
+    flow.ticket = null;
+    this.#place(flow);
     this.#closeAccounts();
     return job;
   }
 
   /** A job of the flow runs that is charged already. */
   start(flow: Flow<S>): void {
-    this.#indebted.remove(flow);
+    this.#indebted.delete(flow);
     flow.running += 1;
     this.#running += 1;
   }
 
   /** A running job of the flow has ended; `difference` is what it cost beyond its charge, in virtual time. */
   settle(flow: Flow<S>, difference: number): void {
+    this.#waiting.delete(flow);
     flow.running -= 1;
     this.#running -= 1;
     flow.tag += difference;
-    if (this.#waiting.has(flow)) {
-      flow.tag = Math.max(this.#clock, flow.tag);
-      this.#waiting.moved(flow);
-    }
-    this.#leave(flow);
+    this.#place(flow);
+    this.#closeAccounts();
   }
 
   *forecast(): Generator<Job, void> {
-    const turns = new IndexedHeap<Turn<Job, S>>(byTurn);
-    const flows = this.#waiting.ascending();
+    const turns = new SortedList<Turn<Job, S>>(byTurn);
+    const flows = this.#waiting[Symbol.iterator]();
     const meetNextFlow = () => {
       const { value: flow } = flows.next();
       if (flow === undefined) return;
       const { tag, ticket, source } = flow;
-      turns.push({ flow, tag, ticket, jobs: source.forecast(), left: source.size });
+      turns.add({ flow, tag, ticket, jobs: source.forecast(), left: source.size });
     };
     meetNextFlow();
     let ticket = this.#options.tickets.next;
-    for (let turn = turns.peek(); turn !== undefined; turn = turns.peek()) {
+    for (let turn = turns.first; turn !== undefined; turn = turns.first) {
       const { flow, jobs } = turn;
       if (turn.left === flow.source.size) meetNextFlow();
       const { value: job } = jobs.next();
       if (job === undefined) return;
       yield job;
+      turns.delete(turn);
       turn.tag += job.cost / this.weight(flow.key);
       turn.ticket = ticket++;
       turn.left -= 1;
-      if (turn.left > 0) turns.moved(turn);
-      else turns.remove(turn);
+      if (turn.left > 0) turns.add(turn);
     }
   }
 
@@ -225,10 +215,17 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
     this.cost = this.size === 0 ? 0 : this.cost - cost;
   }
 
-  #leave(flow: Flow<S>): void {
+  /** Puts a flow that is in no list into the one where it belongs. */
+  #place(flow: Flow<S>): void {
+    if (flow.source.size > 0) {
+      flow.tag = Math.max(this.#clock, flow.tag);
+      flow.ticket ??= this.#options.tickets.next++;
+      this.#waiting.add(flow);
+    } else {
+      flow.ticket = null;
+      if (flow.running === 0) this.#indebted.add(flow);
+    }
     this.#options.changed(flow.key);
-    if (flow.source.size === 0 && flow.running === 0) this.#indebted.push(flow);
-    this.#closeAccounts();
   }
 
   #advance(clock: number): void {
@@ -240,17 +237,17 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
   /** Forgets the flows that would start at the clock anyway: they are newcomers again. */
   #closeAccounts(): void {
     const isIdle = this.size === 0 && this.#running === 0;
-    for (let flow = this.#indebted.peek(); flow !== undefined; flow = this.#indebted.peek()) {
+    for (let flow = this.#indebted.first; flow !== undefined; flow = this.#indebted.first) {
       if (flow.tag > this.#clock && !isIdle) return;
       this.#advance(flow.tag);
-      this.#indebted.remove(flow);
+      this.#indebted.delete(flow);
       this.#flows.delete(flow.key);
       this.#options.changed(flow.key);
     }
   }
 }
 
-interface Turn<Job, S> extends HeapItem {
+interface Turn<Job, S> {
   readonly flow: Flow<S>;
   readonly jobs: Iterator<Job, void>;
   tag: number;

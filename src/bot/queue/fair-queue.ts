@@ -1,6 +1,6 @@
 import type { Queue, QueueAddOptions } from 'p-queue';
 import { CLOCK, FairLevel, type Flow, MIN_COST, type Source } from './fair-level.ts';
-import { type HeapItem, IndexedHeap } from './indexed-heap.ts';
+import { SortedList } from './sorted-list.ts';
 
 /** What p-queue puts into its queue: starts a job, and ends with it. */
 type Run = () => Promise<unknown>;
@@ -44,7 +44,7 @@ export interface Place {
   readonly costAhead: number;
 }
 
-interface FairJob extends HeapItem {
+interface FairJob {
   readonly id: string;
   readonly payer: string;
   readonly user: string;
@@ -82,14 +82,15 @@ export class FairQueue implements Queue<Run, FairOptions> {
   readonly #payers: FairLevel<FairJob, PayerLevel>;
   readonly #jobs = new Map<string, FairJob>();
   /** In the order of their start. */
-  readonly #resumed: FairJob[] = [];
+  readonly #resumed = new SortedList<FairJob>(byPriority);
   /** Running jobs, with what their payers' tags grew by for each second. */
   readonly #running = new Map<string, { readonly job: FairJob; readonly rate: number }>();
   readonly #tickets = { next: 1 };
   /** Keys of changed shares, by level. */
   readonly #changed = new Map<string, Set<string>>();
-  /** The first places, kept until something changes: every message of a waiting job asks for them. */
-  #near: readonly Place[] | undefined;
+  /** What was read of `places` since the last change, as every message of a waiting job asks for it; and the rest. */
+  #places: Place[] = [];
+  #furtherPlaces: Iterator<Place, void> | undefined;
 
   /** @param weight a payer's, 0.01 to 100; call `reweighed` when one has changed */
   constructor(weight: (payer: string) => number = () => 1) {
@@ -124,16 +125,15 @@ export class FairQueue implements Queue<Run, FairOptions> {
     if (this.#jobs.has(job.id) || this.#running.has(job.id)) {
       throw new RangeError(`Expected a new job id, got \`${job.id}\`, which waits or runs already.`);
     }
-    this.#near = undefined;
+    this.#forgetPlaces();
     this.#jobs.set(job.id, job);
     const [payer, user] = this.#flowsOf(job);
     if (options.resumed) {
-      this.#resumed.push(job);
-      this.#resumed.sort(byPriority);
+      this.#resumed.add(job);
       payer.source.start(user);
       this.#payers.start(payer);
     } else {
-      user.source.push(job);
+      user.source.add(job);
       payer.source.added(user, job.cost);
       this.#payers.added(payer, job.cost);
     }
@@ -144,8 +144,9 @@ export class FairQueue implements Queue<Run, FairOptions> {
    */
   dequeue(): Run | undefined {
     if (this.size === 0) return undefined;
-    const job = this.#resumed.shift() ?? this.#payers.take();
-    this.#near = undefined;
+    const job = this.#resumed.first ?? this.#payers.take();
+    this.#resumed.delete(job);
+    this.#forgetPlaces();
     this.#jobs.delete(job.id);
     this.#running.set(job.id, { job, rate: 1 / this.#payers.weight(job.payer) });
     return async () => {
@@ -169,16 +170,14 @@ export class FairQueue implements Queue<Run, FairOptions> {
   remove(id: string): void {
     const job = this.#jobs.get(id);
     if (job === undefined) return;
-    this.#near = undefined;
+    this.#forgetPlaces();
     this.#jobs.delete(id);
-    const index = this.#resumed.indexOf(job);
-    if (index >= 0) {
-      this.#resumed.splice(index, 1);
+    if (this.#resumed.delete(job)) {
       this.#credit(job, -job.cost, 1 / this.#payers.weight(job.payer));
       return;
     }
     const [payer, user] = this.#flowsOf(job);
-    user.source.remove(job);
+    user.source.delete(job);
     payer.source.withdrawn(user, job.cost);
     this.#payers.withdrawn(payer, job.cost);
   }
@@ -187,10 +186,11 @@ export class FairQueue implements Queue<Run, FairOptions> {
   setPriority(id: string, priority: number): void {
     const job = this.#jobs.get(id);
     if (job === undefined) throw new ReferenceError(`Expected the id of a waiting job, got \`${id}\`.`);
-    this.#near = undefined;
+    this.#forgetPlaces();
+    const list = this.#resumed.delete(job) ? this.#resumed : this.#flowsOf(job)[1].source;
+    list.delete(job);
     job.priority = priority;
-    this.#resumed.sort(byPriority);
-    this.#flowsOf(job)[1].source.moved(job);
+    list.add(job);
   }
 
   filter({ payer, user, priority }: Readonly<Partial<FairOptions>>): Run[] {
@@ -201,33 +201,29 @@ export class FairQueue implements Queue<Run, FairOptions> {
     return [...this.#jobs.values()].filter(fits).map((job) => job.run);
   }
 
-  /** Ids of the waiting jobs in the order in which they would start if nobody else came; O(log n) for each one read. */
-  *order(): Generator<string, void> {
-    for (const job of this.#forecast()) yield job.id;
+  /** The first `limit` waiting jobs in the order in which they would start if nobody else came. */
+  *places(limit = Number.POSITIVE_INFINITY): Generator<Place, void> {
+    for (let index = 0; index < limit; index += 1) {
+      const place = this.#places[index] ?? this.#readPlace();
+      if (place === undefined) return;
+      yield place;
+    }
   }
 
   /** How many jobs would start before this one if nobody else came; `null` if more than `cap`, or if it is not waiting. */
   position(id: string, cap = POSITION_CAP): number | null {
     if (!this.#jobs.has(id)) return null;
-    let position = this.#places().findIndex((place) => place.id === id);
-    if (position < 0 && cap > POSITION_CAP) {
-      position = 0;
-      for (const next of this.order()) {
-        if (next === id || position > cap) break;
-        position += 1;
-      }
+    let position = 0;
+    for (const place of this.places(cap + 1)) {
+      if (place.id === id) return position;
+      position += 1;
     }
-    return position >= 0 && position <= cap ? position : null;
-  }
-
-  /** The first `POSITION_CAP` jobs in the order of their start. */
-  positions(): readonly Place[] {
-    return this.#places().slice(0, POSITION_CAP);
+    return null;
   }
 
   /** The weights that `weight` answers with have changed. */
   reweighed(): void {
-    this.#near = undefined;
+    this.#forgetPlaces();
   }
 
   /**
@@ -238,8 +234,8 @@ export class FairQueue implements Queue<Run, FairOptions> {
   costAhead(id: string): number | null {
     const job = this.#jobs.get(id);
     if (job === undefined) return null;
-    const near = this.#places().find((place) => place.id === id);
-    if (near !== undefined) return near.costAhead;
+    const near = this.position(id);
+    if (near !== null) return this.#places[near]?.costAhead ?? 0;
     let resumed = 0;
     for (const other of this.#resumed) {
       if (other === job) return resumed;
@@ -280,23 +276,26 @@ export class FairQueue implements Queue<Run, FairOptions> {
     }
   }
 
-  /** With `POSITION_CAP` jobs before it, a job still has a position that people read. */
-  #places(): readonly Place[] {
-    if (this.#near !== undefined) return this.#near;
-    const places: Place[] = [];
-    let costAhead = 0;
-    for (const { id, cost } of this.#forecast()) {
-      places.push({ id, costAhead });
-      costAhead += cost;
-      if (places.length > POSITION_CAP) break;
-    }
-    this.#near = places;
-    return places;
+  #readPlace(): Place | undefined {
+    this.#furtherPlaces ??= this.#forecast();
+    const { value: place } = this.#furtherPlaces.next();
+    if (place !== undefined) this.#places.push(place);
+    return place ?? undefined;
   }
 
-  *#forecast(): Generator<FairJob, void> {
-    yield* this.#resumed;
-    yield* this.#payers.forecast();
+  *#forecast(): Generator<Place, void> {
+    let costAhead = 0;
+    for (const jobs of [this.#resumed, this.#payers.forecast()]) {
+      for (const { id, cost } of jobs) {
+        yield { id, costAhead };
+        costAhead += cost;
+      }
+    }
+  }
+
+  #forgetPlaces(): void {
+    this.#places = [];
+    this.#furtherPlaces = undefined;
   }
 
   #flowsOf(job: FairJob): readonly [payer: Flow<PayerLevel>, user: Flow<UserJobs>] {
@@ -306,7 +305,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
 
   /** @param rate what the payer's tag grows by for each second */
   #credit(job: FairJob, seconds: number, rate: number): void {
-    this.#near = undefined;
+    this.#forgetPlaces();
     const [payer, user] = this.#flowsOf(job);
     payer.source.settle(user, seconds);
     this.#payers.settle(payer, seconds * rate);
@@ -320,37 +319,42 @@ export class FairQueue implements Queue<Run, FairOptions> {
 }
 
 /** The waiting jobs of one user of one payer. */
-class UserJobs extends IndexedHeap<FairJob> implements Source<FairJob> {
+class UserJobs extends SortedList<FairJob> implements Source<FairJob> {
   cost = 0;
 
   constructor() {
     super(byPriority);
   }
 
-  override push(job: FairJob): void {
-    super.push(job);
+  override add(job: FairJob): void {
+    super.add(job);
     this.cost += job.cost;
   }
 
-  override remove(job: FairJob): void {
-    super.remove(job);
+  override delete(job: FairJob): boolean {
+    if (!super.delete(job)) return false;
     // As in `FairLevel`: what is empty is exactly empty.
     this.cost = this.size === 0 ? 0 : this.cost - job.cost;
+    return true;
   }
 
   take(): FairJob {
-    const job = this.pop();
+    const job = this.first;
     if (job === undefined) throw new RangeError('Expected a waiting job, got a user without any.');
+    this.delete(job);
     return job;
   }
 
   forecast(): Iterator<FairJob, void> {
-    return this.ascending();
+    return this[Symbol.iterator]();
   }
 
   costAhead(job: FairJob): number {
     let ahead = 0;
-    for (const other of this) if (byPriority(other, job) < 0) ahead += other.cost;
+    for (const other of this) {
+      if (other === job) break;
+      ahead += other.cost;
+    }
     return ahead;
   }
 }
