@@ -306,9 +306,9 @@ test('the past loads while scrolling up, without moving what is read', async (t)
       .evaluate((turn) => turn.getBoundingClientRect().top);
   const reading = await top();
   await core.command('something new', webCallerOf('past'));
-  await button(page, 'New below').waitFor();
+  await button(page, 'Jump to latest').waitFor();
   assert.equal(await top(), reading);
-  await button(page, 'New below').click();
+  await button(page, 'Jump to latest').click();
   await shown(page, 'something new').waitFor();
 });
 
@@ -357,7 +357,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     }
     await page.getByRole('button', { name: 'Show the list of rooms' }).click();
     await page.getByRole('link', { name: /studio/ }).click();
-    await page.getByRole('heading', { name: 'What shall we grill today?' }).waitFor();
+    await page.getByRole('heading', { name: 'What would you like to see?' }).waitFor();
     assert.equal(await page.locator('#room-title').textContent(), 'studio');
   });
 }
@@ -382,13 +382,13 @@ test('off loopback the page asks for the token, and says when it is wrong', asyn
   const page = await context.newPage();
   page.setDefaultTimeout(5000);
   await page.goto(url);
-  const form = page.getByRole('dialog', { name: 'Come in' });
+  const form = page.getByRole('dialog', { name: 'Sign in' });
   await form.getByLabel('Token').fill('wrong');
   await form.getByLabel('Name').fill('ann');
-  await button(page, 'Enter').click();
+  await button(page, 'Sign in').click();
   await form.getByRole('alert').getByText('This token is not the right one.').waitFor();
   await form.getByLabel('Token').fill('correct horse battery');
-  await button(page, 'Enter').click();
+  await button(page, 'Sign in').click();
   await page.locator('#connection[data-state=live]').waitFor();
   await type(page, 'a fox');
   await page.locator('[data-job]').waitFor();

@@ -1,10 +1,8 @@
-import { byId } from './dom.js';
+import { byId, el } from './dom.js';
 
-/** Says something to screen readers, after what they are saying now. */
+/** Reads a text out to users of screen readers, after what is being read now. */
 export function announce(text) {
-  const line = document.createElement('p');
-  line.textContent = text;
   const announcer = byId('announcer');
-  announcer.append(line);
+  announcer.append(el('p', {}, text));
   while (announcer.childElementCount > 5) announcer.firstElementChild.remove();
 }

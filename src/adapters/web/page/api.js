@@ -1,4 +1,4 @@
-/** What the server refused, in its words. */
+/** The server's refusal, or `offline` with status 0 when it gave no answer. */
 export class Problem extends Error {
   constructor(status, { code, message, hint }) {
     super(message);
@@ -29,7 +29,7 @@ function post(path, body, key) {
   return request(path, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
-/** Sends again once when no answer came: the key makes sure that it is done only once. */
+/** Sends again once when there was no answer. The key makes sure that it takes effect only once. */
 async function postOnce(path, body) {
   const key = newKey();
   try {
@@ -51,7 +51,7 @@ export const api = {
   complete: (room, user, text, cursor) => request(`/api/complete?${new URLSearchParams({ room, user, text, cursor })}`),
 };
 
-/** Not `randomUUID`: browsers offer that only under https and on this machine. */
+/** Not `randomUUID`, which browsers offer only over HTTPS and on this machine. */
 function newKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

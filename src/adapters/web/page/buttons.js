@@ -1,9 +1,7 @@
 import { askText, confirm } from './dialogs.js';
 import { el } from './dom.js';
 
-/**
- * A button of a reply. `act(action, text)` sends it; while it is under way further clicks do nothing.
- */
+/** A button of a reply. `act(action, text)` sends it; further clicks do nothing until it is answered. */
 export function replyButton(button, act) {
   const element = el(
     'button',
@@ -13,38 +11,37 @@ export function replyButton(button, act) {
       'data-style': button.style,
       'data-action': button.action,
       'aria-disabled': button.disabled ? 'true' : null,
+      onclick: () => press(element, button, act),
     },
     button.short ?? button.label,
   );
-  element.addEventListener('click', async () => {
-    if (element.getAttribute('aria-disabled') === 'true') return;
-    if (button.confirm && !(await confirm(button.confirm, button.label, button.style === 'danger'))) return;
-    const text = button.ask ? await askText(button.ask) : undefined;
-    if (text === null) return;
-    element.setAttribute('aria-disabled', 'true');
-    element.dataset.busy = '';
-    try {
-      await act(button.action, text);
-    } finally {
-      element.removeAttribute('aria-disabled');
-      delete element.dataset.busy;
-    }
-  });
   return element;
+}
+
+async function press(element, button, act) {
+  if (element.getAttribute('aria-disabled') === 'true') return;
+  if (button.confirm && !(await confirm(button.confirm, button.label, button.style === 'danger'))) return;
+  const text = button.ask ? await askText(button.ask) : undefined;
+  if (text === null) return;
+  element.setAttribute('aria-disabled', 'true');
+  element.dataset.busy = '';
+  try {
+    await act(button.action, text);
+  } finally {
+    element.removeAttribute('aria-disabled');
+    delete element.dataset.busy;
+  }
 }
 
 export function buttonRow(buttons, act) {
   if (buttons.length === 0) return null;
-  return el(
-    'div',
-    { class: 'buttons' },
-    buttons.map((button) => replyButton(button, act)),
-  );
+  const elements = buttons.map((button) => replyButton(button, act));
+  return el('div', { class: 'buttons' }, elements);
 }
 
 /**
- * Which buttons belong to which picture; the rest belong to the whole answer. Those that only bring a picture's buttons
- * are for chats without room: here they are at hand.
+ * Splits a reply's buttons into those of each picture and those of the whole answer. `show` buttons are left out: they
+ * fetch a picture's buttons in chats that have no room for all of them.
  */
 export function sortButtons(reply) {
   const ofPicture = new Map(reply.images.map((image) => [image.id, []]));

@@ -3,7 +3,7 @@ import { byId, el } from './dom.js';
 
 const PAUSE_MS = 90;
 
-/** Suggestions above the prompt, as a list box that the text field owns. */
+/** Suggestions above the prompt: a list box that is controlled from the text field. */
 export class Completion {
   #list = byId('completion');
   #input = byId('prompt');
@@ -29,7 +29,7 @@ export class Completion {
     return !this.#list.hidden;
   }
 
-  /** Looks for suggestions after a pause in typing. */
+  /** Asks for suggestions after a pause in typing. */
   later() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.now(), PAUSE_MS);
@@ -50,7 +50,7 @@ export class Completion {
     this.#show([]);
   }
 
-  /** Whether the key was for the list. */
+  /** Handles a key, and returns whether it was meant for the list. */
   key(event) {
     if (!this.isOpen) return false;
     if (event.key === 'ArrowDown') this.#select((this.#selected + 1) % this.#items.length);
@@ -69,22 +69,7 @@ export class Completion {
     this.#list.hidden = items.length === 0;
     this.#input.setAttribute('aria-expanded', String(items.length > 0));
     this.#input.removeAttribute('aria-activedescendant');
-    this.#list.replaceChildren(
-      ...items.map((item, index) =>
-        el(
-          'div',
-          {
-            role: 'option',
-            id: `completion-${index}`,
-            'data-index': index,
-            'data-kind': item.kind,
-            'aria-selected': 'false',
-          },
-          el('span', { class: 'label one-line', dir: 'auto' }, item.label),
-          item.detail ? el('span', { class: 'detail' }, item.detail) : null,
-        ),
-      ),
-    );
+    this.#list.replaceChildren(...items.map(optionRow));
   }
 
   #select(index) {
@@ -102,4 +87,13 @@ export class Completion {
     this.#input.dispatchEvent(new Event('input', { bubbles: true }));
     if (item.kind !== 'key') this.close();
   }
+}
+
+function optionRow({ kind, label, detail }, index) {
+  return el(
+    'div',
+    { role: 'option', id: `completion-${index}`, 'data-index': index, 'data-kind': kind, 'aria-selected': 'false' },
+    el('span', { class: 'label one-line', dir: 'auto' }, label),
+    detail !== '' && el('span', { class: 'detail' }, detail),
+  );
 }

@@ -3,7 +3,7 @@ import { byId, el } from './dom.js';
 
 const KEYS = ['size:', 'style:', 'n:', 'seed:', 'negative:'];
 
-/** The text field: drafts per room, suggestions, Enter to send. */
+/** The text field: a draft for each room, suggestions, Enter to send. */
 export class Composer {
   #form = byId('composer');
   #input = byId('prompt');
@@ -11,7 +11,7 @@ export class Composer {
   #room = '';
   #onSend;
 
-  /** `onSend(text)` resolves to whether the text was taken; `who()` → `{ room, user }`. */
+  /** `onSend(text)` resolves to whether the text was accepted; `who()` → `{ room, user }`. */
   constructor({ onSend, who }) {
     this.#onSend = onSend;
     this.#completion = new Completion(who);
@@ -35,7 +35,7 @@ export class Composer {
     this.#write(localStorage.getItem(draftKey(room)) ?? '');
   }
 
-  /** Puts an idea into the field, ready to change and send. */
+  /** Replaces the text, ready to be changed and sent. */
   offer(text) {
     this.#write(text);
     this.#saveDraft();
@@ -53,10 +53,10 @@ export class Composer {
     const room = this.#room;
     this.#completion.close();
     this.#write('');
-    const taken = await this.#onSend(text);
-    // What was refused comes back to be mended, unless something new is being written.
-    if (!taken && this.#room === room && this.#input.value === '') this.#write(text);
-    if (taken && this.#room !== room) localStorage.removeItem(draftKey(room));
+    const accepted = await this.#onSend(text);
+    // A refused text comes back to be corrected, unless something new is being written.
+    if (!accepted && this.#room === room && this.#input.value === '') this.#write(text);
+    if (accepted && this.#room !== room) localStorage.removeItem(draftKey(room));
     if (this.#room === room) this.#saveDraft();
   }
 
@@ -87,13 +87,12 @@ export class Composer {
   }
 
   #keyButton(key) {
-    const button = el('button', { type: 'button', class: 'key' }, key);
-    button.addEventListener('click', () => {
+    const onclick = () => {
       const { value } = this.#input;
       this.offer(`${value}${value === '' || /\s$/.test(value) ? '' : ' '}${key}`);
       this.#completion.now();
-    });
-    return button;
+    };
+    return el('button', { type: 'button', class: 'key', onclick }, key);
   }
 }
 

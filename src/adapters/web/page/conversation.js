@@ -1,14 +1,15 @@
 import { announce } from './announce.js';
 import { api } from './api.js';
 import { el } from './dom.js';
+import { isOpen } from './job-card.js';
 import { JobTurn, NoteTurn } from './turn.js';
 import { welcome } from './welcome.js';
 
-const ENDED = ['done', 'failed', 'cancelled'];
+const NEWS = { queued: 'Queued', started: 'Started', done: 'Finished', failed: 'Failed', cancelled: 'Cancelled' };
 
-/** One room: its turns in order, the history behind them, and what is under way. */
+/** One room: its turns in order, older ones on demand, and what is under way. */
 export class Conversation {
-  element = el('section', { class: 'conversation' });
+  element;
   unread = 0;
   isLoaded = false;
   #turns = [];
@@ -16,17 +17,17 @@ export class Conversation {
   #list = el('ol', { class: 'turns' });
   #older = el('p', { class: 'older', hidden: true });
   #empty;
-  #loading = null;
+  #isLoadingOlder = false;
   #more = true;
 
-  /** `host`: `user()`, `act(room, action, text)`, `onIdea(text)`, `onChange()`, `keepPlace(change)`. */
+  /** `host`: `user()`, `act(conversation, action, text)`, `onIdea(text)`, `onChange(conversation)`, `keepPlace(change)`. */
   constructor(room, host) {
     this.room = room;
     this.host = host;
     this.#empty = welcome(host.onIdea);
     this.#empty.hidden = true;
-    this.element.setAttribute('aria-label', `Conversation in ${room}`);
-    this.element.append(this.#older, this.#empty, this.#list);
+    const properties = { class: 'conversation', 'aria-label': `Conversation in ${room}`, hidden: true };
+    this.element = el('section', properties, this.#older, this.#empty, this.#list);
   }
 
   get isBusy() {
@@ -37,7 +38,7 @@ export class Conversation {
     return this.#turns.some((turn) => turn.isOpen && turn.job.user === this.host.user());
   }
 
-  /** The newest part of the history again: at the start, and whenever events may have been missed. */
+  /** Reads the newest jobs again: at the start, and whenever events may have been missed. */
   async refresh() {
     const { jobs, more } = await api.jobs(this.room);
     if (!this.isLoaded) this.#more = more;
@@ -47,31 +48,29 @@ export class Conversation {
     this.#changed();
   }
 
-  /** Another page of the past, if there is one. */
-  loadOlder() {
-    if (!this.isLoaded || !this.#more || this.#loading) return;
+  /** Adds another page of older jobs, if there is one. */
+  async loadOlder() {
     const oldest = this.#turns.find((turn) => turn.job)?.job;
-    if (!oldest) return;
+    if (!oldest || !this.isLoaded || !this.#more || this.#isLoadingOlder) return;
+    this.#isLoadingOlder = true;
     this.#older.hidden = false;
     this.#older.textContent = 'Loading earlier pictures…';
-    this.#loading = api
-      .jobs(this.room, oldest.id)
-      .then(({ jobs, more }) => {
-        this.#more = more;
-        this.host.keepPlace(() => {
-          for (const job of jobs) this.#put(job, false);
-          this.#older.hidden = more;
-          this.#older.textContent = more ? '' : 'This is where it began.';
-        });
-      })
-      .catch((error) => {
-        this.#older.textContent = error.message;
-      })
-      .finally(() => {
-        this.#loading = null;
+    try {
+      const { jobs, more } = await api.jobs(this.room, oldest.id);
+      this.#more = more;
+      this.host.keepPlace(() => {
+        for (const job of jobs) this.#put(job, false);
+        this.#older.hidden = more;
+        this.#older.textContent = more ? '' : 'This is the beginning of the conversation.';
       });
+    } catch (error) {
+      this.#older.textContent = error.message;
+    } finally {
+      this.#isLoadingOlder = false;
+    }
   }
 
+  /** Takes an event of this room's stream. */
   take({ type, job, seq }) {
     const before = this.#jobs.get(job.id)?.job;
     this.#put(job, before === undefined);
@@ -79,7 +78,7 @@ export class Conversation {
     this.#changed();
   }
 
-  /** What the server answered to a command or a button. */
+  /** Takes the server's answer to a command or a button. Returns whether it added a turn. */
   takeAnswer({ job, reply }, asked) {
     if (job) {
       const isNew = !this.#jobs.has(job.id);
@@ -92,12 +91,11 @@ export class Conversation {
   }
 
   addNote(reply, asked) {
-    const at = Math.max(Date.now(), this.#turns.at(-1)?.at ?? 0);
     const turn = new NoteTurn({
       user: this.host.user(),
       asked,
       reply,
-      at,
+      at: Math.max(Date.now(), this.#turns.at(-1)?.at ?? 0),
       act: (action, text) => this.host.act(this, action, text),
       onDismiss: () => {
         this.#turns = this.#turns.filter((other) => other !== turn);
@@ -120,32 +118,25 @@ export class Conversation {
       const added = new JobTurn(job, (action, text) => this.host.act(this, action, text));
       this.#jobs.set(job.id, added);
       this.#insert(added, isNew);
-      return;
+    } else if (turn.isOpen || !isOpen(job)) {
+      // Otherwise a replay brings a state that is older than the one shown.
+      turn.update(job);
     }
-    // A replay may bring states that the history has overtaken.
-    if (ENDED.includes(turn.job.state) && !ENDED.includes(job.state)) return;
-    turn.update(job);
   }
 
   #insert(turn, isNew) {
     if (isNew) turn.element.dataset.new = '';
-    let place = this.#turns.length;
-    while (place > 0 && this.#turns[place - 1].at > turn.at) place -= 1;
+    const place = this.#turns.findLastIndex((other) => other.at <= turn.at) + 1;
     this.#list.insertBefore(turn.element, this.#turns[place]?.element ?? null);
     this.#turns.splice(place, 0, turn);
   }
 
   #announce(type, job) {
-    const what = job.request.prompt.slice(0, 80);
-    const mine = job.user === this.host.user();
     if (type === 'done') this.unread += 1;
-    if (!mine) return;
-    if (type === 'queued')
-      announce(job.position === null ? `Queued: ${what}` : `Queued at position ${job.position}: ${what}`);
-    if (type === 'started') announce(`Started: ${what}`);
-    if (type === 'done') announce(`Finished: ${what}`);
-    if (type === 'failed') announce(`Failed: ${what}. ${job.error?.message ?? ''}`);
-    if (type === 'cancelled') announce(`Cancelled: ${what}`);
+    if (!(type in NEWS) || job.user !== this.host.user()) return;
+    const position = type === 'queued' && job.position !== null ? ` at position ${job.position}` : '';
+    const reason = type === 'failed' ? `. ${job.error?.message ?? ''}` : '';
+    announce(`${NEWS[type]}${position}: ${job.request.prompt.slice(0, 80)}${reason}`);
   }
 
   #changed() {

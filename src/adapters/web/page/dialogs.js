@@ -2,11 +2,15 @@ import { el } from './dom.js';
 
 let lastId = 0;
 
-/** Shows a dialog until it is closed; focus goes back to where it was. Resolves with what `read` gives, or `null`. */
-function ask({ title, intro, body, ok, danger, read, locked }) {
+/**
+ * Shows a form as a dialog and gives the focus back when it closes. Resolves to what `read()` returns or resolves to, or to
+ * `null` when it was cancelled. When `read` throws, the dialog stays open and shows why. A `locked` one cannot be cancelled.
+ */
+function ask({ title, intro, body = null, ok, danger = false, locked = false, read }) {
   const titleId = `dialog-${++lastId}`;
   const problem = el('p', { class: 'problem', role: 'alert' });
-  const cancel = locked ? null : el('button', { type: 'button', class: 'button' }, 'Cancel');
+  const close = () => dialog.close();
+  const cancel = locked ? null : el('button', { type: 'button', class: 'button', onclick: close }, 'Cancel');
   const submit = el('button', { type: 'submit', class: 'button', 'data-style': danger ? 'danger' : 'primary' }, ok);
   const form = el(
     'form',
@@ -17,27 +21,31 @@ function ask({ title, intro, body, ok, danger, read, locked }) {
     el('div', { class: 'sheet-buttons' }, cancel, submit),
   );
   const dialog = el('dialog', { class: 'sheet panel', 'aria-labelledby': titleId }, form);
-  document.body.append(dialog);
+  let answer = null;
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    try {
+      answer = await read();
+      close();
+    } catch (error) {
+      problem.textContent = [error.message, error.hint].filter(Boolean).join(' ');
+      submit.disabled = false;
+    }
+  });
+  dialog.addEventListener('cancel', (event) => locked && event.preventDefault());
+  dialog.addEventListener('click', (event) => !locked && event.target === dialog && close());
+  return shown(dialog).then(() => answer);
+}
+
+/** Resolves when the dialog was closed. */
+function shown(dialog) {
   return new Promise((resolve) => {
-    let answer = null;
-    form.addEventListener('submit', async (event) => {
-      event.preventDefault();
-      submit.disabled = true;
-      try {
-        answer = await read();
-        dialog.close();
-      } catch (error) {
-        problem.textContent = [error.message, error.hint].filter(Boolean).join(' ');
-        submit.disabled = false;
-      }
-    });
-    cancel?.addEventListener('click', () => dialog.close());
-    dialog.addEventListener('cancel', (event) => locked && event.preventDefault());
-    dialog.addEventListener('click', (event) => !locked && event.target === dialog && dialog.close());
     dialog.addEventListener('close', () => {
       dialog.remove();
-      resolve(answer);
+      resolve();
     });
+    document.body.append(dialog);
     dialog.showModal();
   });
 }
@@ -46,11 +54,15 @@ function field(label, control) {
   return el('label', { class: 'field' }, label, control);
 }
 
-export async function confirm(question, label, danger) {
-  return (await ask({ title: question, ok: label, danger, body: null, read: () => true })) === true;
+function nameInput(value, autofocus) {
+  return el('input', { maxlength: 64, required: true, value, autocomplete: 'nickname', autofocus });
 }
 
-/** The form of a button that needs text. `Ctrl Enter` sends it too. */
+export async function confirm(question, label, danger) {
+  return (await ask({ title: question, ok: label, danger, read: () => true })) === true;
+}
+
+/** The form of a button that needs text. Ctrl+Enter sends it too. */
 export function askText({ title, label, value, maxLength }) {
   const area = el('textarea', { maxlength: maxLength, required: true, dir: 'auto', autofocus: true });
   area.value = value;
@@ -61,31 +73,24 @@ export function askText({ title, label, value, maxLength }) {
 }
 
 export function askName(current) {
-  const input = el('input', {
-    maxlength: 64,
-    required: true,
-    value: current,
-    autocomplete: 'nickname',
-    autofocus: true,
-  });
-  const intro = 'Your pictures, limits and history go by this name.';
+  const input = nameInput(current, true);
   return ask({
     title: 'What should we call you?',
-    intro,
+    intro: 'Your pictures, limits and history are kept under this name.',
     ok: 'Save',
     body: field('Name', input),
     read: () => input.value.trim(),
   });
 }
 
-/** Asks until `signIn(token, name)` succeeds. */
+/** Stays open until `signIn(token, name)` succeeds, and resolves to its result. */
 export function askToken(name, signIn) {
   const token = el('input', { type: 'password', required: true, autocomplete: 'current-password', autofocus: true });
-  const user = el('input', { maxlength: 64, required: true, value: name, autocomplete: 'nickname' });
+  const user = nameInput(name, false);
   return ask({
-    title: 'Come in',
-    intro: 'This chat is kept private with a token. Whoever runs the bot can give it to you.',
-    ok: 'Enter',
+    title: 'Sign in',
+    intro: 'This chat is private. Ask whoever runs the bot for the token.',
+    ok: 'Sign in',
     locked: true,
     body: el('div', { class: 'sheet-fields' }, field('Token', token), field('Name', user)),
     read: () => signIn(token.value, user.value.trim()),

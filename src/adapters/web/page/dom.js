@@ -1,6 +1,6 @@
 /**
- * Makes an element. Properties that start with `--` are styles, `data-` and `aria-` and the like attributes.
- * Strings become text nodes: nothing that people wrote is ever read as HTML.
+ * Makes an element. A property that starts with `--` sets a style, `onclick` and the like add a listener, any other sets an
+ * attribute. Strings become text nodes, so nothing that people wrote is ever read as HTML.
  */
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -19,19 +19,8 @@ export function byId(id) {
 }
 
 const SVG = 'http://www.w3.org/2000/svg';
-
-/** A drawing of one stroke, on a grid of 20. */
-export function icon(path) {
-  const svg = document.createElementNS(SVG, 'svg');
-  svg.setAttribute('viewBox', '0 0 20 20');
-  svg.setAttribute('aria-hidden', 'true');
-  const stroke = document.createElementNS(SVG, 'path');
-  stroke.setAttribute('d', path);
-  svg.append(stroke);
-  return svg;
-}
-
-export const ICONS = {
+/** Paths of one stroke on a grid of 20. */
+const ICONS = {
   close: 'M5 5l10 10M15 5L5 15',
   left: 'M12.5 4l-6 6 6 6',
   right: 'M7.5 4l6 6-6 6',
@@ -39,7 +28,23 @@ export const ICONS = {
   copy: 'M7 7V4h9v9h-3M4 7h9v9H4z',
 };
 
-/** Replaces the children only when what they show has changed, so that focus and scroll stay where they are. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', '0 0 20 20');
+  svg.setAttribute('aria-hidden', 'true');
+  const stroke = document.createElementNS(SVG, 'path');
+  stroke.setAttribute('d', ICONS[name]);
+  svg.append(stroke);
+  return svg;
+}
+
+/** A button that shows only an icon. `extraClass` may be empty. */
+export function iconButton(name, label, onclick, extraClass = '') {
+  const properties = { type: 'button', class: `icon-button ${extraClass}`, 'aria-label': label, onclick };
+  return el('button', properties, icon(name));
+}
+
+/** Replaces the children only when what they show has changed, so that focus and scroll position stay. */
 export function redraw(container, shown, draw) {
   const key = JSON.stringify(shown);
   if (container.shownKey === key) return;

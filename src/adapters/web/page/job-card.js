@@ -1,16 +1,19 @@
 import { buttonRow, replyButton, sortButtons } from './buttons.js';
 import { el, redraw } from './dom.js';
 import { note } from './note.js';
-import { columnsFor, comingTile, gridWidth, pictureTile } from './pictures.js';
-import { describeEta } from './time.js';
+import { gridFor, pictureTile, placeholderTile } from './pictures.js';
+import { timeLeft } from './time.js';
 
 let lastPicker = 0;
 
-/** Everything under a prompt: how far it is, the pictures as they come, the buttons. Parts change only when they must. */
+export function isOpen({ state }) {
+  return state === 'queued' || state === 'running';
+}
+
+/** What stands under a prompt: progress, the pictures as they arrive, the buttons. A part is redrawn only when it changes. */
 export class JobCard {
   element = el('div', { class: 'card' });
   #pictures = el('div', { class: 'pictures' });
-  #status = el('div', { class: 'status panel' });
   #label = el('span', { class: 'status-label' });
   #eta = el('span', { class: 'status-eta' });
   #bar = el(
@@ -19,6 +22,7 @@ export class JobCard {
     el('div', { class: 'bar-fill' }),
   );
   #waitingButtons = el('div');
+  #status;
   #answer = el('div');
   #job = null;
   #act;
@@ -28,26 +32,25 @@ export class JobCard {
   constructor(act) {
     this.#act = act;
     const line = el('div', { class: 'status-line' }, this.#label, this.#eta);
-    this.#status.append(el('div', { class: 'status-main' }, line, this.#bar), this.#waitingButtons);
+    const main = el('div', { class: 'status-main' }, line, this.#bar);
+    this.#status = el('div', { class: 'status panel' }, main, this.#waitingButtons);
     this.element.append(this.#pictures, this.#status, this.#answer);
   }
 
   update(job) {
     this.#job = job;
-    const open = job.state === 'queued' || job.state === 'running';
+    const open = isOpen(job);
     this.#drawPictures();
     this.#status.hidden = !open;
     if (open) this.#drawStatus();
-    redraw(
-      this.#answer,
-      open ? null : [job.reply.buttons, job.reply.lines, job.error, job.images.length, this.#picked],
-      () => (open ? [] : this.#answerParts()),
-    );
+    const { reply, error } = job;
+    const shown = open ? null : [reply.buttons, reply.lines, error, job.images.length, this.#picked];
+    redraw(this.#answer, shown, () => (open ? [] : this.#answerParts()));
   }
 
-  /** The clock goes on between two events. */
+  /** Updates the time that is left, between two events. */
   tick() {
-    this.#eta.textContent = describeEta(this.#job.eta);
+    this.#eta.textContent = timeLeft(this.#job.eta);
   }
 
   #drawStatus() {
@@ -65,40 +68,40 @@ export class JobCard {
 
   #drawPictures() {
     const { request, reply, state } = this.#job;
-    const images = reply.images;
+    const { images, buttons, preview } = reply;
     const running = state === 'running';
     const count = running ? request.n : images.length;
-    const shape = request.width / request.height;
+    const first = images[0] ?? request;
+    const grid = gridFor(count, first.width / first.height);
     this.#pictures.hidden = count === 0;
-    this.#pictures.style.setProperty('--columns', String(columnsFor(count)));
-    this.#pictures.style.setProperty(
-      '--grid-width',
-      gridWidth(count, (images[0]?.width ?? request.width) / (images[0]?.height ?? request.height)),
-    );
-    const covered = images.filter((image) => image.spoiler && !this.#uncovered.has(image.id)).map((image) => image.id);
-    redraw(this.#pictures, [images, covered, running && count, reply.buttons, this.#picked], () => {
-      const tiles = images.map((image, k) => this.#tile(image, k + 1, covered.includes(image.id)));
-      const missing = running ? Math.max(0, count - images.length) : 0;
-      for (let k = 0; k < missing; k++) tiles.push(comingTile(k === 0 ? 'coming' : 'waiting', shape));
-      return tiles;
+    this.#pictures.style.setProperty('--columns', String(grid.columns));
+    this.#pictures.style.setProperty('--grid-width', grid.width);
+    const covered = images.map((image) => image.spoiler && !this.#uncovered.has(image.id));
+    redraw(this.#pictures, [images, covered, running && count, buttons, this.#picked], () => {
+      const { ofPicture } = sortButtons(reply);
+      const shape = request.width / request.height;
+      const missing = Array.from({ length: Math.max(0, count - images.length) }, (_, k) =>
+        placeholderTile(k === 0 ? 'coming' : 'waiting', shape),
+      );
+      return [...images.map((image, k) => this.#tile(image, k + 1, covered[k], ofPicture)), ...missing];
     });
-    this.#drawPreview(running ? reply.preview : null);
+    if (running && preview) this.#drawPreview(preview);
   }
 
-  /** The picture in the making develops in its own place. */
+  /** Shows the picture that is being made in the place that it will have. */
   #drawPreview(preview) {
     const tile = this.#pictures.querySelector('.coming');
-    if (!tile || !preview) return;
+    if (!tile) return;
     const img = tile.querySelector('img') ?? tile.appendChild(el('img', { alt: '' }));
     if (img.src !== preview) img.src = preview;
   }
 
-  #tile(image, number, covered) {
-    const { ofPicture } = sortButtons(this.#job.reply);
-    const tile = pictureTile(image, {
+  #tile(image, number, covered, ofPicture) {
+    return pictureTile(image, {
       images: this.#job.reply.images,
       number,
       covered,
+      picked: this.#picked === image.id,
       title: this.#job.request.prompt,
       act: this.#act,
       buttonsOf: (id) => ofPicture.get(id) ?? [],
@@ -107,67 +110,50 @@ export class JobCard {
         this.update(this.#job);
       },
     });
-    if (this.#picked === image.id && this.#job.reply.images.length > 1) tile.dataset.picked = '';
-    return tile;
   }
 
   #answerParts() {
-    const { reply, state } = this.#job;
-    if (state === 'failed' || reply.tone === 'error')
-      return [note({ ...reply, images: [], title: this.#titleBeyondPrompt() }, this.#act)];
-    const { ofPicture, ofAnswer } = sortButtons(reply);
-    const withButtons = [...ofPicture].filter(([, buttons]) => buttons.length > 0);
-    const lines = reply.lines.filter((line) => line !== reply.title);
+    const { reply, state, request } = this.#job;
+    // The prompt is shown above already.
+    const title = reply.title === request.prompt ? '' : reply.title;
+    if (state === 'failed' || reply.tone === 'error') return [note({ ...reply, images: [], title }, this.#act)];
+    const lines = reply.lines.filter((line) => line !== reply.title).map((line) => el('p', { dir: 'auto' }, line));
     return [
-      lines.length > 0 &&
-        el(
-          'div',
-          { class: 'lines' },
-          lines.map((line) => el('p', { dir: 'auto' }, line)),
-        ),
-      reply.fields.length > 0 && note({ ...reply, title: '', lines: [], images: [], buttons: [] }, this.#act),
-      ...(reply.images.length > 1 && withButtons.length > 0
-        ? [this.#pictureActions(withButtons), buttonRow(ofAnswer, this.#act)]
-        : [buttonRow(inOneRow(ofAnswer, withButtons[0]?.[1] ?? []), this.#act)]),
+      lines.length > 0 && el('div', { class: 'lines' }, lines),
+      reply.fields.length > 0 && note({ fields: reply.fields, code: reply.code }, this.#act),
+      ...this.#buttonRows(),
     ];
   }
 
-  /** The prompt is above already. */
-  #titleBeyondPrompt() {
-    const { reply, request } = this.#job;
-    return reply.title === request.prompt ? '' : reply.title;
+  #buttonRows() {
+    const { ofPicture, ofAnswer } = sortButtons(this.#job.reply);
+    const withButtons = [...ofPicture].filter(([, buttons]) => buttons.length > 0);
+    if (ofPicture.size <= 1 || withButtons.length === 0)
+      return [buttonRow(inOneRow(ofAnswer, withButtons[0]?.[1] ?? []), this.#act)];
+    const [id, buttons] = withButtons.find(([id]) => id === this.#picked) ?? withButtons[0];
+    const elements = buttons.map((button) => replyButton(button, this.#act));
+    const ofPicked = el('div', { class: 'buttons picture-actions' }, this.#picker(withButtons, id), elements);
+    return [ofPicked, buttonRow(ofAnswer, this.#act)];
   }
 
-  /** The buttons of one picture at a time, with a switch between them. */
-  #pictureActions(withButtons) {
-    const current = withButtons.find(([id]) => id === this.#picked) ?? withButtons[0];
-    const buttons = current[1].map((button) => replyButton(button, this.#act));
-    return el('div', { class: 'buttons picture-actions' }, this.#picker(withButtons, current[0]), buttons);
-  }
-
+  /** Chooses the picture whose buttons are shown. */
   #picker(withButtons, current) {
     const name = `picker-${++lastPicker}`;
     const order = this.#job.reply.images.map((image) => image.id);
     const choices = withButtons.map(([id]) => {
       const number = order.indexOf(id) + 1;
-      const radio = el('input', {
-        type: 'radio',
-        name,
-        'aria-label': `Picture ${number}`,
-        'data-action': `pick:${id}`,
-        checked: id === current,
-      });
-      radio.addEventListener('change', () => {
+      const onchange = () => {
         this.#picked = id;
         this.update(this.#job);
-      });
-      return el('label', {}, radio, String(number));
+      };
+      const properties = { 'aria-label': `Picture ${number}`, 'data-action': `pick:${id}`, checked: id === current };
+      return el('label', {}, el('input', { type: 'radio', name, onchange, ...properties }), String(number));
     });
-    return el('div', { class: 'picker', role: 'radiogroup', 'aria-label': 'Which picture' }, choices);
+    return el('div', { class: 'picker', role: 'radiogroup', 'aria-label': 'Choose a picture' }, choices);
   }
 }
 
-/** With a single picture: what makes more first, what takes it away last. */
+/** For a single picture: first what makes more of it, last what removes it. */
 function inOneRow(ofAnswer, ofPicture) {
   const first = ofAnswer.filter((button) => button.style === 'primary');
   const last = ofAnswer.filter((button) => button.style !== 'primary');

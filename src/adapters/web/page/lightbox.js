@@ -1,90 +1,101 @@
 import { replyButton } from './buttons.js';
-import { el, ICONS, icon } from './dom.js';
+import { el, icon, iconButton } from './dom.js';
+
+const SWIPE_PIXELS = 50;
 
 /**
- * One picture of an answer over the whole page. Arrow keys go through them, Escape closes.
+ * Shows one picture of an answer over the whole page. The arrow keys and swipes change the picture, Escape closes.
  * `context`: `images`, `buttonsOf(imageId)`, `act(action, text)`, `title`.
  */
 export function openLightbox(start, context) {
-  const { images, title } = context;
-  let index = start;
-  const picture = el('img', {});
-  const count = el('span', { class: 'lightbox-count', 'aria-live': 'polite' });
-  const download = el('a', { class: 'icon-button', 'aria-label': 'Download' }, icon(ICONS.download));
-  const close = el(
-    'button',
-    { type: 'button', class: 'icon-button', 'aria-label': 'Close', autofocus: true },
-    icon(ICONS.close),
-  );
-  const previous = el(
-    'button',
-    { type: 'button', class: 'icon-button previous', 'aria-label': 'Previous picture' },
-    icon(ICONS.left),
-  );
-  const next = el(
-    'button',
-    { type: 'button', class: 'icon-button next', 'aria-label': 'Next picture' },
-    icon(ICONS.right),
-  );
-  const foot = el('div', { class: 'lightbox-foot' });
-  const stage = el('div', { class: 'lightbox-stage' }, picture, ...(images.length > 1 ? [previous, next] : []));
-  const top = el(
-    'div',
-    { class: 'lightbox-top' },
-    el('p', { class: 'lightbox-title one-line', dir: 'auto' }, title),
-    count,
-    download,
-    close,
-  );
-  const dialog = el('dialog', { class: 'lightbox', 'aria-label': 'Picture' }, top, stage, foot);
-
-  const act = async (action, text) => {
-    await context.act(action, text);
-    dialog.close();
-  };
-  const show = (to) => {
-    index = (to + images.length) % images.length;
-    const image = images[index];
-    picture.alt = image.alt;
-    // The small one is there already; the full one takes its place when it has come.
-    picture.src = `${image.url}?w=640`;
-    const full = new Image();
-    full.onload = () => {
-      if (images[index] === image) picture.src = image.url;
-    };
-    full.src = image.url;
-    count.textContent = `${images.length > 1 ? `${index + 1} of ${images.length} · ` : ''}${image.width} × ${image.height}`;
-    download.href = image.url;
-    download.download = image.fileName;
-    foot.replaceChildren(...context.buttonsOf(image.id).map((button) => replyButton(button, act)));
-  };
-
-  previous.addEventListener('click', () => show(index - 1));
-  next.addEventListener('click', () => show(index + 1));
-  close.addEventListener('click', () => dialog.close());
-  stage.addEventListener('click', (event) => event.target === stage && dialog.close());
-  dialog.addEventListener('keydown', (event) => {
-    if (event.key === 'ArrowLeft') show(index - 1);
-    if (event.key === 'ArrowRight') show(index + 1);
-  });
-  swipe(stage, (step) => images.length > 1 && show(index + step));
-  dialog.addEventListener('close', () => dialog.remove());
-  document.body.append(dialog);
-  show(start);
-  dialog.showModal();
+  new Lightbox(context).open(start);
 }
 
-function swipe(stage, turn) {
-  let from = null;
-  stage.addEventListener(
-    'touchstart',
-    (event) => {
-      from = event.touches.length === 1 ? event.touches[0].clientX : null;
-    },
-    { passive: true },
-  );
-  stage.addEventListener('touchend', (event) => {
-    const way = from === null ? 0 : event.changedTouches[0].clientX - from;
-    if (Math.abs(way) > 50) turn(way < 0 ? 1 : -1);
-  });
+class Lightbox {
+  #context;
+  #index = 0;
+  #touchedAt = null;
+  #picture = el('img');
+  #count = el('span', { class: 'lightbox-count', 'aria-live': 'polite' });
+  #download = el('a', { class: 'icon-button', 'aria-label': 'Download' }, icon('download'));
+  #foot = el('div', { class: 'lightbox-foot' });
+  #dialog;
+
+  constructor(context) {
+    this.#context = context;
+    const close = () => this.#dialog.close();
+    const title = el('p', { class: 'lightbox-title one-line', dir: 'auto' }, context.title);
+    const closeButton = iconButton('close', 'Close', close);
+    closeButton.autofocus = true;
+    const arrows = [
+      iconButton('left', 'Previous picture', () => this.#turn(-1), 'previous'),
+      iconButton('right', 'Next picture', () => this.#turn(1), 'next'),
+    ];
+    const stage = el('div', { class: 'lightbox-stage' }, this.#picture, context.images.length > 1 ? arrows : []);
+    stage.addEventListener('click', (event) => event.target === stage && close());
+    stage.addEventListener('touchstart', (event) => this.#touch(event), { passive: true });
+    stage.addEventListener('touchend', (event) => this.#release(event));
+    this.#dialog = el(
+      'dialog',
+      { class: 'lightbox', 'aria-label': 'Picture', onkeydown: (event) => this.#key(event) },
+      el('div', { class: 'lightbox-top' }, title, this.#count, this.#download, closeButton),
+      stage,
+      this.#foot,
+    );
+    this.#dialog.addEventListener('close', () => this.#dialog.remove());
+  }
+
+  open(index) {
+    document.body.append(this.#dialog);
+    this.#show(index);
+    this.#dialog.showModal();
+  }
+
+  #turn(step) {
+    const { length } = this.#context.images;
+    this.#show((this.#index + step + length) % length);
+  }
+
+  #show(index) {
+    const { images, buttonsOf } = this.#context;
+    this.#index = index;
+    const image = images[index];
+    this.#picture.alt = image.alt;
+    this.#load(image);
+    const place = images.length > 1 ? `${index + 1} of ${images.length} · ` : '';
+    this.#count.textContent = `${place}${image.width} × ${image.height}`;
+    this.#download.href = image.url;
+    this.#download.download = image.fileName;
+    const act = (action, text) => this.#act(action, text);
+    this.#foot.replaceChildren(...buttonsOf(image.id).map((button) => replyButton(button, act)));
+  }
+
+  /** The thumbnail is in the browser's cache already; the full picture replaces it once it is loaded. */
+  #load(image) {
+    this.#picture.src = `${image.url}?w=640`;
+    const full = new Image();
+    full.onload = () => {
+      if (this.#context.images[this.#index] === image) this.#picture.src = image.url;
+    };
+    full.src = image.url;
+  }
+
+  async #act(action, text) {
+    await this.#context.act(action, text);
+    this.#dialog.close();
+  }
+
+  #key(event) {
+    if (event.key === 'ArrowLeft') this.#turn(-1);
+    if (event.key === 'ArrowRight') this.#turn(1);
+  }
+
+  #touch({ touches }) {
+    this.#touchedAt = touches.length === 1 ? touches[0].clientX : null;
+  }
+
+  #release({ changedTouches }) {
+    const way = this.#touchedAt === null ? 0 : changedTouches[0].clientX - this.#touchedAt;
+    if (Math.abs(way) > SWIPE_PIXELS) this.#turn(way < 0 ? 1 : -1);
+  }
 }

@@ -1,13 +1,13 @@
 import { announce } from './announce.js';
 import { api } from './api.js';
-import { paintAvatar } from './avatar.js';
+import { avatar } from './avatar.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
 import { byId } from './dom.js';
 import { ROOM_NAME, Rooms } from './rooms.js';
 import { Scroller } from './scroller.js';
 import { Session } from './session.js';
-import { sideDrawer } from './side.js';
+import { sideDrawer } from './side-drawer.js';
 import { Stream } from './stream.js';
 import { toggleTheme } from './theme.js';
 
@@ -22,7 +22,7 @@ const scroller = new Scroller(() => current().loadOlder());
 const composer = new Composer({ onSend: send, who: () => ({ room: rooms.current, user: session.user }) });
 const stream = new Stream({
   onEvent: (event) => open(event.job.room).take(event),
-  // Only now is nothing missed between the history and the events.
+  // The history is read only now, so that nothing between it and the events is missed.
   onHello: (replays) => refresh(rooms.names.filter((name) => !replays || !open(name).isLoaded)),
   onState: (state) => {
     byId('connection').dataset.state = state;
@@ -42,7 +42,6 @@ function open(room) {
     onChange: changed,
     keepPlace: (change) => scroller.keepPlace(change),
   });
-  conversation.element.hidden = true;
   conversations.set(room, conversation);
   byId('conversations').append(conversation.element);
   return conversation;
@@ -69,8 +68,8 @@ async function refresh(names) {
   }
 }
 
-/** Sends a prompt or a command; resolves to whether it was taken. */
-async function send(text) {
+/** Sends a prompt or a command. Resolves to whether it was accepted. */
+function send(text) {
   const conversation = current();
   return attempt(conversation, () => api.command(conversation.room, text, session.user), text);
 }
@@ -85,7 +84,7 @@ async function attempt(conversation, request, asked) {
     if (isNew && conversation === current()) scroller.toEnd();
     return true;
   } catch (error) {
-    if (error.status === 401) session.signIn().then(showMe);
+    if (error.status === 401) session.signIn();
     report(conversation, error, asked);
     if (conversation === current()) scroller.toEnd();
     return false;
@@ -93,64 +92,61 @@ async function attempt(conversation, request, asked) {
 }
 
 function report(conversation, error, asked) {
-  const reply = {
-    tone: 'error',
-    title: error.message,
-    lines: error.hint ? [error.hint] : [],
-    fields: [],
-    images: [],
-    buttons: [],
-    code: null,
-  };
-  conversation.addNote(reply, asked);
+  conversation.addNote({ tone: 'error', title: error.message, lines: error.hint ? [error.hint] : [] }, asked);
 }
 
 function showRoom() {
   const name = rooms.current;
   rooms.add(name);
   byId('room-title').textContent = name;
-  for (const conversation of conversations.values()) conversation.element.hidden = conversation.room !== name;
-  const conversation = open(name);
-  conversation.element.hidden = false;
-  conversation.unread = 0;
+  const shown = open(name);
+  for (const conversation of conversations.values()) conversation.element.hidden = conversation !== shown;
+  shown.unread = 0;
   composer.show(name);
   scroller.toEnd('instant');
   drawRooms();
   stream.listen([...rooms.names]);
 }
 
-function showMe() {
+function showUser() {
   byId('me-text').textContent = session.user;
-  paintAvatar(byId('me-avatar'), session.user);
+  byId('me').querySelector('.avatar').replaceWith(avatar(session.user));
+}
+
+function openRoom(event) {
+  event.preventDefault();
+  const input = byId('room-name');
+  const name = input.value.trim().replace(/^#/, '').replace(/\s+/g, '-');
+  input.setCustomValidity(ROOM_NAME.test(name) ? '' : 'Use only letters from A to Z, digits, hyphens and underscores.');
+  if (!input.reportValidity()) return;
+  input.value = '';
+  location.hash = name;
+}
+
+/** A phone would open its keyboard. */
+function focusOnLargeScreen() {
+  if (matchMedia('(min-width: 52rem)').matches) composer.focus();
 }
 
 function wire() {
-  session.addEventListener('change', showMe);
+  session.addEventListener('change', showUser);
   byId('me').addEventListener('click', () => session.rename());
-  byId('theme').addEventListener('click', () => announce(`${toggleTheme()} colours`));
-  byId('room-form').addEventListener('submit', (event) => {
-    event.preventDefault();
-    const input = byId('room-name');
-    const name = input.value.trim().replace(/^#/, '').replace(/\s+/g, '-');
-    input.setCustomValidity(ROOM_NAME.test(name) ? '' : 'Use letters a-z, digits, - and _.');
-    if (!input.reportValidity()) return;
-    input.value = '';
-    location.hash = name;
-  });
+  byId('theme').addEventListener('click', () => announce(`The ${toggleTheme()} theme is on.`));
+  byId('room-form').addEventListener('submit', openRoom);
   byId('room-name').addEventListener('input', (event) => event.target.setCustomValidity(''));
   addEventListener('hashchange', () => {
     showRoom();
     drawer.close();
-    if (matchMedia('(min-width: 52rem)').matches) composer.focus();
+    focusOnLargeScreen();
   });
   document.addEventListener('visibilitychange', () => changed(current()));
   setInterval(() => current().tick(), 1000);
 }
 
 wire();
-showMe();
-// At once: what is typed while the session is looked up must not be lost.
+showUser();
+// Before the session is known, so that what is typed meanwhile is kept.
 composer.show(rooms.current);
 await session.begin().catch((error) => report(current(), error));
 showRoom();
-if (matchMedia('(min-width: 52rem)').matches) composer.focus();
+focusOnLargeScreen();

@@ -1,64 +1,54 @@
 import { announce } from './announce.js';
 import { buttonRow } from './buttons.js';
-import { el, ICONS, icon } from './dom.js';
+import { el, iconButton } from './dom.js';
 import { thumbnail } from './pictures.js';
 
 /** A reply that is not a job's: help, settings, a question, an error. */
 export function note(reply, act) {
+  const { tone = 'normal', title = '', lines = [], fields = [], images = [], buttons = [], code = null } = reply;
   return el(
     'div',
-    { class: 'note panel', 'data-tone': reply.tone },
-    reply.title ? el('p', { class: 'note-title', dir: 'auto' }, reply.title) : null,
-    reply.lines.map((line) => el('p', { class: 'note-line', dir: 'auto' }, line)),
-    pictures(reply),
-    fields(reply.fields),
-    reply.code === null ? null : codeBlock(reply.code),
-    buttonRow(reply.buttons.flat(), act),
+    { class: 'note panel', 'data-tone': tone },
+    title === '' ? null : el('p', { class: 'note-title', dir: 'auto' }, title),
+    lines.map((line) => el('p', { class: 'note-line', dir: 'auto' }, line)),
+    pictureList(images, fields),
+    fieldList(fields),
+    code === null ? null : codeBlock(code),
+    buttonRow(buttons.flat(), act),
   );
 }
 
-/** Beside a list they are a reminder; alone they are what was asked for. */
-function pictures({ images, fields }) {
+/** Small beside fields or other pictures, large where one picture is the whole answer. */
+function pictureList(images, fields) {
   if (images.length === 0) return null;
   const small = images.length > 1 || fields.length > 0;
-  return el(
-    'div',
-    { class: 'note-pictures', 'data-small': small ? '' : null },
-    images.map((image) =>
-      el(
-        'div',
-        { class: 'picture', '--shape': image.width / image.height },
-        thumbnail(image, small ? '9rem' : '32rem'),
-      ),
-    ),
-  );
+  const shown = images.map((image) => {
+    const shape = image.width / image.height;
+    return el('div', { class: 'picture', '--shape': shape }, thumbnail(image, small ? '9rem' : '32rem'));
+  });
+  return el('div', { class: 'note-pictures', 'data-small': small }, shown);
 }
 
-function fields(list) {
-  if (list.length === 0) return null;
-  return el(
-    'dl',
-    { class: 'fields' },
-    list.flatMap(({ name, value }) => [el('dt', { dir: 'auto' }, name), el('dd', { dir: 'auto' }, value)]),
-  );
+function fieldList(fields) {
+  if (fields.length === 0) return null;
+  const rows = fields.flatMap(({ name, value }) => [el('dt', { dir: 'auto' }, name), el('dd', { dir: 'auto' }, value)]);
+  return el('dl', { class: 'fields' }, rows);
 }
 
 function codeBlock(code) {
-  const copy = el(
-    'button',
-    { type: 'button', class: 'icon-button', 'aria-label': 'Copy', 'data-action': 'copy' },
-    icon(ICONS.copy),
-  );
   const text = el('code', { dir: 'auto' }, code);
-  copy.addEventListener('click', async () => {
-    try {
-      await navigator.clipboard.writeText(code);
-      announce('Copied.');
-    } catch {
-      // Browsers keep the clipboard from pages that came without TLS: mark the text, so that a key copies it.
-      getSelection().selectAllChildren(text);
-      announce('Marked. Copy it with the keyboard.');
-    }
-  });
-  return el('div', { class: 'code' }, text, copy);
+  const button = iconButton('copy', 'Copy', () => copy(text));
+  button.dataset.action = 'copy';
+  return el('div', { class: 'code' }, text, button);
+}
+
+async function copy(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    announce('Copied.');
+  } catch {
+    // Browsers allow the clipboard only over HTTPS and on this machine: select the text so that a key copies it.
+    getSelection().selectAllChildren(element);
+    announce('Selected. Press Ctrl+C or ⌘C to copy it.');
+  }
 }

@@ -4,11 +4,10 @@ import { openLightbox } from './lightbox.js';
 const WIDTHS = [320, 640, 960];
 
 export function thumbnail(image, sizes) {
-  const set = WIDTHS.map((width) => `${image.url}?w=${width} ${width}w`).join(', ');
-  // Not loaded lazily: a picture that just came is what everybody waits for.
+  // Not loaded lazily: a picture that has just been made is what everybody is waiting for.
   return el('img', {
     src: `${image.url}?w=640`,
-    srcset: set,
+    srcset: WIDTHS.map((width) => `${image.url}?w=${width} ${width}w`).join(', '),
     sizes,
     alt: image.alt,
     width: image.width,
@@ -18,43 +17,37 @@ export function thumbnail(image, sizes) {
   });
 }
 
-export function columnsFor(count) {
-  if (count <= 1) return 1;
-  return count <= 4 ? 2 : 3;
+/** The grid for this many pictures. `shape` is width by height; a single tall picture is narrowed so that it fits a screen. */
+export function gridFor(count, shape) {
+  if (count <= 1) return { columns: 1, width: `min(34rem, ${Math.round(62 * shape)}vh)` };
+  return count <= 4 ? { columns: 2, width: '34rem' } : { columns: 3, width: '42rem' };
 }
 
-/** Pixels that the grid may be wide, so that a tall picture still fits a screen. */
-export function gridWidth(count, shape) {
-  if (count > 1) return `${columnsFor(count) === 2 ? 34 : 42}rem`;
-  return `min(34rem, ${Math.round(62 * shape)}vh)`;
-}
-
-/** A finished picture. Shown large on a click; a covered one is uncovered first. */
+/** A finished picture. A click enlarges it, or uncovers it first. */
 export function pictureTile(image, context) {
-  const { images, number, covered, onUncover } = context;
-  const label = covered ? `Covered picture ${number}: show it` : `Enlarge: ${image.alt}`;
-  const sizes = images.length > 1 ? '(max-width: 52rem) 48vw, 17rem' : '(max-width: 52rem) 94vw, 34rem';
-  const img = thumbnail(image, sizes);
+  const { images, number, covered, picked, onUncover } = context;
+  const single = images.length === 1;
+  const img = thumbnail(image, `(width <= 52rem) ${single ? '94vw, 34rem' : '48vw, 17rem'}`);
   if (covered) img.alt = 'Covered picture';
-  const tile = el(
+  return el(
     'button',
     {
       type: 'button',
       class: 'picture',
-      'aria-label': label,
+      'aria-label': covered ? `Covered picture ${number}: show it` : `Enlarge: ${image.alt}`,
       'data-action': `enlarge:${image.id}`,
       'data-image': image.id,
-      'data-spoiler': covered ? '' : null,
+      'data-spoiler': covered,
+      'data-picked': picked && !single,
       '--shape': image.width / image.height,
+      onclick: () => (covered ? onUncover() : openLightbox(number - 1, context)),
     },
     img,
-    images.length > 1 ? el('span', { class: 'number', 'aria-hidden': 'true' }, String(number)) : null,
+    single ? null : el('span', { class: 'number', 'aria-hidden': 'true' }, String(number)),
   );
-  tile.addEventListener('click', () => (covered ? onUncover() : openLightbox(number - 1, context)));
-  return tile;
 }
 
-/** The place of a picture that is still to come. */
-export function comingTile(state, shape) {
+/** The place of a picture that is being made (`coming`) or has not been started (`waiting`). */
+export function placeholderTile(state, shape) {
   return el('div', { class: `picture ${state}`, '--shape': shape, 'aria-hidden': 'true' });
 }

@@ -4,13 +4,12 @@ const ROOMS_KEY = 'wuerst.rooms';
 const MAX_ROOMS = 12;
 export const ROOM_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** The list of rooms at the side. The one in the address (`#kitchen`) is shown. */
+/** The list of rooms at the side. The page shows the one in its address (`#kitchen`). */
 export class Rooms {
-  names;
+  names = readNames();
 
   constructor() {
-    this.names = readNames();
-    if (!this.names.includes(this.current)) this.add(this.current);
+    this.add(this.current);
   }
 
   get current() {
@@ -37,8 +36,8 @@ function roomRow({ name, isCurrent, unread, busy }) {
     { class: 'room-link', href: `#${name}`, 'aria-current': isCurrent ? 'page' : null, 'data-action': name },
     el('span', { class: 'hash', 'aria-hidden': 'true' }, '#'),
     el('span', { class: 'name one-line' }, name),
-    busy ? el('span', { class: 'working', role: 'img', 'aria-label': 'working' }) : null,
-    unread > 0 && !isCurrent ? el('span', { class: 'badge', 'aria-label': `${unread} new` }, String(unread)) : null,
+    busy && el('span', { class: 'working', role: 'img', 'aria-label': 'working' }),
+    unread > 0 && !isCurrent && el('span', { class: 'badge', 'aria-label': `${unread} new` }, String(unread)),
   );
   return el('li', {}, link);
 }
@@ -49,7 +48,7 @@ function readNames() {
     const known = Array.isArray(names) ? names.filter((name) => ROOM_NAME.test(name)) : [];
     if (known.length > 0) return known;
   } catch {
-    // Nothing stored yet, or something that is no list: begin anew.
+    // Nothing is stored yet, or it is not JSON: start with the usual rooms.
   }
   return ['lobby', 'studio'];
 }

@@ -1,30 +1,26 @@
 import { byId } from './dom.js';
 
-const NEAR = 120;
+/** Pixels from the end that still count as being at the end. */
+const NEAR_END = 120;
+/** Pixels from the start at which older turns are loaded. */
+const NEAR_START = 600;
 
-/** Keeps the newest in sight for who is at the end, and everybody else where they read. */
+/** Follows new turns for readers who are at the end, and leaves all others where they read. */
 export class Scroller {
   #area = byId('scroll');
   #jump = byId('jump');
   #atEnd = true;
+  #onTop;
 
-  /** `onTop()` is called when the beginning comes near. */
+  /** `onTop()` is called when the start comes near. */
   constructor(onTop) {
-    this.#area.addEventListener(
-      'scroll',
-      () => {
-        this.#atEnd = this.#area.scrollHeight - this.#area.scrollTop - this.#area.clientHeight < NEAR;
-        if (this.#atEnd) this.#jump.hidden = true;
-        if (this.#area.scrollTop < 600) onTop();
-      },
-      { passive: true },
-    );
+    this.#onTop = onTop;
+    this.#area.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     this.#jump.addEventListener('click', () => this.toEnd());
     // Pictures, fonts and the keyboard of a phone change heights without any scrolling.
     const watch = new ResizeObserver(() => this.#atEnd && this.toEnd('instant'));
     watch.observe(this.#area);
     watch.observe(byId('conversations'));
-    this.onTop = onTop;
   }
 
   toEnd(behavior = 'smooth') {
@@ -33,23 +29,29 @@ export class Scroller {
     this.#area.scrollTo({ top: this.#isWelcome() ? 0 : this.#area.scrollHeight, behavior });
   }
 
-  /** An empty room is read from its beginning. */
-  #isWelcome() {
-    return this.#area.querySelector('.conversation:not([hidden]) > .welcome:not([hidden])') !== null;
-  }
-
-  /** Something new is at the end. */
+  /** Call this when a turn was added or has grown. */
   grew() {
     if (this.#atEnd) this.toEnd('instant');
     else this.#jump.hidden = false;
-    // A short page never scrolls: the past is asked for at once.
-    if (this.#area.scrollHeight <= this.#area.clientHeight + 600) this.onTop();
+    // A short page never scrolls, so older turns are loaded at once.
+    if (this.#area.scrollHeight <= this.#area.clientHeight + NEAR_START) this.#onTop();
   }
 
-  /** What is read stays in place while something is put in above it. */
+  /** Runs a change that adds something above what is being read, without moving it. */
   keepPlace(change) {
     const fromEnd = this.#area.scrollHeight - this.#area.scrollTop;
     change();
     this.#area.scrollTop = this.#area.scrollHeight - fromEnd;
+  }
+
+  #scrolled() {
+    this.#atEnd = this.#area.scrollHeight - this.#area.scrollTop - this.#area.clientHeight < NEAR_END;
+    if (this.#atEnd) this.#jump.hidden = true;
+    if (this.#area.scrollTop < NEAR_START) this.#onTop();
+  }
+
+  /** An empty room is read from its start. */
+  #isWelcome() {
+    return this.#area.querySelector('.conversation:not([hidden]) > .welcome:not([hidden])') !== null;
   }
 }

@@ -3,12 +3,12 @@ import { askName, askToken } from './dialogs.js';
 
 const NAME_KEY = 'wuerst.name';
 
-/** Who uses the page: a name of one's own choice, or the one a sign-in is bound to. */
+/** The user of the page: a name chosen freely, or the name of the sign-in where there is a token. */
 export class Session extends EventTarget {
   user = localStorage.getItem(NAME_KEY) ?? 'guest';
   #open = true;
 
-  /** Asks for the token where there must be one. */
+  /** Asks for the token if the server wants one. */
   async begin() {
     try {
       const { user, open } = await api.session();
@@ -29,7 +29,7 @@ export class Session extends EventTarget {
 
   async rename() {
     if (!this.#open) {
-      // The name belongs to the sign-in: another name needs another one.
+      // The name is part of the sign-in, so another name needs another sign-in.
       await api.signOut();
       return this.signIn();
     }

@@ -2,8 +2,8 @@ const TYPES = ['queued', 'started', 'step', 'image', 'done', 'failed', 'cancelle
 const SLOWEST_RETRY_MS = 15_000;
 
 /**
- * The events of all open rooms over one connection, kept open. Hidden pages without work let it go, since browsers allow six
- * connections to one server for all its pages together.
+ * The events of all open rooms, over one connection that is kept open. A hidden page that waits for nothing closes it,
+ * because browsers allow only six connections to one server for all its pages together.
  */
 export class Stream {
   #rooms = [];
@@ -54,7 +54,7 @@ export class Stream {
   #failed(source) {
     if (source !== this.#source) return;
     this.#handlers.onState('lost');
-    // After a refusal the browser gives up; after a broken connection it tries again by itself, with Last-Event-ID.
+    // The browser retries a broken connection itself, with Last-Event-ID, but gives up after a refusal.
     if (source.readyState !== EventSource.CLOSED) return;
     const wait = Math.min(SLOWEST_RETRY_MS, 1000 * 2 ** this.#retries);
     this.#retries += 1;

@@ -1,4 +1,4 @@
-/** Changes between dark and light; a choice that equals the system's is none, so that the page follows it again. */
+/** Switches between dark and light. Choosing the system's theme makes the page follow the system again. */
 export function toggleTheme() {
   const root = document.documentElement;
   const wanted = root.dataset.shows === 'dark' ? 'light' : 'dark';

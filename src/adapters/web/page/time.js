@@ -1,5 +1,5 @@
-/** `8–14 s left`, from two moments in milliseconds; empty when nothing is known. */
-export function describeEta(eta, now = Date.now()) {
+/** `8–14 s left`; `eta` and `now` in milliseconds. Empty without an estimate. */
+export function timeLeft(eta, now = Date.now()) {
   if (!eta) return '';
   const from = Math.max(0, (eta.from - now) / 1000);
   const to = Math.max(0, (eta.to - now) / 1000);
@@ -15,15 +15,18 @@ function range(from, to, unit) {
   return `${from}–${to} ${unit} left`;
 }
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+const CLOCK = { hour: '2-digit', minute: '2-digit' };
+const TODAY = new Intl.DateTimeFormat(undefined, CLOCK);
+const OTHER_DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', ...CLOCK });
 
-export function describeTime(time, now = Date.now()) {
-  const sameDay = new Date(time).toDateString() === new Date(now).toDateString();
-  return (sameDay ? CLOCK : DAY).format(time);
+/** `14:05`, with the day before it unless that is today. */
+export function clockTime(time) {
+  const isToday = new Date(time).toDateString() === new Date().toDateString();
+  return (isToday ? TODAY : OTHER_DAY).format(time);
 }
 
-export function describeSpan(milliseconds) {
+/** `8.5 s`, `42 s`, `3 min`. */
+export function duration(milliseconds) {
   const seconds = milliseconds / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;

@@ -1,11 +1,12 @@
 import { avatar } from './avatar.js';
-import { el, ICONS, icon } from './dom.js';
-import { JobCard } from './job-card.js';
+import { el, iconButton } from './dom.js';
+import { isOpen, JobCard } from './job-card.js';
 import { note } from './note.js';
-import { describeSpan, describeTime } from './time.js';
+import { clockTime, duration } from './time.js';
 
 const LONG_PROMPT = 600;
-const VERBS = {
+const LONG_CHIP = 40;
+const REMARKS = {
   reroll: 'rerolled',
   'vary-subtle': 'varied a little',
   'vary-strong': 'varied',
@@ -13,7 +14,7 @@ const VERBS = {
   remix: 'remixed',
 };
 
-/** One request in the conversation and what became of it. */
+/** One request in the conversation, with its progress and its result. */
 export class JobTurn {
   element;
   job;
@@ -22,16 +23,9 @@ export class JobTurn {
 
   constructor(job, act) {
     this.#card = new JobCard(act);
-    const prompt = el(
-      'p',
-      { class: job.request.prompt.length > LONG_PROMPT ? 'prompt long' : 'prompt', dir: 'auto' },
-      job.request.prompt,
-    );
-    this.element = frame(job.user, job.createdAt, job.derivation && VERBS[job.derivation.verb], [
-      prompt,
-      this.#chips,
-      this.#card.element,
-    ]);
+    const { prompt } = job.request;
+    const body = [promptLine(prompt, prompt.length > LONG_PROMPT), this.#chips, this.#card.element];
+    this.element = frame(job.user, job.createdAt, job.derivation && REMARKS[job.derivation.verb], body);
     this.element.dataset.job = job.id;
     this.update(job);
   }
@@ -41,16 +35,14 @@ export class JobTurn {
   }
 
   get isOpen() {
-    return this.job.state === 'queued' || this.job.state === 'running';
+    return isOpen(this.job);
   }
 
   update(job) {
     this.job = job;
     this.element.dataset.state = job.state;
     this.element.setAttribute('aria-busy', String(this.isOpen));
-    this.#chips.replaceChildren(
-      ...describeRequest(job).map((text) => el('span', { class: 'chip', dir: 'auto' }, text)),
-    );
+    this.#chips.replaceChildren(...chipTexts(job).map((text) => el('span', { class: 'chip', dir: 'auto' }, text)));
     this.#card.update(job);
   }
 
@@ -67,39 +59,32 @@ export class NoteTurn {
 
   constructor({ user, asked, reply, at, act, onDismiss }) {
     this.at = at;
-    const dismiss = el(
-      'button',
-      { type: 'button', class: 'icon-button dismiss', 'aria-label': 'Dismiss' },
-      icon(ICONS.close),
-    );
-    dismiss.addEventListener('click', onDismiss);
-    const prompt = asked ? el('p', { class: 'prompt', dir: 'auto' }, asked) : null;
-    this.element = frame(
-      user,
-      null,
-      'only you see this',
-      [prompt, el('div', { class: 'card' }, note(reply, act))],
-      dismiss,
-    );
+    const body = [asked ? promptLine(asked, false) : null, el('div', { class: 'card' }, note(reply, act))];
+    const dismiss = iconButton('close', 'Dismiss', onDismiss, 'dismiss');
+    this.element = frame(user, null, 'only you can see this', body, dismiss);
   }
 
   tick() {}
 }
 
-function frame(user, time, remark, body, extra) {
+function promptLine(text, isLong) {
+  return el('p', { class: isLong ? 'prompt long' : 'prompt', dir: 'auto' }, text);
+}
+
+function frame(user, time, remark, body, dismiss = null) {
   const who = el(
     'div',
     { class: 'turn-who' },
     el('bdi', { class: 'one-line' }, user),
-    time === null ? null : el('time', { datetime: new Date(time).toISOString() }, describeTime(time)),
+    time === null ? null : el('time', { datetime: new Date(time).toISOString() }, clockTime(time)),
     remark ? el('span', { class: 'via' }, remark) : null,
-    extra ?? null,
+    dismiss,
   );
   return el('li', { class: 'turn', tabindex: '-1' }, avatar(user), el('div', {}, who, body));
 }
 
-/** The settings that are worth a glance; Info has all of them. */
-function describeRequest({ request, state, startedAt, finishedAt }) {
+/** The settings that differ from what most people use; Info shows all of them. */
+function chipTexts({ request, state, startedAt, finishedAt }) {
   const { width, height, n, style, seed, steps, guidance, negative } = request;
   return [
     `${width} × ${height}`,
@@ -108,7 +93,7 @@ function describeRequest({ request, state, startedAt, finishedAt }) {
     `seed ${seed}`,
     steps !== null && `${steps} steps`,
     guidance !== 4 && `guidance ${guidance}`,
-    negative !== '' && `without ${negative.length > 40 ? `${negative.slice(0, 40)}…` : negative}`,
-    state === 'done' && startedAt !== null && finishedAt !== null && describeSpan(finishedAt - startedAt),
+    negative !== '' && `without ${negative.length > LONG_CHIP ? `${negative.slice(0, LONG_CHIP)}…` : negative}`,
+    state === 'done' && startedAt !== null && finishedAt !== null && duration(finishedAt - startedAt),
   ].filter(Boolean);
 }

@@ -6,24 +6,20 @@ const IDEAS = [
   { text: 'a dachshund astronaut, studio photograph', settings: 'seed:7' },
   { text: 'a bratwurst grill at the edge of a Norwegian fjord', settings: 'ar:16:9' },
 ];
+const INTRO = 'Describe a picture. You can add settings such as size, style or seed anywhere in the text.';
 
-/** What an empty room shows. */
+/** What an empty room shows. `onIdea(text)` is called for the idea that was clicked. */
 export function welcome(onIdea) {
   const idea = ({ text, settings }) => {
-    const button = el('button', { type: 'button', class: 'idea panel' }, text, el('br'), el('code', {}, settings));
-    button.addEventListener('click', () => onIdea(`${text} ${settings}`));
-    return el('li', {}, button);
+    const properties = { type: 'button', class: 'idea panel', onclick: () => onIdea(`${text} ${settings}`) };
+    return el('li', {}, el('button', properties, text, el('br'), el('code', {}, settings)));
   };
   return el(
     'section',
     { class: 'welcome', 'aria-labelledby': 'welcome-title' },
-    el('img', { src: '/page/icon.svg', alt: '', width: '72', height: '72' }),
-    el('h2', { id: 'welcome-title' }, 'What shall we grill today?'),
-    el(
-      'p',
-      {},
-      'Describe a picture. Settings like size, style or seed go anywhere in the text. Nobody needs to know how the sausage is made, but you may watch.',
-    ),
-    el('ul', { class: 'ideas', 'aria-label': 'Ideas to begin with' }, IDEAS.map(idea)),
+    el('img', { src: '/page/icon.svg', alt: '' }),
+    el('h2', { id: 'welcome-title' }, 'What would you like to see?'),
+    el('p', {}, INTRO),
+    el('ul', { class: 'ideas', 'aria-label': 'Ideas to start with' }, IDEAS.map(idea)),
   );
 }

@@ -1,6 +1,6 @@
 import { byId } from './dom.js';
 
-/** The list of rooms on a small screen: a drawer that opens over the conversation. */
+/** The list of rooms on a small screen: a drawer over the conversation. */
 export function sideDrawer() {
   const side = byId('side');
   const opener = byId('side-open');
@@ -10,9 +10,10 @@ export function sideDrawer() {
     opener.setAttribute('aria-expanded', String(open));
     (open ? byId('side-close') : opener).focus();
   };
+  const close = () => set(false);
   opener.addEventListener('click', () => set(true));
-  byId('side-close').addEventListener('click', () => set(false));
-  byId('scrim').addEventListener('click', () => set(false));
-  side.addEventListener('keydown', (event) => event.key === 'Escape' && set(false));
-  return { close: () => set(false) };
+  byId('side-close').addEventListener('click', close);
+  byId('scrim').addEventListener('click', close);
+  side.addEventListener('keydown', (event) => event.key === 'Escape' && close());
+  return { close };
 }
