@@ -16,11 +16,11 @@ import type { Adapter, Core } from '../adapter.ts';
 import { commandsWithin } from './commands/commands.ts';
 import { inviteUrl } from './commands/permissions.ts';
 import { registerCommands } from './commands/register.ts';
-import { createCallers } from './interactions/callers.ts';
-import { createInteractionHandler } from './interactions/interactions.ts';
+import { Callers } from './interactions/callers.ts';
+import { Interactions } from './interactions/interactions.ts';
 import { Deliveries } from './messages/delivery.ts';
 import type { DiscordAdapterOptions, DiscordOptions } from './options.ts';
-import { createApi } from './rest/api.ts';
+import { DiscordApi } from './rest/api.ts';
 import { fewConnections } from './rest/connections.ts';
 import { errorFields } from './rest/errors.ts';
 import { gatewayError, restError } from './rest/startup.ts';
@@ -118,7 +118,7 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
         globalRequestsPerSecond: Number.POSITIVE_INFINITY,
         makeRequest: fewConnections(MOST_AT_ONCE),
       });
-      const api = createApi(client.rest, open, application.id);
+      const api = new DiscordApi(client.rest, open, application.id);
       const self = application.bot?.id ?? application.id;
       const commands = commandsWithin(core.limits());
       const changed = await registerCommands(client.rest, application, commands, options.guildId).catch(
@@ -130,8 +130,8 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
 
       const editInterval = options.editInterval ?? 2500;
       const deliveries = new Deliveries({ core, api, clock, logger, self, editInterval });
-      const callers = createCallers(api, clock);
-      const { handle } = createInteractionHandler({ core, api, callers, deliveries, clock, logger });
+      const callers = new Callers(api, clock);
+      const interactions = new Interactions({ core, api, callers, deliveries, clock, logger });
 
       client.on(Events.Error, (error) => logger.warn(errorFields(error), 'discord: client error'));
       client.on(Events.Warn, (warning) => logger.warn({ warning }, 'discord: warning'));
@@ -141,7 +141,7 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
       watchConnection(client, logger);
       // Taken as sent: discord.js would hold events back until every shard is ready, longer than an answer may take.
       client.ws.on(GatewayDispatchEvents.InteractionCreate, (interaction: APIInteraction) => {
-        void handle(interaction);
+        void interactions.handle(interaction);
       });
       const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
       running = { client, deliveries, unsubscribe };

@@ -7,14 +7,14 @@ import { CarefulApp } from './connection/ack-after-app.ts';
 import { INSTALL_PATH, portError, REDIRECT_PATH, serveInstallPages } from './connection/install-pages.ts';
 import { installationStore, openInstallations } from './connection/installations.ts';
 import { keepConnected, openAll } from './connection/socket-mode.ts';
-import { createExchanges, type Exchanges } from './interactions/answering.ts';
-import { createCallers } from './interactions/callers.ts';
-import { registerHandlers } from './interactions/interactions.ts';
+import { Answering } from './interactions/answering.ts';
+import { Callers } from './interactions/callers.ts';
+import { Interactions } from './interactions/interactions.ts';
 import { Deliveries } from './messages/delivery.ts';
 import { SharedFiles } from './messages/shared-files.ts';
 import type { SlackAdapterOptions } from './options.ts';
 import { type ApiOptions, createClient } from './web-api/api.ts';
-import { describe, Refused } from './web-api/errors.ts';
+import { errorText, Refused } from './web-api/errors.ts';
 import { boltLogger } from './web-api/logger.ts';
 import { BOT_SCOPES } from './web-api/methods.ts';
 import { checkAppToken, checkBotToken, type Identity } from './web-api/startup.ts';
@@ -30,7 +30,7 @@ const CONNECT_WITHIN = 30_000;
 
 interface Running {
   readonly deliveries: Deliveries;
-  readonly exchanges: Exchanges;
+  readonly answering: Answering;
   readonly intake: Intake;
   /** Lets go of everything that is neither a connection nor a message. */
   readonly end: () => void;
@@ -46,11 +46,11 @@ export function createSlackAdapter(options: SlackAdapterOptions): Adapter {
     },
     async stop(deadlineMs) {
       if (!running) return;
-      const { deliveries, exchanges, intake, end } = running;
+      const { deliveries, answering, intake, end } = running;
       running = null;
       intake.pause();
       const ended = async () => {
-        await exchanges.settled();
+        await answering.settled();
         await Promise.all([intake.close(), deliveries.drain(Math.max(0, deadlineMs - 500))]);
       };
       let timer: NodeJS.Timeout | undefined;
@@ -99,29 +99,30 @@ async function run(options: SlackAdapterOptions, core: Core): Promise<Running> {
     },
   });
   const files = new SharedFiles(core, clock);
-  const callers = createCallers(workspaces, clock);
+  const callers = new Callers(workspaces, clock);
   const deliveries = new Deliveries({ core, workspaces, files, clock, logger });
   installed = (team) => {
     deliveries.nudge(team);
     deliveries.resume();
   };
-  const exchanges = createExchanges({ core, workspaces, callers, deliveries, files, clock, logger });
-  registerHandlers(app, {
+  const answering = new Answering({ core, workspaces, callers, deliveries, files, clock, logger });
+  const interactions = new Interactions({
     home: identity,
     core,
     workspaces,
     callers,
-    exchanges,
+    answering,
     clock,
     logger,
     uninstalled({ team, enterprise, wholeOrganisation }) {
       logger.warn({ team }, 'slack: the app was removed from a workspace');
       const query = { teamId: team, enterpriseId: enterprise ?? undefined, isEnterpriseInstall: wholeOrganisation };
       store?.deleteInstallation?.(query).catch((error: unknown) => {
-        logger.error({ team, problem: describe(error) }, 'slack: an installation could not be deleted');
+        logger.error({ team, problem: errorText(error) }, 'slack: an installation could not be deleted');
       });
     },
   });
+  interactions.register(app);
   for (const receiver of receivers) receiver.init(app);
 
   const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
@@ -133,7 +134,7 @@ async function run(options: SlackAdapterOptions, core: Core): Promise<Running> {
     const intake = await listen(options, receivers);
     deliveries.resume();
     logger.info({ transport: transport.kind, team: identity?.team ?? null }, 'slack: ready');
-    return { deliveries, exchanges, intake, end };
+    return { deliveries, answering, intake, end };
   } catch (error) {
     end();
     throw error;

@@ -1,5 +1,6 @@
 import {
   type APIApplicationCommandInteraction,
+  type APIInteraction,
   type APIMessageComponentInteraction,
   type APIModalSubmitInteraction,
   InteractionResponseType,
@@ -9,9 +10,9 @@ import {
 import type { Job } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
 import { type Clock, pause } from '../../../system/clock.ts';
-import { UserError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
 import type { Core, Outcome } from '../../adapter.ts';
+import { FirstAnswers } from '../../delivery/first-answer.ts';
 import { missingPermissions } from '../commands/permissions.ts';
 import { composeReply } from '../messages/compose.ts';
 import type { Deliveries } from '../messages/delivery.ts';
@@ -21,8 +22,6 @@ import type { Answered, DiscordApi } from '../rest/api.ts';
 import { classify, errorFields } from '../rest/errors.ts';
 import { botHasAccess, userOf } from './callers.ts';
 
-/** What the core may take before the interaction is acknowledged without knowing the outcome, in ms. */
-const DECIDE_WITHIN = 120;
 /** How often a request of an answer is made while it fails for reasons that pass, and the pause after the first, in ms. */
 const TRIES = 4;
 const RETRY_FIRST = 500;
@@ -56,46 +55,57 @@ export function isEphemeral(interaction: Answerable): boolean {
 }
 
 /** Answers interactions with what the core made of them. */
-export function createAnswering({ core, api, deliveries, clock, logger }: AnsweringOptions) {
-  /** discord.js repeats only few of the failures that pass by themselves. */
-  async function insist<T>(request: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await request();
-      } catch (error) {
-        if (classify(error) !== 'transient' || attempt === TRIES) throw error;
-        await pause(clock, RETRY_FIRST * attempt);
-      }
-    }
+export class Answering {
+  readonly #options: AnsweringOptions;
+  readonly #first: FirstAnswers;
+
+  constructor(options: AnsweringOptions) {
+    const { core, clock, logger } = options;
+    this.#options = options;
+    this.#first = new FirstAnswers(core, clock, (error) =>
+      logger.error(errorFields(error), 'discord: a command failed'),
+    );
+  }
+
+  /** `false` for what Discord sent before: after a RESUME it may send an event a second time. */
+  isNew({ id }: APIInteraction): boolean {
+    return this.#first.isNew(id);
   }
 
   /**
    * Runs the work and answers: a new job by a deferred message that will show it, a reply at once. Where the core does
    * not decide within a moment, the answer is deferred first.
    */
-  async function answer(interaction: Answerable, work: () => Promise<Outcome>, clicked: Clicked | null): Promise<void> {
-    const outcome = work().catch((error: unknown): Outcome => {
-      if (!(error instanceof UserError)) logger.error(errorFields(error), 'discord: a command failed');
-      return { kind: 'reply', reply: core.errorReply(error) };
-    });
-    const early = await Promise.race([outcome, pause(clock, DECIDE_WITHIN).then(() => null)]);
-    const deferred = early ? null : await acknowledge(interaction);
-    const decided = early ?? (await outcome);
-    if (decided.kind === 'reply') return showReply(interaction, decided.reply, deferred);
-    const { job, repeated } = decided;
-    const stored = parseRef(core.message(job.id));
+  async answer(interaction: Answerable, work: () => Promise<Outcome>, clicked: Clicked | null): Promise<void> {
+    const { outcome, acknowledged } = await this.#first.decide(work, () => this.#acknowledge(interaction));
+    if (outcome.kind === 'reply') return this.#showReply(interaction, outcome.reply, acknowledged);
+    const { job, repeated } = outcome;
+    const stored = parseRef(this.#options.core.message(job.id));
     const own = stored?.interaction?.id === interaction.id;
-    if (stored && !own && !repeated) return confirmChange(interaction, job, deferred, clicked);
+    if (stored && !own && !repeated) return this.#confirmChange(interaction, job, acknowledged, clicked);
     if (stored && own && stored.target.message !== null) return;
-    await showJob(interaction, job, deferred, own ? null : stored);
+    await this.#showJob(interaction, job, acknowledged, own ? null : stored);
   }
 
-  async function acknowledge(interaction: Answerable, flags?: MessageFlags.Ephemeral): Promise<Acknowledged> {
+  /** Repeats a request that fails for reasons that pass: discord.js repeats only few of them. */
+  async insist<T>(request: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await request();
+      } catch (error) {
+        if (classify(error) !== 'transient' || attempt === TRIES) throw error;
+        await pause(this.#options.clock, RETRY_FIRST * attempt);
+      }
+    }
+  }
+
+  async #acknowledge(interaction: Answerable, flags?: MessageFlags.Ephemeral): Promise<Acknowledged> {
+    const { api, logger } = this.#options;
     try {
       const data = flags === undefined ? undefined : { flags };
       const type = InteractionResponseType.DeferredChannelMessageWithSource;
       const answered: Answered =
-        (await api.respond(interaction, type, data)) ?? (await insist(() => api.original(interaction.token)));
+        (await api.respond(interaction, type, data)) ?? (await this.insist(() => api.original(interaction.token)));
       return { alive: true, ...answered };
     } catch (error) {
       logger.warn({ interaction: interaction.id, ...errorFields(error) }, 'discord: could not acknowledge in time');
@@ -104,12 +114,13 @@ export function createAnswering({ core, api, deliveries, clock, logger }: Answer
   }
 
   /** By a message of its own; `left` is what showed the job before. */
-  async function showJob(
+  async #showJob(
     interaction: Answerable,
     job: Job,
-    deferred: Acknowledged | null,
+    acknowledged: Acknowledged | null,
     left: ReturnType<typeof parseRef>,
   ): Promise<void> {
+    const { core, clock, deliveries } = this.#options;
     const ref = newRef({
       interaction: tokenOf(interaction, clock.now()),
       user: userOf(interaction).id,
@@ -120,7 +131,7 @@ export function createAnswering({ core, api, deliveries, clock, logger }: Answer
     if (left) ref.copies = copiesOf(left);
     // Stored before the answer exists: after a crash in between, the token finds the message.
     core.saveMessage(job.id, ref);
-    const { alive, message, ephemeral } = deferred ?? (await acknowledge(interaction));
+    const { alive, message, ephemeral } = acknowledged ?? (await this.#acknowledge(interaction));
     if (ref.interaction && !alive) ref.interaction.expires = 0;
     // Only the interaction's token reaches a message that one person sees.
     if (ephemeral) ref.access = false;
@@ -130,28 +141,27 @@ export function createAnswering({ core, api, deliveries, clock, logger }: Answer
   }
 
   /** Something about a job that has its message already: that one shows it, and the person gets a short answer. */
-  async function confirmChange(
+  async #confirmChange(
     interaction: Answerable,
     job: Job,
-    deferred: Acknowledged | null,
+    acknowledged: Acknowledged | null,
     clicked: Clicked | null,
   ): Promise<void> {
+    const { core, api, deliveries } = this.#options;
     const onItsMessage = interaction.type === InteractionType.MessageComponent && !isEphemeral(interaction);
-    if (onItsMessage && !deferred) {
+    if (onItsMessage && !acknowledged) {
       await api.respond(interaction, InteractionResponseType.DeferredMessageUpdate);
     } else {
       const now = core.jobReply(job);
       const lines = now.lines.length > 0 ? now.lines : ['Done.'];
-      await showReply(
-        interaction,
-        { ...now, lines, images: [], preview: null, buttons: [], ephemeral: true },
-        deferred,
-      );
+      const short: Reply = { ...now, lines, images: [], preview: null, buttons: [], ephemeral: true };
+      await this.#showReply(interaction, short, acknowledged);
     }
     if (clicked) deliveries.lend(job.id, clicked.message, clicked.token);
   }
 
-  async function showReply(interaction: Answerable, reply: Reply, deferred: Acknowledged | null): Promise<void> {
+  async #showReply(interaction: Answerable, reply: Reply, acknowledged: Acknowledged | null): Promise<void> {
+    const { core, api, clock } = this.#options;
     const hidden = reply.ephemeral || reply.tone === 'error';
     const flags = hidden ? MessageFlags.Ephemeral : undefined;
     const limit = interaction.attachment_size_limit ?? DEFAULT_FILE_LIMIT;
@@ -160,7 +170,7 @@ export function createAnswering({ core, api, deliveries, clock, logger }: Answer
     const heavy = (composed.files?.length ?? 0) > 0;
     const { token } = interaction;
 
-    if (!deferred && !heavy) {
+    if (!acknowledged && !heavy) {
       const { content, embeds, components } = composed.body;
       const inPlace = hidden && interaction.type === InteractionType.MessageComponent && isEphemeral(interaction);
       const type = inPlace ? InteractionResponseType.UpdateMessage : InteractionResponseType.ChannelMessageWithSource;
@@ -171,19 +181,19 @@ export function createAnswering({ core, api, deliveries, clock, logger }: Answer
       });
       return;
     }
-    const shown = deferred ?? (await acknowledge(interaction, flags));
+    const shown = acknowledged ?? (await this.#acknowledge(interaction, flags));
     const { message } = shown;
     if (message === null) return;
     if (!hidden || shown.ephemeral) {
-      await insist(() => api.editOriginal(token, message, composed));
+      await this.insist(() => api.editOriginal(token, message, composed));
       return;
     }
     // The public "thinking…" goes away; what only one person should see follows.
-    await insist(() => api.deleteOriginal(token)).catch((error: unknown) => {
+    await this.insist(() => api.deleteOriginal(token)).catch((error: unknown) => {
       if (classify(error) !== 'gone') throw error;
     });
-    await insist(() => api.followUp(token, { ...composed, body: { ...composed.body, flags: MessageFlags.Ephemeral } }));
+    await this.insist(() =>
+      api.followUp(token, { ...composed, body: { ...composed.body, flags: MessageFlags.Ephemeral } }),
+    );
   }
-
-  return { answer, insist };
 }

@@ -7,6 +7,7 @@ import {
 } from 'discord.js';
 import type { Caller } from '../../../bot/job.ts';
 import type { Clock } from '../../../system/clock.ts';
+import { RecentMap } from '../../../system/memo.ts';
 import { missingPermissions, type PermissionName } from '../commands/permissions.ts';
 import type { DiscordApi } from '../rest/api.ts';
 
@@ -56,37 +57,24 @@ function payerOf(interaction: APIInteraction): string {
 
 type Authority = 'ManageGuild' | 'ManageMessages';
 
-export interface Callers {
+export class Callers {
+  readonly #api: DiscordApi;
+  readonly #clock: Clock;
+  readonly #parents = new RecentMap<string, { readonly restricted: boolean; readonly at: number }>(REMEMBERED_CHANNELS);
+
+  constructor(api: DiscordApi, clock: Clock) {
+    this.#api = api;
+    this.#clock = clock;
+  }
+
   /** Who asks. `authority` names the permission that makes a moderator for what is asked. */
-  of(interaction: APIInteraction, authority: Authority): Promise<Caller>;
+  async of(interaction: APIInteraction, authority: Authority): Promise<Caller> {
+    if (this.#ageRestricted(interaction) === null) await this.#lookUp(interaction);
+    return this.known(interaction, authority);
+  }
+
   /** The same at once, for what must be answered within seconds and paints nothing: age restrictions may be unknown yet. */
-  known(interaction: APIInteraction, authority: Authority): Caller;
-}
-
-export function createCallers(api: DiscordApi, clock: Clock): Callers {
-  const parents = new Map<string, { readonly restricted: boolean; readonly at: number }>();
-
-  /** What is known of it; `null` for a thread whose channel was not looked up lately, since the interaction does not carry that. */
-  function ageRestricted({ channel, guild_id }: APIInteraction): boolean | null {
-    if (!channel || !guild_id) return false;
-    if ('nsfw' in channel && channel.nsfw === true) return true;
-    const parent = parentOf(channel);
-    if (parent === null) return false;
-    const known = parents.get(parent);
-    return known && clock.now() - known.at < REMEMBER ? known.restricted : null;
-  }
-
-  /** Threads inherit the restriction of their channel. Where it can't be seen, the stricter rule holds. */
-  async function lookUp({ channel }: APIInteraction): Promise<void> {
-    const parent = channel ? parentOf(channel) : null;
-    if (parent === null) return;
-    const fetched = await api.channel(parent).catch(() => null);
-    const restricted = fetched !== null && 'nsfw' in fetched && fetched.nsfw === true;
-    if (parents.size >= REMEMBERED_CHANNELS) parents.clear();
-    parents.set(parent, { restricted, at: clock.now() });
-  }
-
-  function known(interaction: APIInteraction, authority: Authority): Caller {
+  known(interaction: APIInteraction, authority: Authority): Caller {
     const { id, name } = userOf(interaction);
     const permissions = BigInt(interaction.member?.permissions ?? '0');
     const authorities =
@@ -99,17 +87,28 @@ export function createCallers(api: DiscordApi, clock: Clock): Callers {
       guild: interaction.guild_id ?? null,
       payer: payerOf(interaction),
       moderator: (permissions & authorities) !== 0n,
-      ageRestricted: ageRestricted(interaction) ?? false,
+      ageRestricted: this.#ageRestricted(interaction) ?? false,
     };
   }
 
-  return {
-    known,
-    async of(interaction, authority) {
-      if (ageRestricted(interaction) === null) await lookUp(interaction);
-      return known(interaction, authority);
-    },
-  };
+  /** `null` for a thread whose channel was not looked up lately: the interaction does not say. */
+  #ageRestricted({ channel, guild_id }: APIInteraction): boolean | null {
+    if (!channel || !guild_id) return false;
+    if ('nsfw' in channel && channel.nsfw === true) return true;
+    const parent = parentOf(channel);
+    if (parent === null) return false;
+    const known = this.#parents.get(parent);
+    return known && this.#clock.now() - known.at < REMEMBER ? known.restricted : null;
+  }
+
+  /** Threads inherit the restriction of their channel. Where it can't be seen, the stricter rule holds. */
+  async #lookUp({ channel }: APIInteraction): Promise<void> {
+    const parent = channel ? parentOf(channel) : null;
+    if (parent === null) return;
+    const fetched = await this.#api.channel(parent).catch(() => null);
+    const restricted = fetched !== null && 'nsfw' in fetched && fetched.nsfw === true;
+    this.#parents.set(parent, { restricted, at: this.#clock.now() });
+  }
 }
 
 function parentOf(channel: NonNullable<APIInteraction['channel']>): string | null {

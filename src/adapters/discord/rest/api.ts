@@ -18,6 +18,15 @@ import { classify } from './errors.ts';
 /** Nobody is ever pinged, whatever a prompt says. */
 const NO_MENTIONS: APIAllowedMentions = { parse: [] };
 
+/** An invalid interaction token is a 401, for which discord.js would forget a bot's token. */
+const BY_TOKEN = { auth: false } as const;
+
+/** Answers that are messages. */
+const WITH_MESSAGE: readonly InteractionResponseType[] = [
+  InteractionResponseType.ChannelMessageWithSource,
+  InteractionResponseType.UpdateMessage,
+];
+
 /** An answer must have arrived this long after the interaction, in ms. */
 const ANSWER_WITHIN = 3000;
 
@@ -50,27 +59,6 @@ export interface Answered {
   readonly ephemeral: boolean;
 }
 
-/** The requests that the adapter makes. Each rejects with what discord.js threw; `classify` reads it. */
-export interface DiscordApi {
-  /** Answers an interaction; resolves with the message that is its answer, or `null` where Discord names none. */
-  respond(
-    interaction: { readonly id: string; readonly token: string },
-    type: InteractionResponseType,
-    data?: unknown,
-  ): Promise<Answered | null>;
-  original(token: string): Promise<Answered>;
-  /** @param message its id; `null` for the interaction's original, which for a click is the message clicked on */
-  editOriginal(token: string, message: string | null, outgoing: Outgoing): Promise<APIMessage>;
-  deleteOriginal(token: string): Promise<void>;
-  followUp(token: string, outgoing: Outgoing): Promise<void>;
-  post(channel: string, outgoing: Outgoing): Promise<APIMessage>;
-  edit(channel: string, message: string, outgoing: Outgoing): Promise<APIMessage>;
-  /** At most 100 messages after an id, oldest first; without an id the newest one. */
-  history(channel: string, after?: string): Promise<readonly APIMessage[]>;
-  openDm(user: string): Promise<string>;
-  channel(id: string): Promise<APIChannel>;
-}
-
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -80,80 +68,102 @@ function isEphemeral(message: Pick<APIMessage, 'flags'> | undefined): boolean {
 }
 
 /**
- * Discord is trusted to answer in its own shapes; the casts here are the border.
- *
- * `open` makes the requests that an interaction's token authorises. It is apart from `rest`, which holds the bot's
- * token, since those requests do not count towards the bot's global rate limit.
- * https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
+ * The requests that the adapter makes. Each rejects with what discord.js threw; `classify` reads it. Discord is trusted
+ * to answer in its own shapes; the casts here are the border.
  */
-export function createApi(rest: REST, open: REST, application: string): DiscordApi {
-  const message = (outgoing: Outgoing) => ({
-    body: { ...outgoing.body, allowed_mentions: NO_MENTIONS },
-    ...(outgoing.files && outgoing.files.length > 0 ? { files: [...outgoing.files] } : {}),
-  });
-  // An invalid interaction token is a 401, for which discord.js would forget a bot's token: hence `auth: false`.
-  const byToken = { auth: false } as const;
+export class DiscordApi {
+  readonly #rest: REST;
+  readonly #open: REST;
+  readonly #application: string;
 
-  return {
-    async respond({ id, token }, type, data) {
-      const messages = [
-        InteractionResponseType.ChannelMessageWithSource,
-        InteractionResponseType.UpdateMessage,
-      ] as InteractionResponseType[];
-      const payload = messages.includes(type) && isRecord(data) ? { ...data, allowed_mentions: NO_MENTIONS } : data;
-      for (let attempt = 1; ; attempt++) {
-        try {
-          const result = (await open.post(Routes.interactionCallback(id, token), {
-            ...byToken,
-            body: payload === undefined ? { type } : { type, data: payload },
-            query: makeURLSearchParams({ with_response: true }),
-            signal: AbortSignal.timeout(ANSWER_WITHIN),
-          })) as RESTPostAPIInteractionCallbackWithResponseResult | undefined;
-          // For a deferral Discord promises the id alone, not the message.
-          const made = result?.interaction.response_message_id ?? result?.resource?.message?.id;
-          const ephemeral = result?.interaction.response_message_ephemeral ?? isEphemeral(result?.resource?.message);
-          return made === undefined ? null : { message: made, ephemeral };
-        } catch (error) {
-          const failure = classify(error);
-          if (failure === 'acknowledged') return null;
-          if (failure !== 'transient' || attempt === 3) throw error;
-        }
+  /**
+   * `open` makes the requests that an interaction's token authorises. It is apart from `rest`, which holds the bot's
+   * token, since those requests do not count towards the bot's global rate limit.
+   * https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
+   */
+  constructor(rest: REST, open: REST, application: string) {
+    this.#rest = rest;
+    this.#open = open;
+    this.#application = application;
+  }
+
+  /** Answers an interaction; resolves with the message that is its answer, or `null` where Discord names none. */
+  async respond(
+    { id, token }: { readonly id: string; readonly token: string },
+    type: InteractionResponseType,
+    data?: unknown,
+  ): Promise<Answered | null> {
+    const payload = WITH_MESSAGE.includes(type) && isRecord(data) ? { ...data, allowed_mentions: NO_MENTIONS } : data;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = (await this.#open.post(Routes.interactionCallback(id, token), {
+          ...BY_TOKEN,
+          body: payload === undefined ? { type } : { type, data: payload },
+          query: makeURLSearchParams({ with_response: true }),
+          signal: AbortSignal.timeout(ANSWER_WITHIN),
+        })) as RESTPostAPIInteractionCallbackWithResponseResult | undefined;
+        // For a deferral Discord promises the id alone, not the message.
+        const made = result?.interaction.response_message_id ?? result?.resource?.message?.id;
+        const ephemeral = result?.interaction.response_message_ephemeral ?? isEphemeral(result?.resource?.message);
+        return made === undefined ? null : { message: made, ephemeral };
+      } catch (error) {
+        const failure = classify(error);
+        if (failure === 'acknowledged') return null;
+        if (failure !== 'transient' || attempt === 3) throw error;
       }
-    },
-    async original(token) {
-      const original = (await open.get(Routes.webhookMessage(application, token), byToken)) as APIMessage;
-      return { message: original.id, ephemeral: isEphemeral(original) };
-    },
-    async editOriginal(token, id, outgoing) {
-      const route = Routes.webhookMessage(application, token, ...(id === null ? [] : [id]));
-      return (await open.patch(route, { ...byToken, ...message(outgoing) })) as APIMessage;
-    },
-    async deleteOriginal(token) {
-      await open.delete(Routes.webhookMessage(application, token), byToken);
-    },
-    async followUp(token, outgoing) {
-      await open.post(Routes.webhook(application, token), { ...byToken, ...message(outgoing) });
-    },
-    async post(channel, outgoing) {
-      const signal = AbortSignal.timeout(POST_WITHIN);
-      return (await rest.post(Routes.channelMessages(channel), { ...message(outgoing), signal })) as APIMessage;
-    },
-    async edit(channel, id, outgoing) {
-      return (await rest.patch(Routes.channelMessage(channel, id), message(outgoing))) as APIMessage;
-    },
-    async history(channel, after) {
-      const query = makeURLSearchParams<Record<string, unknown>>(
-        after === undefined ? { limit: 1 } : { after, limit: 100 },
-      );
-      const messages = (await rest.get(Routes.channelMessages(channel), { query })) as APIMessage[];
-      return messages.sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
-    },
-    async openDm(user) {
-      const dm = (await rest.post(Routes.userChannels(), { body: { recipient_id: user } })) as { id: string };
-      return dm.id;
-    },
-    async channel(id) {
-      return (await rest.get(Routes.channel(id))) as APIChannel;
-    },
+    }
+  }
+
+  async original(token: string): Promise<Answered> {
+    const original = (await this.#open.get(Routes.webhookMessage(this.#application, token), BY_TOKEN)) as APIMessage;
+    return { message: original.id, ephemeral: isEphemeral(original) };
+  }
+
+  /** @param message its id; `null` for the interaction's original, which for a click is the message clicked on */
+  async editOriginal(token: string, message: string | null, outgoing: Outgoing): Promise<APIMessage> {
+    const route = Routes.webhookMessage(this.#application, token, ...(message === null ? [] : [message]));
+    return (await this.#open.patch(route, { ...BY_TOKEN, ...requestOf(outgoing) })) as APIMessage;
+  }
+
+  async deleteOriginal(token: string): Promise<void> {
+    await this.#open.delete(Routes.webhookMessage(this.#application, token), BY_TOKEN);
+  }
+
+  async followUp(token: string, outgoing: Outgoing): Promise<void> {
+    await this.#open.post(Routes.webhook(this.#application, token), { ...BY_TOKEN, ...requestOf(outgoing) });
+  }
+
+  async post(channel: string, outgoing: Outgoing): Promise<APIMessage> {
+    const signal = AbortSignal.timeout(POST_WITHIN);
+    return (await this.#rest.post(Routes.channelMessages(channel), { ...requestOf(outgoing), signal })) as APIMessage;
+  }
+
+  async edit(channel: string, message: string, outgoing: Outgoing): Promise<APIMessage> {
+    return (await this.#rest.patch(Routes.channelMessage(channel, message), requestOf(outgoing))) as APIMessage;
+  }
+
+  /** At most 100 messages after an id, oldest first; without an id the newest one. */
+  async history(channel: string, after?: string): Promise<readonly APIMessage[]> {
+    const query = makeURLSearchParams<Record<string, unknown>>(
+      after === undefined ? { limit: 1 } : { after, limit: 100 },
+    );
+    const messages = (await this.#rest.get(Routes.channelMessages(channel), { query })) as APIMessage[];
+    return messages.sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
+  }
+
+  async openDm(user: string): Promise<string> {
+    const dm = (await this.#rest.post(Routes.userChannels(), { body: { recipient_id: user } })) as { id: string };
+    return dm.id;
+  }
+
+  async channel(id: string): Promise<APIChannel> {
+    return (await this.#rest.get(Routes.channel(id))) as APIChannel;
+  }
+}
+
+function requestOf({ body, files = [] }: Outgoing) {
+  return {
+    body: { ...body, allowed_mentions: NO_MENTIONS },
+    ...(files.length > 0 ? { files: [...files] } : {}),
   };
 }

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { SocketModeReceiver } from '@slack/bolt';
 import { OperatorError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
-import { describe } from '../web-api/errors.ts';
+import { errorText } from '../web-api/errors.ts';
 import { BOT_SCOPES } from '../web-api/methods.ts';
 
 export const INSTALL_PATH = '/slack/install';
@@ -29,7 +29,7 @@ export async function serveInstallPages(installer: Installer, options: PageOptio
         await installer.handleCallback(request, response);
       } else response.writeHead(404).end();
     } catch (error) {
-      logger.warn({ problem: describe(error) }, 'slack: an installation page failed');
+      logger.warn({ problem: errorText(error) }, 'slack: an installation page failed');
       if (!response.headersSent) response.writeHead(500);
       response.end();
     }
@@ -42,7 +42,7 @@ export async function serveInstallPages(installer: Installer, options: PageOptio
 }
 
 export function portError(error: unknown, port: number): OperatorError {
-  return new OperatorError('slack_port', `Port ${port} can't be used for Slack: ${describe(error)}.`, {
+  return new OperatorError('slack_port', `Port ${port} can't be used for Slack: ${errorText(error)}.`, {
     hint: 'Choose another port, or end what uses this one.',
     cause: error,
   });

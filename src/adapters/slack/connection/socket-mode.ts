@@ -2,7 +2,7 @@ import type { SocketModeReceiver } from '@slack/bolt';
 import type { Clock } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
-import { describe } from '../web-api/errors.ts';
+import { errorText } from '../web-api/errors.ts';
 
 type Client = SocketModeReceiver['client'];
 
@@ -58,7 +58,7 @@ export function keepConnected(
       greeted();
     } catch (error) {
       failures++;
-      logger.warn({ attempt: failures, problem: describe(error) }, 'slack: a connection could not be made');
+      logger.warn({ attempt: failures, problem: errorText(error) }, 'slack: a connection could not be made');
     } finally {
       callOff();
       connecting = false;

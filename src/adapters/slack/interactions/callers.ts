@@ -1,5 +1,7 @@
 import type { Caller } from '../../../bot/job.ts';
 import { type Clock, pause } from '../../../system/clock.ts';
+import { RecentMap } from '../../../system/memo.ts';
+import type { Origin } from '../messages/message-ref.ts';
 import type { Person } from '../web-api/api.ts';
 import { isDirect, scoped } from '../web-api/ids.ts';
 import type { Workspaces } from '../web-api/workspaces.ts';
@@ -14,64 +16,55 @@ const REMEMBERED = 5000;
 /** Mentions without a name that are looked up in one text. */
 const NAMES = 5;
 
-/** Where something was done, and by whom: Slack's own ids. */
-export interface Whence {
-  readonly team: string;
-  readonly enterprise: string | null;
-  readonly user: string;
-  readonly channel: string;
-}
+/** Who asks, as the core knows people. */
+export class Callers {
+  readonly #workspaces: Workspaces;
+  readonly #clock: Clock;
+  readonly #people = new RecentMap<string, { readonly person: Promise<Person | null>; readonly until: number }>(
+    REMEMBERED,
+  );
 
-export interface Callers {
-  of(whence: Whence): Promise<Caller>;
-  /** What was typed, with the names of those who are mentioned. `self` is the bot's own user id. */
-  typed(text: string, whence: Whence, self: string | undefined): Promise<string>;
-}
-
-export function createCallers(workspaces: Workspaces, clock: Clock): Callers {
-  const people = new Map<string, { readonly person: Promise<Person | null>; readonly until: number }>();
-
-  function look({ team, enterprise }: Whence, user: string): Promise<Person | null> {
-    const key = scoped(team, user);
-    const known = people.get(key);
-    if (known && known.until > clock.now()) return known.person;
-    const person = workspaces
-      .of(team, enterprise)
-      .api.person(user)
-      .catch(async () => {
-        people.set(key, { person: known?.person ?? Promise.resolve(null), until: clock.now() + RETRIED });
-        return known ? await known.person : null;
-      });
-    people.set(key, { person, until: clock.now() + BELIEVED });
-    for (const old of people.keys()) {
-      if (people.size <= REMEMBERED) break;
-      people.delete(old);
-    }
-    return Promise.race([person, pause(clock, LOOKUP).then(() => null)]);
+  constructor(workspaces: Workspaces, clock: Clock) {
+    this.#workspaces = workspaces;
+    this.#clock = clock;
   }
 
-  return {
-    async of(whence) {
-      const { team, user, channel } = whence;
-      const person = await look(whence, user);
-      return {
-        surface: 'slack',
-        user: scoped(team, user),
-        name: person?.name ?? user,
-        room: scoped(team, channel),
-        guild: isDirect(channel) ? null : team,
-        payer: `slack:team:${team}`,
-        // Somebody from elsewhere, in a shared channel, administers elsewhere.
-        moderator: person?.admin === true && (person.team === null || person.team === team),
-        ageRestricted: false,
-      };
-    },
-    async typed(text, whence, self) {
-      const ids = mentionedIds(text).filter((id) => id !== self);
-      const found = await Promise.all(ids.slice(0, NAMES).map(async (id) => [id, await look(whence, id)] as const));
-      const names = new Map(found.map(([id, person]) => [id, person?.name]));
-      const nameOf = (id: string) => names.get(id);
-      return typedText(text, self === undefined ? { nameOf } : { self, nameOf });
-    },
-  };
+  async of(origin: Origin): Promise<Caller> {
+    const { team, user, channel } = origin;
+    const person = await this.#look(origin, user);
+    return {
+      surface: 'slack',
+      user: scoped(team, user),
+      name: person?.name ?? user,
+      room: scoped(team, channel),
+      guild: isDirect(channel) ? null : team,
+      payer: `slack:team:${team}`,
+      // Somebody from elsewhere, in a shared channel, administers elsewhere.
+      moderator: person?.admin === true && (person.team === null || person.team === team),
+      ageRestricted: false,
+    };
+  }
+
+  /** What was typed, with the names of those who are mentioned. `self` is the bot's own user id. */
+  async typed(text: string, origin: Origin, self: string | undefined): Promise<string> {
+    const ids = mentionedIds(text).filter((id) => id !== self);
+    const found = await Promise.all(ids.slice(0, NAMES).map(async (id) => [id, await this.#look(origin, id)] as const));
+    const names = new Map(found.map(([id, person]) => [id, person?.name]));
+    const nameOf = (id: string) => names.get(id);
+    return typedText(text, self === undefined ? { nameOf } : { self, nameOf });
+  }
+
+  #look({ team, enterprise }: Origin, user: string): Promise<Person | null> {
+    const key = scoped(team, user);
+    const known = this.#people.get(key);
+    if (known && known.until > this.#clock.now()) return known.person;
+    const { api } = this.#workspaces.of(team, enterprise);
+    const person = api.person(user).catch(() => {
+      const former = known?.person ?? Promise.resolve(null);
+      this.#people.set(key, { person: former, until: this.#clock.now() + RETRIED });
+      return former;
+    });
+    this.#people.set(key, { person, until: this.#clock.now() + BELIEVED });
+    return Promise.race([person, pause(this.#clock, LOOKUP).then(() => null)]);
+  }
 }

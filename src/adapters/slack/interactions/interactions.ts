@@ -1,18 +1,25 @@
-import type { App } from '@slack/bolt';
-import type { Caller } from '../../../bot/job.ts';
+import type {
+  AllMiddlewareArgs,
+  App,
+  SlackActionMiddlewareArgs,
+  SlackCommandMiddlewareArgs,
+  SlackShortcutMiddlewareArgs,
+  SlackViewMiddlewareArgs,
+  ViewSubmitAction,
+} from '@slack/bolt';
 import type { Clock } from '../../../system/clock.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
-import type { Core, Outcome } from '../../adapter.ts';
+import type { Core } from '../../adapter.ts';
 import type { Origin } from '../messages/message-ref.ts';
 import { ACT, ASK } from '../messages/render.ts';
 import type { Message } from '../web-api/api.ts';
-import { describe } from '../web-api/errors.ts';
+import { errorText } from '../web-api/errors.ts';
 import { COMMAND, SHORTCUT } from '../web-api/methods.ts';
 import type { Workspaces } from '../web-api/workspaces.ts';
-import type { Exchange, Exchanges, Visibility } from './answering.ts';
+import type { Answering, Interaction, Visibility } from './answering.ts';
 import type { Callers } from './callers.ts';
-import { FORM, formErrors, formView, REMIX, readForm, type Subject } from './form.ts';
+import { FORM, formErrors, formView, REMIX, readForm } from './form.ts';
 import { homeView } from './home.ts';
 import { click, message, revoked, shortcut } from './payloads.ts';
 import { typedIntoForm } from './typed-text.ts';
@@ -23,13 +30,13 @@ const WRITTEN = new Set([undefined, 'file_share', 'thread_broadcast']);
 /** The command, typed where a plain message would do. */
 const CALLED = new RegExp(`^${COMMAND}(\\s+|$)`);
 
-interface HandlerOptions {
+export interface InteractionsOptions {
   /** The only workspace that is served, whatever workspace somebody in a shared channel comes from; `null` for many. */
   readonly home: { readonly team: string; readonly enterprise: string | null } | null;
   readonly core: Core;
   readonly workspaces: Workspaces;
   readonly callers: Callers;
-  readonly exchanges: Exchanges;
+  readonly answering: Answering;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The app was removed from a workspace, or its token was taken back. */
@@ -50,6 +57,8 @@ interface Context {
   readonly botUserId?: string;
 }
 
+type Args = Pick<AllMiddlewareArgs, 'context'>;
+
 type Respond = (message: {
   text: string;
   blocks: [];
@@ -57,167 +66,178 @@ type Respond = (message: {
   replace_original: false;
 }) => Promise<unknown>;
 
-/** Slack's interactions as calls of the core. */
-export function registerHandlers(app: App, options: HandlerOptions): void {
-  const { home, core, workspaces, callers, exchanges, clock, logger, uninstalled } = options;
+/** Turns interactions into calls of the core. */
+export class Interactions {
+  readonly #options: InteractionsOptions;
 
-  function placeOf(context: Context, user: string, channel: string, thread: string | null | undefined): Origin {
+  constructor(options: InteractionsOptions) {
+    this.#options = options;
+  }
+
+  /** From now on the app's interactions are handled here. */
+  register(app: App): void {
+    const { logger, uninstalled } = this.#options;
+    app.command(COMMAND, (args) => this.#command(args));
+    app.event('app_mention', ({ event, context }) => this.#message(event, context));
+    app.event('message', async ({ event, context }) => {
+      if (event.channel_type === 'im') await this.#message(event, context);
+    });
+    app.action(new RegExp(`^(${ACT}|${ASK}):`), (args) => this.#click(args));
+    app.shortcut({ callback_id: SHORTCUT, type: 'message_action' }, (args) => this.#shortcut(args));
+    app.view<ViewSubmitAction>(FORM, (args) => this.#submit(args));
+    app.event('app_home_opened', async ({ event, context }) => {
+      if (event.tab === 'home') await this.#publishHome(this.#originOf(context, event.user, ''));
+    });
+    app.event('app_uninstalled', async ({ context }) => uninstalled(leaver(context)));
+    app.event('tokens_revoked', async ({ event, context }) => {
+      const tokens = revoked.safeParse(event);
+      if (tokens.success && (tokens.data.tokens?.bot ?? []).length > 0) uninstalled(leaver(context));
+    });
+    app.error(async (error) => {
+      logger.warn({ problem: errorText(error) }, 'slack: something could not be handled');
+    });
+  }
+
+  #originOf(context: Context, user: string, channel: string, thread: string | null = null): Origin {
+    const { home } = this.#options;
     return {
       team: home?.team ?? context.teamId ?? '',
       enterprise: home === null ? (context.enterpriseId ?? null) : home.enterprise,
       channel,
-      thread: thread ?? null,
+      thread,
       user,
     };
   }
 
-  app.command(COMMAND, async ({ command, ack, context, respond }) => {
-    const place = placeOf(context, command.user_id, command.channel_id, null);
-    await exchanges.answer(
-      {
-        key: command.trigger_id,
-        place,
-        ackAnswers: true,
-        ack: (answer) => ack(answer ? { ...sendable(answer.message), response_type: answer.visibility } : undefined),
-        respond: responder(respond),
-      },
-      async (caller, idempotencyKey) => {
-        const text = await callers.typed(command.text, place, context.botUserId);
-        return core.command(text || 'help', caller, { idempotencyKey });
-      },
-    );
-  });
+  async #command({ command, ack, context, respond }: SlackCommandMiddlewareArgs & Args): Promise<void> {
+    const { core, callers, answering } = this.#options;
+    const origin = this.#originOf(context, command.user_id, command.channel_id);
+    const interaction: Interaction = {
+      key: command.trigger_id,
+      origin,
+      ackAnswers: true,
+      ack: (answer) => ack(answer ? { ...sendable(answer.message), response_type: answer.visibility } : undefined),
+      respond: responder(respond),
+    };
+    await answering.answer(interaction, async (caller, idempotencyKey) => {
+      const text = await callers.typed(command.text, origin, context.botUserId);
+      return core.command(text || 'help', caller, { idempotencyKey });
+    });
+  }
 
-  async function said(event: unknown, context: Context): Promise<void> {
+  /** A mention, or a direct message. */
+  async #message(event: unknown, context: Context): Promise<void> {
+    const { core, callers, answering } = this.#options;
     const parsed = message.safeParse(event);
     if (!parsed.success || parsed.data.bot_id !== undefined || !WRITTEN.has(parsed.data.subtype)) return;
     const { user, channel, ts, thread_ts, text } = parsed.data;
-    const place = placeOf(context, user, channel, thread_ts);
+    const origin = this.#originOf(context, user, channel, thread_ts);
     // A mention in a direct message arrives as both kinds of event: the message is what counts.
-    const exchange = { key: `${channel}:${ts}`, place, ack: nothing, ackAnswers: false, respond: null };
-    await exchanges.answer(exchange, async (caller, idempotencyKey) => {
-      const typed = await callers.typed(text ?? '', place, context.botUserId);
+    const interaction = { key: `${channel}:${ts}`, origin, ack: nothing, ackAnswers: false, respond: null };
+    await answering.answer(interaction, async (caller, idempotencyKey) => {
+      const typed = await callers.typed(text ?? '', origin, context.botUserId);
       return core.command(typed.replace(CALLED, '') || 'help', caller, { idempotencyKey });
     });
   }
 
-  app.event('app_mention', ({ event, context }) => said(event, context));
-  app.event('message', async ({ event, context }) => {
-    if (event.channel_type === 'im') await said(event, context);
-  });
-
-  app.action(new RegExp(`^(${ACT}|${ASK}):`), async ({ body, ack, context, respond }) => {
+  async #click({ body, ack, context, respond }: SlackActionMiddlewareArgs & Args): Promise<void> {
+    const { core, answering } = this.#options;
     const parsed = click.safeParse(body);
     if (!parsed.success) return ack();
     const { user, channel, trigger_id, message, container, view, actions } = parsed.data;
-    const place = placeOf(context, user.id, channel?.id ?? '', message?.thread_ts ?? container?.thread_ts);
-    const exchange: Exchange = {
+    const thread = message?.thread_ts ?? container?.thread_ts ?? null;
+    const interaction: Interaction = {
       key: trigger_id,
-      place,
+      origin: this.#originOf(context, user.id, channel?.id ?? '', thread),
       ack: () => ack(),
       ackAnswers: false,
       respond: channel ? responder(respond) : null,
     };
     const action = actions[0]?.value ?? '';
     const asks = actions[0]?.action_id.startsWith(`${ASK}:`) ?? false;
-    if (asks && (await openForm(exchange, action))) return;
-    await exchanges.answer(exchange, (caller, idempotencyKey) => core.act(action, caller, { idempotencyKey }));
-    if (view?.type === 'home') await publishHome(place);
-  });
+    if (asks && (await this.#openForm(interaction, action))) return;
+    await answering.answer(interaction, (caller, idempotencyKey) => core.act(action, caller, { idempotencyKey }));
+    if (view?.type === 'home') await this.#publishHome(interaction.origin);
+  }
 
   /** `false` where the button asks nothing any more: then acting says why. */
-  async function openForm(exchange: Exchange, action: string): Promise<boolean> {
-    const caller = await callers.of(exchange.place);
+  async #openForm(interaction: Interaction, action: string): Promise<boolean> {
+    const { core, callers, answering } = this.#options;
+    const caller = await callers.of(interaction.origin);
     const form = core.button ? core.button(action, caller)?.ask : REMIX;
     if (!form) return false;
-    if (!exchanges.first(`form:${exchange.key}`)) {
-      await exchange.ack();
+    if (!answering.isNew(`form:${interaction.key}`)) {
+      await interaction.ack();
       return true;
     }
-    const { channel, thread } = exchange.place;
-    await showForm(exchange, formView(form, { action, channel, thread }));
+    const { channel, thread } = interaction.origin;
+    await this.#showForm(interaction, formView(form, { action, channel, thread }));
     return true;
   }
 
-  async function showForm(exchange: Exchange, view: object): Promise<void> {
-    const { team, enterprise } = exchange.place;
-    const trigger = exchange.key;
-    await exchange.ack().catch((error: unknown) => {
-      logger.debug({ problem: describe(error) }, 'slack: an acknowledgement was not taken');
-    });
+  async #showForm(interaction: Interaction, view: object): Promise<void> {
+    const { workspaces, answering, logger } = this.#options;
+    const { team, enterprise } = interaction.origin;
+    const trigger = interaction.key;
+    await answering.acknowledge(interaction);
     try {
       await workspaces.of(team, enterprise).api.openView(trigger, view);
     } catch (error) {
-      logger.warn({ problem: describe(error) }, 'slack: a form could not be opened');
+      logger.warn({ problem: errorText(error) }, 'slack: a form could not be opened');
       const late = new UserError('form_failed', "The form couldn't be opened in time.", {
         hint: 'Please click again.',
       });
-      const acked = { ...exchange, key: `late:${trigger}`, ack: nothing };
-      await exchanges.answer(acked, () => Promise.reject(late));
+      const acked = { ...interaction, key: `late:${trigger}`, ack: nothing };
+      await answering.answer(acked, () => Promise.reject(late));
     }
   }
 
-  app.shortcut({ callback_id: SHORTCUT, type: 'message_action' }, async ({ body, ack, context, respond }) => {
+  async #shortcut({ body, ack, context, respond }: SlackShortcutMiddlewareArgs & Args): Promise<void> {
+    const { callers, answering } = this.#options;
     const parsed = shortcut.safeParse(body);
-    if (!parsed.success || !exchanges.first(`form:${parsed.data.trigger_id}`)) return ack();
+    if (!parsed.success || !answering.isNew(`form:${parsed.data.trigger_id}`)) return ack();
     const { user, channel, message, trigger_id } = parsed.data;
     const thread = message.thread_ts ?? message.ts;
-    const place = placeOf(context, user.id, channel.id, thread);
-    const value = await callers.typed(message.text ?? '', place, context.botUserId);
-    const view = formView(
-      { title: 'Paint this', label: 'Prompt', value, maxLength: 3000 },
-      { action: null, channel: channel.id, thread },
-    );
-    await showForm({ key: trigger_id, place, ack: () => ack(), ackAnswers: false, respond: responder(respond) }, view);
-  });
+    const origin = this.#originOf(context, user.id, channel.id, thread);
+    const value = await callers.typed(message.text ?? '', origin, context.botUserId);
+    const form = { title: 'Paint this', label: 'Prompt', value, maxLength: 3000 };
+    const view = formView(form, { action: null, channel: channel.id, thread });
+    const answers = { ack: () => ack(), ackAnswers: false, respond: responder(respond) };
+    await this.#showForm({ key: trigger_id, origin, ...answers }, view);
+  }
 
-  app.view(FORM, async ({ view, body, ack, context }) => {
+  async #submit({ view, body, ack, context }: SlackViewMiddlewareArgs<ViewSubmitAction> & Args): Promise<void> {
+    const { core, answering } = this.#options;
     const form = readForm(view);
     if (!form) return ack();
-    const { about } = form;
+    const { action, channel, thread } = form.about;
     const text = typedIntoForm(form.text);
-    const place = placeOf(context, body.user.id, about.channel, about.thread);
-    await exchanges.answer(
-      {
-        // A form is sent once: however often its button is pressed, it stays the same view.
-        key: `view:${view.id}`,
-        place,
-        ack: () => ack(),
-        ackAnswers: false,
-        respond: null,
-        correct: (error) => ack(formErrors(error)),
-      },
-      (caller, idempotencyKey) => runForm(about, text, caller, idempotencyKey),
+    const interaction: Interaction = {
+      // A form is sent once: however often its button is pressed, it stays the same view.
+      key: `view:${view.id}`,
+      origin: this.#originOf(context, body.user.id, channel, thread),
+      ack: () => ack(),
+      ackAnswers: false,
+      respond: null,
+      correct: (error) => ack(formErrors(error)),
+    };
+    await answering.answer(interaction, (caller, idempotencyKey) =>
+      action === null
+        ? core.command(text, caller, { idempotencyKey })
+        : core.act(action, caller, { idempotencyKey, text }),
     );
-  });
-
-  function runForm({ action }: Subject, text: string, caller: Caller, idempotencyKey: string): Promise<Outcome> {
-    return action === null
-      ? core.command(text, caller, { idempotencyKey })
-      : core.act(action, caller, { idempotencyKey, text });
   }
 
-  async function publishHome(place: Origin): Promise<void> {
+  async #publishHome(origin: Origin): Promise<void> {
+    const { core, workspaces, callers, clock, logger } = this.#options;
     try {
-      const caller = await callers.of(place);
-      const { api } = workspaces.of(place.team, place.enterprise);
-      await api.publishHome(place.user, await homeView(core, caller, clock.now()));
+      const caller = await callers.of(origin);
+      const { api } = workspaces.of(origin.team, origin.enterprise);
+      await api.publishHome(origin.user, await homeView(core, caller, clock.now()));
     } catch (error) {
-      logger.warn({ problem: describe(error) }, 'slack: the Home tab could not be shown');
+      logger.warn({ problem: errorText(error) }, 'slack: the Home tab could not be shown');
     }
   }
-
-  app.event('app_home_opened', async ({ event, context }) => {
-    if (event.tab === 'home') await publishHome(placeOf(context, event.user, '', null));
-  });
-  app.event('app_uninstalled', async ({ context }) => uninstalled(leaver(context)));
-  app.event('tokens_revoked', async ({ event, context }) => {
-    const tokens = revoked.safeParse(event);
-    if (tokens.success && (tokens.data.tokens?.bot ?? []).length > 0) uninstalled(leaver(context));
-  });
-  app.error(async (error) => {
-    logger.warn({ problem: describe(error) }, 'slack: something could not be handled');
-  });
 }
 
 function leaver({ teamId, enterpriseId, isEnterpriseInstall }: Context): Uninstalled {
@@ -230,7 +250,7 @@ function leaver({ teamId, enterpriseId, isEnterpriseInstall }: Context): Uninsta
 
 async function nothing(): Promise<void> {}
 
-function responder(respond: Respond): Exchange['respond'] {
+function responder(respond: Respond): Interaction['respond'] {
   return async (message, visibility) => {
     await respond({ ...sendable(message), response_type: visibility, replace_original: false });
   };

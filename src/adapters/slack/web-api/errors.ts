@@ -81,6 +81,6 @@ export const CLOSED_ROOM = new Set([
 ]);
 
 /** What went wrong, without the addresses and tokens that libraries put into their messages. */
-export function describe(error: unknown): string {
+export function errorText(error: unknown): string {
   return withoutSecrets(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 }

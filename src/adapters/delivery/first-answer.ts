@@ -1,0 +1,57 @@
+import { type Clock, pause } from '../../system/clock.ts';
+import { UserError } from '../../system/errors.ts';
+import { RecentMap } from '../../system/memo.ts';
+import type { Core, Outcome } from '../adapter.ts';
+
+/** What the core may take before an interaction is acknowledged without knowing the outcome, in ms. */
+const DECIDE_WITHIN = 120;
+/** How many interactions are remembered to recognise those that the platform delivers again. */
+const REMEMBERED = 5000;
+
+export interface Decision<Acknowledged> {
+  readonly outcome: Outcome;
+  /** What acknowledging came to where the outcome took longer; `null` where the outcome itself can be the answer. */
+  readonly acknowledged: Acknowledged | null;
+}
+
+/** How interactions are answered first: once each, and in time. */
+export class FirstAnswers {
+  readonly #core: Core;
+  readonly #clock: Clock;
+  readonly #report: (error: unknown) => void;
+  readonly #seen = new RecentMap<string, true>(REMEMBERED);
+
+  /** @param report called with what went wrong and is no fault of the person who asked */
+  constructor(core: Core, clock: Clock, report: (error: unknown) => void) {
+    this.#core = core;
+    this.#clock = clock;
+    this.#report = report;
+  }
+
+  /** `false` for what was delivered before. */
+  isNew(key: string): boolean {
+    if (this.#seen.has(key)) return false;
+    this.#seen.set(key, true);
+    return true;
+  }
+
+  /** The same may come again, and counts as new. */
+  forget(key: string): void {
+    this.#seen.delete(key);
+  }
+
+  /** Runs the work, and acknowledges where it takes longer than a moment. Errors become replies. */
+  async decide<Acknowledged>(
+    work: () => Promise<Outcome>,
+    acknowledge: () => Promise<Acknowledged>,
+  ): Promise<Decision<Acknowledged>> {
+    const outcome = work().catch((error: unknown): Outcome => {
+      if (!(error instanceof UserError)) this.#report(error);
+      return { kind: 'reply', reply: this.#core.errorReply(error) };
+    });
+    const early = await Promise.race([outcome, pause(this.#clock, DECIDE_WITHIN).then(() => null)]);
+    if (early) return { outcome: early, acknowledged: null };
+    const acknowledged = await acknowledge();
+    return { outcome: await outcome, acknowledged };
+  }
+}
