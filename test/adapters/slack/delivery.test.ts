@@ -113,6 +113,23 @@ test('a picture is shown only once Slack has taken its file in, and uploaded ane
   );
 });
 
+test('a preview that Slack has not yet taken in when the job ends is not kept', async (t) => {
+  const s = await setting(t);
+  const job = await begun(s);
+  s.standIn.fileTakes = 30 * MINUTE;
+  s.core.started(job);
+  s.core.step(job, 0.5, PIXEL);
+  await s.pass(() => s.standIn.keptFiles().length === 1);
+  s.standIn.fileTakes = 0;
+  await done(s, job);
+  await s.pass(() => s.standIn.keptFiles().length === 1);
+  assert.deepEqual(pictures(s), ['a-red-fox-0.png']);
+  assert.deepEqual(
+    s.standIn.keptFiles().map(({ name }) => name),
+    ['a-red-fox-0.png'],
+  );
+});
+
 test('a file that Slack does not know after all is looked at again', async (t) => {
   const s = await setting(t);
   await begun(s);
