@@ -14,6 +14,7 @@ import type { History, SettingsScope } from '../history/history.ts';
 import type { Caller } from '../job.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import { type GuildRules, scopeOf } from '../rules/guild-rules.ts';
+import { lastChanges } from './setting-changes.ts';
 
 interface Context {
   readonly history: History;
@@ -26,7 +27,7 @@ export function isOperator({ surface, moderator }: Caller): boolean {
   return moderator && (surface === 'web' || surface === 'terminal');
 }
 
-/** Shows what holds here: all of it, or one setting. */
+/** Shows what holds here: all of it, with the last changes for moderators, or one setting. */
 export function settingsReply({ rules, history, caller }: Context, only: string | null): Reply {
   const asked = only === null ? null : settingNamed(only);
   const everywhere = asked?.everywhere === true;
@@ -36,10 +37,13 @@ export function settingsReply({ rules, history, caller }: Context, only: string 
     ...EMPTY_REPLY,
     title: everywhere ? 'What holds everywhere' : 'What holds here',
     lines: caller.moderator ? ['Change one: settings blocked-words +word, or settings user-jobs:10'] : [],
-    fields: names.map((name) => ({
-      name: `${everywhere ? EVERYWHERE_PREFIX : ''}${name.name} (${name.description})`,
-      value: formatSetting(name, settings),
-    })),
+    fields: [
+      ...names.map((name) => ({
+        name: `${everywhere ? EVERYWHERE_PREFIX : ''}${name.name} (${name.description})`,
+        value: formatSetting(name, settings),
+      })),
+      ...(only === null ? lastChanges(history, caller, isOperator(caller)) : []),
+    ],
     ephemeral: true,
   };
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Caller } from '../../../src/bot/job.ts';
 import { heldPhrase } from '../../../src/bot/rules/moderation.ts';
 import { auditLog, caller } from '../history/history-fixture.ts';
-import { actionsOf, imageOf, openStudio } from './studio-fixture.ts';
+import { actionsOf, imageOf, openStudio, replyIn } from './studio-fixture.ts';
 
 const admin = caller({ user: 'mo', moderator: true });
 
@@ -192,6 +193,41 @@ test('settings are for moderators, within what whoever runs the bot allows', asy
       ['userJobs', 'mod'],
     ],
   );
+});
+
+test('moderators see the last changes of their own guild, and whoever runs the bot those that hold everywhere', async (t) => {
+  const { studio, say, ask, clock } = await openStudio(t);
+  const changes = async (who: Caller) => {
+    const { fields } = replyIn(await studio.command('settings', who));
+    return fields.filter(({ name }) => name.startsWith('Changed')).map(({ name, value }) => `${name}: ${value}`);
+  };
+  const guild = { surface: 'discord', guild: '1', payer: 'discord:guild:1', room: '2' } as const;
+  const mod = caller({ ...guild, user: '77', name: '*Mo* @everyone', moderator: true });
+  assert.deepEqual(await changes(mod), []);
+  await studio.command('settings user-jobs:3', mod);
+  await ask('a fox that makes the name known', mod);
+  clock.advance(60_000);
+  await studio.command('settings blocked-words:+a,+b', mod);
+  await studio.command('settings user-jobs:default', mod);
+  await studio.command('settings nsfw:off', { ...mod, guild: '9', payer: 'discord:guild:9' });
+  await say('settings everywhere-guild-seconds:none weight:2', admin);
+
+  const who = '*Mo* @everyone (77)';
+  const [then, now] = [0, 60_000].map((ms) => new Date(clock.now() - 60_000 + ms).toISOString().slice(0, 16));
+  assert.deepEqual(await changes(mod), [
+    `Changed ${now?.replace('T', ' ')} UTC by ${who}: user-jobs: default`,
+    `Changed ${now?.replace('T', ' ')} UTC by ${who}: blocked-words: a, b`,
+    `Changed ${then?.replace('T', ' ')} UTC by ${who}: user-jobs: 3`,
+  ]);
+  assert.deepEqual(await changes(caller({ ...guild, user: 'bob' })), []);
+  assert.deepEqual(await changes({ ...mod, guild: null }), []);
+  const operator = (await changes(admin)).map((line) => line.replace(/^.* by /, ''));
+  assert.deepEqual(operator, ['mo: weight: 2', 'mo: everywhere-guild-seconds: no limit']);
+
+  for (let count = 1; count <= 9; count += 1) await studio.command(`settings guild-jobs:${count}`, mod);
+  assert.equal((await changes(mod)).length, 5);
+  await studio.act('erase:me', caller({ user: 'mo' }));
+  assert.match((await changes(admin))[0] ?? '', /by a person whose data was erased: weight: 2$/);
 });
 
 test('a guild of greater weight gets more turns', async (t) => {

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { EVERYWHERE_PREFIX, formatSetting, INITIAL, SETTING_NAMES, SETTINGS } from '../command/guild-settings.ts';
+import { type AuditedChange, ERASED } from '../history/audit.ts';
+import type { History } from '../history/history.ts';
+import type { Caller } from '../job.ts';
+import { shortened } from '../replies/job-reply.ts';
+import type { Reply } from '../reply.ts';
+import { scopeOf } from '../rules/guild-rules.ts';
+
+const SHOWN = 5;
+
+/** Without `value`, the setting went back to what holds around it. */
+const detail = z.object({ value: z.unknown() });
+
+/**
+ * Who changed which settings last, and when, as fields of a reply: the changes of the caller's guild and, for whoever runs
+ * the bot, those that hold everywhere. Nothing for people who are not moderators.
+ */
+export function lastChanges(history: History, caller: Caller, isOperator: boolean): Reply['fields'] {
+  if (!caller.moderator) return [];
+  const here = caller.guild === null ? [] : history.audit.changes(scopeOf(caller), SHOWN);
+  const everywhere = isOperator ? history.audit.changes('everywhere', SHOWN) : [];
+  const newest = [...here, ...everywhere].toSorted((a, b) => b.num - a.num).slice(0, SHOWN);
+  return newest.map((change) => ({ name: `Changed ${timeOf(change)} by ${actorOf(change)}`, value: changeOf(change) }));
+}
+
+function timeOf({ at }: AuditedChange): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function actorOf({ actor, name }: AuditedChange): string {
+  if (actor === ERASED) return 'a person whose data was erased';
+  return name === null ? actor : `${shortened(name, 60)} (${actor})`;
+}
+
+/** `user-jobs: 3` */
+function changeOf({ target, guild, detail: stored }: AuditedChange): string {
+  const setting = SETTING_NAMES.find(({ key }) => key === target);
+  // A setting that only an older program knew.
+  if (setting === undefined) return target;
+  const { key, name } = setting;
+  const value = SETTINGS[key].schema.safeParse(detail.safeParse(stored).data?.value);
+  const shown = value.success ? formatSetting(setting, { ...INITIAL, [key]: value.data }) : 'default';
+  return `${guild === null ? EVERYWHERE_PREFIX : ''}${name}: ${shortened(shown, 100)}`;
+}
