@@ -1,6 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { OperatorError } from '../../system/errors.ts';
-import { toFloats } from '../math/number-formats.ts';
+
+/** Where the bytes of an initializer lie: a file relative to the model's folder, and a byte range in it. */
+export interface ByteRange {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
 
 /** What a safetensors header says of one tensor; `offset` and `length` are bytes in the file. */
 export interface TensorEntry {
@@ -105,54 +111,6 @@ function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 }
 
-export interface LoadedTensor {
-  readonly dtype: string;
-  readonly shape: number[];
-  /** Half and bfloat16 values are widened to float32. */
-  readonly data: Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
-}
-
-/** Loads every tensor of a small safetensors file. Checkpoints are never read like this: their graphs map the file. */
-export async function readSafetensors(path: string): Promise<Map<string, LoadedTensor>> {
-  const entries = await readHeader(path);
-  const file = await openFile(path);
-  try {
-    const tensors = new Map<string, LoadedTensor>();
-    for (const entry of entries.values()) {
-      tensors.set(entry.name, {
-        dtype: entry.dtype,
-        shape: [...entry.shape],
-        data: decode(path, entry, await readBytes(file, entry.offset, entry.length)),
-      });
-    }
-    return tensors;
-  } finally {
-    await file.close();
-  }
-}
-
-function decode(path: string, entry: TensorEntry, bytes: Buffer): LoadedTensor['data'] {
-  // A copy at offset 0: typed arrays need aligned memory, safetensors only promises byte offsets.
-  const buffer = new Uint8Array(bytes).buffer;
-  switch (entry.dtype) {
-    case 'F32':
-    case 'F16':
-    case 'BF16':
-      return toFloats(entry.dtype, buffer);
-    case 'F64':
-      return new Float64Array(buffer);
-    case 'I64':
-      return new BigInt64Array(buffer);
-    case 'I32':
-      return new Int32Array(buffer);
-    case 'U8':
-    case 'BOOL':
-      return new Uint8Array(buffer);
-    default:
-      throw corrupt(path, `tensor "${entry.name}" has dtype ${entry.dtype}, which is not read here`);
-  }
-}
-
 async function openFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
@@ -182,11 +140,4 @@ function corrupt(path: string, what: string, cause?: unknown): OperatorError {
     hint: 'Download the file again.',
     cause,
   });
-}
-
-/** Where the bytes of an initializer lie: a file relative to the model's folder, and a byte range in it. */
-export interface ByteRange {
-  readonly location: string;
-  readonly offset: number;
-  readonly length: number;
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { chmod, copyFile, mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type LoadedTensor, readSafetensors } from '../../../src/pipeline/checkpoint/safetensors.ts';
 import { type Tensor, WuerstchenCombinedPipeline, WuerstchenPrior } from '../../../src/pipeline/index.ts';
 import { OperatorError } from '../../../src/system/errors.ts';
+import { type LoadedTensor, readSafetensors } from '../read-safetensors.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { type RawTensor, writeSafetensors } from '../write-safetensors.ts';
 

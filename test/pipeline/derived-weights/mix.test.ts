@@ -8,12 +8,12 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { EMBEDDED_MODELS } from '../../../src/models/model-folder.ts';
-import { readSafetensors } from '../../../src/pipeline/checkpoint/safetensors.ts';
 import { type MixOptions, mixCheckpoints } from '../../../src/pipeline/derived-weights/mix.ts';
 import { MIX_BY_DTYPE } from '../../../src/pipeline/derived-weights/mix-numbers.ts';
 import { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat } from '../../../src/pipeline/math/number-formats.ts';
 import { STAGE_C, safetensors, someFloats, tensorsIn } from '../../models/checkpoints.ts';
 import { sha256 } from '../../models/fake-hub.ts';
+import { readSafetensors } from '../read-safetensors.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const COCKTAIL = join(EMBEDDED_MODELS, 'cocktail');

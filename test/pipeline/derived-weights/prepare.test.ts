@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Component } from '../../../src/pipeline/checkpoint/checkpoint.ts';
-import { type LoadedTensor, readSafetensors } from '../../../src/pipeline/checkpoint/safetensors.ts';
 import type { Precision } from '../../../src/pipeline/checkpoint/weight-recipe.ts';
 import { type PrepareOptions, prepare } from '../../../src/pipeline/derived-weights/prepare.ts';
 import { openPrepared } from '../../../src/pipeline/derived-weights/prepared.ts';
 import { ALL_FOLDS } from '../../../src/pipeline/graph/blocks.ts';
 import { priorGraphs } from '../../../src/pipeline/graph/prior.ts';
+import { type LoadedTensor, readSafetensors } from '../read-safetensors.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { writeSafetensors } from '../write-safetensors.ts';
 

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type LoadedTensor, readSafetensors } from '../../../src/pipeline/checkpoint/safetensors.ts';
 import { randnTensor, TorchGenerator } from '../../../src/pipeline/math/generator.ts';
 import { UserError } from '../../../src/system/errors.ts';
+import { type LoadedTensor, readSafetensors } from '../read-safetensors.ts';
 import { REFERENCE } from '../reference.ts';
 
 const RNG = join(REFERENCE, 'rng');

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readSafetensors } from '../../../src/pipeline/checkpoint/safetensors.ts';
 import { bicubicMatrix, resizeBicubic } from '../../../src/pipeline/math/resize.ts';
+import { readSafetensors } from '../read-safetensors.ts';
 import { REFERENCE } from '../reference.ts';
 
 interface Case {

@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readSafetensors } from '../../../src/pipeline/checkpoint/safetensors.ts';
 import { randnTensor, TorchGenerator } from '../../../src/pipeline/math/generator.ts';
 import { DDPMWuerstchenScheduler, DEFAULT_STAGE_C_TIMESTEPS } from '../../../src/pipeline/math/scheduler.ts';
 import { UserError } from '../../../src/system/errors.ts';
+import { readSafetensors } from '../read-safetensors.ts';
 import { REFERENCE } from '../reference.ts';
 
 const FOLDER = join(REFERENCE, 'scheduler');

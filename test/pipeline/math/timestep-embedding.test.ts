@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readSafetensors } from '../../../src/pipeline/checkpoint/safetensors.ts';
 import { rEmbedding, rFrequencies } from '../../../src/pipeline/math/timestep-embedding.ts';
+import { readSafetensors } from '../read-safetensors.ts';
 import { REFERENCE } from '../reference.ts';
 
 const TOLERANCE = 2e-6;

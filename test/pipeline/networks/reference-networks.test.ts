@@ -5,7 +5,6 @@ import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Component } from '../../../src/pipeline/checkpoint/checkpoint.ts';
-import { type LoadedTensor, readSafetensors } from '../../../src/pipeline/checkpoint/safetensors.ts';
 import { ALL_FOLDS, type Folds, NO_FOLDS } from '../../../src/pipeline/graph/blocks.ts';
 import type { GraphBuilder } from '../../../src/pipeline/graph/builder.ts';
 import { clipTextGraph } from '../../../src/pipeline/graph/clip-text.ts';
@@ -15,6 +14,7 @@ import { decodeGraph, encodeGraph } from '../../../src/pipeline/graph/vqgan.ts';
 import { bicubicMatrices } from '../../../src/pipeline/math/resize.ts';
 import { rEmbedding } from '../../../src/pipeline/math/timestep-embedding.ts';
 import { PaellaVQModel } from '../../../src/pipeline/networks/paella-vq-model.ts';
+import { type LoadedTensor, readSafetensors } from '../read-safetensors.ts';
 import { foldersIn, REFERENCE } from '../reference.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 

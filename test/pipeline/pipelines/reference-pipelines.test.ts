@@ -3,7 +3,6 @@ import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
-import { type LoadedTensor, readSafetensors } from '../../../src/pipeline/checkpoint/safetensors.ts';
 import {
   DEFAULT_STAGE_C_TIMESTEPS,
   REFERENCE_VALUES,
@@ -14,6 +13,7 @@ import {
   WuerstchenDecoderPipeline,
   WuerstchenPriorPipeline,
 } from '../../../src/pipeline/index.ts';
+import { type LoadedTensor, readSafetensors } from '../read-safetensors.ts';
 import { foldersIn, REFERENCE } from '../reference.ts';
 
 /** The reference lets this share of bytes differ by 1. */
