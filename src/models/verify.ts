@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readMixRecord } from '../pipeline/derived-weights/mix.ts';
-import { readRecord } from '../pipeline/derived-weights/prepared.ts';
+import { readPreparedRecord } from '../pipeline/derived-weights/prepared.ts';
 import { hashFile } from '../system/file-hash.ts';
 import { missingFiles } from './choose-files.ts';
 import { isOutdated, type LockFile, readLock } from './lock-file.ts';
@@ -87,7 +87,7 @@ async function checkFile(
 async function checkUnlisted(folder: string, path: string, signal: AbortSignal | undefined): Promise<VerifyFinding> {
   const file = join(folder, path);
   const mix = await readMixRecord(file);
-  const made = mix ? { size: mix.base.size, sha256: mix.sha256 } : await readRecord(file);
+  const made = mix ? { size: mix.base.size, sha256: mix.sha256 } : await readPreparedRecord(file);
   if (!made) {
     const damage = await damageOf(file, signal);
     return damage === undefined ? { path, state: 'unlisted' } : { path, state: 'damaged', detail: damage };

@@ -2,7 +2,7 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
 import { type ByteRange, readHeader, type TensorEntry } from './safetensors.ts';
-import type { Precision, PreparedTensor, Recipe } from './weight-recipe.ts';
+import type { Precision, PreparedTensor, WeightRecipe } from './weight-recipe.ts';
 import { z } from './zod-mini.ts';
 
 export interface LocatedTensor extends TensorEntry {
@@ -34,7 +34,7 @@ export class Component {
   /** Files relative to `weightsDir`: they are few, the tensors in them many. */
   readonly #locations = new Map<string, string>();
   readonly #prepared: Prepared | null;
-  readonly #recipes = new Map<string, Recipe>();
+  readonly #recipes = new Map<string, WeightRecipe>();
 
   private constructor(
     dir: string,
@@ -58,12 +58,12 @@ export class Component {
   }
 
   /** What the graphs written so far want to be prepared. */
-  get recipes(): readonly Recipe[] {
+  get recipes(): readonly WeightRecipe[] {
     return [...this.#recipes.values()];
   }
 
   /** A tensor that is to be prepared, by its recipe, or is. */
-  made(recipe: Recipe, { name, dtype, shape }: PreparedTensor): LocatedTensor {
+  made(recipe: WeightRecipe, { name, dtype, shape }: PreparedTensor): LocatedTensor {
     this.tensor(recipe.from, recipe.shape);
     if (recipe.right) this.tensor(recipe.right.from, recipe.right.shape);
     this.#recipes.set(recipe.name, recipe);

@@ -12,7 +12,7 @@ export const PRECISIONS: readonly Precision[] = ['fp32', 'fp16', 'int8'];
  * A tensor that is made once of one of the checkpoint's, seen as a matrix of rows (its first dimension) and columns (all
  * others), and written beside the checkpoint.
  */
-export interface Recipe {
+export interface WeightRecipe {
   /** In the prepared file. */
   readonly name: string;
   /** Tensor of the checkpoint, with the shape that it must have. */
@@ -38,7 +38,7 @@ export interface PreparedTensor {
 export const scaleOf = (name: string): string => `${name}.scale`;
 
 /** What a recipe writes. */
-export function outputsOf({ name, shape, columns, as, right }: Recipe): PreparedTensor[] {
+export function outputsOf({ name, shape, columns, as, right }: WeightRecipe): PreparedTensor[] {
   const [rows = 0, ...rest] = shape;
   const width = columns[1] - columns[0];
   const whole = width === columnsOf(shape);

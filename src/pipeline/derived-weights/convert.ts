@@ -1,5 +1,5 @@
 import { OperatorError } from '../../system/errors.ts';
-import { columnsOf, type Recipe, scaleOf } from '../checkpoint/weight-recipe.ts';
+import { columnsOf, scaleOf, type WeightRecipe } from '../checkpoint/weight-recipe.ts';
 import { floatToHalf } from '../math/number-formats.ts';
 
 /** Rows of a tensor of the checkpoint, as float32 [rows, columns]. */
@@ -25,7 +25,7 @@ const INT8_MAX = 127;
  * @throws OperatorError `weight_not_finite`, `weight_too_large`
  */
 export async function* convert(
-  recipe: Recipe,
+  recipe: WeightRecipe,
   rows: AsyncIterable<Rows>,
   right: Float32Array | null,
 ): AsyncGenerator<Written> {
@@ -77,7 +77,7 @@ function allFinite(data: Float32Array): boolean {
   return zero === 0;
 }
 
-function toHalf(recipe: Recipe, data: Float32Array): Uint16Array {
+function toHalf(recipe: WeightRecipe, data: Float32Array): Uint16Array {
   const halves = new Uint16Array(data.length);
   for (let i = 0; i < data.length; i += 1) {
     const half = floatToHalf(data[i] ?? 0);
@@ -134,7 +134,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-function notFinite({ from }: Recipe): OperatorError {
+function notFinite({ from }: WeightRecipe): OperatorError {
   return new OperatorError('weight_not_finite', `tensor "${from}" holds numbers that are not finite`, {
     hint: 'The checkpoint is damaged: run "wuerst models verify", then pull it again.',
   });

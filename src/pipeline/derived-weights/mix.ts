@@ -1,39 +1,17 @@
-import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
-import { checkSpace, explainDiskError, isDiskFull } from '../../system/disk.ts';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { explainDiskError } from '../../system/disk.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { hashFile } from '../../system/file-hash.ts';
-import { withFolderLock } from '../../system/file-lock.ts';
-import { makeFolder } from '../../system/make-folder.ts';
-import { writeAll } from '../../system/write-all.ts';
-import { writeJson } from '../../system/write-json.ts';
 import { readHeader, type TensorEntry } from '../checkpoint/safetensors.ts';
 import { z } from '../checkpoint/zod-mini.ts';
+import { type DerivedFileOptions, makeOnce, readFully, writeDerivedFile } from './derived-file.ts';
 import { MIX_BY_DTYPE } from './mix-numbers.ts';
+import { readRecord } from './read-record.ts';
 
-export interface MixOptions {
-  readonly signal?: AbortSignal | undefined;
+export interface MixOptions extends DerivedFileOptions {
   /** Told the bytes of the result before anything is read: looking at the parents takes a while, too. */
   readonly onStart?: ((total: number) => void) | undefined;
-  /** Bytes of the result that are written, of all its bytes. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Bytes that can be written at a path. @default those of the file system */
-  readonly freeBytes?: ((path: string) => Promise<number>) | undefined;
-}
-
-/** What a mixed checkpoint was made from; stands beside it as `<file>.json`. */
-export interface MixRecord {
-  readonly weight: number;
-  readonly base: Parent;
-  readonly aesthetic: Parent;
-  readonly sha256: string;
-}
-
-interface Parent {
-  readonly file: string;
-  readonly size: number;
-  readonly mtimeMs: number;
-  readonly sha256: string;
 }
 
 const parentSchema = z.object({ file: z.string(), size: z.number(), mtimeMs: z.number(), sha256: z.string() });
@@ -43,14 +21,12 @@ const recordSchema = z.object({
   aesthetic: parentSchema,
   sha256: z.string(),
 });
-const stateSchema = z.object({ weight: z.number(), base: z.string(), aesthetic: z.string(), written: z.int() });
-type State = z.output<typeof stateSchema>;
+type Parent = z.output<typeof parentSchema>;
+/** What a mixed checkpoint was made from; stands beside it as `<file>.json`. */
+export type MixRecord = z.output<typeof recordSchema>;
 
 /** Held at a time of each parent; a multiple of every element's size. */
 const PIECE_BYTES = 4 * 2 ** 20;
-/** After so many new bytes they are forced to the disk and written down as safe to go on from. */
-const SAFE_BYTES = 256 * 2 ** 20;
-
 /**
  * Writes the checkpoint `(1 - weight) · base + weight · aesthetic`, tensor by tensor, in the layout and dtype of the
  * base: a weight of 0.5 is the exact mean. Memory stays at two pieces of 4 MiB. The result appears under its name only
@@ -70,11 +46,12 @@ export async function mixCheckpoints(
 ): Promise<MixRecord> {
   if (!(weight >= 0 && weight <= 1)) throw new RangeError(`expected a weight from 0 to 1, got ${weight}`);
   try {
-    makeFolder(dirname(outFile));
-    return await withFolderLock(outFile, { waitMs: Number.POSITIVE_INFINITY, signal: options.signal }, async () => {
-      const finished = await finishedMix(baseFile, aestheticFile, weight, outFile);
-      return finished ?? (await mixLocked(baseFile, aestheticFile, weight, outFile, options));
-    });
+    return await makeOnce(
+      outFile,
+      options.signal,
+      () => finishedMix(baseFile, aestheticFile, weight, outFile),
+      () => mixNow(baseFile, aestheticFile, weight, outFile, options),
+    );
   } catch (error) {
     throw explainDiskError(error, outFile);
   }
@@ -82,7 +59,7 @@ export async function mixCheckpoints(
 
 /** @returns what a mixed checkpoint was made from; undefined for files that are no mix. */
 export function readMixRecord(outFile: string): Promise<MixRecord | undefined> {
-  return readJson(`${outFile}.json`, recordSchema);
+  return readRecord(`${outFile}.json`, recordSchema);
 }
 
 /** @returns the record of a mix that is there and was made from these very files, else undefined. */
@@ -104,66 +81,31 @@ async function unchanged(path: string, { size, mtimeMs }: Parent): Promise<boole
   return found.size === size && found.mtimeMs === mtimeMs;
 }
 
-async function mixLocked(
+async function mixNow(
   baseFile: string,
   aestheticFile: string,
   weight: number,
   outFile: string,
-  { signal, onStart, onProgress, freeBytes }: MixOptions,
+  options: MixOptions,
 ): Promise<MixRecord> {
   const pairs = await pairTensors(baseFile, aestheticFile);
-  onStart?.((await stat(baseFile)).size);
-  const base = await describe(baseFile, signal);
-  const aesthetic = await describe(aestheticFile, signal);
-  const part = `${outFile}.part`;
-  const start: State = { weight, base: base.sha256, aesthetic: aesthetic.sha256, written: 0 };
-  const resumed = await resume(part, start);
-  await checkSpace(dirname(outFile), base.size - resumed, freeBytes);
-
+  options.onStart?.((await stat(baseFile)).size);
+  const base = await parentOf(baseFile, options.signal);
+  const aesthetic = await parentOf(aestheticFile, options.signal);
+  const { size } = base;
   const files: FileHandle[] = [];
   try {
-    const a = await open(baseFile, 'r');
-    files.push(a);
-    const b = await open(aestheticFile, 'r');
-    files.push(b);
-    const out = await open(part, resumed > 0 ? 'r+' : 'w');
-    files.push(out);
-    const mixPiece = pieceMixer(a, b, weight, baseFile);
-    let written = resumed;
-    let safe = resumed;
-    const keepState = async () => {
-      await out.datasync();
-      await writeJson(`${part}.json`, { ...start, written } satisfies State);
-      safe = written;
+    for (const path of [baseFile, aestheticFile]) files.push(await open(path, 'r'));
+    const mixPiece = pieceMixer(files, baseFile, weight);
+    const parts = function* (done: number) {
+      for (const piece of piecesOf(pairs, done)) yield { done: piece.at + piece.length, pieces: () => mixPiece(piece) };
     };
-    try {
-      for (const piece of piecesOf(pairs, resumed)) {
-        signal?.throwIfAborted();
-        await writeAll(out, await mixPiece(piece), piece.at);
-        written = piece.at + piece.length;
-        onProgress?.(written, base.size);
-        if (written - safe >= SAFE_BYTES) await keepState();
-      }
-    } catch (error) {
-      if (error instanceof OperatorError || isDiskFull(error)) throw error;
-      // Stopped: what is written so far is right, the next run goes on from here.
-      await keepState().catch(() => {});
-      throw error;
-    }
-    await out.sync();
-  } catch (error) {
-    // Of bad parents nothing can be kept, and a full disk gets the room back.
-    if (error instanceof OperatorError || isDiskFull(error)) await discard(part);
-    throw error;
+    const key = JSON.stringify([weight, base.sha256, aesthetic.sha256]);
+    const record = async (sha256: string) => ({ weight, base, aesthetic, sha256 });
+    return await writeDerivedFile({ file: outFile, key, size, total: size, parts }, options, record);
   } finally {
     for (const file of files) await file.close();
   }
-  const { sha256 } = await hashFile(part, base.size, signal);
-  await rename(part, outFile);
-  // The record last: a result without one counts as not made, but an old result must never get a new record.
-  await writeJson(`${outFile}.json`, { weight, base, aesthetic, sha256 } satisfies MixRecord);
-  await rm(`${part}.json`, { force: true });
-  return { weight, base, aesthetic, sha256 };
 }
 
 interface Pair {
@@ -208,53 +150,30 @@ function* piecesOf(pairs: readonly Pair[], written: number): Generator<Pair> {
   }
 }
 
-/** Mixes pieces in the same two buffers. @returns the bytes to write, valid until the next piece */
-function pieceMixer(a: FileHandle, b: FileHandle, weight: number, baseFile: string) {
-  const buffers = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)] as const;
-  return async ({ tensor, at, from, length }: Pair): Promise<Uint8Array> => {
-    const mine = await fill(a, at, buffers[0].subarray(0, length));
+/** Mixes pieces in the same two buffers. */
+function pieceMixer(files: readonly FileHandle[], baseFile: string, weight: number) {
+  const buffers = files.map(() => new Uint8Array(PIECE_BYTES));
+  return async function* ({ tensor, at, from, length }: Pair) {
+    const read = async (index: number, position: number): Promise<Uint8Array> => {
+      const [file, bytes] = [files[index], buffers[index]?.subarray(0, length)];
+      if (!file || !bytes) throw new RangeError('Expected two parents.');
+      await readFully(file, baseFile, position, bytes);
+      return bytes;
+    };
+    const bytes = await read(0, at);
     const mix = tensor && MIX_BY_DTYPE[tensor.dtype];
-    if (!mix || mix(mine, await fill(b, from, buffers[1].subarray(0, length)), weight)) return mine;
-    throw new OperatorError(
-      'checkpoint_corrupt',
-      `tensor "${tensor.name}" of ${baseFile} or its partner has numbers that are not finite`,
-      { hint: 'Run "wuerst models verify", then pull the model again.' },
-    );
+    if (mix && !mix(bytes, await read(1, from), weight)) {
+      throw new OperatorError(
+        'checkpoint_corrupt',
+        `tensor "${tensor.name}" of ${baseFile} or its partner has numbers that are not finite`,
+        { hint: 'Run "wuerst models verify", then pull the model again.' },
+      );
+    }
+    yield { at, bytes };
   };
 }
 
-async function fill(file: FileHandle, position: number, bytes: Uint8Array): Promise<Uint8Array> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesRead } = await file.read(bytes, done, bytes.length - done, position + done);
-    if (bytesRead === 0) throw new OperatorError('checkpoint_truncated', 'a checkpoint got shorter while it was read');
-    done += bytesRead;
-  }
-  return bytes;
-}
-
-async function describe(path: string, signal: AbortSignal | undefined): Promise<Parent> {
+async function parentOf(path: string, signal: AbortSignal | undefined): Promise<Parent> {
   const { size, mtimeMs } = await stat(path);
   return { file: basename(path), size, mtimeMs, sha256: (await hashFile(path, size, signal)).sha256 };
-}
-
-/** @returns how many bytes of an unfinished result can be kept. */
-async function resume(part: string, wanted: State): Promise<number> {
-  const state = await readJson(`${part}.json`, stateSchema);
-  const size = (await stat(part).catch(() => undefined))?.size ?? 0;
-  const same = state?.weight === wanted.weight && state.base === wanted.base && state.aesthetic === wanted.aesthetic;
-  return same && size >= state.written ? state.written : 0;
-}
-
-async function discard(part: string): Promise<void> {
-  await rm(part, { force: true });
-  await rm(`${part}.json`, { force: true });
-}
-
-async function readJson<T>(path: string, schema: z.ZodMiniType<T>): Promise<T | undefined> {
-  try {
-    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    // Missing or damaged: the work it describes is done again.
-    return undefined;
-  }
 }

@@ -1,34 +1,17 @@
-import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { checkSpace, isDiskFull } from '../../system/disk.ts';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { isDiskFull } from '../../system/disk.ts';
 import { OperatorError } from '../../system/errors.ts';
-import { hashFile } from '../../system/file-hash.ts';
-import { withFolderLock } from '../../system/file-lock.ts';
-import { makeFolder } from '../../system/make-folder.ts';
-import { writeAll } from '../../system/write-all.ts';
-import { writeJson } from '../../system/write-json.ts';
 import type { Component, LocatedTensor, Prepared } from '../checkpoint/checkpoint.ts';
-import { columnsOf, outputsOf, type PreparedTensor, type Recipe } from '../checkpoint/weight-recipe.ts';
-import { z } from '../checkpoint/zod-mini.ts';
+import { columnsOf, outputsOf, type PreparedTensor, type WeightRecipe } from '../checkpoint/weight-recipe.ts';
 import { toFloats } from '../math/number-formats.ts';
 import { size as elements } from '../math/tensor.ts';
 import { convert, type Rows } from './convert.ts';
-import { describeSources, hashRecipes, openPrepared, preparedFile } from './prepared.ts';
-
-export interface PrepareOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Recipes that are carried out, of all. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Bytes that can be written at a path. @default those of the file system */
-  readonly freeBytes?: ((path: string) => Promise<number>) | undefined;
-}
+import { type DerivedFileOptions, makeOnce, readFully, writeDerivedFile } from './derived-file.ts';
+import { describeSources, hashRecipes, openPrepared, type PreparedRecord, preparedFile } from './prepared.ts';
 
 /** Bytes of one tensor that are read at a time. */
 const PIECE_BYTES = 8 * 2 ** 20;
-/** After so many new bytes they are forced to the disk and written down as safe to go on from. */
-const SAFE_BYTES = 256 * 2 ** 20;
 const BYTES = { F32: 4, F16: 2, I8: 1 };
-const stateSchema = z.object({ key: z.string(), done: z.int() });
 
 /**
  * Writes the weights that graphs over `planned` asked for beside its checkpoint, one tensor after the other: memory stays at the largest
@@ -37,13 +20,11 @@ const stateSchema = z.object({ key: z.string(), done: z.int() });
  *
  * @throws OperatorError `weight_not_finite`, `weight_too_large`, `disk_full`, `prepared_not_writable`
  */
-export async function prepare(planned: Component, options: PrepareOptions = {}): Promise<Prepared> {
+export async function prepare(planned: Component, options: DerivedFileOptions = {}): Promise<Prepared> {
   const file = preparedFile(planned);
+  const finished = async () => (await openPrepared(planned)) ?? undefined;
   try {
-    makeFolder(dirname(file));
-    return await withFolderLock(file, { waitMs: Number.POSITIVE_INFINITY, signal: options.signal }, async () => {
-      const finished = await openPrepared(planned);
-      if (finished) return finished;
+    return await makeOnce(file, options.signal, finished, async () => {
       await write(planned, file, options);
       const made = await openPrepared(planned);
       if (!made) throw new OperatorError('checkpoint_changed', `${planned.dir} changed while it was prepared`);
@@ -54,57 +35,32 @@ export async function prepare(planned: Component, options: PrepareOptions = {}):
   }
 }
 
-async function write(planned: Component, file: string, options: PrepareOptions): Promise<void> {
-  const { signal, onProgress, freeBytes } = options;
-  const { recipes } = planned;
+async function write(planned: Component, file: string, options: DerivedFileOptions): Promise<void> {
+  const recipes = hashRecipes(planned.recipes);
   const sources = await describeSources(planned);
-  const layout = layOut(recipes);
-  const part = `${file}.part`;
-  const key = JSON.stringify([hashRecipes(recipes), sources]);
-  const resumed = await resume(part, key);
-  await checkSpace(dirname(file), layout.size - ((await sizeOf(part)) ?? 0), freeBytes);
+  const { header, offsets, size } = layOut(planned.recipes);
   const reader = new Reader(planned);
-  const out = await open(part, resumed > 0 ? 'r+' : 'w');
-  let done = resumed;
-  const keepState = async () => {
-    await out.datasync();
-    await writeJson(`${part}.json`, { key, done });
+  async function* pieces(recipe: WeightRecipe, isFirst: boolean) {
+    if (isFirst) yield { at: 0, bytes: header };
+    const right = recipe.right ? await reader.whole(recipe.right.from, recipe.right.shape) : null;
+    for await (const { name, offset, bytes } of convert(recipe, reader.rows(recipe), right)) {
+      yield { at: (offsets.get(name) ?? 0) + offset, bytes };
+    }
+  }
+  const all = planned.recipes.map((recipe, i) => ({ done: i + 1, pieces: () => pieces(recipe, i === 0) }));
+  const derived = {
+    ...{ file, size, total: all.length },
+    key: JSON.stringify([recipes, sources]),
+    parts: (done: number) => all.slice(done),
   };
   try {
-    if (resumed === 0) await writeAll(out, layout.header, 0);
-    let fresh = 0;
-    for (const recipe of recipes.slice(resumed)) {
-      signal?.throwIfAborted();
-      const right = recipe.right ? await reader.whole(recipe.right.from, recipe.right.shape) : null;
-      for await (const { name, offset, bytes } of convert(recipe, reader.rows(recipe), right)) {
-        await writeAll(out, bytes, (layout.offsets.get(name) ?? 0) + offset);
-        fresh += bytes.length;
-      }
-      done += 1;
-      onProgress?.(done, recipes.length);
-      if (fresh >= SAFE_BYTES) {
-        await keepState();
-        fresh = 0;
-      }
-    }
-    await out.sync();
-  } catch (error) {
-    // Of a bad checkpoint nothing can be kept, and a full disk gets the room back. Else what is written so far is right.
-    const useless = error instanceof OperatorError || isDiskFull(error);
-    if (!useless) await keepState().catch(() => {});
-    await out.close();
-    if (useless) await discard(part);
-    throw error;
+    await writeDerivedFile(derived, options, async (sha256) => {
+      const { mtimeMs } = await stat(file);
+      return { recipes, sources, size, mtimeMs, sha256 } satisfies PreparedRecord;
+    });
   } finally {
     await reader.close();
   }
-  await out.close();
-  const { sha256 } = await hashFile(part, layout.size, signal);
-  await rename(part, file);
-  // The record last: a file without one counts as not made, but an old one must never get a new record.
-  const { mtimeMs } = await stat(file);
-  await writeJson(`${file}.json`, { recipes: hashRecipes(recipes), sources, size: layout.size, mtimeMs, sha256 });
-  await rm(`${part}.json`, { force: true });
 }
 
 /** Reads tensors of a checkpoint by rows. */
@@ -116,7 +72,7 @@ class Reader {
     this.#component = component;
   }
 
-  async *rows({ from, shape }: Recipe): AsyncGenerator<Rows> {
+  async *rows({ from, shape }: WeightRecipe): AsyncGenerator<Rows> {
     const entry = this.#component.tensor(from, shape);
     const columns = columnsOf(shape);
     const bytes = entry.length / elements(shape);
@@ -143,13 +99,7 @@ class Reader {
     const file = this.#files.get(entry.file) ?? (await open(entry.file, 'r'));
     this.#files.set(entry.file, file);
     const bytes = new Uint8Array(length);
-    for (let done = 0; done < length; ) {
-      const { bytesRead } = await file.read(bytes, done, length - done, entry.offset + from + done);
-      if (bytesRead === 0) {
-        throw new OperatorError('checkpoint_truncated', `${entry.file} got shorter while it was read`);
-      }
-      done += bytesRead;
-    }
+    await readFully(file, entry.file, entry.offset + from, bytes);
     return toFloats(dtype, bytes.buffer);
   }
 }
@@ -162,7 +112,7 @@ interface Layout {
 }
 
 /** Header and places of a safetensors file; wide numbers first, so that all are aligned. */
-function layOut(recipes: readonly Recipe[]): Layout {
+function layOut(recipes: readonly WeightRecipe[]): Layout {
   const width = ({ dtype }: PreparedTensor) => BYTES[dtype];
   const tensors = recipes.flatMap(outputsOf).sort((a, b) => width(b) - width(a));
   const entries: Record<string, unknown> = {};
@@ -180,25 +130,6 @@ function layOut(recipes: readonly Recipe[]): Layout {
   json.copy(header, 8);
   const offsets = new Map([...starts].map(([name, start]) => [name, header.length + start]));
   return { header, offsets, size: header.length + at };
-}
-
-async function resume(part: string, key: string): Promise<number> {
-  try {
-    const state = stateSchema.parse(JSON.parse(await readFile(`${part}.json`, 'utf8')));
-    return state.key === key && (await sizeOf(part)) !== undefined ? state.done : 0;
-  } catch {
-    // No state, or a damaged one: begin anew.
-    return 0;
-  }
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  return (await stat(path).catch(() => undefined))?.size;
-}
-
-async function discard(part: string): Promise<void> {
-  await rm(part, { force: true });
-  await rm(`${part}.json`, { force: true });
 }
 
 function explain(error: unknown, { dir, precision }: Component): unknown {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hashFile } from '../../system/file-hash.ts';
 import type { Component, Prepared } from '../checkpoint/checkpoint.ts';
 import { readHeader } from '../checkpoint/safetensors.ts';
-import type { Recipe } from '../checkpoint/weight-recipe.ts';
+import type { WeightRecipe } from '../checkpoint/weight-recipe.ts';
 import { z } from '../checkpoint/zod-mini.ts';
+import { readRecord } from './read-record.ts';
 
 /** Raised when what is written changes without its recipes changing. */
 const FORMAT = 1;
@@ -34,7 +35,7 @@ export function preparedFile({ dir, precision }: Component): string {
  */
 export async function openPrepared(planned: Component): Promise<Prepared | null> {
   const file = preparedFile(planned);
-  const record = await readRecord(file);
+  const record = await readPreparedRecord(file);
   if (record?.recipes !== hashRecipes(planned.recipes)) return null;
   if (JSON.stringify(record.sources) !== JSON.stringify(await describeSources(planned))) return null;
   const found = await stat(file).catch(() => undefined);
@@ -44,16 +45,11 @@ export async function openPrepared(planned: Component): Promise<Prepared | null>
   return new Map([...entries].map(([name, entry]) => [name, { ...entry, file }]));
 }
 
-export async function readRecord(file: string): Promise<PreparedRecord | null> {
-  try {
-    return recordSchema.parse(JSON.parse(await readFile(`${file}.json`, 'utf8')));
-  } catch {
-    // Missing or damaged: the file it describes is made again.
-    return null;
-  }
+export function readPreparedRecord(file: string): Promise<PreparedRecord | undefined> {
+  return readRecord(`${file}.json`, recordSchema);
 }
 
-export function hashRecipes(recipes: readonly Recipe[]): string {
+export function hashRecipes(recipes: readonly WeightRecipe[]): string {
   return createHash('sha256')
     .update(JSON.stringify([FORMAT, recipes]))
     .digest('hex');

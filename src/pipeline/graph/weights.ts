@@ -1,6 +1,6 @@
 import type { Component } from '../checkpoint/checkpoint.ts';
 import type { TensorEntry } from '../checkpoint/safetensors.ts';
-import { columnsOf, outputsOf, type Recipe } from '../checkpoint/weight-recipe.ts';
+import { columnsOf, outputsOf, type WeightRecipe } from '../checkpoint/weight-recipe.ts';
 import { size } from '../math/tensor.ts';
 import type { DType, GraphBuilder, Value } from './builder.ts';
 
@@ -94,11 +94,11 @@ export class Weights {
   }
 
   #made(
-    as: Recipe['as'],
+    as: WeightRecipe['as'],
     key: string,
     shape: readonly number[],
     columns: Columns,
-    right?: NonNullable<Recipe['right']>,
+    right?: NonNullable<WeightRecipe['right']>,
   ): Value {
     const recipe = this.#recipe(as, key, shape, columns, right);
     const [output] = outputsOf(recipe);
@@ -108,12 +108,12 @@ export class Weights {
   }
 
   #recipe(
-    as: Recipe['as'],
+    as: WeightRecipe['as'],
     key: string,
     shape: readonly number[],
     columns: Columns,
-    right?: NonNullable<Recipe['right']>,
-  ): Recipe {
+    right?: NonNullable<WeightRecipe['right']>,
+  ): WeightRecipe {
     const from = this.#path + key;
     const part = columns[1] - columns[0] === columnsOf(shape) ? '' : `.${columns[0]}-${columns[1]}`;
     const name = `${from}${part}${right ? ` x ${right.from}` : ''}.${as}`;

@@ -7,7 +7,8 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Component } from '../../../src/pipeline/checkpoint/checkpoint.ts';
 import type { Precision } from '../../../src/pipeline/checkpoint/weight-recipe.ts';
-import { type PrepareOptions, prepare } from '../../../src/pipeline/derived-weights/prepare.ts';
+import type { DerivedFileOptions } from '../../../src/pipeline/derived-weights/derived-file.ts';
+import { prepare } from '../../../src/pipeline/derived-weights/prepare.ts';
 import { openPrepared } from '../../../src/pipeline/derived-weights/prepared.ts';
 import { ALL_FOLDS } from '../../../src/pipeline/graph/blocks.ts';
 import { priorGraphs } from '../../../src/pipeline/graph/prior.ts';
@@ -31,7 +32,7 @@ async function planned(dir: string, precision: Precision): Promise<Component> {
   return component;
 }
 
-async function run(dir: string, precision: Precision, options?: PrepareOptions) {
+async function run(dir: string, precision: Precision, options?: DerivedFileOptions) {
   return prepare(await planned(dir, precision), options);
 }
 
