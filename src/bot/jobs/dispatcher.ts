@@ -1,27 +1,18 @@
 import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
 import type { EngineEvent, EngineInfo } from '../../pipeline/process/protocol.ts';
-import { type Clock, pause } from '../../system/clock.ts';
+import { pause } from '../../system/clock.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
-import type { History } from '../history/history.ts';
 import { type Eta, type Job, type JobEvent, seedOf } from '../job.ts';
 import type { FairOptions } from '../queue/fair-queue.ts';
-import { type Estimator, type Progress, secondsOf, type Timings, type Work, workLeft } from './estimator.ts';
-import type { EventBus } from './event-bus.ts';
+import { type Progress, secondsOf, type Timings, type Work, workLeft } from './estimator.ts';
 import { jobErrorOf, MAX_ATTEMPTS } from './job-error.ts';
-import type { JobQueue } from './job-queue.ts';
+import type { JobServices } from './job-services.ts';
 import type { Painter } from './painter.ts';
 import type { Recipes } from './recipes.ts';
 
-export interface DispatcherOptions {
-  readonly history: History;
+export interface DispatcherOptions extends JobServices {
   readonly painter: Painter;
   readonly recipes: Recipes;
-  readonly estimator: Estimator;
-  readonly bus: EventBus;
-  readonly clock: Clock;
-  readonly queue: JobQueue;
-  /** What is to be told the operator. */
-  readonly onProblem: (error: unknown, what: string) => void;
   readonly onPainted: (work: Work, timings: Timings) => void;
 }
 

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Memos, StepTime } from '../history/memos.ts';
 import type { Eta, Stage } from '../job.ts';
 import { Progress, type Work } from './work.ts';
@@ -17,14 +18,13 @@ const GUESS: Readonly<Record<Timed, number>> = { text: 0.1, prior: 0.1, decoder:
 const BUCKET = 128;
 /** The newest measurement counts for at least this share. */
 const NEWEST = 0.2;
-const FIRST_SPREAD = 0.35;
 
-interface Known {
+/** How far, as a share, times were off lately, and how many requests that comes from. */
+const accuracy = z.object({ spread: z.number(), samples: z.number() }).catch(() => ({ spread: 0.35, samples: 0 }));
+
+interface Known extends z.output<typeof accuracy> {
   readonly checkpoint: string;
   readonly times: Map<string, StepTime>;
-  /** How far, as a share, times were off lately. */
-  spread: number;
-  samples: number;
 }
 
 /** Accelerator seconds of a request, learned from the times that earlier ones took on this checkpoint and machine. */
@@ -40,7 +40,7 @@ export class Estimator {
   }
 
   seconds(work: Work): number {
-    return TIMED.reduce((sum, stage) => sum + this.#unit(stage, work) * work.units[stage], 0);
+    return TIMED.reduce((sum, stage) => sum + this.#stageSeconds(stage, work), 0);
   }
 
   /** When something that needs about so many more seconds ends; `null` while nothing was measured. */
@@ -52,10 +52,10 @@ export class Estimator {
     return { from: Math.round(now + ms / (1 + off)), to: Math.round(now + ms * (1 + off) + 500) };
   }
 
-  /** Share of the whole work that each stage is. */
+  /** To follow a request with, step by step. */
   progress(work: Work): Progress {
-    const seconds = TIMED.map((stage) => [stage, this.#unit(stage, work) * work.units[stage]] as const);
-    return new Progress(Object.fromEntries(seconds), work.pictures);
+    const seconds = TIMED.map((stage) => [stage, this.#stageSeconds(stage, work)] as const);
+    return new Progress(seconds, work.pictures);
   }
 
   /** Takes in what a finished request took. */
@@ -88,18 +88,19 @@ export class Estimator {
     this.#memos.saveStepTime(known.checkpoint, time);
   }
 
-  /** Seconds of one unit at this size: measured, else from the measured sizes around it, else guessed. */
+  #stageSeconds(stage: Timed, work: Work): number {
+    return this.#unit(stage, work) * work.units[stage];
+  }
+
+  /** Seconds of one unit at this size: measured, else from the measured size that is nearest, else guessed. */
   #unit(stage: Timed, work: Work): number {
-    const known = this.#read();
-    const exact = known?.times.get(keyOf(stage, work));
+    const times = this.#read()?.times;
+    const exact = times?.get(keyOf(stage, work));
     if (exact !== undefined) return exact.seconds;
     const pixels = work.width * work.height;
-    let nearest: StepTime | null = null;
-    for (const time of known?.times.values() ?? []) {
-      if (time.stage !== stage) continue;
-      if (nearest === null || distance(time, pixels) < distance(nearest, pixels)) nearest = time;
-    }
-    if (nearest === null) return GUESS[stage] * (stage === 'text' ? 1 : pixels / 1e6);
+    const [nearest = { seconds: GUESS[stage], width: 1000, height: 1000 }] = [...(times?.values() ?? [])]
+      .filter((time) => time.stage === stage)
+      .sort((a, b) => distance(a, pixels) - distance(b, pixels));
     return nearest.seconds * (stage === 'text' ? 1 : pixels / (nearest.width * nearest.height));
   }
 
@@ -108,9 +109,7 @@ export class Estimator {
     if (checkpoint === null) return null;
     if (this.#known?.checkpoint === checkpoint) return this.#known;
     const times = new Map(this.#memos.stepTimes(checkpoint).map((time) => [keyOf(time.stage, time), time]));
-    const memo = this.#memos.get('estimate', checkpoint);
-    const { spread, samples } = { spread: numberIn(memo, 'spread'), samples: numberIn(memo, 'samples') };
-    this.#known = { checkpoint, times, spread: spread ?? FIRST_SPREAD, samples: samples ?? 0 };
+    this.#known = { checkpoint, times, ...accuracy.parse(this.#memos.get('estimate', checkpoint)) };
     return this.#known;
   }
 }
@@ -118,12 +117,6 @@ export class Estimator {
 /** Accelerator time without loading, which is nobody's fault. */
 export function secondsOf(timings: Timings): number {
   return TIMED.reduce((sum, stage) => sum + (timings[stage] ?? 0), 0) / 1000;
-}
-
-function numberIn(value: unknown, key: 'spread' | 'samples'): number | null {
-  if (typeof value !== 'object' || value === null) return null;
-  const found: unknown = Object.entries(value).find(([name]) => name === key)?.[1];
-  return typeof found === 'number' && Number.isFinite(found) ? found : null;
 }
 
 function keyOf(stage: Stage, { width, height }: { readonly width: number; readonly height: number }): string {

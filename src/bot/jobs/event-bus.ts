@@ -1,43 +1,33 @@
 import type { JobEvent } from '../job.ts';
 
-export type JobListener = (event: JobEvent) => void;
-
-/** Hands every event to every listener, in the order of `emit`; also events that a listener causes meanwhile. */
+/** Hands every event to every listener, in the order of `emit`, also when a listener emits one. */
 export class EventBus {
-  readonly #listeners = new Set<JobListener>();
+  readonly #listeners = new Set<(event: JobEvent) => void>();
   readonly #onProblem: (error: unknown, event: JobEvent) => void;
+  /** The event that is being handed out, and those emitted meanwhile. */
   readonly #pending: JobEvent[] = [];
-  #emitting = false;
 
   constructor(onProblem: (error: unknown, event: JobEvent) => void) {
     this.#onProblem = onProblem;
   }
 
-  subscribe(listener: JobListener): () => void {
+  subscribe(listener: (event: JobEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Durable events come here after their transaction: whoever hears of one can read it. `null` is nothing to tell. */
+  /** Call it after the transaction, so that listeners can read what the event tells. `null` tells nothing. */
   emit(event: JobEvent | null): void {
-    if (event === null) return;
-    this.#pending.push(event);
-    if (this.#emitting) return;
-    this.#emitting = true;
-    try {
-      for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) this.#hand(next);
-    } finally {
-      this.#emitting = false;
-    }
-  }
-
-  #hand(event: JobEvent): void {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#onProblem(error, event);
+    if (event === null || this.#pending.push(event) > 1) return;
+    for (const next of this.#pending) {
+      for (const listener of [...this.#listeners]) {
+        try {
+          listener(next);
+        } catch (error) {
+          this.#onProblem(error, next);
+        }
       }
     }
+    this.#pending.length = 0;
   }
 }

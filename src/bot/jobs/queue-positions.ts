@@ -1,11 +1,8 @@
-import type { Clock } from '../../system/clock.ts';
-import type { History } from '../history/history.ts';
 import type { Eta, Job } from '../job.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { type Estimator, workLeft } from './estimator.ts';
-import type { EventBus } from './event-bus.ts';
-import type { JobQueue } from './job-queue.ts';
+import { workLeft } from './estimator.ts';
+import type { JobServices } from './job-services.ts';
 
 /** Where a job waits. */
 export interface QueuePosition {
@@ -14,16 +11,12 @@ export interface QueuePosition {
   readonly eta: Eta | null;
 }
 
-export interface QueuePositionsOptions {
-  readonly history: History;
-  readonly queue: JobQueue;
+export interface QueuePositionsOptions extends JobServices {
   readonly dispatcher: Dispatcher;
-  readonly estimator: Estimator;
-  readonly bus: EventBus;
-  readonly clock: Clock;
-  /** Milliseconds between two rounds of position updates. @default 250 */
-  readonly intervalMs?: number;
 }
+
+/** Milliseconds between two rounds of position updates. */
+const ROUND_MS = 250;
 
 /** How far the exact position is looked up for one job that someone asks for. */
 const ASKED_CAP = 1000;
@@ -34,7 +27,7 @@ const ETA_NEWS_MS = 2000;
 export class QueuePositions {
   readonly #options: QueuePositionsOptions;
   #told = new Map<string, QueuePosition>();
-  #callOff: (() => void) | null = null;
+  #callOff: (() => void) | undefined;
   #closed = false;
 
   constructor(options: QueuePositionsOptions) {
@@ -47,28 +40,25 @@ export class QueuePositions {
     const { queue, estimator, clock, dispatcher } = this.#options;
     const now = clock.now();
     if (job.state === 'running') {
-      const eta = dispatcher.step(job.id)?.eta ?? estimator.eta(dispatcher.secondsLeft, now);
-      return { position: null, eta };
+      return { position: null, eta: dispatcher.step(job.id)?.eta ?? estimator.eta(dispatcher.secondsLeft, now) };
     }
-    const before = job.state === 'queued' ? queue.position(job.id, cap) : null;
-    const ahead = job.state === 'queued' ? queue.costAhead(job.id) : null;
-    const eta = ahead === null ? null : this.#eta(job, ahead, now);
-    return { position: before === null ? null : before + 1, eta };
-  }
-
-  /** Soon tells the first 25 where they stand, once for many changes. */
-  #changed(): void {
-    if (this.#callOff !== null || this.#closed) return;
-    this.#callOff = this.#options.clock.after(this.#options.intervalMs ?? 250, () => {
-      this.#callOff = null;
-      if (!this.#closed) this.#tell();
-    });
+    const before = queue.position(job.id, cap);
+    const ahead = queue.costAhead(job.id);
+    return { position: before === null ? null : before + 1, eta: ahead === null ? null : this.#eta(job, ahead, now) };
   }
 
   close(): void {
     this.#closed = true;
     this.#callOff?.();
-    this.#callOff = null;
+  }
+
+  /** Soon tells the first 25 where they stand, once for many changes. */
+  #changed(): void {
+    if (this.#closed) return;
+    this.#callOff ??= this.#options.clock.after(ROUND_MS, () => {
+      this.#callOff = undefined;
+      this.#tell();
+    });
   }
 
   #tell(): void {
@@ -77,15 +67,12 @@ export class QueuePositions {
     const told = new Map<string, QueuePosition>();
     for (const [index, { id, costAhead }] of queue.first(POSITION_CAP).entries()) {
       const job = history.jobs.get(id);
-      if (job === null || job.state !== 'queued') continue;
+      if (job?.state !== 'queued') continue;
       const place = { position: index + 1, eta: this.#eta(job, costAhead, now) };
       const before = this.#told.get(id);
-      if (before !== undefined && !isNews(before, place)) {
-        told.set(id, before);
-        continue;
-      }
-      told.set(id, place);
-      bus.emit({ seq: null, type: 'queued', job, ...place });
+      const isKnown = before !== undefined && !isNews(before, place);
+      told.set(id, isKnown ? before : place);
+      if (!isKnown) bus.emit({ seq: null, type: 'queued', job, ...place });
     }
     this.#told = told;
   }

@@ -1,14 +1,9 @@
-import type { History } from '../history/history.ts';
-import { type Estimator, workOf } from './estimator.ts';
-import type { JobQueue } from './job-queue.ts';
+import { workOf } from './estimator.ts';
+import type { JobServices } from './job-services.ts';
 import type { Recipes } from './recipes.ts';
 
-export interface LostImagesOptions {
-  readonly history: History;
+export interface LostImagesOptions extends JobServices {
   readonly recipes: Recipes;
-  readonly estimator: Estimator;
-  readonly queue: JobQueue;
-  readonly onProblem: (error: unknown, what: string) => void;
 }
 
 /** Where pictures are; a lost file is made again, once for all who ask, when its owner's fair turn comes. */

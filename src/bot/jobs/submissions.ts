@@ -1,14 +1,12 @@
-import type { Clock } from '../../system/clock.ts';
 import { UserError } from '../../system/errors.ts';
-import type { Accepted, History } from '../history/history.ts';
+import type { Accepted } from '../history/history.ts';
 import type { Caller, Derivation, Eta, ImagineRequest, Job } from '../job.ts';
 import { fits } from '../request-limits.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { moderate } from '../rules/moderation.ts';
 import { checkLimits } from '../rules/quotas.ts';
-import { type Estimator, workOf } from './estimator.ts';
-import type { EventBus } from './event-bus.ts';
-import type { JobQueue } from './job-queue.ts';
+import { workOf } from './estimator.ts';
+import type { JobServices } from './job-services.ts';
 
 /** A request that may become a job. */
 export interface Draft {
@@ -23,13 +21,9 @@ export interface Submitted {
   readonly repeated: boolean;
 }
 
-export interface SubmissionsOptions {
-  readonly history: History;
+export interface SubmissionsOptions extends JobServices {
   readonly rules: GuildRules;
-  readonly estimator: Estimator;
-  readonly bus: EventBus;
-  readonly clock: Clock;
-  readonly queue: JobQueue;
+  /** When a job should be done. */
   readonly etaOf: (job: Job) => Eta | null;
 }
 

@@ -9,17 +9,15 @@ export interface Work {
   readonly units: Readonly<Record<Exclude<Stage, 'load'>, number>>;
 }
 
-/** Which part of Stage C a verb goes through: pictures from a stored embedding skip it, enlarged ones enter it late. */
-const SHARE_OF_PRIOR: Readonly<Record<Verb, number>> = {
-  ...{ reroll: 1, remix: 1, 'vary-subtle': 0, 'vary-strong': 1, larger: 0.5 },
-};
+/** Which part of Stage C a verb goes through, if not all: a stored embedding skips it, an enlarged one enters it late. */
+const SHARE_OF_PRIOR: Readonly<Partial<Record<Verb, number>>> = { 'vary-subtle': 0, larger: 0.5 };
 
-/** @param pictures how many of the request's are still to be made. */
+/** @param pictures how many of the request's are still to be made */
 export function workOf(request: ImagineRequest, verb: Verb | null, pictures = request.n): Work {
   const { width, height, steps, decoderSteps, guidance, decoderGuidance } = request;
   // Above 1, guidance computes every step with and without the words.
   const rows = (scale: number) => (scale > 1 ? 2 : 1);
-  const prior = verb === null ? 1 : SHARE_OF_PRIOR[verb];
+  const prior = (verb === null ? undefined : SHARE_OF_PRIOR[verb]) ?? 1;
   return {
     ...{ width, height, pictures },
     units: {
@@ -39,26 +37,29 @@ export function workLeft({ request, derivation, images }: Job): Work {
 
 /** How far a request is, from the steps that are reported; never goes back. */
 export class Progress {
-  readonly #seconds: Readonly<Partial<Record<Stage, number>>>;
+  readonly #seconds: readonly (readonly [stage: Stage, seconds: number])[];
   readonly #pictures: number;
-  readonly #done = new Map<string, number>();
+  /** By stage and picture, what is done of it; under `null`, of the steps that all pictures take together. */
+  readonly #done = new Map<Stage, Map<number | null, number>>();
   readonly #finished = new Set<number>();
   #fraction = 0;
 
-  /** @param seconds that each stage takes in all. */
-  constructor(seconds: Readonly<Partial<Record<Stage, number>>>, pictures: number) {
+  /** @param seconds that each stage takes in all */
+  constructor(seconds: readonly (readonly [stage: Stage, seconds: number])[], pictures: number) {
     this.#seconds = seconds;
     this.#pictures = Math.max(1, pictures);
   }
 
+  /** Share of the work that is done, 0 to 1. */
   get fraction(): number {
     return this.#fraction;
   }
 
-  /** @param image its position in the job; `null` for a step that all share. */
+  /** @param image its position in the job; `null` for a step that all share */
   step(stage: Stage, image: number | null, step: number, total: number): number {
     const done = total > 0 ? Math.min(1, Math.max(0, step / total)) : 0;
-    this.#done.set(`${stage} ${image ?? 'all'}`, image === null ? done : done / this.#pictures);
+    const parts = this.#done.get(stage) ?? new Map<number | null, number>();
+    this.#done.set(stage, parts.set(image, image === null ? done * this.#pictures : done));
     return this.#update();
   }
 
@@ -70,15 +71,13 @@ export class Progress {
   #update(): number {
     let done = 0;
     let all = 0;
-    for (const [stage, seconds = 0] of Object.entries(this.#seconds)) {
-      all += seconds;
-      let share = this.#done.get(`${stage} all`) ?? 0;
-      for (const [key, part] of this.#done) {
-        const [name, image] = key.split(' ');
-        if (name === stage && image !== 'all' && !this.#finished.has(Number(image))) share += part;
+    for (const [stage, seconds] of this.#seconds) {
+      let pictures = this.#finished.size;
+      for (const [image, part] of this.#done.get(stage) ?? []) {
+        if (image === null || !this.#finished.has(image)) pictures += part;
       }
-      share += this.#finished.size / this.#pictures;
-      done += seconds * Math.min(1, share);
+      done += seconds * Math.min(1, pictures / this.#pictures);
+      all += seconds;
     }
     // Saving the last picture still takes a moment.
     if (all > 0) this.#fraction = Math.max(this.#fraction, Math.min(0.995, done / all));
