@@ -1,6 +1,6 @@
-import type { Caller, Eta, ImagineRequest, Job, JobEvent, Surface } from './job.ts';
+import type { Caller, Eta, Job, JobEvent, Surface } from './job.ts';
 import type { Button, Reply } from './reply.ts';
-import type { CommandLimits } from './request-limits.ts';
+import type { RequestLimits } from './request-limits.ts';
 
 /** The answer to a command or a button: a job to follow, or a reply to show. */
 export type Outcome =
@@ -10,9 +10,9 @@ export type Outcome =
 export interface CommandOptions {
   /** The same key answers with the same job, also after a crash: the platform's id of the command or click. */
   readonly idempotencyKey?: string;
-  /** Settings that came as native options. The same key in the text as well is an error. */
-  readonly settings?: Partial<Omit<ImagineRequest, 'prompt'>>;
-  /** The text came by a command of its own (`/wuerst-show`): what is no subcommand is an error, never a prompt. @default false */
+  /** Values of native options, by the names of the grammar's keys. The same key in the text as well is an error. */
+  readonly options?: Readonly<Record<string, string | number | boolean>>;
+  /** The text came by a command of its own (`/wuerst-show`): anything but a subcommand is an error, never a prompt. @default false */
   readonly subcommand?: boolean;
 }
 
@@ -50,12 +50,15 @@ export interface Core {
   errorReply(error: unknown): Reply;
   /**
    * The button with this action as its message would show it now: for its form or its question, on platforms that
-   * ask only after the click. `null` where nothing (any more) can be done.
+   * ask only after the click. `null` where nothing can be done, or no longer.
    */
-  button?(action: string, caller: Caller): Button | null;
+  button(action: string, caller: Caller): Button | null;
 
-  /** What a command may ask for by the checkpoint that is loaded, or was when the bot ran last; for a caller within the rules of that place. */
-  limits(caller?: Caller): CommandLimits;
+  /**
+   * What a command may ask for: the limits of the checkpoint that is loaded, or was when the bot ran last; with a caller,
+   * within the rules of their place.
+   */
+  limits(caller?: Caller): RequestLimits;
   /** Recent prompts of a person, newest first, for completion. `containing` is matched as plain text. */
   recentPrompts(
     caller: Caller,

@@ -1,5 +1,7 @@
+import type { ImagineRequest } from './job.ts';
+
 /** What the loaded checkpoint and the guild allow. Sides in pixels. */
-export interface CommandLimits {
+export interface RequestLimits {
   readonly minSide: number;
   readonly maxSide: number;
   /** Width × height of one picture. */
@@ -26,7 +28,7 @@ export interface CommandLimits {
 }
 
 /** For the published checkpoints, which were trained around 1024×1024. */
-export const DEFAULT_LIMITS: CommandLimits = {
+export const DEFAULT_LIMITS: RequestLimits = {
   minSide: 128,
   maxSide: 3072,
   maxPixels: 2048 * 2048,
@@ -42,12 +44,17 @@ export const DEFAULT_LIMITS: CommandLimits = {
   maxPermutations: 40,
 };
 
+/** What is chosen where nothing is given. Size and style depend on the limits. */
+export const REQUEST_DEFAULTS = {
+  ...{ negative: '', n: 1, steps: null, decoderSteps: 12, guidance: 4, decoderGuidance: 0, spoiler: false },
+} as const satisfies Partial<ImagineRequest>;
+
 export interface Size {
   readonly width: number;
   readonly height: number;
 }
 
-export function fits({ width, height }: Size, limits: CommandLimits): boolean {
+export function fits({ width, height }: Size, limits: RequestLimits): boolean {
   return (
     Math.min(width, height) >= limits.minSide &&
     Math.max(width, height) <= limits.maxSide &&
@@ -69,7 +76,7 @@ const RATIO_TOLERANCE = 1.25;
  * @param ratio width / height, above 0.
  * @returns `null` when no size comes within a factor of 1.25 of the ratio.
  */
-export function sizeForRatio(ratio: number, limits: CommandLimits): Size | null {
+export function sizeForRatio(ratio: number, limits: RequestLimits): Size | null {
   if (!(ratio >= 1)) {
     const turned = ratio > 0 ? sizeForRatio(1 / ratio, limits) : null;
     return turned === null ? null : { width: turned.height, height: turned.width };
@@ -98,13 +105,13 @@ function isLess(a: readonly [number, number], b: readonly [number, number]): boo
 }
 
 /** The size of a request that names none: the default, or the nearest to it where the guild allows less. */
-export function defaultSize(limits: CommandLimits): Size {
+export function defaultSize(limits: RequestLimits): Size {
   const size = { width: limits.defaultWidth, height: limits.defaultHeight };
   return fits(size, limits) ? size : shrunk(size, limits);
 }
 
 /** The largest size of about the same ratio within the limits; sides are clamped and, for the pixels, scaled down. */
-export function shrunk(size: Size, limits: CommandLimits): Size {
+export function shrunk(size: Size, limits: RequestLimits): Size {
   let width = clampSide(size.width, limits);
   let height = clampSide(size.height, limits);
   const scale = Math.min(1, Math.sqrt(limits.maxPixels / (width * height)));
@@ -118,18 +125,18 @@ export function shrunk(size: Size, limits: CommandLimits): Size {
   return { width: clampSide(onGrid(width, limits), limits), height: clampSide(onGrid(height, limits), limits) };
 }
 
-function onGrid(side: number, limits: CommandLimits): number {
+function onGrid(side: number, limits: RequestLimits): number {
   return Math.max(limits.minSide, Math.floor(side / limits.gridStep) * limits.gridStep);
 }
 
-function clampSide(side: number, limits: CommandLimits): number {
+function clampSide(side: number, limits: RequestLimits): number {
   return Math.min(limits.maxSide, Math.max(limits.minSide, side));
 }
 
 export const LARGER_FACTORS: Readonly<Record<'larger' | 'larger-2x', number>> = { larger: 1.5, 'larger-2x': 2 };
 
 /** The size that a Larger button makes; `null` where a limit is in the way. */
-export function largerSize({ width, height }: Size, factor: number, limits: CommandLimits): Size | null {
+export function largerSize({ width, height }: Size, factor: number, limits: RequestLimits): Size | null {
   const size = { width: Math.round(width * factor), height: Math.round(height * factor) };
   return fits(size, limits) ? size : null;
 }

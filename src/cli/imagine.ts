@@ -1,12 +1,13 @@
 import { Command, Option } from 'commander';
-import { DEFAULT_LIMITS, parseCommand, randomSeed, settingsFromOptions } from '../bot/command/parse.ts';
-import type { ImagineRequest } from '../bot/job.ts';
+import { KEYS } from '../bot/command/keys.ts';
+import { parseCommand, randomSeed } from '../bot/command/parse.ts';
+import { type ImagineRequest, seedOf } from '../bot/job.ts';
+import { DEFAULT_LIMITS } from '../bot/request-limits.ts';
 import { modelInUse } from '../models/model-folder.ts';
 import { PRECISIONS, type Precision } from '../pipeline/checkpoint/weight-recipe.ts';
-import { STYLES } from '../pipeline/derived-weights/styles.ts';
 import { cropTo, IMAGE_FORMATS, type ImageFormat } from '../pipeline/images/image-file.ts';
 import { TorchGenerator } from '../pipeline/math/generator.ts';
-import { DEFAULT_STAGE_C_TIMESTEPS } from '../pipeline/math/scheduler.ts';
+import { DEFAULT_STAGE_C_STEPS, DEFAULT_STAGE_C_TIMESTEPS } from '../pipeline/math/scheduler.ts';
 import { inBatches, picturesTogether, roundsOf } from '../pipeline/pipelines/batch-size.ts';
 import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
 import { paintRound } from '../pipeline/pipelines/round.ts';
@@ -31,40 +32,21 @@ interface Options {
   readonly residency: Residency | 'auto';
   readonly json?: boolean;
   readonly quiet?: boolean;
-  /** Settings of the command grammar, as typed. */
-  readonly width?: string;
-  readonly height?: string;
-  readonly size?: string;
-  readonly ar?: string;
-  readonly images?: string;
-  readonly style?: string;
-  readonly seed?: string;
-  readonly steps?: string;
-  readonly decoderSteps?: string;
-  readonly guidance?: string;
-  readonly decoderGuidance?: string;
-  readonly negative?: string;
 }
 
+/** The settings of the command grammar as options. The terminal has no spoiler cover. */
+const SETTINGS = KEYS.filter(({ type }) => type !== 'switch').map(({ name, aliases, type, description }) => {
+  const names = name.length > 1 ? `--${name}` : `-${name}, --${aliases[0] ?? name}`;
+  const said = description.charAt(0).toLowerCase() + description.slice(1);
+  return { name, option: new Option(`${names} <${type === 'text' ? 'value' : 'number'}>`, said) };
+});
+
 export function imagineCommand(): Command {
-  const setting = (flags: string, description: string) => new Option(flags, description);
-  return new Command('imagine')
+  const command = new Command('imagine')
     .description('paint pictures and write them to a folder')
-    .argument('<prompt...>', 'what to paint; settings may stand in it, as in "a red fox width:1024 height:1536"')
-    .addOption(setting('--width <pixels>', 'width'))
-    .addOption(setting('--height <pixels>', 'height'))
-    .addOption(setting('--size <WxH>', 'both, for example 1024x1536'))
-    .addOption(setting('--ar <W:H>', 'aspect ratio, for example 2:3'))
-    .addOption(setting('-n, --images <count>', 'pictures, 1 to 10'))
-    .addOption(
-      setting('--style <name>', `Stage C checkpoint: ${STYLES.join(', ')}, or a mix from 0 (base) to 1 (aesthetic)`),
-    )
-    .addOption(setting('--seed <number>', 'the same seed gives the same picture'))
-    .addOption(setting('--steps <count>', 'equal steps of Stage C instead of its usual 29'))
-    .addOption(setting('--decoder-steps <count>', 'steps of Stage B, usually 12'))
-    .addOption(setting('--guidance <scale>', 'how closely Stage C follows the prompt, usually 4'))
-    .addOption(setting('--decoder-guidance <scale>', 'the same for Stage B, usually 0'))
-    .addOption(setting('--negative <text>', 'what to keep out'))
+    .argument('<prompt...>', 'what to paint; settings may stand in it, as in "a red fox width:1024 height:1536"');
+  for (const { option } of SETTINGS) command.addOption(option);
+  return command
     .option('-o, --out <folder>', 'where the files go', 'out')
     .addOption(new Option('--format <format>', 'of the files').choices([...IMAGE_FORMATS]).default('png'))
     .addOption(modelOption())
@@ -126,7 +108,7 @@ async function imagine(text: string, options: Options): Promise<void> {
   try {
     makeFolder(options.out);
   } catch (cause) {
-    throw new UserError('out_unwritable', `cannot make the folder ${options.out}: ${(cause as Error).message}`, {
+    throw new UserError('out_unwritable', `Cannot make the folder ${options.out}: ${(cause as Error).message}.`, {
       cause,
     });
   }
@@ -149,7 +131,7 @@ async function paintAll(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const seeds = Array.from({ length: request.n }, (_, k) => BigInt.asUintN(64, request.seed + BigInt(k)));
+  const seeds = Array.from({ length: request.n }, (_, k) => seedOf(request, k));
   const warnings = new Set<string>();
   let made = 0;
   const paintRest = async function* (): AsyncGenerator<FinishedPicture, void> {
@@ -192,7 +174,7 @@ async function* paint(
   const batches = await Promise.all(round.map(batch));
   const painting = paintRound(pipeline, batches, signal);
   // Large networks take a while to load.
-  bars?.show({ stage: 'prior', step: 0, total: steps ?? DEFAULT_STAGE_C_TIMESTEPS.length - 1 });
+  bars?.show({ stage: 'prior', step: 0, total: steps ?? DEFAULT_STAGE_C_STEPS });
   for (;;) {
     const { done, value } = await painting.next();
     if (done) return value.flatMap(({ warnings }) => warnings);
@@ -215,21 +197,15 @@ async function* paint(
 function readRequests(text: string, options: Options, pipeline: WuerstchenCombinedPipeline) {
   const { minSide, maxSide, maxPixels } = pipeline.grid.limits;
   const limits = { ...DEFAULT_LIMITS, minSide, maxSide, maxPixels, gridStep: pipeline.grid.step };
-  const { width, height, size, ar, images, style, seed, steps, decoderSteps, guidance, decoderGuidance, negative } =
-    options;
-  const given = {
-    ...{ width, height, size, ar, style, seed, steps, guidance, negative },
-    n: images,
-    'decoder-steps': decoderSteps,
-    'decoder-guidance': decoderGuidance,
-  };
-  const typed = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const parsed = asTyped(() =>
-    parseCommand(text, { limits, settings: settingsFromOptions(typed, limits), randomSeed }),
-  );
+  const typed: Readonly<Record<string, unknown>> = { ...options };
+  const given = SETTINGS.flatMap(({ name, option }) => {
+    const value = typed[option.attributeName()];
+    return value === undefined ? [] : [[name, String(value)]];
+  });
+  const parsed = asTyped(() => parseCommand(text, { limits, options: Object.fromEntries(given), randomSeed }));
   if (parsed.kind === 'imagine') return { requests: [parsed.request], notes: parsed.notes };
   if (parsed.kind === 'permutations') return { requests: parsed.requests, notes: parsed.notes };
-  throw new UserError('prompt_missing', `expected a prompt, got the chat command "${text}"`, {
+  throw new UserError('prompt_missing', `Expected a prompt, got the chat command "${text}".`, {
     hint: 'For example: wuerst imagine "a red fox in the snow"',
   });
 }
@@ -249,5 +225,5 @@ function threads(typed: string | undefined): number | undefined {
   if (typed === undefined) return undefined;
   const count = Number(typed);
   if (Number.isInteger(count) && count >= 1 && count <= 256) return count;
-  throw new UserError('threads_invalid', `expected --threads to be a whole number from 1 to 256, got ${typed}`);
+  throw new UserError('threads_invalid', `Expected --threads to be a whole number from 1 to 256, got ${typed}.`);
 }

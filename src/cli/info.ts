@@ -10,12 +10,12 @@ export function infoCommand(): Command {
     .option('--json', 'print the JSON object with every number')
     .action(async (path: string, { json }: { json?: boolean }) => {
       const file = await readFile(path).catch((cause: Error) => {
-        throw new UserError('file_unreadable', `cannot read ${path}: ${cause.message}`, { cause });
+        throw new UserError('file_unreadable', `Cannot read ${path}: ${cause.message}.`, { cause });
       });
       const { parameters, wuerst, ...others } = await readMetadata(file);
       const text = json ? wuerst : (parameters ?? Object.values(others)[0]);
       if (!text)
-        throw new UserError('no_parameters', `${path} has no parameters in it`, {
+        throw new UserError('no_parameters', `${path} has no parameters in it.`, {
           hint: 'Chat apps remove them from pictures that they recompress.',
         });
       process.stdout.write(`${text}\n`);

@@ -113,7 +113,7 @@ async function writeNew(folder: string, name: string, extension: string, bytes: 
       if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
       // Half a picture is none.
       await rm(path, { force: true });
-      throw new UserError('out_unwritable', `cannot write ${path}: ${(cause as Error).message}`, { cause });
+      throw new UserError('out_unwritable', `Cannot write ${path}: ${(cause as Error).message}.`, { cause });
     }
   }
 }

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CommandOptions, Core, Outcome } from '../../src/adapters/adapter.ts';
-import { completions, DEFAULT_LIMITS } from '../../src/bot/command/parse.ts';
+import { completions } from '../../src/bot/command/completion.ts';
+import { parseCommand } from '../../src/bot/command/parse.ts';
 import {
   type Caller,
   type ImagineRequest,
@@ -13,6 +14,7 @@ import {
   TERMINAL_STATES,
 } from '../../src/bot/job.ts';
 import type { Button, Reply } from '../../src/bot/reply.ts';
+import { DEFAULT_LIMITS } from '../../src/bot/request-limits.ts';
 import { UserError } from '../../src/system/errors.ts';
 
 /** One blue pixel. */
@@ -35,6 +37,14 @@ export const REQUEST: ImagineRequest = {
   decoderGuidance: 0,
   spoiler: false,
 };
+
+/** `REQUEST` with native options, read as the core reads them. */
+function requestWith(options: Readonly<Record<string, string | number | boolean>>): ImagineRequest {
+  const { seed, ...defaults } = REQUEST;
+  const parsed = parseCommand('x', { limits: DEFAULT_LIMITS, options, defaults, randomSeed: () => seed });
+  if (parsed.kind !== 'imagine') throw new Error(`Expected a request, got ${parsed.kind}.`);
+  return parsed.request;
+}
 
 export const EMPTY_REPLY: Reply = {
   tone: 'normal',
@@ -95,8 +105,8 @@ export class FakeCore implements Core {
     this.#now = options.now ?? Date.now;
     this.#pixel = join(mkdtempSync(join(tmpdir(), 'fake-core-')), 'pixel.png');
     writeFileSync(this.#pixel, PIXEL);
-    this.onCommand = (text, caller, { settings, idempotencyKey }) =>
-      this.accept({ ...REQUEST, prompt: text, ...settings }, caller, idempotencyKey);
+    this.onCommand = (text, caller, { options: given = {}, idempotencyKey }) =>
+      this.accept({ ...requestWith(given), prompt: text }, caller, idempotencyKey);
     this.onAct = async (action, caller, { idempotencyKey, text }) =>
       this.accept({ ...REQUEST, prompt: text ?? action }, caller, idempotencyKey);
     if (this.#file !== undefined) this.#load(this.#file);

@@ -213,12 +213,12 @@ test('bad input is one clear line and exit code 2, never a stack trace', async (
     [['imagine', 'fox', '--model', join(dir, 'nothing')], /no checkpoint at/],
     [['imagine', 'fox', '--model', join(dir, 'file')], /is a file; a checkpoint is a folder/],
     [['imagine', 'fox', '--model', join(dir, 'empty')], /missing/],
-    [['imagine', 'fox', ...QUICK, '-o', join(dir, 'file')], /cannot make the folder/],
+    [['imagine', 'fox', ...QUICK, '-o', join(dir, 'file')], /Cannot make the folder/],
     // Takes no folder, and says that it is not there itself.
     ...(process.platform === 'linux'
-      ? [[['imagine', 'fox', ...QUICK, '-o', '/proc/new/folder'], /cannot make the folder/] as [string[], RegExp]]
+      ? [[['imagine', 'fox', ...QUICK, '-o', '/proc/new/folder'], /Cannot make the folder/] as [string[], RegExp]]
       : []),
-    [['info', join(dir, 'nothing.png')], /cannot read/],
+    [['info', join(dir, 'nothing.png')], /Cannot read/],
     [['info', join(dir, 'file')], /PNG, WebP or JPEG/],
     [['imagin', 'fox'], /Did you mean imagine/],
   ];

@@ -1,15 +1,14 @@
 import type { Completion } from '../core.ts';
-import type { CommandLimits } from '../request-limits.ts';
-import type { SettingKey } from './key.ts';
-import { KEYS, keyNamed } from './keys.ts';
+import type { RequestLimits } from '../request-limits.ts';
+import { KEYS, type Key, keyNamed } from './keys.ts';
 import { wordsOf } from './lexer.ts';
-import { SUBCOMMANDS } from './subcommand.ts';
+import { SUBCOMMANDS } from './subcommands.ts';
 
 /**
  * What may come next, for the word that the cursor stands at the end of: subcommands at the very start, settings that are
  * not given yet, and the values of a setting. Empty inside a quoted value and where the word is plain text.
  */
-export function completions(textBeforeCursor: string, limits: CommandLimits): Completion[] {
+export function completions(textBeforeCursor: string, limits: RequestLimits): Completion[] {
   const start = /^\s*(?:\/wuerst\s+)?/i.exec(textBeforeCursor)?.[0].length ?? 0;
   const words = wordsOf(textBeforeCursor.slice(start)).map((span) => ({
     start: span.start + start,
@@ -56,13 +55,13 @@ function subcommandsFrom(prefix: string, from: number): Completion[] {
     }));
 }
 
-function valuesOf(key: SettingKey, value: string, head: string, from: number, limits: CommandLimits): Completion[] {
-  return (key.choices?.(limits).values ?? [])
+function valuesOf(key: Key, value: string, head: string, from: number, limits: RequestLimits): Completion[] {
+  return (key.choices?.(limits) ?? [])
     .filter((choice) => choice.startsWith(value.toLowerCase()) && choice !== value)
     .map((choice) => ({ insert: `${head}${choice}`, from, label: choice, description: key.description }));
 }
 
-function unusedKeys(earlier: readonly string[]): readonly SettingKey[] {
+function unusedKeys(earlier: readonly string[]): readonly Key[] {
   const used = new Set(
     earlier.flatMap((word) => {
       const name = /^(?:(?:--|—|–)([a-z_-]+)|([a-z_-]+)[:：].)/i.exec(word);

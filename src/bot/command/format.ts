@@ -1,5 +1,6 @@
 import type { ImagineRequest } from '../job.ts';
-import { isSubcommandName } from './subcommand.ts';
+import { FIELD_KEYS } from './keys.ts';
+import { isSubcommandName } from './subcommands.ts';
 
 /** Words, digits and the punctuation of a sentence: nothing that the grammar could read as something else. */
 const PLAIN = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N} ,.!?’_]|['-](?=[\p{L}\p{N}]))*$/u;
@@ -9,15 +10,12 @@ const PLAIN = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N} ,.!?’_]|['-](?=[\p{L}\p{N}]))*
  * request. Its prompt and negative prompt are taken to be in the parser's own form (`normaliseText`).
  */
 export function formatRequest(request: ImagineRequest): string {
-  const { prompt, negative, width, height, n, style, seed, steps, guidance, decoderSteps, decoderGuidance } = request;
-  return [
-    formatPrompt(prompt),
-    `width:${width} height:${height} n:${n} style:${style} seed:${seed}`,
-    ...(steps === null ? [] : [`steps:${steps}`]),
-    `decoder-steps:${decoderSteps} guidance:${guidance} decoder-guidance:${decoderGuidance}`,
-    ...(negative === '' ? [] : [`negative:${quote(negative)}`]),
-    ...(request.spoiler ? ['spoiler:yes'] : []),
-  ].join(' ');
+  const settings = FIELD_KEYS.flatMap(({ key, field }) => {
+    const value = request[field];
+    if (value === null || value === '' || value === false) return [];
+    return [`${key.name}:${field === 'negative' ? quote(request.negative) : value === true ? 'yes' : value}`];
+  });
+  return [formatPrompt(request.prompt), ...settings].join(' ');
 }
 
 /** A prompt as a person would type it, in quotes where its text could be taken for something else. */

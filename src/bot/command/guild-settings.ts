@@ -1,108 +1,148 @@
 import { z } from 'zod';
 import { UserError } from '../../system/errors.ts';
+import { quoted } from './problem.ts';
 import { readSwitch } from './values.ts';
 
-/** What admins set, for one guild or everywhere. `null` in a limit: no limit. */
-export interface GuildSettings {
-  /** Share of the accelerator among paying parties, 0.01 to 100. */
-  readonly weight: number;
-  /** Unfinished jobs of the guild at once. */
-  readonly guildJobs: number | null;
-  /** Unfinished jobs of one person at once, over all guilds and direct messages. */
-  readonly userJobs: number | null;
-  /** Accelerator seconds of the guild per day. */
-  readonly guildSeconds: number | null;
-  /** Accelerator seconds of one person per day, over all guilds and direct messages. */
-  readonly userSeconds: number | null;
-  /** Pixels of one picture. */
-  readonly pixels: number | null;
-  /** Pictures per request, 1 to 10. */
-  readonly images: number | null;
-  /** Where what is not safe for work may be asked for. */
-  readonly nsfw: 'off' | 'age-restricted';
-  /** Words that no prompt may hold, as they were typed. */
-  readonly blockedWords: readonly string[];
-  /** Ids of people who may ask for nothing. */
-  readonly blockedUsers: readonly string[];
-  /** Results always go behind a spoiler cover. */
-  readonly spoiler: boolean;
-}
+const NSFW_RULES = ['off', 'age-restricted'] as const;
+type NsfwRule = (typeof NSFW_RULES)[number];
 
-export type SettingKey = keyof GuildSettings;
-
-export interface Setting<T> {
-  readonly schema: z.ZodType<T>;
-  readonly initial: T;
+interface Kind {
   /** Ends the sentence "expected …". */
   readonly expected: string;
+  readonly example: string;
+  /**
+   * Reads a typed value; `undefined` where it is none. The setting's schema holds it to its bounds.
+   * @param before what a list holds now
+   */
+  read(typed: string, before: readonly string[]): number | boolean | NsfwRule | readonly string[] | null | undefined;
 }
 
+const KINDS = {
+  limit: {
+    expected: 'a whole number from 1, none or default',
+    example: '10',
+    read: (typed) => (/^(?:none|unlimited|null)$/i.test(typed) ? null : readNumber(typed)),
+  },
+  weight: { expected: 'a number from 0.01 to 100, or default', example: '1', read: readNumber },
+  list: {
+    expected: 'up to 2000 words with commas between them, +word to add, -word to remove, none or default',
+    example: '+word',
+    read: readList,
+  },
+  switch: {
+    expected: 'yes, no or default',
+    example: 'yes',
+    read: (typed) => {
+      const reading = readSwitch(typed);
+      return 'value' in reading ? reading.value : undefined;
+    },
+  },
+  nsfw: {
+    expected: `${NSFW_RULES.join(', ')} or default`,
+    example: 'off',
+    read: (typed) => NSFW_RULES.find((choice) => choice === typed.toLowerCase()),
+  },
+} satisfies Record<string, Kind>;
+
+interface Definition {
+  /** Of the stored value. */
+  readonly schema: z.ZodType;
+  /** What holds until someone sets it. */
+  readonly initial: unknown;
+  readonly description: string;
+  readonly kind: keyof typeof KINDS;
+}
+
+/** `null` is no limit. */
 const count = z.number().int().min(1).nullable();
 const list = z.array(z.string().min(1).max(200)).max(2000);
 
-/** Every setting with what it accepts and what it is until someone sets it. */
-export const SETTINGS: { readonly [K in SettingKey]: Setting<GuildSettings[K]> } = {
-  weight: { schema: z.number().min(0.01).max(100), initial: 1, expected: 'a number from 0.01 to 100' },
-  guildJobs: { schema: count, initial: 500, expected: 'a whole number from 1, or null for no limit' },
-  userJobs: { schema: count, initial: 50, expected: 'a whole number from 1, or null for no limit' },
-  guildSeconds: { schema: count, initial: null, expected: 'whole seconds per day from 1, or null for no limit' },
-  userSeconds: { schema: count, initial: null, expected: 'whole seconds per day from 1, or null for no limit' },
-  pixels: { schema: count, initial: null, expected: 'a whole number from 1, or null for no limit' },
+/** What admins set, for one guild or everywhere, in the order of display. */
+export const GUILD_SETTINGS = {
+  guildJobs: { kind: 'limit', schema: count, initial: 500, description: 'unfinished requests here at once' },
+  /** Over all guilds and direct messages. */
+  userJobs: { kind: 'limit', schema: count, initial: 50, description: 'unfinished requests of one person at once' },
+  guildSeconds: { kind: 'limit', schema: count, initial: null, description: 'accelerator seconds a day here' },
+  /** Over all guilds and direct messages. */
+  userSeconds: { kind: 'limit', schema: count, initial: null, description: 'accelerator seconds a day of one person' },
+  pixels: { kind: 'limit', schema: count, initial: null, description: 'pixels of one picture' },
   images: {
+    kind: 'limit',
     schema: z.number().int().min(1).max(10).nullable(),
     initial: null,
-    expected: 'a whole number from 1 to 10',
+    description: 'pictures per request, at most 10',
   },
-  nsfw: { schema: z.enum(['off', 'age-restricted']), initial: 'age-restricted', expected: '"off" or "age-restricted"' },
-  blockedWords: { schema: list, initial: [], expected: 'at most 2000 words of 1 to 200 characters' },
-  blockedUsers: { schema: list, initial: [], expected: 'at most 2000 ids of people' },
-  spoiler: { schema: z.boolean(), initial: false, expected: 'true or false' },
+  /** Where what is not safe for work may be asked for. */
+  nsfw: {
+    kind: 'nsfw',
+    schema: z.enum(NSFW_RULES),
+    initial: 'age-restricted',
+    description: 'off, or in age-restricted rooms only',
+  },
+  /** As they were typed. */
+  blockedWords: { kind: 'list', schema: list, initial: [], description: 'words that no prompt may hold' },
+  blockedUsers: { kind: 'list', schema: list, initial: [], description: 'ids of people who may ask for nothing' },
+  spoiler: {
+    kind: 'switch',
+    schema: z.boolean(),
+    initial: false,
+    description: 'results always behind a spoiler cover',
+  },
+  /** Among paying parties. */
+  weight: {
+    kind: 'weight',
+    schema: z.number().min(0.01).max(100),
+    initial: 1,
+    description: 'share of the queue, usually 1',
+  },
+} as const satisfies Record<string, Definition>;
+
+export type GuildSettingKey = keyof typeof GUILD_SETTINGS;
+export type GuildSettings = {
+  readonly [K in GuildSettingKey]: Readonly<z.output<(typeof GUILD_SETTINGS)[K]['schema']>>;
 };
 
 export const INITIAL = Object.fromEntries(
-  Object.entries(SETTINGS).map(([key, setting]) => [key, setting.initial]),
+  Object.entries(GUILD_SETTINGS).map(([key, { initial }]) => [key, initial]),
 ) as unknown as GuildSettings;
 
-interface SettingName {
-  readonly key: SettingKey;
-  /** As people type it. */
+export interface GuildSetting extends Definition {
+  readonly key: GuildSettingKey;
+  /** As people type it, e.g. `guild-jobs`. */
   readonly name: string;
-  readonly description: string;
-  readonly kind: 'limit' | 'weight' | 'list' | 'switch' | 'nsfw';
 }
 
-export const SETTING_NAMES: readonly SettingName[] = [
-  { key: 'guildJobs', name: 'guild-jobs', description: 'unfinished requests here at once', kind: 'limit' },
-  { key: 'userJobs', name: 'user-jobs', description: 'unfinished requests of one person at once', kind: 'limit' },
-  { key: 'guildSeconds', name: 'guild-seconds', description: 'accelerator seconds a day here', kind: 'limit' },
-  { key: 'userSeconds', name: 'user-seconds', description: 'accelerator seconds a day of one person', kind: 'limit' },
-  { key: 'pixels', name: 'pixels', description: 'pixels of one picture', kind: 'limit' },
-  { key: 'images', name: 'images', description: 'pictures per request', kind: 'limit' },
-  { key: 'nsfw', name: 'nsfw', description: 'off, or age-restricted rooms only', kind: 'nsfw' },
-  { key: 'blockedWords', name: 'blocked-words', description: 'words that no prompt may hold', kind: 'list' },
-  { key: 'blockedUsers', name: 'blocked-users', description: 'ids of people who may ask for nothing', kind: 'list' },
-  { key: 'spoiler', name: 'spoiler', description: 'results behind a cover', kind: 'switch' },
-  { key: 'weight', name: 'weight', description: 'share of the queue, 1 is usual', kind: 'weight' },
-];
+const LISTED: readonly GuildSetting[] = Object.entries(GUILD_SETTINGS).map(([key, definition]) => ({
+  ...definition,
+  key: key as GuildSettingKey,
+  name: key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+}));
 
 /** Put before a setting's name by whoever runs the bot, for what holds everywhere. */
-export const EVERYWHERE_PREFIX = 'everywhere-';
+const EVERYWHERE_PREFIX = 'everywhere-';
 
-export interface NamedSetting extends SettingName {
+export interface PlacedSetting extends GuildSetting {
   readonly everywhere: boolean;
 }
 
-export function settingNamed(typed: string): NamedSetting | null {
-  const everywhere = typed.startsWith(EVERYWHERE_PREFIX);
-  const name = everywhere ? typed.slice(EVERYWHERE_PREFIX.length) : typed;
-  const found = SETTING_NAMES.find((one) => one.name === name);
-  return found === undefined ? null : { ...found, everywhere };
+/** Every setting, for a guild and for everywhere. */
+const PLACED: readonly PlacedSetting[] = [
+  ...LISTED.map((setting) => ({ ...setting, everywhere: false })),
+  ...LISTED.map((setting) => ({ ...setting, name: `${EVERYWHERE_PREFIX}${setting.name}`, everywhere: true })),
+];
+
+/** What can be set: with `everywhere-…` too for whoever runs the bot. */
+export function guildSettings(operator: boolean): readonly PlacedSetting[] {
+  return operator ? PLACED : PLACED.filter(({ everywhere }) => !everywhere);
 }
 
-/** Names to offer: `everywhere-…` too for whoever runs the bot. */
-export function settingNames(operator: boolean): readonly string[] {
-  const names = SETTING_NAMES.map(({ name }) => name);
-  return operator ? [...names, ...names.map((name) => `${EVERYWHERE_PREFIX}${name}`)] : names;
+export function guildSettingNamed(typed: string): PlacedSetting | null {
+  return PLACED.find(({ name }) => name === typed) ?? null;
+}
+
+/** What a setting's value has to be; ends the sentence "expected …". */
+export function expectedOf(key: GuildSettingKey): string {
+  return KINDS[GUILD_SETTINGS[key].kind].expected;
 }
 
 /**
@@ -110,31 +150,25 @@ export function settingNames(operator: boolean): readonly string[] {
  * and `-word` changed.
  * @throws UserError `setting_value`
  */
-export function readSettingValue(
-  { key, kind, name }: SettingName,
+export function readGuildSetting(
+  { key, kind, name }: GuildSetting,
   typed: string,
   current: GuildSettings,
-): GuildSettings[SettingKey] | undefined {
+): GuildSettings[GuildSettingKey] | undefined {
   const text = typed.trim();
-  const word = text.toLowerCase();
-  if (word === 'default') return undefined;
-  if (kind === 'limit' && (word === 'none' || word === 'unlimited' || word === 'null')) return null;
-  if (kind === 'limit' || kind === 'weight') {
-    const number = Number(word.replaceAll('_', ''));
-    if (word === '' || !Number.isFinite(number)) throw badValue(name, text, kind);
-    return number;
-  }
-  if (kind === 'switch') {
-    const reading = readSwitch(text);
-    if (!('value' in reading)) throw badValue(name, text, kind);
-    return reading.value;
-  }
-  if (kind === 'nsfw') {
-    if (word === 'off' || word === 'age-restricted') return word;
-    throw badValue(name, text, kind);
-  }
-  const before = key === 'blockedUsers' ? current.blockedUsers : current.blockedWords;
-  return readList(text, before);
+  if (text.toLowerCase() === 'default') return undefined;
+  const { expected, example, read }: Kind = KINDS[kind];
+  const before = current[key];
+  const value = read(text, Array.isArray(before) ? before : []);
+  if (value !== undefined) return value;
+  throw new UserError('setting_value', `Expected ${name} to be ${expected}, got ${quoted(text)}.`, {
+    hint: `For example: /wuerst settings ${name} ${example}`,
+  });
+}
+
+function readNumber(text: string): number | undefined {
+  const value = Number(text.replaceAll('_', ''));
+  return text !== '' && Number.isFinite(value) ? value : undefined;
 }
 
 function readList(text: string, before: readonly string[]): readonly string[] {
@@ -153,26 +187,8 @@ function readList(text: string, before: readonly string[]): readonly string[] {
   return [...list];
 }
 
-const EXPECTED: Readonly<Record<SettingName['kind'], string>> = {
-  limit: 'a whole number, none or default',
-  weight: 'a number from 0.01 to 100, or default',
-  list: 'words with commas between them, +word to add, -word to remove, none or default',
-  switch: 'yes, no or default',
-  nsfw: 'off, age-restricted or default',
-};
-
-const EXAMPLES: Readonly<Record<SettingName['kind'], string>> = {
-  ...{ limit: '10', weight: '1', list: '+word', switch: 'yes', nsfw: 'off' },
-};
-
-function badValue(name: string, typed: string, kind: SettingName['kind']): UserError {
-  return new UserError('setting_value', `Expected ${name} to be ${EXPECTED[kind]}, got "${typed.slice(0, 60)}".`, {
-    hint: `For example: /wuerst settings ${name} ${EXAMPLES[kind]}`,
-  });
-}
-
 /** A setting's value for people. */
-export function formatSetting({ key }: SettingName, settings: GuildSettings): string {
+export function formatGuildSetting({ key }: GuildSetting, settings: GuildSettings): string {
   const value = settings[key];
   if (value === null) return 'no limit';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';

@@ -1,139 +1,210 @@
-import { type CommandLimits, defaultSize, fits, type Size, shrunk, sizeForRatio } from '../request-limits.ts';
-import { map, numeric, type SettingKey } from './key.ts';
+import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
+import type { ImagineRequest } from '../job.ts';
+import {
+  DEFAULT_LIMITS,
+  defaultSize,
+  fits,
+  REQUEST_DEFAULTS,
+  type RequestLimits,
+  type Size,
+  shrunk,
+  sizeForRatio,
+} from '../request-limits.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
 import { listed } from './problem.ts';
-import { type Range, readRatio, readSeed, readSides, readStyle, readSwitch } from './values.ts';
+import {
+  type Range,
+  type Reading,
+  readDecimal,
+  readRatio,
+  readSeed,
+  readSides,
+  readStyle,
+  readSwitch,
+  readWhole,
+} from './values.ts';
 
-const side = ({ minSide, maxSide }: CommandLimits): Range => ({ min: minSide, max: maxSide });
-const steps = ({ maxSteps }: CommandLimits): Range => ({ min: 1, max: maxSteps });
-const scale = ({ maxGuidance }: CommandLimits): Range => ({ min: 0, max: maxGuidance });
+/** What the settings of a command choose; `seed: null` asks for a random one. */
+export type RequestSettings = {
+  -readonly [K in Exclude<keyof ImagineRequest, 'prompt' | 'seed'>]?: ImagineRequest[K];
+} & {
+  seed?: bigint | null;
+};
+export type Field = keyof RequestSettings;
 
+interface KeyDefinition {
+  /** Other spellings that people bring along. */
+  readonly aliases?: readonly string[];
+  /** How a surface with native options offers it. */
+  readonly type: 'integer' | 'number' | 'text' | 'switch';
+  /** At most 100 characters. */
+  readonly description: string;
+  /** German name and description. */
+  readonly de: readonly [name: string, description: string];
+  /** The fields it fills; two keys that fill the same one exclude each other. */
+  readonly fields: readonly Field[];
+  /** A noun phrase: `a whole number from 1 to 10`. */
+  expected(limits: RequestLimits): string;
+  /** Bounds of the numeric types, inclusive. */
+  range?(limits: RequestLimits): Range;
+  /** The usual values, or all there are. */
+  choices?(limits: RequestLimits): readonly string[];
+  /** A value that is allowed. */
+  example(limits: RequestLimits): string;
+  /** Reads a value without its quotes. */
+  read(value: string, limits: RequestLimits): Reading<RequestSettings>;
+}
+
+function map<T>(reading: Reading<T>, settings: (value: T) => RequestSettings): Reading<RequestSettings> {
+  return 'value' in reading ? { value: settings(reading.value) } : reading;
+}
+
+interface NumericOptions extends Pick<KeyDefinition, 'aliases' | 'description' | 'de'> {
+  readonly choices?: readonly string[];
+  range(limits: RequestLimits): Range;
+  example(limits: RequestLimits): number;
+}
+
+/** A key that is one number. */
+function numeric(type: 'integer' | 'number', field: Field, options: NumericOptions): KeyDefinition {
+  const { choices, range, example, ...rest } = options;
+  const read = type === 'integer' ? readWhole : readDecimal;
+  const noun = type === 'integer' ? 'a whole number' : 'a number';
+  const within = (values: readonly string[], { min, max }: Range) =>
+    values.filter((value) => Number(value) >= min && Number(value) <= max);
+  return {
+    ...rest,
+    type,
+    fields: [field],
+    range,
+    ...(choices === undefined ? {} : { choices: (limits) => within(choices, range(limits)) }),
+    expected: (limits) => `${noun} from ${range(limits).min} to ${range(limits).max}`,
+    example: (limits) => String(example(limits)),
+    read: (value, limits) => map(read(value, range(limits), example(limits)), (number) => ({ [field]: number })),
+  };
+}
+
+const side = ({ minSide, maxSide }: RequestLimits): Range => ({ min: minSide, max: maxSide });
+const steps = ({ maxSteps }: RequestLimits): Range => ({ min: 1, max: maxSteps });
+const scale = ({ maxGuidance }: RequestLimits): Range => ({ min: 0, max: maxGuidance });
+
+const COMMON_SIDES = ['512', '768', '1024', '1280', '1536'];
 const COMMON_RATIOS = ['1:1', '2:3', '3:2', '3:4', '4:3', '9:16', '16:9', '21:9'];
+const { n, decoderSteps, guidance, decoderGuidance } = REQUEST_DEFAULTS;
 
-export const KEYS: readonly SettingKey[] = [
-  numeric('width', {
-    type: 'integer',
-    field: 'width',
+const DEFINITIONS = {
+  width: numeric('integer', 'width', {
     description: 'Width in pixels',
-    choices: ['512', '768', '1024', '1280', '1536'],
+    de: ['breite', `Breite in Pixeln (sonst ${DEFAULT_LIMITS.defaultWidth})`],
+    choices: COMMON_SIDES,
     range: side,
     example: (limits) => defaultSize(limits).width,
   }),
-  numeric('height', {
-    type: 'integer',
-    field: 'height',
+  height: numeric('integer', 'height', {
     description: 'Height in pixels',
-    choices: ['512', '768', '1024', '1280', '1536'],
+    de: ['höhe', `Höhe in Pixeln (sonst ${DEFAULT_LIMITS.defaultHeight})`],
+    choices: COMMON_SIDES,
     range: side,
     example: (limits) => defaultSize(limits).height,
   }),
-  {
-    name: 'size',
-    aliases: [],
+  size: {
     type: 'text',
-    description: 'Width and height at once, in pixels',
+    description: 'Width and height at once, such as 1024x1536',
+    de: ['format', 'Breite und Höhe in Pixeln, etwa 1024x1536'],
     fields: ['width', 'height'],
     expected: ({ minSide, maxSide }) => `width×height such as 1024x1536, each side from ${minSide} to ${maxSide}`,
-    choices: (limits) => ({
-      values: ratioSizes(limits).map(({ width, height }) => `${width}x${height}`),
-      closed: false,
-    }),
-    example: (limits) => `${defaultSize(limits).width}x${defaultSize(limits).height}`,
+    choices: (limits) => {
+      const sizes = COMMON_RATIOS.flatMap((ratio) => sizeForRatio(readRatio(ratio) ?? Number.NaN, limits) ?? []);
+      return [...new Set(sizes.map(formatSize))];
+    },
+    example: (limits) => formatSize(defaultSize(limits)),
     read: (value, limits) => {
       const sides = readSides(value);
       const [width, height] = sides ?? [limits.defaultWidth, limits.defaultHeight];
       if (sides !== null && fits({ width, height }, { ...limits, maxPixels: Number.POSITIVE_INFINITY })) {
         return { value: { width, height } };
       }
-      const instead = shrunk({ width, height }, limits);
-      return { instead: `${instead.width}x${instead.height}` };
+      return { instead: formatSize(shrunk({ width, height }, limits)) };
     },
   },
-  {
-    name: 'ar',
+  ar: {
     aliases: ['aspect'],
     type: 'text',
-    description: 'Aspect ratio, width to height: picks a size of about the usual number of pixels',
+    description: 'Aspect ratio such as 2:3: picks a size with about the usual number of pixels',
+    de: ['seitenverhältnis', 'Seitenverhältnis, etwa 2:3'],
     fields: ['width', 'height'],
     expected: (limits) => {
       const widest = widestRatio(limits);
       return `a ratio of width to height such as 2:3, from 1:${widest} to ${widest}:1`;
     },
-    choices: (limits) => ({ values: commonRatios(limits), closed: false }),
+    choices: commonRatios,
     example: (limits) => commonRatios(limits)[1] ?? '1:1',
     read: (value, limits) => {
       const size = sizeForRatio(readRatio(value) ?? Number.NaN, limits);
       return size === null ? { instead: commonRatios(limits)[1] ?? '1:1' } : { value: { ...size } };
     },
   },
-  numeric('n', {
-    type: 'integer',
-    field: 'n',
+  n: numeric('integer', 'n', {
     aliases: ['images'],
     description: 'How many pictures',
+    de: ['bilder', `Wie viele Bilder, 1 bis ${DEFAULT_LIMITS.maxImages} (sonst ${n})`],
     choices: ['1', '2', '4', '10'],
     range: ({ maxImages }) => ({ min: 1, max: maxImages }),
     example: ({ maxImages }) => Math.min(4, maxImages),
   }),
-  {
-    name: 'style',
-    aliases: [],
+  style: {
     type: 'text',
     description: 'Which model paints; a number from 0 (base) to 1 (aesthetic) mixes two',
+    de: ['stil', 'interpolated, base, aesthetic oder eine Zahl von 0 (base) bis 1 (aesthetic)'],
     fields: ['style'],
     expected: ({ styles, mixesStyles }) =>
       mixesStyles
         ? listed([...styles, 'a number from 0 (base) to 1 (aesthetic)'])
         : `${listed(styles)} (the operator gets the others with "wuerst models pull --style all")`,
-    choices: ({ styles, mixesStyles }) => ({ values: styles, closed: !mixesStyles }),
+    choices: ({ styles }) => styles,
     example: ({ styles }) => styles.at(-1) ?? 'interpolated',
     read: (value, { styles, mixesStyles }) => map(readStyle(value, styles, mixesStyles), (style) => ({ style })),
   },
-  {
-    name: 'seed',
-    aliases: [],
+  seed: {
     type: 'text',
     description: 'Starting number of the randomness: the same seed and settings make the same picture',
+    de: ['startwert', 'Gleicher Startwert und gleiche Einstellungen geben das gleiche Bild'],
     fields: ['seed'],
     expected: () => 'a whole number from 0 to 18446744073709551615, or random',
-    choices: () => ({ values: ['random'], closed: false }),
+    choices: () => ['random'],
     example: () => '7',
     read: (value) => map(readSeed(value), (seed) => ({ seed })),
   },
-  numeric('steps', {
-    type: 'integer',
-    field: 'steps',
-    description: 'Equal steps of the first stage; without it, its own schedule of 29 steps',
+  steps: numeric('integer', 'steps', {
+    description: `Equal steps of the first stage, instead of its own schedule of ${DEFAULT_STAGE_C_STEPS} steps`,
+    de: ['schritte', 'Schritte der ersten Stufe: mehr ist langsamer und feiner'],
     range: steps,
     example: ({ maxSteps }) => Math.min(30, maxSteps),
   }),
-  numeric('decoder-steps', {
-    type: 'integer',
-    field: 'decoderSteps',
-    description: 'Steps of the second stage, 12 unless given',
+  'decoder-steps': numeric('integer', 'decoderSteps', {
+    description: `Steps of the second stage, ${decoderSteps} unless given`,
+    de: ['decoder-schritte', `Schritte der zweiten Stufe (sonst ${decoderSteps})`],
     range: steps,
-    example: ({ maxSteps }) => Math.min(12, maxSteps),
+    example: ({ maxSteps }) => Math.min(decoderSteps, maxSteps),
   }),
-  numeric('guidance', {
-    type: 'number',
-    field: 'guidance',
+  guidance: numeric('number', 'guidance', {
     aliases: ['cfg'],
-    description: 'How closely to follow the prompt, 4 unless given; up to 1 is off',
+    description: `How closely to follow the prompt, ${guidance} unless given; 1 or less switches it off`,
+    de: ['führung', `Wie genau dem Text gefolgt wird (sonst ${guidance})`],
     range: scale,
-    example: ({ maxGuidance }) => Math.min(4, maxGuidance),
+    example: ({ maxGuidance }) => Math.min(guidance, maxGuidance),
   }),
-  numeric('decoder-guidance', {
-    type: 'number',
-    field: 'decoderGuidance',
-    description: 'The same for the second stage, 0 (off) unless given',
+  'decoder-guidance': numeric('number', 'decoderGuidance', {
+    description: `The same for the second stage, ${decoderGuidance} (off) unless given`,
+    de: ['decoder-führung', `Dasselbe für die zweite Stufe (sonst ${decoderGuidance})`],
     range: scale,
-    example: () => 0,
+    example: () => decoderGuidance,
   }),
-  {
-    name: 'negative',
+  negative: {
     aliases: ['no'],
     type: 'text',
     description: 'What to keep out of the picture',
+    de: ['ohne', 'Was nicht im Bild sein soll'],
     fields: ['negative'],
     expected: ({ maxPromptLength }) => `text of at most ${maxPromptLength} characters, in quotes if it has spaces`,
     example: () => '"text, frame"',
@@ -143,39 +214,55 @@ export const KEYS: readonly SettingKey[] = [
       return { value: { negative: isVisible(negative) ? negative : '' } };
     },
   },
-  {
-    name: 'spoiler',
-    aliases: [],
+  spoiler: {
     type: 'switch',
     description: 'Hide the result behind a spoiler cover',
+    de: ['spoiler', 'Die Bilder hinter einer Abdeckung zeigen'],
     fields: ['spoiler'],
     expected: () => 'yes or no',
-    choices: () => ({ values: ['yes', 'no'], closed: true }),
+    choices: () => ['yes', 'no'],
     example: () => 'yes',
     read: (value) => map(readSwitch(value), (spoiler) => ({ spoiler })),
   },
-];
+} as const satisfies Record<string, KeyDefinition>;
 
-function widestRatio(limits: CommandLimits): number {
+export type KeyName = keyof typeof DEFINITIONS;
+
+/** One setting of a request: everything that parser, help, completion and native options know of it. */
+export interface Key extends KeyDefinition {
+  readonly name: KeyName;
+  readonly aliases: readonly string[];
+}
+
+export const KEYS: readonly Key[] = Object.entries<KeyDefinition>(DEFINITIONS).map(([name, definition]) => ({
+  aliases: [],
+  ...definition,
+  name: name as KeyName,
+}));
+
+/** One key for each field: those that a request is written with. */
+export const FIELD_KEYS = KEYS.flatMap((key) =>
+  key.fields.length > 1 ? [] : key.fields.map((field) => ({ key, field })),
+);
+
+function formatSize({ width, height }: Size): string {
+  return `${width}x${height}`;
+}
+
+function widestRatio(limits: RequestLimits): number {
   let widest = 1;
   while (sizeForRatio(widest + 1, limits) !== null) widest += 1;
   return widest;
 }
 
-function commonRatios(limits: CommandLimits): readonly string[] {
+function commonRatios(limits: RequestLimits): readonly string[] {
   return COMMON_RATIOS.filter((ratio) => sizeForRatio(readRatio(ratio) ?? Number.NaN, limits) !== null);
-}
-
-/** Sizes to offer: one for each usual aspect ratio, without repeats. */
-export function ratioSizes(limits: CommandLimits): readonly Size[] {
-  const sizes = COMMON_RATIOS.flatMap((ratio) => sizeForRatio(readRatio(ratio) ?? Number.NaN, limits) ?? []);
-  return [...new Map(sizes.map((size) => [`${size.width}x${size.height}`, size])).values()];
 }
 
 const BY_NAME = new Map(KEYS.flatMap((key) => [key.name, ...key.aliases].map((name) => [name, key] as const)));
 
-/** The key of that name or alias, in any case, with `_` for `-` or none (`decoder_steps`, `decoderSteps`). */
-export function keyNamed(name: string): SettingKey | null {
+/** The key of that name or alias, in any case, with `_` for `-` or without either (`decoder_steps`, `decoderSteps`). */
+export function keyNamed(name: string): Key | null {
   const folded = fold(name);
   return BY_NAME.get(folded) ?? KEYS.find((key) => key.name.replace('-', '') === folded) ?? null;
 }

@@ -1,24 +1,20 @@
 import type { ImagineRequest } from '../job.ts';
-import { type CommandLimits, defaultSize, fits, shrunk } from '../request-limits.ts';
-import type { Field, SettingKey, Settings } from './key.ts';
-import { KEYS } from './keys.ts';
+import { defaultSize, fits, REQUEST_DEFAULTS, type RequestLimits, shrunk } from '../request-limits.ts';
+import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
 import { permutationsOf } from './permutations.ts';
 import { CommandProblem, type Edit, toUserError } from './problem.ts';
 import { badValue, clashing, readSettings, type TypedSetting } from './read-settings.ts';
-import { readSubcommand, type Subcommand, type SubcommandOptions } from './subcommand.ts';
+import { readSubcommand, type Subcommand } from './subcommands.ts';
 
-export { type CommandLimits, DEFAULT_LIMITS } from '../request-limits.ts';
-export { completions } from './completion.ts';
-export { formatPrompt, formatRequest } from './format.ts';
-export type { KeyName, SettingKey } from './key.ts';
-export { KEYS, keyNamed, ratioSizes } from './keys.ts';
-export type { SettingChange, Subcommand } from './subcommand.ts';
-
-export interface ParseOptions extends SubcommandOptions {
-  readonly limits: CommandLimits;
-  /** Settings that came as native options of the surface. */
-  readonly settings?: Partial<Omit<ImagineRequest, 'prompt'>>;
+export interface ParseOptions {
+  readonly limits: RequestLimits;
+  /** Values of the surface's native options, by the names of their keys. */
+  readonly options?: Readonly<Partial<Record<KeyName, string | number | boolean>>>;
+  /** What holds for settings that are not given: those of an older request. */
+  readonly defaults?: Partial<Omit<ImagineRequest, 'prompt'>>;
+  /** Names of the guild's settings, in the spelling to hand back. @default none */
+  readonly guildSettings?: readonly string[];
   /** Drawn once for each request without a seed; its low 32 bits are used. */
   readonly randomSeed: () => bigint;
 }
@@ -32,16 +28,11 @@ export type ParsedCommand =
     }
   | {
       readonly kind: 'permutations';
-      /** In reading order, at least two. */
+      /** In reading order, at least two; to be asked about before any is submitted. */
       readonly requests: readonly ImagineRequest[];
-      /** To be asked before any is submitted: `Make 6 requests, 12 pictures in all?` */
-      readonly question: string;
       readonly notes: readonly string[];
     }
   | Subcommand;
-
-/** What a request is without settings. */
-const DEFAULTS = { negative: '', n: 1, steps: null, decoderSteps: 12, guidance: 4, decoderGuidance: 0, spoiler: false };
 
 /**
  * Reads what was typed after (or with) `/wuerst`.
@@ -54,19 +45,15 @@ const DEFAULTS = { negative: '', n: 1, steps: null, decoderSteps: 12, guidance: 
  *   corrected command that is accepted.
  */
 export function parseCommand(text: string, options: ParseOptions): ParsedCommand {
-  const { limits, settings = {}, ...subcommands } = options;
-  const dry: ParseOptions = { ...subcommands, limits, randomSeed: () => 0n };
+  const { options: _options, defaults: _defaults, ...rest } = options;
   let source = '';
-  const check = (command: string): void => {
-    read(command, dry, {}, () => {});
-  };
   try {
-    return read(text, options, readNative(settings, limits), (part) => {
+    return read(text, options, (part) => {
       source = part;
     });
   } catch (error) {
-    if (error instanceof CommandProblem) throw toUserError(error, source, check);
-    throw error;
+    if (!(error instanceof CommandProblem)) throw error;
+    throw toUserError(error, source, (command) => void read(command, { ...rest, randomSeed: () => 0n }, () => {}));
   }
 }
 
@@ -75,106 +62,78 @@ export function randomSeed(): bigint {
   return BigInt(Math.floor(Math.random() * 2 ** 32));
 }
 
-/**
- * Reads the values of native options, by key name, into the `settings` of `parseCommand`: this is how a surface
- * offers `size`, `ar` and a seed that does not fit a native number.
- *
- * @throws UserError as `parseCommand` does.
- */
-export function settingsFromOptions(
-  values: Readonly<Partial<Record<SettingKey['name'], string | number | boolean>>>,
-  limits: CommandLimits,
-): Partial<Omit<ImagineRequest, 'prompt'>> {
-  const check = (command: string): void => {
-    read(command, { limits, randomSeed: () => 0n }, {}, () => {});
-  };
-  try {
-    const typed = KEYS.flatMap((key): TypedSetting[] => {
-      const value = values[key.name];
-      if (value === undefined) return [];
-      return [{ key, start: 0, end: 0, settings: readNativeValue(key, String(value), limits) }];
-    });
-    const { seed, ...rest } = merged(typed, {});
-    return seed === null || seed === undefined ? rest : { ...rest, seed };
-  } catch (error) {
-    if (error instanceof CommandProblem) throw toUserError(error, '', check);
-    throw error;
-  }
-}
-
-type OnSource = (source: string) => void;
-
-function read(text: string, options: ParseOptions, native: Settings, onSource: OnSource): ParsedCommand {
-  const { limits } = options;
+function read(text: string, options: ParseOptions, onSource: (source: string) => void): ParsedCommand {
+  const { limits, guildSettings } = options;
+  const native = readOptions(options.options ?? {}, limits);
+  const defaults = readDefaults(options.defaults ?? {}, limits);
   const maxLength = 8 * limits.maxPromptLength + 1000;
   // Escapes, surrogate pairs and a negative prompt included, nothing longer can be valid.
   if (text.length > maxLength) throw promptTooLong(text.length, limits);
   const body = normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
   onSource(body);
   // Settings beside it say that a picture is wanted: `history` is a prompt then.
-  const subcommand = Object.keys(native).length > 0 ? null : readSubcommand(body, options);
+  const isPrompt = Object.keys(native).length + Object.keys(defaults).length > 0;
+  const subcommand = isPrompt ? null : readSubcommand(body, guildSettings);
   if (subcommand !== null) return subcommand;
-  const bodies = permutationsOf(body, limits);
-  const read = bodies.map((one) => {
+  const requests: ImagineRequest[] = [];
+  const notes = new Set<string>();
+  for (const one of permutationsOf(body, limits)) {
     onSource(one);
-    return readRequest(one, options, native);
-  });
-  const notes = [...new Set(read.flatMap((one) => one.notes))];
-  const requests = read.map((one) => one.request);
+    const { prompt, typed, notes: found } = readSettings(one, limits);
+    const chosen = { ...defaults, ...merged(typed, native) };
+    requests.push(requestOf(prompt, chosen, typed, options));
+    for (const note of found) notes.add(note);
+  }
   const [request] = requests;
-  if (requests.length === 1 && request !== undefined) return { kind: 'imagine', request, notes };
-  const pictures = requests.reduce((sum, { n }) => sum + n, 0);
-  return {
-    kind: 'permutations',
-    requests,
-    question: `Make ${requests.length} requests, ${pictures} pictures in all?`,
-    notes,
-  };
+  if (requests.length === 1 && request !== undefined) return { kind: 'imagine', request, notes: [...notes] };
+  return { kind: 'permutations', requests, notes: [...notes] };
 }
 
-function readRequest(
-  body: string,
+function requestOf(
+  text: string,
+  { seed, ...chosen }: RequestSettings,
+  typed: readonly TypedSetting[],
   { limits, randomSeed }: ParseOptions,
-  native: Settings,
-): { readonly request: ImagineRequest; readonly notes: readonly string[] } {
-  const { prompt: raw, typed, notes } = readSettings(body, limits);
-  const { seed, ...chosen } = merged(typed, native);
-  const prompt = normaliseText(raw);
+): ImagineRequest {
+  const prompt = normaliseText(text);
   if (!isVisible(prompt)) throw promptMissing(typed);
   const length = lengthOf(prompt);
   if (length > limits.maxPromptLength) throw promptTooLong(length, limits);
   const [style = 'interpolated'] = limits.styles;
-  const size = { ...defaultSize(limits), ...chosen };
-  if (!fits(size, limits)) throw tooManyPixels(size, typed, limits);
-  return {
-    request: { ...DEFAULTS, style, ...size, prompt, seed: seed ?? BigInt.asUintN(32, randomSeed()) },
-    notes,
-  };
+  const request = { ...REQUEST_DEFAULTS, style, ...defaultSize(limits), ...chosen, prompt };
+  if (!fits(request, limits)) throw tooManyPixels(request, typed, limits);
+  return { ...request, seed: seed ?? BigInt.asUintN(32, randomSeed()) };
 }
 
-function merged(typed: readonly TypedSetting[], native: Settings): Settings {
+function merged(typed: readonly TypedSetting[], native: RequestSettings): RequestSettings {
   for (const [i, setting] of typed.entries()) {
     const earlier = clashing(typed, i);
     if (earlier !== null) throw conflict(setting, earlier);
-    const field = setting.key.fields.find((one) => native[one] !== undefined);
-    if (field !== undefined) throw givenTwice(setting, field);
+    const given = FIELD_KEYS.find(({ field }) => setting.key.fields.includes(field) && native[field] !== undefined);
+    if (given !== undefined) throw givenTwice(setting, given.key);
   }
   return Object.assign({}, native, ...typed.map((setting) => setting.settings));
 }
 
-/** Native options are checked like typed ones, by the key that fills their field alone. */
-function readNative(settings: Partial<Omit<ImagineRequest, 'prompt'>>, limits: CommandLimits): Settings {
-  const read: Settings = {};
-  for (const key of KEYS) {
-    const [field] = key.fields;
-    if (field === undefined || key.fields.length > 1) continue;
-    const value = settings[field];
-    if (value !== undefined && value !== null) Object.assign(read, readNativeValue(key, String(value), limits));
-  }
-  return read;
+/** Native options are checked like typed settings, by key. */
+function readOptions(values: NonNullable<ParseOptions['options']>, limits: RequestLimits): RequestSettings {
+  const given = KEYS.flatMap((key): TypedSetting[] => {
+    const value = values[key.name];
+    return value === undefined ? [] : [{ key, start: 0, end: 0, settings: readValue(key, String(value), limits) }];
+  });
+  return merged(given, {});
 }
 
-function readNativeValue(key: SettingKey, value: string, limits: CommandLimits): Settings {
+/** Settings of an older request may be beyond the limits of today. */
+function readDefaults(settings: NonNullable<ParseOptions['defaults']>, limits: RequestLimits): RequestSettings {
+  const given = FIELD_KEYS.flatMap(({ key, field }) => {
+    const value = settings[field];
+    return value === undefined || value === null ? [] : [readValue(key, String(value), limits)];
+  });
+  return Object.assign({}, ...given);
+}
+
+function readValue(key: Key, value: string, limits: RequestLimits): RequestSettings {
   const reading = key.read(value, limits);
   if ('value' in reading) return reading.value;
   throw badValue(key, value, limits, [], reading.instead);
@@ -196,11 +155,10 @@ function conflict(setting: TypedSetting, earlier: TypedSetting): CommandProblem 
   });
 }
 
-function givenTwice(setting: TypedSetting, field: Field): CommandProblem {
-  const option = KEYS.find((key) => key.fields.length === 1 && key.fields[0] === field)?.name ?? field;
+function givenTwice(setting: TypedSetting, option: Key): CommandProblem {
   return new CommandProblem({
     code: 'setting_given_twice',
-    message: `Expected ${option} once, got it both as an option and in the text (${setting.key.name}).`,
+    message: `Expected ${option.name} once, got it both as an option and in the text (${setting.key.name}).`,
     allowed: 'Give it either as an option or in the text.',
     edits: [removal(setting)],
   });
@@ -221,7 +179,7 @@ function promptMissing(typed: readonly TypedSetting[]): CommandProblem {
   });
 }
 
-function promptTooLong(length: number, { maxPromptLength }: CommandLimits): CommandProblem {
+function promptTooLong(length: number, { maxPromptLength }: RequestLimits): CommandProblem {
   return new CommandProblem({
     code: 'prompt_too_long',
     message: `Expected a prompt of at most ${maxPromptLength} characters, got ${length}.`,
@@ -232,7 +190,7 @@ function promptTooLong(length: number, { maxPromptLength }: CommandLimits): Comm
 function tooManyPixels(
   size: { readonly width: number; readonly height: number },
   typed: readonly TypedSetting[],
-  limits: CommandLimits,
+  limits: RequestLimits,
 ): CommandProblem {
   const smaller = shrunk(size, limits);
   const instead = `size:${smaller.width}x${smaller.height}`;

@@ -1,4 +1,4 @@
-import type { CommandLimits } from '../request-limits.ts';
+import type { RequestLimits } from '../request-limits.ts';
 import { isEscape, isSpace, QuoteScanner } from './lexer.ts';
 import { CommandProblem } from './problem.ts';
 
@@ -24,7 +24,7 @@ interface OpenBrace {
  * @returns `[text]` where there is no group.
  * @throws CommandProblem `too_many_permutations`, before anything is expanded.
  */
-export function permutationsOf(text: string, { maxPermutations }: Pick<CommandLimits, 'maxPermutations'>): string[] {
+export function permutationsOf(text: string, { maxPermutations }: Pick<RequestLimits, 'maxPermutations'>): string[] {
   const groups = groupsOf(text);
   const count = countOf(groups);
   if (count > maxPermutations) {

@@ -1,5 +1,5 @@
-import type { CommandLimits } from '../request-limits.ts';
-import type { Field, SettingKey, Settings } from './key.ts';
+import type { RequestLimits } from '../request-limits.ts';
+import type { Field, Key, RequestSettings } from './keys.ts';
 import { insideQuotes, isDoubleQuote, QuoteScanner, type Span, unescapeText } from './lexer.ts';
 import { CommandProblem, quoted } from './problem.ts';
 import { type TextNote, type Token, tokensOf } from './tokens.ts';
@@ -7,8 +7,8 @@ import { readSwitch } from './values.ts';
 
 /** A setting as it was typed; the span covers key and value. */
 export interface TypedSetting extends Span {
-  readonly key: SettingKey;
-  readonly settings: Settings;
+  readonly key: Key;
+  readonly settings: RequestSettings;
 }
 
 export interface ReadCommand {
@@ -24,7 +24,7 @@ export interface ReadCommand {
  *
  * @throws CommandProblem for a setting that is unknown, has no value, or a value that its key does not take.
  */
-export function readSettings(text: string, limits: CommandLimits): ReadCommand {
+export function readSettings(text: string, limits: RequestLimits): ReadCommand {
   const tokens = tokensOf(text);
   const typed: TypedSetting[] = [];
   const prose: { readonly text: string; readonly word: string; readonly note: TextNote | null }[] = [];
@@ -52,7 +52,7 @@ export function readSettings(text: string, limits: CommandLimits): ReadCommand {
 }
 
 /** How many of the words after an option are its value. */
-function wordsOfOption(tokens: readonly Token[], at: number, key: SettingKey): number {
+function wordsOfOption(tokens: readonly Token[], at: number, key: Key): number {
   const first = tokens[at + 1];
   if (first === undefined || first.kind !== 'text') return 0;
   if (key.type === 'switch') return 'value' in readSwitch(first.raw) ? 1 : 0;
@@ -62,7 +62,7 @@ function wordsOfOption(tokens: readonly Token[], at: number, key: SettingKey): n
   return end - at - 1;
 }
 
-function readOption(option: Token & { kind: 'option' }, values: readonly Token[], text: string, limits: CommandLimits) {
+function readOption(option: Token & { kind: 'option' }, values: readonly Token[], text: string, limits: RequestLimits) {
   const { key } = option;
   const [first] = values;
   const end = values.at(-1)?.end ?? option.end;
@@ -79,12 +79,12 @@ function readOption(option: Token & { kind: 'option' }, values: readonly Token[]
 }
 
 function readPair(
-  key: SettingKey,
+  key: Key,
   raw: string,
   { start, end }: Span,
   valueStart: number,
   source: string,
-  limits: CommandLimits,
+  limits: RequestLimits,
 ): TypedSetting {
   const value = plainValue(key, raw, valueStart, source);
   const reading = key.read(value, limits);
@@ -93,9 +93,9 @@ function readPair(
 }
 
 export function badValue(
-  key: SettingKey,
+  key: Key,
   value: string,
-  limits: CommandLimits,
+  limits: RequestLimits,
   edits: readonly { start: number; end: number; text: string }[],
   instead: string,
 ): CommandProblem {
@@ -112,7 +112,7 @@ export function badValue(
 const TRAILING = /[,;.]$/;
 
 /** The value without quotes and escapes and, except in text, without the punctuation of a list. */
-function plainValue(key: SettingKey, raw: string, valueStart: number, source: string): string {
+function plainValue(key: Key, raw: string, valueStart: number, source: string): string {
   // A single quote counts as one only after a colon; `--no 'a b'` gets one here.
   const scanned = `:${raw}`;
   const close = new QuoteScanner(scanned).endOfQuoted(1);
@@ -127,7 +127,7 @@ function plainValue(key: SettingKey, raw: string, valueStart: number, source: st
 
 const NEXT_SETTING = /\s(?:--\p{L}|[a-z-]{1,40}:\S)/iu;
 
-function unclosedQuote(key: SettingKey, raw: string, valueStart: number, source: string): CommandProblem {
+function unclosedQuote(key: Key, raw: string, valueStart: number, source: string): CommandProblem {
   const rest = source.slice(valueStart + 1);
   const next = NEXT_SETTING.exec(rest)?.index ?? rest.length;
   const end = valueStart + 1 + next;

@@ -1,6 +1,5 @@
 import { editDistance, nearest } from './edit-distance.ts';
-import type { SettingKey } from './key.ts';
-import { fold, KEYS, keyNamed } from './keys.ts';
+import { fold, KEYS, type Key, keyNamed } from './keys.ts';
 import { type Span, wordsOf } from './lexer.ts';
 import { CommandProblem, type Edit, quoted } from './problem.ts';
 import { readRatio } from './values.ts';
@@ -9,9 +8,9 @@ import { readRatio } from './values.ts';
 export type Token = Span & { readonly raw: string } & (
     | { readonly kind: 'text'; readonly note: TextNote | null }
     /** `key:value`, or `--key=value`. */
-    | { readonly kind: 'pair'; readonly key: SettingKey; readonly value: string; readonly valueStart: number }
+    | { readonly kind: 'pair'; readonly key: Key; readonly value: string; readonly valueStart: number }
     /** `--key`, whose value is in the words after it. */
-    | { readonly kind: 'option'; readonly key: SettingKey }
+    | { readonly kind: 'option'; readonly key: Key }
   );
 
 /** Why text that resembles a setting is none: worth telling, so that nothing is ignored silently. */
@@ -82,7 +81,7 @@ const LONG_NAMES = KEYS.map((key) => key.name).filter((name) => name.length >= 4
 const LONGEST_NAME = Math.max(...LONG_NAMES.map((name) => name.length));
 
 /** The key that `name` is a misspelling of, if it can be told. */
-function misspelt(name: string, value: string): SettingKey | null {
+function misspelt(name: string, value: string): Key | null {
   if (name.length > LONGEST_NAME + 2) return null;
   const folded = fold(name);
   const long = nearest(folded, LONG_NAMES, 2);
@@ -112,7 +111,7 @@ function unknownOption(name: string, text: string, span: Span, dash = '--'): Com
   const nameStart = span.start + dash.length;
   return new CommandProblem({
     code: 'unknown_setting',
-    message: `There is no setting ${quoted(`${dash}${name}`)}${meant === null ? '' : `; did you mean "--${meant}"?`}`,
+    message: `There is no setting ${quoted(`${dash}${name}`)}${meant === null ? '.' : `; did you mean "--${meant}"?`}`,
     allowed: `${knownKeys()} To keep it as text, put a space after the dashes.`,
     edits: [
       meant === null ? withItsNumber(text, span) : { start: nameStart, end: nameStart + name.length, text: meant },

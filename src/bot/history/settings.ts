@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { UserError } from '../../system/errors.ts';
-import { type GuildSettings, INITIAL, SETTINGS, type Setting, type SettingKey } from '../command/guild-settings.ts';
+import {
+  expectedOf,
+  GUILD_SETTINGS,
+  type GuildSettingKey,
+  type GuildSettings,
+  INITIAL,
+} from '../command/guild-settings.ts';
 import type { Actor, Audit, SettingsScope } from './audit.ts';
 import type { Database } from './database.ts';
 import { decode, decodeJson } from './job-rows.ts';
@@ -31,9 +37,9 @@ export class StoredSettings {
 
   /** Only what was set in exactly this scope. A key that an older program knew is of no use any more. */
   own(scope: SettingsScope): Partial<GuildSettings> {
-    const rows = this.#sql.get.all(...columnsOf(scope)).filter(({ key }) => key in SETTINGS);
+    const rows = this.#sql.get.all(...columnsOf(scope)).filter(({ key }) => key in GUILD_SETTINGS);
     const values = rows.map(({ key, value_json }) => {
-      const { schema }: Setting<unknown> = SETTINGS[key as SettingKey];
+      const { schema }: { readonly schema: z.ZodType } = GUILD_SETTINGS[key as GuildSettingKey];
       return [key, decodeJson(schema, value_json, `setting ${key}`)] as const;
     });
     return Object.fromEntries(values);
@@ -46,10 +52,10 @@ export class StoredSettings {
   }
 
   /** `undefined` goes back to what holds around this scope. @throws UserError `setting_value` */
-  set<K extends SettingKey>(scope: SettingsScope, key: K, value: GuildSettings[K] | undefined, by: Actor): void {
-    if (value !== undefined && !SETTINGS[key].schema.safeParse(value).success) {
+  set<K extends GuildSettingKey>(scope: SettingsScope, key: K, value: GuildSettings[K] | undefined, by: Actor): void {
+    if (value !== undefined && !GUILD_SETTINGS[key].schema.safeParse(value).success) {
       throw new UserError('setting_value', `"${key}" cannot be ${toJson(value).slice(0, 100)}.`, {
-        hint: `Expected ${SETTINGS[key].expected}.`,
+        hint: `Expected ${expectedOf(key)}.`,
       });
     }
     const [surface, guild] = columnsOf(scope);

@@ -1,22 +1,20 @@
-import type { KeyName, SettingKey } from '../command/key.ts';
-import { KEYS, keyNamed } from '../command/keys.ts';
-import { SUBCOMMANDS } from '../command/subcommand.ts';
+import { KEYS, type Key, type KeyName, keyNamed } from '../command/keys.ts';
+import { SUBCOMMANDS } from '../command/subcommands.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
-import type { CommandLimits } from '../request-limits.ts';
+import type { RequestLimits } from '../request-limits.ts';
 
 /** What can be typed, or everything about one setting. At most 25 fields, each value one short line. */
-export function helpReply(limits: CommandLimits, topic: KeyName | null = null): Reply {
+export function helpReply(limits: RequestLimits, topic: KeyName | null = null): Reply {
   const key = topic === null ? null : keyNamed(topic);
-  return key === null ? overview(limits) : explanation(key, limits);
+  const shown = key === null ? overview(limits) : explanation(key, limits);
+  return { ...EMPTY_REPLY, ephemeral: true, ...shown };
 }
 
-function overview(limits: CommandLimits): Reply {
+function overview(limits: RequestLimits): Partial<Reply> {
   return {
-    ...EMPTY_REPLY,
-    ephemeral: true,
     title: 'Say what to paint, with settings anywhere in it',
     lines: [
-      'key:value without a space after the colon, or --key value. Quotes hold spaces: negative:"text, frame".',
+      'Write key:value without a space after the colon, or --key value. Quotes hold spaces: negative:"text, frame".',
       '{red, grey} fox makes one request for each, after asking. A backslash keeps a character as text: \\{ or \\:',
       ...Object.values(SUBCOMMANDS).map(({ usage, description }) => `/wuerst ${usage}: ${description}.`),
     ],
@@ -25,21 +23,17 @@ function overview(limits: CommandLimits): Reply {
   };
 }
 
-function explanation(key: SettingKey, limits: CommandLimits): Reply {
-  const choices = key.choices?.(limits).values ?? [];
+function explanation(key: Key, limits: RequestLimits): Partial<Reply> {
+  const field = (name: string, values: readonly string[] = []) =>
+    values.length === 0 ? [] : [{ name, value: values.join(', ') }];
   return {
-    ...EMPTY_REPLY,
-    ephemeral: true,
     title: key.name,
-    lines: [`${key.description}.`, `It is ${key.expected(limits)}.`],
-    fields: [
-      ...(choices.length > 0 ? [{ name: 'For instance', value: choices.join(', ') }] : []),
-      ...(key.aliases.length > 0 ? [{ name: 'Also written', value: key.aliases.join(', ') }] : []),
-    ],
+    lines: [`${key.description}.`, `Write ${key.expected(limits)}.`],
+    fields: [...field('For example', key.choices?.(limits)), ...field('Also written', key.aliases)],
     code: `/wuerst a red fox in the snow ${example(key, limits)}`,
   };
 }
 
-function example(key: SettingKey, limits: CommandLimits): string {
+function example(key: Key, limits: RequestLimits): string {
   return `${key.name}:${key.example(limits)}`;
 }

@@ -4,7 +4,7 @@ import type { Derivation, Job, JobImage, Stage } from '../job.ts';
 import type { LiveStep } from '../jobs/dispatcher.ts';
 import type { QueuePosition } from '../jobs/queue-positions.ts';
 import { type Button, EMPTY_REPLY, type Reply, type ReplyImage } from '../reply.ts';
-import { type CommandLimits, LARGER_FACTORS, largerSize } from '../request-limits.ts';
+import { LARGER_FACTORS, largerSize, type RequestLimits } from '../request-limits.ts';
 
 const STAGES: Readonly<Record<Stage, string>> = {
   load: 'Loading the model',
@@ -22,7 +22,7 @@ export interface JobReplyOptions {
   readonly place: QueuePosition | null;
   readonly step: LiveStep | null;
   /** Of the place where the job was asked for. */
-  readonly limits: CommandLimits;
+  readonly limits: RequestLimits;
 }
 
 /** What the message of a job shows now. */
@@ -101,12 +101,12 @@ function reroll(job: Job, label = 'Reroll'): Button {
   return { action: `reroll:${job.id}`, label, style: 'primary' };
 }
 
-function endedButtons(job: Job, limits: CommandLimits): readonly (readonly Button[])[] {
+function endedButtons(job: Job, limits: RequestLimits): readonly (readonly Button[])[] {
   return kept(job).length > 0 ? doneButtons(job, limits) : [[reroll(job, 'Try again')]];
 }
 
 /** Every button of a finished job, most important first. */
-function doneButtons(job: Job, limits: CommandLimits): readonly (readonly Button[])[] {
+function doneButtons(job: Job, limits: RequestLimits): readonly (readonly Button[])[] {
   const images = kept(job);
   const all: Button = {
     action: `delete:${job.id}`,
@@ -131,7 +131,7 @@ function doneButtons(job: Job, limits: CommandLimits): readonly (readonly Button
 }
 
 /** What can be done with one picture. */
-export function imageButtons(job: Job, image: JobImage, limits: CommandLimits): readonly Button[] {
+export function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonly Button[] {
   const number = job.request.n > 1 ? ` ${image.index + 1}` : '';
   const named = (label: string) => ({ label: `${label}${number}`, ...(number === '' ? {} : { short: label }) });
   const plain = (verb: string, label: string): Button => ({
@@ -157,7 +157,7 @@ export function imageButtons(job: Job, image: JobImage, limits: CommandLimits): 
 }
 
 /** One picture with its own buttons. */
-export function imageReply(job: Job, image: JobImage, limits: CommandLimits): Reply {
+export function imageReply(job: Job, image: JobImage, limits: RequestLimits): Reply {
   return {
     ...EMPTY_REPLY,
     title: job.request.prompt,

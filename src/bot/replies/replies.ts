@@ -1,5 +1,7 @@
+import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
-import { formatRequest } from '../command/parse.ts';
+import { formatRequest } from '../command/format.ts';
+import { FIELD_KEYS, type Key, type KeyName } from '../command/keys.ts';
 import type { ImageDetails } from '../history/history.ts';
 import type { ImagineRequest, Job, JobImage } from '../job.ts';
 import { type Button, EMPTY_REPLY, type Reply } from '../reply.ts';
@@ -9,17 +11,17 @@ const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
 const LISTED = 10;
 const SHOWN_PICTURES = 4;
 
-/** What people may know of an operator's trouble: whether, and when, it makes sense to try again. */
+/** What people are told of an operator's trouble: whether and when to try again. */
 const TROUBLES: Readonly<Record<string, readonly [title: string, line: string]>> = {
-  database_locked: ['The bot is busy with its own papers.', 'Try again in a moment.'],
+  database_locked: ['The bot is busy right now.', 'Try again in a moment.'],
   disk_full: [
-    'There is no room left here to write this down, so nothing was done.',
-    'Try again later: whoever runs this bot has to free some space. What was asked for before is kept.',
+    'The bot has no room left on its disk, so nothing was done.',
+    'Try again later: whoever runs the bot has to free some space. Earlier requests are kept.',
   ],
 };
 const UNKNOWN_TROUBLE = [
-  'Something went wrong here.',
-  'It has been logged for whoever runs this bot. Trying again may work.',
+  'Something went wrong.',
+  'It has been logged for whoever runs this bot. Trying again may help.',
 ] as const;
 
 /** An error as people may see it: only a `UserError` speaks for itself. */
@@ -36,15 +38,22 @@ export function troubleOf(error: unknown): readonly [title: string, line: string
   return (error instanceof OperatorError && TROUBLES[error.code]) || UNKNOWN_TROUBLE;
 }
 
+/** Of the settings: the size has a line of its own, and the others say nothing about one picture. */
+const SHOWN_OTHERWISE: readonly KeyName[] = ['width', 'height', 'n', 'spoiler'];
+
+function labelOf({ name }: Key): string {
+  return name.charAt(0).toUpperCase() + name.slice(1).replace('-', ' ');
+}
+
 /** Every parameter of a picture, ready to paste. */
 export function infoReply(job: Job, image: JobImage | null, details: ImageDetails | null): Reply {
   const { request } = job;
   const recipe = details?.recipe ?? null;
   const derived = recipe !== null && recipe.verb !== null && recipe.verb !== 'reroll' && recipe.verb !== 'remix';
   const made: ImagineRequest = image === null ? request : { ...request, seed: image.seed, n: 1 };
-  const { width, height, seed, style, steps, guidance, decoderSteps, decoderGuidance, negative } = made;
-  const field = (name: string, value: string | number | bigint | null) =>
+  const field = (name: string, value: string | number | bigint | boolean | null) =>
     value === null || value === '' ? [] : [{ name, value: String(value) }];
+  const settings = FIELD_KEYS.filter(({ key }) => !SHOWN_OTHERWISE.includes(key.name));
   return {
     ...NOTICE,
     title: request.prompt,
@@ -52,14 +61,9 @@ export function infoReply(job: Job, image: JobImage | null, details: ImageDetail
       ? [`Made from ${recipe.parentImage ?? 'another picture'}: the command below makes it from the words alone.`]
       : [],
     fields: [
-      ...field('Negative', negative),
-      ...field('Size', `${width}×${height}`),
-      ...field('Seed', seed),
-      ...field('Style', style),
-      ...field('Steps', steps ?? 'its own schedule of 29'),
-      ...field('Guidance', guidance),
-      ...field('Decoder steps', decoderSteps),
-      ...field('Decoder guidance', decoderGuidance),
+      ...field('Size', `${made.width}×${made.height}`),
+      ...settings.flatMap(({ key, field: name }) => field(labelOf(key), made[name])),
+      ...(made.steps === null ? field('Steps', `the model's own ${DEFAULT_STAGE_C_STEPS}`) : []),
       ...field('Made by', recipe?.verb ?? null),
       ...field('Strength', recipe?.strength ?? null),
       ...field('Stage C seed', derived ? recipe.stageCSeed : null),
@@ -137,17 +141,13 @@ export function queueReply({ waiting, here, running, own }: QueueView): Reply {
 }
 
 /** Asks before several requests are made. */
-export function confirmReply(
-  id: string,
-  question: string,
-  requests: readonly ImagineRequest[],
-  notes: readonly string[],
-): Reply {
+export function confirmReply(id: string, requests: readonly ImagineRequest[], notes: readonly string[]): Reply {
+  const pictures = requests.reduce((sum, { n }) => sum + n, 0);
   const shown = requests.slice(0, LISTED).map(({ prompt }) => shortened(prompt, 100));
   const more = requests.length > LISTED ? [`and ${requests.length - LISTED} more`] : [];
   return {
     ...NOTICE,
-    title: question,
+    title: `Make ${requests.length} requests, ${pictures} pictures in all?`,
     lines: [...shown, ...more, ...notes],
     buttons: [[{ action: `confirm:${id}`, label: `Make all ${requests.length}`, style: 'primary' }]],
   };

@@ -4,7 +4,7 @@ import type { GuildSettings } from '../command/guild-settings.ts';
 import type { SettingsScope } from '../history/history.ts';
 import type { StoredSettings } from '../history/settings.ts';
 import { type Caller, SURFACES } from '../job.ts';
-import { type CommandLimits, DEFAULT_LIMITS } from '../request-limits.ts';
+import { DEFAULT_LIMITS, type RequestLimits } from '../request-limits.ts';
 
 /** What the loaded model says about itself. */
 export interface LoadedModel {
@@ -12,7 +12,7 @@ export interface LoadedModel {
   /** A number from 0 (base) to 1 (aesthetic) is a style too. @default false */
   readonly mixesStyles?: boolean;
   /** Sizes that the checkpoint can make. */
-  readonly sizes?: Partial<Pick<CommandLimits, 'minSide' | 'maxSide' | 'maxPixels' | 'gridStep'>>;
+  readonly sizes?: Partial<Pick<RequestLimits, 'minSide' | 'maxSide' | 'maxPixels' | 'gridStep'>>;
 }
 
 type Where = Pick<Caller, 'surface' | 'guild'>;
@@ -47,7 +47,7 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   }
 
   /** What a command may ask for here: the checkpoint's limits within the guild's. */
-  limits(where: Where): CommandLimits {
+  limits(where: Where): RequestLimits {
     const base = this.checkpoint();
     const { pixels, images } = this.at(where);
     return {
@@ -58,7 +58,7 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   }
 
   /** What the loaded checkpoint allows; the defaults before one was ever loaded. */
-  checkpoint(): CommandLimits {
+  checkpoint(): RequestLimits {
     const loaded = this.#loaded();
     if (loaded === null) return DEFAULT_LIMITS;
     const styles = loaded.styles.length > 0 ? loaded.styles : DEFAULT_LIMITS.styles;

@@ -1,42 +1,25 @@
 import { UserError } from '../../system/errors.ts';
 import { normaliseText } from '../command/lexer.ts';
-import { formatPrompt, parseCommand } from '../command/parse.ts';
-import { permutationsOf } from '../command/permutations.ts';
-import { readSettings } from '../command/read-settings.ts';
-import { type ImagineRequest, type Job, type JobImage, seedOf, type Verb } from '../job.ts';
+import { parseCommand } from '../command/parse.ts';
+import { type ImagineRequest, type Job, type JobImage, VERBS, type Verb } from '../job.ts';
 import type { Draft } from '../jobs/submissions.ts';
-import { type CommandLimits, LARGER_FACTORS, largerSize, type Size } from '../request-limits.ts';
+import { LARGER_FACTORS, largerSize, type RequestLimits, type Size } from '../request-limits.ts';
 
-const VERBS = [
-  ...['reroll', 'vary-subtle', 'vary-strong', 'larger', 'larger-2x', 'remix'],
-  ...['info', 'delete', 'cancel', 'show', 'confirm', 'erase'],
-] as const;
-
-/** What a button can do. `larger` is by 1.5, `larger-2x` by 2. */
-export type ActionVerb =
-  | Verb
-  | 'larger-2x'
-  /** Without a new job. */
-  | 'info'
-  | 'delete'
-  | 'cancel'
-  | 'show'
-  | 'confirm'
-  | 'erase';
+/** What a button can do. `larger` is by 1.5, `larger-2x` by 2; those after it make no job of their own. */
+const ACTION_VERBS = [...VERBS, 'larger-2x', 'info', 'delete', 'cancel', 'show', 'confirm', 'erase'] as const;
+export type ActionVerb = (typeof ACTION_VERBS)[number];
 
 /** How far a strong variation's draws are from its parent's. */
 const STRONG = 0.5;
+
 /** @throws UserError `action_unknown` */
 export function parseAction(action: string): { readonly verb: ActionVerb; readonly id: string } {
   const [, verb = '', id = ''] = /^([a-z0-9-]{1,16}):([A-Za-z0-9_-]{1,64})$/.exec(action) ?? [];
-  if (isActionVerb(verb)) return { verb, id: id.toLowerCase() };
-  throw new UserError('action_unknown', 'This button is of no use any more.', {
+  const known = ACTION_VERBS.find((one) => one === verb);
+  if (known !== undefined) return { verb: known, id: id.toLowerCase() };
+  throw new UserError('action_unknown', 'This button no longer works.', {
     hint: 'Bring its picture back with fresh buttons: /wuerst history',
   });
-}
-
-function isActionVerb(verb: string): verb is ActionVerb {
-  return VERBS.some((known) => known === verb);
 }
 
 export interface ActOptions {
@@ -45,7 +28,7 @@ export interface ActOptions {
   readonly image: JobImage | null;
   /** What was typed into the form of Remix. */
   readonly text: string | undefined;
-  readonly limits: CommandLimits;
+  readonly limits: RequestLimits;
   readonly randomSeed: () => bigint;
 }
 
@@ -87,32 +70,19 @@ export function draftsOf(verb: Verb | 'larger-2x', options: ActOptions): readonl
 function remixed({ job, image, text, limits, randomSeed }: ActOptions) {
   const typed = normaliseText(text ?? '');
   if (typed === '') {
-    throw new UserError('remix_text_missing', 'A remix needs the new prompt, and none came.', {
+    throw new UserError('remix_text_missing', 'A remix needs a new prompt, and none came.', {
       hint: `Send it with the action, for example "${job.request.prompt.slice(0, 100)} at night".`,
     });
   }
-  const dry = { limits, randomSeed: () => 0n };
-  const first = parseCommand(typed, dry);
-  // The form asks for a prompt: "history" is one here.
-  const isPrompt = first.kind === 'imagine' || first.kind === 'permutations';
-  const source = isPrompt ? typed : formatPrompt(typed);
-  const given = new Set(
-    permutationsOf(source.replace(/^\/wuerst\s+/i, ''), limits).flatMap((body) =>
-      readSettings(body, limits).typed.flatMap(({ key }) => key.fields),
-    ),
-  );
   const { prompt: _prompt, ...old } = job.request;
-  const seed = image?.seed ?? seedOf(job.request, 0);
-  const kept = Object.fromEntries(
-    Object.entries({ ...old, seed, n: 1 }).filter(([field]) => !([...given] as string[]).includes(field)),
-  );
-  const parsed = parseCommand(source, { limits, randomSeed, settings: kept });
+  const defaults = { ...old, n: 1, seed: image?.seed ?? old.seed };
+  const parsed = parseCommand(typed, { limits, randomSeed, defaults });
   if (parsed.kind === 'imagine') return [{ made: parsed.request, notes: parsed.notes }];
   if (parsed.kind === 'permutations') return parsed.requests.map((made) => ({ made, notes: parsed.notes }));
   return [];
 }
 
-function tooLarge({ width, height }: Size, factor: number, limits: CommandLimits): UserError {
+function tooLarge({ width, height }: Size, factor: number, limits: RequestLimits): UserError {
   return new UserError(
     'larger_than_allowed',
     `${factor} times ${width}×${height} is more than the limit of ${limits.maxPixels} pixels and ${limits.maxSide} a side.`,

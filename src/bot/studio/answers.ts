@@ -1,9 +1,9 @@
 import type { Clock } from '../../system/clock.ts';
 import { UserError } from '../../system/errors.ts';
-import { settingNames } from '../command/guild-settings.ts';
-import { parseCommand, type Subcommand } from '../command/parse.ts';
+import { guildSettings } from '../command/guild-settings.ts';
+import { parseCommand } from '../command/parse.ts';
 import { listed, quoted } from '../command/problem.ts';
-import { isSubcommandName, SUBCOMMANDS } from '../command/subcommand.ts';
+import { isSubcommandName, SUBCOMMANDS, type Subcommand, type SubcommandName } from '../command/subcommands.ts';
 import type { CommandOptions, Outcome } from '../core.ts';
 import type { History } from '../history/history.ts';
 import { type Caller, type ImagineRequest, type Job, type JobImage, TERMINAL_STATES } from '../job.ts';
@@ -38,10 +38,32 @@ export interface AnswersOptions {
 const CONFIRM_WITHIN = 3_600_000;
 const OWN_IN_QUEUE = 10;
 
+/** What executes each subcommand. */
+type Executors = { readonly [Name in SubcommandName]: (given: Subcommand<Name>, caller: Caller) => Outcome };
+
 /** Answers to what people type and click. */
 export class Answers {
   readonly #options: AnswersOptions;
   readonly #targets: Targets;
+
+  readonly #execute: Executors = {
+    help: ({ topic }, caller) => reply(helpReply(this.#options.rules.limits(caller), topic)),
+    show: ({ id }, caller) => jobOutcome({ job: this.#targets.get(id, caller).job, repeated: true }),
+    history: (_, caller) => reply(this.#historyOf(caller)),
+    queue: (_, caller) => reply(this.#queueFor(caller)),
+    cancel: ({ id }, caller) => jobOutcome({ job: this.#cancel(this.#toCancel(id, caller), caller), repeated: false }),
+    settings: ({ key, changes }, caller) => {
+      const { history, rules } = this.#options;
+      const context = { history, rules, caller };
+      return reply(changes.length > 0 ? changeSettings(context, changes) : settingsReply(context, key));
+    },
+    export: (_, { surface, user }) => {
+      const { json, files } = this.#options.history.personalData.export(surface, user);
+      return reply(replies.exportReply(json, files.length));
+    },
+    erase: ({ confirmed }, caller) => (confirmed ? this.#erase(caller) : reply(replies.eraseQuestion())),
+    confirm: ({ id }, caller) => this.#confirm(caller, id),
+  };
 
   constructor(options: AnswersOptions) {
     this.#options = options;
@@ -49,7 +71,7 @@ export class Answers {
   }
 
   command(text: string, caller: Caller, options: CommandOptions): Outcome {
-    const { idempotencyKey, settings, subcommand = false } = options;
+    const { idempotencyKey, options: native = {}, subcommand = false } = options;
     const { submissions, rules, randomSeed } = this.#options;
     // A command that is repeated has its answer, whatever has become forbidden since.
     const earlier = this.#earlier(caller, idempotencyKey);
@@ -57,12 +79,12 @@ export class Answers {
     const parsed = parseCommand(text, {
       limits: rules.limits(caller),
       randomSeed,
-      guildSettings: settingNames(isOperator(caller)),
-      ...(settings === undefined ? {} : { settings }),
+      guildSettings: guildSettings(isOperator(caller)).map(({ name }) => name),
+      options: native,
     });
     if (subcommand && (parsed.kind === 'imagine' || parsed.kind === 'permutations')) throw noSubcommand(text);
-    if (parsed.kind === 'permutations') return this.#ask(caller, parsed.requests, parsed.question, parsed.notes);
-    if (parsed.kind !== 'imagine') return this.#subcommand(parsed, caller);
+    if (parsed.kind === 'permutations') return this.#ask(caller, parsed.requests, parsed.notes);
+    if (parsed.kind !== 'imagine') return this.#run(parsed, caller);
     const { request, notes } = parsed;
     const [submitted] = submissions.submit(caller, [{ request, derivation: null, notes }], idempotencyKey);
     return jobOutcome(submitted);
@@ -112,16 +134,18 @@ export class Answers {
     const drafts = draftsOf(verb, { job, image: acted, text, limits, randomSeed });
     if (drafts.length === 1) return jobOutcome(submissions.submit(caller, drafts, idempotencyKey)[0]);
     // Stored questions hold requests alone: these are made from the words, with the seed of the picture.
-    const requests = drafts.map(({ request }) => request);
-    const pictures = requests.reduce((sum, { n }) => sum + n, 0);
-    return this.#ask(caller, requests, `Make ${requests.length} requests, ${pictures} pictures in all?`, []);
+    return this.#ask(
+      caller,
+      drafts.map(({ request }) => request),
+      [],
+    );
   }
 
-  #ask(caller: Caller, requests: readonly ImagineRequest[], question: string, notes: readonly string[]): Outcome {
+  #ask(caller: Caller, requests: readonly ImagineRequest[], notes: readonly string[]): Outcome {
     const { history, submissions, clock } = this.#options;
     const allowed = submissions.review(caller, requests);
     const id = history.confirmations.save({ caller, requests: allowed, expiresAt: clock.now() + CONFIRM_WITHIN });
-    return reply(replies.confirmReply(id, question, allowed, notes));
+    return reply(replies.confirmReply(id, allowed, notes));
   }
 
   #confirm(caller: Caller, id: string | null): Outcome {
@@ -133,12 +157,14 @@ export class Answers {
     if (earlier !== null) return earlier;
     const confirmation = asked === null ? null : history.confirmations.get(asked);
     if (asked === null || confirmation === null) {
-      throw new UserError('confirmation_unknown', 'Nothing waits for your yes.', {
+      throw new UserError('confirmation_unknown', 'No question is waiting for your answer.', {
         hint: 'Questions wait for an hour. Ask again: /wuerst a {red, grey} fox',
       });
     }
     if (confirmation.caller.surface !== caller.surface || confirmation.caller.user !== caller.user) {
-      throw new UserError('not_yours', 'Somebody else was asked.', { hint: 'Only who asked for them can say yes.' });
+      throw new UserError('not_yours', 'This question was put to somebody else.', {
+        hint: 'Only the person who asked for the pictures can say yes.',
+      });
     }
     const drafts = confirmation.requests.map((request): Draft => ({ request, derivation: null, notes: [] }));
     const submitted = submissions.submit(caller, drafts, key);
@@ -146,34 +172,8 @@ export class Answers {
     return reply(replies.confirmedReply(submitted.map(({ job }) => job)));
   }
 
-  #subcommand(parsed: Subcommand, caller: Caller): Outcome {
-    const { history, rules } = this.#options;
-    switch (parsed.kind) {
-      case 'help':
-        return reply(helpReply(rules.limits(caller), parsed.topic));
-      case 'show':
-        return jobOutcome({ job: this.#targets.get(parsed.id, caller).job, repeated: true });
-      case 'history':
-        return reply(this.#historyOf(caller));
-      case 'queue':
-        return reply(this.#queueFor(caller));
-      case 'cancel':
-        return jobOutcome({ job: this.#cancel(this.#toCancel(parsed.id, caller), caller), repeated: false });
-      case 'settings':
-        return reply(
-          parsed.changes.length > 0
-            ? changeSettings({ history, rules, caller }, parsed.changes)
-            : settingsReply({ history, rules, caller }, parsed.key),
-        );
-      case 'export': {
-        const { json, files } = history.personalData.export(caller.surface, caller.user);
-        return reply(replies.exportReply(json, files.length));
-      }
-      case 'erase':
-        return parsed.confirmed ? this.#erase(caller) : reply(replies.eraseQuestion());
-      case 'confirm':
-        return this.#confirm(caller, parsed.id);
-    }
+  #run<Name extends SubcommandName>(given: Subcommand<Name>, caller: Caller): Outcome {
+    return this.#execute[given.kind](given, caller);
   }
 
   #historyOf({ surface, user }: Caller): Reply {
@@ -204,7 +204,7 @@ export class Answers {
     const { surface, user } = caller;
     const newest = this.#options.history.lists.unfinished({ surface, user }).at(-1);
     if (newest !== undefined) return newest;
-    throw new UserError('job_unknown', 'You have no request that waits or is being made.', {
+    throw new UserError('job_unknown', 'You have no request that is waiting or running.', {
       hint: 'See what you asked for: /wuerst history',
     });
   }
@@ -213,7 +213,7 @@ export class Answers {
     const { history, queue, dispatcher, bus } = this.#options;
     requireOwner(job, caller, 'cancel');
     if (TERMINAL_STATES.includes(job.state)) {
-      throw new UserError('already_finished', `This request is ${job.state} already.`, {
+      throw new UserError('already_finished', `This request is already ${job.state}.`, {
         hint: 'Its pictures can be deleted instead.',
       });
     }
@@ -240,7 +240,7 @@ export class Answers {
     if (images.length === 0) {
       const finished = TERMINAL_STATES.includes(job.state);
       throw finished
-        ? new UserError('image_deleted', 'Its pictures are deleted already.')
+        ? new UserError('image_deleted', 'Its pictures have already been deleted.')
         : new UserError('job_not_finished', 'This request has no pictures yet.', { hint: 'It can be cancelled.' });
     }
     const { surface, user } = caller;
@@ -286,7 +286,7 @@ function noSubcommand(text: string): UserError {
   const [name = ''] = text.split(' ', 1);
   const usage = isSubcommandName(name) ? SUBCOMMANDS[name].usage : listed(Object.keys(SUBCOMMANDS));
   return new UserError('subcommand_malformed', `Expected ${usage}, got ${quoted(text)}.`, {
-    hint: 'Ids have letters and digits and stand below their pictures; yours are listed by /wuerst history',
+    hint: 'An id is the letters and digits below a picture. For yours, see /wuerst history',
   });
 }
 

@@ -1,15 +1,15 @@
 import { UserError } from '../../system/errors.ts';
 import {
-  EVERYWHERE_PREFIX,
-  formatSetting,
+  formatGuildSetting,
+  type GuildSettingKey,
   type GuildSettings,
-  type NamedSetting,
-  readSettingValue,
-  SETTING_NAMES,
-  type SettingKey,
-  settingNamed,
+  guildSettingNamed,
+  guildSettings,
+  type PlacedSetting,
+  readGuildSetting,
 } from '../command/guild-settings.ts';
-import type { SettingChange } from '../command/subcommand.ts';
+import { listed, quoted } from '../command/problem.ts';
+import type { SettingChange } from '../command/subcommands.ts';
 import type { History, SettingsScope } from '../history/history.ts';
 import type { Caller } from '../job.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
@@ -28,19 +28,17 @@ export function isOperator({ surface, moderator }: Caller): boolean {
 }
 
 /** Shows what holds here: all of it, with the last changes for moderators, or one setting. */
-export function settingsReply({ rules, history, caller }: Context, only: string | null): Reply {
-  const asked = only === null ? null : settingNamed(only);
-  const everywhere = asked?.everywhere === true;
-  const settings = everywhere ? history.settings.at('everywhere') : rules.at(caller);
-  const names = asked === null ? SETTING_NAMES : [asked];
+export function settingsReply(context: Context, only: string | null): Reply {
+  const { history, caller } = context;
+  const asked = only === null ? null : guildSettingNamed(only);
   return {
     ...EMPTY_REPLY,
-    title: everywhere ? 'What holds everywhere' : 'What holds here',
+    title: asked?.everywhere === true ? 'What holds everywhere' : 'What holds here',
     lines: caller.moderator ? ['Change one: settings blocked-words +word, or settings user-jobs:10'] : [],
     fields: [
-      ...names.map((name) => ({
-        name: `${everywhere ? EVERYWHERE_PREFIX : ''}${name.name} (${name.description})`,
-        value: formatSetting(name, settings),
+      ...(asked === null ? guildSettings(false) : [asked]).map((setting) => ({
+        name: `${setting.name} (${setting.description})`,
+        value: shownValue(setting, context),
       })),
       ...(only === null ? lastChanges(history, caller, isOperator(caller)) : []),
     ],
@@ -55,7 +53,7 @@ export function settingsReply({ rules, history, caller }: Context, only: string 
 export function changeSettings(context: Context, changes: readonly SettingChange[]): Reply {
   const { history, rules, caller } = context;
   if (!caller.moderator) {
-    throw new UserError('settings_not_allowed', 'Only moderators change settings here.', {
+    throw new UserError('settings_not_allowed', 'Only moderators can change settings here.', {
       hint: 'Everyone can see them: /wuerst settings',
     });
   }
@@ -64,24 +62,28 @@ export function changeSettings(context: Context, changes: readonly SettingChange
   return {
     ...EMPTY_REPLY,
     title: 'Settings changed',
-    fields: changed.map((setting) => ({
-      name: `${setting.everywhere ? EVERYWHERE_PREFIX : ''}${setting.name}`,
-      value: formatSetting(setting, setting.everywhere ? history.settings.at('everywhere') : rules.at(caller)),
-    })),
+    fields: changed.map((setting) => ({ name: setting.name, value: shownValue(setting, context) })),
     ephemeral: true,
   };
 }
 
-function applied({ history, caller }: Context, { key, value }: SettingChange): NamedSetting {
-  const setting = settingNamed(key);
+function shownValue(setting: PlacedSetting, { history, rules, caller }: Context): string {
+  return formatGuildSetting(setting, setting.everywhere ? history.settings.at('everywhere') : rules.at(caller));
+}
+
+function applied({ history, caller }: Context, { key, value }: SettingChange): PlacedSetting {
+  const setting = guildSettingNamed(key);
+  const operator = isOperator(caller);
   if (setting === null) {
-    throw new UserError('unknown_guild_setting', `There is no setting "${key.slice(0, 60)}" here.`, {
-      hint: `Settings are ${SETTING_NAMES.map(({ name }) => name).join(', ')}.`,
+    throw new UserError('unknown_guild_setting', `There is no setting ${quoted(key)} here.`, {
+      hint: `Settings here are ${listed(
+        guildSettings(operator).map(({ name }) => name),
+        'and',
+      )}.`,
     });
   }
-  const operator = isOperator(caller);
   if ((setting.everywhere || setting.kind === 'weight') && !operator) {
-    throw new UserError('settings_not_allowed', `Only whoever runs this bot changes ${key}.`);
+    throw new UserError('settings_not_allowed', `Only whoever runs this bot can change ${key}.`);
   }
   if (!setting.everywhere && caller.guild === null) {
     throw new UserError('settings_need_a_guild', 'A direct message has no settings of its own.', {
@@ -89,29 +91,19 @@ function applied({ history, caller }: Context, { key, value }: SettingChange): N
     });
   }
   const scope: SettingsScope = setting.everywhere ? 'everywhere' : scopeOf(caller);
-  const read = readSettingValue(setting, value, history.settings.at(scope));
-  if (!operator) withinLimits(setting, read, history.settings.at('everywhere'));
-  store(history, scope, setting.key, read, caller);
+  const read = readGuildSetting(setting, value, history.settings.at(scope));
+  if (!operator) requireWithin(setting, read, history.settings.at('everywhere'));
+  // The value is checked by the schema of its key, whatever its type is here.
+  history.settings.set<GuildSettingKey>(scope, setting.key, read, caller);
   return setting;
 }
 
 /** A guild may be stricter than whoever runs the bot, not more generous. */
-function withinLimits({ name, kind, key }: NamedSetting, value: unknown, everywhere: GuildSettings): void {
+function requireWithin({ name, kind, key }: PlacedSetting, value: unknown, everywhere: GuildSettings): void {
   const limit = everywhere[key];
   if (kind !== 'limit' || value === undefined || typeof limit !== 'number') return;
   if (typeof value === 'number' && value <= limit) return;
   throw new UserError('setting_above_limit', `Whoever runs this bot allows ${name} up to ${limit}.`, {
     hint: `For example: /wuerst settings ${name} ${limit}`,
   });
-}
-
-function store(
-  history: History,
-  scope: SettingsScope,
-  key: SettingKey,
-  value: GuildSettings[SettingKey] | undefined,
-  by: Caller,
-): void {
-  // The value is checked by the schema of its key, whatever its type is here.
-  history.settings.set<SettingKey>(scope, key, value, by);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EVERYWHERE_PREFIX, formatSetting, INITIAL, SETTING_NAMES, SETTINGS } from '../command/guild-settings.ts';
+import { formatGuildSetting, guildSettings, INITIAL } from '../command/guild-settings.ts';
 import { type AuditedChange, ERASED } from '../history/audit.ts';
 import type { History } from '../history/history.ts';
 import type { Caller } from '../job.ts';
@@ -35,11 +35,10 @@ function actorOf({ actor, name }: AuditedChange): string {
 
 /** `user-jobs: 3` */
 function changeOf({ target, guild, detail: stored }: AuditedChange): string {
-  const setting = SETTING_NAMES.find(({ key }) => key === target);
+  const setting = guildSettings(true).find(({ key, everywhere }) => key === target && everywhere === (guild === null));
   // A setting that only an older program knew.
   if (setting === undefined) return target;
-  const { key, name } = setting;
-  const value = SETTINGS[key].schema.safeParse(detail.safeParse(stored).data?.value);
-  const shown = value.success ? formatSetting(setting, { ...INITIAL, [key]: value.data }) : 'default';
-  return `${guild === null ? EVERYWHERE_PREFIX : ''}${name}: ${shortened(shown, 100)}`;
+  const value = setting.schema.safeParse(detail.safeParse(stored).data?.value);
+  const shown = value.success ? formatGuildSetting(setting, { ...INITIAL, [setting.key]: value.data }) : 'default';
+  return `${setting.name}: ${shortened(shown, 100)}`;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UserError } from '../../../src/system/errors.ts';
-import { EMPTY_REPLY } from '../fake-core.ts';
+import { EMPTY_REPLY, REQUEST } from '../fake-core.ts';
 import { sendAutocomplete, sendClick, sendCommand, sendContextMenu, sendModal, sendSelect } from './payloads.ts';
 import { type Setting, setting } from './setting.ts';
 
@@ -16,6 +16,11 @@ async function finished(s: Setting) {
 
 function responses(s: Setting, interaction: { readonly token: string }) {
   return s.standIn.interactions.get(interaction.token)?.responses ?? [];
+}
+
+/** The request of the newest job. */
+function newest(s: Setting) {
+  return [...s.core.jobsById.values()].at(-1)?.request;
 }
 
 test('native options become settings of the request', async (t) => {
@@ -38,7 +43,8 @@ test('native options become settings of the request', async (t) => {
   await s.standIn.until(() => s.core.calls.length === 1);
   const [call] = s.core.calls;
   assert.equal(call?.text, 'a red fox');
-  assert.deepEqual(call?.options.settings, {
+  assert.deepEqual(newest(s), {
+    prompt: 'a red fox',
     width: 640,
     height: 512,
     n: 3,
@@ -57,7 +63,7 @@ test('native options become settings of the request', async (t) => {
   ] as const) {
     sendCommand(s.standIn, 'wuerst', { prompt: name, [name]: value }, { channel: s.channel });
     await s.standIn.until(() => s.core.calls.at(-1)?.text === name);
-    assert.deepEqual(s.core.calls.at(-1)?.options.settings, { width, height });
+    assert.deepEqual(newest(s), { ...REQUEST, prompt: name, width, height });
   }
 });
 
@@ -81,7 +87,7 @@ test('options at and beyond their limits are answered with a sentence, never dro
   ]) {
     await ask(options);
   }
-  assert.equal(s.core.calls.length, 0);
+  assert.equal(s.core.jobsById.size, 0);
   assert.ok(s.standIn.visible(s.channel).every((message) => message.ephemeral));
   await ask({ prompt: 'p'.repeat(6000) });
   assert.equal(s.core.calls.at(-1)?.text.length, 6000);

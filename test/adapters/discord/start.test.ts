@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createDiscordAdapter, fetchApplication } from '../../../src/adapters/discord/adapter.ts';
-import { DEFAULT_LIMITS, KEYS } from '../../../src/bot/command/parse.ts';
+import { KEYS } from '../../../src/bot/command/keys.ts';
+import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { FakeCore } from '../fake-core.ts';
 import { memoryLogger } from './setting.ts';
 import { APPLICATION, StandIn, TOKEN } from './stand-in.ts';

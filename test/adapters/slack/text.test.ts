@@ -6,10 +6,11 @@ import { typedText } from '../../../src/adapters/slack/interactions/typed-text.t
 import { escapeText, fitText } from '../../../src/adapters/slack/messages/escape.ts';
 import { DETAILS, messageOf } from '../../../src/adapters/slack/messages/render.ts';
 import { withoutSecrets } from '../../../src/adapters/slack/web-api/logger.ts';
-import { DEFAULT_LIMITS, parseCommand } from '../../../src/bot/command/parse.ts';
+import { parseCommand } from '../../../src/bot/command/parse.ts';
 import type { Job } from '../../../src/bot/job.ts';
 import { jobReply } from '../../../src/bot/replies/job-reply.ts';
 import type { Button, Reply } from '../../../src/bot/reply.ts';
+import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { EMPTY_REPLY, REQUEST } from '../fake-core.ts';
 import { checkBlocks, checkText, checkView, type Rules } from './strict.ts';
 

@@ -1,5 +1,5 @@
 import type { CommandOptions, Core, Outcome } from '../../../src/adapters/adapter.ts';
-import { completions, DEFAULT_LIMITS } from '../../../src/bot/command/parse.ts';
+import { completions } from '../../../src/bot/command/completion.ts';
 import {
   type Caller,
   type Derivation,
@@ -10,7 +10,8 @@ import {
   type Stage,
   TERMINAL_STATES,
 } from '../../../src/bot/job.ts';
-import type { Reply } from '../../../src/bot/reply.ts';
+import type { Button, Reply } from '../../../src/bot/reply.ts';
+import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { UserError } from '../../../src/system/errors.ts';
 import { paintPicture } from './fake-pictures.ts';
 import { EMPTY_REPLY, fakeJobReply, type LiveState } from './fake-reply.ts';
@@ -102,6 +103,10 @@ export class FakeCore implements Core {
   queuePosition(jobId: string) {
     const live = this.#live.get(jobId);
     return { position: live?.position ?? null, eta: live?.eta ?? null };
+  }
+
+  button(): Button | null {
+    return null;
   }
 
   async imagePath(imageId: string): Promise<string | null> {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DEFAULT_LIMITS, formatRequest, randomSeed, settingsFromOptions } from '../../../src/bot/command/parse.ts';
+import { formatRequest } from '../../../src/bot/command/format.ts';
+import { randomSeed } from '../../../src/bot/command/parse.ts';
 import { JOB_ID_LENGTH, randomId } from '../../../src/bot/history/id.ts';
-import { UserError } from '../../../src/system/errors.ts';
-import { correctedIn, imagine, parse, refusal } from './parsing.ts';
+import { confirmReply } from '../../../src/bot/replies/replies.ts';
+import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
+import { imagine, parse, refusal } from './parsing.ts';
 
 describe('a request', () => {
   it('has the documented defaults when only a prompt is given', () => {
@@ -225,41 +227,35 @@ describe('a mistake', () => {
 describe('native options', () => {
   it('are taken with the text', () => {
     const { request } = imagine('a fox seed:7', {
-      settings: { width: 512, negative: 'text', spoiler: true, steps: null },
+      options: { width: 512, negative: 'text', spoiler: true },
     });
     assert.deepEqual([request.width, request.seed, request.negative, request.spoiler], [512, 7n, 'text', true]);
   });
 
   it('clash with the same key in the text, naming both places', () => {
-    const { error, corrected } = refusal('a fox width:768 in snow', { settings: { width: 512 } });
+    const { error, corrected } = refusal('a fox width:768 in snow', { options: { width: 512 } });
     assert.equal(error.code, 'setting_given_twice');
     assert.match(error.message, /width once, got it both as an option and in the text/);
     assert.equal(corrected, '/wuerst a fox in snow');
-    assert.match(refusal('a fox ar:2:3', { settings: { height: 512 } }).error.message, /height .* \(ar\)/);
+    assert.match(refusal('a fox ar:2:3', { options: { height: 512 } }).error.message, /height .* \(ar\)/);
   });
 
   it('make a prompt of what would be a subcommand', () => {
-    assert.equal(imagine('history', { settings: { width: 512 } }).request.prompt, 'history');
+    assert.equal(imagine('history', { options: { width: 512 } }).request.prompt, 'history');
   });
 
   it('are held to the same limits', () => {
-    assert.equal(refusal('a fox', { settings: { width: 1.5 } }).error.code, 'bad_width');
-    assert.equal(refusal('a fox', { settings: { guidance: Number.NaN } }).error.code, 'bad_guidance');
-    assert.equal(refusal('a fox', { settings: { width: 3072, height: 3072 } }).error.code, 'too_many_pixels');
+    assert.equal(refusal('a fox', { options: { width: 1.5 } }).error.code, 'bad_width');
+    assert.equal(refusal('a fox', { options: { guidance: Number.NaN } }).error.code, 'bad_guidance');
+    assert.equal(refusal('a fox', { options: { width: 3072, height: 3072 } }).error.code, 'too_many_pixels');
   });
 
   it('are read by key name, where a surface offers size, ratio and seed', () => {
-    assert.deepEqual(settingsFromOptions({ ar: '2:3', seed: '7', n: 2, spoiler: true }, DEFAULT_LIMITS), {
-      width: 768,
-      height: 1152,
-      n: 2,
-      seed: 7n,
-      spoiler: true,
-    });
-    assert.throws(
-      () => settingsFromOptions({ size: '512x512', width: 512 }, DEFAULT_LIMITS),
-      (error) => error instanceof UserError && error.code === 'settings_conflict' && correctedIn(error) !== '',
-    );
+    const { width, height, n, seed, spoiler } = imagine('a fox', {
+      options: { ar: '2:3', seed: '7', n: 2, spoiler: true },
+    }).request;
+    assert.deepEqual({ width, height, n, seed, spoiler }, { width: 768, height: 1152, n: 2, seed: 7n, spoiler: true });
+    assert.equal(refusal('a fox', { options: { size: '512x512', width: 512 } }).error.code, 'settings_conflict');
   });
 });
 
@@ -286,7 +282,7 @@ describe('permutations', () => {
   it('are asked about with the number of requests and pictures', () => {
     const parsed = parse('a {red, grey, blue} fox n:4');
     assert.ok(parsed.kind === 'permutations');
-    assert.equal(parsed.question, 'Make 3 requests, 12 pictures in all?');
+    assert.equal(confirmReply('id', parsed.requests, []).title, 'Make 3 requests, 12 pictures in all?');
   });
 
   it('each draw a seed of their own', () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { completions, DEFAULT_LIMITS, KEYS } from '../../../src/bot/command/parse.ts';
+import { completions } from '../../../src/bot/command/completion.ts';
+import { KEYS } from '../../../src/bot/command/keys.ts';
 import { helpReply } from '../../../src/bot/replies/help-reply.ts';
+import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { parse } from './parsing.ts';
 
 describe('help', () => {

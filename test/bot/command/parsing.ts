@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { DEFAULT_LIMITS, type ParsedCommand, type ParseOptions, parseCommand } from '../../../src/bot/command/parse.ts';
+import { type ParsedCommand, type ParseOptions, parseCommand } from '../../../src/bot/command/parse.ts';
 import type { ImagineRequest } from '../../../src/bot/job.ts';
+import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { UserError } from '../../../src/system/errors.ts';
 
 const OPTIONS: ParseOptions = { limits: DEFAULT_LIMITS, randomSeed: () => 4242n };
@@ -24,7 +25,7 @@ export function correctedIn(error: UserError, options: Partial<ParseOptions> = {
   const at = hint.indexOf('Try: ');
   assert.ok(at > 0, `no corrected example in the hint: ${hint}`);
   const example = hint.slice(at + 'Try: '.length);
-  const { settings: _, ...rest } = { ...OPTIONS, ...options };
+  const { options: _, ...rest } = { ...OPTIONS, ...options };
   assert.doesNotThrow(() => parseCommand(example, rest), `the corrected example is not accepted: ${example}`);
   return example;
 }

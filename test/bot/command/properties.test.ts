@@ -2,18 +2,19 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { editDistance } from '../../../src/bot/command/edit-distance.ts';
+import { formatPrompt, formatRequest } from '../../../src/bot/command/format.ts';
+import { KEYS } from '../../../src/bot/command/keys.ts';
 import { isVisible, lengthOf, normaliseText, wordsOf } from '../../../src/bot/command/lexer.ts';
-import {
-  type CommandLimits,
-  DEFAULT_LIMITS,
-  formatPrompt,
-  formatRequest,
-  KEYS,
-  parseCommand,
-} from '../../../src/bot/command/parse.ts';
+import { parseCommand } from '../../../src/bot/command/parse.ts';
 import { permutationsOf } from '../../../src/bot/command/permutations.ts';
 import type { ImagineRequest } from '../../../src/bot/job.ts';
-import { defaultSize, fits, sizeForRatio } from '../../../src/bot/request-limits.ts';
+import {
+  DEFAULT_LIMITS,
+  defaultSize,
+  fits,
+  type RequestLimits,
+  sizeForRatio,
+} from '../../../src/bot/request-limits.ts';
 import { UserError } from '../../../src/system/errors.ts';
 import { correctedIn, imagine, parse } from './parsing.ts';
 
@@ -132,7 +133,7 @@ const request: fc.Arbitrary<ImagineRequest> = fc.record(
   { noNullPrototype: true },
 );
 
-const limitsOfAnyGuild: fc.Arbitrary<CommandLimits> = fc
+const limitsOfAnyGuild: fc.Arbitrary<RequestLimits> = fc
   .record({
     maxPixels: fc.integer({ min: 256 * 256, max: 4096 * 4096 }),
     maxImages: fc.integer({ min: 1, max: 10 }),
@@ -226,7 +227,7 @@ describe('a request', () => {
     fc.assert(
       fc.property(limitsOfAnyGuild, (limits) => {
         for (const key of KEYS) {
-          for (const value of [key.example(limits), ...(key.choices?.(limits).values ?? [])]) {
+          for (const value of [key.example(limits), ...(key.choices?.(limits) ?? [])]) {
             const reading = key.read(value.replaceAll('"', ''), limits);
             assert.ok('value' in reading, `${key.name}:${value}`);
             assert.deepEqual(Object.keys(reading.value).sort(), [...key.fields].sort());

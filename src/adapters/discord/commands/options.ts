@@ -3,8 +3,7 @@ import {
   type APIChatInputApplicationCommandInteractionData,
   ApplicationCommandOptionType,
 } from 'discord.js';
-import type { settingsFromOptions } from '../../../bot/command/parse.ts';
-import { SETTING_OPTIONS } from './setting-options.ts';
+import { KEYS, type Key } from '../../../bot/command/keys.ts';
 
 /** Put before the id of a recent prompt that is too long to be the value of a choice. */
 export const PROMPT_MARK = '↺';
@@ -26,11 +25,16 @@ export function textOf(options: Options, name: string): string | undefined {
   return value === undefined || String(value).trim() === '' ? undefined : String(value).trim();
 }
 
-/** Native options by the grammar's names of settings; the core reads their values. */
-export function valuesOf(options: Options): Parameters<typeof settingsFromOptions>[0] {
+/** The name of a key's option: its key, or where that is a single letter a longer name for it. */
+export function optionName({ name, aliases }: Key): string {
+  return name.length > 1 ? name : (aliases[0] ?? name);
+}
+
+/** Options by the names of the grammar's keys; the core reads their values. */
+export function valuesOf(options: Options): Readonly<Record<string, string | number | boolean>> {
   return Object.fromEntries(
-    SETTING_OPTIONS.flatMap(({ name, key }) => {
-      const value = options.get(name);
+    KEYS.flatMap((key) => {
+      const value = options.get(optionName(key));
       return value === undefined ? [] : [[key.name, value]];
     }),
   );

@@ -3,11 +3,12 @@ import {
   type APIApplicationCommandOptionChoice,
   ApplicationCommandOptionType,
 } from 'discord.js';
-import { formatPrompt } from '../../../bot/command/parse.ts';
+import { formatPrompt } from '../../../bot/command/format.ts';
+import { KEYS, type Key } from '../../../bot/command/keys.ts';
 import type { Caller } from '../../../bot/job.ts';
 import type { Core } from '../../adapter.ts';
-import { PROMPT_MARK } from '../commands/options.ts';
-import { SETTING_OPTIONS, type SettingOption } from '../commands/setting-options.ts';
+import { COMPLETED } from '../commands/commands.ts';
+import { optionName, PROMPT_MARK } from '../commands/options.ts';
 import { plainText } from '../messages/escape.ts';
 import { LIMITS } from '../messages/render.ts';
 
@@ -22,7 +23,7 @@ function prompts(core: Core, caller: Caller, typed: string): Choice[] {
 }
 
 /** Values that the grammar offers for a setting, as its option wants them. */
-function values({ key }: SettingOption, core: Core, caller: Caller, typed: string): Choice[] {
+function values(key: Key, core: Core, caller: Caller, typed: string): Choice[] {
   if (/[\s:"']/.test(key.name === 'ar' ? typed.replace(':', '') : typed)) return [];
   return core.completions(`x ${key.name}:${typed}`, caller).map(({ label }) => ({
     name: label,
@@ -40,6 +41,6 @@ export function completions(
   if (!focused || focused.type === ApplicationCommandOptionType.Subcommand || !('value' in focused)) return [];
   const typed = String(focused.value);
   if (focused.name === 'prompt') return prompts(core, caller, typed).slice(0, LIMITS.choices);
-  const option = SETTING_OPTIONS.find(({ name }) => name === focused.name);
-  return option?.autocomplete === true ? values(option, core, caller, typed).slice(0, LIMITS.choices) : [];
+  const key = KEYS.find((one) => optionName(one) === focused.name && COMPLETED.includes(one.name));
+  return key === undefined ? [] : values(key, core, caller, typed).slice(0, LIMITS.choices);
 }

@@ -102,7 +102,7 @@ export class Interactions {
         : data.custom_id;
     const asks = chosen.startsWith(ASK_PREFIX);
     const action = asks ? chosen.slice(ASK_PREFIX.length) : chosen;
-    const button = asks ? (core.button?.(action, callers.known(interaction, 'ManageMessages')) ?? null) : null;
+    const button = asks ? core.button(action, callers.known(interaction, 'ManageMessages')) : null;
     if (button?.ask) {
       await api.respond(interaction, InteractionResponseType.Modal, formView(action, button.ask));
     } else if (button?.confirm !== undefined) {

@@ -5,16 +5,18 @@ import {
   ApplicationCommandType,
   ComponentType,
 } from 'discord.js';
-import { formatPrompt, settingsFromOptions } from '../../../bot/command/parse.ts';
+import { formatPrompt } from '../../../bot/command/format.ts';
+import { NATIVE_SUBCOMMANDS } from '../../../bot/command/subcommands.ts';
+import type { Caller } from '../../../bot/job.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Core, Outcome } from '../../adapter.ts';
-import { CONTEXT_COMMAND, SETTINGS_COMMAND } from '../commands/commands.ts';
+import { CONTEXT_COMMAND, PAINT_COMMAND, SUBCOMMAND_PREFIX } from '../commands/commands.ts';
 import { optionsOf, PROMPT_MARK, textOf, valuesOf } from '../commands/options.ts';
 import { missingPermissions } from '../commands/permissions.ts';
 import { ASK_PREFIX } from '../messages/render.ts';
 import type { Callers } from './callers.ts';
 
-/** Pictures can't be shown without these; Discord would drop them without a word. */
+/** Without these permissions Discord would silently drop the pictures. */
 export function requirePermissions(interaction: APIInteraction): void {
   const missing = missingPermissions(interaction.app_permissions, ['Attach Files', 'Embed Links']);
   if (missing.length === 0) return;
@@ -35,51 +37,32 @@ export function createCommandRunner(core: Core, callers: Callers) {
     }
     if (data.type !== ApplicationCommandType.ChatInput) throw unknownCommand(data.name);
     const given = optionsOf(data);
-    const id = textOf(given, 'id');
     const idempotencyKey = `discord:${interaction.id}`;
-    const caller = await callers.of(interaction, data.name === 'wuerst-cancel' ? 'ManageMessages' : 'ManageGuild');
-    const subcommand = (text: string) => core.command(text, caller, { idempotencyKey, subcommand: true });
-    switch (data.name) {
-      case 'wuerst': {
-        requirePermissions(interaction);
-        const settings = settingsFromOptions(valuesOf(given), core.limits(caller));
-        const typed = textOf(given, 'prompt') ?? '';
-        const prompt = typed.startsWith(PROMPT_MARK) ? keptPrompt(typed.slice(PROMPT_MARK.length)) : typed;
-        return core.command(prompt, caller, { idempotencyKey, settings });
-      }
-      case 'wuerst-history':
-        return subcommand('history');
-      case 'wuerst-show':
-        requirePermissions(interaction);
-        return subcommand(`show ${id ?? ''}`);
-      case 'wuerst-queue':
-        return subcommand('queue');
-      case 'wuerst-cancel':
-        return subcommand(id === undefined ? 'cancel' : `cancel ${id}`);
-      case SETTINGS_COMMAND: {
-        const setting = textOf(given, 'setting');
-        const value = textOf(given, 'value');
-        if (setting === undefined && value !== undefined) {
-          throw new UserError('setting_missing', `The value “${value}” needs a setting to go to.`, {
-            hint: 'Fill in both; without either, /wuerst-settings lists the settings.',
-          });
-        }
-        return subcommand(['settings', setting, value].filter((part) => part !== undefined).join(' '));
-      }
-      case 'wuerst-help':
-        return subcommand('help');
-      default:
-        throw unknownCommand(data.name);
+    if (data.name === PAINT_COMMAND) {
+      const caller = await callers.of(interaction, 'ManageGuild');
+      requirePermissions(interaction);
+      const typed = textOf(given, 'prompt') ?? '';
+      const prompt = typed.startsWith(PROMPT_MARK) ? keptPrompt(typed.slice(PROMPT_MARK.length), caller) : typed;
+      return core.command(prompt, caller, { idempotencyKey, options: valuesOf(given) });
     }
-
-    function keptPrompt(promptId: string): string {
-      const prompt = core.promptById(promptId, caller);
-      if (prompt !== null) return formatPrompt(prompt);
-      throw new UserError('prompt_unknown', 'That earlier prompt is not kept any more.', {
-        hint: 'Type it again, or choose another one.',
-      });
-    }
+    const subcommand = NATIVE_SUBCOMMANDS.find(({ name }) => data.name === `${SUBCOMMAND_PREFIX}${name}`);
+    if (subcommand === undefined) throw unknownCommand(data.name);
+    const { name, options } = subcommand;
+    const caller = await callers.of(interaction, name === 'cancel' ? 'ManageMessages' : 'ManageGuild');
+    if (name === 'show') requirePermissions(interaction);
+    const values = options.map((option) => textOf(given, option.name));
+    if (name === 'settings' && values[0] === undefined && values[1] !== undefined) throw settingMissing(values[1]);
+    const text = [name, ...values.filter((value) => value !== undefined)].join(' ');
+    return core.command(text, caller, { idempotencyKey, subcommand: true });
   };
+
+  function keptPrompt(promptId: string, caller: Caller): string {
+    const prompt = core.promptById(promptId, caller);
+    if (prompt !== null) return formatPrompt(prompt);
+    throw new UserError('prompt_unknown', 'That earlier prompt is no longer kept.', {
+      hint: 'Type it again, or choose another one.',
+    });
+  }
 
   async function showParameters(interaction: APIApplicationCommandInteraction, message: APIMessage): Promise<Outcome> {
     const { application_id } = interaction;
@@ -95,8 +78,14 @@ export function createCommandRunner(core: Core, callers: Callers) {
   }
 }
 
+function settingMissing(value: string): UserError {
+  return new UserError('setting_missing', `The value “${value}” needs a setting to go to.`, {
+    hint: 'Fill in both; without either, /wuerst-settings lists the settings.',
+  });
+}
+
 function unknownCommand(name: string): UserError {
-  return new UserError('command_unknown', `There is no command “${name}” any more.`, {
+  return new UserError('command_unknown', `The command “${name}” no longer exists.`, {
     hint: 'Restart Discord to see the current commands, or try /wuerst-help.',
   });
 }

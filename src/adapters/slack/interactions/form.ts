@@ -16,8 +16,6 @@ const subject = z.object({
 });
 export type Subject = z.infer<typeof subject>;
 
-export const REMIX: NonNullable<Button['ask']> = { title: 'Remix', label: 'Prompt', value: '', maxLength: MAX_INPUT };
-
 /** A modal with one input, prefilled. */
 export function formView({ title, label, value, maxLength }: NonNullable<Button['ask']>, about: Subject): object {
   const most = Math.min(MAX_INPUT, Math.max(1, maxLength));

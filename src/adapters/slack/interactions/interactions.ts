@@ -19,7 +19,7 @@ import { COMMAND, SHORTCUT } from '../web-api/methods.ts';
 import type { Workspaces } from '../web-api/workspaces.ts';
 import type { Answering, Interaction, Visibility } from './answering.ts';
 import type { Callers } from './callers.ts';
-import { FORM, formErrors, formView, REMIX, readForm } from './form.ts';
+import { FORM, formErrors, formView, readForm } from './form.ts';
 import { homeView } from './home.ts';
 import { click, message, revoked, shortcut } from './payloads.ts';
 import { typedIntoForm } from './typed-text.ts';
@@ -164,7 +164,7 @@ export class Interactions {
   async #openForm(interaction: Interaction, action: string): Promise<boolean> {
     const { core, callers, answering } = this.#options;
     const caller = await callers.of(interaction.origin);
-    const form = core.button ? core.button(action, caller)?.ask : REMIX;
+    const form = core.button(action, caller)?.ask;
     if (!form) return false;
     if (!answering.isNew(`form:${interaction.key}`)) {
       await interaction.ack();

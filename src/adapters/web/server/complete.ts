@@ -1,4 +1,4 @@
-import { SUBCOMMANDS } from '../../../bot/command/subcommand.ts';
+import { SUBCOMMANDS } from '../../../bot/command/subcommands.ts';
 import type { Completion as Suggestion } from '../../../bot/core.ts';
 
 export interface CompletionSources {

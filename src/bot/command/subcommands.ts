@@ -1,0 +1,222 @@
+import { nearest } from './edit-distance.ts';
+import { fold, type KeyName, keyNamed } from './keys.ts';
+import { unescapeText, wordsOf } from './lexer.ts';
+import { CommandProblem, listed, quoted } from './problem.ts';
+
+export interface SettingChange {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** An option of a subcommand's own native command. Their values, in order, are its argument. */
+interface NativeOption {
+  readonly name: string;
+  readonly description: string;
+  /** German name and description. */
+  readonly de: readonly [name: string, description: string];
+  readonly required?: boolean;
+}
+
+interface Definition {
+  readonly usage: string;
+  /** At most 100 characters. */
+  readonly description: string;
+  /** For surfaces where it has a command of its own. */
+  readonly native?: { readonly de: string; readonly options: readonly NativeOption[] };
+  /**
+   * What the text behind the name means; `null` where it is no argument of this subcommand, so that the whole is a prompt.
+   * @param guildSettings names of the guild's settings, in the spelling to hand back
+   */
+  read(argument: string, guildSettings: readonly string[]): object | null;
+}
+
+/** The subcommands: grammar, help, completion and native commands follow this table, and so does what executes them. */
+export const SUBCOMMANDS = {
+  history: {
+    usage: 'history',
+    description: 'Your latest pictures',
+    native: { de: 'Deine letzten Bilder', options: [] },
+    read: nothing,
+  },
+  /** Brings a job, or the job of an image, back with its buttons. */
+  show: {
+    usage: 'show <id>',
+    description: 'Bring a picture back with its buttons',
+    native: {
+      de: 'Hole ein Bild mit seinen Knöpfen zurück',
+      options: [
+        {
+          name: 'id',
+          description: 'The id below the picture',
+          de: ['id', 'Die Kennung unter dem Bild'],
+          required: true,
+        },
+      ],
+    },
+    read: (argument) => {
+      const id = idIn(argument);
+      return id === null ? null : { id };
+    },
+  },
+  queue: {
+    usage: 'queue',
+    description: 'What is being made and what is waiting',
+    native: { de: 'Was gerade entsteht und was wartet', options: [] },
+    read: nothing,
+  },
+  /** `id: null` means the caller's own newest job that is not finished. */
+  cancel: {
+    usage: 'cancel [id]',
+    description: 'Cancel your latest request, or the one with this id',
+    native: {
+      de: 'Brich deine letzte Anfrage ab, oder die mit dieser Kennung',
+      options: [
+        {
+          name: 'id',
+          description: 'The id below the picture; your latest request without it',
+          de: ['id', 'Die Kennung unter dem Bild; ohne sie deine letzte Anfrage'],
+        },
+      ],
+    },
+    read: optionalId,
+  },
+  /** What holds in this guild: without changes all of it, with `key` alone that one. */
+  settings: {
+    usage: 'settings [key value]',
+    description: 'Show the limits and rules here; moderators can change them',
+    native: {
+      de: 'Zeige oder ändere Grenzen und Regeln dieses Servers',
+      options: [
+        {
+          name: 'setting',
+          description: 'Which setting; all of them without it',
+          de: ['einstellung', 'Welche Einstellung; ohne sie alle'],
+        },
+        { name: 'value', description: 'Its new value', de: ['wert', 'Ihr neuer Wert'] },
+      ],
+    },
+    read: readSettingsArgument,
+  },
+  help: {
+    usage: 'help',
+    description: 'How to ask for pictures; help seed explains one setting',
+    native: { de: 'Wie man um Bilder bittet; help seed erklärt eine Einstellung', options: [] },
+    read: (argument): { readonly topic: KeyName | null } | null => {
+      const topic = keyNamed(argument)?.name ?? null;
+      return argument === '' || topic !== null ? { topic } : null;
+    },
+  },
+  export: { usage: 'export', description: 'Get a copy of everything kept about you', read: nothing },
+  erase: {
+    usage: 'erase',
+    description: 'Erase everything kept about you, after asking',
+    read: (argument) => {
+      const confirmed = argument.toLowerCase() === 'confirm';
+      return argument === '' || confirmed ? { confirmed } : null;
+    },
+  },
+  /** Says yes to a question (the jobs of permutations); `id: null` means the newest. */
+  confirm: { usage: 'confirm [id]', description: 'Say yes to the last question', read: optionalId },
+} satisfies Record<string, Definition>;
+
+export type SubcommandName = keyof typeof SUBCOMMANDS;
+/** A subcommand as it was read; `kind` is its name. */
+export type Subcommand<Name extends SubcommandName = SubcommandName> = {
+  [K in Name]: { readonly kind: K } & Readonly<NonNullable<ReturnType<(typeof SUBCOMMANDS)[K]['read']>>>;
+}[Name];
+
+/** Subcommands with a command of their own where a surface has native commands. */
+export const NATIVE_SUBCOMMANDS = Object.entries<Definition>(SUBCOMMANDS).flatMap(([name, { description, native }]) =>
+  native === undefined ? [] : [{ name: name as SubcommandName, description, ...native }],
+);
+
+export function isSubcommandName(word: string): word is SubcommandName {
+  return Object.hasOwn(SUBCOMMANDS, word);
+}
+
+/**
+ * Reads a text whose whole has the form of a subcommand; anything else (`help me escape`, `show wolves`) is `null`, and so a
+ * prompt. Names and ids are read in any case.
+ *
+ * @throws CommandProblem `unknown_guild_setting` for a misspelt name after `settings`.
+ */
+export function readSubcommand(text: string, guildSettings: readonly string[] = []): Subcommand | null {
+  if (/^(?:(?:--|—|–)help|\?)$/i.test(text)) return { kind: 'help', topic: null };
+  const [, name = '', argument = ''] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
+  const kind = name.toLowerCase();
+  if (!isSubcommandName(kind)) return null;
+  const { read }: Definition = SUBCOMMANDS[kind];
+  const found = read(argument, guildSettings);
+  return found === null ? null : ({ kind, ...found } as Subcommand);
+}
+
+function nothing(argument: string): object | null {
+  return argument === '' ? {} : null;
+}
+
+function optionalId(argument: string): { readonly id: string | null } | null {
+  const id = idIn(argument);
+  return argument === '' || id !== null ? { id } : null;
+}
+
+const ID = /^#?([a-z0-9]{4,64}(?:[-_][a-z0-9]{1,16})?)$/i;
+
+/** An id has at least four letters and digits, one of them a digit: `wolves` is none. */
+function idIn(argument: string): string | null {
+  const id = ID.exec(argument)?.[1]?.toLowerCase() ?? '';
+  return /\d/.test(id) ? id : null;
+}
+
+interface SettingsArgument {
+  readonly key: string | null;
+  readonly changes: readonly SettingChange[];
+}
+
+/** Nothing, `key`, `key a value with spaces`, or `key:value key:"a b"`. */
+function readSettingsArgument(argument: string, guildSettings: readonly string[]): SettingsArgument | null {
+  const words = wordsOf(argument).map(({ start, end }) => argument.slice(start, end));
+  const [first] = words;
+  if (first === undefined) return { key: null, changes: [] };
+  const pairs = words.map(pairOf);
+  const [pair = null] = pairs;
+  const name = pair?.key ?? first;
+  const key = spelledAs(name, guildSettings);
+  if (key === null) {
+    const meant = nearest(name.toLowerCase().slice(0, 64), guildSettings, 2);
+    if (meant === null) return null;
+    throw unknownGuildSetting(name, meant, guildSettings);
+  }
+  if (pair === null) {
+    const value = plain(argument.slice(first.length).trim());
+    return value === '' ? { key, changes: [] } : { key: null, changes: [{ key, value }] };
+  }
+  const changes = pairs.map((one, i) => {
+    const found = one === null ? null : spelledAs(one.key, guildSettings);
+    if (one !== null && found !== null) return { key: found, value: one.value };
+    throw unknownGuildSetting(one?.key ?? words[i] ?? '', null, guildSettings);
+  });
+  return { key: null, changes };
+}
+
+function pairOf(word: string): SettingChange | null {
+  const match = /^([a-z][\w.-]{0,63})[:=](.+)$/is.exec(word);
+  return match === null ? null : { key: match[1] ?? '', value: plain(match[2] ?? '') };
+}
+
+function plain(value: string): string {
+  const quotedWhole = /^["“”„](.*)["“”]$/s.exec(value);
+  return unescapeText(quotedWhole?.[1] ?? value);
+}
+
+function spelledAs(name: string, names: readonly string[]): string | null {
+  return names.find((candidate) => fold(candidate) === fold(name)) ?? null;
+}
+
+function unknownGuildSetting(name: string, meant: string | null, names: readonly string[]): CommandProblem {
+  return new CommandProblem({
+    code: 'unknown_guild_setting',
+    message: `There is no setting ${quoted(name)} here${meant === null ? '.' : `; did you mean "${meant}"?`}`,
+    allowed: `Settings here are ${listed(names, 'and')}.`,
+    example: 'settings',
+  });
+}
