@@ -29,7 +29,7 @@ export class Confirmations {
     const find = (where: string) =>
       database.query(`SELECT * FROM confirmations WHERE ${where}`, (found) => decodeConfirmation(found));
     this.#sql = {
-      insert: database.command(
+      insert: database.statement(
         'INSERT INTO confirmations (id, surface, user, caller_json, requests_json, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
       ),
       get: find('id = ? AND expires_at > ?'),
@@ -38,9 +38,9 @@ export class Confirmations {
         'SELECT id, expires_at FROM confirmations WHERE surface = ? AND user = ? AND expires_at > ?',
         (found) => decode(idRow, found, 'confirmation'),
       ),
-      remove: database.command('DELETE FROM confirmations WHERE id = ?'),
-      prune: database.command('DELETE FROM confirmations WHERE expires_at <= ?'),
-      erase: database.command('DELETE FROM confirmations WHERE surface = ? AND user = ?'),
+      remove: database.statement('DELETE FROM confirmations WHERE id = ?'),
+      prune: database.statement('DELETE FROM confirmations WHERE expires_at <= ?'),
+      erase: database.statement('DELETE FROM confirmations WHERE surface = ? AND user = ?'),
     };
   }
 

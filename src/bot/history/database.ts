@@ -9,7 +9,7 @@ import { explainDatabaseError } from './database-error.ts';
 export type Value = string | number | bigint | null | Uint8Array;
 
 /** A prepared statement that changes rows. */
-export interface Command {
+export interface Statement {
   run(...values: Value[]): Sqlite.RunResult;
 }
 
@@ -68,7 +68,7 @@ export class Database {
     }
   }
 
-  command(sql: string): Command {
+  statement(sql: string): Statement {
     const statement = this.#prepare(sql);
     return { run: (...values) => this.#run(() => statement.run(...values)) };
   }

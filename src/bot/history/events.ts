@@ -19,7 +19,7 @@ export class EventLog {
 
   constructor(database: Database) {
     this.#sql = {
-      insert: database.command('INSERT INTO events (job, surface, room, type, image, at) VALUES (?, ?, ?, ?, ?, ?)'),
+      insert: database.statement('INSERT INTO events (job, surface, room, type, image, at) VALUES (?, ?, ?, ?, ?, ?)'),
       since: database.query(
         `SELECT events.seq, events.type AS event_type, events.image, ${JOB_COLUMNS}
          FROM events JOIN jobs ON jobs.num = events.job
@@ -27,7 +27,7 @@ export class EventLog {
         (row) => ({ ...decode(eventRow, row, 'event'), row }),
       ),
       images: database.query(IMAGES_OF_JOB, decodeImage),
-      prune: database.command('DELETE FROM events WHERE at < ?'),
+      prune: database.statement('DELETE FROM events WHERE at < ?'),
     };
   }
 

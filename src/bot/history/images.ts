@@ -30,7 +30,7 @@ export interface ImageDetails {
   readonly embedding: Embedding | null;
 }
 
-export type ImageFile =
+export type FileState =
   | { readonly state: 'present'; readonly path: string }
   /** To be made again from its recipe, then given to `restore`. */
   | { readonly state: 'lost' }
@@ -92,10 +92,10 @@ export class Images {
     const files = (rest: string) =>
       database.query(`SELECT hash, bytes FROM files WHERE ${rest}`, (row) => decode(fileRow, row, 'file'));
     this.#sql = {
-      insert: database.command(
+      insert: database.statement(
         'INSERT INTO images (id, job, idx, seed, width, height, hash, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       ),
-      insertRecipe: database.command(
+      insertRecipe: database.statement(
         'INSERT INTO recipes (image, recipe_json, embedding_dims_json, embedding) VALUES (?, ?, ?, ?)',
       ),
       find: database.query(`SELECT ${IMAGE_COLUMNS} FROM images WHERE id = ?`, decodeImage),
@@ -105,9 +105,9 @@ export class Images {
         (row) => ({ ...decode(detailsRow, row, 'recipe'), image: decodeImage(row) }),
       ),
       atIndex: database.column('SELECT 1 FROM images WHERE job = ? AND idx = ?', Number),
-      setHash: database.command('UPDATE images SET hash = ? WHERE id = ?'),
-      markDeleted: database.command('UPDATE images SET deleted = 1 WHERE num = ? AND deleted = 0'),
-      dropEmbedding: database.command(
+      setHash: database.statement('UPDATE images SET hash = ? WHERE id = ?'),
+      markDeleted: database.statement('UPDATE images SET deleted = 1 WHERE num = ? AND deleted = 0'),
+      dropEmbedding: database.statement(
         'UPDATE recipes SET embedding = NULL, embedding_dims_json = NULL WHERE image = ?',
       ),
       hashesOfUser: database.column(
@@ -115,11 +115,11 @@ export class Images {
         String,
       ),
       uses: database.column('SELECT 1 FROM images WHERE hash = ? AND deleted = 0 LIMIT 1', Number),
-      recordFile: database.command(
+      recordFile: database.statement(
         `INSERT INTO files (hash, bytes, stored_at) VALUES (?, ?, ?)
          ON CONFLICT (hash) DO UPDATE SET stored_at = excluded.stored_at`,
       ),
-      forgetFile: database.command('DELETE FROM files WHERE hash = ?'),
+      forgetFile: database.statement('DELETE FROM files WHERE hash = ?'),
       file: files('hash = ?'),
       filesAfter: files('hash > ? ORDER BY hash LIMIT ?'),
       filesBefore: files(`stored_at < ? AND ${SPARE} ORDER BY stored_at LIMIT ?`),
@@ -145,7 +145,7 @@ export class Images {
   }
 
   /** Where an image's file is, if it still is; `null` if the image is unknown. */
-  file(imageId: string): ImageFile | null {
+  file(imageId: string): FileState | null {
     const image = this.#sql.find.get(imageId);
     if (image === undefined) return null;
     if (image.deleted) return { state: 'deleted' };

@@ -20,8 +20,6 @@ export interface RecentPrompt {
   readonly prompt: string;
 }
 
-export type Person = Pick<Caller, 'surface' | 'user'>;
-
 /** Whose unfinished jobs. */
 export type Party =
   | { readonly surface: Surface; readonly user: string }
@@ -80,7 +78,11 @@ export class JobLists {
   }
 
   /** Different prompts of a person, newest first, that contain a text in whatever case and width of letters. */
-  recentPrompts({ surface, user }: Person, containing: string, limit: number): readonly RecentPrompt[] {
+  recentPrompts(
+    { surface, user }: Pick<Caller, 'surface' | 'user'>,
+    containing: string,
+    limit: number,
+  ): readonly RecentPrompt[] {
     const wanted = fold(containing);
     const found = new Map<string, RecentPrompt>();
     for (const { id, prompt } of this.#sql.prompts.iterate(surface, user, RECENT)) {
@@ -91,7 +93,7 @@ export class JobLists {
   }
 
   /** The prompt of a job, for the person who asked for it. */
-  promptById(id: string, { surface, user }: Person): string | null {
+  promptById(id: string, { surface, user }: Pick<Caller, 'surface' | 'user'>): string | null {
     return this.#sql.prompt.get(id, surface, user) ?? null;
   }
 

@@ -43,7 +43,7 @@ export class Jobs {
     const { database } = options;
     const find = (where: string) => database.query(`SELECT ${JOB_COLUMNS} FROM jobs WHERE ${where}`, decodeJobRow);
     this.#sql = {
-      insert: database.command(INSERT_JOB),
+      insert: database.statement(INSERT_JOB),
       byId: find('id = ?'),
       images: database.query(IMAGES_OF_JOB, decodeImage),
       waiting: find("state = 'queued' ORDER BY num"),
@@ -53,21 +53,23 @@ export class Jobs {
          WHERE keys.surface = ? AND keys.user = ? AND keys.key = ?`,
         String,
       ),
-      insertKey: database.command('INSERT INTO idempotency_keys (surface, user, key, job, at) VALUES (?, ?, ?, ?, ?)'),
-      pruneKeys: database.command('DELETE FROM idempotency_keys WHERE at < ?'),
-      upsertUser: database.command(
+      insertKey: database.statement(
+        'INSERT INTO idempotency_keys (surface, user, key, job, at) VALUES (?, ?, ?, ?, ?)',
+      ),
+      pruneKeys: database.statement('DELETE FROM idempotency_keys WHERE at < ?'),
+      upsertUser: database.statement(
         `INSERT INTO users (surface, id, name, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (surface, id) DO UPDATE SET name = excluded.name, last_seen = excluded.last_seen`,
       ),
-      insertGuild: database.command(
+      insertGuild: database.statement(
         'INSERT INTO guilds (surface, id, first_seen) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
       ),
-      setState: database.command(
+      setState: database.statement(
         'UPDATE jobs SET state = ?, attempts = ?, started_at = ?, finished_at = ?, error_json = ? WHERE num = ?',
       ),
-      setCharge: database.command('UPDATE jobs SET charged_ms = ? WHERE num = ?'),
-      setNotes: database.command('UPDATE jobs SET notes_json = ? WHERE num = ?'),
-      setAttempts: database.command('UPDATE jobs SET attempts = ? WHERE id = ?'),
+      setCharge: database.statement('UPDATE jobs SET charged_ms = ? WHERE num = ?'),
+      setNotes: database.statement('UPDATE jobs SET notes_json = ? WHERE num = ?'),
+      setAttempts: database.statement('UPDATE jobs SET attempts = ? WHERE id = ?'),
       starts: database.column(
         `SELECT count(*) FROM jobs JOIN events ON events.job = jobs.num WHERE jobs.id = ? AND events.type = 'started'`,
         Number,

@@ -4,24 +4,18 @@ import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';
 import { fromJson, toJson } from './json.ts';
 
-/** How long one step (of a stage without steps: the whole stage) takes at a size. */
-export interface StepTime {
-  readonly stage: Stage;
+const stepTime = z.object({
+  stage: z.enum(['load', 'text', 'prior', 'decoder', 'vqgan', 'encode']) satisfies z.ZodType<Stage>,
   /** Pixels of the picture. */
-  readonly width: number;
-  readonly height: number;
-  readonly seconds: number;
-  /** Measurements behind it. */
-  readonly samples: number;
-}
-
-const stepTime: z.ZodType<StepTime> = z.object({
-  stage: z.enum(['load', 'text', 'prior', 'decoder', 'vqgan', 'encode']),
   width: z.number(),
   height: z.number(),
   seconds: z.number(),
+  /** Measurements behind it. */
   samples: z.number(),
 });
+
+/** How long one step (of a stage without steps: the whole stage) takes at a size. */
+export type StepTime = Readonly<z.output<typeof stepTime>>;
 
 /** What the bot should not have to learn again after a restart: step times, and small values of its other parts. */
 export class Memos {
@@ -29,7 +23,7 @@ export class Memos {
 
   constructor(database: Database) {
     this.#sql = {
-      saveTime: database.command(
+      saveTime: database.statement(
         `INSERT INTO step_times (checkpoint, stage, width, height, seconds, samples) VALUES (?, ?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET seconds = excluded.seconds, samples = excluded.samples`,
       ),
@@ -37,7 +31,7 @@ export class Memos {
         'SELECT stage, width, height, seconds, samples FROM step_times WHERE checkpoint = ?',
         (row) => decode(stepTime, row, 'step time'),
       ),
-      set: database.command(
+      set: database.statement(
         `INSERT INTO memos (owner, key, value_json) VALUES (?, ?, ?)
          ON CONFLICT DO UPDATE SET value_json = excluded.value_json`,
       ),

@@ -3,14 +3,12 @@ import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';
 import { fromJson, toJson } from './json.ts';
 
-export interface Delivery {
+const delivery = z.object({
   /** Milliseconds since 1970; `null` while the message does not show the end of the job. */
-  readonly at: number | null;
+  at: z.number().nullable(),
   /** Why it never can. */
-  readonly problem: string | null;
-}
-
-const delivery: z.ZodType<Delivery> = z.object({ at: z.number().nullable(), problem: z.string().nullable() });
+  problem: z.string().nullable(),
+});
 
 /** The platform's message that shows a job, and whether it shows the end. */
 export class Messages {
@@ -20,9 +18,9 @@ export class Messages {
   constructor(database: Database, now: () => number) {
     this.#now = now;
     this.#sql = {
-      save: database.command('UPDATE jobs SET message_json = ? WHERE id = ?'),
+      save: database.statement('UPDATE jobs SET message_json = ? WHERE id = ?'),
       get: database.column('SELECT message_json FROM jobs WHERE id = ?', z.string().nullable().parse),
-      deliver: database.command(
+      deliver: database.statement(
         'UPDATE jobs SET delivered_at = ?, delivery_problem = ? WHERE id = ? AND delivered_at IS NULL',
       ),
       delivery: database.query('SELECT delivered_at AS at, delivery_problem AS problem FROM jobs WHERE id = ?', (row) =>
@@ -46,7 +44,7 @@ export class Messages {
     this.#sql.deliver.run(this.#now(), problem ?? null, jobId);
   }
 
-  delivery(jobId: string): Delivery {
+  delivery(jobId: string): z.output<typeof delivery> {
     return this.#sql.delivery.get(jobId) ?? { at: null, problem: null };
   }
 }

@@ -9,7 +9,7 @@ export interface NewJob {
   readonly request: ImagineRequest;
   readonly derivation: Derivation | null;
   readonly notes: readonly string[];
-  /** Expected accelerator seconds; reserved in the ledger until the job ends. */
+  /** Expected accelerator seconds; reserved in the usage until the job ends. */
   readonly estimate: number;
   /** Among this person's own waiting jobs, the greater goes first. @default 0 */
   readonly priority?: number;

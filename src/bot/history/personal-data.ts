@@ -46,8 +46,8 @@ export class PersonalData {
         decode(profile, row, 'person'),
       ),
       jobIds: database.column('SELECT id FROM jobs WHERE surface = ? AND user = ? ORDER BY num', String),
-      deleteJobs: database.command('DELETE FROM jobs WHERE surface = ? AND user = ?'),
-      deleteProfile: database.command('DELETE FROM users WHERE surface = ? AND id = ?'),
+      deleteJobs: database.statement('DELETE FROM jobs WHERE surface = ? AND user = ?'),
+      deleteProfile: database.statement('DELETE FROM users WHERE surface = ? AND id = ?'),
     };
   }
 
@@ -103,7 +103,7 @@ export class PersonalData {
     const unfinished = lists.unfinished({ surface, user });
     if (unfinished.length > 0) {
       const ids = unfinished.slice(0, 5).map(({ id }) => id);
-      throw new UserError('erase_unfinished', `${unfinished.length} of your pictures are not finished yet.`, {
+      throw new UserError('erase_unfinished', `${unfinished.length} of your requests are not finished yet.`, {
         hint: `Cancel them first (${ids.join(', ')}${unfinished.length > 5 ? ', …' : ''}), then erase again.`,
       });
     }

@@ -18,11 +18,11 @@ export class QueueShares {
   constructor(database: Database) {
     this.#database = database;
     this.#sql = {
-      save: database.command(
+      save: database.statement(
         `INSERT INTO queue_shares (level, key, tag, ticket) VALUES (?, ?, ?, ?)
          ON CONFLICT (level, key) DO UPDATE SET tag = excluded.tag, ticket = excluded.ticket`,
       ),
-      remove: database.command('DELETE FROM queue_shares WHERE level = ? AND key = ?'),
+      remove: database.statement('DELETE FROM queue_shares WHERE level = ? AND key = ?'),
       all: database.query('SELECT level, key, tag, ticket FROM queue_shares ORDER BY level, key', (row) =>
         decode(share, row, 'share of the queue'),
       ),

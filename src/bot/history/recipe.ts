@@ -1,42 +1,32 @@
 import { z } from 'zod';
 import { uint64Text } from '../../pipeline/images/imagine-request.ts';
-import { VERBS, type Verb } from '../job.ts';
+import { VERBS } from '../job.ts';
+
+export const recipeSchema = z.object({
+  /** The image this was derived from, and how; `null` for a picture made from words alone. */
+  parentImage: z.string().nullable(),
+  verb: z.enum(VERBS).nullable(),
+  /** As in `Derivation`. */
+  strength: z.number().nullable(),
+  stageCSeed: uint64Text,
+  stageBSeed: uint64Text,
+  /** Hash of the checkpoint's weights. */
+  checkpoint: z.string(),
+  style: z.string(),
+  /** Execution provider and precision, e.g. `cpu-fp32`. */
+  provider: z.string(),
+  /** Version of this program. */
+  version: z.string(),
+});
 
 /** Everything, besides the job's request, that makes an image again: also without its parent's file. */
-export interface Recipe {
-  /** The image this was derived from, and how; `null` for a picture made from words alone. */
-  readonly parentImage: string | null;
-  readonly verb: Verb | null;
-  /** As in `Derivation`. */
-  readonly strength: number | null;
-  readonly stageCSeed: bigint;
-  readonly stageBSeed: bigint;
-  /** Hash of the checkpoint's weights. */
-  readonly checkpoint: string;
-  readonly style: string;
-  /** Execution provider and precision, e.g. `cpu-fp32`. */
-  readonly provider: string;
-  /** Version of this program. */
-  readonly version: string;
-}
+export type Recipe = Readonly<z.output<typeof recipeSchema>>;
 
 /** What Stage C gave Stage B: row-major, NCHW. */
 export interface Embedding {
   readonly dims: readonly number[];
   readonly data: Float32Array;
 }
-
-export const recipeSchema: z.ZodType<Recipe> = z.object({
-  parentImage: z.string().nullable(),
-  verb: z.enum(VERBS).nullable(),
-  strength: z.number().nullable(),
-  stageCSeed: uint64Text,
-  stageBSeed: uint64Text,
-  checkpoint: z.string(),
-  style: z.string(),
-  provider: z.string(),
-  version: z.string(),
-});
 
 export function embeddingBytes(embedding: Embedding): Uint8Array {
   const { dims, data } = embedding;

@@ -27,11 +27,11 @@ export class StoredSettings {
       get: database.query('SELECT key, value_json FROM settings WHERE surface = ? AND guild = ?', (row) =>
         decode(settingRow, row, 'setting'),
       ),
-      set: database.command(
+      set: database.statement(
         `INSERT INTO settings (surface, guild, key, value_json) VALUES (?, ?, ?, ?)
          ON CONFLICT (surface, guild, key) DO UPDATE SET value_json = excluded.value_json`,
       ),
-      unset: database.command('DELETE FROM settings WHERE surface = ? AND guild = ? AND key = ?'),
+      unset: database.statement('DELETE FROM settings WHERE surface = ? AND guild = ? AND key = ?'),
     };
   }
 

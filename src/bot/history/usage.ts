@@ -23,7 +23,7 @@ export class Usage {
   constructor(database: Database, now: () => number) {
     this.#now = now;
     this.#sql = {
-      add: database.command(
+      add: database.statement(
         `INSERT INTO usage (kind, surface, party, day, ms) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (kind, surface, party, day) DO UPDATE SET ms = ms + excluded.ms`,
       ),
@@ -33,8 +33,8 @@ export class Usage {
          WHERE kind = 'user' AND surface = ? AND party = ? ORDER BY day`,
         (row) => row,
       ),
-      prune: database.command('DELETE FROM usage WHERE day < ?'),
-      erase: database.command("DELETE FROM usage WHERE kind = 'user' AND surface = ? AND party = ? AND day < ?"),
+      prune: database.statement('DELETE FROM usage WHERE day < ?'),
+      erase: database.statement("DELETE FROM usage WHERE kind = 'user' AND surface = ? AND party = ? AND day < ?"),
     };
   }
 

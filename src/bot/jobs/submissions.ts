@@ -4,7 +4,7 @@ import type { Caller, Derivation, Eta, ImagineRequest, Job } from '../job.ts';
 import { fits } from '../request-limits.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { moderate } from '../rules/moderation.ts';
-import { checkLimits } from '../rules/quotas.ts';
+import { checkQuotas } from '../rules/quotas.ts';
 import { workOf } from './estimator.ts';
 import type { JobServices } from './job-services.ts';
 
@@ -72,7 +72,7 @@ export class Submissions {
   /**
    * Stores the drafts as jobs, all or none. Each is in the database, and its `queued` event readable, before anyone
    * hears of it.
-   * @throws UserError `stopping`, and what `review` and `checkLimits` throw
+   * @throws UserError `stopping`, and what `review` and `checkQuotas` throw
    */
   submit(caller: Caller, drafts: readonly Draft[], key?: string): readonly Submitted[] {
     const earlier = this.earlier(caller, key);
@@ -94,7 +94,7 @@ export class Submissions {
     const joined: Accepted[] = [];
     const accept = () => {
       const now = clock.now();
-      checkLimits(caller, { jobs: jobs.length, seconds }, { history, rules: rules.at(caller), etaOf, now });
+      checkQuotas(caller, { jobs: jobs.length, seconds }, { history, rules: rules.at(caller), etaOf, now });
       for (const [index, job] of jobs.entries()) {
         const idempotencyKey = key === undefined || jobs.length === 1 ? key : partKey(key, index);
         const accepted = history.jobs.accept({

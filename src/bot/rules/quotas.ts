@@ -18,64 +18,57 @@ interface Options {
   readonly now: number;
 }
 
+const WORDS = { user: { has: 'You have', whose: 'Your' }, guild: { has: 'This place has', whose: "This place's" } };
+type Kind = keyof typeof WORDS;
+
 /**
- * Throws `UserError` `limit_user_jobs`, `limit_guild_jobs`, `limit_user_seconds` or `limit_guild_seconds` if this much
- * more would be too much: with the limit, how much of it is used and when it frees. Asked inside the transaction that
+ * Checks that this much more is within the quotas of the caller and their guild. Call it inside the transaction that
  * accepts the jobs.
+ * @throws UserError `limit_user_jobs`, `limit_guild_jobs`, `limit_user_seconds` or `limit_guild_seconds`, with the quota,
+ *   how much of it is used, and when there is room again
  */
-export function checkLimits(caller: Caller, wanted: Wanted, options: Options): void {
-  const { rules } = options;
+export function checkQuotas(caller: Caller, wanted: Wanted, options: Options): void {
   const { surface, user, guild } = caller;
-  const person = { what: 'You have', whose: 'your', key: 'user' } as const;
-  checkJobs({ surface, user }, wanted, rules.userJobs, person, options);
-  checkSeconds('user', caller, user, wanted, rules.userSeconds, person, options);
+  const { userJobs, userSeconds, guildJobs, guildSeconds } = options.rules;
+  checkJobs('user', { surface, user }, wanted, userJobs, options);
+  checkSeconds('user', caller, user, wanted, userSeconds, options);
   if (guild === null) return;
-  const here = { what: 'This place has', whose: "this place's", key: 'guild' } as const;
-  checkJobs({ surface, guild }, wanted, rules.guildJobs, here, options);
-  checkSeconds('guild', caller, guild, wanted, rules.guildSeconds, here, options);
+  checkJobs('guild', { surface, guild }, wanted, guildJobs, options);
+  checkSeconds('guild', caller, guild, wanted, guildSeconds, options);
 }
 
-interface Words {
-  readonly what: string;
-  readonly whose: string;
-  readonly key: 'user' | 'guild';
-}
-
-function checkJobs(party: Party, { jobs }: Wanted, limit: number | null, words: Words, options: Options): void {
-  if (limit === null) return;
-  const used = options.history.lists.countUnfinished(party);
-  if (used + jobs <= limit) return;
-  const oldest = options.history.lists.oldestUnfinished(party);
-  const eta = oldest === null ? null : options.etaOf(oldest);
-  const frees =
-    oldest === null
-      ? `Ask for at most ${limit} at once.`
-      : `The next one frees when ${oldest.id} is done${eta === null ? '' : `, in about ${duration(eta.to - options.now)}`}.`;
+function checkJobs(kind: Kind, party: Party, { jobs }: Wanted, quota: number | null, options: Options): void {
+  const { lists } = options.history;
+  const used = quota === null ? 0 : lists.countUnfinished(party);
+  if (quota === null || used + jobs <= quota) return;
+  const oldest = lists.oldestUnfinished(party);
+  const eta = oldest && options.etaOf(oldest);
+  const room = eta === null ? '' : `, in about ${duration(eta.to - options.now)}`;
   throw new UserError(
-    `limit_${words.key}_jobs`,
-    `${words.what} ${used} of at most ${limit} unfinished requests${jobs > 1 ? `, and this would add ${jobs}` : ''}.`,
-    { hint: `${frees} The rule is the setting ${words.key}-jobs.` },
+    `limit_${kind}_jobs`,
+    `${WORDS[kind].has} ${used} of at most ${quota} unfinished requests${jobs > 1 ? `, and this would add ${jobs}` : ''}.`,
+    {
+      hint: `${oldest === null ? `Ask for at most ${quota} at once.` : `There is room for another when ${oldest.id} is done${room}.`} The rule is the setting ${kind}-jobs.`,
+    },
   );
 }
 
 function checkSeconds(
-  kind: 'user' | 'guild',
+  kind: Kind,
   { surface }: Caller,
   party: string,
   { seconds }: Wanted,
-  limit: number | null,
-  words: Words,
+  quota: number | null,
   { history, now }: Options,
 ): void {
-  if (limit === null) return;
-  const usage = history.usage.today(kind, surface, party);
-  if (usage.seconds + seconds <= limit) return;
-  const used = `${round(usage.seconds)} of ${limit} s`;
+  if (quota === null) return;
+  const used = history.usage.today(kind, surface, party);
+  if (used.seconds + seconds <= quota) return;
   throw new UserError(
-    `limit_${words.key}_seconds`,
-    `This needs about ${round(seconds)} s of ${words.whose} accelerator time for today, of which ${used} are used.`,
+    `limit_${kind}_seconds`,
+    `This needs about ${round(seconds)} s of accelerator time. ${WORDS[kind].whose} quota for today is ${quota} s, and ${round(used.seconds)} s are used.`,
     {
-      hint: `It frees at midnight UTC, in ${duration(usage.resetsAt - now)}; a smaller picture or fewer steps need less. The rule is the setting ${words.key}-seconds.`,
+      hint: `The count starts again at midnight UTC, in ${duration(used.resetsAt - now)}; a smaller picture or fewer steps need less. The rule is the setting ${kind}-seconds.`,
     },
   );
 }
@@ -85,7 +78,7 @@ function round(seconds: number): number {
 }
 
 /** `40 s`, `3 min`, `2 h`. */
-export function duration(ms: number): string {
+function duration(ms: number): string {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
   if (seconds < 90) return `${seconds} s`;
   const minutes = Math.round(seconds / 60);

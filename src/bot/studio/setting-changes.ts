@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { formatGuildSetting, guildSettings, INITIAL } from '../command/guild-settings.ts';
-import { type AuditedChange, ERASED } from '../history/audit.ts';
+import { ERASED, type SettingsChange } from '../history/audit.ts';
 import type { History } from '../history/history.ts';
 import type { Caller } from '../job.ts';
 import { shortened } from '../replies/job-reply.ts';
@@ -24,17 +24,17 @@ export function lastChanges(history: History, caller: Caller, isOperator: boolea
   return newest.map((change) => ({ name: `Changed ${timeOf(change)} by ${actorOf(change)}`, value: changeOf(change) }));
 }
 
-function timeOf({ at }: AuditedChange): string {
+function timeOf({ at }: SettingsChange): string {
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-function actorOf({ actor, name }: AuditedChange): string {
+function actorOf({ actor, name }: SettingsChange): string {
   if (actor === ERASED) return 'a person whose data was erased';
   return name === null ? actor : `${shortened(name, 60)} (${actor})`;
 }
 
 /** `user-jobs: 3` */
-function changeOf({ target, guild, detail: stored }: AuditedChange): string {
+function changeOf({ target, guild, detail: stored }: SettingsChange): string {
   const setting = guildSettings(true).find(({ key, everywhere }) => key === target && everywhere === (guild === null));
   // A setting that only an older program knew.
   if (setting === undefined) return target;

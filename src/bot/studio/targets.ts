@@ -11,7 +11,7 @@ export interface Target {
   readonly image: JobImage | null;
 }
 
-/** Ids to what they mean for somebody. What of another place or person has an id is as unknown as what never was. */
+/** Finds what an id means to a caller. Jobs and images of other places and people count as unknown. */
 export class Targets {
   readonly #history: History;
   readonly #rules: GuildRules;
@@ -24,10 +24,10 @@ export class Targets {
   /** @throws UserError `image_unknown`, `image_deleted` or `blocked_user` */
   get(id: string, caller: Caller): Target {
     refuseBlocked(caller, this.#rules.at(caller));
-    const target = this.find(id, caller);
+    const target = this.#find(id, caller);
     if (target === null) {
       throw new UserError('image_unknown', `Nothing is known here under the id ${id.slice(0, 64)}.`, {
-        hint: 'It may have been erased, or belongs to another place. Yours are listed by /wuerst history',
+        hint: 'It may have been erased, or it belongs to another place. Yours are listed by /wuerst history',
       });
     }
     if (target.image?.deleted === true) {
@@ -38,7 +38,7 @@ export class Targets {
     return target;
   }
 
-  find(id: string, caller: Caller): Target | null {
+  #find(id: string, caller: Caller): Target | null {
     const whole = this.#history.jobs.get(id);
     if (whole !== null) return isVisible(whole, caller) ? { job: whole, image: null } : null;
     const details = this.#history.images.get(id);
@@ -54,7 +54,7 @@ export function isOwner(job: Job, caller: Caller): boolean {
 /** @throws UserError `not_yours` */
 export function requireOwner(job: Job, caller: Caller, what: 'cancel' | 'delete'): void {
   if (isOwner(job, caller) || caller.moderator) return;
-  throw new UserError('not_yours', `Only who asked for this can ${what} it, or a moderator.`, {
+  throw new UserError('not_yours', `Only the person who asked for this, or a moderator, can ${what} it.`, {
     hint: 'Your own requests are listed by /wuerst history',
   });
 }

@@ -133,7 +133,7 @@ test('cancelling is seen on the message itself, and is for who asked and for mod
     () => sendClick(standIn, idFor(message, 'cancel'), message, { channel, user: BOB }),
     ({ ephemeral }) => ephemeral,
   );
-  assert.match(titleOf(refused), /Only who asked/);
+  assert.match(titleOf(refused), /Only the person who asked/);
   const click = sendClick(standIn, idFor(message, 'cancel'), message, {
     channel,
     user: BOB,
@@ -205,7 +205,7 @@ test('deleting asks first and takes the pictures off every message that shows th
     () => sendClick(standIn, (one ?? '').replace('ask:', ''), other, { channel, user: BOB }),
     ({ ephemeral }) => ephemeral,
   );
-  assert.match(titleOf(refused), /Only who asked/);
+  assert.match(titleOf(refused), /Only the person who asked/);
   const { uploads } = other;
   sendClick(standIn, (one ?? '').replace('ask:', ''), other, { channel });
   await pass(() => picturesOf(other) === 1);

@@ -43,7 +43,7 @@ test('10,000 deliveries of one click make one job', async (t) => {
   assert.equal(studio.jobs({ surface: 'web', limit: 10 }).length, 2);
 });
 
-test('a limit says which it is, how much is used and when it frees', async (t) => {
+test('a limit says which it is, how much is used and when there is room again', async (t) => {
   const { studio, ask, say, make, started, painter, ended } = await openStudio(t);
   await make('a red fox');
   await say('settings user-jobs:2 guild-jobs:3', admin);
@@ -53,7 +53,7 @@ test('a limit says which it is, how much is used and when it frees', async (t) =
   await assert.rejects(ask('a third'), {
     code: 'limit_user_jobs',
     message: 'You have 2 of at most 2 unfinished requests.',
-    hint: new RegExp(`frees when ${running.id} is done, in about \\d+ s. The rule is the setting user-jobs`),
+    hint: new RegExp(`room for another when ${running.id} is done, in about \\d+ s. The rule is the setting user-jobs`),
   });
   const kitchen = caller({ room: 'kitchen', guild: 'kitchen', payer: 'kitchen' });
   await say('settings user-jobs:2', { ...admin, ...{ room: 'kitchen', guild: 'kitchen', payer: 'kitchen' } });
@@ -85,13 +85,13 @@ test('seconds of a day are reserved, used up, refunded and free again at midnigh
   await make('a grey fox');
   await assert.rejects(ask('one more'), {
     code: 'limit_user_seconds',
-    message: 'This needs about 0.9 s of your accelerator time for today, of which 1.8 of 2 s are used.',
-    hint: /It frees at midnight UTC, in 24 h; a smaller picture or fewer steps need less/,
+    message: 'This needs about 0.9 s of accelerator time. Your quota for today is 2 s, and 1.8 s are used.',
+    hint: /The count starts again at midnight UTC, in 24 h; a smaller picture or fewer steps need less/,
   });
   await say('settings user-seconds:default guild-seconds:1', admin);
   await assert.rejects(ask('one more', caller({ user: 'bob' })), {
     code: 'limit_guild_seconds',
-    message: /1\.8 of 1 s/,
+    message: /quota for today is 1 s, and 1\.8 s are used/,
   });
   clock.advance(24 * 3_600_000);
   await say('settings guild-seconds:1000', admin);

@@ -266,7 +266,7 @@ test('a job that a crash of the bot interrupted twice is given up at the next st
   const second = await openStudio(t, { folder: first.folder });
   const job = second.studio.job(id);
   assert.equal(job?.state, 'failed');
-  assert.match(job?.error?.message ?? '', /died again and again/);
+  assert.match(job?.error?.message ?? '', /crashed several times/);
   assert.deepEqual(
     second.studio.undelivered('web').map((one) => one.id),
     [id],
