@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Share, ShareChanges } from '../queue/fair-queue.ts';
+import type { Share, ShareChange } from '../queue/fair-queue.ts';
 import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';
 
@@ -30,10 +30,12 @@ export class QueueShares {
   }
 
   /** Together with the change of the job that caused them: use `History.atomically`. */
-  save(changes: ShareChanges): void {
+  save(changes: readonly ShareChange[]): void {
     this.#database.write(() => {
-      for (const { level, key, tag, ticket } of changes.kept) this.#sql.save.run(level, key, tag, ticket);
-      for (const { level, key } of changes.gone) this.#sql.remove.run(level, key);
+      for (const { level, key, share } of changes) {
+        if (share === undefined) this.#sql.remove.run(level, key);
+        else this.#sql.save.run(level, key, share.tag, share.ticket);
+      }
     });
   }
 

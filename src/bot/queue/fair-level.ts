@@ -6,14 +6,23 @@ export interface Source<Job> {
   readonly size: number;
   /** Their accelerator seconds together. */
   readonly cost: number;
-  /** Takes the job that is next. Only called while `size` > 0. */
+  add(job: Job): void;
+  /** Takes out a waiting job, which will not run. */
+  delete(job: Job): void;
+  /** Takes the job that is next, and charges it. Only called while `size` > 0. */
   take(): Job;
-  /** The order in which jobs would be taken if nobody else came; reads only. */
+  /** A job runs that is charged already. */
+  start?(job: Job): void;
+  /** A running job has ended; it took `seconds` more than it was charged. */
+  settle?(job: Job, seconds: number): void;
+  /** The order in which jobs would be taken if nobody else came. Nothing may change while it is read. */
   forecast(): Iterator<Job, void>;
+  /** About how many accelerator seconds are taken before a waiting job. */
+  costAhead(job: Job): number;
 }
 
 /** One party to a level: a payer, or a user of a payer. */
-export interface Flow<S> {
+interface Flow<S> {
   readonly key: string;
   readonly source: S;
   /** Virtual start time of the flow's next job: what it had so far, in accelerator seconds per weight. */
@@ -23,7 +32,9 @@ export interface Flow<S> {
   running: number;
 }
 
-export interface LevelOptions<S> {
+export interface LevelOptions<Job, S> {
+  /** The flow that a job belongs to; not empty. */
+  readonly keyOf: (job: Job) => string;
   readonly source: (key: string) => S;
   /** Share of a flow, 0.01 to 100; asked whenever a job is charged. @default everybody 1 */
   readonly weight?: (key: string) => number;
@@ -71,30 +82,24 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
   cost = 0;
   /** Virtual time. */
   #clock = 0;
-  readonly #options: LevelOptions<S>;
+  readonly #options: LevelOptions<Job, S>;
   readonly #flows = new Map<string, Flow<S>>();
   readonly #waiting = new SortedList<Flow<S>>(byTurn);
   /** Flows with nothing waiting or running whose tag the clock has not reached yet. */
   readonly #indebted = new SortedList<Flow<S>>(byTagAndKey);
-  #running = 0;
+  /** Running jobs, with what the tags of their flows grew by for each second. */
+  readonly #running = new Map<Job, number>();
 
-  constructor(options: LevelOptions<S>) {
+  constructor(options: LevelOptions<Job, S>) {
     this.#options = options;
   }
 
-  find(key: string): Flow<S> | undefined {
-    return this.#flows.get(key);
+  /** What waits behind a flow; `undefined` for a flow without jobs or debts. */
+  source(key: string): S | undefined {
+    return this.#flows.get(key)?.source;
   }
 
-  flow(key: string): Flow<S> {
-    const known = this.#flows.get(key);
-    if (known !== undefined) return known;
-    const flow: Flow<S> = { key, source: this.#options.source(key), tag: this.#clock, ticket: null, running: 0 };
-    this.#flows.set(key, flow);
-    return flow;
-  }
-
-  /** What to store of a flow, or of the `CLOCK`; `undefined` for a flow that is not known. */
+  /** What to store of a flow, or of the `CLOCK`; `undefined` for a flow without jobs or debts. */
   stored(key: string): { readonly tag: number; readonly ticket: number | null } | undefined {
     if (key === CLOCK) return { tag: this.#clock, ticket: null };
     const flow = this.#flows.get(key);
@@ -107,24 +112,26 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
       this.#clock = tag;
       return;
     }
-    const flow = this.flow(key);
+    const flow = this.#flow(key);
     flow.tag = tag;
     flow.ticket = ticket;
     this.#indebted.add(flow);
   }
 
-  /** A job of `cost` was put into the flow's source. */
-  added(flow: Flow<S>, cost: number): void {
+  add(job: Job): void {
+    const flow = this.#flowOf(job);
+    flow.source.add(job);
     this.size += 1;
-    this.cost += cost;
+    this.cost += job.cost;
     if (flow.source.size > 1) return;
     this.#indebted.delete(flow);
     this.#place(flow);
   }
 
-  /** A job of `cost` was taken out of the flow's source and will not run. */
-  withdrawn(flow: Flow<S>, cost: number): void {
-    this.#shrink(cost);
+  delete(job: Job): void {
+    const flow = this.#flowOf(job);
+    flow.source.delete(job);
+    this.#shrink(job.cost);
     if (flow.source.size > 0) return;
     this.#waiting.delete(flow);
     this.#place(flow);
@@ -138,27 +145,28 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
     this.#advance(flow.tag);
     const job = flow.source.take();
     this.#shrink(job.cost);
-    this.start(flow);
-    flow.tag += job.cost / this.weight(flow.key);
+    this.#begin(flow, job);
+    flow.tag += job.cost / this.#weight(flow.key);
     flow.ticket = null;
     this.#place(flow);
     this.#closeAccounts();
     return job;
   }
 
-  /** A job of the flow runs that is charged already. */
-  start(flow: Flow<S>): void {
+  start(job: Job): void {
+    const flow = this.#flowOf(job);
+    flow.source.start?.(job);
     this.#indebted.delete(flow);
-    flow.running += 1;
-    this.#running += 1;
+    this.#begin(flow, job);
   }
 
-  /** A running job of the flow has ended; `difference` is what it cost beyond its charge, in virtual time. */
-  settle(flow: Flow<S>, difference: number): void {
+  settle(job: Job, seconds: number): void {
+    const flow = this.#flowOf(job);
+    flow.source.settle?.(job, seconds);
     this.#waiting.delete(flow);
+    flow.tag += seconds * (this.#running.get(job) ?? 0);
     flow.running -= 1;
-    this.#running -= 1;
-    flow.tag += difference;
+    this.#running.delete(job);
     this.#place(flow);
     this.#closeAccounts();
   }
@@ -181,7 +189,7 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
       if (job === undefined) return;
       yield job;
       turns.delete(turn);
-      turn.tag += job.cost / this.weight(flow.key);
+      turn.tag += job.cost / this.#weight(flow.key);
       turn.ticket = ticket++;
       turn.left -= 1;
       if (turn.left > 0) turns.add(turn);
@@ -189,30 +197,48 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
   }
 
   /**
-   * About how many accelerator seconds of this level start before a job that has `within` seconds of its own flow
-   * before it: every other flow is served until its tag reaches the one that this job will start with, and on average
-   * half a job further. O(flows).
+   * Every other flow is served until its tag reaches the one that this job will start with, and on average half a job
+   * further. O(flows).
    */
-  costAhead(flow: Flow<S>, within: number): number {
-    const start = flow.tag + within / this.weight(flow.key);
-    let ahead = within;
+  costAhead(job: Job): number {
+    const own = this.#flowOf(job);
+    let ahead = own.source.costAhead(job);
+    const start = own.tag + ahead / this.#weight(own.key);
     for (const { key, tag, source } of this.#waiting) {
-      if (key === flow.key || tag > start) continue;
+      if (tag > start) break;
+      if (key === own.key) continue;
       const halfJob = source.cost / source.size / 2;
-      ahead += Math.min(source.cost, (start - tag) * this.weight(key) + halfJob);
+      ahead += Math.min(source.cost, (start - tag) * this.#weight(key) + halfJob);
     }
     return ahead;
   }
 
-  weight(key: string): number {
+  #weight(key: string): number {
     const weight = this.#options.weight?.(key) ?? 1;
     return Number.isNaN(weight) ? 1 : Math.min(MAX_WEIGHT, Math.max(MIN_WEIGHT, weight));
+  }
+
+  #flowOf(job: Job): Flow<S> {
+    return this.#flow(this.#options.keyOf(job));
+  }
+
+  #flow(key: string): Flow<S> {
+    const known = this.#flows.get(key);
+    if (known !== undefined) return known;
+    const flow: Flow<S> = { key, source: this.#options.source(key), tag: this.#clock, ticket: null, running: 0 };
+    this.#flows.set(key, flow);
+    return flow;
   }
 
   #shrink(cost: number): void {
     this.size -= 1;
     // Sums of many fractions drift; an empty level is exactly empty.
     this.cost = this.size === 0 ? 0 : this.cost - cost;
+  }
+
+  #begin(flow: Flow<S>, job: Job): void {
+    flow.running += 1;
+    this.#running.set(job, 1 / this.#weight(flow.key));
   }
 
   /** Puts a flow that is in no list into the one where it belongs. */
@@ -236,7 +262,7 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
 
   /** Forgets the flows that would start at the clock anyway: they are newcomers again. */
   #closeAccounts(): void {
-    const isIdle = this.size === 0 && this.#running === 0;
+    const isIdle = this.size === 0 && this.#running.size === 0;
     for (let flow = this.#indebted.first; flow !== undefined; flow = this.#indebted.first) {
       if (flow.tag > this.#clock && !isIdle) return;
       this.#advance(flow.tag);

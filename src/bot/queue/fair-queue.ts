@@ -1,5 +1,5 @@
 import type { Queue, QueueAddOptions } from 'p-queue';
-import { CLOCK, FairLevel, type Flow, MIN_COST, type Source } from './fair-level.ts';
+import { CLOCK, FairLevel, MIN_COST, type Source } from './fair-level.ts';
 import { SortedList } from './sorted-list.ts';
 
 /** What p-queue puts into its queue: starts a job, and ends with it. */
@@ -33,9 +33,9 @@ export interface Share {
   readonly ticket: number | null;
 }
 
-export interface ShareChanges {
-  readonly kept: readonly Share[];
-  readonly gone: readonly Pick<Share, 'level' | 'key'>[];
+export interface ShareChange extends Pick<Share, 'level' | 'key'> {
+  /** `undefined` if the row is to be deleted. */
+  readonly share: Pick<Share, 'tag' | 'ticket'> | undefined;
 }
 
 export interface Place {
@@ -44,17 +44,10 @@ export interface Place {
   readonly costAhead: number;
 }
 
-interface FairJob {
-  readonly id: string;
-  readonly payer: string;
-  readonly user: string;
-  readonly cost: number;
-  readonly seq: number;
+interface FairJob extends Readonly<Pick<FairOptions, 'id' | 'payer' | 'user' | 'cost' | 'seq'>> {
   priority: number;
   readonly run: Run;
 }
-
-type PayerLevel = FairLevel<FairJob, UserJobs>;
 
 /** The level of the payers; those of their users are called like the payers. */
 const PAYERS = '';
@@ -67,7 +60,7 @@ export const POSITION_CAP = 25;
  * then first come, first served; measured in accelerator seconds. `FairLevel` has the algorithm and the proof of its
  * bound: a newcomer's first job starts after at most one running job and one job of each other active payer.
  *
- * Every change is O(log n). A job is charged its estimate when it starts; `settle` corrects that when its true cost
+ * Every change takes O(log n) comparisons. A job is charged its estimate when it starts; `settle` corrects that when its true cost
  * is known. A job that is removed before it started was never charged.
  *
  * To store: the options of each waiting job, and `changes`, in one transaction with whatever caused them. To go on
@@ -79,15 +72,12 @@ export const POSITION_CAP = 25;
  * queue.add(run, { id: 'k3v9', payer: 'guild 7', user: 'ann', cost: 12.5, seq: 41 });
  */
 export class FairQueue implements Queue<Run, FairOptions> {
-  readonly #payers: FairLevel<FairJob, PayerLevel>;
+  readonly #payers: FairLevel<FairJob, FairLevel<FairJob, UserJobs>>;
   readonly #jobs = new Map<string, FairJob>();
-  /** In the order of their start. */
   readonly #resumed = new SortedList<FairJob>(byPriority);
-  /** Running jobs, with what their payers' tags grew by for each second. */
-  readonly #running = new Map<string, { readonly job: FairJob; readonly rate: number }>();
+  readonly #running = new Map<string, FairJob>();
   readonly #tickets = { next: 1 };
-  /** Keys of changed shares, by level. */
-  readonly #changed = new Map<string, Set<string>>();
+  readonly #changed = new Map<string, Pick<Share, 'level' | 'key'>>();
   /** What was read of `places` since the last change, as every message of a waiting job asks for it; and the rest. */
   #places: Place[] = [];
   #furtherPlaces: Iterator<Place, void> | undefined;
@@ -95,14 +85,21 @@ export class FairQueue implements Queue<Run, FairOptions> {
   /** @param weight a payer's, 0.01 to 100; call `reweighed` when one has changed */
   constructor(weight: (payer: string) => number = () => 1) {
     const tickets = this.#tickets;
-    this.#payers = new FairLevel<FairJob, PayerLevel>({
+    const mark = (level: string, key: string) => this.#changed.set(JSON.stringify([level, key]), { level, key });
+    this.#payers = new FairLevel({
       ...{ weight, tickets },
+      keyOf: (job: FairJob) => job.payer,
       source: (payer) =>
-        new FairLevel({ tickets, source: () => new UserJobs(), changed: (user) => this.#mark(payer, user) }),
+        new FairLevel({
+          tickets,
+          keyOf: (job: FairJob) => job.user,
+          source: () => new UserJobs(byPriority),
+          changed: (user) => mark(payer, user),
+        }),
       changed: (payer) => {
-        this.#mark(PAYERS, payer);
+        mark(PAYERS, payer);
         // A payer takes along the clock of its users.
-        if (this.#payers.find(payer) === undefined) this.#mark(payer, CLOCK);
+        if (this.#payers.source(payer) === undefined) mark(payer, CLOCK);
       },
     });
   }
@@ -127,28 +124,21 @@ export class FairQueue implements Queue<Run, FairOptions> {
     }
     this.#forgetPlaces();
     this.#jobs.set(job.id, job);
-    const [payer, user] = this.#flowsOf(job);
-    if (options.resumed) {
+    if (!options.resumed) this.#payers.add(job);
+    else {
       this.#resumed.add(job);
-      payer.source.start(user);
-      this.#payers.start(payer);
-    } else {
-      user.source.add(job);
-      payer.source.added(user, job.cost);
-      this.#payers.added(payer, job.cost);
+      this.#payers.start(job);
     }
   }
 
-  /**
-   * The job that is next, charged with its estimate. If nobody settles it, it is settled at that when `run` ends.
-   */
+  /** The job that is next, charged with its estimate. If nobody settles it, it is settled at that when `run` ends. */
   dequeue(): Run | undefined {
     if (this.size === 0) return undefined;
     const job = this.#resumed.first ?? this.#payers.take();
     this.#resumed.delete(job);
     this.#forgetPlaces();
     this.#jobs.delete(job.id);
-    this.#running.set(job.id, { job, rate: 1 / this.#payers.weight(job.payer) });
+    this.#running.set(job.id, job);
     return async () => {
       try {
         return await job.run();
@@ -160,10 +150,11 @@ export class FairQueue implements Queue<Run, FairOptions> {
 
   /** Ends the charging of a running job with the accelerator seconds it took; without effect if that was done before. */
   settle(id: string, seconds: number): void {
-    const charge = this.#running.get(id);
-    if (charge === undefined) return;
+    const job = this.#running.get(id);
+    if (job === undefined) return;
+    this.#forgetPlaces();
     this.#running.delete(id);
-    this.#credit(charge.job, Math.max(MIN_COST, seconds) - charge.job.cost, charge.rate);
+    this.#payers.settle(job, Math.max(MIN_COST, seconds) - job.cost);
   }
 
   /** Takes a waiting job out. Nothing was charged for it, or, if it was resumed, all of that is given back. */
@@ -172,14 +163,8 @@ export class FairQueue implements Queue<Run, FairOptions> {
     if (job === undefined) return;
     this.#forgetPlaces();
     this.#jobs.delete(id);
-    if (this.#resumed.delete(job)) {
-      this.#credit(job, -job.cost, 1 / this.#payers.weight(job.payer));
-      return;
-    }
-    const [payer, user] = this.#flowsOf(job);
-    user.source.delete(job);
-    payer.source.withdrawn(user, job.cost);
-    this.#payers.withdrawn(payer, job.cost);
+    if (this.#resumed.delete(job)) this.#payers.settle(job, -job.cost);
+    else this.#payers.delete(job);
   }
 
   /** @throws ReferenceError if no such job waits */
@@ -187,10 +172,11 @@ export class FairQueue implements Queue<Run, FairOptions> {
     const job = this.#jobs.get(id);
     if (job === undefined) throw new ReferenceError(`Expected the id of a waiting job, got \`${id}\`.`);
     this.#forgetPlaces();
-    const list = this.#resumed.delete(job) ? this.#resumed : this.#flowsOf(job)[1].source;
-    list.delete(job);
-    job.priority = priority;
-    list.add(job);
+    for (const list of [this.#resumed, this.#payers.source(job.payer)?.source(job.user)]) {
+      if (!list?.delete(job)) continue;
+      job.priority = priority;
+      list.add(job);
+    }
   }
 
   filter({ payer, user, priority }: Readonly<Partial<FairOptions>>): Run[] {
@@ -204,7 +190,12 @@ export class FairQueue implements Queue<Run, FairOptions> {
   /** The first `limit` waiting jobs in the order in which they would start if nobody else came. */
   *places(limit = Number.POSITIVE_INFINITY): Generator<Place, void> {
     for (let index = 0; index < limit; index += 1) {
-      const place = this.#places[index] ?? this.#readPlace();
+      if (index === this.#places.length) {
+        this.#furtherPlaces ??= this.#forecast();
+        const { value: next } = this.#furtherPlaces.next();
+        if (next !== undefined) this.#places.push(next);
+      }
+      const place = this.#places[index];
       if (place === undefined) return;
       yield place;
     }
@@ -221,11 +212,6 @@ export class FairQueue implements Queue<Run, FairOptions> {
     return null;
   }
 
-  /** The weights that `weight` answers with have changed. */
-  reweighed(): void {
-    this.#forgetPlaces();
-  }
-
   /**
    * About how many accelerator seconds of waiting jobs start before this one; `null` if it is not waiting. Exact for
    * the first 25; else an estimate that is off by a few jobs where weights are alike, and by more for a job of small
@@ -235,30 +221,26 @@ export class FairQueue implements Queue<Run, FairOptions> {
     const job = this.#jobs.get(id);
     if (job === undefined) return null;
     const near = this.position(id);
-    if (near !== null) return this.#places[near]?.costAhead ?? 0;
+    if (near !== null) return this.#places[near]?.costAhead ?? null;
     let resumed = 0;
     for (const other of this.#resumed) {
       if (other === job) return resumed;
       resumed += other.cost;
     }
-    const [payer, user] = this.#flowsOf(job);
-    const inPayer = payer.source.costAhead(user, user.source.costAhead(job));
-    return resumed + this.#payers.costAhead(payer, inPayer);
+    return resumed + this.#payers.costAhead(job);
+  }
+
+  /** The weights that `weight` answers with have changed. */
+  reweighed(): void {
+    this.#forgetPlaces();
   }
 
   /** What has changed, since `saved` was last called, of the state that has to be stored. */
-  changes(): ShareChanges {
-    const kept: Share[] = [];
-    const gone: Pick<Share, 'level' | 'key'>[] = [];
-    for (const [level, keys] of this.#changed) {
-      const of = level === PAYERS ? this.#payers : this.#payers.find(level)?.source;
-      for (const key of keys) {
-        const share = of?.stored(key);
-        if (share === undefined) gone.push({ level, key });
-        else kept.push({ level, key, ...share });
-      }
-    }
-    return { kept, gone };
+  changes(): readonly ShareChange[] {
+    return [...this.#changed.values()].map(({ level, key }) => {
+      const flows = level === PAYERS ? this.#payers : this.#payers.source(level);
+      return { level, key, share: flows?.stored(key) };
+    });
   }
 
   /** The `changes` are stored. */
@@ -267,20 +249,14 @@ export class FairQueue implements Queue<Run, FairOptions> {
   }
 
   /** Takes up the state that was stored, before any job is added. Payers whose jobs are gone do no harm. */
-  restore(shares: Iterable<Share>): void {
+  restore(shares: readonly Share[]): void {
     if (this.#jobs.size + this.#running.size > 0) throw new RangeError('Expected an empty queue to restore into.');
+    const ofPayers = shares.filter(({ level }) => level === PAYERS);
+    for (const { key, tag, ticket } of ofPayers) this.#payers.restore(key, tag, ticket);
     for (const { level, key, tag, ticket } of shares) {
+      this.#payers.source(level)?.restore(key, tag, ticket);
       this.#tickets.next = Math.max(this.#tickets.next, (ticket ?? 0) + 1);
-      if (level === PAYERS) this.#payers.restore(key, tag, ticket);
-      else this.#payers.flow(level).source.restore(key, tag, ticket);
     }
-  }
-
-  #readPlace(): Place | undefined {
-    this.#furtherPlaces ??= this.#forecast();
-    const { value: place } = this.#furtherPlaces.next();
-    if (place !== undefined) this.#places.push(place);
-    return place ?? undefined;
   }
 
   *#forecast(): Generator<Place, void> {
@@ -297,34 +273,11 @@ export class FairQueue implements Queue<Run, FairOptions> {
     this.#places = [];
     this.#furtherPlaces = undefined;
   }
-
-  #flowsOf(job: FairJob): readonly [payer: Flow<PayerLevel>, user: Flow<UserJobs>] {
-    const payer = this.#payers.flow(job.payer);
-    return [payer, payer.source.flow(job.user)];
-  }
-
-  /** @param rate what the payer's tag grows by for each second */
-  #credit(job: FairJob, seconds: number, rate: number): void {
-    this.#forgetPlaces();
-    const [payer, user] = this.#flowsOf(job);
-    payer.source.settle(user, seconds);
-    this.#payers.settle(payer, seconds * rate);
-  }
-
-  #mark(level: string, key: string): void {
-    const keys = this.#changed.get(level);
-    if (keys === undefined) this.#changed.set(level, new Set([key]));
-    else keys.add(key);
-  }
 }
 
 /** The waiting jobs of one user of one payer. */
 class UserJobs extends SortedList<FairJob> implements Source<FairJob> {
   cost = 0;
-
-  constructor() {
-    super(byPriority);
-  }
 
   override add(job: FairJob): void {
     super.add(job);
