@@ -26,15 +26,19 @@ export interface InstallCudaOptions {
 export async function installCuda(options: InstallCudaOptions = {}): Promise<string> {
   const { platform = `${process.platform}-${process.arch}`, folder = librariesFolder(), say = () => {} } = options;
   if (platform !== 'linux-x64') {
-    throw new UserError('cuda_platform', `onnxruntime-node has CUDA files for linux-x64 only, this is ${platform}`, {
-      hint: 'WebGPU uses the GPU here: run "wuerst doctor".',
-    });
+    throw new UserError(
+      'cuda_platform',
+      `The package onnxruntime-node has CUDA files for linux-x64 only, and this is ${platform}.`,
+      {
+        hint: 'WebGPU uses the GPU here: run "wuerst doctor".',
+      },
+    );
   }
   const script = options.script ?? createRequire(import.meta.url).resolve('onnxruntime-node/script/install.js');
   const { code, errors } = await run(script, scriptEnv(options.env ?? process.env), say);
   if (code === 0 && existsSync(join(folder, CUDA_LIBRARY))) return folder;
   const reason = code === 0 ? `${CUDA_LIBRARY} is not in ${folder}` : reasonIn(errors);
-  throw new OperatorError('cuda_install_failed', `onnxruntime's CUDA files did not come: ${reason}`, {
+  throw new OperatorError('cuda_install_failed', `The CUDA files of onnxruntime could not be fetched: ${reason}.`, {
     hint: `They are fetched from api.nuget.org, through HTTPS_PROXY where it is set, and written to ${folder}.`,
   });
 }
@@ -70,5 +74,7 @@ function run(
 function reasonIn(errors: string): string {
   const lines = errors.split('\n').map((line) => line.trim());
   const error = lines.find((line) => /^(\w*Error|Error \[\w+\]): /.test(line));
-  return error?.replace(/^[^:]*: /, '') ?? lines.findLast((line) => line !== '') ?? 'its script ended without a word';
+  return (
+    error?.replace(/^[^:]*: /, '') ?? lines.findLast((line) => line !== '') ?? 'its script ended without a message'
+  );
 }

@@ -1,7 +1,6 @@
 import { Argument, Command, Option } from 'commander';
 import { Hub } from '../models/hub.ts';
 import { type HubOptions, hubOptionsFrom } from '../models/hub-options.ts';
-import type { Style } from '../models/manifest.ts';
 import { modelsFolder, readCurrentModel } from '../models/model-folder.ts';
 import { pullModel } from '../models/pull.ts';
 import {
@@ -11,14 +10,13 @@ import {
   listModels,
   type ModelStatus,
   removeModel,
+  STYLES,
   useModel,
 } from '../models/store.ts';
 import { verifyModel } from '../models/verify.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { UserError } from '../system/errors.ts';
 import { type ProgressStream, pullProgress } from './pull-progress.ts';
-
-const STYLES = ['base', 'aesthetic', 'interpolated'] as const satisfies readonly Style[];
 
 export interface ModelsSurroundings {
   /** @default process.env */
@@ -69,7 +67,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .action(async (name: string, options: { style: string[]; variant?: string; revision?: string }) => {
       const model = await findModel(modelsDir, name);
       if (model.embedded) {
-        throw new UserError('model_embedded', `${name} comes with wuerst: there is nothing to fetch`, {
+        throw new UserError('model_embedded', `The model ${name} comes with wuerst: there is nothing to fetch.`, {
           hint: 'For example: wuerst models pull wuerstchen-v2',
         });
       }
@@ -77,14 +75,14 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       const progress = pullProgress(err);
       const hub = new Hub({
         ...hubOptionsFrom(env),
-        onRetry: (reason) => progress.note(`${reason}; trying again`),
+        onRetry: (reason) => progress.note(`${reason} Trying again.`),
         ...extra,
       });
       const styles = options.style.includes('all') ? STYLES : STYLES.filter((style) => options.style.includes(style));
       const { variant, revision } = options;
       const stop = new AbortController();
       const interrupt = () =>
-        stop.abort(new UserError('stopped', 'stopped', { hint: 'Run the same command again: it goes on from here.' }));
+        stop.abort(new UserError('stopped', 'Stopped.', { hint: 'Run the same command again to go on from here.' }));
       process.once('SIGINT', interrupt);
       try {
         const pulling = pullModel({ model, folder, hub, styles, variant, revision, signal: stop.signal });
@@ -114,7 +112,9 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     model: Awaited<ReturnType<typeof findModel>> | undefined,
   ) => {
     if (state === 'absent') {
-      throw new UserError('model_absent', `${name} is not on this disk`, { hint: `Run: wuerst models pull ${name}` });
+      throw new UserError('model_absent', `The model ${name} is not on this disk.`, {
+        hint: `Run: wuerst models pull ${name}`,
+      });
     }
     let bad = 0;
     let unlisted = 0;
@@ -136,8 +136,8 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .action(async (name: string, { yes }: { yes?: boolean }) => {
       const status = await checkRemovable(modelsDir, name);
       if (!yes) {
-        throw new UserError('not_confirmed', `this would delete ${status.folder}, ${byteSize(status.bytes)}`, {
-          hint: `If that is meant: wuerst models remove ${name} --yes`,
+        throw new UserError('not_confirmed', `This would delete ${status.folder}, ${byteSize(status.bytes)}.`, {
+          hint: `To delete it: wuerst models remove ${name} --yes`,
         });
       }
       await removeModel(modelsDir, name);
@@ -187,6 +187,6 @@ function table(models: readonly ModelStatus[]): string[] {
 
 /** What helps against damaged files; a folder of one's own comes from nowhere that is known. */
 function mending(model: { readonly embedded: boolean } | undefined, name: string): string {
-  if (model === undefined) return 'Replace what is named above.';
-  return model.embedded ? 'Install wuerst again' : `Run: wuerst models pull ${name}`;
+  if (model === undefined) return 'Replace the files named above.';
+  return model.embedded ? 'Install wuerst again.' : `Run: wuerst models pull ${name}`;
 }

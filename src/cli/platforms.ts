@@ -9,13 +9,17 @@ export function discordCommand(): Command {
       loadDotEnv();
       const { discord } = readConfig(process.env);
       if (!discord) {
-        throw new UserError('discord_token_missing', 'expected DISCORD_TOKEN in the environment or in .env', {
-          hint: 'Developer Portal → your application → Bot → Reset Token.',
-        });
+        throw new UserError(
+          'discord_token_missing',
+          'Expected DISCORD_TOKEN in the environment or in .env, and it is not set.',
+          {
+            hint: 'Get one in the Developer Portal → your application → Bot → Reset Token.',
+          },
+        );
       }
       const { fetchApplication } = await import('../adapters/discord/adapter.ts');
       const { inviteUrl, userInstallUrl } = await import('../adapters/discord/commands/permissions.ts');
-      const { id, name } = await fetchApplication({ token: discord.token, apiBase: discord.apiBase ?? undefined });
+      const { id, name } = await fetchApplication(discord);
       process.stdout.write(
         `Add ${name} to a server:  ${inviteUrl(id)}\nAdd it to your account:  ${userInstallUrl(id)}\n`,
       );

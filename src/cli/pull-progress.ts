@@ -82,5 +82,5 @@ function planLine({ files, bytes, toFetch }: Extract<PullEvent, { type: 'plan' }
 function twinLine({ folder, twin, reason }: Extract<PullEvent, { type: 'twin' }>): string {
   return reason === undefined
     ? `${folder} is the same as ${twin}: not stored twice`
-    : `${reason}: ${twin} serves instead`;
+    : `${reason} ${twin} is used instead.`;
 }

@@ -33,9 +33,13 @@ export function chooseFiles(
   }
   const missing = paths.filter((path) => !listing.has(path));
   if (missing.length > 0) {
-    throw new OperatorError('repository_incomplete', `${repository.repo} has no ${missing.join(', ')}`, {
-      hint: 'Choose another revision with --revision, or check HF_ENDPOINT.',
-    });
+    throw new OperatorError(
+      'repository_incomplete',
+      `The repository ${repository.repo} has no ${missing.join(', ')}.`,
+      {
+        hint: 'Choose another revision with --revision, or check HF_ENDPOINT.',
+      },
+    );
   }
   return paths.flatMap((path) => listing.get(path) ?? []);
 }

@@ -4,17 +4,19 @@ import { OperatorError } from '../system/errors.ts';
 import { writeAll } from '../system/write-all.ts';
 import { type Hub, type HubFile, reasonOf } from './hub.ts';
 
+const OTHER_HUB = 'Run the command again. If that does not help, use another HF_ENDPOINT.';
+
 export interface Download {
   readonly repo: string;
   readonly commit: string;
   readonly file: HubFile;
-  /** Where the bytes collect; what an earlier attempt left there is gone on from. */
+  /** Where the bytes collect; an earlier attempt's bytes are kept. */
   readonly part: string;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Fetches one file into its part, however often the connection is cut, as long as every few attempts bring new bytes.
+ * Fetches one file into its part, however often the connection is cut, as long as one of every few attempts brings new bytes.
  * Yields the number of bytes that are there. The bytes are not checked here.
  *
  * @throws OperatorError when the hub refuses, or no byte came in several attempts; file system errors as they are.
@@ -58,7 +60,7 @@ export async function* download(hub: Hub, { repo, commit, file, part, signal }: 
       if (have === size) break;
       failures = have > best ? 0 : failures + 1;
       best = Math.max(best, have);
-      const message = `${repo}/${path} broke off at ${have} of ${size} bytes: ${reason}`;
+      const message = `The download of ${repo}/${path} broke off at ${have} of ${size} bytes: ${reason}.`;
       if (failures > hub.retries) {
         throw new OperatorError('hub_unreachable', message, {
           hint: 'Run the command again later: it goes on where it stopped.',
@@ -99,15 +101,11 @@ function startOf(response: Response, asked: number, { path, size }: HubFile, rep
   const range = response.headers.get('content-range') ?? '';
   const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range) ?? [];
   if (Number(from) === asked && (total === '*' || Number(total) === size)) return asked;
-  throw new OperatorError(
-    'hub_wrong_answer',
-    `${repo}/${path}: expected bytes ${asked}- of ${size}, the server sent "${range}"`,
-    { hint: 'Run the command again; if it stays so, use another HF_ENDPOINT.' },
-  );
+  const message = `Expected bytes ${asked}- of ${size} of ${repo}/${path}, but the hub sent "${range}".`;
+  throw new OperatorError('hub_wrong_answer', message, { hint: OTHER_HUB });
 }
 
 function tooLong(repo: string, { path, size }: HubFile): OperatorError {
-  return new OperatorError('hub_wrong_bytes', `${repo}/${path} is longer than the ${size} bytes the hub lists`, {
-    hint: 'Run the command again; if it stays so, use another HF_ENDPOINT.',
-  });
+  const message = `The file ${repo}/${path} is longer than the ${size} bytes that the hub lists.`;
+  return new OperatorError('hub_wrong_bytes', message, { hint: OTHER_HUB });
 }

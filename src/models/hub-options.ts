@@ -32,7 +32,7 @@ export function hubOptionsFrom(env: NodeJS.ProcessEnv): HubOptions {
 export function checkEndpoint(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search) return url;
-  throw new OperatorError('hf_endpoint_invalid', 'HF_ENDPOINT is not an http or https address without user name', {
+  throw new OperatorError('hf_endpoint_invalid', 'HF_ENDPOINT is not an http or https address without a user name.', {
     hint: 'For example: HF_ENDPOINT=https://huggingface.co',
   });
 }
@@ -42,7 +42,7 @@ export function checkToken(token: string | undefined): string | undefined {
   if (!trimmed) return undefined;
   if (/^[\x21-\x7e]+$/.test(trimmed)) return trimmed;
   // Its value must not appear anywhere; fetch would print the whole header.
-  throw new OperatorError('hf_token_invalid', 'HF_TOKEN has spaces or characters that no token has', {
+  throw new OperatorError('hf_token_invalid', 'HF_TOKEN has spaces or characters that no token has.', {
     hint: 'Copy it again from the settings page of your account on the hub.',
   });
 }
@@ -50,7 +50,7 @@ export function checkToken(token: string | undefined): string | undefined {
 export function checkProxy(name: string, address: string | undefined): void {
   if (!address || (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol))) return;
   // Its value stays out: it may hold a password.
-  throw new OperatorError('proxy_invalid', `${name} is not an http or https address`, {
+  throw new OperatorError('proxy_invalid', `${name} is not an http or https address.`, {
     hint: 'For example: HTTPS_PROXY=http://proxy.example:3128',
   });
 }

@@ -171,15 +171,15 @@ export class Hub {
       if (response.ok) return await read(response);
     } catch (error) {
       if (init?.signal?.aborted) throw init.signal.reason;
-      throw new Transient(`${this.#origin} cannot be reached for ${what}: ${reasonOf(error)}`, 0, error);
+      throw new Transient(`The hub at ${this.#origin} cannot be reached for ${what}: ${reasonOf(error)}.`, 0, error);
     }
     await response.body?.cancel();
     const { status, headers } = response;
     if (status === 429 || status === 408 || status >= 500) {
       const waitMs = retryAfter(headers.get('retry-after'));
-      const message = `the hub answered ${status} for ${what}`;
-      if (waitMs <= LONGEST_WAIT_MS) throw new Transient(message, waitMs);
-      throw new OperatorError('hub_busy', `${message} and asks to wait ${Math.ceil(waitMs / 60_000)} minutes`, {
+      const message = `The hub answered ${status} for ${what}`;
+      if (waitMs <= LONGEST_WAIT_MS) throw new Transient(`${message}.`, waitMs);
+      throw new OperatorError('hub_busy', `${message} and asks to wait ${Math.ceil(waitMs / 60_000)} minutes.`, {
         hint: 'Run the command again then: what is already here is kept. A token in HF_TOKEN raises the limit.',
       });
     }
@@ -187,7 +187,7 @@ export class Hub {
   }
 
   #refusal(status: number, what: string, code: string | null): OperatorError {
-    const message = `the hub answered ${status} for ${what}${code && /^\w+$/.test(code) ? ` (${code})` : ''}`;
+    const message = `The hub answered ${status} for ${what}${code && /^\w+$/.test(code) ? ` (${code})` : ''}.`;
     if (status === 401) {
       const hint = this.#token
         ? 'It refuses the token in HF_TOKEN: set one that is valid and may read this repository.'
@@ -247,7 +247,7 @@ export function reasonOf(error: unknown): string {
 }
 
 function wrongAnswer(what: string, message: string, cause?: unknown): OperatorError {
-  return new OperatorError('hub_wrong_answer', `the hub's answer for ${what} makes no sense: ${message}`, {
+  return new OperatorError('hub_wrong_answer', `The hub's answer for ${what} makes no sense: ${message}.`, {
     hint: 'Check HF_ENDPOINT: it must offer the same API as https://huggingface.co.',
     cause,
   });

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../system/errors.ts';
+import { ifThere } from '../system/if-there.ts';
 import { writeJson } from '../system/write-json.ts';
 
 const NAME = 'wuerst.lock.json';
@@ -47,18 +48,15 @@ export type LockedFile = LockedRepository['files'][number];
 /** @returns undefined when the model folder has none: an embedded model, or one that was copied by hand. */
 export async function readLock(modelFolder: string): Promise<LockFile | undefined> {
   const path = join(modelFolder, NAME);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new OperatorError('lock_unreadable', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
+  const text = await ifThere(readFile(path, 'utf8')).catch((cause: Error) => {
+    throw new OperatorError('lock_unreadable', `Cannot read ${path}: ${cause.message}.`, { cause });
+  });
+  if (text === undefined) return undefined;
   try {
     return lockSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new OperatorError('lock_invalid', `${path} is not a lock file that wuerst wrote`, {
-      hint: 'Delete it and run "wuerst models pull" again: files that are right are kept.',
+    throw new OperatorError('lock_invalid', `The file ${path} is not a lock file that wuerst wrote.`, {
+      hint: 'Delete it and run "wuerst models pull" again: intact files are kept.',
       cause,
     });
   }

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { STYLES } from '../pipeline/derived-weights/styles.ts';
 import { OperatorError } from '../system/errors.ts';
+import { ifThere } from '../system/if-there.ts';
 
 /**
  * A name inside the models folder: forward slashes, no `..`, no drive, no leading dot, so that joined to a folder it
@@ -29,7 +31,7 @@ const repositorySchema = z.strictObject({
   /** Branch, tag or commit that `pull` starts from; what it resolved to stands in the lock file. */
   revision: z.string().min(1).default('main'),
   /** Only fetched when this style is asked for; repositories without a style always are. */
-  style: z.enum(['base', 'aesthetic', 'interpolated']).optional(),
+  style: z.enum(STYLES).optional(),
   purpose: z.string(),
   license: z.string(),
   files: z.array(relativePath),
@@ -56,7 +58,7 @@ const modelSchema = z.strictObject({
     }),
 });
 
-export const manifestSchema = z.strictObject({
+const manifestSchema = z.strictObject({
   models: z.array(modelSchema).refine((all) => new Set(all.map(({ name }) => name.toLowerCase())).size === all.length, {
     error: 'two models have the same name',
   }),
@@ -64,7 +66,6 @@ export const manifestSchema = z.strictObject({
 
 export type ModelEntry = z.output<typeof modelSchema>;
 export type Repository = z.output<typeof repositorySchema>;
-export type Style = NonNullable<Repository['style']>;
 export interface Manifest {
   readonly models: readonly ModelEntry[];
 }
@@ -160,34 +161,41 @@ function cocktail(name: string, purpose: string, files: object) {
  */
 export async function loadManifest(modelsDir: string): Promise<Manifest> {
   const path = join(modelsDir, 'manifest.json');
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return BUILT_IN_MANIFEST;
-    throw new OperatorError('manifest_invalid', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
+  const text = await ifThere(readFile(path, 'utf8')).catch((cause: Error) => {
+    throw new OperatorError('manifest_invalid', `Cannot read ${path}: ${cause.message}.`, { cause });
+  });
+  if (text === undefined) return BUILT_IN_MANIFEST;
   const own = parseManifest(text, path);
   const taken = own.models.find(({ name }) => BUILT_IN_MANIFEST.models.some((model) => model.name === name));
   if (taken) {
-    throw new OperatorError('manifest_invalid', `${path} names a model "${taken.name}", which is built in`, {
-      hint: 'Give it another name.',
-    });
+    throw new OperatorError(
+      'manifest_invalid',
+      `The manifest ${path} names a model "${taken.name}", which is built in.`,
+      {
+        hint: 'Give it another name.',
+      },
+    );
   }
   return { models: [...BUILT_IN_MANIFEST.models, ...own.models.map((model) => ({ ...model, embedded: false }))] };
 }
 
-export function parseManifest(text: string, path: string): Manifest {
+function parseManifest(text: string, path: string): Manifest {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new OperatorError('manifest_invalid', `${path} is not JSON: ${(cause as Error).message}`, { cause });
+    throw new OperatorError('manifest_invalid', `The manifest ${path} is not JSON: ${(cause as Error).message}.`, {
+      cause,
+    });
   }
   const result = manifestSchema.safeParse(json);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new OperatorError('manifest_invalid', `${path}: ${issue?.path.join('.')}: ${issue?.message}`, {
-    hint: 'Every folder and file is a plain relative name; see the built-in models for an example.',
-  });
+  throw new OperatorError(
+    'manifest_invalid',
+    `The manifest ${path} is wrong at ${issue?.path.join('.')}: ${issue?.message}.`,
+    {
+      hint: 'Every folder and file is a plain relative name; see the built-in models for an example.',
+    },
+  );
 }

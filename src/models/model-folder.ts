@@ -24,11 +24,11 @@ export function readCurrentModel(modelsDir: string): string {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return DEFAULT_MODEL;
-    throw new OperatorError('current_model_invalid', `cannot read ${path}: ${(error as Error).message}`);
+    throw new OperatorError('current_model_invalid', `Cannot read ${path}: ${(error as Error).message}.`);
   }
   const name = nameIn(text);
   if (name !== undefined) return name;
-  throw new OperatorError('current_model_invalid', `${path} is not like { "model": "cocktail" }`, {
+  throw new OperatorError('current_model_invalid', `The file ${path} does not look like { "model": "cocktail" }.`, {
     hint: 'Run "wuerst models use cocktail".',
   });
 }

@@ -1,15 +1,17 @@
 import { constants, copyFile, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Style } from '../pipeline/derived-weights/styles.ts';
 import { checkSpace, explainDiskError, isDiskFull } from '../system/disk.ts';
 import { OperatorError } from '../system/errors.ts';
 import { hashFile } from '../system/file-hash.ts';
 import { type FileLock, lockFolder } from '../system/file-lock.ts';
+import { ifThere } from '../system/if-there.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { chooseFiles } from './choose-files.ts';
 import { download } from './download.ts';
 import type { Hub, HubFile } from './hub.ts';
 import { type LockedFile, type LockFile, readLock, writeLock } from './lock-file.ts';
-import type { ModelEntry, Repository, Style } from './manifest.ts';
+import type { ModelEntry, Repository } from './manifest.ts';
 
 export interface PullOptions {
   readonly model: ModelEntry;
@@ -239,10 +241,10 @@ async function* fetchChecked(
     if (matches(file, found)) return toLocked(file, found.sha256);
     await rm(part, { force: true });
     const wanted = file.sha256 ? `sha256 ${file.sha256}` : `git blob ${file.gitOid}`;
-    const message = `${path} arrived damaged: expected ${wanted}, got ${file.sha256 ? found.sha256 : found.gitOid}`;
+    const message = `The file ${path} arrived damaged: expected ${wanted}, got ${file.sha256 ? found.sha256 : found.gitOid}.`;
     if (attempt === 2) {
       throw new OperatorError('hub_wrong_bytes', message, {
-        hint: 'It was fetched twice and thrown away. Something on the way changes files: try another network or HF_ENDPOINT.',
+        hint: 'It was fetched twice and deleted again. Something on the way changes files: try another network or HF_ENDPOINT.',
       });
     }
     hub.onRetry(message);
@@ -269,12 +271,7 @@ async function bytesStarted(sizes: ReadonlyMap<string, number>, parts: string): 
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  return (await ifThere(stat(path)))?.size;
 }
 
 function sum(numbers: Iterable<number>): number {

@@ -1,14 +1,20 @@
+import { existsSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { availableStyles, type Style } from '../pipeline/derived-weights/styles.ts';
 import { UserError } from '../system/errors.ts';
 import { withFolderLock } from '../system/file-lock.ts';
+import { ifThere } from '../system/if-there.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { writeJson } from '../system/write-json.ts';
 import { missingFiles } from './choose-files.ts';
 import { isOutdated, readLock } from './lock-file.ts';
-import { loadManifest, type ModelEntry, type Style } from './manifest.ts';
+import { loadManifest, type ModelEntry } from './manifest.ts';
 import { EMBEDDED_MODELS, readCurrentModel } from './model-folder.ts';
 import { filesOf } from './verify.ts';
+
+/** In the order to list them in. */
+export const STYLES: readonly Style[] = ['base', 'aesthetic', 'interpolated'];
 
 export interface ModelStatus {
   readonly name: string;
@@ -44,8 +50,7 @@ export async function listModels(
   for (const name of await foldersIn(modelsDir)) {
     if (models.some((model) => model.name === name)) continue;
     const folder = join(modelsDir, name);
-    const found = await filesIfAny(folder);
-    if (!found.includes('wuerstchen-prior/model_index.json')) continue;
+    if (!existsSync(join(folder, 'wuerstchen-prior/model_index.json'))) continue;
     const model = { name, purpose: 'a folder of yours', license: 'not known', embedded: false, repositories: [] };
     statuses.push(await statusOf(modelsDir, { ...model, nativeSizes: [] }, current, 'own'));
   }
@@ -61,7 +66,7 @@ async function statusOf(
   const { name, purpose, license, nativeSizes } = model;
   const folder = folderOf(modelsDir, model);
   const sizes = new Map<string, number>();
-  for (const path of await filesIfAny(folder)) {
+  for (const path of (await ifThere(filesOf(folder))) ?? []) {
     const found = await stat(join(folder, path)).catch(() => undefined);
     if (found) sizes.set(path, found.size);
   }
@@ -80,7 +85,7 @@ async function statusOf(
     state: missing.length === 0 && sizes.size > 0 ? 'ready' : sizes.size > 0 ? 'partial' : 'absent',
     missing,
     bytes: [...sizes.values()].reduce((total, size) => total + size, 0),
-    styles: stylesOf((path) => sizes.has(path)),
+    styles: STYLES.filter((style) => availableStyles(folder).styles.includes(style)),
     inUse: name === current,
     source,
     purpose,
@@ -89,29 +94,18 @@ async function statusOf(
   };
 }
 
-function stylesOf(has: (path: string) => boolean): Style[] {
-  const weights = (folder: string) =>
-    has(`${folder}/config.json`) &&
-    ['', '.fp16'].some((variant) => has(`${folder}/diffusion_pytorch_model${variant}.safetensors`));
-  const base = weights('wuerstchen-prior-model-base');
-  const aesthetic = weights('wuerstchen-prior-model-finetuned');
-  const own = weights('wuerstchen-prior-model-interpolated') || weights('wuerstchen-prior/prior');
-  const styles: Style[] = [];
-  if (base) styles.push('base');
-  if (aesthetic) styles.push('aesthetic');
-  if (own || (base && aesthetic)) styles.push('interpolated');
-  return styles;
-}
-
 /** @throws UserError `unknown_model` naming those that exist. */
 export async function findModel(modelsDir: string, name: string): Promise<ModelEntry> {
-  const { models } = await loadManifest(modelsDir);
-  const model = models.find((entry) => entry.name === name);
+  return named((await loadManifest(modelsDir)).models, name);
+}
+
+function named<T extends { readonly name: string }>(models: readonly T[], name: string): T {
+  const model = models.find((one) => one.name === name);
   if (model) return model;
-  throw unknownModel(
-    name,
-    models.map((entry) => entry.name),
-  );
+  const known = models.map((one) => one.name).join(', ');
+  throw new UserError('unknown_model', `There is no model "${name}", only ${known}.`, {
+    hint: 'For example: wuerst models pull wuerstchen-v2',
+  });
 }
 
 export function folderOf(modelsDir: string, model: ModelEntry): string {
@@ -121,7 +115,7 @@ export function folderOf(modelsDir: string, model: ModelEntry): string {
 /** @throws UserError when the model is unknown or not complete. */
 export async function useModel(modelsDir: string, name: string): Promise<ModelStatus> {
   // What was chosen before doesn't matter, nor whether it can be read: this is how to mend it.
-  const status = statusNamed(await listModels(modelsDir, null), name);
+  const status = named(await listModels(modelsDir, null), name);
   if (status.state !== 'ready') throw notReady(status);
   makeFolder(modelsDir);
   await writeJson(join(modelsDir, 'current.json'), { model: name });
@@ -137,59 +131,31 @@ export async function removeModel(modelsDir: string, name: string): Promise<Mode
 
 /** As {@link removeModel}, without removing: what would go. */
 export async function checkRemovable(modelsDir: string, name: string): Promise<ModelStatus> {
-  const status = statusNamed(await listModels(modelsDir), name);
+  const status = named(await listModels(modelsDir), name);
   if (status.source === 'embedded') {
-    throw new UserError('model_embedded', `${name} comes with wuerst and stays`, {
+    throw new UserError('model_embedded', `The model ${name} comes with wuerst and cannot be removed.`, {
       hint: 'Only fetched models can be removed.',
     });
   }
   if (status.inUse) {
-    throw new UserError('model_in_use', `${name} is the model in use`, {
+    throw new UserError('model_in_use', `The model ${name} is in use.`, {
       hint: 'Choose another one first, for example: wuerst models use cocktail',
     });
   }
   // A pull that was cut early left only its parts, which are hidden: the folder counts, not the files.
   if (status.state === 'absent' && !(await foldersIn(modelsDir)).includes(name)) {
-    throw new UserError('model_absent', `${name} is not on this disk: there is no ${status.folder}`);
+    throw new UserError('model_absent', `The model ${name} is not on this disk: there is no folder ${status.folder}.`);
   }
   return status;
 }
 
-function statusNamed(models: readonly ModelStatus[], name: string): ModelStatus {
-  const status = models.find((model) => model.name === name);
-  if (status) return status;
-  throw unknownModel(
-    name,
-    models.map((model) => model.name),
-  );
-}
-
-function unknownModel(name: string, known: readonly string[]): UserError {
-  return new UserError('unknown_model', `there is no model "${name}"; there are ${known.join(', ')}`, {
-    hint: 'For example: wuerst models pull wuerstchen-v2',
-  });
-}
-
 function notReady({ name, state, missing }: ModelStatus): UserError {
-  const what = state === 'absent' ? 'is not on this disk' : `lacks ${missing.length} files, ${missing[0]} first`;
-  return new UserError('model_incomplete', `${name} ${what}`, { hint: `Run: wuerst models pull ${name}` });
+  const what =
+    state === 'absent' ? 'is not on this disk' : `lacks ${missing.length} files, the first of them ${missing[0]}`;
+  return new UserError('model_incomplete', `The model ${name} ${what}.`, { hint: `Run: wuerst models pull ${name}` });
 }
 
 async function foldersIn(modelsDir: string): Promise<string[]> {
-  try {
-    const entries = await readdir(modelsDir, { withFileTypes: true });
-    return entries.filter((entry) => !entry.name.startsWith('.') && !entry.isFile()).map((entry) => entry.name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-async function filesIfAny(folder: string): Promise<string[]> {
-  try {
-    return await filesOf(folder);
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
-    throw error;
-  }
+  const entries = (await ifThere(readdir(modelsDir, { withFileTypes: true }))) ?? [];
+  return entries.filter((entry) => !entry.name.startsWith('.') && !entry.isFile()).map((entry) => entry.name);
 }

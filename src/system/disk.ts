@@ -2,19 +2,15 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { byteSize } from './byte-size.ts';
 import { OperatorError } from './errors.ts';
+import { ifThere } from './if-there.ts';
 
 /** Left free, so that the database and the pictures of a running bot still fit. */
 const MARGIN = 100e6;
 
 /** @returns bytes that an ordinary user may still write at a path, which need not exist yet. */
 export async function freeBytes(path: string): Promise<number> {
-  try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(path) !== path) return freeBytes(dirname(path));
-    throw error;
-  }
+  const found = await ifThere(statfs(path));
+  return found ? found.bavail * found.bsize : freeBytes(dirname(path));
 }
 
 /** @throws OperatorError `disk_full` before anything is written. */
@@ -22,11 +18,10 @@ export async function checkSpace(path: string, bytes: number, measure = freeByte
   if (bytes === 0) return;
   const free = await measure(path);
   if (bytes + MARGIN <= free) return;
-  throw new OperatorError(
-    'disk_full',
-    `${byteSize(bytes)} are needed at ${path} and ${byteSize(MARGIN)} stay free; ${byteSize(free)} are there`,
-    { hint: 'Free some space, or choose a folder on another disk with WUERST_MODELS.' },
-  );
+  const needed = `Writing to ${path} takes ${byteSize(bytes)}, and ${byteSize(MARGIN)} must stay free`;
+  throw new OperatorError('disk_full', `${needed}, but only ${byteSize(free)} are free.`, {
+    hint: 'Free some space, or choose a folder on another disk with WUERST_MODELS.',
+  });
 }
 
 /** The disk, a quota or a limit of the process: no more bytes fit. */
@@ -38,14 +33,14 @@ export function isDiskFull(error: unknown): boolean {
 export function explainDiskError(error: unknown, path: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (isDiskFull(error)) {
-    return new OperatorError('disk_full', `the disk of ${path} is full (${code})`, {
+    return new OperatorError('disk_full', `The disk of ${path} is full (${code}).`, {
       hint: 'Free some space, then run the command again: finished files are kept.',
       cause: error,
     });
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new OperatorError('models_folder_not_writable', `cannot write ${path} (${code})`, {
-      hint: 'Choose a folder that you may write with WUERST_MODELS.',
+    return new OperatorError('models_folder_not_writable', `Cannot write to ${path} (${code}).`, {
+      hint: 'Choose a folder that you may write to with WUERST_MODELS.',
       cause: error,
     });
   }

@@ -39,7 +39,7 @@ test('a network that is not there is told in one sentence', {
   await assert.rejects(installCuda({ folder, env: { PATH: process.env.PATH, HTTPS_PROXY: 'http://127.0.0.1:9' } }), {
     name: 'OperatorError',
     code: 'cuda_install_failed',
-    message: "onnxruntime's CUDA files did not come: connect ECONNREFUSED 127.0.0.1:9",
+    message: 'The CUDA files of onnxruntime could not be fetched: connect ECONNREFUSED 127.0.0.1:9.',
     hint: /api\.nuget\.org, through HTTPS_PROXY/,
   });
 });
@@ -50,7 +50,7 @@ test('a script that does nothing is not taken for success', async (t) => {
   writeFileSync(script, '');
   await assert.rejects(installCuda({ ...LINUX, script, folder }), {
     code: 'cuda_install_failed',
-    message: new RegExp(`libonnxruntime_providers_cuda\\.so is not in ${folder}$`),
+    message: new RegExp(`libonnxruntime_providers_cuda\\.so is not in ${folder}\\.$`),
   });
 });
 
@@ -58,6 +58,6 @@ test('a platform that has no CUDA files says which one has', async () => {
   await assert.rejects(installCuda({ platform: 'darwin-arm64' }), {
     name: 'UserError',
     code: 'cuda_platform',
-    message: /for linux-x64 only, this is darwin-arm64$/,
+    message: /for linux-x64 only, and this is darwin-arm64\.$/,
   });
 });

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { BUILT_IN_MANIFEST, type Style } from '../../src/models/manifest.ts';
+import { BUILT_IN_MANIFEST } from '../../src/models/manifest.ts';
 import { readHeader } from '../../src/pipeline/checkpoint/safetensors.ts';
+import type { Style } from '../../src/pipeline/derived-weights/styles.ts';
 import type { FakeFile, FakeRepositories } from './fake-hub.ts';
 
 export type Dtype = 'F32' | 'F16' | 'BF16';

@@ -77,7 +77,7 @@ test('HTTP_PROXY carries every request, and NO_PROXY goes around it', async (t) 
 test('a proxy that is no address is refused without printing its password', async (t) => {
   const { models } = await scene(t, { HTTPS_PROXY: 'me:password' });
   const { error = '' } = await models('pull');
-  assert.match(error, /^proxy_invalid: HTTPS_PROXY is not an http or https address .*HTTPS_PROXY=http:/);
+  assert.match(error, /^proxy_invalid: HTTPS_PROXY is not an http or https address\. .*HTTPS_PROXY=http:/);
   assert.ok(!error.includes('password'));
 });
 

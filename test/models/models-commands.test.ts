@@ -143,7 +143,7 @@ test('use chooses the model for the next start; WUERST_MODEL goes first and is m
   assert.equal(currentModelFolder(modelsDir), join(EMBEDDED_MODELS, 'cocktail'));
   assert.match(
     (await models('use', 'wuerstchen-v2')).error ?? '',
-    /^model_incomplete: .*is not on this disk .*pull wuer/,
+    /^model_incomplete: .*is not on this disk\. .*pull wuer/,
   );
   await models('pull');
   assert.equal((await models('use', 'wuerstchen-v2')).out, 'wuerstchen-v2 is in use from the next start on.\n');
@@ -169,7 +169,7 @@ test('remove asks for --yes, then deletes the folder and nothing else', async (t
   const refused = await models('remove', 'wuerstchen-v2');
   assert.match(
     refused.error ?? '',
-    /^not_confirmed: this would delete .*wuerstchen-v2, 1\.\d MB \(If that is meant: .* --yes\)/,
+    /^not_confirmed: This would delete .*wuerstchen-v2, 1\.\d MB\. \(To delete it: .* --yes\)/,
   );
   assert.ok(existsSync(publishedFolder(modelsDir)));
   await writeFile(join(modelsDir, 'notes.txt'), 'mine');
@@ -182,7 +182,10 @@ test('remove asks for --yes, then deletes the folder and nothing else', async (t
 test('remove refuses the embedded model, the one in use, absent and unknown ones', async (t) => {
   const { modelsDir, models } = await scene(t);
   const remove = async (name: string) => (await models('remove', name, '--yes')).error ?? '';
-  assert.match(await remove('cocktail'), /^model_embedded: cocktail comes with wuerst and stays/);
+  assert.match(
+    await remove('cocktail'),
+    /^model_embedded: The model cocktail comes with wuerst and cannot be removed\./,
+  );
   assert.match(await remove('wuerstchen-v2'), /^model_absent: /);
   assert.match(await remove('../models'), /^unknown_model: /);
   await models('pull');
@@ -230,7 +233,7 @@ for (const [what, change] of [
     const manifest = { models: [{ name, ...described, nativeSizes: [], repositories }] };
     await writeFile(join(modelsDir, 'manifest.json'), JSON.stringify(manifest));
     for (const command of [['list'], ['pull', name], ['verify', name], ['use', name], ['remove', name, '--yes']]) {
-      assert.match((await models(...command)).error ?? '', /^manifest_invalid: \S+manifest\.json/);
+      assert.match((await models(...command)).error ?? '', /^manifest_invalid: The manifest \S+manifest\.json /);
     }
     assert.deepEqual(hub.seen, []);
   });

@@ -45,14 +45,17 @@ test('after every cut of the connection the next byte is asked for', async (t) =
   assert.equal(later.length, 3);
   for (const [index, start] of later.entries()) {
     assert.ok(start > (later[index - 1] ?? 0), `${later} grows`);
-    assert.match(err, new RegExp(`broke off at ${start} of 12\\d+ bytes: \\w+; trying again`));
+    assert.match(err, new RegExp(`broke off at ${start} of 12\\d+ bytes: \\w+\\. Trying again\\.`));
   }
 });
 
 test('cuts without a new byte end the pull after six attempts; the next pull goes on', async (t) => {
   const place = await scene(t);
   place.hub.fault = (request) => (isLarge(request) ? { cutAfter: request.range ? 0 : 300_000 } : undefined);
-  await assertRefused(place, /^hub_unreachable: warp-ai\/wuerstchen\/decoder\S+ broke off at \d+ of .*goes on where/);
+  await assertRefused(
+    place,
+    /^hub_unreachable: The download of warp-ai\/wuerstchen\/decoder\S+ broke off at \d+ of .*goes on where/,
+  );
   assert.equal(place.hub.sent(LARGE).length, 7);
   const [there = 0] = partsOf(place.modelsDir).values();
   assert.ok(there > 0 && there <= 300_000);
@@ -73,7 +76,10 @@ test('another range than the one asked for is refused', async (t) => {
   const place = await scene(t);
   const headers = { 'content-range': 'bytes 5-99/100' };
   place.hub.fault = faultsOfLarge({ cutAfter: 700_000 }, { status: 206, headers });
-  await assertRefused(place, /^hub_wrong_answer: .*expected bytes \d+- of 12\d+, the server sent "bytes 5-99\/100"/);
+  await assertRefused(
+    place,
+    /^hub_wrong_answer: Expected bytes \d+- of 12\d+ of .*, but the hub sent "bytes 5-99\/100"/,
+  );
 });
 
 test('wrong bytes are thrown away and fetched once more', async (t) => {
@@ -88,7 +94,7 @@ test('bytes that stay wrong are an error and leave nothing', async (t) => {
   const place = await scene(t);
   const size = place.hub.repositories.get('warp-ai/wuerstchen')?.get(LARGE)?.bytes.length ?? 0;
   place.hub.fault = (request) => (isLarge(request) ? { body: Buffer.alloc(size, 'x') } : undefined);
-  await assertRefused(place, /^hub_wrong_bytes: .*fetched twice and thrown away/);
+  await assertRefused(place, /^hub_wrong_bytes: .*fetched twice and deleted again/);
   assert.deepEqual([...partsOf(place.modelsDir)], []);
 });
 
@@ -97,13 +103,13 @@ test('a small file, which the hub lists by its git blob, is checked too', async 
   const size = place.hub.repositories.get('warp-ai/wuerstchen')?.get('vqgan/config.json')?.bytes.length ?? 0;
   place.hub.fault = ({ path }) =>
     path.includes('/resolve/') && path.endsWith('/vqgan/config.json') ? { body: 'x'.repeat(size) } : undefined;
-  await assertRefused(place, /^hub_wrong_bytes: wuerstchen\/vqgan\/config\.json .*expected git blob \w{40}/);
+  await assertRefused(place, /^hub_wrong_bytes: The file wuerstchen\/vqgan\/config\.json .*expected git blob \w{40}/);
 });
 
 test('more bytes than the hub lists are refused', async (t) => {
   const place = await scene(t);
   place.hub.fault = faultsOfLarge({ body: Buffer.alloc(1_300_000) });
-  await assertRefused(place, /^hub_wrong_bytes: .*is longer than the 12\d+ bytes the hub lists/);
+  await assertRefused(place, /^hub_wrong_bytes: .*is longer than the 12\d+ bytes that the hub lists\./);
 });
 
 test('bytes of an earlier pull that have rotted are found by the hash and fetched again', async (t) => {
@@ -156,13 +162,13 @@ test('429 waits as long as Retry-After asks, in seconds or until a date', async 
   assert.equal(waits[0], 7000);
   assert.ok(waits[1] !== undefined && waits[1] > 30_000 && waits[1] <= 90_000, `waited ${waits[1]}`);
   assert.equal(waits.length, 2);
-  assert.match(err, /the hub answered 429 for warp-ai\/wuerstchen\/decoder\S+; trying again/);
+  assert.match(err, /The hub answered 429 for warp-ai\/wuerstchen\/decoder\S+\. Trying again\./);
 });
 
 test('429 that asks for an hour is an error that says so', async (t) => {
   const place = await scene(t);
   place.hub.fault = faultsOfLarge({ status: 429, headers: { 'retry-after': '3600' } });
-  await assertRefused(place, /^hub_busy: .*429.*asks to wait 60 minutes .*A token in HF_TOKEN raises the limit/);
+  await assertRefused(place, /^hub_busy: .*429.*asks to wait 60 minutes\. .*A token in HF_TOKEN raises the limit/);
 });
 
 test('a hub that recovers from 500 and 503 is asked again', async (t) => {
@@ -174,7 +180,7 @@ test('a hub that recovers from 500 and 503 is asked again', async (t) => {
 test('a hub that stays at 500 is given up after six attempts', async (t) => {
   const place = await scene(t);
   place.hub.fault = (request) => (isLarge(request) ? { status: 500 } : undefined);
-  await assertRefused(place, /^hub_unreachable: the hub answered 500 for warp-ai\/wuerstchen\/decoder/);
+  await assertRefused(place, /^hub_unreachable: The hub answered 500 for warp-ai\/wuerstchen\/decoder/);
   assert.equal(place.hub.sent(LARGE).length, 6);
 });
 
@@ -209,7 +215,7 @@ for (const [what, body] of [
     const { error } = await place.models('pull');
     assert.match(
       error ?? '',
-      /^hub_wrong_answer: the hub's answer for warp-ai\/wuerstchen-prior makes no sense: .*HF_ENDPOINT/,
+      /^hub_wrong_answer: The hub's answer for warp-ai\/wuerstchen-prior makes no sense: .*HF_ENDPOINT/,
     );
     assert.equal(existsSync(publishedFolder(place.modelsDir)), false);
   });
@@ -231,6 +237,6 @@ test('a hub that is not there is named, with what may help', async (t) => {
   const { error } = await place.models('pull');
   assert.match(
     error ?? '',
-    /^hub_unreachable: http:\/\/127\.0\.0\.1:\d+ cannot be reached .*ECONNREFUSED .*HTTPS_PROXY/,
+    /^hub_unreachable: The hub at http:\/\/127\.0\.0\.1:\d+ cannot be reached .*ECONNREFUSED\. .*HTTPS_PROXY/,
   );
 });

@@ -92,7 +92,7 @@ for (const status of [401, 404]) {
     assert.equal(error, undefined);
     assert.match(
       err,
-      new RegExp(`answered ${status} for warp-ai/\\S+-interpolated: wuerstchen-prior/prior serves instead`),
+      new RegExp(`answered ${status} for warp-ai/\\S+-interpolated\\. wuerstchen-prior/prior is used instead\\.`),
     );
     assert.deepEqual(assertOnlyRightFiles(hub, modelsDir), DEFAULT_FILES);
   });
@@ -114,7 +114,7 @@ test('a repository that lacks a file is refused before anything is fetched', asy
   const { hub, modelsDir, models } = await scene(t);
   hub.repositories.get('warp-ai/wuerstchen')?.delete('vqgan/config.json');
   const { error } = await models('pull');
-  assert.match(error ?? '', /^repository_incomplete: warp-ai\/wuerstchen has no vqgan\/config\.json /);
+  assert.match(error ?? '', /^repository_incomplete: The repository warp-ai\/wuerstchen has no vqgan\/config\.json\. /);
   assert.equal(existsSync(publishedFolder(modelsDir)), false);
 });
 
@@ -129,7 +129,7 @@ test('a disk that is too small is told before a byte is fetched', async (t) => {
   };
   await assert.rejects(drain(100.5e6), {
     code: 'disk_full',
-    message: `1.3 MB are needed at ${folder} and 100.0 MB stay free; 100.5 MB are there`,
+    message: `Writing to ${folder} takes 1.3 MB, and 100.0 MB must stay free, but only 100.5 MB are free.`,
   });
   assert.equal(existsSync(folder), false);
   assert.deepEqual(
@@ -148,7 +148,7 @@ test('a disk that fills on the way gets its room back; finished files stay', asy
   // A device on which every write fails for want of space.
   await symlink('/dev/full', join(parts, `${sha256(bytes)}.part`));
   const { error } = await models('pull');
-  assert.match(error ?? '', /^disk_full: the disk of .*wuerstchen-v2 is full \(ENOSPC\) \(Free some space, then/);
+  assert.match(error ?? '', /^disk_full: The disk of .*wuerstchen-v2 is full \(ENOSPC\)\. \(Free some space, then/);
   assert.deepEqual(readdirSync(parts), []);
   const there = assertOnlyRightFiles(hub, modelsDir);
   assert.ok(there.length > 0 && !there.includes(`wuerstchen/${LARGE}`));
@@ -207,7 +207,7 @@ test('a terminal shows a bar for every file', async (t) => {
 
 test('cocktail has nothing to fetch, an unknown model is named with those there are', async (t) => {
   const { hub, modelsDir, models } = await scene(t);
-  assert.match((await models('pull', 'cocktail')).error ?? '', /^model_embedded: cocktail comes with wuerst/);
+  assert.match((await models('pull', 'cocktail')).error ?? '', /^model_embedded: The model cocktail comes with wuerst/);
   assert.match((await models('pull', 'wurst')).error ?? '', /^unknown_model: .*cocktail, wuerstchen-v2/);
   assert.deepEqual(hub.seen, []);
   assert.deepEqual(partsOf(modelsDir), new Map());

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { Command, Option } from 'commander';
 import { modelInUse } from '../../models/model-folder.ts';
@@ -6,6 +5,7 @@ import { PRECISIONS, type Precision } from '../../pipeline/checkpoint/weight-rec
 import { type Provider, Runtime, WuerstchenCombinedPipeline } from '../../pipeline/index.ts';
 import { VERSION } from '../../pipeline/version.ts';
 import { byteSize } from '../../system/byte-size.ts';
+import { printedBy } from '../../system/command-output.ts';
 import { UserError } from '../../system/errors.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from '../options.ts';
 import { availablePrecisions, type BenchRow, measure } from './measure.ts';
@@ -52,13 +52,10 @@ async function bench(options: Options): Promise<void> {
   const asked = options.precision ?? available;
   const missing = asked.find((precision) => !available.includes(precision));
   if (missing) {
-    throw new UserError(
-      'precision_unavailable',
-      `${provider} computes in ${available.join(' and ')} here, not in ${missing}`,
-      {
-        hint: `For example: wuerst bench --precision ${available.join(' ')}`,
-      },
-    );
+    const message = `The provider ${provider} computes in ${available.join(' and ')} here, not in ${missing}.`;
+    throw new UserError('precision_unavailable', message, {
+      hint: `For example: wuerst bench --precision ${available.join(' ')}`,
+    });
   }
   // Everything is compared with it.
   const precisions: Precision[] = ['fp32', ...asked.filter((precision) => precision !== 'fp32')];
@@ -89,36 +86,19 @@ async function describeMachine(provider: Provider, device: number | undefined, m
   };
 }
 
-function heading({
-  version,
-  node,
-  platform,
-  processor,
-  cores,
-  memory,
-  provider,
-  gpu,
-  checkpoint,
-}: MachineReport): string {
+function heading(machine: MachineReport): string {
+  const { provider, gpu } = machine;
   return [
-    `wuerst ${version}, Node ${node}, ${platform}`,
-    `${processor}, ${cores} cores, ${byteSize(memory)} memory`,
-    `computed by ${provider}${gpu === null ? '' : ` on ${gpu}`}; checkpoint ${checkpoint.slice(0, 12)}`,
+    `wuerst ${machine.version}, Node ${machine.node}, ${machine.platform}`,
+    `${machine.processor}, ${machine.cores} cores, ${byteSize(machine.memory)} memory`,
+    `computed by ${provider}${gpu === null ? '' : ` on ${gpu}`}; checkpoint ${machine.checkpoint.slice(0, 12)}`,
   ].join('\n');
 }
 
 /** As NVIDIA's driver calls it; other makers' GPUs have no such program. */
 function gpuName(device = 0): string {
-  try {
-    const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader', `--id=${device}`];
-    return execFileSync('nvidia-smi', query, {
-      encoding: 'utf8',
-      timeout: 5000,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
-  } catch {
-    return 'a GPU that nvidia-smi does not know';
-  }
+  const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader', `--id=${device}`];
+  return printedBy('nvidia-smi', query, 5000)?.trim() ?? 'a GPU that nvidia-smi does not know';
 }
 
 function list(text: string): string[] {
@@ -131,11 +111,11 @@ function list(text: string): string[] {
 function readSize(text: string): [number, number] {
   const [, width, height] = /^(\d{2,4})x(\d{2,4})$/i.exec(text) ?? [];
   if (width !== undefined && height !== undefined) return [Number(width), Number(height)];
-  throw new UserError('size_invalid', `expected --sizes to be like 512x512,1024x1536, got ${text}`);
+  throw new UserError('size_invalid', `Expected --sizes to be like 512x512,1024x1536, got ${text}.`);
 }
 
 function readCount(name: string, text: string, most: number): number {
   const count = Number(text);
   if (/^\d+$/.test(text) && count >= 1 && count <= most) return count;
-  throw new UserError('count_invalid', `expected ${name} to be a whole number from 1 to ${most}, got ${text}`);
+  throw new UserError('count_invalid', `Expected ${name} to be a whole number from 1 to ${most}, got ${text}.`);
 }

@@ -148,7 +148,7 @@ function middle(numbers: readonly number[]): number {
 /** Peak signal-to-noise ratio of bytes, in decibels; infinite where nothing differs. */
 export function psnr(a: Uint8Array, b: Uint8Array): number {
   if (a.length !== b.length || a.length === 0)
-    throw new RangeError(`expected as many bytes, got ${a.length} and ${b.length}`);
+    throw new RangeError(`Expected as many bytes, got ${a.length} and ${b.length}`);
   let sum = 0;
   for (let i = 0; i < a.length; i += 1) sum += ((a[i] ?? 0) - (b[i] ?? 0)) ** 2;
   return 10 * Math.log10(255 ** 2 / (sum / a.length));

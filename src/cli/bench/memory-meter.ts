@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import type { Provider } from '../../pipeline/index.ts';
+import { printedBy } from '../../system/command-output.ts';
 
 export interface MemoryMeter {
   /** To be called often: it remembers the most it has seen. */
@@ -29,18 +29,9 @@ export function memoryMeter(provider: Provider, device: number | undefined): Mem
 /** Bytes of this process, or `null` where the driver's tool is not there or does not know. */
 function usedOnGpu(device = 0): number | null {
   const query = ['--query-compute-apps=pid,used_memory', '--format=csv,noheader,nounits', `--id=${device}`];
-  try {
-    const text = execFileSync('nvidia-smi', query, {
-      encoding: 'utf8',
-      timeout: 5000,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    for (const line of text.split('\n')) {
-      const [pid, used] = line.split(',').map(Number);
-      if (pid === process.pid && used !== undefined && Number.isFinite(used)) return used * MEBIBYTE;
-    }
-  } catch {
-    // The table says that it isn't known.
+  for (const line of printedBy('nvidia-smi', query, 5000)?.split('\n') ?? []) {
+    const [pid, used] = line.split(',').map(Number);
+    if (pid === process.pid && used !== undefined && Number.isFinite(used)) return used * MEBIBYTE;
   }
   return null;
 }

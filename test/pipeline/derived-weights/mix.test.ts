@@ -311,7 +311,7 @@ test('a parent that is cut by one byte is refused, and nothing is left', async (
 
 test('a disk that is too small is told before anything is written', async (t) => {
   const { folder, mix } = await parents(t, someParent('one'), someParent('two'));
-  const message = `480.4 kB are needed at ${folder} and 100.0 MB stay free; 100.1 MB are there`;
+  const message = `Writing to ${folder} takes 480.4 kB, and 100.0 MB must stay free, but only 100.1 MB are free.`;
   await assert.rejects(mix(0.5, { freeBytes: async () => 100.1e6 }), { code: 'disk_full', message });
   assert.deepEqual(namesIn(folder), ['aesthetic', 'base']);
 });
