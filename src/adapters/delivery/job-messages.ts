@@ -2,174 +2,11 @@ import { isOver, type Job, type JobEvent, type Surface } from '../../bot/job.ts'
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logging.ts';
 import type { Core } from '../adapter.ts';
-import { Drain } from './drain.ts';
+import type { Delivery, DeliveryOptions, JobMessage } from './job-message.ts';
 import { OnePerTick } from './one-per-tick.ts';
-import { UnclaimedJobs } from './unclaimed-jobs.ts';
 
-/** Pause after the first failed attempt; it doubles up to the longest. In ms. */
-const RETRY_FIRST = 1000;
-const RETRY_LONGEST = 60_000;
-
-export interface DeliveryOptions {
-  readonly core: Core;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
-/** What the messages of a platform share. */
-export interface Delivery extends DeliveryOptions {
-  /** The bot is about to stop: only ends are worth showing. */
-  readonly draining: boolean;
-  /** Nothing is sent any more. */
-  readonly stopped: boolean;
-  readonly turns: OnePerTick;
-  /** The message has nothing to do for the moment, or for good where it was dropped. */
-  rested(message: JobMessage): void;
-}
-
-/**
- * One job and the message that shows it. Whatever is done to the message is done one after the other. A platform says
- * how the message is brought up to date, and what follows from a failure.
- */
-export abstract class JobMessage<Ref = unknown> {
-  readonly jobId: string;
-  /** The platform's handle on the message, stored with the job. */
-  readonly ref: Ref;
-  protected readonly delivery: Delivery;
-  /** The message was deleted or is out of reach: nothing is shown before the job's end. */
-  protected hidden = false;
-  /** Failed attempts since the last success. */
-  protected failures = 0;
-  /** Nothing is attempted before this time, and no progress is shown before that one. Milliseconds since 1970. */
-  protected notBefore = 0;
-  protected noProgressBefore = 0;
-  #dropped = false;
-  #dirty = false;
-  #working = false;
-  #over: boolean;
-  #due: { readonly at: number; readonly cancel: () => void } | null = null;
-
-  constructor(delivery: Delivery, job: Job, ref: Ref) {
-    this.delivery = delivery;
-    this.jobId = job.id;
-    this.ref = ref;
-    this.#over = isOver(job);
-  }
-
-  /** Makes the message show the job as it is. Resolves with what can't be shown there, in a sentence, or `null`. */
-  protected abstract bringUpToDate(job: Job): Promise<string | null>;
-
-  /** Called after a failed attempt: calls `again`, or gives up. */
-  protected abstract recover(error: unknown, job: Job): Promise<void>;
-
-  get busy(): boolean {
-    return this.#working || (this.#dirty && this.#over);
-  }
-
-  /** Another message took over, or the job's end is shown. Nothing is stored any more. */
-  get dropped(): boolean {
-    return this.#dropped;
-  }
-
-  /** Something happened that the message should show. */
-  touch(job?: Job): void {
-    if (job) this.#over = isOver(job);
-    this.#dirty = true;
-    this.#schedule();
-  }
-
-  /** Does at once what waits for another attempt. */
-  retryNow(): void {
-    this.failures = 0;
-    this.notBefore = 0;
-    this.#schedule();
-  }
-
-  save(): void {
-    if (!this.#dropped) this.delivery.core.saveMessage(this.jobId, this.ref);
-  }
-
-  drop(): void {
-    this.#dropped = true;
-    this.#due?.cancel();
-    this.delivery.rested(this);
-  }
-
-  /** Tries again after so many ms, at the earliest. */
-  protected again(ms: number): void {
-    this.#dirty = true;
-    this.waitFor(ms);
-  }
-
-  /** Attempts nothing before so many ms have passed. */
-  waitFor(ms: number): void {
-    this.notBefore = Math.max(this.notBefore, this.delivery.clock.now() + ms);
-  }
-
-  /** The pause after the latest failure, in ms. */
-  protected backOff(): number {
-    return Math.min(RETRY_LONGEST, RETRY_FIRST * 2 ** (this.failures - 1));
-  }
-
-  /** The message shows the job as it is. */
-  protected shown(job: Job, problem: string | null): void {
-    if (isOver(job)) this.end(job, problem);
-  }
-
-  /** The job's end is shown, or can't be for a reason. */
-  protected end(job: Job, problem: string | null): void {
-    this.delivery.core.markDelivered(job.id, ...(problem === null ? [] : [problem]));
-    this.drop();
-  }
-
-  #dueAt(): number {
-    return this.#over ? this.notBefore : Math.max(this.notBefore, this.noProgressBefore);
-  }
-
-  #schedule(): void {
-    const { clock, turns, stopped } = this.delivery;
-    if (!this.#dirty || this.#working || this.#dropped || stopped) return;
-    const at = Math.max(this.#dueAt(), clock.now());
-    if (this.#due !== null && this.#due.at <= at) return;
-    this.#due?.cancel();
-    const wait = at - clock.now();
-    // Answers to what people do go first.
-    const takeTurn = () => turns.add(() => this.#run());
-    this.#due = { at, cancel: wait > 0 ? clock.after(wait, takeTurn) : () => undefined };
-    if (wait <= 0) takeTurn();
-  }
-
-  #run(): void {
-    if (this.#due === null) return;
-    this.#due.cancel();
-    this.#due = null;
-    if (this.#dueAt() > this.delivery.clock.now()) this.#schedule();
-    else void this.#work();
-  }
-
-  async #work(): Promise<void> {
-    const { core, stopped } = this.delivery;
-    if (stopped || this.#dropped) return;
-    const job = core.job(this.jobId);
-    if (job === null) return this.drop();
-    this.#over = isOver(job);
-    this.#dirty = false;
-    if (this.hidden && !this.#over) return;
-    this.#working = true;
-    try {
-      const problem = await this.bringUpToDate(job);
-      this.failures = 0;
-      if (!this.#dirty && !this.#dropped) this.shown(job, problem);
-    } catch (error) {
-      this.failures++;
-      if (!this.#dropped) await this.recover(error, job);
-    } finally {
-      this.#working = false;
-      this.#schedule();
-      this.delivery.rested(this);
-    }
-  }
-}
+/** A new job whose message is not named within this time is shown by one of the bot's own, in ms. */
+const CLAIM_WITHIN = 5000;
 
 /** The messages that show a platform's jobs: made or taken over, kept up to date, also over a restart. */
 export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implements Delivery {
@@ -179,21 +16,20 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
   readonly turns = new OnePerTick();
   protected abstract readonly surface: Surface;
   protected readonly messages = new Map<string, Message>();
-  readonly #unclaimed: UnclaimedJobs;
-  readonly #drain: Drain;
-  #draining = false;
-  #stopped = false;
+  draining = false;
+  stopped = false;
+  /** Jobs that no message shows yet, because whoever filed them is about to answer: how to stop waiting for that. */
+  readonly #unclaimed = new Map<string, () => void>();
+  #whenIdle: (() => void) | null = null;
 
   constructor({ core, clock, logger }: DeliveryOptions) {
     this.core = core;
     this.clock = clock;
     this.logger = logger;
-    this.#unclaimed = new UnclaimedJobs(core, clock, (job) => this.#stopped || this.#adopt(job));
-    this.#drain = new Drain(clock, () => [...this.messages.values()].some(({ busy }) => busy));
   }
 
   /** A stored handle, or `null` where there is none. */
-  protected abstract parseRef(stored: unknown): Ref | null;
+  protected abstract readonly parseRef: (stored: unknown) => Ref | null;
 
   /** A handle on nothing yet, in the job's room. */
   protected abstract newRef(job: Job): Ref;
@@ -201,44 +37,48 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
   /** `settled`: the job's end was shown before, and something about it changed. */
   protected abstract newMessage(job: Job, ref: Ref, settled: boolean): Message;
 
-  get draining(): boolean {
-    return this.#draining;
-  }
-
-  get stopped(): boolean {
-    return this.#stopped;
-  }
-
   /** Takes up, at start, the jobs whose end was not shown yet. */
   resume(): void {
     for (const job of this.core.undelivered(this.surface)) this.takeUp(job);
   }
 
   onEvent({ job, type }: JobEvent): void {
-    if (this.#stopped || job.caller.surface !== this.surface) return;
+    if (this.stopped || job.caller.surface !== this.surface) return;
     const message = this.messages.get(job.id);
     if (message) {
       message.touch(job);
       return;
     }
-    if (this.#draining || this.#unclaimed.has(job.id)) return;
+    if (this.draining || this.#unclaimed.has(job.id)) return;
     const ref = this.storedRef(job.id);
     if (ref) this.add(job, ref, type === 'changed').touch();
-    else if (type !== 'changed') this.#unclaimed.wait(job.id);
+    else if (type !== 'changed') this.#awaitClaim(job.id);
   }
 
   /** Resolves once nothing is being sent and nothing finished waits, or after `ms`; then nothing more is sent. */
   async drain(ms: number): Promise<void> {
-    this.#draining = true;
-    this.#unclaimed.stop();
-    await this.#drain.within(ms);
-    this.#stopped = true;
+    this.draining = true;
+    for (const cancel of this.#unclaimed.values()) cancel();
+    if (this.#isBusy()) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.clock.after(ms, resolve);
+        this.#whenIdle = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    this.stopped = true;
     for (const message of [...this.messages.values()]) message.drop();
   }
 
   rested(message: JobMessage): void {
     if (message.dropped && this.messages.get(message.jobId) === message) this.messages.delete(message.jobId);
-    this.#drain.check();
+    if (this.#whenIdle !== null && !this.#isBusy()) this.#whenIdle();
+  }
+
+  #isBusy(): boolean {
+    return [...this.messages.values()].some(({ busy }) => busy);
   }
 
   protected storedRef(jobId: string): Ref | null {
@@ -248,7 +88,8 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
   /** From now on this message shows the job. */
   protected add(job: Job, ref: Ref, settled = false): Message {
     this.messages.get(job.id)?.drop();
-    this.#unclaimed.claim(job.id);
+    this.#unclaimed.get(job.id)?.();
+    this.#unclaimed.delete(job.id);
     const message = this.newMessage(job, ref, settled);
     this.messages.set(job.id, message);
     return message;
@@ -271,5 +112,15 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
     const ref = this.newRef(job);
     this.core.saveMessage(job.id, ref);
     this.add(job, ref).touch();
+  }
+
+  /** A job that nobody claims is shown by a message all the same. */
+  #awaitClaim(jobId: string): void {
+    const cancel = this.clock.after(CLAIM_WITHIN, () => {
+      this.#unclaimed.delete(jobId);
+      const job = this.core.job(jobId);
+      if (job !== null && this.core.message(jobId) === null) this.#adopt(job);
+    });
+    this.#unclaimed.set(jobId, cancel);
   }
 }

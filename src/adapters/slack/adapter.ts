@@ -18,7 +18,7 @@ import { errorText, Refused } from './web-api/errors.ts';
 import { boltLogger } from './web-api/logger.ts';
 import { BOT_SCOPES } from './web-api/methods.ts';
 import { checkAppToken, checkBotToken, type Identity } from './web-api/startup.ts';
-import { createWorkspaces } from './web-api/workspaces.ts';
+import { Workspaces } from './web-api/workspaces.ts';
 
 /**
  * Connections of Socket Mode side by side: while one is sent away, which Slack does every few hours, the other one
@@ -85,7 +85,7 @@ async function run(options: SlackAdapterOptions, core: Core): Promise<Running> {
   const app = appOf(options, api, receivers[0], identity);
 
   const installer = receivers[0].installer;
-  const workspaces = createWorkspaces({
+  const workspaces = new Workspaces({
     api,
     client,
     clock,

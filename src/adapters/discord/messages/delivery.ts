@@ -13,15 +13,12 @@ const PAGE = 200;
 /** The messages that show Discord's jobs. */
 export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
   protected readonly surface = 'discord';
+  protected readonly parseRef = parseRef;
   readonly #options: ShowingOptions;
 
   constructor(options: ShowingOptions) {
     super(options);
     this.#options = options;
-  }
-
-  protected parseRef(stored: unknown): MessageRef | null {
-    return parseRef(stored);
   }
 
   protected newRef({ caller: { user, room } }: Job): MessageRef {

@@ -5,6 +5,11 @@ import { classify, missingFrom } from '../rest/errors.ts';
 import { DEFAULT_FILE_LIMIT } from './files.ts';
 import type { Copy, MessageRef } from './message-ref.ts';
 
+interface EditOptions {
+  readonly api: DiscordApi;
+  readonly clock: Clock;
+}
+
 /** A message, and what reaches it. */
 export type Reach = Pick<Copy, 'channel' | 'message' | 'access' | 'interaction'>;
 
@@ -36,42 +41,32 @@ export function originalOf({ channel, interaction }: MessageRef): Reach | null {
  * Edits a message by the interaction's token while that lives, else by the bot's own where it has access.
  * Rejects with what `send` threw where another way would not help.
  */
-export class Editor {
-  readonly #api: DiscordApi;
-  readonly #clock: Clock;
-
-  constructor(api: DiscordApi, clock: Clock) {
-    this.#api = api;
-    this.#clock = clock;
-  }
-
-  async edit(to: Reach, limit: number, send: Send): Promise<Edited> {
-    const { interaction, channel, message } = to;
-    let missing: string | null = null;
-    let gone = false;
-    if (interaction !== null && this.#clock.now() < interaction.expires) {
-      const name = interaction.source ? null : message;
-      try {
-        await send((outgoing) => this.#api.editOriginal(interaction.token, name, outgoing), limit);
-        return { kind: 'done' };
-      } catch (error) {
-        if (isFinal(error)) throw error;
-        const failure = classify(error);
-        if (failure === 'token') interaction.expires = 0;
-        gone = failure === 'gone';
-        missing = missingFrom(error);
-      }
-    }
-    if (!to.access) return gone ? { kind: 'gone' } : { kind: 'unreachable', missing };
+export async function editMessage({ api, clock }: EditOptions, to: Reach, limit: number, send: Send): Promise<Edited> {
+  const { interaction, channel, message } = to;
+  let missing: string | null = null;
+  let gone = false;
+  if (interaction !== null && clock.now() < interaction.expires) {
+    const name = interaction.source ? null : message;
     try {
-      await send((outgoing) => this.#api.edit(channel, message, outgoing), Math.min(limit, DEFAULT_FILE_LIMIT));
+      await send((outgoing) => api.editOriginal(interaction.token, name, outgoing), limit);
       return { kind: 'done' };
     } catch (error) {
       if (isFinal(error)) throw error;
       const failure = classify(error);
-      if (failure === 'gone' || failure === 'token') return { kind: 'gone' };
-      return { kind: 'unreachable', missing: missingFrom(error) };
+      if (failure === 'token') interaction.expires = 0;
+      gone = failure === 'gone';
+      missing = missingFrom(error);
     }
+  }
+  if (!to.access) return gone ? { kind: 'gone' } : { kind: 'unreachable', missing };
+  try {
+    await send((outgoing) => api.edit(channel, message, outgoing), Math.min(limit, DEFAULT_FILE_LIMIT));
+    return { kind: 'done' };
+  } catch (error) {
+    if (isFinal(error)) throw error;
+    const failure = classify(error);
+    if (failure === 'gone' || failure === 'token') return { kind: 'gone' };
+    return { kind: 'unreachable', missing: missingFrom(error) };
   }
 }
 

@@ -26,98 +26,90 @@ function customIds(message: Pick<APIMessage, 'components'>): string[] {
   );
 }
 
-/** Finds or makes the message that shows a job. Nothing here touches the message's contents once it exists. */
-export class Posting {
-  readonly #core: Core;
-  readonly #api: DiscordApi;
-  readonly #clock: Clock;
-  readonly #self: string;
+/** Whether a message in the channel is this job's: by interaction, by the id in its footer, or by its buttons. */
+function isOf(message: APIMessage, job: Job, ref: MessageRef, self: string): boolean {
+  const metadata = message.interaction_metadata;
+  if (ref.place === 'reply') return metadata !== undefined && metadata.id === ref.interaction?.id;
+  // The deferred reply carries the same footer, but it is another place.
+  if (metadata !== undefined || message.author.id !== self) return false;
+  if (message.embeds.some((embed) => embed.footer?.text === job.id)) return true;
+  return customIds(message).some((id) => id.split(':').includes(job.id));
+}
 
-  constructor({ core, api, clock, self }: PostingOptions) {
-    this.#core = core;
-    this.#api = api;
-    this.#clock = clock;
-    this.#self = self;
+/** The job's message in recent history; `'unreadable'` where the bot may not read it. */
+async function search(
+  { api, self }: PostingOptions,
+  job: Job,
+  ref: MessageRef,
+  since: number,
+): Promise<string | null | 'unreadable'> {
+  let after = snowflakeAt(since - 5000);
+  try {
+    for (let page = 0; page < HISTORY_PAGES; page++) {
+      const messages = await api.history(ref.target.channel, after);
+      const found = messages.find((message) => isOf(message, job, ref, self));
+      if (found) return found.id;
+      const last = messages.at(-1);
+      if (!last) break;
+      after = last.id;
+      if (messages.length < 100) return null;
+    }
+    // Without Read Message History Discord answers with an empty page rather than an error.
+    return (await api.history(ref.target.channel)).length > 0 ? null : 'unreadable';
+  } catch (error) {
+    if (classify(error) === 'no_access') return 'unreadable';
+    throw error;
   }
+}
 
-  /** Whether a message in the channel is this job's: by interaction, by the id in its footer, or by its buttons. */
-  #isOf(message: APIMessage, job: Job, ref: MessageRef): boolean {
-    const metadata = message.interaction_metadata;
-    if (ref.place === 'reply') return metadata !== undefined && metadata.id === ref.interaction?.id;
-    // The deferred reply carries the same footer, but it is another place.
-    if (metadata !== undefined || message.author.id !== this.#self) return false;
-    if (message.embeds.some((embed) => embed.footer?.text === job.id)) return true;
-    return customIds(message).some((id) => id.split(':').includes(job.id));
+/**
+ * Posts the bot's own message for a job, at most once: the attempt is stored first, repeated with the same
+ * nonce while Discord remembers it, and later only after looking for the message.
+ * Resolves with `'unreadable'` where that can't be known.
+ */
+export async function postOwn(options: PostingOptions, job: Job, ref: MessageRef): Promise<string | 'unreadable'> {
+  const { core, api, clock } = options;
+  if (ref.posted !== null && clock.now() - ref.posted >= NONCE_LIFE) {
+    const found = await search(options, job, ref, ref.posted);
+    if (found !== null) return found;
+    ref.posted = null;
   }
+  if (ref.posted === null) {
+    ref.posted = clock.now();
+    core.saveMessage(job.id, ref);
+  }
+  // Without pictures: they come with the edit that follows, which may be repeated freely.
+  const reply = { ...core.jobReply(job), images: [], preview: null };
+  const { content, embeds, components } = renderReply(reply, {
+    id: job.id,
+    now: clock.now(),
+    ...(ref.note === null ? {} : { note: ref.note }),
+  });
+  const nonce = `${ref.place}-${job.id}`.slice(0, 25);
+  const body: Outgoing['body'] = { content, embeds, components, nonce, enforce_nonce: true };
+  return (await api.post(ref.target.channel, { body })).id;
+}
 
-  /** The job's message in recent history; `'unreadable'` where the bot may not read it. */
-  async #search(job: Job, ref: MessageRef, since: number): Promise<string | null | 'unreadable'> {
-    let after = snowflakeAt(since - 5000);
+/** The deferred reply's id: asked for with the token, answered now if that never happened, else looked up in history. */
+export async function locateReply(options: PostingOptions, job: Job, ref: MessageRef): Promise<string | null> {
+  const { api, clock } = options;
+  const { interaction } = ref;
+  if (interaction && clock.now() < interaction.expires) {
     try {
-      for (let page = 0; page < HISTORY_PAGES; page++) {
-        const messages = await this.#api.history(ref.target.channel, after);
-        const found = messages.find((message) => this.#isOf(message, job, ref));
-        if (found) return found.id;
-        const last = messages.at(-1);
-        if (!last) break;
-        after = last.id;
-        if (messages.length < 100) return null;
-      }
-      // Without Read Message History Discord answers with an empty page rather than an error.
-      return (await this.#api.history(ref.target.channel)).length > 0 ? null : 'unreadable';
+      return (await api.original(interaction.token)).message;
     } catch (error) {
-      if (classify(error) === 'no_access') return 'unreadable';
-      throw error;
+      if (classify(error) === 'gone') return null;
+      if (classify(error) !== 'token') throw error;
+    }
+    try {
+      const type = InteractionResponseType.DeferredChannelMessageWithSource;
+      return ((await api.respond(interaction, type)) ?? (await api.original(interaction.token))).message;
+    } catch (error) {
+      if (classify(error) === 'transient') throw error;
+      interaction.expires = 0;
     }
   }
-
-  /**
-   * Posts the bot's own message for a job, at most once: the attempt is stored first, repeated with the same
-   * nonce while Discord remembers it, and later only after looking for the message.
-   * Resolves with `'unreadable'` where that can't be known.
-   */
-  async post(job: Job, ref: MessageRef): Promise<string | 'unreadable'> {
-    if (ref.posted !== null && this.#clock.now() - ref.posted >= NONCE_LIFE) {
-      const found = await this.#search(job, ref, ref.posted);
-      if (found !== null) return found;
-      ref.posted = null;
-    }
-    if (ref.posted === null) {
-      ref.posted = this.#clock.now();
-      this.#core.saveMessage(job.id, ref);
-    }
-    // Without pictures: they come with the edit that follows, which may be repeated freely.
-    const reply = { ...this.#core.jobReply(job), images: [], preview: null };
-    const { content, embeds, components } = renderReply(reply, {
-      id: job.id,
-      now: this.#clock.now(),
-      ...(ref.note === null ? {} : { note: ref.note }),
-    });
-    const nonce = `${ref.place}-${job.id}`.slice(0, 25);
-    const body: Outgoing['body'] = { content, embeds, components, nonce, enforce_nonce: true };
-    return (await this.#api.post(ref.target.channel, { body })).id;
-  }
-
-  /** The deferred reply's id: asked for with the token, answered now if that never happened, else looked up in history. */
-  async locateReply(job: Job, ref: MessageRef): Promise<string | null> {
-    const { interaction } = ref;
-    if (interaction && this.#clock.now() < interaction.expires) {
-      try {
-        return (await this.#api.original(interaction.token)).message;
-      } catch (error) {
-        if (classify(error) === 'gone') return null;
-        if (classify(error) !== 'token') throw error;
-      }
-      try {
-        const type = InteractionResponseType.DeferredChannelMessageWithSource;
-        return ((await this.#api.respond(interaction, type)) ?? (await this.#api.original(interaction.token))).message;
-      } catch (error) {
-        if (classify(error) === 'transient') throw error;
-        interaction.expires = 0;
-      }
-    }
-    if (!interaction || !ref.access) return null;
-    const found = await this.#search(job, ref, timeOf(interaction.id));
-    return found === 'unreadable' ? null : found;
-  }
+  if (!interaction || !ref.access) return null;
+  const found = await search(options, job, ref, timeOf(interaction.id));
+  return found === 'unreadable' ? null : found;
 }

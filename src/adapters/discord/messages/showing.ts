@@ -1,12 +1,12 @@
 import { isOver, type Job } from '../../../bot/job.ts';
-import { type Delivery, type DeliveryOptions, JobMessage } from '../../delivery/job-messages.ts';
+import { type Delivery, type DeliveryOptions, JobMessage } from '../../delivery/job-message.ts';
 import type { DiscordApi } from '../rest/api.ts';
 import { classify, errorFields, missingFrom } from '../rest/errors.ts';
 import { attachmentsOf, composeReply } from './compose.ts';
-import { type Edited, Editor, originalOf, type Reach, reachOf, type Send } from './edit.ts';
+import { type Edited, editMessage, originalOf, type Reach, reachOf, type Send } from './edit.ts';
 import { escapeText } from './escape.ts';
 import type { MessageRef } from './message-ref.ts';
-import { Posting } from './posting.ts';
+import { locateReply, postOwn } from './posting.ts';
 
 /** How long before its token dies an unreachable message is replaced by a direct message, in ms. */
 const NOTICE_BEFORE = 60_000;
@@ -24,8 +24,6 @@ export interface ShowingOptions extends DeliveryOptions {
 /** The message that shows a job, brought up to date by whatever way leads to it. */
 export class ShownMessage extends JobMessage<MessageRef> {
   readonly #options: ShowingOptions;
-  readonly #posting: Posting;
-  readonly #editor: Editor;
   /** The job's end was shown before: only what changed since is brought up to date. */
   readonly #settled: boolean;
   /** The permission that the bot was found to lack in the channel. */
@@ -35,8 +33,6 @@ export class ShownMessage extends JobMessage<MessageRef> {
   constructor(delivery: Delivery, job: Job, ref: MessageRef, options: ShowingOptions & { readonly settled: boolean }) {
     super(delivery, job, ref);
     this.#options = options;
-    this.#posting = new Posting(options);
-    this.#editor = new Editor(options.api, options.clock);
     this.#settled = options.settled;
     this.#watchToken();
   }
@@ -52,7 +48,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     if (reach === null || job === null) return;
     const content = `${text}\n${escapeText(job.request.prompt.replace(/\s+/g, ' '), 300)}`;
     try {
-      await this.#editor.edit(reach, 0, async (request) => {
+      await editMessage(this.#options, reach, 0, async (request) => {
         await request({ body: { content, embeds: [], components: [], attachments: [] } });
       });
     } catch (error) {
@@ -99,7 +95,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
   async #show(job: Job): Promise<string | null> {
     const { ref } = this;
     if (ref.place === 'reply' && ref.target.message === null) {
-      ref.target.message = await this.#posting.locateReply(job, ref);
+      ref.target.message = await locateReply(this.#options, job, ref);
       if (ref.target.message === null) await this.#replace(job);
       else this.save();
     }
@@ -125,14 +121,14 @@ export class ShownMessage extends JobMessage<MessageRef> {
   async #edit(job: Job): Promise<Edited> {
     const reach = reachOf(this.ref);
     if (reach === null) return { kind: 'gone' };
-    return this.#editor.edit(reach, this.ref.limit, (request, limit) => this.#send(job, limit, request));
+    return editMessage(this.#options, reach, this.ref.limit, (request, limit) => this.#send(job, limit, request));
   }
 
   /** Posts the bot's own message where `ref` says. `false` where that place is closed, and the next was chosen. */
   async #post(job: Job): Promise<boolean> {
     const { ref } = this;
     try {
-      const posted = await this.#posting.post(job, ref);
+      const posted = await postOwn(this.#options, job, ref);
       if (posted === 'unreadable') {
         this.#giveUp('it cannot be known whether the message was posted before');
         return false;
@@ -257,7 +253,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
       if (Object.keys(keep).length === Object.keys(copy.files).length) continue;
       const images = reply.images.filter(({ id }) => id in keep);
       const { body } = await composeReply({ ...reply, images }, { core, id: job.id, now: clock.now(), limit: 0, keep });
-      const outcome = await this.#editor.edit(copy, 0, async (request) => {
+      const outcome = await editMessage(this.#options, copy, 0, async (request) => {
         await request({ body });
       });
       if (outcome.kind === 'unreachable') continue;

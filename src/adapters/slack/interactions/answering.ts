@@ -8,7 +8,7 @@ import type { Deliveries, JobOutcome } from '../messages/delivery.ts';
 import type { Origin } from '../messages/message-ref.ts';
 import { messageOf, NO_FILES, plainSection } from '../messages/render.ts';
 import type { SharedFiles } from '../messages/shared-files.ts';
-import { share } from '../messages/uploads.ts';
+import { upload } from '../messages/uploads.ts';
 import type { Message } from '../web-api/api.ts';
 import { errorText, Refused } from '../web-api/errors.ts';
 import { type Workspace, type Workspaces, within } from '../web-api/workspaces.ts';
@@ -112,7 +112,7 @@ export class Answering {
   }
 
   async #inDm(origin: Origin): Promise<Origin> {
-    const { api } = this.#options.workspaces.of(origin.team, origin.enterprise);
+    const { api } = this.#options.workspaces.of(origin);
     return { ...origin, channel: await api.openDm(origin.user), thread: null };
   }
 
@@ -162,7 +162,7 @@ export class Answering {
   }
 
   async #show(interaction: Interaction, origin: Origin, reply: Reply): Promise<void> {
-    const workspace = this.#options.workspaces.of(origin.team, origin.enterprise);
+    const workspace = this.#options.workspaces.of(origin);
     const images = await this.#filesOf(workspace, reply);
     const shown = await this.#withLongCode(workspace, origin, reply);
     await this.#tell(interaction, origin, messageOf(shown, { images, preview: null }), visibilityOf(reply));
@@ -172,7 +172,8 @@ export class Answering {
   async #withLongCode(workspace: Workspace, origin: Origin, reply: Reply): Promise<Reply> {
     if (reply.code === null || !isLong(reply.code)) return reply;
     const dm = await workspace.api.openDm(origin.user);
-    await share(workspace, { fileName: 'wuerst.txt', data: Buffer.from(reply.code), alt: reply.title }, dm);
+    const file = { fileName: 'wuerst.txt', data: Buffer.from(reply.code), alt: '' };
+    await upload(workspace, file, { urgency: 'final', channel: dm });
     return { ...reply, code: null, lines: [...reply.lines, 'It is long, so it comes as a file by direct message.'] };
   }
 
@@ -205,7 +206,7 @@ export class Answering {
         );
       }
     }
-    const workspace = this.#options.workspaces.of(origin.team, origin.enterprise);
+    const workspace = this.#options.workspaces.of(origin);
     const { api } = workspace;
     const key = `told ${interaction.key}`;
     await within(workspace.posts(origin.channel), key, 'final', async () => {

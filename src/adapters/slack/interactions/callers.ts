@@ -54,11 +54,11 @@ export class Callers {
     return typedText(text, self === undefined ? { nameOf } : { self, nameOf });
   }
 
-  #look({ team, enterprise }: Origin, user: string): Promise<Person | null> {
-    const key = scoped(team, user);
+  #look(origin: Origin, user: string): Promise<Person | null> {
+    const key = scoped(origin.team, user);
     const known = this.#people.get(key);
     if (known && known.until > this.#clock.now()) return known.person;
-    const { api } = this.#workspaces.of(team, enterprise);
+    const { api } = this.#workspaces.of(origin);
     const person = api.person(user).catch(() => {
       const former = known?.person ?? Promise.resolve(null);
       this.#people.set(key, { person: former, until: this.#clock.now() + RETRIED });

@@ -177,11 +177,10 @@ export class Interactions {
 
   async #showForm(interaction: Interaction, view: object): Promise<void> {
     const { workspaces, answering, logger } = this.#options;
-    const { team, enterprise } = interaction.origin;
     const trigger = interaction.key;
     await answering.acknowledge(interaction);
     try {
-      await workspaces.of(team, enterprise).api.openView(trigger, view);
+      await workspaces.of(interaction.origin).api.openView(trigger, view);
     } catch (error) {
       logger.warn({ problem: errorText(error) }, 'slack: a form could not be opened');
       const late = new UserError('form_failed', "The form couldn't be opened in time.", {
@@ -232,7 +231,7 @@ export class Interactions {
     const { core, workspaces, callers, clock, logger } = this.#options;
     try {
       const caller = await callers.of(origin);
-      const { api } = workspaces.of(origin.team, origin.enterprise);
+      const { api } = workspaces.of(origin);
       await api.publishHome(origin.user, await homeView(core, caller, clock.now()));
     } catch (error) {
       logger.warn({ problem: errorText(error) }, 'slack: the Home tab could not be shown');

@@ -1,7 +1,8 @@
 import type { Job, JobEvent } from '../../../bot/job.ts';
 import { RecentMap } from '../../../system/memo.ts';
 import type { Outcome } from '../../adapter.ts';
-import { type DeliveryOptions, JobMessages } from '../../delivery/job-messages.ts';
+import type { DeliveryOptions } from '../../delivery/job-message.ts';
+import { JobMessages } from '../../delivery/job-messages.ts';
 import { problemOf } from '../web-api/errors.ts';
 import { scoped, unscoped } from '../web-api/ids.ts';
 import type { Workspaces } from '../web-api/workspaces.ts';
@@ -32,6 +33,7 @@ interface Cause {
 /** The messages that show Slack's jobs. */
 export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
   protected readonly surface = 'slack';
+  protected readonly parseRef = parseRef;
   readonly #workspaces: Workspaces;
   readonly #files: SharedFiles;
   readonly #origins = new RecentMap<string, { readonly origin: Origin; readonly until: number }>(ORIGINS);
@@ -42,10 +44,6 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
     this.#files = options.files;
   }
 
-  protected parseRef(stored: unknown): MessageRef | null {
-    return parseRef(stored);
-  }
-
   protected newRef({ caller }: Job): MessageRef {
     const expected = this.#origins.get(scoped(caller.user, caller.room));
     if (expected !== undefined && expected.until > this.clock.now()) return newRef(expected.origin, null);
@@ -54,7 +52,7 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
   }
 
   protected newMessage(job: Job, ref: MessageRef): ShownMessage {
-    return new ShownMessage(this, job, ref, this.#workspaces.of(ref.team, ref.enterprise), this.#files);
+    return new ShownMessage(this, job, ref, this.#workspaces.of(ref), this.#files);
   }
 
   /** Shows the job that somebody's command or click came to. */

@@ -1,6 +1,6 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import type { Reply, ReplyImage } from '../../../bot/reply.ts';
-import type { Delivery } from '../../delivery/job-messages.ts';
+import type { Delivery } from '../../delivery/job-message.ts';
 import { LOST_TOKEN, problemOf, Refused, Unanswered } from '../web-api/errors.ts';
 import type { Workspace } from '../web-api/workspaces.ts';
 import type { MessageRef } from './message-ref.ts';

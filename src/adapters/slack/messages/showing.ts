@@ -1,6 +1,6 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
-import { type Delivery, JobMessage } from '../../delivery/job-messages.ts';
+import { type Delivery, JobMessage } from '../../delivery/job-message.ts';
 import type { Message } from '../web-api/api.ts';
 import { CLOSED_ROOM, LOST_TOKEN, problemOf, RateLimited, Refused } from '../web-api/errors.ts';
 import { type Workspace, within } from '../web-api/workspaces.ts';

@@ -10,34 +10,36 @@ import { type Workspace, within } from '../web-api/workspaces.ts';
 const LOOKS = [400, 600, 1000, 1000, 2000, 2000, 3000, 5000, 5000, 10_000, 15_000, 15_000];
 
 /** A file's bytes, and how Slack names it. */
-export interface Picture {
+export interface UploadFile {
   /** Ends in `.png` or `.jpg` to be shown: image blocks take nothing else that we make. */
   readonly fileName: string;
   readonly data: Uint8Array;
   readonly alt: string;
 }
 
-export interface UploadSteps {
+export interface UploadOptions {
   /** Called with the file's id before Slack keeps the file, so that it is never lost sight of. */
-  readonly begun: (file: string) => void;
+  readonly begun?: (file: string) => void;
   readonly urgency: Urgency;
+  /** Where the file is shown at once, as a message of its own. @default nowhere: nobody is told about it */
+  readonly channel?: string;
 }
 
 /**
- * Uploads a picture that nobody is told about: `files.getUploadURLExternal`, the bytes, `files.completeUploadExternal`.
- * Resolves with the file's id; it can be shown once `whenReady` resolves.
+ * Uploads a file: `files.getUploadURLExternal`, the bytes, `files.completeUploadExternal`. Resolves with the file's id;
+ * it can be shown once `whenReady` resolves.
  */
 export async function upload(
   { api, uploads }: Workspace,
-  { fileName, data, alt }: Picture,
-  { begun, urgency }: UploadSteps,
+  { fileName, data, alt }: UploadFile,
+  { begun, urgency, channel }: UploadOptions,
 ): Promise<string> {
   // After a Retry-After it starts over with a new ticket; the old one was never completed, and Slack forgets it.
   return within(uploads, randomUUID(), urgency, async () => {
     const { url, file } = await api.uploadUrl(fileName, data.length, alt.slice(0, 1000).toWellFormed());
-    begun(file);
+    begun?.(file);
     await api.send(url, data);
-    await api.completeUpload(file, fileName);
+    await api.completeUpload(file, fileName, channel);
     return file;
   });
 }
@@ -63,15 +65,6 @@ export async function whenReady(
     if (await within(looks, file, urgency, () => api.fileReady(file))) return;
   }
   throw new Unanswered(`file ${file} was not taken in within a minute`);
-}
-
-/** Uploads a file and shows it in a conversation, as a message of its own. */
-export async function share({ api, uploads }: Workspace, file: Picture, channel: string): Promise<void> {
-  await within(uploads, randomUUID(), 'final', async () => {
-    const { url, file: id } = await api.uploadUrl(file.fileName, file.data.length, '');
-    await api.send(url, file.data);
-    await api.completeUpload(id, file.fileName, channel);
-  });
 }
 
 /** Deletes a file for good; that it is gone already is as good. */

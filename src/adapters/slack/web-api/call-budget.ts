@@ -1,4 +1,5 @@
 import type { Clock } from '../../../system/clock.ts';
+import { RecentMap } from '../../../system/memo.ts';
 import { RateLimited } from './errors.ts';
 
 export type Urgency = 'final' | 'progress';
@@ -29,8 +30,8 @@ export class CallBudget {
   readonly #burst: number;
   readonly #pending = new Map<string, Pending>();
   readonly #running = new Set<string>();
-  readonly #served = new Map<string, number>();
-  #idle: (() => void)[] = [];
+  /** Who was served longest ago counts as never served: that changes nothing but the memory. */
+  readonly #served = new RecentMap<string, number>(REMEMBERED);
   #tokens: number;
   #filledAt: number;
   #pausedUntil = 0;
@@ -68,22 +69,15 @@ export class CallBudget {
     this.#pump();
   }
 
-  whenIdle(): Promise<void> {
-    if (this.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
-  }
-
   /** Forgets progress that waits: at the end only final states matter. */
   dropProgress(): void {
     for (const [key, { urgency }] of this.#pending) if (urgency === 'progress') this.#pending.delete(key);
-    this.#settle();
   }
 
   clear(): void {
     this.#pending.clear();
     this.#wake?.();
     this.#wake = null;
-    this.#settle();
   }
 
   #pump(): void {
@@ -101,18 +95,8 @@ export class CallBudget {
       this.#tokens -= 1;
       this.#pending.delete(key);
       this.#running.add(key);
-      this.#serve(key);
+      this.#served.set(key, this.#clock.now());
       void this.#run(key, urgency, run);
-    }
-  }
-
-  #serve(key: string): void {
-    this.#served.delete(key);
-    this.#served.set(key, this.#clock.now());
-    // Who was served longest ago counts as never served: that changes nothing but the memory.
-    for (const old of this.#served.keys()) {
-      if (this.#served.size <= REMEMBERED) break;
-      this.#served.delete(old);
     }
   }
 
@@ -130,14 +114,8 @@ export class CallBudget {
       this.pause(error.retryAfterMs);
     } finally {
       this.#running.delete(key);
-      this.#settle();
       this.#pump();
     }
-  }
-
-  #settle(): void {
-    if (this.size > 0) return;
-    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   #next(): [string, Pending] | null {
@@ -145,13 +123,9 @@ export class CallBudget {
     for (const entry of this.#pending) {
       if (this.#running.has(entry[0])) continue;
       if (entry[1].urgency === 'final') return entry;
-      if (best === null || this.#lastServed(entry[0]) < this.#lastServed(best[0])) best = entry;
+      if (best === null || (this.#served.get(entry[0]) ?? 0) < (this.#served.get(best[0]) ?? 0)) best = entry;
     }
     return best;
-  }
-
-  #lastServed(key: string): number {
-    return this.#served.get(key) ?? 0;
   }
 
   /** Milliseconds until `tokens` are there. */

@@ -1,6 +1,6 @@
 import type { webApi } from '@slack/bolt';
 import type { Clock } from '../../../system/clock.ts';
-import { type ApiOptions, createApi, type SlackApi } from './api.ts';
+import { type ApiOptions, SlackApi } from './api.ts';
 import { CallBudget, type Urgency } from './call-budget.ts';
 import { RateLimited } from './errors.ts';
 
@@ -13,25 +13,6 @@ const LOOKS_PER_MINUTE = 95;
 /** Channels whose post budget is kept, so that a bot in thousands of channels does not grow. */
 const KEPT_CHANNELS = 500;
 
-/** What all jobs of a workspace share: the token and the calls that it allows. */
-export interface Workspace {
-  readonly team: string;
-  readonly api: SlackApi;
-  /** `chat.update` of all jobs together. */
-  readonly updates: CallBudget;
-  readonly uploads: CallBudget;
-  readonly looks: CallBudget;
-  posts(channel: string): CallBudget;
-  /** Forgets every call that waits. */
-  clear(): void;
-}
-
-export interface Workspaces {
-  of(team: string, enterprise: string | null): Workspace;
-  /** Every workspace seen since the start. */
-  all(): readonly Workspace[];
-}
-
 export interface WorkspacesOptions {
   readonly api: ApiOptions;
   readonly client: webApi.WebClient;
@@ -41,49 +22,66 @@ export interface WorkspacesOptions {
   tokenOf(team: string, enterprise: string | null): Promise<string>;
 }
 
-export function createWorkspaces({ api, client, clock, updatesPerMinute, tokenOf }: WorkspacesOptions): Workspaces {
-  const known = new Map<string, Workspace>();
+/** What all jobs of a workspace share: the token and the calls that it allows. */
+export class Workspace {
+  readonly team: string;
+  readonly api: SlackApi;
+  /** `chat.update` of all jobs together. */
+  readonly updates: CallBudget;
+  readonly uploads: CallBudget;
+  readonly looks: CallBudget;
+  readonly #clock: Clock;
+  readonly #channels = new Map<string, CallBudget>();
 
-  function create(team: string, enterprise: string | null): Workspace {
-    const channels = new Map<string, CallBudget>();
-    const updates = new CallBudget({ clock, perMinute: updatesPerMinute, burst: Math.floor(updatesPerMinute / 9) + 1 });
-    const uploads = new CallBudget({ clock, perMinute: UPLOADS_PER_MINUTE, burst: 30 });
-    const looks = new CallBudget({ clock, perMinute: LOOKS_PER_MINUTE, burst: 20 });
-    return {
-      team,
-      api: createApi(api, client, () => tokenOf(team, enterprise)),
-      updates,
-      uploads,
-      looks,
-      clear() {
-        for (const budget of [updates, uploads, looks, ...channels.values()]) budget.clear();
-      },
-      posts(channel) {
-        let budget = channels.get(channel);
-        if (!budget) {
-          for (const [id, idle] of channels) {
-            if (channels.size < KEPT_CHANNELS) break;
-            if (idle.size === 0) channels.delete(id);
-          }
-          budget = new CallBudget({ clock, perMinute: POSTS_PER_MINUTE, burst: 5 });
-          channels.set(channel, budget);
-        }
-        return budget;
-      },
-    };
+  constructor(team: string, enterprise: string | null, options: WorkspacesOptions) {
+    const { api, client, clock, updatesPerMinute, tokenOf } = options;
+    this.team = team;
+    this.api = new SlackApi(api, client, () => tokenOf(team, enterprise));
+    this.updates = new CallBudget({ clock, perMinute: updatesPerMinute, burst: Math.floor(updatesPerMinute / 9) + 1 });
+    this.uploads = new CallBudget({ clock, perMinute: UPLOADS_PER_MINUTE, burst: 30 });
+    this.looks = new CallBudget({ clock, perMinute: LOOKS_PER_MINUTE, burst: 20 });
+    this.#clock = clock;
   }
 
-  return {
-    of(team, enterprise) {
-      let workspace = known.get(team);
-      if (!workspace) {
-        workspace = create(team, enterprise);
-        known.set(team, workspace);
-      }
-      return workspace;
-    },
-    all: () => [...known.values()],
-  };
+  posts(channel: string): CallBudget {
+    const known = this.#channels.get(channel);
+    if (known) return known;
+    for (const [id, idle] of this.#channels) {
+      if (this.#channels.size < KEPT_CHANNELS) break;
+      if (idle.size === 0) this.#channels.delete(id);
+    }
+    const budget = new CallBudget({ clock: this.#clock, perMinute: POSTS_PER_MINUTE, burst: 5 });
+    this.#channels.set(channel, budget);
+    return budget;
+  }
+
+  /** Forgets every call that waits. */
+  clear(): void {
+    for (const budget of [this.updates, this.uploads, this.looks, ...this.#channels.values()]) budget.clear();
+  }
+}
+
+/** Every workspace seen since the start. */
+export class Workspaces {
+  readonly #options: WorkspacesOptions;
+  readonly #known = new Map<string, Workspace>();
+
+  constructor(options: WorkspacesOptions) {
+    this.#options = options;
+  }
+
+  of({ team, enterprise }: { readonly team: string; readonly enterprise: string | null }): Workspace {
+    let workspace = this.#known.get(team);
+    if (!workspace) {
+      workspace = new Workspace(team, enterprise, this.#options);
+      this.#known.set(team, workspace);
+    }
+    return workspace;
+  }
+
+  all(): readonly Workspace[] {
+    return [...this.#known.values()];
+  }
 }
 
 /** Runs `task` when the budget allows, again after every Retry-After, and passes on what became of it. */

@@ -1,0 +1,170 @@
+import { isOver, type Job } from '../../bot/job.ts';
+import type { Clock } from '../../system/clock.ts';
+import type { Logger } from '../../system/logging.ts';
+import type { Core } from '../adapter.ts';
+import type { OnePerTick } from './one-per-tick.ts';
+
+/** Pause after the first failed attempt; it doubles up to the longest. In ms. */
+const RETRY_FIRST = 1000;
+const RETRY_LONGEST = 60_000;
+
+export interface DeliveryOptions {
+  readonly core: Core;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What the messages of a platform share. */
+export interface Delivery extends DeliveryOptions {
+  /** The bot is about to stop: only ends are worth showing. */
+  readonly draining: boolean;
+  /** Nothing is sent any more. */
+  readonly stopped: boolean;
+  readonly turns: OnePerTick;
+  /** The message has nothing to do for the moment, or for good where it was dropped. */
+  rested(message: JobMessage): void;
+}
+
+/**
+ * One job and the message that shows it. Whatever is done to the message is done one after the other. A platform says
+ * how the message is brought up to date, and what follows from a failure.
+ */
+export abstract class JobMessage<Ref = unknown> {
+  readonly jobId: string;
+  /** The platform's handle on the message, stored with the job. */
+  readonly ref: Ref;
+  protected readonly delivery: Delivery;
+  /** The message was deleted or is out of reach: nothing is shown before the job's end. */
+  protected hidden = false;
+  /** Failed attempts since the last success. */
+  protected failures = 0;
+  /** Nothing is attempted before this time, and no progress is shown before that one. Milliseconds since 1970. */
+  protected notBefore = 0;
+  protected noProgressBefore = 0;
+  #dropped = false;
+  #dirty = false;
+  #working = false;
+  #over: boolean;
+  #due: { readonly at: number; readonly cancel: () => void } | null = null;
+
+  constructor(delivery: Delivery, job: Job, ref: Ref) {
+    this.delivery = delivery;
+    this.jobId = job.id;
+    this.ref = ref;
+    this.#over = isOver(job);
+  }
+
+  /** Makes the message show the job as it is. Resolves with what can't be shown there, in a sentence, or `null`. */
+  protected abstract bringUpToDate(job: Job): Promise<string | null>;
+
+  /** Called after a failed attempt: calls `again`, or gives up. */
+  protected abstract recover(error: unknown, job: Job): Promise<void>;
+
+  get busy(): boolean {
+    return this.#working || (this.#dirty && this.#over);
+  }
+
+  /** Another message took over, or the job's end is shown. Nothing is stored any more. */
+  get dropped(): boolean {
+    return this.#dropped;
+  }
+
+  /** Something happened that the message should show. */
+  touch(job?: Job): void {
+    if (job) this.#over = isOver(job);
+    this.#dirty = true;
+    this.#schedule();
+  }
+
+  /** Does at once what waits for another attempt. */
+  retryNow(): void {
+    this.failures = 0;
+    this.notBefore = 0;
+    this.#schedule();
+  }
+
+  save(): void {
+    if (!this.#dropped) this.delivery.core.saveMessage(this.jobId, this.ref);
+  }
+
+  drop(): void {
+    this.#dropped = true;
+    this.#due?.cancel();
+    this.delivery.rested(this);
+  }
+
+  /** Tries again after so many ms, at the earliest. */
+  protected again(ms: number): void {
+    this.#dirty = true;
+    this.waitFor(ms);
+  }
+
+  /** Attempts nothing before so many ms have passed. */
+  waitFor(ms: number): void {
+    this.notBefore = Math.max(this.notBefore, this.delivery.clock.now() + ms);
+  }
+
+  /** The pause after the latest failure, in ms. */
+  protected backOff(): number {
+    return Math.min(RETRY_LONGEST, RETRY_FIRST * 2 ** (this.failures - 1));
+  }
+
+  /** The message shows the job as it is. */
+  protected shown(job: Job, problem: string | null): void {
+    if (isOver(job)) this.end(job, problem);
+  }
+
+  /** The job's end is shown, or can't be for a reason. */
+  protected end(job: Job, problem: string | null): void {
+    this.delivery.core.markDelivered(job.id, ...(problem === null ? [] : [problem]));
+    this.drop();
+  }
+
+  #dueAt(): number {
+    return this.#over ? this.notBefore : Math.max(this.notBefore, this.noProgressBefore);
+  }
+
+  #schedule(): void {
+    const { clock, turns, stopped } = this.delivery;
+    if (!this.#dirty || this.#working || this.#dropped || stopped) return;
+    const at = Math.max(this.#dueAt(), clock.now());
+    if (this.#due !== null && this.#due.at <= at) return;
+    this.#due?.cancel();
+    const wait = at - clock.now();
+    // Answers to what people do go first.
+    const takeTurn = () => turns.add(() => this.#run());
+    this.#due = { at, cancel: wait > 0 ? clock.after(wait, takeTurn) : () => undefined };
+    if (wait <= 0) takeTurn();
+  }
+
+  #run(): void {
+    if (this.#due === null) return;
+    this.#due.cancel();
+    this.#due = null;
+    if (this.#dueAt() > this.delivery.clock.now()) this.#schedule();
+    else void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    const { core, stopped } = this.delivery;
+    if (stopped || this.#dropped) return;
+    const job = core.job(this.jobId);
+    if (job === null) return this.drop();
+    this.#over = isOver(job);
+    this.#dirty = false;
+    if (this.hidden && !this.#over) return;
+    this.#working = true;
+    try {
+      const problem = await this.bringUpToDate(job);
+      this.failures = 0;
+      if (!this.#dirty && !this.#dropped) this.shown(job, problem);
+    } catch (error) {
+      this.failures++;
+      if (!this.#dropped) await this.recover(error, job);
+    } finally {
+      this.#working = false;
+      this.#schedule();
+      this.delivery.rested(this);
+    }
+  }
+}
