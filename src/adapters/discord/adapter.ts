@@ -9,7 +9,7 @@ import {
   REST,
   Routes,
 } from 'discord.js';
-import { systemClock } from '../../system/clock.ts';
+import { doneWithin, systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import type { Logger } from '../../system/logging.ts';
 import type { Adapter, Core } from '../adapter.ts';
@@ -68,8 +68,11 @@ function createClient(options: DiscordAdapterOptions): Client {
   });
 }
 
-/** Says once that a connection is lost, though discord.js tries twice a second, and when it is back. */
+/** Reports what discord.js says; once that a connection is lost, though it tries twice a second, and when it is back. */
 function watchConnection(client: Client, logger: Logger): void {
+  client.on(Events.Error, (error) => logger.warn(errorFields(error), 'discord: client error'));
+  client.on(Events.Warn, (warning) => logger.warn({ warning }, 'discord: warning'));
+  client.on(Events.ShardError, (error, shard) => logger.warn({ shard, ...errorFields(error) }, 'discord: shard error'));
   const lost = new Set<number>();
   client.on(Events.ShardReconnecting, (shard) => {
     if (!lost.has(shard)) logger.warn({ shard }, 'discord: the connection is lost; reconnecting');
@@ -82,95 +85,100 @@ function watchConnection(client: Client, logger: Logger): void {
   client.on(Events.ShardReady, back);
 }
 
+async function connect(client: Client, { token, connectWithin = 30_000 }: DiscordAdapterOptions): Promise<void> {
+  const ready = new Promise<void>((resolve, reject) => {
+    client.once(Events.ClientReady, () => resolve());
+    client.once(Events.ShardDisconnect, ({ code }) => reject(gatewayError(code)));
+    client.login(token).catch(reject);
+  });
+  if (await doneWithin(ready, connectWithin)) return;
+  throw new OperatorError(
+    'discord_gateway_timeout',
+    `Discord's gateway did not become ready within ${connectWithin / 1000} s.`,
+    { hint: 'Check that outgoing websocket connections are allowed, and try again.' },
+  );
+}
+
+interface Running {
+  readonly client: Client;
+  readonly deliveries: Deliveries;
+  readonly unsubscribe: () => void;
+}
+
+/** The Discord adapter. `start` rejects with an OperatorError that says in a sentence what to mend. */
 export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
-  const { logger } = options;
-  const clock = options.clock ?? systemClock;
-  let running: { readonly client: Client; readonly deliveries: Deliveries; readonly unsubscribe: () => void } | null =
-    null;
-
-  async function connect(client: Client): Promise<void> {
-    const within = options.connectWithin ?? 30_000;
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const tooLate = new OperatorError(
-          'discord_gateway_timeout',
-          `Discord's gateway did not become ready within ${within / 1000} s.`,
-          { hint: 'Check that outgoing websocket connections are allowed, and try again.' },
-        );
-        timer = setTimeout(() => reject(tooLate), within);
-        client.once(Events.ClientReady, () => resolve());
-        client.once(Events.ShardDisconnect, ({ code }) => reject(gatewayError(code)));
-        client.login(options.token).catch(reject);
-      });
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async function start(core: Core): Promise<void> {
-    const client = createClient(options);
-    client.rest.setToken(options.token);
-    try {
-      const application = (await client.rest.get(Routes.currentApplication())) as APIApplication;
-      const open = new REST({
-        ...restOptions(options.apiBase),
-        globalRequestsPerSecond: Number.POSITIVE_INFINITY,
-        makeRequest: fewConnections(MOST_AT_ONCE),
-      });
-      const api = new DiscordApi(client.rest, open, application.id);
-      const self = application.bot?.id ?? application.id;
-      const commands = commandsWithin(core.limits());
-      const changed = await registerCommands(client.rest, application, commands, options.guildId).catch(
-        (error: unknown) => {
-          throw restError(error, { apiBase: options.apiBase, guild: options.guildId, application: application.id });
-        },
-      );
-      logger.info({ changed, guild: options.guildId ?? null }, 'discord: commands are registered');
-
-      const editInterval = options.editInterval ?? 2500;
-      const deliveries = new Deliveries({ core, api, clock, logger, self, editInterval });
-      const callers = new Callers(api, clock);
-      const interactions = new Interactions({ core, api, callers, deliveries, clock, logger });
-
-      client.on(Events.Error, (error) => logger.warn(errorFields(error), 'discord: client error'));
-      client.on(Events.Warn, (warning) => logger.warn({ warning }, 'discord: warning'));
-      client.on(Events.ShardError, (error, shard) =>
-        logger.warn({ shard, ...errorFields(error) }, 'discord: shard error'),
-      );
-      watchConnection(client, logger);
-      // Taken as sent: discord.js would hold events back until every shard is ready, longer than an answer may take.
-      client.ws.on(GatewayDispatchEvents.InteractionCreate, (interaction: APIInteraction) => {
-        void interactions.handle(interaction);
-      });
-      const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
-      running = { client, deliveries, unsubscribe };
-      await connect(client);
-      client.on(Events.ShardDisconnect, ({ code }) => {
-        logger.error(
-          { code, name: GatewayCloseCodes[code], ...errorFields(gatewayError(code)) },
-          'discord: disconnected for good',
-        );
-      });
-      deliveries.resume();
-      logger.info({ application: application.id, invite: inviteUrl(application.id) }, 'discord: ready');
-    } catch (error) {
-      running?.unsubscribe();
+  let running: Running | null = null;
+  return {
+    surface: 'discord',
+    async start(core) {
+      const client = createClient(options);
+      client.rest.setToken(options.token);
+      try {
+        running = await start(options, core, client);
+      } catch (error) {
+        await client.destroy();
+        throw restError(error, { apiBase: options.apiBase });
+      }
+    },
+    async stop(deadlineMs) {
+      if (!running) return;
+      const { client, deliveries, unsubscribe } = running;
       running = null;
+      client.ws.removeAllListeners(GatewayDispatchEvents.InteractionCreate);
+      await deliveries.drain(Math.max(0, deadlineMs - 500));
+      unsubscribe();
       await client.destroy();
-      throw error instanceof OperatorError ? error : restError(error, { apiBase: options.apiBase });
-    }
-  }
+    },
+  };
+}
 
-  async function stop(deadlineMs: number): Promise<void> {
-    if (!running) return;
-    const { client, deliveries, unsubscribe } = running;
-    running = null;
-    client.ws.removeAllListeners(GatewayDispatchEvents.InteractionCreate);
-    await deliveries.drain(Math.max(0, deadlineMs - 500));
+async function start(options: DiscordAdapterOptions, core: Core, client: Client): Promise<Running> {
+  const { logger, clock = systemClock, editInterval = 2500 } = options;
+  const application = (await client.rest.get(Routes.currentApplication())) as APIApplication;
+  await register(options, core, client, application);
+
+  const open = new REST({
+    ...restOptions(options.apiBase),
+    globalRequestsPerSecond: Number.POSITIVE_INFINITY,
+    makeRequest: fewConnections(MOST_AT_ONCE),
+  });
+  const api = new DiscordApi(client.rest, open, application.id);
+  const self = application.bot?.id ?? application.id;
+  const deliveries = new Deliveries({ core, api, clock, logger, self, editInterval });
+  const callers = new Callers(api, clock);
+  const interactions = new Interactions({ core, api, callers, deliveries, clock, logger });
+
+  watchConnection(client, logger);
+  // Taken as sent: discord.js would hold events back until every shard is ready, longer than an answer may take.
+  client.ws.on(GatewayDispatchEvents.InteractionCreate, (interaction: APIInteraction) => {
+    void interactions.handle(interaction);
+  });
+  const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
+  try {
+    await connect(client, options);
+  } catch (error) {
     unsubscribe();
-    await client.destroy();
+    throw error;
   }
+  client.on(Events.ShardDisconnect, ({ code }) => {
+    const log = { code, name: GatewayCloseCodes[code], ...errorFields(gatewayError(code)) };
+    logger.error(log, 'discord: disconnected for good');
+  });
+  deliveries.resume();
+  logger.info({ application: application.id, invite: inviteUrl(application.id) }, 'discord: ready');
+  return { client, deliveries, unsubscribe };
+}
 
-  return { surface: 'discord', start, stop };
+async function register(
+  { guildId, apiBase, logger }: DiscordAdapterOptions,
+  core: Core,
+  { rest }: Client,
+  application: APIApplication,
+): Promise<void> {
+  try {
+    const changed = await registerCommands(rest, application, commandsWithin(core.limits()), guildId);
+    logger.info({ changed, guild: guildId ?? null }, 'discord: commands are registered');
+  } catch (error) {
+    throw restError(error, { apiBase, guild: guildId, application: application.id });
+  }
 }

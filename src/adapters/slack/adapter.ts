@@ -1,15 +1,16 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type App, HTTPReceiver, type InstallationStore, SocketModeReceiver } from '@slack/bolt';
-import { systemClock } from '../../system/clock.ts';
+import { type App, HTTPReceiver, SocketModeReceiver } from '@slack/bolt';
+import { doneWithin, systemClock } from '../../system/clock.ts';
+import type { Logger } from '../../system/logging.ts';
 import type { Adapter, Core } from '../adapter.ts';
-import { CarefulApp } from './connection/ack-after-app.ts';
+import { AckAfterApp } from './connection/ack-after-app.ts';
 import { INSTALL_PATH, portError, REDIRECT_PATH, serveInstallPages } from './connection/install-pages.ts';
-import { installationStore, openInstallations } from './connection/installations.ts';
-import { keepConnected, openAll } from './connection/socket-mode.ts';
+import { Installations } from './connection/installations.ts';
+import { Connection, openAll } from './connection/socket-mode.ts';
 import { Answering } from './interactions/answering.ts';
 import { Callers } from './interactions/callers.ts';
-import { Interactions } from './interactions/interactions.ts';
+import { Interactions, type Uninstalled } from './interactions/interactions.ts';
 import { Deliveries } from './messages/delivery.ts';
 import { SharedFiles } from './messages/shared-files.ts';
 import type { SlackAdapterOptions } from './options.ts';
@@ -42,7 +43,7 @@ export function createSlackAdapter(options: SlackAdapterOptions): Adapter {
   return {
     surface: 'slack',
     async start(core) {
-      running = await run(options, core);
+      running = await start(options, core);
     },
     async stop(deadlineMs) {
       if (!running) return;
@@ -53,77 +54,42 @@ export function createSlackAdapter(options: SlackAdapterOptions): Adapter {
         await answering.settled();
         await Promise.all([intake.close(), deliveries.drain(Math.max(0, deadlineMs - 500))]);
       };
-      let timer: NodeJS.Timeout | undefined;
-      const deadline = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, deadlineMs);
-      });
-      await Promise.race([ended(), deadline]);
-      clearTimeout(timer);
+      await doneWithin(ended(), deadlineMs);
       await deliveries.drain(0);
       end();
     },
   };
 }
 
-async function run(options: SlackAdapterOptions, core: Core): Promise<Running> {
+async function start(options: SlackAdapterOptions, core: Core): Promise<Running> {
   const { logger, clock = systemClock, transport, botToken, apiUrl, updatesPerMinute = 45 } = options;
   const api: ApiOptions = { apiUrl, fetch: options.fetch ?? fetch, logger: boltLogger(logger) };
   const client = createClient(api);
-  const asked = { client, apiUrl, clock };
-  const identity = botToken === undefined ? null : await checkBotToken({ ...asked, token: botToken });
-  if (transport.kind === 'socket') await checkAppToken({ ...asked, token: transport.appToken });
+  const checked = { client, apiUrl, clock };
+  const identity = botToken === undefined ? null : await checkBotToken({ ...checked, token: botToken });
+  if (transport.kind === 'socket') await checkAppToken({ ...checked, token: transport.appToken });
 
-  const installations = options.oauth && openInstallations(options.installations ?? 'slack-installations.sqlite');
-  let installed: (team: string) => void = () => undefined;
-  const store =
-    installations &&
-    watched(installationStore(installations), (team) => {
-      logger.info({ team }, 'slack: installed');
-      installed(team);
-    });
-  const receivers = receiversOf(options, api, store);
+  const installations = options.oauth && new Installations(options.installations ?? 'slack-installations.sqlite');
+  const receivers = receiversOf(options, api, installations);
   const app = appOf(options, api, receivers[0], identity);
-
-  const installer = receivers[0].installer;
-  const workspaces = new Workspaces({
-    api,
-    client,
-    clock,
-    updatesPerMinute,
-    async tokenOf(team, enterprise) {
-      if (botToken !== undefined) return botToken;
-      const query = { teamId: team, enterpriseId: enterprise ?? undefined, isEnterpriseInstall: false };
-      const found = await installer?.authorize(query).catch(() => undefined);
-      if (found?.botToken === undefined) throw new Refused('not_installed', [`workspace ${team}`]);
-      return found.botToken;
-    },
-  });
+  const tokenOf = async (team: string, enterprise: string | null) =>
+    botToken ?? (await installedToken(receivers[0].installer, team, enterprise));
+  const workspaces = new Workspaces({ api, client, clock, updatesPerMinute, tokenOf });
   const files = new SharedFiles(core, clock);
   const callers = new Callers(workspaces, clock);
   const deliveries = new Deliveries({ core, workspaces, files, clock, logger });
-  installed = (team) => {
-    deliveries.nudge(team);
-    deliveries.resume();
-  };
   const answering = new Answering({ core, workspaces, callers, deliveries, files, clock, logger });
-  const interactions = new Interactions({
-    home: identity,
-    core,
-    workspaces,
-    callers,
-    answering,
-    clock,
-    logger,
-    uninstalled({ team, enterprise, wholeOrganisation }) {
-      logger.warn({ team }, 'slack: the app was removed from a workspace');
-      const query = { teamId: team, enterpriseId: enterprise ?? undefined, isEnterpriseInstall: wholeOrganisation };
-      store?.deleteInstallation?.(query).catch((error: unknown) => {
-        logger.error({ team, problem: errorText(error) }, 'slack: an installation could not be deleted');
-      });
-    },
-  });
-  interactions.register(app);
+  const uninstalled = (from: Uninstalled) => uninstall(from, installations, logger);
+  const shared = { core, workspaces, callers, answering, clock, logger };
+  new Interactions({ ...shared, home: identity, uninstalled }).register(app);
   for (const receiver of receivers) receiver.init(app);
+  if (installations) {
+    installations.installed = (team) => {
+      logger.info({ team }, 'slack: installed');
+      deliveries.nudge(team);
+      deliveries.resume();
+    };
+  }
 
   const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
   const end = () => {
@@ -141,20 +107,26 @@ async function run(options: SlackAdapterOptions, core: Core): Promise<Running> {
   }
 }
 
-/** The store, with a word to `installed` after every installation. */
-function watched(store: InstallationStore, installed: (team: string) => void): InstallationStore {
-  return {
-    ...store,
-    async storeInstallation(installation, logger) {
-      await store.storeInstallation(installation, logger);
-      installed(installation.team?.id ?? '');
-    },
-  };
+async function installedToken(installer: Installer, team: string, enterprise: string | null): Promise<string> {
+  const query = { teamId: team, enterpriseId: enterprise ?? undefined, isEnterpriseInstall: false };
+  const found = await installer?.authorize(query).catch(() => undefined);
+  if (found?.botToken === undefined) throw new Refused('not_installed', [`workspace ${team}`]);
+  return found.botToken;
 }
 
+function uninstall(from: Uninstalled, installations: Installations | undefined, logger: Logger): void {
+  const { team, enterprise, wholeOrganisation } = from;
+  logger.warn({ team }, 'slack: the app was removed from a workspace');
+  const query = { teamId: team, enterpriseId: enterprise ?? undefined, isEnterpriseInstall: wholeOrganisation };
+  installations?.deleteInstallation(query).catch((error: unknown) => {
+    logger.error({ team, problem: errorText(error) }, 'slack: an installation could not be deleted');
+  });
+}
+
+type Installer = SocketModeReceiver['installer'];
 type Receivers = readonly [SocketModeReceiver, ...SocketModeReceiver[]] | readonly [HTTPReceiver];
 
-function receiversOf(options: SlackAdapterOptions, api: ApiOptions, store: InstallationStore | undefined): Receivers {
+function receiversOf(options: SlackAdapterOptions, api: ApiOptions, store: Installations | undefined): Receivers {
   const { transport, oauth, apiUrl } = options;
   const logger = boltLogger(options.logger);
   const clientOptions = { slackApiUrl: apiUrl, fetch: api.fetch, retryConfig: { retries: 0 }, timeout: 15_000 };
@@ -192,7 +164,7 @@ function receiversOf(options: SlackAdapterOptions, api: ApiOptions, store: Insta
 
 function appOf(options: SlackAdapterOptions, api: ApiOptions, receiver: Receivers[0], identity: Identity | null): App {
   const { botToken, apiUrl, logger } = options;
-  return new CarefulApp({
+  return new AckAfterApp({
     receiver,
     logger: boltLogger(logger),
     clientOptions: { slackApiUrl: apiUrl, fetch: api.fetch, retryConfig: { retries: 0 } },
@@ -227,9 +199,9 @@ async function listen(
     return { pause: () => void server.close(), close: async () => server.closeIdleConnections() };
   }
   const clients = receivers.flatMap((receiver) => (receiver instanceof SocketModeReceiver ? [receiver.client] : []));
-  const connections = clients.slice(0, SOCKETS).map((client, k) => {
-    return keepConnected([client, ...clients.slice(SOCKETS + k, SOCKETS + k + 1)], { clock, logger });
-  });
+  const connections = clients
+    .slice(0, SOCKETS)
+    .map((client, k) => new Connection([client, ...clients.slice(SOCKETS + k, SOCKETS + k + 1)], { clock, logger }));
   const { installer } = first;
   const pages = installer && (await serveInstallPages(installer, { port, redirectUri: oauth?.redirectUri, logger }));
   if (pages) logger.info({ port: portOf(pages) }, 'slack: installation pages are served');

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
-import { installationStore, openInstallations } from '../../../src/adapters/slack/connection/installations.ts';
+import { Installations } from '../../../src/adapters/slack/connection/installations.ts';
 import { readConfig } from '../../../src/config.ts';
 import { startBot } from '../../../src/main.ts';
 import { temporaryFolder } from '../../bot-process.ts';
@@ -133,17 +133,16 @@ test('what is finished after the app was removed comes when it is installed agai
 });
 
 test('a workspace that leaves takes nothing away from the rest of its organisation', async () => {
-  const records = openInstallations(join(mkdtempSync(join(tmpdir(), 'installations-')), 'slack.sqlite'));
-  const store = installationStore(records);
+  const store = new Installations(join(mkdtempSync(join(tmpdir(), 'installations-')), 'slack.sqlite'));
   const bot = { token: 'xoxb-1', scopes: [], id: 'B1', userId: 'U1' };
   const enterprise = { id: 'E1' };
   const user = { id: 'U2', token: undefined, scopes: undefined };
   await store.storeInstallation({ team: { id: 'T1' }, enterprise, user, bot, isEnterpriseInstall: false });
   await store.storeInstallation({ team: undefined, enterprise, user, bot, isEnterpriseInstall: true });
   const one = { teamId: 'T1', enterpriseId: 'E1', isEnterpriseInstall: false };
-  await store.deleteInstallation?.(one);
+  await store.deleteInstallation(one);
   assert.ok((await store.fetchInstallation({ ...one, teamId: 'T2' })).isEnterpriseInstall);
-  await store.deleteInstallation?.({ teamId: undefined, enterpriseId: 'E1', isEnterpriseInstall: true });
+  await store.deleteInstallation({ teamId: undefined, enterpriseId: 'E1', isEnterpriseInstall: true });
   await assert.rejects(store.fetchInstallation(one), /not installed/);
-  records.close();
+  store.close();
 });

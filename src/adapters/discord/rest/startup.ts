@@ -13,9 +13,7 @@ interface Attempt {
 export function restError(error: unknown, { apiBase, guild, application }: Attempt): OperatorError {
   if (error instanceof OperatorError) return error;
   if (isBadToken(error)) {
-    return new OperatorError('discord_bad_token', 'Discord does not accept the bot token in DISCORD_TOKEN.', {
-      hint: 'Open discord.com/developers/applications → your application → Bot → Reset Token, and put the new token into DISCORD_TOKEN.',
-    });
+    return badToken('Discord');
   }
   if (error instanceof DiscordAPIError && guild !== undefined && classify(error) === 'no_access') {
     return new OperatorError(
@@ -43,17 +41,17 @@ function isBadToken(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'TokenInvalid';
 }
 
+function badToken(who: string): OperatorError {
+  return new OperatorError('discord_bad_token', `${who} does not accept the bot token in DISCORD_TOKEN.`, {
+    hint: 'Open discord.com/developers/applications → your application → Bot → Reset Token, and put the new token into DISCORD_TOKEN.',
+  });
+}
+
 /** The gateway closed the connection for good. https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway */
 export function gatewayError(code: number): OperatorError {
   switch (code) {
     case GatewayCloseCodes.AuthenticationFailed:
-      return new OperatorError(
-        'discord_bad_token',
-        "Discord's gateway does not accept the bot token in DISCORD_TOKEN.",
-        {
-          hint: 'Open discord.com/developers/applications → your application → Bot → Reset Token, and put the new token into DISCORD_TOKEN.',
-        },
-      );
+      return badToken("Discord's gateway");
     case GatewayCloseCodes.DisallowedIntents:
     case GatewayCloseCodes.InvalidIntents:
       return new OperatorError(

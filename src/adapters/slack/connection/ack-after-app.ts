@@ -1,4 +1,5 @@
 import { App, type ReceiverEvent } from '@slack/bolt';
+import { doneWithin } from '../../../system/clock.ts';
 
 /** An event that takes longer is acknowledged all the same: Slack waits three seconds. In ms. */
 const ACK_WITHIN = 2500;
@@ -7,19 +8,11 @@ const ACK_WITHIN = 2500;
  * Bolt acknowledges events before anything was done with them, so that a crash would lose them. Here they are
  * acknowledged once they were dealt with: until then Slack keeps them, and delivers them again.
  */
-export class CarefulApp extends App {
+export class AckAfterApp extends App {
   override async processEvent(event: ReceiverEvent): Promise<void> {
     if (event.body.type !== 'event_callback') return super.processEvent(event);
     const dealtWith = super.processEvent({ ...event, ack: async () => undefined });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ACK_WITHIN);
-    });
-    try {
-      await Promise.race([dealtWith, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    await doneWithin(dealtWith, ACK_WITHIN);
     // Together, so that neither failure goes unseen: the connection may have gone meanwhile.
     await Promise.all([event.ack(), dealtWith]);
   }

@@ -1,5 +1,5 @@
 import type { SocketModeReceiver } from '@slack/bolt';
-import type { Clock } from '../../../system/clock.ts';
+import { type Clock, doneWithin } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
 import { errorText } from '../web-api/errors.ts';
@@ -14,98 +14,91 @@ const HELLO_WITHIN = 20_000;
 /** How long a goodbye may take, in ms. */
 const CLOSE_WITHIN = 1000;
 
-interface ConnectionOptions {
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
-export interface Connection {
-  /** Resolves with the first hello. */
-  open(): Promise<void>;
-  /** Takes nothing more in; what was taken in can still be acknowledged. */
-  deafen(): void;
-  /** Resolves once disconnected, at the latest after a second. */
-  close(): Promise<void>;
-}
-
 /**
  * Keeps one of the Socket Mode clients connected, for as long as it takes. A client alone gives up after some kinds of
  * error, and where Slack sends it away it takes five seconds and more to see that it is gone: another one takes its turn.
  */
-export function keepConnected(
-  clients: readonly [Client, ...Client[]],
-  { clock, logger }: ConnectionOptions,
-): Connection {
-  let [client] = clients;
-  let closed = false;
-  let connecting = false;
-  let failures = 0;
-  let cancel: (() => void) | null = null;
-  let greeted: () => void = () => undefined;
-  const hello = new Promise<void>((resolve) => {
-    greeted = resolve;
+export class Connection {
+  readonly #clients: readonly Client[];
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #greeted: () => void = () => undefined;
+  readonly #hello = new Promise<void>((resolve) => {
+    this.#greeted = resolve;
   });
+  #client: Client;
+  #closed = false;
+  #connecting = false;
+  #failures = 0;
+  #cancelRetry: () => void = () => undefined;
 
-  async function connect(): Promise<void> {
-    cancel = null;
-    if (closed || connecting) return;
-    connecting = true;
-    const current = client;
-    const callOff = clock.after(HELLO_WITHIN, () => void current.disconnect());
+  constructor(
+    clients: readonly [Client, ...Client[]],
+    { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  ) {
+    this.#clients = clients;
+    [this.#client] = clients;
+    this.#clock = clock;
+    this.#logger = logger;
+    for (const client of clients) {
+      client.on('ws_message', (data: unknown) => {
+        if (isGoodbye(data)) this.#takeTurns(client);
+      });
+      client.on('disconnected', () => this.#takeTurns(client));
+    }
+  }
+
+  /** Resolves with the first hello. */
+  async open(): Promise<void> {
+    void this.#connect();
+    await this.#hello;
+  }
+
+  /** Takes nothing more in; what was taken in can still be acknowledged. */
+  deafen(): void {
+    for (const client of this.#clients) client.removeAllListeners('slack_event');
+  }
+
+  /** Resolves once disconnected, at the latest after a second. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelRetry();
+    await doneWithin(Promise.all(this.#clients.map((client) => client.disconnect())), CLOSE_WITHIN);
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#closed || this.#connecting) return;
+    this.#connecting = true;
+    const client = this.#client;
+    const callOff = this.#clock.after(HELLO_WITHIN, () => void client.disconnect());
     try {
-      await current.start();
-      failures = 0;
-      greeted();
+      await client.start();
+      this.#failures = 0;
+      this.#greeted();
     } catch (error) {
-      failures++;
-      logger.warn({ attempt: failures, problem: errorText(error) }, 'slack: a connection could not be made');
+      this.#failures++;
+      const log = { attempt: this.#failures, problem: errorText(error) };
+      this.#logger.warn(log, 'slack: a connection could not be made');
     } finally {
       callOff();
-      connecting = false;
+      this.#connecting = false;
     }
-    if (closed) void current.disconnect();
-    else if (failures > 0) retry();
+    if (this.#closed) void client.disconnect();
+    else if (this.#failures > 0) this.#retry();
   }
 
-  function retry(): void {
-    cancel?.();
-    const wait = Math.min(RETRY_LONGEST, RETRY_FIRST * 2 ** Math.min(failures - 1, 10));
-    cancel = clock.after(wait, () => void connect());
+  #retry(): void {
+    this.#cancelRetry();
+    const wait = Math.min(RETRY_LONGEST, RETRY_FIRST * 2 ** (this.#failures - 1));
+    this.#cancelRetry = this.#clock.after(wait, () => void this.#connect());
   }
 
-  function takeTurns(gone: Client): void {
-    if (closed || connecting || gone !== client) return;
-    logger.debug({}, 'slack: reconnecting');
-    client = clients[(clients.indexOf(gone) + 1) % clients.length] ?? gone;
-    void connect();
+  #takeTurns(gone: Client): void {
+    if (this.#closed || this.#connecting || gone !== this.#client) return;
+    this.#logger.debug({}, 'slack: reconnecting');
+    this.#client = this.#clients[(this.#clients.indexOf(gone) + 1) % this.#clients.length] ?? gone;
+    void this.#connect();
   }
-
-  for (const each of clients) {
-    each.on('ws_message', (data: unknown) => {
-      if (isGoodbye(data)) takeTurns(each);
-    });
-    each.on('disconnected', () => takeTurns(each));
-  }
-
-  return {
-    async open() {
-      void connect();
-      await hello;
-    },
-    deafen() {
-      for (const each of clients) each.removeAllListeners('slack_event');
-    },
-    async close() {
-      closed = true;
-      cancel?.();
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, CLOSE_WITHIN);
-      });
-      await Promise.race([Promise.all(clients.map((each) => each.disconnect())), late]);
-      clearTimeout(timer);
-    },
-  };
 }
 
 /** Slack's message that a connection ends, at once or soon. */
@@ -115,19 +108,8 @@ function isGoodbye(data: unknown): boolean {
 
 /** Resolves once each connection has said hello. Rejects with an OperatorError after `ms` of real time. */
 export async function openAll(connections: readonly Connection[], ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(
-        new OperatorError('slack_socket_timeout', `Slack's Socket Mode did not become ready within ${ms / 1000} s.`, {
-          hint: 'Check that Socket Mode is on under "Socket Mode" of your app, and that outgoing websocket connections are allowed.',
-        }),
-      );
-    }, ms);
+  if (await doneWithin(Promise.all(connections.map((connection) => connection.open())), ms)) return;
+  throw new OperatorError('slack_socket_timeout', `Slack's Socket Mode did not become ready within ${ms / 1000} s.`, {
+    hint: 'Check that Socket Mode is on under "Socket Mode" of your app, and that outgoing websocket connections are allowed.',
   });
-  try {
-    await Promise.race([Promise.all(connections.map((connection) => connection.open())), tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
