@@ -2,20 +2,20 @@ import { EventEmitter } from 'node:events';
 import PQueue from 'p-queue';
 import type { Accepted, History, StoredJob } from '../history/history.ts';
 import type { Caller } from '../job.ts';
-import { type FairOptions, FairQueue, type Place } from '../queue/fair-queue.ts';
+import { type FairOptions, FairQueue } from '../queue/fair-queue.ts';
 
 export interface JobQueueOptions {
   readonly history: History;
-  /** Of whoever pays, by `surface/payer`. */
+  /** The weight of a payer, who is named `surface/payer`. */
   readonly weight: (payer: string) => number;
   readonly onProblem: (error: unknown, what: string) => void;
 }
 
-/** Before every job of a person: small numbers of their own, below all arrivals. */
+/** Arrivals of errands start here, below those of all jobs, so that an errand comes before the person's own jobs. */
 const ERRANDS_FROM = -1e15;
 
 /**
- * One accelerator, and who is next for it: p-queue with the fair queue, whose shares are stored in the same transaction
+ * The jobs that wait for the accelerator: p-queue with the fair order, whose shares are stored in the same transaction
  * as what changes them. Emits `changed` when the waiting jobs, or their order, may have changed.
  */
 export class JobQueue extends EventEmitter<{ changed: [] }> {
@@ -25,7 +25,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   readonly #queue: PQueue<FairQueue, FairOptions>;
   #run: (turn: FairOptions) => Promise<void> = async () => {};
   #started = false;
-  /** Transactions that nothing may start during. */
+  /** Open transactions; no job starts during one. */
   #holds = 0;
   #errands = 0;
 
@@ -44,12 +44,12 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     this.#queue = new PQueue({ concurrency: 1, autoStart: false, queueClass });
   }
 
-  /** How many wait. */
-  get waiting(): number {
-    return this.#fair.size;
+  /** What waits, in its order. */
+  get waiting(): Pick<FairQueue, 'size' | 'places' | 'position' | 'costAhead'> {
+    return this.#fair;
   }
 
-  /** Takes up what an earlier process left. */
+  /** Takes up the jobs that an earlier process left waiting. */
   restore(jobs: readonly StoredJob[]): void {
     this.#fair.restore(this.#options.history.shares.all());
     for (const job of jobs) this.#add(fairOptions(job));
@@ -58,7 +58,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
 
   /**
    * From now on jobs start.
-   * @param run makes a job whose turn has come; its synchronous part runs before any other job can start
+   * @param run makes the job whose turn it is; its synchronous part runs before another job can start
    */
   start(run: (turn: FairOptions) => Promise<void>): void {
     this.#run = run;
@@ -67,7 +67,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     this.emit('changed');
   }
 
-  /** No further job starts. Resolves when what runs has ended. */
+  /** From now on no job starts. Resolves when the running one has ended. */
   pause(): Promise<void> {
     this.#started = false;
     this.#queue.pause();
@@ -75,8 +75,8 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   }
 
   /**
-   * A transaction of the history together with the shares. `told` is called with its result when that is stored, and
-   * before anything else can start.
+   * Stores what `work` does in one transaction with the shares. Then, before another job can start, calls `told` with
+   * the result.
    */
   transact<T>(work: () => T, told?: (result: T) => void): T {
     const result = this.#store(work, told);
@@ -84,12 +84,12 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     return result;
   }
 
-  /** Inside `transact`, with what `History.accept` returned. */
+  /** Call it inside `transact`, with what accepting the job returned. */
   add(accepted: Accepted): void {
     this.#add(fairOptions(accepted));
   }
 
-  /** A job that was running goes on before all others, without being charged again. */
+  /** A job that was running starts again before all others, and is not charged again. */
   resume(job: StoredJob): void {
     // The transaction may be a repeated one.
     if (this.#fair.has(job.job.id)) return;
@@ -97,7 +97,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     this.#add({ ...fairOptions(job), resumed: true });
   }
 
-  /** A job that could not be started waits again, as if its turn had not come. */
+  /** A job that could not be started waits again, as if it had not been its turn. */
   putBack(job: FairOptions): void {
     this.#fair.settle(job.id, 0);
     this.#add(job);
@@ -108,14 +108,14 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     this.#fair.remove(jobId);
   }
 
-  /** A running job took so many accelerator seconds. */
+  /** Charges a running job for the accelerator seconds that it took. */
   settle(jobId: string, seconds: number): void {
     this.#fair.settle(jobId, seconds);
   }
 
   /**
-   * Work for somebody that is no job: it waits its fair turn before the jobs of the same person.
-   * @param seconds that it should take
+   * Runs work that is not a job, at its fair turn, before the waiting jobs of the same person.
+   * @param seconds estimate of the accelerator time
    */
   async errand<T>(caller: Caller, seconds: number, work: () => Promise<T>): Promise<T> {
     this.#errands += 1;
@@ -123,25 +123,10 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     return this.#queue.add(work, { id, ...partyOf(caller), cost: seconds, seq: ERRANDS_FROM + this.#errands });
   }
 
-  /** The weights of those who pay have changed. */
+  /** The payers' weights have changed. */
   reweighed(): void {
     this.#fair.reweighed();
     this.emit('changed');
-  }
-
-  /** Jobs that start before this one, from 0; `null` for more than `cap`, and for a job that does not wait. */
-  position(jobId: string, cap: number): number | null {
-    return this.#fair.position(jobId, cap);
-  }
-
-  /** About how many accelerator seconds of jobs start before this one; `null` for a job that does not wait. */
-  costAhead(jobId: string): number | null {
-    return this.#fair.costAhead(jobId);
-  }
-
-  /** The first waiting jobs in the order of their start. */
-  first(limit: number): readonly Place[] {
-    return [...this.#fair.places(limit)];
   }
 
   #add(options: FairOptions): void {

@@ -42,8 +42,8 @@ export class QueuePositions {
     if (job.state === 'running') {
       return { position: null, eta: dispatcher.step(job.id)?.eta ?? estimator.eta(dispatcher.secondsLeft, now) };
     }
-    const before = queue.position(job.id, cap);
-    const ahead = queue.costAhead(job.id);
+    const before = queue.waiting.position(job.id, cap);
+    const ahead = queue.waiting.costAhead(job.id);
     return { position: before === null ? null : before + 1, eta: ahead === null ? null : this.#eta(job, ahead, now) };
   }
 
@@ -65,7 +65,7 @@ export class QueuePositions {
     const { queue, history, bus, clock } = this.#options;
     const now = clock.now();
     const told = new Map<string, QueuePosition>();
-    for (const [index, { id, costAhead }] of queue.first(POSITION_CAP).entries()) {
+    for (const [index, { id, costAhead }] of [...queue.waiting.places(POSITION_CAP)].entries()) {
       const job = history.jobs.get(id);
       if (job?.state !== 'queued') continue;
       const place = { position: index + 1, eta: this.#eta(job, costAhead, now) };

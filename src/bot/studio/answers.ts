@@ -192,7 +192,7 @@ export class Answers {
         : { own: own.some(({ id }) => id === runningId), fraction: dispatcher.step(runningId)?.fraction ?? 0 };
     const shown = own.slice(0, OWN_IN_QUEUE);
     return replies.queueReply({
-      waiting: queue.waiting,
+      waiting: queue.waiting.size,
       here: guild === null ? null : history.lists.countUnfinished({ surface, guild }),
       running,
       own: shown.map((job) => ({ job, position: positions.of(job, POSITION_CAP).position })),

@@ -103,7 +103,7 @@ export function createStudio(options: StudioOptions): Studio {
       return dispatcher.stop(deadlineMs);
     },
     get waiting() {
-      return queue.waiting;
+      return queue.waiting.size;
     },
   };
 }
