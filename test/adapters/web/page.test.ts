@@ -386,7 +386,7 @@ test('off loopback the page asks for the token, and says when it is wrong', asyn
   await form.getByLabel('Token').fill('wrong');
   await form.getByLabel('Name').fill('ann');
   await button(page, 'Sign in').click();
-  await form.getByRole('alert').getByText('This token is not the right one.').waitFor();
+  await form.getByRole('alert').getByText('The token is wrong.').waitFor();
   await form.getByLabel('Token').fill('correct horse battery');
   await button(page, 'Sign in').click();
   await page.locator('#connection[data-state=live]').waitFor();

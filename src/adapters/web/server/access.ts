@@ -1,8 +1,9 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
 import { UserError } from '../../../system/errors.ts';
 import { parseUser } from './names.ts';
 
-/** Who a request comes from. `user` is `null` where the request itself says it. */
+/** Who a request comes from. `user` is `null` where each request names its user. */
 export interface Identity {
   readonly user: string | null;
   readonly admin: boolean;
@@ -10,6 +11,7 @@ export interface Identity {
 
 export const SESSION_COOKIE = 'wuerst_session';
 export const SESSION_SECONDS = 30 * 24 * 3600;
+const SESSION = z.object({ user: z.string(), admin: z.boolean(), until: z.number() });
 
 export interface AccessOptions {
   /** Without it everyone who reaches the server is admin (loopback). */
@@ -20,8 +22,8 @@ export interface AccessOptions {
 }
 
 /**
- * Tokens and the sessions they are exchanged for. A session is a signed note of the user's name, so it outlives a
- * restart and takes no memory; changing a token ends all sessions.
+ * Tokens, and the sessions that they are exchanged for. A session is a signed cookie with the user's name, so it survives a
+ * restart and takes no memory. Changing a token ends all sessions.
  */
 export class Access {
   /** Nobody is asked for a token. */
@@ -47,26 +49,26 @@ export class Access {
       return { user: null, admin: this.#admits(bearer) };
     }
     if (credentials.cookie !== undefined) return this.#readSession(credentials.cookie);
-    throw new UserError('token_missing', 'This server asks for its token.', {
-      hint: 'Open the page and enter it there; programs send the header Authorization: Bearer <token>.',
+    throw new UserError('token_missing', 'This server requires a token.', {
+      hint: 'Sign in on the page, or send the header Authorization: Bearer <token>.',
     });
   }
 
   /** Exchanges a token for a session bound to `user`. Throws `UserError` `token_wrong`. */
   signIn(token: string, user: string): { readonly identity: Identity; readonly cookie: string } {
     const identity = { user, admin: this.#admits(token) };
-    const note = { ...identity, until: this.#now() + SESSION_SECONDS * 1000 };
-    const payload = Buffer.from(JSON.stringify(note)).toString('base64url');
+    const session = { ...identity, until: this.#now() + SESSION_SECONDS * 1000 };
+    const payload = Buffer.from(JSON.stringify(session)).toString('base64url');
     return { identity, cookie: `${payload}.${this.#sign(payload)}` };
   }
 
-  /** Whether the token is the admin's. */
+  /** Returns whether the token is the admin's. Throws `token_wrong` for an unknown one. */
   #admits(token: string): boolean {
-    // Both comparisons always run: the time taken says nothing about which token was nearly right.
+    // Both comparisons always run, so the time taken does not tell which token was nearly right.
     const isUser = this.#token !== undefined && sameSecret(token, this.#token);
     const isAdmin = this.#adminToken !== undefined && sameSecret(token, this.#adminToken);
     if (!isUser && !isAdmin) {
-      throw new UserError('token_wrong', 'This token is not the right one.', {
+      throw new UserError('token_wrong', 'The token is wrong.', {
         hint: 'Ask whoever runs this bot for the token of the web chat.',
       });
     }
@@ -76,10 +78,10 @@ export class Access {
   #readSession(cookie: string): Identity {
     const [payload = '', signature = ''] = cookie.split('.');
     if (sameSecret(signature, this.#sign(payload))) {
-      const note: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-      if (isNote(note) && note.until > this.#now()) return { user: note.user, admin: note.admin };
+      const { user, admin, until } = SESSION.parse(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')));
+      if (until > this.#now()) return { user, admin };
     }
-    throw new UserError('token_missing', 'This session has ended.', { hint: 'Enter the token again.' });
+    throw new UserError('token_missing', 'The session has expired.', { hint: 'Sign in again.' });
   }
 
   #sign(payload: string): string {
@@ -87,34 +89,15 @@ export class Access {
   }
 }
 
-/** The user a request acts for: the session's, else the one it names. Throws `user_mismatch`, `user_missing`, `user_invalid`. */
+/** The user a request acts for: the session's, else the one it names. Throws `user_mismatch`, `user_missing` or `user_invalid`. */
 export function actingUser(identity: Identity, claimed: string | undefined): string {
   if (identity.user === null) return parseUser(claimed);
   if (claimed !== undefined && parseUser(claimed) !== identity.user) {
     throw new UserError('user_mismatch', `This session belongs to "${identity.user}".`, {
-      hint: 'Leave "user" out, or sign in again under the other name.',
+      hint: 'Leave out "user", or sign in under the other name.',
     });
   }
   return identity.user;
-}
-
-interface SessionNote {
-  readonly user: string;
-  readonly admin: boolean;
-  readonly until: number;
-}
-
-function isNote(value: unknown): value is SessionNote {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'user' in value &&
-    typeof value.user === 'string' &&
-    'admin' in value &&
-    typeof value.admin === 'boolean' &&
-    'until' in value &&
-    typeof value.until === 'number'
-  );
 }
 
 function digest(text: string): Buffer {

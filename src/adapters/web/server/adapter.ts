@@ -13,7 +13,7 @@ export interface WebAdapter extends Adapter {
   readonly url: string;
 }
 
-/** The chat in the browser, and the same for scripts. */
+/** The web chat, for browsers and programs. */
 export function createWebAdapter(options: WebAdapterOptions): WebAdapter {
   const { host, logger } = options;
   let { port } = options;
@@ -39,7 +39,7 @@ export function createWebAdapter(options: WebAdapterOptions): WebAdapter {
         throw error;
       }
       running = { server, web };
-      // Pages read what they missed from the history: nothing has to be sent again.
+      // Pages read what they missed from the history, so nothing is sent again.
       for (const job of core.undelivered('web')) core.markDelivered(job.id);
       logger.info({ url: this.url }, 'the web chat is open');
     },
@@ -67,18 +67,22 @@ function listen(server: ServerType, host: string, port: number): Promise<Address
 function listenProblem(host: string, port: number, cause: Error & { code?: string }): OperatorError {
   const where = `${host}, port ${port}`;
   if (cause.code === 'EADDRINUSE') {
-    return new OperatorError('web_port_in_use', `The web chat cannot listen on ${where}: another program does`, {
-      hint: 'Stop it, or choose another port.',
-      cause,
-    });
+    return new OperatorError(
+      'web_port_in_use',
+      `The web chat cannot listen on ${where}, because another program does.`,
+      {
+        hint: 'Stop that program, or choose another port.',
+        cause,
+      },
+    );
   }
-  return new OperatorError('web_listen_failed', `The web chat cannot listen on ${where}: ${cause.message}`, {
-    hint: 'Choose an address of this machine and a port above 1023.',
+  return new OperatorError('web_listen_failed', `The web chat cannot listen on ${where}: ${cause.message}.`, {
+    hint: 'Use an address of this machine and a port above 1023.',
     cause,
   });
 }
 
-/** Lets answers that are under way finish, until the deadline. */
+/** Lets requests finish until the deadline. */
 function close(server: ServerType, deadlineMs: number): Promise<void> {
   return new Promise((resolve) => {
     const force = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), deadlineMs);
@@ -90,7 +94,7 @@ function close(server: ServerType, deadlineMs: number): Promise<void> {
   });
 }
 
-/** An address that means "any" is reached by the machine's own name; an IPv6 address wants brackets. */
+/** `localhost` for an address that means any; an IPv6 address in brackets. */
 function nameInUrl(host: string): string {
   const name = bareHost(host);
   if (name === '0.0.0.0' || name === '::') return 'localhost';

@@ -4,11 +4,11 @@ import type { Core } from '../../adapter.ts';
 import { Access } from './access.ts';
 import { EventEncoder } from './event-json.ts';
 import { hostGuard, originGuard, securityHeaders } from './guard.ts';
-import { LiveEvents } from './live.ts';
+import { LiveEvents } from './live-events.ts';
 import type { WebAdapterOptions } from './options.ts';
 import { notFound, problemResponse } from './problems.ts';
 import { commandRoutes } from './routes/commands.ts';
-import { completeRoutes } from './routes/complete.ts';
+import { completionRoutes } from './routes/completion.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes, metricsRoute } from './routes/health.ts';
 import { imageRoutes } from './routes/images.ts';
@@ -44,10 +44,10 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
   const app = new Hono<WebEnv>();
   app.onError((error, c) => problemResponse(error, c, options.logger));
   app.notFound((c) => problemResponse(notFound('There is nothing at this address.'), c, options.logger));
-  app.use(securityHeaders());
+  app.use(securityHeaders);
   healthRoutes(app, web);
-  app.use(hostGuard(options.hostnames), originGuard(), async (_c, next) => {
-    if (stopping) throw new UserError('stopping', 'The bot is being restarted.', { hint: 'Try again in a moment.' });
+  app.use(hostGuard(options.hostnames), originGuard, async (_c, next) => {
+    if (stopping) throw new UserError('stopping', 'The bot is restarting.', { hint: 'Try again in a moment.' });
     await next();
   });
   pageRoutes(app);
@@ -59,7 +59,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
   commandRoutes(app, web);
   jobRoutes(app, web);
   eventRoutes(app, web);
-  completeRoutes(app, web);
+  completionRoutes(app, web);
   imageRoutes(app, web);
 
   return {

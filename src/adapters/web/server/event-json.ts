@@ -4,7 +4,7 @@ import { jobJson } from './job-json.ts';
 
 const encoder = new TextEncoder();
 
-/** Turns events into server-sent events; a live event that many pages get is encoded once. */
+/** Turns events into server-sent events. A live event that goes to many pages is encoded once. */
 export class EventEncoder {
   readonly #core: Core;
   readonly #encoded = new WeakMap<JobEvent, Uint8Array>();
@@ -22,20 +22,17 @@ export class EventEncoder {
   }
 }
 
-/** JSON holds no raw line ends, so one `data:` line is always enough. */
+/** JSON contains no raw line breaks, so one `data:` line is always enough. */
 export function sseFrame(type: string, data: unknown, id: number | null): Uint8Array {
   const idLine = id === null ? '' : `id: ${id}\n`;
   return encoder.encode(`${idLine}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
 }
 
-function eventJson(core: Core, event: JobEvent): Record<string, unknown> {
-  const { type, seq } = event;
-  if (event.type === 'queued') {
-    return { type, seq, job: jobJson(core, event.job, { position: event.position, eta: event.eta }) };
-  }
-  if (event.type === 'image') return { type, seq, job: jobJson(core, event.job), image: event.image.id };
-  if (event.type !== 'step') return { type, seq, job: jobJson(core, event.job) };
+function eventJson(core: Core, event: JobEvent): object {
+  const { type, seq, job } = event;
+  if (event.type === 'queued') return { type, seq, job: jobJson(core, job, event) };
+  if (event.type === 'image') return { type, seq, job: jobJson(core, job), image: event.image.id };
+  if (event.type !== 'step') return { type, seq, job: jobJson(core, job) };
   const { stage, step, total, fraction, eta } = event;
-  const job = jobJson(core, event.job, { position: null, eta });
-  return { type, seq, job, stage, step, total, fraction };
+  return { type, seq, job: jobJson(core, job, { position: null, eta }), stage, step, total, fraction };
 }

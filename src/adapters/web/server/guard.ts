@@ -15,30 +15,32 @@ const CONTENT_SECURITY_POLICY = [
   "trusted-types 'none'",
 ].join('; ');
 
-/** Headers that every answer carries; answers are not stored unless a route says otherwise. */
-export function securityHeaders(): MiddlewareHandler {
-  return async (c, next) => {
-    c.header('Content-Security-Policy', CONTENT_SECURITY_POLICY);
-    c.header('X-Content-Type-Options', 'nosniff');
-    c.header('X-Frame-Options', 'DENY');
-    c.header('Referrer-Policy', 'no-referrer');
-    c.header('Cross-Origin-Resource-Policy', 'same-origin');
-    c.header('Cross-Origin-Opener-Policy', 'same-origin');
-    c.header('Cache-Control', 'no-store');
-    await next();
-  };
-}
+const HEADERS = {
+  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+};
+
+/** Sets the headers of every answer. A route may allow its answers to be cached. */
+export const securityHeaders: MiddlewareHandler = async (c, next) => {
+  for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
+  await next();
+};
 
 /**
- * Refuses names that nobody configured. A web page whose name was made to resolve to this machine (DNS rebinding)
- * counts as same-origin for the browser; only the Host header gives it away.
+ * Refuses host names that are not configured. When another site's name is made to resolve to this machine (DNS rebinding),
+ * the browser takes that site's page for one of this server. Only the Host header shows the difference.
  */
 export function hostGuard(hostnames: ReadonlySet<string>): MiddlewareHandler {
   return async (c, next) => {
     const host = hostOf(c);
     if (!hostnames.has(bareHost(host))) {
-      throw new UserError('host_not_allowed', `This server is not known as "${host.slice(0, 100)}".`, {
-        hint: `Open it as ${[...hostnames][0]}, or add the name to the allowed host names of the web chat.`,
+      throw new UserError('host_not_allowed', `The host name "${host.slice(0, 100)}" is not allowed.`, {
+        hint: `Use ${[...hostnames][0]}, or add the name to WUERST_WEB_HOSTNAMES.`,
       });
     }
     await next();
@@ -46,16 +48,14 @@ export function hostGuard(hostnames: ReadonlySet<string>): MiddlewareHandler {
 }
 
 /**
- * Refuses requests that another site's page sends, for everything that changes state and for event streams.
- * Programs send no Origin; a browser always does when it counts.
+ * Refuses requests from the pages of other sites that would change state or open an event stream. Browsers always send
+ * an Origin header with these; programs send none.
  */
-export function originGuard(): MiddlewareHandler {
-  return async (c, next) => {
-    const safe = c.req.raw.method === 'GET' || c.req.raw.method === 'HEAD';
-    if (!safe || c.req.path.endsWith('/events')) requireSameOrigin(c);
-    await next();
-  };
-}
+export const originGuard: MiddlewareHandler = async (c, next) => {
+  const safe = c.req.raw.method === 'GET' || c.req.raw.method === 'HEAD';
+  if (!safe || c.req.path.endsWith('/events')) requireSameOrigin(c);
+  await next();
+};
 
 function requireSameOrigin(c: Context): void {
   const origin = c.req.header('origin');
@@ -63,13 +63,10 @@ function requireSameOrigin(c: Context): void {
   const foreignOrigin = origin !== undefined && originHost(origin) !== hostOf(c).toLowerCase();
   const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
   if (foreignOrigin || foreignSite) {
-    throw new UserError(
-      'origin_not_allowed',
-      `Requests from the page ${(origin ?? site ?? '').slice(0, 100)} are not taken.`,
-      {
-        hint: 'Use the page that this server serves itself, or a program that sends no Origin header.',
-      },
-    );
+    const sender = (origin ?? site ?? '').slice(0, 100);
+    throw new UserError('origin_not_allowed', `Requests from the pages of ${sender} are not allowed.`, {
+      hint: 'Use the page that this server serves, or a program that sends no Origin header.',
+    });
   }
 }
 
@@ -77,7 +74,7 @@ function hostOf(c: Context): string {
   return c.req.header('host') ?? new URL(c.req.url).host;
 }
 
-/** Host and port only: behind a proxy that ends TLS the scheme of the page is not the one seen here. */
+/** Host and port without the scheme, which differs from the one seen here when a proxy terminates TLS. */
 function originHost(origin: string): string | null {
   return URL.canParse(origin) ? new URL(origin).host : null;
 }

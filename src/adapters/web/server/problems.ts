@@ -4,35 +4,24 @@ import { troubleOf } from '../../../bot/replies/replies.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
 
-/** Codes that are not simply a bad request (400). */
-const STATUS: Readonly<Record<string, ContentfulStatusCode>> = {
-  token_missing: 401,
-  token_wrong: 401,
-  host_not_allowed: 403,
-  origin_not_allowed: 403,
-  user_mismatch: 403,
-  not_found: 404,
-  method_not_allowed: 405,
-  body_too_large: 413,
-  body_not_json_type: 415,
-  too_many_attempts: 429,
-  too_many_streams: 429,
-  stopping: 503,
-};
-
-/** The core's codes, by how they are built. */
-const PATTERNS: readonly (readonly [RegExp, ContentfulStatusCode])[] = [
-  [/^(?:unknown_(?:job|image|action)|(?:job|image|action)_(?:unknown|deleted|gone|not_found))$/, 404],
-  [/^(?:blocked_|not_allowed|not_yours|forbidden|nsfw_)|_(?:blocked|forbidden|not_allowed|not_yours)$/, 403],
-  [/^(?:limit_|too_many_)|_limit$/, 429],
-  [/^(?:already_|job_not_)|_conflict$/, 409],
+/** The first match counts. Any other code is simply a bad request (400). */
+const STATUS: readonly (readonly [code: RegExp, status: ContentfulStatusCode])[] = [
+  [/^token_(?:missing|wrong)$/, 401],
+  [/^method_not_allowed$/, 405],
+  [/^body_too_large$/, 413],
+  [/^body_not_json_type$/, 415],
+  [/^stopping$/, 503],
+  [/^not_found$|^(?:job|image|action)_(?:unknown|deleted|gone)$/, 404],
+  [/^(?:blocked|nsfw)_|^not_yours$|^user_mismatch$|_not_allowed$/, 403],
+  [/^(?:limit|too_many)_|_limit$/, 429],
+  [/^(?:already|job_not)_/, 409],
 ];
 
-export function statusOf(error: UserError): ContentfulStatusCode {
-  return STATUS[error.code] ?? PATTERNS.find(([pattern]) => pattern.test(error.code))?.[1] ?? 400;
+function statusOf({ code }: UserError): ContentfulStatusCode {
+  return STATUS.find(([pattern]) => pattern.test(code))?.[1] ?? 400;
 }
 
-/** The one place where an error becomes an answer. Only a `UserError` may speak to the outside. */
+/** Turns any error into the answer that is sent. Only the words of a `UserError` go outside. */
 export function problemResponse(error: unknown, c: Context, logger: Logger): Response {
   c.header('Cache-Control', 'no-store');
   if (error instanceof UserError) {
@@ -45,6 +34,6 @@ export function problemResponse(error: unknown, c: Context, logger: Logger): Res
   return c.json({ error: { code: 'internal', message, hint } }, 500);
 }
 
-export function notFound(what: string): UserError {
-  return new UserError('not_found', what);
+export function notFound(message: string): UserError {
+  return new UserError('not_found', message);
 }

@@ -1,12 +1,10 @@
 import { z } from 'zod';
 import { UserError } from '../../../../system/errors.ts';
 import type { Outcome } from '../../../adapter.ts';
-import { actingUser } from '../access.ts';
-import { readJson } from '../body.ts';
 import { jobJson, replyJson } from '../job-json.ts';
-import { methods } from '../methods.ts';
+import { readJson } from '../json-body.ts';
 import { parseRoom } from '../names.ts';
-import { type WebApp, type WebContext, type WebRequest, webCaller } from '../web-context.ts';
+import { callerOf, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
 
 const DEFAULT_ROOM = 'lobby';
 const COMMAND = z.strictObject({ text: z.string(), user: z.string().optional() });
@@ -17,42 +15,39 @@ const ACTION = z.strictObject({
   room: z.string().optional(),
 });
 
-/** `POST /api/rooms/{room}/commands` and `POST /api/actions`: what a person types, and the buttons. */
+/** `POST /api/rooms/{room}/commands` for typed text, and `POST /api/actions` for buttons. */
 export function commandRoutes(app: WebApp, web: WebContext): void {
-  methods(app, '/api/rooms/:room/commands', {
+  route(app, '/api/rooms/:room/commands', {
     POST: async (c) => {
-      const room = parseRoom(c.req.param('room') ?? '');
+      const room = parseRoom(c.req.param('room'));
       const { text, user } = await readJson(c, COMMAND);
-      const identity = c.get('identity');
-      const caller = webCaller(web, identity, actingUser(identity, user), room);
+      const caller = callerOf(web, c, user, room);
       return answer(c, web, await web.core.command(withoutSlash(text), caller, idempotency(c)));
     },
   });
 
-  methods(app, '/api/actions', {
+  route(app, '/api/actions', {
     POST: async (c) => {
       const { action, user, text, room } = await readJson(c, ACTION);
-      const identity = c.get('identity');
-      const place = room === undefined ? roomOf(web, action) : parseRoom(room);
-      const caller = webCaller(web, identity, actingUser(identity, user), place);
+      const caller = callerOf(web, c, user, room === undefined ? roomOf(web, action) : parseRoom(room));
       const options = { ...idempotency(c), ...(text === undefined ? {} : { text }) };
       return answer(c, web, await web.core.act(action, caller, options));
     },
   });
 }
 
-/** 202 with a job that is under way, or 200 with a reply. */
-export function answer(c: WebRequest, web: WebContext, outcome: Outcome): Response {
+/** 202 with a job, or 200 with a reply. */
+function answer(c: WebRequest, web: WebContext, outcome: Outcome): Response {
   if (outcome.kind === 'job') return c.json({ job: jobJson(web.core, outcome.job) }, 202);
   return c.json({ reply: replyJson(outcome.reply) });
 }
 
-/** The core takes what comes after `/wuerst`; in this chat the word itself may be left out. */
+/** Removes the `/wuerst` that the core does not expect, and that may be left out in this chat. */
 function withoutSlash(text: string): string {
   return text.replace(/^\s*\/wuerst(?=\s|$)/i, '').trim();
 }
 
-/** The room of the job or image acted on, where the request names none. */
+/** The room of the job or image that the action is about. */
 function roomOf({ core }: WebContext, action: string): string {
   const target = action.slice(action.indexOf(':') + 1);
   return (core.job(target) ?? core.jobOfImage(target))?.caller.room ?? DEFAULT_ROOM;
@@ -62,7 +57,7 @@ function idempotency(c: WebRequest): { idempotencyKey?: string } {
   const key = c.req.header('idempotency-key');
   if (key === undefined) return {};
   if (/^[\x21-\x7e]{1,200}$/.test(key)) return { idempotencyKey: key };
-  throw new UserError('idempotency_key_invalid', 'The Idempotency-Key cannot be read.', {
+  throw new UserError('idempotency_key_invalid', 'The Idempotency-Key is not valid.', {
     hint: 'Use 1 to 200 printable characters without spaces, for example a UUID.',
   });
 }

@@ -1,11 +1,10 @@
-import { methods } from '../methods.ts';
 import { notFound } from '../problems.ts';
-import type { WebApp, WebContext } from '../web-context.ts';
+import { route, type WebApp, type WebContext } from '../web-context.ts';
 
-/** `/healthz` and `/readyz` say nothing that needs guarding: probes come by address and without a token. */
+/** `/healthz` and `/readyz`, without guards: probes use the address instead of a name, and have no token. */
 export function healthRoutes(app: WebApp, web: WebContext): void {
-  methods(app, '/healthz', { GET: (c) => c.json({ status: 'ok' }) });
-  methods(app, '/readyz', {
+  route(app, '/healthz', { GET: (c) => c.json({ status: 'ok' }) });
+  route(app, '/readyz', {
     GET: async (c) => {
       const ready = (await web.options.ready?.()) ?? true;
       return c.json({ status: ready ? 'ready' : 'not ready' }, ready ? 200 : 503);
@@ -15,7 +14,7 @@ export function healthRoutes(app: WebApp, web: WebContext): void {
 
 /** `/metrics` in the text format of Prometheus. */
 export function metricsRoute(app: WebApp, web: WebContext): void {
-  methods(app, '/metrics', {
+  route(app, '/metrics', {
     GET: async (c) => {
       if (web.options.metrics === undefined) throw notFound('This server keeps no metrics.');
       const text = await web.options.metrics();

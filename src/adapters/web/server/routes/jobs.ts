@@ -1,43 +1,40 @@
 import type { Job } from '../../../../bot/job.ts';
 import { UserError } from '../../../../system/errors.ts';
-import { actingUser } from '../access.ts';
 import { jobJson } from '../job-json.ts';
-import { methods } from '../methods.ts';
 import { parseId, parseRoom } from '../names.ts';
 import { notFound } from '../problems.ts';
-import { type WebApp, type WebContext, webCaller } from '../web-context.ts';
+import { callerOf, route, type WebApp, type WebContext } from '../web-context.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
 
 /** `GET` and `DELETE /api/jobs/{id}`, and the history of a room. */
 export function jobRoutes(app: WebApp, web: WebContext): void {
-  methods(app, '/api/jobs/:id', {
-    GET: (c) => c.json(jobJson(web.core, findJob(web, c.req.param('id') ?? ''))),
+  route(app, '/api/jobs/:id', {
+    GET: (c) => c.json(jobJson(web.core, findJob(web, c.req.param('id')))),
     DELETE: async (c) => {
-      const job = findJob(web, c.req.param('id') ?? '');
-      const identity = c.get('identity');
-      const caller = webCaller(web, identity, actingUser(identity, c.req.query('user')), job.caller.room);
+      const job = findJob(web, c.req.param('id'));
+      const caller = callerOf(web, c, c.req.query('user'), job.caller.room);
       await web.core.act(`cancel:${job.id}`, caller);
       return c.json({ job: jobJson(web.core, web.core.job(job.id) ?? job) });
     },
   });
 
-  methods(app, '/api/rooms/:room/jobs', {
+  route(app, '/api/rooms/:room/jobs', {
     GET: (c) => {
-      const room = parseRoom(c.req.param('room') ?? '');
+      const room = parseRoom(c.req.param('room'));
       const before = c.req.query('before');
       const limit = parseLimit(c.req.query('limit'));
       const page = before === undefined ? {} : { before: findJob(web, before).id };
-      // One more than asked for shows whether there are any further back.
+      // One more than asked for, to know whether there are older ones.
       const jobs = web.core.jobs({ surface: 'web', room, limit: limit + 1, ...page });
       return c.json({ jobs: jobs.slice(0, limit).map((job) => jobJson(web.core, job)), more: jobs.length > limit });
     },
   });
 }
 
-/** Jobs of other surfaces are not this chat's to show. */
-function findJob(web: WebContext, id: string): Job {
+/** Throws `not_found`, also for the jobs of other platforms. */
+function findJob(web: WebContext, id: string | undefined): Job {
   const job = web.core.job(parseId(id, 'job'));
   if (job?.caller.surface !== 'web') throw notFound('There is no job with this id.');
   return job;

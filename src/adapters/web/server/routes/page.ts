@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { methods } from '../methods.ts';
-import type { WebApp } from '../web-context.ts';
+import { route, type WebApp } from '../web-context.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -12,7 +11,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** The page's files, read once: only what lies in its folder can ever be asked for. */
+/** The files of the page, read once. No request can reach any other file. */
 export function pageRoutes(app: WebApp): void {
   const folder = fileURLToPath(new URL('../../page/', import.meta.url));
   for (const name of readdirSync(folder)) {
@@ -20,10 +19,10 @@ export function pageRoutes(app: WebApp): void {
     if (type === undefined) continue;
     const bytes = new Uint8Array(readFileSync(`${folder}/${name}`));
     const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
-    methods(app, name === 'index.html' ? '/' : `/page/${name}`, {
+    route(app, name === 'index.html' ? '/' : `/page/${name}`, {
       GET: (c) => {
         c.header('ETag', etag);
-        // Asked for again each time, so that a new version of the bot brings its page at once.
+        // Checked each time, so that a new version of the bot shows its own page at once.
         c.header('Cache-Control', 'no-cache');
         if (c.req.header('if-none-match') === etag) return c.body(null, 304);
         return c.body(bytes, 200, { 'Content-Type': type });

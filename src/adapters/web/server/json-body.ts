@@ -2,10 +2,10 @@ import type { Context } from 'hono';
 import type { z } from 'zod';
 import { UserError } from '../../../system/errors.ts';
 
-export const MAX_BODY_BYTES = 64 * 1024;
+const MAX_BYTES = 64 * 1024;
 
 /**
- * Reads a JSON body as it comes in and stops at the limit, whatever the length header said.
+ * Reads a JSON body, and stops reading at the limit whatever the length header says.
  * Throws `UserError`: `body_not_json_type`, `body_too_large`, `body_not_json`, `body_invalid`.
  */
 export async function readJson<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
@@ -15,11 +15,11 @@ export async function readJson<T>(c: Context, schema: z.ZodType<T>): Promise<T> 
       hint: 'Send the header Content-Type: application/json.',
     });
   }
-  if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  if (Number(c.req.header('content-length') ?? 0) > MAX_BYTES) throw tooLarge();
   const parsed = schema.safeParse(parse(await readBytes(c.req.raw.body)));
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the body'}: ${issue.message}`);
-  throw new UserError('body_invalid', `The request is not as expected: ${faults.join('; ').slice(0, 500)}.`, {
+  throw new UserError('body_invalid', `The body has the wrong form: ${faults.join('; ').slice(0, 500)}.`, {
     hint: 'For example { "text": "/wuerst a red fox seed:7", "user": "ann" } for a command.',
   });
 }
@@ -33,7 +33,7 @@ async function readBytes(body: ReadableStream<Uint8Array> | null): Promise<Uint8
     const { done, value } = await reader.read();
     if (done) return Buffer.concat(chunks);
     size += value.byteLength;
-    if (size > MAX_BODY_BYTES) {
+    if (size > MAX_BYTES) {
       // Not awaited: a client that never stops sending must not hold up the answer.
       void reader.cancel().catch(() => undefined);
       throw tooLarge();
@@ -46,7 +46,7 @@ function parse(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new UserError('body_not_json', 'The body is not JSON in UTF-8.', {
+    throw new UserError('body_not_json', 'The body is not valid JSON in UTF-8.', {
       hint: 'For example { "text": "/wuerst a red fox", "user": "ann" }.',
       cause,
     });
@@ -54,7 +54,7 @@ function parse(bytes: Uint8Array): unknown {
 }
 
 function tooLarge(): UserError {
-  return new UserError('body_too_large', `The body is larger than ${MAX_BODY_BYTES / 1024} KiB.`, {
-    hint: 'A prompt fits many times over: shorten it.',
+  return new UserError('body_too_large', `The body is larger than ${MAX_BYTES / 1024} KiB.`, {
+    hint: 'Shorten the text.',
   });
 }

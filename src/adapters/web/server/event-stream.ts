@@ -1,7 +1,7 @@
 import type { JobEvent } from '../../../bot/job.ts';
 import type { Core } from '../../adapter.ts';
 import { type EventEncoder, sseFrame } from './event-json.ts';
-import type { LiveEvents } from './live.ts';
+import { LatestLive, type LiveEvents } from './live-events.ts';
 
 const REPLAY_PAGE = 50;
 /** Bytes that may wait between this stream and its socket. */
@@ -13,28 +13,27 @@ export interface EventStreamOptions {
   readonly live: LiveEvents;
   readonly encoder: EventEncoder;
   readonly rooms: readonly string[];
-  /** The last durable event that the page has seen; `null` starts with the next one. */
+  /** The last durable event that the page has received; `null` starts with the next one. */
   readonly after: number | null;
   /** Milliseconds between two live updates. */
   readonly liveIntervalMs: number;
   readonly heartbeatMs: number;
-  /** The page reads nothing any more: its socket should be closed. */
+  /** Called when the page has stopped reading, and its socket should be closed. */
   readonly onStalled: () => void;
   readonly onEnd: () => void;
 }
 
 /**
- * One page's events. Nothing durable is ever held here: the stream remembers how far the page has read, and asks the
- * history for what follows when the page has room. So there is no gap between replay and live, nothing comes
- * twice, and a page that never reads costs a fixed amount of memory until it is dropped. Of each job's live updates only
- * the latest waits.
+ * The events of one page. The stream stores no durable events. It remembers how far the page has read, and asks the history
+ * for what follows when the page can take more. So there is no gap between replayed and live events, none is sent twice, and
+ * a page that never reads costs a fixed amount of memory until it is dropped. Only the latest live event of a job waits.
  */
 export class EventStream {
   readonly body: ReadableStream<Uint8Array>;
   readonly #options: EventStreamOptions;
   readonly #stopListening: () => void;
   readonly #heartbeat: NodeJS.Timeout;
-  readonly #waitingLive = new Map<string, JobEvent>();
+  readonly #waitingLive = new LatestLive();
   #page: JobEvent[] = [];
   #cursor: number | null;
   #mayHaveMore: boolean;
@@ -48,7 +47,7 @@ export class EventStream {
     this.#options = options;
     this.#cursor = options.after;
     this.#mayHaveMore = options.after !== null;
-    for (const event of options.live.latest(options.rooms)) this.#waitingLive.set(event.job.id, event);
+    for (const event of options.live.latest(options.rooms)) this.#waitingLive.take(event);
     this.#stopListening = options.live.listen(options.rooms, (event) => this.#take(event));
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs).unref();
     this.body = new ReadableStream<Uint8Array>(
@@ -70,12 +69,10 @@ export class EventStream {
   }
 
   #take(event: JobEvent): void {
-    if (event.seq === null) {
-      this.#waitingLive.set(event.job.id, event);
-    } else {
+    this.#waitingLive.take(event);
+    if (event.seq !== null) {
       this.#cursor ??= event.seq - 1;
       this.#mayHaveMore = true;
-      if (event.type !== 'queued' && event.type !== 'image') this.#waitingLive.delete(event.job.id);
     }
     this.#wakeUp();
   }
@@ -85,7 +82,7 @@ export class EventStream {
       const chunk = this.#next();
       if (chunk) {
         controller.enqueue(chunk);
-        // Whatever is taken shows that the page reads.
+        // The stream is only pulled while the page reads.
         this.#heartbeatDue = false;
         return;
       }
@@ -114,7 +111,7 @@ export class EventStream {
     return event;
   }
 
-  /** Each room's first events after the cursor; the first of them all together have no gap between them. */
+  /** The first events of each room after the cursor. The earliest of all of them together have no gap. */
   #readPage(after: number): JobEvent[] {
     const { core, rooms } = this.#options;
     const events = rooms.flatMap((room) => core.eventsSince('web', room, after, REPLAY_PAGE));
@@ -132,7 +129,7 @@ export class EventStream {
     return this.#options.encoder.encode(event);
   }
 
-  /** After a round of updates; what comes meanwhile replaces what waits. */
+  /** Pauses after each round of updates. Meanwhile a newer update of a job replaces the one that waits. */
   #pauseLive(): void {
     this.#liveTimer = setTimeout(() => {
       this.#liveTimer = null;

@@ -1,16 +1,22 @@
-import { type JobEvent, TERMINAL_STATES } from '../../../bot/job.ts';
+import { isOver, type JobEvent } from '../../../bot/job.ts';
 import type { Core } from '../../adapter.ts';
 
-export type LiveListener = (event: JobEvent) => void;
+type LiveListener = (event: JobEvent) => void;
 
-/**
- * The web's share of the core's events: hands each to the rooms that listen, and keeps the latest live state
- * (position, step, preview) of every job for whoever connects in between.
- */
+/** The latest live event (position, step, preview) of each job, by its id. */
+export class LatestLive extends Map<string, JobEvent> {
+  /** Keeps a live event, or forgets the job's when a durable event makes it obsolete. */
+  take(event: JobEvent): void {
+    if (event.seq === null) this.set(event.job.id, event);
+    else if (event.type !== 'queued' && event.type !== 'image') this.delete(event.job.id);
+  }
+}
+
+/** The core's events of the web: hands each to the listeners of its room, and keeps the latest live ones for later listeners. */
 export class LiveEvents {
   readonly #core: Core;
   readonly #listeners = new Map<string, Set<LiveListener>>();
-  readonly #latest = new Map<string, JobEvent>();
+  readonly #latest = new LatestLive();
   readonly #unsubscribe: () => void;
 
   constructor(core: Core) {
@@ -20,7 +26,7 @@ export class LiveEvents {
     });
   }
 
-  /** Returns the way to stop listening. */
+  /** Returns a function that stops listening. */
   listen(rooms: readonly string[], listener: LiveListener): () => void {
     for (const room of rooms) {
       const listeners = this.#listeners.get(room) ?? new Set();
@@ -46,10 +52,9 @@ export class LiveEvents {
 
   #take(event: JobEvent): void {
     const { job } = event;
-    if (event.seq === null) this.#latest.set(job.id, event);
-    else if (event.type !== 'queued' && event.type !== 'image') this.#latest.delete(job.id);
+    this.#latest.take(event);
     for (const listener of this.#listeners.get(job.caller.room) ?? []) listener(event);
-    // The page reads finished jobs from the history: once stored, there is nothing left to deliver.
-    if (event.seq !== null && TERMINAL_STATES.includes(job.state)) this.#core.markDelivered(job.id);
+    // Pages read finished jobs from the history, so a stored job is a delivered one.
+    if (event.seq !== null && isOver(job)) this.#core.markDelivered(job.id);
   }
 }

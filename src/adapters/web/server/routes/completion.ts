@@ -1,0 +1,56 @@
+import { SUBCOMMANDS } from '../../../../bot/command/subcommands.ts';
+import type { Completion } from '../../../../bot/core.ts';
+import type { Caller } from '../../../../bot/job.ts';
+import type { Core } from '../../../adapter.ts';
+import { parseRoom } from '../names.ts';
+import { callerOf, route, type WebApp, type WebContext } from '../web-context.ts';
+
+const MAX_TEXT = 4000;
+const MAX_ITEMS = 8;
+const MAX_RECENT = 4;
+
+export interface JsonCompletion {
+  readonly kind: 'command' | 'key' | 'value' | 'recent';
+  readonly label: string;
+  /** An explanation of one line; may be empty. */
+  readonly detail: string;
+  /** Replaces the text from `from` to `to`, counted in UTF-16 units. */
+  readonly insert: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** `GET /api/complete?text=…&cursor=…&room=…&user=…`: suggestions for the word before the cursor. */
+export function completionRoutes(app: WebApp, web: WebContext): void {
+  route(app, '/api/complete', {
+    GET: (c) => {
+      const caller = callerOf(web, c, c.req.query('user'), parseRoom(c.req.query('room')));
+      const text = (c.req.query('text') ?? '').slice(0, MAX_TEXT);
+      const cursor = Math.min(Number.parseInt(c.req.query('cursor') ?? '', 10) || text.length, text.length);
+      return c.json({ items: complete(web.core, caller, text, cursor) });
+    },
+  });
+}
+
+/** Best first. */
+function complete(core: Core, caller: Caller, text: string, cursor: number): JsonCompletion[] {
+  const start = /^\s*\/wuerst\s+/i.exec(text)?.[0].length ?? 0;
+  const before = text.slice(0, Math.max(cursor, start));
+  const typed = before.slice(start);
+  // After a space anything could follow, and a list of everything would only be in the way.
+  const grammar = /\S$/.test(typed) ? core.completions(before, caller) : [];
+  const found = grammar.map((completion) => completionJson(completion, before.length));
+  const needle = typed.trim();
+  const wantsRecent = !found.some(({ kind }) => kind === 'value') && (needle === '' || needle.length >= 3);
+  const recent = wantsRecent ? core.recentPrompts(caller, needle, MAX_RECENT) : [];
+  const again = { kind: 'recent', detail: 'again', from: start, to: text.length } as const;
+  const prompts = recent.filter(({ prompt }) => prompt !== needle);
+  return [...found, ...prompts.map(({ prompt }) => ({ ...again, label: prompt, insert: prompt }))].slice(0, MAX_ITEMS);
+}
+
+function completionJson({ insert, from, label, description }: Completion, to: number): JsonCompletion {
+  const place = { label, from, to };
+  if (Object.hasOwn(SUBCOMMANDS, insert.trim())) return { kind: 'command', detail: description, insert, ...place };
+  if (/[: ]$/.test(insert)) return { kind: 'key', detail: description, insert, ...place };
+  return { kind: 'value', detail: '', insert: `${insert} `, ...place };
+}
