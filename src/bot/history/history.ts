@@ -34,17 +34,10 @@ export interface HistoryOptions {
   readonly images?: ImageFilesOptions;
 }
 
-/** What keeps old things from piling up; every age in milliseconds. */
-export interface Housekeeping extends Retention {
-  /** Durable events that pages may still replay. @default 30 days */
-  readonly eventAgeMs?: number;
-  /** Idempotency keys. @default 30 days */
-  readonly keyAgeMs?: number;
-  /** Usage counts. @default 90 days */
-  readonly usageAgeMs?: number;
-}
-
 const DAY_MS = 86_400_000;
+/** How long events can be replayed, and a repeated command finds its job. */
+const REPLAY_MS = 30 * DAY_MS;
+const USAGE_MS = 90 * DAY_MS;
 
 /**
  * Everything the bot remembers: one SQLite file and a folder of pictures. Each method of its parts is one transaction,
@@ -124,12 +117,12 @@ export class History {
   }
 
   /** Drops files over the limits (rows and recipes stay) and what is too old to be of use. */
-  async tidy(limits: Housekeeping): Promise<Removed> {
+  async tidy(limits: Retention): Promise<Removed> {
     const now = this.#now();
     this.atomically(() => {
-      this.events.prune(now - (limits.eventAgeMs ?? 30 * DAY_MS));
-      this.jobs.pruneKeys(now - (limits.keyAgeMs ?? 30 * DAY_MS));
-      this.usage.prune(now - (limits.usageAgeMs ?? 90 * DAY_MS));
+      this.events.prune(now - REPLAY_MS);
+      this.jobs.pruneKeys(now - REPLAY_MS);
+      this.usage.prune(now - USAGE_MS);
       this.confirmations.prune();
     });
     return this.images.retain(limits);

@@ -1,14 +1,6 @@
 import { z } from 'zod';
 import type { Database } from './database.ts';
-import { decode } from './job-rows.ts';
 import { fromJson, toJson } from './json.ts';
-
-const delivery = z.object({
-  /** Milliseconds since 1970; `null` while the message does not show the end of the job. */
-  at: z.number().nullable(),
-  /** Why it never can. */
-  problem: z.string().nullable(),
-});
 
 /** The platform's message that shows a job, and whether it shows the end. */
 export class Messages {
@@ -23,9 +15,6 @@ export class Messages {
       deliver: database.statement(
         'UPDATE jobs SET delivered_at = ?, delivery_problem = ? WHERE id = ? AND delivered_at IS NULL',
       ),
-      delivery: database.query('SELECT delivered_at AS at, delivery_problem AS problem FROM jobs WHERE id = ?', (row) =>
-        decode(delivery, row, 'delivery'),
-      ),
     };
   }
 
@@ -39,12 +28,11 @@ export class Messages {
     return text === null ? null : fromJson(text);
   }
 
-  /** The first mark stays. */
+  /**
+   * The message shows the end of the job. The first mark stays.
+   * @param problem why it never can
+   */
   markDelivered(jobId: string, problem?: string): void {
     this.#sql.deliver.run(this.#now(), problem ?? null, jobId);
-  }
-
-  delivery(jobId: string): z.output<typeof delivery> {
-    return this.#sql.delivery.get(jobId) ?? { at: null, problem: null };
   }
 }

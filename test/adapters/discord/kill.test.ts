@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { History } from '../../../src/bot/history/history.ts';
+import { deliveryOf } from '../../bot/history/history-fixture.ts';
 import { BotProcess, temporaryFolder } from '../../bot-process.ts';
 import { sendCommand } from './payloads.ts';
 import { StandIn, type StoredMessage, TOKEN } from './stand-in.ts';
@@ -56,7 +57,7 @@ test('killed again and again at any moment, every job is shown once and none twi
   t.diagnostic(`${jobs.length} jobs, ${standIn.messages.size} messages, ${standIn.requests.length} requests`);
   assert.ok(jobs.length > DEATHS.length, `${jobs.length} jobs`);
   for (const { id, state, request } of jobs) {
-    assert.equal(history.messages.delivery(id).problem, null);
+    assert.equal(deliveryOf(history, id).problem, null);
     const showing = standIn.visible().filter(({ embeds }) => embeds[0]?.footer?.text === id);
     assert.equal(showing.length, 1, `${id} is shown ${showing.length} times`);
     // Twice under way when the bot died: it is not tried again, and its message says so.

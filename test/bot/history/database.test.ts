@@ -26,12 +26,20 @@ test('a database of any older version is brought forward with its content', (t) 
     for (const file of FILES.slice(0, version)) old.exec(readFileSync(new URL(file, MIGRATIONS), 'utf8'));
     old.pragma(`user_version = ${version}`);
     if (version > 0) old.exec("INSERT INTO users VALUES ('web', 'ann', 'Ann', 1, 2)");
+    const hadInstallations =
+      old.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'installations'").get() !== undefined;
+    if (hadInstallations) old.exec(`INSERT INTO installations VALUES ('slack', 'T1', '{"token": "xoxb-secret"}')`);
     old.close();
 
     const { history } = openHistory(t, { folder });
     assert.equal(history.database.pragma('user_version'), FILES.length);
     const person: unknown = JSON.parse(history.personalData.export('web', 'ann').json);
     assert.match(JSON.stringify(person), version > 0 ? /"name":"Ann"/ : /"name":null/);
+    history.close();
+    assert.ok(
+      !readFileSync(join(folder, 'wuerst.db')).includes('xoxb-secret'),
+      'a table that goes takes its tokens along',
+    );
   }
 });
 

@@ -133,3 +133,9 @@ export function auditLog(history: History, surface: string, guild: string | null
   const sql = 'SELECT actor, action, target FROM audit WHERE surface = ? AND guild = ? ORDER BY num DESC';
   return rowsOf(history, sql, surface, guild ?? '') as { actor: string; action: string; target: string }[];
 }
+
+/** When the message of a job showed its end, and why it never can; `null` for neither. */
+export function deliveryOf(history: History, jobId: string) {
+  const sql = 'SELECT delivered_at AS at, delivery_problem AS problem FROM jobs WHERE id = ?';
+  return { ...(rowsOf(history, sql, jobId)[0] as { at: number | null; problem: string | null }) };
+}

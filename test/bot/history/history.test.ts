@@ -7,6 +7,7 @@ import { UserError } from '../../../src/system/errors.ts';
 import {
   auditLog,
   caller,
+  deliveryOf,
   finishedImage,
   finishedJob,
   latestSeq,
@@ -344,7 +345,7 @@ test('a finished job is undelivered until its message is marked, and the first m
   history.messages.markDelivered(id, 'the channel is gone');
   clock.now += 5;
   history.messages.markDelivered(id);
-  assert.deepEqual(history.messages.delivery(id), { at: NOON, problem: 'the channel is gone' });
+  assert.deepEqual(deliveryOf(history, id), { at: NOON, problem: 'the channel is gone' });
   assert.deepEqual(history.lists.undelivered('web'), []);
   assert.equal(history.messages.get(waiting), null);
 });
