@@ -10,7 +10,7 @@ import type { Config } from './config.ts';
 import { createMetrics, isReady } from './metrics.ts';
 import { metadataOf } from './pipeline/images/parameters.ts';
 import { PipelineClient, type PipelineStatus } from './pipeline/process/client.ts';
-import { hasOutlivedItsBot } from './pipeline/process/orphan-note.ts';
+import { leftAnOrphan } from './pipeline/process/orphan-note.ts';
 import { VERSION } from './pipeline/version.ts';
 import { OperatorError } from './system/errors.ts';
 import { acquireLock } from './system/file-lock.ts';
@@ -113,7 +113,7 @@ async function compose(config: Config, options: StartOptions, logger: Logger, st
   started.push(({ adapterMs }) => Promise.all(connected.map((adapter) => adapter.stop(adapterMs))));
   // Together: at the deadline the client ends a process that is inside a long call.
   started.push(({ drainMs }) => Promise.all([studio.close(drainMs), client.stop({ deadlineMs: drainMs })]));
-  await studio.open({ pipelineOutlived: await hasOutlivedItsBot(lockPath) });
+  await studio.open({ pipelineOutlived: await leftAnOrphan(lockPath) });
   const waiting = history.jobs.waiting().map(({ job }) => job);
   metrics.watch(studio, waiting);
 

@@ -12,8 +12,8 @@ const { fround } = Math;
  * @param cR width of the embedding, at least 4
  * @see https://github.com/huggingface/diffusers/blob/main/src/diffusers/pipelines/deprecated/wuerstchen/modeling_wuerstchen_prior.py `gen_r_embedding`
  */
-export function rEmbedding(r: Float32Array, cR: number): Float32Array {
-  const frequencies = rFrequencies(cR);
+export function timestepEmbedding(r: Float32Array, cR: number): Float32Array {
+  const frequencies = timestepFrequencies(cR);
   const half = frequencies.length;
   const embedding = new Float32Array(r.length * cR);
   r.forEach((value, row) => {
@@ -28,7 +28,7 @@ export function rEmbedding(r: Float32Array, cR: number): Float32Array {
 }
 
 /** The ⌊cR/2⌋ frequencies, falling from 1 to 1/10000. */
-export function rFrequencies(cR: number): Float32Array {
+export function timestepFrequencies(cR: number): Float32Array {
   const half = Math.floor(cR / 2);
   if (!Number.isInteger(cR) || half < 2) throw new RangeError(`expected a timestep width c_r >= 4, got ${cR}`);
   const exponent = fround(-Math.log(MAX_POSITION) / (half - 1));

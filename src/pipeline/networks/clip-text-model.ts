@@ -16,10 +16,12 @@ export type TokenRows =
 
 /** transformers' CLIPTextModel. */
 export class ClipTextModel extends Network {
+  /** It runs once a prompt, and its outliers are known not to bear 8 bits. */
+  static readonly instead = { int8: 'fp32' } as const;
   readonly config;
   readonly #graph;
 
-  private constructor(component: Component, runtime: Runtime) {
+  constructor(component: Component, runtime: Runtime) {
     super(component, runtime);
     this.config = clipTextConfig(component);
     this.#graph = once(() => {
@@ -29,14 +31,8 @@ export class ClipTextModel extends Network {
     });
   }
 
-  static async load(
-    dir: string,
-    runtime: RuntimeOptions | Runtime = {},
-    options: OpenOptions = {},
-  ): Promise<ClipTextModel> {
-    // It runs once a prompt, and its outliers are known not to bear 8 bits.
-    const instead = { int8: 'fp32' } as const;
-    return open(dir, runtime, (...parts) => new ClipTextModel(...parts), { ...options, instead });
+  static load(dir: string, runtime?: RuntimeOptions | Runtime, options?: OpenOptions): Promise<ClipTextModel> {
+    return open(ClipTextModel, dir, runtime, options);
   }
 
   check(): void {

@@ -3,6 +3,17 @@ import type { Precision } from '../checkpoint/weight-recipe.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import { Runtime, type RuntimeOptions, type Session, type Tensors } from '../runtime/runtime.ts';
 
+export interface OpenOptions {
+  /** Whether `check` is called now; else by whoever opens it, or a part of it when a graph is first used. @default true */
+  readonly check?: boolean | undefined;
+}
+
+interface NetworkClass<T extends Network> {
+  new (component: Component, runtime: Runtime): T;
+  /** What it is opened in instead of precisions that it does not have. */
+  readonly instead?: Partial<Record<Precision, Precision>>;
+}
+
 /** A component with its sessions, created when first used and released together. */
 export abstract class Network {
   readonly component: Component;
@@ -63,43 +74,29 @@ export abstract class Network {
   }
 }
 
-export interface OpenOptions {
-  /** Whether `check` is called now; else by whoever opens it, or a part of it when a graph is first used. @default true */
-  readonly check?: boolean | undefined;
-}
-
-/**
- * Opens a component in the precision that its size and the runtime call for; its weights are prepared first if need be.
- *
- * @param how.instead of a precision that the network does not have
- */
+/** Opens a component in the precision that its size and the runtime call for; its weights are prepared first if need be. */
 export async function open<T extends Network>(
+  Class: NetworkClass<T>,
   dir: string,
-  options: RuntimeOptions | Runtime,
-  construct: (component: Component, runtime: Runtime) => T,
-  how: OpenOptions & { readonly instead?: Partial<Record<Precision, Precision>> },
+  runtime: RuntimeOptions | Runtime = {},
+  { check = true }: OpenOptions = {},
 ): Promise<T> {
-  const network = await inPrecision(dir, await Runtime.create(options), construct, how.instead ?? {});
-  if (how.check ?? true) network.check();
+  const network = await inPrecision(Class, dir, await Runtime.create(runtime));
+  if (check) network.check();
   return network;
 }
 
-async function inPrecision<T extends Network>(
-  dir: string,
-  runtime: Runtime,
-  construct: (component: Component, runtime: Runtime) => T,
-  instead: Partial<Record<Precision, Precision>>,
-): Promise<T> {
+async function inPrecision<T extends Network>(Class: NetworkClass<T>, dir: string, runtime: Runtime): Promise<T> {
   const component = await Component.open(dir);
   const wanted = runtime.precisionFor(component.parameters);
-  const precision = instead[wanted] ?? wanted;
-  if (precision === 'fp32') return construct(component, runtime);
+  const precision = Class.instead?.[wanted] ?? wanted;
+  if (precision === 'fp32') return new Class(component, runtime);
   const planned = component.in(precision);
-  construct(planned, runtime).check();
-  if (planned.recipes.length === 0) return construct(component.in(precision, new Map()), runtime);
+  new Class(planned, runtime).check();
+  if (planned.recipes.length === 0) return new Class(component.in(precision, new Map()), runtime);
   const { openPrepared } = await import('../derived-weights/prepared.ts');
   const prepared = (await openPrepared(planned)) ?? (await prepareNow(planned, runtime));
-  return prepared ? construct(component.in(precision, prepared), runtime) : construct(component, runtime);
+  return new Class(prepared ? component.in(precision, prepared) : component, runtime);
 }
 
 const NO_ROOM = ['prepared_not_writable', 'disk_full'];

@@ -21,7 +21,7 @@ export class PaellaVQModel extends Network {
   readonly #pixelGraph;
   readonly #check;
 
-  private constructor(component: Component, runtime: Runtime) {
+  constructor(component: Component, runtime: Runtime) {
     super(component, runtime);
     this.config = vqganConfig(component);
     this.factor = this.config.up_down_scale_factor * 2 ** (this.config.levels - 1);
@@ -33,12 +33,8 @@ export class PaellaVQModel extends Network {
     });
   }
 
-  static async load(
-    dir: string,
-    runtime: RuntimeOptions | Runtime = {},
-    options: OpenOptions = {},
-  ): Promise<PaellaVQModel> {
-    return open(dir, runtime, (...parts) => new PaellaVQModel(...parts), options);
+  static load(dir: string, runtime?: RuntimeOptions | Runtime, options?: OpenOptions): Promise<PaellaVQModel> {
+    return open(PaellaVQModel, dir, runtime, options);
   }
 
   check(): void {

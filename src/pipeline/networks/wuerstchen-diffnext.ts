@@ -4,7 +4,6 @@ import type { Component } from '../checkpoint/checkpoint.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from '../graph/decoder.ts';
 import { bicubicMatrices } from '../math/resize.ts';
 import type { Tensor } from '../math/tensor.ts';
-import { rEmbedding } from '../math/timestep-embedding.ts';
 import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
 import type { Conditioning } from './conditioning.ts';
 import { Denoiser } from './denoiser.ts';
@@ -17,18 +16,14 @@ export class WuerstchenDiffNeXt extends Denoiser {
   /** A side of its latents divides by this: the patch, and a halving for every level below the first. */
   readonly sideDivisor: number;
 
-  private constructor(component: Component, runtime: Runtime) {
+  constructor(component: Component, runtime: Runtime) {
     super(component, runtime, decoderGraphs);
     this.config = decoderConfig(component);
     this.sideDivisor = this.config.patch_size * 2 ** (this.config.c_hidden.length - 1);
   }
 
-  static async load(
-    dir: string,
-    runtime: RuntimeOptions | Runtime = {},
-    options: OpenOptions = {},
-  ): Promise<WuerstchenDiffNeXt> {
-    return open(dir, runtime, (...parts) => new WuerstchenDiffNeXt(...parts), options);
+  static load(dir: string, runtime?: RuntimeOptions | Runtime, options?: OpenOptions): Promise<WuerstchenDiffNeXt> {
+    return open(WuerstchenDiffNeXt, dir, runtime, options);
   }
 
   /** @param text [B, T, clip_embd] @param effnet [B, effnet_embd, h, w] @param sides height and width of the latents */
@@ -45,14 +40,11 @@ export class WuerstchenDiffNeXt extends Denoiser {
       feeds[`my${level}`] = new OrtTensor('float32', rows, [toH, h]);
       feeds[`mx${level}`] = new OrtTensor('float32', transposed(columns, toW, w), [w, toW]);
     }
-    const { conditioning } = this.graphs();
-    const rows = text.dims[0] ?? 0;
-    if (!conditioning) return { rows, tensors: feeds };
-    return { rows, tensors: await this.runOnce(conditioning, feeds) };
+    return this.conditionOn(text.dims[0] ?? 0, feeds);
   }
 
   async step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor> {
-    return (await this.#forward(x, r, conditioning, ['noise'])).noise;
+    return (await this.#parts(x, r, conditioning, ['noise'])).noise;
   }
 
   /** One forward pass: `x` [B, c_in, H, W], `r` [B], `effnet` [B, effnet_embd, h, w], `clip` [B, T, clip_embd] → predicted noise. */
@@ -69,7 +61,7 @@ export class WuerstchenDiffNeXt extends Denoiser {
   ): Promise<{ noise: Tensor; a: Tensor; b: Tensor }> {
     const [, , H = 0, W = 0] = x.dims;
     const conditioning = await this.condition(clip, effnet, [H, W]);
-    return this.#forward(x, r instanceof Float32Array ? r : r.data, conditioning, ['noise', 'a', 'b']);
+    return this.#parts(x, r instanceof Float32Array ? r : r.data, conditioning, ['noise', 'a', 'b']);
   }
 
   #checkSides(H: number, W: number): void {
@@ -80,15 +72,10 @@ export class WuerstchenDiffNeXt extends Denoiser {
     );
   }
 
-  async #forward(x: Tensor, r: Float32Array, conditioning: Conditioning, fetches: readonly string[]) {
-    checkChannels('latents', x, 4, 1, this.config.c_in);
+  async #parts(x: Tensor, r: Float32Array, conditioning: Conditioning, fetches: readonly string[]) {
     const [, , H = 0, W = 0] = x.dims;
     this.#checkSides(H, W);
-    const { c_r: cR } = this.config;
-    const session = await this.session(this.graphs().step);
-    const rows = new OrtTensor('float32', rEmbedding(r, cR), [r.length, cR]);
-    const feeds = { x: toOrt(x), r: rows, ...conditioning.tensors };
-    const { noise, a, b } = await session.run(feeds, fetches);
+    const { noise, a, b } = await this.forward(x, r, conditioning, fetches);
     return { noise: fromOrt(noise), a: fromOrt(a ?? noise), b: fromOrt(b ?? noise) };
   }
 }

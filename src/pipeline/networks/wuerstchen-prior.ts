@@ -1,9 +1,7 @@
-import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { Recent } from '../../system/memo.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { priorConfig, priorGraphs } from '../graph/prior.ts';
 import { isSameTensor, type Tensor } from '../math/tensor.ts';
-import { rEmbedding } from '../math/timestep-embedding.ts';
 import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
 import type { Conditioning } from './conditioning.ts';
 import { Denoiser } from './denoiser.ts';
@@ -18,37 +16,25 @@ export class WuerstchenPrior extends Denoiser {
   readonly config;
   readonly #conditioned = new Recent<Conditioning, Tensor>(KEPT_CONDITIONINGS, isSameTensor);
 
-  private constructor(component: Component, runtime: Runtime) {
+  constructor(component: Component, runtime: Runtime) {
     super(component, runtime, priorGraphs);
     this.config = priorConfig(component);
   }
 
-  static async load(
-    dir: string,
-    runtime: RuntimeOptions | Runtime = {},
-    options: OpenOptions = {},
-  ): Promise<WuerstchenPrior> {
-    return open(dir, runtime, (...parts) => new WuerstchenPrior(...parts), options);
+  static load(dir: string, runtime?: RuntimeOptions | Runtime, options?: OpenOptions): Promise<WuerstchenPrior> {
+    return open(WuerstchenPrior, dir, runtime, options);
   }
 
   /** Pictures of the same words share it. @param text [B, T, c_cond] */
   async condition(text: Tensor): Promise<Conditioning> {
     checkChannels('text embeddings', text, 3, 2, this.config.c_cond);
-    const feeds = { text: toOrt(text) };
-    const rows = text.dims[0] ?? 0;
-    const { conditioning } = this.graphs();
-    if (!conditioning) return { rows, tensors: feeds };
     // A copy: the caller may write into theirs.
     const key = { data: text.data.slice(), dims: text.dims };
-    return this.#conditioned.get(key, async () => ({ rows, tensors: await this.runOnce(conditioning, feeds) }));
+    return this.#conditioned.get(key, () => this.conditionOn(text.dims[0] ?? 0, { text: toOrt(text) }));
   }
 
   async step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor> {
-    checkChannels('latents', x, 4, 1, this.config.c_in);
-    const { c_r: cR } = this.config;
-    const session = await this.session(this.graphs().step);
-    const rows = new OrtTensor('float32', rEmbedding(r, cR), [r.length, cR]);
-    return fromOrt((await session.run({ x: toOrt(x), r: rows, ...conditioning.tensors }, ['pred'])).pred);
+    return fromOrt((await this.forward(x, r, conditioning, ['pred'])).pred);
   }
 
   /** One forward pass: `x` [B, c_in, H, W], `r` [B], `c` [B, T, c_cond] → predicted noise like `x`. */

@@ -1,5 +1,5 @@
 /** A queue from whoever pushes to one reader, who gets everything that was pushed before the end, also if it is an error. */
-export class Inbox<T> implements AsyncIterable<T> {
+export class AsyncQueue<T> implements AsyncIterable<T> {
   readonly #items: T[] = [];
   #end: { readonly error: unknown } | null = null;
   #wake: () => void = () => {};

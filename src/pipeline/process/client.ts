@@ -1,6 +1,6 @@
 import { type Clock, pause, systemClock } from '../../system/clock.ts';
 import { acquireLock } from '../../system/file-lock.ts';
-import { dropNote } from './orphan-note.ts';
+import { removeOrphanNote } from './orphan-note.ts';
 import { type Call, PipelineChild } from './pipeline-child.ts';
 import { type Ending, PipelineCrashed, PipelineStopped, ranOutOfMemory } from './pipeline-errors.ts';
 import type { EngineEvent, EngineInfo, EngineRequest, LoadOptions } from './protocol.ts';
@@ -208,7 +208,7 @@ export class PipelineClient {
     // Taken and let go: the process itself has to hold it, so that it lasts exactly as long as that.
     if (signal.aborted) throw new PipelineStopped();
     const lock = await acquireLock(lockPath, { waitMs: lockWaitMs, what, signal, clock: this.#clock });
-    dropNote(lockPath);
+    removeOrphanNote(lockPath);
     lock.release();
     if (signal.aborted) throw new PipelineStopped();
     const child = new PipelineChild({

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Clock } from '../../system/clock.ts';
-import { Inbox } from './async-queue.ts';
+import { AsyncQueue } from './async-queue.ts';
 import { type Ending, PipelineCrashed, PipelineStopped } from './pipeline-errors.ts';
 import {
   type EngineEvent,
@@ -60,8 +60,8 @@ export class PipelineChild {
   over = false;
   readonly #process: ChildProcess;
   readonly #options: ChildOptions;
-  readonly #inboxes = new Map<number, Inbox<EngineEvent>>();
-  readonly #load = new Inbox<EngineInfo>();
+  readonly #queues = new Map<number, AsyncQueue<EngineEvent>>();
+  readonly #load = new AsyncQueue<EngineInfo>();
   #lastId = 0;
   #call: Call | null = null;
   #loading = true;
@@ -107,8 +107,8 @@ export class PipelineChild {
   async *generate(request: EngineRequest, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
     this.#lastId += 1;
     const id = this.#lastId;
-    const inbox = new Inbox<EngineEvent>();
-    this.#inboxes.set(id, inbox);
+    const queue = new AsyncQueue<EngineEvent>();
+    this.#queues.set(id, queue);
     const cancel = () => this.#send({ type: 'cancel', id });
     signal.addEventListener('abort', cancel, { once: true });
     this.#request = request;
@@ -117,14 +117,14 @@ export class PipelineChild {
     this.#watch();
     let finished = false;
     try {
-      yield* inbox;
+      yield* queue;
       finished = true;
     } catch (error) {
       finished = true;
       throw error instanceof Cancelled ? signal.reason : error;
     } finally {
       signal.removeEventListener('abort', cancel);
-      if (!finished) await this.#abandon(cancel, inbox);
+      if (!finished) await this.#abandon(cancel, queue);
     }
   }
 
@@ -139,10 +139,10 @@ export class PipelineChild {
     this.#process.kill('SIGKILL');
   }
 
-  async #abandon(cancel: () => void, inbox: Inbox<EngineEvent>): Promise<void> {
+  async #abandon(cancel: () => void, queue: AsyncQueue<EngineEvent>): Promise<void> {
     cancel();
     try {
-      for await (const _ of inbox);
+      for await (const _ of queue);
     } catch {
       // However it ended, nobody is interested any more.
     }
@@ -160,15 +160,15 @@ export class PipelineChild {
     else if (message.type === 'load-failed') this.#load.close(errorFrom(message.error));
     else if (message.type === 'announce') {
       this.#setCall({ name: message.call, expectedMs: message.expectedMs, since: this.#options.clock.now() });
-    } else if (message.type === 'event') this.#inboxes.get(message.id)?.push(message.event);
+    } else if (message.type === 'event') this.#queues.get(message.id)?.push(message.event);
     else {
       const { id, error } = message;
       this.answered += 1;
       this.#request = null;
-      const inbox = this.#inboxes.get(id);
-      this.#inboxes.delete(id);
-      if (error?.kind === 'cancelled') inbox?.close(new Cancelled());
-      else inbox?.close(error === null ? null : errorFrom(error));
+      const queue = this.#queues.get(id);
+      this.#queues.delete(id);
+      if (error?.kind === 'cancelled') queue?.close(new Cancelled());
+      else queue?.close(error === null ? null : errorFrom(error));
     }
     this.#watch();
   }
@@ -187,7 +187,7 @@ export class PipelineChild {
   /** Starts the time anew within which the process must say something, if it has anything to do. */
   #watch(): void {
     this.#stopWatching();
-    if (!this.#loading && this.#inboxes.size === 0) return;
+    if (!this.#loading && this.#queues.size === 0) return;
     const { clock } = this.#options;
     const expected = this.#call?.expectedMs ?? 0;
     const patience = expected + Math.max(MIN_PATIENCE_MS, PATIENCE_FACTOR * expected);
@@ -221,8 +221,8 @@ export class PipelineChild {
         this.#setCall(null);
         const error = ending.reason === 'stopped' ? new PipelineStopped() : new PipelineCrashed(ending);
         this.#load.close(error);
-        for (const inbox of this.#inboxes.values()) inbox.close(error);
-        this.#inboxes.clear();
+        for (const queue of this.#queues.values()) queue.close(error);
+        this.#queues.clear();
         resolve(ending);
       };
       // Not `exit`: what it had sent and written before is read first.

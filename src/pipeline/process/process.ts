@@ -3,7 +3,7 @@
  * channel. It does what the parent says (`ToProcess`), one request at a time, and dies with its parent.
  */
 import { acquireLock } from '../../system/file-lock.ts';
-import { leaveNote, noteOf } from './orphan-note.ts';
+import { leaveOrphanNote, orphanNote } from './orphan-note.ts';
 import {
   type EngineContext,
   EngineLost,
@@ -28,11 +28,11 @@ const requests = new Map<number, AbortController>();
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('disconnect', () => {
-  leaveNote(lockPath);
+  leaveOrphanNote(lockPath);
   process.kill(process.pid, 'SIGKILL');
 });
 
-await watchParent(Number(parentPid), noteOf(lockPath));
+await watchParent(Number(parentPid), orphanNote(lockPath));
 const engine = await takeEngine();
 process.on('message', (message: ToProcess) => {
   if (message.type === 'load') void load(message.options);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { rEmbedding, rFrequencies } from '../../../src/pipeline/math/timestep-embedding.ts';
+import { timestepEmbedding, timestepFrequencies } from '../../../src/pipeline/math/timestep-embedding.ts';
 import { readSafetensors } from '../read-safetensors.ts';
 import { REFERENCE } from '../reference.ts';
 
@@ -33,13 +33,13 @@ test('the reference set has embeddings to compare with', () => {
 for (const key of embeddings) {
   test(`${key} agrees with the reference`, () => {
     const [, cR = '', ...name] = key.split('.');
-    assertClose(rEmbedding(floats(`r.${name.join('.')}`), Number(cR)), floats(key), () => TOLERANCE);
+    assertClose(timestepEmbedding(floats(`r.${name.join('.')}`), Number(cR)), floats(key), () => TOLERANCE);
   });
 }
 
 for (const key of frequencies) {
   test(`${key} is the reference's to one unit in the last place`, () => {
-    assertClose(rFrequencies(Number(key.split('.')[1])), floats(key), (value) => value * 2 ** -23);
+    assertClose(timestepFrequencies(Number(key.split('.')[1])), floats(key), (value) => value * 2 ** -23);
   });
 }
 
@@ -48,7 +48,7 @@ test('every row is sines then cosines of the same angles, then a zero if the wid
     fc.property(fc.float32Array({ min: 0, max: 1, noNaN: true, maxLength: 6 }), fc.nat(60), (r, extra) => {
       const cR = 4 + extra;
       const half = Math.floor(cR / 2);
-      const embedding = rEmbedding(r, cR);
+      const embedding = timestepEmbedding(r, cR);
       assert.equal(embedding.length, r.length * cR);
       for (let row = 0; row < r.length; row++) {
         const values = embedding.subarray(row * cR, (row + 1) * cR);
@@ -63,5 +63,5 @@ test('every row is sines then cosines of the same angles, then a zero if the wid
 });
 
 test('widths too small to hold two frequencies are refused', () => {
-  for (const cR of [0, 3, 4.5, Number.NaN]) assert.throws(() => rEmbedding(new Float32Array(1), cR), RangeError);
+  for (const cR of [0, 3, 4.5, Number.NaN]) assert.throws(() => timestepEmbedding(new Float32Array(1), cR), RangeError);
 });

@@ -12,7 +12,7 @@ import { decoderConfig, decoderGraphs, injectedLevels } from '../../../src/pipel
 import { priorGraphs } from '../../../src/pipeline/graph/prior.ts';
 import { decodeGraph, encodeGraph } from '../../../src/pipeline/graph/vqgan.ts';
 import { bicubicMatrices } from '../../../src/pipeline/math/resize.ts';
-import { rEmbedding } from '../../../src/pipeline/math/timestep-embedding.ts';
+import { timestepEmbedding } from '../../../src/pipeline/math/timestep-embedding.ts';
 import { PaellaVQModel } from '../../../src/pipeline/networks/paella-vq-model.ts';
 import { type LoadedTensor, readSafetensors } from '../read-safetensors.ts';
 import { foldersIn, REFERENCE } from '../reference.ts';
@@ -194,7 +194,7 @@ async function run(graph: GraphBuilder, component: Component, feeds: Record<stri
 function embedded({ data, shape }: LoadedTensor, component: Component): Tensor {
   assert.ok(data instanceof Float32Array);
   const cR = Number(component.config.c_r);
-  return new Tensor('float32', rEmbedding(data, cR), [...shape, cR]);
+  return new Tensor('float32', timestepEmbedding(data, cR), [...shape, cR]);
 }
 
 function feed({ data, shape }: LoadedTensor): Tensor {
