@@ -6,25 +6,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { chromium, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { readConfig } from '../src/config.ts';
 import { startBot } from '../src/main.ts';
+import { launchBrowser, type } from '../test/adapters/web/open-page.ts';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const args = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'];
 const FINISHED = '/wuerst a strawberry on a pink background n:2 seed:3';
 const RUNNING = '/wuerst a penguin in the snow size:1024x640 seed:5';
-
-async function type(page: Page, text: string): Promise<void> {
-  await page.fill('#prompt', text);
-  await page.press('#prompt', 'Enter');
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'wuerst-picture-'));
 const config = readConfig({ WUERST_DATA: folder, WUERST_WEB_PORT: '0', WUERST_PROVIDER: 'cpu' });
 const bot = await startBot(config, { logger: pino({ level: 'error' }), watchProcess: false });
-const browser = await chromium.launch({ executablePath, args });
+const browser = await launchBrowser();
 try {
   const page = await browser.newPage({
     viewport: { width: 1120, height: 1170 },

@@ -5,7 +5,7 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import type { JobEvent } from '../src/bot/job.ts';
 import { readConfig } from '../src/config.ts';
 import { type RunningBot, startBot } from '../src/main.ts';
-import { launchBrowser, until } from './adapters/web/open-page.ts';
+import { launchBrowser, type, until } from './adapters/web/open-page.ts';
 import { temporaryFolder } from './bot-process.ts';
 
 /** Nothing stands in for anything here: the page, the core, the database, the pipeline process, the embedded model. */
@@ -31,11 +31,6 @@ async function openRoom(room: string): Promise<Page> {
   await page.goto(`${bot.url}#${room}`);
   await page.locator('#connection[data-state=live]').waitFor();
   return page;
-}
-
-async function type(page: Page, text: string): Promise<void> {
-  await page.fill('#prompt', text);
-  await page.press('#prompt', 'Enter');
 }
 
 const turns = (page: Page) => page.locator('.conversation:not([hidden]) [data-job]');

@@ -8,16 +8,14 @@ import { LiveEvents } from '../../../src/adapters/web/server/live-events.ts';
 import type { JobEvent } from '../../../src/bot/job.ts';
 import { readEvents } from './event-reader.ts';
 import { appOverFake, fakeCore, serveFake } from './serve-fake.ts';
-import { webCallerOf } from './web-caller.ts';
 
 test('Last-Event-ID replays what was missed, once each and in order, and goes on live', async (t) => {
   const { app, core } = await appOverFake(t);
-  const first = await core.command('fox 0', webCallerOf('r'));
-  assert.ok(first.kind === 'job');
-  for (let k = 1; k < 130; k++) await core.command(`fox ${k}`, webCallerOf(k % 3 === 0 ? 'other' : 'r'));
+  const first = await core.request('fox 0');
+  for (let k = 1; k < 130; k++) await core.request(`fox ${k}`, k % 3 === 0 ? 'other' : 'r');
   const response = await app.request('/api/rooms/r/events', { headers: { 'last-event-id': '1' } });
   // Something durable happens while the replay is still under way.
-  core.start(first.job.id);
+  core.start(first.id);
   const events = await readEvents(response, (read) => read.some(({ type }) => type === 'started'));
   const ids = events.flatMap(({ id }) => (id === null ? [] : [id]));
   const expected = core.eventsSince('web', 'r', 1, 1000).map(({ seq }) => seq);
@@ -27,16 +25,14 @@ test('Last-Event-ID replays what was missed, once each and in order, and goes on
 
 test('without Last-Event-ID a page gets what comes next, and the latest live state of what runs', async (t) => {
   const { app, core } = await appOverFake(t);
-  const outcome = await core.command('a fox', webCallerOf('r'));
-  assert.ok(outcome.kind === 'job');
-  core.start(outcome.job.id);
-  core.step(outcome.job.id, 1);
-  core.step(outcome.job.id, 2);
+  const job = await core.request('a fox');
+  core.start(job.id);
+  core.step(job.id, 1);
+  core.step(job.id, 2);
   const response = await app.request('/api/rooms/r/events');
-  core.finish(outcome.job.id);
-  const other = await core.command('another fox', webCallerOf('r'));
-  assert.ok(other.kind === 'job');
-  core.wait(other.job.id, 3);
+  core.finish(job.id);
+  const other = await core.request('another fox');
+  core.wait(other.id, 3);
   const events = await readEvents(response, (read) => read.at(-1)?.data.job?.position === 3);
   assert.deepEqual(
     events.map(({ type, id }) => [type, id]),
@@ -52,11 +48,10 @@ test('without Last-Event-ID a page gets what comes next, and the latest live sta
 
 test('of live steps only the latest waits for a page', async (t) => {
   const { app, core } = await appOverFake(t, { liveIntervalMs: 5 });
-  const outcome = await core.command('a fox', webCallerOf('r'));
-  assert.ok(outcome.kind === 'job');
+  const job = await core.request('a fox');
   const response = await app.request('/api/rooms/r/events');
-  core.start(outcome.job.id);
-  for (let step = 1; step <= 10; step++) core.step(outcome.job.id, step);
+  core.start(job.id);
+  for (let step = 1; step <= 10; step++) core.step(job.id, step);
   const events = await readEvents(response, (read) => read.some(({ data }) => data.step === 10));
   assert.equal(events.filter(({ type }) => type === 'step').length, 1);
 });
@@ -64,10 +59,10 @@ test('of live steps only the latest waits for a page', async (t) => {
 test('one stream carries several rooms', async (t) => {
   const { app, core } = await appOverFake(t);
   const response = await app.request('/api/rooms/a/events?also=b&after=0');
-  await core.command('in a', webCallerOf('a'));
-  await core.command('in b', webCallerOf('b'));
-  await core.command('in c', webCallerOf('c'));
-  await core.command('in a again', webCallerOf('a'));
+  await core.request('in a', 'a');
+  await core.request('in b', 'b');
+  await core.request('in c', 'c');
+  await core.request('in a again', 'a');
   const events = await readEvents(response, (read) => read.at(-1)?.id === 4);
   assert.deepEqual(
     events.slice(1).map(({ data }) => data.job.request.prompt),
@@ -97,10 +92,9 @@ test('a page that never reads its events has little encoded for it, however much
     onEnd: () => undefined,
   });
   for (let k = 0; k < 500; k++) {
-    const outcome = await core.command(`a fox ${'x'.repeat(5000)}`, webCallerOf('r'));
-    assert.ok(outcome.kind === 'job');
-    core.start(outcome.job.id);
-    for (let step = 1; step <= 10; step++) core.step(outcome.job.id, step);
+    const job = await core.request(`a fox ${'x'.repeat(5000)}`);
+    core.start(job.id);
+    for (let step = 1; step <= 10; step++) core.step(job.id, step);
   }
   assert.ok(encoded < 10, `${encoded} of 6000 events were encoded`);
   stream.end();
@@ -113,10 +107,9 @@ test('a page that never reads its events loses its connection', async (t) => {
   socket.write('GET /api/rooms/r/events HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await once(socket, 'data');
   socket.pause();
-  const outcome = await core.command(`a fox ${'x'.repeat(100_000)}`, webCallerOf('r'));
-  assert.ok(outcome.kind === 'job');
-  core.start(outcome.job.id);
-  const flood = setInterval(() => core.step(outcome.job.id, 1), 0);
+  const job = await core.request(`a fox ${'x'.repeat(100_000)}`);
+  core.start(job.id);
+  const flood = setInterval(() => core.step(job.id, 1), 0);
   const next = new AbortController();
   await openWhenFree(url, next.signal);
   next.abort();

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { CommandOptions, Core, Outcome } from '../../../src/adapters/adapter.ts';
 import { completions } from '../../../src/bot/command/completion.ts';
 import {
@@ -10,11 +11,11 @@ import {
   type Stage,
   TERMINAL_STATES,
 } from '../../../src/bot/job.ts';
-import type { Button, Reply } from '../../../src/bot/reply.ts';
+import { type Button, EMPTY_REPLY, type Reply } from '../../../src/bot/reply.ts';
 import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { UserError } from '../../../src/system/errors.ts';
 import { paintPicture } from './fake-pictures.ts';
-import { EMPTY_REPLY, fakeJobReply, type LiveState } from './fake-reply.ts';
+import { fakeJobReply, type LiveState } from './fake-reply.ts';
 
 type NewEvent = JobEvent extends infer E ? (E extends JobEvent ? Omit<E, 'seq'> : never) : never;
 
@@ -54,6 +55,14 @@ export class FakeCore implements Core {
     const permutation = /\{(.*)\}/.exec(text)?.[1]?.split(',');
     if (permutation) return { kind: 'reply', reply: confirmReply(text, permutation.length) };
     return this.#submit(parseRequest(text), caller, null, options.idempotencyKey);
+  }
+
+  /** Makes a request in a room, past the HTTP face. */
+  async request(text: string, room = 'r', user = 'ann'): Promise<Job> {
+    const caller = { user, name: user, room, guild: room, payer: room, moderator: true, ageRestricted: false };
+    const outcome = await this.command(text, { surface: 'web', ...caller });
+    assert.ok(outcome.kind === 'job');
+    return outcome.job;
   }
 
   async act(

@@ -1,5 +1,5 @@
 import type { Eta, Job } from '../../../src/bot/job.ts';
-import type { Button, Reply } from '../../../src/bot/reply.ts';
+import { type Button, EMPTY_REPLY, type Reply } from '../../../src/bot/reply.ts';
 
 export interface LiveState {
   readonly position: number | null;
@@ -8,20 +8,6 @@ export interface LiveState {
   readonly label: string;
   readonly preview: Uint8Array | null;
 }
-
-export const EMPTY_REPLY: Reply = {
-  tone: 'normal',
-  title: '',
-  lines: [],
-  fields: [],
-  progress: null,
-  eta: null,
-  preview: null,
-  images: [],
-  buttons: [],
-  code: null,
-  ephemeral: false,
-};
 
 export function fakeJobReply(job: Job, live: LiveState | undefined): Reply {
   const base = { ...EMPTY_REPLY, title: job.request.prompt, lines: job.notes };

@@ -45,6 +45,12 @@ export async function openPage(
   return { core, url, context, page: await visit(), visit, complaints };
 }
 
+/** Types into the prompt and sends it. */
+export async function type(page: Page, text: string): Promise<void> {
+  await page.fill('#prompt', text);
+  await page.press('#prompt', 'Enter');
+}
+
 /** Waits for an expression to come true in the page. (The page's own policy forbids what Playwright would do for that.) */
 export async function until(page: Page, expression: string): Promise<void> {
   for (let tries = 0; tries < 500; tries++) {

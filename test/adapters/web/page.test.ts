@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { paintPreview } from './fake-pictures.ts';
-import { contrastOf, launchBrowser, openPage, until } from './open-page.ts';
+import { contrastOf, launchBrowser, openPage, type, until } from './open-page.ts';
 import { serveFake } from './serve-fake.ts';
-import { webCallerOf } from './web-caller.ts';
 
 let browser: Browser;
 before(async () => {
@@ -12,14 +11,11 @@ before(async () => {
 });
 after(() => browser.close());
 
-async function type(page: Page, text: string): Promise<void> {
-  await page.fill('#prompt', text);
-  await page.press('#prompt', 'Enter');
-}
-
-/** The id of the job that the newest turn shows. */
-async function newestJob(page: Page): Promise<string> {
-  return (await page.locator('[data-job]').last().getAttribute('data-job')) ?? '';
+/** Types a prompt, waits for its turn, and returns the id of its job. */
+async function ask(page: Page, text: string): Promise<string> {
+  await type(page, text);
+  await page.locator('[data-job]').waitFor();
+  return (await page.locator('[data-job]').getAttribute('data-job')) ?? '';
 }
 
 const shown = (page: Page, text: string) => page.locator('#conversations').getByText(text, { exact: true });
@@ -27,9 +23,8 @@ const button = (page: Page, name: string) => page.getByRole('button', { name, ex
 
 test('a typed prompt is followed from the queue to the finished picture', async (t) => {
   const { core, page, complaints } = await openPage(t, browser);
-  await type(page, '/wuerst a red fox in the snow seed:7');
+  const id = await ask(page, '/wuerst a red fox in the snow seed:7');
   await shown(page, 'Waiting, position 1').waitFor();
-  const id = await newestJob(page);
   assert.equal(core.commands[0]?.text, 'a red fox in the snow seed:7');
   core.wait(id, 3);
   await shown(page, 'Waiting, position 3').waitFor();
@@ -50,9 +45,7 @@ test('a typed prompt is followed from the queue to the finished picture', async 
 
 test('every button under a result does its work', async (t) => {
   const { core, page, complaints } = await openPage(t, browser);
-  await type(page, 'a fox n:2');
-  await page.locator('[data-job]').waitFor();
-  const id = await newestJob(page);
+  const id = await ask(page, 'a fox n:2');
   await core.complete(id);
   await page.getByRole('radio', { name: 'Picture 2' }).check();
   let turns = 1;
@@ -95,9 +88,7 @@ test('every button under a result does its work', async (t) => {
 
 test('of ten pictures each has all of its buttons', async (t) => {
   const { core, page, complaints } = await openPage(t, browser);
-  await type(page, 'a fox n:10');
-  await page.locator('[data-job]').waitFor();
-  const id = await newestJob(page);
+  const id = await ask(page, 'a fox n:10');
   await core.complete(id);
   await page.getByRole('radio', { name: 'Picture 10', exact: true }).check();
   const card = page.locator(`[data-job=${id}]`);
@@ -113,9 +104,7 @@ test('of ten pictures each has all of its buttons', async (t) => {
 
 test('impatient clicks on a button send it once', async (t) => {
   const { core, page } = await openPage(t, browser);
-  await type(page, 'a fox');
-  await page.locator('[data-job]').waitFor();
-  await core.complete(await newestJob(page));
+  await core.complete(await ask(page, 'a fox'));
   await button(page, 'Reroll').waitFor();
   await page.evaluate(`{
     const reroll = [...document.querySelectorAll('button')].find((one) => one.textContent === 'Reroll');
@@ -127,9 +116,7 @@ test('impatient clicks on a button send it once', async (t) => {
 
 test('a reload in the middle of a job finds it where it is', async (t) => {
   const { core, page, complaints } = await openPage(t, browser);
-  await type(page, 'a fox n:2');
-  await page.locator('[data-job]').waitFor();
-  const id = await newestJob(page);
+  const id = await ask(page, 'a fox n:2');
   core.start(id);
   await core.paint(id);
   core.step(id, 7, { preview: await paintPreview(8) });
@@ -147,12 +134,11 @@ test('a reload in the middle of a job finds it where it is', async (t) => {
 
 test('a broken connection is mended and nothing that happened meanwhile is missed', async (t) => {
   const { core, page, context } = await openPage(t, browser);
-  await type(page, 'a fox');
-  await page.locator('[data-job]').waitFor();
+  const id = await ask(page, 'a fox');
   await context.setOffline(true);
   await page.evaluate(`dispatchEvent(new Event('online'))`);
   await page.locator('#connection[data-state=lost]').waitFor();
-  await core.complete(await newestJob(page));
+  await core.complete(id);
   await context.setOffline(false);
   await page.evaluate(`dispatchEvent(new Event('online'))`);
   await page.locator('[data-image]').waitFor();
@@ -199,9 +185,8 @@ test('hostile prompts and names stay text', async (t) => {
     `${'unbreakable'.repeat(60)} \u0000\u0007`,
   ];
   for (const prompt of prompts) {
-    const outcome = await core.command(prompt, webCallerOf('lobby', '<b>eve</b>'));
-    assert.ok(outcome.kind === 'job');
-    await core.complete(outcome.job.id);
+    const job = await core.request(prompt, 'lobby', '<b>eve</b>');
+    await core.complete(job.id);
   }
   await page.locator('[data-image]').nth(3).waitFor();
   assert.deepEqual(
@@ -233,9 +218,7 @@ test('suggestions complete keys and values with the keyboard alone', async (t) =
 
 test('the lightbox goes through the pictures of an answer by keys and gives the focus back', async (t) => {
   const { core, page } = await openPage(t, browser);
-  await type(page, 'a fox n:3 seed:40');
-  await page.locator('[data-job]').waitFor();
-  await core.complete(await newestJob(page));
+  await core.complete(await ask(page, 'a fox n:3 seed:40'));
   await page.locator('[data-image]').nth(1).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('2 of 3').waitFor();
@@ -253,9 +236,7 @@ test('the lightbox goes through the pictures of an answer by keys and gives the 
 
 test('spoilers are covered until somebody asks', async (t) => {
   const { core, page } = await openPage(t, browser);
-  await type(page, 'a spoiler');
-  await page.locator('[data-job]').waitFor();
-  await core.complete(await newestJob(page));
+  await core.complete(await ask(page, 'a spoiler'));
   await page.getByRole('img', { name: 'Covered picture' }).waitFor();
   await page.getByRole('button', { name: /^Covered picture 1/ }).click();
   await page.getByRole('img', { name: 'a spoiler', exact: true }).waitFor();
@@ -281,10 +262,9 @@ test('several jobs are made only after they are confirmed', async (t) => {
 test('the past loads while scrolling up, without moving what is read', async (t) => {
   const { core, page } = await openPage(t, browser);
   for (let k = 0; k < 65; k++) {
-    const outcome = await core.command(`fox number ${k}`, webCallerOf('past'));
-    assert.ok(outcome.kind === 'job');
-    core.start(outcome.job.id);
-    core.fail(outcome.job.id, 'The model ran out of mustard.');
+    const job = await core.request(`fox number ${k}`, 'past');
+    core.start(job.id);
+    core.fail(job.id, 'The model ran out of mustard.');
   }
   await page.goto(`${page.url().split('#')[0]}#past`);
   await shown(page, 'fox number 64').waitFor();
@@ -305,7 +285,7 @@ test('the past loads while scrolling up, without moving what is read', async (t)
       .nth(5)
       .evaluate((turn) => turn.getBoundingClientRect().top);
   const reading = await top();
-  await core.command('something new', webCallerOf('past'));
+  await core.request('something new', 'past');
   await button(page, 'Jump to latest').waitFor();
   assert.equal(await top(), reading);
   await button(page, 'Jump to latest').click();
@@ -319,23 +299,20 @@ test('a name is asked for, kept, and goes with every command', async (t) => {
   await button(page, 'Save').click();
   await page.getByRole('button', { name: /You are Ann/ }).waitFor();
   await page.reload();
-  await type(page, 'a fox');
-  await page.locator('[data-job]').waitFor();
+  await ask(page, 'a fox');
   assert.equal(core.commands[0]?.caller.user, 'Ann O’Tation');
 });
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`on a phone in ${colorScheme} nothing is cut off, and text stands out`, async (t) => {
     const { core, page } = await openPage(t, browser, { colorScheme, viewport: { width: 360, height: 740 } });
-    const wide = await core.command('a very wide fox n:4 size:512x128', webCallerOf('lobby'));
-    assert.ok(wide.kind === 'job');
-    await core.complete(wide.job.id);
+    const wide = await core.request('a very wide fox n:4 size:512x128', 'lobby');
+    await core.complete(wide.id);
     await type(page, 'help');
     await shown(page, 'What you can type').waitFor();
-    const running = await core.command('a tall fox size:128x512', webCallerOf('lobby'));
-    assert.ok(running.kind === 'job');
-    core.start(running.job.id);
-    core.step(running.job.id, 3);
+    const running = await core.request('a tall fox size:128x512', 'lobby');
+    core.start(running.id);
+    core.step(running.id, 3);
     await shown(page, 'Sketching 3/10').waitFor();
     const tooWide = await page.evaluate(`
       [...document.querySelectorAll('.main *')]
@@ -390,8 +367,7 @@ test('off loopback the page asks for the token, and says when it is wrong', asyn
   await form.getByLabel('Token').fill('correct horse battery');
   await button(page, 'Sign in').click();
   await page.locator('#connection[data-state=live]').waitFor();
-  await type(page, 'a fox');
-  await page.locator('[data-job]').waitFor();
+  await ask(page, 'a fox');
   assert.deepEqual([core.commands[0]?.caller.user, core.commands[0]?.caller.moderator], ['ann', false]);
   assert.equal(await page.evaluate('document.cookie'), '');
   await page.reload();

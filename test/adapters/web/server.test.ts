@@ -5,7 +5,6 @@ import { test } from 'node:test';
 import { createWebAdapter } from '../../../src/adapters/web/server/adapter.ts';
 import { OperatorError } from '../../../src/system/errors.ts';
 import { optionsFrom, SILENT, serveFake } from './serve-fake.ts';
-import { webCallerOf } from './web-caller.ts';
 
 test('a body that never ends is refused at the limit, and the server goes on', async (t) => {
   const { url } = await serveFake(t);
@@ -47,13 +46,12 @@ test('a length of 100 MB is refused before the body is read', async (t) => {
 
 test('jobs that ended while the bot was down are taken as delivered: pages read the history', async (t) => {
   const { core, adapter } = await serveFake(t);
-  const outcome = await core.command('a fox', webCallerOf('r'));
-  assert.ok(outcome.kind === 'job');
+  const job = await core.request('a fox');
   await adapter.stop(100);
-  await core.complete(outcome.job.id);
-  assert.equal(core.delivered.has(outcome.job.id), false);
+  await core.complete(job.id);
+  assert.equal(core.delivered.has(job.id), false);
   await adapter.start(core);
-  assert.equal(core.delivered.has(outcome.job.id), true);
+  assert.equal(core.delivered.has(job.id), true);
 });
 
 test('stopping ends open event streams and frees the port', async (t) => {

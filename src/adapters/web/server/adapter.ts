@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer, type ServerType } from '@hono/node-server';
+import { doneWithin } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
 import type { Adapter, Core } from '../../adapter.ts';
 import { createWebApp, type RunningWebApp } from './app.ts';
@@ -83,15 +84,12 @@ function listenProblem(host: string, port: number, cause: Error & { code?: strin
 }
 
 /** Lets requests finish until the deadline. */
-function close(server: ServerType, deadlineMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const force = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), deadlineMs);
-    server.close(() => {
-      clearTimeout(force);
-      resolve();
-    });
-    if ('closeIdleConnections' in server) server.closeIdleConnections();
-  });
+async function close(server: ServerType, deadlineMs: number): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  if ('closeIdleConnections' in server) server.closeIdleConnections();
+  if (await doneWithin(closed, deadlineMs)) return;
+  if ('closeAllConnections' in server) server.closeAllConnections();
+  await closed;
 }
 
 /** `localhost` for an address that means any; an IPv6 address in brackets. */

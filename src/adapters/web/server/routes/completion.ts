@@ -1,4 +1,4 @@
-import { SUBCOMMANDS } from '../../../../bot/command/subcommands.ts';
+import { isSubcommandName } from '../../../../bot/command/subcommands.ts';
 import type { Completion } from '../../../../bot/core.ts';
 import type { Caller } from '../../../../bot/job.ts';
 import type { Core } from '../../../adapter.ts';
@@ -50,7 +50,7 @@ function complete(core: Core, caller: Caller, text: string, cursor: number): Jso
 
 function completionJson({ insert, from, label, description }: Completion, to: number): JsonCompletion {
   const place = { label, from, to };
-  if (Object.hasOwn(SUBCOMMANDS, insert.trim())) return { kind: 'command', detail: description, insert, ...place };
+  if (isSubcommandName(insert.trim())) return { kind: 'command', detail: description, insert, ...place };
   if (/[: ]$/.test(insert)) return { kind: 'key', detail: description, insert, ...place };
   return { kind: 'value', detail: '', insert: `${insert} `, ...place };
 }
