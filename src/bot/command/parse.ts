@@ -4,7 +4,7 @@ import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from '
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
 import { permutationsOf } from './permutations.ts';
 import { CommandProblem, type Edit, toUserError } from './problem.ts';
-import { badValue, clashing, readSettings, type TypedSetting } from './read-settings.ts';
+import { clashing, readSettings, readValue, type TypedSetting } from './read-settings.ts';
 import { readSubcommand, type Subcommand } from './subcommands.ts';
 
 export interface ParseOptions {
@@ -131,12 +131,6 @@ function readDefaults(settings: NonNullable<ParseOptions['defaults']>, limits: R
     return value === undefined || value === null ? [] : [readValue(key, String(value), limits)];
   });
   return Object.assign({}, ...given);
-}
-
-function readValue(key: Key, value: string, limits: RequestLimits): RequestSettings {
-  const reading = key.read(value, limits);
-  if ('value' in reading) return reading.value;
-  throw badValue(key, value, limits, [], reading.instead);
 }
 
 const MADE_BY_EXAMPLE = 'a red fox in the snow';

@@ -9,13 +9,24 @@ interface Group {
   readonly commas: readonly number[];
 }
 
-interface OpenBrace {
-  readonly at: number;
+/** What is known of a brace while it is open, and of the whole text. */
+interface Level {
+  readonly open: number;
   readonly commas: number[];
-  /** Whether every part so far, and the current one, has something in it. */
+  /** Whether every alternative so far, and the current one, has something in it. */
   partsFilled: boolean;
   currentFilled: boolean;
+  /** Texts that the alternatives so far stand for, and the current one. */
+  earlier: number;
+  current: number;
+  /** Texts that the whole stands for if the brace turns out to be text. */
+  asText: number;
 }
+
+const levelAt = (open: number): Level => ({
+  ...{ open, commas: [], partsFilled: true, currentFilled: false },
+  ...{ earlier: 0, current: 1, asText: 1 },
+});
 
 /**
  * All texts that the groups `{a, b}` of `text` stand for, in reading order, the last group varying fastest; groups nest.
@@ -25,8 +36,7 @@ interface OpenBrace {
  * @throws CommandProblem `too_many_permutations`, before anything is expanded.
  */
 export function permutationsOf(text: string, { maxPermutations }: Pick<RequestLimits, 'maxPermutations'>): string[] {
-  const groups = groupsOf(text);
-  const count = countOf(groups);
+  const { groups, count } = groupsOf(text);
   if (count > maxPermutations) {
     const shown = count > 1e6 ? 'more than a million' : String(count);
     throw new CommandProblem({
@@ -40,66 +50,42 @@ export function permutationsOf(text: string, { maxPermutations }: Pick<RequestLi
   return expand(text, 0, text.length, groups);
 }
 
-/** The groups of a text, by opening brace. Linear: one pass with a stack. */
-function groupsOf(text: string): Group[] {
+/** The groups of a text by opening brace, and how many texts they stand for. Linear: one pass with a stack. */
+function groupsOf(text: string): { readonly groups: readonly Group[]; readonly count: number } {
   const quotes = new QuoteScanner(text);
   const groups: Group[] = [];
-  const open: OpenBrace[] = [];
-  let i = 0;
-  while (i < text.length) {
+  const whole = levelAt(0);
+  const open: Level[] = [];
+  const multiply = (level: Level, count: number): void => {
+    level.current *= count;
+    level.asText *= count;
+  };
+  for (let i = 0; i < text.length; ) {
     const character = text[i];
     const next = isEscape(text, i) ? i + 2 : (quotes.endOfQuoted(i) ?? i + 1);
     const top = open.at(-1);
     if (next === i + 1 && character === '{') {
       if (top !== undefined) top.currentFilled = true;
-      open.push({ at: i, commas: [], partsFilled: true, currentFilled: false });
+      open.push(levelAt(i));
     } else if (next === i + 1 && character === '}' && top !== undefined) {
       open.pop();
-      if (top.commas.length > 0 && top.partsFilled && top.currentFilled) {
-        groups.push({ open: top.at, close: i, commas: top.commas });
-      }
+      const isGroup = top.commas.length > 0 && top.partsFilled && top.currentFilled;
+      if (isGroup) groups.push({ open: top.open, close: i, commas: top.commas });
+      multiply(open.at(-1) ?? whole, isGroup ? top.earlier + top.current : top.asText);
     } else if (next === i + 1 && character === ',' && top !== undefined) {
       top.commas.push(i);
       top.partsFilled &&= top.currentFilled;
       top.currentFilled = false;
+      top.earlier += top.current;
+      top.current = 1;
     } else if (top !== undefined && !isSpace(character)) {
       top.currentFilled = true;
     }
     i = next;
   }
-  return groups.sort((a, b) => a.open - b.open);
-}
-
-/** Product over neighbours, sum over alternatives; saturates at Infinity. */
-function countOf(groups: readonly Group[]): number {
-  interface Level {
-    readonly group: Group | null;
-    sum: number;
-    product: number;
-    comma: number;
-  }
-  const levels: Level[] = [{ group: null, sum: 0, product: 1, comma: 0 }];
-  const closeBefore = (position: number): void => {
-    for (let top = levels.at(-1); top?.group && top.group.close < position; top = levels.at(-1)) {
-      levels.pop();
-      const parent = levels.at(-1);
-      // Alternatives after the last nested group have not been counted one by one.
-      const total = top.sum + top.product + (top.group.commas.length - top.comma);
-      if (parent !== undefined) parent.product *= total;
-    }
-  };
-  for (const group of groups) {
-    closeBefore(group.open);
-    const level = levels.at(-1);
-    if (level === undefined) break;
-    for (const commas = level.group?.commas ?? []; (commas[level.comma] ?? Infinity) < group.open; level.comma += 1) {
-      level.sum += level.product;
-      level.product = 1;
-    }
-    levels.push({ group, sum: 0, product: 1, comma: 0 });
-  }
-  closeBefore(Number.POSITIVE_INFINITY);
-  return levels[0]?.product ?? 1;
+  // What is still open is text.
+  const count = open.reduce((product, { asText }) => product * asText, whole.asText);
+  return { groups: groups.sort((a, b) => a.open - b.open), count };
 }
 
 function expand(text: string, start: number, end: number, groups: readonly Group[]): string[] {

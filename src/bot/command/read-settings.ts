@@ -11,7 +11,14 @@ export interface TypedSetting extends Span {
   readonly settings: RequestSettings;
 }
 
-export interface ReadCommand {
+/** A word of the prompt, with the space before it. */
+interface Prose {
+  readonly text: string;
+  readonly word: string;
+  readonly note: TextNote | null;
+}
+
+interface ReadCommand {
   /** Not yet checked for being empty or too long. */
   readonly prompt: string;
   readonly typed: readonly TypedSetting[];
@@ -27,7 +34,7 @@ export interface ReadCommand {
 export function readSettings(text: string, limits: RequestLimits): ReadCommand {
   const tokens = tokensOf(text);
   const typed: TypedSetting[] = [];
-  const prose: { readonly text: string; readonly word: string; readonly note: TextNote | null }[] = [];
+  const prose: Prose[] = [];
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i];
     if (token === undefined) break;
@@ -35,11 +42,11 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
       const gapStart = tokens[i - 1]?.end ?? 0;
       prose.push({ text: text.slice(gapStart, token.end), word: token.raw, note: token.note });
     } else if (token.kind === 'pair') {
-      typed.push(readPair(token.key, token.value, token, token.valueStart, text, limits));
+      typed.push(readPair(token.key, token, token.valueStart, text, limits));
     } else {
-      const taken = wordsOfOption(tokens, i, token.key);
-      typed.push(readOption(token, tokens.slice(i + 1, i + 1 + taken), text, limits));
-      i += taken;
+      const values = tokens.slice(i + 1, i + 1 + wordsOfOption(tokens, i, token.key));
+      typed.push(readOption(token, values, text, limits));
+      i += values.length;
     }
   }
   const [only] = prose;
@@ -63,13 +70,12 @@ function wordsOfOption(tokens: readonly Token[], at: number, key: Key): number {
 }
 
 function readOption(option: Token & { kind: 'option' }, values: readonly Token[], text: string, limits: RequestLimits) {
-  const { key } = option;
+  const { key, start } = option;
   const [first] = values;
-  const end = values.at(-1)?.end ?? option.end;
   if (first !== undefined) {
-    return readPair(key, text.slice(first.start, end), { start: option.start, end }, first.start, text, limits);
+    return readPair(key, { start, end: values.at(-1)?.end ?? first.end }, first.start, text, limits);
   }
-  if (key.type === 'switch') return readPair(key, 'yes', option, option.end, text, limits);
+  if (key.type === 'switch') return { key, start, end: option.end, settings: readValue(key, 'yes', limits) };
   throw new CommandProblem({
     code: 'setting_without_value',
     message: `Expected ${key.expected(limits)} after "--${key.name}", got nothing.`,
@@ -78,34 +84,26 @@ function readOption(option: Token & { kind: 'option' }, values: readonly Token[]
   });
 }
 
-function readPair(
-  key: Key,
-  raw: string,
-  { start, end }: Span,
-  valueStart: number,
-  source: string,
-  limits: RequestLimits,
-): TypedSetting {
-  const value = plainValue(key, raw, valueStart, source);
-  const reading = key.read(value, limits);
-  if ('value' in reading) return { key, start, end, settings: reading.value };
-  throw badValue(key, value, limits, [{ start: valueStart, end, text: reading.instead }], reading.instead);
+function readPair(key: Key, span: Span, valueStart: number, text: string, limits: RequestLimits): TypedSetting {
+  const { start, end } = span;
+  const value = plainValue(key, text.slice(valueStart, end), valueStart, text);
+  return { key, start, end, settings: readValue(key, value, limits, { start: valueStart, end }) };
 }
 
-export function badValue(
-  key: Key,
-  value: string,
-  limits: RequestLimits,
-  edits: readonly { start: number; end: number; text: string }[],
-  instead: string,
-): CommandProblem {
+/**
+ * @param at where the value was typed, for mending the command
+ * @throws CommandProblem for a value that the key does not take
+ */
+export function readValue(key: Key, value: string, limits: RequestLimits, at?: Span): RequestSettings {
+  const reading = key.read(value, limits);
+  if ('value' in reading) return reading.value;
   const allowed = `Allowed for ${key.name}: ${key.expected(limits)}.`;
-  return new CommandProblem({
+  throw new CommandProblem({
     code: `bad_${key.name.replace('-', '_')}`,
     message: `Expected ${key.name} to be ${key.expected(limits)}, got ${quoted(value)}.`,
     allowed: key.type === 'text' ? `${allowed} To keep it as text, put a space after the colon.` : allowed,
-    ...(edits.length > 0 ? { edits } : {}),
-    example: `a red fox in the snow ${key.name}:${instead}`,
+    ...(at === undefined ? {} : { edits: [{ start: at.start, end: at.end, text: reading.instead }] }),
+    example: `a red fox in the snow ${key.name}:${reading.instead}`,
   });
 }
 
@@ -134,7 +132,7 @@ function unclosedQuote(key: Key, raw: string, valueStart: number, source: string
   return new CommandProblem({
     code: 'unclosed_quote',
     message: `Expected a closing quote for ${key.name}, got ${quoted(raw)}.`,
-    allowed: 'A value with spaces stands between two quotes.',
+    allowed: 'A value with spaces goes between two quotes.',
     edits: [
       { start: valueStart, end: valueStart + 1, text: '"' },
       { start: end, end, text: '"' },
@@ -146,12 +144,12 @@ function unclosedQuote(key: Key, raw: string, valueStart: number, source: string
 const MAX_NAMED = 5;
 
 const NOTES: Readonly<Record<TextNote, string>> = {
-  'unknown-key': 'Read as text, since it is no setting I know',
-  'space-after-colon': 'Read as text, since a setting has no space after its colon',
-  'looks-like-option': 'Read as text, since a setting starts its word, as in width:1024 or --width 1024',
+  'unknown-key': 'Read as text, since there is no such setting',
+  'space-after-colon': 'Read as text, since a setting has no space after the colon',
+  'looks-like-option': 'Read as text, since a setting looks like width:1024 or --width 1024',
 };
 
-function notesOn(prose: readonly { readonly word: string; readonly note: TextNote | null }[]): string[] {
+function notesOn(prose: readonly Prose[]): string[] {
   return (Object.keys(NOTES) as TextNote[]).flatMap((kind) => {
     const words = [...new Set(prose.filter((piece) => piece.note === kind).map((piece) => quoted(piece.word)))];
     if (words.length === 0) return [];
@@ -160,7 +158,7 @@ function notesOn(prose: readonly { readonly word: string; readonly note: TextNot
   });
 }
 
-/** The name of the setting among `typed` that already fills a field of `settings[at]`, if there is one. */
+/** The setting before `typed[at]` that already fills one of its fields, if there is one. */
 export function clashing(typed: readonly TypedSetting[], at: number): TypedSetting | null {
   const fields = new Set<Field>(typed[at]?.key.fields);
   return typed.slice(0, at).find((earlier) => earlier.key.fields.some((field) => fields.has(field))) ?? null;

@@ -8,7 +8,7 @@ import { readRatio } from './values.ts';
 export type Token = Span & { readonly raw: string } & (
     | { readonly kind: 'text'; readonly note: TextNote | null }
     /** `key:value`, or `--key=value`. */
-    | { readonly kind: 'pair'; readonly key: Key; readonly value: string; readonly valueStart: number }
+    | { readonly kind: 'pair'; readonly key: Key; readonly valueStart: number }
     /** `--key`, whose value is in the words after it. */
     | { readonly kind: 'option'; readonly key: Key }
   );
@@ -56,7 +56,7 @@ function optionToken(match: RegExpExecArray, text: string, span: Span): Token {
     return { ...span, raw, kind: 'text', note: 'unknown-key' };
   }
   if (separator === undefined) return { ...span, raw, kind: 'option', key };
-  return { ...span, raw, kind: 'pair', key, value, valueStart: span.end - value.length };
+  return { ...span, raw, kind: 'pair', key, valueStart: span.end - value.length };
 }
 
 function pairToken(match: RegExpExecArray, raw: string, span: Span): Token {
@@ -65,7 +65,7 @@ function pairToken(match: RegExpExecArray, raw: string, span: Span): Token {
   if (value === '') return { ...span, raw, kind: 'text', note: key === null ? null : 'space-after-colon' };
   const isOther = value.startsWith('//') || SHORTCODE_VALUE.test(value);
   if (key !== null && !isOther) {
-    return { ...span, raw, kind: 'pair', key, value, valueStart: span.end - value.length };
+    return { ...span, raw, kind: 'pair', key, valueStart: span.end - value.length };
   }
   const meant = isOther || colon !== ':' ? null : misspelt(name, value);
   if (meant === null) return { ...span, raw, kind: 'text', note: isOther ? null : 'unknown-key' };

@@ -1,11 +1,7 @@
 import { nearest } from './edit-distance.ts';
 
-/** A value was not what its key takes: `instead` is the nearest value that is. */
-export interface BadValue {
-  readonly instead: string;
-}
-
-export type Reading<T> = { readonly value: T } | BadValue;
+/** A value, or the nearest one that is allowed. */
+export type Reading<T> = { readonly value: T } | { readonly instead: string };
 
 const WHOLE = /^\+?\d{1,30}$/;
 const DECIMAL = /^[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?$/i;
