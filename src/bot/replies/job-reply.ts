@@ -11,11 +11,11 @@ const STAGES: Readonly<Record<Stage, string>> = {
   text: 'Reading the words',
   prior: 'Sketching',
   decoder: 'Painting',
-  vqgan: 'Drying the paint',
+  vqgan: 'Finishing',
   encode: 'Saving the picture',
 };
 
-/** From here on a message has no room for every picture's buttons: it gets one that brings each picture's own. */
+/** From so many pictures on, a message has no room for all their buttons: a button for each picture brings them. */
 const PICKED_FROM = 5;
 
 export interface JobReplyOptions {
@@ -30,7 +30,7 @@ export function jobReply(job: Job, options: JobReplyOptions): Reply {
   const base = { ...EMPTY_REPLY, title: job.request.prompt };
   const lines = [...derivedFrom(job.derivation), ...job.notes];
   const images = shownImages(job);
-  const cancel: Button = { action: `cancel:${job.id}`, label: 'Cancel', style: 'secondary' };
+  const cancel = secondary(`cancel:${job.id}`, 'Cancel');
   switch (job.state) {
     case 'queued': {
       const { position = null, eta = null } = options.place ?? {};
@@ -105,6 +105,17 @@ function endedButtons(job: Job, limits: RequestLimits): readonly (readonly Butto
   return kept(job).length > 0 ? doneButtons(job, limits) : [[reroll(job, 'Try again')]];
 }
 
+/** Buttons in a row. */
+export const ROW = 5;
+
+export function rowsOf(buttons: readonly Button[]): readonly (readonly Button[])[] {
+  return buttons.flatMap((_, i) => (i % ROW === 0 ? [buttons.slice(i, i + ROW)] : []));
+}
+
+export function secondary(action: string, label: string): Button {
+  return { action, label, style: 'secondary' };
+}
+
 /** Every button of a finished job, most important first. */
 function doneButtons(job: Job, limits: RequestLimits): readonly (readonly Button[])[] {
   const images = kept(job);
@@ -117,17 +128,8 @@ function doneButtons(job: Job, limits: RequestLimits): readonly (readonly Button
   if (images.length === 0) return [[reroll(job)]];
   if (images.length === 1) return [[reroll(job), ...images.flatMap((image) => imageButtons(job, image, limits))]];
   const picks =
-    images.length < PICKED_FROM
-      ? []
-      : images.map(
-          ({ id, index }): Button => ({ action: `show:${id}`, label: `Picture ${index + 1}`, style: 'secondary' }),
-        );
-  return [
-    [reroll(job), all],
-    picks.slice(0, 5),
-    picks.slice(5),
-    ...images.map((image) => imageButtons(job, image, limits)),
-  ].filter((row) => row.length > 0);
+    images.length < PICKED_FROM ? [] : images.map(({ id, index }) => secondary(`show:${id}`, `Picture ${index + 1}`));
+  return [[reroll(job), all], ...rowsOf(picks), ...images.map((image) => imageButtons(job, image, limits))];
 }
 
 /** What can be done with one picture. */

@@ -4,12 +4,14 @@ import { formatRequest } from '../command/format.ts';
 import { FIELD_KEYS, type Key, type KeyName } from '../command/keys.ts';
 import type { ImageDetails } from '../history/history.ts';
 import type { ImagineRequest, Job, JobImage } from '../job.ts';
-import { type Button, EMPTY_REPLY, type Reply } from '../reply.ts';
-import { kept, shortened, shownImages, waitingLabel } from './job-reply.ts';
+import { EMPTY_REPLY, type Reply } from '../reply.ts';
+import { kept, ROW, rowsOf, secondary, shortened, shownImages, waitingLabel } from './job-reply.ts';
 
 const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
 const LISTED = 10;
 const SHOWN_PICTURES = 4;
+/** Rows of buttons in one message. */
+const MOST_ROWS = 5;
 
 /** What people are told of an operator's trouble: whether and when to try again. */
 const TROUBLES: Readonly<Record<string, readonly [title: string, line: string]>> = {
@@ -51,29 +53,25 @@ export function infoReply(job: Job, image: JobImage | null, details: ImageDetail
   const recipe = details?.recipe ?? null;
   const derived = recipe !== null && recipe.verb !== null && recipe.verb !== 'reroll' && recipe.verb !== 'remix';
   const made: ImagineRequest = image === null ? request : { ...request, seed: image.seed, n: 1 };
-  const field = (name: string, value: string | number | bigint | boolean | null) =>
-    value === null || value === '' ? [] : [{ name, value: String(value) }];
   const settings = FIELD_KEYS.filter(({ key }) => !SHOWN_OTHERWISE.includes(key.name));
+  const values = {
+    Size: `${made.width}×${made.height}`,
+    ...Object.fromEntries(settings.map(({ key, field }) => [labelOf(key), made[field]])),
+    Steps: made.steps ?? `the model's own ${DEFAULT_STAGE_C_STEPS}`,
+    ...{ 'Made by': recipe?.verb, Strength: recipe?.strength },
+    ...(derived ? { 'Stage C seed': recipe.stageCSeed, 'Stage B seed': recipe.stageBSeed } : {}),
+    ...{ Checkpoint: recipe?.checkpoint.slice(0, 16), Provider: recipe?.provider, Version: recipe?.version },
+    ...{ Picture: image?.id, Request: job.id },
+  };
   return {
     ...NOTICE,
     title: request.prompt,
     lines: derived
       ? [`Made from ${recipe.parentImage ?? 'another picture'}: the command below makes it from the words alone.`]
       : [],
-    fields: [
-      ...field('Size', `${made.width}×${made.height}`),
-      ...settings.flatMap(({ key, field: name }) => field(labelOf(key), made[name])),
-      ...(made.steps === null ? field('Steps', `the model's own ${DEFAULT_STAGE_C_STEPS}`) : []),
-      ...field('Made by', recipe?.verb ?? null),
-      ...field('Strength', recipe?.strength ?? null),
-      ...field('Stage C seed', derived ? recipe.stageCSeed : null),
-      ...field('Stage B seed', derived ? recipe.stageBSeed : null),
-      ...field('Checkpoint', recipe?.checkpoint.slice(0, 16) ?? null),
-      ...field('Provider', recipe?.provider ?? null),
-      ...field('Version', recipe?.version ?? null),
-      ...field('Picture', image?.id ?? null),
-      ...field('Request', job.id),
-    ],
+    fields: Object.entries(values).flatMap(([name, value]) =>
+      value === undefined || value === null || value === '' ? [] : [{ name, value: String(value) }],
+    ),
     code: `/wuerst ${formatRequest(made)}`,
   };
 }
@@ -85,19 +83,13 @@ export function historyReply(jobs: readonly Job[], isPresent: (imageId: string) 
     return { ...NOTICE, title: 'You have asked for nothing yet', code: '/wuerst a red fox in the snow' };
   }
   const pictures = listed.flatMap((job) => shownImages(job).slice(0, 1)).filter(({ id }) => isPresent(id));
-  const buttons = listed.map(
-    ({ id, request }): Button => ({
-      action: `show:${id}`,
-      label: shortened(request.prompt, 30),
-      style: 'secondary',
-    }),
-  );
+  const buttons = listed.map(({ id, request }) => secondary(`show:${id}`, shortened(request.prompt, 30)));
   return {
     ...NOTICE,
     title: 'Your latest pictures',
     fields: listed.map((job) => ({ name: job.id, value: `${shortened(job.request.prompt, 100)} (${outcome(job)})` })),
     images: pictures.slice(0, SHOWN_PICTURES),
-    buttons: [buttons.slice(0, 5), buttons.slice(5)].filter((row) => row.length > 0),
+    buttons: rowsOf(buttons),
   };
 }
 
@@ -116,27 +108,22 @@ export interface QueueView {
 }
 
 export function queueReply({ waiting, here, running, own }: QueueView): Reply {
-  const percent = running === null ? 0 : Math.floor(running.fraction * 100);
   const now =
     running === null
-      ? 'Nothing is being made just now.'
-      : `Being made: ${running.own ? 'a request of yours' : 'a request of somebody else'}, ${percent} %.`;
-  const cancels = own.map(
-    ({ job }): Button => ({
-      action: `cancel:${job.id}`,
-      label: `Cancel ${shortened(job.request.prompt, 24)}`,
-      style: 'secondary',
-    }),
-  );
+      ? 'Nothing is being made right now.'
+      : `${running.own ? 'Your request' : "Somebody else's request"} is being made: ${Math.floor(running.fraction * 100)} %.`;
+  const cancels = own
+    .slice(0, ROW)
+    .map(({ job }) => secondary(`cancel:${job.id}`, `Cancel ${shortened(job.request.prompt, 24)}`));
   return {
     ...NOTICE,
     title: waiting === 0 ? 'Nothing waits' : waiting === 1 ? '1 request waits' : `${waiting} requests wait`,
-    lines: [now, ...(here === null || here === 0 ? [] : [`${here} of this place are not finished.`])],
+    lines: [now, ...(here === null || here === 0 ? [] : [`Unfinished requests from this place: ${here}.`])],
     fields: own.map(({ job, position }) => ({
       name: `${shortened(job.request.prompt, 60)} (${job.id})`,
       value: job.state === 'running' ? 'Being made' : waitingLabel(position),
     })),
-    buttons: [cancels.slice(0, 5)].filter((row) => row.length > 0),
+    buttons: rowsOf(cancels),
   };
 }
 
@@ -154,14 +141,12 @@ export function confirmReply(id: string, requests: readonly ImagineRequest[], no
 }
 
 export function confirmedReply(jobs: readonly Job[]): Reply {
-  const buttons = jobs.map(
-    ({ id }, index): Button => ({ action: `show:${id}`, label: `${index + 1}`, style: 'secondary' }),
-  );
+  const buttons = jobs.slice(0, MOST_ROWS * ROW).map(({ id }, index) => secondary(`show:${id}`, `${index + 1}`));
   return {
     ...NOTICE,
     title: `${jobs.length} requests wait for their turn`,
     lines: jobs.slice(0, LISTED).map(({ id, request }) => `${id}: ${shortened(request.prompt, 100)}`),
-    buttons: [0, 5, 10, 15, 20].map((from) => buttons.slice(from, from + 5)).filter((row) => row.length > 0),
+    buttons: rowsOf(buttons),
   };
 }
 
@@ -170,8 +155,8 @@ export function eraseQuestion(): Reply {
     ...NOTICE,
     title: 'Erase everything kept about you?',
     lines: [
-      'Your requests, pictures and settings go for good, and old buttons of yours stop working.',
-      'What others made from your pictures stays. Get a copy first: /wuerst export',
+      'Your requests and pictures are erased for good, and your old buttons stop working.',
+      'What others made from your pictures stays. To get a copy first: /wuerst export',
     ],
     buttons: [
       [{ action: 'erase:me', label: 'Erase everything', style: 'danger', confirm: 'Erase everything for good?' }],
@@ -180,14 +165,14 @@ export function eraseQuestion(): Reply {
 }
 
 export function erasedReply({ jobs, images }: { readonly jobs: number; readonly images: number }): Reply {
-  return { ...NOTICE, title: 'Erased', lines: [`${jobs} requests and ${images} pictures are gone.`] };
+  return { ...NOTICE, title: 'Erased', lines: [`${jobs} requests and ${images} pictures were erased.`] };
 }
 
 export function exportReply(json: string, files: number): Reply {
   return {
     ...NOTICE,
     title: 'Everything kept about you',
-    lines: [`With ${files} pictures; bring any back by its id: /wuerst show <id>`],
+    lines: [`It names ${files} pictures. To see one: /wuerst show <id>`],
     code: json,
   };
 }

@@ -3,7 +3,7 @@ import { type APIApplication, type REST, type RESTPostAPIApplicationCommandsJSON
 
 type Command = RESTPostAPIApplicationCommandsJSONBody;
 
-/** Fields that Discord adds or fills in, with what it fills in; they are no difference. */
+/** What Discord fills in where a field is left out. */
 const DEFAULTS: Readonly<Record<string, unknown>> = {
   options: [],
   required: false,
@@ -16,27 +16,12 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   nsfw: false,
 };
 const OURS = new Set([
-  'type',
-  'name',
-  'name_localizations',
-  'description',
-  'description_localizations',
-  'options',
-  'required',
-  'autocomplete',
-  'min_value',
-  'max_value',
-  'min_length',
-  'max_length',
-  'choices',
-  'value',
-  'default_member_permissions',
-  'integration_types',
-  'contexts',
-  'de',
+  ...['type', 'name', 'name_localizations', 'description', 'description_localizations', 'de', 'options', 'required'],
+  ...['autocomplete', 'min_value', 'max_value', 'min_length', 'max_length', 'choices', 'value'],
+  ...['default_member_permissions', 'integration_types', 'contexts'],
 ]);
 
-/** What matters of a command, in one form for both what is wanted and what Discord returns. */
+/** The part of a command that is ours, in the same form whether we wrote it or Discord returned it. */
 function normalise(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(normalise);
   if (typeof value !== 'object' || value === null) return value;
@@ -49,7 +34,7 @@ function normalise(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Commands as they can be registered: only for ways of installation that the application offers, and those only globally. */
+/** Commands as they can be registered: globally for the ways of installation that the application offers, in a guild without. */
 function commandsFor(
   commands: readonly Command[],
   { integration_types_config: offered }: Pick<APIApplication, 'integration_types_config'>,
@@ -62,7 +47,7 @@ function commandsFor(
   });
 }
 
-/** Registers the commands where they differ from what is registered. Resolves with whether they did. */
+/** Registers the commands if they differ from those that are registered. Resolves with whether they did. */
 export async function registerCommands(
   rest: REST,
   application: APIApplication,
