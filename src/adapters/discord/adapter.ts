@@ -85,24 +85,32 @@ function watchConnection(client: Client, logger: Logger): void {
   client.on(Events.ShardReady, back);
 }
 
-async function connect(client: Client, { token, connectWithin = 30_000 }: DiscordAdapterOptions): Promise<void> {
+async function connect(client: Client, options: DiscordAdapterOptions): Promise<void> {
+  const { token, connectWithin = 30_000, logger } = options;
   const ready = new Promise<void>((resolve, reject) => {
     client.once(Events.ClientReady, () => resolve());
     client.once(Events.ShardDisconnect, ({ code }) => reject(gatewayError(code)));
     client.login(token).catch(reject);
   });
-  if (await doneWithin(ready, connectWithin)) return;
-  throw new OperatorError(
-    'discord_gateway_timeout',
-    `Discord's gateway did not become ready within ${connectWithin / 1000} s.`,
-    { hint: 'Check that outgoing websocket connections are allowed, and try again.' },
-  );
+  if (!(await doneWithin(ready, connectWithin))) {
+    throw new OperatorError(
+      'discord_gateway_timeout',
+      `Discord's gateway did not become ready within ${connectWithin / 1000} s.`,
+      { hint: 'Check that outgoing websocket connections are allowed, and try again.' },
+    );
+  }
+  client.on(Events.ShardDisconnect, ({ code }) => {
+    const log = { code, name: GatewayCloseCodes[code], ...errorFields(gatewayError(code)) };
+    logger.error(log, 'discord: disconnected for good');
+  });
 }
 
 interface Running {
   readonly client: Client;
   readonly deliveries: Deliveries;
   readonly unsubscribe: () => void;
+  /** What is worth knowing of it. */
+  readonly log: object;
 }
 
 /** The Discord adapter. `start` rejects with an OperatorError that says in a sentence what to mend. */
@@ -114,8 +122,13 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
       const client = createClient(options);
       client.rest.setToken(options.token);
       try {
-        running = await start(options, core, client);
+        running = await prepare(options, core, client);
+        await connect(client, options);
+        running.deliveries.resume();
+        options.logger.info(running.log, 'discord: ready');
       } catch (error) {
+        running?.unsubscribe();
+        running = null;
         await client.destroy();
         throw restError(error, { apiBase: options.apiBase });
       }
@@ -132,7 +145,8 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
   };
 }
 
-async function start(options: DiscordAdapterOptions, core: Core, client: Client): Promise<Running> {
+/** Everything but the connection. */
+async function prepare(options: DiscordAdapterOptions, core: Core, client: Client): Promise<Running> {
   const { logger, clock = systemClock, editInterval = 2500 } = options;
   const application = (await client.rest.get(Routes.currentApplication())) as APIApplication;
   await register(options, core, client, application);
@@ -154,19 +168,7 @@ async function start(options: DiscordAdapterOptions, core: Core, client: Client)
     void interactions.handle(interaction);
   });
   const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
-  try {
-    await connect(client, options);
-  } catch (error) {
-    unsubscribe();
-    throw error;
-  }
-  client.on(Events.ShardDisconnect, ({ code }) => {
-    const log = { code, name: GatewayCloseCodes[code], ...errorFields(gatewayError(code)) };
-    logger.error(log, 'discord: disconnected for good');
-  });
-  deliveries.resume();
-  logger.info({ application: application.id, invite: inviteUrl(application.id) }, 'discord: ready');
-  return { client, deliveries, unsubscribe };
+  return { client, deliveries, unsubscribe, log: { application: application.id, invite: inviteUrl(application.id) } };
 }
 
 async function register(

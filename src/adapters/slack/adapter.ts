@@ -78,10 +78,10 @@ async function start(options: SlackAdapterOptions, core: Core): Promise<Running>
   const files = new SharedFiles(core, clock);
   const callers = new Callers(workspaces, clock);
   const deliveries = new Deliveries({ core, workspaces, files, clock, logger });
-  const answering = new Answering({ core, workspaces, callers, deliveries, files, clock, logger });
+  const parts = { core, workspaces, callers, deliveries, files, clock, logger };
+  const answering = new Answering(parts);
   const uninstalled = (from: Uninstalled) => uninstall(from, installations, logger);
-  const shared = { core, workspaces, callers, answering, clock, logger };
-  new Interactions({ ...shared, home: identity, uninstalled }).register(app);
+  new Interactions({ ...parts, answering, home: identity, uninstalled }).register(app);
   for (const receiver of receivers) receiver.init(app);
   if (installations) {
     installations.installed = (team) => {

@@ -9,10 +9,10 @@ import {
 } from 'discord.js';
 import type { Job } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
-import { type Clock, pause } from '../../../system/clock.ts';
-import type { Logger } from '../../../system/logging.ts';
-import type { Core, Outcome } from '../../adapter.ts';
+import { pause } from '../../../system/clock.ts';
+import type { Outcome } from '../../adapter.ts';
 import { FirstAnswers } from '../../delivery/first-answer.ts';
+import type { DeliveryOptions } from '../../delivery/job-message.ts';
 import { missingPermissions } from '../commands/permissions.ts';
 import { composeReply } from '../messages/compose.ts';
 import type { Deliveries } from '../messages/delivery.ts';
@@ -34,12 +34,9 @@ export interface Clicked {
   readonly token: Token;
 }
 
-interface AnsweringOptions {
-  readonly core: Core;
+export interface AnsweringOptions extends DeliveryOptions {
   readonly api: DiscordApi;
   readonly deliveries: Deliveries;
-  readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /** What became of acknowledging: the message where known, and whether the interaction can still be used. */

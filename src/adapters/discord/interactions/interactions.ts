@@ -9,18 +9,14 @@ import {
   MessageFlags,
 } from 'discord.js';
 import { type Button, EMPTY_REPLY, type Reply } from '../../../bot/reply.ts';
-import type { Clock } from '../../../system/clock.ts';
-import type { Logger } from '../../../system/logging.ts';
 import { RecentMap } from '../../../system/memo.ts';
-import type { Core, Outcome } from '../../adapter.ts';
+import type { Outcome } from '../../adapter.ts';
 import { composeReply } from '../messages/compose.ts';
-import type { Deliveries } from '../messages/delivery.ts';
 import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
 import { tokenOf } from '../messages/message-ref.ts';
 import { ASK_PREFIX, MORE_PREFIX } from '../messages/render.ts';
-import type { DiscordApi } from '../rest/api.ts';
 import { errorFields } from '../rest/errors.ts';
-import { Answering, type Clicked, isEphemeral } from './answering.ts';
+import { Answering, type AnsweringOptions, type Clicked, isEphemeral } from './answering.ts';
 import { botHasAccess, type Callers, userOf } from './callers.ts';
 import { completions } from './complete.ts';
 import { formView, readForm } from './form.ts';
@@ -32,13 +28,8 @@ const ASKED = 1000;
 /** Actions that show no pictures. */
 const PICTURELESS = /^(?:info|cancel|delete|erase):/;
 
-export interface InteractionsOptions {
-  readonly core: Core;
-  readonly api: DiscordApi;
+export interface InteractionsOptions extends AnsweringOptions {
   readonly callers: Callers;
-  readonly deliveries: Deliveries;
-  readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /** Turns interactions into calls of the core, and their outcomes into answers. */

@@ -1,10 +1,10 @@
-import type { APIMessage, RawFile } from 'discord.js';
+import type { APIMessage } from 'discord.js';
 import type { Reply } from '../../../bot/reply.ts';
 import type { Core } from '../../adapter.ts';
 import type { MessageBody, Outgoing } from '../rest/api.ts';
 import { plainText } from './escape.ts';
 import { MAX_FILES, prepareFiles } from './files.ts';
-import { LIMITS, type RenderedReply, renderReply } from './render.ts';
+import { LIMITS, renderReply } from './render.ts';
 
 interface ComposeOptions {
   readonly core: Core;
@@ -32,13 +32,14 @@ type Attachment = NonNullable<MessageBody['attachments']>[number];
  * what it does not list disappears, so sending the same reply again changes nothing.
  */
 export async function composeReply(reply: Reply, options: ComposeOptions): Promise<Composed> {
-  const rendered: RenderedReply = renderReply(reply, options);
+  const { content, embeds, components, files: small } = renderReply(reply, options);
   const attachments: Attachment[] = [];
-  const files: RawFile[] = [];
-  const sent = new Map<string, string>();
-
-  const pictures: { readonly name: string; readonly path: string }[] = [];
-  const fresh: { readonly image: string; readonly alt: string }[] = [];
+  const pictures: {
+    readonly name: string;
+    readonly path: string;
+    readonly description: string;
+    readonly image: string;
+  }[] = [];
   const names = new Set<string>();
   for (const image of reply.images.slice(0, MAX_FILES)) {
     const description = plainText(image.alt, LIMITS.altText);
@@ -51,21 +52,16 @@ export async function composeReply(reply: Reply, options: ComposeOptions): Promi
     if (path === null) continue;
     const plain = names.has(image.fileName) ? `${names.size}-${image.fileName}` : image.fileName;
     names.add(plain);
-    pictures.push({ name: image.spoiler ? `SPOILER_${plain}` : plain, path });
-    fresh.push({ image: image.id, alt: description });
+    pictures.push({ name: image.spoiler ? `SPOILER_${plain}` : plain, path, description, image: image.id });
   }
   const prepared = await prepareFiles(pictures, options.limit);
-  for (const [index, file] of prepared.entries()) {
-    attachments.push({ id: files.length, filename: file.name, description: fresh[index]?.alt ?? '' });
-    files.push({ name: file.name, data: file.data });
-    sent.set(file.name, fresh[index]?.image ?? '');
-  }
-  for (const file of rendered.files.slice(0, MAX_FILES - files.length)) {
-    attachments.push({ id: files.length, filename: file.name, description: file.description });
-    files.push({ name: file.name, data: file.data });
-  }
-  const { content, embeds, components } = rendered;
-  return { body: { content, embeds, components, attachments }, files, sent };
+  const files = [...prepared, ...small.slice(0, MAX_FILES - prepared.length)];
+  attachments.push(...files.map(({ name, description }, id) => ({ id, filename: name, description })));
+  return {
+    body: { content, embeds, components, attachments },
+    files: files.map(({ name, data }) => ({ name, data })),
+    sent: new Map(prepared.map(({ name, image }) => [name, image])),
+  };
 }
 
 /** Image id → attachment id, read from the message that Discord returned for what was kept and sent. */

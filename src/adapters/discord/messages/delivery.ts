@@ -1,8 +1,7 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import { JobMessages } from '../../delivery/job-messages.ts';
-import { reachOf } from './edit.ts';
 import { DEFAULT_FILE_LIMIT } from './files.ts';
-import { type MessageRef, newRef, parseRef, TOKEN_LIFE, type Token } from './message-ref.ts';
+import { type MessageRef, newRef, parseRef, reachOf, TOKEN_LIFE, type Token } from './message-ref.ts';
 import { type ShowingOptions, ShownMessage } from './showing.ts';
 
 /** The first progress may come this soon, in ms: a quick job then needs one edit only. */

@@ -3,15 +3,12 @@ import type { Clock } from '../../../system/clock.ts';
 import type { DiscordApi, Outgoing } from '../rest/api.ts';
 import { classify, missingFrom } from '../rest/errors.ts';
 import { DEFAULT_FILE_LIMIT } from './files.ts';
-import type { Copy, MessageRef } from './message-ref.ts';
+import type { Reach } from './message-ref.ts';
 
-interface EditOptions {
+export interface EditOptions {
   readonly api: DiscordApi;
   readonly clock: Clock;
 }
-
-/** A message, and what reaches it. */
-export type Reach = Pick<Copy, 'channel' | 'message' | 'access' | 'interaction'>;
 
 export type Edited =
   | { readonly kind: 'done' }
@@ -21,21 +18,6 @@ export type Edited =
 
 /** Makes the request, if need be several times with less; `limit` is bytes per file on this way. */
 export type Send = (request: (outgoing: Outgoing) => Promise<APIMessage>, limit: number) => Promise<void>;
-
-/** The message that shows a job now; `null` where there is none yet. */
-export function reachOf({ place, target, access, interaction }: MessageRef): Reach | null {
-  const { channel, message } = target;
-  if (message === null || place === 'none') return null;
-  return place === 'reply'
-    ? { channel, message, access, interaction }
-    : { channel, message, access: true, interaction: null };
-}
-
-/** The interaction's own answer, whatever shows the job now; `null` where no interaction can be answered any more. */
-export function originalOf({ channel, interaction }: MessageRef): Reach | null {
-  if (interaction === null) return null;
-  return { channel, message: '@original', access: false, interaction: { ...interaction, source: true } };
-}
 
 /**
  * Edits a message by the interaction's token while that lives, else by the bot's own where it has access.

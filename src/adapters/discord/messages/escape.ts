@@ -18,29 +18,26 @@ export function withoutSteering(text: string): string {
  * The result has at most `limit` UTF-16 units (Discord counts no more than those) and ends in `…` where it was cut.
  */
 export function escapeText(text: string, limit: number): string {
-  const pieces: string[] = [];
-  let length = 0;
   let afterDigit = false;
-  for (const char of withoutSteering(text)) {
+  const pieces = [...withoutSteering(text)].map((char) => {
     const listNumber = char === '.' && afterDigit;
-    const piece = listNumber || MARKUP.test(char) ? `\\${char}` : char;
     afterDigit = /\d/.test(char);
-    pieces.push(piece);
-    length += piece.length;
-  }
-  if (length <= limit) return pieces.join('');
-  while (length > limit - 1) length -= pieces.pop()?.length ?? length;
-  return `${pieces.join('')}…`;
+    return listNumber || MARKUP.test(char) ? `\\${char}` : char;
+  });
+  return joined(pieces, limit);
 }
 
 /** Plain text where Discord formats nothing (alt text, labels, file contents): only its length and steering characters change. */
 export function plainText(text: string, limit: number): string {
-  const clean = withoutSteering(text).replace(/\s+/g, ' ').trim();
-  if (clean.length <= limit) return clean;
-  const chars = [...clean];
-  let length = clean.length;
-  while (length > limit - 1) length -= chars.pop()?.length ?? length;
-  return `${chars.join('')}…`;
+  return joined([...withoutSteering(text).replace(/\s+/g, ' ').trim()], limit);
+}
+
+/** As many pieces as fit, with `…` where some do not. */
+function joined(pieces: string[], limit: number): string {
+  let length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (length <= limit) return pieces.join('');
+  while (length > limit - 1) length -= pieces.pop()?.length ?? length;
+  return `${pieces.join('')}…`;
 }
 
 /** A code block that its content cannot end: runs of three backticks get invisible gaps. */

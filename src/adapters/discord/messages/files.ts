@@ -9,7 +9,7 @@ export const REQUEST_LIMIT = 25 * 1024 * 1024 - 256 * 1024;
 /** Files per message. */
 export const MAX_FILES = 10;
 
-export interface UploadFile {
+interface UploadFile {
   readonly name: string;
   readonly data: Buffer;
 }
@@ -45,17 +45,17 @@ async function fit(name: string, png: Buffer, limit: number): Promise<UploadFile
  * Reads PNG files and makes them small enough: each at most `limit` bytes, all together at most
  * `REQUEST_LIMIT`. Where the sum is too large, every file gets an equal share of it.
  */
-export async function prepareFiles(
-  pictures: readonly { readonly name: string; readonly path: string }[],
+export async function prepareFiles<Picture extends { readonly name: string; readonly path: string }>(
+  pictures: readonly Picture[],
   limit: number,
-): Promise<readonly UploadFile[]> {
-  const pngs: { readonly name: string; readonly data: Buffer }[] = [];
-  for (const { name, path } of pictures.slice(0, MAX_FILES)) pngs.push({ name, data: await readFile(path) });
+): Promise<readonly (Picture & UploadFile)[]> {
+  const pngs: (Picture & UploadFile)[] = [];
+  for (const picture of pictures.slice(0, MAX_FILES)) pngs.push({ ...picture, data: await readFile(picture.path) });
 
   const share = Math.floor(REQUEST_LIMIT / Math.max(1, pngs.length));
   const total = pngs.reduce((sum, { data }) => sum + Math.min(data.length, limit), 0);
   const cap = total > REQUEST_LIMIT ? Math.min(limit, share) : Math.min(limit, REQUEST_LIMIT);
-  const files: UploadFile[] = [];
-  for (const { name, data } of pngs) files.push(await fit(name, data, cap));
+  const files: (Picture & UploadFile)[] = [];
+  for (const png of pngs) files.push({ ...png, ...(await fit(png.name, png.data, cap)) });
   return files;
 }

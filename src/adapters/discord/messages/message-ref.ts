@@ -27,7 +27,10 @@ const copy = z.object({
   files: z.record(z.string(), z.string()),
 });
 
-export type Copy = z.infer<typeof copy>;
+type Copy = z.infer<typeof copy>;
+
+/** A message, and what reaches it. */
+export type Reach = Omit<Copy, 'files'>;
 
 /**
  * Everything needed to reach the message that shows a job, kept in the core's store.
@@ -82,12 +85,25 @@ export function newRef(where: Pick<MessageRef, 'interaction' | 'user' | 'channel
   };
 }
 
-/** What is known of a message that is about to be left, and of those left before. */
-export function copiesOf({ copies, place, target, access, interaction, files }: MessageRef): Copy[] {
+/** The message that shows a job now; `null` where there is none yet. */
+export function reachOf({ place, target, access, interaction }: MessageRef): Reach | null {
   const { channel, message } = target;
-  if (place === 'none' || message === null) return copies;
-  const own = place === 'reply' ? { access, interaction } : { access: true, interaction: null };
-  return [...copies, { channel, message, files, ...own }].slice(-COPIES);
+  if (message === null || place === 'none') return null;
+  return place === 'reply'
+    ? { channel, message, access, interaction }
+    : { channel, message, access: true, interaction: null };
+}
+
+/** The interaction's own answer, whatever shows the job now; `null` where no interaction can be answered any more. */
+export function originalOf({ channel, interaction }: MessageRef): Reach | null {
+  if (interaction === null) return null;
+  return { channel, message: '@original', access: false, interaction: { ...interaction, source: true } };
+}
+
+/** What is known of a message that is about to be left, and of those left before. */
+export function copiesOf(ref: MessageRef): Copy[] {
+  const reach = reachOf(ref);
+  return reach === null ? ref.copies : [...ref.copies, { ...reach, files: ref.files }].slice(-COPIES);
 }
 
 const DISCORD_EPOCH = 1420070400000n;

@@ -1,9 +1,9 @@
 import { type APIMessage, InteractionResponseType } from 'discord.js';
 import type { Job } from '../../../bot/job.ts';
-import type { Clock } from '../../../system/clock.ts';
 import type { Core } from '../../adapter.ts';
-import type { DiscordApi, Outgoing } from '../rest/api.ts';
+import type { Outgoing } from '../rest/api.ts';
 import { classify } from '../rest/errors.ts';
+import type { EditOptions } from './edit.ts';
 import { type MessageRef, snowflakeAt, timeOf } from './message-ref.ts';
 import { renderReply } from './render.ts';
 
@@ -12,10 +12,8 @@ const NONCE_LIFE = 2 * 60 * 1000;
 /** How far back in a channel a message is looked for, in pages of 100. */
 const HISTORY_PAGES = 10;
 
-interface PostingOptions {
+interface PostingOptions extends EditOptions {
   readonly core: Core;
-  readonly api: DiscordApi;
-  readonly clock: Clock;
   /** The bot's own user id. */
   readonly self: string;
 }

@@ -3,9 +3,9 @@ import { type Delivery, type DeliveryOptions, JobMessage } from '../../delivery/
 import type { DiscordApi } from '../rest/api.ts';
 import { classify, errorFields, missingFrom } from '../rest/errors.ts';
 import { attachmentsOf, composeReply } from './compose.ts';
-import { type Edited, editMessage, originalOf, type Reach, reachOf, type Send } from './edit.ts';
+import { type Edited, editMessage, type Send } from './edit.ts';
 import { escapeText } from './escape.ts';
-import type { MessageRef } from './message-ref.ts';
+import { type MessageRef, originalOf, type Reach, reachOf } from './message-ref.ts';
 import { locateReply, postOwn } from './posting.ts';
 
 /** How long before its token dies an unreachable message is replaced by a direct message, in ms. */

@@ -1,23 +1,23 @@
 import type { Caller } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
-import type { Clock } from '../../../system/clock.ts';
-import type { Logger } from '../../../system/logging.ts';
-import type { Core, Outcome } from '../../adapter.ts';
+import type { Outcome } from '../../adapter.ts';
 import { FirstAnswers } from '../../delivery/first-answer.ts';
-import type { Deliveries, JobOutcome } from '../messages/delivery.ts';
+import type { Deliveries, DeliveriesOptions, JobOutcome } from '../messages/delivery.ts';
 import type { Origin } from '../messages/message-ref.ts';
 import { messageOf, NO_FILES, plainSection } from '../messages/render.ts';
-import type { SharedFiles } from '../messages/shared-files.ts';
 import { upload } from '../messages/uploads.ts';
 import type { Message } from '../web-api/api.ts';
 import { errorText, Refused } from '../web-api/errors.ts';
-import { type Workspace, type Workspaces, within } from '../web-api/workspaces.ts';
+import { type Workspace, within } from '../web-api/workspaces.ts';
 import type { Callers } from './callers.ts';
 
 /** Longer code is cut by `messageOf`. */
 const LONGEST_CODE = 2400;
 
-export type Visibility = 'ephemeral' | 'in_channel';
+export interface Answer {
+  readonly message: Message;
+  readonly visibility: 'ephemeral' | 'in_channel';
+}
 
 /** What one person did, and the ways to answer. */
 export interface Interaction {
@@ -25,12 +25,12 @@ export interface Interaction {
   readonly key: string;
   /** `channel` is empty where it was done outside of any, on the Home tab. */
   readonly origin: Origin;
-  /** Acknowledges; where the kind of interaction allows, with the whole answer. */
-  ack(answer?: { readonly message: Message; readonly visibility: Visibility }): Promise<void>;
-  /** Whether `ack` can carry the answer. */
-  readonly ackAnswers: boolean;
+  /** Acknowledges; left out where the kind of interaction needs none. */
+  readonly ack?: (answer?: Answer) => Promise<void>;
+  /** Whether `ack` can carry the whole answer. @default false */
+  readonly ackAnswers?: boolean;
   /** Answers through the interaction's own address, which works in channels that the bot is not in. */
-  readonly respond: ((message: Message, visibility: Visibility) => Promise<void>) | null;
+  readonly respond?: (answer: Answer) => Promise<void>;
   /** Shows an error inside the form that it is about. */
   readonly correct?: (message: string) => Promise<void>;
 }
@@ -38,14 +38,9 @@ export interface Interaction {
 /** Calls the core for a person; `key` is the idempotency key. */
 type Work = (caller: Caller, key: string) => Promise<Outcome>;
 
-export interface AnsweringOptions {
-  readonly core: Core;
-  readonly workspaces: Workspaces;
+export interface AnsweringOptions extends DeliveriesOptions {
   readonly callers: Callers;
   readonly deliveries: Deliveries;
-  readonly files: SharedFiles;
-  readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /** Runs what people do, once each, and answers: a job by its message, a reply where only those see it who should. */
@@ -127,7 +122,8 @@ export class Answering {
       return;
     }
     const moved = (why: string) => {
-      respond?.({ text: why, blocks: [plainSection(why, 300)] }, 'ephemeral').catch((error: unknown) => {
+      const message = { text: why, blocks: [plainSection(why, 300)] };
+      respond?.({ message, visibility: 'ephemeral' }).catch((error: unknown) => {
         logger.debug({ key, problem: errorText(error) }, 'slack: could not say where the result comes');
       });
     };
@@ -142,17 +138,15 @@ export class Answering {
       return true;
     }
     if (!interaction.ackAnswers || reply.images.length > 0 || isLong(reply.code)) return false;
-    const answer = { message: messageOf(reply, NO_FILES), visibility: visibilityOf(reply) };
-    if (!(await this.acknowledge(interaction, answer))) {
-      await this.#tell(interaction, origin, answer.message, answer.visibility);
-    }
+    const answer: Answer = { message: messageOf(reply, NO_FILES), visibility: visibilityOf(reply) };
+    if (!(await this.acknowledge(interaction, answer))) await this.#tell(interaction, origin, answer);
     return true;
   }
 
   /** Resolves with whether Slack took the acknowledgement: where the connection went in between, it delivers again. */
-  async acknowledge(interaction: Interaction, answer?: Parameters<Interaction['ack']>[0]): Promise<boolean> {
+  async acknowledge(interaction: Interaction, answer?: Answer): Promise<boolean> {
     try {
-      await interaction.ack(answer);
+      await interaction.ack?.(answer);
       return true;
     } catch (error) {
       const log = { key: interaction.key, problem: errorText(error) };
@@ -165,7 +159,8 @@ export class Answering {
     const workspace = this.#options.workspaces.of(origin);
     const images = await this.#filesOf(workspace, reply);
     const shown = await this.#withLongCode(workspace, origin, reply);
-    await this.#tell(interaction, origin, messageOf(shown, { images, preview: null }), visibilityOf(reply));
+    const message = messageOf(shown, { images, preview: null });
+    await this.#tell(interaction, origin, { message, visibility: visibilityOf(reply) });
   }
 
   /** Text that no message can hold comes as a file by direct message, whole and to one person only. */
@@ -193,12 +188,13 @@ export class Answering {
   }
 
   /** By the interaction's own address if it has one, else in the conversation, else by direct message. */
-  async #tell(interaction: Interaction, origin: Origin, message: Message, visibility: Visibility): Promise<void> {
+  async #tell(interaction: Interaction, origin: Origin, answer: Answer): Promise<void> {
+    const { message, visibility } = answer;
     // Response addresses may not know files that only the bot can see.
     const pictured = message.blocks.some(({ type }) => type === 'image');
     if (interaction.respond && interaction.origin.channel !== '' && !pictured) {
       try {
-        return await interaction.respond(message, visibility);
+        return await interaction.respond(answer);
       } catch (error) {
         this.#options.logger.debug(
           { key: interaction.key, problem: errorText(error) },
@@ -226,6 +222,6 @@ function isLong(code: string | null): boolean {
   return code !== null && code.length > LONGEST_CODE;
 }
 
-function visibilityOf(reply: Reply): Visibility {
+function visibilityOf(reply: Reply): Answer['visibility'] {
   return reply.ephemeral || reply.tone === 'error' ? 'ephemeral' : 'in_channel';
 }

@@ -7,18 +7,12 @@ import type {
   SlackViewMiddlewareArgs,
   ViewSubmitAction,
 } from '@slack/bolt';
-import type { Clock } from '../../../system/clock.ts';
 import { UserError } from '../../../system/errors.ts';
-import type { Logger } from '../../../system/logging.ts';
-import type { Core } from '../../adapter.ts';
 import type { Origin } from '../messages/message-ref.ts';
 import { ACT, ASK } from '../messages/render.ts';
-import type { Message } from '../web-api/api.ts';
 import { errorText } from '../web-api/errors.ts';
 import { COMMAND, SHORTCUT } from '../web-api/methods.ts';
-import type { Workspaces } from '../web-api/workspaces.ts';
-import type { Answering, Interaction, Visibility } from './answering.ts';
-import type { Callers } from './callers.ts';
+import type { Answer, Answering, AnsweringOptions, Interaction } from './answering.ts';
 import { FORM, formErrors, formView, readForm } from './form.ts';
 import { homeView } from './home.ts';
 import { click, message, revoked, shortcut } from './payloads.ts';
@@ -30,15 +24,10 @@ const WRITTEN = new Set([undefined, 'file_share', 'thread_broadcast']);
 /** The command, typed where a plain message would do. */
 const CALLED = new RegExp(`^${COMMAND}(\\s+|$)`);
 
-export interface InteractionsOptions {
+export interface InteractionsOptions extends AnsweringOptions {
   /** The only workspace that is served, whatever workspace somebody in a shared channel comes from; `null` for many. */
   readonly home: { readonly team: string; readonly enterprise: string | null } | null;
-  readonly core: Core;
-  readonly workspaces: Workspaces;
-  readonly callers: Callers;
   readonly answering: Answering;
-  readonly clock: Clock;
-  readonly logger: Logger;
   /** The app was removed from a workspace, or its token was taken back. */
   readonly uninstalled: (from: Uninstalled) => void;
 }
@@ -59,12 +48,7 @@ interface Context {
 
 type Args = Pick<AllMiddlewareArgs, 'context'>;
 
-type Respond = (message: {
-  text: string;
-  blocks: [];
-  response_type: Visibility;
-  replace_original: false;
-}) => Promise<unknown>;
+type Respond = (message: ReturnType<typeof sendable> & { replace_original: false }) => Promise<unknown>;
 
 /** Turns interactions into calls of the core. */
 export class Interactions {
@@ -116,7 +100,7 @@ export class Interactions {
       key: command.trigger_id,
       origin,
       ackAnswers: true,
-      ack: (answer) => ack(answer ? { ...sendable(answer.message), response_type: answer.visibility } : undefined),
+      ack: (answer) => ack(answer && sendable(answer)),
       respond: responder(respond),
     };
     await answering.answer(interaction, async (caller, idempotencyKey) => {
@@ -133,8 +117,7 @@ export class Interactions {
     const { user, channel, ts, thread_ts, text } = parsed.data;
     const origin = this.#originOf(context, user, channel, thread_ts);
     // A mention in a direct message arrives as both kinds of event: the message is what counts.
-    const interaction = { key: `${channel}:${ts}`, origin, ack: nothing, ackAnswers: false, respond: null };
-    await answering.answer(interaction, async (caller, idempotencyKey) => {
+    await answering.answer({ key: `${channel}:${ts}`, origin }, async (caller, idempotencyKey) => {
       const typed = await callers.typed(text ?? '', origin, context.botUserId);
       return core.command(typed.replace(CALLED, '') || 'help', caller, { idempotencyKey });
     });
@@ -150,8 +133,7 @@ export class Interactions {
       key: trigger_id,
       origin: this.#originOf(context, user.id, channel?.id ?? '', thread),
       ack: () => ack(),
-      ackAnswers: false,
-      respond: channel ? responder(respond) : null,
+      ...(channel ? { respond: responder(respond) } : {}),
     };
     const action = actions[0]?.value ?? '';
     const asks = actions[0]?.action_id.startsWith(`${ASK}:`) ?? false;
@@ -167,7 +149,7 @@ export class Interactions {
     const form = core.button(action, caller)?.ask;
     if (!form) return false;
     if (!answering.isNew(`form:${interaction.key}`)) {
-      await interaction.ack();
+      await answering.acknowledge(interaction);
       return true;
     }
     const { channel, thread } = interaction.origin;
@@ -186,7 +168,8 @@ export class Interactions {
       const late = new UserError('form_failed', "The form couldn't be opened in time.", {
         hint: 'Please click again.',
       });
-      const acked = { ...interaction, key: `late:${trigger}`, ack: nothing };
+      const { origin, respond } = interaction;
+      const acked = { key: `late:${trigger}`, origin, ...(respond ? { respond } : {}) };
       await answering.answer(acked, () => Promise.reject(late));
     }
   }
@@ -201,8 +184,7 @@ export class Interactions {
     const value = await callers.typed(message.text ?? '', origin, context.botUserId);
     const form = { title: 'Paint this', label: 'Prompt', value, maxLength: 3000 };
     const view = formView(form, { action: null, channel: channel.id, thread });
-    const answers = { ack: () => ack(), ackAnswers: false, respond: responder(respond) };
-    await this.#showForm({ key: trigger_id, origin, ...answers }, view);
+    await this.#showForm({ key: trigger_id, origin, ack: () => ack(), respond: responder(respond) }, view);
   }
 
   async #submit({ view, body, ack, context }: SlackViewMiddlewareArgs<ViewSubmitAction> & Args): Promise<void> {
@@ -216,8 +198,6 @@ export class Interactions {
       key: `view:${view.id}`,
       origin: this.#originOf(context, body.user.id, channel, thread),
       ack: () => ack(),
-      ackAnswers: false,
-      respond: null,
       correct: (error) => ack(formErrors(error)),
     };
     await answering.answer(interaction, (caller, idempotencyKey) =>
@@ -247,15 +227,13 @@ function leaver({ teamId, enterpriseId, isEnterpriseInstall }: Context): Uninsta
   };
 }
 
-async function nothing(): Promise<void> {}
-
-function responder(respond: Respond): Interaction['respond'] {
-  return async (message, visibility) => {
-    await respond({ ...sendable(message), response_type: visibility, replace_original: false });
+function responder(respond: Respond): NonNullable<Interaction['respond']> {
+  return async (answer) => {
+    await respond({ ...sendable(answer), replace_original: false });
   };
 }
 
 /** The blocks are ours and checked by tests; the library's type of them would have to be repeated here. */
-function sendable({ text, blocks }: Message): { text: string; blocks: [] } {
-  return { text, blocks: [...blocks] as unknown as [] };
+function sendable({ message: { text, blocks }, visibility }: Answer) {
+  return { text, blocks: [...blocks] as unknown as [], response_type: visibility };
 }
