@@ -111,7 +111,7 @@ export function queueReply({ waiting, here, running, own }: QueueView): Reply {
   const now =
     running === null
       ? 'Nothing is being made right now.'
-      : `${running.own ? 'Your request' : "Somebody else's request"} is being made: ${Math.floor(running.fraction * 100)} %.`;
+      : `Being made: a request of ${running.own ? 'yours' : 'somebody else'}, ${Math.floor(running.fraction * 100)} %.`;
   const cancels = own
     .slice(0, ROW)
     .map(({ job }) => secondary(`cancel:${job.id}`, `Cancel ${shortened(job.request.prompt, 24)}`));

@@ -6,7 +6,7 @@ import { listed, quoted } from '../command/problem.ts';
 import { isSubcommandName, SUBCOMMANDS, type Subcommand, type SubcommandName } from '../command/subcommands.ts';
 import type { CommandOptions, Outcome } from '../core.ts';
 import type { History } from '../history/history.ts';
-import { type Caller, type ImagineRequest, type Job, type JobImage, TERMINAL_STATES } from '../job.ts';
+import { type Caller, type ImagineRequest, isOver, type Job, type JobImage } from '../job.ts';
 import type { Dispatcher } from '../jobs/dispatcher.ts';
 import type { EventBus } from '../jobs/event-bus.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
@@ -51,7 +51,7 @@ export class Answers {
     show: ({ id }, caller) => jobOutcome({ job: this.#targets.get(id, caller).job, repeated: true }),
     history: (_, caller) => reply(this.#historyOf(caller)),
     queue: (_, caller) => reply(this.#queueFor(caller)),
-    cancel: ({ id }, caller) => jobOutcome({ job: this.#cancel(this.#toCancel(id, caller), caller), repeated: false }),
+    cancel: ({ id }, caller) => this.#cancel(this.#toCancel(id, caller), caller),
     settings: ({ key, changes }, caller) => {
       const { history, rules } = this.#options;
       const context = { history, rules, caller };
@@ -101,16 +101,15 @@ export class Answers {
     if (verb === 'confirm') return this.#confirm(caller, id);
     if (verb === 'erase') return this.#erase(caller);
     const target = this.#targets.get(id, caller);
-    const { job, image } = target;
     switch (verb) {
       case 'show':
-        return image === null ? jobOutcome({ job, repeated: true }) : reply(this.#imageReply(job, image));
+        return this.#show(target);
       case 'info':
-        return reply(this.#info(target));
+        return this.#info(target);
       case 'cancel':
-        return jobOutcome({ job: this.#cancel(job, caller), repeated: false });
+        return this.#cancel(target.job, caller);
       case 'delete':
-        return jobOutcome({ job: this.#delete(target, caller), repeated: false });
+        return this.#delete(target, caller);
       default:
         return this.#derive(verb, target, caller, { idempotencyKey, text });
     }
@@ -134,11 +133,8 @@ export class Answers {
     const drafts = draftsOf(verb, { job, image: acted, text, limits, randomSeed });
     if (drafts.length === 1) return jobOutcome(submissions.submit(caller, drafts, idempotencyKey)[0]);
     // Stored questions hold requests alone: these are made from the words, with the seed of the picture.
-    return this.#ask(
-      caller,
-      drafts.map(({ request }) => request),
-      [],
-    );
+    const requests = drafts.map(({ request }) => request);
+    return this.#ask(caller, requests, []);
   }
 
   #ask(caller: Caller, requests: readonly ImagineRequest[], notes: readonly string[]): Outcome {
@@ -209,10 +205,10 @@ export class Answers {
     });
   }
 
-  #cancel(job: Job, caller: Caller): Job {
+  #cancel(job: Job, caller: Caller): Outcome {
     const { history, queue, dispatcher, bus } = this.#options;
     requireOwner(job, caller, 'cancel');
-    if (TERMINAL_STATES.includes(job.state)) {
+    if (isOver(job)) {
       throw new UserError('already_finished', `This request is already ${job.state}.`, {
         hint: 'Its pictures can be deleted instead.',
       });
@@ -221,7 +217,11 @@ export class Answers {
     const reason = { code: 'cancelled', message: own ? 'Cancelled.' : 'Cancelled by a moderator.' };
     const cancel = () => {
       const cancelled = history.jobs.cancel(job.id, reason);
-      if (cancelled !== null && !own) this.#audit(caller, 'cancel', job);
+      if (cancelled !== null && !own) {
+        const { surface, user: actor } = caller;
+        const { guild } = job.caller;
+        history.audit.add({ surface, guild, actor, action: 'cancel', target: job.id, detail: null });
+      }
       return cancelled;
     };
     queue.transact(cancel, (event) => {
@@ -230,40 +230,35 @@ export class Answers {
       dispatcher.abort(job.id);
       bus.emit(event);
     });
-    return history.jobs.get(job.id) ?? job;
+    return jobOutcome({ job: history.jobs.get(job.id) ?? job, repeated: false });
   }
 
-  #delete({ job, image }: Target, caller: Caller): Job {
+  #delete({ job, image }: Target, caller: Caller): Outcome {
     const { history, bus } = this.#options;
     requireOwner(job, caller, 'delete');
     const images = image === null ? kept(job) : [image];
     if (images.length === 0) {
-      const finished = TERMINAL_STATES.includes(job.state);
-      throw finished
+      throw isOver(job)
         ? new UserError('image_deleted', 'Its pictures have already been deleted.')
         : new UserError('job_not_finished', 'This request has no pictures yet.', { hint: 'It can be cancelled.' });
     }
     const { surface, user } = caller;
     for (const { id } of images) bus.emit(history.images.delete(id, { surface, user }));
-    return history.jobs.get(job.id) ?? job;
+    return jobOutcome({ job: history.jobs.get(job.id) ?? job, repeated: false });
   }
 
   #erase({ surface, user }: Caller): Outcome {
     return reply(replies.erasedReply(this.#options.history.personalData.erase(surface, user)));
   }
 
-  #info({ job, image }: Target): Reply {
+  #show({ job, image }: Target): Outcome {
+    if (image === null) return jobOutcome({ job, repeated: true });
+    return reply(imageReply(job, image, this.#options.rules.limits(job.caller)));
+  }
+
+  #info({ job, image }: Target): Outcome {
     const acted = image ?? kept(job)[0] ?? null;
-    return replies.infoReply(job, acted, acted === null ? null : this.#options.history.images.get(acted.id));
-  }
-
-  #imageReply(job: Job, image: JobImage): Reply {
-    return imageReply(job, image, this.#options.rules.limits(job.caller));
-  }
-
-  #audit({ surface, user }: Caller, action: 'cancel', job: Job): void {
-    const { guild } = job.caller;
-    this.#options.history.audit.add({ surface, guild, actor: user, action, target: job.id, detail: null });
+    return reply(replies.infoReply(job, acted, acted === null ? null : this.#options.history.images.get(acted.id)));
   }
 
   #earlier(caller: Caller, key: string | undefined): Outcome | null {
