@@ -20,8 +20,8 @@ export const IMAGE_FOLDER = 'images';
 
 /**
  * Copies a data folder, while it is in use, to a new folder that can be used in its place. The database comes first:
- * a picture finished meanwhile is a file too many, never a row without its file. The folder gets its name at the end,
- * so one that has it is whole.
+ * a picture finished meanwhile is an extra file, never a row without its file. The folder gets its name last, so a
+ * folder with that name is complete.
  */
 export async function backUp(database: Database, files: ImageFiles, destination: string): Promise<BackupReport> {
   const folder = resolve(destination);

@@ -60,7 +60,7 @@ export function explainDatabaseError(error: unknown, path: string): unknown {
   }
   if (!(error instanceof Sqlite.SqliteError)) return error;
   return new OperatorError('database_failed', `The database ${path} refused a statement: ${error.message}.`, {
-    hint: 'This is a mistake in the program; please report it with the log.',
+    hint: 'This is a bug in the program: please report it with the log.',
     cause: error,
   });
 }

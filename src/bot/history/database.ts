@@ -154,7 +154,7 @@ export class Database {
   }
 }
 
-/** Prompts and installation tokens are nobody else's business: the files are made for their owner only. */
+/** Prompts are private: the file is made for its owner only. */
 function makePrivate(path: string): void {
   makeFolder(dirname(path), 0o700);
   try {
@@ -170,8 +170,8 @@ function configure(sqlite: Sqlite.Database): void {
   // kill -9 and running out of memory. Only a power cut can undo the last commits (never corrupt): FULL would
   // prevent that with a flush of the disk per commit, during which the event loop and every chat stand still.
   sqlite.pragma('synchronous = NORMAL');
-  // 64 MB: a checkpoint flushes the disk while the event loop stands still. The bot has a thread for that, which is
-  // always far ahead of this; it is for whoever opens the file without one, and for the day that thread fails.
+  // 64 MB: a checkpoint flushes the disk while the event loop stands still. The bot has a thread for that, which
+  // keeps the log far smaller; this limit is for programs without that thread, and in case it fails.
   sqlite.pragma('wal_autocheckpoint = 16000');
   // What a person erases is overwritten, not just unlinked.
   sqlite.pragma('secure_delete = ON');
@@ -223,7 +223,7 @@ function expectNothing(sqlite: Sqlite.Database, pragma: string, path: string): v
 }
 
 function corrupt(path: string, finding: string): OperatorError {
-  return new OperatorError('database_corrupt', `${path} is damaged: ${finding.slice(0, 200)}`, {
+  return new OperatorError('database_corrupt', `${path} is damaged: ${finding.slice(0, 200)}.`, {
     hint: 'Restore the newest backup (`wuerst backup` makes them), or move the file away to start empty.',
   });
 }

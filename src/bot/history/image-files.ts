@@ -11,7 +11,7 @@ export interface StoredFile {
   readonly bytes: number;
 }
 
-/** The one step of writing a file that tests replace: a full disk cannot be had otherwise. */
+/** The one step of writing a file that tests replace, to simulate a full disk. */
 export type WriteContent = (file: FileHandle, content: Uint8Array) => Promise<void>;
 
 export interface ImageFilesOptions {
@@ -75,7 +75,7 @@ export class ImageFiles {
     return found?.isFile() === true && (bytes === undefined || found.size === bytes);
   }
 
-  /** Synchronous, so that nothing can come between the question whether a file is still needed and its end. */
+  /** Synchronous, so that nothing can come to need the file between the check and its removal. */
   remove(hash: string): void {
     try {
       unlinkSync(this.path(hash));

@@ -70,7 +70,7 @@ const fileRow: z.ZodType<StoredFile> = z.object({ hash: z.string(), bytes: z.num
 /** Files looked at or removed between two turns of the event loop. */
 const BATCH = 50;
 
-/** Not of a job that is still in the works: it would only be made again. */
+/** Not the files of unfinished jobs, which would only be made again. */
 const SPARE = `NOT EXISTS (
   SELECT 1 FROM images JOIN jobs ON jobs.num = images.job
   WHERE images.hash = files.hash AND images.deleted = 0 AND jobs.state IN ('queued', 'running'))`;

@@ -77,7 +77,7 @@ export class JobLists {
     return this.#sql.surface.all(surface, ...range);
   }
 
-  /** Different prompts of a person, newest first, that contain a text in whatever case and width of letters. */
+  /** Different prompts of a person, newest first, that contain a text, whatever the case and width of its letters. */
   recentPrompts(
     { surface, user }: Pick<Caller, 'surface' | 'user'>,
     containing: string,

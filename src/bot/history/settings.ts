@@ -35,7 +35,7 @@ export class StoredSettings {
     };
   }
 
-  /** Only what was set in exactly this scope. A key that an older program knew is of no use any more. */
+  /** Only what was set in exactly this scope. Keys that only an older program knew are left out. */
   own(scope: SettingsScope): Partial<GuildSettings> {
     const rows = this.#sql.get.all(...columnsOf(scope)).filter(({ key }) => key in GUILD_SETTINGS);
     const values = rows.map(({ key, value_json }) => {
@@ -51,7 +51,7 @@ export class StoredSettings {
     return { ...INITIAL, ...this.own('everywhere'), ...own };
   }
 
-  /** `undefined` goes back to what holds around this scope. @throws UserError `setting_value` */
+  /** `undefined` goes back to what holds everywhere, or to the initial value. @throws UserError `setting_value` */
   set<K extends GuildSettingKey>(scope: SettingsScope, key: K, value: GuildSettings[K] | undefined, by: Actor): void {
     if (value !== undefined && !GUILD_SETTINGS[key].schema.safeParse(value).success) {
       throw new UserError('setting_value', `"${key}" cannot be ${toJson(value).slice(0, 100)}.`, {

@@ -12,7 +12,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   ...{ '0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '7': 't', '8': 'b', '@': 'a', $: 's', '!': 'i', '|': 'i' },
 };
 
-/** Words that ask for what is not safe for work, whatever else the prompt says. */
+/** Words that make a prompt not safe for work, whatever else it says. */
 const NSFW_WORDS: readonly string[] = [
   ...['nsfw', 'nude', 'nudes', 'nudity', 'naked', 'topless', 'bottomless', 'porn', 'porno', 'pornographic', 'xxx'],
   ...['sex', 'sexual', 'sexy', 'hentai', 'erotic', 'erotica', 'genitals', 'penis', 'vagina', 'nipples', 'orgasm'],
@@ -51,7 +51,7 @@ interface Needle {
   readonly readings: readonly (readonly string[])[];
 }
 
-/** Lists are made once and asked for every request. */
+/** By list: the same lists are searched for at every request. */
 const needles = new WeakMap<readonly string[], readonly Needle[]>();
 
 function needlesOf(phrases: readonly string[]): readonly Needle[] {
@@ -65,7 +65,10 @@ function needlesOf(phrases: readonly string[]): readonly Needle[] {
   return read;
 }
 
-/** The first of `phrases` (a list that does not change) that `texts` hold as whole words, in any disguise that `wordsOf` sees through. */
+/**
+ * The first of `phrases` that `texts` contain as whole words, in any disguise that `wordsOf` undoes. The list must never
+ * change: what was read from it is kept.
+ */
 export function heldPhrase(texts: readonly string[], phrases: readonly string[]): string | null {
   if (phrases.length === 0) return null;
   const read = texts.flatMap((text) => [wordsOf(text, false), wordsOf(text, true)]);
@@ -91,7 +94,7 @@ export function moderate(request: ImagineRequest, caller: Caller, rules: GuildSe
       hint: 'Say it in other words. The rule is the setting blocked-words.',
     });
   }
-  // What is to be kept out may be named.
+  // The negative prompt may name what to keep out.
   const nsfw = heldPhrase([request.prompt], NSFW_WORDS);
   if (nsfw !== null && (rules.nsfw === 'off' || !caller.ageRestricted)) {
     throw rules.nsfw === 'off'

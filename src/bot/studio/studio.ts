@@ -39,7 +39,7 @@ export interface StudioOptions {
   readonly randomSeed?: () => bigint;
 }
 
-/** From then on a job counts as what the bot died of, though its pipeline process lived on. */
+/** After so many starts a job is blamed for the bot's crashes, although its pipeline process survived them. */
 const MAX_STARTS = 5;
 const CRASHED_BOT = {
   code: 'pipeline_crashed',
@@ -50,20 +50,20 @@ const CRASHED_BOT = {
 const LOADED = ['checkpoint', 'loaded'] as const;
 
 /**
- * The core: takes commands and buttons, lets jobs wait for their fair turn, has them painted, tells everyone and forgets
- * nothing. Adapters see it as `Core`.
+ * The core: takes commands and buttons, queues jobs fairly, has them painted, stores what happens to them and tells
+ * everyone. Adapters see it as `Core`.
  */
 export interface Studio extends Required<Core> {
   /**
-   * Takes up what an earlier process left, then takes commands. Before `paint`, jobs only wait.
+   * Resumes what an earlier process left, then takes commands. Before `paint`, jobs only wait.
    *
-   * @param options.pipelineOutlived the earlier bot died and its pipeline process did not: what that worked on is not
-   *   to blame, within reason
+   * @param options.pipelineOutlived the earlier bot died and its pipeline process did not: within reason, the job that
+   *   was being made is not to blame
    */
   open(options?: { readonly pipelineOutlived?: boolean }): Promise<void>;
   /** The model is loaded: jobs start. */
   paint(): void;
-  /** Takes no more; the running job may go on until the deadline, then it waits for the next start like the others. */
+  /** Takes no more commands. The running job may go on until the deadline; after that it waits for the next start. */
   close(deadlineMs: number): Promise<void>;
   /** Jobs that wait. */
   readonly waiting: number;
@@ -182,7 +182,7 @@ function coreOf({ history, rules, bus, dispatcher, positions, images, answers }:
   };
 }
 
-/** A job that was running when an earlier process died waits again, unless it is what the bot died of. */
+/** A job that was running when an earlier process died waits again, unless it is to blame. */
 function takeUp({ history, bus }: Parts, { job, attempts }: StoredJob, pipelineOutlived: boolean): void {
   const forgiveAttempt = pipelineOutlived && history.jobs.starts(job.id) < MAX_STARTS;
   const isBlamed = attempts >= MAX_ATTEMPTS && !forgiveAttempt;
