@@ -19,7 +19,7 @@ export interface DispatcherOptions extends JobServices {
 /** How far the running job is. */
 export type LiveStep = Omit<Extract<JobEvent, { type: 'step' }>, 'seq' | 'type' | 'job'>;
 
-/** Key of the pipeline's memo of what previews have learned. */
+/** Key of the memo in which the pipeline keeps what its previews have learned. */
 export const PREVIEW_MAPS = 'previewMaps';
 const RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
@@ -66,12 +66,12 @@ export class Dispatcher {
     this.#options.queue.start((turn) => this.#run(turn));
   }
 
-  /** Ends what a cancelled job still does. */
+  /** Stops making a job that was cancelled. */
   abort(jobId: string): void {
     if (this.#running?.job.id === jobId) this.#running.controller.abort();
   }
 
-  /** Resolves when nothing runs: at the latest at the deadline the running job is put back, without blame. */
+  /** Resolves when nothing runs. At the deadline, the running job is put back into the queue without blame. */
   async stop(deadlineMs: number): Promise<void> {
     const { clock, queue } = this.#options;
     const ended = queue.pause();
@@ -87,7 +87,7 @@ export class Dispatcher {
     if (running !== undefined) await ended;
   }
 
-  /** At once, since whoever asks the bot to stop may lose patience before the deadline. */
+  /** Done at once, since whoever stops the bot may kill it before the deadline. */
   #excuse(running: Running): void {
     const { history, onProblem } = this.#options;
     const { id } = running.job;
@@ -101,7 +101,7 @@ export class Dispatcher {
     }
   }
 
-  /** The turn of a job has come. */
+  /** Makes the job whose turn it is. */
   async #run(turn: FairOptions): Promise<void> {
     const { history, bus, clock, queue, estimator, onProblem } = this.#options;
     let started: JobEvent | null;
@@ -180,7 +180,7 @@ export class Dispatcher {
     const now = clock.now();
     const eta =
       estimator.eta(this.#secondsLeft(running, fraction), now) ?? extrapolated(running.startedAt, fraction, now);
-    // What comes after a cancellation is nobody's business any more.
+    // Nobody wants to hear of a cancelled job.
     if (running.controller.signal.aborted) return;
     running.step = { stage, step, total, fraction, eta, preview: preview ?? running.step?.preview ?? null };
     bus.emit({ seq: null, type: 'step', job: running.job, ...running.step });
@@ -207,7 +207,7 @@ export class Dispatcher {
     progress.image(index);
   }
 
-  /** What becomes of a job that was not finished; runs in the transaction. */
+  /** Decides what becomes of a job that was not finished; runs inside the transaction. */
   #failed(job: Job, error: unknown, running: Running, spent: number): JobEvent | null {
     const { history, queue, onProblem } = this.#options;
     const stored = history.jobs.stored(job.id);
@@ -230,7 +230,7 @@ export class Dispatcher {
     return history.jobs.fail(job.id, jobErrorOf(error));
   }
 
-  /** Writes the end of a job. What was made should not be lost to a disk that is full for a while. */
+  /** Stores the end of a job. What was made should not be lost because a disk is full for a while. */
   async #store(job: Job, write: () => JobEvent | null): Promise<void> {
     const { bus, queue, onProblem } = this.#options;
     try {
@@ -245,7 +245,7 @@ export class Dispatcher {
     }
   }
 
-  /** Tries again, ever more slowly, as long as `mayPass` says so and the bot goes on. */
+  /** Repeats `work` at growing intervals until it succeeds, its error is not one that `mayPass`, or the bot stops. */
   async #insist<T>(what: string, mayPass: (error: unknown) => boolean, work: () => T | Promise<T>): Promise<T> {
     const { clock, onProblem } = this.#options;
     for (let wait = RETRY_MS; ; wait = Math.min(MAX_RETRY_MS, wait * 2)) {
@@ -262,12 +262,12 @@ export class Dispatcher {
   #secondsLeft({ startedAt, seconds }: Running, fraction: number): number {
     const elapsed = (this.#options.clock.now() - startedAt) / 1000;
     if (fraction <= 0.05) return Math.max(0, seconds - elapsed);
-    // What this job itself shows of its speed counts the more, the further it is.
+    // The further the job is, the more its own speed counts.
     return (seconds * (1 - fraction) + elapsed) * (1 - fraction);
   }
 }
 
-/** When a job ends on a machine where nothing was measured yet: from what it shows itself, once that is something. */
+/** When a job should end where nothing was measured before: from its own speed, once it has done enough to tell. */
 function extrapolated(startedAt: number, fraction: number, now: number): Eta | null {
   if (fraction < 0.15) return null;
   const left = ((now - startedAt) / fraction) * (1 - fraction);

@@ -14,9 +14,9 @@ const TIMED: readonly Timed[] = ['text', 'prior', 'decoder', 'vqgan', 'encode'];
 /** Seconds of one unit (a step of one row, or the whole stage for one picture) at one megapixel, before any was measured. */
 const GUESS: Readonly<Record<Timed, number>> = { text: 0.1, prior: 0.1, decoder: 0.3, vqgan: 0.5, encode: 0.3 };
 
-/** Sizes are told apart in steps of this many pixels, so that what is stored stays small. */
+/** Sides are rounded up to a multiple of this many pixels, so that few sizes are stored. */
 const BUCKET = 128;
-/** The newest measurement counts for at least this share. */
+/** The share that the newest measurement has in an average, at least. */
 const NEWEST = 0.2;
 
 /** How far, as a share, times were off lately, and how many requests that comes from. */
@@ -27,7 +27,7 @@ interface Known extends z.output<typeof accuracy> {
   readonly times: Map<string, StepTime>;
 }
 
-/** Accelerator seconds of a request, learned from the times that earlier ones took on this checkpoint and machine. */
+/** Estimates the accelerator seconds of a request from what earlier ones took on this checkpoint and machine. */
 export class Estimator {
   readonly #memos: Memos;
   readonly #checkpoint: () => string | null;
@@ -43,7 +43,7 @@ export class Estimator {
     return TIMED.reduce((sum, stage) => sum + this.#stageSeconds(stage, work), 0);
   }
 
-  /** When something that needs about so many more seconds ends; `null` while nothing was measured. */
+  /** When work that still needs about this many seconds should end; `null` while nothing was measured. */
   eta(seconds: number, now: number): Eta | null {
     const known = this.#read();
     if (known === null || known.samples === 0) return null;
@@ -52,13 +52,13 @@ export class Estimator {
     return { from: Math.round(now + ms / (1 + off)), to: Math.round(now + ms * (1 + off) + 500) };
   }
 
-  /** To follow a request with, step by step. */
+  /** Follows a request step by step. */
   progress(work: Work): Progress {
     const seconds = TIMED.map((stage) => [stage, this.#stageSeconds(stage, work)] as const);
     return new Progress(seconds, work.pictures);
   }
 
-  /** Takes in what a finished request took. */
+  /** Learns from what a finished request took. */
   learn(work: Work, timings: Timings): void {
     const known = this.#read();
     if (known === null) return;
@@ -114,7 +114,7 @@ export class Estimator {
   }
 }
 
-/** Accelerator time without loading, which is nobody's fault. */
+/** Accelerator seconds of a request, without those of loading, which nobody is charged for. */
 export function secondsOf(timings: Timings): number {
   return TIMED.reduce((sum, stage) => sum + (timings[stage] ?? 0), 0) / 1000;
 }

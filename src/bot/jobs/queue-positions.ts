@@ -15,15 +15,15 @@ export interface QueuePositionsOptions extends JobServices {
   readonly dispatcher: Dispatcher;
 }
 
-/** Milliseconds between two rounds of position updates. */
+/** Milliseconds from a change to the announcement. */
 const ROUND_MS = 250;
 
-/** How far the exact position is looked up for one job that someone asks for. */
+/** The highest position that is looked up for a single job. */
 const ASKED_CAP = 1000;
-/** An expected end that moved by less than this, in milliseconds, is no news. */
+/** An expected end that moved by less than this, in milliseconds, is not announced. */
 const ETA_NEWS_MS = 2000;
 
-/** Where waiting jobs stand and when they should be done; the first 25 are told when that changes. */
+/** Tells where jobs stand in the queue and when they should be done, and announces it for the first 25 when it changes. */
 export class QueuePositions {
   readonly #options: QueuePositionsOptions;
   #told = new Map<string, QueuePosition>();
@@ -52,7 +52,7 @@ export class QueuePositions {
     this.#callOff?.();
   }
 
-  /** Soon tells the first 25 where they stand, once for many changes. */
+  /** Announces the first 25 soon, once for many changes. */
   #changed(): void {
     if (this.#closed) return;
     this.#callOff ??= this.#options.clock.after(ROUND_MS, () => {

@@ -3,14 +3,14 @@ import type { EngineInfo, EngineRequest, ImagePlan, ImageSource } from '../../pi
 import { OperatorError, UserError } from '../../system/errors.ts';
 import type { Embedding, History, ImageDetails, Recipe } from '../history/history.ts';
 import { toJson } from '../history/json.ts';
-import { type Derivation, type ImagineRequest, type Job, pictureSettings, seedOf } from '../job.ts';
+import { type ImagineRequest, type Job, pictureSettings, seedOf } from '../job.ts';
 import type { Describe, Painter } from './painter.ts';
 
 /** How far Larger re-noises the resized embedding: enough for new detail, too little for another picture. */
 const LARGER_RENOISE = 0.4;
 /** How far Vary strong re-noises a parent that was not drawn from seeds alone: an enlarged one. */
 const STRONG_RENOISE = 0.7;
-/** Parents of parents that are made again for one picture; each costs its own time. */
+/** How many generations of parents are made again for one picture at most; each costs its own time. */
 const MAX_CHAIN = 20;
 
 export interface RecipesOptions {
@@ -21,7 +21,7 @@ export interface RecipesOptions {
   readonly describe: Describe;
 }
 
-/** From requests to what the pipeline makes, from pictures back to how they were made, and from there to the same picture. */
+/** Tells the pipeline how to make the pictures of a job, keeps how each was made, and makes the same picture again. */
 export class Recipes {
   readonly #options: RecipesOptions;
 
@@ -29,7 +29,7 @@ export class Recipes {
     this.#options = options;
   }
 
-  /** The pictures of a job that are still missing, for the pipeline. */
+  /** What the pipeline is asked for: the pictures of a job that are still missing. */
   async plan(job: Job, info: EngineInfo, signal: AbortSignal): Promise<EngineRequest> {
     const made = new Set(job.images.map(({ index }) => index));
     const images: ImagePlan[] = [];
@@ -45,11 +45,12 @@ export class Recipes {
   /** How picture `index` of a job is made. */
   recipe({ request, derivation }: Pick<Job, 'request' | 'derivation'>, index: number, info: EngineInfo): Recipe {
     const seed = seedOf(request, index);
+    const { parentImage = null, verb = null, strength = null } = derivation ?? {};
+    // A subtle variation keeps its parent's Stage C, and so the seed of it.
+    const parent = verb === 'vary-subtle' ? this.#options.history.images.get(parentImage ?? '') : null;
     return {
-      parentImage: derivation?.parentImage ?? null,
-      verb: derivation?.verb ?? null,
-      strength: derivation?.strength ?? null,
-      stageCSeed: derivation?.verb === 'vary-subtle' ? this.#stageCSeedOf(derivation, seed) : seed,
+      ...{ parentImage, verb, strength },
+      stageCSeed: parent?.recipe.stageCSeed ?? seed,
       stageBSeed: seed,
       checkpoint: info.checkpoint,
       style: request.style,
@@ -60,13 +61,14 @@ export class Recipes {
 
   /**
    * Makes a picture again whose file was lost, also without its parents' files. Resolves to its PNG.
-   * @throws OperatorError `recipe_unknown`, `checkpoint_changed`; what the pipeline throws
+   * @throws UserError `image_gone`
+   * @throws OperatorError `checkpoint_changed`, `image_missing`, and what the pipeline throws
    */
   async remake(imageId: string, signal: AbortSignal): Promise<Uint8Array> {
     return (await this.#make(imageId, MAX_CHAIN, signal)).png;
   }
 
-  /** Pixels of a picture's own request; rows of one job share it. */
+  /** The plan of one picture, with what its file says about it. */
   #picture(
     request: ImagineRequest,
     index: number,
@@ -86,21 +88,17 @@ export class Recipes {
 
   async #source(recipe: Recipe, left: number, signal: AbortSignal): Promise<ImageSource> {
     const { verb, parentImage, stageCSeed } = recipe;
-    if (verb === null || verb === 'reroll' || verb === 'remix' || parentImage === null) {
-      return { kind: 'words', seed: stageCSeed };
-    }
+    if (isFromWords(recipe) || parentImage === null) return { kind: 'words', seed: stageCSeed };
     const parent = this.#details(parentImage);
     const draws = verb === 'vary-strong' ? this.#drawsOf(parent.recipe, left) : null;
-    if (draws !== null) {
-      return { kind: 'mix', seed: draws.seed, mixes: [...draws.mixes, mixOf(recipe)] };
-    }
+    if (draws !== null) return { kind: 'mix', seed: draws.seed, mixes: [...draws.mixes, mixOf(recipe)] };
     const embedding = await this.#embeddingOf(parent, left, signal);
     if (verb === 'vary-subtle') return { kind: 'embedding', embedding };
     const renoise = verb === 'larger' ? LARGER_RENOISE : STRONG_RENOISE;
     return { kind: 'enlarge', embedding, seed: stageCSeed, strength: renoise };
   }
 
-  /** The seeds that every draw of a picture's Stage C came from; `null` where no seed alone gives them. */
+  /** The seeds that give every draw of a picture's Stage C; `null` where seeds alone do not. */
   #drawsOf(recipe: Recipe, left: number): Draws | null {
     const { verb, parentImage } = recipe;
     if (isFromWords(recipe)) return { seed: recipe.stageCSeed, mixes: [] };
@@ -143,12 +141,6 @@ export class Recipes {
     }
     if (made !== null) return made;
     throw new OperatorError('image_missing', `The pipeline made no picture for image ${imageId}.`);
-  }
-
-  /** A subtle variation keeps its parent's Stage C, and so the seed of it. */
-  #stageCSeedOf({ parentImage }: Derivation, otherwise: bigint): bigint {
-    const parent = parentImage === null ? null : this.#options.history.images.get(parentImage);
-    return parent?.recipe.stageCSeed ?? otherwise;
   }
 
   #details(imageId: string): ImageDetails {

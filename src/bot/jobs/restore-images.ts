@@ -6,7 +6,7 @@ export interface LostImagesOptions extends JobServices {
   readonly recipes: Recipes;
 }
 
-/** Where pictures are; a lost file is made again, once for all who ask, when its owner's fair turn comes. */
+/** Finds the files of pictures. A lost one is made again at its owner's fair turn, once for all who ask. */
 export class LostImages {
   readonly #options: LostImagesOptions;
   readonly #making = new Map<string, Promise<string | null>>();
@@ -16,7 +16,7 @@ export class LostImages {
     this.#options = options;
   }
 
-  /** Absolute path; `null` where the picture is deleted, unknown, or cannot be made again now. */
+  /** Absolute path of a picture's file; `null` if it is deleted, unknown, or cannot be made again now. */
   async path(imageId: string): Promise<string | null> {
     const file = this.#options.history.images.file(imageId);
     if (file === null || file.state === 'deleted') return null;
@@ -27,7 +27,7 @@ export class LostImages {
     return making;
   }
 
-  /** Those who wait for a picture are told that there is none for now. */
+  /** Makes nothing more: whoever waits for a picture gets `null`. */
   stop(): void {
     this.#stopping.abort();
   }

@@ -1,5 +1,5 @@
 import { UserError } from '../../system/errors.ts';
-import type { Accepted } from '../history/history.ts';
+import type { Accepted, NewJob } from '../history/history.ts';
 import type { Caller, Derivation, Eta, ImagineRequest, Job } from '../job.ts';
 import { fits } from '../request-limits.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
@@ -17,7 +17,7 @@ export interface Draft {
 
 export interface Submitted {
   readonly job: Job;
-  /** The key was known: this is the job that it led to before. */
+  /** The key was known: this is the job that was made for it before. */
   readonly repeated: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface SubmissionsOptions extends JobServices {
   readonly etaOf: (job: Job) => Eta | null;
 }
 
-/** The way in: from drafts to stored jobs that wait. */
+/** Turns drafts into stored jobs that wait in the queue. */
 export class Submissions {
   readonly #options: SubmissionsOptions;
   #open = false;
@@ -36,15 +36,17 @@ export class Submissions {
     this.#options = options;
   }
 
+  /** From now on drafts are taken. */
   open(): void {
     this.#open = true;
   }
 
+  /** From now on drafts are refused. */
   close(): void {
     this.#open = false;
   }
 
-  /** Jobs of one command that were accepted before under this key; empty if it is new. */
+  /** The jobs that were accepted under this key before; empty if it is new. */
   earlier(caller: Caller, key: string | undefined): readonly Submitted[] {
     if (key === undefined) return [];
     const single = this.#options.history.jobs.byKey(caller, key);
@@ -57,65 +59,72 @@ export class Submissions {
     }
   }
 
-  /** Refuses what the rules forbid, without making anything. Returns the requests with what the rules add. */
+  /**
+   * Refuses what the rules forbid, without making anything. Returns the requests with what the rules add.
+   * @throws UserError `limit_pixels`, `limit_images`, and what `moderate` throws
+   */
   review(caller: Caller, requests: readonly ImagineRequest[]): readonly ImagineRequest[] {
-    const { rules } = this.#options;
-    const limits = rules.limits(caller);
-    return requests.map((request) => {
-      const allowed = moderate(request, caller, rules.at(caller));
-      if (!fits(allowed, limits)) throw tooLarge(allowed, limits.maxPixels);
-      if (allowed.n > limits.maxImages) throw tooMany(allowed.n, limits.maxImages);
-      return allowed;
-    });
+    return requests.map((request) => this.#allowed(caller, request));
   }
 
   /**
-   * Stores the drafts as jobs, all or none. Each is in the database, and its `queued` event readable, before anyone
-   * hears of it.
+   * Stores the drafts as jobs, all or none. Each is in the database, and its `queued` event can be read there, before
+   * anyone hears of it.
    * @throws UserError `stopping`, and what `review` and `checkQuotas` throw
    */
   submit(caller: Caller, drafts: readonly Draft[], key?: string): readonly Submitted[] {
     const earlier = this.earlier(caller, key);
     if (earlier.length > 0) return earlier;
-    const { history, rules, estimator, queue, bus, clock, etaOf } = this.#options;
     if (!this.#open) {
       throw new UserError('stopping', 'The bot is being restarted.', { hint: 'Try again in a moment.' });
     }
-    const requests = this.review(
-      caller,
-      drafts.map(({ request }) => request),
-    );
-    const jobs = drafts.map((draft, index) => {
-      const request = requests[index] ?? draft.request;
-      const estimate = estimator.seconds(workOf(request, draft.derivation?.verb ?? null));
-      return { ...draft, request, estimate };
-    });
-    const seconds = jobs.reduce((sum, { estimate }) => sum + estimate, 0);
-    const joined: Accepted[] = [];
-    const accept = () => {
-      const now = clock.now();
-      checkQuotas(caller, { jobs: jobs.length, seconds }, { history, rules: rules.at(caller), etaOf, now });
-      for (const [index, job] of jobs.entries()) {
-        const idempotencyKey = key === undefined || jobs.length === 1 ? key : partKey(key, index);
-        const accepted = history.jobs.accept({
-          caller,
-          ...job,
-          ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-        });
-        queue.add(accepted);
-        joined.push(accepted);
-      }
-    };
+    const { queue, bus } = this.#options;
+    const jobs = drafts.map((draft) => this.#estimated(caller, draft));
+    const accepted: Accepted[] = [];
     const tell = () => {
-      for (const { event } of joined) bus.emit(event);
+      for (const { event } of accepted) bus.emit(event);
     };
     try {
-      queue.transact(accept, tell);
+      queue.transact(() => this.#accept(caller, jobs, key, accepted), tell);
     } catch (error) {
-      for (const { job } of joined) queue.remove(job.id);
+      for (const { job } of accepted) queue.remove(job.id);
       throw error;
     }
-    return joined.map(({ job }) => ({ job, repeated: false }));
+    return accepted.map(({ job }) => ({ job, repeated: false }));
+  }
+
+  #allowed(caller: Caller, request: ImagineRequest): ImagineRequest {
+    const { rules } = this.#options;
+    const limits = rules.limits(caller);
+    const allowed = moderate(request, caller, rules.at(caller));
+    if (!fits(allowed, limits)) throw tooLarge(allowed, limits.maxPixels);
+    if (allowed.n > limits.maxImages) throw tooMany(allowed.n, limits.maxImages);
+    return allowed;
+  }
+
+  #estimated(caller: Caller, draft: Draft) {
+    const request = this.#allowed(caller, draft.request);
+    const work = workOf(request, draft.derivation?.verb ?? null);
+    return { ...draft, caller, request, estimate: this.#options.estimator.seconds(work) };
+  }
+
+  /** Inside the transaction; adds to `accepted` what is in the queue already, also if a later job cannot be stored. */
+  #accept(
+    caller: Caller,
+    jobs: readonly Omit<NewJob, 'idempotencyKey'>[],
+    key: string | undefined,
+    accepted: Accepted[],
+  ) {
+    const { history, rules, queue, clock, etaOf } = this.#options;
+    const seconds = jobs.reduce((sum, { estimate }) => sum + estimate, 0);
+    const wanted = { jobs: jobs.length, seconds };
+    checkQuotas(caller, wanted, { history, rules: rules.at(caller), etaOf, now: clock.now() });
+    for (const [index, job] of jobs.entries()) {
+      const idempotencyKey = jobs.length === 1 ? key : key && partKey(key, index);
+      const stored = history.jobs.accept(idempotencyKey === undefined ? job : { ...job, idempotencyKey });
+      queue.add(stored);
+      accepted.push(stored);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
 import type { ImagineRequest, Job, Stage, Verb } from '../job.ts';
 
-/** What a request asks of each stage, in units whose time is learned. */
+/** What a request asks of each stage, in steps or pictures: the units whose time is learned. */
 export interface Work {
   readonly width: number;
   readonly height: number;
