@@ -5,7 +5,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type LockedFile, type LockFile, writeLock } from '../src/models/lock-file.ts';
-import { filesOf } from '../src/models/verify.ts';
+import { fileSizes } from '../src/models/verify.ts';
 import { VERSION } from '../src/pipeline/version.ts';
 import { hashFile } from '../src/system/file-hash.ts';
 
@@ -15,7 +15,7 @@ const repositories: LockFile['repositories'] = {};
 for (const entry of await readdir(folder, { withFileTypes: true })) {
   if (!entry.isDirectory() || entry.name.startsWith('.')) continue;
   const files: LockedFile[] = [];
-  for (const path of (await filesOf(join(folder, entry.name))).sort()) {
+  for (const path of [...(await fileSizes(join(folder, entry.name))).keys()].sort()) {
     if (path.split('/').includes('prepared')) continue;
     const { size } = await stat(join(folder, entry.name, path));
     const { sha256 } = await hashFile(join(folder, entry.name, path), size);

@@ -17,10 +17,9 @@ export function doctorCommand(): Command {
     .description('say which providers work here and why the others do not, which models are present and what they need')
     .option('--json', 'print it for programs')
     .option('--install-cuda', "have onnxruntime fetch its CUDA libraries first, on a machine with NVIDIA's driver")
-    .addOption(new Option('--device <number>', 'which GPU CUDA is tried on').env('WUERST_DEVICE'))
-    .action(async (options: { json?: boolean; installCuda?: boolean; device?: string }) => {
-      const { json } = options;
-      const device = checkDevice(options.device === undefined ? undefined : Number(options.device), 'cuda');
+    .addOption(new Option('--device <number>', 'which GPU CUDA is tried on').env('WUERST_DEVICE').argParser(Number))
+    .action(async (options: { json?: boolean; installCuda?: boolean; device?: number }) => {
+      const device = checkDevice(options.device, 'cuda');
       if (options.installCuda) {
         const folder = await installCuda({ say: (text) => void process.stderr.write(text) });
         process.stderr.write(`onnxruntime's CUDA libraries are in ${folder}\n`);
@@ -38,7 +37,7 @@ export function doctorCommand(): Command {
         memory: totalmem(),
         free: hostMemory().bytes,
       };
-      if (json) {
+      if (options.json) {
         process.stdout.write(`${JSON.stringify({ machine, providers, models }, null, 2)}\n`);
         return;
       }

@@ -17,7 +17,7 @@ import type { Provider } from '../pipeline/runtime/providers.ts';
 import type { RuntimeOptions } from '../pipeline/runtime/runtime.ts';
 import { UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
-import { deviceOption, modelOption, providerOption, threadsOption } from './options.ts';
+import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { type FinishedPicture, PictureWriter } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
 
@@ -27,8 +27,8 @@ interface Options {
   readonly model?: string;
   readonly provider: Provider | 'auto';
   readonly precision: Precision | 'auto';
-  readonly device?: string;
-  readonly threads?: string;
+  readonly device?: number;
+  readonly threads?: number;
   readonly residency: Residency | 'auto';
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -90,8 +90,8 @@ async function imagine(text: string, options: Options): Promise<void> {
     provider: options.provider,
     precision: options.precision,
     onPreparing: preparingLine(options),
-    device: options.device === undefined ? undefined : Number(options.device),
-    threads: threads(options.threads),
+    device: options.device,
+    threads: options.threads,
     residency: options.residency,
     signal: stop.signal,
     check: false,
@@ -219,11 +219,4 @@ function asTyped<T>(parse: () => T): T {
     const hint = cause.hint.replaceAll('/wuerst ', 'wuerst imagine ');
     throw new UserError(cause.code, cause.message, { hint, cause });
   }
-}
-
-function threads(typed: string | undefined): number | undefined {
-  if (typed === undefined) return undefined;
-  const count = Number(typed);
-  if (Number.isInteger(count) && count >= 1 && count <= 256) return count;
-  throw new UserError('threads_invalid', `Expected --threads to be a whole number from 1 to 256, got ${typed}.`);
 }

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { listFiles, modelInfo } from '@huggingface/hub';
 import pRetry from 'p-retry';
 import { EnvHttpProxyAgent, Response, fetch as undiciFetch } from 'undici';
+import { pause, systemClock } from '../system/clock.ts';
 import { OperatorError } from '../system/errors.ts';
 import { checkEndpoint, checkProxy, checkToken, type HubOptions } from './hub-options.ts';
 
@@ -50,7 +50,7 @@ export class Hub {
     this.#token = checkToken(options.token);
     this.retries = options.retries ?? 5;
     this.minRetryMs = options.minRetryMs ?? 1000;
-    this.sleep = options.sleep ?? pause;
+    this.sleep = options.sleep ?? ((ms, signal) => pause(systemClock, ms, signal));
     this.onRetry = options.onRetry ?? (() => {});
     const timeout = options.timeoutMs ?? 60_000;
     checkProxy('HTTP_PROXY', options.httpProxy);
@@ -220,16 +220,6 @@ async function sensible<T>(repo: string, signal: AbortSignal | undefined, read: 
     signal?.throwIfAborted();
     if (error instanceof OperatorError) throw error;
     throw wrongAnswer(repo, "it is not what the hub's API promises", error);
-  }
-}
-
-async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, signal ? { signal } : {});
-  } catch (error) {
-    // The reason of the abort rather than an AbortError around it.
-    signal?.throwIfAborted();
-    throw error;
   }
 }
 

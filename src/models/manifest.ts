@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { STYLES } from '../pipeline/derived-weights/styles.ts';
 import { OperatorError } from '../system/errors.ts';
@@ -70,12 +70,12 @@ export interface Manifest {
   readonly models: readonly ModelEntry[];
 }
 
-const PRIOR_FILES = {
+const PRIOR = {
   files: ['model_index.json', 'prior/config.json', 'text_encoder/config.json', 'scheduler/scheduler_config.json'],
   weights: ['prior/diffusion_pytorch_model', 'text_encoder/model'],
   tokenizers: ['tokenizer'],
 };
-const DECODER_FILES = {
+const DECODER = {
   files: [
     'model_index.json',
     'decoder/config.json',
@@ -86,7 +86,10 @@ const DECODER_FILES = {
   weights: ['decoder/diffusion_pytorch_model', 'vqgan/diffusion_pytorch_model', 'text_encoder/model'],
   tokenizers: ['tokenizer'],
 };
-const STAGE_C_FILES = { files: ['config.json'], weights: ['diffusion_pytorch_model'] };
+const STAGE_C = { files: ['config.json'], weights: ['diffusion_pytorch_model'] };
+const BASE = { ...STAGE_C, style: 'base' };
+const AESTHETIC = { ...STAGE_C, style: 'aesthetic' };
+const INTERPOLATED = { ...STAGE_C, style: 'interpolated', twin: 'wuerstchen-prior/prior' };
 
 /**
  * Every checkpoint the program knows by name. Revisions, sizes and hashes are not written here: they are read from the
@@ -108,13 +111,10 @@ export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
       ],
       embedded: true,
       repositories: [
-        cocktail('wuerstchen-prior', 'words and Stage C, style interpolated', PRIOR_FILES),
-        cocktail('wuerstchen', 'Stage B, Stage A and their words', DECODER_FILES),
-        { ...cocktail('wuerstchen-prior-model-base', 'Stage C: flat drawings', STAGE_C_FILES), style: 'base' },
-        {
-          ...cocktail('wuerstchen-prior-model-finetuned', 'Stage C: glossy drawings', STAGE_C_FILES),
-          style: 'aesthetic',
-        },
+        repository('cocktail/wuerstchen-prior', 'words and Stage C, style interpolated', PRIOR),
+        repository('cocktail/wuerstchen', 'Stage B, Stage A and their words', DECODER),
+        repository('cocktail/wuerstchen-prior-model-base', 'Stage C: flat drawings', BASE),
+        repository('cocktail/wuerstchen-prior-model-finetuned', 'Stage C: glossy drawings', AESTHETIC),
       ],
     },
     {
@@ -128,29 +128,22 @@ export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
         [1536, 1536],
       ],
       repositories: [
-        warpAi('wuerstchen-prior', 'words and Stage C', PRIOR_FILES),
-        warpAi('wuerstchen', 'Stage B, Stage A and their words', DECODER_FILES),
-        {
-          ...warpAi('wuerstchen-prior-model-interpolated', 'Stage C: the mean of base and aesthetic', STAGE_C_FILES),
-          style: 'interpolated',
-          twin: 'wuerstchen-prior/prior',
-        },
-        { ...warpAi('wuerstchen-prior-model-base', 'Stage C before fine-tuning', STAGE_C_FILES), style: 'base' },
-        {
-          ...warpAi('wuerstchen-prior-model-finetuned', 'Stage C: very artistic, best at 1024x1024', STAGE_C_FILES),
-          style: 'aesthetic',
-        },
+        repository('warp-ai/wuerstchen-prior', 'words and Stage C', PRIOR),
+        repository('warp-ai/wuerstchen', 'Stage B, Stage A and their words', DECODER),
+        repository(
+          'warp-ai/wuerstchen-prior-model-interpolated',
+          'Stage C: the mean of base and aesthetic',
+          INTERPOLATED,
+        ),
+        repository('warp-ai/wuerstchen-prior-model-base', 'Stage C before fine-tuning', BASE),
+        repository('warp-ai/wuerstchen-prior-model-finetuned', 'Stage C: very artistic, best at 1024x1024', AESTHETIC),
       ],
     },
   ],
 });
 
-function warpAi(name: string, purpose: string, files: object) {
-  return { repo: `warp-ai/${name}`, folder: name, purpose, license: 'MIT', ...files };
-}
-
-function cocktail(name: string, purpose: string, files: object) {
-  return { repo: `cocktail/${name}`, folder: name, purpose, license: 'MIT', ...files };
+function repository(repo: string, purpose: string, about: object) {
+  return { repo, folder: basename(repo), purpose, license: 'MIT', ...about };
 }
 
 /**
@@ -162,20 +155,12 @@ function cocktail(name: string, purpose: string, files: object) {
 export async function loadManifest(modelsDir: string): Promise<Manifest> {
   const path = join(modelsDir, 'manifest.json');
   const text = await ifThere(readFile(path, 'utf8')).catch((cause: Error) => {
-    throw new OperatorError('manifest_invalid', `Cannot read ${path}: ${cause.message}.`, { cause });
+    throw invalid(path, `cannot be read: ${cause.message}`, { cause });
   });
   if (text === undefined) return BUILT_IN_MANIFEST;
   const own = parseManifest(text, path);
   const taken = own.models.find(({ name }) => BUILT_IN_MANIFEST.models.some((model) => model.name === name));
-  if (taken) {
-    throw new OperatorError(
-      'manifest_invalid',
-      `The manifest ${path} names a model "${taken.name}", which is built in.`,
-      {
-        hint: 'Give it another name.',
-      },
-    );
-  }
+  if (taken) throw invalid(path, `names a model "${taken.name}", which is built in`, { hint: 'Give it another name.' });
   return { models: [...BUILT_IN_MANIFEST.models, ...own.models.map((model) => ({ ...model, embedded: false }))] };
 }
 
@@ -184,18 +169,16 @@ function parseManifest(text: string, path: string): Manifest {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new OperatorError('manifest_invalid', `The manifest ${path} is not JSON: ${(cause as Error).message}.`, {
-      cause,
-    });
+    throw invalid(path, `is not JSON: ${(cause as Error).message}`, { cause });
   }
   const result = manifestSchema.safeParse(json);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new OperatorError(
-    'manifest_invalid',
-    `The manifest ${path} is wrong at ${issue?.path.join('.')}: ${issue?.message}.`,
-    {
-      hint: 'Every folder and file is a plain relative name; see the built-in models for an example.',
-    },
-  );
+  throw invalid(path, `is wrong at ${issue?.path.join('.')}: ${issue?.message}`, {
+    hint: 'Every folder and file is a plain relative name; see the built-in models for an example.',
+  });
+}
+
+function invalid(path: string, what: string, about: { readonly hint?: string; readonly cause?: unknown }) {
+  return new OperatorError('manifest_invalid', `The manifest ${path} ${what}.`, about);
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { availableStyles, type Style } from '../pipeline/derived-weights/styles.ts';
 import { UserError } from '../system/errors.ts';
@@ -11,7 +11,7 @@ import { missingFiles } from './choose-files.ts';
 import { isOutdated, readLock } from './lock-file.ts';
 import { loadManifest, type ModelEntry } from './manifest.ts';
 import { EMBEDDED_MODELS, readCurrentModel } from './model-folder.ts';
-import { filesOf } from './verify.ts';
+import { fileSizes } from './verify.ts';
 
 /** In the order to list them in. */
 export const STYLES: readonly Style[] = ['base', 'aesthetic', 'interpolated'];
@@ -65,32 +65,22 @@ async function statusOf(
 ): Promise<ModelStatus> {
   const { name, purpose, license, nativeSizes } = model;
   const folder = folderOf(modelsDir, model);
-  const sizes = new Map<string, number>();
-  for (const path of (await ifThere(filesOf(folder))) ?? []) {
-    const found = await stat(join(folder, path)).catch(() => undefined);
-    if (found) sizes.set(path, found.size);
-  }
+  const sizes = await fileSizes(folder);
   // A lock file that cannot be read is what "verify" and "pull" speak of; the list shows what is there.
   const lock = await readLock(folder).catch(() => undefined);
   const missing = model.repositories
     .filter(({ style }) => !style)
-    .flatMap((repo) =>
-      missingFiles(repo, (path) => sizes.has(`${repo.folder}/${path}`) && !isOutdated(lock, repo.folder, path)).map(
-        (path) => `${repo.folder}/${path}`,
-      ),
-    );
+    .flatMap((repo) => {
+      const has = (path: string) => sizes.has(`${repo.folder}/${path}`) && !isOutdated(lock, repo.folder, path);
+      return missingFiles(repo, has).map((path) => `${repo.folder}/${path}`);
+    });
   return {
-    name,
-    folder,
+    ...{ name, folder, source, purpose, license, nativeSizes },
     state: missing.length === 0 && sizes.size > 0 ? 'ready' : sizes.size > 0 ? 'partial' : 'absent',
     missing,
     bytes: [...sizes.values()].reduce((total, size) => total + size, 0),
     styles: STYLES.filter((style) => availableStyles(folder).styles.includes(style)),
     inUse: name === current,
-    source,
-    purpose,
-    license,
-    nativeSizes,
   };
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { readMixRecord } from '../pipeline/derived-weights/mix.ts';
 import { readPreparedRecord } from '../pipeline/derived-weights/prepared.ts';
 import { hashFile } from '../system/file-hash.ts';
+import { ifThere } from '../system/if-there.ts';
 import { missingFiles } from './choose-files.ts';
 import { isOutdated, type LockFile, readLock } from './lock-file.ts';
 import type { ModelEntry } from './manifest.ts';
@@ -29,11 +30,7 @@ export interface VerifyOptions {
 /** Reads every file of a model again: hashes against the lock file, weights that are no numbers, and what is missing. */
 export async function* verifyModel({ folder, model, signal }: VerifyOptions): AsyncGenerator<VerifyFinding> {
   const lock = await readLock(folder);
-  const present = new Map<string, number>();
-  for (const path of await filesOf(folder)) {
-    const found = await stat(join(folder, path)).catch(() => undefined);
-    if (found) present.set(path, found.size);
-  }
+  const present = await fileSizes(folder);
   const listed = new Set<string>();
   for (const { path, size, sha256 } of lockedFiles(lock)) {
     listed.add(path);
@@ -108,14 +105,18 @@ async function damageOf(path: string, signal: AbortSignal | undefined): Promise<
   }
 }
 
-/** Files of a folder, relative with forward slashes; hidden ones (unfinished pulls) are no part of a model. */
-export async function filesOf(folder: string, prefix = ''): Promise<string[]> {
-  const paths: string[] = [];
-  for (const entry of await readdir(join(folder, prefix), { withFileTypes: true })) {
+/**
+ * Bytes of the files of a folder, by their paths, relative with forward slashes. Hidden ones (unfinished pulls) are no
+ * part of a model.
+ */
+export async function fileSizes(folder: string, prefix = ''): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  for (const entry of (await ifThere(readdir(join(folder, prefix), { withFileTypes: true }))) ?? []) {
     if (entry.name.startsWith('.')) continue;
     const path = prefix + entry.name;
-    if (entry.isDirectory()) paths.push(...(await filesOf(folder, `${path}/`)));
-    else paths.push(path);
+    const found = await ifThere(stat(join(folder, path)));
+    if (entry.isDirectory()) for (const [below, size] of await fileSizes(folder, `${path}/`)) sizes.set(below, size);
+    else if (found) sizes.set(path, found.size);
   }
-  return paths;
+  return sizes;
 }

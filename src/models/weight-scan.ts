@@ -31,8 +31,7 @@ export async function findNotFinite(
       for (const { at, length } of piecesOf(entry)) {
         signal?.throwIfAborted();
         await readFully(file, buffer, entry.offset + at, length);
-        const index =
-          format.width === 4 ? firstIn32(buffer, length, format.mask) : firstIn16(buffer, length, format.mask);
+        const index = firstNotFinite(buffer, length, format);
         if (index >= 0) return { tensor: entry.name, index: at / format.width + index };
       }
     }
@@ -59,14 +58,11 @@ async function readFully(
   }
 }
 
-function firstIn32(buffer: Buffer, length: number, mask: number): number {
-  const bits = new Int32Array(buffer.buffer, buffer.byteOffset, length / 4);
-  for (let i = 0; i < bits.length; i += 1) if (((bits[i] ?? 0) & mask) === mask) return i;
-  return -1;
-}
-
-function firstIn16(buffer: Buffer, length: number, mask: number): number {
-  const bits = new Uint16Array(buffer.buffer, buffer.byteOffset, length / 2);
+/** Place of the first element whose exponent has all its bits set, or -1. */
+function firstNotFinite(buffer: Buffer, length: number, { width, mask }: { width: 2 | 4; mask: number }): number {
+  const { buffer: bytes, byteOffset } = buffer;
+  const bits =
+    width === 4 ? new Int32Array(bytes, byteOffset, length / 4) : new Uint16Array(bytes, byteOffset, length / 2);
   for (let i = 0; i < bits.length; i += 1) if (((bits[i] ?? 0) & mask) === mask) return i;
   return -1;
 }

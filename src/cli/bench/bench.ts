@@ -7,19 +7,19 @@ import { VERSION } from '../../pipeline/version.ts';
 import { byteSize } from '../../system/byte-size.ts';
 import { printedBy } from '../../system/command-output.ts';
 import { UserError } from '../../system/errors.ts';
-import { deviceOption, modelOption, providerOption, threadsOption } from '../options.ts';
+import { count, deviceOption, modelOption, providerOption, threadsOption } from '../compute-options.ts';
 import { availablePrecisions, type BenchRow, measure } from './measure.ts';
 import { benchTable } from './table.ts';
 
 interface Options {
   readonly model?: string;
   readonly provider: Provider | 'auto';
-  readonly device?: string;
-  readonly threads?: string;
+  readonly device?: number;
+  readonly threads?: number;
   readonly precision?: readonly Precision[];
   readonly sizes: string;
   readonly batches: string;
-  readonly steps?: string;
+  readonly steps?: number;
   readonly json?: boolean;
 }
 
@@ -35,18 +35,19 @@ export function benchCommand(): Command {
     )
     .option('--sizes <list>', 'of pictures, for example 512x512,1024x1536', '512x512,1024x1024')
     .option('--batches <list>', 'pictures at once', '1,4')
-    .option('--steps <count>', 'of both denoising stages, to be quick; what pictures usually take otherwise')
+    .option(
+      '--steps <count>',
+      'of both denoising stages, to be quick; what pictures usually take otherwise',
+      count('--steps', 200),
+    )
     .option('--json', 'print it for programs')
     .action(bench);
 }
 
 async function bench(options: Options): Promise<void> {
-  const model = options.model ?? modelInUse(process.env);
-  const device = options.device === undefined ? undefined : Number(options.device);
+  const { model = modelInUse(process.env), device, threads, steps = null } = options;
   const sizes = list(options.sizes).map(readSize);
-  const batches = list(options.batches).map((text) => readCount('--batches', text, 16));
-  const steps = options.steps === undefined ? null : readCount('--steps', options.steps, 200);
-  const threads = options.threads === undefined ? undefined : readCount('--threads', options.threads, 256);
+  const batches = list(options.batches).map(count('--batches', 16));
   const { provider } = await Runtime.create({ provider: options.provider, device });
   const available = await availablePrecisions(provider, device);
   const asked = options.precision ?? available;
@@ -112,10 +113,4 @@ function readSize(text: string): [number, number] {
   const [, width, height] = /^(\d{2,4})x(\d{2,4})$/i.exec(text) ?? [];
   if (width !== undefined && height !== undefined) return [Number(width), Number(height)];
   throw new UserError('size_invalid', `Expected --sizes to be like 512x512,1024x1536, got ${text}.`);
-}
-
-function readCount(name: string, text: string, most: number): number {
-  const count = Number(text);
-  if (/^\d+$/.test(text) && count >= 1 && count <= most) return count;
-  throw new UserError('count_invalid', `Expected ${name} to be a whole number from 1 to ${most}, got ${text}.`);
 }
