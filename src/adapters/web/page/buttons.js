@@ -1,4 +1,4 @@
-import { askText, confirm } from './dialogs.js';
+import { askConfirmation, askText } from './dialogs.js';
 import { el } from './dom.js';
 
 /** A button of a reply. `act(action, text)` sends it; further clicks do nothing until it is answered. */
@@ -20,7 +20,7 @@ export function replyButton(button, act) {
 
 async function press(element, button, act) {
   if (element.getAttribute('aria-disabled') === 'true') return;
-  if (button.confirm && !(await confirm(button.confirm, button.label, button.style === 'danger'))) return;
+  if (button.confirm && !(await askConfirmation(button.confirm, button.label, button.style === 'danger'))) return;
   const text = button.ask ? await askText(button.ask) : undefined;
   if (text === null) return;
   element.setAttribute('aria-disabled', 'true');

@@ -58,7 +58,8 @@ function nameInput(value, autofocus) {
   return el('input', { maxlength: 64, required: true, value, autocomplete: 'nickname', autofocus });
 }
 
-export async function confirm(question, label, danger) {
+/** Asks a yes-or-no question. `label` is the button that says yes. */
+export async function askConfirmation(question, label, danger) {
   return (await ask({ title: question, ok: label, danger, read: () => true })) === true;
 }
 

@@ -38,7 +38,7 @@ export function icon(name) {
   return svg;
 }
 
-/** A button that shows only an icon. `extraClass` may be empty. */
+/** A button that shows only an icon. */
 export function iconButton(name, label, onclick, extraClass = '') {
   const properties = { type: 'button', class: `icon-button ${extraClass}`, 'aria-label': label, onclick };
   return el('button', properties, icon(name));

@@ -70,7 +70,7 @@ class Lightbox {
     this.#foot.replaceChildren(...buttonsOf(image.id).map((button) => replyButton(button, act)));
   }
 
-  /** The thumbnail is in the browser's cache already; the full picture replaces it once it is loaded. */
+  /** The thumbnail is usually cached. The full picture replaces it once it is loaded. */
   #load(image) {
     this.#picture.src = `${image.url}?w=640`;
     const full = new Image();

@@ -17,22 +17,23 @@ const session = new Session();
 const rooms = new Rooms();
 const drawer = sideDrawer();
 const conversations = new Map();
-const current = () => open(rooms.current);
+const current = () => conversationIn(rooms.current);
 const scroller = new Scroller(() => current().loadOlder());
 const composer = new Composer({ onSend: send, who: () => ({ room: rooms.current, user: session.user }) });
 const stream = new Stream({
-  onEvent: (event) => open(event.job.room).take(event),
+  onEvent: (event) => conversationIn(event.job.room).take(event),
   // The history is read only now, so that nothing between it and the events is missed.
-  onHello: (replays) => refresh(rooms.names.filter((name) => !replays || !open(name).isLoaded)),
+  onHello: (replays) => refresh(rooms.names.filter((name) => !replays || !conversationIn(name).isLoaded)),
   onState: (state) => {
     byId('connection').dataset.state = state;
     byId('connection').textContent = CONNECTION[state];
-    if (state === 'lost') refresh(rooms.names.filter((name) => !open(name).isLoaded));
+    if (state === 'lost') refresh(rooms.names.filter((name) => !conversationIn(name).isLoaded));
   },
   mayRest: () => ![...conversations.values()].some((conversation) => conversation.waitsForMine),
 });
 
-function open(room) {
+/** The conversation of a room, made at the first call. */
+function conversationIn(room) {
   const known = conversations.get(room);
   if (known) return known;
   const conversation = new Conversation(room, {
@@ -56,14 +57,14 @@ function changed(conversation) {
 }
 
 function drawRooms() {
-  rooms.draw((name) => ({ unread: open(name).unread, busy: open(name).isBusy }));
+  rooms.draw((name) => ({ unread: conversationIn(name).unread, busy: conversationIn(name).isBusy }));
   const unread = [...conversations.values()].reduce((sum, { unread }) => sum + unread, 0);
   document.title = `${unread > 0 ? `(${unread}) ` : ''}#${rooms.current} · wuerst`;
 }
 
 async function refresh(names) {
   for (const name of names) {
-    const conversation = open(name);
+    const conversation = conversationIn(name);
     await conversation.refresh().catch((error) => error.status !== 0 && report(conversation, error));
   }
 }
@@ -99,7 +100,7 @@ function showRoom() {
   const name = rooms.current;
   rooms.add(name);
   byId('room-title').textContent = name;
-  const shown = open(name);
+  const shown = conversationIn(name);
   for (const conversation of conversations.values()) conversation.element.hidden = conversation !== shown;
   shown.unread = 0;
   composer.show(name);
