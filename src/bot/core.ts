@@ -67,7 +67,7 @@ export interface Core {
   ): readonly { readonly id: string; readonly prompt: string }[];
   /** The prompt behind an id of `recentPrompts`. */
   promptById(id: string, caller: Caller): string | null;
-  /** What may come next where the cursor stands after this text: subcommands, settings and their values. */
+  /** What may come next after this text: subcommands, settings and their values. */
   completions(textBeforeCursor: string, caller: Caller): readonly Completion[];
 
   /** Events of every job, in order; a listener that throws is logged and loses only that event. Returns the way to stop. */
@@ -85,7 +85,7 @@ export interface Core {
 }
 
 export interface Completion {
-  /** Takes the place of the text from `from` to the cursor. */
+  /** Replaces the text from `from` to the cursor. */
   readonly insert: string;
   /** Index into the text before the cursor. */
   readonly from: number;

@@ -3,10 +3,10 @@ import type { Eta } from './job.ts';
 export type ButtonStyle = 'primary' | 'secondary' | 'danger';
 
 export interface Button {
-  /** `verb:id`, at most 64 characters; what `Studio.act` takes. */
+  /** `verb:id`, at most 64 characters; what `Core.act` takes. */
   readonly action: string;
   readonly label: string;
-  /** The label without its picture's number, where the surface shows the button at that picture. @default label */
+  /** The label without the picture's number, for surfaces that show the button beside its picture. @default label */
   readonly short?: string;
   readonly style: ButtonStyle;
   /** Ask before acting, with this question. */
@@ -16,7 +16,7 @@ export interface Button {
   readonly disabled?: boolean;
 }
 
-/** Its file is had by `Core.imagePath(id)`. */
+/** `Core.imagePath(id)` gives its file. */
 export interface ReplyImage {
   readonly id: string;
   /** Name to give the file, e.g. `a-red-fox-7.png`; `[a-z0-9.-]` only. */
@@ -38,16 +38,16 @@ export interface Reply {
   readonly title: string;
   /** Further lines, each short. */
   readonly lines: readonly string[];
-  /** Label and value pairs: the parameters of Info, the values of settings. */
+  /** Labelled values: the parameters of a picture, the settings of a guild. */
   readonly fields: readonly { readonly name: string; readonly value: string }[];
   readonly progress: { readonly fraction: number; readonly label: string } | null;
   readonly eta: Eta | null;
-  /** A small image of the picture in the making. */
+  /** A small image of the unfinished picture. */
   readonly preview: Uint8Array | null;
   readonly images: readonly ReplyImage[];
   /**
-   * Rows of buttons, most important first. A job of many pictures has more than any message can hold (every verb of each
-   * picture): an adapter shows as many as it can, and `show:<imageId>` brings those of one picture alone.
+   * Rows of buttons, most important first. A job of many pictures has more than any message can hold (every action for
+   * each picture): an adapter shows as many as it can, and `show:<imageId>` brings the buttons of one picture.
    */
   readonly buttons: readonly (readonly Button[])[];
   /** Text to copy as it is (the command that makes this again), shown as code. */

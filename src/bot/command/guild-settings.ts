@@ -61,11 +61,11 @@ const list = z.array(z.string().min(1).max(200)).max(2000);
 export const GUILD_SETTINGS = {
   guildJobs: { kind: 'limit', schema: count, initial: 500, description: 'unfinished requests here at once' },
   /** Over all guilds and direct messages. */
-  userJobs: { kind: 'limit', schema: count, initial: 50, description: 'unfinished requests of one person at once' },
+  userJobs: { kind: 'limit', schema: count, initial: 50, description: 'unfinished requests per person at once' },
   guildSeconds: { kind: 'limit', schema: count, initial: null, description: 'accelerator seconds a day here' },
   /** Over all guilds and direct messages. */
-  userSeconds: { kind: 'limit', schema: count, initial: null, description: 'accelerator seconds a day of one person' },
-  pixels: { kind: 'limit', schema: count, initial: null, description: 'pixels of one picture' },
+  userSeconds: { kind: 'limit', schema: count, initial: null, description: 'accelerator seconds a day per person' },
+  pixels: { kind: 'limit', schema: count, initial: null, description: 'pixels per picture' },
   images: {
     kind: 'limit',
     schema: z.number().int().min(1).max(10).nullable(),
@@ -81,7 +81,7 @@ export const GUILD_SETTINGS = {
   },
   /** As they were typed. */
   blockedWords: { kind: 'list', schema: list, initial: [], description: 'words that no prompt may hold' },
-  blockedUsers: { kind: 'list', schema: list, initial: [], description: 'ids of people who may ask for nothing' },
+  blockedUsers: { kind: 'list', schema: list, initial: [], description: 'ids of people who may not use the bot' },
   spoiler: {
     kind: 'switch',
     schema: z.boolean(),
@@ -118,7 +118,7 @@ const LISTED: readonly GuildSetting[] = Object.entries(GUILD_SETTINGS).map(([key
   name: key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
 }));
 
-/** Put before a setting's name by whoever runs the bot, for what holds everywhere. */
+/** Before the name of a setting that whoever runs the bot sets for everywhere. */
 const EVERYWHERE_PREFIX = 'everywhere-';
 
 export interface PlacedSetting extends GuildSetting {
@@ -146,7 +146,7 @@ export function expectedOf(key: GuildSettingKey): string {
 }
 
 /**
- * A typed value; `undefined` for `default`, which goes back to what holds around. A list is replaced, or with `+word`
+ * A typed value; `undefined` for `default`, which takes the setting back. A list is replaced, or with `+word`
  * and `-word` changed.
  * @throws UserError `setting_value`
  */

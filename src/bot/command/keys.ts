@@ -65,7 +65,7 @@ interface NumericOptions extends Pick<KeyDefinition, 'aliases' | 'description' |
   example(limits: RequestLimits): number;
 }
 
-/** A key that is one number. */
+/** A key whose value is one number. */
 function numeric(type: 'integer' | 'number', field: Field, options: NumericOptions): KeyDefinition {
   const { choices, range, example, ...rest } = options;
   const read = type === 'integer' ? readWhole : readDecimal;
@@ -154,7 +154,7 @@ const DEFINITIONS = {
   }),
   style: {
     type: 'text',
-    description: 'Which model paints; a number from 0 (base) to 1 (aesthetic) mixes two',
+    description: 'Which model paints; a number from 0 (base) to 1 (aesthetic) mixes the two',
     de: ['stil', 'interpolated, base, aesthetic oder eine Zahl von 0 (base) bis 1 (aesthetic)'],
     fields: ['style'],
     expected: ({ styles, mixesStyles }) =>
@@ -167,7 +167,7 @@ const DEFINITIONS = {
   },
   seed: {
     type: 'text',
-    description: 'Starting number of the randomness: the same seed and settings make the same picture',
+    description: 'What the randomness starts from: the same seed and settings give the same picture',
     de: ['startwert', 'Gleicher Startwert und gleiche Einstellungen geben das gleiche Bild'],
     fields: ['seed'],
     expected: () => 'a whole number from 0 to 18446744073709551615, or random',

@@ -11,7 +11,7 @@ export interface ParseOptions {
   readonly limits: RequestLimits;
   /** Values of the surface's native options, by the names of their keys. */
   readonly options?: Readonly<Partial<Record<KeyName, string | number | boolean>>>;
-  /** What holds for settings that are not given: those of an older request. */
+  /** Settings of an older request, for those that are not given. */
   readonly defaults?: Partial<Omit<ImagineRequest, 'prompt'>>;
   /** Names of the guild's settings, in the spelling to hand back. @default none */
   readonly guildSettings?: readonly string[];
@@ -23,7 +23,7 @@ export type ParsedCommand =
   | {
       readonly kind: 'imagine';
       readonly request: ImagineRequest;
-      /** What was read otherwise than it may have been meant; to be shown with the reply. */
+      /** What may have been meant otherwise than it was read; to be shown with the reply. */
       readonly notes: readonly string[];
     }
   | {
@@ -71,7 +71,7 @@ function read(text: string, options: ParseOptions, onSource: (source: string) =>
   if (text.length > maxLength) throw promptTooLong(text.length, limits);
   const body = normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
   onSource(body);
-  // Settings beside it say that a picture is wanted: `history` is a prompt then.
+  // With settings beside it, a picture is wanted: `history` is a prompt then.
   const isPrompt = Object.keys(native).length + Object.keys(defaults).length > 0;
   const subcommand = isPrompt ? null : readSubcommand(body, guildSettings);
   if (subcommand !== null) return subcommand;
@@ -167,7 +167,7 @@ function promptMissing(typed: readonly TypedSetting[]): CommandProblem {
   return new CommandProblem({
     code: 'prompt_missing',
     message: typed.length > 0 ? 'Expected a prompt, got settings only.' : 'Expected a prompt, got nothing.',
-    allowed: 'Say what to paint; settings may stand anywhere in it.',
+    allowed: 'Say what to paint; settings may go anywhere in it.',
     ...(typed.length > 0 ? { edits: [{ start: 0, end: 0, text: `${MADE_BY_EXAMPLE} ` }] } : {}),
     example: `${MADE_BY_EXAMPLE} style:aesthetic`,
   });

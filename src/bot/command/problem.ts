@@ -6,19 +6,19 @@ export interface Edit extends Span {
   readonly text: string;
 }
 
-export interface ProblemDetails {
+interface ProblemDetails {
   readonly code: string;
   /** What was expected and what came. */
   readonly message: string;
   /** What is allowed, as whole sentences. */
   readonly allowed: string;
-  /** Changes that mend the command as it was typed; absent where there is no telling what was meant. */
+  /** Changes that mend the command as it was typed; absent where it is unclear what was meant. */
   readonly edits?: readonly Edit[];
   /** A whole command that shows the right form, used where the command as typed cannot be mended. */
   readonly example?: string;
 }
 
-/** Why a command was not understood, before it is known which corrected example to show. Never leaves the parser. */
+/** Why a command was not understood, without a corrected example yet. Never leaves the parser. */
 export class CommandProblem extends Error {
   override readonly name = 'CommandProblem';
   readonly details: ProblemDetails;
@@ -81,7 +81,7 @@ function withEdits(text: string, edits: readonly Edit[]): string {
 
 const MAX_QUOTED = 40;
 
-/** What came, for a message: in quotes, shortened. */
+/** What was typed, for a message: in quotes, shortened. */
 export function quoted(value: string): string {
   const characters = [...value.slice(0, 2 * MAX_QUOTED + 2)];
   const short = characters.length > MAX_QUOTED ? `${characters.slice(0, MAX_QUOTED).join('')}…` : value;

@@ -19,9 +19,8 @@ export type { SettingsScope } from './audit.ts';
 export { DATABASE_FILE } from './backup.ts';
 export type { FinishedImage, ImageDetails } from './images.ts';
 export type { Party } from './job-lists.ts';
-export type { StoredJob } from './job-rows.ts';
+export type { Accepted, NewJob, StoredJob } from './job-rows.ts';
 export type { JobError } from './jobs.ts';
-export type { Accepted, NewJob } from './new-job.ts';
 export type { Embedding, Recipe } from './recipe.ts';
 
 export interface HistoryOptions {

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { imagineRequest, uint64Text } from '../../pipeline/images/imagine-request.ts';
 import { OperatorError } from '../../system/errors.ts';
-import { type Caller, JOB_STATES, type Job, type JobImage, SURFACES, VERBS } from '../job.ts';
-import { fromJson } from './json.ts';
+import { type Caller, JOB_STATES, type Job, type JobEvent, type JobImage, SURFACES, VERBS } from '../job.ts';
+import type { Value } from './database.ts';
+import { fromJson, toJson } from './json.ts';
+import { dayOf } from './usage.ts';
 
 /** A job with what only the core needs to know about it. */
 export interface StoredJob {
@@ -17,6 +19,23 @@ export interface StoredJob {
   readonly priority: number;
   /** It had started before, so the fair queue has charged it already. */
   readonly resumed: boolean;
+}
+
+export interface NewJob extends Pick<Job, 'caller' | 'request' | 'derivation' | 'notes'> {
+  /** Expected accelerator seconds; reserved in the usage until the job ends. */
+  readonly estimate: number;
+  /** Among this person's own waiting jobs, the greater goes first. @default 0 */
+  readonly priority?: number;
+  /** The same key of the same person answers with the same job. */
+  readonly idempotencyKey?: string;
+}
+
+/** The job as stored: its `estimate` is a whole number of milliseconds, and what the fair queue should reckon with. */
+export interface Accepted extends StoredJob {
+  /** The key was known: this is the earlier job, and nothing was written. */
+  readonly repeated: boolean;
+  /** The durable `queued` event; `null` if repeated. */
+  readonly event: JobEvent | null;
 }
 
 const flag = z.union([z.literal(0), z.literal(1)]).transform((value) => value === 1);
@@ -161,4 +180,27 @@ export function storedJobFrom(row: JobRow, images: readonly JobImage[]): StoredJ
     priority: row.priority,
     resumed: row.started_at !== null,
   };
+}
+
+const FIELDS = [
+  ...['id', ...JOB_FIELDS, 'notesJson', 'state', 'createdAt'],
+  ...['priority', 'estimateMs', 'chargedMs', 'chargedDay'],
+];
+
+/** Takes what `insertValues` gives. */
+export const INSERT_JOB = `INSERT INTO jobs (${FIELDS.map(columnOf).join(', ')}) VALUES (${FIELDS.map(() => '?').join(', ')})`;
+
+export function insertValues(id: string, input: NewJob, chargedMs: number, now: number): readonly Value[] {
+  const { caller, request, derivation, priority = 0 } = input;
+  const record: Readonly<Record<string, Value | boolean>> = {
+    ...{ id, ...caller, ...request, ...derivation },
+    ...{ notesJson: toJson(input.notes), state: 'queued', createdAt: now, priority },
+    ...{ estimateMs: chargedMs, chargedMs, chargedDay: dayOf(now) },
+  };
+  return FIELDS.map((field) => stored(record[field]));
+}
+
+function stored(value: Value | boolean | undefined): Value {
+  if (typeof value === 'boolean') return Number(value);
+  return typeof value === 'bigint' ? value.toString() : (value ?? null);
 }

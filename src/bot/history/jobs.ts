@@ -4,17 +4,20 @@ import type { Database } from './database.ts';
 import type { DurableType, EventLog } from './events.ts';
 import { JOB_ID_LENGTH, randomId } from './id.ts';
 import {
+  type Accepted,
   decodeImage,
   decodeJobRow,
   IMAGES_OF_JOB,
+  INSERT_JOB,
+  insertValues,
   JOB_COLUMNS,
   type JobRow,
   jobFrom,
+  type NewJob,
   type StoredJob,
   storedJobFrom,
 } from './job-rows.ts';
 import { toJson } from './json.ts';
-import { type Accepted, INSERT_JOB, insertValues, type NewJob } from './new-job.ts';
 import { dayOf, type Usage } from './usage.ts';
 
 export interface JobError {

@@ -5,9 +5,11 @@ import { type ImagineRequest, type Job, type JobImage, VERBS, type Verb } from '
 import type { Draft } from '../jobs/submissions.ts';
 import { LARGER_FACTORS, largerSize, type RequestLimits, type Size } from '../request-limits.ts';
 
-/** What a button can do. `larger` is by 1.5, `larger-2x` by 2; those after it make no job of their own. */
-const ACTION_VERBS = [...VERBS, 'larger-2x', 'info', 'delete', 'cancel', 'show', 'confirm', 'erase'] as const;
-export type ActionVerb = (typeof ACTION_VERBS)[number];
+/** What a button can do. The first make new requests: `larger` by 1.5, `larger-2x` by 2. */
+const DRAFT_VERBS = [...VERBS, 'larger-2x'] as const;
+const ACTION_VERBS = [...DRAFT_VERBS, 'info', 'delete', 'cancel', 'show', 'confirm', 'erase'] as const;
+type ActionVerb = (typeof ACTION_VERBS)[number];
+export type DraftVerb = (typeof DRAFT_VERBS)[number];
 
 /** How far a strong variation's draws are from its parent's. */
 const STRONG = 0.5;
@@ -37,7 +39,7 @@ export interface ActOptions {
  * pictures as their job did, Larger and Remix one.
  * @throws UserError `larger_than_allowed`, `remix_text_missing`, and what `parseCommand` throws for the text of a remix
  */
-export function draftsOf(verb: Verb | 'larger-2x', options: ActOptions): readonly Draft[] {
+export function draftsOf(verb: DraftVerb, options: ActOptions): readonly Draft[] {
   const { job, image, limits, randomSeed } = options;
   const { request } = job;
   const parentImage = image?.id ?? job.images[0]?.id ?? null;
@@ -85,7 +87,7 @@ function remixed({ job, image, text, limits, randomSeed }: ActOptions) {
 function tooLarge({ width, height }: Size, factor: number, limits: RequestLimits): UserError {
   return new UserError(
     'larger_than_allowed',
-    `${factor} times ${width}×${height} is more than the limit of ${limits.maxPixels} pixels and ${limits.maxSide} a side.`,
+    `${factor} times ${width}×${height} is more than the limit of ${limits.maxPixels} pixels, or ${limits.maxSide} a side.`,
     { hint: 'Start from a smaller picture.' },
   );
 }

@@ -18,7 +18,7 @@ import { imageReply, kept } from '../replies/job-reply.ts';
 import * as replies from '../replies/replies.ts';
 import type { Reply } from '../reply.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
-import { type ActionVerb, draftsOf, parseAction } from './actions.ts';
+import { type DraftVerb, draftsOf, parseAction } from './actions.ts';
 import { changeSettings, isOperator, settingsReply } from './change-settings.ts';
 import { isOwner, requireOwner, type Target, Targets } from './targets.ts';
 
@@ -115,14 +115,14 @@ export class Answers {
     }
   }
 
-  /** What an action is about; `null` for one that is about nothing here. @throws UserError as `act` does */
+  /** What an action is about; `null` for `confirm` and `erase`. @throws UserError as `act` does */
   targetOf(action: string, caller: Caller): Target | null {
     const { verb, id } = parseAction(action);
     return verb === 'confirm' || verb === 'erase' ? null : this.#targets.get(id, caller);
   }
 
   #derive(
-    verb: Exclude<ActionVerb, 'show' | 'info' | 'cancel' | 'delete' | 'confirm' | 'erase'>,
+    verb: DraftVerb,
     { job, image }: Target,
     caller: Caller,
     { idempotencyKey, text }: { readonly idempotencyKey: string | undefined; readonly text: string | undefined },

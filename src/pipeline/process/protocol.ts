@@ -26,11 +26,11 @@ export interface LoadOptions {
   readonly device?: number | undefined;
   /** Whether everything stays loaded. @default 'auto' */
   readonly residency?: 'resident' | 'stage' | 'auto';
-  /** Pictures of so many pixels, and larger ones, are made with as little memory as possible; 0 is all of them. */
+  /** From this many pixels on, pictures are made with as little memory as possible; 0 means all pictures. */
   readonly leanFrom?: number;
-  /** Sizes to make ready for, so that no request waits for the accelerator's first run. @default 'auto' */
+  /** Sizes to prepare for, so that no request waits for the accelerator's first run. @default 'auto' */
   readonly warmUp?: WarmUp;
-  /** What an earlier `done` said; maps of another checkpoint are passed over. */
+  /** From an earlier `done`; maps of another checkpoint are ignored. */
   readonly previewMaps?: unknown;
 }
 
@@ -50,7 +50,7 @@ export interface EngineInfo {
   readonly mixesStyles?: boolean;
   /** What stays loaded, and why; for people. */
   readonly memory?: string;
-  /** Sizes that were made ready, or why none was; for people. */
+  /** The prepared sizes, or why there are none; for people. */
   readonly warmed?: string;
 }
 
@@ -124,7 +124,7 @@ export interface EngineContext {
 }
 
 export interface GenerateContext extends EngineContext {
-  /** Aborted when the request is cancelled; `announce` and the yielding of an event then end the request by themselves. */
+  /** Aborted when the request is cancelled; `announce` and each `yield` then end the request by themselves. */
   readonly signal: AbortSignal;
 }
 
@@ -153,7 +153,7 @@ export type ToProcess =
   | { readonly type: 'exit' };
 
 export type FromProcess =
-  /** It listens; the answer to everything sent before this may be late. */
+  /** The process listens from now on. */
   | { readonly type: 'up' }
   | { readonly type: 'loaded'; readonly info: EngineInfo }
   | { readonly type: 'load-failed'; readonly error: ErrorReport }

@@ -34,7 +34,7 @@ function normalise(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Commands as they can be registered: globally for the ways of installation that the application offers, in a guild without. */
+/** Commands as they can be registered: without ways of installation in a guild, else with those that the application offers. */
 function commandsFor(
   commands: readonly Command[],
   { integration_types_config: offered }: Pick<APIApplication, 'integration_types_config'>,
