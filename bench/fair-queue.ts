@@ -1,5 +1,5 @@
 /**
- * Cost of each operation of the fair queue with 100,000 waiting jobs of 200 payers with 50 users each, and of a
+ * Time of each operation of the fair queue with 100,000 waiting jobs of 200 payers with 50 users each, and of a
  * restart with 10,000 jobs. Run with `node --import tsx bench/fair-queue.ts`.
  */
 import { performance } from 'node:perf_hooks';

@@ -11,6 +11,13 @@ export interface JobQueueOptions {
   readonly onProblem: (error: unknown, what: string) => void;
 }
 
+export interface ErrandOptions {
+  /** Estimate of the accelerator time. */
+  readonly seconds: number;
+  /** Takes the work out of the queue; it rejects with the signal's reason. */
+  readonly signal: AbortSignal;
+}
+
 /** Arrivals of errands start here, below those of all jobs, so that an errand comes before the person's own jobs. */
 const ERRANDS_FROM = -1e15;
 
@@ -113,14 +120,12 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     this.#fair.settle(jobId, seconds);
   }
 
-  /**
-   * Runs work that is not a job, at its fair turn, before the waiting jobs of the same person.
-   * @param seconds estimate of the accelerator time
-   */
-  async errand<T>(caller: Caller, seconds: number, work: () => Promise<T>): Promise<T> {
+  /** Runs work that is not a job, at its fair turn, before the waiting jobs of the same person. */
+  async errand<T>(caller: Caller, options: ErrandOptions, work: () => Promise<T>): Promise<T> {
+    const { seconds: cost, signal } = options;
     this.#errands += 1;
     const id = `errand-${this.#errands}`;
-    return this.#queue.add(work, { id, ...partyOf(caller), cost: seconds, seq: ERRANDS_FROM + this.#errands });
+    return this.#queue.add(work, { id, ...partyOf(caller), cost, seq: ERRANDS_FROM + this.#errands, signal });
   }
 
   /** The payers' weights have changed. */

@@ -39,16 +39,13 @@ export class LostImages {
     const job = details === null ? null : history.jobs.get(details.jobId);
     if (job === null) return null;
     const seconds = estimator.seconds(workOf(job.request, 'vary-subtle', 1));
-    const made = queue.errand(job.caller, seconds, async () => {
-      signal.throwIfAborted();
-      return history.images.restore(imageId, await recipes.remake(imageId, signal));
-    });
-    const stopped = new Promise<null>((resolve) => {
-      signal.addEventListener('abort', () => resolve(null), { once: true });
-    });
-    return Promise.race([made, stopped]).catch((error: unknown) => {
+    try {
+      return await queue.errand(job.caller, { seconds, signal }, async () =>
+        history.images.restore(imageId, await recipes.remake(imageId, signal)),
+      );
+    } catch (error) {
       if (!signal.aborted) onProblem(error, `image ${imageId} cannot be made again`);
       return null;
-    });
+    }
   }
 }

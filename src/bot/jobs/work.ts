@@ -39,7 +39,7 @@ export function workLeft({ request, derivation, images }: Job): Work {
 export class Progress {
   readonly #seconds: readonly (readonly [stage: Stage, seconds: number])[];
   readonly #pictures: number;
-  /** By stage and picture, what is done of it; under `null`, of the steps that all pictures take together. */
+  /** By stage: for each picture the share that is done, and under `null` that of shared steps, times the pictures. */
   readonly #done = new Map<Stage, Map<number | null, number>>();
   readonly #finished = new Set<number>();
   #fraction = 0;
@@ -50,12 +50,10 @@ export class Progress {
     this.#pictures = Math.max(1, pictures);
   }
 
-  /** Share of the work that is done, 0 to 1. */
-  get fraction(): number {
-    return this.#fraction;
-  }
-
-  /** @param image its position in the job; `null` for a step that all share */
+  /**
+   * @param image its position in the job; `null` for a step that all share
+   * @returns the share of the work that is done, 0 to 1
+   */
   step(stage: Stage, image: number | null, step: number, total: number): number {
     const done = total > 0 ? Math.min(1, Math.max(0, step / total)) : 0;
     const parts = this.#done.get(stage) ?? new Map<number | null, number>();
@@ -63,6 +61,7 @@ export class Progress {
     return this.#update();
   }
 
+  /** A picture is finished. Returns as `step` does. */
   image(image: number): number {
     this.#finished.add(image);
     return this.#update();

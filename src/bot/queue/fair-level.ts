@@ -11,7 +11,7 @@ export interface Source<Job> {
   delete(job: Job): void;
   /** Takes the job that is next, and charges it. Only called while `size` > 0. */
   take(): Job;
-  /** A job runs that is charged already. */
+  /** A job that is charged already runs, or is about to. */
   start?(job: Job): void;
   /** A running job has ended; it took `seconds` more than it was charged. */
   settle?(job: Job, seconds: number): void;
@@ -25,9 +25,9 @@ export interface Source<Job> {
 interface Flow<S> {
   readonly key: string;
   readonly source: S;
-  /** Virtual start time of the flow's next job: what it had so far, in accelerator seconds per weight. */
+  /** Virtual start time of the flow's next job, in accelerator seconds per weight. */
   tag: number;
-  /** Order among equal tags: drawn when the flow came to its present tag; `null` while it has nothing waiting. */
+  /** Decides between equal tags: the lower was drawn earlier, when its flow got this tag. `null` while nothing waits. */
   ticket: number | null;
   running: number;
 }
@@ -85,7 +85,7 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
   readonly #options: LevelOptions<Job, S>;
   readonly #flows = new Map<string, Flow<S>>();
   readonly #waiting = new SortedList<Flow<S>>(byTurn);
-  /** Flows with nothing waiting or running whose tag the clock has not reached yet. */
+  /** Flows without jobs, until the clock reaches their tags. */
   readonly #indebted = new SortedList<Flow<S>>(byTagAndKey);
   /** Running jobs, with what the tags of their flows grew by for each second. */
   readonly #running = new Map<Job, number>();
@@ -94,12 +94,12 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
     this.#options = options;
   }
 
-  /** What waits behind a flow; `undefined` for a flow without jobs or debts. */
+  /** What waits behind a flow; `undefined` if the flow is not known, or forgotten. */
   source(key: string): S | undefined {
     return this.#flows.get(key)?.source;
   }
 
-  /** What to store of a flow, or of the `CLOCK`; `undefined` for a flow without jobs or debts. */
+  /** What to store of a flow, or of the `CLOCK`; `undefined` if the flow is not known, or forgotten. */
   stored(key: string): { readonly tag: number; readonly ticket: number | null } | undefined {
     if (key === CLOCK) return { tag: this.#clock, ticket: null };
     const flow = this.#flows.get(key);
@@ -184,6 +184,7 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
     let ticket = this.#options.tickets.next;
     for (let turn = turns.first; turn !== undefined; turn = turns.first) {
       const { flow, jobs } = turn;
+      // Its first turn: the next flow may come before its second.
       if (turn.left === flow.source.size) meetNextFlow();
       const { value: job } = jobs.next();
       if (job === undefined) return;
@@ -260,7 +261,7 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
     this.#options.changed(CLOCK);
   }
 
-  /** Forgets the flows that would start at the clock anyway: they are newcomers again. */
+  /** Forgets the flows without jobs that would start at the clock anyway, like newcomers. */
   #closeAccounts(): void {
     const isIdle = this.size === 0 && this.#running.size === 0;
     for (let flow = this.#indebted.first; flow !== undefined; flow = this.#indebted.first) {
@@ -278,7 +279,7 @@ interface Turn<Job, S> {
   readonly jobs: Iterator<Job, void>;
   tag: number;
   ticket: number | null;
-  /** Jobs that are still to come; all of the flow's until its first turn. */
+  /** Waiting jobs that had no turn yet. */
   left: number;
 }
 

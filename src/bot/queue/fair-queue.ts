@@ -2,10 +2,10 @@ import type { Queue, QueueAddOptions } from 'p-queue';
 import { CLOCK, FairLevel, MIN_COST, type Source } from './fair-level.ts';
 import { SortedList } from './sorted-list.ts';
 
-/** What p-queue puts into its queue: starts a job, and ends with it. */
+/** What p-queue puts into its queue: runs a job, and resolves when it has ended. */
 type Run = () => Promise<unknown>;
 
-/** What `PQueue.add(run, …)` needs to know of a job; a waiting job is stored as exactly this. */
+/** What `PQueue.add(run, …)` needs to know of a job, and all that has to be stored of a waiting one. */
 export interface FairOptions extends QueueAddOptions {
   id: string;
   /** Whose share is used. Not empty. */
@@ -17,7 +17,7 @@ export interface FairOptions extends QueueAddOptions {
   readonly seq: number;
   /** Among one user's own jobs the greater starts first; it never passes anybody else's. @default 0 */
   readonly priority?: number;
-  /** It had started before the bot was stopped: it is charged already and starts before anything else. @default false */
+  /** It was running when the bot stopped: it is charged already and starts before all others. @default false */
   readonly resumed?: boolean;
 }
 
@@ -49,7 +49,7 @@ interface FairJob extends Readonly<Pick<FairOptions, 'id' | 'payer' | 'user' | '
   readonly run: Run;
 }
 
-/** The level of the payers; those of their users are called like the payers. */
+/** Name of the payers' level. The level of a payer's users has the name of the payer. */
 const PAYERS = '';
 
 /** The longest position that is kept current; beyond it people read "more than 25". */
@@ -78,8 +78,9 @@ export class FairQueue implements Queue<Run, FairOptions> {
   readonly #running = new Map<string, FairJob>();
   readonly #tickets = { next: 1 };
   readonly #changed = new Map<string, Pick<Share, 'level' | 'key'>>();
-  /** What was read of `places` since the last change, as every message of a waiting job asks for it; and the rest. */
+  /** The places that were read since the last change: every message of a waiting job asks for the first ones. */
   #places: Place[] = [];
+  /** Those that were not read yet. */
   #furtherPlaces: Iterator<Place, void> | undefined;
 
   /** @param weight a payer's, 0.01 to 100; call `reweighed` when one has changed */
@@ -98,7 +99,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
         }),
       changed: (payer) => {
         mark(PAYERS, payer);
-        // A payer takes along the clock of its users.
+        // With a payer, the clock of its users goes too.
         if (this.#payers.source(payer) === undefined) mark(payer, CLOCK);
       },
     });
@@ -148,7 +149,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
     };
   }
 
-  /** Ends the charging of a running job with the accelerator seconds it took; without effect if that was done before. */
+  /** Corrects the charge of a running job to the accelerator seconds that it took. Only the first call counts. */
   settle(id: string, seconds: number): void {
     const job = this.#running.get(id);
     if (job === undefined) return;
@@ -157,7 +158,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
     this.#payers.settle(job, Math.max(MIN_COST, seconds) - job.cost);
   }
 
-  /** Takes a waiting job out. Nothing was charged for it, or, if it was resumed, all of that is given back. */
+  /** Takes a waiting job out. If it was resumed, its charge is given back; otherwise there was none. */
   remove(id: string): void {
     const job = this.#jobs.get(id);
     if (job === undefined) return;
@@ -235,7 +236,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
     this.#forgetPlaces();
   }
 
-  /** What has changed, since `saved` was last called, of the state that has to be stored. */
+  /** The rows that changed since `saved` was last called. */
   changes(): readonly ShareChange[] {
     return [...this.#changed.values()].map(({ level, key }) => {
       const flows = level === PAYERS ? this.#payers : this.#payers.source(level);
@@ -248,7 +249,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
     this.#changed.clear();
   }
 
-  /** Takes up the state that was stored, before any job is added. Payers whose jobs are gone do no harm. */
+  /** Takes over what was stored, before any job is added. Shares of payers without jobs do no harm. */
   restore(shares: readonly Share[]): void {
     if (this.#jobs.size + this.#running.size > 0) throw new RangeError('Expected an empty queue to restore into.');
     const ofPayers = shares.filter(({ level }) => level === PAYERS);

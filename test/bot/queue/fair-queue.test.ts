@@ -530,7 +530,7 @@ describe('as the queue class of p-queue', () => {
     );
   });
 
-  test('takes an aborted job out, passes errors on, moves a job within its own line and empties itself', async () => {
+  test('takes an aborted job out, passes errors on, moves a job among those of its user and empties itself', async () => {
     const { queue, fair } = pausedQueue();
     const abort = new AbortController();
     const ran: string[] = [];
