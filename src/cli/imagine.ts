@@ -35,7 +35,7 @@ interface Options {
 }
 
 /** The settings of the command grammar as options. The terminal has no spoiler cover. */
-const SETTINGS = KEYS.filter(({ type }) => type !== 'switch').map(({ name, aliases, type, description }) => {
+const SETTING_OPTIONS = KEYS.filter(({ type }) => type !== 'switch').map(({ name, aliases, type, description }) => {
   const names = name.length > 1 ? `--${name}` : `-${name}, --${aliases[0] ?? name}`;
   const said = description.charAt(0).toLowerCase() + description.slice(1);
   return { name, option: new Option(`${names} <${type === 'text' ? 'value' : 'number'}>`, said) };
@@ -45,7 +45,7 @@ export function imagineCommand(): Command {
   const command = new Command('imagine')
     .description('paint pictures and write them to a folder')
     .argument('<prompt...>', 'what to paint; settings may stand in it, as in "a red fox width:1024 height:1536"');
-  for (const { option } of SETTINGS) command.addOption(option);
+  for (const { option } of SETTING_OPTIONS) command.addOption(option);
   return command
     .option('-o, --out <folder>', 'where the files go', 'out')
     .addOption(new Option('--format <format>', 'of the files').choices([...IMAGE_FORMATS]).default('png'))
@@ -198,7 +198,7 @@ function readRequests(text: string, options: Options, pipeline: WuerstchenCombin
   const { minSide, maxSide, maxPixels } = pipeline.grid.limits;
   const limits = { ...DEFAULT_LIMITS, minSide, maxSide, maxPixels, gridStep: pipeline.grid.step };
   const typed: Readonly<Record<string, unknown>> = { ...options };
-  const given = SETTINGS.flatMap(({ name, option }) => {
+  const given = SETTING_OPTIONS.flatMap(({ name, option }) => {
     const value = typed[option.attributeName()];
     return value === undefined ? [] : [[name, String(value)]];
   });

@@ -22,7 +22,7 @@ interface Definition {
   /** At most 100 characters. */
   readonly description: string;
   /** For surfaces where it has a command of its own. */
-  readonly native?: { readonly de: string; readonly options: readonly NativeOption[] };
+  readonly native?: { readonly de: string; readonly options?: readonly NativeOption[] };
   /**
    * What the text behind the name means; `null` where it is no argument of this subcommand, so that the whole is a prompt.
    * @param guildSettings names of the guild's settings, in the spelling to hand back
@@ -30,12 +30,16 @@ interface Definition {
   read(argument: string, guildSettings: readonly string[]): object | null;
 }
 
+function idOption(description: string, german: string, required = false): NativeOption {
+  return { name: 'id', description, de: ['id', german], required };
+}
+
 /** The subcommands: grammar, help, completion and native commands follow this table, and so does what executes them. */
 export const SUBCOMMANDS = {
   history: {
     usage: 'history',
     description: 'Your latest pictures',
-    native: { de: 'Deine letzten Bilder', options: [] },
+    native: { de: 'Deine letzten Bilder' },
     read: nothing,
   },
   /** Brings a job, or the job of an image, back with its buttons. */
@@ -44,14 +48,7 @@ export const SUBCOMMANDS = {
     description: 'Bring a picture back with its buttons',
     native: {
       de: 'Hole ein Bild mit seinen Knöpfen zurück',
-      options: [
-        {
-          name: 'id',
-          description: 'The id below the picture',
-          de: ['id', 'Die Kennung unter dem Bild'],
-          required: true,
-        },
-      ],
+      options: [idOption('The id below the picture', 'Die Kennung unter dem Bild', true)],
     },
     read: (argument) => {
       const id = idIn(argument);
@@ -61,7 +58,7 @@ export const SUBCOMMANDS = {
   queue: {
     usage: 'queue',
     description: 'What is being made and what is waiting',
-    native: { de: 'Was gerade entsteht und was wartet', options: [] },
+    native: { de: 'Was gerade entsteht und was wartet' },
     read: nothing,
   },
   /** `id: null` means the caller's own newest job that is not finished. */
@@ -71,11 +68,7 @@ export const SUBCOMMANDS = {
     native: {
       de: 'Brich deine letzte Anfrage ab, oder die mit dieser Kennung',
       options: [
-        {
-          name: 'id',
-          description: 'The id below the picture; your latest request without it',
-          de: ['id', 'Die Kennung unter dem Bild; ohne sie deine letzte Anfrage'],
-        },
+        idOption('The id below the picture; without it your latest request', 'Die Kennung; ohne sie deine letzte'),
       ],
     },
     read: optionalId,
@@ -87,11 +80,7 @@ export const SUBCOMMANDS = {
     native: {
       de: 'Zeige oder ändere Grenzen und Regeln dieses Servers',
       options: [
-        {
-          name: 'setting',
-          description: 'Which setting; all of them without it',
-          de: ['einstellung', 'Welche Einstellung; ohne sie alle'],
-        },
+        { name: 'setting', description: 'Which setting; without it all', de: ['einstellung', 'Welche; ohne sie alle'] },
         { name: 'value', description: 'Its new value', de: ['wert', 'Ihr neuer Wert'] },
       ],
     },
@@ -100,7 +89,7 @@ export const SUBCOMMANDS = {
   help: {
     usage: 'help',
     description: 'How to ask for pictures; help seed explains one setting',
-    native: { de: 'Wie man um Bilder bittet; help seed erklärt eine Einstellung', options: [] },
+    native: { de: 'Wie man um Bilder bittet; help seed erklärt eine Einstellung' },
     read: (argument): { readonly topic: KeyName | null } | null => {
       const topic = keyNamed(argument)?.name ?? null;
       return argument === '' || topic !== null ? { topic } : null;
@@ -127,7 +116,7 @@ export type Subcommand<Name extends SubcommandName = SubcommandName> = {
 
 /** Subcommands with a command of their own where a surface has native commands. */
 export const NATIVE_SUBCOMMANDS = Object.entries<Definition>(SUBCOMMANDS).flatMap(([name, { description, native }]) =>
-  native === undefined ? [] : [{ name: name as SubcommandName, description, ...native }],
+  native === undefined ? [] : [{ name: name as SubcommandName, description, options: [], ...native }],
 );
 
 export function isSubcommandName(word: string): word is SubcommandName {

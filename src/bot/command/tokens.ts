@@ -69,12 +69,8 @@ function pairToken(match: RegExpExecArray, raw: string, span: Span): Token {
   }
   const meant = isOther || colon !== ':' ? null : misspelt(name, value);
   if (meant === null) return { ...span, raw, kind: 'text', note: isOther ? null : 'unknown-key' };
-  throw new CommandProblem({
-    code: 'unknown_setting',
-    message: `There is no setting ${quoted(name)}; did you mean "${meant.name}"?`,
-    allowed: `${knownKeys()} To keep it as text, write ${shortened(name)}\\: with a backslash.`,
-    edits: [{ start: span.start, end: span.start + name.length, text: meant.name }],
-  });
+  const edit = { start: span.start, end: span.start + name.length, text: meant.name };
+  throw unknownSetting(name, meant.name, `write ${shortened(name)}\\: with a backslash`, edit);
 }
 
 const LONG_NAMES = KEYS.map((key) => key.name).filter((name) => name.length >= 4);
@@ -108,14 +104,19 @@ function suggestion(name: string): string | null {
 
 function unknownOption(name: string, text: string, span: Span, dash = '--'): CommandProblem {
   const meant = suggestion(name);
-  const nameStart = span.start + dash.length;
+  const start = span.start + dash.length;
+  const edit = meant === null ? withItsNumber(text, span) : { start, end: start + name.length, text: meant };
+  const shown = meant === null ? null : `--${meant}`;
+  return unknownSetting(`${dash}${name}`, shown, 'put a space after the dashes', edit);
+}
+
+/** @param asText how to keep it as text */
+function unknownSetting(name: string, meant: string | null, asText: string, edit: Edit): CommandProblem {
   return new CommandProblem({
     code: 'unknown_setting',
-    message: `There is no setting ${quoted(`${dash}${name}`)}${meant === null ? '.' : `; did you mean "--${meant}"?`}`,
-    allowed: `${knownKeys()} To keep it as text, put a space after the dashes.`,
-    edits: [
-      meant === null ? withItsNumber(text, span) : { start: nameStart, end: nameStart + name.length, text: meant },
-    ],
+    message: `There is no setting ${quoted(name)}${meant === null ? '.' : `; did you mean "${meant}"?`}`,
+    allowed: `Settings are ${KEYS.map((key) => key.name).join(', ')}. To keep it as text, ${asText}.`,
+    edits: [edit],
   });
 }
 
@@ -123,10 +124,6 @@ function unknownOption(name: string, text: string, span: Span, dash = '--'): Com
 function withItsNumber(text: string, { start, end }: Span): Edit {
   const number = /^\s[\d.:]{1,20}(?=\s|$)/.exec(text.slice(end, end + 30))?.[0] ?? '';
   return { start: Math.max(0, start - 1), end: end + number.length, text: '' };
-}
-
-function knownKeys(): string {
-  return `Settings are ${KEYS.map((key) => key.name).join(', ')}.`;
 }
 
 function shortened(name: string): string {

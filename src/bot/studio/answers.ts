@@ -286,7 +286,7 @@ function noSubcommand(text: string): UserError {
 }
 
 function jobOutcome(submitted: { readonly job: Job; readonly repeated: boolean } | undefined): Outcome {
-  if (submitted === undefined) throw new RangeError('Expected a job to answer with, got none');
+  if (submitted === undefined) throw new RangeError('Expected a job to answer with, got none.');
   return { kind: 'job', ...submitted };
 }
 

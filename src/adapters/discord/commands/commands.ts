@@ -9,7 +9,7 @@ import {
 import { KEYS, type Key, type KeyName } from '../../../bot/command/keys.ts';
 import { NATIVE_SUBCOMMANDS } from '../../../bot/command/subcommands.ts';
 import type { RequestLimits } from '../../../bot/request-limits.ts';
-import { optionName } from './options.ts';
+import { optionName } from './option-values.ts';
 
 type Command = RESTPostAPIApplicationCommandsJSONBody;
 type Option = NonNullable<Extract<Command, { options?: unknown }>['options']>[number];

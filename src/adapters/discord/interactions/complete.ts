@@ -8,7 +8,7 @@ import { KEYS, type Key } from '../../../bot/command/keys.ts';
 import type { Caller } from '../../../bot/job.ts';
 import type { Core } from '../../adapter.ts';
 import { COMPLETED } from '../commands/commands.ts';
-import { optionName, PROMPT_MARK } from '../commands/options.ts';
+import { optionName, PROMPT_MARK } from '../commands/option-values.ts';
 import { plainText } from '../messages/escape.ts';
 import { LIMITS } from '../messages/render.ts';
 

@@ -11,7 +11,7 @@ import type { Caller } from '../../../bot/job.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Core, Outcome } from '../../adapter.ts';
 import { CONTEXT_COMMAND, PAINT_COMMAND, SUBCOMMAND_PREFIX } from '../commands/commands.ts';
-import { optionsOf, PROMPT_MARK, textOf, valuesOf } from '../commands/options.ts';
+import { optionsOf, PROMPT_MARK, textOf, valuesOf } from '../commands/option-values.ts';
 import { missingPermissions } from '../commands/permissions.ts';
 import { ASK_PREFIX } from '../messages/render.ts';
 import type { Callers } from './callers.ts';
