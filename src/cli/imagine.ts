@@ -15,7 +15,7 @@ import { sparingMemory } from '../pipeline/pipelines/shortage.ts';
 import type { Residency } from '../pipeline/runtime/memory-plan.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
 import type { RuntimeOptions } from '../pipeline/runtime/runtime.ts';
-import { UserError } from '../system/errors.ts';
+import { expected, UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { type FinishedPicture, PictureWriter } from './picture-writer.ts';
@@ -205,9 +205,12 @@ function readRequests(text: string, options: Options, pipeline: WuerstchenCombin
   const parsed = asTyped(() => parseCommand(text, { limits, options: Object.fromEntries(given), randomSeed }));
   if (parsed.kind === 'imagine') return { requests: [parsed.request], notes: parsed.notes };
   if (parsed.kind === 'permutations') return { requests: parsed.requests, notes: parsed.notes };
-  throw new UserError('prompt_missing', `Expected a prompt, got the chat command "${text}".`, {
-    hint: 'For example: wuerst imagine "a red fox in the snow"',
-  });
+  throw expected(
+    'prompt_missing',
+    'a prompt',
+    `the chat command "${text}"`,
+    'For example: wuerst imagine "a red fox in the snow"',
+  );
 }
 
 /** The grammar's examples as they are typed here. */

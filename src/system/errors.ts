@@ -24,6 +24,11 @@ export class UserError extends WuerstError {
   override readonly name = 'UserError';
 }
 
+/** A UserError that says `Expected ${wanted}, got ${got}.` */
+export function expected(code: string, wanted: string, got: unknown, hint?: string): UserError {
+  return new UserError(code, `Expected ${wanted}, got ${got}.`, hint === undefined ? {} : { hint });
+}
+
 /** Something only the operator can mend: logged with its cause, shown to users as "something went wrong here". */
 export class OperatorError extends WuerstError {
   override readonly name = 'OperatorError';

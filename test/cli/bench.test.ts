@@ -57,7 +57,7 @@ test('bench refuses what it cannot measure with an example', () => {
     [['--sizes', '512'], /Expected --sizes to be like 512x512,1024x1536, got 512/],
     [['--batches', '0'], /Expected --batches to be a whole number from 1 to 16, got 0/],
     [['--precision', 'fp16'], /cpu computes in fp32 and int8 here, not in fp16/],
-    [['--device', '1'], /a device can be chosen for CUDA, not for cpu/],
+    [['--device', '1'], /A device can be chosen for CUDA, not for cpu\./],
   ] as const) {
     const { status, stderr } = bench(...args);
     assert.equal(status, 2);

@@ -88,7 +88,10 @@ test('imagine paints in a mix of two styles, and says how to get a style that is
   await rm(join(model, 'wuerstchen-prior-model-finetuned'), { recursive: true });
   const { status, stderr } = paint('aesthetic');
   assert.equal(status, 2);
-  assert.match(stderr, /style aesthetic is not on this disk \(.*wuerst models pull wuerstchen-v2 --style aesthetic\)/);
+  assert.match(
+    stderr,
+    /style aesthetic is not on this disk\. \(.*wuerst models pull wuerstchen-v2 --style aesthetic\)/,
+  );
 });
 
 test('the same seed gives the same file, and nothing is overwritten', async (t) => {
@@ -183,7 +186,7 @@ test('doctor goes on where a model is broken, and knows the one that WUERST_MODE
   const { status, stdout } = wuerst(['doctor'], { WUERST_MODELS: models, WUERST_MODEL: missing });
   assert.equal(status, 0);
   assert.match(stdout, /yes {2}cocktail: styles/);
-  assert.match(stdout, /no {3}broken: cannot read .*vqgan.config\.json/);
+  assert.match(stdout, /no {3}broken: Cannot read .*vqgan.config\.json/);
   assert.ok(stdout.includes(`no   ${missing} (in use): no checkpoint at`), stdout);
 });
 

@@ -72,7 +72,7 @@ export class Component {
     if (this.#prepared === null) return { name, dtype, shape, offset: 0, length: 0, file: join(this.weightsDir, name) };
     throw new OperatorError(
       'prepared_stale',
-      `${this.dir}: prepared ${this.precision} weights lack "${name}" ${dtype} [${shape}]`,
+      `The prepared ${this.precision} weights of ${this.dir} lack "${name}" ${dtype} [${shape}].`,
       { hint: 'Delete its folder "prepared"; it is made again.' },
     );
   }
@@ -93,7 +93,7 @@ export class Component {
         if (IGNORED.test(name)) continue;
         const other = tensors.get(name);
         if (other)
-          throw new OperatorError('checkpoint_corrupt', `${file} holds tensor "${name}", as ${other.file} does`);
+          throw new OperatorError('checkpoint_corrupt', `Both ${file} and ${other.file} hold tensor "${name}".`);
         tensors.set(name, { ...entry, file });
       }
     }
@@ -135,14 +135,14 @@ export class Component {
   tensor(name: string, shape: readonly number[]): LocatedTensor {
     const found = this.#tensors.get(name);
     if (!found) {
-      throw new OperatorError('tensor_missing', `${this.dir}: tensor "${name}" [${shape}] is missing`, {
+      throw new OperatorError('tensor_missing', `Tensor "${name}" [${shape}] is missing in ${this.dir}.`, {
         hint: 'Check that config.json belongs to these weights, then download the folder again.',
       });
     }
     if (found.shape.length !== shape.length || found.shape.some((dim, i) => dim !== shape[i])) {
       throw new OperatorError(
         'tensor_misshapen',
-        `${found.file}: tensor "${name}" should be [${shape}] by config.json, found [${found.shape}]`,
+        `Tensor "${name}" of ${found.file} should be [${shape}] by config.json, found [${found.shape}].`,
         { hint: 'Check that config.json belongs to these weights, then download the folder again.' },
       );
     }
@@ -161,7 +161,7 @@ export class Component {
     const file = (entry as LocatedTensor).file;
     return new OperatorError(
       'tensor_dtype',
-      `${file}: tensor "${entry.name}" should be F32, F16 or BF16, found ${entry.dtype}`,
+      `Tensor "${entry.name}" of ${file} should be F32, F16 or BF16, found ${entry.dtype}.`,
     );
   }
 
@@ -169,13 +169,11 @@ export class Component {
   assertAllUsed(): void {
     const unused = [...this.#tensors.keys()].filter((name) => !this.#used.has(name));
     if (unused.length === 0) return;
+    const names = unused.slice(0, 3).map((name) => `"${name}"`);
     const more = unused.length > 3 ? ` and ${unused.length - 3} more` : '';
     throw new OperatorError(
       'tensor_unexpected',
-      `${this.dir}: config.json has no place for tensor ${unused
-        .slice(0, 3)
-        .map((name) => `"${name}"`)
-        .join(', ')}${more}`,
+      `The config.json of ${this.dir} has no place for tensor ${names.join(', ')}${more}.`,
       { hint: 'Check that config.json belongs to these weights, then download the folder again.' },
     );
   }
@@ -188,7 +186,7 @@ export function parseConfig<T>(schema: z.ZodMiniType<T>, component: Component, c
   if (!classes.includes(className)) {
     throw new OperatorError(
       'class_unknown',
-      `${join(component.dir, 'config.json')}: expected class ${className}, found ${classes.map(String).join(', ') || 'none'}`,
+      `Expected class ${className} in ${join(component.dir, 'config.json')}, found ${classes.map(String).join(', ') || 'none'}.`,
     );
   }
   const result = schema.safeParse(component.config, { jitless: true });
@@ -204,7 +202,7 @@ interface Problem {
 /** Names every key that is not as wanted, in one line. */
 export function configInvalid(file: string, { issues }: { readonly issues: readonly Problem[] }): OperatorError {
   const problems = issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
-  return new OperatorError('config_invalid', `${file}: ${problems.join('; ')}`);
+  return new OperatorError('config_invalid', `The numbers of ${file} do not fit: ${problems.join('; ')}.`);
 }
 
 /** A folder with a `model_index.json`. */
@@ -221,7 +219,7 @@ export async function openRepository(dir: string, className: string): Promise<Re
   if (index._class_name !== className) {
     throw new OperatorError(
       'class_unknown',
-      `${file}: expected class ${className}, found ${String(index._class_name)}`,
+      `Expected class ${className} in ${file}, found ${String(index._class_name)}.`,
     );
   }
   return { dir, index };
@@ -232,7 +230,7 @@ export async function readJson(file: string): Promise<Record<string, unknown>> {
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    throw new OperatorError('checkpoint_unreadable', `cannot read ${file}: ${reason(cause)}`, {
+    throw new OperatorError('checkpoint_unreadable', `Cannot read ${file}: ${reason(cause)}.`, {
       hint: 'A model folder holds wuerstchen-prior/ and wuerstchen/ in the diffusers layout.',
       cause,
     });
@@ -241,9 +239,11 @@ export async function readJson(file: string): Promise<Record<string, unknown>> {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (cause) {
-    throw new OperatorError('checkpoint_corrupt', `${file} is not JSON: ${(cause as Error).message}`, { cause });
+    throw new OperatorError('checkpoint_corrupt', `The file ${file} is not JSON: ${(cause as Error).message}.`, {
+      cause,
+    });
   }
-  throw new OperatorError('checkpoint_corrupt', `${file} should hold a JSON object`);
+  throw new OperatorError('checkpoint_corrupt', `The file ${file} should hold a JSON object.`);
 }
 
 /** @throws OperatorError `checkpoint_missing`, `checkpoint_not_a_folder` or `checkpoint_unreadable` */
@@ -252,14 +252,14 @@ export async function requireFolder(dir: string): Promise<void> {
   try {
     isFolder = (await stat(dir)).isDirectory();
   } catch (cause) {
-    throw new OperatorError('checkpoint_missing', `no checkpoint at ${dir || '""'}: ${reason(cause)}`, {
+    throw new OperatorError('checkpoint_missing', `There is no checkpoint at ${dir || '""'}: ${reason(cause)}.`, {
       hint: 'Run "wuerst models list" to see what is here, "wuerst models pull" to fetch more.',
       cause,
     });
   }
-  if (!isFolder) throw new OperatorError('checkpoint_not_a_folder', `${dir} is a file; a checkpoint is a folder`);
+  if (!isFolder) throw new OperatorError('checkpoint_not_a_folder', `A checkpoint is a folder, and ${dir} is a file.`);
   await readdir(dir).catch((cause: unknown) => {
-    throw new OperatorError('checkpoint_unreadable', `cannot look into ${dir}: ${reason(cause)}`, {
+    throw new OperatorError('checkpoint_unreadable', `Cannot list ${dir}: ${reason(cause)}.`, {
       hint: 'This program needs to list the folder and read its files.',
       cause,
     });
@@ -282,18 +282,22 @@ async function weightFiles(dir: string): Promise<string[]> {
   const partial = names.find((name) => /\.(part|incomplete)$/.test(name));
   throw new OperatorError(
     'checkpoint_incomplete',
-    `${dir} should hold diffusion_pytorch_model.safetensors or model.safetensors, found ${names.join(', ') || 'nothing'}`,
+    `The folder ${dir} should hold diffusion_pytorch_model.safetensors or model.safetensors, found ${names.join(', ') || 'nothing'}.`,
     { hint: partial ? 'The download is not finished: run "wuerst models pull".' : 'Run "wuerst models pull".' },
   );
 }
 
 async function shards(dir: string, index: string): Promise<string[]> {
   const parsed = shardIndex.safeParse(await readJson(join(dir, index)));
-  if (!parsed.success) throw new OperatorError('checkpoint_corrupt', `${join(dir, index)} should have a weight_map`);
+  if (!parsed.success)
+    throw new OperatorError('checkpoint_corrupt', `The file ${join(dir, index)} should have a weight_map.`);
   const names = [...new Set(Object.values(parsed.data.weight_map))];
   const outside = names.find((name) => name !== basename(name));
   if (outside)
-    throw new OperatorError('checkpoint_corrupt', `${join(dir, index)} names "${outside}" outside its folder`);
+    throw new OperatorError(
+      'checkpoint_corrupt',
+      `The file ${join(dir, index)} names "${outside}" outside its folder.`,
+    );
   return Promise.all(names.map((name) => realFile(join(dir, name))));
 }
 
@@ -301,7 +305,7 @@ async function realFile(file: string): Promise<string> {
   try {
     return await realpath(file);
   } catch (cause) {
-    throw new OperatorError('checkpoint_incomplete', `${file} is missing: ${reason(cause)}`, {
+    throw new OperatorError('checkpoint_incomplete', `The file ${file} is missing: ${reason(cause)}.`, {
       hint: 'Run "wuerst models pull" to finish the download.',
       cause,
     });

@@ -115,7 +115,7 @@ async function openFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
   } catch (cause) {
-    throw new OperatorError('checkpoint_unreadable', `cannot read ${path}: ${(cause as Error).message}`, { cause });
+    throw new OperatorError('checkpoint_unreadable', `Cannot read ${path}: ${(cause as Error).message}.`, { cause });
   }
 }
 
@@ -130,13 +130,13 @@ async function readBytes(file: FileHandle, position: number, length: number): Pr
 }
 
 function truncated(path: string, wanted: string): OperatorError {
-  return new OperatorError('checkpoint_truncated', `${path} is incomplete: wanted ${wanted}`, {
+  return new OperatorError('checkpoint_truncated', `The file ${path} is incomplete: wanted ${wanted}.`, {
     hint: 'Download the file again.',
   });
 }
 
 function corrupt(path: string, what: string, cause?: unknown): OperatorError {
-  return new OperatorError('checkpoint_corrupt', `${path} is not a valid safetensors file: ${what}`, {
+  return new OperatorError('checkpoint_corrupt', `The file ${path} is not a valid safetensors file: ${what}.`, {
     hint: 'Download the file again.',
     cause,
   });

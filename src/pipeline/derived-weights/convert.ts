@@ -82,9 +82,13 @@ function toHalf(recipe: WeightRecipe, data: Float32Array): Uint16Array {
   for (let i = 0; i < data.length; i += 1) {
     const half = floatToHalf(data[i] ?? 0);
     if ((half & 0x7c00) === 0x7c00) {
-      throw new OperatorError('weight_too_large', `tensor "${recipe.from}" holds ${data[i]}, 16 bits end at 65504`, {
-        hint: 'Use precision fp32 for this checkpoint.',
-      });
+      throw new OperatorError(
+        'weight_too_large',
+        `Tensor "${recipe.from}" holds ${data[i]}, but 16 bits end at 65504.`,
+        {
+          hint: 'Use precision fp32 for this checkpoint.',
+        },
+      );
     }
     halves[i] = half;
   }
@@ -135,7 +139,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
 }
 
 function notFinite({ from }: WeightRecipe): OperatorError {
-  return new OperatorError('weight_not_finite', `tensor "${from}" holds numbers that are not finite`, {
+  return new OperatorError('weight_not_finite', `Tensor "${from}" holds numbers that are not finite.`, {
     hint: 'The checkpoint is damaged: run "wuerst models verify", then pull it again.',
   });
 }

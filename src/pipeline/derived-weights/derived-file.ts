@@ -120,7 +120,8 @@ async function resumable(part: string, key: string): Promise<number> {
 export async function readFully(file: FileHandle, path: string, position: number, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesRead } = await file.read(bytes, done, bytes.length - done, position + done);
-    if (bytesRead === 0) throw new OperatorError('checkpoint_truncated', `${path} got shorter while it was read`);
+    if (bytesRead === 0)
+      throw new OperatorError('checkpoint_truncated', `The file ${path} got shorter while it was read.`);
     done += bytesRead;
   }
 }

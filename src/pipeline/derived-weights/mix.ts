@@ -44,7 +44,7 @@ export async function mixCheckpoints(
   outFile: string,
   options: MixOptions = {},
 ): Promise<MixRecord> {
-  if (!(weight >= 0 && weight <= 1)) throw new RangeError(`expected a weight from 0 to 1, got ${weight}`);
+  if (!(weight >= 0 && weight <= 1)) throw new RangeError(`Expected a weight from 0 to 1, got ${weight}.`);
   try {
     return await makeOnce(
       outFile,
@@ -121,7 +121,7 @@ async function pairTensors(baseFile: string, aestheticFile: string): Promise<Pai
   const base = await readHeader(baseFile);
   const aesthetic = await readHeader(aestheticFile);
   const wrong = (what: string) =>
-    new OperatorError('mix_mismatch', `${baseFile} and ${aestheticFile} cannot be mixed: ${what}`, {
+    new OperatorError('mix_mismatch', `Checkpoints ${baseFile} and ${aestheticFile} cannot be mixed: ${what}.`, {
       hint: 'Both must be Stage C checkpoints of the same model and precision.',
     });
   for (const name of aesthetic.keys()) if (!base.has(name)) throw wrong(`only the second has tensor "${name}"`);
@@ -165,7 +165,7 @@ function pieceMixer(files: readonly FileHandle[], baseFile: string, weight: numb
     if (mix && !mix(bytes, await read(1, from), weight)) {
       throw new OperatorError(
         'checkpoint_corrupt',
-        `tensor "${tensor.name}" of ${baseFile} or its partner has numbers that are not finite`,
+        `Tensor "${tensor.name}" of ${baseFile} or its partner has numbers that are not finite.`,
         { hint: 'Run "wuerst models verify", then pull the model again.' },
       );
     }

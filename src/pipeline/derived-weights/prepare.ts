@@ -27,7 +27,8 @@ export async function prepare(planned: Component, options: DerivedFileOptions = 
     return await makeOnce(file, options.signal, finished, async () => {
       await write(planned, file, options);
       const made = await openPrepared(planned);
-      if (!made) throw new OperatorError('checkpoint_changed', `${planned.dir} changed while it was prepared`);
+      if (!made)
+        throw new OperatorError('checkpoint_changed', `The checkpoint ${planned.dir} changed while it was prepared.`);
       return made;
     });
   } catch (error) {
@@ -135,13 +136,13 @@ function layOut(recipes: readonly WeightRecipe[]): Layout {
 function explain(error: unknown, { dir, precision }: Component): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (isDiskFull(error)) {
-    return new OperatorError('disk_full', `the disk of ${dir} is full: ${precision} weights could not be prepared`, {
+    return new OperatorError('disk_full', `The disk of ${dir} is full: ${precision} weights could not be prepared.`, {
       hint: 'Free some space, or use precision fp32, which needs none.',
       cause: error,
     });
   }
   if (/^(EACCES|EPERM|EROFS|EEXIST|ENOTDIR|SQLITE_CANTOPEN|SQLITE_READONLY)/.test(code ?? '')) {
-    return new OperatorError('prepared_not_writable', `cannot write ${precision} weights into ${dir} (${code})`, {
+    return new OperatorError('prepared_not_writable', `Cannot write ${precision} weights into ${dir} (${code}).`, {
       hint: 'Make the model folder writable for one start, or use precision fp32.',
       cause: error,
     });

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { copyFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OperatorError, UserError } from '../../system/errors.ts';
+import { expected, OperatorError, UserError } from '../../system/errors.ts';
 import type { MixOptions } from './mix.ts';
 
 export type Style = 'interpolated' | 'base' | 'aesthetic';
@@ -56,7 +56,7 @@ export async function stageCFolder(
   const whole = folders.find(hasWeights);
   if (whole !== undefined) return whole;
   if (!existsSync(modelFolder)) {
-    throw new OperatorError('checkpoint_missing', `no model folder at ${modelFolder}`, {
+    throw new OperatorError('checkpoint_missing', `There is no model folder at ${modelFolder}.`, {
       hint: 'Run "wuerst models list" to see what is here.',
     });
   }
@@ -66,7 +66,7 @@ export async function stageCFolder(
   const begun = folders.find((folder) => existsSync(folder));
   if (begun !== undefined) return begun;
   if (named === 'interpolated' && !isThere(modelFolder, 'base') && !isThere(modelFolder, 'aesthetic')) {
-    throw new OperatorError('style_missing', `style interpolated is not here: ${folders[0]} is missing`, {
+    throw new OperatorError('style_missing', `The style interpolated is not here: ${folders[0]} is missing.`, {
       hint: 'Run "wuerst models pull" to fetch it.',
     });
   }
@@ -95,14 +95,17 @@ function shareOf(style: string | number): number {
   const share = SHARES.get(style) ?? (isNumber ? Number(style) : Number.NaN);
   if (share >= 0 && share <= 1) return share;
   const known = 'base, aesthetic, interpolated or a number from 0 to 1';
-  throw new UserError('style_unknown', `expected style to be ${known}, got ${JSON.stringify(style)}`, {
-    hint: '0 is base, 1 is aesthetic, for example: style:0.3',
-  });
+  throw expected(
+    'style_unknown',
+    `style to be ${known}`,
+    JSON.stringify(style),
+    '0 is base, 1 is aesthetic, for example: style:0.3',
+  );
 }
 
 async function mixed(modelFolder: string, share: number, options: StageCOptions): Promise<string> {
   const [base, aesthetic] = (['base', 'aesthetic'] as const).map((style) => join(modelFolder, FOLDERS[style][0] ?? ''));
-  if (base === undefined || aesthetic === undefined) throw new Error('a mix has two parents');
+  if (base === undefined || aesthetic === undefined) throw new Error('A mix has two parents.');
   const file = MIXABLE.find((name) => existsSync(join(base, name)) && existsSync(join(aesthetic, name)));
   if (file === undefined) {
     const [mine, theirs] = [base, aesthetic].map((parent) =>
@@ -110,7 +113,7 @@ async function mixed(modelFolder: string, share: number, options: StageCOptions)
     );
     throw new OperatorError(
       'mix_mismatch',
-      `base and aesthetic should have weights in one file of the same precision, found ${mine} and ${theirs}`,
+      `Base and aesthetic should have weights in one file of the same precision, found ${mine} and ${theirs}.`,
       { hint: 'Pull both in one: wuerst models pull wuerstchen-v2 --style base aesthetic' },
     );
   }
@@ -149,9 +152,9 @@ async function dropOldMixes(all: string, wanted: string): Promise<void> {
 }
 
 function missing(style: Style, weight?: number): UserError {
-  const mix = weight === 0.5 ? 'interpolated' : `a mix of ${weight}`;
-  const what = weight === undefined ? `the style ${style}` : `${mix} needs the style ${style}, which`;
-  return new UserError('style_missing', `${what} is not on this disk`, {
+  const mix = weight === 0.5 ? 'The style interpolated' : `A mix of ${weight}`;
+  const what = weight === undefined ? `The style ${style}` : `${mix} needs the style ${style}, which`;
+  return new UserError('style_missing', `${what} is not on this disk.`, {
     hint: `The operator gets it with: wuerst models pull wuerstchen-v2 --style ${style}`,
   });
 }

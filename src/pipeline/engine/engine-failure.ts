@@ -12,10 +12,14 @@ const DEVICE = /cuda|cudnn|cublas|webgpu|dawn|vulkan|dxgi|device.{0,20}(lost|hun
 export function asEngineFailure(error: unknown, provider: Provider): unknown {
   if (!(error instanceof Error) || error instanceof UserError || error instanceof OperatorError) return error;
   if (isShortage(error)) {
-    return new OperatorError('no_memory', `${provider} has not enough memory for this picture: ${error.message}`, {
-      hint: 'Ask for a smaller size, or close what else uses the memory.',
-      cause: error,
-    });
+    return new OperatorError(
+      'no_memory',
+      `There is not enough memory for this picture on ${provider}: ${error.message}`,
+      {
+        hint: 'Ask for a smaller size, or close what else uses the memory.',
+        cause: error,
+      },
+    );
   }
   return provider !== 'cpu' && DEVICE.test(error.message) ? new EngineLost(error.message, { cause: error }) : error;
 }

@@ -138,7 +138,7 @@ class PipelineEngine implements Engine {
 
   async *generate(request: EngineRequest, context: GenerateContext): AsyncGenerator<EngineEvent, void> {
     const loaded = this.#loaded;
-    if (!loaded) throw new Error('expected load() before generate()');
+    if (!loaded) throw new Error('Expected load() before generate().');
     const { pipeline } = loaded;
     this.#context = context;
     const { signal } = context;
@@ -202,7 +202,7 @@ class PipelineEngine implements Engine {
 function checkPrecision(precision: string): Precision | 'auto' {
   const known = ([...PRECISIONS, 'auto'] as const).find((name) => name === precision);
   if (known) return known;
-  throw new OperatorError('precision_unknown', `expected precision auto, ${PRECISIONS.join(', ')}, got ${precision}`, {
+  throw new OperatorError('precision_unknown', `Expected precision auto, ${PRECISIONS.join(', ')}, got ${precision}.`, {
     hint: 'For example WUERST_PRECISION=int8.',
   });
 }
@@ -218,7 +218,7 @@ function reportPreparing(dir: string, precision: Precision, done: number, total:
 function checkProvider(provider: string): Provider | 'auto' {
   const known = ([...PROVIDERS, 'auto'] as const).find((name) => name === provider);
   if (known) return known;
-  throw new OperatorError('provider_unknown', `expected provider auto, ${PROVIDERS.join(', ')}, got ${provider}`, {
+  throw new OperatorError('provider_unknown', `Expected provider auto, ${PROVIDERS.join(', ')}, got ${provider}.`, {
     hint: 'For example WUERST_PROVIDER=cpu.',
   });
 }

@@ -1,4 +1,4 @@
-import { UserError } from '../../system/errors.ts';
+import { expected } from '../../system/errors.ts';
 import type { PipelineValues } from '../checkpoint/model-index.ts';
 import { TorchGenerator } from '../math/generator.ts';
 import { checkStrength, MixedGenerator } from '../math/mixed-generator.ts';
@@ -51,9 +51,12 @@ export function givenEmbeddings(batch: readonly ImagePlan[], { dims }: StageCSpa
   const given = batch.flatMap(({ source }) => (source.kind === 'embedding' ? [checked(source.embedding, dims)] : []));
   const misfit = given.find((embedding) => String(embedding.dims) !== String(dims));
   if (misfit) {
-    throw new UserError('embedding_misfit', `expected an image embedding of shape [${dims}], got [${misfit.dims}]`, {
-      hint: 'It was made at another size or by another model: paint the picture anew, with the same words and seed.',
-    });
+    throw expected(
+      'embedding_misfit',
+      `an image embedding of shape [${dims}]`,
+      `[${misfit.dims}]`,
+      'It was made at another size or by another model: paint the picture anew, with the same words and seed.',
+    );
   }
   return given.length === batch.length ? concatRows(given) : undefined;
 }
@@ -71,7 +74,7 @@ export function stageCRun(batch: readonly ImagePlan[], space: StageCSpace): Stag
 }
 
 function stageCGenerator(source: ImageSource): TorchGenerator {
-  if (source.kind === 'embedding') throw new RangeError('expected an image that needs Stage C, got an embedding');
+  if (source.kind === 'embedding') throw new RangeError('Expected an image that needs Stage C, got an embedding.');
   return source.kind === 'mix' ? new MixedGenerator(source) : new TorchGenerator(source.seed);
 }
 
@@ -82,7 +85,7 @@ function enlarged(
   start: number,
   { dims, values, scheduler }: StageCSpace,
 ): Tensor {
-  if (source.kind !== 'enlarge' || !generator) throw new RangeError('expected an image to enlarge');
+  if (source.kind !== 'enlarge' || !generator) throw new RangeError('Expected an image to enlarge.');
   const [, channels, h, w] = dims;
   const { data, dims: from } = stageCLatents(checked(source.embedding, dims), values);
   const resized = resizeBicubic(data, [1, channels, from[2] ?? 0, from[3] ?? 0], [h, w], { alignCorners: false });
@@ -114,7 +117,10 @@ function checked({ data, dims }: EngineEmbedding, wanted: readonly number[]): Te
   if (four.length === 4 && four[0] === 1 && four[1] === wanted[1] && size(four) === data.length && data.length > 0) {
     return { data, dims: four };
   }
-  throw new UserError('embedding_misfit', `expected an image embedding [1, ${wanted[1]}, h, w], got [${dims}]`, {
-    hint: 'It was made by another model: paint the picture anew, with the same words and seed.',
-  });
+  throw expected(
+    'embedding_misfit',
+    `an image embedding [1, ${wanted[1]}, h, w]`,
+    `[${dims}]`,
+    'It was made by another model: paint the picture anew, with the same words and seed.',
+  );
 }

@@ -56,7 +56,9 @@ export class PreviewMap {
     const { inputs, outputs } = map.#ridge;
     map.#ridge = Ridge.fromJson(ridge);
     if (map.#ridge.inputs !== inputs || map.#ridge.outputs !== outputs) {
-      throw new RangeError(`expected ${inputs} × ${outputs} weights, got ${map.#ridge.inputs} × ${map.#ridge.outputs}`);
+      throw new RangeError(
+        `Expected ${inputs} × ${outputs} weights, got ${map.#ridge.inputs} × ${map.#ridge.outputs}.`,
+      );
     }
     map.#pictures = pictures;
     return map;
@@ -99,7 +101,7 @@ export class PreviewMap {
     const [n = 0, channels, h = 0, w = 0] = latents.dims;
     const { parts } = this.shape;
     if (channels !== this.shape.channels)
-      throw new RangeError(`expected ${this.shape.channels} channels, got ${channels}`);
+      throw new RangeError(`Expected ${this.shape.channels} channels, got ${channels}.`);
     const size = rowSize(latents.dims);
     return Array.from({ length: n }, (_, row) => {
       const values = latents.data.subarray(row * size, (row + 1) * size);

@@ -168,7 +168,7 @@ export function timestepBlock(x: Value, rEmbed: Value, weights: Weights, at: Gri
   const g = weights.graph;
   const mapped = linear(rEmbed, weights.at('mapper'), cR, 2 * c);
   const [a, b] = g.split(mapped, 1, [c, c]);
-  if (!a || !b) throw new Error('a timestep block splits in two');
+  if (!a || !b) throw new Error('A timestep block splits in two.');
   const scale = g.reshape(g.add(a, g.scalar(1)), [at.b, 1, c]);
   const moved = g.add(g.mul(g.reshape(x, [at.b, at.area, c]), scale), g.reshape(b, [at.b, 1, c]));
   return g.reshape(moved, [at.tokens, c]);
@@ -240,7 +240,7 @@ function selfProjections(x: Value, attention: Weights, c: number, inner: number,
   const [q, k, v] = join
     ? g.split(dense(x, layers, c, inner), 1, [inner, inner, inner])
     : layers.map((layer) => dense(x, layer, c, inner));
-  if (!q || !k || !v) throw new Error('attention has three projections');
+  if (!q || !k || !v) throw new Error('Attention has three projections.');
   return [q, k, v];
 }
 

@@ -95,7 +95,7 @@ export class GraphBuilder extends GraphWriter {
   /** Over the last axis. */
   layerNorm(x: Value, epsilon: number, scale?: Value, bias?: Value): Value {
     const channels = x.shape.at(-1);
-    if (typeof channels !== 'number') throw new Error(`graph ${this.name}: LayerNormalization needs fixed channels`);
+    if (typeof channels !== 'number') throw new Error(`Graph ${this.name}: LayerNormalization needs fixed channels.`);
     const inputs = [x, scale ?? this.filled(1, channels), ...(bias ? [bias] : [])];
     return this.append('LayerNormalization', inputs, this.common('LayerNormalization', inputs), x.shape, {
       axis: -1,
@@ -216,7 +216,7 @@ export class GraphBuilder extends GraphWriter {
 
   concat(values: readonly Value[], axis: number, dim?: Dim): Value {
     const [first] = values;
-    if (!first) throw new Error(`graph ${this.name}: nothing to join`);
+    if (!first) throw new Error(`Graph ${this.name}: nothing to join.`);
     const at = axis < 0 ? first.shape.length + axis : axis;
     const parts = values.map((value) => value.shape[at]);
     const total = dim ?? parts.reduce<number>((sum, part) => sum + (typeof part === 'number' ? part : Number.NaN), 0);
@@ -244,7 +244,7 @@ export class GraphBuilder extends GraphWriter {
     const symbolic = shape.filter((dim) => typeof dim === 'string');
     const unknown = symbolic.filter((dim) => !this.isDefined(dim));
     const inferred = unknown[0] ?? symbolic.at(-1);
-    if (unknown.length > 1) throw new Error(`graph ${this.name}: reshape to [${shape}] has two unknown dimensions`);
+    if (unknown.length > 1) throw new Error(`Graph ${this.name}: reshape to [${shape}] has two unknown dimensions.`);
     let seen = false;
     const parts = shape.map((dim): number | Value => {
       if (typeof dim === 'number') return dim;

@@ -63,7 +63,7 @@ function selfAttention(x: Value, weights: Weights, c: number, heads: number, bia
   const layers = ['q_proj', 'k_proj', 'v_proj'].map((key) => weights.at(key));
   const parts = join ? g.split(dense(x, layers, c, c), 1, [c, c, c]) : layers.map((layer) => dense(x, layer, c, c));
   const [q, k, v] = parts.map((part) => g.reshape(part, ['b', 't', c]));
-  if (!q || !k || !v) throw new Error('attention has three projections');
+  if (!q || !k || !v) throw new Error('Attention has three projections.');
   const attended = g.attention(q, k, v, heads, g.cast(bias, q.dtype));
   return dense(g.reshape(attended, ['b*t', c]), weights.at('out_proj'), c, c);
 }

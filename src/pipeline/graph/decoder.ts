@@ -234,7 +234,7 @@ function writeStep(weights: Weights, config: DecoderConfig, conditioning: Condit
     if (block.type === 'T') return timestepBlock(x, rEmbed, scope, where, channels, cR);
     if (block.type === 'A') {
       const text = conditioning.text.get(block.key.join('.'));
-      if (!text) throw new Error(`no text keys for block ${block.key.join('.')}`);
+      if (!text) throw new Error(`No text keys for block ${block.key.join('.')}.`);
       return attnBlock(x, text, scope, where, attentionShape(config, block.level, folds), folds.qkv);
     }
     const effnet = block.mapper === null ? undefined : conditioning.effnet.get(block.level);
@@ -272,7 +272,7 @@ function writeStep(weights: Weights, config: DecoderConfig, conditioning: Condit
   }
   const out = pointwise(g.layerNorm(x, EPSILON), weights.at('clf', 1), c(0), 2 * cOut * patch ** 2);
   const [a, raw] = g.split(shuffle(g, out, at(0), 2 * cOut, patch, ['H', 'W']), 1, [cOut, cOut]);
-  if (!a || !raw) throw new Error('the decoder ends in two halves');
+  if (!a || !raw) throw new Error('The decoder ends in two halves.');
   const b = g.add(g.mul(g.unary('Sigmoid', raw), g.scalar(1 - EPS * 2)), g.scalar(EPS));
   g.output('noise', g.div(g.sub(input, a), b));
   g.output('a', a);

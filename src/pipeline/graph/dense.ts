@@ -26,7 +26,7 @@ export function dense(
 ): Value {
   const all = 'graph' in layers ? [layers] : layers;
   const [first] = all;
-  if (!first) throw new Error('a product has at least one layer');
+  if (!first) throw new Error('A product has at least one layer.');
   const g = first.graph;
   const { columns = [0, inputs], gain } = options;
   const joined = (values: readonly Value[], axis: number) => {

@@ -83,7 +83,7 @@ export abstract class GraphWriter {
 
   dim(name: string): Value {
     const value = this.#dims.get(name);
-    if (!value) throw new Error(`graph ${this.name}: dimension "${name}" is not defined`);
+    if (!value) throw new Error(`Graph ${this.name}: dimension "${name}" is not defined.`);
     return value();
   }
 
@@ -188,6 +188,6 @@ export abstract class GraphWriter {
 
   protected mismatch(op: string, inputs: readonly Value[]): never {
     const shapes = inputs.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape}]`).join(', ');
-    throw new Error(`graph ${this.name}: ${op} does not fit ${shapes}`);
+    throw new Error(`Graph ${this.name}: ${op} does not fit ${shapes}.`);
   }
 }

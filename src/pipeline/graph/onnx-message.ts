@@ -49,7 +49,8 @@ export class MessageWriter {
     this.#length += LENGTH_BYTES;
     write();
     const length = this.#length - at - LENGTH_BYTES;
-    if (length >= 2 ** (7 * LENGTH_BYTES)) throw new RangeError(`expected a message below 256 MB, got ${length} bytes`);
+    if (length >= 2 ** (7 * LENGTH_BYTES))
+      throw new RangeError(`Expected a message below 256 MB, got ${length} bytes.`);
     for (let i = 0; i < LENGTH_BYTES; i += 1) {
       this.#bytes[at + i] = ((length >>> (7 * i)) & 127) | (i < LENGTH_BYTES - 1 ? 128 : 0);
     }

@@ -99,7 +99,7 @@ function writeStep(weights: Weights, config: PriorConfig, text: readonly KeyValu
   });
   const out = pointwise(g.layerNorm(x, EPSILON), weights.at('out', 1), c, 2 * cIn);
   const [a, b] = g.split(toImage(g, out, at), 1, [cIn, cIn]);
-  if (!a || !b) throw new Error('the prior ends in two halves');
+  if (!a || !b) throw new Error('The prior ends in two halves.');
   const divisor = g.add(g.unary('Abs', g.sub(g.scalar(1), b)), g.scalar(1e-5));
   g.output('pred', g.div(g.sub(input, a), divisor));
 }

@@ -74,7 +74,7 @@ export class Weights {
     const [weight, scale] = outputsOf(recipe).map((output) =>
       this.#once(output.name, () => this.#external(output.name, this.#component.made(recipe, output), output.shape)),
     );
-    if (!weight || !scale) throw new Error('8-bit weights are two tensors');
+    if (!weight || !scale) throw new Error('8-bit weights are two tensors.');
     return { weight, scale };
   }
 
@@ -102,7 +102,7 @@ export class Weights {
   ): Value {
     const recipe = this.#recipe(as, key, shape, columns, right);
     const [output] = outputsOf(recipe);
-    if (!output) throw new Error('a recipe makes a tensor');
+    if (!output) throw new Error('A recipe makes a tensor.');
     const entry = this.#component.made(recipe, output);
     return this.#once(recipe.name, () => this.#external(recipe.name, entry, output.shape));
   }

@@ -1,5 +1,5 @@
 import type { Exif } from 'sharp';
-import { UserError } from '../../system/errors.ts';
+import { expected, UserError } from '../../system/errors.ts';
 
 export type ImageFormat = 'png' | 'webp' | 'jpeg';
 export const IMAGE_FORMATS: readonly ImageFormat[] = ['png', 'webp', 'jpeg'];
@@ -61,7 +61,7 @@ export async function readMetadata(file: Buffer): Promise<Record<string, string>
     if (format === 'png') return Object.fromEntries(comments.map(({ keyword, text }) => [keyword, text]));
     return readDescription(exif);
   } catch (cause) {
-    throw new UserError('not_an_image', `expected a PNG, WebP or JPEG file: ${(cause as Error).message}`, { cause });
+    throw new UserError('not_an_image', `Expected a PNG, WebP or JPEG file: ${(cause as Error).message}.`, { cause });
   }
 }
 
@@ -128,8 +128,7 @@ function exifTexts(metadata: Readonly<Record<string, string>>): ExifText[] {
 function replace(file: Buffer, { written, wanted }: ExifText): void {
   const at = file.indexOf(written);
   if (at >= 0) wanted.copy(file, at);
-  else
-    throw new UserError('metadata_too_long', `expected texts that fit into 64 kB of EXIF, got ${wanted.length} bytes`);
+  else throw expected('metadata_too_long', 'texts that fit into 64 kB of EXIF', `${wanted.length} bytes`);
 }
 
 function readDescription(exif: Buffer | undefined): Record<string, string> {

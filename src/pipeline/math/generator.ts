@@ -1,5 +1,5 @@
 import { mersenne } from 'pure-rand/generator/mersenne';
-import { UserError } from '../../system/errors.ts';
+import { expected, UserError } from '../../system/errors.ts';
 import { size } from './tensor.ts';
 
 /** From this many values on, torch fills the tensor with uniforms first and transforms them in groups. */
@@ -101,9 +101,12 @@ export function randnTensor(
   if (first && generators.length === 1) return first.randn(shape);
   const [rows = 0, ...rest] = shape;
   if (generators.length === 0 || generators.length < rows) {
-    throw new UserError('generator_count', `expected ${Math.max(rows, 1)} generators, got ${generators.length}`, {
-      hint: 'Pass one generator for the whole batch, or a list with one generator per image.',
-    });
+    throw expected(
+      'generator_count',
+      `${Math.max(rows, 1)} generators`,
+      generators.length,
+      'Pass one generator for the whole batch, or a list with one generator per image.',
+    );
   }
   const rowLength = checkedSize(rest);
   const values = new Float32Array(rows * rowLength);
@@ -124,7 +127,7 @@ function checkSeed(seed: bigint | number): bigint {
 }
 
 function seedError(seed: unknown, why?: string): UserError {
-  const message = `expected a seed from -2^63 to 2^64 - 1, got ${JSON.stringify(String(seed))}${why ? `: ${why}` : ''}`;
+  const message = `Expected a seed from -2^63 to 2^64 - 1, got ${JSON.stringify(String(seed))}${why ? `: ${why}` : ''}.`;
   return new UserError('seed_invalid', message, {
     hint: 'A seed is a whole number such as 7; write one above 2^53 - 1 as a BigInt, such as 9007199254740993n.',
   });
@@ -132,7 +135,7 @@ function seedError(seed: unknown, why?: string): UserError {
 
 function checkedSize(shape: readonly number[]): number {
   if (!shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
-    throw new RangeError(`expected a shape of whole numbers >= 0, got [${shape.join(', ')}]`);
+    throw new RangeError(`Expected a shape of whole numbers >= 0, got [${shape.join(', ')}].`);
   }
   return size(shape);
 }

@@ -1,4 +1,4 @@
-import { UserError } from '../../system/errors.ts';
+import { expected } from '../../system/errors.ts';
 import { TorchGenerator } from './generator.ts';
 
 export interface MixOptions {
@@ -38,9 +38,7 @@ export class MixedGenerator extends TorchGenerator {
 /** @throws UserError `strength_invalid` */
 export function checkStrength(strength: number): number {
   if (strength >= 0 && strength <= 1) return strength;
-  throw new UserError('strength_invalid', `expected a strength from 0 (the same) to 1 (unrelated), got ${strength}`, {
-    hint: 'For example 0.35.',
-  });
+  throw expected('strength_invalid', 'a strength from 0 (the same) to 1 (unrelated)', strength, 'For example 0.35.');
 }
 
 export interface NoiseMix {

@@ -17,7 +17,7 @@ export interface ResizeOptions {
  */
 export function bicubicMatrix(from: number, to: number, { alignCorners = true }: ResizeOptions = {}): Float32Array {
   if (!(Number.isSafeInteger(from) && Number.isSafeInteger(to) && from >= 1 && to >= 1)) {
-    throw new RangeError(`expected sizes >= 1 to resize between, got ${from} and ${to}`);
+    throw new RangeError(`Expected sizes >= 1 to resize between, got ${from} and ${to}.`);
   }
   const scale = alignCorners ? (to > 1 ? (from - 1) / (to - 1) : 0) : from / to;
   const stretch = Math.max(scale, 1);
@@ -62,7 +62,7 @@ export function resizeBicubic(
   options: ResizeOptions = {},
 ): Float32Array {
   if (values.length !== n * c * h * w) {
-    throw new RangeError(`expected ${n * c * h * w} values for dims [${[n, c, h, w]}], got ${values.length}`);
+    throw new RangeError(`Expected ${n * c * h * w} values for dims [${[n, c, h, w]}], got ${values.length}.`);
   }
   const { rows, columns } = bicubicMatrices([h, w], [H, W], options);
   const wide = multiplyRows(values, n * c * h, w, columns);

@@ -133,7 +133,7 @@ function packed(values: Float64Array): string {
 function restore(target: Float64Array, text: string): void {
   const bytes = Uint8Array.from(Buffer.from(text, 'base64'));
   if (bytes.length !== target.length * 4) {
-    throw new RangeError(`expected ${target.length} numbers, got ${bytes.length / 4}`);
+    throw new RangeError(`Expected ${target.length} numbers, got ${bytes.length / 4}.`);
   }
   target.set(new Float32Array(bytes.buffer));
 }

@@ -1,4 +1,4 @@
-import { UserError } from '../../system/errors.ts';
+import { expected, UserError } from '../../system/errors.ts';
 
 /** The prior's usual timesteps: 19 equal steps from 1 to 2/3, then ten larger ones to 0. */
 export const DEFAULT_STAGE_C_TIMESTEPS: readonly number[] = [
@@ -52,10 +52,11 @@ export class DDPMWuerstchenScheduler {
     this.scaler = config.scaler ?? 1;
     this.s = config.s ?? 0.008;
     if (!(Number.isFinite(this.scaler) && this.scaler > 0 && Number.isFinite(this.s) && this.s >= 0)) {
-      throw new UserError(
+      throw expected(
         'scheduler_config_invalid',
-        `expected scaler > 0 and s >= 0, got scaler ${this.scaler} and s ${this.s}`,
-        { hint: 'The usual values are scaler 1 and s 0.008.' },
+        'scaler > 0 and s >= 0',
+        `scaler ${this.scaler} and s ${this.s}`,
+        'The usual values are scaler 1 and s 0.008.',
       );
     }
     this.#initAlphaCumprod = this.#squaredCosine(0);
@@ -68,7 +69,7 @@ export class DDPMWuerstchenScheduler {
    */
   get timesteps(): Float32Array {
     if (this.#timesteps) return this.#timesteps;
-    throw new UserError('timesteps_not_set', 'expected setTimesteps to be called first', {
+    throw new UserError('timesteps_not_set', 'Expected setTimesteps to be called first.', {
       hint: 'For example setTimesteps({ numInferenceSteps: 12 }).',
     });
   }
@@ -108,9 +109,12 @@ export class DDPMWuerstchenScheduler {
     });
     const previous = timesteps[nearest + 1];
     if (previous !== undefined) return previous;
-    throw new UserError('timestep_at_end', `expected a timestep before the last one, got ${timestep}`, {
-      hint: `The last of the ${timesteps.length} timesteps is ${timesteps.at(-1)}: nothing comes after it.`,
-    });
+    throw expected(
+      'timestep_at_end',
+      'a timestep before the last one',
+      timestep,
+      `The last of the ${timesteps.length} timesteps is ${timesteps.at(-1)}: nothing comes after it.`,
+    );
   }
 
   /**
@@ -188,9 +192,12 @@ export class DDPMWuerstchenScheduler {
 /** `torch.linspace(1, 0, steps + 1)`, which counts from both ends and rounds each value once. */
 function equalTimesteps(steps: number | undefined): Float32Array {
   if (steps === undefined || !Number.isSafeInteger(steps) || steps < 0) {
-    throw new UserError('steps_invalid', `expected a whole number of steps >= 0, got ${steps}`, {
-      hint: 'For example { numInferenceSteps: 12 }; explicit values go into `timesteps`.',
-    });
+    throw expected(
+      'steps_invalid',
+      'a whole number of steps >= 0',
+      steps,
+      'For example { numInferenceSteps: 12 }; explicit values go into `timesteps`.',
+    );
   }
   if (steps === 0) return new Float32Array([1]);
   const stride = fround(-1 / steps);
@@ -210,7 +217,7 @@ function checkedTimesteps(timesteps: ArrayLike<number>): Float32Array {
 }
 
 function timestepsError(what: string): UserError {
-  return new UserError('timesteps_invalid', `expected timesteps between 1 and 0, largest first: ${what}`, {
+  return new UserError('timesteps_invalid', `Expected timesteps between 1 and 0, largest first: ${what}.`, {
     hint: 'For example [1, 0.75, 0.5, 0.25, 0].',
   });
 }
@@ -218,9 +225,7 @@ function timestepsError(what: string): UserError {
 /** The float32 the reference would compute with. */
 function checkedTimestep(timestep: number): number {
   if (timestep >= 0 && timestep <= 1) return fround(timestep);
-  throw new UserError('timestep_invalid', `expected a timestep from 0 to 1, got ${timestep}`, {
-    hint: 'Pass one of the values in `timesteps`.',
-  });
+  throw expected('timestep_invalid', 'a timestep from 0 to 1', timestep, 'Pass one of the values in `timesteps`.');
 }
 
 interface Row {
@@ -233,12 +238,12 @@ function rowsOf(timesteps: Timesteps, sample: Float32Array, others: Readonly<Rec
   const list = typeof timesteps === 'number' ? [timesteps] : Array.from(timesteps);
   for (const [name, values] of Object.entries(others)) {
     if (values.length !== sample.length) {
-      throw lengthError(`expected ${name} to have the sample's ${sample.length} values, got ${values.length}`);
+      throw lengthError(`Expected ${name} to have the sample's ${sample.length} values, got ${values.length}.`);
     }
   }
   const length = sample.length / list.length;
   if (!Number.isInteger(length)) {
-    throw lengthError(`expected rows of equal length, got ${sample.length} values for ${list.length} timesteps`);
+    throw lengthError(`Expected rows of equal length, got ${sample.length} values for ${list.length} timesteps.`);
   }
   return list.map((t, row) => ({ t, from: row * length, to: (row + 1) * length }));
 }

@@ -10,7 +10,7 @@ export function size(dims: readonly number[]): number {
 
 export function tensor(data: Float32Array, dims: number[]): Tensor {
   if (data.length !== size(dims)) {
-    throw new RangeError(`expected ${size(dims)} values for dims [${dims}], got ${data.length}`);
+    throw new RangeError(`Expected ${size(dims)} values for dims [${dims}], got ${data.length}.`);
   }
   return { data, dims };
 }
@@ -23,7 +23,7 @@ export function rowSize(dims: readonly number[]): number {
 /** Joins tensors of equal trailing dims along the first dimension. */
 export function concatRows(parts: readonly Tensor[]): Tensor {
   const [first] = parts;
-  if (!first) throw new RangeError('expected at least one tensor to join');
+  if (!first) throw new RangeError('Expected at least one tensor to join.');
   const rows = parts.reduce((sum, part) => sum + (part.dims[0] ?? 0), 0);
   const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
   let at = 0;

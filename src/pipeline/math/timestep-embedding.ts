@@ -30,7 +30,7 @@ export function timestepEmbedding(r: Float32Array, cR: number): Float32Array {
 /** The ⌊cR/2⌋ frequencies, falling from 1 to 1/10000. */
 export function timestepFrequencies(cR: number): Float32Array {
   const half = Math.floor(cR / 2);
-  if (!Number.isInteger(cR) || half < 2) throw new RangeError(`expected a timestep width c_r >= 4, got ${cR}`);
+  if (!Number.isInteger(cR) || half < 2) throw new RangeError(`Expected a timestep width c_r >= 4, got ${cR}.`);
   const exponent = fround(-Math.log(MAX_POSITION) / (half - 1));
   return Float32Array.from({ length: half }, (_, i) => Math.exp(fround(i * exponent)));
 }

@@ -1,5 +1,5 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
-import { UserError } from '../../system/errors.ts';
+import { expected } from '../../system/errors.ts';
 import { once } from '../../system/memo.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { clipTextConfig, clipTextGraph } from '../graph/clip-text.ts';
@@ -49,10 +49,7 @@ export class ClipTextModel extends Network {
     const feeds = { input_ids: int64Tensor(inputIds), attention_mask: int64Tensor(attentionMask) };
     const [, tokens = 0] = feeds.input_ids.dims;
     if (tokens > this.config.max_position_embeddings) {
-      throw new UserError(
-        'too_many_tokens',
-        `expected at most ${this.config.max_position_embeddings} tokens, got ${tokens}`,
-      );
+      throw expected('too_many_tokens', `at most ${this.config.max_position_embeddings} tokens`, tokens);
     }
     return fromOrt((await session.run(feeds)).last_hidden_state);
   }
@@ -64,8 +61,7 @@ function int64Tensor(rows: TokenRows): OrtTensor {
   const length = rows[0]?.length ?? 0;
   const data = new BigInt64Array(rows.length * length);
   rows.forEach((row, i) => {
-    if (row.length !== length)
-      throw new UserError('token_rows_uneven', `expected rows of ${length} tokens, got ${row.length}`);
+    if (row.length !== length) throw expected('token_rows_uneven', `rows of ${length} tokens`, row.length);
     data.set(row, i * length);
   });
   return new OrtTensor('int64', data, [rows.length, length]);

@@ -120,7 +120,7 @@ async function prepareNow(
     // By its code: what is loaded later brings classes of its own into a bundle.
     const noRoom = error instanceof Error && NO_ROOM.includes((error as NodeJS.ErrnoException).code ?? '');
     if (precision !== 'auto' || !noRoom) throw error;
-    notes.push(`${error.message}: they stay in 32 bits`);
+    notes.push(`${error.message} They stay in 32 bits.`);
     return null;
   }
 }

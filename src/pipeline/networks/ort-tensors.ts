@@ -1,5 +1,5 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
-import { UserError } from '../../system/errors.ts';
+import { expected } from '../../system/errors.ts';
 import type { Tensor } from '../math/tensor.ts';
 
 export function toOrt({ data, dims }: Tensor): OrtTensor {
@@ -7,14 +7,11 @@ export function toOrt({ data, dims }: Tensor): OrtTensor {
 }
 
 export function fromOrt(value: OrtTensor | undefined): Tensor {
-  if (!(value?.data instanceof Float32Array)) throw new Error('expected a float32 output');
+  if (!(value?.data instanceof Float32Array)) throw new Error('Expected a float32 output.');
   return { data: value.data, dims: [...value.dims] };
 }
 
 export function checkChannels(what: string, value: Tensor, rank: number, axis: number, channels: number): void {
   if (value.dims.length === rank && value.dims[axis] === channels) return;
-  throw new UserError(
-    'tensor_shape_invalid',
-    `expected ${what} of ${rank} dimensions with ${channels} channels, got [${value.dims}]`,
-  );
+  throw expected('tensor_shape_invalid', `${what} of ${rank} dimensions with ${channels} channels`, `[${value.dims}]`);
 }

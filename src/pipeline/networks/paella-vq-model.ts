@@ -1,4 +1,4 @@
-import { UserError } from '../../system/errors.ts';
+import { expected } from '../../system/errors.ts';
 import { once } from '../../system/memo.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { checkRest, decodeContext, decodeGraph, encodeGraph, vqganConfig } from '../graph/vqgan.ts';
@@ -98,7 +98,7 @@ export class PaellaVQModel extends Network {
     checkChannels('image', image, 4, 1, this.config.in_channels);
     const [, , H = 0, W = 0] = image.dims;
     if (H % this.factor || W % this.factor) {
-      throw new UserError('image_side_invalid', `expected sides that divide by ${this.factor}, got ${W}×${H}`);
+      throw expected('image_side_invalid', `sides that divide by ${this.factor}`, `${W}×${H}`);
     }
     const session = await this.session(encodeGraph(this.component, this.runtime.folds));
     return fromOrt((await session.run({ image: toOrt(image) })).latents);

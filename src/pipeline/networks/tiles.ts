@@ -101,7 +101,7 @@ export async function decodeTiles<T extends Float32Array | Uint8Array>(
     );
     placeTile(picture, w * layout.factor, part, tile, layout);
   }
-  if (!picture) throw new RangeError(`expected latents with an area, got [${dims}]`);
+  if (!picture) throw new RangeError(`Expected latents with an area, got [${dims}].`);
   return picture;
 }
 

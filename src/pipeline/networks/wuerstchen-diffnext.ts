@@ -1,5 +1,5 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
-import { UserError } from '../../system/errors.ts';
+import { expected } from '../../system/errors.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { decoderConfig, decoderGraphs, injectedLevels } from '../graph/decoder.ts';
 import { bicubicMatrices } from '../math/resize.ts';
@@ -66,10 +66,7 @@ export class WuerstchenDiffNeXt extends Denoiser {
 
   #checkSides(H: number, W: number): void {
     if (H > 0 && W > 0 && H % this.sideDivisor === 0 && W % this.sideDivisor === 0) return;
-    throw new UserError(
-      'latent_side_invalid',
-      `expected latent sides that divide by ${this.sideDivisor}, got ${H}×${W}`,
-    );
+    throw expected('latent_side_invalid', `latent sides that divide by ${this.sideDivisor}`, `${H}×${W}`);
   }
 
   async #parts(x: Tensor, r: Float32Array, conditioning: Conditioning, fetches: readonly string[]) {

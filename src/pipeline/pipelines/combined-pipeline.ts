@@ -1,5 +1,5 @@
 import { basename, join, resolve } from 'node:path';
-import { UserError } from '../../system/errors.ts';
+import { expected } from '../../system/errors.ts';
 import { requireFolder } from '../checkpoint/checkpoint.ts';
 import { fingerprint } from '../checkpoint/fingerprint.ts';
 import { availableStyles, type StageCOptions, stageCFolder } from '../derived-weights/styles.ts';
@@ -231,14 +231,10 @@ export class WuerstchenCombinedPipeline {
   async batch(options: CombinedOptions): Promise<Batch> {
     const { height = 512, width = 512, fit = 'grid', promptEmbeds, negativePromptEmbeds, generator, signal } = options;
     const outputType = checkOutputType(options.outputType ?? 'image');
-    if (fit !== 'grid' && fit !== 'crop')
-      throw new UserError('fit_invalid', `expected fit to be grid or crop, got ${String(fit)}`);
+    if (fit !== 'grid' && fit !== 'crop') throw expected('fit_invalid', 'fit to be grid or crop', String(fit));
     if (options.prompt !== undefined) promptList('prompt', options.prompt);
     if (options.imageEmbeddings !== undefined && !isTensor(options.imageEmbeddings)) {
-      throw new UserError(
-        'invalid_type',
-        `expected imageEmbeddings to be a tensor, got ${describe(options.imageEmbeddings)}`,
-      );
+      throw expected('invalid_type', 'imageEmbeddings to be a tensor', describe(options.imageEmbeddings));
     }
     this.grid.check(width, height);
     const prior = await this.use(options.style ?? this.#style, { signal });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { UserError } from '../../system/errors.ts';
+import { expected } from '../../system/errors.ts';
 import type { RgbImage } from '../images/image-file.ts';
 import { concatRows, sliceRows, type Tensor } from '../math/tensor.ts';
 import { PaellaVQModel } from '../networks/paella-vq-model.ts';
@@ -95,9 +95,10 @@ export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, 
     const embeddings = repeatRows(joined(options.imageEmbeddings, this.decoder.config.effnet_embd), perPrompt);
     const count = embeddings.dims[0] ?? 0;
     if (prompts.length > 1 && prompts.length * perPrompt !== count) {
-      throw new UserError(
+      throw expected(
         'batch_mismatch',
-        `expected one prompt, or as many as image embeddings (${count / perPrompt}), got ${prompts.length}`,
+        `one prompt, or as many as image embeddings (${count / perPrompt})`,
+        prompts.length,
       );
     }
     const sides = this.#sides(embeddings);
@@ -167,35 +168,27 @@ export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, 
     const sides = dims.slice(2).map((side) => Math.trunc(side * this.values.latentDimScale)) as [number, number];
     const { sideDivisor } = this.decoder;
     if (sides.every((side) => side > 0 && side % sideDivisor === 0)) return sides;
-    throw new UserError(
+    throw expected(
       'image_embeddings_invalid',
-      `expected image embeddings whose sides times ${this.values.latentDimScale} divide by ${sideDivisor}, got ${dims[2]}×${dims[3]}`,
+      `image embeddings whose sides times ${this.values.latentDimScale} divide by ${sideDivisor}`,
+      `${dims[2]}×${dims[3]}`,
     );
   }
 }
 
 export function checkOutputType(type: OutputType): OutputType {
   if (OUTPUT_TYPES.includes(type)) return type;
-  throw new UserError(
-    'output_type_invalid',
-    `expected outputType to be one of ${OUTPUT_TYPES.join(', ')}, got ${describe(type)}`,
-  );
+  throw expected('output_type_invalid', `outputType to be one of ${OUTPUT_TYPES.join(', ')}`, describe(type));
 }
 
 function joined(given: unknown, channels: number): Tensor {
   const list: unknown[] = Array.isArray(given) ? given : [given];
   if (list.length === 0 || !list.every(isTensor)) {
-    throw new UserError(
-      'invalid_type',
-      `expected imageEmbeddings to be a tensor or a list of them, got ${describe(given)}`,
-    );
+    throw expected('invalid_type', 'imageEmbeddings to be a tensor or a list of them', describe(given));
   }
   for (const { dims } of list) {
     if (dims.length !== 4 || dims[1] !== channels || String(dims.slice(1)) !== String(list[0]?.dims.slice(1))) {
-      throw new UserError(
-        'image_embeddings_invalid',
-        `expected image embeddings [N, ${channels}, h, w] of one size, got [${dims}]`,
-      );
+      throw expected('image_embeddings_invalid', `image embeddings [N, ${channels}, h, w] of one size`, `[${dims}]`);
     }
   }
   return list.length === 1 && list[0] ? list[0] : concatRows(list);

@@ -28,7 +28,7 @@ export function rowGenerators(
     return Array.from({ length: rows }, () => one);
   }
   if (!Array.isArray(given) || !given.every((one) => one instanceof TorchGenerator)) {
-    throw new UserError('invalid_type', 'expected generator to be a TorchGenerator or a list of them', {
+    throw new UserError('invalid_type', 'Expected generator to be a TorchGenerator or a list of them.', {
       hint: 'For example generator: new TorchGenerator(7).',
     });
   }

@@ -1,4 +1,4 @@
-import { UserError } from '../../system/errors.ts';
+import { expected } from '../../system/errors.ts';
 import type { TorchGenerator } from '../math/generator.ts';
 import { rowSize, type Tensor } from '../math/tensor.ts';
 
@@ -55,9 +55,12 @@ const MAX_IMAGES = 64;
 export function promptList(name: string, prompt: unknown): string[] {
   const list = typeof prompt === 'string' ? [prompt] : prompt;
   if (Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === 'string')) return list;
-  throw new UserError('invalid_type', `expected ${name} to be a string or a list of strings, got ${describe(prompt)}`, {
-    hint: `For example ${name}: "a red fox in the snow".`,
-  });
+  throw expected(
+    'invalid_type',
+    `${name} to be a string or a list of strings`,
+    describe(prompt),
+    `For example ${name}: "a red fox in the snow".`,
+  );
 }
 
 /** The negative prompts, one for each prompt, or `undefined`. */
@@ -68,35 +71,39 @@ export function negativeList(
   if (negative === undefined || negative === null) return undefined;
   const list = promptList('negativePrompt', negative);
   if (list.length === prompts.length) return list;
-  throw new UserError(
+  throw expected(
     'batch_mismatch',
-    `expected as many negative prompts as prompts (${prompts.length}), got ${list.length}`,
-    { hint: 'Give one negative prompt for each prompt, or none.' },
+    `as many negative prompts as prompts (${prompts.length})`,
+    list.length,
+    'Give one negative prompt for each prompt, or none.',
   );
 }
 
 export function checkSampling(options: SamplingOptions, defaults: { steps: number; guidance: number }) {
   const steps = options.numInferenceSteps ?? defaults.steps;
   if (typeof steps !== 'number' || !Number.isInteger(steps)) {
-    throw new UserError('invalid_type', `expected numInferenceSteps to be a whole number, got ${describe(steps)}`, {
-      hint: 'Explicit timesteps go into the option timesteps.',
-    });
+    throw expected(
+      'invalid_type',
+      'numInferenceSteps to be a whole number',
+      describe(steps),
+      'Explicit timesteps go into the option timesteps.',
+    );
   }
   if (steps < 0 || steps > MAX_STEPS) {
-    throw new UserError('steps_invalid', `expected numInferenceSteps from 0 to ${MAX_STEPS}, got ${steps}`);
+    throw expected('steps_invalid', `numInferenceSteps from 0 to ${MAX_STEPS}`, steps);
   }
   const guidanceScale = options.guidanceScale ?? defaults.guidance;
   if (typeof guidanceScale !== 'number' || !Number.isFinite(guidanceScale)) {
-    throw new UserError('guidance_invalid', `expected guidanceScale to be a number, got ${describe(guidanceScale)}`, {
-      hint: 'For example 4; 1 and below switch guidance off.',
-    });
+    throw expected(
+      'guidance_invalid',
+      'guidanceScale to be a number',
+      describe(guidanceScale),
+      'For example 4; 1 and below switch guidance off.',
+    );
   }
   const images = options.numImagesPerPrompt ?? 1;
   if (!Number.isInteger(images) || images < 1 || images > MAX_IMAGES) {
-    throw new UserError(
-      'images_invalid',
-      `expected numImagesPerPrompt from 1 to ${MAX_IMAGES}, got ${describe(images)}`,
-    );
+    throw expected('images_invalid', `numImagesPerPrompt from 1 to ${MAX_IMAGES}`, describe(images));
   }
   return { steps, guidanceScale, images };
 }
@@ -104,13 +111,13 @@ export function checkSampling(options: SamplingOptions, defaults: { steps: numbe
 /** A copy of given latents, checked. */
 export function checkedLatents(latents: Tensor, dims: readonly number[]): Tensor {
   if (!isTensor(latents)) {
-    throw new UserError('latents_invalid', `expected latents as a tensor of shape [${dims}], got ${describe(latents)}`);
+    throw expected('latents_invalid', `latents as a tensor of shape [${dims}]`, describe(latents));
   }
   if (String(latents.dims) !== String(dims)) {
-    throw new UserError('latents_invalid', `expected latents of shape [${dims}], got [${latents.dims}]`);
+    throw expected('latents_invalid', `latents of shape [${dims}]`, `[${latents.dims}]`);
   }
   const odd = latents.data.find((value) => !Number.isFinite(value));
-  if (odd !== undefined) throw new UserError('latents_invalid', `expected latents of finite numbers, got ${odd}`);
+  if (odd !== undefined) throw expected('latents_invalid', 'latents of finite numbers', odd);
   return { data: latents.data.slice(), dims: [...dims] };
 }
 

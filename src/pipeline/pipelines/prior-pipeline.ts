@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { UserError } from '../../system/errors.ts';
+import { expected, type UserError } from '../../system/errors.ts';
 import { concatRows, type Tensor } from '../math/tensor.ts';
 import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
 import type { PretrainedOptions } from '../runtime/runtime.ts';
@@ -121,24 +121,24 @@ export class WuerstchenPriorPipeline extends SamplingPipeline<PriorOptions, Prio
 function checkPrompts(options: PriorOptions, guided: boolean): void {
   const { prompt, negativePrompt, promptEmbeds, negativePromptEmbeds } = options;
   if (prompt !== undefined && promptEmbeds !== undefined) {
-    throw new UserError('prompt_twice', 'expected either prompt or promptEmbeds, got both');
+    throw expected('prompt_twice', 'either prompt or promptEmbeds', 'both');
   }
   if (prompt === undefined && promptEmbeds === undefined) {
-    throw new UserError('prompt_missing', 'expected either prompt or promptEmbeds, got neither');
+    throw expected('prompt_missing', 'either prompt or promptEmbeds', 'neither');
   }
   if (negativePrompt !== undefined && negativePromptEmbeds !== undefined) {
-    throw new UserError('prompt_twice', 'expected either negativePrompt or negativePromptEmbeds, got both');
+    throw expected('prompt_twice', 'either negativePrompt or negativePromptEmbeds', 'both');
   }
   const embeds = { promptEmbeds, negativePromptEmbeds };
   for (const [name, value] of Object.entries(embeds)) {
     if (value !== undefined && !isTensor(value))
-      throw new UserError('invalid_type', `expected ${name} to be a tensor, got ${describe(value)}`);
+      throw expected('invalid_type', `${name} to be a tensor`, describe(value));
   }
   if (promptEmbeds && negativePromptEmbeds && String(promptEmbeds.dims) !== String(negativePromptEmbeds.dims)) {
     throw embedsMismatch(promptEmbeds, negativePromptEmbeds);
   }
   if (guided && promptEmbeds && negativePrompt !== undefined) {
-    throw new UserError('invalid_type', 'expected negativePromptEmbeds beside promptEmbeds, got negativePrompt');
+    throw expected('invalid_type', 'negativePromptEmbeds beside promptEmbeds', 'negativePrompt');
   }
   if (prompt !== undefined) {
     const prompts = promptList('prompt', prompt);
@@ -147,19 +147,19 @@ function checkPrompts(options: PriorOptions, guided: boolean): void {
 }
 
 function embedsMismatch(positive: Tensor, negative: Tensor): UserError {
-  return new UserError(
+  return expected(
     'embeds_mismatch',
-    `expected promptEmbeds and negativePromptEmbeds of one shape, got [${positive.dims}] and [${negative.dims}]`,
+    'promptEmbeds and negativePromptEmbeds of one shape',
+    `[${positive.dims}] and [${negative.dims}]`,
   );
 }
 
 function checkSide(name: string, side: unknown): number {
   if (typeof side === 'number' && Number.isInteger(side) && side > 0 && side <= 16384) return side;
-  throw new UserError(
+  throw expected(
     'size_invalid',
-    `expected ${name} to be a whole number of pixels from 1 to 16384, got ${describe(side)}`,
-    {
-      hint: 'For example height 1024 width 1536.',
-    },
+    `${name} to be a whole number of pixels from 1 to 16384`,
+    describe(side),
+    'For example height 1024 width 1536.',
   );
 }

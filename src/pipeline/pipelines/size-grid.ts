@@ -1,4 +1,4 @@
-import { OperatorError, UserError } from '../../system/errors.ts';
+import { expected, OperatorError } from '../../system/errors.ts';
 import { describe } from './pipeline-options.ts';
 
 export interface SizeGridConfig {
@@ -78,19 +78,21 @@ export class SizeGrid {
       ['height', height],
     ] as const) {
       if (typeof side !== 'number' || !Number.isInteger(side) || side < minSide || side > maxSide) {
-        throw new UserError(
+        throw expected(
           'size_invalid',
-          `expected ${name} to be a whole number from ${minSide} to ${maxSide} pixels, got ${describe(side)}`,
-          {
-            hint: `This checkpoint makes any such size; steps of ${this.step} need no cropping, for example width 1024 height 1536.`,
-          },
+          `${name} to be a whole number from ${minSide} to ${maxSide} pixels`,
+          describe(side),
+          `This checkpoint makes any such size; steps of ${this.step} need no cropping, for example width 1024 height 1536.`,
         );
       }
     }
     if (Number(width) * Number(height) > maxPixels) {
-      throw new UserError('size_too_large', `expected at most ${maxPixels} pixels, got ${width}×${height}`, {
-        hint: 'For example width 2048 height 2048.',
-      });
+      throw expected(
+        'size_too_large',
+        `at most ${maxPixels} pixels`,
+        `${width}×${height}`,
+        'For example width 2048 height 2048.',
+      );
     }
   }
 
@@ -103,7 +105,7 @@ function requireWithin(key: string, value: number, least: number, most: number):
   if (value >= least && value <= most) return;
   throw new OperatorError(
     'config_invalid',
-    `model_index.json: expected ${key} from ${least} to ${most}, got ${value}`,
+    `Expected ${key} of model_index.json from ${least} to ${most}, got ${value}.`,
     {
       hint: 'The published checkpoints have resolution_multiple 42.67 and latent_dim_scale 10.67.',
     },

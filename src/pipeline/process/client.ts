@@ -90,7 +90,7 @@ export class PipelineClient {
    */
   start(): Promise<EngineInfo> {
     if (this.#status.state !== 'new')
-      throw new RangeError(`Expected a new client, got one that is ${this.#status.state}`);
+      throw new RangeError(`Expected a new client, got one that is ${this.#status.state}.`);
     this.#update({ state: 'starting' });
     const started = this.#startFirst();
     this.#work = started.then(

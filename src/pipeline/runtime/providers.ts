@@ -82,12 +82,12 @@ export function executionProvider(
 export function checkDevice(device: number | undefined, provider: Provider | 'auto'): number | undefined {
   if (device === undefined) return undefined;
   if (!Number.isInteger(device) || device < 0 || device > 255) {
-    throw new OperatorError('device_invalid', `expected a device to be a whole number from 0 to 255, got ${device}`, {
+    throw new OperatorError('device_invalid', `Expected a device to be a whole number from 0 to 255, got ${device}.`, {
       hint: 'Devices are counted as nvidia-smi counts them, for example WUERST_DEVICE=1.',
     });
   }
   if (provider === 'auto' || provider === 'cuda') return device;
-  throw new OperatorError('device_not_selectable', `a device can be chosen for CUDA, not for ${provider}`, {
+  throw new OperatorError('device_not_selectable', `A device can be chosen for CUDA, not for ${provider}.`, {
     hint: 'Leave WUERST_DEVICE out, or set WUERST_PROVIDER=cuda.',
   });
 }

@@ -144,7 +144,7 @@ export class Runtime {
     }
     throw new OperatorError(
       'provider_unavailable',
-      `provider ${wanted} does not work here: ${fallbacks.at(-1)?.reason}`,
+      `The provider ${wanted} does not work here: ${fallbacks.at(-1)?.reason}.`,
       {
         hint: 'Use provider auto or cpu; "wuerst doctor" shows what works.',
       },
@@ -193,7 +193,7 @@ export class Runtime {
         },
       }),
     ).catch((cause: unknown) => {
-      throw new OperatorError('session_failed', `${this.provider} cannot load ${graph.name}: ${firstLine(cause)}`, {
+      throw new OperatorError('session_failed', `Cannot load ${graph.name} on ${this.provider}: ${firstLine(cause)}.`, {
         cause,
       });
     });
@@ -233,7 +233,7 @@ function requireFinite(outputs: Tensors, { graph, weightsDir }: BlockingCall, pr
     if (!(data instanceof Float32Array) || isFinite32(data)) continue;
     throw new OperatorError(
       'numbers_not_finite',
-      `${graph} gave numbers that are not finite (its output ${name}, with the weights in ${weightsDir})`,
+      `The network ${graph} gave numbers that are not finite (its output ${name}, with the weights in ${weightsDir}).`,
       {
         hint: `Run "wuerst models verify": it names the tensor if the weights are damaged.${other}`,
       },
@@ -264,14 +264,18 @@ export interface Session {
 async function checkHalf(provider: Provider, { precision = 'fp32', device }: RuntimeOptions): Promise<boolean> {
   if (precision === 'fp32') return false;
   if (precision === 'int8' && provider !== 'cpu') {
-    throw new OperatorError('precision_unavailable', `expected precision fp16, fp32 or auto on ${provider}, got int8`, {
-      hint: 'int8 is for the CPU: --provider cpu --precision int8.',
-    });
+    throw new OperatorError(
+      'precision_unavailable',
+      `Expected precision fp16, fp32 or auto on ${provider}, got int8.`,
+      {
+        hint: 'int8 is for the CPU: --provider cpu --precision int8.',
+      },
+    );
   }
   if (provider === 'cpu') return false;
   const { works, reason } = await probe(provider, { device, dtype: 'f16' });
   if (works || precision === 'auto') return works;
-  throw new OperatorError('precision_unavailable', `${provider} has no 16-bit floats here: ${reason}`, {
+  throw new OperatorError('precision_unavailable', `There are no 16-bit floats on ${provider} here: ${reason}.`, {
     hint: 'Use precision fp32 or auto.',
   });
 }

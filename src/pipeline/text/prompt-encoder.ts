@@ -39,7 +39,7 @@ export class PromptEncoder {
     if (tokenizer.vocabSize > words || tokenizer.maxLength > positions) {
       throw new OperatorError(
         'tokenizer_mismatch',
-        `${dir}: the tokenizer has ${tokenizer.vocabSize} words of ${tokenizer.maxLength} tokens, the text encoder ${words} of ${positions}`,
+        `The tokenizer of ${dir} has ${tokenizer.vocabSize} words of ${tokenizer.maxLength} tokens, its text encoder ${words} of ${positions}.`,
       );
     }
     return new PromptEncoder(dir, tokenizer, model);

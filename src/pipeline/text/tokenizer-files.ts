@@ -168,7 +168,7 @@ async function readText(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new OperatorError('tokenizer_missing', `cannot read ${path}: ${(cause as Error).message}`, { cause });
+    throw new OperatorError('tokenizer_missing', `Cannot read ${path}: ${(cause as Error).message}.`, { cause });
   }
 }
 
@@ -199,13 +199,13 @@ function typeName(value: unknown): string {
 }
 
 function missing(path: string, why: string): OperatorError {
-  return new OperatorError('tokenizer_missing', `${path} is missing: ${why}`, {
+  return new OperatorError('tokenizer_missing', `The file ${path} is missing: ${why}.`, {
     hint: 'Download the tokenizer folder of the checkpoint again.',
   });
 }
 
 function corrupt(path: string, wanted: string, found: string, cause?: unknown): OperatorError {
-  return new OperatorError('tokenizer_corrupt', `${path}: expected ${wanted}, found ${found}`, {
+  return new OperatorError('tokenizer_corrupt', `Expected ${wanted}, found ${found} in ${path}.`, {
     hint: 'Download the tokenizer folder of the checkpoint again.',
     cause,
   });

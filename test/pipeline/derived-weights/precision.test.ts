@@ -269,7 +269,7 @@ test('auto stays in 32 bits, and says so, where prepared weights cannot be writt
   const network = await WuerstchenPrior.load(prior, runtime);
   assert.equal(network.component.precision, 'fp32');
   assert.equal(runtime.notes.length, runtime.preference.precision === 'int8' ? 1 : 0);
-  for (const note of runtime.notes) assert.match(note, /cannot write int8 weights into .*: they stay in 32 bits$/);
+  for (const note of runtime.notes) assert.match(note, /^Cannot write int8 weights into .*\. They stay in 32 bits\.$/);
   await assert.rejects(WuerstchenPrior.load(prior, { provider: 'cpu', precision: 'int8' }), {
     code: 'prepared_not_writable',
   });

@@ -114,9 +114,9 @@ test('a style that cannot be made says which pull brings it', async (t) => {
       message,
       hint: 'The operator gets it with: wuerst models pull wuerstchen-v2 --style aesthetic',
     });
-  await missing('aesthetic', /^the style aesthetic is not on this disk$/);
-  await missing('0.3', /^a mix of 0\.3 needs the style aesthetic, which is not on this disk$/);
-  await missing('interpolated', /^interpolated needs the style aesthetic, which is not on this disk$/);
+  await missing('aesthetic', /^The style aesthetic is not on this disk\.$/);
+  await missing('0.3', /^A mix of 0\.3 needs the style aesthetic, which is not on this disk\.$/);
+  await missing('interpolated', /^The style interpolated needs the style aesthetic, which is not on this disk\.$/);
   assert.deepEqual(readdirSync(folder), [BASE]);
 });
 

@@ -311,7 +311,7 @@ describe('the engine', () => {
     await assert.rejects(load({ model: join(folder, 'none'), provider: 'cpu' }), OperatorError);
     await assert.rejects(
       load({ model: MODEL, provider: 'abacus' }),
-      /expected provider auto, cuda, webgpu, cpu, got abacus/,
+      /Expected provider auto, cuda, webgpu, cpu, got abacus\./,
     );
   });
 });

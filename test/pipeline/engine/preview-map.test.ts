@@ -97,7 +97,7 @@ test('a batch is painted row by row, at any size', () => {
   const painted = map.paint(both);
   assert.deepEqual(painted, [...map.paint(a.latents), ...map.paint(b.latents)]);
   assert.deepEqual([painted[0]?.width, painted[0]?.height], [8, 6]);
-  assert.throws(() => map.paint({ data: new Float32Array(3), dims: [1, 3, 1, 1] }), /expected 4 channels, got 3/);
+  assert.throws(() => map.paint({ data: new Float32Array(3), dims: [1, 3, 1, 1] }), /Expected 4 channels, got 3\./);
 });
 
 test('a contact sheet has the shape of its pictures, 192 pixels long, two by two from three on', async () => {

@@ -133,8 +133,8 @@ test('too few generators are refused, naming both counts', () => {
   const isCountError = (wanted: string) => (error: unknown) =>
     error instanceof UserError && error.code === 'generator_count' && error.message.includes(wanted);
   const two = [new TorchGenerator(1), new TorchGenerator(2)];
-  assert.throws(() => randnTensor([3, 4], two), isCountError('expected 3 generators, got 2'));
-  assert.throws(() => randnTensor([1, 4], []), isCountError('expected 1 generators, got 0'));
+  assert.throws(() => randnTensor([3, 4], two), isCountError('Expected 3 generators, got 2.'));
+  assert.throws(() => randnTensor([1, 4], []), isCountError('Expected 1 generators, got 0.'));
 });
 
 test('seeds that torch would not take are refused with an example', () => {

@@ -233,7 +233,7 @@ test('options that cannot be meant are refused before any work', async () => {
     [{ decoderGuidanceScale: '3' }, 'guidance_invalid'],
     [{ numImagesPerPrompt: 0 }, 'images_invalid'],
     [{ numImagesPerPrompt: 1.5 }, 'images_invalid'],
-    [{ latents: noise(1, [1, c_in, 2, 2]) }, 'latents_invalid', /expected latents of shape/],
+    [{ latents: noise(1, [1, c_in, 2, 2]) }, 'latents_invalid', /^Expected latents of shape/],
     [{ imageEmbeddings: noise(1, [1, 3, 2, 2]) }, 'image_embeddings_invalid'],
     [{ imageEmbeddings: 'x' }, 'invalid_type'],
     [{ generator: [] }, 'generator_count'],

@@ -75,7 +75,7 @@ test('a device is a small whole number, and one that only CUDA has', async () =>
   }
   await assert.rejects(Runtime.create({ provider: 'cpu', device: 1 }), {
     code: 'device_not_selectable',
-    message: 'a device can be chosen for CUDA, not for cpu',
+    message: 'A device can be chosen for CUDA, not for cpu.',
   });
   await assert.rejects(Runtime.create({ provider: 'webgpu', device: 0 }), { code: 'device_not_selectable' });
 });

@@ -109,7 +109,7 @@ test('an asked-for provider that does not work is an error with its reason, and 
 test('a precision that a provider cannot compute in is refused, and auto does without', async () => {
   await assert.rejects(Runtime.create({ provider: 'webgpu', precision: 'int8' }), {
     code: 'precision_unavailable',
-    message: 'expected precision fp16, fp32 or auto on webgpu, got int8',
+    message: 'Expected precision fp16, fp32 or auto on webgpu, got int8.',
   });
   const { works } = await probe('webgpu', { dtype: 'f16' });
   const auto = await Runtime.create({ provider: 'webgpu', precision: 'auto' });

@@ -223,15 +223,27 @@ test('missing and broken files are named, with what was wanted and found', async
     [{}, 'tokenizer_missing', /vocab\.json is missing/],
     [{ 'vocab.json': vocab }, 'tokenizer_missing', /merges\.txt is missing/],
     [{ 'merges.txt': merges }, 'tokenizer_missing', /vocab\.json is missing/],
-    [{ 'vocab.json': vocab.slice(0, 5000), 'merges.txt': merges }, 'tokenizer_corrupt', /vocab\.json: expected JSON/],
-    [{ 'vocab.json': '[]', 'merges.txt': merges }, 'tokenizer_corrupt', /vocab\.json: .*object, found a list/],
+    [
+      { 'vocab.json': vocab.slice(0, 5000), 'merges.txt': merges },
+      'tokenizer_corrupt',
+      /^Expected JSON, found .* in .*vocab\.json\.$/,
+    ],
+    [{ 'vocab.json': '[]', 'merges.txt': merges }, 'tokenizer_corrupt', /object, found a list in .*vocab\.json/],
     [{ 'vocab.json': { a: 'b' }, 'merges.txt': merges }, 'tokenizer_corrupt', /number for the token "a", found "b"/],
     [{ 'vocab.json': { a: 0 }, 'merges.txt': '' }, 'tokenizer_corrupt', /bos_token "<\|startoftext\|>", found none/],
-    [{ 'vocab.json': vocab, 'merges.txt': 'i n\nthe' }, 'tokenizer_corrupt', /merges\.txt: .*merge 2, found "the"/],
+    [{ 'vocab.json': vocab, 'merges.txt': 'i n\nthe' }, 'tokenizer_corrupt', /merge 2, found "the" in .*merges\.txt/],
     [{ 'tokenizer.json': { model: { type: 'WordPiece' } } }, 'tokenizer_corrupt', /BPE model, found WordPiece/],
-    [{ 'tokenizer.json': {} }, 'tokenizer_corrupt', /tokenizer\.json: expected an object "model", found nothing/],
+    [
+      { 'tokenizer.json': {} },
+      'tokenizer_corrupt',
+      /^Expected an object "model", found nothing in .*tokenizer\.json\.$/,
+    ],
     [{ ...clip, 'tokenizer_config.json': { model_max_length: 1 } }, 'tokenizer_corrupt', /at least 2, found 1/],
-    [{ ...clip, 'tokenizer_config.json': '{"pad' }, 'tokenizer_corrupt', /tokenizer_config\.json: expected JSON/],
+    [
+      { ...clip, 'tokenizer_config.json': '{"pad' },
+      'tokenizer_corrupt',
+      /^Expected JSON, found .* in .*tokenizer_config\.json\.$/,
+    ],
   ];
   for (const [files, code, message] of rows) {
     await assert.rejects(ClipTokenizer.load(await folder(files)), (error) => {
