@@ -3,44 +3,44 @@ import { UserError } from '../../system/errors.ts';
 import { RecentMap } from '../../system/memo.ts';
 import type { Core, Outcome } from '../adapter.ts';
 
-/** What the core may take before an interaction is acknowledged without knowing the outcome, in ms. */
+/** How long the core may take before the interaction is acknowledged without knowing the outcome, in ms. */
 const DECIDE_WITHIN = 120;
-/** How many interactions are remembered to recognise those that the platform delivers again. */
+/** How many interactions are remembered, to recognise repeated deliveries. */
 const REMEMBERED = 5000;
 
 export interface Decision<Acknowledged> {
   readonly outcome: Outcome;
-  /** What acknowledging came to where the outcome took longer; `null` where the outcome itself can be the answer. */
+  /** The result of acknowledging, if the outcome took too long; `null` if the outcome itself can be the answer. */
   readonly acknowledged: Acknowledged | null;
 }
 
-/** How interactions are answered first: once each, and in time. */
+/** The first answer to each interaction: given once, and in time. */
 export class FirstAnswers {
   readonly #core: Core;
   readonly #clock: Clock;
   readonly #report: (error: unknown) => void;
   readonly #seen = new RecentMap<string, true>(REMEMBERED);
 
-  /** @param report called with what went wrong and is no fault of the person who asked */
+  /** @param report called with errors that are not the fault of the person who asked */
   constructor(core: Core, clock: Clock, report: (error: unknown) => void) {
     this.#core = core;
     this.#clock = clock;
     this.#report = report;
   }
 
-  /** `false` for what was delivered before. */
+  /** `false` for a repeated delivery. */
   isNew(key: string): boolean {
     if (this.#seen.has(key)) return false;
     this.#seen.set(key, true);
     return true;
   }
 
-  /** The same may come again, and counts as new. */
+  /** The next delivery with this key counts as new. */
   forget(key: string): void {
     this.#seen.delete(key);
   }
 
-  /** Runs the work, and acknowledges where it takes longer than a moment. Errors become replies. */
+  /** Runs the work, and acknowledges if it takes longer than a moment. Errors become replies. */
   async decide<Acknowledged>(
     work: () => Promise<Outcome>,
     acknowledge: () => Promise<Acknowledged>,

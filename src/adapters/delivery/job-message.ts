@@ -16,30 +16,31 @@ export interface DeliveryOptions {
 
 /** What the messages of a platform share. */
 export interface Delivery extends DeliveryOptions {
-  /** The bot is about to stop: only ends are worth showing. */
+  /** The bot is about to stop: only final states are still worth showing. */
   readonly draining: boolean;
   /** Nothing is sent any more. */
   readonly stopped: boolean;
   readonly turns: OnePerTick;
-  /** The message has nothing to do for the moment, or for good where it was dropped. */
-  rested(message: JobMessage): void;
+  /** Called when the message has been brought up to date, or was dropped. */
+  settled(message: JobMessage): void;
 }
 
 /**
- * One job and the message that shows it. Whatever is done to the message is done one after the other. A platform says
- * how the message is brought up to date, and what follows from a failure.
+ * One job and the message that shows it. Updates of the message never overlap. A platform defines how the message is
+ * brought up to date, and what follows from a failure.
  */
 export abstract class JobMessage<Ref = unknown> {
   readonly jobId: string;
   /** The platform's handle on the message, stored with the job. */
   readonly ref: Ref;
   protected readonly delivery: Delivery;
-  /** The message was deleted or is out of reach: nothing is shown before the job's end. */
+  /** The message was deleted or is out of reach: nothing more is shown until the job ends. */
   protected hidden = false;
   /** Failed attempts since the last success. */
   protected failures = 0;
-  /** Nothing is attempted before this time, and no progress is shown before that one. Milliseconds since 1970. */
+  /** When the next attempt may be made, in milliseconds since 1970. */
   protected notBefore = 0;
+  /** When progress may be shown next, in milliseconds since 1970. */
   protected noProgressBefore = 0;
   #dropped = false;
   #dirty = false;
@@ -54,17 +55,17 @@ export abstract class JobMessage<Ref = unknown> {
     this.#over = isOver(job);
   }
 
-  /** Makes the message show the job as it is. Resolves with what can't be shown there, in a sentence, or `null`. */
+  /** Makes the message show the job's current state. Resolves with a sentence about what can't be shown, or `null`. */
   protected abstract bringUpToDate(job: Job): Promise<string | null>;
 
-  /** Called after a failed attempt: calls `again`, or gives up. */
+  /** Decides what follows from a failed attempt: calls `again`, or gives up. */
   protected abstract recover(error: unknown, job: Job): Promise<void>;
 
   get busy(): boolean {
     return this.#working || (this.#dirty && this.#over);
   }
 
-  /** Another message took over, or the job's end is shown. Nothing is stored any more. */
+  /** Another message took over, or the job's end is shown: nothing is stored any more. */
   get dropped(): boolean {
     return this.#dropped;
   }
@@ -76,7 +77,7 @@ export abstract class JobMessage<Ref = unknown> {
     this.#schedule();
   }
 
-  /** Does at once what waits for another attempt. */
+  /** Makes the next attempt now instead of after the pause. */
   retryNow(): void {
     this.failures = 0;
     this.notBefore = 0;
@@ -90,16 +91,16 @@ export abstract class JobMessage<Ref = unknown> {
   drop(): void {
     this.#dropped = true;
     this.#due?.cancel();
-    this.delivery.rested(this);
+    this.delivery.settled(this);
   }
 
-  /** Tries again after so many ms, at the earliest. */
+  /** Tries again after at least `ms`. */
   protected again(ms: number): void {
     this.#dirty = true;
     this.waitFor(ms);
   }
 
-  /** Attempts nothing before so many ms have passed. */
+  /** Makes no attempt for the next `ms`. */
   waitFor(ms: number): void {
     this.notBefore = Math.max(this.notBefore, this.delivery.clock.now() + ms);
   }
@@ -109,12 +110,12 @@ export abstract class JobMessage<Ref = unknown> {
     return Math.min(RETRY_LONGEST, RETRY_FIRST * 2 ** (this.failures - 1));
   }
 
-  /** The message shows the job as it is. */
+  /** Called when the message shows the job's current state. */
   protected shown(job: Job, problem: string | null): void {
     if (isOver(job)) this.end(job, problem);
   }
 
-  /** The job's end is shown, or can't be for a reason. */
+  /** Notes that the job's end is shown, or why it can't be. */
   protected end(job: Job, problem: string | null): void {
     this.delivery.core.markDelivered(job.id, ...(problem === null ? [] : [problem]));
     this.drop();
@@ -164,7 +165,7 @@ export abstract class JobMessage<Ref = unknown> {
     } finally {
       this.#working = false;
       this.#schedule();
-      this.delivery.rested(this);
+      this.delivery.settled(this);
     }
   }
 }

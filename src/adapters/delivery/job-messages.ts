@@ -5,10 +5,10 @@ import type { Core } from '../adapter.ts';
 import type { Delivery, DeliveryOptions, JobMessage } from './job-message.ts';
 import { OnePerTick } from './one-per-tick.ts';
 
-/** A new job whose message is not named within this time is shown by one of the bot's own, in ms. */
+/** How long a new job may have no message before the bot posts one of its own, in ms. */
 const CLAIM_WITHIN = 5000;
 
-/** The messages that show a platform's jobs: made or taken over, kept up to date, also over a restart. */
+/** The messages that show a platform's jobs: made, kept up to date, and taken up again after a restart. */
 export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implements Delivery {
   readonly core: Core;
   readonly clock: Clock;
@@ -18,7 +18,7 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
   protected readonly messages = new Map<string, Message>();
   draining = false;
   stopped = false;
-  /** Jobs that no message shows yet, because whoever filed them is about to answer: how to stop waiting for that. */
+  /** New jobs without a message, whose command is about to be answered, and how to cancel the wait for that. */
   readonly #unclaimed = new Map<string, () => void>();
   #whenIdle: (() => void) | null = null;
 
@@ -31,13 +31,13 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
   /** A stored handle, or `null` where there is none. */
   protected abstract readonly parseRef: (stored: unknown) => Ref | null;
 
-  /** A handle on nothing yet, in the job's room. */
+  /** A handle for a message still to be posted in the job's room. */
   protected abstract newRef(job: Job): Ref;
 
   /** `settled`: the job's end was shown before, and something about it changed. */
   protected abstract newMessage(job: Job, ref: Ref, settled: boolean): Message;
 
-  /** Takes up, at start, the jobs whose end was not shown yet. */
+  /** Takes up the jobs whose end was not shown before the restart. */
   resume(): void {
     for (const job of this.core.undelivered(this.surface)) this.takeUp(job);
   }
@@ -72,7 +72,7 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
     for (const message of [...this.messages.values()]) message.drop();
   }
 
-  rested(message: JobMessage): void {
+  settled(message: JobMessage): void {
     if (message.dropped && this.messages.get(message.jobId) === message) this.messages.delete(message.jobId);
     if (this.#whenIdle !== null && !this.#isBusy()) this.#whenIdle();
   }
@@ -103,7 +103,7 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
       return;
     }
     const message = this.add(job, ref);
-    // What waits is brought up to date when something happens to it.
+    // A waiting job's message is brought up to date with the next event.
     if (isOver(job)) message.touch();
   }
 
@@ -114,7 +114,7 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
     this.add(job, ref).touch();
   }
 
-  /** A job that nobody claims is shown by a message all the same. */
+  /** Posts a message for the job if nothing else shows it in time. */
   #awaitClaim(jobId: string): void {
     const cancel = this.clock.after(CLAIM_WITHIN, () => {
       this.#unclaimed.delete(jobId);

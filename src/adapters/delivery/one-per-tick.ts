@@ -1,6 +1,6 @@
 /**
- * Runs what can wait in order, one piece per turn of the event loop, so that whatever comes in from outside is never
- * behind all of it.
+ * Runs work that can wait, in order and one piece per turn of the event loop, so that incoming events never have to wait
+ * for all of it.
  */
 export class OnePerTick {
   readonly #waiting: (() => void)[] = [];

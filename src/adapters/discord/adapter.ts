@@ -68,7 +68,7 @@ function createClient(options: DiscordAdapterOptions): Client {
   });
 }
 
-/** Reports what discord.js says; once that a connection is lost, though it tries twice a second, and when it is back. */
+/** Logs errors of discord.js. A lost connection is logged once, though discord.js retries twice a second, and once when it is back. */
 function watchConnection(client: Client, logger: Logger): void {
   client.on(Events.Error, (error) => logger.warn(errorFields(error), 'discord: client error'));
   client.on(Events.Warn, (warning) => logger.warn({ warning }, 'discord: warning'));
@@ -109,7 +109,7 @@ interface Running {
   readonly client: Client;
   readonly deliveries: Deliveries;
   readonly unsubscribe: () => void;
-  /** What is worth knowing of it. */
+  /** What the log says of it. */
   readonly log: object;
 }
 
@@ -145,7 +145,7 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
   };
 }
 
-/** Everything but the connection. */
+/** Prepares everything but the connection. */
 async function prepare(options: DiscordAdapterOptions, core: Core, client: Client): Promise<Running> {
   const { logger, clock = systemClock, editInterval = 2500 } = options;
   const application = (await client.rest.get(Routes.currentApplication())) as APIApplication;

@@ -22,8 +22,8 @@ import { checkAppToken, checkBotToken, type Identity } from './web-api/startup.t
 import { Workspaces } from './web-api/workspaces.ts';
 
 /**
- * Connections of Socket Mode side by side: while one is sent away, which Slack does every few hours, the other one
- * listens. Each is kept by two clients in turns; Slack allows ten.
+ * Simultaneous Socket Mode connections: while Slack closes one, as it does every few hours, the other one listens. Each
+ * has two clients, which take turns; Slack allows ten connections.
  */
 const SOCKETS = 2;
 /** How long `start` waits for Socket Mode, in ms. */
@@ -33,7 +33,7 @@ interface Running {
   readonly deliveries: Deliveries;
   readonly answering: Answering;
   readonly intake: Intake;
-  /** Lets go of everything that is neither a connection nor a message. */
+  /** Releases everything but connections and messages. */
   readonly end: () => void;
 }
 
@@ -86,7 +86,7 @@ async function start(options: SlackAdapterOptions, core: Core): Promise<Running>
   if (installations) {
     installations.installed = (team) => {
       logger.info({ team }, 'slack: installed');
-      deliveries.nudge(team);
+      deliveries.retryNow(team);
       deliveries.resume();
     };
   }
@@ -168,7 +168,7 @@ function appOf(options: SlackAdapterOptions, api: ApiOptions, receiver: Receiver
     receiver,
     logger: boltLogger(logger),
     clientOptions: { slackApiUrl: apiUrl, fetch: api.fetch, retryConfig: { retries: 0 } },
-    // Whatever is said in a conversation, each interaction stands for itself.
+    // No interaction depends on earlier ones of its conversation.
     convoStore: false,
     ...(botToken === undefined || identity === null
       ? {}
@@ -178,7 +178,7 @@ function appOf(options: SlackAdapterOptions, api: ApiOptions, receiver: Receiver
 
 /** Where interactions come in. */
 interface Intake {
-  /** Takes nothing more in; what was taken in can still be acknowledged. */
+  /** Accepts nothing new; what was accepted can still be acknowledged. */
   pause(): void;
   close(): Promise<void>;
 }
@@ -207,7 +207,7 @@ async function listen(
   if (pages) logger.info({ port: portOf(pages) }, 'slack: installation pages are served');
   const intake: Intake = {
     pause() {
-      for (const connection of connections) connection.deafen();
+      for (const connection of connections) connection.stopListening();
       pages?.close();
     },
     async close() {

@@ -22,7 +22,7 @@ import type { Answered, DiscordApi } from '../rest/api.ts';
 import { classify, errorFields } from '../rest/errors.ts';
 import { botHasAccess, userOf } from './callers.ts';
 
-/** How often a request of an answer is made while it fails for reasons that pass, and the pause after the first, in ms. */
+/** How often a request is tried while its failures are temporary, and the pause after the first failure, in ms. */
 const TRIES = 4;
 const RETRY_FIRST = 500;
 
@@ -39,7 +39,7 @@ export interface AnsweringOptions extends DeliveryOptions {
   readonly deliveries: Deliveries;
 }
 
-/** What became of acknowledging: the message where known, and whether the interaction can still be used. */
+/** The result of acknowledging: the message, if known, and whether the interaction can still be used. */
 interface Acknowledged {
   readonly alive: boolean;
   readonly message: string | null;
@@ -84,8 +84,8 @@ export class Answering {
     await this.#showJob(interaction, job, acknowledged, own ? null : stored);
   }
 
-  /** Repeats a request that fails for reasons that pass: discord.js repeats only few of them. */
-  async insist<T>(request: () => Promise<T>): Promise<T> {
+  /** Repeats a request while its failures are temporary: discord.js repeats only few of them. */
+  async retry<T>(request: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await request();
@@ -102,7 +102,7 @@ export class Answering {
       const data = flags === undefined ? undefined : { flags };
       const type = InteractionResponseType.DeferredChannelMessageWithSource;
       const answered: Answered =
-        (await api.respond(interaction, type, data)) ?? (await this.insist(() => api.original(interaction.token)));
+        (await api.respond(interaction, type, data)) ?? (await this.retry(() => api.original(interaction.token)));
       return { alive: true, ...answered };
     } catch (error) {
       logger.warn({ interaction: interaction.id, ...errorFields(error) }, 'discord: could not acknowledge in time');
@@ -110,7 +110,7 @@ export class Answering {
     }
   }
 
-  /** By a message of its own; `left` is what showed the job before. */
+  /** Shows the job in this interaction's own answer; `left` is the message that showed it before. */
   async #showJob(
     interaction: Answerable,
     job: Job,
@@ -137,7 +137,7 @@ export class Answering {
     deliveries.follow(job.id, ref, left);
   }
 
-  /** Something about a job that has its message already: that one shows it, and the person gets a short answer. */
+  /** Something about a job changed: the job's own message shows it, and the person gets a short answer. */
   async #confirmChange(
     interaction: Answerable,
     job: Job,
@@ -154,7 +154,7 @@ export class Answering {
       const short: Reply = { ...now, lines, images: [], preview: null, buttons: [], ephemeral: true };
       await this.#showReply(interaction, short, acknowledged);
     }
-    if (clicked) deliveries.lend(job.id, clicked.message, clicked.token);
+    if (clicked) deliveries.renewToken(job.id, clicked.message, clicked.token);
   }
 
   async #showReply(interaction: Answerable, reply: Reply, acknowledged: Acknowledged | null): Promise<void> {
@@ -182,14 +182,14 @@ export class Answering {
     const { message } = shown;
     if (message === null) return;
     if (!hidden || shown.ephemeral) {
-      await this.insist(() => api.editOriginal(token, message, composed));
+      await this.retry(() => api.editOriginal(token, message, composed));
       return;
     }
     // The public "thinking…" goes away; what only one person should see follows.
-    await this.insist(() => api.deleteOriginal(token)).catch((error: unknown) => {
+    await this.retry(() => api.deleteOriginal(token)).catch((error: unknown) => {
       if (classify(error) !== 'gone') throw error;
     });
-    await this.insist(() =>
+    await this.retry(() =>
       api.followUp(token, { ...composed, body: { ...composed.body, flags: MessageFlags.Ephemeral } }),
     );
   }

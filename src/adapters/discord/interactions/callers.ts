@@ -21,7 +21,7 @@ const THREADS: readonly ChannelType[] = [
   ChannelType.PrivateThread,
 ];
 
-/** The text of a voice channel is closed to who may not connect to it. */
+/** Who may not connect to a voice channel can't read its text either. */
 const VOICE: readonly ChannelType[] = [ChannelType.GuildVoice, ChannelType.GuildStageVoice];
 
 /** The guild that installed the app and vouches for this interaction, `null` where a person's own installation does. */
@@ -47,7 +47,7 @@ export function botHasAccess(interaction: APIInteraction): boolean {
   return missingPermissions(interaction.app_permissions, wanted).length === 0;
 }
 
-/** Whose share of the queue is used: the guild that installed the app, else the person who did, who need not be the one who clicks. */
+/** Whose share of the queue is used: the guild that installed the app, else the person who did (not always the one who clicks). */
 function payerOf(interaction: APIInteraction): string {
   const guild = installingGuild(interaction);
   if (guild !== null) return `discord:guild:${guild}`;
@@ -67,13 +67,13 @@ export class Callers {
     this.#clock = clock;
   }
 
-  /** Who asks. `authority` names the permission that makes a moderator for what is asked. */
+  /** The person who asks. `authority` is the permission that makes a moderator for this kind of request. */
   async of(interaction: APIInteraction, authority: Authority): Promise<Caller> {
     if (this.#ageRestricted(interaction) === null) await this.#lookUp(interaction);
     return this.known(interaction, authority);
   }
 
-  /** The same at once, for what must be answered within seconds and paints nothing: age restrictions may be unknown yet. */
+  /** The same without waiting, for quick answers that paint nothing: age restrictions may not be known yet. */
   known(interaction: APIInteraction, authority: Authority): Caller {
     const { id, name } = userOf(interaction);
     const permissions = BigInt(interaction.member?.permissions ?? '0');
@@ -91,7 +91,7 @@ export class Callers {
     };
   }
 
-  /** `null` for a thread whose channel was not looked up lately: the interaction does not say. */
+  /** `null` if unknown: interactions in a thread say nothing about its channel, which has to be looked up. */
   #ageRestricted({ channel, guild_id }: APIInteraction): boolean | null {
     if (!channel || !guild_id) return false;
     if ('nsfw' in channel && channel.nsfw === true) return true;
@@ -101,7 +101,7 @@ export class Callers {
     return known && this.#clock.now() - known.at < REMEMBER ? known.restricted : null;
   }
 
-  /** Threads inherit the restriction of their channel. Where it can't be seen, the stricter rule holds. */
+  /** Threads inherit the restriction of their channel. If that can't be seen, the stricter rule holds. */
   async #lookUp({ channel }: APIInteraction): Promise<void> {
     const parent = channel ? parentOf(channel) : null;
     if (parent === null) return;

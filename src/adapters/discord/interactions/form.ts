@@ -5,7 +5,7 @@ import {
   TextInputStyle,
 } from 'discord.js';
 import type { Button } from '../../../bot/reply.ts';
-import { plainText, withoutSteering } from '../messages/escape.ts';
+import { plainText, withoutControls } from '../messages/escape.ts';
 import { LIMITS } from '../messages/render.ts';
 
 const INPUT = 'text';
@@ -13,7 +13,7 @@ const INPUT = 'text';
 /** A modal with one input, prefilled, whose submission is the action. */
 export function formView(action: string, form: NonNullable<Button['ask']>): APIModalInteractionResponseCallbackData {
   const max = Math.min(LIMITS.textInput, Math.max(1, form.maxLength));
-  const value = withoutSteering(form.value.slice(0, max));
+  const value = withoutControls(form.value.slice(0, max));
   return {
     custom_id: action,
     title: plainText(form.title, LIMITS.modalTitle),

@@ -22,7 +22,7 @@ import { completions } from './complete.ts';
 import { formView, readForm } from './form.ts';
 import { createCommandRunner, requirePermissions } from './run-command.ts';
 
-/** Questions whose answer may still come. */
+/** How many unanswered questions are remembered. */
 const ASKED = 1000;
 
 /** Actions that show no pictures. */
@@ -37,7 +37,7 @@ export class Interactions {
   readonly #options: InteractionsOptions;
   readonly #answering: Answering;
   readonly #runCommand: ReturnType<typeof createCommandRunner>;
-  /** What a question was asked about, by who was asked and for what. */
+  /** The messages that questions are about, by person and action. */
   readonly #asked = new RecentMap<string, Clicked>(ASKED);
 
   constructor(options: InteractionsOptions) {
@@ -99,7 +99,7 @@ export class Interactions {
     } else if (button?.confirm !== undefined) {
       await this.#confirm(interaction, button, button.confirm);
     } else {
-      // Also where nothing is asked any more: acting says why.
+      // Also if the button no longer asks anything: the core then says why.
       const clicked = this.#clickedBy(interaction, action);
       await this.#answering.answer(interaction, () => this.#act(interaction, action), clicked);
     }
@@ -133,7 +133,7 @@ export class Interactions {
     const limit = interaction.attachment_size_limit ?? DEFAULT_FILE_LIMIT;
     const composed = await composeReply(reply, { core, now: clock.now(), limit });
     const body = { ...composed.body, flags: MessageFlags.Ephemeral };
-    await this.#answering.insist(() => api.followUp(interaction.token, { ...composed, body }));
+    await this.#answering.retry(() => api.followUp(interaction.token, { ...composed, body }));
   }
 
   async #act(interaction: APIMessageComponentInteraction, action: string): Promise<Outcome> {

@@ -6,7 +6,7 @@ import { type ShowingOptions, ShownMessage } from './showing.ts';
 
 /** The first progress may come this soon, in ms: a quick job then needs one edit only. */
 const FIRST_EDIT_AFTER = 400;
-/** Jobs read at once when looking for those that wait. */
+/** How many jobs are read at once when looking for waiting ones. */
 const PAGE = 200;
 
 /** The messages that show Discord's jobs. */
@@ -42,7 +42,7 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
   }
 
   /** A click on one of a job's messages: its token reaches that message for a while. */
-  lend(jobId: string, message: string, token: Token): void {
+  renewToken(jobId: string, message: string, token: Token): void {
     const shown = this.messages.get(jobId);
     const ref = shown?.ref ?? this.storedRef(jobId);
     if (!ref) return;
@@ -60,7 +60,7 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
     for (const job of this.#recentlyAsked()) this.takeUp(job);
   }
 
-  /** Jobs that wait and whose interaction may still be answered: who asked has to hear of it before it can't. */
+  /** Unfinished jobs whose interaction's token may still live: people have to be told before it dies. */
   #recentlyAsked(): readonly Job[] {
     const recent: Job[] = [];
     for (let before: string | undefined; ; ) {

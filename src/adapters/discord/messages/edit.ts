@@ -16,7 +16,7 @@ export type Edited =
   /** `missing` names the permission whose lack Discord reported. */
   | { readonly kind: 'unreachable'; readonly missing: string | null };
 
-/** Makes the request, if need be several times with less; `limit` is bytes per file on this way. */
+/** Makes the request, several times if needed, each time with less; `limit` is bytes per file. */
 export type Send = (request: (outgoing: Outgoing) => Promise<APIMessage>, limit: number) => Promise<void>;
 
 /**

@@ -38,7 +38,7 @@ async function fit(name: string, png: Buffer, limit: number): Promise<UploadFile
     const data = await encode(png);
     if (data.length <= limit) return { name: name.replace(/\.png$/, `.${extension}`), data };
   }
-  throw new OperatorError('file_too_large', `${name} does not fit into ${limit} bytes in any format`);
+  throw new OperatorError('file_too_large', `${name} does not fit into ${limit} bytes in any format.`);
 }
 
 /**

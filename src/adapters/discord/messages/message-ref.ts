@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The most that an interaction's token lives, in milliseconds. */
+/** How long an interaction's token lives at most, in milliseconds. */
 export const TOKEN_LIFE = 15 * 60 * 1000;
 /** The token is treated as dead a little before it dies, in ms. */
 const TOKEN_MARGIN = 5000;
@@ -60,7 +60,7 @@ const schema = z.object({
 
 export type MessageRef = z.infer<typeof schema>;
 
-/** The stored handle, or `null` for none or one from elsewhere. */
+/** A stored handle, or `null` where there is none. */
 export function parseRef(stored: unknown): MessageRef | null {
   const parsed = schema.safeParse(stored);
   return parsed.success ? parsed.data : null;
@@ -71,7 +71,7 @@ export function tokenOf(interaction: { readonly id: string; readonly token: stri
   return { id: interaction.id, token: interaction.token, expires: now + TOKEN_LIFE - TOKEN_MARGIN, source: false };
 }
 
-/** A handle on nothing yet: in the channel where it was asked for. */
+/** A handle for a message still to be made, in the channel of the command. */
 export function newRef(where: Pick<MessageRef, 'interaction' | 'user' | 'channel' | 'access' | 'limit'>): MessageRef {
   return {
     version: 1,
@@ -94,13 +94,13 @@ export function reachOf({ place, target, access, interaction }: MessageRef): Rea
     : { channel, message, access: true, interaction: null };
 }
 
-/** The interaction's own answer, whatever shows the job now; `null` where no interaction can be answered any more. */
+/** The interaction's own answer, whichever message shows the job now; `null` if there was no interaction. */
 export function originalOf({ channel, interaction }: MessageRef): Reach | null {
   if (interaction === null) return null;
   return { channel, message: '@original', access: false, interaction: { ...interaction, source: true } };
 }
 
-/** What is known of a message that is about to be left, and of those left before. */
+/** The earlier messages of a job, including the one that shows it now. */
 export function copiesOf(ref: MessageRef): Copy[] {
   const reach = reachOf(ref);
   return reach === null ? ref.copies : [...ref.copies, { ...reach, files: ref.files }].slice(-COPIES);

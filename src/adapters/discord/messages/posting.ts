@@ -25,10 +25,10 @@ function customIds(message: Pick<APIMessage, 'components'>): string[] {
 }
 
 /** Whether a message in the channel is this job's: by interaction, by the id in its footer, or by its buttons. */
-function isOf(message: APIMessage, job: Job, ref: MessageRef, self: string): boolean {
+function belongsTo(message: APIMessage, job: Job, ref: MessageRef, self: string): boolean {
   const metadata = message.interaction_metadata;
   if (ref.place === 'reply') return metadata !== undefined && metadata.id === ref.interaction?.id;
-  // The deferred reply carries the same footer, but it is another place.
+  // The deferred reply has the same footer, but is another message.
   if (metadata !== undefined || message.author.id !== self) return false;
   if (message.embeds.some((embed) => embed.footer?.text === job.id)) return true;
   return customIds(message).some((id) => id.split(':').includes(job.id));
@@ -45,7 +45,7 @@ async function search(
   try {
     for (let page = 0; page < HISTORY_PAGES; page++) {
       const messages = await api.history(ref.target.channel, after);
-      const found = messages.find((message) => isOf(message, job, ref, self));
+      const found = messages.find((message) => belongsTo(message, job, ref, self));
       if (found) return found.id;
       const last = messages.at(-1);
       if (!last) break;
@@ -88,7 +88,7 @@ export async function postOwn(options: PostingOptions, job: Job, ref: MessageRef
   return (await api.post(ref.target.channel, { body })).id;
 }
 
-/** The deferred reply's id: asked for with the token, answered now if that never happened, else looked up in history. */
+/** The id of the deferred reply: asked for with the token, made now if it never was, else looked up in history. */
 export async function locateReply(options: PostingOptions, job: Job, ref: MessageRef): Promise<string | null> {
   const { api, clock } = options;
   const { interaction } = ref;

@@ -8,6 +8,7 @@ import {
 } from 'discord.js';
 import type { Eta } from '../../../bot/job.ts';
 import type { Button, ButtonStyle, Reply } from '../../../bot/reply.ts';
+import { previewName, progressBar } from '../../delivery/progress.ts';
 import { codeBlock, escapeText, plainText } from './escape.ts';
 
 /** Discord's limits, in UTF-16 units or pieces. */
@@ -55,12 +56,6 @@ export interface RenderedReply {
   readonly components: readonly APIActionRowComponent<APIComponentInMessageActionRow>[];
   /** Small files that belong to the text: the preview, or code too long to show. */
   readonly files: readonly { readonly name: string; readonly data: Buffer; readonly description: string }[];
-}
-
-function progressBar(fraction: number, label: string): string {
-  const done = Math.round(Math.min(1, Math.max(0, fraction)) * 12);
-  const percent = Math.floor(Math.min(1, Math.max(0, fraction)) * 100);
-  return `${'▰'.repeat(done)}${'▱'.repeat(12 - done)} ${percent} % ${escapeText(label, 100)}`.trimEnd();
 }
 
 /** Relative timestamps tick in the reader's client, so the message need not be edited for them. */
@@ -179,7 +174,7 @@ export function renderReply(reply: Reply, options: RenderOptions): RenderedReply
 
   const lines: string[] = reply.lines.map((line) => escapeText(line, 600));
   if (options.note !== undefined) lines.push(options.note);
-  if (reply.progress) lines.push(progressBar(reply.progress.fraction, reply.progress.label));
+  if (reply.progress) lines.push(progressBar({ ...reply.progress, label: escapeText(reply.progress.label, 100) }));
   if (reply.eta) lines.push(etaLine(reply.eta, options.now));
   let code = '';
   if (reply.code !== null) {
@@ -207,7 +202,7 @@ export function renderReply(reply: Reply, options: RenderOptions): RenderedReply
   if (fields.length > 0) embed.fields = fields;
   if (footer) embed.footer = footer;
   if (reply.preview) {
-    const name = reply.preview[0] === 0x89 ? 'preview.png' : 'preview.jpg';
+    const name = previewName(reply.preview);
     const spoiler = options.spoiler ?? false;
     files.push({
       name: spoiler ? `SPOILER_${name}` : name,

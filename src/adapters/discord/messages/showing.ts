@@ -10,7 +10,7 @@ import { locateReply, postOwn } from './posting.ts';
 
 /** How long before its token dies an unreachable message is replaced by a direct message, in ms. */
 const NOTICE_BEFORE = 60_000;
-/** How often what Discord rejects is tried again. */
+/** How often a request that Discord rejects is tried. */
 const REJECTED_TRIES = 3;
 
 export interface ShowingOptions extends DeliveryOptions {
@@ -21,10 +21,10 @@ export interface ShowingOptions extends DeliveryOptions {
   readonly editInterval: number;
 }
 
-/** The message that shows a job, brought up to date by whatever way leads to it. */
+/** The message that shows a job, brought up to date by any route that reaches it. */
 export class ShownMessage extends JobMessage<MessageRef> {
   readonly #options: ShowingOptions;
-  /** The job's end was shown before: only what changed since is brought up to date. */
+  /** The job's end was shown before: only later changes are shown. */
   readonly #settled: boolean;
   /** The permission that the bot was found to lack in the channel. */
   #missing: string | null = null;
@@ -42,7 +42,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     super.drop();
   }
 
-  /** A last word in a message that is left. It is a courtesy: its failure changes nothing. */
+  /** Tells people, in a message that is left, where the job is shown now. A failure changes nothing. */
   async say(reach: Reach | null, text: string): Promise<void> {
     const job = this.delivery.core.job(this.jobId);
     if (reach === null || job === null) return;
@@ -62,7 +62,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
   protected async bringUpToDate(job: Job): Promise<string | null> {
     try {
       if (!this.#settled) return await this.#show(job);
-      // Where the message is out of reach, nothing new is made.
+      // If the message is out of reach, no new one is posted.
       await this.#edit(job);
       await this.#refreshCopies(job);
       return null;
@@ -91,7 +91,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     this.end(job, log.error);
   }
 
-  /** Brings the message up to date by the first route that works. Resolves with what can't be mended, or `null`. */
+  /** Brings the message up to date by the first route that works. Resolves with why none does, or `null`. */
   async #show(job: Job): Promise<string | null> {
     const { ref } = this;
     if (ref.place === 'reply' && ref.target.message === null) {
@@ -102,7 +102,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     const dying = ref.interaction !== null && this.delivery.clock.now() >= ref.interaction.expires - NOTICE_BEFORE;
     if (ref.place === 'reply' && !ref.access && dying && !isOver(job)) await this.#moveToDm(job, this.#missing);
 
-    // Each turn is a further place; there are three of them.
+    // Each turn tries another place; there are three.
     for (let turn = 0; turn < 3 && ref.place !== 'none'; turn++) {
       if (ref.target.message === null && !(await this.#post(job))) continue;
       const outcome = await this.#edit(job);
@@ -110,12 +110,12 @@ export class ShownMessage extends JobMessage<MessageRef> {
       if (outcome.kind === 'gone') {
         this.hidden = true;
         if (!isOver(job)) return null;
-        if (job.state === 'cancelled') return 'the message was deleted';
+        if (job.state === 'cancelled') return 'The message was deleted.';
         await this.#replace(job);
       } else await this.#moveToDm(job, outcome.missing ?? this.#missing);
     }
-    if (ref.place === 'none') return ref.note ?? 'there is no place left to show it';
-    throw new Error('no route was left to try in this round');
+    if (ref.place === 'none') return ref.note ?? 'There is no place left to show it.';
+    throw new Error('No route was left to try in this round.');
   }
 
   async #edit(job: Job): Promise<Edited> {
@@ -124,13 +124,13 @@ export class ShownMessage extends JobMessage<MessageRef> {
     return editMessage(this.#options, reach, this.ref.limit, (request, limit) => this.#send(job, limit, request));
   }
 
-  /** Posts the bot's own message where `ref` says. `false` where that place is closed, and the next was chosen. */
+  /** Posts the bot's own message at the place in `ref`. `false` if that is closed and another place was chosen. */
   async #post(job: Job): Promise<boolean> {
     const { ref } = this;
     try {
       const posted = await postOwn(this.#options, job, ref);
       if (posted === 'unreadable') {
-        this.#giveUp('it cannot be known whether the message was posted before');
+        this.#giveUp('It cannot be known whether the message was posted before.');
         return false;
       }
       ref.target.message = posted;
@@ -145,7 +145,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     }
   }
 
-  /** Sends the job's state; smaller files where Discord finds them too large, all of them where it lost the kept ones. */
+  /** Sends the job's state: with smaller files if Discord finds them too large, with all files if it lost the kept ones. */
   async #send(job: Job, limit: number, request: Parameters<Send>[0]): Promise<void> {
     const { ref } = this;
     const { core, clock } = this.delivery;
@@ -189,19 +189,19 @@ export class ShownMessage extends JobMessage<MessageRef> {
     this.save();
   }
 
-  /** The message is gone, or never came to be: a new one in the same channel, where the bot has access. */
+  /** The message is gone or was never made: chooses the same channel for a new one, if the bot has access. */
   async #replace(job: Job): Promise<void> {
     const { ref } = this;
     if (ref.place === 'reply' && ref.access) this.#goTo('channel', ref.channel);
     else if (ref.place === 'reply') await this.#moveToDm(job, null);
     // A message of the bot's own that somebody deleted is not posted a third time.
-    else this.#giveUp('the message was deleted');
+    else this.#giveUp('The message was deleted.');
   }
 
-  /** The channel is out of reach: the person who asked gets a direct message, and is told so while that can be said. */
+  /** The channel is out of reach: the person who asked gets a direct message, and is told so in the channel if possible. */
   async #moveToDm(job: Job, missing: string | null): Promise<void> {
     const { ref } = this;
-    if (ref.place === 'dm') return this.#giveUp('the direct message is out of reach');
+    if (ref.place === 'dm') return this.#giveUp('The direct message is out of reach.');
     let dm: string;
     try {
       dm = await this.#options.api.openDm(ref.user);
@@ -216,12 +216,12 @@ export class ShownMessage extends JobMessage<MessageRef> {
   }
 
   async #dmsClosed(): Promise<void> {
-    this.#giveUp('the person takes no direct messages');
+    this.#giveUp('The person takes no direct messages.');
     const text = `I can't write here much longer, and your direct messages are closed to me. Get the result with \`/wuerst-show ${this.jobId}\`.`;
     await this.say(originalOf(this.ref), text);
   }
 
-  /** Before the token dies, Discord is asked whether the bot's own will do; else the person is told while that can be said. */
+  /** Shortly before the token dies, checks that the bot can reach the channel without it; if not, tells the person. */
   #watchToken(): void {
     const { ref } = this;
     const { clock } = this.delivery;

@@ -1,7 +1,7 @@
 import { DefaultRestOptions, type RESTOptions } from 'discord.js';
 import PQueue from 'p-queue';
 
-/** Answers to interactions have seconds; everything else can wait for them. */
+/** Answers to interactions must arrive within seconds: they go before everything else. */
 const URGENT = /\/interactions\/\d+\/[^/]+\/callback/;
 
 /**

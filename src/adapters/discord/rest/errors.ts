@@ -50,10 +50,10 @@ export function classify(error: unknown): Failure {
   if (error instanceof DiscordAPIError) {
     const known = BY_CODE.get(Number(error.code));
     if (known) return known;
-    // The bot's own token: results wait until whoever runs the bot has mended it.
+    // The bot's own token: results wait until the operator has replaced it.
     if (error.status === 401) return 'transient';
     if (error.status === 404) return 'token';
-    // Without a code it is not Discord that speaks, but what stands before it.
+    // An answer without a code comes from a proxy in front of Discord.
     if (error.status === 403) return typeof error.code === 'number' ? 'no_access' : 'transient';
     if (error.status === 413) return 'too_large';
     return error.status === 429 ? 'transient' : 'rejected';

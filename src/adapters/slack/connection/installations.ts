@@ -6,8 +6,8 @@ import { OperatorError } from '../../../system/errors.ts';
 type Query = InstallationQuery<boolean>;
 
 /**
- * Installations in an SQLite file of their own, apart from the history, so that copies of that hold no tokens. One for a
- * whole organisation answers for every workspace in it.
+ * Installations in an SQLite file of their own, so that copies of the history hold no tokens. An installation for a whole
+ * organisation counts for every workspace in it.
  */
 export class Installations implements InstallationStore {
   /** Called with the workspace after every installation. */

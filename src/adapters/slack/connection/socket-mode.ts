@@ -11,12 +11,12 @@ const RETRY_FIRST = 500;
 const RETRY_LONGEST = 30_000;
 /** A connection that does not say hello within this time is given up, in ms. */
 const HELLO_WITHIN = 20_000;
-/** How long a goodbye may take, in ms. */
+/** How long disconnecting may take, in ms. */
 const CLOSE_WITHIN = 1000;
 
 /**
- * Keeps one of the Socket Mode clients connected, for as long as it takes. A client alone gives up after some kinds of
- * error, and where Slack sends it away it takes five seconds and more to see that it is gone: another one takes its turn.
+ * Keeps one of the Socket Mode clients connected, however long that takes. A single client gives up after some kinds of
+ * error, and takes five seconds or more to notice that Slack has closed its connection: then another client takes over.
  */
 export class Connection {
   readonly #clients: readonly Client[];
@@ -42,9 +42,9 @@ export class Connection {
     this.#logger = logger;
     for (const client of clients) {
       client.on('ws_message', (data: unknown) => {
-        if (isGoodbye(data)) this.#takeTurns(client);
+        if (isDisconnect(data)) this.#switchClient(client);
       });
-      client.on('disconnected', () => this.#takeTurns(client));
+      client.on('disconnected', () => this.#switchClient(client));
     }
   }
 
@@ -54,8 +54,8 @@ export class Connection {
     await this.#hello;
   }
 
-  /** Takes nothing more in; what was taken in can still be acknowledged. */
-  deafen(): void {
+  /** Accepts nothing new; what was accepted can still be acknowledged. */
+  stopListening(): void {
     for (const client of this.#clients) client.removeAllListeners('slack_event');
   }
 
@@ -93,7 +93,7 @@ export class Connection {
     this.#cancelRetry = this.#clock.after(wait, () => void this.#connect());
   }
 
-  #takeTurns(gone: Client): void {
+  #switchClient(gone: Client): void {
     if (this.#closed || this.#connecting || gone !== this.#client) return;
     this.#logger.debug({}, 'slack: reconnecting');
     this.#client = this.#clients[(this.#clients.indexOf(gone) + 1) % this.#clients.length] ?? gone;
@@ -102,7 +102,7 @@ export class Connection {
 }
 
 /** Slack's message that a connection ends, at once or soon. */
-function isGoodbye(data: unknown): boolean {
+function isDisconnect(data: unknown): boolean {
   return typeof data === 'string' && /^\s*\{[^{}]*"type"\s*:\s*"disconnect"/.test(data);
 }
 

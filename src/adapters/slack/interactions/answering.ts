@@ -21,9 +21,9 @@ export interface Answer {
 
 /** What one person did, and the ways to answer. */
 export interface Interaction {
-  /** Slack's id of what was done: deliveries of the same have the same. */
+  /** Slack's id of the interaction, the same for repeated deliveries. */
   readonly key: string;
-  /** `channel` is empty where it was done outside of any, on the Home tab. */
+  /** `channel` is empty on the Home tab. */
   readonly origin: Origin;
   /** Acknowledges; left out where the kind of interaction needs none. */
   readonly ack?: (answer?: Answer) => Promise<void>;
@@ -43,7 +43,7 @@ export interface AnsweringOptions extends DeliveriesOptions {
   readonly deliveries: Deliveries;
 }
 
-/** Runs what people do, once each, and answers: a job by its message, a reply where only those see it who should. */
+/** Answers interactions with what the core made of them: a job by its message, a reply where only the right people see it. */
 export class Answering {
   readonly #options: AnsweringOptions;
   readonly #first: FirstAnswers;
@@ -57,7 +57,7 @@ export class Answering {
     );
   }
 
-  /** `false` for what was delivered before. */
+  /** `false` for a repeated delivery. */
   isNew(key: string): boolean {
     return this.#first.isNew(key);
   }
@@ -94,7 +94,7 @@ export class Answering {
       if (acknowledged === null) await this.acknowledge(interaction);
       return this.#show(interaction, origin, outcome.reply);
     }
-    // Stored before it is acknowledged: what Slack has been thanked for is never lost.
+    // Stored before it is acknowledged: Slack does not deliver again what was acknowledged.
     this.#showJob(interaction, origin, outcome);
     if (acknowledged === null) await this.acknowledge(interaction);
   }
@@ -111,7 +111,7 @@ export class Answering {
     return { ...origin, channel: await api.openDm(origin.user), thread: null };
   }
 
-  /** By its message; a job of another platform has its message there, and is only looked at. */
+  /** Shows the job by its message; for a job of another platform, which has its message there, only its current state. */
   #showJob(interaction: Interaction, origin: Origin, outcome: JobOutcome): void {
     const { core, deliveries, logger } = this.#options;
     const { key, respond } = interaction;
@@ -130,7 +130,7 @@ export class Answering {
     deliveries.follow(outcome, { key, origin, moved });
   }
 
-  /** Answers by the acknowledgement itself, where a reply is at hand and fits into it. */
+  /** Answers by the acknowledgement itself if the reply fits into it. `false` if it does not. */
   async #answerAtOnce(interaction: Interaction, origin: Origin, reply: Reply): Promise<boolean> {
     if (interaction.correct && reply.tone === 'error') {
       this.#first.forget(interaction.key);
@@ -143,7 +143,7 @@ export class Answering {
     return true;
   }
 
-  /** Resolves with whether Slack took the acknowledgement: where the connection went in between, it delivers again. */
+  /** Resolves with whether Slack took the acknowledgement: if the connection was lost, Slack delivers again. */
   async acknowledge(interaction: Interaction, answer?: Answer): Promise<boolean> {
     try {
       await interaction.ack?.(answer);
@@ -163,7 +163,7 @@ export class Answering {
     await this.#tell(interaction, origin, { message, visibility: visibilityOf(reply) });
   }
 
-  /** Text that no message can hold comes as a file by direct message, whole and to one person only. */
+  /** Code that is too long for a message is sent as a file by direct message. */
   async #withLongCode(workspace: Workspace, origin: Origin, reply: Reply): Promise<Reply> {
     if (reply.code === null || !isLong(reply.code)) return reply;
     const dm = await workspace.api.openDm(origin.user);
@@ -190,7 +190,7 @@ export class Answering {
   /** By the interaction's own address if it has one, else in the conversation, else by direct message. */
   async #tell(interaction: Interaction, origin: Origin, answer: Answer): Promise<void> {
     const { message, visibility } = answer;
-    // Response addresses may not know files that only the bot can see.
+    // Messages sent to response addresses can't show files that only the bot can see.
     const pictured = message.blocks.some(({ type }) => type === 'image');
     if (interaction.respond && interaction.origin.channel !== '' && !pictured) {
       try {
@@ -207,7 +207,7 @@ export class Answering {
     const key = `told ${interaction.key}`;
     await within(workspace.posts(origin.channel), key, 'final', async () => {
       try {
-        // On the Home tab nothing but a direct message shows.
+        // From the Home tab only a direct message is visible.
         if (visibility === 'in_channel' || interaction.origin.channel === '') await api.post(origin, message, null);
         else await api.ephemeral(origin, origin.user, message);
       } catch (error) {

@@ -7,9 +7,9 @@ import { isDirect, scoped } from '../web-api/ids.ts';
 import type { Workspaces } from '../web-api/workspaces.ts';
 import { mentionedIds, typedText } from './typed-text.ts';
 
-/** How long what Slack says about a person is believed, in ms; shorter where it said nothing. */
-const BELIEVED = 5 * 60_000;
-const RETRIED = 30_000;
+/** How long a person's name and role are remembered, in ms; shorter if Slack did not answer. */
+const PERSON_LIFE = 5 * 60_000;
+const UNKNOWN_LIFE = 30_000;
 /** A person who takes longer to look up is treated as an ordinary member, in ms. */
 const LOOKUP = 1500;
 const REMEMBERED = 5000;
@@ -61,10 +61,10 @@ export class Callers {
     const { api } = this.#workspaces.of(origin);
     const person = api.person(user).catch(() => {
       const former = known?.person ?? Promise.resolve(null);
-      this.#people.set(key, { person: former, until: this.#clock.now() + RETRIED });
+      this.#people.set(key, { person: former, until: this.#clock.now() + UNKNOWN_LIFE });
       return former;
     });
-    this.#people.set(key, { person, until: this.#clock.now() + BELIEVED });
+    this.#people.set(key, { person, until: this.#clock.now() + PERSON_LIFE });
     return Promise.race([person, pause(this.#clock, LOOKUP).then(() => null)]);
   }
 }

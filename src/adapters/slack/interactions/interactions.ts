@@ -18,10 +18,10 @@ import { homeView } from './home.ts';
 import { click, message, revoked, shortcut } from './payloads.ts';
 import { typedIntoForm } from './typed-text.ts';
 
-/** What is new about a message that a person wrote; edits, joins and the like are not. */
+/** Subtypes of messages that a person wrote; edits, joins and the like are left out. */
 const WRITTEN = new Set([undefined, 'file_share', 'thread_broadcast']);
 
-/** The command, typed where a plain message would do. */
+/** The command, typed into a plain message. */
 const CALLED = new RegExp(`^${COMMAND}(\\s+|$)`);
 
 export interface InteractionsOptions extends AnsweringOptions {
@@ -72,10 +72,10 @@ export class Interactions {
     app.event('app_home_opened', async ({ event, context }) => {
       if (event.tab === 'home') await this.#publishHome(this.#originOf(context, event.user, ''));
     });
-    app.event('app_uninstalled', async ({ context }) => uninstalled(leaver(context)));
+    app.event('app_uninstalled', async ({ context }) => uninstalled(uninstalledFrom(context)));
     app.event('tokens_revoked', async ({ event, context }) => {
       const tokens = revoked.safeParse(event);
-      if (tokens.success && (tokens.data.tokens?.bot ?? []).length > 0) uninstalled(leaver(context));
+      if (tokens.success && (tokens.data.tokens?.bot ?? []).length > 0) uninstalled(uninstalledFrom(context));
     });
     app.error(async (error) => {
       logger.warn({ problem: errorText(error) }, 'slack: something could not be handled');
@@ -142,7 +142,7 @@ export class Interactions {
     if (view?.type === 'home') await this.#publishHome(interaction.origin);
   }
 
-  /** `false` where the button asks nothing any more: then acting says why. */
+  /** `false` if the button no longer asks anything: the core then says why. */
   async #openForm(interaction: Interaction, action: string): Promise<boolean> {
     const { core, callers, answering } = this.#options;
     const caller = await callers.of(interaction.origin);
@@ -219,7 +219,7 @@ export class Interactions {
   }
 }
 
-function leaver({ teamId, enterpriseId, isEnterpriseInstall }: Context): Uninstalled {
+function uninstalledFrom({ teamId, enterpriseId, isEnterpriseInstall }: Context): Uninstalled {
   return {
     team: teamId ?? '',
     enterprise: enterpriseId ?? null,

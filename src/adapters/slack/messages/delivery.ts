@@ -21,9 +21,9 @@ export interface DeliveriesOptions extends DeliveryOptions {
 
 export type JobOutcome = Extract<Outcome, { kind: 'job' }>;
 
-/** What somebody did that came to a job. */
+/** The interaction that led to a job. */
 interface Cause {
-  /** The same for what Slack delivers again. */
+  /** The same for repeated deliveries. */
   readonly key: string;
   readonly origin: Origin;
   /** Told why the answer comes elsewhere. */
@@ -58,7 +58,7 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
   /** Shows the job that somebody's command or click came to. */
   follow({ job, repeated }: JobOutcome, { key, origin, moved }: Cause): void {
     const stored = this.storedRef(job.id);
-    // A job that there was before is asked to be shown here, unless Slack only delivered again.
+    // A repeated request for an earlier job shows it here, unless it is the same delivery again.
     const here = stored === null || (repeated && stored.key !== key);
     const current = this.messages.get(job.id);
     if (current && !here) {
@@ -72,13 +72,13 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
     message.touch();
   }
 
-  /** Where jobs come from that one command makes besides the one it answers with. */
+  /** Remembers where a command came from, for the further jobs that it makes. */
   expect(user: string, room: string, origin: Origin): void {
     this.#origins.set(scoped(user, room), { origin, until: this.clock.now() + ORIGIN_LIFE });
   }
 
   /** The workspace has a new token: what waits for it is tried at once. */
-  nudge(team: string): void {
+  retryNow(team: string): void {
     for (const message of this.messages.values()) if (message.workspace.team === team) message.retryNow();
   }
 
@@ -94,7 +94,7 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
     for (const workspace of this.#workspaces.all()) workspace.clear();
   }
 
-  /** A job of another platform lost pictures that were shown here, too. */
+  /** Deletes files that show deleted pictures of another platform's job. */
   async #discard(job: Job): Promise<void> {
     try {
       await this.#files.discard(job);
@@ -104,7 +104,7 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
   }
 }
 
-/** A further message for a job takes its uploaded pictures over. The old one stays, and changes no more. */
+/** A new message for a job takes over its uploaded pictures. The old message stays and is not updated any more. */
 function refAnew(stored: MessageRef | null, origin: Origin, key: string): MessageRef {
   const ref = newRef(origin, key);
   if (stored === null || stored.team !== origin.team) return ref;

@@ -11,7 +11,7 @@ export function escapeText(text: string): string {
  */
 export function fitText(text: string, max: number, unit: 'chars' | 'bytes' = 'chars'): string {
   const size = (part: string) => (unit === 'bytes' ? Buffer.byteLength(part) : part.length);
-  // Lone surrogates cannot be sent as UTF-8, and other control characters have no look.
+  // Lone surrogates cannot be sent as UTF-8, and control characters are invisible.
   const clean = text
     .toWellFormed()
     .replace(/[^\P{Cc}\t\n]/gu, ' ')

@@ -1,6 +1,7 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import type { Reply, ReplyImage } from '../../../bot/reply.ts';
 import type { Delivery } from '../../delivery/job-message.ts';
+import { previewName } from '../../delivery/progress.ts';
 import { LOST_TOKEN, problemOf, Refused, Unanswered } from '../web-api/errors.ts';
 import type { Workspace } from '../web-api/workspaces.ts';
 import type { MessageRef } from './message-ref.ts';
@@ -12,8 +13,8 @@ import { deleteFile, upload, uploadImage, uploadsRefused, whenReady } from './up
 const PREVIEW_GAP = 8000;
 /** Previews are left out while more jobs than this wait for an update. */
 const PREVIEW_CROWD = 3;
-/** How often Slack may not know a file that it said it had taken in. */
-const DISTRUSTS = 5;
+/** How often a file may be rechecked that Slack said it had taken in and then did not know. */
+const RECHECKS = 5;
 
 /** A job's message, as far as its pictures go. */
 interface PicturedMessage {
@@ -33,7 +34,7 @@ export class MessageFiles {
   #uploading: Promise<string> | null = null;
   #coming: string | null = null;
   #previewAt = Number.NEGATIVE_INFINITY;
-  #distrusts = 0;
+  #rechecks = 0;
 
   constructor(message: PicturedMessage, delivery: Delivery, shared: SharedFiles) {
     this.#message = message;
@@ -93,7 +94,7 @@ export class MessageFiles {
     }
   }
 
-  /** Whether a file that an earlier try uploaded comes to be. */
+  /** Whether Slack takes in a file that an earlier try uploaded. */
   async #arrives(file: string): Promise<boolean> {
     try {
       await whenReady(this.#message.workspace, file, { clock: this.#delivery.clock, urgency: 'final' });
@@ -112,15 +113,15 @@ export class MessageFiles {
     delete ref.files[image];
   }
 
-  /** Slack did not know a file of the message: they are looked at again. `false` after too many times. */
-  distrust(images: readonly ReplyImage[]): boolean {
-    this.#distrusts++;
+  /** Slack did not know one of the files: all of them are checked again. `false` after too many times. */
+  recheck(images: readonly ReplyImage[]): boolean {
+    this.#rechecks++;
     for (const { id } of images) {
       const file = this.#message.ref.files[id];
-      if (file && this.#distrusts === DISTRUSTS) this.#abandon(id);
+      if (file && this.#rechecks === RECHECKS) this.#abandon(id);
       else if (file) file.ready = false;
     }
-    return this.#distrusts <= DISTRUSTS;
+    return this.#rechecks <= RECHECKS;
   }
 
   /** Uploads a preview if the workspace has calls to spare; the message is then touched. */
@@ -130,7 +131,7 @@ export class MessageFiles {
     const crowded = workspace.updates.size > PREVIEW_CROWD || workspace.uploads.size > 0;
     if (this.#uploading !== null || crowded || clock.now() - this.#previewAt < PREVIEW_GAP) return;
     this.#previewAt = clock.now();
-    const preview = { fileName: data[0] === 0x89 ? 'preview.png' : 'preview.jpg', data, alt: 'Preview' };
+    const preview = { fileName: previewName(data), data, alt: 'Preview' };
     const begun = (file: string) => {
       if (this.#isOver()) throw new Error('The job is over, and needs no preview.');
       this.#coming = file;
@@ -165,15 +166,15 @@ export class MessageFiles {
     return job === null || isOver(job);
   }
 
-  /** The preview is not to be shown (any more). */
+  /** The preview is not shown any more. */
   forgetPreview(): void {
     const { ref } = this.#message;
     if (ref.preview !== null) ref.stale.push(ref.preview);
     ref.preview = null;
   }
 
-  /** The message was brought up to date: files that it showed before go. */
-  async sweep(): Promise<void> {
+  /** Deletes the files that the message does not show any more. */
+  async deleteStale(): Promise<void> {
     const { jobId, ref, workspace } = this.#message;
     for (const file of ref.stale.filter((id) => id !== this.#coming)) {
       try {
@@ -189,14 +190,14 @@ export class MessageFiles {
     }
   }
 
-  /** After the final update: the preview and the files of deleted images go. */
-  async tidy(job: Job): Promise<void> {
+  /** Deletes the preview and the files of deleted images, after the final update. */
+  async cleanUp(job: Job): Promise<void> {
     // Slack would keep a file whose upload is completed after it was deleted.
     await this.#uploading?.catch(() => undefined);
     this.#coming = null;
     this.forgetPreview();
     for (const { id, deleted } of job.images) if (deleted) this.#abandon(id);
-    await this.sweep();
+    await this.deleteStale();
     await this.#shared.discard(job);
   }
 }

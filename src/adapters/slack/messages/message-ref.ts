@@ -14,7 +14,7 @@ const messageRef = z.object({
   thread: z.string().nullable(),
   user: z.string(),
   ts: z.string().nullable(),
-  /** What was done to have it here; `null` where nothing is known of it. */
+  /** The key of the interaction that asked for it here; `null` if unknown. */
   key: z.string().nullable(),
   /** When posting was last tried, milliseconds since 1970: where to search if `ts` was never stored. */
   triedAt: z.number().nullable(),
@@ -31,7 +31,7 @@ const messageRef = z.object({
 
 export type MessageRef = z.infer<typeof messageRef>;
 
-/** Where something was done, and by whom: Slack's own ids. */
+/** Where an interaction came from: Slack's own ids. */
 export interface Origin {
   readonly team: string;
   readonly enterprise: string | null;

@@ -17,9 +17,9 @@ interface Postable {
 }
 
 /**
- * Posts the message of a job where `ref` says and notes its `ts`. `chat.postMessage` has no idempotency key: where an
- * earlier try may have come through, the conversation is searched for it first. The message shows no pictures yet, so
- * that one which is lost in spite of that is a waiting line only.
+ * Posts the message of a job at the place in `ref` and notes its `ts`. `chat.postMessage` has no idempotency key: if an
+ * earlier try may have succeeded, the conversation is searched for its message first. The message shows no pictures yet,
+ * so a duplicate that is not found is only a line of text.
  */
 export async function ensurePosted(target: Postable, message: Message, clock: Clock): Promise<void> {
   const { jobId, ref, workspace } = target;
@@ -47,7 +47,7 @@ async function search(workspace: Workspace, job: string, ref: MessageRef, since:
   try {
     return await workspace.api.findPosted({ channel: ref.channel, thread: ref.thread }, job, since);
   } catch (error) {
-    // What cannot be searched is posted anew: at worst a waiting line stays behind.
+    // If the search is refused, the message is posted anew: at worst a line of text stays behind.
     if (error instanceof Refused && !LOST_TOKEN.has(error.code)) return null;
     throw error;
   }
@@ -55,7 +55,7 @@ async function search(workspace: Workspace, job: string, ref: MessageRef, since:
 
 const NO_LONGER_WRITABLE = new Set(['is_archived', 'is_inactive', 'channel_is_limited_access', 'thread_locked']);
 
-/** What is said where something was asked for, and with the answer, which comes by direct message. */
+/** What people are told in the channel (`here`) and in the direct message (`there`). */
 export function whyElsewhere(channel: string, { code }: Refused): { readonly here: string; readonly there: string } {
   if (NO_LONGER_WRITABLE.has(code)) {
     return {

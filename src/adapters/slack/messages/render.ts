@@ -1,4 +1,5 @@
 import type { Button, Reply, ReplyImage } from '../../../bot/reply.ts';
+import { progressBar } from '../../delivery/progress.ts';
 import type { Block, Message } from '../web-api/api.ts';
 import { fitText } from './escape.ts';
 
@@ -14,7 +15,7 @@ export const NO_FILES: ShownFiles = { images: new Map(), preview: null };
 export type Detail = 'all' | 'main-buttons' | 'short' | 'pictures' | 'text';
 export const DETAILS: readonly Detail[] = ['all', 'main-buttons', 'short', 'pictures', 'text'];
 
-/** Two for a job of ten pictures, and one for each of those, which brings the others of that picture. */
+/** Enough for a job of ten pictures: two of its own, and one for each picture, which brings that picture's other buttons. */
 export const MAIN_BUTTONS = 12;
 
 /**
@@ -45,7 +46,7 @@ const SIZES: Readonly<Record<Detail, Sizes>> = {
 
 /** A reply as Block Kit, in as much detail as Slack's limits admit and `most` allows. */
 export function messageOf(reply: Reply, files: ShownFiles, note: string | null = null, most: Detail = 'all'): Message {
-  const text = fallbackText(reply);
+  const text = plainReply(reply);
   for (const detail of DETAILS.slice(DETAILS.indexOf(most))) {
     const blocks = blocksOf(reply, files, note, detail);
     if (Buffer.byteLength(JSON.stringify(blocks)) <= MAX_BLOCKS_BYTES) return { text, blocks };
@@ -71,7 +72,7 @@ export function blocksOf(reply: Reply, files: ShownFiles, note: string | null, d
   ];
 }
 
-export function fallbackText(reply: Reply): string {
+export function plainReply(reply: Reply): string {
   const first = [reply.title, ...reply.lines].filter((line) => line.trim() !== '').join('\n');
   return fitText(first || 'wuerst', MAX_TEXT_BYTES, 'bytes');
 }
@@ -100,16 +101,8 @@ function codeSection(code: string, max: number): Block {
   return { type: 'section', text: { type: 'mrkdwn', text: `\`\`\`${inner}\`\`\``, verbatim: true } };
 }
 
-const BAR = 12;
-
 function progressBlocks({ progress, eta }: Reply): Block[] {
-  const elements: unknown[] = [];
-  if (progress !== null) {
-    const share = Math.min(1, Math.max(0, progress.fraction));
-    const filled = Math.round(share * BAR);
-    const bar = '▰'.repeat(filled) + '▱'.repeat(BAR - filled);
-    elements.push(plain(`${bar} ${Math.floor(share * 100)} % ${progress.label}`, 300));
-  }
+  const elements: unknown[] = progress === null ? [] : [plain(progressBar(progress), 300)];
   if (eta !== null) {
     const seconds = Math.ceil(eta.to / 1000);
     const utc = new Date(seconds * 1000).toISOString().slice(11, 16);
@@ -132,14 +125,8 @@ export function imageBlock(file: string, alt: string, max = 200): Block {
 export const ACT = 'wuerst-act';
 export const ASK = 'wuerst-ask';
 
-interface RowOptions {
-  /** How many in all. @default all */
-  readonly buttons?: number;
-  /** Characters of a question. @default 300 */
-  readonly confirm?: number;
-}
-
-export function buttonRows(rows: Reply['buttons'], options: RowOptions = {}): Block[] {
+/** @param options the most buttons in all, and the most characters of a question */
+export function buttonRows(rows: Reply['buttons'], options: Partial<Pick<Sizes, 'buttons' | 'confirm'>> = {}): Block[] {
   const { buttons: most = Number.POSITIVE_INFINITY, confirm = 300 } = options;
   let left = most;
   // Without ids of their own: Slack wants new ones each time a message changes.
@@ -154,7 +141,7 @@ export function buttonRows(rows: Reply['buttons'], options: RowOptions = {}): Bl
 function buttonElement({ action, label, style, ask, confirm }: Button, confirmMax: number): object {
   return {
     type: 'button',
-    // Unique in its message; what it does is in `value`.
+    // Only has to be unique in its message: the action is in `value`.
     action_id: `${ask === undefined ? ACT : ASK}:${action}`,
     value: action,
     text: plain(label, 75),

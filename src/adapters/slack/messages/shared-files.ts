@@ -7,14 +7,14 @@ import type { Workspace } from '../web-api/workspaces.ts';
 import { parseRef } from './message-ref.ts';
 import { deleteFile, uploadImage, whenReady } from './uploads.ts';
 
-/** Files that are remembered. */
+/** How many files are remembered. */
 const REMEMBERED = 2000;
 
-/** Files that show a picture in another message than its job's own. */
+/** Files that show a picture in other messages than its job's own. */
 export class SharedFiles {
   readonly #core: Core;
   readonly #clock: Clock;
-  /** Uploads that no job's message owns, by workspace and image. */
+  /** Uploads that are not part of a job's message, by workspace and image. */
   readonly #files = new RecentMap<
     string,
     { readonly file: string; readonly image: string; readonly workspace: Workspace }
@@ -25,7 +25,7 @@ export class SharedFiles {
     this.#clock = clock;
   }
 
-  /** A file that shows the image: the one in its job's message where that is known, else a new one. */
+  /** A file that shows the image: the one in its job's message if there is one, else a new one. */
   async fileOf(workspace: Workspace, image: ReplyImage): Promise<string | null> {
     const known = this.#filesOfJob(workspace, image.id)[image.id];
     if (known?.ready) return known.id;
@@ -40,7 +40,7 @@ export class SharedFiles {
     return file;
   }
 
-  /** Images of the job were deleted: so are the files that other messages than its own show. */
+  /** Deletes the files of the job's deleted images. */
   async discard(job: Job): Promise<void> {
     const deleted = new Set(job.images.filter((image) => image.deleted).map(({ id }) => id));
     if (deleted.size === 0) return;

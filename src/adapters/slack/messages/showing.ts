@@ -12,23 +12,23 @@ import type { SharedFiles } from './shared-files.ts';
 
 /** The least time between two updates of one message, in ms. */
 const UPDATE_GAP = 2000;
-/** Pause before a message that moved, or whose file is late, is tried again, and before the next try where that failed, in ms. */
+/** Pause before the next try after a message moved or a file was not ready, and after moving failed, in ms. */
 const RETRY_SOON = 1000;
 const RETRY_LATE = 60_000;
-/** Pause while the token is of no use, and how often it is waited: a day in all. */
+/** Pause while the token is not accepted, and the most tries: a day in all. */
 const RETRY_TOKEN = 300_000;
 const TOKEN_TRIES = 288;
-/** How often a refusal that nothing is known about is tried again. */
+/** How often an unknown kind of refusal is tried again. */
 const REFUSED_TRIES = 3;
 
-/** Slack named a file that it says it has taken in, and then did not know it. */
-class NotReady extends Error {
-  override readonly name = 'NotReady';
+/** Slack said that it had taken a file in, and then did not know it. */
+class FileNotReady extends Error {
+  override readonly name = 'FileNotReady';
 }
 
-/** No place is left to show it. */
-class Hopeless extends Error {
-  override readonly name = 'Hopeless';
+/** There is no place left to show the job. */
+class NoPlaceLeft extends Error {
+  override readonly name = 'NoPlaceLeft';
 }
 
 /** The message that shows a job: posted once, then only edited. */
@@ -54,10 +54,10 @@ export class ShownMessage extends JobMessage<MessageRef> {
     return null;
   }
 
-  /** Chooses when and where the next try goes. */
+  /** Chooses when and where to try next. */
   protected async recover(error: unknown): Promise<void> {
-    if (error instanceof NotReady) return this.again(RETRY_SOON);
-    if (error instanceof Hopeless) return this.#giveUp(error.message);
+    if (error instanceof FileNotReady) return this.again(RETRY_SOON);
+    if (error instanceof NoPlaceLeft) return this.#giveUp(error.message);
     const problem = problemOf(error);
     const { logger } = this.delivery;
     const log = { job: this.jobId, attempt: this.failures, problem: problem.message };
@@ -78,7 +78,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     const { ref } = this;
     const gone = problem.code === 'message_not_found';
     if (this.failures > 2 * REFUSED_TRIES || (gone && ref.replaced)) {
-      return this.#giveUp(gone ? 'the message was deleted' : problem.message);
+      return this.#giveUp(gone ? 'The message was deleted.' : problem.message);
     }
     try {
       if (gone) {
@@ -87,7 +87,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
       } else if (CLOSED_ROOM.has(problem.code) || this.failures === REFUSED_TRIES) await this.#moveToDm(problem);
       this.again(RETRY_SOON);
     } catch (error) {
-      if (error instanceof Hopeless || problemOf(error) instanceof Refused) this.#giveUp(problem.message);
+      if (error instanceof NoPlaceLeft || problemOf(error) instanceof Refused) this.#giveUp(problem.message);
       else this.again(RETRY_LATE);
     }
   }
@@ -98,7 +98,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     const job = core.job(this.jobId);
     if (job && isOver(job)) this.end(job, why);
     else {
-      // The end gets tries of its own.
+      // The job's end gets tries of its own.
       this.hidden = true;
       this.failures = 0;
     }
@@ -112,7 +112,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     this.workspace.updates.submit(job.id, 'progress', () => this.#showProgress());
   }
 
-  /** Runs when the workspace's budget comes round to this job, and shows what holds then. */
+  /** Shows the job's progress, as it is when the workspace's budget allows the call. */
   async #showProgress(): Promise<void> {
     const { ref, workspace } = this;
     const { core, clock, logger, stopped } = this.delivery;
@@ -123,22 +123,22 @@ export class ShownMessage extends JobMessage<MessageRef> {
       this.noProgressBefore = clock.now() + UPDATE_GAP;
       await workspace.api.update(ref.channel, ref.ts, message);
       this.#last = json;
-      void this.#sweep();
+      void this.#deleteStale();
     } catch (error) {
       const problem = problemOf(error);
       if (problem instanceof RateLimited) throw problem;
       if (problem instanceof Refused) {
         if (CLOSED_ROOM.has(problem.code) || problem.code === 'message_not_found') this.hidden = true;
         else if (isFileTrouble(problem)) this.#files.forgetPreview();
-        else this.#lessDetail(problem);
+        else this.#showLess(problem);
       }
       logger.debug({ job: this.jobId, problem: problem.message }, 'slack: progress could not be shown');
     }
   }
 
-  async #sweep(): Promise<void> {
+  async #deleteStale(): Promise<void> {
     try {
-      await this.#files.sweep();
+      await this.#files.deleteStale();
     } catch (error) {
       const log = { job: this.jobId, problem: problemOf(error).message };
       this.delivery.logger.debug(log, 'slack: a preview could not be deleted yet');
@@ -156,14 +156,14 @@ export class ShownMessage extends JobMessage<MessageRef> {
     if (this.ref.ts === null) await this.#post(job);
     const problem = await this.#files.prepare(this.delivery.core.jobReply(job).images);
     await within(this.workspace.updates, job.id, 'final', () => this.#showFinal(job));
-    await this.#files.tidy(job);
+    await this.#files.cleanUp(job);
     return problem;
   }
 
   async #showFinal(job: Job): Promise<void> {
     const { ref, workspace } = this;
     const { core } = this.delivery;
-    if (ref.ts === null) throw new Error('a message that was never posted cannot be updated');
+    if (ref.ts === null) throw new Error('A message that was never posted cannot be updated.');
     const reply = core.jobReply(core.job(job.id) ?? job);
     for (;;) {
       try {
@@ -171,14 +171,14 @@ export class ShownMessage extends JobMessage<MessageRef> {
       } catch (error) {
         const problem = problemOf(error);
         if (!(problem instanceof Refused)) throw problem;
-        if (isFileTrouble(problem) && this.#files.distrust(reply.images)) throw new NotReady();
-        if (!this.#lessDetail(problem)) throw problem;
+        if (isFileTrouble(problem) && this.#files.recheck(reply.images)) throw new FileNotReady();
+        if (!this.#showLess(problem)) throw problem;
       }
     }
   }
 
-  /** A caption never kills a picture: what Slack finds too long or malformed is shown in less detail. */
-  #lessDetail({ code }: Refused): boolean {
+  /** A caption must never keep a picture away: what Slack finds too long or malformed is shown in less detail. */
+  #showLess({ code }: Refused): boolean {
     if (!/blocks|too_long|no_text|invalid_arg/.test(code)) return false;
     const next = DETAILS[DETAILS.indexOf(this.#detail) + 1];
     if (next === undefined) return false;
@@ -192,7 +192,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
   async #post(job: Job): Promise<void> {
     const { core, clock } = this.delivery;
     const reply = core.jobReply(job);
-    // Whatever is posted may be posted twice by a crash: a result never is.
+    // A crash may cause a message to be posted twice: it must not be a result.
     const waiting: Reply = isOver(job) ? { ...reply, images: [], buttons: [] } : reply;
     for (;;) {
       const message = messageOf(waiting, NO_FILES, this.ref.note, this.#detail);
@@ -205,16 +205,16 @@ export class ShownMessage extends JobMessage<MessageRef> {
         const problem = problemOf(error);
         if (!(problem instanceof Refused)) throw problem;
         if (CLOSED_ROOM.has(problem.code)) await this.#moveToDm(problem);
-        else if (!this.#lessDetail(problem)) throw problem;
+        else if (!this.#showLess(problem)) throw problem;
       }
     }
   }
 
-  /** From now on the job is shown in a direct message. Rejects with `Hopeless` where it is already. */
+  /** From now on the job is shown in a direct message. Rejects with `NoPlaceLeft` where it is already. */
   async #moveToDm(why: Refused): Promise<void> {
     const { ref } = this;
     const dm = await this.workspace.api.openDm(ref.user);
-    if (ref.channel === dm) throw new Hopeless(`the direct message is closed: ${why.code}`);
+    if (ref.channel === dm) throw new NoPlaceLeft(`The direct message is closed (${why.code}).`);
     const words = whyElsewhere(ref.channel, why);
     Object.assign(ref, { note: words.there, channel: dm, thread: null, ts: null, triedAt: null });
     this.hidden = false;

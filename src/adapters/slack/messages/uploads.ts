@@ -6,8 +6,8 @@ import type { Urgency } from '../web-api/call-budget.ts';
 import { Refused, Unanswered } from '../web-api/errors.ts';
 import { type Workspace, within } from '../web-api/workspaces.ts';
 
-/** Pauses before looks at whether Slack has taken a file in, which it mostly does in a second, in ms; about a minute in all. */
-const LOOKS = [400, 600, 1000, 1000, 2000, 2000, 3000, 5000, 5000, 10_000, 15_000, 15_000];
+/** Pauses before each check of whether Slack has taken a file in, in ms. It mostly has within a second; a minute in all. */
+const CHECK_PAUSES = [400, 600, 1000, 1000, 2000, 2000, 3000, 5000, 5000, 10_000, 15_000, 15_000];
 
 /** A file's bytes, and how Slack names it. */
 export interface UploadFile {
@@ -18,7 +18,7 @@ export interface UploadFile {
 }
 
 export interface UploadOptions {
-  /** Called with the file's id before Slack keeps the file, so that it is never lost sight of. */
+  /** Called with the file's id before Slack keeps the file, so that the id can be stored. */
   readonly begun?: (file: string) => void;
   readonly urgency: Urgency;
   /** Where the file is shown at once, as a message of its own. @default nowhere: nobody is told about it */
@@ -56,18 +56,18 @@ export async function uploadImage(
 
 /** Resolves once Slack has taken the file in, which it does some time after the upload. Rejects with `Unanswered` after a minute. */
 export async function whenReady(
-  { api, looks }: Workspace,
+  { api, fileChecks }: Workspace,
   file: string,
   { clock, urgency }: { readonly clock: Clock; readonly urgency: Urgency },
 ): Promise<void> {
-  for (const wait of LOOKS) {
+  for (const wait of CHECK_PAUSES) {
     await pause(clock, wait);
-    if (await within(looks, file, urgency, () => api.fileReady(file))) return;
+    if (await within(fileChecks, file, urgency, () => api.fileReady(file))) return;
   }
-  throw new Unanswered(`file ${file} was not taken in within a minute`);
+  throw new Unanswered(`Slack did not take in file ${file} within a minute.`);
 }
 
-/** Deletes a file for good; that it is gone already is as good. */
+/** Deletes a file for good. Succeeds if it is gone already. */
 export async function deleteFile({ api }: Workspace, file: string): Promise<void> {
   try {
     await api.deleteFile(file);
@@ -88,7 +88,7 @@ const NO_UPLOADS: Readonly<Record<string, string>> = {
   slack_connect_file_upload_sharing_blocked: "File uploads aren't allowed in this shared channel.",
 };
 
-/** Why no picture can be uploaded here, in a sentence, where the error says that it is for good. */
+/** A sentence that says why no picture can be uploaded here, if the error is permanent; else `null`. */
 export function uploadsRefused(error: unknown): string | null {
   return error instanceof Refused ? (NO_UPLOADS[error.code] ?? null) : null;
 }

@@ -8,7 +8,7 @@ const REQUEST_TIMEOUT = 15_000;
 const UPLOAD_TIMEOUT = 120_000;
 /** The kind of metadata that marks a job's message. */
 const MARK = 'wuerst_job';
-/** No mentions, links or link previews come of what a message says. */
+/** The text of a message causes no mentions, links or link previews. */
 const QUIET = { link_names: false, parse: 'none' };
 const NO_PREVIEWS = { unfurl_links: false, unfurl_media: false };
 
@@ -65,7 +65,7 @@ const page = z.object({
   response_metadata: z.object({ next_cursor: z.string().nullish() }).nullish(),
 });
 
-/** A client that does not repeat requests by itself: what may be repeated, and when, is decided where it is known. */
+/** A client that never repeats requests by itself: the callers know which may be repeated, and when. */
 export function createClient({ apiUrl, fetch, logger }: ApiOptions, token?: string): webApi.WebClient {
   return new webApi.WebClient(token, {
     slackApiUrl: apiUrl,
@@ -99,7 +99,7 @@ export class SlackApi {
       throw problemOf(error);
     }
     const parsed = answer.safeParse(result);
-    if (!parsed.success) throw new Unanswered(`${method} was answered in an unknown shape`);
+    if (!parsed.success) throw new Unanswered(`Slack answered ${method} in an unknown shape.`);
     return parsed.data;
   }
 
@@ -126,8 +126,8 @@ export class SlackApi {
   }
 
   /**
-   * The `ts` of the message that carries a job's id and is newer than `since` (ms since 1970). `null` where there is
-   * none, as far as Slack lets us look.
+   * The `ts` of the message that carries a job's id and is newer than `since` (ms since 1970). `null` if none is found
+   * in what Slack lets us read.
    */
   async findPosted({ channel, thread }: Conversation, job: string, since: number): Promise<string | null> {
     const method = thread === null ? 'conversations.history' : 'conversations.replies';
@@ -136,7 +136,7 @@ export class SlackApi {
     for (let cursor: string | undefined; ; ) {
       const args = { ...where, oldest, inclusive: true, include_all_metadata: true, limit: 100, cursor };
       const found = await this.#call(method, args, page).catch((error: unknown) => {
-        // Some apps may look at one page a minute, and every try would begin with the first one.
+        // Some apps may read one page a minute, and every try would begin with the first one.
         if (error instanceof RateLimited && cursor !== undefined) return null;
         throw error;
       });
@@ -179,7 +179,7 @@ export class SlackApi {
       throw problemOf(error);
     }
     if (response.status === 429) throw new RateLimited(Number(response.headers.get('retry-after') ?? 30) * 1000);
-    if (response.status >= 500) throw new Unanswered(`the upload was answered with ${response.status}`);
+    if (response.status >= 500) throw new Unanswered(`Slack answered the upload with ${response.status}.`);
     if (!response.ok) throw new Refused(`upload_${response.status}`, []);
   }
 

@@ -21,8 +21,8 @@ interface BudgetOptions {
 }
 
 /**
- * One budget of calls, shared by all jobs of a workspace. A job has at most one call waiting, the newest; final calls
- * go first and in order, progress goes to whoever waited longest and leaves one call in reserve for a final one.
+ * One budget of calls, shared by all jobs of a workspace. Each job has at most one waiting call, the newest. Final calls
+ * go first, in order; then comes progress of the job that was served longest ago. One call is kept in reserve for final ones.
  */
 export class CallBudget {
   readonly #clock: Clock;
@@ -30,7 +30,7 @@ export class CallBudget {
   readonly #burst: number;
   readonly #pending = new Map<string, Pending>();
   readonly #running = new Set<string>();
-  /** Who was served longest ago counts as never served: that changes nothing but the memory. */
+  /** When each key was served last; those served longest ago are forgotten, and count as never served. */
   readonly #served = new RecentMap<string, number>(REMEMBERED);
   #tokens: number;
   #filledAt: number;
@@ -128,7 +128,7 @@ export class CallBudget {
     return best;
   }
 
-  /** Milliseconds until `tokens` are there. */
+  /** Milliseconds until so many tokens are available. */
   #waitFor(tokens: number): number {
     const now = this.#clock.now();
     if (now < this.#pausedUntil) return this.#pausedUntil - now;

@@ -6,12 +6,12 @@ export class RateLimited extends Error {
   override readonly name = 'RateLimited';
   readonly retryAfterMs: number;
   constructor(retryAfterMs: number) {
-    super(`rate limited for ${retryAfterMs} ms`);
+    super(`Slack asked to wait for ${retryAfterMs} ms.`);
     this.retryAfterMs = retryAfterMs;
   }
 }
 
-/** No answer, or one that says nothing about the request: it may or may not have been carried out. */
+/** There was no answer, or none that says whether the request was carried out. */
 export class Unanswered extends Error {
   override readonly name = 'Unanswered';
 }
@@ -23,13 +23,13 @@ export class Refused extends Error {
   /** What Slack added, e.g. which block is wrong. */
   readonly details: readonly string[];
   constructor(code: string, details: readonly string[]) {
-    super(`Slack answered "${code}"${details.length === 0 ? '' : ` (${details.join('; ')})`}`);
+    super(`Slack answered "${code}"${details.length === 0 ? '' : ` (${details.join('; ')})`}.`);
     this.code = code;
     this.details = details;
   }
 }
 
-const PASSING = new Set([
+const TRANSIENT = new Set([
   'internal_error',
   'fatal_error',
   'service_unavailable',
@@ -45,12 +45,12 @@ export function problemOf(error: unknown): RateLimited | Unanswered | Refused {
     const { error: code } = error.data;
     if (code === 'ratelimited' || code === 'rate_limited') return new RateLimited(30_000);
     const details = error.data.response_metadata?.messages ?? [];
-    return PASSING.has(code) ? new Unanswered(code, { cause: error }) : new Refused(code, details);
+    return TRANSIENT.has(code) ? new Unanswered(code, { cause: error }) : new Refused(code, details);
   }
   return new Unanswered(error instanceof Error ? error.message : String(error), { cause: error });
 }
 
-/** The token is of no use any more; only the operator or a new installation can mend that. */
+/** Codes for a token that is not valid any more; only the operator or a new installation can help. */
 export const LOST_TOKEN = new Set([
   'account_inactive',
   'invalid_auth',
@@ -62,7 +62,7 @@ export const LOST_TOKEN = new Set([
   'token_revoked',
 ]);
 
-/** The bot cannot speak in this conversation (any more). */
+/** Codes for a conversation in which the bot can't write (any more). */
 export const CLOSED_ROOM = new Set([
   'as_user_not_supported',
   'cant_update_message',
@@ -80,7 +80,7 @@ export const CLOSED_ROOM = new Set([
   'thread_locked',
 ]);
 
-/** What went wrong, without the addresses and tokens that libraries put into their messages. */
+/** An error as a line for the log, without the addresses and tokens that libraries put into their messages. */
 export function errorText(error: unknown): string {
   return withoutSecrets(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 }

@@ -1,7 +1,7 @@
 import { type Logger as BoltLogger, LogLevel } from '@slack/bolt';
 import type { Logger } from '../../../system/logging.ts';
 
-/** Tokens, and the addresses that are as good as tokens. */
+/** Text without tokens, and without addresses that grant the same access. */
 export function withoutSecrets(text: string): string {
   return text
     .replace(/\b(x(?:ox[a-z]|app|oxe\.xox[a-z]))-[\w-]+/g, '$1-…')
@@ -9,7 +9,7 @@ export function withoutSecrets(text: string): string {
     .replace(/\bwss?:\/\/\S+/g, '…');
 }
 
-/** The library's own chatter: warnings and errors only, and those as remarks, since what matters is reported by the adapter. */
+/** A logger for Bolt: only its warnings and errors, at debug level, since the adapter reports what matters. */
 export function boltLogger(logger: Logger): BoltLogger {
   const line = (parts: readonly unknown[]) =>
     withoutSecrets(parts.map((part) => (part instanceof Error ? part.message : String(part))).join(' '));

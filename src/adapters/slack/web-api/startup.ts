@@ -21,7 +21,7 @@ export interface Identity {
   readonly botId: string;
 }
 
-export interface Asked {
+export interface TokenCheck {
   readonly client: webApi.WebClient;
   readonly token: string;
   readonly apiUrl: string;
@@ -32,12 +32,12 @@ export interface Asked {
 const MOST_TRIES = 5;
 
 /** Who the bot token belongs to. Rejects with an OperatorError where it is bad, or lacks a scope. */
-export async function checkBotToken({ client, token, apiUrl, clock }: Asked): Promise<Identity> {
-  const answer = await ask('auth.test', 'SLACK_BOT_TOKEN', { client, token, apiUrl, clock });
+export async function checkBotToken(check: TokenCheck): Promise<Identity> {
+  const answer = await callWhenAllowed('auth.test', 'SLACK_BOT_TOKEN', check);
   const parsed = identity.safeParse(answer);
   if (!parsed.success) {
     throw new OperatorError('slack_bot_token', 'SLACK_BOT_TOKEN is no bot token: Slack names no bot for it.', {
-      hint: 'Copy the "Bot User OAuth Token" (xoxb-…) from "OAuth & Permissions" of your app.',
+      hint: HINTS.SLACK_BOT_TOKEN,
     });
   }
   const { team_id, enterprise_id, user_id, bot_id, response_metadata } = parsed.data;
@@ -59,13 +59,13 @@ function missingScopes(missing: readonly string[]): OperatorError {
 }
 
 /** Rejects with an OperatorError where no Socket Mode connection can be had with this token. */
-export async function checkAppToken(asked: Asked): Promise<void> {
-  await ask('apps.connections.open', 'SLACK_APP_TOKEN', asked);
+export async function checkAppToken(check: TokenCheck): Promise<void> {
+  await callWhenAllowed('apps.connections.open', 'SLACK_APP_TOKEN', check);
 }
 
-/** As soon as Slack lets us: a bot that was started many times in a row may have to wait. */
-async function ask(method: string, variable: keyof typeof WHERE, asked: Asked): Promise<unknown> {
-  const { client, token, apiUrl, clock } = asked;
+/** Waits as long as Slack asks: a bot that was started many times in a row may have to. */
+async function callWhenAllowed(method: string, variable: keyof typeof HINTS, check: TokenCheck): Promise<unknown> {
+  const { client, token, apiUrl, clock } = check;
   for (let tries = 1; ; tries++) {
     try {
       return await client.apiCall(method, { token });
@@ -77,16 +77,17 @@ async function ask(method: string, variable: keyof typeof WHERE, asked: Asked): 
   }
 }
 
-const WHERE = {
+const HINTS = {
   SLACK_BOT_TOKEN: 'Copy the "Bot User OAuth Token" (xoxb-…) from "OAuth & Permissions" of your app.',
   SLACK_APP_TOKEN:
     'Make an app-level token (xapp-…) with the scope connections:write under "Basic Information" of your app.',
 } as const;
 
-function tokenError(error: unknown, variable: keyof typeof WHERE, apiUrl: string): OperatorError {
+function tokenError(error: unknown, variable: keyof typeof HINTS, apiUrl: string): OperatorError {
   const problem = problemOf(error);
+  const reason = problem.message.replace(/\.$/, '');
   if (!(problem instanceof Refused)) {
-    return new OperatorError('slack_unreachable', `${apiUrl} can't be reached: ${problem.message}.`, {
+    return new OperatorError('slack_unreachable', `${apiUrl} can't be reached: ${reason}.`, {
       hint: 'Check the network, and SLACK_API_URL if it is set (for example http://127.0.0.1:3300/api/).',
       cause: error,
     });
@@ -94,17 +95,17 @@ function tokenError(error: unknown, variable: keyof typeof WHERE, apiUrl: string
   const code = variable === 'SLACK_BOT_TOKEN' ? 'slack_bot_token' : 'slack_app_token';
   if (LOST_TOKEN.has(problem.code)) {
     return new OperatorError(code, `Slack does not accept the token in ${variable} (${problem.code}).`, {
-      hint: WHERE[variable],
+      hint: HINTS[variable],
     });
   }
   if (problem.code === 'missing_scope' || problem.code === 'not_allowed_token_type') {
     const wanted =
       variable === 'SLACK_APP_TOKEN' ? 'an app-level token with the scope connections:write' : 'a bot token';
     return new OperatorError(code, `${variable} should hold ${wanted}, and Slack answers "${problem.code}".`, {
-      hint: WHERE[variable],
+      hint: HINTS[variable],
     });
   }
-  return new OperatorError('slack_refused', `Slack refused to start the bot: ${problem.message}.`, {
+  return new OperatorError('slack_refused', `Slack refused to start the bot: ${reason}.`, {
     hint: 'If Socket Mode is off, switch it on under "Socket Mode" of your app.',
     cause: error,
   });

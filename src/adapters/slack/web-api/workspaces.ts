@@ -8,9 +8,9 @@ import { RateLimited } from './errors.ts';
 const POSTS_PER_MINUTE = 55;
 /** Uploads of a workspace: each needs one call of every file method, and Slack takes 100 of each a minute. */
 const UPLOADS_PER_MINUTE = 80;
-/** Looks at whether uploads have been taken in. */
-const LOOKS_PER_MINUTE = 95;
-/** Channels whose post budget is kept, so that a bot in thousands of channels does not grow. */
+/** Checks of whether Slack has taken a file in. */
+const CHECKS_PER_MINUTE = 95;
+/** How many channels' post budgets are kept, so that memory does not grow with thousands of channels. */
 const KEPT_CHANNELS = 500;
 
 export interface WorkspacesOptions {
@@ -29,7 +29,7 @@ export class Workspace {
   /** `chat.update` of all jobs together. */
   readonly updates: CallBudget;
   readonly uploads: CallBudget;
-  readonly looks: CallBudget;
+  readonly fileChecks: CallBudget;
   readonly #clock: Clock;
   readonly #channels = new Map<string, CallBudget>();
 
@@ -39,7 +39,7 @@ export class Workspace {
     this.api = new SlackApi(api, client, () => tokenOf(team, enterprise));
     this.updates = new CallBudget({ clock, perMinute: updatesPerMinute, burst: Math.floor(updatesPerMinute / 9) + 1 });
     this.uploads = new CallBudget({ clock, perMinute: UPLOADS_PER_MINUTE, burst: 30 });
-    this.looks = new CallBudget({ clock, perMinute: LOOKS_PER_MINUTE, burst: 20 });
+    this.fileChecks = new CallBudget({ clock, perMinute: CHECKS_PER_MINUTE, burst: 20 });
     this.#clock = clock;
   }
 
@@ -55,9 +55,9 @@ export class Workspace {
     return budget;
   }
 
-  /** Forgets every call that waits. */
+  /** Forgets all waiting calls. */
   clear(): void {
-    for (const budget of [this.updates, this.uploads, this.looks, ...this.#channels.values()]) budget.clear();
+    for (const budget of [this.updates, this.uploads, this.fileChecks, ...this.#channels.values()]) budget.clear();
   }
 }
 
@@ -84,7 +84,7 @@ export class Workspaces {
   }
 }
 
-/** Runs `task` when the budget allows, again after every Retry-After, and passes on what became of it. */
+/** Runs `task` when the budget allows, and again after each Retry-After. Settles as the task does. */
 export function within<T>(budget: CallBudget, key: string, urgency: Urgency, task: () => Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     budget.submit(key, urgency, async () => {
