@@ -3,7 +3,7 @@ import { Command, type CommanderError } from 'commander';
 import { VERSION } from './pipeline/version.ts';
 import type { OperatorError, UserError } from './system/errors.ts';
 
-/** Exit code of everything that the person at the terminal can mend. */
+/** Exit code for errors that the person at the terminal can fix. */
 const EXIT_USAGE = 2;
 
 const program = new Command('wuerst')
@@ -13,7 +13,7 @@ const program = new Command('wuerst')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`wuerst: ${text.replace(/^error: /, '')}`) });
 
-/** Subcommands are loaded when they are the one asked for: each brings libraries that the others do without. */
+/** A subcommand is loaded only when it is asked for: each needs libraries that the others do not. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   start: async () => (await import('./cli/start.ts')).startCommand(),
   imagine: async () => (await import('./cli/imagine.ts')).imagineCommand(),
@@ -33,7 +33,7 @@ for (const name of wanted) {
   if (command) program.addCommand(settled(command));
 }
 
-// A reader that has seen enough, such as head, is no error.
+// A reader that stops early, such as head, is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(0);
@@ -45,7 +45,7 @@ try {
   process.exitCode = report(error);
 }
 
-/** Subcommands end like the program itself. */
+/** Gives subcommands the program's own way of handling errors. */
 function settled(command: Command): Command {
   command.copyInheritedSettings(program);
   for (const child of command.commands) settled(child as Command);
@@ -55,29 +55,29 @@ function settled(command: Command): Command {
 function report(error: unknown): number {
   // Commander has printed its own message already.
   if (isCommanderError(error)) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-  if (isMendable(error)) {
+  if (isFixable(error)) {
     console.error(
       `wuerst: ${error.code === 'config_invalid' ? error.message : oneLine(error.message)}${error.hint ? ` (${oneLine(error.hint)})` : ''}`,
     );
     return EXIT_USAGE;
   }
   if (error instanceof Error && error.name === 'AbortError') {
-    console.error('wuerst: stopped');
+    console.error('wuerst: Stopped.');
     return 130;
   }
-  console.error(`wuerst: this should not have happened: ${error instanceof Error ? error.stack : String(error)}`);
+  console.error(`wuerst: Unexpected error: ${error instanceof Error ? error.stack : String(error)}`);
   return 1;
 }
 
-/** By its code: bundling renames the class, and with it the error. */
+/** Recognised by its code: bundling renames the class and thus the error. */
 function isCommanderError(error: unknown): error is CommanderError {
   return (
     error instanceof Error && 'exitCode' in error && 'code' in error && String(error.code).startsWith('commander.')
   );
 }
 
-/** By name: the program is bundled, and what it loads later brings classes of its own. */
-function isMendable(error: unknown): error is UserError | OperatorError {
+/** Recognised by its name: the program is bundled, and files that it loads later have their own copies of the classes. */
+function isFixable(error: unknown): error is UserError | OperatorError {
   return error instanceof Error && (error.name === 'UserError' || error.name === 'OperatorError') && 'code' in error;
 }
 

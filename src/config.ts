@@ -102,16 +102,16 @@ function fieldsOf(part: Part): { readonly key: string; readonly variable: Variab
   });
 }
 
-/** Every variable, in the order to list them in. */
+/** Every variable, in the order of the help. */
 export const VARIABLES: readonly Variable[] = [botOptions, webOptions, discordOptions, slackOptions].flatMap((part) =>
   fieldsOf(part).map(({ variable }) => variable),
 );
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Everything that `wuerst start` goes by. */
+/** The options of the whole program. */
 export interface Config extends z.output<typeof botOptions> {
-  /** Each `undefined` where it is not served. */
+  /** Each platform is `undefined` where it is not served. */
   readonly web: WebOptions | undefined;
   readonly discord: DiscordOptions | undefined;
   readonly slack: SlackOptions | undefined;
@@ -119,7 +119,7 @@ export interface Config extends z.output<typeof botOptions> {
   readonly secrets: readonly string[];
 }
 
-/** Adds what `.env` in this folder says to the environment, where it says nothing yet. A missing file is fine. */
+/** Adds the variables of `.env` in this folder to the environment, except those that are set. The file may be missing. */
 export function loadDotEnv(folder: string = process.cwd()): void {
   const path = resolve(folder, '.env');
   try {
@@ -133,7 +133,7 @@ export function loadDotEnv(folder: string = process.cwd()): void {
 /**
  * Reads the environment, to which `wuerst start` has added its options. Empty variables count as not set.
  *
- * @throws OperatorError `config_invalid` with every mistake, one a line; secrets are never part of it.
+ * @throws OperatorError `config_invalid` with every mistake, one per line and without secrets
  */
 export function readConfig(environment: Environment): Config {
   const mistakes = misspelt(environment);

@@ -23,11 +23,11 @@ export interface StartOptions {
   readonly engine?: string;
   /** @default JSON lines on the standard output */
   readonly logger?: Logger;
-  /** Stop on SIGTERM and SIGINT, and log what nobody caught. @default true */
+  /** Stop on SIGTERM and SIGINT, and log uncaught errors. @default true */
   readonly watchProcess?: boolean;
   /** Node's options for the pipeline process. @default those of this one */
   readonly execArgv?: readonly string[];
-  /** Further chat platforms, e.g. in tests. */
+  /** More chat platforms, e.g. in tests. */
   readonly adapters?: readonly Adapter[];
 }
 
@@ -38,22 +38,22 @@ export interface RunningBot {
   /** The pipeline process as it is now. */
   readonly pipeline: PipelineStatus;
   readonly logger: Logger;
-  /** Takes nothing new, lets the running job go on until the deadline, keeps the rest for the next start. */
+  /** Takes no new requests, lets the running job go on until the deadline and keeps the others for the next start. */
   stop(): Promise<void>;
   /** Resolves when the bot has stopped. */
   readonly stopped: Promise<void>;
 }
 
-/** In milliseconds: for the running job, and for adapters to deliver what is being delivered. */
+/** In milliseconds: for the running job, and for adapters to finish their deliveries. */
 interface Deadlines {
   readonly drainMs: number;
   readonly adapterMs: number;
 }
 
-/** What has been started, each with the way to end it; it is ended from the last to the first. */
+/** How to stop each part that has been started; the last one is stopped first. */
 type Started = ((deadlines: Deadlines) => unknown)[];
 
-// Beside this file, in the sources as in the built package.
+// Beside this file, both in the sources and in the built package.
 const ENGINE = new URL(
   import.meta.url.endsWith('.ts') ? './pipeline/engine/engine.ts' : './pipeline/engine/engine.js',
   import.meta.url,
@@ -62,9 +62,9 @@ const ADAPTER_STOP_MS = 5000;
 const TIDY_MS = 3_600_000;
 
 /**
- * Puts the bot together and starts it: one for each data folder.
+ * Puts the bot together and starts it. A data folder can have only one bot at a time.
  *
- * @throws OperatorError that says in a sentence what to mend; nothing is left running then
+ * @throws OperatorError with what keeps it from starting; then nothing is left running
  */
 export async function startBot(config: Config, options: StartOptions = {}): Promise<RunningBot> {
   const logger = options.logger ?? createLogger({ level: config.logLevel, secrets: config.secrets });
@@ -90,7 +90,8 @@ async function compose(config: Config, options: StartOptions, logger: Logger, st
   started.push(() => history.close());
   const checkpointer = startCheckpointer({
     path: history.database.path,
-    onProblem: (err) => logger.error({ err }, 'the log of the database is moved by the main thread from now on'),
+    onProblem: (err) =>
+      logger.error({ err }, 'the checkpoint thread failed; the main thread does its work from now on'),
   });
   started.push(() => checkpointer.stop());
 
@@ -100,8 +101,8 @@ async function compose(config: Config, options: StartOptions, logger: Logger, st
     load: { ...loadOptions(config), previewMaps: history.memos.get('pipeline', PREVIEW_MAPS) },
     lockPath,
     execArgv: options.execArgv,
-    onOutput: (text) => logger.info({ text: text.trimEnd() }, 'the pipeline process says'),
-    onCrash: (ending) => logger.error({ ...ending }, 'the pipeline process ended and is replaced'),
+    onOutput: (text) => logger.info({ text: text.trimEnd() }, 'output of the pipeline process'),
+    onCrash: (ending) => logger.error({ ...ending }, 'the pipeline process died and is being replaced'),
   });
   const metrics = createMetrics(client);
   const studio = createStudio({
@@ -121,7 +122,7 @@ async function compose(config: Config, options: StartOptions, logger: Logger, st
     config.web &&
     createWebAdapter({ ...config.web, logger, metrics: metrics.render, ready: () => isReady(client.status) });
   const adapters = [...(web ? [web] : []), ...(await chatAdapters(config, logger)), ...(options.adapters ?? [])];
-  // The page is open while a large model still loads; jobs wait until it has.
+  // The page opens while a large model is still loading; until then jobs wait.
   const loading = client.start();
   loading.catch(() => {});
   for (const adapter of adapters) {
@@ -167,7 +168,7 @@ function loadOptions({ model, provider, precision, residency, warmUp, device }: 
   return { model, provider, precision, residency, warmUp, device };
 }
 
-/** Loaded only where they are used: each brings a large library. */
+/** Loaded only when they are used: each needs a large library. */
 async function chatAdapters({ data, discord, slack }: Config, logger: Logger): Promise<readonly Adapter[]> {
   const adapters: Adapter[] = [];
   if (discord) {
@@ -176,7 +177,7 @@ async function chatAdapters({ data, discord, slack }: Config, logger: Logger): P
   }
   if (slack) {
     const { createSlackAdapter } = await import('./adapters/slack/adapter.ts');
-    // In the data folder, but apart from the history, whose copies must hold no tokens.
+    // Not in the history: its backups must not hold tokens.
     adapters.push(createSlackAdapter({ ...slack, installations: join(data, 'slack-installations.sqlite'), logger }));
   }
   return adapters;
@@ -187,11 +188,11 @@ function tidy(history: History, { keepMs, keepBytes }: Config, logger: Logger): 
     (removed) => {
       if (removed.files > 0) logger.info(removed, 'old pictures were removed; their recipes stay');
     },
-    (err: unknown) => logger.error({ err }, 'old pictures cannot be removed'),
+    (err: unknown) => logger.error({ err }, 'old pictures could not be removed'),
   );
 }
 
-/** Stops on the signals that ask for it, and reports what nobody caught. Returns the way to end that. */
+/** Stops the bot on SIGTERM and SIGINT, and logs uncaught errors. Returns a function that ends this. */
 function watchProcess(stop: () => Promise<void>, logger: Logger): () => void {
   const onSignal = (signal: string) => {
     stop().catch((err: unknown) => {
@@ -199,10 +200,10 @@ function watchProcess(stop: () => Promise<void>, logger: Logger): () => void {
       process.exit(1);
     });
   };
-  const onRejection = (err: unknown) => logger.error({ err }, 'a promise was rejected and nobody looked');
+  const onRejection = (err: unknown) => logger.error({ err }, 'unhandled promise rejection');
   const onException = (err: unknown) => {
-    // After this nothing is certain; whatever runs the bot starts it again, and it goes on where it was.
-    logger.fatal({ err }, 'this should not have happened');
+    // The state is no longer known. Whatever runs the bot restarts it, and it goes on where it was.
+    logger.fatal({ err }, 'uncaught exception');
     process.exit(1);
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);

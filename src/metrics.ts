@@ -6,9 +6,9 @@ import type { PipelineStatus } from './pipeline/process/client.ts';
 import type { EngineStage } from './pipeline/process/protocol.ts';
 
 export interface Metrics {
-  /** Counts the events of the jobs from now on. `waiting` are those that wait already. */
+  /** Counts the events of jobs from now on. `waiting` are the jobs that wait already. */
   watch(core: Pick<Core, 'subscribe'>, waiting: readonly Job[]): void;
-  /** A request is painted. */
+  /** Counts a painted request. */
   painted(work: Work, timings: Timings): void;
   /** In the text format of Prometheus. */
   render(): Promise<string>;
@@ -23,12 +23,12 @@ export function isReady({ state }: PipelineStatus): boolean {
 const WAITS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400];
 const STEPS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 
-/** Jobs of guilds and of direct messages wait under different rules; guilds themselves would be too many labels. */
+/** Jobs of guilds and of direct messages wait under different rules. A label for each guild would be too many. */
 function classOf({ caller }: Job): string {
   return `${caller.surface}-${caller.guild === null ? 'direct' : 'guild'}`;
 }
 
-/** What an operator watches; counted from the events of the jobs, so nothing else has to know of it. */
+/** What an operator watches, counted from the events of jobs: nothing else has to know about it. */
 export function createMetrics(pipeline: { readonly status: PipelineStatus }): Metrics {
   const registry = new Registry();
   const registers = [registry];

@@ -7,10 +7,16 @@ import { availableStyles } from '../pipeline/derived-weights/styles.ts';
 import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
 import { pictureNeeds } from '../pipeline/pipelines/picture-needs.ts';
 import { hostMemory } from '../pipeline/runtime/host-memory.ts';
-import { checkDevice, PROVIDERS, type Provider, probe } from '../pipeline/runtime/providers.ts';
+import { checkDevice, PROVIDERS, type Provider, type ProviderReport, probe } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { installCuda } from './install-cuda.ts';
+
+interface Options {
+  readonly json?: boolean;
+  readonly installCuda?: boolean;
+  readonly device?: number;
+}
 
 export function doctorCommand(): Command {
   return new Command('doctor')
@@ -18,62 +24,61 @@ export function doctorCommand(): Command {
     .option('--json', 'print it for programs')
     .option('--install-cuda', "have onnxruntime fetch its CUDA libraries first, on a machine with NVIDIA's driver")
     .addOption(new Option('--device <number>', 'which GPU CUDA is tried on').env('WUERST_DEVICE').argParser(Number))
-    .action(async (options: { json?: boolean; installCuda?: boolean; device?: number }) => {
+    .action(async (options: Options) => {
       const device = checkDevice(options.device, 'cuda');
       if (options.installCuda) {
         const folder = await installCuda({ say: (text) => void process.stderr.write(text) });
         process.stderr.write(`onnxruntime's CUDA libraries are in ${folder}\n`);
       }
-      const providers = [];
-      for (const provider of PROVIDERS) providers.push(await probe(provider, { device }));
-      const best = providers.find(({ works }) => works)?.provider ?? 'cpu';
-      const models = [];
-      for (const model of await modelsHere(process.env)) models.push({ ...model, ...(await memoryOf(model, best)) });
-      const machine = {
-        version: VERSION,
-        node: process.version,
-        platform: `${process.platform}-${process.arch}`,
-        cores: availableParallelism(),
-        memory: totalmem(),
-        free: hostMemory().bytes,
-      };
-      if (options.json) {
-        process.stdout.write(`${JSON.stringify({ machine, providers, models }, null, 2)}\n`);
-        return;
-      }
-      const lines = [
-        `wuerst ${VERSION}, Node ${machine.node}, ${machine.platform}, ${machine.cores} cores, ${byteSize(machine.free)} of ${byteSize(machine.memory)} memory free`,
-        '',
-        'Providers',
-        ...providers.map(
-          ({ provider, works, reason }) => `  ${works ? 'yes' : 'no '}  ${provider}${works ? '' : `: ${reason}`}`,
-        ),
-        '',
-        'Models',
-        ...models.map(({ name, state, inUse, styles, memory, problem }) =>
-          memory === null
-            ? `  no   ${name}${inUse ? ' (in use)' : ''}: ${problem ?? state}`
-            : `  yes  ${name}${inUse ? ' (in use)' : ''}: styles ${styles.join(', ')}; in 32 bits at 1024×1024 about ${byteSize(memory.resident)} with everything loaded, ${byteSize(memory.stage)} one network at a time; on ${best} here ${memory.choice}`,
-        ),
-      ];
-      process.stdout.write(`${lines.join('\n')}\n`);
+      const report = await diagnose(device);
+      process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${linesOf(report).join('\n')}\n`);
     });
 }
 
-interface MemoryReport {
-  /** Bytes that a picture of 1024×1024 needs with everything loaded. */
-  readonly resident: number;
-  /** With one network at a time. */
-  readonly stage: number;
-  /** What `auto` would do here. */
-  readonly choice: string;
+async function diagnose(device: number | undefined) {
+  const providers = [];
+  for (const provider of PROVIDERS) providers.push(await probe(provider, { device }));
+  const best = bestOf(providers);
+  const models = [];
+  for (const model of await modelsHere(process.env)) models.push({ ...model, ...(await memoryOf(model, best)) });
+  const machine = {
+    version: VERSION,
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    cores: availableParallelism(),
+    memory: totalmem(),
+    free: hostMemory().bytes,
+  };
+  return { machine, providers, models };
 }
 
-interface ModelHere extends Pick<ModelStatus, 'name' | 'folder' | 'styles' | 'inUse'> {
-  readonly state: ModelStatus['state'];
+function linesOf({ machine, providers, models }: Awaited<ReturnType<typeof diagnose>>): string[] {
+  const { version, node, platform, cores } = machine;
+  const best = bestOf(providers);
+  return [
+    `wuerst ${version}, Node ${node}, ${platform}, ${cores} cores, ${byteSize(machine.free)} of ${byteSize(machine.memory)} memory free`,
+    '',
+    'Providers',
+    ...providers.map(({ provider, works, reason }) => (works ? `  yes  ${provider}` : `  no   ${provider}: ${reason}`)),
+    '',
+    'Models',
+    ...models.map(({ name, state, inUse, styles, memory, problem }) => {
+      const called = inUse ? `${name} (in use)` : name;
+      if (memory === null) return `  no   ${called}: ${problem ?? state}`;
+      const { resident, stage, choice } = memory;
+      return `  yes  ${called}: styles ${styles.join(', ')}; in 32 bits at 1024×1024 about ${byteSize(resident)} with everything loaded, ${byteSize(stage)} one network at a time; on ${best} here ${choice}`;
+    }),
+  ];
 }
 
-/** Those of the models folder, and the one that WUERST_MODEL names. */
+/** The provider that `auto` chooses. */
+function bestOf(providers: readonly ProviderReport[]): Provider {
+  return providers.find(({ works }) => works)?.provider ?? 'cpu';
+}
+
+type ModelHere = Pick<ModelStatus, 'name' | 'folder' | 'styles' | 'inUse' | 'state'>;
+
+/** The models of the models folder, and the one that WUERST_MODEL names. */
 async function modelsHere(env: NodeJS.ProcessEnv): Promise<readonly ModelHere[]> {
   const named = env.WUERST_MODEL ? resolve(env.WUERST_MODEL) : null;
   const listed = await listModels(modelsFolder(env));
@@ -84,14 +89,14 @@ async function modelsHere(env: NodeJS.ProcessEnv): Promise<readonly ModelHere[]>
   return [...others, { name: named, folder: named, state: 'ready', styles, inUse: true }];
 }
 
-/** What a model needs in 32 bits on the provider that `auto` takes, or why it cannot be opened. No weight is read. */
-async function memoryOf(
-  { folder, state }: ModelHere,
-  provider: Provider,
-): Promise<{ readonly memory: MemoryReport | null; readonly problem: string | null }> {
+/**
+ * Bytes that a picture of 1024×1024 needs in 32 bits on a provider, with everything loaded
+ * (`resident`) or one network at a time (`stage`); or why the model cannot be opened. No weight is read.
+ */
+async function memoryOf({ folder, state }: ModelHere, provider: Provider) {
   if (state !== 'ready') return { memory: null, problem: null };
   const { styles, mixesStyles } = availableStyles(folder);
-  // All Stages C have one size, and to look at one that isn't there would mix it.
+  // All Stages C have the same size. Opening a style that is not on disk would mix it first.
   const style = mixesStyles ? 'base' : styles[0];
   try {
     const options = { provider, residency: 'auto', ...(style ? { style } : {}) } as const;

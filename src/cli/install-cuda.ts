@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -6,14 +7,14 @@ import { CUDA_LIBRARY, librariesFolder } from '../pipeline/runtime/providers.ts'
 import { OperatorError, UserError } from '../system/errors.ts';
 
 export interface InstallCudaOptions {
-  /** The library's own script. */
+  /** @default the library's own script */
   readonly script?: string;
-  /** Where it puts the files. */
+  /** Where the script puts the files. */
   readonly folder?: string;
-  /** @default that of this machine, like `linux-x64` */
+  /** @default this machine's, e.g. `linux-x64` */
   readonly platform?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** What the script says on its way. */
+  /** Called with the script's output. */
   readonly say?: (text: string) => void;
 }
 
@@ -26,13 +27,9 @@ export interface InstallCudaOptions {
 export async function installCuda(options: InstallCudaOptions = {}): Promise<string> {
   const { platform = `${process.platform}-${process.arch}`, folder = librariesFolder(), say = () => {} } = options;
   if (platform !== 'linux-x64') {
-    throw new UserError(
-      'cuda_platform',
-      `The package onnxruntime-node has CUDA files for linux-x64 only, and this is ${platform}.`,
-      {
-        hint: 'WebGPU uses the GPU here: run "wuerst doctor".',
-      },
-    );
+    throw new UserError('cuda_platform', `There are CUDA files for linux-x64 only, and this is ${platform}.`, {
+      hint: 'WebGPU uses the GPU here: run "wuerst doctor".',
+    });
   }
   const script = options.script ?? createRequire(import.meta.url).resolve('onnxruntime-node/script/install.js');
   const { code, errors } = await run(script, scriptEnv(options.env ?? process.env), say);
@@ -43,7 +40,7 @@ export async function installCuda(options: InstallCudaOptions = {}): Promise<str
   });
 }
 
-/** Its variable goes before its option, and npm sets it from the .npmrc that keeps installations free of it. */
+/** The variable overrides the script's option; npm sets it from .npmrc, so that an installation fetches nothing. */
 function scriptEnv(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
   const proxy = env.GLOBAL_AGENT_HTTPS_PROXY ?? env.HTTPS_PROXY ?? env.https_proxy;
   return {
@@ -53,24 +50,18 @@ function scriptEnv(env: Readonly<Record<string, string | undefined>>): Record<st
   };
 }
 
-function run(
-  script: string,
-  env: Record<string, string | undefined>,
-  say: (text: string) => void,
-): Promise<{ code: number | null; errors: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let errors = '';
-    child.stdout.setEncoding('utf8').on('data', say);
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      errors += text;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, errors }));
+async function run(script: string, env: Record<string, string | undefined>, say: (text: string) => void) {
+  const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let errors = '';
+  child.stdout.setEncoding('utf8').on('data', say);
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
   });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, errors };
 }
 
-/** The message of the error that ended the script, out of the trace around it. */
+/** The message of the error that ended the script, without its stack trace. */
 function reasonIn(errors: string): string {
   const lines = errors.split('\n').map((line) => line.trim());
   const error = lines.find((line) => /^(\w*Error|Error \[\w+\]): /.test(line));

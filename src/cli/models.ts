@@ -21,18 +21,18 @@ import { type ProgressStream, pullProgress } from './pull-progress.ts';
 export interface ModelsSurroundings {
   /** @default process.env */
   readonly env?: NodeJS.ProcessEnv;
-  /** Answers. @default process.stdout */
+  /** Results. @default process.stdout */
   readonly out?: NodeJS.WritableStream;
   /** Progress and warnings. @default process.stderr */
   readonly err?: ProgressStream;
-  /** Added to what the environment says of the hub. */
+  /** Overrides the hub options of the environment. */
   readonly hub?: HubOptions;
   readonly setExitCode?: (code: number) => void;
 }
 
 /**
- * `wuerst models list | pull | verify | remove | use`. Errors are thrown as UserError and OperatorError: the program
- * that adds this command prints them.
+ * `wuerst models list | pull | verify | remove | use`. Errors are thrown as UserError and OperatorError, for the
+ * program to print.
  */
 export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
   const { env = process.env, out = process.stdout, err = process.stderr, hub: extra = {} } = surroundings;
@@ -47,7 +47,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       const models = await listModels(modelsDir);
       if (json) return say(JSON.stringify(models, null, 2));
       for (const line of table(models)) say(line);
-      if (env.WUERST_MODEL) err.write(`WUERST_MODEL is set and goes first: ${env.WUERST_MODEL}\n`);
+      if (env.WUERST_MODEL) err.write(`WUERST_MODEL is set and takes precedence: ${env.WUERST_MODEL}\n`);
     });
 
   const pull = new Command('pull')
@@ -123,7 +123,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       if (found === 'unlisted') unlisted++;
       else if (found !== 'ok') bad++;
     }
-    if (unlisted > 0) say(`${unlisted} weights are readable; no lock file says what their bytes should be.`);
+    if (unlisted > 0) say(`${unlisted} weights are readable, but no lock file says what their bytes should be.`);
     if (bad === 0) return say(`${name} is complete.`);
     setExitCode(1);
     say(`${name} has ${bad} bad ${bad === 1 ? 'file' : 'files'}. ${mending(model, name)}`);
@@ -141,7 +141,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
         });
       }
       await removeModel(modelsDir, name);
-      say(`${name} is gone; ${byteSize(status.bytes)} are free again.`);
+      say(`${name} was deleted; ${byteSize(status.bytes)} are free again.`);
     });
 
   const use = new Command('use')
@@ -150,7 +150,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .action(async (name: string) => {
       const { folder } = await useModel(modelsDir, name);
       say(`${name} is in use from the next start on.`);
-      if (env.WUERST_MODEL) err.write(`WUERST_MODEL is set and goes first: unset it, or set it to ${folder}\n`);
+      if (env.WUERST_MODEL) err.write(`WUERST_MODEL is set and takes precedence: unset it, or set it to ${folder}\n`);
     });
 
   return new Command('models')
@@ -185,7 +185,7 @@ function table(models: readonly ModelStatus[]): string[] {
   );
 }
 
-/** What helps against damaged files; a folder of one's own comes from nowhere that is known. */
+/** How to replace damaged files. Where a folder of the operator's own came from is not known. */
 function mending(model: { readonly embedded: boolean } | undefined, name: string): string {
   if (model === undefined) return 'Replace the files named above.';
   return model.embedded ? 'Install wuerst again.' : `Run: wuerst models pull ${name}`;

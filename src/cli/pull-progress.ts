@@ -15,7 +15,7 @@ export interface ProgressStream extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
 }
 
-/** A bar per file on a terminal; elsewhere one line when a file starts and one when it is there. */
+/** A bar for each file on a terminal; elsewhere one line when a file starts and one when it is complete. */
 export function pullProgress(stream: ProgressStream): PullProgress {
   return stream.isTTY ? bars(stream) : lines(stream);
 }
@@ -39,7 +39,7 @@ function lines(stream: ProgressStream): PullProgress {
   };
 }
 
-/** Files come one after the other: a bar that is full stays above the next one, however many lines the terminal has. */
+/** Files come one after the other. A full bar stays above the next one, however many lines the terminal has. */
 function bars(stream: ProgressStream): PullProgress {
   let current: { readonly path: string; readonly bar: SingleBar } | undefined;
   const stop = () => {
@@ -75,7 +75,7 @@ function bars(stream: ProgressStream): PullProgress {
 }
 
 function planLine({ files, bytes, toFetch }: Extract<PullEvent, { type: 'plan' }>): string {
-  const rest = toFetch === 0 ? 'all of it is here' : `${byteSize(toFetch)} to fetch`;
+  const rest = toFetch === 0 ? 'nothing to fetch' : `${byteSize(toFetch)} to fetch`;
   return `${files} files, ${byteSize(bytes)}: ${rest}`;
 }
 

@@ -48,7 +48,7 @@ interface Wanted {
   readonly file: HubFile;
   /** Relative to the model folder. */
   readonly path: string;
-  /** What names the content: sha256, or git's blob id. */
+  /** Identifies the content: sha256, or git's blob id. */
   readonly id: string;
 }
 
@@ -58,11 +58,11 @@ interface Landed {
 }
 
 /**
- * Fetches a model, or makes one that is here right again: files on disk are kept when their bytes are what the hub
- * lists. A file gets its final name only after its hash was found right; until then its bytes lie in the `.pull` folder
- * of the model under the name of that hash, where the next pull goes on.
+ * Fetches a model or repairs one: files on disk are kept when their bytes are what the hub lists. A file gets its final
+ * name only after its hash has been checked. Until then its bytes lie in the `.pull` folder of the model under the name
+ * of that hash, where the next pull goes on.
  *
- * @throws OperatorError with what the hub, the disk or the bytes refused; the lock file then lists what has landed.
+ * @throws OperatorError if the hub or the disk refuses, or the bytes are wrong; the lock file then lists the finished files
  */
 export async function* pullModel(options: PullOptions): AsyncGenerator<PullEvent> {
   const { folder, signal } = options;
@@ -81,7 +81,7 @@ async function* pullLocked(options: PullOptions): AsyncGenerator<PullEvent> {
   const { model, folder, hub, variant, signal } = options;
   const before = await readLock(folder);
   const wanted = yield* plan(options);
-  // By content: where these bytes already lie.
+  // By content: finished files with these bytes.
   const landed = new Map<string, Landed>();
   const kept = new Map<Wanted, LockedFile>();
   for (const item of wanted) {
@@ -111,7 +111,7 @@ async function* pullLocked(options: PullOptions): AsyncGenerator<PullEvent> {
     };
   }
   for (const [{ repository }, locked] of kept) lock.repositories[repository.folder]?.files.push(locked);
-  // What is there may be of an older revision from now on; a new folder stays empty until the first bytes are right.
+  // From now on some files may be of an older revision. A new folder stays empty until its first file is finished.
   if (before && missing.length > 0) await writeLock(folder, lock);
 
   const remaining = new Set(missing);
@@ -132,10 +132,10 @@ async function* pullLocked(options: PullOptions): AsyncGenerator<PullEvent> {
   await rm(parts, { recursive: true, force: true });
 }
 
-/** The hub answers 401 also for names that do not exist; a token that it refuses has failed at an earlier repository. */
+/** The hub answers 401 for names that do not exist too. A token that it refuses has failed at an earlier repository. */
 const LACKING: readonly string[] = ['repository_incomplete', 'hub_not_found', 'hub_unauthorized'];
 
-/** Asks the hub what there is. A repository with a twin is not needed where the hub lacks it or has the same bytes. */
+/** Asks the hub for the files. A repository with a twin is not needed if the hub lacks it or has the same bytes. */
 async function* plan({
   model,
   hub,
@@ -174,7 +174,7 @@ function isTwin(twin: string, files: readonly HubFile[], others: readonly Wanted
   );
 }
 
-/** Reads a file that may be there. @returns what the lock file says of it when its bytes are right, whoever put it there */
+/** Checks a file that may be there already. @returns its entry for the lock file if its bytes are right */
 async function* keep(
   folder: string,
   { file, path }: Wanted,
@@ -189,7 +189,7 @@ async function* keep(
   return toLocked(file, found.sha256);
 }
 
-/** Brings the bytes of a file and gives them its name. */
+/** Fetches or copies the bytes of a file, then gives them its name. */
 async function* land(
   options: PullOptions,
   item: Wanted,
@@ -201,28 +201,26 @@ async function* land(
   makeFolder(dirname(part));
   makeFolder(dirname(target));
   try {
-    const locked = same
-      ? await copyLanded(join(folder, same.path), part, { ...same.locked, path: item.file.path })
-      : yield* fetchChecked(options, item, part);
+    const locked = same ? { ...same.locked, path: item.file.path } : yield* fetchChecked(options, item, part);
+    if (same) await copyDurably(join(folder, same.path), part);
     await rename(part, target);
     return locked;
   } catch (error) {
-    // A full disk gets the room back: the database and the pictures of a running bot may lie on it.
+    // Makes room on a full disk: the database and the pictures of a running bot may be on it.
     if (isDiskFull(error)) await rm(part, { force: true });
     throw error;
   }
 }
 
 /** A copy, not a hard link: onnxruntime refuses weights with several links. Some file systems share the blocks. */
-async function copyLanded(from: string, part: string, locked: LockedFile): Promise<LockedFile> {
-  await copyFile(from, part, constants.COPYFILE_FICLONE);
-  const copy = await open(part, 'r+');
+async function copyDurably(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE);
+  const copy = await open(to, 'r+');
   try {
     await copy.sync();
   } finally {
     await copy.close();
   }
-  return locked;
 }
 
 async function* fetchChecked(
@@ -259,12 +257,12 @@ function toLocked({ path, size, gitOid }: HubFile, sha256: string): LockedFile {
   return { path, size, sha256, ...(gitOid !== undefined && { gitOid }) };
 }
 
-/** @returns bytes of these files that an earlier pull has left. */
+/** @returns how many bytes of these files an earlier pull has left */
 async function bytesStarted(sizes: ReadonlyMap<string, number>, parts: string): Promise<number> {
   let bytes = 0;
   for (const [id, size] of sizes) {
     const have = (await sizeOf(join(parts, `${id}.part`))) ?? 0;
-    // A part that is too long is begun again.
+    // A part that is too long is fetched again.
     if (have <= size) bytes += have;
   }
   return bytes;

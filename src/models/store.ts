@@ -13,18 +13,18 @@ import { loadManifest, type ModelEntry } from './manifest.ts';
 import { EMBEDDED_MODELS, readCurrentModel } from './model-folder.ts';
 import { fileSizes } from './verify.ts';
 
-/** In the order to list them in. */
+/** In the order of lists. */
 export const STYLES: readonly Style[] = ['base', 'aesthetic', 'interpolated'];
 
 export interface ModelStatus {
   readonly name: string;
   readonly folder: string;
-  /** `partial`: some files are there, a pull would finish it. */
+  /** `partial`: some files are missing, which a pull would fetch. */
   readonly state: 'ready' | 'partial' | 'absent';
-  /** Files that are not there, relative to the folder. */
+  /** Missing files, relative to the folder. */
   readonly missing: readonly string[];
   readonly bytes: number;
-  /** Styles that can be used at once; `interpolated` also when both its parents are there to be mixed. */
+  /** Styles that can be used; `interpolated` too if it can be mixed from base and aesthetic. */
   readonly styles: readonly Style[];
   readonly inUse: boolean;
   /** `own`: a folder that no manifest describes. */
@@ -38,7 +38,7 @@ export interface ModelStatus {
 /**
  * Every model of the manifest, and folders beside them that look like one.
  *
- * @param current name of the model in use, null when that doesn't matter
+ * @param current name of the model in use; null if that does not matter
  */
 export async function listModels(
   modelsDir: string,
@@ -66,7 +66,7 @@ async function statusOf(
   const { name, purpose, license, nativeSizes } = model;
   const folder = folderOf(modelsDir, model);
   const sizes = await fileSizes(folder);
-  // A lock file that cannot be read is what "verify" and "pull" speak of; the list shows what is there.
+  // An unreadable lock file is reported by "verify" and "pull"; the list shows the files that are there.
   const lock = await readLock(folder).catch(() => undefined);
   const missing = model.repositories
     .filter(({ style }) => !style)
@@ -104,7 +104,7 @@ export function folderOf(modelsDir: string, model: ModelEntry): string {
 
 /** @throws UserError when the model is unknown or not complete. */
 export async function useModel(modelsDir: string, name: string): Promise<ModelStatus> {
-  // What was chosen before doesn't matter, nor whether it can be read: this is how to mend it.
+  // The earlier choice does not matter and may be unreadable: this command repairs it.
   const status = named(await listModels(modelsDir, null), name);
   if (status.state !== 'ready') throw notReady(status);
   makeFolder(modelsDir);
@@ -119,7 +119,7 @@ export async function removeModel(modelsDir: string, name: string): Promise<Mode
   return status;
 }
 
-/** As {@link removeModel}, without removing: what would go. */
+/** Makes the checks of {@link removeModel} without removing anything. */
 export async function checkRemovable(modelsDir: string, name: string): Promise<ModelStatus> {
   const status = named(await listModels(modelsDir), name);
   if (status.source === 'embedded') {
@@ -132,7 +132,7 @@ export async function checkRemovable(modelsDir: string, name: string): Promise<M
       hint: 'Choose another one first, for example: wuerst models use cocktail',
     });
   }
-  // A pull that was cut early left only its parts, which are hidden: the folder counts, not the files.
+  // An interrupted pull may have left nothing but hidden parts: the folder counts, not its files.
   if (status.state === 'absent' && !(await foldersIn(modelsDir)).includes(name)) {
     throw new UserError('model_absent', `The model ${name} is not on this disk: there is no folder ${status.folder}.`);
   }

@@ -14,7 +14,7 @@ export interface VerifyFinding {
   readonly path: string;
   /**
    * `unlisted`: readable, but no lock file says what its bytes should be. `outdated`: a pull of another revision was
-   * cut before it came to this file.
+   * interrupted before it reached this file.
    */
   readonly state: 'ok' | 'unlisted' | 'missing' | 'outdated' | 'wrong size' | 'wrong hash' | 'damaged';
   readonly detail?: string;
@@ -22,12 +22,12 @@ export interface VerifyFinding {
 
 export interface VerifyOptions {
   readonly folder: string;
-  /** What the model consists of; without it only what is there is looked at. */
+  /** What the model should consist of; without it only the files that are there are checked. */
   readonly model?: ModelEntry | undefined;
   readonly signal?: AbortSignal;
 }
 
-/** Reads every file of a model again: hashes against the lock file, weights that are no numbers, and what is missing. */
+/** Reads every file of a model: compares hashes with the lock file, and finds missing files and weights that are not finite. */
 export async function* verifyModel({ folder, model, signal }: VerifyOptions): AsyncGenerator<VerifyFinding> {
   const lock = await readLock(folder);
   const present = await fileSizes(folder);
@@ -80,7 +80,7 @@ async function checkFile(
   return damage === undefined ? { path, state: 'ok' } : { path, state: 'damaged', detail: damage };
 }
 
-/** Weights that were mixed or prepared here say themselves what their bytes should be. */
+/** Weights that were mixed or prepared here have a record of what their bytes should be. */
 async function checkUnlisted(folder: string, path: string, signal: AbortSignal | undefined): Promise<VerifyFinding> {
   const file = join(folder, path);
   const mix = await readMixRecord(file);

@@ -1,10 +1,10 @@
 import { open } from 'node:fs/promises';
 import { readHeader, type TensorEntry } from '../pipeline/checkpoint/safetensors.ts';
 
-/** Read at a time; a multiple of every element's size. */
+/** Bytes read at a time: a multiple of the size of every kind of element. */
 const PIECE_BYTES = 8 * 2 ** 20;
 
-/** Bits of the exponent: all of them are set in infinities and in numbers that are none, and in nothing else. */
+/** The bits of the exponent. They are all set in infinities and NaNs, and in nothing else. */
 const EXPONENTS: Readonly<Record<string, { readonly width: 2 | 4; readonly mask: number }>> = {
   F32: { width: 4, mask: 0x7f800000 },
   F16: { width: 2, mask: 0x7c00 },
@@ -12,9 +12,9 @@ const EXPONENTS: Readonly<Record<string, { readonly width: 2 | 4; readonly mask:
 };
 
 /**
- * Looks for weights that are no numbers, in constant memory.
+ * Looks for weights that are infinite or NaN, in constant memory.
  *
- * @returns the first tensor that has one and its place in it, or `null`; other dtypes than F32, F16 and BF16 are passed over
+ * @returns the first tensor that has one and its place in it, or `null`; other dtypes than F32, F16 and BF16 are skipped
  * @throws OperatorError as {@link readHeader}; the signal's reason
  */
 export async function findNotFinite(

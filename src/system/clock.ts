@@ -1,8 +1,8 @@
-/** Time as an argument, so that rules of minutes can be tested in milliseconds. */
+/** Time as an argument, so that tests need not wait. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls `run` once after `ms`; returns the way to call it off. */
+  /** Calls `run` once after `ms`; returns a function that cancels it. */
   after(ms: number, run: () => void): () => void;
 }
 

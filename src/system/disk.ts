@@ -13,7 +13,7 @@ export async function freeBytes(path: string): Promise<number> {
   return found ? found.bavail * found.bsize : freeBytes(dirname(path));
 }
 
-/** @throws OperatorError `disk_full` before anything is written. */
+/** @throws OperatorError `disk_full` if the bytes would not fit. Nothing is written. */
 export async function checkSpace(path: string, bytes: number, measure = freeBytes): Promise<void> {
   if (bytes === 0) return;
   const free = await measure(path);
@@ -24,12 +24,12 @@ export async function checkSpace(path: string, bytes: number, measure = freeByte
   });
 }
 
-/** The disk, a quota or a limit of the process: no more bytes fit. */
+/** Whether the disk, a quota or a limit of the process has no room for more bytes. */
 export function isDiskFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-/** Turns errors of the file system into what the operator can do about them; others pass unchanged. */
+/** Turns a file system error into an OperatorError that says what to do; returns other errors unchanged. */
 export function explainDiskError(error: unknown, path: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (isDiskFull(error)) {

@@ -19,7 +19,7 @@ abstract class WuerstError extends Error {
   }
 }
 
-/** Something the person asking can mend: its message and hint are safe and useful to show. */
+/** Something the person asking can fix: its message and hint are safe and useful to show. */
 export class UserError extends WuerstError {
   override readonly name = 'UserError';
 }
@@ -29,7 +29,7 @@ export function expected(code: string, wanted: string, got: unknown, hint?: stri
   return new UserError(code, `Expected ${wanted}, got ${got}.`, hint === undefined ? {} : { hint });
 }
 
-/** Something only the operator can mend: logged with its cause, shown to users as "something went wrong here". */
+/** Something only the operator can fix: logged with its cause, shown to users as "something went wrong here". */
 export class OperatorError extends WuerstError {
   override readonly name = 'OperatorError';
 }

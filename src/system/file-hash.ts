@@ -8,7 +8,7 @@ export async function hashFile(
   signal?: AbortSignal,
 ): Promise<{ sha256: string; gitOid: string }> {
   const sha256 = createHash('sha256');
-  // Only small files are kept in git itself: no second hash over gigabytes.
+  // Only small files are kept in git itself, so that large ones need no second hash.
   const git = size <= 64 * 2 ** 20 ? createHash('sha1').update(`blob ${size}\0`) : undefined;
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal })) {
     sha256.update(chunk as Buffer);

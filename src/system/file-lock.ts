@@ -22,13 +22,13 @@ const RETRY_MS = 50;
 
 /**
  * Takes a lock that at most one process (and one holder in it) has at a time and that the operating system drops
- * when the process dies, however it dies: no file has to be cleaned up, and the file left behind means nothing.
+ * when the process dies, however it dies. No file has to be cleaned up: the file that stays behind means nothing.
  *
  * Node has no file locks; SQLite does, on every system it runs on. So the lock is an exclusive transaction on an
  * empty database, held open.
  *
  * @throws OperatorError `lock_held` if another still holds it after `waitMs`, `lock_unusable` if the file cannot be
- *   made or is something else.
+ *   made or is another kind of file.
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
   const { waitMs = 0, what = path, signal, clock = systemClock } = options;
@@ -98,7 +98,7 @@ async function tryLock(path: string, what: string): Promise<FileLock | undefined
     database?.close();
     if (cause instanceof Sqlite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)) return undefined;
     throw new OperatorError('lock_unusable', `The lock file ${path} for ${what} cannot be used.`, {
-      hint: 'Give the user that runs the bot the right to write this file and its folder; if it is something else, move it away.',
+      hint: 'Give the user that runs the bot the right to write this file and its folder; if it is another kind of file, move it away.',
       cause,
     });
   }

@@ -16,12 +16,12 @@ export interface LoggingOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Names of fields that hold secrets, at any place where libraries put them. */
+/** Names of fields that hold secrets, at the depths where libraries put them. */
 const FIELDS = ['token', 'authorization', 'cookie', 'password', 'secret', 'botToken', 'appToken', 'signingSecret'];
 
-/** One JSON object a line. Secrets are replaced by their field's name and, whole lines long, by their value. */
+/** Writes one JSON object per line. Secrets are removed by the name of their field, and by their value anywhere in a line. */
 export function createLogger({ level, secrets, destination }: LoggingOptions): PinoLogger {
-  // Also as JSON writes them: with its escapes.
+  // Also in the form that JSON gives them, with escapes.
   const values = [...new Set(secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))];
   const options = {
     level,

@@ -2,10 +2,10 @@ import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Makes a folder and those above it; one that is there stays as it is. Node's own recursive `mkdir` never returns under
- * a folder that takes no new ones and says that it is not there, such as /proc.
+ * Makes a folder and those above it, unless they exist. Node's own recursive `mkdir` never returns in a folder such as
+ * /proc, which refuses new folders with ENOENT.
  *
- * @param mode of the folders that are made. @default 0o777, less the umask
+ * @param mode permissions of the new folders. @default 0o777, less the umask
  * @throws the system's error: ENOENT, EACCES, EEXIST for a file …
  */
 export function makeFolder(path: string, mode?: number): void {
@@ -14,7 +14,7 @@ export function makeFolder(path: string, mode?: number): void {
   try {
     mkdirSync(path, mode);
   } catch (error) {
-    // Somebody else may have been faster.
+    // Another process may have made it meanwhile.
     if (!isFolder(path)) throw error;
   }
 }

@@ -2,7 +2,7 @@
 export class Recent<T, K = string> {
   readonly #size: number;
   readonly #isSame: (a: K, b: K) => boolean;
-  /** The one used last at the end. */
+  /** The one used last is at the end. */
   readonly #entries: { readonly key: K; readonly value: T }[] = [];
 
   constructor(size: number, isSame: (a: K, b: K) => boolean = (a, b) => a === b) {
@@ -10,7 +10,7 @@ export class Recent<T, K = string> {
     this.#isSame = isSame;
   }
 
-  /** The value of a key; made, and kept, when it is not there. One that fails is not kept. */
+  /** The value of a key, which is made if it is missing. A failure is not kept. */
   async get(key: K, make: () => Promise<T>): Promise<T> {
     const find = () => this.#entries.findIndex((entry) => this.#isSame(entry.key, key));
     const entry = this.#entries[find()] ?? { key, value: await make() };

@@ -8,7 +8,7 @@ export interface Variable {
   readonly option: string | undefined;
   /** One line. */
   readonly help: string;
-  /** What holds when it is not set, in words. */
+  /** What applies when it is not set, in words. */
   readonly otherwise: string;
 }
 
@@ -18,9 +18,9 @@ export const variables = z.registry<Variable>();
 /**
  * A field of a schema of options, set by a variable.
  *
- * @param usage the variable's name and what stands for its value in the help, as in `WUERST_WEB_PORT <port>`; the name
- *   alone is a secret
- * @param otherwise what holds when it is not set, in words. @default the schema's default
+ * @param usage the variable's name and a placeholder for its value, as in `WUERST_WEB_PORT <port>`; without a placeholder
+ *   it is a secret
+ * @param otherwise what applies when it is not set, in words. @default the schema's default
  */
 export function variable<T extends z.ZodType>(usage: string, help: string, schema: T, otherwise?: string): T {
   const [name = '', value] = usage.split(' ');
@@ -78,5 +78,5 @@ export const byteCount = z
     return Math.round(Number(number) * (UNITS[unit.toUpperCase()] ?? 1));
   });
 
-/** For rules about several fields: they are checked although one field may be wrong, so that all mistakes come at once. */
+/** Has a rule about several fields checked even if one of them is wrong, so that all mistakes are listed at once. */
 export const together = { when: () => true };

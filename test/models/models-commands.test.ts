@@ -138,7 +138,7 @@ test('list shows a folder that somebody put there, and bears odd ones', async (t
   assert.equal(out.trimEnd().split('\n').length, 4);
 });
 
-test('use chooses the model for the next start; WUERST_MODEL goes first and is mentioned', async (t) => {
+test('use chooses the model for the next start; WUERST_MODEL takes precedence and is mentioned', async (t) => {
   const { modelsDir, models, env } = await scene(t);
   assert.equal(currentModelFolder(modelsDir), join(EMBEDDED_MODELS, 'cocktail'));
   assert.match(
@@ -150,7 +150,7 @@ test('use chooses the model for the next start; WUERST_MODEL goes first and is m
   assert.equal(currentModelFolder(modelsDir), publishedFolder(modelsDir));
   assert.match((await models('list')).out, /\n\* wuerstchen-v2 +ready/);
   env.WUERST_MODEL = '/elsewhere';
-  assert.match((await models('use', 'cocktail')).err, /^WUERST_MODEL is set and goes first: .*cocktail\n$/);
+  assert.match((await models('use', 'cocktail')).err, /^WUERST_MODEL is set and takes precedence: .*cocktail\n$/);
   assert.equal(currentModelFolder(modelsDir), join(EMBEDDED_MODELS, 'cocktail'));
 });
 
@@ -174,7 +174,7 @@ test('remove asks for --yes, then deletes the folder and nothing else', async (t
   assert.ok(existsSync(publishedFolder(modelsDir)));
   await writeFile(join(modelsDir, 'notes.txt'), 'mine');
   const { out } = await models('remove', 'wuerstchen-v2', '--yes');
-  assert.match(out, /^wuerstchen-v2 is gone; 1\.\d MB are free again\.\n$/);
+  assert.match(out, /^wuerstchen-v2 was deleted; 1\.\d MB are free again\.\n$/);
   assert.equal(existsSync(publishedFolder(modelsDir)), false);
   assert.ok(existsSync(join(modelsDir, 'notes.txt')));
 });

@@ -65,7 +65,7 @@ test('a pull of what is here reads it again and fetches nothing', async (t) => {
   hub.seen.length = 0;
   const { err, error } = await models('pull');
   assert.equal(error, undefined);
-  assert.match(err, /all of it is here/);
+  assert.match(err, /nothing to fetch/);
   assert.deepEqual(
     hub.seen.filter(({ path }) => !path.startsWith('/api/')),
     [],

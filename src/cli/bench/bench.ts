@@ -58,7 +58,7 @@ async function bench(options: Options): Promise<void> {
       hint: `For example: wuerst bench --precision ${available.join(' ')}`,
     });
   }
-  // Everything is compared with it.
+  // All other precisions are compared with fp32.
   const precisions: Precision[] = ['fp32', ...asked.filter((precision) => precision !== 'fp32')];
   const machine = await describeMachine(provider, device, model);
   if (!options.json) process.stdout.write(`${heading(machine)}\n\n`);
@@ -96,7 +96,7 @@ function heading(machine: MachineReport): string {
   ].join('\n');
 }
 
-/** As NVIDIA's driver calls it; other makers' GPUs have no such program. */
+/** The name that NVIDIA's driver gives. */
 function gpuName(device = 0): string {
   const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader', `--id=${device}`];
   return printedBy('nvidia-smi', query, 5000)?.trim() ?? 'a GPU that nvidia-smi does not know';

@@ -23,11 +23,11 @@ export interface BenchOptions {
   readonly batches: readonly number[];
   /** Of each denoising stage; `null`: what pictures usually take. */
   readonly steps: number | null;
-  /** Told what is being done, which takes a while with large models. */
+  /** Called with what is being done: large models take a while. */
   readonly say?: (line: string) => void;
 }
 
-/** Milliseconds, of the second of two pictures: the first one warms up. */
+/** Times are in milliseconds, of the second of two pictures: the first one warms up. */
 export interface BenchRow {
   readonly precision: Precision;
   readonly width: number;
@@ -35,26 +35,26 @@ export interface BenchRow {
   readonly batch: number;
   /** Opening the model and creating its sessions; the same for all rows of a precision. */
   readonly loadMs: number;
-  /** A run of a text encoder. */
+  /** One run of a text encoder. */
   readonly textMs: number;
-  /** A step of Stage C with guidance, for the whole batch. */
+  /** One step of Stage C with guidance, for the whole batch. */
   readonly stageCStepMs: number;
-  /** A step of Stage B, for the whole batch. */
+  /** One step of Stage B, for the whole batch. */
   readonly stageBStepMs: number;
   /** Stage A, for one picture. */
   readonly stageAMs: number;
   /** From words to pictures, divided by the batch. */
   readonly pictureMs: number;
-  /** Bytes of the process, and of the GPU where it tells, at most so far with this precision. */
+  /** The most bytes that this precision has taken so far: of the process, and of the GPU where that is known. */
   readonly hostBytes: number;
   readonly gpuBytes: number | null;
-  /** Decibels against the same pictures in fp32, in which the first precision always is; `null` for fp32 itself. */
+  /** Decibels against the same pictures in fp32, which is always measured first; `null` for fp32 itself. */
   readonly psnr: number | null;
   /** sha256 of the pixels: equal on machines that compute the same. */
   readonly pixels: string;
 }
 
-/** The precisions that a provider can compute in here; fp32 first. */
+/** The precisions in which a provider can compute here; fp32 comes first. */
 export async function availablePrecisions(provider: Provider, device?: number | undefined): Promise<Precision[]> {
   const available: Precision[] = [];
   for (const precision of PRECISIONS) {
@@ -94,7 +94,7 @@ export async function* measure(options: BenchOptions): AsyncGenerator<BenchRow> 
       for (const batch of options.batches) {
         const key = `${width}×${height} ×${batch}`;
         say(`${precision}, ${key}: warming up, then measuring`);
-        // Words that were seen before would skip the text encoders.
+        // The text encoders are skipped for a prompt that was seen before.
         await paint(pipeline, `a blue boat ${key}`, [width, height], batch, 1);
         calls.clear();
         const painting = performance.now();

@@ -2,16 +2,16 @@ import type { Provider } from '../../pipeline/index.ts';
 import { printedBy } from '../../system/command-output.ts';
 
 export interface MemoryMeter {
-  /** To be called often: it remembers the most it has seen. */
+  /** Notes the memory in use now; call it often. */
   look(): void;
   most(): { readonly hostBytes: number; readonly gpuBytes: number | null };
 }
 
 const MEBIBYTE = 2 ** 20;
-/** Asking the GPU starts a program: not after every call. */
+/** Asking about the GPU starts a program, which would be too slow for every call. */
 const GPU_EVERY_MS = 1000;
 
-/** What this process takes on the host, and on a CUDA device where `nvidia-smi` tells. */
+/** The memory of this process on the host, and on a CUDA device where `nvidia-smi` knows it. */
 export function memoryMeter(provider: Provider, device: number | undefined): MemoryMeter {
   let hostBytes = 0;
   let gpuBytes: number | null = null;
@@ -26,7 +26,7 @@ export function memoryMeter(provider: Provider, device: number | undefined): Mem
   return { look, most: () => ({ hostBytes, gpuBytes }) };
 }
 
-/** Bytes of this process, or `null` where the driver's tool is not there or does not know. */
+/** Bytes of this process, or `null` where `nvidia-smi` is missing or does not know. */
 function usedOnGpu(device = 0): number | null {
   const query = ['--query-compute-apps=pid,used_memory', '--format=csv,noheader,nounits', `--id=${device}`];
   for (const line of printedBy('nvidia-smi', query, 5000)?.split('\n') ?? []) {

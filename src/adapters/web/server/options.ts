@@ -28,7 +28,7 @@ export const webOptions = z
       text.prefault('127.0.0.1'),
     ),
     port: variable('WUERST_WEB_PORT <port>', 'its port; 0 takes any free one', port.prefault('3210')),
-    /** Output: with the loopback names and `host`; lower case, without port; IPv6 without brackets. */
+    /** In the output with the loopback names and `host`, in lower case, without ports and without brackets around IPv6. */
     hostnames: variable(
       'WUERST_WEB_HOSTNAMES <names>',
       'further names under which the page may be opened, with commas',
@@ -48,7 +48,7 @@ export const webOptions = z
       secret.optional(),
       'nobody is asked',
     ),
-    /** Admins change settings, and delete and cancel for others. */
+    /** Admins may change settings, and delete and cancel for others. */
     adminToken: variable(
       'WUERST_WEB_ADMIN_TOKEN',
       'the same for admins',
