@@ -43,7 +43,7 @@ export interface StudioOptions {
 const MAX_STARTS = 5;
 const CRASHED_BOT = {
   code: 'pipeline_crashed',
-  message: 'The bot crashed several times while making this request and gave it up.',
+  message: 'The bot crashed several times while making this request, so it was given up.',
   hint: 'Nothing was charged. A smaller picture may work.',
 };
 /** Owner and key of the memo of what was loaded last. */
