@@ -22,7 +22,7 @@ export interface Delivery extends DeliveryOptions {
   readonly stopped: boolean;
   readonly turns: OnePerTick;
   /** Called when the message has been brought up to date, or was dropped. */
-  settled(message: JobMessage): void;
+  updated(message: JobMessage): void;
 }
 
 /**
@@ -91,7 +91,7 @@ export abstract class JobMessage<Ref = unknown> {
   drop(): void {
     this.#dropped = true;
     this.#due?.cancel();
-    this.delivery.settled(this);
+    this.delivery.updated(this);
   }
 
   /** Tries again after at least `ms`. */
@@ -165,7 +165,7 @@ export abstract class JobMessage<Ref = unknown> {
     } finally {
       this.#working = false;
       this.#schedule();
-      this.delivery.settled(this);
+      this.delivery.updated(this);
     }
   }
 }

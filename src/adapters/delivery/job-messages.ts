@@ -72,7 +72,7 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
     for (const message of [...this.messages.values()]) message.drop();
   }
 
-  settled(message: JobMessage): void {
+  updated(message: JobMessage): void {
     if (message.dropped && this.messages.get(message.jobId) === message) this.messages.delete(message.jobId);
     if (this.#whenIdle !== null && !this.#isBusy()) this.#whenIdle();
   }

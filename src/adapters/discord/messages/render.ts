@@ -3,6 +3,7 @@ import {
   type APIButtonComponentWithCustomId,
   type APIComponentInMessageActionRow,
   type APIEmbed,
+  type APIEmbedField,
   ComponentType,
   ButtonStyle as DiscordButtonStyle,
 } from 'discord.js';
@@ -165,35 +166,14 @@ interface RenderOptions {
 
 /** What a Discord message shows for a reply: every string escaped, every limit kept. */
 export function renderReply(reply: Reply, options: RenderOptions): RenderedReply {
-  const files: { name: string; data: Buffer; description: string }[] = [];
-  const footer = options.id === undefined ? undefined : { text: plainText(options.id, 100) };
-  let budget: number = LIMITS.embedTotal - (footer?.text.length ?? 0);
-
+  const { id, spoiler = false, plain = false } = options;
   const title = escapeText(reply.title.replace(/\s+/g, ' ').trim(), LIMITS.embedTitle);
-  budget -= title.length;
-
-  const lines: string[] = reply.lines.map((line) => escapeText(line, 600));
-  if (options.note !== undefined) lines.push(options.note);
-  if (reply.progress) lines.push(progressBar({ ...reply.progress, label: escapeText(reply.progress.label, 100) }));
-  if (reply.eta) lines.push(etaLine(reply.eta, options.now));
-  let code = '';
-  if (reply.code !== null) {
-    if (reply.code.length <= CODE_IN_MESSAGE) code = codeBlock(reply.code);
-    else files.push({ name: 'command.txt', data: Buffer.from(reply.code, 'utf8'), description: 'The command to copy' });
-  }
-  const description = [wholeLines(lines, LIMITS.embedDescription - code.length - 1), code]
-    .filter((part) => part !== '')
-    .join('\n');
-  budget -= description.length;
-
-  const fields: { name: string; value: string; inline: boolean }[] = [];
-  for (const field of reply.fields.slice(0, LIMITS.embedFields)) {
-    const name = escapeText(field.name, LIMITS.fieldName) || '\u200b';
-    const value = escapeText(field.value, Math.max(1, Math.min(LIMITS.fieldValue, budget - name.length))) || '\u200b';
-    if (name.length + value.length > budget) break;
-    budget -= name.length + value.length;
-    fields.push({ name, value, inline: field.value.length <= 40 });
-  }
+  const shortCode = reply.code !== null && reply.code.length <= CODE_IN_MESSAGE ? codeBlock(reply.code) : '';
+  const lines = wholeLines(linesOf(reply, options), LIMITS.embedDescription - shortCode.length - 1);
+  const description = [lines, shortCode].filter((part) => part !== '').join('\n');
+  const footer = id === undefined ? undefined : { text: plainText(id, 100) };
+  const used = title.length + description.length + (footer?.text.length ?? 0);
+  const fields = renderFields(reply, LIMITS.embedTotal - used);
 
   const embed: APIEmbed = { color: COLOURS[reply.tone] };
   if (title !== '') embed.title = title;
@@ -201,17 +181,48 @@ export function renderReply(reply: Reply, options: RenderOptions): RenderedReply
   else if (title === '' && fields.length === 0) embed.description = '\u200b';
   if (fields.length > 0) embed.fields = fields;
   if (footer) embed.footer = footer;
-  if (reply.preview) {
-    const name = previewName(reply.preview);
-    const spoiler = options.spoiler ?? false;
+  const files = filesOf(reply, spoiler);
+  // An embed would show the picture in spite of the cover.
+  if (reply.preview && !spoiler) embed.image = { url: `attachment://${previewName(reply.preview)}` };
+  const shown = plain ? { content: asText(embed), embeds: [] } : { content: '', embeds: [embed] };
+  return { ...shown, components: renderButtons(reply.buttons, id ?? 'reply'), files };
+}
+
+function linesOf({ lines, progress, eta }: Reply, { note, now }: RenderOptions): string[] {
+  return [
+    ...lines.map((line) => escapeText(line, 600)),
+    ...(note === undefined ? [] : [note]),
+    ...(progress ? [progressBar({ ...progress, label: escapeText(progress.label, 100) })] : []),
+    ...(eta ? [etaLine(eta, now)] : []),
+  ];
+}
+
+/** As many fields as fit into `budget` characters. */
+function renderFields(reply: Reply, budget: number): APIEmbedField[] {
+  const fields: APIEmbedField[] = [];
+  let left = budget;
+  for (const field of reply.fields.slice(0, LIMITS.embedFields)) {
+    const name = escapeText(field.name, LIMITS.fieldName) || '\u200b';
+    const value = escapeText(field.value, Math.max(1, Math.min(LIMITS.fieldValue, left - name.length))) || '\u200b';
+    if (name.length + value.length > left) break;
+    left -= name.length + value.length;
+    fields.push({ name, value, inline: field.value.length <= 40 });
+  }
+  return fields;
+}
+
+function filesOf({ code, preview }: Reply, spoiler: boolean): RenderedReply['files'] {
+  const files: { name: string; data: Buffer; description: string }[] = [];
+  if (code !== null && code.length > CODE_IN_MESSAGE) {
+    files.push({ name: 'command.txt', data: Buffer.from(code, 'utf8'), description: 'The command to copy' });
+  }
+  if (preview) {
+    const name = previewName(preview);
     files.push({
       name: spoiler ? `SPOILER_${name}` : name,
-      data: Buffer.from(reply.preview),
+      data: Buffer.from(preview),
       description: 'Preview of the picture in the making',
     });
-    // An embed would show the picture in spite of the cover.
-    if (!spoiler) embed.image = { url: `attachment://${name}` };
   }
-  const shown = options.plain === true ? { content: asText(embed), embeds: [] } : { content: '', embeds: [embed] };
-  return { ...shown, components: renderButtons(reply.buttons, options.id ?? 'reply'), files };
+  return files;
 }

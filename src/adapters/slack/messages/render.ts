@@ -46,7 +46,7 @@ const SIZES: Readonly<Record<Detail, Sizes>> = {
 
 /** A reply as Block Kit, in as much detail as Slack's limits admit and `most` allows. */
 export function messageOf(reply: Reply, files: ShownFiles, note: string | null = null, most: Detail = 'all'): Message {
-  const text = plainReply(reply);
+  const text = fallbackText(reply);
   for (const detail of DETAILS.slice(DETAILS.indexOf(most))) {
     const blocks = blocksOf(reply, files, note, detail);
     if (Buffer.byteLength(JSON.stringify(blocks)) <= MAX_BLOCKS_BYTES) return { text, blocks };
@@ -72,7 +72,7 @@ export function blocksOf(reply: Reply, files: ShownFiles, note: string | null, d
   ];
 }
 
-export function plainReply(reply: Reply): string {
+export function fallbackText(reply: Reply): string {
   const first = [reply.title, ...reply.lines].filter((line) => line.trim() !== '').join('\n');
   return fitText(first || 'wuerst', MAX_TEXT_BYTES, 'bytes');
 }
