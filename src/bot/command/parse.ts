@@ -1,5 +1,5 @@
 import type { ImagineRequest } from '../job.ts';
-import { defaultSize, fits, REQUEST_DEFAULTS, type RequestLimits, shrunk } from '../request-limits.ts';
+import { defaultSize, fits, REQUEST_DEFAULTS, type RequestLimits, type Size, shrunk } from '../request-limits.ts';
 import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
 import { permutationsOf } from './permutations.ts';
@@ -63,9 +63,8 @@ export function randomSeed(): bigint {
 }
 
 function read(text: string, options: ParseOptions, onSource: (source: string) => void): ParsedCommand {
-  const { limits, guildSettings } = options;
+  const { limits, guildSettings, defaults = {} } = options;
   const native = readOptions(options.options ?? {}, limits);
-  const defaults = readDefaults(options.defaults ?? {}, limits);
   const maxLength = 8 * limits.maxPromptLength + 1000;
   // Escapes, surrogate pairs and a negative prompt included, nothing longer can be valid.
   if (text.length > maxLength) throw promptTooLong(text.length, limits);
@@ -80,8 +79,8 @@ function read(text: string, options: ParseOptions, onSource: (source: string) =>
   for (const one of permutationsOf(body, limits)) {
     onSource(one);
     const { prompt, typed, notes: found } = readSettings(one, limits);
-    const chosen = { ...defaults, ...merged(typed, native) };
-    requests.push(requestOf(prompt, chosen, typed, options));
+    const chosen = merged(typed, native);
+    requests.push(requestOf(prompt, { ...readDefaults(defaults, chosen, limits), ...chosen }, typed, options));
     for (const note of found) notes.add(note);
   }
   const [request] = requests;
@@ -124,13 +123,17 @@ function readOptions(values: NonNullable<ParseOptions['options']>, limits: Reque
   return merged(given, {});
 }
 
-/** Settings of an older request may be beyond the limits of today. */
-function readDefaults(settings: NonNullable<ParseOptions['defaults']>, limits: RequestLimits): RequestSettings {
-  const given = FIELD_KEYS.flatMap(({ key, field }) => {
-    const value = settings[field];
+/** The defaults of fields that nothing was chosen for. They are checked, since limits may have changed. */
+function readDefaults(
+  defaults: NonNullable<ParseOptions['defaults']>,
+  chosen: RequestSettings,
+  limits: RequestLimits,
+): RequestSettings {
+  const read = FIELD_KEYS.flatMap(({ key, field }) => {
+    const value = chosen[field] === undefined ? defaults[field] : null;
     return value === undefined || value === null ? [] : [readValue(key, String(value), limits)];
   });
-  return Object.assign({}, ...given);
+  return Object.assign({}, ...read);
 }
 
 const MADE_BY_EXAMPLE = 'a red fox in the snow';
@@ -181,11 +184,7 @@ function promptTooLong(length: number, { maxPromptLength }: RequestLimits): Comm
   });
 }
 
-function tooManyPixels(
-  size: { readonly width: number; readonly height: number },
-  typed: readonly TypedSetting[],
-  limits: RequestLimits,
-): CommandProblem {
+function tooManyPixels(size: Size, typed: readonly TypedSetting[], limits: RequestLimits): CommandProblem {
   const smaller = shrunk(size, limits);
   const instead = `size:${smaller.width}x${smaller.height}`;
   const sized = typed.filter(({ key }) => key.fields.includes('width') || key.fields.includes('height'));

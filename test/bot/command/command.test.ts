@@ -259,6 +259,22 @@ describe('native options', () => {
   });
 });
 
+describe('settings of an older request', () => {
+  const limits = { ...DEFAULT_LIMITS, maxSide: 1024 };
+  const defaults = { width: 2048, height: 512, steps: null, guidance: 7, seed: 9n };
+
+  it('hold where nothing is given, and make a prompt of what would be a subcommand', () => {
+    const { prompt, width, height, guidance, seed } = imagine('history seed:3', { defaults }).request;
+    assert.deepEqual([prompt, width, height, guidance, seed], ['history', 2048, 512, 7, 3n]);
+    assert.equal(imagine('history', { defaults }).request.prompt, 'history');
+  });
+
+  it('are held to the limits of today, but for those that are given anew', () => {
+    assert.equal(refusal('a fox', { limits, defaults }).error.code, 'bad_width');
+    assert.equal(imagine('a fox ar:1:1', { limits, defaults }).request.width, 1024);
+  });
+});
+
 describe('permutations', () => {
   const promptsOf = (text: string) => {
     const parsed = parse(text);

@@ -25,7 +25,7 @@ export function correctedIn(error: UserError, options: Partial<ParseOptions> = {
   const at = hint.indexOf('Try: ');
   assert.ok(at > 0, `no corrected example in the hint: ${hint}`);
   const example = hint.slice(at + 'Try: '.length);
-  const { options: _, ...rest } = { ...OPTIONS, ...options };
+  const { options: _options, defaults: _defaults, ...rest } = { ...OPTIONS, ...options };
   assert.doesNotThrow(() => parseCommand(example, rest), `the corrected example is not accepted: ${example}`);
   return example;
 }
