@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { ClipTextConfig } from '../../src/pipeline/graph/clip-text.ts';
-import type { DecoderConfig } from '../../src/pipeline/graph/decoder.ts';
+import type { DecoderConfig } from '../../src/pipeline/graph/decoder-plan.ts';
 import type { PriorConfig } from '../../src/pipeline/graph/prior.ts';
 import type { VqganConfig } from '../../src/pipeline/graph/vqgan.ts';
 import { clipTextLayout, decoderLayout, priorLayout, type TensorPlan, vqganLayout } from './layout.ts';

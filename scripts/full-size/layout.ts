@@ -1,5 +1,5 @@
 import type { ClipTextConfig } from '../../src/pipeline/graph/clip-text.ts';
-import type { DecoderConfig } from '../../src/pipeline/graph/decoder.ts';
+import type { DecoderConfig } from '../../src/pipeline/graph/decoder-plan.ts';
 import type { PriorConfig } from '../../src/pipeline/graph/prior.ts';
 import type { VqganConfig } from '../../src/pipeline/graph/vqgan.ts';
 

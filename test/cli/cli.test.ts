@@ -187,7 +187,7 @@ test('doctor goes on where a model is broken, and knows the one that WUERST_MODE
   assert.equal(status, 0);
   assert.match(stdout, /yes {2}cocktail: styles/);
   assert.match(stdout, /no {3}broken: Cannot read .*vqgan.config\.json/);
-  assert.ok(stdout.includes(`no   ${missing} (in use): no checkpoint at`), stdout);
+  assert.ok(stdout.includes(`no   ${missing} (in use): There is no checkpoint at`), stdout);
 });
 
 test('bad input is one clear line and exit code 2, never a stack trace', async (t) => {

@@ -1,9 +1,9 @@
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
+import { readJson, requireFolder } from './config-file.ts';
 import { type ByteRange, readHeader, type TensorEntry } from './safetensors.ts';
+import { commonFolder, weightFiles } from './weight-files.ts';
 import type { Precision, PreparedTensor, WeightRecipe } from './weight-recipe.ts';
-import { z } from './zod-mini.ts';
 
 export interface LocatedTensor extends TensorEntry {
   /** Real path of the file that holds it. */
@@ -12,8 +12,6 @@ export interface LocatedTensor extends TensorEntry {
 
 /** Tensors that were made of the checkpoint's, by name. */
 export type Prepared = ReadonlyMap<string, LocatedTensor>;
-
-const shardIndex = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /** Buffers that checkpoints carry and no computation reads. */
 const IGNORED = /(^|\.)(position_ids|num_batches_tracked)$/;
@@ -177,150 +175,4 @@ export class Component {
       { hint: 'Check that config.json belongs to these weights, then download the folder again.' },
     );
   }
-}
-
-/** Reads `config.json`-like objects through a schema. @throws OperatorError naming the key, wanted and found. */
-export function parseConfig<T>(schema: z.ZodMiniType<T>, component: Component, className: string): T {
-  const { _class_name: found, architectures } = component.config;
-  const classes = [found, ...(Array.isArray(architectures) ? architectures : [])].filter((name) => name !== undefined);
-  if (!classes.includes(className)) {
-    throw new OperatorError(
-      'class_unknown',
-      `Expected class ${className} in ${join(component.dir, 'config.json')}, found ${classes.map(String).join(', ') || 'none'}.`,
-    );
-  }
-  const result = schema.safeParse(component.config, { jitless: true });
-  if (result.success) return result.data;
-  throw configInvalid(join(component.dir, 'config.json'), result.error);
-}
-
-interface Problem {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-}
-
-/** Names every key that is not as wanted, in one line. */
-export function configInvalid(file: string, { issues }: { readonly issues: readonly Problem[] }): OperatorError {
-  const problems = issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
-  return new OperatorError('config_invalid', `The numbers of ${file} do not fit: ${problems.join('; ')}.`);
-}
-
-/** A folder with a `model_index.json`. */
-export interface Repository {
-  readonly dir: string;
-  readonly index: Readonly<Record<string, unknown>>;
-}
-
-/** Opens a pipeline repository and checks its class name. */
-export async function openRepository(dir: string, className: string): Promise<Repository> {
-  await requireFolder(dir);
-  const file = join(dir, 'model_index.json');
-  const index = await readJson(file);
-  if (index._class_name !== className) {
-    throw new OperatorError(
-      'class_unknown',
-      `Expected class ${className} in ${file}, found ${String(index._class_name)}.`,
-    );
-  }
-  return { dir, index };
-}
-
-export async function readJson(file: string): Promise<Record<string, unknown>> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new OperatorError('checkpoint_unreadable', `Cannot read ${file}: ${reason(cause)}.`, {
-      hint: 'A model folder holds wuerstchen-prior/ and wuerstchen/ in the diffusers layout.',
-      cause,
-    });
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch (cause) {
-    throw new OperatorError('checkpoint_corrupt', `The file ${file} is not JSON: ${(cause as Error).message}.`, {
-      cause,
-    });
-  }
-  throw new OperatorError('checkpoint_corrupt', `The file ${file} should hold a JSON object.`);
-}
-
-/** @throws OperatorError `checkpoint_missing`, `checkpoint_not_a_folder` or `checkpoint_unreadable` */
-export async function requireFolder(dir: string): Promise<void> {
-  let isFolder: boolean;
-  try {
-    isFolder = (await stat(dir)).isDirectory();
-  } catch (cause) {
-    throw new OperatorError('checkpoint_missing', `There is no checkpoint at ${dir || '""'}: ${reason(cause)}.`, {
-      hint: 'Run "wuerst models list" to see what is here, "wuerst models pull" to fetch more.',
-      cause,
-    });
-  }
-  if (!isFolder) throw new OperatorError('checkpoint_not_a_folder', `A checkpoint is a folder, and ${dir} is a file.`);
-  await readdir(dir).catch((cause: unknown) => {
-    throw new OperatorError('checkpoint_unreadable', `Cannot list ${dir}: ${reason(cause)}.`, {
-      hint: 'This program needs to list the folder and read its files.',
-      cause,
-    });
-  });
-}
-
-/** Real paths of the weight files of a component, preferring full precision over `.fp16`. */
-async function weightFiles(dir: string): Promise<string[]> {
-  const names = await readdir(dir);
-  for (const stem of ['diffusion_pytorch_model', 'model']) {
-    for (const variant of ['', '.fp16', '.bf16']) {
-      const index = `${stem}.safetensors.index${variant}.json`;
-      if (names.includes(index)) return shards(dir, index);
-      const single = `${stem}${variant}.safetensors`;
-      if (names.includes(single)) return [await realFile(join(dir, single))];
-    }
-  }
-  const others = names.filter((name) => name.endsWith('.safetensors'));
-  if (others.length === 1) return [await realFile(join(dir, others[0] ?? ''))];
-  const partial = names.find((name) => /\.(part|incomplete)$/.test(name));
-  throw new OperatorError(
-    'checkpoint_incomplete',
-    `The folder ${dir} should hold diffusion_pytorch_model.safetensors or model.safetensors, found ${names.join(', ') || 'nothing'}.`,
-    { hint: partial ? 'The download is not finished: run "wuerst models pull".' : 'Run "wuerst models pull".' },
-  );
-}
-
-async function shards(dir: string, index: string): Promise<string[]> {
-  const parsed = shardIndex.safeParse(await readJson(join(dir, index)));
-  if (!parsed.success)
-    throw new OperatorError('checkpoint_corrupt', `The file ${join(dir, index)} should have a weight_map.`);
-  const names = [...new Set(Object.values(parsed.data.weight_map))];
-  const outside = names.find((name) => name !== basename(name));
-  if (outside)
-    throw new OperatorError(
-      'checkpoint_corrupt',
-      `The file ${join(dir, index)} names "${outside}" outside its folder.`,
-    );
-  return Promise.all(names.map((name) => realFile(join(dir, name))));
-}
-
-async function realFile(file: string): Promise<string> {
-  try {
-    return await realpath(file);
-  } catch (cause) {
-    throw new OperatorError('checkpoint_incomplete', `The file ${file} is missing: ${reason(cause)}.`, {
-      hint: 'Run "wuerst models pull" to finish the download.',
-      cause,
-    });
-  }
-}
-
-/** Absolute; at the latest the root. */
-function commonFolder(files: readonly string[]): string {
-  const paths = files.map((file) => resolve(file));
-  let folder = dirname(paths[0] ?? resolve('.'));
-  const holds = (path: string) => path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
-  while (!paths.every(holds)) folder = dirname(folder);
-  return folder;
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

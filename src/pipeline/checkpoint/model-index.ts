@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { configInvalid, readJson } from './checkpoint.ts';
+import { configInvalid, readJson } from './config-file.ts';
 import { z } from './zod-mini.ts';
 
 /** Numbers of a pipeline repository's model_index.json. */

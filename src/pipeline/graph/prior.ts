@@ -1,4 +1,5 @@
-import { type Component, parseConfig } from '../checkpoint/checkpoint.ts';
+import type { Component } from '../checkpoint/checkpoint.ts';
+import { parseConfig } from '../checkpoint/config-file.ts';
 import { z } from '../checkpoint/zod-mini.ts';
 import { WHOLE } from './attention.ts';
 import {

@@ -1,7 +1,7 @@
 import { expected } from '../../system/errors.ts';
 import { TorchGenerator } from './generator.ts';
 
-export interface MixOptions {
+export interface MixedGeneratorOptions {
   readonly seed: bigint;
   /** Mixed in one after the other, each `strength` of the way to its own draws. */
   readonly mixes: readonly NoiseMix[];
@@ -17,7 +17,7 @@ export interface MixOptions {
 export class MixedGenerator extends TorchGenerator {
   readonly #mixes: readonly { readonly other: TorchGenerator; readonly own: number; readonly others: number }[];
 
-  constructor({ seed, mixes }: MixOptions) {
+  constructor({ seed, mixes }: MixedGeneratorOptions) {
     super(seed);
     this.#mixes = mixes.map((mix) => {
       const angle = (checkStrength(mix.strength) * Math.PI) / 2;

@@ -1,7 +1,8 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { expected } from '../../system/errors.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
-import { decoderConfig, decoderGraphs, injectedLevels } from '../graph/decoder.ts';
+import { decoderGraphs } from '../graph/decoder.ts';
+import { decoderConfig, injectedLevels } from '../graph/decoder-plan.ts';
 import { bicubicMatrices } from '../math/resize.ts';
 import type { Tensor } from '../math/tensor.ts';
 import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';

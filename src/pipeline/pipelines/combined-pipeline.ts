@@ -1,6 +1,6 @@
 import { basename, join, resolve } from 'node:path';
 import { expected } from '../../system/errors.ts';
-import { requireFolder } from '../checkpoint/checkpoint.ts';
+import { requireFolder } from '../checkpoint/config-file.ts';
 import { fingerprint } from '../checkpoint/fingerprint.ts';
 import { availableStyles, type StageCOptions, stageCFolder } from '../derived-weights/styles.ts';
 import { cropTo, type RgbImage } from '../images/image-file.ts';
@@ -12,7 +12,7 @@ import { type PretrainedOptions, Runtime } from '../runtime/runtime.ts';
 import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
 import { pictureNeeds } from './picture-needs.ts';
 import {
-  describe,
+  describeValue,
   drain,
   isTensor,
   promptList,
@@ -234,7 +234,7 @@ export class WuerstchenCombinedPipeline {
     if (fit !== 'grid' && fit !== 'crop') throw expected('fit_invalid', 'fit to be grid or crop', String(fit));
     if (options.prompt !== undefined) promptList('prompt', options.prompt);
     if (options.imageEmbeddings !== undefined && !isTensor(options.imageEmbeddings)) {
-      throw expected('invalid_type', 'imageEmbeddings to be a tensor', describe(options.imageEmbeddings));
+      throw expected('invalid_type', 'imageEmbeddings to be a tensor', describeValue(options.imageEmbeddings));
     }
     this.grid.check(width, height);
     const prior = await this.use(options.style ?? this.#style, { signal });

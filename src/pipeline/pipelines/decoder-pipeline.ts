@@ -10,7 +10,7 @@ import { isGuided } from './denoise.ts';
 import {
   checkedLatents,
   checkSampling,
-  describe,
+  describeValue,
   isTensor,
   negativeList,
   promptList,
@@ -178,13 +178,13 @@ export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, 
 
 export function checkOutputType(type: OutputType): OutputType {
   if (OUTPUT_TYPES.includes(type)) return type;
-  throw expected('output_type_invalid', `outputType to be one of ${OUTPUT_TYPES.join(', ')}`, describe(type));
+  throw expected('output_type_invalid', `outputType to be one of ${OUTPUT_TYPES.join(', ')}`, describeValue(type));
 }
 
 function joined(given: unknown, channels: number): Tensor {
   const list: unknown[] = Array.isArray(given) ? given : [given];
   if (list.length === 0 || !list.every(isTensor)) {
-    throw expected('invalid_type', 'imageEmbeddings to be a tensor or a list of them', describe(given));
+    throw expected('invalid_type', 'imageEmbeddings to be a tensor or a list of them', describeValue(given));
   }
   for (const { dims } of list) {
     if (dims.length !== 4 || dims[1] !== channels || String(dims.slice(1)) !== String(list[0]?.dims.slice(1))) {

@@ -58,7 +58,7 @@ export function promptList(name: string, prompt: unknown): string[] {
   throw expected(
     'invalid_type',
     `${name} to be a string or a list of strings`,
-    describe(prompt),
+    describeValue(prompt),
     `For example ${name}: "a red fox in the snow".`,
   );
 }
@@ -85,7 +85,7 @@ export function checkSampling(options: SamplingOptions, defaults: { steps: numbe
     throw expected(
       'invalid_type',
       'numInferenceSteps to be a whole number',
-      describe(steps),
+      describeValue(steps),
       'Explicit timesteps go into the option timesteps.',
     );
   }
@@ -97,13 +97,13 @@ export function checkSampling(options: SamplingOptions, defaults: { steps: numbe
     throw expected(
       'guidance_invalid',
       'guidanceScale to be a number',
-      describe(guidanceScale),
+      describeValue(guidanceScale),
       'For example 4; 1 and below switch guidance off.',
     );
   }
   const images = options.numImagesPerPrompt ?? 1;
   if (!Number.isInteger(images) || images < 1 || images > MAX_IMAGES) {
-    throw expected('images_invalid', `numImagesPerPrompt from 1 to ${MAX_IMAGES}`, describe(images));
+    throw expected('images_invalid', `numImagesPerPrompt from 1 to ${MAX_IMAGES}`, describeValue(images));
   }
   return { steps, guidanceScale, images };
 }
@@ -111,7 +111,7 @@ export function checkSampling(options: SamplingOptions, defaults: { steps: numbe
 /** A copy of given latents, checked. */
 export function checkedLatents(latents: Tensor, dims: readonly number[]): Tensor {
   if (!isTensor(latents)) {
-    throw expected('latents_invalid', `latents as a tensor of shape [${dims}]`, describe(latents));
+    throw expected('latents_invalid', `latents as a tensor of shape [${dims}]`, describeValue(latents));
   }
   if (String(latents.dims) !== String(dims)) {
     throw expected('latents_invalid', `latents of shape [${dims}]`, `[${latents.dims}]`);
@@ -158,7 +158,7 @@ function equalBytes(a: Float32Array, b: Float32Array | undefined): boolean {
   );
 }
 
-export function describe(value: unknown): string {
+export function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (Array.isArray(value)) return `a list of ${value.length}`;
   return typeof value === 'object' && value !== null ? 'an object' : String(value);

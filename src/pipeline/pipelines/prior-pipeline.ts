@@ -7,7 +7,7 @@ import { isGuided } from './denoise.ts';
 import {
   checkedLatents,
   checkSampling,
-  describe,
+  describeValue,
   isTensor,
   negativeList,
   promptList,
@@ -132,7 +132,7 @@ function checkPrompts(options: PriorOptions, guided: boolean): void {
   const embeds = { promptEmbeds, negativePromptEmbeds };
   for (const [name, value] of Object.entries(embeds)) {
     if (value !== undefined && !isTensor(value))
-      throw expected('invalid_type', `${name} to be a tensor`, describe(value));
+      throw expected('invalid_type', `${name} to be a tensor`, describeValue(value));
   }
   if (promptEmbeds && negativePromptEmbeds && String(promptEmbeds.dims) !== String(negativePromptEmbeds.dims)) {
     throw embedsMismatch(promptEmbeds, negativePromptEmbeds);
@@ -159,7 +159,7 @@ function checkSide(name: string, side: unknown): number {
   throw expected(
     'size_invalid',
     `${name} to be a whole number of pixels from 1 to 16384`,
-    describe(side),
+    describeValue(side),
     'For example height 1024 width 1536.',
   );
 }

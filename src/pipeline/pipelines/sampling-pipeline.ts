@@ -1,4 +1,4 @@
-import { openRepository } from '../checkpoint/checkpoint.ts';
+import { openRepository } from '../checkpoint/config-file.ts';
 import { type PipelineValues, pipelineValues, schedulerConfig } from '../checkpoint/model-index.ts';
 import { DDPMWuerstchenScheduler, type SchedulerConfig } from '../math/scheduler.ts';
 import type { Tensor } from '../math/tensor.ts';

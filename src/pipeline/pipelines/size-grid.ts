@@ -1,5 +1,5 @@
 import { expected, OperatorError } from '../../system/errors.ts';
-import { describe } from './pipeline-options.ts';
+import { describeValue } from './pipeline-options.ts';
 
 export interface SizeGridConfig {
   /** Pixels per cell of Stage C's latent. */
@@ -81,7 +81,7 @@ export class SizeGrid {
         throw expected(
           'size_invalid',
           `${name} to be a whole number from ${minSide} to ${maxSide} pixels`,
-          describe(side),
+          describeValue(side),
           `This checkpoint makes any such size; steps of ${this.step} need no cropping, for example width 1024 height 1536.`,
         );
       }

@@ -17,7 +17,7 @@ export class PipelineCrashed extends Error {
 
   constructor(ending: Ending) {
     const where = ending.call === null ? '' : ` during ${ending.call}`;
-    super(`The pipeline process ${describe(ending)}${where}.`, { cause: ending.output });
+    super(`The pipeline process ${describeEnding(ending)}${where}.`, { cause: ending.output });
     this.ending = ending;
   }
 }
@@ -42,7 +42,7 @@ export function ranOutOfMemory({ reason, code, signal, output }: Ending): boolea
   return aborted && /bad_alloc|out of memory|allocation failed/i.test(output);
 }
 
-function describe({ reason, code, signal }: Ending): string {
+function describeEnding({ reason, code, signal }: Ending): string {
   if (reason === 'hung') return 'did not come back in time and was replaced';
   if (reason === 'stopped') return 'was stopped';
   if (reason === 'not-started') return 'could not be started';

@@ -1,5 +1,5 @@
 import type { Precision } from '../checkpoint/weight-recipe.ts';
-import type { DecoderConfig } from '../graph/decoder.ts';
+import type { DecoderConfig } from '../graph/decoder-plan.ts';
 import type { PriorConfig } from '../graph/prior.ts';
 import type { VqganConfig } from '../graph/vqgan.ts';
 

@@ -1,0 +1,103 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OperatorError } from '../../system/errors.ts';
+import type { z } from './zod-mini.ts';
+
+/** A folder with a `config.json`. */
+export interface ConfiguredFolder {
+  readonly dir: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** Reads `config.json`-like objects through a schema. @throws OperatorError naming the key, wanted and found. */
+export function parseConfig<T>(schema: z.ZodMiniType<T>, { dir, config }: ConfiguredFolder, className: string): T {
+  const { _class_name: found, architectures } = config;
+  const classes = [found, ...(Array.isArray(architectures) ? architectures : [])].filter((name) => name !== undefined);
+  if (!classes.includes(className)) {
+    throw new OperatorError(
+      'class_unknown',
+      `Expected class ${className} in ${join(dir, 'config.json')}, found ${classes.map(String).join(', ') || 'none'}.`,
+    );
+  }
+  const result = schema.safeParse(config, { jitless: true });
+  if (result.success) return result.data;
+  throw configInvalid(join(dir, 'config.json'), result.error);
+}
+
+interface Problem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** Names every key that is not as wanted, in one line. */
+export function configInvalid(file: string, { issues }: { readonly issues: readonly Problem[] }): OperatorError {
+  const problems = issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
+  return new OperatorError('config_invalid', `The file ${file} is not as expected: ${problems.join('; ')}.`);
+}
+
+/** A folder with a `model_index.json`. */
+export interface Repository {
+  readonly dir: string;
+  readonly index: Readonly<Record<string, unknown>>;
+}
+
+/** Opens a pipeline repository and checks its class name. */
+export async function openRepository(dir: string, className: string): Promise<Repository> {
+  await requireFolder(dir);
+  const file = join(dir, 'model_index.json');
+  const index = await readJson(file);
+  if (index._class_name !== className) {
+    throw new OperatorError(
+      'class_unknown',
+      `Expected class ${className} in ${file}, found ${String(index._class_name)}.`,
+    );
+  }
+  return { dir, index };
+}
+
+export async function readJson(file: string): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new OperatorError('checkpoint_unreadable', `Cannot read ${file}: ${reason(cause)}.`, {
+      hint: 'A model folder holds wuerstchen-prior/ and wuerstchen/ in the diffusers layout.',
+      cause,
+    });
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (cause) {
+    throw new OperatorError('checkpoint_corrupt', `The file ${file} is not JSON: ${(cause as Error).message}.`, {
+      cause,
+    });
+  }
+  throw new OperatorError('checkpoint_corrupt', `The file ${file} should hold a JSON object.`);
+}
+
+/** @throws OperatorError `checkpoint_missing`, `checkpoint_not_a_folder` or `checkpoint_unreadable` */
+export async function requireFolder(dir: string): Promise<void> {
+  let isFolder: boolean;
+  try {
+    isFolder = (await stat(dir)).isDirectory();
+  } catch (cause) {
+    throw new OperatorError('checkpoint_missing', `There is no checkpoint at ${dir || '""'}: ${reason(cause)}.`, {
+      hint: 'Run "wuerst models list" to see what is here, "wuerst models pull" to fetch more.',
+      cause,
+    });
+  }
+  if (!isFolder)
+    throw new OperatorError('checkpoint_not_a_folder', `The checkpoint at ${dir} is a file; a checkpoint is a folder.`);
+  await readdir(dir).catch((cause: unknown) => {
+    throw new OperatorError('checkpoint_unreadable', `Cannot list ${dir}: ${reason(cause)}.`, {
+      hint: 'This program needs to list the folder and read its files.',
+      cause,
+    });
+  });
+}
+
+/** The code of a system error, or the error as text. */
+export function reason(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
