@@ -35,7 +35,7 @@ const bare = join(dir, 'bare.mjs');
 writeFileSync(
   bare,
   `import { readFileSync } from 'node:fs';
-import { createRequire, createRequire } from 'node:module';
+import { createRequire } from 'node:module';
 const { InferenceSession } = createRequire(${JSON.stringify(join(root, 'package.json'))})('onnxruntime-node');
 for (const { file, weights } of ${JSON.stringify(sessions)}) {
   await InferenceSession.create(readFileSync(file), {
@@ -58,6 +58,7 @@ const probe = join(dir, 'probe.mjs');
 writeFileSync(
   probe,
   `import { writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 const { InferenceSession } = createRequire(${JSON.stringify(join(root, 'package.json'))})('onnxruntime-node');
 const create = InferenceSession.create;
 InferenceSession.create = async (...parts) => {
