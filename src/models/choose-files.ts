@@ -14,7 +14,7 @@ const TOKENIZER_FILES = [
 /**
  * The files of a listing that are needed to run: every weight in one precision only, one tokenizer.
  *
- * @param variant precision such as `fp16`; weights that the hub doesn't have in it come in the plain one
+ * @param variant precision such as `fp16`; weights that the hub does not have in it are taken in the plain one
  * @throws OperatorError `repository_incomplete` naming everything that the listing lacks
  */
 export function chooseFiles(
@@ -44,7 +44,7 @@ export function chooseFiles(
   return paths.flatMap((path) => listing.get(path) ?? []);
 }
 
-/** What a folder on disk lacks, in any precision. Empty: it is complete. */
+/** The files that a folder on disk lacks, in any precision. */
 export function missingFiles(repository: Repository, has: (path: string) => boolean): string[] {
   return [
     ...repository.files.filter((path) => !has(path)),

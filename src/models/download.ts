@@ -10,16 +10,16 @@ export interface Download {
   readonly repo: string;
   readonly commit: string;
   readonly file: HubFile;
-  /** Where the bytes collect; an earlier attempt's bytes are kept. */
+  /** The file to write to; the bytes of an earlier attempt are kept. */
   readonly part: string;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Fetches one file into its part, however often the connection is cut, as long as one of every few attempts brings new bytes.
- * Yields the number of bytes that are there. The bytes are not checked here.
+ * Yields the number of bytes that are there so far. Does not check them.
  *
- * @throws OperatorError when the hub refuses, or no byte came in several attempts; file system errors as they are.
+ * @throws OperatorError if the hub refuses or several attempts bring no byte; file system errors as they are
  */
 export async function* download(hub: Hub, { repo, commit, file, part, signal }: Download): AsyncGenerator<number> {
   const { path, size } = file;
@@ -75,7 +75,7 @@ export async function* download(hub: Hub, { repo, commit, file, part, signal }: 
   }
 }
 
-/** Tells a broken connection from an error of the disk that the bytes go to. */
+/** Distinguishes a broken connection from an error of the disk. */
 class BrokenBody extends Error {}
 
 async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
@@ -90,7 +90,7 @@ async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
       yield value as Uint8Array;
     }
   } finally {
-    // Also when the consumer stops early, so that the rest isn't fetched for nobody.
+    // If the consumer stops early too, so that the rest is not fetched in vain.
     await reader.cancel().catch(() => {});
   }
 }

@@ -13,7 +13,7 @@ export interface HubFile {
   readonly gitOid?: string;
 }
 
-/** Longer than this is not waited for: better to tell the person at the terminal. */
+/** A longer wait is an error instead, so that the person at the terminal can decide. */
 const LONGEST_WAIT_MS = 10 * 60_000;
 
 /** A connection that broke or a server that is busy: worth another attempt. */
@@ -29,8 +29,9 @@ class Transient extends Error {
 /**
  * Reads repositories of the Hugging Face hub, or of a mirror with the same API.
  *
- * Revisions and listings go through @huggingface/hub. File bodies do not: its lazy blob takes the answer of a server
- * that ignores `Range` for the missing rest, and hides `Retry-After` and a connection that breaks in the middle.
+ * Revisions and listings go through @huggingface/hub. File bodies do not: its lazy blob would
+ * take the whole file that a server without `Range` sends for the missing rest, and it hides `Retry-After` and broken
+ * connections.
  */
 export class Hub {
   readonly endpoint: string;
@@ -42,7 +43,7 @@ export class Hub {
   readonly #token: string | undefined;
   readonly #agent: EnvHttpProxyAgent;
 
-  /** @throws OperatorError for an endpoint that is no address or a token with characters that no token has. */
+  /** @throws OperatorError for an endpoint, token or proxy that cannot be right. */
   constructor(options: HubOptions = {}) {
     const endpoint = checkEndpoint(options.endpoint ?? 'https://huggingface.co');
     this.endpoint = endpoint.href.replace(/\/+$/, '');
@@ -104,10 +105,10 @@ export class Hub {
     });
   }
 
-  /** Opens a file of a commit from a byte on. The answer may start at 0 all the same: see its status. */
+  /** Opens a file of a commit at a byte. The answer may start at byte 0 nevertheless: check its status. */
   async open(repo: string, commit: string, path: string, from: number, signal?: AbortSignal): Promise<Response> {
     const url = `${this.endpoint}/${repo}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;
-    // Byte ranges and sizes only mean something for the bytes themselves.
+    // Byte ranges and sizes only make sense without compression.
     const headers = { 'accept-encoding': 'identity', ...(from > 0 && { range: `bytes=${from}-` }) };
     return this.#request(url, headers, `${repo}/${path}`, signal);
   }
@@ -123,7 +124,7 @@ export class Hub {
     return request as unknown as typeof fetch;
   }
 
-  /** @param read done with every answer as a part of the attempt: when it breaks off, there is another one */
+  /** @param read what to do with an answer as part of the attempt: if it fails, there is another attempt */
   async #request(
     url: string,
     headers: Record<string, string>,
@@ -212,14 +213,14 @@ async function readWhole(response: Response): Promise<Response> {
   return new Response(await response.arrayBuffer(), { status, headers });
 }
 
-/** Answers that are no JSON, or JSON of another kind, are the endpoint's fault: said so, whatever they broke. */
+/** Whatever breaks on an answer that is not the expected JSON is reported as the endpoint's fault. */
 async function sensible<T>(repo: string, signal: AbortSignal | undefined, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof OperatorError) throw error;
-    throw wrongAnswer(repo, "it is not what the hub's API promises", error);
+    throw wrongAnswer(repo, "it does not match the hub's API", error);
   }
 }
 
@@ -230,7 +231,7 @@ function retryAfter(header: string | null): number {
   return Number.isFinite(ms) ? Math.max(0, ms) : 0;
 }
 
-/** The code of a network error: its message may hold addresses of proxies. */
+/** The code of a network error, since its message may contain the address of a proxy. */
 export function reasonOf(error: unknown): string {
   const cause = (error as { cause?: { code?: string; message?: string } }).cause;
   return cause?.code ?? (error as { code?: string }).code ?? cause?.message ?? (error as Error).name;

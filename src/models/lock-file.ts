@@ -25,7 +25,7 @@ const lockSchema = z.object({
       repo: z.string(),
       /** Commit on the hub. */
       revision: z.string(),
-      /** A pull was cut: files that are not listed here are missing or of another revision. */
+      /** A pull was interrupted: files that are not listed here are missing or of another revision. */
       unfinished: z.boolean().optional(),
       files: z.array(
         z.object({
@@ -45,7 +45,7 @@ export type LockFile = z.output<typeof lockSchema>;
 export type LockedRepository = LockFile['repositories'][string];
 export type LockedFile = LockedRepository['files'][number];
 
-/** @returns undefined when the model folder has none: an embedded model, or one that was copied by hand. */
+/** @returns undefined if the model folder has none: it is embedded or was copied by hand */
 export async function readLock(modelFolder: string): Promise<LockFile | undefined> {
   const path = join(modelFolder, NAME);
   const text = await ifThere(readFile(path, 'utf8')).catch((cause: Error) => {
@@ -66,7 +66,7 @@ export async function writeLock(modelFolder: string, lock: LockFile): Promise<vo
   await writeJson(join(modelFolder, NAME), lock);
 }
 
-/** Whether a file may be of another revision than its repository's: a pull was cut before its turn came. */
+/** Whether a file may be of another revision than its repository, because a pull was interrupted before it. */
 export function isOutdated(lock: LockFile | undefined, folder: string, path: string): boolean {
   const repository = lock?.repositories[folder];
   return repository?.unfinished === true && !repository.files.some((file) => file.path === path);

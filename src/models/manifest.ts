@@ -28,9 +28,9 @@ const repositorySchema = z.strictObject({
   }),
   /** Folder inside the model folder; the hub's own name of the repository. */
   folder: folderName,
-  /** Branch, tag or commit that `pull` starts from; what it resolved to stands in the lock file. */
+  /** Branch, tag or commit that `pull` starts from; the commit it resolved to is in the lock file. */
   revision: z.string().min(1).default('main'),
-  /** Only fetched when this style is asked for; repositories without a style always are. */
+  /** Fetched only if this style is asked for; repositories without a style always are. */
   style: z.enum(STYLES).optional(),
   purpose: z.string(),
   license: z.string(),
@@ -150,7 +150,7 @@ function repository(repo: string, purpose: string, about: object) {
  * The built-in models and those of `manifest.json` in the models folder, where an operator names further checkpoints
  * of the same layout.
  *
- * @throws OperatorError `manifest_invalid`, naming the entry, what was expected and what stands there.
+ * @throws OperatorError `manifest_invalid`, naming the entry, what was expected and what it is
  */
 export async function loadManifest(modelsDir: string): Promise<Manifest> {
   const path = join(modelsDir, 'manifest.json');

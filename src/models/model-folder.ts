@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OperatorError } from '../system/errors.ts';
 
-/** Where the models that come with the program lie, from `src/` as from `dist/`. */
+/** The folder of the models that come with the program, whether it runs from `src/` or `dist/`. */
 export const EMBEDDED_MODELS = fileURLToPath(new URL('../../data/models', import.meta.url));
 const DEFAULT_MODEL = 'cocktail';
 
@@ -13,7 +13,7 @@ export function modelsFolder(env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * The chosen model's name, from `current.json` in the models folder; cocktail when nothing was chosen.
+ * The chosen model's name, from `current.json` in the models folder; cocktail if nothing was chosen.
  *
  * @throws OperatorError `current_model_invalid`
  */
