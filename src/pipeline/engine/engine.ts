@@ -17,7 +17,7 @@ import type {
 } from '../process/protocol.ts';
 import { CallTimes } from '../runtime/call-times.ts';
 import type { MeasureMemory } from '../runtime/memory-plan.ts';
-import { PROVIDERS, type Provider } from '../runtime/providers.ts';
+import { PROVIDERS } from '../runtime/providers.ts';
 import { type BlockingCall, Runtime } from '../runtime/runtime.ts';
 import { asEngineFailure } from './engine-failure.ts';
 import { batches, type StageCSpace } from './image-sources.ts';
@@ -100,7 +100,9 @@ class PipelineEngine implements Engine {
     const { provider = 'auto', device, precision = 'auto', residency = 'auto' } = options;
     const { measureMemory, beforeCall } = this.#options;
     return Runtime.create({
-      ...{ provider: checkProvider(provider), device, precision: checkPrecision(precision), residency, measureMemory },
+      provider: checkName('provider', PROVIDERS, provider, 'For example WUERST_PROVIDER=cpu.'),
+      precision: checkName('precision', PRECISIONS, precision, 'For example WUERST_PRECISION=int8.'),
+      ...{ device, residency, measureMemory },
       onPreparing: reportPreparing,
       onBlocking: async (call) => {
         await this.#context.announce(`${call.graph}.${call.kind}`, this.#times.expected(call));
@@ -199,12 +201,11 @@ class PipelineEngine implements Engine {
   }
 }
 
-function checkPrecision(precision: string): Precision | 'auto' {
-  const known = ([...PRECISIONS, 'auto'] as const).find((name) => name === precision);
+/** One of the names, or `auto`. */
+function checkName<T extends string>(what: string, names: readonly T[], name: string, hint: string): T | 'auto' {
+  const known = [...names, 'auto' as const].find((one) => one === name);
   if (known) return known;
-  throw new OperatorError('precision_unknown', `Expected precision auto, ${PRECISIONS.join(', ')}, got ${precision}.`, {
-    hint: 'For example WUERST_PRECISION=int8.',
-  });
+  throw new OperatorError(`${what}_unknown`, `Expected ${what} auto, ${names.join(', ')}, got ${name}.`, { hint });
 }
 
 /** Shown by whoever started this process: the first start with a large model takes a while. */
@@ -213,12 +214,4 @@ function reportPreparing(dir: string, precision: Precision, done: number, total:
   if (quarter(done) > quarter(done - 1)) {
     process.stdout.write(`preparing ${precision} weights in ${dir}: ${25 * quarter(done)} %\n`);
   }
-}
-
-function checkProvider(provider: string): Provider | 'auto' {
-  const known = ([...PROVIDERS, 'auto'] as const).find((name) => name === provider);
-  if (known) return known;
-  throw new OperatorError('provider_unknown', `Expected provider auto, ${PROVIDERS.join(', ')}, got ${provider}.`, {
-    hint: 'For example WUERST_PROVIDER=cpu.',
-  });
 }

@@ -35,37 +35,24 @@ export function dense(
   };
   const times = (value: Value) => (gain ? g.mul(value, gain) : value);
   const shape = [outputs, inputs];
-  const bias = times(
-    options.bias ??
-      joined(
-        all.map((layer) => layer.get('bias', [outputs])),
-        0,
-      ),
-  );
+  const biases = () => all.map((layer) => layer.get('bias', [outputs]));
+  const bias = times(options.bias ?? joined(biases(), 0));
   switch (first.precision) {
     case 'fp32': {
       const whole = columns[1] - columns[0] === inputs;
-      const weights = all.map((layer) =>
-        whole ? layer.get('weight', shape) : layer.columns('weight', shape, columns),
-      );
-      return g.gemm(x, times(joined(weights, 0)), bias);
+      const one = (layer: Weights) => (whole ? layer.get('weight', shape) : layer.columns('weight', shape, columns));
+      return g.gemm(x, times(joined(all.map(one), 0)), bias);
     }
     case 'fp16': {
-      const weights = all.map((layer) => layer.half('weight', shape, columns));
-      const weight = joined(weights, 0);
+      const halves = all.map((layer) => layer.half('weight', shape, columns));
+      const weight = joined(halves, 0);
       return g.gemm(g.cast(x, 'f16'), gain ? g.mul(weight, g.cast(gain, 'f16')) : weight, g.cast(bias, 'f16'));
     }
     case 'int8': {
       const parts = all.map((layer) => layer.int8('weight', shape, columns));
-      const weight = joined(
-        parts.map((part) => part.weight),
-        1,
-      );
-      const scale = joined(
-        parts.map((part) => part.scale),
-        0,
-      );
-      return g.quantisedMatMul(x, weight, times(scale), bias);
+      const [weights, scales] = [parts.map(({ weight }) => weight), parts.map(({ scale }) => scale)];
+      const weight = joined(weights, 1);
+      return g.quantisedMatMul(x, weight, times(joined(scales, 0)), bias);
     }
   }
 }

@@ -42,10 +42,7 @@ export abstract class GraphWriter {
     this.#inputs.push(value);
     shape.forEach((dim, axis) => {
       if (typeof dim === 'string' && !this.#dims.has(dim)) {
-        this.#dims.set(
-          dim,
-          once(() => this.append('Shape', [value], 'i64', [1], { start: axis, end: axis + 1 })),
-        );
+        this.#define(dim, () => this.append('Shape', [value], 'i64', [1], { start: axis, end: axis + 1 }));
       }
     });
     return value;
@@ -59,26 +56,21 @@ export abstract class GraphWriter {
 
   /** Names a symbolic dimension as the quotient of another one, e.g. the side of a lower U-Net level. */
   defineQuotient(name: string, of: string, divisor: number): void {
-    this.#dims.set(
-      name,
-      once(() => this.append('Div', [this.dim(of), this.int64s([divisor])], 'i64', [1])),
-    );
+    this.#define(name, () => this.append('Div', [this.dim(of), this.int64s([divisor])], 'i64', [1]));
   }
 
   /** Names a symbolic dimension as a multiple of another one. */
   defineMultiple(name: string, of: string, factor: number): void {
-    this.#dims.set(
-      name,
-      once(() => this.append('Mul', [this.dim(of), this.int64s([factor])], 'i64', [1])),
-    );
+    this.#define(name, () => this.append('Mul', [this.dim(of), this.int64s([factor])], 'i64', [1]));
   }
 
   /** Names the product of two symbolic dimensions. */
   defineProduct(name: string, a: string, b: string): void {
-    this.#dims.set(
-      name,
-      once(() => this.append('Mul', [this.dim(a), this.dim(b)], 'i64', [1])),
-    );
+    this.#define(name, () => this.append('Mul', [this.dim(a), this.dim(b)], 'i64', [1]));
+  }
+
+  #define(name: string, make: () => Value): void {
+    this.#dims.set(name, once(make));
   }
 
   dim(name: string): Value {

@@ -104,17 +104,16 @@ async function* steps<B extends Batch, T extends { readonly timings: Partial<Tim
   const before = runtime.onnxMs;
   for (;;) {
     const { done, value } = await stream.next();
-    if (!done) {
-      yield { type: 'step', batch, event: value };
-      continue;
+    if (done) {
+      const { text = 0, prior = 0, decoder = 0 } = value.timings;
+      times.text += text;
+      times.prior += prior;
+      times.decoder += decoder;
+      times.total += text + prior + decoder;
+      times.onnx += runtime.onnxMs - before;
+      return value;
     }
-    const { text = 0, prior = 0, decoder = 0 } = value.timings;
-    times.text += text;
-    times.prior += prior;
-    times.decoder += decoder;
-    times.total += text + prior + decoder;
-    times.onnx += runtime.onnxMs - before;
-    return value;
+    yield { type: 'step', batch, event: value };
   }
 }
 
