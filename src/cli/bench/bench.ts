@@ -5,7 +5,7 @@ import { PRECISIONS, type Precision } from '../../pipeline/checkpoint/weight-rec
 import { type Provider, Runtime, WuerstchenCombinedPipeline } from '../../pipeline/index.ts';
 import { VERSION } from '../../pipeline/version.ts';
 import { byteSize } from '../../system/byte-size.ts';
-import { printedBy } from '../../system/command-output.ts';
+import { commandOutput } from '../../system/command-output.ts';
 import { UserError } from '../../system/errors.ts';
 import { count, deviceOption, modelOption, providerOption, threadsOption } from '../compute-options.ts';
 import { availablePrecisions, type BenchRow, measure } from './measure.ts';
@@ -99,7 +99,7 @@ function heading(machine: MachineReport): string {
 /** The name that NVIDIA's driver gives. */
 function gpuName(device = 0): string {
   const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader', `--id=${device}`];
-  return printedBy('nvidia-smi', query, 5000)?.trim() ?? 'a GPU that nvidia-smi does not know';
+  return commandOutput('nvidia-smi', query, 5000)?.trim() ?? 'a GPU that nvidia-smi does not know';
 }
 
 function list(text: string): string[] {

@@ -1,5 +1,5 @@
 import type { Provider } from '../../pipeline/index.ts';
-import { printedBy } from '../../system/command-output.ts';
+import { commandOutput } from '../../system/command-output.ts';
 
 export interface MemoryMeter {
   /** Notes the memory in use now; call it often. */
@@ -29,7 +29,7 @@ export function memoryMeter(provider: Provider, device: number | undefined): Mem
 /** Bytes of this process, or `null` where `nvidia-smi` is missing or does not know. */
 function usedOnGpu(device = 0): number | null {
   const query = ['--query-compute-apps=pid,used_memory', '--format=csv,noheader,nounits', `--id=${device}`];
-  for (const line of printedBy('nvidia-smi', query, 5000)?.split('\n') ?? []) {
+  for (const line of commandOutput('nvidia-smi', query, 5000)?.split('\n') ?? []) {
     const [pid, used] = line.split(',').map(Number);
     if (pid === process.pid && used !== undefined && Number.isFinite(used)) return used * MEBIBYTE;
   }

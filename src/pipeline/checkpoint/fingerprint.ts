@@ -7,7 +7,7 @@ const PIECE_BYTES = 4096;
 const PIECES = 64;
 
 /**
- * Tells checkpoints apart: SHA-256, in hex, of name, size, header and 64 evenly spread pieces of every file. Hashing
+ * Identifies a checkpoint: the SHA-256, in hex, of name, size, header and 64 evenly spread pieces of every file. Hashing
  * four gigabytes whole would take longer than painting; a retrained checkpoint differs in nearly every piece.
  */
 export async function fingerprint(files: readonly string[]): Promise<string> {

@@ -10,6 +10,6 @@ for (const path of workerData as readonly string[]) {
     while (readSync(file, piece, 0, piece.length, null) > 0);
     closeSync(file);
   } catch {
-    // Whoever needs the file will say what is wrong with it.
+    // The user of the file will report what is wrong with it.
   }
 }

@@ -9,7 +9,7 @@ const THREAD = new URL(
 /**
  * Brings files into the system's cache, so that mapping them later does not wait for the disk.
  *
- * @param files a file that cannot be read is skipped: whoever needs it will say so
+ * @param files a file that cannot be read is skipped: its user will report it
  * @returns a function that ends the reading early
  */
 export function readAhead(files: readonly string[]): () => void {

@@ -19,7 +19,7 @@ export interface Written {
 const INT8_MAX = 127;
 
 /**
- * Carries a recipe out, over the rows as they come.
+ * Carries out a recipe row by row.
  *
  * @param right the small matrix of a `product`, [columns taken, M]
  * @throws OperatorError `weight_not_finite`, `weight_too_large`
@@ -70,7 +70,7 @@ function cut(data: Float32Array, columns: number, from: number, to: number): Flo
   return part;
 }
 
-/** Zero times anything is 0, but of infinity and NaN. */
+/** Zero times any finite number is 0. */
 function allFinite(data: Float32Array): boolean {
   let zero = 0;
   for (let i = 0; i < data.length; i += 1) zero += (data[i] ?? 0) * 0;

@@ -11,7 +11,7 @@ import { z } from '../checkpoint/zod-mini.ts';
 import { readRecord } from './read-record.ts';
 
 export interface DerivedFileOptions {
-  /** Ends the work; the next run goes on from there. */
+  /** Ends the work; the next run continues from there. */
   readonly signal?: AbortSignal | undefined;
   /** Parts that are written, of all: bytes of a mix, tensors of prepared weights. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -19,7 +19,7 @@ export interface DerivedFileOptions {
   readonly freeBytes?: ((path: string) => Promise<number>) | undefined;
 }
 
-/** A part of the file, after which the work can be gone on with. */
+/** A part of the file, after which the work can be resumed. */
 export interface Part {
   /** Progress when this part is written. */
   readonly done: number;
@@ -57,8 +57,8 @@ export async function makeOnce<T>(
 }
 
 /**
- * Writes a large file that appears under its name only when it is whole, and a record beside it as `<file>.json`. A run
- * that was stopped is gone on with by the next one with the same key.
+ * Writes a large file that appears under its name only when it is whole, and a record beside it as `<file>.json`. A stopped
+ * run is continued by the next one with the same key.
  *
  * @param record what the file was made from, told its hash
  * @throws OperatorError `disk_full`, or what a part throws: then nothing is kept
@@ -93,7 +93,7 @@ export async function writeDerivedFile<R>(
     }
     await out.sync();
   } catch (error) {
-    // Of bad sources nothing can be kept, and a full disk gets the room back. Else what is written so far is right.
+    // Nothing made from bad sources is kept, and a full disk gets its room back. Otherwise everything written so far is valid.
     const useless = error instanceof OperatorError || isDiskFull(error);
     if (useless) await Promise.all([part, state].map((path) => rm(path, { force: true })));
     else await keepState().catch(() => {});
@@ -110,7 +110,7 @@ export async function writeDerivedFile<R>(
   return made;
 }
 
-/** How far an unfinished file can be gone on with. */
+/** From where an unfinished file can be resumed. */
 async function resumable(part: string, key: string): Promise<number> {
   const state = await readRecord(`${part}.json`, stateSchema);
   return state?.key === key && ((await sizeOf(part)) ?? -1) >= state.size ? state.done : 0;

@@ -17,7 +17,7 @@ export const MIX_BY_DTYPE: Readonly<Record<string, MixNumbers>> = {
   BF16: exactAtEnds(mixBF16),
 };
 
-/** A parent mixed with nothing but itself keeps every bit: `-0 + 0 · b` would be 0. */
+/** At the ends the parent keeps every bit: `-0 + 0 · b` would be 0. */
 function exactAtEnds(mixInner: MixNumbers): MixNumbers {
   return (a, b, weight) => {
     if (weight === 1) a.set(b);

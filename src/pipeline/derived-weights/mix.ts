@@ -10,7 +10,7 @@ import { MIX_BY_DTYPE } from './mix-numbers.ts';
 import { readRecord } from './read-record.ts';
 
 export interface MixOptions extends DerivedFileOptions {
-  /** Told the bytes of the result before anything is read: looking at the parents takes a while, too. */
+  /** Called with the size of the result in bytes before anything is read: hashing the parents takes a while, too. */
   readonly onStart?: ((total: number) => void) | undefined;
 }
 
@@ -25,13 +25,13 @@ type Parent = z.output<typeof parentSchema>;
 /** What a mixed checkpoint was made from; stands beside it as `<file>.json`. */
 export type MixRecord = z.output<typeof recordSchema>;
 
-/** Held at a time of each parent; a multiple of every element's size. */
+/** Bytes of each parent in memory at a time; a multiple of every element's size. */
 const PIECE_BYTES = 4 * 2 ** 20;
 /**
  * Writes the checkpoint `(1 - weight) · base + weight · aesthetic`, tensor by tensor, in the layout and dtype of the
  * base: a weight of 0.5 is the exact mean. Memory stays at two pieces of 4 MiB. The result appears under its name only
- * when it is whole; a run that was stopped is gone on with by the next one with the same parents and weight.
- * A finished result of the same parents is left as it is.
+ * when it is whole; a stopped run is continued by the next one with the same parents and weight. A finished
+ * result of the same parents is left as it is.
  *
  * @param weight 0 (base) to 1 (aesthetic)
  * @throws OperatorError `mix_mismatch` when the parents differ in tensors, shapes or dtypes, `checkpoint_corrupt` when

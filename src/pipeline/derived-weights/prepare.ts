@@ -15,8 +15,8 @@ const BYTES = { F32: 4, F16: 2, I8: 1 };
 
 /**
  * Writes the weights that graphs over `planned` asked for beside its checkpoint, one tensor after the other: memory stays at the largest
- * 8-bit weight and a few pieces of 8 MiB. The file appears under its name only when it is whole; a run that was
- * stopped is gone on with by the next one. One process at a time prepares a component, others wait and find it done.
+ * 8-bit weight and a few pieces of 8 MiB. The file appears under its name only when it is whole; a stopped run
+ * is continued by the next one. One process at a time prepares a component; the others wait and find it done.
  *
  * @throws OperatorError `weight_not_finite`, `weight_too_large`, `disk_full`, `prepared_not_writable`
  */

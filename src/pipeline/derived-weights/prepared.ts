@@ -8,7 +8,7 @@ import type { WeightRecipe } from '../checkpoint/weight-recipe.ts';
 import { z } from '../checkpoint/zod-mini.ts';
 import { readRecord } from './read-record.ts';
 
-/** Raised when what is written changes without its recipes changing. */
+/** To be raised when the output for the same recipes changes. */
 const FORMAT = 1;
 
 const source = z.object({ file: z.string(), size: z.number(), mtimeMs: z.number() });
@@ -29,7 +29,7 @@ export function preparedFile({ dir, precision }: Component): string {
 }
 
 /**
- * Opens the prepared weights that graphs over `planned` asked for. No weight is read, but where the file was touched since.
+ * Opens the prepared weights that graphs over `planned` asked for. No weight is read, unless the file was touched since.
  *
  * @returns null when they are not there, are not the bytes that were written, or were made of other files or by other recipes
  */

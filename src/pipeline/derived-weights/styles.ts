@@ -15,7 +15,7 @@ const FOLDERS: Readonly<Record<Style, readonly string[]>> = {
 };
 /** Weights that can be mixed: one file, in one of the hub's precisions. */
 const MIXABLE = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.fp16.safetensors'];
-/** Mixes that stay on disk; each is as large as a Stage C, and there are as many as numbers. */
+/** Mixes that stay on disk; each is as large as a Stage C, and there can be any number of them. */
 const KEPT_MIXES = 4;
 
 export interface StageCOptions extends MixOptions {
@@ -25,7 +25,7 @@ export interface StageCOptions extends MixOptions {
 
 /** What a model folder can paint in. */
 export interface AvailableStyles {
-  /** Those that can be used at once, or made from base and aesthetic. */
+  /** Styles that can be used at once, or made from base and aesthetic. */
   readonly styles: readonly Style[];
   /** A number from 0 (base) to 1 (aesthetic) is a style too. */
   readonly mixesStyles: boolean;
@@ -62,7 +62,7 @@ export async function stageCFolder(
   }
   const lacking = (['base', 'aesthetic'] as const).find((parent) => !isThere(modelFolder, parent));
   if (share !== 0 && share !== 1 && lacking === undefined) return mixed(modelFolder, share, options);
-  // Opening a folder that is not finished says what it lacks.
+  // Opening an unfinished folder reports what is missing.
   const begun = folders.find((folder) => existsSync(folder));
   if (begun !== undefined) return begun;
   if (named === 'interpolated' && !isThere(modelFolder, 'base') && !isThere(modelFolder, 'aesthetic')) {
@@ -120,7 +120,7 @@ async function mixed(modelFolder: string, share: number, options: StageCOptions)
   const all = options.mixedDir ?? join(modelFolder, 'mixed');
   const folder = join(all, String(share));
   const [from, to, out] = [join(base, file), join(aesthetic, file), join(folder, file)];
-  // Not before they are needed: they bring a database that paintings do without.
+  // Loaded on demand: they need a database, which painting does without.
   const { finishedMix, mixCheckpoints } = await import('./mix.ts');
   const config = join(folder, 'config.json');
   if (existsSync(config) && (await finishedMix(from, to, share, out))) {
@@ -134,13 +134,13 @@ async function mixed(modelFolder: string, share: number, options: StageCOptions)
   return folder;
 }
 
-/** A folder that cannot be written to, as in a shared installation, only forgets when it was used. */
+/** In a read-only folder, such as a shared installation, the time of use is not recorded. */
 async function markUsed(config: string): Promise<void> {
   const now = new Date();
   await utimes(config, now, now).catch(() => {});
 }
 
-/** Leaves room for one more: the mixes that were used last stay. */
+/** Makes room for one more mix: those used last stay. */
 async function dropOldMixes(all: string, wanted: string): Promise<void> {
   const used: { folder: string; at: number }[] = [];
   for (const name of existsSync(all) ? await readdir(all) : []) {

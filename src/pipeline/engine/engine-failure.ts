@@ -6,8 +6,8 @@ import type { Provider } from '../runtime/providers.ts';
 const DEVICE = /cuda|cudnn|cublas|webgpu|dawn|vulkan|dxgi|device.{0,20}(lost|hung|removed)/i;
 
 /**
- * What an error of onnxruntime means: memory that did not suffice, or, from an accelerator's driver, a context in which
- * every later call would fail too. Other errors are handed back as they are.
+ * What an error of onnxruntime means: memory ran out, or an accelerator's driver is in a state in which every
+ * later call would fail too. Other errors are returned as they are.
  */
 export function asEngineFailure(error: unknown, provider: Provider): unknown {
   if (!(error instanceof Error) || error instanceof UserError || error instanceof OperatorError) return error;

@@ -37,13 +37,13 @@ export interface EngineOptions {
   readonly previewEveryMs?: number;
   /** Stage B latents (height × width × pictures) that are worked on together. @default by provider */
   readonly batchLatents?: number;
-  /** What tells the free memory. @default the system */
+  /** Measures the free memory. @default the system */
   readonly measureMemory?: MeasureMemory;
-  /** Called before each call into onnxruntime; what it throws is taken for that call's failure. */
+  /** Called before each call into onnxruntime; what it throws counts as that call's failure. */
   readonly beforeCall?: (call: BlockingCall) => void;
 }
 
-/** Bytes of a mixed checkpoint, read twice and written once: a disk that is not the fastest. */
+/** Bytes of a mixed checkpoint, which are read twice and written once, on a slow disk. */
 const MIXED_PER_MS = 100e3;
 /** Finished pictures that preview maps learn from; later ones hardly change them. */
 const LEARN_PICTURES = 48;
@@ -112,7 +112,7 @@ class PipelineEngine implements Engine {
     });
   }
 
-  /** Where not even the weights fit together, they are loaded one network at a time from then on. */
+  /** If not even the weights fit into memory together, networks are loaded one at a time from then on. */
   async #preload(pipeline: WuerstchenCombinedPipeline): Promise<void> {
     try {
       await pipeline.preload();
@@ -188,7 +188,7 @@ class PipelineEngine implements Engine {
   ): AsyncGenerator<EngineEvent, void> {
     const step = { type: 'step', stage: 'load', image: null, total: 1, timestep: null, preview: null } as const;
     const mixing = (done: number, total: number) => {
-      // What is mixed is also read once more for its hash. An abort is noticed by the mix itself.
+      // The mix is also read once more for its hash, and notices an abort by itself.
       const expectedMs = (2 * total - done) / MIXED_PER_MS;
       this.#context.announce(`style-${style}.mix`, expectedMs).catch(() => {});
     };

@@ -100,9 +100,9 @@ export function stageCLatents({ data, dims }: Tensor, { latentMean, latentStd }:
 }
 
 /**
- * Stage B's generator of an image: that of its seed after as many draws as Stage C takes for a picture from words. With
- * one seed for both stages this is the reference's single generator, and the picture the same whether or not Stage C
- * was run for it again.
+ * Stage B's generator for an image: seeded, and advanced by as many draws as Stage C makes for a picture from words. With
+ * one seed for both stages this is the reference's single generator, so the picture is the same whether or not Stage C
+ * was run again.
  */
 export function stageBGenerator({ stageBSeed }: ImagePlan, { dims, scheduler }: StageCSpace): TorchGenerator {
   const generator = new TorchGenerator(stageBSeed);

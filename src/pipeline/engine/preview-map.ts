@@ -6,7 +6,7 @@ import { rowSize, type Tensor } from '../math/tensor.ts';
 export interface PreviewShape {
   /** Of the latents. */
   readonly channels: number;
-  /** Cells per side of the neighbourhood that a cell's colours are told from: 1 or 3. */
+  /** Cells per side of the neighbourhood that a cell's colours are predicted from: 1 or 3. */
   readonly context: 1 | 3;
   /** Colours per side of a cell. */
   readonly parts: number;
@@ -16,7 +16,7 @@ export interface PreviewShape {
 export interface PreviewSample {
   /** [1, C, h, w] */
   readonly latents: Tensor;
-  /** As Stage A made it, not cropped: its sides belong to those of the latents. */
+  /** As Stage A made it, not cropped, so that its sides match those of the latents. */
   readonly picture: RgbImage;
 }
 
@@ -64,7 +64,7 @@ export class PreviewMap {
     return map;
   }
 
-  /** Everything, so that fitting can go on. */
+  /** All state, so that fitting can continue. */
   toJson(): PreviewMapJson {
     return { ...this.shape, pictures: this.#pictures, ridge: this.#ridge.toJson() };
   }
@@ -73,7 +73,7 @@ export class PreviewMap {
     return this.#pictures;
   }
 
-  /** Takes in more pictures; earlier ones count on. */
+  /** Learns from more pictures, in addition to earlier ones. */
   fit(samples: Iterable<PreviewSample>): void {
     for (const { latents, picture } of samples) {
       const [, , h = 0, w = 0] = latents.dims;
@@ -118,7 +118,7 @@ export class PreviewMap {
     });
   }
 
-  /** The channels of a cell and its neighbours; beyond the edge lie copies of the edge. */
+  /** The channels of a cell and its neighbours; the edge is repeated beyond itself. */
   #cell(values: Float32Array, h: number, w: number, x: number, y: number): Float32Array {
     const { channels, context } = this.shape;
     const reach = (context - 1) / 2;

@@ -20,8 +20,8 @@ interface Latents {
 }
 
 /**
- * Stage C's cells are large: what is in one shows in its neighbours too, and tells more than one colour. Stage B's are
- * small enough to be one colour each.
+ * Stage C's cells are large: each affects its neighbours too, and covers more than one colour. Stage B's are small enough
+ * to have one colour each.
  */
 function shapes({ prior, decoder }: Latents): Readonly<Record<PreviewStage, PreviewShape>> {
   return {
@@ -30,13 +30,13 @@ function shapes({ prior, decoder }: Latents): Readonly<Record<PreviewStage, Prev
   };
 }
 
-/** Maps that have seen nothing yet. */
+/** Maps that have not learned anything yet. */
 export function newPreviewMaps(pipeline: Latents): PreviewMaps {
   const { prior, decoder } = shapes(pipeline);
   return { prior: new PreviewMap(prior), decoder: new PreviewMap(decoder) };
 }
 
-/** Maps as `previewMapsJson` wrote them; `null` for those of another checkpoint and for what is none at all. */
+/** Maps as `previewMapsJson` wrote them; `null` for maps of another checkpoint and for anything else. */
 export function readPreviewMaps(json: unknown, pipeline: Latents, checkpoint: string): PreviewMaps | null {
   const parsed = schema.safeParse(json);
   if (!parsed.success || parsed.data.checkpoint !== checkpoint) return null;
@@ -46,7 +46,7 @@ export function readPreviewMaps(json: unknown, pipeline: Latents, checkpoint: st
     const fits = (stage: PreviewStage) => JSON.stringify(maps[stage].shape) === JSON.stringify(wanted[stage]);
     return fits('prior') && fits('decoder') ? maps : null;
   } catch {
-    // A map is a nicety that can be learned again: nobody should go without pictures for a broken one.
+    // A map can be learned again: a broken one should not stop pictures from being made.
     return null;
   }
 }
@@ -66,18 +66,18 @@ export async function shippedPreviewMaps(model: string): Promise<unknown> {
 
 export interface PreviewerOptions {
   readonly maps: PreviewMaps;
-  /** Pictures after which there is nothing more to learn; 0 for maps that are finished. */
+  /** Number of pictures to learn from; 0 for maps that are finished. */
   readonly learnUntil: number;
   /** Least time between two previews, in milliseconds. */
   readonly everyMs: number;
-  /** Milliseconds, from any point in time. */
+  /** A clock in milliseconds, with any origin. */
   readonly now: () => number;
 }
 
 /** Below this share of signal the predicted clean latents are amplified noise. */
 const MIN_SIGNAL = 0.01;
 
-/** Shows what is being painted, and learns from what was. */
+/** Shows what is being painted, and learns from finished pictures. */
 export class Previewer {
   readonly #options: PreviewerOptions;
   #last = Number.NEGATIVE_INFINITY;
@@ -93,7 +93,7 @@ export class Previewer {
   ): Promise<Uint8Array | null> {
     const { maps, everyMs, now } = this.#options;
     const map = maps[step.stage];
-    // cos² is the scheduler's ᾱ, but for its small offset.
+    // cos² is the scheduler's ᾱ, apart from its small offset.
     const signal = Math.cos((step.timestep * Math.PI) / 2) ** 2;
     if (map.pictures === 0 || signal < MIN_SIGNAL || now() - this.#last < everyMs) return null;
     const preview = await contactSheet(map.paint(step.predictedClean()), size);

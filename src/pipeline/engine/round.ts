@@ -54,7 +54,7 @@ export async function* paintPlans(
     } else {
       const { picture } = value;
       const file = finish(options, plans[picture.row], picture);
-      // Where the request ends before it is looked at, its failure concerns nobody.
+      // If the request ends first, nobody is interested in its failure.
       file.catch(() => {});
       encoding.push(file);
       const previous = encoding.length > 1 ? await encoding.shift() : undefined;

@@ -5,8 +5,8 @@ import type { WarmUp } from '../process/protocol.ts';
 const USUAL = [{ width: 1024, height: 1024 }];
 
 /**
- * Paints one step of each size, the way requests are painted: accelerators compile kernels, choose algorithms and
- * take memory when they see a shape for the first time.
+ * Paints one step of each size in the same way as a request: accelerators compile kernels, choose algorithms and
+ * allocate memory when they first see a shape.
  *
  * @returns what was done, for people
  */

@@ -10,11 +10,11 @@ export interface OpenOptions {
 
 interface NetworkClass<T extends Network> {
   new (component: Component, runtime: Runtime): T;
-  /** What it is opened in instead of precisions that it does not have. */
+  /** The precision to use instead of one that the network does not have. */
   readonly instead?: Partial<Record<Precision, Precision>>;
 }
 
-/** A component with its sessions, created when first used and released together. */
+/** A component with its sessions, which are created when first used and released together. */
 export abstract class Network {
   readonly component: Component;
   readonly runtime: Runtime;
@@ -35,7 +35,7 @@ export abstract class Network {
   }
 
   /**
-   * Holds all weights against config.json.
+   * Checks all weights against config.json.
    *
    * @throws OperatorError `tensor_missing`, `tensor_misshapen`, `tensor_dtype` or `tensor_unexpected`
    */
@@ -52,7 +52,7 @@ export abstract class Network {
     await Promise.all(sessions.map(async (session) => (await session).release()));
   }
 
-  /** Runs a graph that is needed once a picture; one network at a time, it does not stay beside the others. */
+  /** Runs a graph that is needed once a picture; with one network loaded at a time, its session is released at once. */
   protected async runOnce(graph: GraphBuilder, feeds: Tensors): Promise<Tensors> {
     const session = await this.session(graph);
     const outputs = await session.run(feeds);
@@ -74,7 +74,7 @@ export abstract class Network {
   }
 }
 
-/** Opens a component in the precision that its size and the runtime call for; its weights are prepared first if need be. */
+/** Opens a component in the precision that suits its size and the runtime; its weights are prepared first if necessary. */
 export async function open<T extends Network>(
   Class: NetworkClass<T>,
   dir: string,
@@ -102,9 +102,9 @@ async function inPrecision<T extends Network>(Class: NetworkClass<T>, dir: strin
 const NO_ROOM = ['prepared_not_writable', 'disk_full'];
 
 /**
- * Preparing is rare: what it needs is loaded when it is.
+ * Preparing is rare, so the modules it needs are loaded on demand.
  *
- * @returns null where the weights have no room, and nobody asked for this very precision
+ * @returns null if there is no room for the weights and this precision was not asked for explicitly
  */
 async function prepareNow(
   planned: Component,
@@ -117,7 +117,7 @@ async function prepareNow(
       onProgress: (done, total) => onPreparing?.(planned.dir, planned.precision, done, total),
     });
   } catch (error) {
-    // By its code: what is loaded later brings classes of its own into a bundle.
+    // By its code: modules outside the bundle have their own error classes.
     const noRoom = error instanceof Error && NO_ROOM.includes((error as NodeJS.ErrnoException).code ?? '');
     if (precision !== 'auto' || !noRoom) throw error;
     notes.push(`${error.message} They stay in 32 bits.`);

@@ -24,10 +24,10 @@ import { WuerstchenPriorPipeline } from './prior-pipeline.ts';
 import { type Batch, paintRound } from './round.ts';
 import { SizeGrid } from './size-grid.ts';
 
-/** The size whose working memory counts when it is settled what stays loaded. */
+/** The picture size whose working memory decides what stays loaded. */
 const USUAL_SIZE = { width: 1024, height: 1024 };
 
-/** Stage C networks that are kept: mixes of styles are many. */
+/** Stage C networks that are kept open: there can be any number of mixes. */
 const MAX_STYLES = 3;
 
 export interface CombinedOptions
@@ -55,7 +55,7 @@ export interface CombinedOptions
   readonly imageEmbeddings?: Tensor | undefined;
   /** @default 'image' */
   readonly outputType?: OutputType | undefined;
-  /** Told of each picture of the batch when it is decoded, with its share of the time, and waited for. */
+  /** Called, and awaited, with each decoded picture of the batch and its share of the time. */
   readonly onImage?: ((image: RgbImage, row: number, timings: Timings) => void | Promise<void>) | undefined;
   /**
    * `grid`: the picture has the grid size that the reference would make. `crop`: it has exactly the size asked for,
@@ -81,7 +81,7 @@ export class WuerstchenCombinedPipeline {
   readonly #style: string;
   /** The Stage C networks in use, by folder; the least recently used first. */
   readonly #priors = new Map<string, WuerstchenPrior>();
-  /** Fulfilled when the last call of `generate` is done. */
+  /** Resolves when the last call of `generate` is done. */
   #turn: Promise<void> = Promise.resolve();
 
   private constructor(dir: string, style: string, prior: WuerstchenPriorPipeline, decoder: WuerstchenDecoderPipeline) {
@@ -128,30 +128,30 @@ export class WuerstchenCombinedPipeline {
     return this.prior.runtime;
   }
 
-  /** Stages in the order of use, but for Stage C of other styles. */
+  /** In the order of use, without the Stage C networks of other styles. */
   get networks(): readonly Network[] {
     return [...this.prior.networks, ...this.decoder.networks];
   }
 
-  /** Holds all weights against config.json. @throws OperatorError that names the file, the tensor, wanted and found */
+  /** Checks all weights against config.json. @throws OperatorError that names the file, the tensor, wanted and found */
   check(): void {
     for (const network of this.networks) network.check();
   }
 
-  /** Of the model: its folder's. */
+  /** Name of the model's folder. */
   get name(): string {
     return basename(resolve(this.dir));
   }
 
-  /** Provider and precision of the denoising networks, e.g. `cpu-fp32`: what changes the last digits of a picture. */
+  /** Provider and precision of the denoising networks, e.g. `cpu-fp32`: they change the last digits of a picture. */
   get computedBy(): string {
     return `${this.runtime.provider}-${this.decoder.decoder.component.precision}`;
   }
 
   /**
-   * Loads every network that is to stay loaded now, so that the first picture does not wait for it. The largest goes
-   * first: the memory that its loading leaves behind serves the others, and the process stays a sixth smaller than in
-   * the order of use.
+   * Loads every network that is to stay loaded, so that the first picture does not wait for them. The largest is loaded
+   * first: the others reuse the memory that its loading leaves behind, which keeps the process a sixth smaller than the
+   * order of use does.
    */
   async preload(): Promise<void> {
     if (this.runtime.residency === 'stage') return;
@@ -159,7 +159,7 @@ export class WuerstchenCombinedPipeline {
     for (const network of networks) await network.preload();
   }
 
-  /** Tells this checkpoint, with its Stage C of the given style, from all others. */
+  /** Identifies this checkpoint with its Stage C of the given style. */
   async fingerprint(style: string = this.#style): Promise<string> {
     // Somebody may be painting in another style.
     const dir = await stageCFolder(this.dir, style);
@@ -176,7 +176,7 @@ export class WuerstchenCombinedPipeline {
     ]);
   }
 
-  /** Calls take turns: networks that come and go would be taken away from each other. */
+  /** Calls take turns: with one network loaded at a time they would release each other's networks. */
   async generate(options: CombinedOptions): Promise<CombinedOutput> {
     const before = this.#turn;
     let end = () => {};
@@ -266,7 +266,7 @@ export class WuerstchenCombinedPipeline {
     };
   }
 
-  /** Makes `style`'s Stage C the one that `prior` runs; it is mixed where it is not there, and opened when first used. */
+  /** Makes `prior` use the Stage C of `style`, which is mixed if it is missing, and opened when first used. */
   async use(style: string, options: StageCOptions = {}): Promise<WuerstchenPrior> {
     const dir = await stageCFolder(this.dir, style, options);
     const prior = this.#priors.get(dir) ?? (await WuerstchenPrior.load(dir, this.runtime));
@@ -296,7 +296,7 @@ async function orAborted(wait: Promise<void>, signal: AbortSignal | undefined): 
   signal?.throwIfAborted();
 }
 
-/** One prompt serves all pictures; of several, each picture takes its own. */
+/** One prompt is used for all pictures; with several prompts, each picture has its own. */
 function decoderPrompts({ prompt, negativePrompt, numImagesPerPrompt = 1 }: CombinedOptions, { dims }: Tensor) {
   const perPicture = (texts: readonly string[]): string[] => {
     if (texts.length === 1) return [...texts];

@@ -31,7 +31,7 @@ export interface DecoderOptions extends Omit<SamplingOptions, 'prompt'> {
   readonly imageEmbeddings: Tensor | readonly Tensor[];
   /** @default 'image' */
   readonly outputType?: OutputType | undefined;
-  /** Told of each picture of the batch when it is decoded, with its share of the time, and waited for. */
+  /** Called, and awaited, with each decoded picture of the batch and its share of the time. */
   readonly onImage?:
     | ((image: RgbImage, row: number, timings: DecoderOutput['timings']) => void | Promise<void>)
     | undefined;

@@ -5,10 +5,10 @@ import { pickTensorRows, rowSize, type Tensor } from '../math/tensor.ts';
 import { type Conditioning, pickRows } from '../networks/conditioning.ts';
 import type { Denoiser } from '../networks/denoiser.ts';
 
-/** One picture in the loop, with everything that is its own. */
+/** One picture in the loop, with its own generator, timesteps and guidance. */
 export interface Row {
   readonly generator: TorchGenerator;
-  /** Knows the timesteps of this row. Rows may share one. */
+  /** Holds the timesteps of this row. Rows may share one. */
   readonly scheduler: DDPMWuerstchenScheduler;
   /** Guidance is on above 1. */
   readonly guidanceScale: number;
@@ -58,7 +58,7 @@ export interface DenoiseStep {
   /** Steps done, 1 to `total`. */
   readonly step: number;
   readonly total: number;
-  /** What the network was told, 1 (noise) to 0; of the first row that is still at work. */
+  /** The network's timestep, 1 (noise) to 0, of the first row that is still active. */
   readonly timestep: number;
   /** The live latents [N, C, H, W] after this step. What is written into them is what the next step uses. */
   readonly latents: Tensor;
@@ -127,7 +127,7 @@ export async function* denoise({
         return { data: clean, dims: latents.dims };
       },
     };
-    // A run blocks the thread: messages and cancellation come in between two of them.
+    // A run blocks the thread: messages and cancellations are received between runs.
     await new Promise((resolve) => setImmediate(resolve));
   }
   signal?.throwIfAborted();

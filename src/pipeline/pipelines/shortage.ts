@@ -9,7 +9,7 @@ import {
   smallerThatFits,
 } from './picture-needs.ts';
 
-/** How onnxruntime, its providers, Node and the system word it. */
+/** The wording of onnxruntime, its providers, Node and the system. */
 const WORDS =
   /out of memory|not enough memory|failed to allocate|cannot allocate memory|bad_alloc|bad allocation|smaller than requested bytes|array buffer allocation failed|CUBLAS_STATUS_ALLOC_FAILED/i;
 
@@ -21,7 +21,7 @@ export function isShortage(error: unknown): boolean {
   return false;
 }
 
-/** A picture that did not fit, also with one network at a time in the smallest steps: what it needs, and what would fit. */
+/** A picture that does not even fit with one network at a time and small tiles: what it needs, and what would fit. */
 function shortageOf(model: OpenModel, size: PictureSize, cause: unknown): OperatorError {
   const { width, height } = size;
   const { memory } = model.prior.runtime;

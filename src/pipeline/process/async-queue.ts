@@ -1,4 +1,4 @@
-/** A queue from whoever pushes to one reader, who gets everything that was pushed before the end, also if it is an error. */
+/** A queue with one reader, who gets everything that was pushed before the end, even if the end is an error. */
 export class AsyncQueue<T> implements AsyncIterable<T> {
   readonly #items: T[] = [];
   #end: { readonly error: unknown } | null = null;

@@ -2,12 +2,12 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { OperatorError } from '../../system/errors.ts';
 import { acquireLock } from '../../system/file-lock.ts';
 
-/** Left beside its lock by a pipeline process that ends because its bot is gone. */
+/** The file that a pipeline process leaves beside its lock when it ends because its bot is gone. */
 export function orphanNote(lockPath: string): string {
   return `${lockPath}.outlived`;
 }
 
-/** As the watchdog does, where the process hears of it itself. */
+/** For a process that notices by itself, before the watchdog does. */
 export function leaveOrphanNote(lockPath: string): void {
   try {
     writeFileSync(orphanNote(lockPath), '');
@@ -17,8 +17,8 @@ export function leaveOrphanNote(lockPath: string): void {
 }
 
 /**
- * Whether the pipeline process of an earlier bot was alive when that bot died: then whatever it worked on did not kill
- * it. Asked before a new one is started.
+ * Whether the pipeline process of an earlier bot was still alive when that bot died: then the job it worked on did not
+ * kill it. To be called before a new process is started.
  */
 export async function leftAnOrphan(lockPath: string): Promise<boolean> {
   try {
@@ -31,7 +31,7 @@ export async function leftAnOrphan(lockPath: string): Promise<boolean> {
   return existsSync(orphanNote(lockPath));
 }
 
-/** For whoever holds the lock: the process that left the note has ended. */
+/** Called by the holder of the lock: the process that left the note has ended. */
 export function removeOrphanNote(lockPath: string): void {
   rmSync(orphanNote(lockPath), { force: true });
 }

@@ -236,5 +236,5 @@ export class PipelineChild {
   }
 }
 
-/** The process confirms that it has dropped a request; told from the signal's reason, which stays on this side. */
+/** The process confirms that it has dropped a request. The signal's reason itself stays on this side. */
 class Cancelled extends Error {}

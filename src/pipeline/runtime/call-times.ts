@@ -4,7 +4,7 @@ import type { BlockingCall } from './runtime.ts';
 
 /** Share of the latest measurement in the mean. */
 const LATEST = 0.3;
-/** A slow processor and a slow disk: an estimate too long does less harm than one too short. */
+/** For a slow processor and a slow disk: too long an estimate does less harm than too short a one. */
 const OPERATIONS_PER_MS = 20e6;
 const BYTES_PER_MS = 50e3;
 const BYTES_PER_WEIGHT = 2;

@@ -1,13 +1,13 @@
-import { printedBy } from '../../system/command-output.ts';
+import { commandOutput } from '../../system/command-output.ts';
 import type { FreeMemory } from './host-memory.ts';
 
 /** Runs `nvidia-smi`; its output, or `null` where there is none. Replaced in tests. */
 export type NvidiaSmi = (args: readonly string[]) => string | null;
 
-const nvidiaSmi: NvidiaSmi = (args) => printedBy('nvidia-smi', args, 5000);
+const nvidiaSmi: NvidiaSmi = (args) => commandOutput('nvidia-smi', args, 5000);
 
 /**
- * What a CUDA device has free, or `null` where the driver's own tool does not say.
+ * Free memory of a CUDA device, or `null` if the driver's own tool does not report it.
  *
  * @param device as CUDA numbers them; with CUDA_VISIBLE_DEVICES, the position in that list
  */

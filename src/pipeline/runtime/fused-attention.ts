@@ -1,4 +1,4 @@
-import { printedBy } from '../../system/command-output.ts';
+import { commandOutput } from '../../system/command-output.ts';
 import type { Provider } from './providers.ts';
 
 /**
@@ -6,7 +6,7 @@ import type { Provider } from './providers.ts';
  * 2048×2048) in pieces by itself. WebGPU's and CUDA's do. The CPU's does if it knows the size of the second-level
  * cache, which the C library tells it; on Linux, ARM processors often keep it to themselves.
  *
- * @param l2 bytes of that cache, 0 where nobody knows
+ * @param l2 bytes of that cache, 0 if unknown
  */
 export function attendsInPieces(provider: Provider, env: NodeJS.ProcessEnv = process.env, l2 = cacheBytes): boolean {
   if (provider !== 'cpu') return true;
@@ -14,7 +14,7 @@ export function attendsInPieces(provider: Provider, env: NodeJS.ProcessEnv = pro
 }
 
 function cacheBytes(): number {
-  // Elsewhere onnxruntime asks the system, which knows; x64 processors tell by themselves.
+  // Elsewhere onnxruntime asks the system, which knows it; x64 processors report it themselves.
   if (process.platform !== 'linux' || process.arch === 'x64') return 1;
-  return Number.parseInt(printedBy('getconf', ['LEVEL2_CACHE_SIZE']) ?? '', 10) || 0;
+  return Number.parseInt(commandOutput('getconf', ['LEVEL2_CACHE_SIZE']) ?? '', 10) || 0;
 }

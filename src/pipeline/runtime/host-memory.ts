@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
-import { printedBy } from '../../system/command-output.ts';
+import { commandOutput } from '../../system/command-output.ts';
 
-/** Memory that may still be taken, and what says so. */
+/** Memory that is still available, and what limits it. */
 export interface FreeMemory {
   /** Bytes. */
   readonly bytes: number;
@@ -11,7 +11,7 @@ export interface FreeMemory {
   readonly of: string;
 }
 
-/** The parts of the system that are asked; replaced in tests. */
+/** The parts of the system that are queried; replaced in tests. */
 export interface HostFacts {
   readonly platform: NodeJS.Platform;
   /** A file's text, or `null`. */
@@ -30,15 +30,15 @@ const SYSTEM: HostFacts = {
       return null;
     }
   },
-  print: printedBy,
+  print: commandOutput,
   freemem,
 };
 
 const CGROUPS = '/sys/fs/cgroup';
 
 /**
- * The least of what the machine has free, what the control groups of this process admit and what its address space may
- * still grow by. Pages that only cache files count as free: weights are mapped files, so a machine that has loaded a
+ * The least of the machine's free memory, the limits of this process's control groups and the room in its address
+ * space. Pages that only cache files count as free: weights are mapped files, so a machine that has loaded a
  * model before has little else.
  */
 export function hostMemory(facts: HostFacts = SYSTEM): FreeMemory {
@@ -54,7 +54,7 @@ function machineMemory({ platform, read, print, freemem }: HostFacts): FreeMemor
   return { bytes: pages ?? freemem(), of };
 }
 
-/** macOS counts as free only what nobody ever used; what it would give back at once is listed apart. */
+/** macOS counts only memory that was never used as free; memory that it can reclaim at once is listed separately. */
 function macPages(text: string | null): number | null {
   const size = Number(/page size of (\d+) bytes/.exec(text ?? '')?.[1] ?? Number.NaN);
   const count = (kind: string) => Number(new RegExp(`^Pages ${kind}:\\s+(\\d+)`, 'm').exec(text ?? '')?.[1] ?? 0);

@@ -13,7 +13,7 @@ import type { VqganConfig } from '../graph/vqgan.ts';
  *   because it grows in powers of two.
  */
 
-/** While a session is made, a share of its weights is there twice. */
+/** While a session is created, part of its weights is in memory twice. */
 export const LOADING = 1.15;
 /** Node, onnxruntime and its thread pools. */
 export const BASE_BYTES = 200e6;
@@ -47,7 +47,7 @@ export function decoderWorking(
 ): number {
   const { c_hidden: hidden, patch_size: patch } = config;
   const levels = hidden.map((c, level) => (h * w * c) / (patch * 2 ** level) ** 2);
-  // Skips of the levels above wait for the way up; the one at work has all its parts.
+  // The skips of the levels above are kept for the way up, while the current level has all its parts.
   const kept = levels.reduce((sum, level) => sum + level, 0);
   return rows * FLOAT * (Math.max(...levels) * ACTIVATIONS[precision] + kept);
 }
@@ -87,7 +87,7 @@ export interface Needs {
 export function needs(weights: WeightBytes, working: WorkingBytes): Needs {
   const all = Object.values(weights);
   const sum = all.reduce((total, bytes) => total + bytes, 0);
-  // The last one to load is there one and a bit times, beside all others.
+  // While the last network is loaded, part of it is in memory twice, beside all others.
   const resident = sum + (LOADING - 1) * Math.max(...all) + Math.max(working.prior, working.decoder, working.vqgan);
   const stage = Math.max(
     LOADING * weights.priorText,

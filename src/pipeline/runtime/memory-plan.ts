@@ -9,27 +9,27 @@ export interface Releasable {
   release(): Promise<void>;
 }
 
-/** Asked each time it matters; replaced in tests. `null` where nobody can tell. */
+/** Called whenever it matters; replaced in tests. `null` if unknown. */
 export type MeasureMemory = () => FreeMemory | null;
 
 /**
- * A GPU that cannot be asked (WebGPU tells nothing of its memory, nor does CUDA without nvidia-smi) is taken to have
- * this much free: most cards of 8 GB have. `resident` says that there is more.
+ * A GPU whose memory is unknown (WebGPU does not report it, nor does CUDA without nvidia-smi) is assumed to have this much
+ * free, as most cards of 8 GB do. With `resident` the operator says that there is more.
  */
 const ASSUMED_DEVICE_BYTES = 6e9;
-/** Other programs and other networks' leftovers need some, too. */
+/** Other programs and leftovers of other networks need some, too. */
 const USABLE = 0.85;
 /** Less than this is not worth a measurement. */
 const SMALL_BYTES = 256e6;
-/** Without a measurement: no buffer of a decode is larger than 1 GB then, which drivers may refuse. */
+/** Without a measurement: keeps each buffer of a decode below 1 GB, as drivers may refuse larger ones. */
 const UNMEASURED_DECODE_BYTES = 3.3e9;
-/** With as little as possible: smaller tiles would save little more, and cost much of the work twice. */
+/** With as little as possible: smaller tiles would save little more, and repeat much of the work. */
 const LEAN_DECODE_BYTES = 400e6;
 
 /** What stays loaded, and how much memory a step may take. */
 export class MemoryPlan {
   readonly provider: Provider;
-  /** The last try to get by: one network at a time, small tiles, one picture at a time. */
+  /** The most sparing mode: one network at a time, small tiles, one picture at a time. */
   lean = false;
   /** Pictures of so many pixels, and larger ones, are made lean: one of them had run out of memory. */
   #leanFrom = Number.POSITIVE_INFINITY;
@@ -46,7 +46,7 @@ export class MemoryPlan {
 
   get residency(): Residency {
     if (this.lean) return 'stage';
-    // Before anything is known of the networks, the careful one.
+    // Until the networks are known, the careful choice.
     return this.#asked === 'auto' ? (this.#decided?.residency ?? 'stage') : this.#asked;
   }
 
@@ -60,12 +60,12 @@ export class MemoryPlan {
     return this.#measure();
   }
 
-  /** Settles `auto` for networks with these needs. */
+  /** Decides what `auto` means for networks with these needs. */
   decide(needs: Needs): void {
     if (this.#asked === 'auto') this.#decided = chooseResidency(needs, this.#measure());
   }
 
-  /** A network is about to be loaded; one network at a time, the others have to go first. */
+  /** Called before a network is loaded; with one network at a time, the others are released first. */
   async enter(network: Releasable): Promise<void> {
     this.#loaded.add(network);
     if (this.residency === 'resident') return;
@@ -76,12 +76,12 @@ export class MemoryPlan {
     this.#loaded.delete(network);
   }
 
-  /** Whether something that is not necessary may be kept beside so many bytes more. */
+  /** Whether something optional may be kept beside so many bytes more. */
   hasRoomFor(bytes: number): boolean {
     return this.#asked !== 'auto' || bytes <= SMALL_BYTES || this.admits(bytes);
   }
 
-  /** Whether so many bytes are free, as far as anybody can tell. */
+  /** Whether so many bytes are known to be free. */
   admits(bytes: number): boolean {
     const free = this.#measure();
     return free !== null && bytes <= free.bytes * USABLE;
@@ -96,14 +96,14 @@ export class MemoryPlan {
     this.#leanFrom = Math.min(this.#leanFrom, pixels);
   }
 
-  /** Settles how sparing to be for a picture of so many pixels; nothing stays loaded where it is to be more so. */
+  /** Decides how sparing to be with a picture of so many pixels; becoming more sparing releases everything. */
   async beginPicture(pixels: number): Promise<void> {
     const lean = pixels >= this.#leanFrom;
     if (lean && !this.lean) await this.releaseAll();
     this.lean = lean;
   }
 
-  /** Bytes that decoding one tile may take, where the whole picture would take `whole`. */
+  /** Bytes that decoding one tile may take, if the whole picture would take `whole`. */
   decodeBudget(whole: number): number {
     if (this.lean) return Math.min(whole / 4, LEAN_DECODE_BYTES);
     if (whole <= SMALL_BYTES) return whole;
@@ -117,13 +117,13 @@ export function measureOf(provider: Provider, device?: number | undefined): Meas
   return () => (provider === 'cuda' ? cudaMemory(device) : null) ?? sharedMemory();
 }
 
-/** A GPU may have no memory but the host's. */
+/** A GPU may share the host's memory. */
 function sharedMemory(): FreeMemory | null {
   const host = hostMemory();
   return host.bytes * USABLE < ASSUMED_DEVICE_BYTES ? host : null;
 }
 
-/** `resident` where everything fits with some room, else `stage`. */
+/** `resident` if everything fits with some room to spare, else `stage`. */
 export function chooseResidency(
   { resident }: Needs,
   free: FreeMemory | null,

@@ -32,7 +32,7 @@ export function isWorthPreparing(parameters: number): boolean {
   return parameters >= WORTH_IT;
 }
 
-/** On Linux as the kernel tells; elsewhere only ARM processors are known to have them. */
+/** On Linux the kernel says so; elsewhere only ARM processors are known to have them. */
 export function has8BitDotProducts(cpuinfo = readCpuInfo()): boolean {
   if (cpuinfo === null) return process.arch === 'arm64';
   return /\b(avx512_vnni|avx_vnni|asimddp)\b/.test(cpuinfo);

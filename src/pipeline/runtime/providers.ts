@@ -5,8 +5,8 @@ import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'on
 import { OperatorError } from '../../system/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 
-// onnxruntime reports its use to its makers unless told not to; pictures painted here are nobody else's business. It
-// looks when the first session is created.
+// onnxruntime sends telemetry unless told not to, and pictures painted here are nobody else's business. It reads this
+// when the first session is created.
 process.env.ORT_DISABLE_TELEMETRY ??= '1';
 
 export type Provider = 'cuda' | 'webgpu' | 'cpu';
@@ -40,7 +40,7 @@ export function thisMachine(): Machine {
   };
 }
 
-/** Folder of onnxruntime's own libraries; those of CUDA lie there too once they are fetched. */
+/** Folder of onnxruntime's own libraries, and of the CUDA libraries once they are fetched. */
 export function librariesFolder(): string {
   const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
   return join(root, 'bin/napi-v6', process.platform, process.arch);
@@ -48,7 +48,7 @@ export function librariesFolder(): string {
 
 export const CUDA_LIBRARY = 'libonnxruntime_providers_cuda.so';
 
-/** A reason against a provider that can be seen without the costly attempt, or `null`. */
+/** Why a provider cannot work, as far as that is known without the costly attempt, else `null`. */
 export function reasonAgainst(provider: Provider, machine: Machine): string | null {
   if (provider === 'cpu') return null;
   if (!machine.backends.includes(provider)) {
@@ -92,7 +92,7 @@ export function checkDevice(device: number | undefined, provider: Provider | 'au
   });
 }
 
-/** Tries a provider on a graph of one sum, of 32-bit or of 16-bit floats. */
+/** Tries a provider on a graph with a single addition, of 32-bit or 16-bit floats. */
 export async function probe(
   provider: Provider,
   options: { readonly device?: number | undefined; readonly dtype?: 'f32' | 'f16'; readonly machine?: Machine } = {},

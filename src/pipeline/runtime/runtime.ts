@@ -39,11 +39,11 @@ export interface RuntimeOptions {
   /** Threads of one operator on the CPU. @default the number of processors this process may use */
   readonly threads?: number | undefined;
   /**
-   * `auto` is settled by the combined pipeline, from what its networks need and what is free; for the others it is
+   * `auto` is decided by the combined pipeline, by what its networks need and what is free; for other pipelines it is
    * `stage`. @default 'resident'
    */
   readonly residency?: Residency | 'auto' | undefined;
-  /** What tells the free memory of host or device. @default the system */
+  /** Measures the free memory of the host or the device. @default the system */
   readonly measureMemory?: MeasureMemory | undefined;
   /**
    * Of weights and products. `auto`: of networks with at least 15 million parameters 16 bits on GPUs that have them, 8 on CPUs
@@ -52,20 +52,20 @@ export interface RuntimeOptions {
    * @default 'fp32'
    */
   readonly precision?: Precision | 'auto' | undefined;
-  /** Told while weights are prepared: tensors written, of all. */
+  /** Called while weights are prepared, with the number of tensors written and of all. */
   readonly onPreparing?: ((dir: string, precision: Precision, done: number, total: number) => void) | undefined;
-  /** Ends preparing; what was prepared is gone on from. */
+  /** Ends preparing; the next run continues from there. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Graphs in `fp16` are computed in 32 bits, and after each run the largest magnitude of every tensor that would be kept in 16
-   * is told. A way to look at a checkpoint, not to paint.
+   * Graphs in `fp16` are computed in 32 bits, and after each run this is called with the largest magnitude of every tensor
+   * that would be kept in 16. For examining a checkpoint, not for painting.
    */
   readonly onPeaks?: ((graph: string, peaks: ReadonlyMap<string, number>) => void) | undefined;
-  /** Which exact savings graphs make; all but in comparisons. */
+  /** Which exact savings graphs make; all of them, except in comparisons. */
   readonly folds?: Folds | undefined;
-  /** Told, and waited for, before each call that blocks the thread; the call is not made if this throws. */
+  /** Called, and awaited, before each call that blocks the thread; the call is not made if this throws. */
   readonly onBlocking?: ((call: BlockingCall) => void | Promise<void>) | undefined;
-  /** Told after each such call that succeeded. */
+  /** Called after each such call that succeeded. */
   readonly onReturned?: ((call: BlockingCall, ms: number) => void) | undefined;
 }
 
@@ -74,8 +74,8 @@ export interface PretrainedOptions extends RuntimeOptions {
   /** Shared with other pipelines; the other runtime options do not count then. */
   readonly runtime?: Runtime | undefined;
   /**
-   * Whether all weights are held against config.json now. Else `check` does it when the caller likes, such as behind the
-   * first step, which then comes sooner; what is missing is also named when it is first used. @default true
+   * Whether all weights are checked against config.json now. If not, the caller calls `check` later, for example after the
+   * first step, which then comes sooner; missing weights are also reported when they are first used. @default true
    */
   readonly check?: boolean | undefined;
   /** Overrides numbers of model_index.json. */
@@ -93,7 +93,7 @@ export class Runtime {
   readonly signal: AbortSignal | undefined;
   /** Providers that were passed over, each with its reason. */
   readonly fallbacks: readonly ProviderReport[];
-  /** What networks do otherwise than `preference` says, and why, for people. */
+  /** Where networks deviate from `preference`, and why, for people. */
   readonly notes: string[] = [];
   readonly #onBlocking: RuntimeOptions['onBlocking'];
   readonly #onReturned: RuntimeOptions['onReturned'];
@@ -186,8 +186,8 @@ export class Runtime {
         extra: {
           session: {
             model_external_initializers_file_folder_path: weightsDir,
-            // Each session has threads of its own, which would wait for its next run at full speed while those of the next
-            // network work: the first steps of every stage take twice to three times as long.
+            // Each session has its own threads, which would spin while the next network works: the first steps of every stage
+            // would take two to three times as long.
             force_spinning_stop: '1',
           },
         },
@@ -226,7 +226,7 @@ export class Runtime {
   }
 }
 
-/** A picture of numbers that are none would be black and look finished. */
+/** A picture of NaNs would be black and look finished. */
 function requireFinite(outputs: Tensors, { graph, weightsDir }: BlockingCall, precision: Precision | 'auto'): Tensors {
   const other = precision === 'fp32' ? '' : ' Else try --precision fp32.';
   for (const [name, { data }] of Object.entries(outputs)) {

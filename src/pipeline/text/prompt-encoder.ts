@@ -13,7 +13,7 @@ const KEPT_TEXTS = 64;
 
 /** Tokenizer and text encoder of one pipeline. A text that was encoded lately is not encoded again. */
 export class PromptEncoder {
-  /** Of the repository. */
+  /** Folder of the repository. */
   readonly dir: string;
   readonly tokenizer: ClipTokenizer;
   readonly model: ClipTextModel;
