@@ -1,5 +1,5 @@
 import { editDistance, nearest } from './edit-distance.ts';
-import { fold, KEYS, type Key, keyNamed } from './keys.ts';
+import { fold, KEYS, type Key, type KeyName, keyNamed } from './keys.ts';
 import { type Span, wordsOf } from './lexer.ts';
 import { CommandProblem, type Edit, quoted } from './problem.ts';
 import { readRatio } from './values.ts';
@@ -69,27 +69,24 @@ function pairToken(match: RegExpExecArray, raw: string, span: Span): Token {
   }
   const meant = isOther || colon !== ':' ? null : misspelt(name, value);
   if (meant === null) return { ...span, raw, kind: 'text', note: isOther ? null : 'unknown-key' };
-  const edit = { start: span.start, end: span.start + name.length, text: meant.name };
-  throw unknownSetting(name, meant.name, `write ${shortened(name)}\\: with a backslash`, edit);
+  const edit = { start: span.start, end: span.start + name.length, text: meant };
+  throw unknownSetting(name, meant, `write ${shortened(name)}\\: with a backslash`, edit);
 }
 
 const LONG_NAMES = KEYS.map((key) => key.name).filter((name) => name.length >= 4);
 const LONGEST_NAME = Math.max(...LONG_NAMES.map((name) => name.length));
 
 /** The key that `name` is a misspelling of, if it can be told. */
-function misspelt(name: string, value: string): Key | null {
-  if (name.length > LONGEST_NAME + 2) return null;
-  const folded = fold(name);
-  const long = nearest(folded, LONG_NAMES, 2);
-  if (long !== null) return keyNamed(long);
-  if (isNearShort(folded, 'ar') && readRatio(value) !== null && !/:\d\d$/.test(value)) return keyNamed('ar');
-  if (isNearShort(folded, 'n') && /^\d{1,2}$/.test(value)) return keyNamed('n');
-  return null;
+function misspelt(name: string, value: string): KeyName | null {
+  const long = suggestion(name);
+  if (long !== null) return long;
+  if (isNearShort(name, 'ar') && readRatio(value) !== null && !/:\d\d$/.test(value)) return 'ar';
+  return isNearShort(name, 'n') && /^\d{1,2}$/.test(value) ? 'n' : null;
 }
 
 /** One edit away, or its two letters swapped. */
 function isNearShort(name: string, key: 'ar' | 'n'): boolean {
-  return name.length <= 3 && editDistance(name, key, { swaps: true }) <= 1;
+  return name.length <= 3 && editDistance(fold(name), key, { swaps: true }) <= 1;
 }
 
 /** One slip from a key: after a long dash, which sentences have too, two edits are no sign of one (`—said`, `seed`). */
@@ -98,7 +95,8 @@ function isSlip(name: string): boolean {
   return meant !== null && name.length >= 4 && editDistance(fold(name), meant, { swaps: true }) <= 1;
 }
 
-function suggestion(name: string): string | null {
+/** The key of four letters or more that `name` is nearest to. */
+function suggestion(name: string): KeyName | null {
   return name.length > LONGEST_NAME + 2 ? null : nearest(fold(name), LONG_NAMES, 2);
 }
 

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { Stage } from '../job.ts';
+import { ENGINE_STAGES } from '../../pipeline/process/protocol.ts';
 import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';
 import { fromJson, toJson } from './json.ts';
 
 const stepTime = z.object({
-  stage: z.enum(['load', 'text', 'prior', 'decoder', 'vqgan', 'encode']) satisfies z.ZodType<Stage>,
+  stage: z.enum(ENGINE_STAGES),
   /** Pixels of the picture. */
   width: z.number(),
   height: z.number(),

@@ -7,7 +7,8 @@ import type { NoiseMix } from '../math/mixed-generator.ts';
  * plain data that the structured-clone algorithm copies (bigints and typed arrays included).
  */
 
-export type EngineStage = 'load' | 'text' | 'prior' | 'decoder' | 'vqgan' | 'encode';
+export const ENGINE_STAGES = ['load', 'text', 'prior', 'decoder', 'vqgan', 'encode'] as const;
+export type EngineStage = (typeof ENGINE_STAGES)[number];
 
 /** What Stage C gave Stage B: row-major, NCHW. */
 export interface EngineEmbedding {
