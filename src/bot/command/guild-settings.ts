@@ -53,30 +53,26 @@ interface Definition {
   readonly kind: keyof typeof KINDS;
 }
 
-/** `null` is no limit. */
-const count = z.number().int().min(1).nullable();
+const count = z.number().int().min(1);
 const list = z.array(z.string().min(1).max(200)).max(2000);
+
+/** `null` is no limit. */
+const limit = (initial: number | null, description: string, schema = count) =>
+  ({ kind: 'limit', schema: schema.nullable(), initial, description }) as const;
 
 /** What admins set, for one guild or everywhere, in the order of display. */
 export const GUILD_SETTINGS = {
-  guildJobs: { kind: 'limit', schema: count, initial: 500, description: 'unfinished requests here at once' },
+  guildJobs: limit(500, 'unfinished requests here at once'),
   /** Over all guilds and direct messages. */
-  userJobs: { kind: 'limit', schema: count, initial: 50, description: 'unfinished requests per person at once' },
-  guildSeconds: { kind: 'limit', schema: count, initial: null, description: 'accelerator seconds a day here' },
+  userJobs: limit(50, 'unfinished requests per person at once'),
+  guildSeconds: limit(null, 'accelerator seconds a day here'),
   /** Over all guilds and direct messages. */
-  userSeconds: { kind: 'limit', schema: count, initial: null, description: 'accelerator seconds a day per person' },
-  pixels: { kind: 'limit', schema: count, initial: null, description: 'pixels per picture' },
-  images: {
-    kind: 'limit',
-    schema: z.number().int().min(1).max(10).nullable(),
-    initial: null,
-    description: 'pictures per request, at most 10',
-  },
+  userSeconds: limit(null, 'accelerator seconds a day per person'),
+  pixels: limit(null, 'pixels per picture'),
+  images: limit(null, 'pictures per request, at most 10', count.max(10)),
   /** Where what is not safe for work may be asked for. */
   nsfw: {
-    kind: 'nsfw',
-    schema: z.enum(NSFW_RULES),
-    initial: 'age-restricted',
+    ...{ kind: 'nsfw', schema: z.enum(NSFW_RULES), initial: 'age-restricted' },
     description: 'off, or in age-restricted rooms only',
   },
   /** As they were typed. */

@@ -135,11 +135,9 @@ function doneButtons(job: Job, limits: RequestLimits): readonly (readonly Button
 /** What can be done with one picture. */
 export function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonly Button[] {
   const number = job.request.n > 1 ? ` ${image.index + 1}` : '';
-  const named = (label: string) => ({ label: `${label}${number}`, ...(number === '' ? {} : { short: label }) });
   const plain = (verb: string, label: string): Button => ({
-    action: `${verb}:${image.id}`,
-    ...named(label),
-    style: 'secondary',
+    ...secondary(`${verb}:${image.id}`, `${label}${number}`),
+    ...(number === '' ? {} : { short: label }),
   });
   const larger = (['larger', 'larger-2x'] as const).flatMap((verb) => {
     const factor = LARGER_FACTORS[verb];
