@@ -18,7 +18,7 @@ import { composeReply } from '../messages/compose.ts';
 import type { Deliveries } from '../messages/delivery.ts';
 import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
 import { copiesOf, newRef, parseRef, type Token, tokenOf } from '../messages/message-ref.ts';
-import type { Answered, DiscordApi } from '../rest/api.ts';
+import { type Answered, type DiscordApi, isEphemeral } from '../rest/api.ts';
 import { classify, errorFields } from '../rest/errors.ts';
 import { botHasAccess, userOf } from './callers.ts';
 
@@ -46,9 +46,9 @@ interface Acknowledged {
   readonly ephemeral: boolean;
 }
 
-export function isEphemeral(interaction: Answerable): boolean {
-  const message = 'message' in interaction ? interaction.message : undefined;
-  return ((message?.flags ?? 0) & MessageFlags.Ephemeral) !== 0;
+/** Whether the interaction came from a message that only one person sees. */
+export function isOnEphemeral(interaction: Answerable): boolean {
+  return 'message' in interaction && isEphemeral(interaction.message);
 }
 
 /** Answers interactions with what the core made of them. */
@@ -145,7 +145,7 @@ export class Answering {
     clicked: Clicked | null,
   ): Promise<void> {
     const { core, api, deliveries } = this.#options;
-    const onItsMessage = interaction.type === InteractionType.MessageComponent && !isEphemeral(interaction);
+    const onItsMessage = interaction.type === InteractionType.MessageComponent && !isOnEphemeral(interaction);
     if (onItsMessage && !acknowledged) {
       await api.respond(interaction, InteractionResponseType.DeferredMessageUpdate);
     } else {
@@ -169,7 +169,7 @@ export class Answering {
 
     if (!acknowledged && !heavy) {
       const { content, embeds, components } = composed.body;
-      const inPlace = hidden && interaction.type === InteractionType.MessageComponent && isEphemeral(interaction);
+      const inPlace = hidden && interaction.type === InteractionType.MessageComponent && isOnEphemeral(interaction);
       const type = inPlace ? InteractionResponseType.UpdateMessage : InteractionResponseType.ChannelMessageWithSource;
       await api.respond(interaction, type, {
         ...{ content, embeds, components },

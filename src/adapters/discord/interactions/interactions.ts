@@ -16,7 +16,7 @@ import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
 import { tokenOf } from '../messages/message-ref.ts';
 import { ASK_PREFIX, MORE_PREFIX } from '../messages/render.ts';
 import { errorFields } from '../rest/errors.ts';
-import { Answering, type AnsweringOptions, type Clicked, isEphemeral } from './answering.ts';
+import { Answering, type AnsweringOptions, type Clicked, isOnEphemeral } from './answering.ts';
 import { botHasAccess, type Callers, userOf } from './callers.ts';
 import { completions } from './complete.ts';
 import { formView, readForm } from './form.ts';
@@ -109,7 +109,7 @@ export class Interactions {
     const key = `${userOf(interaction).id} ${action}`;
     const before = this.#asked.get(key) ?? null;
     this.#asked.delete(key);
-    return isEphemeral(interaction) ? before : this.#source(interaction);
+    return isOnEphemeral(interaction) ? before : this.#source(interaction);
   }
 
   #source(interaction: APIMessageComponentInteraction): Clicked {
@@ -125,7 +125,7 @@ export class Interactions {
     const { core, api, clock } = this.#options;
     const yes: Button = { action: button.action, label: button.label, style: 'danger' };
     const reply: Reply = { ...EMPTY_REPLY, title: question, buttons: [[yes]], ephemeral: true };
-    if (isEphemeral(interaction) || botHasAccess(interaction)) {
+    if (isOnEphemeral(interaction) || botHasAccess(interaction)) {
       return this.#answering.answer(interaction, () => Promise.resolve({ kind: 'reply', reply }), null);
     }
     await api.respond(interaction, InteractionResponseType.DeferredMessageUpdate);

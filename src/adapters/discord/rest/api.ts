@@ -59,11 +59,8 @@ export interface Answered {
   readonly ephemeral: boolean;
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isEphemeral(message: Pick<APIMessage, 'flags'> | undefined): boolean {
+/** Whether only one person sees the message. */
+export function isEphemeral(message: Pick<APIMessage, 'flags'> | undefined): boolean {
   return ((message?.flags ?? 0) & MessageFlags.Ephemeral) !== 0;
 }
 
@@ -91,9 +88,9 @@ export class DiscordApi {
   async respond(
     { id, token }: { readonly id: string; readonly token: string },
     type: InteractionResponseType,
-    data?: unknown,
+    data?: object,
   ): Promise<Answered | null> {
-    const payload = WITH_MESSAGE.includes(type) && isRecord(data) ? { ...data, allowed_mentions: NO_MENTIONS } : data;
+    const payload = data && WITH_MESSAGE.includes(type) ? { ...data, allowed_mentions: NO_MENTIONS } : data;
     for (let attempt = 1; ; attempt++) {
       try {
         const result = (await this.#open.post(Routes.interactionCallback(id, token), {
