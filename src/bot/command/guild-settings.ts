@@ -102,7 +102,7 @@ export const INITIAL = Object.fromEntries(
   Object.entries(GUILD_SETTINGS).map(([key, { initial }]) => [key, initial]),
 ) as unknown as GuildSettings;
 
-export interface GuildSetting extends Definition {
+interface GuildSetting extends Definition {
   readonly key: GuildSettingKey;
   /** As people type it, e.g. `guild-jobs`. */
   readonly name: string;

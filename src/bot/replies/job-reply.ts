@@ -18,7 +18,7 @@ const STAGES: Readonly<Record<Stage, string>> = {
 /** From so many pictures on, a message has no room for all their buttons: a button for each picture brings them. */
 const PICKED_FROM = 5;
 
-export interface JobReplyOptions {
+interface JobReplyOptions {
   readonly place: QueuePosition | null;
   readonly step: LiveStep | null;
   /** Of the place where the job was asked for. */
@@ -133,7 +133,7 @@ function doneButtons(job: Job, limits: RequestLimits): readonly (readonly Button
 }
 
 /** What can be done with one picture. */
-export function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonly Button[] {
+function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonly Button[] {
   const number = job.request.n > 1 ? ` ${image.index + 1}` : '';
   const plain = (verb: string, label: string): Button => ({
     ...secondary(`${verb}:${image.id}`, `${label}${number}`),

@@ -99,7 +99,7 @@ function outcome(job: Job): string {
   return count === 1 ? '1 picture' : `${count} pictures`;
 }
 
-export interface QueueView {
+interface QueueView {
   readonly waiting: number;
   /** Unfinished jobs of this guild; `null` in a direct message. */
   readonly here: number | null;

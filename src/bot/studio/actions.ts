@@ -24,7 +24,7 @@ export function parseAction(action: string): { readonly verb: ActionVerb; readon
   });
 }
 
-export interface ActOptions {
+interface ActOptions {
   readonly job: Job;
   /** The image acted on; `null` for an action on the job as a whole. */
   readonly image: JobImage | null;

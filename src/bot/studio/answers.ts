@@ -22,7 +22,7 @@ import { type DraftVerb, draftsOf, parseAction } from './actions.ts';
 import { changeSettings, isOperator, settingsReply } from './change-settings.ts';
 import { isOwner, requireOwner, type Target, Targets } from './targets.ts';
 
-export interface AnswersOptions {
+interface AnswersOptions {
   readonly history: History;
   readonly rules: GuildRules;
   readonly queue: JobQueue;

@@ -1,7 +1,7 @@
 import { PermissionFlagsBits } from 'discord.js';
 
 /** What the bot needs in a server, by the names that Discord shows in its settings. */
-export const PERMISSIONS = [
+const PERMISSIONS = [
   { name: 'View Channels', bit: PermissionFlagsBits.ViewChannel },
   { name: 'Send Messages', bit: PermissionFlagsBits.SendMessages },
   { name: 'Send Messages in Threads', bit: PermissionFlagsBits.SendMessagesInThreads },
