@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ReplyImage } from '../../../bot/reply.ts';
 import { type Clock, pause } from '../../../system/clock.ts';
+import type { UploadFile, UploadSteps } from '../web-api/api.ts';
 import type { Urgency } from '../web-api/call-budget.ts';
 import { Refused, Unanswered } from '../web-api/errors.ts';
 import { type Workspace, within } from '../web-api/workspaces.ts';
@@ -9,39 +10,15 @@ import { type Workspace, within } from '../web-api/workspaces.ts';
 /** Pauses before each check of whether Slack has taken a file in, in ms. It mostly has within a second; a minute in all. */
 const CHECK_PAUSES = [400, 600, 1000, 1000, 2000, 2000, 3000, 5000, 5000, 10_000, 15_000, 15_000];
 
-/** A file's bytes, and how Slack names it. */
-export interface UploadFile {
-  /** Ends in `.png` or `.jpg` to be shown: image blocks take nothing else that we make. */
-  readonly fileName: string;
-  readonly data: Uint8Array;
-  readonly alt: string;
-}
-
-export interface UploadOptions {
-  /** Called with the file's id before Slack keeps the file, so that the id can be stored. */
-  readonly begun?: (file: string) => void;
-  readonly urgency: Urgency;
-  /** Where the file is shown at once, as a message of its own. @default nowhere: nobody is told about it */
-  readonly channel?: string;
-}
-
-/**
- * Uploads a file: `files.getUploadURLExternal`, the bytes, `files.completeUploadExternal`. Resolves with the file's id;
- * it can be shown once `whenReady` resolves.
- */
+/** Uploads a file when the budget allows. Resolves with its id; it can be shown once `whenReady` resolves. */
 export async function upload(
   { api, uploads }: Workspace,
-  { fileName, data, alt }: UploadFile,
-  { begun, urgency, channel }: UploadOptions,
+  file: UploadFile,
+  { urgency, ...steps }: UploadSteps & { readonly urgency: Urgency },
 ): Promise<string> {
-  // After a Retry-After it starts over with a new ticket; the old one was never completed, and Slack forgets it.
-  return within(uploads, randomUUID(), urgency, async () => {
-    const { url, file } = await api.uploadUrl(fileName, data.length, alt.slice(0, 1000).toWellFormed());
-    begun?.(file);
-    await api.send(url, data);
-    await api.completeUpload(file, fileName, channel);
-    return file;
-  });
+  const alt = file.alt.slice(0, 1000).toWellFormed();
+  // After a Retry-After it starts over with a new id; the old file was never completed, and Slack forgets it.
+  return within(uploads, randomUUID(), urgency, () => api.upload({ ...file, alt }, steps));
 }
 
 /** Uploads a finished picture from its file. */

@@ -26,6 +26,21 @@ export interface Person {
   readonly team: string | null;
 }
 
+/** A file's bytes, and how Slack names it. */
+export interface UploadFile {
+  /** Ends in `.png` or `.jpg` to be shown: image blocks take nothing else that we make. */
+  readonly fileName: string;
+  readonly data: Uint8Array;
+  readonly alt: string;
+}
+
+export interface UploadSteps {
+  /** Called with the file's id before Slack keeps the file, so that the id can be stored. */
+  readonly begun?: (file: string) => void;
+  /** Where the file is shown at once, as a message of its own. @default nowhere: nobody is told about it */
+  readonly channel?: string;
+}
+
 /** A channel, or a thread in it. */
 export interface Conversation {
   readonly channel: string;
@@ -154,18 +169,18 @@ export class SlackApi {
     return (await this.#call('conversations.open', { users: user }, opened)).channel.id;
   }
 
-  async uploadUrl(
-    fileName: string,
-    bytes: number,
-    alt: string,
-  ): Promise<{ readonly url: string; readonly file: string }> {
-    const args = { filename: fileName, length: bytes, alt_txt: alt || undefined };
-    const { upload_url, file_id } = await this.#call('files.getUploadURLExternal', args, ticket);
-    return { url: upload_url, file: file_id };
+  /** Uploads a file and resolves with its id. Slack keeps the file once this resolves, and takes it in some time later. */
+  async upload({ fileName, data, alt }: UploadFile, { begun, channel }: UploadSteps): Promise<string> {
+    const request = { filename: fileName, length: data.length, alt_txt: alt || undefined };
+    const { upload_url, file_id } = await this.#call('files.getUploadURLExternal', request, ticket);
+    begun?.(file_id);
+    await this.#send(upload_url, data);
+    const files = [{ id: file_id, title: fileName }];
+    await this.#call('files.completeUploadExternal', { files, channel_id: channel }, nothing);
+    return file_id;
   }
 
-  /** Sends the bytes to where `uploadUrl` said. */
-  async send(url: string, data: Uint8Array): Promise<void> {
+  async #send(url: string, data: Uint8Array): Promise<void> {
     let response: Response;
     try {
       response = await this.#fetch(url, {
@@ -181,11 +196,6 @@ export class SlackApi {
     if (response.status === 429) throw new RateLimited(Number(response.headers.get('retry-after') ?? 30) * 1000);
     if (response.status >= 500) throw new Unanswered(`Slack answered the upload with ${response.status}.`);
     if (!response.ok) throw new Refused(`upload_${response.status}`, []);
-  }
-
-  /** @param channel where the file is shown at once; nowhere without */
-  async completeUpload(file: string, title: string, channel?: string): Promise<void> {
-    await this.#call('files.completeUploadExternal', { files: [{ id: file, title }], channel_id: channel }, nothing);
   }
 
   /** Whether Slack has taken the file in. Refused with `file_not_found` where it was never completed. */
