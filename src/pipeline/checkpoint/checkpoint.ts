@@ -10,10 +10,10 @@ export interface LocatedTensor extends TensorEntry {
   readonly file: string;
 }
 
-/** Tensors that were made of the checkpoint's, by name. */
+/** Tensors that were prepared from the checkpoint's, by name. */
 export type Prepared = ReadonlyMap<string, LocatedTensor>;
 
-/** Buffers that checkpoints carry and no computation reads. */
+/** Buffers that checkpoints contain but no computation reads. */
 const IGNORED = /(^|\.)(position_ids|num_batches_tracked)$/;
 
 /**
@@ -29,7 +29,7 @@ export class Component {
   readonly precision: Precision;
   readonly #tensors: ReadonlyMap<string, LocatedTensor>;
   readonly #used = new Set<string>();
-  /** Files relative to `weightsDir`: they are few, the tensors in them many. */
+  /** Paths relative to `weightsDir`, by file: there are few files, but many tensors in them. */
   readonly #locations = new Map<string, string>();
   readonly #prepared: Prepared | null;
   readonly #recipes = new Map<string, WeightRecipe>();
@@ -50,17 +50,17 @@ export class Component {
     this.weightsDir = commonFolder([...new Set(located.map((tensor) => tensor.file))]);
   }
 
-  /** The same component in another precision: without `prepared`, graphs over it only tell what has to be prepared. */
+  /** The same component in another precision: without `prepared`, graphs over it only collect what has to be prepared. */
   in(precision: Precision, prepared: Prepared | null = null): Component {
     return new Component(this.dir, this.config, this.#tensors, precision, prepared);
   }
 
-  /** What the graphs written so far want to be prepared. */
+  /** What the graphs written so far need to be prepared. */
   get recipes(): readonly WeightRecipe[] {
     return [...this.#recipes.values()];
   }
 
-  /** A tensor that is to be prepared, by its recipe, or is. */
+  /** A tensor that is made by a recipe: prepared already, or to be prepared. */
   made(recipe: WeightRecipe, { name, dtype, shape }: PreparedTensor): LocatedTensor {
     this.tensor(recipe.from, recipe.shape);
     if (recipe.right) this.tensor(recipe.right.from, recipe.right.shape);
@@ -107,7 +107,7 @@ export class Component {
     return [...this.#tensors.values()].reduce((sum, t) => sum + t.shape.reduce((product, dim) => product * dim, 1), 0);
   }
 
-  /** Bytes of all weights as sessions keep them: what was prepared as it is, the rest in floats. */
+  /** Bytes of all weights as sessions keep them: prepared weights as they are, the rest as floats. */
   get bytesInMemory(): number {
     const made = [...(this.#prepared?.values() ?? [])];
     const elements = made.reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0);
@@ -115,7 +115,7 @@ export class Component {
     return made.reduce((sum, { length }) => sum + length, rest);
   }
 
-  /** Real paths of the files that most of what sessions load lies in. */
+  /** Real paths of the files that hold most of what sessions load. */
   get filesInUse(): string[] {
     const made = new Set([...(this.#prepared?.values() ?? [])].map(({ file }) => file));
     return made.size > 0 ? [...made] : this.files;

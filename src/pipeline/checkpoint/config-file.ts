@@ -29,7 +29,7 @@ interface Problem {
   readonly message: string;
 }
 
-/** Names every key that is not as wanted, in one line. */
+/** Names every wrong key, in one line. */
 export function configInvalid(file: string, { issues }: { readonly issues: readonly Problem[] }): OperatorError {
   const problems = issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
   return new OperatorError('config_invalid', `The file ${file} is not as expected: ${problems.join('; ')}.`);

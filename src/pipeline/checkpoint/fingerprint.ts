@@ -11,7 +11,7 @@ const PIECES = 64;
  * four gigabytes whole would take longer than painting; a retrained checkpoint differs in nearly every piece.
  */
 export async function fingerprint(files: readonly string[]): Promise<string> {
-  // Not before the first picture is there: all of Node's cryptography comes with it.
+  // Loaded after the first picture: it brings all of Node's cryptography.
   const { createHash } = await import('node:crypto');
   const hash = createHash('sha256');
   for (const path of files) {

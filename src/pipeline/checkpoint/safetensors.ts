@@ -77,7 +77,7 @@ function parseHeader(path: string, json: string, dataStart: number, fileSize: nu
   return entries;
 }
 
-/** The format has tensors lie one behind the other to the end of the file: anything else is damage. */
+/** In this format tensors follow each other without gaps to the end of the file: anything else is damage. */
 function checkTiling(path: string, entries: readonly TensorEntry[], dataStart: number, fileSize: number): void {
   const inOrder = entries.toSorted((a, b) => a.offset - b.offset || a.length - b.length);
   const end = Math.max(dataStart, ...inOrder.map(({ offset, length }) => offset + length));

@@ -52,7 +52,7 @@ async function realFile(file: string): Promise<string> {
   }
 }
 
-/** Absolute; at the latest the root. */
+/** The deepest folder that holds all files, as an absolute path. */
 export function commonFolder(files: readonly string[]): string {
   const paths = files.map((file) => resolve(file));
   let folder = dirname(paths[0] ?? resolve('.'));

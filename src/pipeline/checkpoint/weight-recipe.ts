@@ -9,8 +9,8 @@ export type Precision = 'fp32' | 'fp16' | 'int8';
 export const PRECISIONS: readonly Precision[] = ['fp32', 'fp16', 'int8'];
 
 /**
- * A tensor that is made once of one of the checkpoint's, seen as a matrix of rows (its first dimension) and columns (all
- * others), and written beside the checkpoint.
+ * A tensor that is computed once from one of the checkpoint's, seen as a matrix of rows (its first dimension) and columns
+ * (all others), and written beside the checkpoint.
  */
 export interface WeightRecipe {
   /** In the prepared file. */

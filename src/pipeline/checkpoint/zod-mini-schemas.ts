@@ -24,5 +24,5 @@ export {
   type ZodMiniType,
 } from 'zod/mini';
 
-// Messages that say what was expected; the small face has none of its own.
+// Messages that say what was expected; zod/mini has none of its own.
 config(en());

@@ -1,5 +1,5 @@
 /**
- * zod's small face, for what is read before the first picture: whole, it takes longer to load than all graphs take to
- * write. Elsewhere it is `import { z } from 'zod'`.
+ * zod/mini, for files that are read before the first picture: all of zod takes longer to load than all graphs take to
+ * write. Other modules use `import { z } from 'zod'`.
  */
 export * as z from './zod-mini-schemas.ts';

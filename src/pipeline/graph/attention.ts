@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from './builder.ts';
 
-/** Into how many pieces attention is cut where the operator would write down its whole matrix of scores. */
+/** Into how many pieces attention is split where the operator would otherwise keep its whole matrix of scores. */
 export interface Pieces {
   /** Equal parts of the queries; divides their number at every legal size. */
   readonly queries: number;
@@ -10,7 +10,7 @@ export interface Pieces {
 
 export const WHOLE: Pieces = { queries: 1, heads: 1 };
 
-/** As `GraphBuilder.attention`, piece by piece: the same numbers, of which only one piece's scores exist at a time. */
+/** As `GraphBuilder.attention`, piece by piece: the same numbers, with the scores of one piece in memory at a time. */
 export function attentionInPieces(
   g: GraphBuilder,
   [query, key, value]: readonly [Value, Value, Value],

@@ -12,7 +12,7 @@ import type { Weights } from './weights.ts';
 
 const EPSILON = 1e-6;
 
-/** Which exact savings a graph makes. All are on but in tests and benchmarks, which compare with the plain graph. */
+/** Which exact savings a graph makes. All are on, except in tests and benchmarks that compare with the plain graph. */
 export interface Folds {
   /** Stage B: EfficientNet mapper and the skip columns of `channelwise.0` become one small matrix. */
   readonly skip: boolean;
@@ -22,7 +22,7 @@ export interface Folds {
   readonly gammas: boolean;
   /** What does not depend on the timestep is a graph of its own. */
   readonly conditioning: boolean;
-  /** Attention is one operator, which has to keep its matrix of scores in pieces by itself; else the graph does it. */
+  /** Attention is one operator, which has to split its matrix of scores by itself; otherwise the graph does. */
   readonly wholeAttention: boolean;
 }
 
@@ -130,7 +130,7 @@ function expandWithSkip(normed: Value, weights: Weights, c: number, skip: Skip |
   const small = times('weight', [cCond, channels, 1, 1]);
   const bias = g.add(weights.get('bias', [4 * c]), g.reshape(times('bias', [cCond]), [4 * c]));
   if (weights.precision === 'int8') {
-    // Skips have ranges of their own: quantised with the normed activations they would take their bits.
+    // Skips have other ranges: quantised together with the normed activations they would cost them precision.
     const product = dense(normed, weights, inputs, 4 * c, { columns: [0, c], bias });
     const rest = level ? [weights.columns('weight', shape, [c, own]), small] : [small];
     return g.gemm(join([...seen.slice(1), effnet.x]), join(rest), product);
@@ -150,7 +150,7 @@ function contractWithGrn(hidden: Value, weights: Weights, at: Grid, c: number): 
   const wide = 4 * c;
   const grn = weights.at(2);
   const x = g.reshape(hidden, [at.b, at.area, wide]);
-  // Squares leave the range of 16 bits long before the activations do.
+  // Squares overflow 16 bits long before the activations do.
   const exact = g.cast(x, 'f32');
   // The sum over the area as a product with ones: onnxruntime's reductions over an inner axis are up to nine times slower.
   const norm = g.unary('Sqrt', g.matMul(g.ones(at.area), g.mul(exact, exact)));

@@ -5,7 +5,7 @@ import { GraphWriter } from './graph-writer.ts';
 
 export type { Dim, DType, Value } from './graph-parts.ts';
 
-/** Of a token's range: one of nothing but zeros has none. */
+/** Of a token's range, so that a token of zeros has one, too. */
 const SMALLEST = 1e-30;
 
 /** The operators. Each method appends its nodes and returns their output; shapes are derived and checked here and nowhere else. */
@@ -73,7 +73,7 @@ export class GraphBuilder extends GraphWriter {
 
   /**
    * `x · weight + bias` for tokens `x` [T, K], each quantised to 8 bits by its own range, and 8-bit `weight` [K, N] with a
-   * `scale` for each of its columns [N]. What a token gives does not depend on the others beside it.
+   * `scale` for each of its columns [N]. A token's result does not depend on the other tokens.
    *
    * @see https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulIntegerToFloat
    */
@@ -81,7 +81,7 @@ export class GraphBuilder extends GraphWriter {
     const [tokens = 0, k] = x.shape;
     const [wanted, n = 0] = weight.shape;
     if (k !== wanted || weight.dtype !== 'i8') this.mismatch('MatMulIntegerToFloat', [x, weight]);
-    // Of both signs: the magnitudes of all would be one more tensor as large as x.
+    // From both extremes: a tensor of magnitudes would be as large as x.
     const extremes = [this.reduce('ReduceMax', x, 1), this.unary('Neg', this.reduce('ReduceMin', x, 1))] as const;
     const range = this.#broadcast('Max', this.#broadcast('Max', ...extremes), this.scalar(SMALLEST));
     const step = this.mul(range, this.scalar(1 / 127));
@@ -239,7 +239,7 @@ export class GraphBuilder extends GraphWriter {
     );
   }
 
-  /** Symbolic dimensions that were never defined are inferred; there can be one of them. */
+  /** A symbolic dimension that was never defined is inferred; there can be only one. */
   reshape(x: Value, shape: readonly Dim[]): Value {
     const symbolic = shape.filter((dim) => typeof dim === 'string');
     const unknown = symbolic.filter((dim) => !this.isDefined(dim));

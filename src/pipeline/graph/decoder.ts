@@ -67,7 +67,7 @@ export function decoderGraphs(component: Component, folds: Folds): StepGraphs {
   return { conditioning: conditioner, step };
 }
 
-/** Levels that are to see the image embedding have mappers for it, also those without a block that looks. */
+/** Levels with the image embedding have mappers for it, even if none of their blocks uses them. */
 function checkUnseenMappers(component: Component, config: DecoderConfig): void {
   const { c_cond: cCond, effnet_embd, c_hidden, level_config } = config;
   for (const level of injectedLevels(config)) {
@@ -80,7 +80,7 @@ function checkUnseenMappers(component: Component, config: DecoderConfig): void {
 }
 
 function attentionShape(config: DecoderConfig, level: number, folds: Folds): AttentionShape {
-  // A side of a level divides by 2 for each level below it.
+  // A side of a level is divisible by 2 for each level below it.
   const pieces = folds.wholeAttention ? WHOLE : { queries: 4 ** (config.c_hidden.length - 1 - level), heads: 1 };
   const { c_hidden: hidden, nhead, c_cond: cCond } = config;
   return { c: hidden[level] ?? 0, heads: nhead[level] ?? 1, cCond, textTokens: 't', pieces };

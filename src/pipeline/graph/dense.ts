@@ -2,7 +2,7 @@ import type { Value } from './builder.ts';
 import type { Columns, Weights } from './weights.ts';
 
 export interface DenseOptions {
-  /** Of the weight, those that `x` is for. @default all */
+  /** The columns of the weight that `x` is multiplied with. @default all */
   readonly columns?: Columns;
   /** float32 [N], instead of the layer's own bias. */
   readonly bias?: Value;

@@ -13,8 +13,8 @@ import {
 import { modelBytes } from './model-bytes.ts';
 
 /**
- * What a graph is made of: nodes, values and symbolic dimensions. These are named at the inputs and turned into numbers by
- * `Shape` nodes when a reshape needs them.
+ * What a graph is made of: nodes, values and symbolic dimensions. Inputs name the dimensions, and `Shape` nodes turn them
+ * into numbers when a reshape needs them.
  */
 export abstract class GraphWriter {
   readonly #nodes: Node[] = [];

@@ -1,10 +1,10 @@
-/** Bytes kept free for the length of a message that is still being written: it may have 256 MB. */
+/** Bytes reserved for the length of a message while it is written: up to 256 MB. */
 const LENGTH_BYTES = 4;
 
 /**
  * The few protobuf fields that an ONNX model is made of, written by hand: a general library takes three times as long to
  * load as all graphs take to write, and the first step of every picture would wait for it. Everything goes into one
- * buffer, since small ones are many and cost more than what is in them.
+ * buffer, since many small buffers cost more than their contents.
  *
  * @see https://protobuf.dev/programming-guides/encoding/
  * @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
@@ -42,7 +42,7 @@ export class MessageWriter {
     return this;
   }
 
-  /** A message field with what `write` puts into it. Its length is written behind it, in as many bytes as were kept. */
+  /** A message field with what `write` puts into it. Its length is filled in afterwards, in the reserved bytes. */
   message(field: number, write: () => void): this {
     this.#varint((field << 3) | 2).#room(LENGTH_BYTES);
     const at = this.#length;

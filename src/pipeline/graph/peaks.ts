@@ -11,7 +11,7 @@ export interface WatchedGraph {
 
 /**
  * The same graph in 32 bits throughout, with one more output: the largest magnitude of every tensor that the graph keeps
- * in 16 bits. This tells on any machine whether they would fit.
+ * in 16 bits. This shows on any machine whether they would fit.
  */
 export function watchHalves({ name, nodes, initializers, inputs, outputs }: GraphParts): WatchedGraph {
   const halves = initializers.filter(({ dtype }) => dtype === 'f16');

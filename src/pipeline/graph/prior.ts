@@ -68,7 +68,7 @@ export function priorGraphs(component: Component, folds: Folds): StepGraphs {
 }
 
 function attentionShape(config: PriorConfig, folds: Folds): AttentionShape {
-  // Its positions are few, and their number may be odd: the heads are what can be cut.
+  // It has few positions, whose number may be odd, so the heads are split instead.
   const pieces = folds.wholeAttention ? WHOLE : { queries: 1, heads: 4 };
   return { c: config.c, heads: config.nhead, cCond: config.c, textTokens: 't', pieces };
 }

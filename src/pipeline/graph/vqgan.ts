@@ -30,7 +30,7 @@ const BATCH_NORM_EPSILON = 1e-5;
 
 /**
  * What a decode graph puts out: `float`, NCHW as the reference; `pixels`, scaled latents in and NHWC bytes out
- * (clamped, times 255, rounded half to even), so that nothing is left to do outside.
+ * (clamped, times 255, rounded half to even), so that no work is left for JavaScript.
  */
 export type DecodeOutput = 'float' | 'pixels';
 
@@ -121,8 +121,8 @@ export function decodeGraph(
 }
 
 /**
- * The last 1×1 convolution and its pixel shuffle, to bytes [B, H, W, C]. Its output channels are put in the order of
- * the bytes by the weights, so that what is left to move are whole rows of f pixels.
+ * The last 1×1 convolution and its pixel shuffle, to bytes [B, H, W, C]. Its weights are reordered so that
+ * output channels have the order of the bytes, and only whole rows of f pixels have to be moved.
  */
 function pixels(x: Value, weights: Weights, at: Grid, width: number, config: VqganConfig): Value {
   const g = weights.graph;
@@ -134,7 +134,7 @@ function pixels(x: Value, weights: Weights, at: Grid, width: number, config: Vqg
     g.reshape(g.transpose(weight, [1, 0, 2]), [f * f * c, width]),
     g.reshape(g.transpose(bias, [1, 0]), [f * f * c]),
   );
-  // Bytes hide numbers that are none; a sum over all pixels doesn't.
+  // Bytes hide NaNs; a sum over all pixels doesn't.
   g.defineProduct(at.area, at.h, at.w);
   g.output('sums', g.matMul(g.ones(at.area), g.reshape(g.cast(out, 'f32'), [at.b, at.area, c * f * f])));
   const bytes = g.cast(g.unary('Round', g.mul(g.clip(out, 0, 1), g.scalar(255))), 'u8');
@@ -149,13 +149,13 @@ function doubled(g: GraphBuilder, at: Grid): Grid {
   return next;
 }
 
-/** Holds the weights that a plain decode has no use for against config.json, much faster than all graphs are written. */
+/** Checks the weights that a plain decode does not use against config.json, much faster than writing all graphs. */
 export function checkRest(component: Component, folds: Folds): void {
   codebook(new Weights(new GraphBuilder('codebook'), component), vqganConfig(component));
   encodeGraph(component, folds);
 }
 
-/** Latents that quantised ones are, [num_vq_embeddings, latent_channels]. */
+/** The latents to choose from in quantisation, [num_vq_embeddings, latent_channels]. */
 function codebook(weights: Weights, { num_vq_embeddings: count, latent_channels: c }: VqganConfig): Value {
   return weights.at('vquantizer', 'embedding').get('weight', [count, c]);
 }
@@ -178,7 +178,7 @@ function mixingBlock(x: Value, weights: Weights, at: Grid, c: number, fold: bool
   const gammas = weights.get('gammas', [6]);
   const gamma = (i: number) => g.slice(gammas, 0, i, i + 1);
   const plusOne = (i: number) => g.add(gamma(i), g.scalar(1));
-  // Folded, the six numbers are part of norms, weights and biases; plain, they are products over the activations.
+  // Folded, the six numbers become part of norms, weights and biases; otherwise they are multiplied with the activations.
   const norm = (v: Value, i: number) =>
     fold
       ? g.layerNorm(v, EPSILON, g.expand(plusOne(i), c), g.expand(gamma(i + 1), c))

@@ -13,7 +13,7 @@ export type Columns = readonly [number, number];
 export interface Factor {
   readonly weights: Weights;
   readonly key: string;
-  /** Shape in the checkpoint; it is read as [columns of the weight, all that remains]. */
+  /** Shape in the checkpoint; it is read as [columns of the weight, product of the rest]. */
   readonly shape: readonly number[];
 }
 

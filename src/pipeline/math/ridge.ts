@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What was added up so far: base64 of little-endian float32. */
+/** The sums so far: base64 of little-endian float32. */
 const schema = z.object({
   inputs: z.int().positive(),
   outputs: z.int().positive(),
@@ -11,8 +11,8 @@ const schema = z.object({
 export type RidgeJson = z.infer<typeof schema>;
 
 /**
- * How many samples the wish for small weights counts as. Fixed, so that it rules over the first few samples and hardly
- * matters among thousands.
+ * The weight of the regularisation, in samples. Fixed, so that it dominates the first few samples and hardly matters
+ * among thousands.
  */
 const PRIOR_SAMPLES = 5;
 
@@ -79,7 +79,7 @@ export class Ridge {
     return y;
   }
 
-  /** (XᵀX + λI)⁻¹ XᵀY by Cholesky, the constant being free of λ. */
+  /** (XᵀX + λI)⁻¹ XᵀY by Cholesky, without λ for the constant. */
   #solve(): Float32Array {
     const n = this.inputs + 1;
     let trace = 0;
