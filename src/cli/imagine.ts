@@ -122,7 +122,7 @@ async function imagine(text: string, options: Options): Promise<void> {
   }
 }
 
-/** Every picture of a request, as many at once as its size and memory admit. */
+/** Every picture of a request; where memory runs out, the rest is painted with as little of it as possible. */
 async function paintAll(
   pipeline: WuerstchenCombinedPipeline,
   request: ImagineRequest,
@@ -171,7 +171,8 @@ async function* paint(
       generator: seeds.map((seed) => new TorchGenerator(seed)),
     })),
   });
-  const batches = await Promise.all(round.map(batch));
+  const batches = [];
+  for (const seeds of round) batches.push(await batch(seeds));
   const painting = paintRound(pipeline, batches, signal);
   // Large networks take a while to load.
   bars?.show({ stage: 'prior', step: 0, total: steps ?? DEFAULT_STAGE_C_STEPS });

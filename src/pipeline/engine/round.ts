@@ -29,13 +29,13 @@ interface PlannedBatch extends Batch {
   readonly image: number | null;
 }
 
-/** Takes batches from their sources to their files. Each picture is made a file while the next one is decoded. */
+/** Takes groups of images from their sources to their files. Each picture is made a file while the next one is decoded. */
 export async function* paintPlans(
   options: RoundOptions,
-  plans: readonly (readonly ImagePlan[])[],
+  groups: readonly (readonly ImagePlan[])[],
 ): AsyncGenerator<EngineEvent, void> {
   const { pipeline, previewer, request, times, signal } = options;
-  const batches = plans.map((batch) => planned(options, batch));
+  const batches = groups.map((plans) => planned(options, plans));
   const round = paintRound(pipeline, batches, signal);
   const encoding: Promise<EngineEvent>[] = [];
   for (;;) {
