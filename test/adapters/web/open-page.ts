@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { WebAdapterOptions } from '../../../src/adapters/web/server/options.ts';
 import { serveFake } from './serve-fake.ts';
 
 const BROWSERS: readonly string[] = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
@@ -26,12 +27,18 @@ export function launchBrowser(): Promise<Browser> {
 export async function openPage(
   t: TestContext,
   browser: Browser,
-  options: BrowserContextOptions & { room?: string } = {},
+  options: BrowserContextOptions & {
+    readonly room?: string;
+    readonly server?: Partial<WebAdapterOptions>;
+    /** Runs in each page before anything else does. */
+    readonly script?: string;
+  } = {},
 ) {
-  const { core, url } = await serveFake(t, { liveIntervalMs: 10 });
-  const { room = 'lobby', ...contextOptions } = options;
+  const { room = 'lobby', server, script = '', ...contextOptions } = options;
+  const { core, url } = await serveFake(t, { liveIntervalMs: 10, ...server });
   const context = await browser.newContext({ reducedMotion: 'reduce', ...contextOptions });
   t.after(() => context.close());
+  await context.addInitScript(script);
   const complaints: string[] = [];
   const visit = async (path = `#${room}`): Promise<Page> => {
     const page = await context.newPage();

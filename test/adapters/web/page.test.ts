@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page, Request } from 'playwright-core';
 import { paintPreview } from './fake-pictures.ts';
 import { contrastOf, launchBrowser, openPage, type, until } from './open-page.ts';
 import { serveFake } from './serve-fake.ts';
@@ -175,6 +175,160 @@ test('two rooms live side by side, in one page and in two', async (t) => {
   assert.equal(await page.inputValue('#prompt'), 'half a thought');
   assert.deepEqual(complaints, []);
 });
+
+/** As when another tab is opened over this one, or this one is brought back to the front. */
+function setVisible(page: Page, visible: boolean): Promise<void> {
+  return page.evaluate(`{
+    Object.defineProperty(document, 'visibilityState', { value: '${visible ? 'visible' : 'hidden'}', configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }`);
+}
+
+/** Counts the event streams that the pages of a browser hold. */
+function countStreams(context: BrowserContext): () => number {
+  const open = new Set<Request>();
+  context.on('request', (request) => request.url().includes('/events') && open.add(request));
+  context.on('requestfinished', (request) => open.delete(request));
+  context.on('requestfailed', (request) => open.delete(request));
+  return () => open.size;
+}
+
+test('eight tabs with eight rooms share one event stream, and all of them go on working', async (t) => {
+  const { core, context, page, visit, complaints } = await openPage(t, browser, { room: 'room0' });
+  const pages = [page];
+  for (let k = 1; k < 8; k++) pages.push(await visit(`#room${k}`));
+  for (const [k, one] of pages.entries()) await type(one, `a fox in room ${k}`);
+  for (const [k, one] of pages.entries()) await shown(one, `a fox in room ${k}`).waitFor();
+  for (const [k, one] of pages.entries()) {
+    await core.complete(`job${k + 1}`);
+    await one.getByRole('img', { name: `a fox in room ${k}` }).waitFor();
+  }
+  const streams = countStreams(context);
+  await page.evaluate(`dispatchEvent(new Event('online'))`);
+  await core.request('one more', 'room3');
+  await shown(pages[3] as Page, 'one more').waitFor();
+  assert.equal(streams(), 1);
+  assert.deepEqual(complaints, []);
+});
+
+test('when the tab that holds the stream is closed, the others miss nothing', async (t) => {
+  const { core, page, visit } = await openPage(t, browser, { room: 'kitchen' });
+  const second = await visit('#attic');
+  const third = await visit('#cellar');
+  await type(page, 'a fox in the kitchen');
+  await shown(page, 'a fox in the kitchen').waitFor();
+  for (const [closing, name] of [
+    [third, 'before'],
+    [second, 'after'],
+  ] as const) {
+    const closed = closing.close();
+    const job = await core.request(`an owl ${name}`, 'kitchen');
+    await closed;
+    await core.complete(job.id);
+    await page.getByRole('img', { name: `an owl ${name}` }).waitFor();
+  }
+});
+
+test('a hidden tab holds no stream once it waits for nothing, and catches up when it is looked at', async (t) => {
+  const { core, context, page } = await openPage(t, browser);
+  const streams = countStreams(context);
+  const id = await ask(page, 'a fox');
+  await setVisible(page, false);
+  await page.locator('#connection[data-state=live]').waitFor();
+  await core.complete(id);
+  await page.getByRole('img', { name: 'a fox' }).waitFor();
+  while (streams() > 0) await page.evaluate('new Promise(requestAnimationFrame)');
+  for (let k = 0; k < 30; k++) await core.request(`missed ${k}`, 'lobby');
+  await setVisible(page, true);
+  for (const k of [0, 29]) await shown(page, `missed ${k}`).waitFor();
+});
+
+test('where tabs cannot agree, each visible one holds a stream of its own', async (t) => {
+  const script = `Object.defineProperty(navigator, 'locks', { value: undefined })`;
+  const { core, page, visit } = await openPage(t, browser, { script });
+  const other = await visit('#attic');
+  await core.request('a fox', 'lobby');
+  await core.request('an owl', 'attic');
+  await shown(page, 'a fox').waitFor();
+  await shown(other, 'an owl').waitFor();
+});
+
+test('a server that ends every stream at its greeting is asked less and less often', async (t) => {
+  const script = `{
+    const Real = EventSource;
+    window.asked = 0;
+    window.EventSource = class extends Real {
+      constructor(address) {
+        super(address);
+        window.asked += 1;
+      }
+    };
+  }`;
+  const { context, url } = await openPage(t, browser, { script });
+  const page = await context.newPage();
+  await page.route('**/events*', (route) =>
+    route.fulfill({ contentType: 'text/event-stream', body: 'event: hello\ndata: {"replays":false}\n\n' }),
+  );
+  await page.clock.install();
+  await page.goto(url);
+  await page.clock.runFor(100);
+  const waits: number[] = [];
+  for (let asked = 1; asked <= 6; asked++) {
+    await page.locator('#connection[data-state=lost]').waitFor();
+    let seconds = 0;
+    for (; (await page.evaluate('window.asked')) === asked; seconds += 0.5) await page.clock.runFor(500);
+    waits.push(seconds);
+  }
+  // Doubled each time, up to 15 s, and up to half of it is left to chance.
+  for (const [k, most] of [1, 2, 4, 8, 15, 15].entries()) {
+    const wait = waits[k] ?? 0;
+    assert.ok(wait >= most / 2 && wait <= most + 0.5, `${wait} s before try ${k + 2}`);
+  }
+});
+
+test('an address that no room can have opens the first room', async (t) => {
+  const { page, complaints } = await openPage(t, browser, { room: '%' });
+  assert.equal(await page.locator('#room-title').textContent(), 'lobby');
+  await page.evaluate(`location.hash = '%E0%A4%A'`);
+  await ask(page, 'a fox');
+  assert.deepEqual(complaints, []);
+});
+
+test('a browser that stores nothing for the page gets it all the same, with a theme and a name until it is closed', async (t) => {
+  const script = `Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('', 'SecurityError'); } })`;
+  const { core, page, complaints } = await openPage(t, browser, { script, colorScheme: 'light' });
+  await page.getByRole('button', { name: 'Switch between dark and light' }).click();
+  assert.equal(await page.evaluate('document.documentElement.dataset.shows'), 'dark');
+  await page.getByRole('button', { name: /You are guest/ }).click();
+  await page.getByLabel('Name').fill('ann');
+  await button(page, 'Save').click();
+  await page.fill('#prompt', 'half a thought');
+  await page.getByRole('link', { name: /studio/ }).click();
+  await page.getByRole('link', { name: /lobby/ }).click();
+  await until(page, `document.getElementById('prompt').value === 'half a thought'`);
+  await ask(page, 'a fox');
+  assert.equal(core.commands[0]?.caller.user, 'ann');
+  assert.deepEqual(complaints, []);
+});
+
+for (const [hours, what] of [
+  [1, 'ahead of'],
+  [-1, 'behind'],
+] as const) {
+  test(`a browser whose clock is an hour ${what} the bot's shows the time that is left, and the turns in order`, async (t) => {
+    const script = `{ const real = Date.now; Date.now = () => real() + ${hours * 3_600_000}; }`;
+    const { core, page } = await openPage(t, browser, { script });
+    const id = await ask(page, 'a fox');
+    core.wait(id, 3);
+    await page.getByText(/^\d+–90 s left$/).waitFor();
+    await type(page, 'help');
+    await shown(page, 'What you can type').waitFor();
+    await type(page, 'an owl');
+    await shown(page, 'an owl').waitFor();
+    const turns = await page.locator('.turn').evaluateAll((all) => all.map((turn) => 'job' in turn.dataset));
+    assert.deepEqual(turns, [true, false, true]);
+  });
+}
 
 test('hostile prompts and names stay text', async (t) => {
   const { core, page, complaints } = await openPage(t, browser, { viewport: { width: 360, height: 740 } });
@@ -372,4 +526,20 @@ test('off loopback the page asks for the token, and says when it is wrong', asyn
   assert.equal(await page.evaluate('document.cookie'), '');
   await page.reload();
   await page.locator('[data-job]').waitFor();
+
+  // The session ends, in two tabs; signing in again in one of them is enough.
+  const other = await context.newPage();
+  await other.goto(url);
+  await other.locator('#connection[data-state=live]').waitFor();
+  await context.clearCookies();
+  await other.evaluate(`dispatchEvent(new Event('online'))`);
+  for (const one of [page, other]) await one.getByRole('dialog', { name: 'Sign in' }).waitFor();
+  await form.getByLabel('Token').fill('correct horse battery');
+  await button(page, 'Sign in').click();
+  for (const one of [page, other]) {
+    await one.locator('#connection[data-state=live]').waitFor();
+    await one.getByRole('dialog', { name: 'Sign in' }).waitFor({ state: 'detached' });
+  }
+  await core.request('an owl', 'lobby');
+  for (const one of [page, other]) await shown(one, 'an owl').waitFor();
 });

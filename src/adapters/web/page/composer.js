@@ -1,5 +1,6 @@
 import { Completion } from './completion.js';
 import { byId, el } from './dom.js';
+import { storage } from './storage.js';
 
 const KEYS = ['size:', 'style:', 'n:', 'seed:', 'negative:'];
 
@@ -32,7 +33,7 @@ export class Composer {
     if (room === this.#room) return;
     this.#room = room;
     this.#completion.close();
-    this.#write(localStorage.getItem(draftKey(room)) ?? '');
+    this.#write(storage.get(draftKey(room)) ?? '');
   }
 
   /** Replaces the text, ready to be changed and sent. */
@@ -56,7 +57,7 @@ export class Composer {
     const accepted = await this.#onSend(text);
     // A refused text comes back to be corrected, unless something new is being written.
     if (!accepted && this.#room === room && this.#input.value === '') this.#write(text);
-    if (accepted && this.#room !== room) localStorage.removeItem(draftKey(room));
+    if (accepted && this.#room !== room) storage.remove(draftKey(room));
     if (this.#room === room) this.#saveDraft();
   }
 
@@ -82,8 +83,8 @@ export class Composer {
   }
 
   #saveDraft() {
-    if (this.#input.value === '') localStorage.removeItem(draftKey(this.#room));
-    else localStorage.setItem(draftKey(this.#room), this.#input.value);
+    if (this.#input.value === '') storage.remove(draftKey(this.#room));
+    else storage.set(draftKey(this.#room), this.#input.value);
   }
 
   #keyButton(key) {

@@ -95,7 +95,8 @@ export class Conversation {
       user: this.host.user(),
       asked,
       reply,
-      at: Math.max(Date.now(), this.#turns.at(-1)?.at ?? 0),
+      // Not this machine's time, which may differ from the server's: it goes to the end, and what comes later after it.
+      at: this.#turns.at(-1)?.at ?? 0,
       act: (action, text) => this.host.act(this, action, text),
       onDismiss: () => {
         this.#turns = this.#turns.filter((other) => other !== turn);
@@ -132,6 +133,8 @@ export class Conversation {
   }
 
   #announce(type, job) {
+    // Before it is loaded, what another tab missed may be replayed here too.
+    if (!this.isLoaded) return;
     if (type === 'done') this.unread += 1;
     if (!(type in NEWS) || job.user !== this.host.user()) return;
     const position = type === 'queued' && job.position !== null ? ` at position ${job.position}` : '';

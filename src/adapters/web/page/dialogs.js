@@ -4,9 +4,10 @@ let lastId = 0;
 
 /**
  * Shows a form as a dialog and gives the focus back when it closes. Resolves to what `read()` returns or resolves to, or to
- * `null` when it was cancelled. When `read` throws, the dialog stays open and shows why. A `locked` one cannot be cancelled.
+ * `null` when it was cancelled. When `read` throws, the dialog stays open and shows why. A `locked` one is cancelled by its
+ * `signal` alone.
  */
-function ask({ title, intro, body = null, ok, danger = false, locked = false, read }) {
+function ask({ title, intro, body = null, ok, danger = false, locked = false, signal, read }) {
   const titleId = `dialog-${++lastId}`;
   const problem = el('p', { class: 'problem', role: 'alert' });
   const close = () => dialog.close();
@@ -35,6 +36,7 @@ function ask({ title, intro, body = null, ok, danger = false, locked = false, re
   });
   dialog.addEventListener('cancel', (event) => locked && event.preventDefault());
   dialog.addEventListener('click', (event) => !locked && event.target === dialog && close());
+  signal?.addEventListener('abort', close);
   return shown(dialog).then(() => answer);
 }
 
@@ -84,8 +86,8 @@ export function askName(current) {
   });
 }
 
-/** Stays open until `signIn(token, name)` succeeds, and resolves to its result. */
-export function askToken(name, signIn) {
+/** Stays open until `signIn(token, name)` succeeds, and resolves to its result; to `null` when `signal` is aborted. */
+export function askToken(name, signIn, signal) {
   const token = el('input', { type: 'password', required: true, autocomplete: 'current-password', autofocus: true });
   const user = nameInput(name, false);
   return ask({
@@ -93,6 +95,7 @@ export function askToken(name, signIn) {
     intro: 'This chat is private. Ask whoever runs the bot for the token.',
     ok: 'Sign in',
     locked: true,
+    signal,
     body: el('div', { class: 'sheet-fields' }, field('Token', token), field('Name', user)),
     read: () => signIn(token.value, user.value.trim()),
   });

@@ -25,6 +25,8 @@ export class JobCard {
   #status;
   #answer = el('div');
   #job = null;
+  /** What this page's own clock was when the job came: the server's may differ from it. */
+  #cameAt = 0;
   #act;
   #picked = null;
   #uncovered = new Set();
@@ -38,6 +40,7 @@ export class JobCard {
   }
 
   update(job) {
+    if (this.#job !== job) this.#cameAt = performance.now();
     this.#job = job;
     const open = isOpen(job);
     this.#drawPictures();
@@ -50,7 +53,7 @@ export class JobCard {
 
   /** Updates the time that is left, between two events. */
   tick() {
-    this.#eta.textContent = timeLeft(this.#job.eta);
+    this.#eta.textContent = timeLeft(this.#job.eta, this.#job.now + performance.now() - this.#cameAt);
   }
 
   #drawStatus() {

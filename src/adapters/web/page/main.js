@@ -11,7 +11,7 @@ import { sideDrawer } from './side-drawer.js';
 import { Stream } from './stream.js';
 import { toggleTheme } from './theme.js';
 
-const CONNECTION = { connecting: 'Connecting…', live: 'Live', lost: 'Reconnecting…' };
+const CONNECTION = { connecting: 'Connecting…', live: 'Live', lost: 'Reconnecting…', 'signed-out': 'Signed out' };
 
 const session = new Session();
 const rooms = new Rooms();
@@ -27,6 +27,8 @@ const stream = new Stream({
   onState: (state) => {
     byId('connection').dataset.state = state;
     byId('connection').textContent = CONNECTION[state];
+    if (state === 'live') session.isSignedIn();
+    if (state === 'signed-out') session.signIn();
     if (state === 'lost') refresh(rooms.names.filter((name) => !conversationIn(name).isLoaded));
   },
   mayRest: () => ![...conversations.values()].some((conversation) => conversation.waitsForMine),
@@ -65,7 +67,10 @@ function drawRooms() {
 async function refresh(names) {
   for (const name of names) {
     const conversation = conversationIn(name);
-    await conversation.refresh().catch((error) => error.status !== 0 && report(conversation, error));
+    await conversation.refresh().catch((error) => {
+      if (error.status === 401) session.signIn();
+      else if (error.status !== 0) report(conversation, error);
+    });
   }
 }
 
@@ -131,6 +136,7 @@ function focusOnLargeScreen() {
 
 function wire() {
   session.addEventListener('change', showUser);
+  session.addEventListener('signed-in', () => stream.retry());
   byId('me').addEventListener('click', () => session.rename());
   byId('theme').addEventListener('click', () => announce(`The ${toggleTheme()} theme is on.`));
   byId('room-form').addEventListener('submit', openRoom);

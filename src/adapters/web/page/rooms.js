@@ -1,4 +1,5 @@
 import { byId, el, redraw } from './dom.js';
+import { storage } from './storage.js';
 
 const ROOMS_KEY = 'wuerst.rooms';
 const MAX_ROOMS = 12;
@@ -13,13 +14,13 @@ export class Rooms {
   }
 
   get current() {
-    const wanted = decodeURIComponent(location.hash.slice(1));
+    const wanted = location.hash.slice(1);
     return ROOM_NAME.test(wanted) ? wanted : (this.names[0] ?? 'lobby');
   }
 
   add(name) {
     if (!this.names.includes(name)) this.names = [...this.names, name].slice(-MAX_ROOMS);
-    localStorage.setItem(ROOMS_KEY, JSON.stringify(this.names));
+    storage.set(ROOMS_KEY, JSON.stringify(this.names));
   }
 
   /** `stateOf(name)` → `{ unread, busy }`. */
@@ -44,8 +45,8 @@ function roomRow({ name, isCurrent, unread, busy }) {
 
 function readNames() {
   try {
-    const names = JSON.parse(localStorage.getItem(ROOMS_KEY) ?? '');
-    const known = Array.isArray(names) ? names.filter((name) => ROOM_NAME.test(name)) : [];
+    const names = JSON.parse(storage.get(ROOMS_KEY) ?? '');
+    const known = Array.isArray(names) ? names.filter((name) => typeof name === 'string' && ROOM_NAME.test(name)) : [];
     if (known.length > 0) return known;
   } catch {
     // Nothing is stored yet, or it is not JSON: start with the usual rooms.

@@ -1,12 +1,15 @@
 import { api } from './api.js';
 import { askName, askToken } from './dialogs.js';
+import { storage } from './storage.js';
 
 const NAME_KEY = 'wuerst.name';
 
 /** The user of the page: a name chosen freely, or the name of the sign-in where there is a token. */
 export class Session extends EventTarget {
-  user = localStorage.getItem(NAME_KEY) ?? 'guest';
+  user = storage.get(NAME_KEY) ?? 'guest';
   #open = true;
+  /** Of the form that asks for the token, while it is shown. */
+  #signingIn = null;
 
   /** Asks for the token if the server wants one. */
   async begin() {
@@ -20,11 +23,22 @@ export class Session extends EventTarget {
     }
   }
 
+  /** Asks for the token until it is right. */
   async signIn() {
+    if (this.#signingIn) return;
     this.#open = false;
+    this.#signingIn = new AbortController();
     const name = this.user === 'guest' ? '' : this.user;
-    const { user } = await askToken(name, (token, wanted) => api.signIn(token, wanted));
+    const signIn = (token, wanted) => api.signIn(token, wanted);
+    const { user } = (await askToken(name, signIn, this.#signingIn.signal)) ?? (await api.session());
+    this.#signingIn = null;
     this.#set(user);
+    this.dispatchEvent(new Event('signed-in'));
+  }
+
+  /** Stops asking: somebody signed in, in another tab of this browser. */
+  isSignedIn() {
+    this.#signingIn?.abort();
   }
 
   async rename() {
@@ -39,7 +53,7 @@ export class Session extends EventTarget {
 
   #set(user) {
     this.user = user;
-    localStorage.setItem(NAME_KEY, user);
+    storage.set(NAME_KEY, user);
     this.dispatchEvent(new Event('change'));
   }
 }

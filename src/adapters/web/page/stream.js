@@ -1,72 +1,182 @@
-const TYPES = ['queued', 'started', 'step', 'image', 'done', 'failed', 'cancelled', 'changed'];
-const SLOWEST_RETRY_MS = 15_000;
+import { Connection } from './connection.js';
+
+const NAME = 'wuerst.stream';
+/** Milliseconds in which the other tabs say which rooms they show. */
+const GATHER_MS = 50;
+/** What the server admits in one stream. */
+const MAX_ROOMS = 100;
+/** Browsers offer locks only over HTTPS and on this machine. Without them each visible tab has a connection of its own. */
+const ALONE = { request: async (_name, _options, lead) => lead() };
 
 /**
- * The events of all open rooms, over one connection that is kept open. A hidden page that waits for nothing closes it,
- * because browsers allow only six connections to one server for all its pages together.
+ * The events of all rooms in all tabs of this browser, over one connection, because browsers allow only six to one server.
+ * The tab that was looked at last leads: it holds the connection and passes the events on. When it is hidden or closed, another one
+ * goes on from the last event that all of them have. A hidden tab that waits for nothing takes no part.
  */
 export class Stream {
+  #tab = Math.random();
   #rooms = [];
-  #source = null;
   #lastId = null;
-  #retries = 0;
+  #locks = navigator.locks ?? ALONE;
+  #channel = null;
+  #claim = null;
+  /** Ends the lead; `null` in tabs that do not lead. */
+  #release = null;
+  /** For the tab that leads: the rooms of the others by tab, and the event to go on from. */
+  #others = new Map();
+  #from = null;
   #timer = null;
+  #connection;
   #handlers;
 
-  /** `onEvent(event)`, `onHello(replays)`, `onState('connecting' | 'live' | 'lost')`, `mayRest()`. */
+  /** `onEvent(event)`, `onHello(replays)`, `onState('connecting' | 'live' | 'lost' | 'signed-out')`, `mayRest()`. */
   constructor(handlers) {
     this.#handlers = handlers;
+    this.#connection = new Connection({
+      address: () => this.#address(),
+      onEvent: (event) => this.#publish('event', event),
+      onHello: () => this.#publish('hello', this.#from),
+      onState: (state) => this.#publish('state', state),
+    });
     document.addEventListener('visibilitychange', () => this.#visibilityChanged());
-    addEventListener('online', () => this.#open());
+    addEventListener('pagehide', () => this.#leave());
+    addEventListener('online', () => this.retry());
   }
 
   listen(rooms) {
     if (rooms.join() === this.#rooms.join()) return;
     this.#rooms = rooms;
-    this.#open();
+    if (this.#channel === null) this.#visibilityChanged();
+    else if (this.#release) this.#connectSoon();
+    else this.#post('here', this.#here());
   }
 
-  #open() {
-    clearTimeout(this.#timer);
-    this.#source?.close();
-    const [first, ...others] = this.#rooms;
-    if (first === undefined) return;
-    const query = new URLSearchParams(others.map((room) => ['also', room]));
-    if (this.#lastId !== null) query.set('after', this.#lastId);
-    const source = new EventSource(`/api/rooms/${first}/events?${query}`);
-    this.#source = source;
-    this.#handlers.onState('connecting');
-    source.addEventListener('hello', (message) => {
-      this.#retries = 0;
-      this.#handlers.onState('live');
-      this.#handlers.onHello(JSON.parse(message.data).replays);
-    });
-    for (const type of TYPES) source.addEventListener(type, (message) => this.#take(message));
-    source.addEventListener('error', () => this.#failed(source));
-  }
-
-  #take(message) {
-    // The browser repeats the last id on events that have none.
-    if (message.lastEventId !== '') this.#lastId = message.lastEventId;
-    this.#handlers.onEvent(JSON.parse(message.data));
-  }
-
-  #failed(source) {
-    if (source !== this.#source) return;
-    this.#handlers.onState('lost');
-    // The browser retries a broken connection itself, with Last-Event-ID, but gives up after a refusal.
-    if (source.readyState !== EventSource.CLOSED) return;
-    const wait = Math.min(SLOWEST_RETRY_MS, 1000 * 2 ** this.#retries);
-    this.#retries += 1;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#open(), wait);
+  /** Opens the connection again, now. */
+  retry() {
+    if (this.#release) this.#connectSoon();
+    else this.#post('retry');
   }
 
   #visibilityChanged() {
-    if (document.visibilityState === 'visible') {
-      if (!this.#source || this.#source.readyState === EventSource.CLOSED) this.#open();
-    } else if (this.#handlers.mayRest()) {
-      this.#source?.close();
+    if (document.visibilityState === 'visible') this.#join();
+    else if (this.#isWanted()) this.#release?.();
+    else this.#leave();
+  }
+
+  #isWanted() {
+    return document.visibilityState === 'visible' || (this.#locks !== ALONE && !this.#handlers.mayRest());
+  }
+
+  #join() {
+    if (this.#rooms.length === 0) return;
+    if (this.#channel === null) {
+      this.#channel = this.#locks === ALONE ? { postMessage() {}, close() {} } : new BroadcastChannel(NAME);
+      this.#channel.onmessage = ({ data: [kind, value] }) => this.#take(kind, value);
     }
+    if (!this.#release) this.#claimLead({ steal: true });
+  }
+
+  #leave() {
+    this.#claim?.abort();
+    this.#stopLeading();
+    this.#post('gone', this.#tab);
+    this.#channel?.close();
+    this.#channel = null;
+  }
+
+  async #claimLead(options) {
+    this.#claim?.abort();
+    const claim = new AbortController();
+    this.#claim = claim;
+    try {
+      await this.#locks.request(NAME, options ?? { signal: claim.signal }, () => this.#isWanted() && this.#lead());
+    } catch (error) {
+      // Another tab took the lead, or a newer claim replaces this one. Anything else: the browser keeps tabs apart.
+      if (error.name !== 'AbortError') {
+        this.#leave();
+        this.#locks = ALONE;
+        this.#join();
+      }
+    }
+    if (claim.signal.aborted) return;
+    this.#stopLeading();
+    if (this.#isWanted()) this.#claimLead();
+    else this.#leave();
+  }
+
+  /** Resolves at the end of the lead. */
+  #lead() {
+    return new Promise((release) => {
+      this.#release = release;
+      this.#others.clear();
+      this.#from = this.#lastId;
+      this.#post('who');
+      this.#connectSoon();
+    });
+  }
+
+  #stopLeading() {
+    clearTimeout(this.#timer);
+    this.#connection.close();
+    this.#release?.();
+    this.#release = null;
+  }
+
+  #connectSoon() {
+    clearTimeout(this.#timer);
+    // An event that came meanwhile would move the place to go on from.
+    this.#connection.close();
+    this.#timer = setTimeout(() => this.#connection.open(), this.#locks === ALONE ? 0 : GATHER_MS);
+  }
+
+  #address() {
+    const [first, ...others] = new Set([...this.#rooms, ...[...this.#others.values()].flat()]);
+    const query = new URLSearchParams(others.slice(0, MAX_ROOMS - 1).map((room) => ['also', room]));
+    if (this.#from !== null) query.set('after', this.#from);
+    return `/api/rooms/${first}/events?${query}`;
+  }
+
+  #here() {
+    return { tab: this.#tab, rooms: this.#rooms, lastId: this.#lastId };
+  }
+
+  #post(kind, value) {
+    this.#channel?.postMessage([kind, value]);
+  }
+
+  #publish(kind, value) {
+    this.#post(kind, value);
+    this.#take(kind, value);
+  }
+
+  #take(kind, value) {
+    if (kind === 'event') this.#takeEvent(value);
+    else if (kind === 'hello') this.#handlers.onHello(value !== null && this.#lastId !== null && this.#lastId >= value);
+    else if (kind === 'state') this.#handlers.onState(value);
+    else if (kind === 'who') this.#post('here', this.#here());
+    else if (!this.#release) return;
+    else if (kind === 'here') this.#admit(value);
+    else if (kind === 'gone') this.#others.delete(value);
+    else if (kind === 'retry') this.#connectSoon();
+  }
+
+  #takeEvent(event) {
+    if (event.seq !== null) {
+      this.#from = event.seq;
+      if (event.seq <= this.#lastId) return;
+      this.#lastId = event.seq;
+    }
+    if (this.#rooms.includes(event.job.room)) this.#handlers.onEvent(event);
+    if (!this.#isWanted()) this.#leave();
+  }
+
+  /** Takes in another tab: with a new connection if this one has not all of its rooms, or started after its last event. */
+  #admit({ tab, rooms, lastId }) {
+    const known = new Set([...this.#rooms, ...[...this.#others.values()].flat()]);
+    this.#others.set(tab, rooms);
+    const isBehind = lastId !== null && (this.#from === null || lastId < this.#from);
+    if (isBehind) this.#from = lastId;
+    if (isBehind || rooms.some((room) => !known.has(room))) this.#connectSoon();
+    else if (this.#connection.isOpen) this.#post('hello', this.#from);
   }
 }

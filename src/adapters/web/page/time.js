@@ -1,5 +1,5 @@
-/** `8–14 s left`; `eta` and `now` in milliseconds. Empty without an estimate. */
-export function timeLeft(eta, now = Date.now()) {
+/** `8–14 s left`; `eta` and `now` in milliseconds of one clock. Empty without an estimate. */
+export function timeLeft(eta, now) {
   if (!eta) return '';
   const from = Math.max(0, (eta.from - now) / 1000);
   const to = Math.max(0, (eta.to - now) / 1000);

@@ -22,12 +22,14 @@ export type JsonReply = Omit<Reply, 'preview' | 'images'> & {
   readonly images: readonly ShownImage[];
 };
 
-/** A job without what concerns only the platform. Times are in milliseconds since 1970. */
+/** A job without what concerns only the platform. Times are in milliseconds since 1970, by the server's clock. */
 export interface JsonJob extends Omit<Job, 'caller' | 'request' | 'images'> {
   readonly room: string;
   readonly user: string;
   readonly position: number | null;
   readonly eta: Eta | null;
+  /** When this was written: what `eta` is to be compared with. */
+  readonly now: number;
   readonly request: Omit<ImagineRequest, 'seed'> & { readonly seed: JsonSeed };
   readonly images: readonly JsonImage[];
   /** What the chat shows for the job, with its buttons. */
@@ -61,6 +63,7 @@ export function jobJson(
     state: job.state,
     position,
     eta: eta ?? reply.eta,
+    now: Date.now(),
     request: { ...job.request, seed: seedJson(job.request.seed) },
     derivation: job.derivation,
     images: job.images.flatMap(({ id, seed }) =>

@@ -3,7 +3,8 @@ import { EventStream } from '../event-stream.ts';
 import { parseRoom } from '../names.ts';
 import { route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
 
-const MAX_ROOMS = 20;
+/** Of all tabs of a browser together. */
+const MAX_ROOMS = 100;
 
 /**
  * `GET /api/rooms/{room}/events`. `?also=other` (repeatable) adds rooms to the same stream, because browsers allow few
