@@ -118,15 +118,10 @@ export function shrunk(size: Size, limits: RequestLimits): Size {
   width = clampSide(Math.floor(width * scale), limits);
   height = clampSide(Math.floor(height * scale), limits);
   // A side that could not shrink below the minimum leaves its excess to the other one.
-  if (width * height > limits.maxPixels) {
-    if (width > height) width = Math.floor(limits.maxPixels / height);
-    else height = Math.floor(limits.maxPixels / width);
-  }
-  return { width: clampSide(onGrid(width, limits), limits), height: clampSide(onGrid(height, limits), limits) };
-}
-
-function onGrid(side: number, limits: RequestLimits): number {
-  return Math.max(limits.minSide, Math.floor(side / limits.gridStep) * limits.gridStep);
+  if (width > height) width = Math.min(width, Math.floor(limits.maxPixels / height));
+  else height = Math.min(height, Math.floor(limits.maxPixels / width));
+  const onGrid = (side: number) => clampSide(Math.floor(side / limits.gridStep) * limits.gridStep, limits);
+  return { width: onGrid(width), height: onGrid(height) };
 }
 
 function clampSide(side: number, limits: RequestLimits): number {

@@ -3,7 +3,7 @@ import { defaultSize, fits, REQUEST_DEFAULTS, type RequestLimits, type Size, shr
 import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
 import { permutationsOf } from './permutations.ts';
-import { CommandProblem, type Edit, toUserError } from './problem.ts';
+import { CommandProblem, type Edit, EXAMPLE_PROMPT, toUserError } from './problem.ts';
 import { clashing, readSettings, readValue, type TypedSetting } from './read-settings.ts';
 import { readSubcommand, type Subcommand } from './subcommands.ts';
 
@@ -136,8 +136,6 @@ function readDefaults(
   return Object.assign({}, ...read);
 }
 
-const MADE_BY_EXAMPLE = 'a red fox in the snow';
-
 function conflict(setting: TypedSetting, earlier: TypedSetting): CommandProblem {
   const same = setting.key === earlier.key;
   return new CommandProblem({
@@ -171,8 +169,8 @@ function promptMissing(typed: readonly TypedSetting[]): CommandProblem {
     code: 'prompt_missing',
     message: typed.length > 0 ? 'Expected a prompt, got settings only.' : 'Expected a prompt, got nothing.',
     allowed: 'Say what to paint; settings may go anywhere in it.',
-    ...(typed.length > 0 ? { edits: [{ start: 0, end: 0, text: `${MADE_BY_EXAMPLE} ` }] } : {}),
-    example: `${MADE_BY_EXAMPLE} style:aesthetic`,
+    ...(typed.length > 0 ? { edits: [{ start: 0, end: 0, text: `${EXAMPLE_PROMPT} ` }] } : {}),
+    example: `${EXAMPLE_PROMPT} style:aesthetic`,
   });
 }
 
@@ -193,6 +191,6 @@ function tooManyPixels(size: Size, typed: readonly TypedSetting[], limits: Reque
     message: `Expected a picture of at most ${limits.maxPixels} pixels, got ${size.width}×${size.height} = ${size.width * size.height}.`,
     allowed: `Sides go from ${limits.minSide} to ${limits.maxSide} pixels; width × height is at most ${limits.maxPixels}.`,
     ...(sized.length > 0 ? { edits: sized.map((one, i) => (i === 0 ? { ...one, text: instead } : removal(one))) } : {}),
-    example: `${MADE_BY_EXAMPLE} ${instead}`,
+    example: `${EXAMPLE_PROMPT} ${instead}`,
   });
 }

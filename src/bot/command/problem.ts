@@ -33,7 +33,8 @@ export class CommandProblem extends Error {
 const MAX_EXAMPLE = 160;
 /** Rounds of mending: a command may have several mistakes. */
 const MAX_ROUNDS = 8;
-const PLAIN_EXAMPLE = 'a red fox in the snow';
+/** The prompt of examples. */
+export const EXAMPLE_PROMPT = 'a red fox in the snow';
 
 /**
  * The error to show for `problem`: its hint ends in `Try: /wuerst …`, where the command after "Try:" is the one that
@@ -44,9 +45,9 @@ const PLAIN_EXAMPLE = 'a red fox in the snow';
  */
 export function toUserError(problem: CommandProblem, source: string, check: (text: string) => void): UserError {
   const { code, message, allowed, example } = problem.details;
-  const candidates = [mended(problem, source, check), example, PLAIN_EXAMPLE];
+  const candidates = [mended(problem, source, check), example, EXAMPLE_PROMPT];
   const shown = candidates.find((candidate) => candidate != null && problemOf(candidate, check) === null);
-  return new UserError(code, message, { hint: `${allowed} Try: /wuerst ${shown ?? PLAIN_EXAMPLE}` });
+  return new UserError(code, message, { hint: `${allowed} Try: /wuerst ${shown ?? EXAMPLE_PROMPT}` });
 }
 
 function mended(problem: CommandProblem, source: string, check: (text: string) => void): string | null {

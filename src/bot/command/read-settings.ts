@@ -1,7 +1,7 @@
 import type { RequestLimits } from '../request-limits.ts';
 import type { Field, Key, RequestSettings } from './keys.ts';
 import { insideQuotes, isDoubleQuote, QuoteScanner, type Span, unescapeText } from './lexer.ts';
-import { CommandProblem, quoted } from './problem.ts';
+import { CommandProblem, EXAMPLE_PROMPT, quoted } from './problem.ts';
 import { type TextNote, type Token, tokensOf } from './tokens.ts';
 import { readSwitch } from './values.ts';
 
@@ -103,7 +103,7 @@ export function readValue(key: Key, value: string, limits: RequestLimits, at?: S
     message: `Expected ${key.name} to be ${key.expected(limits)}, got ${quoted(value)}.`,
     allowed: key.type === 'text' ? `${allowed} To keep it as text, put a space after the colon.` : allowed,
     ...(at === undefined ? {} : { edits: [{ start: at.start, end: at.end, text: reading.instead }] }),
-    example: `a red fox in the snow ${key.name}:${reading.instead}`,
+    example: `${EXAMPLE_PROMPT} ${key.name}:${reading.instead}`,
   });
 }
 
@@ -137,7 +137,7 @@ function unclosedQuote(key: Key, raw: string, valueStart: number, source: string
       { start: valueStart, end: valueStart + 1, text: '"' },
       { start: end, end, text: '"' },
     ],
-    example: 'a red fox in the snow negative:"text, frame"',
+    example: `${EXAMPLE_PROMPT} negative:"text, frame"`,
   });
 }
 

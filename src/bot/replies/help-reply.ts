@@ -1,4 +1,5 @@
 import { KEYS, type Key, type KeyName, keyNamed } from '../command/keys.ts';
+import { EXAMPLE_PROMPT } from '../command/problem.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import type { RequestLimits } from '../request-limits.ts';
@@ -19,7 +20,7 @@ function overview(limits: RequestLimits): Partial<Reply> {
       ...Object.values(SUBCOMMANDS).map(({ usage, description }) => `/wuerst ${usage}: ${description}.`),
     ],
     fields: KEYS.map((key) => ({ name: example(key, limits), value: `${key.description}.` })),
-    code: `/wuerst a red fox in the snow ar:2:3 style:${limits.styles.at(-1) ?? 'interpolated'}`,
+    code: `/wuerst ${EXAMPLE_PROMPT} ar:2:3 style:${limits.styles.at(-1) ?? 'interpolated'}`,
   };
 }
 
@@ -30,7 +31,7 @@ function explanation(key: Key, limits: RequestLimits): Partial<Reply> {
     title: key.name,
     lines: [`${key.description}.`, `Write ${key.expected(limits)}.`],
     fields: [...field('For example', key.choices?.(limits)), ...field('Also written', key.aliases)],
-    code: `/wuerst a red fox in the snow ${example(key, limits)}`,
+    code: `/wuerst ${EXAMPLE_PROMPT} ${example(key, limits)}`,
   };
 }
 
