@@ -1,5 +1,6 @@
 import { join, relative, resolve, sep } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
+import { size } from '../math/tensor.ts';
 import { readJson, requireFolder } from './config-file.ts';
 import { type ByteRange, readHeader, type TensorEntry } from './safetensors.ts';
 import { commonFolder, weightFiles } from './weight-files.ts';
@@ -104,13 +105,13 @@ export class Component {
   }
 
   get parameters(): number {
-    return [...this.#tensors.values()].reduce((sum, t) => sum + t.shape.reduce((product, dim) => product * dim, 1), 0);
+    return [...this.#tensors.values()].reduce((sum, t) => sum + size(t.shape), 0);
   }
 
   /** Bytes of all weights as sessions keep them: prepared weights as they are, the rest as floats. */
   get bytesInMemory(): number {
     const made = [...(this.#prepared?.values() ?? [])];
-    const elements = made.reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0);
+    const elements = made.reduce((sum, { shape }) => sum + size(shape), 0);
     const rest = Math.max(0, this.parameters - elements) * (this.precision === 'fp16' ? 2 : 4);
     return made.reduce((sum, { length }) => sum + length, rest);
   }

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { OperatorError } from '../../system/errors.ts';
+import { size } from '../math/tensor.ts';
 
 /** Where the bytes of an initializer lie: a file relative to the model's folder, and a byte range in it. */
 export interface ByteRange {
@@ -100,7 +101,7 @@ function parseEntry(path: string, name: string, value: unknown, dataStart: numbe
     throw corrupt(path, `tensor "${name}" has dtype ${dtype}; known are ${Object.keys(BYTES_PER_ELEMENT).join(', ')}`);
   }
   const [from = 0, to = 0] = offsets;
-  const wanted = bytes * shape.reduce((product, dim) => product * dim, 1);
+  const wanted = bytes * size(shape);
   if (to - from !== wanted) {
     throw corrupt(path, `tensor "${name}" ${dtype} [${shape}] needs ${wanted} bytes, its offsets span ${to - from}`);
   }

@@ -51,8 +51,8 @@ export function pickTensorRows(source: Tensor, indices: readonly number[]): Tens
 }
 
 /** Whether two tensors have the same dims and the same bits. */
-export function isSameTensor(a: Tensor, b: Tensor): boolean {
-  return String(a.dims) === String(b.dims) && bytesOf(a).equals(bytesOf(b));
+export function isSameTensor(a: Tensor, b: Tensor | undefined): boolean {
+  return b !== undefined && String(a.dims) === String(b.dims) && bytesOf(a).equals(bytesOf(b));
 }
 
 function bytesOf({ data }: Tensor): Buffer {

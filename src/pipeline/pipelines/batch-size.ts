@@ -20,8 +20,7 @@ export function picturesTogether(
   most: number = LATENTS[runtime.provider],
 ): number {
   if (runtime.memory.lean) return 1;
-  const sides = [picture.height, picture.width].map((side) => grid.pixels(grid.coveringCells(side)));
-  return Math.max(1, Math.floor(most / size(sides.map((side) => side / grid.config.factor))));
+  return Math.max(1, Math.floor(most / size(grid.coveringLatents(picture.height, picture.width))));
 }
 
 /** Neighbours together, at most `most` of them. */

@@ -45,7 +45,7 @@ export function pictureNeeds(pipeline: OpenModel, size: PictureSize, decode: 'wh
   const { prior, decoder, grid } = pipeline;
   const { width, height, priorRows = 2, decoderRows = 1 } = size;
   const cells = [grid.coveringCells(height), grid.coveringCells(width)] as const;
-  const latents = cells.map((side) => grid.pixels(side) / grid.config.factor) as [number, number];
+  const latents = grid.coveringLatents(height, width);
   const tile = SMALLEST_TILE + 2 * decodeContext(decoder.vqgan.config);
   const decoded = latents.map((side) => (decode === 'tiles' ? Math.min(side, tile) : side)) as [number, number];
   return needs(

@@ -1,6 +1,6 @@
 import { expected } from '../../system/errors.ts';
 import type { TorchGenerator } from '../math/generator.ts';
-import { rowSize, type Tensor } from '../math/tensor.ts';
+import { isSameTensor, pickTensorRows, size, type Tensor } from '../math/tensor.ts';
 
 /** What both samplers take. */
 export interface SamplingOptions {
@@ -123,39 +123,28 @@ export function checkedLatents(latents: Tensor, dims: readonly number[]): Tensor
 
 export function isTensor(value: unknown): value is Tensor {
   const { data, dims } = (value ?? {}) as Partial<Tensor>;
-  return data instanceof Float32Array && Array.isArray(dims) && data.length === dims.reduce((a, b) => a * b, 1);
+  return data instanceof Float32Array && Array.isArray(dims) && data.length === size(dims);
 }
 
 /** Each row `times` times in a row: prompt 0 image 0, prompt 0 image 1, prompt 1 image 0, … */
 export function repeatRows(source: Tensor, times: number): Tensor {
-  const size = rowSize(source.dims);
-  const rows = source.dims[0] ?? 0;
-  const data = new Float32Array(source.data.length * times);
-  for (let row = 0; row < rows * times; row += 1) {
-    const from = Math.floor(row / times) * size;
-    data.set(source.data.subarray(from, from + size), row * size);
-  }
-  return { data, dims: [rows * times, ...source.dims.slice(1)] };
+  const rows = (source.dims[0] ?? 0) * times;
+  return pickTensorRows(
+    source,
+    Array.from({ length: rows }, (_, row) => Math.floor(row / times)),
+  );
 }
 
 /** Makes a value from tensors, and again when somebody wrote into them. */
 export function remade<T>(sources: readonly Tensor[], make: () => Promise<T>): () => Promise<T> {
-  let known: { value: T; copies: Float32Array[] } | undefined;
+  let known: { readonly value: T; readonly copies: readonly Tensor[] } | undefined;
   return async () => {
-    const same = known?.copies.every((copy, i) => equalBytes(copy, sources[i]?.data));
-    if (!known || !same) known = { value: await make(), copies: sources.map(({ data }) => data.slice()) };
+    const isCurrent = known?.copies.every((copy, i) => isSameTensor(copy, sources[i]));
+    if (known && isCurrent) return known.value;
+    const copies = sources.map(({ data, dims }) => ({ data: data.slice(), dims }));
+    known = { value: await make(), copies };
     return known.value;
   };
-}
-
-function equalBytes(a: Float32Array, b: Float32Array | undefined): boolean {
-  if (a.length !== b?.length) return false;
-  return (
-    Buffer.compare(
-      Buffer.from(a.buffer, a.byteOffset, a.byteLength),
-      Buffer.from(b.buffer, b.byteOffset, b.byteLength),
-    ) === 0
-  );
 }
 
 export function describeValue(value: unknown): string {

@@ -45,6 +45,11 @@ export class SizeGrid {
     return this.#latents(cells) * this.config.factor;
   }
 
+  /** Height and width of Stage B's latents for a picture that covers a size. */
+  coveringLatents(height: number, width: number): [number, number] {
+    return [this.#latents(this.coveringCells(height)), this.#latents(this.coveringCells(width))];
+  }
+
   isLegal(cells: number): boolean {
     const latents = this.#latents(cells);
     return latents > 0 && latents % this.config.sideDivisor === 0;
