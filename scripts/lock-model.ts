@@ -4,8 +4,8 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type LockedFile, type LockFile, writeLock } from '../src/models/lock-file.ts';
 import { fileSizes } from '../src/models/verify.ts';
+import { type LockedFile, type LockFile, writeLock } from '../src/pipeline/hub/lock-file.ts';
 import { VERSION } from '../src/pipeline/version.ts';
 import { hashFile } from '../src/system/file-hash.ts';
 

@@ -38,6 +38,7 @@ const FLOORS = [
   'pipeline',
   'pipeline/engine',
   'pipeline/pipelines',
+  'pipeline/hub',
   'pipeline/text',
   'pipeline/networks',
   'pipeline/derived-weights',

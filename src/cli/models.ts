@@ -1,8 +1,5 @@
 import { Argument, Command, Option } from 'commander';
-import { Hub } from '../models/hub.ts';
-import { type HubOptions, hubOptionsFrom } from '../models/hub-options.ts';
 import { modelsFolder, readCurrentModel } from '../models/model-folder.ts';
-import { pullModel } from '../models/pull.ts';
 import {
   checkRemovable,
   findModel,
@@ -14,6 +11,9 @@ import {
   useModel,
 } from '../models/store.ts';
 import { verifyModel } from '../models/verify.ts';
+import { Hub } from '../pipeline/hub/hub.ts';
+import { type HubOptions, hubOptionsFrom } from '../pipeline/hub/hub-options.ts';
+import { pullModel } from '../pipeline/hub/pull.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { UserError } from '../system/errors.ts';
 import { type ProgressStream, pullProgress } from './pull-progress.ts';

@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import type { PullEvent } from '../models/pull.ts';
+import type { PullEvent } from '../pipeline/hub/pull.ts';
 import { byteSize } from '../system/byte-size.ts';
 
 const FORMAT = '{bar} {percentage}% {got} of {size} {path} {state}';

@@ -2,10 +2,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readMixRecord } from '../pipeline/derived-weights/mix.ts';
 import { readPreparedRecord } from '../pipeline/derived-weights/prepared.ts';
+import { missingFiles } from '../pipeline/hub/choose-files.ts';
+import { isOutdated, type LockFile, readLock } from '../pipeline/hub/lock-file.ts';
 import { hashFile } from '../system/file-hash.ts';
 import { ifThere } from '../system/if-there.ts';
-import { missingFiles } from './choose-files.ts';
-import { isOutdated, type LockFile, readLock } from './lock-file.ts';
 import type { ModelEntry } from './manifest.ts';
 import { findNotFinite } from './weight-scan.ts';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { PassThrough, type Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { modelsCommand } from '../../src/cli/models.ts';
-import type { HubOptions } from '../../src/models/hub-options.ts';
+import type { HubOptions } from '../../src/pipeline/hub/hub-options.ts';
 import { OperatorError, UserError } from '../../src/system/errors.ts';
 
 export interface Answer {

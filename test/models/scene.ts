@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { HubOptions } from '../../src/models/hub-options.ts';
+import type { HubOptions } from '../../src/pipeline/hub/hub-options.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
 import { publishedRepositories } from './checkpoints.ts';
 import { type FakeHub, startFakeHub } from './fake-hub.ts';

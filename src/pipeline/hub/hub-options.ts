@@ -1,4 +1,4 @@
-import { OperatorError } from '../system/errors.ts';
+import { OperatorError } from '../../system/errors.ts';
 
 export interface HubOptions {
   /** @default 'https://huggingface.co' */

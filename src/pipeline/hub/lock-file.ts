@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { OperatorError } from '../system/errors.ts';
-import { ifThere } from '../system/if-there.ts';
-import { writeJson } from '../system/write-json.ts';
+import { OperatorError } from '../../system/errors.ts';
+import { ifThere } from '../../system/if-there.ts';
+import { writeJson } from '../../system/write-json.ts';
 
 const NAME = 'wuerst.lock.json';
 const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`));

@@ -1,8 +1,8 @@
 import { listFiles, modelInfo } from '@huggingface/hub';
 import pRetry from 'p-retry';
 import { EnvHttpProxyAgent, Response, fetch as undiciFetch } from 'undici';
-import { pause, systemClock } from '../system/clock.ts';
-import { OperatorError } from '../system/errors.ts';
+import { pause, systemClock } from '../../system/clock.ts';
+import { OperatorError } from '../../system/errors.ts';
 import { checkEndpoint, checkProxy, checkToken, type HubOptions } from './hub-options.ts';
 
 export interface HubFile {

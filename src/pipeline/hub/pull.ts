@@ -1,20 +1,20 @@
 import { constants, copyFile, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Style } from '../pipeline/derived-weights/styles.ts';
-import { checkSpace, explainDiskError, isDiskFull } from '../system/disk.ts';
-import { OperatorError } from '../system/errors.ts';
-import { hashFile } from '../system/file-hash.ts';
-import { type FileLock, lockFolder } from '../system/file-lock.ts';
-import { ifThere } from '../system/if-there.ts';
-import { makeFolder } from '../system/make-folder.ts';
+import { checkSpace, explainDiskError, isDiskFull } from '../../system/disk.ts';
+import { OperatorError } from '../../system/errors.ts';
+import { hashFile } from '../../system/file-hash.ts';
+import { type FileLock, lockFolder } from '../../system/file-lock.ts';
+import { ifThere } from '../../system/if-there.ts';
+import { makeFolder } from '../../system/make-folder.ts';
+import type { Style } from '../derived-weights/styles.ts';
 import { chooseFiles } from './choose-files.ts';
 import { download } from './download.ts';
 import type { Hub, HubFile } from './hub.ts';
 import { type LockedFile, type LockFile, readLock, writeLock } from './lock-file.ts';
-import type { ModelEntry, Repository } from './manifest.ts';
+import type { Repository } from './repository.ts';
 
 export interface PullOptions {
-  readonly model: ModelEntry;
+  readonly model: { readonly name: string; readonly repositories: readonly Repository[] };
   /** Folder of this model, e.g. `data/models/wuerstchen-v2`; made when missing. */
   readonly folder: string;
   readonly hub: Hub;

@@ -1,6 +1,6 @@
-import { OperatorError } from '../system/errors.ts';
+import { OperatorError } from '../../system/errors.ts';
 import type { HubFile } from './hub.ts';
-import type { Repository } from './manifest.ts';
+import type { Repository } from './repository.ts';
 
 const TOKENIZER_FILES = [
   'tokenizer.json',

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { Response } from 'undici';
-import { OperatorError } from '../system/errors.ts';
-import { writeAll } from '../system/write-all.ts';
+import { OperatorError } from '../../system/errors.ts';
+import { writeAll } from '../../system/write-all.ts';
 import { type Hub, type HubFile, reasonOf } from './hub.ts';
 
 const OTHER_HUB = 'Run the command again. If that does not help, use another HF_ENDPOINT.';
