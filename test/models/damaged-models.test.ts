@@ -66,7 +66,7 @@ test('whichever weights are cut by one byte, opening and verifying say so and na
     };
     await assert.rejects(opened(model), cut);
     const { out, exitCode } = await verified(model);
-    assert.match(out, new RegExp(`^damaged +${path}: .*found ${bytes.length - 1} bytes$`, 'm'));
+    assert.match(out, new RegExp(`^damaged +${path}: .*found ${bytes.length - 1} bytes\\.$`, 'm'));
     assert.equal(exitCode, 1);
     await writeFile(file, bytes);
   }
@@ -126,7 +126,7 @@ test('a weight that is no number is found by verify, and a picture of it is an e
       }),
       {
         code: 'numbers_not_finite',
-        message: new RegExp(`with the weights in .*${dirname(path)}\\)$`),
+        message: new RegExp(`with the weights in .*${dirname(path)}\\)\\.$`),
         hint: /wuerst models verify/,
       },
     );
@@ -150,7 +150,7 @@ test('numbers that no picture could be made with are refused, with the key and w
     await writeFile(file, JSON.stringify({ ...(JSON.parse(text) as object), [key]: value }));
     await assert.rejects(opened(model), {
       code: 'config_invalid',
-      message: new RegExp(`expected ${key} .* got ${value}`),
+      message: new RegExp(`Expected ${key} .* got ${value}`),
     });
     await writeFile(file, text);
   }
