@@ -35,18 +35,28 @@ export async function* download(hub: Hub, { repo, commit, file, part, signal }: 
     }
     let best = have;
     let failures = 0;
+    let version: string | null = null;
     while (have < size) {
       signal?.throwIfAborted();
       let reason = 'the connection was closed early';
       const response = await hub.open(repo, commit, path, have, signal);
       const start = startOf(response, have, file, repo);
+      const etag = response.headers.get('etag');
+      if (start > 0 && version !== null && etag !== version) {
+        await response.body?.cancel();
+        await handle.truncate(0);
+        hub.onRetry(`The file ${repo}/${path} has changed at the hub: it is fetched from its first byte.`);
+        have = 0;
+        continue;
+      }
+      version = etag;
       if (start < have) await handle.truncate(0);
       have = start;
       try {
         for await (const chunk of bodyOf(response)) {
           if (have + chunk.length > size) {
             await handle.truncate(0);
-            throw tooLong(repo, file);
+            throw wrongLength(repo, file, true);
           }
           await writeAll(handle, chunk, have);
           have += chunk.length;
@@ -96,16 +106,21 @@ async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
 }
 
 /** @returns the offset of the answer's first byte: the one asked for, or 0 from a server that ignores ranges. */
-function startOf(response: Response, asked: number, { path, size }: HubFile, repo: string): number {
-  if (response.status !== 206) return 0;
-  const range = response.headers.get('content-range') ?? '';
+function startOf({ status, headers }: Response, asked: number, file: HubFile, repo: string): number {
+  const { path, size } = file;
+  if (status !== 206) {
+    const length = headers.has('content-encoding') ? null : headers.get('content-length');
+    if (length !== null && Number(length) !== size) throw wrongLength(repo, file, Number(length) > size);
+    return 0;
+  }
+  const range = headers.get('content-range') ?? '';
   const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range) ?? [];
   if (Number(from) === asked && (total === '*' || Number(total) === size)) return asked;
   const message = `Expected bytes ${asked}- of ${size} of ${repo}/${path}, but the hub sent "${range}".`;
   throw new OperatorError('hub_wrong_answer', message, { hint: OTHER_HUB });
 }
 
-function tooLong(repo: string, { path, size }: HubFile): OperatorError {
-  const message = `The file ${repo}/${path} is longer than the ${size} bytes that the hub lists.`;
+function wrongLength(repo: string, { path, size }: HubFile, longer: boolean): OperatorError {
+  const message = `The file ${repo}/${path} is ${longer ? 'longer' : 'shorter'} than the ${size} bytes that the hub lists.`;
   return new OperatorError('hub_wrong_bytes', message, { hint: OTHER_HUB });
 }

@@ -1,13 +1,18 @@
 import { OperatorError } from '../../system/errors.ts';
+import type { Destination } from '../../system/network-failure.ts';
 
-export interface HubOptions {
+/** Addresses of proxies, and hosts that are reached without one. */
+export interface Proxies {
+  readonly httpProxy?: string | undefined;
+  readonly httpsProxy?: string | undefined;
+  readonly noProxy?: string | undefined;
+}
+
+export interface HubOptions extends Proxies {
   /** @default 'https://huggingface.co' */
   readonly endpoint?: string | undefined;
   /** Sent to the endpoint's own origin only, never to where it redirects. */
   readonly token?: string | undefined;
-  readonly httpProxy?: string | undefined;
-  readonly httpsProxy?: string | undefined;
-  readonly noProxy?: string | undefined;
   /** Milliseconds without a byte after which a connection counts as lost. @default 60000 */
   readonly timeoutMs?: number;
   /** Attempts after the first one, without any progress in between. @default 5 */
@@ -53,4 +58,18 @@ export function checkProxy(name: string, address: string | undefined): void {
   throw new OperatorError('proxy_invalid', `${name} is not an http or https address.`, {
     hint: 'For example: HTTPS_PROXY=http://proxy.example:3128',
   });
+}
+
+/** The proxy that undici goes through to reach an address, without its password, and the variable that names it. */
+export function proxyFor(url: URL, { httpProxy, httpsProxy, noProxy = '' }: Proxies): Destination['proxy'] {
+  const hidden = noProxy.split(/[,\s]+/).some((entry) => {
+    const [, name = '', port] = /^\*?\.?(.+?)(?::(\d+))?$/.exec(entry.toLowerCase()) ?? [];
+    const usual = url.protocol === 'https:' ? '443' : '80';
+    if (name === '' || (port !== undefined && port !== (url.port || usual))) return false;
+    return entry === '*' || url.hostname === name || url.hostname.endsWith(`.${name}`);
+  });
+  if (hidden) return undefined;
+  const variable = url.protocol === 'https:' && httpsProxy ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  const proxy = variable === 'HTTPS_PROXY' ? httpsProxy : httpProxy;
+  return proxy ? { host: new URL(proxy).host, variable } : undefined;
 }

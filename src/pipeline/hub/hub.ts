@@ -3,7 +3,10 @@ import pRetry from 'p-retry';
 import { EnvHttpProxyAgent, Response, fetch as undiciFetch } from 'undici';
 import { pause, systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
-import { checkEndpoint, checkProxy, checkToken, type HubOptions } from './hub-options.ts';
+import { type Destination, isPassing, networkFailure } from '../../system/network-failure.ts';
+import { retryAfter } from '../../system/retry-after.ts';
+import { checkEndpoint, checkProxy, checkToken, type HubOptions, type Proxies, proxyFor } from './hub-options.ts';
+import { refusal } from './refusal.ts';
 
 export interface HubFile {
   readonly path: string;
@@ -13,15 +16,27 @@ export interface HubFile {
   readonly gitOid?: string;
 }
 
+interface Init {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
 /** A longer wait is an error instead, so that the person at the terminal can decide. */
 const LONGEST_WAIT_MS = 10 * 60_000;
 
+const MIRROR = 'For a mirror, set HF_ENDPOINT.';
+
+/** The hub sends from host to host at most this often. */
+const MOST_REDIRECTS = 5;
+
 /** A connection that broke or a server that is busy: worth another attempt. */
 class Transient extends Error {
+  readonly hint: string;
   readonly waitMs: number;
 
-  constructor(message: string, waitMs = 0, cause?: unknown) {
+  constructor(message: string, hint: string, waitMs = 0, cause?: unknown) {
     super(message, { cause });
+    this.hint = hint;
     this.waitMs = waitMs;
   }
 }
@@ -42,6 +57,9 @@ export class Hub {
   readonly #origin: string;
   readonly #token: string | undefined;
   readonly #agent: EnvHttpProxyAgent;
+  readonly #proxies: Proxies;
+  /** Hosts that have answered. */
+  readonly #answered = new Set<string>();
 
   /** @throws OperatorError for an endpoint, token or proxy that cannot be right. */
   constructor(options: HubOptions = {}) {
@@ -54,6 +72,7 @@ export class Hub {
     this.sleep = options.sleep ?? ((ms, signal) => pause(systemClock, ms, signal));
     this.onRetry = options.onRetry ?? (() => {});
     const timeout = options.timeoutMs ?? 60_000;
+    this.#proxies = options;
     checkProxy('HTTP_PROXY', options.httpProxy);
     checkProxy('HTTPS_PROXY', options.httpsProxy);
     // Empty strings, not undefined: undici would read the environment by itself.
@@ -132,12 +151,7 @@ export class Hub {
     signal?: AbortSignal,
     read: (response: Response) => Promise<Response> = async (response) => response,
   ): Promise<Response> {
-    const token = this.#token !== undefined && new URL(url).origin === this.#origin ? this.#token : undefined;
-    const init = {
-      headers: { 'user-agent': 'wuerst', ...headers, ...(token && { authorization: `Bearer ${token}` }) },
-      dispatcher: this.#agent,
-      ...(signal && { signal }),
-    };
+    const init = { headers: { 'user-agent': 'wuerst', ...headers }, ...(signal && { signal }) };
     try {
       return await pRetry(() => this.#attempt(url, init, what, read), {
         retries: this.retries,
@@ -153,58 +167,84 @@ export class Hub {
       });
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
-      throw new OperatorError('hub_unreachable', error.message, {
-        hint: 'Run the command again later: what is already here is kept. Behind a proxy, set HTTPS_PROXY; for a mirror, HF_ENDPOINT.',
-        cause: error.cause,
-      });
+      const hint = `Run the command again later: what is already here is kept. ${error.hint}`;
+      throw new OperatorError('hub_unreachable', error.message, { hint, cause: error.cause });
     }
   }
 
   async #attempt(
     url: string,
-    init: Parameters<typeof undiciFetch>[1],
+    init: Init,
     what: string,
     read: (response: Response) => Promise<Response>,
   ): Promise<Response> {
+    let at = new URL(url);
     let response: Response;
     try {
-      response = await undiciFetch(url, init);
+      for (let redirects = 0; ; redirects++) {
+        response = await this.#fetch(at, init);
+        const location = response.headers.get('location');
+        if (response.status < 300 || response.status > 399 || location === null || redirects === MOST_REDIRECTS) break;
+        await response.body?.cancel();
+        at = new URL(location, at);
+      }
       if (response.ok) return await read(response);
     } catch (error) {
-      if (init?.signal?.aborted) throw init.signal.reason;
-      throw new Transient(`The hub at ${this.#origin} cannot be reached for ${what}: ${reasonOf(error)}.`, 0, error);
+      if (init.signal?.aborted) throw init.signal.reason;
+      throw this.#unreachable(at, what, error);
     }
     await response.body?.cancel();
-    const { status, headers } = response;
-    if (status === 429 || status === 408 || status >= 500) {
-      const waitMs = retryAfter(headers.get('retry-after'));
-      const message = `The hub answered ${status} for ${what}`;
-      if (waitMs <= LONGEST_WAIT_MS) throw new Transient(`${message}.`, waitMs);
-      throw new OperatorError('hub_busy', `${message} and asks to wait ${Math.ceil(waitMs / 60_000)} minutes.`, {
-        hint: 'Run the command again then: what is already here is kept. A token in HF_TOKEN raises the limit.',
-      });
+    const { range, ...others } = init.headers;
+    // The range lies outside of what the server has: everything is asked for instead.
+    if (response.status === 416 && range !== undefined) {
+      return this.#attempt(url, { ...init, headers: others }, what, read);
     }
-    throw this.#refusal(status, what, headers.get('x-error-code'));
+    throw this.#refused(response, at, what);
   }
 
-  #refusal(status: number, what: string, code: string | null): OperatorError {
-    const message = `The hub answered ${status} for ${what}${code && /^\w+$/.test(code) ? ` (${code})` : ''}.`;
-    if (status === 401) {
-      const hint = this.#token
-        ? 'It refuses the token in HF_TOKEN: set one that is valid and may read this repository.'
-        : 'Set HF_TOKEN to a token that may read this repository; the hub answers the same for names that do not exist.';
-      return new OperatorError('hub_unauthorized', message, { hint });
+  /** The token goes to the hub itself only, wherever it redirects to. */
+  async #fetch(url: URL, { headers, signal }: Init): Promise<Response> {
+    const authorization = this.#token !== undefined && url.origin === this.#origin && `Bearer ${this.#token}`;
+    const response = await undiciFetch(url, {
+      headers: { ...headers, ...(authorization && { authorization }) },
+      redirect: 'manual',
+      dispatcher: this.#agent,
+      ...(signal && { signal }),
+    });
+    this.#answered.add(url.host);
+    return response;
+  }
+
+  #destination(url: URL): Destination {
+    return { host: url.host, proxy: proxyFor(url, this.#proxies), answered: this.#answered.has(url.host) };
+  }
+
+  #unreachable(url: URL, what: string, cause: unknown): Error {
+    const failure = networkFailure(cause, this.#destination(url));
+    const message = `${this.#nameOf(url)} cannot be reached for ${what}: ${failure?.reason ?? reasonOf(cause)}.`;
+    const hint = `${failure?.hint ?? 'Check the network.'} ${MIRROR}`;
+    return failure?.permanent
+      ? new OperatorError('hub_unreachable', message, { hint, cause })
+      : new Transient(message, hint, 0, cause);
+  }
+
+  #refused(response: Response, url: URL, what: string): Error {
+    const { status, headers } = response;
+    const to = this.#destination(url);
+    if (!isPassing(status)) {
+      const { endpoint } = this;
+      return refusal({ response, who: this.#nameOf(url), to, what, endpoint, hasToken: this.#token !== undefined });
     }
-    if (status === 403) {
-      const repo = what.split('/').slice(0, 2).join('/');
-      const hint = `Accept the terms at ${this.endpoint}/${repo}, then set HF_TOKEN to a token of that account.`;
-      return new OperatorError('hub_forbidden', message, { hint });
-    }
-    if (status === 404) {
-      const hint = 'The repository, revision or file does not exist there: check the name, --revision and HF_ENDPOINT.';
-      return new OperatorError('hub_not_found', message, { hint });
-    }
-    return new OperatorError('hub_refused', message, { hint: 'Check HF_ENDPOINT and the proxy settings.' });
+    const message = `The hub answered ${status} for ${what}`;
+    const waitMs = retryAfter(headers, 0);
+    if (waitMs <= LONGEST_WAIT_MS) return new Transient(`${message}.`, MIRROR, waitMs);
+    return new OperatorError('hub_busy', `${message} and asks to wait ${Math.ceil(waitMs / 60_000)} minutes.`, {
+      hint: 'Run the command again then: what is already here is kept. A token in HF_TOKEN raises the limit.',
+    });
+  }
+
+  #nameOf({ origin, host }: URL): string {
+    return origin === this.#origin ? `The hub at ${origin}` : `The host ${host}, to which the hub sends,`;
   }
 }
 
@@ -222,13 +262,6 @@ async function sensible<T>(repo: string, signal: AbortSignal | undefined, read: 
     if (error instanceof OperatorError) throw error;
     throw wrongAnswer(repo, "it does not match the hub's API", error);
   }
-}
-
-/** Seconds or a date, in milliseconds from now. */
-function retryAfter(header: string | null): number {
-  if (header === null) return 0;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : 0;
 }
 
 /** The code of a network error, since its message may contain the address of a proxy. */

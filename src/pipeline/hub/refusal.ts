@@ -1,0 +1,46 @@
+import type { Response } from 'undici';
+import { OperatorError } from '../../system/errors.ts';
+import { type Destination, strangeAnswer } from '../../system/network-failure.ts';
+
+export interface Refused {
+  readonly response: Response;
+  /** The hub, or the host that it sent to, in words. */
+  readonly who: string;
+  readonly to: Destination;
+  /** Repository, or file in it. */
+  readonly what: string;
+  readonly endpoint: string;
+  readonly hasToken: boolean;
+}
+
+/** An answer that stays the same until somebody changes something, and what that is. */
+export function refusal({ response, who, to, what, endpoint, hasToken }: Refused): OperatorError {
+  const { status, headers } = response;
+  const code = headers.get('x-error-code');
+  const message = `${who} answered ${status} for ${what}${code && /^\w+$/.test(code) ? ` (${code})` : ''}.`;
+  // The hub marks its refusals; firewalls and proxies answer with pages.
+  const marked = code !== null || headers.has('x-error-message');
+  const page = /html/i.test(headers.get('content-type') ?? '');
+  const strange = strangeAnswer(status, to);
+  if ([407, 511].includes(status) || (!marked && page && status !== 404)) {
+    const kind = status === 403 ? 'hub_forbidden' : 'hub_refused';
+    return new OperatorError(kind, `${who} cannot be reached for ${what}: ${strange.reason}.`, { hint: strange.hint });
+  }
+  if (status === 401) {
+    const hint = hasToken
+      ? 'It refuses the token in HF_TOKEN: set one that is valid and may read this repository.'
+      : 'Set HF_TOKEN to a token that may read this repository; the hub answers the same for names that do not exist.';
+    return new OperatorError('hub_unauthorized', message, { hint });
+  }
+  if (status === 403) {
+    const repo = what.split('/').slice(0, 2).join('/');
+    const terms = `Accept the terms at ${endpoint}/${repo}, then set HF_TOKEN to a token of that account.`;
+    const hint = marked ? terms : `${terms} If there are none to accept, a firewall refuses: ${strange.hint}`;
+    return new OperatorError('hub_forbidden', message, { hint });
+  }
+  if (status === 404) {
+    const hint = 'The repository, revision or file does not exist there: check the name, --revision and HF_ENDPOINT.';
+    return new OperatorError('hub_not_found', message, { hint });
+  }
+  return new OperatorError('hub_refused', message, { hint: 'Check HF_ENDPOINT and the proxy settings.' });
+}

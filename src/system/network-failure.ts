@@ -1,0 +1,193 @@
+/** Where a connection leads. */
+export interface Destination {
+  /** E.g. `huggingface.co`, or `127.0.0.1:8080`. */
+  readonly host: string;
+  /** The proxy on the way there, without its password, and the variable that names it. */
+  readonly proxy?: { readonly host: string; readonly variable: string } | undefined;
+  /** It is never reached through a proxy, whatever the environment says. */
+  readonly direct?: boolean;
+  /** It has answered before: what is refused now may be a restart. */
+  readonly answered?: boolean;
+}
+
+export interface NetworkFailure {
+  /** Trying again is pointless before somebody has changed something. */
+  readonly permanent: boolean;
+  /** The end of a sentence, with the host where it is not the destination, and the code or status. */
+  readonly reason: string;
+  /** What helps, in sentences. */
+  readonly hint: string;
+}
+
+interface Kind {
+  readonly codes: RegExp;
+  /** `at first`: until the destination has answered once. */
+  readonly permanent: 'always' | 'at first' | 'never';
+  readonly reason: (to: Destination) => string;
+  readonly hint: (to: Destination) => string;
+}
+
+/** The first that fits an error's code counts. Node's own codes of certificates are OpenSSL's. */
+const KINDS: readonly Kind[] = [
+  {
+    codes: /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/,
+    permanent: 'always',
+    reason: () => 'its certificate is not valid at the time of this machine',
+    hint: ({ host }) =>
+      `Check this machine's clock. If it is right, the operator of ${host} must renew the certificate.`,
+  },
+  {
+    codes: /^(ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH)$/,
+    permanent: 'always',
+    reason: () => 'its certificate is for other names',
+    hint: ({ host }) =>
+      `Something else answers in the place of ${host}: check the address and the DNS, and look in a browser whether this network wants you to sign in.`,
+  },
+  {
+    codes: /^(SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED|INVALID_CA)/,
+    permanent: 'always',
+    reason: () => 'its certificate is not trusted here',
+    hint: () =>
+      'If a firewall or proxy reads the traffic, or the server has its own authority, start wuerst with NODE_EXTRA_CA_CERTS=/path/to/authority.pem in its environment (in .env it comes too late).',
+  },
+  {
+    codes: /^(CERT_|UNABLE_TO_|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|CRL_|ERR_TLS_CERT|UND_ERR_PRX_TLS)/,
+    permanent: 'always',
+    reason: () => 'its certificate is broken or withdrawn',
+    hint: ({ host, proxy }) => `The operator of ${proxy?.host ?? host} must replace the certificate.`,
+  },
+  {
+    codes: /^(ERR_SSL_|ERR_TLS_|EPROTO$|HPE_)/,
+    permanent: 'at first',
+    reason: () => 'it does not speak the expected protocol',
+    hint: (to) => `Check whether the address should begin with http:// or https://, and its port. ${firewall(to)}`,
+  },
+  {
+    codes: /^ENOTFOUND$/,
+    permanent: 'at first',
+    reason: ({ proxy }) => `the DNS does not know ${proxy ? `the proxy ${proxy.host}` : 'this name'}`,
+    hint: wayThere,
+  },
+  {
+    codes: /^ECONNREFUSED$/,
+    permanent: 'at first',
+    reason: ({ host, proxy }) => (proxy ? `the proxy ${proxy.host} does not answer` : `nothing listens at ${host}`),
+    hint: wayThere,
+  },
+  {
+    codes: /^(EAI_|ETIMEDOUT|ECONN|EPIPE|EHOST|ENET|UND_ERR_(SOCKET|\w*TIMEOUT|CLOSED|DESTROYED|ABORTED|RES_))/,
+    permanent: 'never',
+    reason: () => 'the connection failed',
+    hint: wayThere,
+  },
+];
+
+/** Answers that may be different in a moment. */
+export function isPassing(status: number): boolean {
+  return [408, 425, 429].includes(status) || (status >= 500 && ![501, 505, 511].includes(status));
+}
+
+/**
+ * What a failed connection means: the one place that decides what is permanent, for everything that the program connects
+ * to. Understands errors of fetch, undici, ws, Node and the clients of the platforms, however deep they are wrapped.
+ *
+ * @returns `undefined` for errors of another kind
+ */
+export function networkFailure(error: unknown, to: Destination): NetworkFailure | undefined {
+  const chain = causesOf(error);
+  for (const { message } of chain) {
+    const status = refusedTunnel(message);
+    if (status !== undefined) return proxyRefusal(status, to);
+    const answered = /^Unexpected server response: (\d{3})$/.exec(message)?.[1];
+    if (answered !== undefined) return strangeAnswer(Number(answered), to);
+  }
+  // The innermost code is the most exact one.
+  const innermostFirst = [...chain].reverse();
+  for (const { code = '' } of innermostFirst) {
+    const kind = KINDS.find(({ codes }) => codes.test(code));
+    if (!kind) continue;
+    return {
+      permanent: kind.permanent === 'always' || (kind.permanent === 'at first' && to.answered !== true),
+      reason: `${kind.reason(to)}, ${code}`,
+      hint: kind.hint(to),
+    };
+  }
+  const timedOut = chain.find(({ name }) => name === 'TimeoutError' || name === 'AbortError');
+  if (timedOut) return { permanent: false, reason: 'it did not answer in time', hint: wayThere(to) };
+  // What fetch refuses by itself has no code, e.g. "bad port".
+  const [inner, fetched] = innermostFirst;
+  if (fetched?.message !== 'fetch failed' || inner === undefined) return undefined;
+  return { permanent: true, reason: inner.message, hint: `Check the address of ${to.host}.` };
+}
+
+/** An answer that can't come from the service itself, since it has not the shape that the service gives its answers. */
+export function strangeAnswer(status: number, to: Destination): NetworkFailure {
+  if (status === 407) return proxyRefusal(status, to);
+  if (status === 511) {
+    const hint = 'Open any page in a browser on this machine and sign in to the network.';
+    return { permanent: true, reason: 'this network wants you to sign in first, status 511', hint };
+  }
+  const reason = `a firewall or proxy seems to have answered in its place, status ${status}`;
+  return { permanent: !isPassing(status), reason, hint: firewall(to) };
+}
+
+function proxyRefusal(status: number, to: Destination): NetworkFailure {
+  const { host, proxy } = to;
+  const name = proxy?.host ?? 'a proxy on the way';
+  const reason = `${proxy ? `the proxy ${name}` : name} refuses to connect to ${host}, status ${status}`;
+  if (status === 407) {
+    const variable = proxy?.variable ?? 'HTTPS_PROXY';
+    const hint = `The proxy wants a name and a password that it knows: ${variable}=http://user:password@${proxy?.host ?? 'proxy.example:3128'} (special characters percent-encoded).`;
+    return { permanent: true, reason, hint };
+  }
+  const passing = isPassing(status) && (status === 408 || status === 429 || status > 502 || to.answered === true);
+  const hint = `Have the proxy allow ${host}, or put ${hostname(host)} into NO_PROXY if it can be reached without one.`;
+  return { permanent: !passing, reason, hint };
+}
+
+/** The status with which a proxy refused to open a tunnel, in the words of undici and of global-agent. */
+function refusedTunnel(message: string): number | undefined {
+  const found =
+    /^Proxy response \((\d{3})\) !== 200/.exec(message) ??
+    /^Proxy server refused connecting to .*\(HTTP\/\d\.\d (\d{3})/.exec(message);
+  return found ? Number(found[1]) : undefined;
+}
+
+function wayThere(to: Destination): string {
+  const { host, proxy } = to;
+  if (proxy) return `Check ${proxy.variable}; NO_PROXY=${hostname(host)} goes around the proxy.`;
+  if (to.direct) return `Check the network. ${firewall(to)}`;
+  return 'Check the network and the address. Where only a proxy leads out, set HTTPS_PROXY=http://proxy.example:3128 (for http:// addresses HTTP_PROXY).';
+}
+
+function firewall({ host, direct }: Destination): string {
+  const how = direct ? ': it connects directly, not through HTTPS_PROXY' : '';
+  return `Have the firewall of your network let wuerst reach ${host}${how}.`;
+}
+
+function hostname(host: string): string {
+  return host.replace(/:\d+$/, '');
+}
+
+interface Cause {
+  readonly name: string;
+  readonly message: string;
+  readonly code: string | undefined;
+}
+
+/** An error and what it was caused by, from the outside in. */
+function causesOf(error: unknown): Cause[] {
+  const causes: Cause[] = [];
+  for (
+    let at = error;
+    at instanceof Error && causes.length < 10;
+    at = at.cause ?? ('original' in at ? at.original : undefined)
+  ) {
+    causes.push({
+      name: at.name,
+      message: at.message,
+      code: 'code' in at && typeof at.code === 'string' ? at.code : undefined,
+    });
+  }
+  return causes;
+}
