@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Destination, isPassing, networkFailure, strangeAnswer } from '../../src/system/network-failure.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
-import { closedPort, distrustedServer, firewall } from './closed-networks.ts';
+import { closedPort, distrustedServer } from './closed-networks.ts';
 
 const CHILD = fileURLToPath(new URL('./fetch-child.ts', import.meta.url));
 const TO: Destination = { host: 'example.org' };
