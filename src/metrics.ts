@@ -33,12 +33,13 @@ export function createMetrics(pipeline: { readonly status: PipelineStatus }): Me
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const queued = new Map<string, string>();
+  /** By job: its class, and when it began to wait by `performance.now()`. */
+  const queued = new Map<string, { readonly name: string; readonly since: number }>();
   const depth = new Gauge({
     ...{ name: 'wuerst_queue_depth', help: 'Jobs that wait, by class of guild', labelNames: ['class'], registers },
     collect() {
       this.reset();
-      for (const name of queued.values()) this.inc({ class: name });
+      for (const { name } of queued.values()) this.inc({ class: name });
     },
   });
   const wait = new Histogram({
@@ -70,9 +71,12 @@ export function createMetrics(pipeline: { readonly status: PipelineStatus }): Me
   const count = (event: JobEvent) => {
     const { job } = event;
     if (event.seq === null) return;
-    if (event.type === 'queued') queued.set(job.id, classOf(job));
+    const waited = queued.get(job.id);
+    if (event.type === 'queued') queued.set(job.id, { name: classOf(job), since: waited?.since ?? performance.now() });
     else queued.delete(job.id);
-    if (event.type === 'started') wait.observe({ class: classOf(job) }, Math.max(0, Date.now() - job.createdAt) / 1000);
+    if (event.type === 'started' && waited) {
+      wait.observe({ class: waited.name }, (performance.now() - waited.since) / 1000);
+    }
     if (event.type === 'image') images.inc();
     if (event.type === 'done' || event.type === 'failed' || event.type === 'cancelled') {
       jobs.inc({ surface: job.caller.surface, outcome: event.type });
@@ -81,7 +85,11 @@ export function createMetrics(pipeline: { readonly status: PipelineStatus }): Me
 
   return {
     watch(core, waiting) {
-      for (const job of waiting) queued.set(job.id, classOf(job));
+      // How long they waited for an earlier bot is known by the machine's clock alone.
+      for (const job of waiting) {
+        const waited = Math.max(0, Date.now() - job.createdAt);
+        queued.set(job.id, { name: classOf(job), since: performance.now() - waited });
+      }
       core.subscribe(count);
     },
     painted(work, timings) {

@@ -10,10 +10,27 @@ interface Timer {
 export class ManualClock implements Clock {
   readonly #timers = new Set<Timer>();
   readonly #hopes = new Set<() => void>();
-  #now = Date.UTC(2026, 0, 5);
+  #now = 0;
+  /** From the monotonic time to the time of day. */
+  #offset = Date.UTC(2026, 0, 5);
 
   now(): number {
+    return this.#now + this.#offset;
+  }
+
+  monotonic(): number {
     return this.#now;
+  }
+
+  /** Somebody sets the machine's clock: forward, or back where `ms` is negative. */
+  jump(ms: number): void {
+    this.#offset += ms;
+  }
+
+  /** The machine sleeps: all time passes, and what fell due meanwhile runs when it wakes up. */
+  sleep(ms: number): void {
+    this.#now += ms;
+    this.advance(0);
   }
 
   after(ms: number, run: () => void): () => void {
@@ -30,7 +47,7 @@ export class ManualClock implements Clock {
       const due = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
       if (due === undefined) break;
       this.#timers.delete(due);
-      this.#now = due.at;
+      this.#now = Math.max(this.#now, due.at);
       due.run();
     }
     this.#now = end;

@@ -1,7 +1,9 @@
 /** Time as an argument, so that tests need not wait. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, to be stored and shown. It jumps when the machine's clock is set, so nothing waits by it. */
   now(): number;
+  /** Milliseconds since some moment, for durations and deadlines of this process: it only ever goes on. */
+  monotonic(): number;
   /** Calls `run` once after `ms`; returns a function that cancels it. */
   after(ms: number, run: () => void): () => void;
 }
@@ -9,11 +11,31 @@ export interface Clock {
 /** A pending timer keeps the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(ms, run) {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
   },
 };
+
+/** Of a long wait in which the process stood still, this much counts, in milliseconds. */
+const SLICE_MS = 1000;
+
+/**
+ * As `clock.after`, but only time counts in which this process ran. Hours in which the machine slept, or the process was
+ * stopped, make nobody late.
+ */
+export function afterRunning(clock: Clock, ms: number, run: () => void): () => void {
+  let left = ms;
+  let callOff = () => {};
+  const next = () => {
+    const slice = Math.min(left, SLICE_MS);
+    left -= slice;
+    callOff = clock.after(slice, left > 0 ? next : run);
+  };
+  next();
+  return () => callOff();
+}
 
 /** Resolves after `ms`, or as soon as `signal` is aborted. */
 export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

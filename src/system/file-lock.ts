@@ -32,12 +32,11 @@ const RETRY_MS = 50;
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
   const { waitMs = 0, what = path, signal, clock = systemClock } = options;
-  const deadline = clock.now() + waitMs;
-  for (;;) {
+  // Counted in waits: a machine that slept has not waited.
+  for (let left = waitMs; ; left -= RETRY_MS) {
     signal?.throwIfAborted();
     const lock = await tryLock(path, what);
     if (lock) return lock;
-    const left = deadline - clock.now();
     if (left <= 0) {
       throw new OperatorError('lock_held', `Another process uses ${what}; waited ${waitMs} ms for it to end.`, {
         hint: 'Stop the other process, or give this one a data folder of its own (WUERST_DATA).',

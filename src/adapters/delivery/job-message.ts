@@ -38,9 +38,9 @@ export abstract class JobMessage<Ref = unknown> {
   protected hidden = false;
   /** Failed attempts since the last success. */
   protected failures = 0;
-  /** When the next attempt may be made, in milliseconds since 1970. */
+  /** When the next attempt may be made, in monotonic milliseconds. */
   protected notBefore = 0;
-  /** When progress may be shown next, in milliseconds since 1970. */
+  /** When progress may be shown next, in monotonic milliseconds. */
   protected noProgressBefore = 0;
   #dropped = false;
   #dirty = false;
@@ -102,7 +102,7 @@ export abstract class JobMessage<Ref = unknown> {
 
   /** Makes no attempt for the next `ms`. */
   waitFor(ms: number): void {
-    this.notBefore = Math.max(this.notBefore, this.delivery.clock.now() + ms);
+    this.notBefore = Math.max(this.notBefore, this.delivery.clock.monotonic() + ms);
   }
 
   /** The pause after the latest failure, in ms. */
@@ -128,10 +128,10 @@ export abstract class JobMessage<Ref = unknown> {
   #schedule(): void {
     const { clock, turns, stopped } = this.delivery;
     if (!this.#dirty || this.#working || this.#dropped || stopped) return;
-    const at = Math.max(this.#dueAt(), clock.now());
+    const at = Math.max(this.#dueAt(), clock.monotonic());
     if (this.#due !== null && this.#due.at <= at) return;
     this.#due?.cancel();
-    const wait = at - clock.now();
+    const wait = at - clock.monotonic();
     // Answers to what people do go first.
     const takeTurn = () => turns.add(() => this.#run());
     this.#due = { at, cancel: wait > 0 ? clock.after(wait, takeTurn) : () => undefined };
@@ -142,7 +142,7 @@ export abstract class JobMessage<Ref = unknown> {
     if (this.#due === null) return;
     this.#due.cancel();
     this.#due = null;
-    if (this.#dueAt() > this.delivery.clock.now()) this.#schedule();
+    if (this.#dueAt() > this.delivery.clock.monotonic()) this.#schedule();
     else void this.#work();
   }
 

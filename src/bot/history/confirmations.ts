@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { imagineRequest } from '../../pipeline/images/imagine-request.ts';
+import type { Clock } from '../../system/clock.ts';
 import type { Caller, ImagineRequest, Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import { JOB_ID_LENGTH, randomId } from './id.ts';
@@ -18,42 +19,52 @@ const row = z.object({ caller_json: z.string(), requests_json: z.string(), expir
 
 const idRow = z.object({ id: z.string(), expires_at: z.number() });
 
+/** How long a question waits for its answer, in milliseconds; after a restart, from then on. */
+export const QUESTION_WAITS = 3_600_000;
+
+/** Questions expire by the time in which the bot was there to be answered, not by that of the machine's clock. */
 export class Confirmations {
   readonly #database: Database;
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, 'now' | 'monotonic'>;
+  /** By id, in monotonic milliseconds. */
+  readonly #deadlines: Map<string, number>;
   readonly #sql;
 
-  constructor(database: Database, now: () => number) {
+  constructor(database: Database, clock: Pick<Clock, 'now' | 'monotonic'>) {
     this.#database = database;
-    this.#now = now;
+    this.#clock = clock;
     const find = (where: string) =>
       database.query(`SELECT * FROM confirmations WHERE ${where}`, (found) => decodeConfirmation(found));
     this.#sql = {
       insert: database.statement(
         'INSERT INTO confirmations (id, surface, user, caller_json, requests_json, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
       ),
-      get: find('id = ? AND expires_at > ?'),
+      get: find('id = ?'),
       ofUser: find('surface = ? AND user = ?'),
-      idsOfUser: database.query(
-        'SELECT id, expires_at FROM confirmations WHERE surface = ? AND user = ? AND expires_at > ?',
-        (found) => decode(idRow, found, 'confirmation'),
+      idsOfUser: database.query('SELECT id, expires_at FROM confirmations WHERE surface = ? AND user = ?', (found) =>
+        decode(idRow, found, 'confirmation'),
+      ),
+      all: database.query('SELECT id, expires_at FROM confirmations WHERE expires_at > 0', (found) =>
+        decode(idRow, found, 'confirmation'),
       ),
       remove: database.statement('DELETE FROM confirmations WHERE id = ?'),
-      prune: database.statement('DELETE FROM confirmations WHERE expires_at <= ?'),
       erase: database.statement('DELETE FROM confirmations WHERE surface = ? AND user = ?'),
     };
+    const deadline = clock.monotonic() + QUESTION_WAITS;
+    this.#deadlines = new Map(this.#sql.all.all().map(({ id }) => [id, deadline]));
   }
 
   /** Returns the id to confirm it with. */
   save({ caller, requests, expiresAt }: Confirmation): string {
     const id = randomId(JOB_ID_LENGTH);
     this.#sql.insert.run(id, caller.surface, caller.user, toJson(caller), toJson(requests), expiresAt);
+    this.#deadlines.set(id, this.#clock.monotonic() + expiresAt - this.#clock.now());
     return id;
   }
 
   /** `null` if unknown, already taken or expired. */
   get(id: string): Confirmation | null {
-    return this.#sql.get.get(id, this.#now()) ?? null;
+    return this.#waits(id) ? (this.#sql.get.get(id) ?? null) : null;
   }
 
   /** As `get`, and gone from then on. */
@@ -67,8 +78,11 @@ export class Confirmations {
 
   /** Id of what this person was asked last; `null` if nothing waits for their yes. */
   newestOf(surface: Surface, user: string): string | null {
-    const waiting = this.#sql.idsOfUser.all(surface, user, this.#now());
-    return waiting.toSorted((a, b) => b.expires_at - a.expires_at)[0]?.id ?? null;
+    const deadline = (id: string) => this.#deadlines.get(id) ?? 0;
+    const waiting = this.#sql.idsOfUser.all(surface, user).filter(({ id }) => this.#waits(id));
+    return (
+      waiting.toSorted((a, b) => deadline(a.id) - deadline(b.id) || a.expires_at - b.expires_at).at(-1)?.id ?? null
+    );
   }
 
   ofUser(surface: Surface, user: string): readonly Confirmation[] {
@@ -77,11 +91,19 @@ export class Confirmations {
 
   /** Forgets those that have expired. */
   prune(): void {
-    this.#sql.prune.run(this.#now());
+    for (const id of this.#deadlines.keys()) {
+      if (this.#waits(id)) continue;
+      this.#sql.remove.run(id);
+      this.#deadlines.delete(id);
+    }
   }
 
   erase(surface: Surface, user: string): void {
     this.#sql.erase.run(surface, user);
+  }
+
+  #waits(id: string): boolean {
+    return (this.#deadlines.get(id) ?? 0) > this.#clock.monotonic();
   }
 }
 

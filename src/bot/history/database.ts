@@ -103,8 +103,8 @@ export class Database {
    */
   emptyLog(): void {
     const sleep = new Int32Array(new SharedArrayBuffer(4));
-    const until = Date.now() + this.#busyTimeoutMs;
-    while (this.pragma('wal_checkpoint(TRUNCATE)') !== 0 && Date.now() < until) Atomics.wait(sleep, 0, 0, 10);
+    const until = performance.now() + this.#busyTimeoutMs;
+    while (this.pragma('wal_checkpoint(TRUNCATE)') !== 0 && performance.now() < until) Atomics.wait(sleep, 0, 0, 10);
   }
 
   /** Copies the database, consistently and while it is in use, to a new file. */

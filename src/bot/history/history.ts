@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { systemClock } from '../../system/clock.ts';
 import { Audit } from './audit.ts';
 import { type BackupReport, backUp, DATABASE_FILE, IMAGE_FOLDER } from './backup.ts';
 import { Confirmations } from './confirmations.ts';
@@ -28,6 +29,8 @@ export interface HistoryOptions {
   readonly folder: string;
   /** The time; milliseconds since 1970. @default Date.now */
   readonly now?: () => number;
+  /** As a clock's. @default `now` where it is given, else the system's */
+  readonly monotonic?: () => number;
   /** Milliseconds to wait for another process's lock. @default 2000 */
   readonly busyTimeoutMs?: number;
   readonly images?: ImageFilesOptions;
@@ -71,7 +74,8 @@ export class History {
   readonly #files: ImageFiles;
   readonly #now: () => number;
 
-  private constructor(database: Database, { folder, now = Date.now, images }: HistoryOptions) {
+  private constructor(database: Database, options: HistoryOptions) {
+    const { folder, now = systemClock.now, monotonic = options.now ?? systemClock.monotonic, images } = options;
     const files = new ImageFiles(join(folder, IMAGE_FOLDER), images);
     this.#files = files;
     this.#now = now;
@@ -79,7 +83,7 @@ export class History {
     this.events = new EventLog(database);
     this.usage = new Usage(database, now);
     this.audit = new Audit(database, now);
-    this.confirmations = new Confirmations(database, now);
+    this.confirmations = new Confirmations(database, { now, monotonic });
     this.messages = new Messages(database, now);
     this.shares = new QueueShares(database);
     this.memos = new Memos(database);

@@ -27,6 +27,7 @@ const MAX_RETRY_MS = 30_000;
 interface Running {
   /** As it is now. */
   job: Job;
+  /** By the monotonic clock. */
   readonly startedAt: number;
   /** Estimated accelerator seconds. */
   readonly seconds: number;
@@ -42,6 +43,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #stopping = new AbortController();
   #running: Running | undefined;
+  /** Pause after the next failure to start a job; it doubles up to the longest. */
+  #startRetryMs = RETRY_MS;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -111,16 +114,18 @@ export class Dispatcher {
     } catch (error) {
       onProblem(error, `job ${turn.id} cannot be started`);
       void queue.pause();
-      await pause(clock, RETRY_MS, this.#stopping.signal);
+      await pause(clock, this.#startRetryMs, this.#stopping.signal);
+      this.#startRetryMs = Math.min(MAX_RETRY_MS, this.#startRetryMs * 2);
       queue.putBack(turn);
       if (!this.#stopping.signal.aborted) this.start();
       return;
     }
+    this.#startRetryMs = RETRY_MS;
     // Cancelled in the moment before.
     if (started === null) return queue.settle(turn.id, 0);
     const { job } = started;
     const seconds = estimator.seconds(workLeft(job));
-    const running = { job, startedAt: clock.now(), seconds, controller: new AbortController(), excused: false };
+    const running = { job, startedAt: clock.monotonic(), seconds, controller: new AbortController(), excused: false };
     this.#running = running;
     bus.emit(started);
     try {
@@ -139,7 +144,7 @@ export class Dispatcher {
         return history.jobs.finish(job.id, { seconds, notes });
       });
     } catch (error) {
-      const spent = (this.#options.clock.now() - running.startedAt) / 1000;
+      const spent = (this.#options.clock.monotonic() - running.startedAt) / 1000;
       await this.#store(job, () => this.#failed(job, error, running, spent));
     }
   }
@@ -179,7 +184,8 @@ export class Dispatcher {
     const fraction = progress.step(stage, event.image, step, total);
     const now = clock.now();
     const eta =
-      estimator.eta(this.#secondsLeft(running, fraction), now) ?? extrapolated(running.startedAt, fraction, now);
+      estimator.eta(this.#secondsLeft(running, fraction), now) ??
+      extrapolated(clock.monotonic() - running.startedAt, fraction, now);
     // Nobody wants to hear of a cancelled job.
     if (running.controller.signal.aborted) return;
     running.step = { stage, step, total, fraction, eta, preview: preview ?? running.step?.preview ?? null };
@@ -260,7 +266,7 @@ export class Dispatcher {
   }
 
   #secondsLeft({ startedAt, seconds }: Running, fraction: number): number {
-    const elapsed = (this.#options.clock.now() - startedAt) / 1000;
+    const elapsed = (this.#options.clock.monotonic() - startedAt) / 1000;
     if (fraction <= 0.05) return Math.max(0, seconds - elapsed);
     // The further the job is, the more its own speed counts.
     return (seconds * (1 - fraction) + elapsed) * (1 - fraction);
@@ -268,9 +274,9 @@ export class Dispatcher {
 }
 
 /** When a job should end where nothing was measured before: from its own speed, once it has done enough to tell. */
-function extrapolated(startedAt: number, fraction: number, now: number): Eta | null {
+function extrapolated(elapsed: number, fraction: number, now: number): Eta | null {
   if (fraction < 0.15) return null;
-  const left = ((now - startedAt) / fraction) * (1 - fraction);
+  const left = (elapsed / fraction) * (1 - fraction);
   return { from: Math.round(now + left / 2), to: Math.round(now + left * 2) };
 }
 

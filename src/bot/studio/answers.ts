@@ -5,6 +5,7 @@ import { parseCommand } from '../command/parse.ts';
 import { listed, quoted } from '../command/problem.ts';
 import { isSubcommandName, SUBCOMMANDS, type Subcommand, type SubcommandName } from '../command/subcommands.ts';
 import type { CommandOptions, Outcome } from '../core.ts';
+import { QUESTION_WAITS } from '../history/confirmations.ts';
 import type { History } from '../history/history.ts';
 import { type Caller, type ImagineRequest, isOver, type Job, type JobImage } from '../job.ts';
 import type { Dispatcher } from '../jobs/dispatcher.ts';
@@ -34,8 +35,6 @@ interface AnswersOptions {
   readonly randomSeed: () => bigint;
 }
 
-/** How long a question waits for its yes, in milliseconds. */
-const CONFIRM_WITHIN = 3_600_000;
 const OWN_IN_QUEUE = 10;
 
 /** What executes each subcommand. */
@@ -140,7 +139,7 @@ export class Answers {
   #ask(caller: Caller, requests: readonly ImagineRequest[], notes: readonly string[]): Outcome {
     const { history, submissions, clock } = this.#options;
     const allowed = submissions.review(caller, requests);
-    const id = history.confirmations.save({ caller, requests: allowed, expiresAt: clock.now() + CONFIRM_WITHIN });
+    const id = history.confirmations.save({ caller, requests: allowed, expiresAt: clock.now() + QUESTION_WAITS });
     return reply(replies.confirmReply(id, allowed, notes));
   }
 

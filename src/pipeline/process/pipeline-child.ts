@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import type { Clock } from '../../system/clock.ts';
+import { afterRunning, type Clock } from '../../system/clock.ts';
 import { AsyncQueue } from './async-queue.ts';
 import { type Ending, PipelineCrashed, PipelineStopped } from './pipeline-errors.ts';
 import {
@@ -191,7 +191,7 @@ export class PipelineChild {
     const { clock } = this.#options;
     const expected = this.#call?.expectedMs ?? 0;
     const patience = expected + Math.max(MIN_PATIENCE_MS, PATIENCE_FACTOR * expected);
-    this.#stopWatching = clock.after(patience, () => {
+    this.#stopWatching = afterRunning(clock, patience, () => {
       this.#stopWatching = clock.after(GRACE_MS, () => this.kill('hung'));
     });
   }

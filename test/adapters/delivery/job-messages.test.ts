@@ -31,7 +31,7 @@ class TestMessage extends JobMessage<Ref> {
 
   protected async bringUpToDate(job: Job): Promise<string | null> {
     this.#platform.log.push(job.state);
-    this.noProgressBefore = this.delivery.clock.now() + PROGRESS_GAP;
+    this.noProgressBefore = this.delivery.clock.monotonic() + PROGRESS_GAP;
     await this.#platform.send();
     return null;
   }

@@ -91,7 +91,7 @@ test('a start that Slack asks to wait with waits', async (t) => {
   for (const method of ['auth.test', 'apps.connections.open']) {
     standIn.faults.push({ method, how: { retryAfter: 1 }, times: 1 });
   }
-  await start({ ...both, clock: { now: Date.now, after: (_ms, run) => systemClock.after(1, run) } });
+  await start({ ...both, clock: { ...systemClock, after: (_ms, run) => systemClock.after(1, run) } });
   assert.equal(standIn.tooMany, 2);
 });
 

@@ -144,6 +144,32 @@ test('a question waits an hour', async (t) => {
   await assert.rejects(press(confirm), { code: 'confirmation_unknown' });
 });
 
+for (const [hours, how] of [
+  [1, 'forward'],
+  [-1, 'back'],
+] as const) {
+  test(`a question waits an hour when the machine's clock is set ${how} by one`, async (t) => {
+    const { say, press, clock, studio } = await openStudio(t, { still: true });
+    const [first = ''] = actionsOf(await say('a {red, grey} fox'));
+    const [second = ''] = actionsOf(await say('a {red, grey} owl'));
+    clock.jump(hours * 3_600_000);
+    clock.advance(3_599_000);
+    await press(first);
+    assert.equal(studio.waiting, 2);
+    clock.advance(1001);
+    await assert.rejects(press(second), { code: 'confirmation_unknown' });
+  });
+}
+
+test('a question that was asked before a restart waits another hour', async (t) => {
+  const first = await openStudio(t, { still: true });
+  const [confirm = ''] = actionsOf(await first.say('a {red, grey} fox'));
+  await first.close();
+  const { press, studio } = await openStudio(t, { still: true, folder: first.folder });
+  await press(confirm);
+  assert.equal(studio.waiting, 2);
+});
+
 test('a job of ten pictures offers every verb of each, and a way to each alone', async (t) => {
   const { studio, make, press } = await openStudio(t);
   const job = await make('a red fox n:10 size:512x512');

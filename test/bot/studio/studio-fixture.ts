@@ -24,7 +24,7 @@ export async function openStudio(t: TestContext, options: Options = {}) {
   t.after(() => Promise.all(atEnd.map((end) => end())));
   const folder = options.folder ?? temporaryFolder(t);
   const images = options.images === undefined ? {} : { images: options.images };
-  const history = History.open({ folder, now: () => clock.now(), ...images });
+  const history = History.open({ folder, now: () => clock.now(), monotonic: () => clock.monotonic(), ...images });
   const painter = new FakePainter();
   const problems: string[] = [];
   const logger = {

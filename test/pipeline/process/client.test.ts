@@ -296,6 +296,20 @@ describe('a process that does not come back', () => {
     }
   });
 
+  test('is not blamed for the hours in which the machine slept', async (context) => {
+    const clock = new ManualClock();
+    const { client, status } = setting(context, { clock });
+    await client.start();
+    const failed = assert.rejects(collect(client.generate(request('block 5'))), PipelineCrashed);
+    await status(inCall('decoder.run'));
+    for (let night = 0; night < 5; night++) clock.sleep(8 * 60 * MINUTE);
+    clock.jump(60 * MINUTE);
+    assert.equal(client.status.state, 'busy');
+    clock.advance(MINUTE + GRACE + 5);
+    await failed;
+    assert.equal(client.status.hangs, 1);
+  });
+
   test('is replaced after a minute of silence that was not announced, but an idle one may be silent for ever', async (context) => {
     const clock = new ManualClock();
     const { client } = setting(context, { clock });

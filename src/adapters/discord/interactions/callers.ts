@@ -98,7 +98,7 @@ export class Callers {
     const parent = parentOf(channel);
     if (parent === null) return false;
     const known = this.#parents.get(parent);
-    return known && this.#clock.now() - known.at < REMEMBER ? known.restricted : null;
+    return known && this.#clock.monotonic() - known.at < REMEMBER ? known.restricted : null;
   }
 
   /** Threads inherit the restriction of their channel. If that can't be seen, the stricter rule holds. */
@@ -107,7 +107,7 @@ export class Callers {
     if (parent === null) return;
     const fetched = await this.#api.channel(parent).catch(() => null);
     const restricted = fetched !== null && 'nsfw' in fetched && fetched.nsfw === true;
-    this.#parents.set(parent, { restricted, at: this.#clock.now() });
+    this.#parents.set(parent, { restricted, at: this.#clock.monotonic() });
   }
 }
 

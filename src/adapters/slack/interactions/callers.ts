@@ -57,14 +57,14 @@ export class Callers {
   #look(origin: Origin, user: string): Promise<Person | null> {
     const key = scoped(origin.team, user);
     const known = this.#people.get(key);
-    if (known && known.until > this.#clock.now()) return known.person;
+    if (known && known.until > this.#clock.monotonic()) return known.person;
     const { api } = this.#workspaces.of(origin);
     const person = api.person(user).catch(() => {
       const former = known?.person ?? Promise.resolve(null);
-      this.#people.set(key, { person: former, until: this.#clock.now() + UNKNOWN_LIFE });
+      this.#people.set(key, { person: former, until: this.#clock.monotonic() + UNKNOWN_LIFE });
       return former;
     });
-    this.#people.set(key, { person, until: this.#clock.now() + PERSON_LIFE });
+    this.#people.set(key, { person, until: this.#clock.monotonic() + PERSON_LIFE });
     return Promise.race([person, pause(this.#clock, LOOKUP).then(() => null)]);
   }
 }

@@ -46,7 +46,7 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
 
   protected newRef({ caller }: Job): MessageRef {
     const expected = this.#origins.get(scoped(caller.user, caller.room));
-    if (expected !== undefined && expected.until > this.clock.now()) return newRef(expected.origin, null);
+    if (expected !== undefined && expected.until > this.clock.monotonic()) return newRef(expected.origin, null);
     const { team, id: channel } = unscoped(caller.room);
     return newRef({ team, enterprise: null, channel, thread: null, user: unscoped(caller.user).id }, null);
   }
@@ -74,7 +74,7 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
 
   /** Remembers where a command came from, for the further jobs that it makes. */
   expect(user: string, room: string, origin: Origin): void {
-    this.#origins.set(scoped(user, room), { origin, until: this.clock.now() + ORIGIN_LIFE });
+    this.#origins.set(scoped(user, room), { origin, until: this.clock.monotonic() + ORIGIN_LIFE });
   }
 
   /** The workspace has a new token: what waits for it is tried at once. */

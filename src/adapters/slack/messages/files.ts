@@ -129,8 +129,8 @@ export class MessageFiles {
     const { jobId, ref, workspace } = this.#message;
     const { clock, logger } = this.#delivery;
     const crowded = workspace.updates.size > PREVIEW_CROWD || workspace.uploads.size > 0;
-    if (this.#uploading !== null || crowded || clock.now() - this.#previewAt < PREVIEW_GAP) return;
-    this.#previewAt = clock.now();
+    if (this.#uploading !== null || crowded || clock.monotonic() - this.#previewAt < PREVIEW_GAP) return;
+    this.#previewAt = clock.monotonic();
     const preview = { fileName: previewName(data), data, alt: 'Preview' };
     const begun = (file: string) => {
       if (this.#isOver()) throw new Error('The job is over, and needs no preview.');

@@ -120,7 +120,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     if (!job || isOver(job) || this.dropped || stopped || ref.ts === null) return;
     try {
       const { message, json } = this.#rendered(core.jobReply(job));
-      this.noProgressBefore = clock.now() + UPDATE_GAP;
+      this.noProgressBefore = clock.monotonic() + UPDATE_GAP;
       await workspace.api.update(ref.channel, ref.ts, message);
       this.#last = json;
       void this.#deleteStale();
@@ -199,7 +199,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
       try {
         await ensurePosted(this, message, clock);
         this.#last = JSON.stringify(message);
-        this.noProgressBefore = clock.now() + UPDATE_GAP;
+        this.noProgressBefore = clock.monotonic() + UPDATE_GAP;
         return;
       } catch (error) {
         const problem = problemOf(error);

@@ -42,7 +42,7 @@ export class CallBudget {
     this.#burst = burst;
     this.#perMs = (perMinute - burst) / 60_000;
     this.#tokens = burst;
-    this.#filledAt = clock.now();
+    this.#filledAt = clock.monotonic();
   }
 
   /** Keys waiting or running. */
@@ -63,7 +63,7 @@ export class CallBudget {
 
   /** No call before `ms` have passed: what Slack's Retry-After asks for. */
   pause(ms: number): void {
-    this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.now() + ms);
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.monotonic() + ms);
     this.#tokens = 0;
     this.#filledAt = this.#pausedUntil;
     this.#pump();
@@ -95,7 +95,7 @@ export class CallBudget {
       this.#tokens -= 1;
       this.#pending.delete(key);
       this.#running.add(key);
-      this.#served.set(key, this.#clock.now());
+      this.#served.set(key, this.#clock.monotonic());
       void this.#run(key, urgency, run);
     }
   }
@@ -123,14 +123,14 @@ export class CallBudget {
     for (const entry of this.#pending) {
       if (this.#running.has(entry[0])) continue;
       if (entry[1].urgency === 'final') return entry;
-      if (best === null || (this.#served.get(entry[0]) ?? 0) < (this.#served.get(best[0]) ?? 0)) best = entry;
+      if (best === null || (this.#served.get(entry[0]) ?? -1) < (this.#served.get(best[0]) ?? -1)) best = entry;
     }
     return best;
   }
 
   /** Milliseconds until so many tokens are available. */
   #waitFor(tokens: number): number {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     if (now < this.#pausedUntil) return this.#pausedUntil - now;
     this.#tokens = Math.min(this.#burst, this.#tokens + Math.max(0, now - this.#filledAt) * this.#perMs);
     this.#filledAt = now;

@@ -11,7 +11,7 @@ export class SignInAttempts {
 
   /** Runs `signIn` and counts it if it throws. Throws `UserError` `too_many_attempts` without running it. */
   attempt<T>(address: string, signIn: () => T): T {
-    const now = Date.now();
+    const now = performance.now();
     const known = this.#failures.get(address);
     const { count, until } = known && known.until > now ? known : { count: 0, until: now + WINDOW_MS };
     if (count >= MAX_FAILURES) {
