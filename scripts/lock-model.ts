@@ -4,7 +4,7 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { fileSizes } from '../src/models/verify.ts';
+import { fileSizes } from '../src/models/model-files.ts';
 import { type LockedFile, type LockFile, writeLock } from '../src/pipeline/hub/lock-file.ts';
 import { VERSION } from '../src/pipeline/version.ts';
 import { hashFile } from '../src/system/file-hash.ts';

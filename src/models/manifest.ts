@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { DECODER_CONTENTS, PRIOR_CONTENTS, STAGE_C_CONTENTS } from '../pipeline/checkpoint/contents.ts';
 import { folderName, repositorySchema } from '../pipeline/hub/repository.ts';
 import { OperatorError } from '../system/errors.ts';
 import { ifThere } from '../system/if-there.ts';
@@ -31,26 +32,9 @@ export interface Manifest {
   readonly models: readonly ModelEntry[];
 }
 
-const PRIOR = {
-  files: ['model_index.json', 'prior/config.json', 'text_encoder/config.json', 'scheduler/scheduler_config.json'],
-  weights: ['prior/diffusion_pytorch_model', 'text_encoder/model'],
-  tokenizers: ['tokenizer'],
-};
-const DECODER = {
-  files: [
-    'model_index.json',
-    'decoder/config.json',
-    'vqgan/config.json',
-    'text_encoder/config.json',
-    'scheduler/scheduler_config.json',
-  ],
-  weights: ['decoder/diffusion_pytorch_model', 'vqgan/diffusion_pytorch_model', 'text_encoder/model'],
-  tokenizers: ['tokenizer'],
-};
-const STAGE_C = { files: ['config.json'], weights: ['diffusion_pytorch_model'] };
-const BASE = { ...STAGE_C, style: 'base' };
-const AESTHETIC = { ...STAGE_C, style: 'aesthetic' };
-const INTERPOLATED = { ...STAGE_C, style: 'interpolated', twin: 'wuerstchen-prior/prior' };
+const BASE = { ...STAGE_C_CONTENTS, style: 'base' };
+const AESTHETIC = { ...STAGE_C_CONTENTS, style: 'aesthetic' };
+const INTERPOLATED = { ...STAGE_C_CONTENTS, style: 'interpolated', twin: 'wuerstchen-prior/prior' };
 
 /**
  * Every checkpoint the program knows by name. Revisions, sizes and hashes are not written here: they are read from the
@@ -72,8 +56,8 @@ export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
       ],
       embedded: true,
       repositories: [
-        repository('cocktail/wuerstchen-prior', 'words and Stage C, style interpolated', PRIOR),
-        repository('cocktail/wuerstchen', 'Stage B, Stage A and their words', DECODER),
+        repository('cocktail/wuerstchen-prior', 'words and Stage C, style interpolated', PRIOR_CONTENTS),
+        repository('cocktail/wuerstchen', 'Stage B, Stage A and their words', DECODER_CONTENTS),
         repository('cocktail/wuerstchen-prior-model-base', 'Stage C: flat drawings', BASE),
         repository('cocktail/wuerstchen-prior-model-finetuned', 'Stage C: glossy drawings', AESTHETIC),
       ],
@@ -89,8 +73,8 @@ export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
         [1536, 1536],
       ],
       repositories: [
-        repository('warp-ai/wuerstchen-prior', 'words and Stage C', PRIOR),
-        repository('warp-ai/wuerstchen', 'Stage B, Stage A and their words', DECODER),
+        repository('warp-ai/wuerstchen-prior', 'words and Stage C', PRIOR_CONTENTS),
+        repository('warp-ai/wuerstchen', 'Stage B, Stage A and their words', DECODER_CONTENTS),
         repository(
           'warp-ai/wuerstchen-prior-model-interpolated',
           'Stage C: the mean of base and aesthetic',

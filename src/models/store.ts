@@ -1,17 +1,16 @@
-import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { layoutOf } from '../pipeline/checkpoint/layout.ts';
 import { availableStyles, type Style } from '../pipeline/derived-weights/styles.ts';
-import { missingFiles } from '../pipeline/hub/choose-files.ts';
-import { isOutdated, readLock } from '../pipeline/hub/lock-file.ts';
+import { readLock } from '../pipeline/hub/lock-file.ts';
 import { UserError } from '../system/errors.ts';
 import { withFolderLock } from '../system/file-lock.ts';
 import { ifThere } from '../system/if-there.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { writeJson } from '../system/write-json.ts';
 import { loadManifest, type ModelEntry } from './manifest.ts';
+import { fileSizes, missingFiles, neededIn } from './model-files.ts';
 import { EMBEDDED_MODELS, readCurrentModel } from './model-folder.ts';
-import { fileSizes } from './verify.ts';
 
 /** In the order of lists. */
 export const STYLES: readonly Style[] = ['base', 'aesthetic', 'interpolated'];
@@ -50,7 +49,8 @@ export async function listModels(
   for (const name of await foldersIn(modelsDir)) {
     if (models.some((model) => model.name === name)) continue;
     const folder = join(modelsDir, name);
-    if (!existsSync(join(folder, 'wuerstchen-prior/model_index.json'))) continue;
+    const { prior, decoder } = layoutOf(folder);
+    if (!prior && !decoder) continue;
     const model = { name, purpose: 'a folder of yours', license: 'not known', embedded: false, repositories: [] };
     statuses.push(await statusOf(modelsDir, { ...model, nativeSizes: [] }, current, 'own'));
   }
@@ -68,12 +68,9 @@ async function statusOf(
   const sizes = await fileSizes(folder);
   // An unreadable lock file is reported by "verify" and "pull"; the list shows the files that are there.
   const lock = await readLock(folder).catch(() => undefined);
-  const missing = model.repositories
-    .filter(({ style }) => !style)
-    .flatMap((repo) => {
-      const has = (path: string) => sizes.has(`${repo.folder}/${path}`) && !isOutdated(lock, repo.folder, path);
-      return missingFiles(repo, has).map((path) => `${repo.folder}/${path}`);
-    });
+  const missing: string[] = [];
+  const always = model.repositories.filter(({ style }) => style === undefined);
+  for (const needed of neededIn(folder, always)) missing.push(...(await missingFiles(needed, lock)));
   return {
     ...{ name, folder, source, purpose, license, nativeSizes },
     state: missing.length === 0 && sizes.size > 0 ? 'ready' : sizes.size > 0 ? 'partial' : 'absent',
@@ -139,10 +136,12 @@ export async function checkRemovable(modelsDir: string, name: string): Promise<M
   return status;
 }
 
-function notReady({ name, state, missing }: ModelStatus): UserError {
-  const what =
-    state === 'absent' ? 'is not on this disk' : `lacks ${missing.length} files, the first of them ${missing[0]}`;
-  return new UserError('model_incomplete', `The model ${name} ${what}.`, { hint: `Run: wuerst models pull ${name}` });
+function notReady({ name, state, missing, source, folder }: ModelStatus): UserError {
+  const count = missing.length === 1 ? 'the file' : `${missing.length} files, the first of them`;
+  const what = state === 'absent' ? 'is not on this disk' : `lacks ${count} ${missing[0]}`;
+  // Where a folder of the operator's own came from is not known.
+  const hint = source === 'own' ? `Put what is missing into ${folder}.` : `Run: wuerst models pull ${name}`;
+  return new UserError('model_incomplete', `The model ${name} ${what}.`, { hint });
 }
 
 async function foldersIn(modelsDir: string): Promise<string[]> {

@@ -1,12 +1,12 @@
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isLfsPointerFile } from '../pipeline/checkpoint/lfs-pointer.ts';
 import { readMixRecord } from '../pipeline/derived-weights/mix.ts';
 import { readPreparedRecord } from '../pipeline/derived-weights/prepared.ts';
-import { missingFiles } from '../pipeline/hub/choose-files.ts';
-import { isOutdated, type LockFile, readLock } from '../pipeline/hub/lock-file.ts';
+import { type LockFile, readLock } from '../pipeline/hub/lock-file.ts';
 import { hashFile } from '../system/file-hash.ts';
-import { ifThere } from '../system/if-there.ts';
 import type { ModelEntry } from './manifest.ts';
+import { fileSizes, missingFiles, neededIn } from './model-files.ts';
 import { findNotFinite } from './weight-scan.ts';
 
 export interface VerifyFinding {
@@ -22,7 +22,7 @@ export interface VerifyFinding {
 
 export interface VerifyOptions {
   readonly folder: string;
-  /** What the model should consist of; without it only the files that are there are checked. */
+  /** What the model should consist of. @default both halves of a model */
   readonly model?: ModelEntry | undefined;
   readonly signal?: AbortSignal;
 }
@@ -36,18 +36,14 @@ export async function* verifyModel({ folder, model, signal }: VerifyOptions): As
     listed.add(path);
     yield await checkFile(folder, path, present.get(path), { size, sha256 }, signal);
   }
-  for (const repository of model?.repositories ?? []) {
-    const prefix = `${repository.folder}/`;
-    const started = [...present.keys()].some((path) => path.startsWith(prefix));
-    if (repository.style && !started) continue;
-    const outdated = (name: string) => isOutdated(lock, repository.folder, name);
-    for (const name of missingFiles(repository, (name) => present.has(prefix + name) && !outdated(name))) {
-      const path = prefix + name;
+  for (const needed of neededIn(folder, model?.repositories)) {
+    for (const path of await missingFiles(needed, lock)) {
       if (listed.has(path)) continue;
       listed.add(path);
-      yield present.has(path)
-        ? { path, state: 'outdated', detail: 'the last pull was cut' }
-        : { path, state: 'missing' };
+      if (!present.has(path)) yield { path, state: 'missing' };
+      else if (await isLfsPointerFile(join(folder, path))) {
+        yield { path, state: 'damaged', detail: 'it is a Git LFS pointer, not the file itself' };
+      } else yield { path, state: 'outdated', detail: 'the last pull was cut' };
     }
   }
   for (const path of present.keys()) {
@@ -103,20 +99,4 @@ async function damageOf(path: string, signal: AbortSignal | undefined): Promise<
     signal?.throwIfAborted();
     return (error as Error).message;
   }
-}
-
-/**
- * Bytes of the files of a folder, by their paths, relative with forward slashes. Hidden ones (unfinished pulls) are no
- * part of a model.
- */
-export async function fileSizes(folder: string, prefix = ''): Promise<Map<string, number>> {
-  const sizes = new Map<string, number>();
-  for (const entry of (await ifThere(readdir(join(folder, prefix), { withFileTypes: true }))) ?? []) {
-    if (entry.name.startsWith('.')) continue;
-    const path = prefix + entry.name;
-    const found = await ifThere(stat(join(folder, path)));
-    if (entry.isDirectory()) for (const [below, size] of await fileSizes(folder, `${path}/`)) sizes.set(below, size);
-    else if (found) sizes.set(path, found.size);
-  }
-  return sizes;
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
+import { isLfsPointer, lfsPointerError } from './lfs-pointer.ts';
 import type { z } from './zod-mini.ts';
 
 /** A folder with a `config.json`. */
@@ -36,7 +37,7 @@ export function configInvalid(file: string, { issues }: { readonly issues: reado
 }
 
 /** A folder with a `model_index.json`. */
-export interface Repository {
+interface Repository {
   readonly dir: string;
   readonly index: Readonly<Record<string, unknown>>;
 }
@@ -65,6 +66,7 @@ export async function readJson(file: string): Promise<Record<string, unknown>> {
       cause,
     });
   }
+  if (isLfsPointer(text)) throw lfsPointerError(file);
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;

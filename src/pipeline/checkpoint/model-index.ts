@@ -52,9 +52,9 @@ const schedulerSchema = z.object({
   s: z._default(z.number(), 0.008),
 });
 
-/** Settings of the repository's scheduler. */
+/** Settings of the scheduler in a folder. */
 export async function schedulerConfig(dir: string): Promise<{ scaler: number; s: number }> {
-  const file = join(dir, 'scheduler', 'scheduler_config.json');
+  const file = join(dir, 'scheduler_config.json');
   const parsed = schedulerSchema.safeParse(await readJson(file), { jitless: true });
   if (parsed.success) return parsed.data;
   throw configInvalid(file, parsed.error);

@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { OperatorError } from '../../system/errors.ts';
 import { size } from '../math/tensor.ts';
+import { isLfsPointer, lfsPointerError } from './lfs-pointer.ts';
 
 /** Where the bytes of an initializer lie: a file relative to the model's folder, and a byte range in it. */
 export interface ByteRange {
@@ -47,6 +48,7 @@ export async function readHeader(path: string): Promise<Map<string, TensorEntry>
     const stats = await file.stat();
     const { size } = stats;
     if (!stats.isFile()) throw corrupt(path, 'it is no file');
+    if (isLfsPointer((await readBytes(file, 0, Math.min(size, 64))).toString('latin1'))) throw lfsPointerError(path);
     if (size < 8) throw truncated(path, `at least 8 bytes of header length, found ${size} bytes`);
     const headerLength = Number((await readBytes(file, 0, 8)).readBigUInt64LE());
     if (headerLength > MAX_HEADER_BYTES) {

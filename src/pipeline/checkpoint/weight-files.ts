@@ -4,21 +4,83 @@ import { OperatorError } from '../../system/errors.ts';
 import { readJson, reason } from './config-file.ts';
 import { z } from './zod-mini.ts';
 
-const shardIndex = z.object({ weight_map: z.record(z.string(), z.string()) });
+/** Precisions in the names of weight files, in the order of preference; plain files have none. */
+export const VARIANTS = ['', 'fp16', 'bf16'] as const;
+const STEMS = ['diffusion_pytorch_model', 'model'];
 
-/** Real paths of the weight files of a component, preferring full precision over `.fp16`. */
-export async function weightFiles(dir: string): Promise<string[]> {
-  const names = await readdir(dir);
-  for (const stem of ['diffusion_pytorch_model', 'model']) {
-    for (const variant of ['', '.fp16', '.bf16']) {
-      const index = `${stem}.safetensors.index${variant}.json`;
-      if (names.includes(index)) return shards(dir, index);
-      const single = `${stem}${variant}.safetensors`;
-      if (names.includes(single)) return [await realFile(join(dir, single))];
+/** Weights of a component in one precision: one file, or shards with their index. */
+export interface WeightSet {
+  readonly variant: string;
+  /** Names in the component's folder, of the index too. */
+  readonly files: readonly string[];
+  /** Those of `files` that are not there. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * The weights that a folder with these names offers, in the order of preference, complete ones first.
+ *
+ * @param shardsOf names of the shards that an index lists. @default those whose names say that they belong to it
+ */
+export function weightSets(names: readonly string[], shardsOf = shardsByName(names)): WeightSet[] {
+  const there = new Set(names);
+  const sets: WeightSet[] = [];
+  for (const stem of STEMS) {
+    for (const variant of VARIANTS) {
+      for (const index of indexNames(stem, variant)) {
+        const files = there.has(index) ? [index, ...shardsOf(index)] : [];
+        if (files.length === 1) files.push(`${stem}-00001-of-….safetensors`);
+        const missing = files.filter((name) => !there.has(name));
+        if (files.length > 0) sets.push({ variant, files, missing });
+      }
+      const single = `${stem}${variant && `.${variant}`}.safetensors`;
+      if (there.has(single)) sets.push({ variant, files: [single], missing: [] });
     }
   }
   const others = names.filter((name) => name.endsWith('.safetensors'));
-  if (others.length === 1) return [await realFile(join(dir, others[0] ?? ''))];
+  if (sets.length === 0 && others.length === 1) sets.push({ variant: '', files: others, missing: [] });
+  return sets.sort((a, b) => Number(a.missing.length > 0) - Number(b.missing.length > 0));
+}
+
+/** transformers and diffusers put the variant into the index's name at the end; some repositories put it before. */
+function indexNames(stem: string, variant: string): string[] {
+  if (variant === '') return [`${stem}.safetensors.index.json`];
+  return [`${stem}.safetensors.index.${variant}.json`, `${stem}.${variant}.safetensors.index.json`];
+}
+
+const INDEX = /^(.+?)(?:\.(fp16|bf16))?\.safetensors\.index(?:\.(fp16|bf16))?\.json$/;
+const SHARD = /^(.+?)(?:\.(fp16|bf16))?-\d{5}-of-\d{5}(?:\.(fp16|bf16))?\.safetensors$/;
+
+function shardsByName(names: readonly string[]): (index: string) => string[] {
+  return (index) => {
+    const [, stem, before, after] = INDEX.exec(index) ?? [];
+    const found = names.find((name) => {
+      const [shard, of, ahead, behind] = SHARD.exec(name) ?? [];
+      return shard !== undefined && of === stem && (ahead ?? behind) === (before ?? after);
+    });
+    if (found === undefined) return [];
+    const count = Number(/-of-(\d{5})/.exec(found)?.[1]);
+    return Array.from({ length: count }, (_, i) =>
+      found.replace(/-\d{5}-of-/, `-${String(i + 1).padStart(5, '0')}-of-`),
+    );
+  };
+}
+
+/** What a component's folder on disk offers, as {@link weightSets}, with the shards that its indices list. */
+export async function weightSetsIn(dir: string, names: readonly string[]): Promise<WeightSet[]> {
+  const shards = new Map<string, string[]>();
+  for (const name of names) if (INDEX.test(name)) shards.set(name, await readIndex(join(dir, name)));
+  return weightSets(names, (index) => shards.get(index) ?? []);
+}
+
+/** Real paths of the weight files of a component. */
+export async function weightFiles(dir: string): Promise<string[]> {
+  const names = await readdir(dir);
+  const [set] = await weightSetsIn(dir, names);
+  if (set) {
+    const weights = set.files.filter((name) => name.endsWith('.safetensors'));
+    return Promise.all(weights.map((name) => realFile(join(dir, name))));
+  }
   const partial = names.find((name) => /\.(part|incomplete)$/.test(name));
   throw new OperatorError(
     'checkpoint_incomplete',
@@ -27,18 +89,15 @@ export async function weightFiles(dir: string): Promise<string[]> {
   );
 }
 
-async function shards(dir: string, index: string): Promise<string[]> {
-  const parsed = shardIndex.safeParse(await readJson(join(dir, index)));
-  if (!parsed.success)
-    throw new OperatorError('checkpoint_corrupt', `The file ${join(dir, index)} should have a weight_map.`);
+const shardIndex = z.object({ weight_map: z.record(z.string(), z.string()) });
+
+async function readIndex(file: string): Promise<string[]> {
+  const parsed = shardIndex.safeParse(await readJson(file));
+  if (!parsed.success) throw new OperatorError('checkpoint_corrupt', `The file ${file} should have a weight_map.`);
   const names = [...new Set(Object.values(parsed.data.weight_map))];
   const outside = names.find((name) => name !== basename(name));
-  if (outside)
-    throw new OperatorError(
-      'checkpoint_corrupt',
-      `The file ${join(dir, index)} names "${outside}" outside its folder.`,
-    );
-  return Promise.all(names.map((name) => realFile(join(dir, name))));
+  if (outside === undefined) return names;
+  throw new OperatorError('checkpoint_corrupt', `The file ${file} names "${outside}" outside its folder.`);
 }
 
 async function realFile(file: string): Promise<string> {
@@ -52,7 +111,7 @@ async function realFile(file: string): Promise<string> {
   }
 }
 
-/** The deepest folder that holds all files, as an absolute path. */
+/** Absolute; at the latest the root. */
 export function commonFolder(files: readonly string[]): string {
   const paths = files.map((file) => resolve(file));
   let folder = dirname(paths[0] ?? resolve('.'));

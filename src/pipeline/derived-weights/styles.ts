@@ -2,16 +2,19 @@ import { existsSync, readdirSync } from 'node:fs';
 import { copyFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, OperatorError, UserError } from '../../system/errors.ts';
+import { HALVES } from '../checkpoint/contents.ts';
+import { heldBy, layoutOf, type ModelLayout, partOf, wholeModel } from '../checkpoint/layout.ts';
+import { weightSets } from '../checkpoint/weight-files.ts';
 import type { MixOptions } from './mix.ts';
 
 export type Style = 'interpolated' | 'base' | 'aesthetic';
 export const STYLES: readonly Style[] = ['interpolated', 'base', 'aesthetic'];
 
-/** Where each style's Stage C lies in a model folder, under the hub's own names. */
-const FOLDERS: Readonly<Record<Style, readonly string[]>> = {
-  interpolated: ['wuerstchen-prior/prior', 'wuerstchen-prior-model-interpolated'],
-  base: ['wuerstchen-prior-model-base'],
-  aesthetic: ['wuerstchen-prior-model-finetuned'],
+/** The hub's own names of the repositories that hold each style's Stage C alone. */
+const REPOSITORIES: Readonly<Record<Style, string>> = {
+  interpolated: 'wuerstchen-prior-model-interpolated',
+  base: 'wuerstchen-prior-model-base',
+  aesthetic: 'wuerstchen-prior-model-finetuned',
 };
 /** Weights that can be mixed: one file, in one of the hub's precisions. */
 const MIXABLE = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.fp16.safetensors'];
@@ -32,8 +35,10 @@ export interface AvailableStyles {
 }
 
 export function availableStyles(modelFolder: string): AvailableStyles {
-  const mixesStyles = isThere(modelFolder, 'base') && isThere(modelFolder, 'aesthetic');
-  const styles = STYLES.filter((style) => isThere(modelFolder, style) || (style === 'interpolated' && mixesStyles));
+  const layout = layoutOf(modelFolder);
+  const isThere = (style: Style) => placesOf(layout, style).some(hasWeights);
+  const mixesStyles = isThere('base') && isThere('aesthetic');
+  const styles = STYLES.filter((style) => isThere(style) || (style === 'interpolated' && mixesStyles));
   return { styles, mixesStyles };
 }
 
@@ -52,7 +57,8 @@ export async function stageCFolder(
 ): Promise<string> {
   const share = shareOf(style);
   const named = ({ 0: 'base', 0.5: 'interpolated', 1: 'aesthetic' } as const)[share];
-  const folders = named ? FOLDERS[named].map((name) => join(modelFolder, name)) : [];
+  const layout = layoutOf(modelFolder);
+  const folders = named ? placesOf(layout, named) : [];
   const whole = folders.find(hasWeights);
   if (whole !== undefined) return whole;
   if (!existsSync(modelFolder)) {
@@ -60,27 +66,36 @@ export async function stageCFolder(
       hint: 'Run "wuerst models list" to see what is here.',
     });
   }
-  const lacking = (['base', 'aesthetic'] as const).find((parent) => !isThere(modelFolder, parent));
-  if (share !== 0 && share !== 1 && lacking === undefined) return mixed(modelFolder, share, options);
+  const lacking = (['base', 'aesthetic'] as const).find((parent) => !placesOf(layout, parent).some(hasWeights));
+  if (share !== 0 && share !== 1 && lacking === undefined) return mixed(modelFolder, layout, share, options);
   // Opening an unfinished folder reports what is missing.
   const begun = folders.find((folder) => existsSync(folder));
   if (begun !== undefined) return begun;
-  if (named === 'interpolated' && !isThere(modelFolder, 'base') && !isThere(modelFolder, 'aesthetic')) {
-    throw new OperatorError('style_missing', `The style interpolated is not here: ${folders[0]} is missing.`, {
-      hint: 'Run "wuerst models pull" to fetch it.',
-    });
+  const { styles } = availableStyles(modelFolder);
+  if (named === 'interpolated' && !styles.includes('base') && !styles.includes('aesthetic')) {
+    if (layout.decoder) wholeModel(modelFolder);
+    const place = layout.prior ?? { dir: join(modelFolder, HALVES.prior.repository), prefix: '' };
+    throw new OperatorError(
+      'style_missing',
+      `The style interpolated is not here: ${partOf(place, 'prior')} is missing; ${modelFolder} holds ${heldBy(modelFolder)}.`,
+      {
+        hint: 'Run "wuerst models pull" to fetch it.',
+      },
+    );
   }
   throw named === 'base' || named === 'aesthetic' ? missing(named) : missing(lacking ?? 'base', share);
 }
 
-function isThere(modelFolder: string, style: Style): boolean {
-  return FOLDERS[style].some((name) => hasWeights(join(modelFolder, name)));
+/** Folders that may hold the Stage C of a style. */
+function placesOf({ prior, beside }: ModelLayout, style: Style): string[] {
+  const own = style === 'interpolated' && prior ? [partOf(prior, 'prior')] : [];
+  return [...own, ...beside(REPOSITORIES[style])];
 }
 
 /** Whether a folder has a config and weights of any kind that can be opened. */
 function hasWeights(folder: string): boolean {
   const names = existsSync(folder) ? readdirSync(folder) : [];
-  return names.includes('config.json') && names.some((name) => /\.safetensors(\.index\.(\w+\.)?json)?$/.test(name));
+  return names.includes('config.json') && weightSets(names).length > 0;
 }
 
 const SHARES: ReadonlyMap<string | number, number> = new Map([
@@ -103,8 +118,8 @@ function shareOf(style: string | number): number {
   );
 }
 
-async function mixed(modelFolder: string, share: number, options: StageCOptions): Promise<string> {
-  const [base, aesthetic] = (['base', 'aesthetic'] as const).map((style) => join(modelFolder, FOLDERS[style][0] ?? ''));
+async function mixed(modelFolder: string, layout: ModelLayout, share: number, options: StageCOptions): Promise<string> {
+  const [base, aesthetic] = (['base', 'aesthetic'] as const).map((style) => placesOf(layout, style).find(hasWeights));
   if (base === undefined || aesthetic === undefined) throw new Error('A mix has two parents.');
   const file = MIXABLE.find((name) => existsSync(join(base, name)) && existsSync(join(aesthetic, name)));
   if (file === undefined) {

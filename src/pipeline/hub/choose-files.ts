@@ -1,15 +1,9 @@
+import { dirname } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
+import { hasTokenizer, namesIn, TOKENIZER_FILES, within } from '../checkpoint/contents.ts';
+import { weightSets } from '../checkpoint/weight-files.ts';
 import type { HubFile } from './hub.ts';
 import type { Repository } from './repository.ts';
-
-const TOKENIZER_FILES = [
-  'tokenizer.json',
-  'vocab.json',
-  'merges.txt',
-  'special_tokens_map.json',
-  'tokenizer_config.json',
-  'added_tokens.json',
-];
 
 /**
  * The files of a listing that are needed to run: every weight in one precision only, one tokenizer.
@@ -17,15 +11,16 @@ const TOKENIZER_FILES = [
  * @param variant precision such as `fp16`; weights that the hub does not have in it are taken in the plain one
  * @throws OperatorError `repository_incomplete` naming everything that the listing lacks
  */
-export function chooseFiles(
-  repository: Repository,
-  listing: ReadonlyMap<string, HubFile>,
-  variant?: string,
-): HubFile[] {
+export function chooseFiles(repository: Repository, listing: ReadonlyMap<string, HubFile>, variant = ''): HubFile[] {
   const paths = [...repository.files];
+  /** Precisions that weights without plain files are in. */
+  const others = new Set<string>();
   for (const stem of repository.weights) {
-    const preferred = `${stem}.${variant}.safetensors`;
-    paths.push(variant !== undefined && listing.has(preferred) ? preferred : `${stem}.safetensors`);
+    const folder = dirname(stem);
+    const sets = weightSets(namesIn(folder, listing.keys()));
+    const set = [variant, ''].map((wanted) => sets.find((one) => one.variant === wanted)).find(Boolean);
+    for (const other of sets) if (!set && other.missing.length === 0) others.add(other.variant);
+    paths.push(...(set?.files.map((name) => within(folder, name)) ?? [`${stem}.safetensors`]));
   }
   for (const folder of repository.tokenizers) {
     const found = TOKENIZER_FILES.map((name) => `${folder}/${name}`).filter((path) => listing.has(path));
@@ -33,28 +28,13 @@ export function chooseFiles(
   }
   const missing = paths.filter((path) => !listing.has(path));
   if (missing.length > 0) {
-    throw new OperatorError(
-      'repository_incomplete',
-      `The repository ${repository.repo} has no ${missing.join(', ')}.`,
-      {
-        hint: 'Choose another revision with --revision, or check HF_ENDPOINT.',
-      },
-    );
+    const [other] = others;
+    const message = `The repository ${repository.repo} has no ${missing.join(', ')}.`;
+    throw new OperatorError('repository_incomplete', message, {
+      hint: other
+        ? `It has these weights in ${[...others].join(' and ')} only: add --variant ${other} to the command.`
+        : 'Choose another revision with --revision, or check HF_ENDPOINT.',
+    });
   }
   return paths.flatMap((path) => listing.get(path) ?? []);
-}
-
-/** The files that a folder on disk lacks, in any precision. */
-export function missingFiles(repository: Repository, has: (path: string) => boolean): string[] {
-  return [
-    ...repository.files.filter((path) => !has(path)),
-    ...repository.weights
-      .filter((stem) => !has(`${stem}.safetensors`) && !has(`${stem}.fp16.safetensors`))
-      .map((stem) => `${stem}.safetensors`),
-    ...repository.tokenizers.filter((folder) => !hasTokenizer(folder, has)).map((folder) => `${folder}/tokenizer.json`),
-  ];
-}
-
-function hasTokenizer(folder: string, has: (path: string) => boolean): boolean {
-  return has(`${folder}/tokenizer.json`) || (has(`${folder}/vocab.json`) && has(`${folder}/merges.txt`));
 }

@@ -1,7 +1,7 @@
-import { basename, join, resolve } from 'node:path';
 import { expected } from '../../system/errors.ts';
 import { requireFolder } from '../checkpoint/config-file.ts';
 import { fingerprint } from '../checkpoint/fingerprint.ts';
+import { modelName, wholeModel } from '../checkpoint/layout.ts';
 import { availableStyles, type StageCOptions, stageCFolder } from '../derived-weights/styles.ts';
 import { cropTo, type RgbImage } from '../images/image-file.ts';
 import { concatRows, type Tensor } from '../math/tensor.ts';
@@ -71,7 +71,7 @@ export interface CombinedOutput extends Omit<DecoderOutput, 'timings'> {
   readonly timings: Timings;
 }
 
-/** diffusers' WuerstchenCombinedPipeline over a model folder: text to pictures. */
+/** diffusers' WuerstchenCombinedPipeline over a model folder, of any layout that people have on disk: text to pictures. */
 export class WuerstchenCombinedPipeline {
   readonly dir: string;
   readonly prior: WuerstchenPriorPipeline;
@@ -109,13 +109,14 @@ export class WuerstchenCombinedPipeline {
     await requireFolder(dir);
     const style = options.style ?? availableStyles(dir).styles[0] ?? 'interpolated';
     const priorDir = await stageCFolder(dir, style);
+    const places = wholeModel(dir);
     const load = {
       runtime: options.runtime ?? (await Runtime.create(options)),
       check: options.check,
       pipelineValues: options.pipelineValues,
     };
-    const prior = await WuerstchenPriorPipeline.fromPretrained(join(dir, 'wuerstchen-prior'), { ...load, priorDir });
-    const decoder = await WuerstchenDecoderPipeline.fromPretrained(join(dir, 'wuerstchen'), {
+    const prior = await WuerstchenPriorPipeline.fromPretrained(places.prior.dir, { ...load, priorDir });
+    const decoder = await WuerstchenDecoderPipeline.fromPretrained(places.decoder.dir, {
       ...load,
       like: prior.text,
     });
@@ -138,9 +139,9 @@ export class WuerstchenCombinedPipeline {
     for (const network of this.networks) network.check();
   }
 
-  /** Name of the model's folder. */
+  /** Name of the model's folder, or of the repository that the hub's cache keeps in it. */
   get name(): string {
-    return basename(resolve(this.dir));
+    return modelName(this.dir);
   }
 
   /** Provider and precision of the denoising networks, e.g. `cpu-fp32`: they change the last digits of a picture. */

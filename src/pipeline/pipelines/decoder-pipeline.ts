@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { expected } from '../../system/errors.ts';
+import { partOf } from '../checkpoint/layout.ts';
 import type { RgbImage } from '../images/image-file.ts';
 import { concatRows, sliceRows, type Tensor } from '../math/tensor.ts';
 import { PaellaVQModel } from '../networks/paella-vq-model.ts';
@@ -75,10 +75,10 @@ export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, 
     dir: string,
     options: PretrainedOptions & { readonly like?: PromptEncoder } = {},
   ): Promise<WuerstchenDecoderPipeline> {
-    const parts = await openParts(dir, 'WuerstchenDecoderPipeline', options);
+    const parts = await openParts(dir, 'decoder', options);
     const { check } = options;
-    const decoder = await WuerstchenDiffNeXt.load(join(dir, 'decoder'), parts.runtime, { check });
-    const vqgan = await PaellaVQModel.load(join(dir, 'vqgan'), parts.runtime, { check });
+    const decoder = await WuerstchenDiffNeXt.load(partOf(parts.place, 'decoder'), parts.runtime, { check });
+    const vqgan = await PaellaVQModel.load(partOf(parts.place, 'vqgan'), parts.runtime, { check });
     return new WuerstchenDecoderPipeline(parts, decoder, vqgan);
   }
 

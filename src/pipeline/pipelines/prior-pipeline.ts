@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { expected, type UserError } from '../../system/errors.ts';
+import { partOf } from '../checkpoint/layout.ts';
 import { concatRows, type Tensor } from '../math/tensor.ts';
 import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
 import type { PretrainedOptions } from '../runtime/runtime.ts';
@@ -56,9 +56,11 @@ export class WuerstchenPriorPipeline extends SamplingPipeline<PriorOptions, Prio
     dir: string,
     options: PretrainedOptions & { readonly priorDir?: string } = {},
   ): Promise<WuerstchenPriorPipeline> {
-    const parts = await openParts(dir, 'WuerstchenPriorPipeline', options);
+    const parts = await openParts(dir, 'prior', options);
     const { check } = options;
-    const prior = await WuerstchenPrior.load(options.priorDir ?? join(dir, 'prior'), parts.runtime, { check });
+    const prior = await WuerstchenPrior.load(options.priorDir ?? partOf(parts.place, 'prior'), parts.runtime, {
+      check,
+    });
     return new WuerstchenPriorPipeline(parts, prior);
   }
 

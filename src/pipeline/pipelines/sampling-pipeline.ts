@@ -1,4 +1,6 @@
 import { openRepository } from '../checkpoint/config-file.ts';
+import { COMBINED_CLASS, HALVES, type HalfName } from '../checkpoint/contents.ts';
+import { halfIn, type PlacedHalf, partOf } from '../checkpoint/layout.ts';
 import { type PipelineValues, pipelineValues, schedulerConfig } from '../checkpoint/model-index.ts';
 import { DDPMWuerstchenScheduler, type SchedulerConfig } from '../math/scheduler.ts';
 import type { Tensor } from '../math/tensor.ts';
@@ -12,23 +14,28 @@ import { drain, type SamplingOptions, type StepEvent } from './pipeline-options.
 
 /** What every pipeline repository holds besides its networks. */
 export interface RepositoryParts {
+  readonly place: PlacedHalf;
   readonly runtime: Runtime;
   readonly text: PromptEncoder;
   readonly values: PipelineValues;
   readonly scheduler: SchedulerConfig;
 }
 
-/** @param options `like`: the text encoder of another repository, whose tokenizer is shared when the files are the same */
+/**
+ * @param dir of the half's own repository, or any folder of a model
+ * @param options `like`: the text encoder of another repository, whose tokenizer is shared when the files are the same
+ */
 export async function openParts(
   dir: string,
-  className: string,
+  half: HalfName,
   options: PretrainedOptions & { readonly like?: PromptEncoder },
 ): Promise<RepositoryParts> {
-  const { index } = await openRepository(dir, className);
+  const place = halfIn(dir, half);
+  const { index } = await openRepository(place.dir, place.prefix ? COMBINED_CLASS : HALVES[half].className);
   const runtime = options.runtime ?? (await Runtime.create(options));
-  const text = await PromptEncoder.load(dir, runtime, { check: options.check, like: options.like });
-  const values = pipelineValues(dir, index, options.pipelineValues);
-  return { runtime, text, values, scheduler: await schedulerConfig(dir) };
+  const text = await PromptEncoder.load(place, runtime, { check: options.check, like: options.like });
+  const values = pipelineValues(place.dir, index, options.pipelineValues);
+  return { place, runtime, text, values, scheduler: await schedulerConfig(partOf(place, 'scheduler')) };
 }
 
 /** One run of the denoising loop. */

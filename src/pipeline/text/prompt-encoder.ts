@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
 import { Recent } from '../../system/memo.ts';
+import { type PlacedHalf, partOf } from '../checkpoint/layout.ts';
 import { concatRows, type Tensor } from '../math/tensor.ts';
 import { ClipTextModel } from '../networks/clip-text-model.ts';
 import type { OpenOptions } from '../networks/network.ts';
@@ -13,36 +14,36 @@ const KEPT_TEXTS = 64;
 
 /** Tokenizer and text encoder of one pipeline. A text that was encoded lately is not encoded again. */
 export class PromptEncoder {
-  /** Folder of the repository. */
-  readonly dir: string;
+  /** Where its tokenizer and text encoder lie. */
+  readonly place: PlacedHalf;
   readonly tokenizer: ClipTokenizer;
   readonly model: ClipTextModel;
   readonly #kept = new Recent<Tensor>(KEPT_TEXTS);
 
-  private constructor(dir: string, tokenizer: ClipTokenizer, model: ClipTextModel) {
-    this.dir = dir;
+  private constructor(place: PlacedHalf, tokenizer: ClipTokenizer, model: ClipTextModel) {
+    this.place = place;
     this.tokenizer = tokenizer;
     this.model = model;
   }
 
   /** @param options.like of another repository: its tokenizer is shared when the files are the same */
   static async load(
-    dir: string,
+    place: PlacedHalf,
     runtime: Runtime,
     { like, ...options }: OpenOptions & { readonly like?: PromptEncoder | undefined } = {},
   ): Promise<PromptEncoder> {
-    const folder = join(dir, 'tokenizer');
-    const shared = like && (await sameFiles(folder, join(like.dir, 'tokenizer')));
+    const folder = partOf(place, 'tokenizer');
+    const shared = like && (await sameFiles(folder, partOf(like.place, 'tokenizer')));
     const tokenizer = shared ? like.tokenizer : await ClipTokenizer.load(folder);
-    const model = await ClipTextModel.load(join(dir, 'text_encoder'), runtime, options);
+    const model = await ClipTextModel.load(partOf(place, 'text_encoder'), runtime, options);
     const { vocab_size: words, max_position_embeddings: positions } = model.config;
     if (tokenizer.vocabSize > words || tokenizer.maxLength > positions) {
       throw new OperatorError(
         'tokenizer_mismatch',
-        `The tokenizer of ${dir} has ${tokenizer.vocabSize} words of ${tokenizer.maxLength} tokens, its text encoder ${words} of ${positions}.`,
+        `The tokenizer ${folder} has ${tokenizer.vocabSize} words of ${tokenizer.maxLength} tokens, its text encoder ${words} of ${positions}.`,
       );
     }
-    return new PromptEncoder(dir, tokenizer, model);
+    return new PromptEncoder(place, tokenizer, model);
   }
 
   /** Hidden states [B, T, C] of each text. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
+import { isLfsPointer, lfsPointerError } from '../checkpoint/lfs-pointer.ts';
 
 /** A token that is found in the prompt before (or, if `normalized`, after) the text is normalised. */
 export interface AddedToken {
@@ -165,8 +166,11 @@ function maxLengthOf(config: Json, path: string): number {
 
 async function readText(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    const text = await readFile(path, 'utf8');
+    if (isLfsPointer(text)) throw lfsPointerError(path);
+    return text;
   } catch (cause) {
+    if (cause instanceof OperatorError) throw cause;
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new OperatorError('tokenizer_missing', `Cannot read ${path}: ${(cause as Error).message}.`, { cause });
   }

@@ -1,0 +1,202 @@
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { OperatorError } from '../../system/errors.ts';
+import { COMBINED_CLASS, HALVES, type HalfName } from './contents.ts';
+
+/** Where one half of a model lies: its components are folders of `dir` whose names begin with `prefix`. */
+export interface PlacedHalf {
+  readonly dir: string;
+  /** Not empty in a repository of the combined pipeline. */
+  readonly prefix: string;
+}
+
+export function partOf({ dir, prefix }: PlacedHalf, component: string): string {
+  return join(dir, prefix + component);
+}
+
+/** What a folder that was given as a model consists of. */
+export interface ModelLayout {
+  readonly prior: PlacedHalf | undefined;
+  readonly decoder: PlacedHalf | undefined;
+  /** Places of a further repository of the hub, such as `wuerstchen-prior-model-base`, that may be there. */
+  beside(repository: string): string[];
+}
+
+/**
+ * Finds the halves of a model in any folder that people have on disk:
+ *
+ * - a model folder: repositories side by side, under the hub's names or others, also as links;
+ * - a repository of the combined pipeline;
+ * - a repository of one half, with the other one beside it;
+ * - a folder of the hub's cache: all of it, one `models--owner--name`, or a snapshot.
+ */
+export function layoutOf(folder: string): ModelLayout {
+  const dir = snapshotOf(folder);
+  const className = classOf(dir);
+  if (className === COMBINED_CLASS) {
+    const half = (name: HalfName) => ({ dir, prefix: HALVES[name].combinedPrefix });
+    return { prior: half('prior'), decoder: half('decoder'), beside: (name) => besideOf(dir, name) };
+  }
+  const given = halfOfClass(className);
+  if (given === undefined) return layoutOfMany(dir);
+  const other = given === 'prior' ? 'decoder' : 'prior';
+  const found = neighbours(dir, other).find((place) => classOf(place) === HALVES[other].className);
+  const halves = { [given]: plain(dir), [other]: found === undefined ? undefined : plain(found) };
+  return { prior: halves.prior, decoder: halves.decoder, beside: (name) => besideOf(dir, name) };
+}
+
+/** @throws OperatorError `model_incomplete` that says what the folder holds and what it lacks */
+export function wholeModel(folder: string): { readonly prior: PlacedHalf; readonly decoder: PlacedHalf } {
+  const { prior, decoder } = layoutOf(folder);
+  if (prior && decoder) return { prior, decoder };
+  const [lacking, present] = prior ? (['decoder', 'prior'] as const) : (['prior', 'decoder'] as const);
+  const half = { prior, decoder }[present];
+  const { repository, className } = HALVES[lacking];
+  if (half) {
+    const message = `The folder ${folder} holds only the ${present} of a model, in ${half.dir}; there is no ${lacking} (${className}) beside it.`;
+    throw new OperatorError('model_incomplete', message, {
+      hint: `Put the repository ${repository} beside it, or run "wuerst models pull".`,
+    });
+  }
+  throw new OperatorError(
+    'model_incomplete',
+    `The folder ${folder} is no Würstchen model: it holds ${heldBy(folder)}.`,
+    {
+      hint: 'A model folder holds wuerstchen-prior and wuerstchen, or is a repository of the combined pipeline; "wuerst models list" shows what is here.',
+    },
+  );
+}
+
+/** A half of the model in a folder. @throws OperatorError `class_unknown` */
+export function halfIn(folder: string, name: HalfName): PlacedHalf {
+  const half = layoutOf(folder)[name];
+  if (half) return half;
+  throw new OperatorError(
+    'class_unknown',
+    `Expected class ${HALVES[name].className} in ${folder}, found ${heldBy(folder)}.`,
+  );
+}
+
+/** The name that people know a model by: of its folder, or of the repository that the hub's cache keeps there. */
+export function modelName(folder: string): string {
+  const [, cached] = /models--(?:.+?--)?([^/\\]+)(?:[/\\]snapshots[/\\][^/\\]+)?$/.exec(resolve(folder)) ?? [];
+  return cached ?? basename(resolve(folder));
+}
+
+function layoutOfMany(dir: string): ModelLayout {
+  const root = isFolder(join(dir, 'hub')) && cachedIn(dir).length === 0 ? join(dir, 'hub') : dir;
+  const beside = (name: string) => existing([join(root, name), ...cachedIn(root, name)]);
+  const find = (half: HalfName): PlacedHalf | undefined => {
+    const { repository, className } = HALVES[half];
+    const named = beside(repository);
+    const fits = (place: string) => classOf(place) === className;
+    const found = named.find(fits) ?? named[0] ?? onlyOne(foldersIn(root).map(snapshotOf).filter(fits));
+    return found === undefined ? undefined : plain(found);
+  };
+  const [prior, decoder] = [find('prior'), find('decoder')];
+  if (prior || decoder) return { prior, decoder, beside };
+  const combined = onlyOne(
+    foldersIn(root)
+      .map(snapshotOf)
+      .filter((place) => classOf(place) === COMBINED_CLASS),
+  );
+  return combined !== undefined && cachedIn(root).length > 0 ? layoutOf(combined) : { prior, decoder, beside };
+}
+
+function plain(dir: string): PlacedHalf {
+  return { dir, prefix: '' };
+}
+
+function halfOfClass(className: string | undefined): HalfName | undefined {
+  return (['prior', 'decoder'] as const).find((half) => HALVES[half].className === className);
+}
+
+/** Where the other half of a repository may lie: under the hub's name, or named like this one. */
+function neighbours(dir: string, half: HalfName): string[] {
+  const own = modelName(dir);
+  const like = half === 'prior' ? `${own}-prior` : own.replace(/-prior$/, '');
+  return [...new Set([like, HALVES[half].repository])].flatMap((name) => besideOf(dir, name));
+}
+
+/** Places of a repository beside another, also where a link to that one leads. */
+function besideOf(dir: string, name: string): string[] {
+  const places = [...new Set([resolve(dir), existsSync(dir) ? realpathSync(dir) : resolve(dir)])];
+  const cached = places.filter((place) => basename(dirname(place)) === 'snapshots');
+  return existing([
+    ...places.map((place) => join(dirname(place), name)),
+    ...cached.flatMap((place) => cachedIn(join(place, '../../..'), name)),
+  ]);
+}
+
+/** Folders of the hub's cache for repositories of any owner. */
+function cachedIn(root: string, name?: string): string[] {
+  const cached = foldersIn(root).filter((path) => basename(path).startsWith('models--'));
+  return name === undefined ? cached : cached.filter((path) => basename(path).endsWith(`--${name}`));
+}
+
+function existing(places: readonly string[]): string[] {
+  return places.filter(isFolder).map(snapshotOf);
+}
+
+/** Folder of the revision that is in use of a repository in the hub's cache; any other folder as it is. */
+export function snapshotOf(dir: string): string {
+  const snapshots = join(dir, 'snapshots');
+  if (!isFolder(snapshots) || existsSync(join(dir, 'model_index.json'))) return dir;
+  const main = readText(join(dir, 'refs', 'main'))?.trim();
+  if (main && isFolder(join(snapshots, main))) return join(snapshots, main);
+  return onlyOne(foldersIn(snapshots)) ?? dir;
+}
+
+function classOf(dir: string): string | undefined {
+  try {
+    const { _class_name: name } = JSON.parse(readText(join(dir, 'model_index.json')) ?? '{}') as {
+      _class_name?: unknown;
+    };
+    return typeof name === 'string' ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a folder holds, for people: the class of its pipeline, or its files. */
+export function heldBy(folder: string): string {
+  const className = classOf(snapshotOf(folder));
+  if (className !== undefined) return className;
+  const names = namesIn(folder).filter((name) => !name.startsWith('.'));
+  const more = names.length > 8 ? ` and ${names.length - 8} more` : '';
+  return names.length === 0 ? 'nothing' : names.slice(0, 8).join(', ') + more;
+}
+
+function foldersIn(dir: string): string[] {
+  return namesIn(dir)
+    .map((name) => join(dir, name))
+    .filter(isFolder);
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir).sort();
+  } catch {
+    return [];
+  }
+}
+
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function onlyOne<T>(values: readonly T[]): T | undefined {
+  return values.length === 1 ? values[0] : undefined;
+}
