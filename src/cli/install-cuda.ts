@@ -5,6 +5,11 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { CUDA_LIBRARY, librariesFolder } from '../pipeline/runtime/providers.ts';
 import { OperatorError, UserError } from '../system/errors.ts';
+import { networkFailure, strangeAnswer } from '../system/network-failure.ts';
+import { checkProxies, type Proxies, proxiesFrom, proxyFor } from '../system/proxies.ts';
+
+/** Where the library's script fetches the files. */
+const SOURCE = new URL('https://api.nuget.org');
 
 export interface InstallCudaOptions {
   /** @default the library's own script */
@@ -13,7 +18,7 @@ export interface InstallCudaOptions {
   readonly folder?: string;
   /** @default this machine's, e.g. `linux-x64` */
   readonly platform?: string;
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: NodeJS.ProcessEnv;
   /** Called with the script's output. */
   readonly say?: (text: string) => void;
 }
@@ -32,25 +37,40 @@ export async function installCuda(options: InstallCudaOptions = {}): Promise<str
     });
   }
   const script = options.script ?? createRequire(import.meta.url).resolve('onnxruntime-node/script/install.js');
-  const { code, errors } = await run(script, scriptEnv(options.env ?? process.env), say);
+  const env = options.env ?? process.env;
+  const proxies = proxiesFrom(env);
+  checkProxies(proxies);
+  const { code, errors } = await run(script, scriptEnv(env, proxies), say);
   if (code === 0 && existsSync(join(folder, CUDA_LIBRARY))) return folder;
   const reason = code === 0 ? `${CUDA_LIBRARY} is not in ${folder}` : reasonIn(errors);
+  const advice = code === 0 ? '' : adviceFor(errors, reason, proxies);
   throw new OperatorError('cuda_install_failed', `The CUDA files of onnxruntime could not be fetched: ${reason}.`, {
-    hint: `They are fetched from api.nuget.org, through HTTPS_PROXY where it is set, and written to ${folder}.`,
+    hint: `${advice}They are fetched from api.nuget.org, through HTTPS_PROXY where it is set, and written to ${folder}.`,
   });
 }
 
 /** The variable overrides the script's option; npm sets it from .npmrc, so that an installation fetches nothing. */
-function scriptEnv(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
-  const proxy = env.GLOBAL_AGENT_HTTPS_PROXY ?? env.HTTPS_PROXY ?? env.https_proxy;
+function scriptEnv(env: NodeJS.ProcessEnv, { httpProxy, httpsProxy = httpProxy, noProxy }: Proxies): NodeJS.ProcessEnv {
   return {
+    ...(httpsProxy && { GLOBAL_AGENT_HTTPS_PROXY: httpsProxy }),
+    ...(noProxy && { GLOBAL_AGENT_NO_PROXY: noProxy }),
     ...env,
     ONNXRUNTIME_NODE_INSTALL: 'cuda12',
-    ...(proxy ? { GLOBAL_AGENT_HTTPS_PROXY: proxy } : {}),
   };
 }
 
-async function run(script: string, env: Record<string, string | undefined>, say: (text: string) => void) {
+/** What helps against the failure of a network that the script ended with; nothing where it is none. */
+function adviceFor(errors: string, reason: string, proxies: Proxies): string {
+  const to = { host: SOURCE.host, proxy: proxyFor(SOURCE, proxies) };
+  const status = /^Failed to download .*?(?:HTTP status code = (\d{3}))?$/.exec(reason);
+  // The script hides which of the statuses from 400 on it was given for the list of packages.
+  if (status) return `${strangeAnswer(Number(status[1] ?? 403), to).hint} `;
+  const code = /^\s*code: '(\w+)'/m.exec(errors)?.[1];
+  const failure = networkFailure(Object.assign(new Error(reason), { code }), to);
+  return failure ? `${failure.hint} ` : '';
+}
+
+async function run(script: string, env: NodeJS.ProcessEnv, say: (text: string) => void) {
   const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
   child.stdout.setEncoding('utf8').on('data', say);

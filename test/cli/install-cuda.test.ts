@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { installCuda } from '../../src/cli/install-cuda.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
+import { refusingProxy } from '../system/closed-networks.ts';
 
 const LINUX = { platform: 'linux-x64' } as const;
 
@@ -43,6 +44,44 @@ test('a network that is not there is told in one sentence', {
     hint: /api\.nuget\.org, through HTTPS_PROXY/,
   });
 });
+
+for (const [status, advice] of [
+  [407, /^The proxy wants .*HTTPS_PROXY=http:\/\/user:password@127\.0\.0\.1:\d+ /],
+  [403, /^Have the proxy allow api\.nuget\.org, /],
+] as const) {
+  test(`a proxy that refuses with ${status} is named with what helps`, {
+    skip: process.platform !== 'linux' || process.arch !== 'x64',
+  }, async (t) => {
+    const proxy = await refusingProxy(t, status);
+    const env = { PATH: process.env.PATH, https_proxy: `http://me:password@${proxy.host}` };
+    await assert.rejects(installCuda({ folder: await temporaryFolder(t), env }), {
+      code: 'cuda_install_failed',
+      message: new RegExp(`'api\\.nuget\\.org:443' \\(HTTP/1\\.1 ${status} Refused\\)\\.$`),
+      hint: advice,
+    });
+    assert.equal(proxy.asked.length, 1);
+  });
+}
+
+for (const [what, ending, advice] of [
+  ['a certificate', "Error: self-signed certificate\n  code: 'SELF_SIGNED_CERT_IN_CHAIN'\n", /NODE_EXTRA_CA_CERTS=/],
+  [
+    'a firewall',
+    'Error: Failed to download Nuget index from https://api.nuget.org/v3/index.json',
+    /let wuerst reach api/,
+  ],
+  ['a portal', 'Error: Failed to download build list. HTTP status code = 511', /sign in to the network/],
+] as const) {
+  test(`the script's report of ${what} is read`, async (t) => {
+    const folder = await temporaryFolder(t);
+    const script = join(folder, 'install.cjs');
+    writeFileSync(script, `process.stderr.write(${JSON.stringify(ending)}); process.exitCode = 1;`);
+    await assert.rejects(installCuda({ ...LINUX, script, folder, env: {} }), {
+      code: 'cuda_install_failed',
+      hint: advice,
+    });
+  });
+}
 
 test('a script that does nothing is not taken for success', async (t) => {
   const folder = await temporaryFolder(t);

@@ -1,12 +1,5 @@
 import { OperatorError } from '../../system/errors.ts';
-import type { Destination } from '../../system/network-failure.ts';
-
-/** Addresses of proxies, and hosts that are reached without one. */
-export interface Proxies {
-  readonly httpProxy?: string | undefined;
-  readonly httpsProxy?: string | undefined;
-  readonly noProxy?: string | undefined;
-}
+import { type Proxies, proxiesFrom } from '../../system/proxies.ts';
 
 export interface HubOptions extends Proxies {
   /** @default 'https://huggingface.co' */
@@ -28,9 +21,7 @@ export function hubOptionsFrom(env: NodeJS.ProcessEnv): HubOptions {
   return {
     endpoint: HF_ENDPOINT || undefined,
     token: HF_TOKEN || undefined,
-    httpProxy: env.http_proxy || env.HTTP_PROXY || undefined,
-    httpsProxy: env.https_proxy || env.HTTPS_PROXY || undefined,
-    noProxy: env.no_proxy || env.NO_PROXY || undefined,
+    ...proxiesFrom(env),
   };
 }
 
@@ -50,26 +41,4 @@ export function checkToken(token: string | undefined): string | undefined {
   throw new OperatorError('hf_token_invalid', 'HF_TOKEN has spaces or characters that no token has.', {
     hint: 'Copy it again from the settings page of your account on the hub.',
   });
-}
-
-export function checkProxy(name: string, address: string | undefined): void {
-  if (!address || (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol))) return;
-  // Its value stays out: it may hold a password.
-  throw new OperatorError('proxy_invalid', `${name} is not an http or https address.`, {
-    hint: 'For example: HTTPS_PROXY=http://proxy.example:3128',
-  });
-}
-
-/** The proxy that undici goes through to reach an address, without its password, and the variable that names it. */
-export function proxyFor(url: URL, { httpProxy, httpsProxy, noProxy = '' }: Proxies): Destination['proxy'] {
-  const hidden = noProxy.split(/[,\s]+/).some((entry) => {
-    const [, name = '', port] = /^\*?\.?(.+?)(?::(\d+))?$/.exec(entry.toLowerCase()) ?? [];
-    const usual = url.protocol === 'https:' ? '443' : '80';
-    if (name === '' || (port !== undefined && port !== (url.port || usual))) return false;
-    return entry === '*' || url.hostname === name || url.hostname.endsWith(`.${name}`);
-  });
-  if (hidden) return undefined;
-  const variable = url.protocol === 'https:' && httpsProxy ? 'HTTPS_PROXY' : 'HTTP_PROXY';
-  const proxy = variable === 'HTTPS_PROXY' ? httpsProxy : httpProxy;
-  return proxy ? { host: new URL(proxy).host, variable } : undefined;
 }

@@ -4,8 +4,9 @@ import { EnvHttpProxyAgent, Response, fetch as undiciFetch } from 'undici';
 import { pause, systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { type Destination, isPassing, networkFailure } from '../../system/network-failure.ts';
+import { checkProxies, type Proxies, proxyFor } from '../../system/proxies.ts';
 import { retryAfter } from '../../system/retry-after.ts';
-import { checkEndpoint, checkProxy, checkToken, type HubOptions, type Proxies, proxyFor } from './hub-options.ts';
+import { checkEndpoint, checkToken, type HubOptions } from './hub-options.ts';
 import { refusal } from './refusal.ts';
 
 export interface HubFile {
@@ -73,8 +74,7 @@ export class Hub {
     this.onRetry = options.onRetry ?? (() => {});
     const timeout = options.timeoutMs ?? 60_000;
     this.#proxies = options;
-    checkProxy('HTTP_PROXY', options.httpProxy);
-    checkProxy('HTTPS_PROXY', options.httpsProxy);
+    checkProxies(options);
     // Empty strings, not undefined: undici would read the environment by itself.
     this.#agent = new EnvHttpProxyAgent({
       httpProxy: options.httpProxy ?? '',
