@@ -6,6 +6,7 @@ import { type WebOptions, webOptions } from './adapters/web/server/options.ts';
 import { nearest } from './bot/command/edit-distance.ts';
 import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
 import type { WarmUp } from './pipeline/process/protocol.ts';
+import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
 import { OperatorError } from './system/errors.ts';
 import { byteCount, oneOf, text, type Variable, variable, variables, wholeNumber } from './system/variables.ts';
 
@@ -57,6 +58,12 @@ const botOptions = z
       'which GPU CUDA computes on, as nvidia-smi counts them',
       wholeNumber.optional(),
       '0',
+    ),
+    threads: variable(
+      'WUERST_THREADS <count>',
+      'processor threads that compute',
+      wholeNumber.refine((count) => count >= 1 && count <= MOST_THREADS, `expected 1 to ${MOST_THREADS}`).optional(),
+      'one for each processor, within the CPU quota',
     ),
     logLevel: variable('WUERST_LOG_LEVEL <level>', LOG_LEVELS.join(', '), oneOf(LOG_LEVELS).prefault('info')),
     /** Milliseconds that the running job may go on after the bot was told to stop. */

@@ -164,8 +164,8 @@ function makeDataFolder(folder: string): void {
   }
 }
 
-function loadOptions({ model, provider, precision, residency, warmUp, device }: Config) {
-  return { model, provider, precision, residency, warmUp, device };
+function loadOptions({ model, provider, precision, residency, warmUp, device, threads }: Config) {
+  return { model, provider, precision, residency, warmUp, device, threads };
 }
 
 /** Loaded only when they are used: each needs a large library. */

@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { MOST_THREADS } from '../pipeline/runtime/host-threads.ts';
 import { PROVIDERS } from '../pipeline/runtime/providers.ts';
 import { UserError } from '../system/errors.ts';
 
@@ -15,8 +16,12 @@ export const providerOption = (): Option =>
 export const deviceOption = (): Option =>
   new Option('--device <number>', 'which GPU CUDA computes on').env('WUERST_DEVICE').argParser(Number);
 
+export const readThreads = count('--threads or WUERST_THREADS', MOST_THREADS);
+
 export const threadsOption = (): Option =>
-  new Option('--threads <count>', 'processor threads; all otherwise').argParser(count('--threads', 256));
+  new Option('--threads <count>', 'processor threads; one for each processor, within the CPU quota, otherwise')
+    .env('WUERST_THREADS')
+    .argParser(readThreads);
 
 /** Reads a whole number from 1 to `most`. */
 export function count(option: string, most: number): (typed: string) => number {

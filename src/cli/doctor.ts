@@ -1,21 +1,25 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
+import { loadDotEnv } from '../config.ts';
 import { modelsFolder } from '../models/model-folder.ts';
 import { listModels, type ModelStatus } from '../models/store.ts';
 import { availableStyles } from '../pipeline/derived-weights/styles.ts';
 import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
 import { pictureNeeds } from '../pipeline/pipelines/picture-needs.ts';
 import { hostMemory } from '../pipeline/runtime/host-memory.ts';
+import { type HostThreads, hostThreads } from '../pipeline/runtime/host-threads.ts';
 import { checkDevice, PROVIDERS, type Provider, type ProviderReport, probe } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { byteSize } from '../system/byte-size.ts';
+import { deviceOption, readThreads, threadsOption } from './compute-options.ts';
 import { installCuda } from './install-cuda.ts';
 
 interface Options {
   readonly json?: boolean;
   readonly installCuda?: boolean;
   readonly device?: number;
+  readonly threads?: number;
 }
 
 export function doctorCommand(): Command {
@@ -23,19 +27,28 @@ export function doctorCommand(): Command {
     .description('say which providers work here and why the others do not, which models are present and what they need')
     .option('--json', 'print it for programs')
     .option('--install-cuda', "have onnxruntime fetch its CUDA libraries first, on a machine with NVIDIA's driver")
-    .addOption(new Option('--device <number>', 'which GPU CUDA is tried on').env('WUERST_DEVICE').argParser(Number))
+    .addOption(deviceOption())
+    .addOption(threadsOption())
     .action(async (options: Options) => {
+      loadDotEnv();
       const device = checkDevice(options.device, 'cuda');
       if (options.installCuda) {
         const folder = await installCuda({ say: (text) => void process.stderr.write(text) });
         process.stderr.write(`onnxruntime's CUDA libraries are in ${folder}\n`);
       }
-      const report = await diagnose(device);
+      const report = await diagnose(device, threadsOf(options));
       process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${linesOf(report).join('\n')}\n`);
     });
 }
 
-async function diagnose(device: number | undefined) {
+function threadsOf(options: Options): HostThreads {
+  // A file .env counts for the bot.
+  const set = process.env.WUERST_THREADS;
+  const threads = options.threads ?? (set ? readThreads(set) : undefined);
+  return threads === undefined ? hostThreads() : { count: threads, reason: 'asked for by --threads or WUERST_THREADS' };
+}
+
+async function diagnose(device: number | undefined, threads: HostThreads) {
   const providers = [];
   for (const provider of PROVIDERS) providers.push(await probe(provider, { device }));
   const best = bestOf(providers);
@@ -46,6 +59,7 @@ async function diagnose(device: number | undefined) {
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
     cores: availableParallelism(),
+    threads,
     memory: totalmem(),
     free: hostMemory().bytes,
   };
@@ -53,10 +67,11 @@ async function diagnose(device: number | undefined) {
 }
 
 function linesOf({ machine, providers, models }: Awaited<ReturnType<typeof diagnose>>): string[] {
-  const { version, node, platform, cores } = machine;
+  const { version, node, platform, cores, threads } = machine;
   const best = bestOf(providers);
   return [
     `wuerst ${version}, Node ${node}, ${platform}, ${cores} cores, ${byteSize(machine.free)} of ${byteSize(machine.memory)} memory free`,
+    `${threads.count === 1 ? '1 thread computes' : `${threads.count} threads compute`}: ${threads.reason}`,
     '',
     'Providers',
     ...providers.map(({ provider, works, reason }) => (works ? `  yes  ${provider}` : `  no   ${provider}: ${reason}`)),

@@ -160,10 +160,12 @@ test('providers that are passed over are named with the reason, also where no te
 test('doctor names every provider with its reason, the models and their memory', () => {
   const { status, stdout } = wuerst(['doctor']);
   assert.equal(status, 0);
+  assert.match(stdout, /\d+ threads? computes?: /);
   assert.match(stdout, /yes {2}cpu/);
   assert.match(stdout, /(yes|no ) {2}webgpu/);
   assert.match(stdout, /cocktail.*styles .*resident/);
-  const { providers, models } = JSON.parse(wuerst(['doctor', '--json']).stdout);
+  const { machine, providers, models } = JSON.parse(wuerst(['doctor', '--json'], { WUERST_THREADS: '3' }).stdout);
+  assert.deepEqual(machine.threads, { count: 3, reason: 'asked for by --threads or WUERST_THREADS' });
   assert.deepEqual(
     providers.map(({ provider }: { provider: string }) => provider),
     ['cuda', 'webgpu', 'cpu'],
@@ -211,6 +213,7 @@ test('bad input is one clear line and exit code 2, never a stack trace', async (
     [['imagine', 'fox', '--format', 'gif'], /png, webp, jpeg/],
     [['imagine', 'fox', '--provider', 'quantum'], /auto, cuda, webgpu, cpu/],
     [['imagine', 'fox', '--threads', 'many'], /threads/],
+    [['doctor', '--threads', '0'], /threads.*from 1 to 256, got 0/],
     [['imagine', 'fox width:512', '--width', '512'], /width/],
     [['imagine', 'help'], /chat command/],
     [['imagine', 'fox', '--model', join(dir, 'nothing')], /no checkpoint at/],

@@ -45,10 +45,10 @@ export function benchCommand(): Command {
 }
 
 async function bench(options: Options): Promise<void> {
-  const { model = modelInUse(process.env), device, threads, steps = null } = options;
+  const { model = modelInUse(process.env), device, steps = null } = options;
   const sizes = list(options.sizes).map(readSize);
   const batches = list(options.batches).map(count('--batches', 16));
-  const { provider } = await Runtime.create({ provider: options.provider, device });
+  const { provider, threads } = await Runtime.create({ provider: options.provider, device, threads: options.threads });
   const available = await availablePrecisions(provider, device);
   const asked = options.precision ?? available;
   const missing = asked.find((precision) => !available.includes(precision));
@@ -60,7 +60,7 @@ async function bench(options: Options): Promise<void> {
   }
   // All other precisions are compared with fp32.
   const precisions: Precision[] = ['fp32', ...asked.filter((precision) => precision !== 'fp32')];
-  const machine = await describeMachine(provider, device, model);
+  const machine = await describeMachine(provider, device, threads, model);
   if (!options.json) process.stdout.write(`${heading(machine)}\n\n`);
   const rows: BenchRow[] = [];
   const say = (line: string) => void process.stderr.write(`${line}\n`);
@@ -72,7 +72,7 @@ async function bench(options: Options): Promise<void> {
 
 type MachineReport = Awaited<ReturnType<typeof describeMachine>>;
 
-async function describeMachine(provider: Provider, device: number | undefined, model: string) {
+async function describeMachine(provider: Provider, device: number | undefined, threads: number, model: string) {
   const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { provider: 'cpu' });
   return {
     version: VERSION,
@@ -80,6 +80,7 @@ async function describeMachine(provider: Provider, device: number | undefined, m
     platform: `${process.platform}-${process.arch}`,
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
+    threads,
     memory: totalmem(),
     provider,
     gpu: provider === 'cpu' ? null : gpuName(device),
@@ -91,7 +92,7 @@ function heading(machine: MachineReport): string {
   const { provider, gpu } = machine;
   return [
     `wuerst ${machine.version}, Node ${machine.node}, ${machine.platform}`,
-    `${machine.processor}, ${machine.cores} cores, ${byteSize(machine.memory)} memory`,
+    `${machine.processor}, ${machine.cores} cores, ${machine.threads} threads, ${byteSize(machine.memory)} memory`,
     `computed by ${provider}${gpu === null ? '' : ` on ${gpu}`}; checkpoint ${machine.checkpoint.slice(0, 12)}`,
   ].join('\n');
 }

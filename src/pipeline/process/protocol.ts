@@ -25,6 +25,8 @@ export interface LoadOptions {
   readonly precision?: string;
   /** Which GPU, as `nvidia-smi` counts them; for CUDA. @default 0 */
   readonly device?: number | undefined;
+  /** Of the processor. @default the engine's choice */
+  readonly threads?: number | undefined;
   /** Whether everything stays loaded. @default 'auto' */
   readonly residency?: 'resident' | 'stage' | 'auto';
   /** From this many pixels on, pictures are made with as little memory as possible; 0 means all pictures. */

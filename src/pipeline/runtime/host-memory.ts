@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { freemem } from 'node:os';
 import { join } from 'node:path';
-import { commandOutput } from '../../system/command-output.ts';
+import { type ControlGroup, controlGroups } from './control-groups.ts';
+import { type HostFacts, SYSTEM } from './host-facts.ts';
 
 /** Memory that is still available, and what limits it. */
 export interface FreeMemory {
@@ -10,31 +9,6 @@ export interface FreeMemory {
   /** For people, e.g. `this machine` or `the limit of this container`. */
   readonly of: string;
 }
-
-/** The parts of the system that are queried; replaced in tests. */
-export interface HostFacts {
-  readonly platform: NodeJS.Platform;
-  /** A file's text, or `null`. */
-  readonly read: (path: string) => string | null;
-  /** What a command prints, or `null`. */
-  readonly print: (command: string) => string | null;
-  readonly freemem: () => number;
-}
-
-const SYSTEM: HostFacts = {
-  platform: process.platform,
-  read: (path) => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch {
-      return null;
-    }
-  },
-  print: commandOutput,
-  freemem,
-};
-
-const CGROUPS = '/sys/fs/cgroup';
 
 /**
  * The least of the machine's free memory, the limits of this process's control groups and the room in its address
@@ -62,25 +36,12 @@ function macPages(text: string | null): number | null {
   return Number.isFinite(size) && pages > 0 ? pages * size : null;
 }
 
-/** Of every control group from that of this process up to the root: version 2, or the memory controller of version 1. */
-function cgroupMemory({ platform, read }: HostFacts): FreeMemory[] {
-  if (platform !== 'linux') return [];
-  const groups = (read('/proc/self/cgroup') ?? '').split('\n').map((line) => line.split(':'));
-  return groups.flatMap(([, controllers = '', path = '/']) => {
-    const unified = controllers === '';
-    if (!unified && !controllers.split(',').includes('memory')) return [];
-    const root = unified ? CGROUPS : join(CGROUPS, 'memory');
-    // In a container the path may be that of the host, with only the group itself mounted, as the root.
-    return ancestors(path).flatMap((folder) => groupMemory(join(root, folder), unified, read) ?? []);
-  });
+/** Of every control group from that of this process up to the root. */
+function cgroupMemory(facts: HostFacts): FreeMemory[] {
+  return controlGroups('memory', facts).flatMap((group) => groupMemory(group, facts.read) ?? []);
 }
 
-function ancestors(path: string): string[] {
-  const parts = path.split('/').filter(Boolean);
-  return Array.from({ length: parts.length + 1 }, (_, i) => parts.slice(0, parts.length - i).join('/'));
-}
-
-function groupMemory(folder: string, unified: boolean, read: HostFacts['read']): FreeMemory | null {
+function groupMemory({ folder, unified }: ControlGroup, read: HostFacts['read']): FreeMemory | null {
   const number = (name: string) => Number.parseInt(read(join(folder, name)) ?? '', 10);
   const [limit, used] = unified
     ? [number('memory.max'), number('memory.current')]

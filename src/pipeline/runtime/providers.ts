@@ -106,6 +106,7 @@ export async function probe(
   try {
     const session = await InferenceSession.create(graph.toBytes(), {
       executionProviders: [executionProvider(provider, device)],
+      intraOpNumThreads: 1,
       logSeverityLevel: 4,
     });
     if (dtype === 'f16') await session.run({ x: new OrtTensor('float32', [1], [1]) });

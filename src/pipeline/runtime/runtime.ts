@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { OperatorError } from '../../system/errors.ts';
 import type { PipelineValues } from '../checkpoint/model-index.ts';
@@ -8,6 +7,7 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import { modelBytes } from '../graph/model-bytes.ts';
 import { PEAKS, type WatchedGraph, watchHalves } from '../graph/peaks.ts';
 import { attendsInPieces } from './fused-attention.ts';
+import { hostThreads } from './host-threads.ts';
 import { type MeasureMemory, MemoryPlan, measureOf, type Residency } from './memory-plan.ts';
 import { isWorthPreparing, type Preference, preferredPrecision } from './preferred-precision.ts';
 import {
@@ -36,7 +36,7 @@ export interface RuntimeOptions {
   readonly provider?: Provider | 'auto' | undefined;
   /** Which GPU CUDA computes on, as `nvidia-smi` counts them. @default 0 */
   readonly device?: number | undefined;
-  /** Threads of one operator on the CPU. @default the number of processors this process may use */
+  /** Threads of one operator on the CPU. @default what `hostThreads` finds */
   readonly threads?: number | undefined;
   /**
    * `auto` is decided by the combined pipeline, by what its networks need and what is free; for other pipelines it is
@@ -114,7 +114,7 @@ export class Runtime {
     this.#hasHalf = hasHalf;
     this.onPreparing = options.onPreparing;
     this.signal = options.signal;
-    this.threads = options.threads ?? availableParallelism();
+    this.threads = options.threads ?? hostThreads().count;
     const measure = options.measureMemory ?? measureOf(provider, options.device);
     this.memory = new MemoryPlan(provider, options.residency ?? 'resident', measure);
     const folds = options.folds ?? ALL_FOLDS;

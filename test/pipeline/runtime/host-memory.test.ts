@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { cudaMemory } from '../../../src/pipeline/runtime/device-memory.ts';
-import { type HostFacts, hostMemory } from '../../../src/pipeline/runtime/host-memory.ts';
+import type { HostFacts } from '../../../src/pipeline/runtime/host-facts.ts';
+import { hostMemory } from '../../../src/pipeline/runtime/host-memory.ts';
 import { chooseResidency } from '../../../src/pipeline/runtime/memory-plan.ts';
 
 const MEMINFO = 'MemTotal:       24684084 kB\nMemFree:         1000000 kB\nMemAvailable:   20000000 kB\n';
@@ -13,6 +14,7 @@ function facts(files: Readonly<Record<string, string>>, change: Partial<HostFact
     read: (path) => files[path] ?? null,
     print: () => null,
     freemem: () => 2 * GB,
+    processors: () => 4,
     ...change,
   };
 }
