@@ -7,6 +7,12 @@ import type { OnePerTick } from './one-per-tick.ts';
 /** Pause after the first failed attempt; it doubles up to the longest. In ms. */
 const RETRY_FIRST = 1000;
 const RETRY_LONGEST = 60_000;
+/** The longest pause where the platform answers, with an error each time, in ms. */
+const REFUSED_LONGEST = 600_000;
+/** How often the same is tried where the platform answers with an error, before something poorer is. */
+const TRIES = 3;
+/** How often a job's end is tried in all where the platform answers with an error: a day. */
+const MOST_TRIES = 153;
 
 export interface DeliveryOptions {
   readonly core: Core;
@@ -23,6 +29,8 @@ export interface Delivery extends DeliveryOptions {
   readonly turns: OnePerTick;
   /** Called when the message has been brought up to date, or was dropped. */
   updated(message: JobMessage): void;
+  /** Called for every request that failed, with the platform's code: after some minutes the operator is warned. */
+  refused(reason: string): void;
 }
 
 /**
@@ -106,8 +114,17 @@ export abstract class JobMessage<Ref = unknown> {
   }
 
   /** The pause after the latest failure, in ms. */
-  protected backOff(): number {
-    return Math.min(RETRY_LONGEST, RETRY_FIRST * 2 ** (this.failures - 1));
+  protected backOff(answered = false): number {
+    return Math.min(answered ? REFUSED_LONGEST : RETRY_LONGEST, RETRY_FIRST * 2 ** (this.failures - 1));
+  }
+
+  /** Whether the same has been tried often enough, and something poorer should be. */
+  protected get triedEnough(): boolean {
+    return this.failures % TRIES === 0;
+  }
+
+  protected get triedForADay(): boolean {
+    return this.failures >= MOST_TRIES;
   }
 
   /** Called when the message shows the job's current state. */

@@ -4,6 +4,7 @@ import type { Logger } from '../../system/logging.ts';
 import type { Core } from '../adapter.ts';
 import type { Delivery, DeliveryOptions, JobMessage } from './job-message.ts';
 import { OnePerTick } from './one-per-tick.ts';
+import { Refusals } from './refusals.ts';
 
 /** How long a new job may have no message before the bot posts one of its own, in ms. */
 const CLAIM_WITHIN = 5000;
@@ -20,12 +21,14 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
   stopped = false;
   /** New jobs without a message, whose command is about to be answered, and how to cancel the wait for that. */
   readonly #unclaimed = new Map<string, () => void>();
+  readonly #refusals: Refusals;
   #whenIdle: (() => void) | null = null;
 
   constructor({ core, clock, logger }: DeliveryOptions) {
     this.core = core;
     this.clock = clock;
     this.logger = logger;
+    this.#refusals = new Refusals(clock);
   }
 
   /** A stored handle, or `null` where there is none. */
@@ -53,6 +56,12 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
     const ref = this.storedRef(job.id);
     if (ref) this.add(job, ref, type === 'changed').touch();
     else if (type !== 'changed') this.#awaitClaim(job.id);
+  }
+
+  refused(reason: string): void {
+    const counts = this.#refusals.add(reason);
+    if (counts === null) return;
+    this.logger.warn({ counts }, `${this.surface}: messages have been refused or not answered for some minutes`);
   }
 
   /** Resolves once nothing is being sent and nothing finished waits, or after `ms`; then nothing more is sent. */

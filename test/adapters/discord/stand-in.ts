@@ -48,6 +48,8 @@ export interface Channel {
   send: boolean;
   nsfw: boolean;
   exists: boolean;
+  /** Why nothing can be written there, as in a thread that is archived. */
+  refuses: Refusal | null;
   /** The person of this direct message. */
   readonly recipient?: string;
 }
@@ -104,6 +106,8 @@ export class StandIn {
   /** Broken rules of our own: mentions not switched off. */
   readonly violations: string[] = [];
   readonly closedDms = new Set<string>();
+  /** Words that AutoMod blocks in every channel of a server. */
+  readonly blockedWords = new Set<string>();
   commands: Json[] = [];
   commandWrites = 0;
   botToken = TOKEN;
@@ -191,6 +195,7 @@ export class StandIn {
       send: true,
       nsfw: false,
       exists: true,
+      refuses: null,
       ...options,
     };
     this.channels.set(channel.id, channel);
@@ -517,6 +522,17 @@ export class StandIn {
     return message;
   }
 
+  /** Throws where the channel is closed, or AutoMod blocks a word in what is shown to people. */
+  #checkWritable(channel: string, body: Json): void {
+    const { refuses = null, recipient } = this.channels.get(channel) ?? {};
+    if (refuses !== null) throw refuses;
+    const { content, embeds, attachments } = body;
+    const words = JSON.stringify({ content, embeds, attachments });
+    if (recipient === undefined && [...this.blockedWords].some((word) => words.includes(word))) {
+      throw new Refusal(400, 200000, 'Message was blocked by automatic moderation');
+    }
+  }
+
   #create(
     channel: string,
     body: Json,
@@ -525,6 +541,7 @@ export class StandIn {
     origin: { readonly interaction?: string; readonly ephemeral?: boolean },
   ): StoredMessage {
     this.violations.push(...checkMessage(body, uploads));
+    this.#checkWritable(channel, body);
     checkAttachments(body.attachments, uploads, [], limit);
     const message = this.#store(channel, origin);
     message.nonce = typeof body.nonce === 'string' ? body.nonce : null;
@@ -534,6 +551,7 @@ export class StandIn {
 
   #edit(message: StoredMessage, body: Json, uploads: readonly Upload[], limit: number): APIMessage {
     this.violations.push(...checkMessage(body, uploads));
+    this.#checkWritable(message.channel, body);
     this.#apply(message, body, uploads, limit);
     message.loading = false;
     message.edits.push(this.#now());

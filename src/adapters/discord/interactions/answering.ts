@@ -13,13 +13,14 @@ import { pause } from '../../../system/clock.ts';
 import type { Outcome } from '../../adapter.ts';
 import { FirstAnswers } from '../../delivery/first-answer.ts';
 import type { DeliveryOptions } from '../../delivery/job-message.ts';
+import { type Form, replyNotice, wordless } from '../../delivery/poorer.ts';
 import { missingPermissions } from '../commands/permissions.ts';
 import { composeReply } from '../messages/compose.ts';
 import type { Deliveries } from '../messages/delivery.ts';
 import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
 import { copiesOf, newRef, parseRef, type Token, tokenOf } from '../messages/message-ref.ts';
 import { type Answered, type DiscordApi, isEphemeral } from '../rest/api.ts';
-import { classify, errorFields } from '../rest/errors.ts';
+import { classify, errorFields, isRefusal, reasonOf, whyOf } from '../rest/errors.ts';
 import { botHasAccess, userOf } from './callers.ts';
 
 /** How often a request is tried while its failures are temporary, and the pause after the first failure, in ms. */
@@ -44,6 +45,8 @@ interface Acknowledged {
   readonly alive: boolean;
   readonly message: string | null;
   readonly ephemeral: boolean;
+  /** Why it was not taken, in a sentence for the person. */
+  readonly why: string;
 }
 
 /** Whether the interaction came from a message that only one person sees. */
@@ -103,10 +106,10 @@ export class Answering {
       const type = InteractionResponseType.DeferredChannelMessageWithSource;
       const answered: Answered =
         (await api.respond(interaction, type, data)) ?? (await this.retry(() => api.original(interaction.token)));
-      return { alive: true, ...answered };
+      return { alive: true, ...answered, why: '' };
     } catch (error) {
       logger.warn({ interaction: interaction.id, ...errorFields(error) }, 'discord: could not acknowledge in time');
-      return { alive: classify(error) === 'transient', message: null, ephemeral: false };
+      return { alive: classify(error) === 'transient', message: null, ephemeral: false, why: whyOf(error) };
     }
   }
 
@@ -157,7 +160,27 @@ export class Answering {
     if (clicked) deliveries.renewToken(job.id, clicked.message, clicked.token);
   }
 
+  /** Shows a reply; in a poorer form each time that Discord refuses it, at last by direct message. */
   async #showReply(interaction: Answerable, reply: Reply, acknowledged: Acknowledged | null): Promise<void> {
+    const { deliveries, logger } = this.#options;
+    const state = { acknowledged };
+    let why = '';
+    for (const form of FORMS) {
+      if (form === 'wordless' && reply.images.length === 0) continue;
+      try {
+        return await this.#tryReply(interaction, inForm(reply, form, why), state);
+      } catch (error) {
+        deliveries.refused(reasonOf(error));
+        logger.debug({ interaction: interaction.id, form, ...errorFields(error) }, 'discord: an answer was refused');
+        why = error instanceof Unacknowledged ? error.message : whyOf(error);
+        if (!isRefusal(error)) break;
+      }
+    }
+    await this.#replyByDm(interaction, reply, why);
+  }
+
+  /** @param state whether the interaction is acknowledged, which this may change */
+  async #tryReply(interaction: Answerable, reply: Reply, state: { acknowledged: Acknowledged | null }): Promise<void> {
     const { core, api, clock } = this.#options;
     const hidden = reply.ephemeral || reply.tone === 'error';
     const flags = hidden ? MessageFlags.Ephemeral : undefined;
@@ -167,7 +190,7 @@ export class Answering {
     const heavy = (composed.files?.length ?? 0) > 0;
     const { token } = interaction;
 
-    if (!acknowledged && !heavy) {
+    if (!state.acknowledged && !heavy) {
       const { content, embeds, components } = composed.body;
       const inPlace = hidden && interaction.type === InteractionType.MessageComponent && isOnEphemeral(interaction);
       const type = inPlace ? InteractionResponseType.UpdateMessage : InteractionResponseType.ChannelMessageWithSource;
@@ -178,10 +201,10 @@ export class Answering {
       });
       return;
     }
-    const shown = acknowledged ?? (await this.#acknowledge(interaction, flags));
-    const { message } = shown;
-    if (message === null) return;
-    if (!hidden || shown.ephemeral) {
+    state.acknowledged ??= await this.#acknowledge(interaction, flags);
+    const { message, ephemeral, why } = state.acknowledged;
+    if (message === null) throw new Unacknowledged(why);
+    if (!hidden || ephemeral) {
       await this.retry(() => api.editOriginal(token, message, composed));
       return;
     }
@@ -193,4 +216,25 @@ export class Answering {
       api.followUp(token, { ...composed, body: { ...composed.body, flags: MessageFlags.Ephemeral } }),
     );
   }
+
+  async #replyByDm(interaction: Answerable, reply: Reply, why: string): Promise<void> {
+    const { core, api, clock } = this.#options;
+    const channel = await this.retry(() => api.openDm(userOf(interaction).id));
+    const note = `You asked for this in <#${interaction.channel?.id ?? interaction.channel_id ?? '0'}>. ${why}`;
+    const composed = await composeReply(reply, { core, now: clock.now(), limit: DEFAULT_FILE_LIMIT, note });
+    const body = { ...composed.body, nonce: interaction.id.slice(0, 25), enforce_nonce: true };
+    await this.retry(() => api.post(channel, { ...composed, body }));
+  }
+}
+
+/** Discord did not take the acknowledgement; the message says why, to the person. */
+class Unacknowledged extends Error {
+  override readonly name = 'Unacknowledged';
+}
+
+const FORMS: readonly Form[] = ['whole', 'wordless', 'notice'];
+
+function inForm(reply: Reply, form: Form, why: string): Reply {
+  if (form === 'whole') return reply;
+  return form === 'wordless' ? wordless(reply, why) : replyNotice(why);
 }

@@ -9,13 +9,14 @@ import {
   MessageFlags,
 } from 'discord.js';
 import { type Button, EMPTY_REPLY, type Reply } from '../../../bot/reply.ts';
+import { UserError } from '../../../system/errors.ts';
 import { RecentMap } from '../../../system/memo.ts';
 import type { Outcome } from '../../adapter.ts';
 import { composeReply } from '../messages/compose.ts';
 import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
 import { tokenOf } from '../messages/message-ref.ts';
 import { ASK_PREFIX, MORE_PREFIX } from '../messages/render.ts';
-import { errorFields } from '../rest/errors.ts';
+import { errorFields, whyOf } from '../rest/errors.ts';
 import { Answering, type AnsweringOptions, type Clicked, isOnEphemeral } from './answering.ts';
 import { botHasAccess, type Callers, userOf } from './callers.ts';
 import { completions } from './complete.ts';
@@ -95,7 +96,12 @@ export class Interactions {
     const action = asks ? chosen.slice(ASK_PREFIX.length) : chosen;
     const button = asks ? core.button(action, callers.known(interaction, 'ManageMessages')) : null;
     if (button?.ask) {
-      await api.respond(interaction, InteractionResponseType.Modal, formView(action, button.ask));
+      try {
+        await api.respond(interaction, InteractionResponseType.Modal, formView(action, button.ask));
+      } catch (error) {
+        const refused = new UserError('form_refused', "The form can't be opened.", { hint: whyOf(error) });
+        await this.#answering.answer(interaction, () => Promise.reject(refused), null);
+      }
     } else if (button?.confirm !== undefined) {
       await this.#confirm(interaction, button, button.confirm);
     } else {

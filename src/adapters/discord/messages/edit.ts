@@ -1,7 +1,7 @@
 import type { APIMessage } from 'discord.js';
 import type { Clock } from '../../../system/clock.ts';
 import type { DiscordApi, Outgoing } from '../rest/api.ts';
-import { classify, missingFrom } from '../rest/errors.ts';
+import { classify, whyOf } from '../rest/errors.ts';
 import { DEFAULT_FILE_LIMIT } from './files.ts';
 import type { Reach } from './message-ref.ts';
 
@@ -13,8 +13,8 @@ export interface EditOptions {
 export type Edited =
   | { readonly kind: 'done' }
   | { readonly kind: 'gone' }
-  /** `missing` names the permission whose lack Discord reported. */
-  | { readonly kind: 'unreachable'; readonly missing: string | null };
+  /** `why` is a sentence for the person who waits; `null` where no request was made. */
+  | { readonly kind: 'unreachable'; readonly why: string | null };
 
 /** Makes the request, several times if needed, each time with less; `limit` is bytes per file. */
 export type Send = (request: (outgoing: Outgoing) => Promise<APIMessage>, limit: number) => Promise<void>;
@@ -25,7 +25,7 @@ export type Send = (request: (outgoing: Outgoing) => Promise<APIMessage>, limit:
  */
 export async function editMessage({ api, clock }: EditOptions, to: Reach, limit: number, send: Send): Promise<Edited> {
   const { interaction, channel, message } = to;
-  let missing: string | null = null;
+  let why: string | null = null;
   let gone = false;
   if (interaction !== null && clock.now() < interaction.expires) {
     const name = interaction.source ? null : message;
@@ -36,11 +36,11 @@ export async function editMessage({ api, clock }: EditOptions, to: Reach, limit:
       if (isFinal(error)) throw error;
       const failure = classify(error);
       if (failure === 'token') interaction.expires = 0;
+      else why = whyOf(error);
       gone = failure === 'gone';
-      missing = missingFrom(error);
     }
   }
-  if (!to.access) return gone ? { kind: 'gone' } : { kind: 'unreachable', missing };
+  if (!to.access) return gone ? { kind: 'gone' } : { kind: 'unreachable', why };
   try {
     await send((outgoing) => api.edit(channel, message, outgoing), Math.min(limit, DEFAULT_FILE_LIMIT));
     return { kind: 'done' };
@@ -48,7 +48,7 @@ export async function editMessage({ api, clock }: EditOptions, to: Reach, limit:
     if (isFinal(error)) throw error;
     const failure = classify(error);
     if (failure === 'gone' || failure === 'token') return { kind: 'gone' };
-    return { kind: 'unreachable', missing: missingFrom(error) };
+    return { kind: 'unreachable', why: whyOf(error) };
   }
 }
 

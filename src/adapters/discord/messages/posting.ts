@@ -1,11 +1,10 @@
 import { type APIMessage, InteractionResponseType } from 'discord.js';
 import type { Job } from '../../../bot/job.ts';
 import type { Core } from '../../adapter.ts';
-import type { Outgoing } from '../rest/api.ts';
+import type { MessageBody } from '../rest/api.ts';
 import { classify } from '../rest/errors.ts';
 import type { EditOptions } from './edit.ts';
 import { type MessageRef, snowflakeAt, timeOf } from './message-ref.ts';
-import { renderReply } from './render.ts';
 
 /** Discord remembers a nonce for "a few minutes"; within this the same nonce makes no second message. In ms. */
 const NONCE_LIFE = 2 * 60 * 1000;
@@ -64,8 +63,14 @@ async function search(
  * Posts the bot's own message for a job, at most once: the attempt is stored first, repeated with the same
  * nonce while Discord remembers it, and later only after looking for the message.
  * Resolves with `'unreadable'` where that can't be known.
+ * @param shown without pictures: they come with the edit that follows, which may be repeated freely
  */
-export async function postOwn(options: PostingOptions, job: Job, ref: MessageRef): Promise<string | 'unreadable'> {
+export async function postOwn(
+  options: PostingOptions,
+  job: Job,
+  ref: MessageRef,
+  shown: MessageBody,
+): Promise<string | 'unreadable'> {
   const { core, api, clock } = options;
   if (ref.posted !== null && clock.now() - ref.posted >= NONCE_LIFE) {
     const found = await search(options, job, ref, ref.posted);
@@ -76,16 +81,8 @@ export async function postOwn(options: PostingOptions, job: Job, ref: MessageRef
     ref.posted = clock.now();
     core.saveMessage(job.id, ref);
   }
-  // Without pictures: they come with the edit that follows, which may be repeated freely.
-  const reply = { ...core.jobReply(job), images: [], preview: null };
-  const { content, embeds, components } = renderReply(reply, {
-    id: job.id,
-    now: clock.now(),
-    ...(ref.note === null ? {} : { note: ref.note }),
-  });
   const nonce = `${ref.place}-${job.id}`.slice(0, 25);
-  const body: Outgoing['body'] = { content, embeds, components, nonce, enforce_nonce: true };
-  return (await api.post(ref.target.channel, { body })).id;
+  return (await api.post(ref.target.channel, { body: { ...shown, nonce, enforce_nonce: true } })).id;
 }
 
 /** The id of the deferred reply: asked for with the token, made now if it never was, else looked up in history. */

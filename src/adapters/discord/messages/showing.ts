@@ -1,17 +1,19 @@
 import { isOver, type Job } from '../../../bot/job.ts';
+import type { Reply } from '../../../bot/reply.ts';
 import { type Delivery, type DeliveryOptions, JobMessage } from '../../delivery/job-message.ts';
+import { type Form, jobNotice, wordless } from '../../delivery/poorer.ts';
 import type { DiscordApi } from '../rest/api.ts';
-import { classify, errorFields, missingFrom } from '../rest/errors.ts';
-import { attachmentsOf, composeReply } from './compose.ts';
+import { classify, errorFields, isAnswered, isRefusal, reasonOf, whyOf } from '../rest/errors.ts';
+import { attachmentsOf, type Composed, composeReply } from './compose.ts';
 import { type Edited, editMessage, type Send } from './edit.ts';
-import { escapeText } from './escape.ts';
-import { type MessageRef, originalOf, type Reach, reachOf } from './message-ref.ts';
+import { type MessageRef, type Reach, reachOf } from './message-ref.ts';
 import { locateReply, postOwn } from './posting.ts';
+import { sayIn, tell } from './telling.ts';
 
+/** Why a message may be out of reach that only an interaction's token reaches. */
+const TOKEN_ONLY = 'In the channel I can write only for 15 minutes after a command.';
 /** How long before its token dies an unreachable message is replaced by a direct message, in ms. */
 const NOTICE_BEFORE = 60_000;
-/** How often a request that Discord rejects is tried. */
-const REJECTED_TRIES = 3;
 
 export interface ShowingOptions extends DeliveryOptions {
   readonly api: DiscordApi;
@@ -26,8 +28,15 @@ export class ShownMessage extends JobMessage<MessageRef> {
   readonly #options: ShowingOptions;
   /** The job's end was shown before: only later changes are shown. */
   readonly #settled: boolean;
-  /** The permission that the bot was found to lack in the channel. */
-  #missing: string | null = null;
+  /** How much Discord lets the message show, and why not more. */
+  #form: Form = 'whole';
+  #why = '';
+  /** Whether the job's end was tried: it begins with the whole reply again, whatever happened to progress. */
+  #ending = false;
+  /** Why the place must be left before the next attempt. */
+  #leave: string | null = null;
+  /** Why only the interaction's token reaches the channel. */
+  #outOfReach = TOKEN_ONLY;
   #cancelNotice: (() => void) | null = null;
 
   constructor(delivery: Delivery, job: Job, ref: MessageRef, options: ShowingOptions & { readonly settled: boolean }) {
@@ -45,21 +54,29 @@ export class ShownMessage extends JobMessage<MessageRef> {
   /** Tells people, in a message that is left, where the job is shown now. A failure changes nothing. */
   async say(reach: Reach | null, text: string): Promise<void> {
     const job = this.delivery.core.job(this.jobId);
-    if (reach === null || job === null) return;
-    const content = `${text}\n${escapeText(job.request.prompt.replace(/\s+/g, ' '), 300)}`;
-    try {
-      await editMessage(this.#options, reach, 0, async (request) => {
-        await request({ body: { content, embeds: [], components: [], attachments: [] } });
-      });
-    } catch (error) {
-      this.delivery.logger.debug(
-        { job: job.id, ...errorFields(error) },
-        'discord: a message that is left could not say where the job is shown now',
-      );
-    }
+    if (job !== null) await sayIn(this.#telling, reach, job, text);
+  }
+
+  #tell(job: Job, text: string): Promise<boolean> {
+    return tell(this.#telling, this.ref, job, text);
+  }
+
+  get #telling() {
+    const note = (error: unknown) => this.#note(error, 'discord: it could not be said where a job is shown');
+    return { ...this.#options, note };
+  }
+
+  #note(error: unknown, message: string): void {
+    this.delivery.refused(reasonOf(error));
+    this.delivery.logger.debug({ job: this.jobId, attempt: this.failures, ...errorFields(error) }, message);
   }
 
   protected async bringUpToDate(job: Job): Promise<string | null> {
+    if (isOver(job) && !this.#ending) {
+      this.#ending = true;
+      this.#form = 'whole';
+      this.failures = 0;
+    }
     try {
       if (!this.#settled) return await this.#show(job);
       // If the message is out of reach, no new one is posted.
@@ -78,20 +95,28 @@ export class ShownMessage extends JobMessage<MessageRef> {
 
   protected async recover(error: unknown, job: Job): Promise<void> {
     const { logger } = this.delivery;
-    const log = { job: job.id, attempt: this.failures, ...errorFields(error) };
-    if (classify(error) === 'transient' || this.failures < REJECTED_TRIES) {
-      logger.debug(log, 'discord: a message could not be brought up to date; trying again');
-      return this.again(this.backOff());
-    }
-    logger.error(log, 'discord: a message cannot be brought up to date');
-    if (!isOver(job)) return this.waitFor(this.backOff());
+    this.#note(error, 'discord: a message could not be brought up to date; trying again');
+    // Without an answer nothing is known of the message: it waits for Discord, the network or the operator.
+    const waits = classify(error) === 'transient' && !isAnswered(error);
+    this.again(this.backOff(!waits));
+    if (waits) return;
+    if (!this.triedEnough || this.#lessen(error) || !isOver(job)) return;
     if (this.#settled) return this.drop();
-    const text = `The result can't be shown here. Get it elsewhere with \`/wuerst-show ${job.id}\`.`;
-    await this.say(reachOf(this.ref), text);
-    this.end(job, log.error);
+    if (this.ref.place !== 'dm') this.#leave = whyOf(error);
+    if (!this.triedForADay) return;
+    logger.warn({ job: job.id, ...errorFields(error) }, 'discord: a job cannot be shown');
+    this.end(job, whyOf(error));
   }
 
-  /** Brings the message up to date by the first route that works. Resolves with why none does, or `null`. */
+  /** From now on the message shows less, as its error asks for. `false` if it shows as little as it can. */
+  #lessen(error: unknown): boolean {
+    if (this.#form === 'notice') return false;
+    this.#form = this.#form === 'whole' && classify(error) !== 'too_large' ? 'wordless' : 'notice';
+    this.#why = whyOf(error);
+    return true;
+  }
+
+  /** Brings the message up to date by the first route that works. Resolves with why the result is not shown, or `null`. */
   async #show(job: Job): Promise<string | null> {
     const { ref } = this;
     if (ref.place === 'reply' && ref.target.message === null) {
@@ -100,22 +125,39 @@ export class ShownMessage extends JobMessage<MessageRef> {
       else this.save();
     }
     const dying = ref.interaction !== null && this.delivery.clock.now() >= ref.interaction.expires - NOTICE_BEFORE;
-    if (ref.place === 'reply' && !ref.access && dying && !isOver(job)) await this.#moveToDm(job, this.#missing);
+    if (ref.place === 'reply' && !ref.access && dying && !isOver(job)) this.#leave ??= this.#outOfReach;
+    if (this.#leave !== null) await this.#moveToDm(job, this.#leave);
 
     // Each turn tries another place; there are three.
     for (let turn = 0; turn < 3 && ref.place !== 'none'; turn++) {
       if (ref.target.message === null && !(await this.#post(job))) continue;
-      const outcome = await this.#edit(job);
-      if (outcome.kind === 'done') return null;
+      const outcome = await this.#tryEdit(job);
+      if (outcome.kind === 'done') return this.#form === 'notice' ? this.#why : null;
       if (outcome.kind === 'gone') {
         this.hidden = true;
         if (!isOver(job)) return null;
         if (job.state === 'cancelled') return 'The message was deleted.';
         await this.#replace(job);
-      } else await this.#moveToDm(job, outcome.missing ?? this.#missing);
+      } else if (outcome.kind === 'refused') {
+        // Progress is left out; the end is tried as a whole again.
+        this.hidden = true;
+        if (!isOver(job)) return null;
+        if (ref.place !== 'dm' && (await this.#tell(job, this.#notice(job)))) return outcome.why;
+        await this.#moveToDm(job, outcome.why);
+      } else await this.#moveToDm(job, outcome.why ?? this.#outOfReach);
     }
     if (ref.place === 'none') return ref.note ?? 'There is no place left to show it.';
     throw new Error('No route was left to try in this round.');
+  }
+
+  /** As `#edit`; `refused` where Discord does not even take the poorest form. */
+  async #tryEdit(job: Job): Promise<Edited | { readonly kind: 'refused'; readonly why: string }> {
+    try {
+      return await this.#edit(job);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return { kind: 'refused', why: whyOf(error) };
+    }
   }
 
   async #edit(job: Job): Promise<Edited> {
@@ -128,39 +170,56 @@ export class ShownMessage extends JobMessage<MessageRef> {
   async #post(job: Job): Promise<boolean> {
     const { ref } = this;
     try {
-      const posted = await postOwn(this.#options, job, ref);
+      const reply = { ...this.delivery.core.jobReply(job), images: [], preview: null };
+      const posted = await postOwn(this.#options, job, ref, (await this.#compose(job, reply, 0)).body);
       if (posted === 'unreadable') {
         this.#giveUp('It cannot be known whether the message was posted before.');
         return false;
       }
       ref.target.message = posted;
       this.save();
+      if (ref.place === 'dm') await this.#tell(job, `${this.#why} The result comes to you as a direct message.`.trim());
       return true;
     } catch (error) {
-      const failure = classify(error);
-      if (failure === 'transient' || failure === 'rejected') throw error;
-      if (ref.place === 'dm') await this.#dmsClosed();
-      else await this.#moveToDm(job, missingFrom(error));
+      if (classify(error) === 'transient') throw error;
+      this.#note(error, 'discord: a message could not be posted');
+      if (isRefusal(error) && this.#lessen(error)) return this.#post(job);
+      if (ref.place === 'dm') await this.#noDm(job, whyOf(error));
+      else await this.#moveToDm(job, whyOf(error));
       return false;
     }
   }
 
-  /** Sends the job's state: with smaller files if Discord finds them too large, with all files if it lost the kept ones. */
+  #notice(job: Job): string {
+    return jobNotice(job, this.#why, `\`/wuerst-show ${job.id}\``);
+  }
+
+  /** The job's state as one request, in the form that Discord takes. */
+  async #compose(job: Job, reply: Reply, limit: number): Promise<Composed> {
+    if (this.#form === 'notice') {
+      const body = { content: this.#notice(job), embeds: [], components: [], attachments: [] };
+      return { body, sent: new Map() };
+    }
+    const { core, clock } = this.delivery;
+    const { files, note } = this.ref;
+    return composeReply(this.#form === 'whole' ? reply : wordless(reply, this.#why), {
+      core,
+      id: job.id,
+      now: clock.now(),
+      limit,
+      keep: files,
+      spoiler: job.request.spoiler,
+      ...(note === null ? {} : { note }),
+    });
+  }
+
+  /** Sends the job's state: with all files if Discord lost the kept ones, with smaller ones if it finds them too large, then with less. */
   async #send(job: Job, limit: number, request: Parameters<Send>[0]): Promise<void> {
     const { ref } = this;
-    const { core, clock } = this.delivery;
-    const reply = core.jobReply(job);
+    const reply = this.delivery.core.jobReply(job);
     for (let attempt = 0, bytes = limit; ; attempt++) {
       const keep = ref.files;
-      const composed = await composeReply(reply, {
-        core,
-        id: job.id,
-        now: clock.now(),
-        limit: bytes,
-        keep,
-        spoiler: job.request.spoiler,
-        ...(ref.note === null ? {} : { note: ref.note }),
-      });
+      const composed = await this.#compose(job, reply, bytes);
       try {
         const message = await request(composed);
         const files = attachmentsOf(message, composed, keep);
@@ -170,16 +229,21 @@ export class ShownMessage extends JobMessage<MessageRef> {
         }
         return;
       } catch (error) {
-        const failure = classify(error);
-        if (failure === 'too_large' && composed.files && composed.files.length > 0 && attempt < 4) bytes = bytes / 2;
-        else if (failure === 'rejected' && Object.keys(keep).length > 0) ref.files = {};
-        else throw error;
+        if (!isRefusal(error)) throw error;
+        this.#note(error, 'discord: a message was refused');
+        const shrinkable = classify(error) === 'too_large' && (composed.files?.length ?? 0) > 0 && attempt < 4;
+        if (shrinkable) bytes = bytes / 2;
+        else if (classify(error) === 'rejected' && Object.keys(keep).length > 0) ref.files = {};
+        else if (!this.#lessen(error)) throw error;
       }
     }
   }
 
   #goTo(place: MessageRef['place'], channel: string): void {
     Object.assign(this.ref, { place, target: { channel, message: null }, posted: null, files: {} });
+    this.#leave = null;
+    this.#form = 'whole';
+    this.hidden = false;
     this.save();
   }
 
@@ -193,32 +257,34 @@ export class ShownMessage extends JobMessage<MessageRef> {
   async #replace(job: Job): Promise<void> {
     const { ref } = this;
     if (ref.place === 'reply' && ref.access) this.#goTo('channel', ref.channel);
-    else if (ref.place === 'reply') await this.#moveToDm(job, null);
+    else if (ref.place === 'reply') await this.#moveToDm(job, this.#outOfReach);
     // A message of the bot's own that somebody deleted is not posted a third time.
     else this.#giveUp('The message was deleted.');
   }
 
   /** The channel is out of reach: the person who asked gets a direct message, and is told so in the channel if possible. */
-  async #moveToDm(job: Job, missing: string | null): Promise<void> {
+  async #moveToDm(job: Job, why: string): Promise<void> {
     const { ref } = this;
-    if (ref.place === 'dm') return this.#giveUp('The direct message is out of reach.');
+    if (ref.place === 'dm') return this.#noDm(job, why);
     let dm: string;
     try {
       dm = await this.#options.api.openDm(ref.user);
     } catch (error) {
       if (classify(error) === 'transient') throw error;
-      return this.#dmsClosed();
+      return this.#noDm(job, `${why} ${whyOf(error)}`);
     }
-    const why = missing === null ? "I can't write any more" : `I lack the permission “${missing}”`;
-    ref.note = `You asked for this in <#${ref.channel}>, where ${why}.`;
+    ref.note = `You asked for this in <#${ref.channel}>. ${why}`;
+    this.#why = why;
     this.#goTo('dm', dm);
-    if (await this.#post(job)) await this.say(originalOf(ref), 'The result comes to you as a direct message.');
+    await this.#post(job);
   }
 
-  async #dmsClosed(): Promise<void> {
-    this.#giveUp('The person takes no direct messages.');
-    const text = `I can't write here much longer, and your direct messages are closed to me. Get the result with \`/wuerst-show ${this.jobId}\`.`;
-    await this.say(originalOf(this.ref), text);
+  /** No place is left: the person is told why and how to get the result, as long as the interaction lets us. */
+  async #noDm(job: Job, why: string): Promise<void> {
+    this.#giveUp(why);
+    this.#why = why;
+    await this.#tell(job, this.#notice(job));
+    this.delivery.logger.warn({ job: job.id, why }, 'discord: a job cannot be shown');
   }
 
   /** Shortly before the token dies, checks that the bot can reach the channel without it; if not, tells the person. */
@@ -237,7 +303,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
         await this.#options.api.channel(ref.channel);
       } catch (error) {
         ref.access = classify(error) !== 'no_access' && classify(error) !== 'token';
-        this.#missing = missingFrom(error);
+        if (!ref.access) this.#outOfReach = whyOf(error);
       }
     }
     if (!ref.access) this.touch();

@@ -7,9 +7,9 @@ import { DiscordAPIError, HTTPError } from 'discord.js';
  * - `gone`: the message does not exist any more
  * - `no_access`: the bot may not see or write there, or the place is gone
  * - `dm_closed`: the person takes no direct messages from the bot
- * - `too_large`: smaller files may pass
+ * - `too_large`: smaller files may pass, or none at all
  * - `acknowledged`: the interaction was answered before
- * - `rejected`: anything else; repeating is pointless
+ * - `rejected`: anything else: repeating is pointless, something poorer may pass
  */
 export type Failure =
   | 'transient'
@@ -21,35 +21,107 @@ export type Failure =
   | 'acknowledged'
   | 'rejected';
 
+interface Meaning {
+  readonly failure: Failure;
+  /** For the person who waits: a sentence that is true in the channel and in a direct message. */
+  readonly why: string;
+}
+
+const TOO_OLD: Meaning = { failure: 'token', why: 'The command is too old to be answered.' };
+const CHANNEL_GONE: Meaning = { failure: 'no_access', why: 'The channel no longer exists.' };
+const NOT_MADE_FOR_IT: Meaning = { failure: 'no_access', why: "Messages can't be sent in a channel of that kind." };
+const TOO_LARGE: Meaning = { failure: 'too_large', why: 'The pictures are too large for Discord.' };
+const BAD_FILE: Meaning = { failure: 'too_large', why: "Discord doesn't accept the pictures as files." };
+const DMS_CLOSED: Meaning = { failure: 'dm_closed', why: 'You take no direct messages from me.' };
+const OVERLOADED: Meaning = { failure: 'transient', why: 'Discord takes no messages at the moment.' };
+const AUTOMOD: Meaning = { failure: 'rejected', why: "The server's AutoMod blocked the message." };
+
 /** https://discord.com/developers/docs/topics/opcodes-and-status-codes#json */
-const BY_CODE: ReadonlyMap<number, Failure> = new Map([
-  [10003, 'no_access'], // unknown channel
-  [10004, 'no_access'], // unknown guild
-  [10008, 'gone'], // unknown message
-  [10015, 'token'], // unknown webhook
-  [10062, 'token'], // unknown interaction
-  [20016, 'transient'], // slow mode
-  [20028, 'transient'], // too many writes to the channel
-  [20029, 'transient'], // too many writes to the guild
-  [30046, 'transient'], // too many edits of a message older than an hour, for now
-  [40005, 'too_large'],
-  [40060, 'acknowledged'],
-  [40062, 'transient'], // a resource that others use too
-  [40333, 'transient'], // Cloudflare
-  [50001, 'no_access'],
-  [50005, 'gone'], // the message is another user's: the stored id is of no use
-  [50007, 'dm_closed'],
-  [50013, 'no_access'],
-  [50027, 'token'],
-  [50083, 'no_access'], // archived thread
-  [50278, 'dm_closed'], // no mutual guilds
-  [160005, 'no_access'], // locked thread
+const CODES: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
+  [10003, CHANNEL_GONE],
+  [10004, { failure: 'no_access', why: "I'm not in the server any more." }],
+  [10008, { failure: 'gone', why: 'The message was deleted.' }],
+  [10013, { failure: 'dm_closed', why: 'Discord no longer knows your account.' }],
+  [10015, TOO_OLD],
+  [10062, TOO_OLD],
+  [20009, { failure: 'rejected', why: "Discord's filter for explicit content blocked the message." }],
+  [20016, { failure: 'transient', why: 'Slow mode keeps me from writing in the channel.' }],
+  [20028, { failure: 'transient', why: 'Too much is being written in the channel.' }],
+  [20029, { failure: 'transient', why: 'Too much is being written in the server.' }],
+  [30033, { failure: 'no_access', why: 'The thread has as many members as a thread can have.' }],
+  [30046, { failure: 'transient', why: 'Discord allows no more edits of the message, which is over an hour old.' }],
+  [40003, { failure: 'transient', why: 'Discord lets me open no more direct messages at the moment.' }],
+  [40004, OVERLOADED],
+  [40005, TOO_LARGE],
+  [40006, OVERLOADED],
+  [40007, { failure: 'no_access', why: "I'm banned from the server." }],
+  [40058, NOT_MADE_FOR_IT],
+  [40060, { failure: 'acknowledged', why: 'The command was answered before.' }],
+  [40062, OVERLOADED],
+  [40094, { failure: 'token', why: 'Discord allows no more answers to the command.' }],
+  [40333, { failure: 'transient', why: 'Cloudflare, which protects Discord, blocks me at the moment.' }],
+  [50001, { failure: 'no_access', why: 'I lack the permission “View Channels” in the channel.' }],
+  [50003, NOT_MADE_FOR_IT],
+  // The stored id is of no use.
+  [50005, { failure: 'gone', why: 'The message is not mine.' }],
+  [50006, { failure: 'rejected', why: 'Discord found the message empty.' }],
+  [50007, DMS_CLOSED],
+  [50008, NOT_MADE_FOR_IT],
+  [50009, { failure: 'no_access', why: "The channel's verification level keeps me out." }],
+  [50013, { failure: 'no_access', why: 'I lack a permission in the channel, such as “Attach Files”.' }],
+  [50024, NOT_MADE_FOR_IT],
+  [50027, TOO_OLD],
+  [50035, { failure: 'rejected', why: 'Discord found something in the message that it does not accept (code 50035).' }],
+  [50045, TOO_LARGE],
+  [50046, BAD_FILE],
+  [50083, { failure: 'no_access', why: 'The thread is archived.' }],
+  [50095, { failure: 'no_access', why: 'Discord does not offer the server in every country.' }],
+  [50110, BAD_FILE],
+  [50123, BAD_FILE],
+  [50146, BAD_FILE],
+  [50278, { failure: 'dm_closed', why: "We have no server in common, so I can't send you direct messages." }],
+  [130000, OVERLOADED],
+  [160005, { failure: 'no_access', why: 'The thread is locked.' }],
+  [200000, AUTOMOD],
+  [200001, AUTOMOD],
+  [240000, { failure: 'rejected', why: "Discord's filter for harmful links blocked the message." }],
+  [400001, { failure: 'too_large', why: 'Discord has limited file uploads in the server.' }],
 ]);
+
+/** Whether Discord refused what a message shows: it may take a poorer one. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof DiscordAPIError && ['rejected', 'too_large'].includes(classify(error));
+}
+
+/** Why a request failed, in a sentence for the person who waits. A code that is not known is named. */
+export function whyOf(error: unknown): string {
+  if (error instanceof DiscordAPIError) {
+    if (error.code === 50013 && error.method === 'POST') return 'I lack the permission “Send Messages” in the channel.';
+    const known = CODES.get(Number(error.code));
+    if (known) return known.why;
+    if (error.status === 413) return TOO_LARGE.why;
+    return `Discord refused it with ${reasonOf(error)}.`;
+  }
+  if (error instanceof HTTPError) return `Discord answered with ${reasonOf(error)} each time.`;
+  return isNetworkError(error) ? "Discord can't be reached." : 'Something went wrong here.';
+}
+
+/** The platform's code of a failure, for counting. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof DiscordAPIError && Number(error.code) > 0) return `the code ${error.code}`;
+  if (error instanceof DiscordAPIError || error instanceof HTTPError) return `HTTP ${error.status}`;
+  return isNetworkError(error) ? 'no answer' : 'no request';
+}
+
+/** Whether Discord itself answered: asking for the same again and again need not help. */
+export function isAnswered(error: unknown): boolean {
+  return error instanceof HTTPError || (error instanceof DiscordAPIError && error.status !== 401);
+}
 
 export function classify(error: unknown): Failure {
   if (error instanceof DiscordAPIError) {
-    const known = BY_CODE.get(Number(error.code));
-    if (known) return known;
+    const known = CODES.get(Number(error.code));
+    if (known) return known.failure;
     // The bot's own token: results wait until the operator has replaced it.
     if (error.status === 401) return 'transient';
     if (error.status === 404) return 'token';
@@ -74,14 +146,6 @@ function isNetworkError(error: unknown): boolean {
 /** After a 401 discord.js makes no more requests with that token. */
 function isTokenForgotten(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('Expected token to be set');
-}
-
-/** The permission whose lack the error reports, as far as Discord tells. */
-export function missingFrom(error: unknown): string | null {
-  if (!(error instanceof DiscordAPIError)) return null;
-  if (error.code === 50001) return 'View Channels';
-  if (error.code === 50013) return error.method === 'POST' ? 'Send Messages' : 'Attach Files';
-  return null;
 }
 
 /** A line for the log: names and codes only, since request URLs hold interaction tokens. */
