@@ -11,6 +11,7 @@ import {
   useModel,
 } from '../models/store.ts';
 import { verifyModel } from '../models/verify.ts';
+import { VARIANTS } from '../pipeline/checkpoint/weight-files.ts';
 import { Hub } from '../pipeline/hub/hub.ts';
 import { type HubOptions, hubOptionsFrom } from '../pipeline/hub/hub-options.ts';
 import { pullModel } from '../pipeline/hub/pull.ts';
@@ -58,7 +59,11 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
         .choices([...STYLES, 'all'])
         .default(['interpolated']),
     )
-    .addOption(new Option('--variant <precision>', 'precision of the weights, where the hub has it').choices(['fp16']))
+    .addOption(
+      new Option('--variant <precision>', 'precision of the weights, where the hub has it').choices(
+        VARIANTS.filter(Boolean),
+      ),
+    )
     .option('--revision <revision>', 'branch, tag or commit of every repository')
     .addHelpText(
       'after',

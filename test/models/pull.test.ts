@@ -212,3 +212,39 @@ test('cocktail has nothing to fetch, an unknown model is named with those there 
   assert.deepEqual(hub.seen, []);
   assert.deepEqual(partsOf(modelsDir), new Map());
 });
+
+test('shards are pulled with their index, and half of them are not a model', async (t) => {
+  const { hub, modelsDir, models } = await scene(t);
+  const decoder = hub.repositories.get('warp-ai/wuerstchen');
+  const { bytes } = decoder?.get(LARGE) ?? { bytes: Buffer.alloc(0) };
+  decoder?.delete(LARGE);
+  const shards = [1, 2].map((i) => `diffusion_pytorch_model.fp16-0000${i}-of-00002.safetensors`);
+  for (const [i, name] of shards.entries()) {
+    decoder?.set(`decoder/${name}`, { bytes: Buffer.concat([bytes, Buffer.alloc(i)]), large: true });
+  }
+  const index = { weight_map: Object.fromEntries(shards.map((name, i) => [`tensor${i}`, name])) };
+  const indexBytes = Buffer.from(JSON.stringify(index));
+  decoder?.set('decoder/diffusion_pytorch_model.safetensors.index.fp16.json', { bytes: indexBytes, large: false });
+  const plain = await models('pull');
+  assert.match(plain.error ?? '', /^repository_incomplete: .*has no decoder\/diff.*in fp16 only: add --variant fp16/);
+  assert.equal((await models('pull', '--variant', 'fp16')).error, undefined);
+  const files = assertOnlyRightFiles(hub, modelsDir);
+  for (const name of shards) assert.ok(files.includes(`wuerstchen/decoder/${name}`), name);
+  assert.match((await models('list')).out, /wuerstchen-v2 +ready/);
+  decoder?.delete(`decoder/${shards[1]}`);
+  assert.match((await models('pull', '--variant', 'fp16')).error ?? '', new RegExp(`has no decoder/${shards[1]}`));
+});
+
+test('a repository in bf16 alone says so, and is pulled as such', async (t) => {
+  const { hub, models } = await scene(t);
+  for (const contents of hub.repositories.values()) {
+    for (const [path, file] of [...contents]) {
+      if (!path.endsWith('.safetensors')) continue;
+      contents.delete(path);
+      contents.set(path.replace('.safetensors', '.bf16.safetensors'), file);
+    }
+  }
+  assert.match((await models('pull')).error ?? '', /has these weights in bf16 only: add --variant bf16 to the command/);
+  assert.equal((await models('pull', '--variant', 'bf16')).error, undefined);
+  assert.equal((await models('use', 'wuerstchen-v2')).error, undefined);
+});

@@ -84,8 +84,8 @@ export function hasTokenizer(folder: string, has: (path: string) => boolean): bo
 }
 
 /**
- * What a repository on disk lacks, in whichever precision its weights are. Links are followed; a Git LFS pointer in place of weights
- * counts as missing.
+ * What a repository on disk lacks, in whichever precision its weights are. Links are followed; a Git LFS pointer in place of a
+ * file counts as missing.
  *
  * @param counts whether a file that is there counts. @default all do
  */
@@ -98,13 +98,15 @@ export async function missingIn(
     [...files, ...weights, ...tokenizers.map((folder) => `${folder}/*`)].map((path) => dirname(path)),
   );
   const there = new Set<string>();
+  const missing: string[] = [];
   for (const folder of folders) {
-    for (const name of await filesIn(join(dir, folder))) {
+    for (const { name, isPointer } of await filesIn(join(dir, folder))) {
       const path = within(folder, name);
       if (counts(path)) there.add(path);
+      if (isPointer) missing.push(path);
     }
   }
-  const missing = files.filter((path) => !there.has(path));
+  missing.push(...files.filter((path) => !there.has(path)));
   for (const stem of weights) {
     const folder = dirname(stem);
     const [set] = await weightSetsIn(join(dir, folder), namesIn(folder, there)).catch(() => []);
@@ -120,13 +122,13 @@ export async function missingIn(
 /** Text that Git LFS leaves in place of a file is shorter. */
 const LONGEST_POINTER = 1024;
 
-async function filesIn(folder: string): Promise<string[]> {
+async function filesIn(folder: string): Promise<{ readonly name: string; readonly isPointer: boolean }[]> {
   const names = (await ifThere(readdir(folder))) ?? [];
-  const whole = names.map(async (name) => {
+  const found = names.map(async (name) => {
     const path = join(folder, name);
-    const found = await ifThere(stat(path));
-    if (!found?.isFile()) return [];
-    return found.size < LONGEST_POINTER && (await isLfsPointerFile(path)) ? [] : [name];
+    const stats = await ifThere(stat(path));
+    if (!stats?.isFile()) return [];
+    return [{ name, isPointer: stats.size < LONGEST_POINTER && (await isLfsPointerFile(path)) }];
   });
-  return (await Promise.all(whole)).flat();
+  return (await Promise.all(found)).flat();
 }

@@ -8,6 +8,8 @@ export interface PlacedHalf {
   readonly dir: string;
   /** Not empty in a repository of the combined pipeline. */
   readonly prefix: string;
+  /** What its `model_index.json` should say. */
+  readonly className: string;
 }
 
 export function partOf({ dir, prefix }: PlacedHalf, component: string): string {
@@ -34,14 +36,14 @@ export function layoutOf(folder: string): ModelLayout {
   const dir = snapshotOf(folder);
   const className = classOf(dir);
   if (className === COMBINED_CLASS) {
-    const half = (name: HalfName) => ({ dir, prefix: HALVES[name].combinedPrefix });
+    const half = (name: HalfName) => ({ dir, prefix: HALVES[name].combinedPrefix, className: COMBINED_CLASS });
     return { prior: half('prior'), decoder: half('decoder'), beside: (name) => besideOf(dir, name) };
   }
   const given = halfOfClass(className);
   if (given === undefined) return layoutOfMany(dir);
   const other = given === 'prior' ? 'decoder' : 'prior';
   const found = neighbours(dir, other).find((place) => classOf(place) === HALVES[other].className);
-  const halves = { [given]: plain(dir), [other]: found === undefined ? undefined : plain(found) };
+  const halves = { [given]: plain(dir, given), [other]: found === undefined ? undefined : plain(found, other) };
   return { prior: halves.prior, decoder: halves.decoder, beside: (name) => besideOf(dir, name) };
 }
 
@@ -91,7 +93,7 @@ function layoutOfMany(dir: string): ModelLayout {
     const named = beside(repository);
     const fits = (place: string) => classOf(place) === className;
     const found = named.find(fits) ?? named[0] ?? onlyOne(foldersIn(root).map(snapshotOf).filter(fits));
-    return found === undefined ? undefined : plain(found);
+    return found === undefined ? undefined : plain(found, half);
   };
   const [prior, decoder] = [find('prior'), find('decoder')];
   if (prior || decoder) return { prior, decoder, beside };
@@ -103,8 +105,8 @@ function layoutOfMany(dir: string): ModelLayout {
   return combined !== undefined && cachedIn(root).length > 0 ? layoutOf(combined) : { prior, decoder, beside };
 }
 
-function plain(dir: string): PlacedHalf {
-  return { dir, prefix: '' };
+function plain(dir: string, half: HalfName): PlacedHalf {
+  return { dir, prefix: '', className: HALVES[half].className };
 }
 
 function halfOfClass(className: string | undefined): HalfName | undefined {

@@ -74,10 +74,9 @@ export async function stageCFolder(
   const { styles } = availableStyles(modelFolder);
   if (named === 'interpolated' && !styles.includes('base') && !styles.includes('aesthetic')) {
     if (layout.decoder) wholeModel(modelFolder);
-    const place = layout.prior ?? { dir: join(modelFolder, HALVES.prior.repository), prefix: '' };
     throw new OperatorError(
       'style_missing',
-      `The style interpolated is not here: ${partOf(place, 'prior')} is missing; ${modelFolder} holds ${heldBy(modelFolder)}.`,
+      `The style interpolated is not here: ${join(modelFolder, HALVES.prior.repository, 'prior')} is missing; ${modelFolder} holds ${heldBy(modelFolder)}.`,
       {
         hint: 'Run "wuerst models pull" to fetch it.',
       },

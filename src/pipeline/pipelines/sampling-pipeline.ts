@@ -1,5 +1,5 @@
 import { openRepository } from '../checkpoint/config-file.ts';
-import { COMBINED_CLASS, HALVES, type HalfName } from '../checkpoint/contents.ts';
+import type { HalfName } from '../checkpoint/contents.ts';
 import { halfIn, type PlacedHalf, partOf } from '../checkpoint/layout.ts';
 import { type PipelineValues, pipelineValues, schedulerConfig } from '../checkpoint/model-index.ts';
 import { DDPMWuerstchenScheduler, type SchedulerConfig } from '../math/scheduler.ts';
@@ -31,7 +31,7 @@ export async function openParts(
   options: PretrainedOptions & { readonly like?: PromptEncoder },
 ): Promise<RepositoryParts> {
   const place = halfIn(dir, half);
-  const { index } = await openRepository(place.dir, place.prefix ? COMBINED_CLASS : HALVES[half].className);
+  const { index } = await openRepository(place.dir, place.className);
   const runtime = options.runtime ?? (await Runtime.create(options));
   const text = await PromptEncoder.load(place, runtime, { check: options.check, like: options.like });
   const values = pipelineValues(place.dir, index, options.pipelineValues);

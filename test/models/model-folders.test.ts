@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { cp, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { TorchGenerator, WuerstchenCombinedPipeline } from '../../src/pipeline/index.ts';
+import { temporaryFolder } from '../pipeline/temporary-folder.ts';
+import { COCKTAIL, combinedFolder, HALVES, hubCache, shard, snapshot } from './folders.ts';
+import { scene } from './scene.ts';
+
+const QUICK = { prompt: 'a red fox', width: 256, height: 256, priorNumInferenceSteps: 1, numInferenceSteps: 1 };
+
+async function painted(folder: string) {
+  const pipeline = await WuerstchenCombinedPipeline.fromPretrained(folder, { provider: 'cpu' });
+  const { images } = await pipeline.generate({ ...QUICK, generator: new TorchGenerator(7) });
+  await pipeline.release();
+  return images[0]?.data;
+}
+
+const LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4000000\n';
+
+test('a folder linked from a hub cache is listed, used and verified like any other', async (t) => {
+  const { modelsDir, models } = await scene(t);
+  const cache = await hubCache(join(modelsDir, '../cache'));
+  await mkdir(join(modelsDir, 'mine'), { recursive: true });
+  for (const half of HALVES) await symlink(snapshot(cache, half), join(modelsDir, 'mine', half));
+  await symlink(join(cache, 'models--warp-ai--wuerstchen'), join(modelsDir, 'cached'));
+  await symlink(modelsDir, join(modelsDir, 'mine', 'round-and-round'));
+  const { out } = await models('list');
+  assert.match(out, /mine +ready +\d+\.\d MB +interpolated/);
+  assert.match(out, /cached +ready/);
+  assert.equal((await models('use', 'mine')).error, undefined);
+  const verified = await models('verify', 'mine');
+  assert.match(verified.out, /^unlisted +wuerstchen\/decoder\/diffusion_pytorch_model\.safetensors$/m);
+  assert.match(verified.out, /mine is complete\.\n$/);
+});
+
+test('a published model that is linked from a hub cache needs no pull', async (t) => {
+  const { modelsDir, models } = await scene(t);
+  const cache = await hubCache(join(modelsDir, '../cache'));
+  await mkdir(join(modelsDir, 'wuerstchen-v2'), { recursive: true });
+  await symlink(snapshot(cache, 'wuerstchen'), join(modelsDir, 'wuerstchen-v2/wuerstchen'));
+  await symlink(join(cache, 'models--warp-ai--wuerstchen-prior'), join(modelsDir, 'wuerstchen-v2/wuerstchen-prior'));
+  assert.equal((await models('use', 'wuerstchen-v2')).error, undefined);
+  await rm(join(snapshot(cache, 'wuerstchen'), 'vqgan/config.json'));
+  assert.match((await models('use', 'wuerstchen-v2')).error ?? '', /lacks the file wuerstchen\/vqgan\/config\.json\./);
+});
+
+test('half a model is not complete, and nobody is sent to a pull that cannot help', async (t) => {
+  const { modelsDir, models } = await scene(t);
+  await cp(join(COCKTAIL, 'wuerstchen'), join(modelsDir, 'mine/wuerstchen'), { recursive: true });
+  const { out, exitCode } = await models('verify', 'mine');
+  assert.match(out, /^missing +wuerstchen-prior\/prior\/diffusion_pytorch_model\.safetensors$/m);
+  assert.match(out, /mine has 7 bad files\. Replace the files named above\.\n$/);
+  assert.equal(exitCode, 1);
+  assert.match((await models('list')).out, /mine +partial, 7 files missing/);
+  const refused = (await models('use', 'mine')).error ?? '';
+  assert.match(
+    refused,
+    /lacks 7 files, the first of them wuerstchen-prior\/model_index\.json\..*Put what is missing into/,
+  );
+  assert.doesNotMatch(refused, /pull/);
+});
+
+for (const variant of ['', 'fp16', 'bf16']) {
+  test(`shards${variant && ` of ${variant}`} are no partial model`, async (t) => {
+    const { modelsDir, models } = await scene(t);
+    const mine = join(modelsDir, 'mine');
+    for (const half of HALVES) await cp(join(COCKTAIL, half), join(mine, half), { recursive: true });
+    const decoder = join(mine, 'wuerstchen/decoder');
+    await shard(decoder, variant);
+    assert.match((await models('list')).out, /mine +ready/);
+    assert.deepEqual(await painted(mine), await painted(COCKTAIL));
+    const name = (await readdir(decoder)).find((one) => one.includes('00002-of')) ?? '';
+    await rm(join(decoder, name));
+    assert.ok((await models('use', 'mine')).error?.includes(`lacks the file wuerstchen/decoder/${name}.`));
+    await assert.rejects(painted(mine), { code: 'checkpoint_incomplete', message: new RegExp(name) });
+  });
+}
+
+test('every kind of folder that holds a model paints the same picture', async (t) => {
+  const folder = await temporaryFolder(t);
+  const cache = await hubCache(join(folder, 'hub'));
+  const own = join(folder, 'own-names');
+  await cp(join(COCKTAIL, 'wuerstchen-prior'), join(own, 'first'), { recursive: true });
+  await cp(join(COCKTAIL, 'wuerstchen'), join(own, 'second'), { recursive: true });
+  const wanted = await painted(COCKTAIL);
+  for (const model of [
+    await combinedFolder(join(folder, 'combined')),
+    join(COCKTAIL, 'wuerstchen'),
+    join(COCKTAIL, 'wuerstchen-prior'),
+    own,
+    folder,
+    cache,
+    join(cache, 'models--warp-ai--wuerstchen'),
+    snapshot(cache, 'wuerstchen-prior'),
+  ]) {
+    assert.deepEqual(await painted(model), wanted, model);
+  }
+});
+
+test('a folder that is not all of a model says what was found and what is missing', async (t) => {
+  const folder = await temporaryFolder(t);
+  const cache = await hubCache(join(folder, 'hub'), ['wuerstchen']);
+  for (const model of [cache, snapshot(cache, 'wuerstchen')]) {
+    await assert.rejects(painted(model), {
+      code: 'model_incomplete',
+      message: /holds only the decoder of a model, in .*; there is no prior \(WuerstchenPriorPipeline\) beside it\.$/,
+    });
+  }
+  const other = join(folder, 'other');
+  await mkdir(other);
+  await writeFile(join(other, 'model_index.json'), '{"_class_name":"StableDiffusionPipeline"}');
+  await assert.rejects(painted(other), { message: /holds StableDiffusionPipeline\./ });
+  await rename(join(other, 'model_index.json'), join(other, 'notes.txt'));
+  await assert.rejects(painted(other), { message: /holds notes\.txt\./ });
+});
+
+test('what Git LFS did not fetch is named as such', async (t) => {
+  const { modelsDir, models } = await scene(t);
+  const mine = join(modelsDir, 'mine');
+  for (const half of HALVES) await cp(join(COCKTAIL, half), join(mine, half), { recursive: true });
+  for (const path of [
+    'wuerstchen/vqgan/diffusion_pytorch_model.safetensors',
+    'wuerstchen-prior/tokenizer/vocab.json',
+  ]) {
+    await rename(join(mine, path), join(modelsDir, '../away'));
+    await writeFile(join(mine, path), LFS);
+    await assert.rejects(painted(mine), { code: 'lfs_pointer', message: new RegExp(`${path} is a Git LFS pointer`) });
+    assert.match((await models('list')).out, /mine +partial, 1 files? missing/);
+    const { out, exitCode } = await models('verify', 'mine');
+    assert.match(out, /^damaged +\S+: it is a Git LFS pointer, not the file itself$/m);
+    assert.equal(exitCode, 1);
+    await rename(join(modelsDir, '../away'), join(mine, path));
+  }
+});
