@@ -203,7 +203,7 @@ test('bad input is one clear line and exit code 2, never a stack trace', async (
     [['imagine', 'fox', '--width', '1.5'], /width/],
     [['imagine', 'fox', '--width', '100000'], /width/],
     [['imagine', 'fox', '--size', 'big'], /size/],
-    [['imagine', 'fox', '--seed', '-1'], /seed/],
+    [['imagine', 'fox', '--seed', '-2'], /seed/],
     [['imagine', 'fox', '--seed', '18446744073709551616'], /seed/],
     [['imagine', 'fox', '--steps', '0'], /steps/],
     [['imagine', 'fox', '--guidance', 'NaN'], /guidance/],

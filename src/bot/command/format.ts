@@ -1,6 +1,8 @@
 import type { ImagineRequest } from '../job.ts';
+import { DEFAULT_LIMITS } from '../request-limits.ts';
 import { FIELD_KEYS } from './keys.ts';
 import { isSubcommandName } from './subcommands.ts';
+import { tokensOf } from './tokens.ts';
 
 /** Words, digits and the punctuation of a sentence: nothing that the grammar could read as something else. */
 const PLAIN = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N} ,.!?’_]|['-](?=[\p{L}\p{N}]))*$/u;
@@ -21,7 +23,13 @@ export function formatRequest(request: ImagineRequest): string {
 /** A prompt as a person would type it, in quotes where its text could be taken for something else. */
 export function formatPrompt(prompt: string): string {
   const [first = ''] = prompt.split(' ', 1);
-  return PLAIN.test(prompt) && !isSubcommandName(first.toLowerCase()) ? prompt : quote(prompt);
+  const isPlain = PLAIN.test(prompt) && !isSubcommandName(first.toLowerCase()) && isWithoutDoubt(prompt);
+  return isPlain ? prompt : quote(prompt);
+}
+
+/** Nothing in it resembles a setting. */
+function isWithoutDoubt(prompt: string): boolean {
+  return tokensOf(prompt, DEFAULT_LIMITS).every((token) => token.kind === 'text' && token.note === null);
 }
 
 function quote(text: string): string {

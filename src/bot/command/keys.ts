@@ -56,7 +56,7 @@ interface KeyDefinition {
 }
 
 function map<T>(reading: Reading<T>, settings: (value: T) => RequestSettings): Reading<RequestSettings> {
-  return 'value' in reading ? { value: settings(reading.value) } : reading;
+  return 'value' in reading ? { ...reading, value: settings(reading.value) } : reading;
 }
 
 interface NumericOptions extends Pick<KeyDefinition, 'aliases' | 'description' | 'de'> {
@@ -94,6 +94,7 @@ const { n, decoderSteps, guidance, decoderGuidance } = REQUEST_DEFAULTS;
 
 const DEFINITIONS = {
   width: numeric('integer', 'width', {
+    aliases: ['w'],
     description: 'Width in pixels',
     de: ['breite', `Breite in Pixeln (sonst ${DEFAULT_LIMITS.defaultWidth})`],
     choices: COMMON_SIDES,
@@ -101,6 +102,7 @@ const DEFINITIONS = {
     example: (limits) => defaultSize(limits).width,
   }),
   height: numeric('integer', 'height', {
+    aliases: ['h'],
     description: 'Height in pixels',
     de: ['höhe', `Höhe in Pixeln (sonst ${DEFAULT_LIMITS.defaultHeight})`],
     choices: COMMON_SIDES,
@@ -108,6 +110,7 @@ const DEFINITIONS = {
     example: (limits) => defaultSize(limits).height,
   }),
   size: {
+    aliases: ['resolution'],
     type: 'text',
     description: 'Width and height at once, such as 1024x1536',
     de: ['format', 'Breite und Höhe in Pixeln, etwa 1024x1536'],
@@ -128,7 +131,7 @@ const DEFINITIONS = {
     },
   },
   ar: {
-    aliases: ['aspect'],
+    aliases: ['aspect', 'aspect-ratio', 'ratio'],
     type: 'text',
     description: 'Aspect ratio such as 2:3: picks a size with about the usual number of pixels',
     de: ['seitenverhältnis', 'Seitenverhältnis, etwa 2:3'],
@@ -145,7 +148,10 @@ const DEFINITIONS = {
     },
   },
   n: numeric('integer', 'n', {
-    aliases: ['images'],
+    aliases: [
+      ...['images', 'num-images', 'image-number', 'num-images-per-prompt', 'n-samples', 'n-iter'],
+      ...['batch-size', 'batch-count', 'iterations'],
+    ],
     description: 'How many pictures',
     de: ['bilder', `Wie viele Bilder, 1 bis ${DEFAULT_LIMITS.maxImages} (sonst ${n})`],
     choices: ['1', '2', '4', '10'],
@@ -166,16 +172,21 @@ const DEFINITIONS = {
     read: (value, { styles, mixesStyles }) => map(readStyle(value, styles, mixesStyles), (style) => ({ style })),
   },
   seed: {
+    aliases: ['noise-seed', 'image-seed'],
     type: 'text',
     description: 'What the randomness starts from: the same seed and settings give the same picture',
     de: ['startwert', 'Gleicher Startwert und gleiche Einstellungen geben das gleiche Bild'],
     fields: ['seed'],
-    expected: () => 'a whole number from 0 to 18446744073709551615, or random',
+    expected: () => 'a whole number from 0 to 18446744073709551615, a word, or random',
     choices: () => ['random'],
     example: () => '7',
     read: (value) => map(readSeed(value), (seed) => ({ seed })),
   },
   steps: numeric('integer', 'steps', {
+    aliases: [
+      ...['sampling-steps', 'num-inference-steps', 'inference-steps', 'num-steps', 'ddim-steps', 'overwrite-step'],
+      ...['prior-steps', 'prior-num-inference-steps'],
+    ],
     description: `Equal steps of the first stage, instead of its own schedule of ${DEFAULT_STAGE_C_STEPS} steps`,
     de: ['schritte', 'Schritte der ersten Stufe: mehr ist langsamer und feiner'],
     range: steps,
@@ -188,20 +199,21 @@ const DEFINITIONS = {
     example: ({ maxSteps }) => Math.min(decoderSteps, maxSteps),
   }),
   guidance: numeric('number', 'guidance', {
-    aliases: ['cfg'],
+    aliases: ['cfg', 'cfg-scale', 'scale', 'guidance-scale', 'prior-guidance', 'prior-guidance-scale'],
     description: `How closely to follow the prompt, ${guidance} unless given; 1 or less switches it off`,
     de: ['führung', `Wie genau dem Text gefolgt wird (sonst ${guidance})`],
     range: scale,
     example: ({ maxGuidance }) => Math.min(guidance, maxGuidance),
   }),
   'decoder-guidance': numeric('number', 'decoderGuidance', {
+    aliases: ['decoder-cfg-scale', 'decoder-guidance-scale'],
     description: `The same for the second stage, ${decoderGuidance} (off) unless given`,
     de: ['decoder-führung', `Dasselbe für die zweite Stufe (sonst ${decoderGuidance})`],
     range: scale,
     example: () => decoderGuidance,
   }),
   negative: {
-    aliases: ['no'],
+    aliases: ['no', 'neg', 'negative-prompt', 'prior-negative-prompt'],
     type: 'text',
     description: 'What to keep out of the picture',
     de: ['ohne', 'Was nicht im Bild sein soll'],
@@ -259,12 +271,20 @@ function commonRatios(limits: RequestLimits): readonly string[] {
   return COMMON_RATIOS.filter((ratio) => sizeForRatio(readRatio(ratio) ?? Number.NaN, limits) !== null);
 }
 
-const BY_NAME = new Map(KEYS.flatMap((key) => [key.name, ...key.aliases].map((name) => [name, key] as const)));
+const BY_NAME = new Map(
+  KEYS.flatMap((key) =>
+    [key.name, ...key.aliases].flatMap((name) => spellings(name).map((one) => [one, key] as const)),
+  ),
+);
 
 /** The key of that name or alias, in any case, with `_` for `-` or without either (`decoder_steps`, `decoderSteps`). */
 export function keyNamed(name: string): Key | null {
-  const folded = fold(name);
-  return BY_NAME.get(folded) ?? KEYS.find((key) => key.name.replace('-', '') === folded) ?? null;
+  return BY_NAME.get(fold(name)) ?? null;
+}
+
+/** A folded name, with and without its hyphens. */
+export function spellings(name: string): readonly string[] {
+  return [name, name.replaceAll('-', '')];
 }
 
 export function fold(name: string): string {

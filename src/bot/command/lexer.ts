@@ -121,6 +121,10 @@ export function isDoubleQuote(character: string | undefined): boolean {
   return character !== undefined && (FAMILIES[character] ?? 'single') !== 'single';
 }
 
+export function isQuote(character: string | undefined): boolean {
+  return FAMILIES[character ?? ''] !== undefined;
+}
+
 /** The words of a text: runs without spaces, where a quoted stretch counts as one piece. */
 export function wordsOf(text: string): Span[] {
   const scanner = new QuoteScanner(text);

@@ -3,8 +3,8 @@ import { defaultSize, fits, REQUEST_DEFAULTS, type RequestLimits, type Size, shr
 import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
 import { permutationsOf } from './permutations.ts';
-import { CommandProblem, type Edit, EXAMPLE_PROMPT, toUserError } from './problem.ts';
-import { clashing, readSettings, readValue, type TypedSetting } from './read-settings.ts';
+import { CommandProblem, EXAMPLE_PROMPT, toUserError } from './problem.ts';
+import { clashing, readSettings, readValue, removal, type TypedSetting } from './read-settings.ts';
 import { readSubcommand, type Subcommand } from './subcommands.ts';
 
 export interface ParseOptions {
@@ -71,15 +71,15 @@ function read(text: string, options: ParseOptions, onSource: (source: string) =>
   const body = normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
   onSource(body);
   // With settings beside it, a picture is wanted: `history` is a prompt then.
-  const isPrompt = Object.keys(native).length + Object.keys(defaults).length > 0;
+  const isPrompt = Object.keys(native.settings).length + Object.keys(defaults).length > 0;
   const subcommand = isPrompt ? null : readSubcommand(body, guildSettings);
   if (subcommand !== null) return subcommand;
   const requests: ImagineRequest[] = [];
-  const notes = new Set<string>();
+  const notes = new Set<string>(native.notes);
   for (const one of permutationsOf(body, limits)) {
     onSource(one);
     const { prompt, typed, notes: found } = readSettings(one, limits);
-    const chosen = merged(typed, native);
+    const chosen = merged(typed, native.settings);
     requests.push(requestOf(prompt, { ...readDefaults(defaults, chosen, limits), ...chosen }, typed, options));
     for (const note of found) notes.add(note);
   }
@@ -115,12 +115,12 @@ function merged(typed: readonly TypedSetting[], native: RequestSettings): Reques
 }
 
 /** Native options are checked like typed settings, by key. */
-function readOptions(values: NonNullable<ParseOptions['options']>, limits: RequestLimits): RequestSettings {
+function readOptions(values: NonNullable<ParseOptions['options']>, limits: RequestLimits) {
   const given = KEYS.flatMap((key): TypedSetting[] => {
     const value = values[key.name];
-    return value === undefined ? [] : [{ key, start: 0, end: 0, settings: readValue(key, String(value), limits) }];
+    return value === undefined ? [] : [{ key, start: 0, end: 0, ...readValue(key, String(value), limits) }];
   });
-  return merged(given, {});
+  return { settings: merged(given, {}), notes: given.flatMap((setting) => setting.notes) };
 }
 
 /** The defaults of fields that nothing was chosen for. They are checked, since limits may have changed. */
@@ -131,7 +131,7 @@ function readDefaults(
 ): RequestSettings {
   const read = FIELD_KEYS.flatMap(({ key, field }) => {
     const value = chosen[field] === undefined ? defaults[field] : null;
-    return value === undefined || value === null ? [] : [readValue(key, String(value), limits)];
+    return value === undefined || value === null ? [] : [readValue(key, String(value), limits).settings];
   });
   return Object.assign({}, ...read);
 }
@@ -157,11 +157,6 @@ function givenTwice(setting: TypedSetting, option: Key): CommandProblem {
     allowed: 'Give it either as an option or in the text.',
     edits: [removal(setting)],
   });
-}
-
-function removal({ start, end }: TypedSetting): Edit {
-  // With the space before it, so that none is left doubled.
-  return { start: Math.max(0, start - 1), end, text: '' };
 }
 
 function promptMissing(typed: readonly TypedSetting[]): CommandProblem {

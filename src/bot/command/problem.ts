@@ -30,9 +30,9 @@ export class CommandProblem extends Error {
 }
 
 /** Example commands longer than this are replaced by a short one. */
-const MAX_EXAMPLE = 160;
+const MAX_EXAMPLE = 1500;
 /** Rounds of mending: a command may have several mistakes. */
-const MAX_ROUNDS = 8;
+const MAX_ROUNDS = 20;
 /** The prompt of examples. */
 export const EXAMPLE_PROMPT = 'a red fox in the snow';
 
@@ -56,10 +56,11 @@ function mended(problem: CommandProblem, source: string, check: (text: string) =
   for (let round = 0; next !== null && round < MAX_ROUNDS; round++) {
     const { edits } = next.details;
     if (edits === undefined || text.length > MAX_EXAMPLE) return null;
-    text = withEdits(text, edits);
+    // One line, since not every command can have several.
+    text = withEdits(text, edits).replace(/\s*\n\s*/g, ' ');
     next = problemOf(text, check);
   }
-  return next === null && text.length <= MAX_EXAMPLE && !text.includes('\n') ? text : null;
+  return next === null && text.length <= MAX_EXAMPLE ? text : null;
 }
 
 function problemOf(text: string, check: (text: string) => void): CommandProblem | null {

@@ -1,14 +1,16 @@
 import type { RequestLimits } from '../request-limits.ts';
 import type { Field, Key, RequestSettings } from './keys.ts';
-import { insideQuotes, isDoubleQuote, QuoteScanner, type Span, unescapeText } from './lexer.ts';
-import { CommandProblem, EXAMPLE_PROMPT, quoted } from './problem.ts';
-import { type TextNote, type Token, tokensOf } from './tokens.ts';
+import { insideQuotes, isDoubleQuote, isQuote, QuoteScanner, type Span, unescapeText } from './lexer.ts';
+import { CommandProblem, type Edit, EXAMPLE_PROMPT, listed, quoted } from './problem.ts';
+import { MAX_NAMED, type TextNote, type Token, takes, tokensOf } from './tokens.ts';
 import { readSwitch } from './values.ts';
 
 /** A setting as it was typed; the span covers key and value. */
 export interface TypedSetting extends Span {
   readonly key: Key;
   readonly settings: RequestSettings;
+  /** How it was read, where that is not plain. */
+  readonly notes: readonly string[];
 }
 
 /** A word of the prompt, with the space before it. */
@@ -16,6 +18,8 @@ interface Prose {
   readonly text: string;
   readonly word: string;
   readonly note: TextNote | null;
+  /** The words behind it up to the next setting. */
+  readonly after: readonly string[];
 }
 
 interface ReadCommand {
@@ -27,12 +31,13 @@ interface ReadCommand {
 
 /**
  * Parts a command into prompt and settings. The prompt keeps its spacing; a setting is taken out together with the space
- * before it. A prompt that is one quoted stretch loses its quotes, others keep theirs.
+ * before it. A prompt that is one quoted stretch loses its quotes, others keep theirs. What follows a comma in `negative`
+ * belongs to it until the next setting.
  *
  * @throws CommandProblem for a setting that is unknown, has no value, or a value that its key does not take.
  */
 export function readSettings(text: string, limits: RequestLimits): ReadCommand {
-  const tokens = tokensOf(text);
+  const tokens = tokensOf(text, limits);
   const typed: TypedSetting[] = [];
   const prose: Prose[] = [];
   for (let i = 0; i < tokens.length; i++) {
@@ -40,9 +45,14 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
     if (token === undefined) break;
     if (token.kind === 'text') {
       const gapStart = tokens[i - 1]?.end ?? 0;
-      prose.push({ text: text.slice(gapStart, token.end), word: token.raw, note: token.note });
+      const after = token.note === null ? [] : textAfter(tokens, i).map(({ raw }) => raw);
+      prose.push({ text: text.slice(gapStart, token.end), word: token.raw, note: token.note, after });
     } else if (token.kind === 'pair') {
-      typed.push(readPair(token.key, token, token.valueStart, text, limits));
+      const more = wordsOfList(tokens, i, token, text);
+      const end = more.at(-1)?.end ?? token.end;
+      const setting = readPair(token.key, { start: token.start, end }, token.valueStart, text, limits);
+      typed.push(more.length === 0 ? setting : { ...setting, notes: [listNote(setting), ...setting.notes] });
+      i += more.length;
     } else {
       const values = tokens.slice(i + 1, i + 1 + wordsOfOption(tokens, i, token.key));
       typed.push(readOption(token, values, text, limits));
@@ -54,8 +64,28 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
   return {
     prompt: whole ?? unescapeText(prose.map((piece) => piece.text).join('')),
     typed,
-    notes: whole === null ? notesOn(prose) : [],
+    notes: [...typed.flatMap(({ notes }) => notes), ...(whole === null ? notesOn(prose, limits) : [])],
   };
+}
+
+/** The words after `tokens[at]` that are text, up to the next setting. */
+function textAfter(tokens: readonly Token[], at: number): readonly Token[] {
+  let end = at + 1;
+  while (tokens[end]?.kind === 'text') end += 1;
+  return tokens.slice(at + 1, end);
+}
+
+/** The words that belong to `negative:dog, bird` behind its first comma. */
+function wordsOfList(tokens: readonly Token[], at: number, pair: Token & { kind: 'pair' }, text: string) {
+  if (pair.key.name !== 'negative' || isQuote(text[pair.valueStart])) return [];
+  const after = textAfter(tokens, at);
+  return pair.raw.endsWith(',') || after[0]?.raw.startsWith(',') ? after : [];
+}
+
+function listNote({ settings }: TypedSetting): string {
+  const [first = ''] = (settings.negative ?? '').split(',', 1);
+  const all = quoted(settings.negative ?? '');
+  return `Kept out is ${all}: all up to the next setting; to keep out less, write negative:"${first.trim().slice(0, 40)}".`;
 }
 
 /** How many of the words after an option are its value. */
@@ -64,9 +94,7 @@ function wordsOfOption(tokens: readonly Token[], at: number, key: Key): number {
   if (first === undefined || first.kind !== 'text') return 0;
   if (key.type === 'switch') return 'value' in readSwitch(first.raw) ? 1 : 0;
   if (key.name !== 'negative' || insideQuotes(first.raw) !== null) return 1;
-  let end = at + 1;
-  while (tokens[end]?.kind === 'text') end += 1;
-  return end - at - 1;
+  return textAfter(tokens, at).length;
 }
 
 function readOption(option: Token & { kind: 'option' }, values: readonly Token[], text: string, limits: RequestLimits) {
@@ -75,7 +103,7 @@ function readOption(option: Token & { kind: 'option' }, values: readonly Token[]
   if (first !== undefined) {
     return readPair(key, { start, end: values.at(-1)?.end ?? first.end }, first.start, text, limits);
   }
-  if (key.type === 'switch') return { key, start, end: option.end, settings: readValue(key, 'yes', limits) };
+  if (key.type === 'switch') return { key, start, end: option.end, ...readValue(key, 'yes', limits) };
   throw new CommandProblem({
     code: 'setting_without_value',
     message: `Expected ${key.expected(limits)} after "--${key.name}", got nothing.`,
@@ -85,26 +113,38 @@ function readOption(option: Token & { kind: 'option' }, values: readonly Token[]
 }
 
 function readPair(key: Key, span: Span, valueStart: number, text: string, limits: RequestLimits): TypedSetting {
-  const { start, end } = span;
-  const value = plainValue(key, text.slice(valueStart, end), valueStart, text);
-  return { key, start, end, settings: readValue(key, value, limits, { start: valueStart, end }) };
+  const value = plainValue(key, text.slice(valueStart, span.end), valueStart, text);
+  return { ...span, key, ...readValue(key, value, limits, { ...span, valueStart }) };
 }
 
 /**
- * @param at where the value was typed, for mending the command
+ * @param at where the setting was typed, for mending the command
  * @throws CommandProblem for a value that the key does not take
  */
-export function readValue(key: Key, value: string, limits: RequestLimits, at?: Span): RequestSettings {
+export function readValue(
+  key: Key,
+  value: string,
+  limits: RequestLimits,
+  at?: Span & { readonly valueStart: number },
+): Pick<TypedSetting, 'settings' | 'notes'> {
   const reading = key.read(value, limits);
-  if ('value' in reading) return reading.value;
+  if ('value' in reading) return { settings: reading.value, notes: reading.note === undefined ? [] : [reading.note] };
   const allowed = `Allowed for ${key.name}: ${key.expected(limits)}.`;
+  const { instead } = reading;
   throw new CommandProblem({
     code: `bad_${key.name.replace('-', '_')}`,
     message: `Expected ${key.name} to be ${key.expected(limits)}, got ${quoted(value)}.`,
     allowed: key.type === 'text' ? `${allowed} To keep it as text, put a space after the colon.` : allowed,
-    ...(at === undefined ? {} : { edits: [{ start: at.start, end: at.end, text: reading.instead }] }),
-    example: `${EXAMPLE_PROMPT} ${key.name}:${reading.instead}`,
+    ...(at === undefined
+      ? {}
+      : { edits: [instead === null ? removal(at) : { ...at, start: at.valueStart, text: instead }] }),
+    example: `${EXAMPLE_PROMPT} ${key.name}:${instead ?? key.example(limits)}`,
   });
+}
+
+/** Takes a setting out with the space before it, so that none is left doubled. */
+export function removal({ start, end }: Span): Edit {
+  return { start: Math.max(0, start - 1), end, text: '' };
 }
 
 const TRAILING = /[,;.]$/;
@@ -119,7 +159,7 @@ function plainValue(key: Key, raw: string, valueStart: number, source: string): 
     return unescapeText(scanned.slice(2, close - 1) + rest);
   }
   if (isDoubleQuote(raw[0])) throw unclosedQuote(key, raw, valueStart, source);
-  if (key.name === 'negative') return unescapeText(raw);
+  if (key.name === 'negative') return unescapeText(raw).replace(/(?<=[^\s,])[\s,]+$/, '');
   return unescapeText(raw).normalize('NFKC').replace(TRAILING, '');
 }
 
@@ -141,21 +181,33 @@ function unclosedQuote(key: Key, raw: string, valueStart: number, source: string
   });
 }
 
-const MAX_NAMED = 5;
-
-const NOTES: Readonly<Record<TextNote, string>> = {
+/** What is said of words that were read as text; where it can be, they are followed by the way to say them as settings. */
+const NOTES: Readonly<Record<TextNote['kind'], string>> = {
   'unknown-key': 'Read as text, since there is no such setting',
   'space-after-colon': 'Read as text, since a setting has no space after the colon',
   'looks-like-option': 'Read as text, since a setting looks like width:1024 or --width 1024',
+  weight: 'Read as text, since words have no weights here',
+  command: 'Read as text, since a command is the whole text',
 };
 
-function notesOn(prose: readonly Prose[]): string[] {
-  return (Object.keys(NOTES) as TextNote[]).flatMap((kind) => {
-    const words = [...new Set(prose.filter((piece) => piece.note === kind).map((piece) => quoted(piece.word)))];
+function notesOn(prose: readonly Prose[], limits: RequestLimits): string[] {
+  return (Object.keys(NOTES) as TextNote['kind'][]).flatMap((kind) => {
+    const noted = prose.filter(({ note }) => note?.kind === kind);
+    const words = [...new Set(noted.map(({ word }) => quoted(word)))];
     if (words.length === 0) return [];
     const more = words.length > MAX_NAMED ? ` and ${words.length - MAX_NAMED} more` : '';
-    return [`${NOTES[kind]}: ${words.slice(0, MAX_NAMED).join(', ')}${more}.`];
+    const instead = [...new Set(noted.flatMap((piece) => asSetting(piece, limits)))].slice(0, MAX_NAMED);
+    const say = instead.length === 0 ? '' : `; for a setting, write ${listed(instead)}`;
+    return [`${NOTES[kind]}: ${words.slice(0, MAX_NAMED).join(', ')}${more}${say}.`];
   });
+}
+
+/** How to say a word that was read as text as the setting that it resembles. */
+function asSetting({ note, after: [next = ''] }: Prose, limits: RequestLimits): readonly string[] {
+  if (note?.instead !== undefined) return [note.instead];
+  if (note?.key === undefined) return [];
+  const { key } = note;
+  return [`${key.name}:${takes(key, next, limits) ? next.replace(/[,;.]$/, '') : key.example(limits)}`];
 }
 
 /** The setting before `typed[at]` that already fills one of its fields, if there is one. */

@@ -1,7 +1,9 @@
+import type { RequestLimits } from '../request-limits.ts';
 import { editDistance, nearest } from './edit-distance.ts';
+import { foreignNamed, isForeignPair, wordsOfForeign } from './foreign-settings.ts';
 import { fold, KEYS, type Key, type KeyName, keyNamed } from './keys.ts';
-import { type Span, wordsOf } from './lexer.ts';
-import { CommandProblem, type Edit, quoted } from './problem.ts';
+import { insideQuotes, type Span, wordsOf } from './lexer.ts';
+import { CommandProblem, type Edit, listed, quoted } from './problem.ts';
 import { readRatio } from './values.ts';
 
 /** What one word of a command is. */
@@ -14,62 +16,144 @@ export type Token = Span & { readonly raw: string } & (
   );
 
 /** Why text that resembles a setting is none: worth telling, so that nothing is ignored silently. */
-export type TextNote = 'unknown-key' | 'space-after-colon' | 'looks-like-option';
+export interface TextNote {
+  readonly kind: 'unknown-key' | 'space-after-colon' | 'looks-like-option' | 'weight' | 'command';
+  /** The setting that it resembles, where the words behind it may be its value. */
+  readonly key?: Key;
+  /** How to say it as a setting. */
+  readonly instead?: string;
+}
 
 const PAIR = /^([a-z][a-z_-]{0,39})([:：])(.*)$/is;
-const OPTION = /^(--|[—–])(\p{L}[\p{L}\p{N}_-]{0,39})(?:([=:：])(.*))?$/su;
+const DASHED = /^(--|[—–])(\p{L}.*)$/su;
+const OPTION = /^(\p{L}[\p{L}\p{N}_-]{0,39})(?:([=:：])(.*))?$/su;
+/** A name and its value without anything between them: `ar16:9`. */
+const GLUED = /^([a-z][a-z_-]*?)(-?[\d.].*)$/is;
 /** An emoji shortcode stuck to a word: `fox:seedling:`. */
 const SHORTCODE_VALUE = /^[a-z][a-z0-9_+-]{0,60}:$/i;
-const MEANT_AS_SETTING = /^(?:-|[([*_~]{1,3})([a-z][a-z_-]{0,39})[:：]?/i;
 
 /**
  * Tells the words of a command apart.
  *
- * - `key:value` is a setting when `key` is one, in any case. URLs and emoji shortcodes are text.
+ * - `key:value` is a setting when `key` is one, in any case; under another name of the key only with a value of its kind.
+ *   URLs and emoji shortcodes are text.
  * - Another word before the colon is a typing mistake when it is at most two edits from a key of four letters or more.
  *   Every short word is that near to `n` and `ar`, so for these one edit counts, and only before a value of their kind:
  *   `ra:2:3` is a mistake, `art:deco`, `in:out` and `at:10:30` are text.
  * - After `--` at the start of a word everything is a setting, known or not. A long dash is read so before a key and
- *   before one with a single slip; before other words it is the dash of a sentence.
+ *   before one with a single slip, and before a setting of another program with its number; before other words it is the
+ *   dash of a sentence.
  *
- * @throws CommandProblem `unknown_setting`.
+ * @throws CommandProblem `unknown_setting`, which names all the settings of other programs at once.
  */
-export function tokensOf(text: string): Token[] {
-  return wordsOf(text).map((span) => tokenOf(text, span));
-}
-
-function tokenOf(text: string, span: Span): Token {
-  const raw = text.slice(span.start, span.end);
-  const option = OPTION.exec(raw);
-  if (option !== null) return optionToken(option, text, span);
-  if (/^--\p{L}/u.test(raw)) throw unknownOption(/^--[\p{L}\p{N}_-]+/u.exec(raw)?.[0].slice(2) ?? raw, text, span);
-  const pair = PAIR.exec(raw);
-  if (pair !== null) return pairToken(pair, raw, span);
-  return { ...span, raw, kind: 'text', note: meantAsSetting(raw) ? 'looks-like-option' : null };
-}
-
-function optionToken(match: RegExpExecArray, text: string, span: Span): Token {
-  const [raw, dash = '', name = '', separator, value = ''] = match;
-  const key = keyNamed(name);
-  if (key === null) {
-    if (dash === '--' || isSlip(name)) throw unknownOption(name, text, span, dash);
-    return { ...span, raw, kind: 'text', note: 'unknown-key' };
+export function tokensOf(text: string, limits: RequestLimits): Token[] {
+  const spans = wordsOf(text);
+  const words = spans.map((span) => text.slice(span.start, span.end));
+  const foreign: Foreign[] = [];
+  const tokens: Token[] = [];
+  for (let i = 0; i < spans.length; i++) {
+    const [span, raw] = [spans[i], words[i]];
+    if (span === undefined || raw === undefined) break;
+    const after = words.slice(i + 1, i + 9);
+    const found = tokenOf(raw, after, span, limits);
+    if ('kind' in found) {
+      tokens.push(found);
+    } else {
+      i += found.words;
+      foreign.push({ name: found.name, start: span.start, end: spans[i]?.end ?? span.end });
+    }
   }
-  if (separator === undefined) return { ...span, raw, kind: 'option', key };
-  return { ...span, raw, kind: 'pair', key, valueStart: span.end - value.length };
+  if (foreign.length > 0) throw unknownSettings(foreign);
+  return tokens;
 }
 
-function pairToken(match: RegExpExecArray, raw: string, span: Span): Token {
+interface Foreign extends Span {
+  readonly name: string;
+}
+
+/** A setting that nobody knows here, and how many words behind it are its value. */
+interface Unknown {
+  readonly name: string;
+  readonly words: number;
+}
+
+function tokenOf(raw: string, after: readonly string[], span: Span, limits: RequestLimits): Token | Unknown {
+  const [, dash, rest] = DASHED.exec(raw) ?? [];
+  if (dash !== undefined && rest !== undefined) return dashedToken(dash, rest, after, { ...span, raw }, limits);
+  const pair = PAIR.exec(raw);
+  if (pair !== null) return pairToken(pair, raw, span, limits);
+  return { ...span, raw, kind: 'text', note: noteOn(raw, after, limits) };
+}
+
+function dashedToken(
+  dash: string,
+  rest: string,
+  after: readonly string[],
+  at: Span & { readonly raw: string },
+  limits: RequestLimits,
+): Token | Unknown {
+  const [, name = '', separator, value = ''] = OPTION.exec(rest) ?? [];
+  const key = keyNamed(name);
+  if (key !== null && separator === undefined) return { ...at, kind: 'option', key };
+  if (key !== null) return { ...at, kind: 'pair', key, valueStart: at.end - value.length };
+  const [, gluedName = '', gluedValue = ''] = GLUED.exec(rest) ?? [];
+  const glued = foreignNamed(name) === null ? keyNamed(gluedName) : null;
+  if (glued !== null && glued.name !== 'negative') {
+    return { ...at, kind: 'pair', key: glued, valueStart: at.end - gluedValue.length };
+  }
+  return unknownOption(dash, rest, after, at, limits);
+}
+
+/** After `--` an error; after a long dash only where it cannot be the dash of a sentence. */
+function unknownOption(
+  dash: string,
+  rest: string,
+  after: readonly string[],
+  at: Span & { readonly raw: string },
+  limits: RequestLimits,
+): Token | Unknown {
+  const [name = rest] = /^[\p{L}\p{N}_-]+/u.exec(rest) ?? [];
+  const [, gluedName = ''] = GLUED.exec(rest) ?? [];
+  const isGlued = foreignNamed(name) === null && foreignNamed(gluedName) !== null;
+  const kind = foreignNamed(isGlued ? gluedName : name);
+  const [, separator, value = ''] = /^([=:：])(.*)$/su.exec(rest.slice(name.length)) ?? [];
+  const words = isGlued || separator !== undefined ? 0 : wordsOfForeign(kind, after);
+  const shown = `${dash}${isGlued ? gluedName : name}`;
+  if (kind !== null) {
+    if (dash === '--' || isGlued || /^[\d.]/.test(separator === undefined && words > 0 ? (after[0] ?? '') : value)) {
+      return { name: shown, words };
+    }
+    return { ...at, kind: 'text', note: { kind: 'unknown-key' } };
+  }
+  const meant = guess(name, separator === undefined ? (after[0] ?? '') : value, limits);
+  if (dash !== '--' && !isSlip(name)) {
+    return { ...at, kind: 'text', note: OPTION.test(rest) ? { kind: 'unknown-key' } : null };
+  }
+  if (meant === null) return { name: shown, words };
+  const start = at.start + dash.length;
+  throw unknownSetting(shown, `--${meant}`, 'put a space after the dashes', {
+    ...{ start, end: start + name.length, text: meant },
+  });
+}
+
+function pairToken(match: RegExpExecArray, raw: string, span: Span, limits: RequestLimits): Token | Unknown {
   const [, name = '', colon = ':', value = ''] = match;
   const key = keyNamed(name);
-  if (value === '') return { ...span, raw, kind: 'text', note: key === null ? null : 'space-after-colon' };
-  const isOther = value.startsWith('//') || SHORTCODE_VALUE.test(value);
-  if (key !== null && !isOther) {
+  const text = (note: TextNote | null): Token => ({ ...span, raw, kind: 'text', note });
+  if (value === '') return text(key === null ? null : { kind: 'space-after-colon', key });
+  if (value.startsWith('//') || SHORTCODE_VALUE.test(value)) return text(null);
+  if (
+    key !== null &&
+    (key.name === fold(name) || key.name.replaceAll('-', '') === fold(name) || takes(key, value, limits))
+  ) {
     return { ...span, raw, kind: 'pair', key, valueStart: span.end - value.length };
   }
-  const meant = isOther || colon !== ':' ? null : misspelt(name, value);
-  if (meant === null) return { ...span, raw, kind: 'text', note: isOther ? null : 'unknown-key' };
-  const edit = { start: span.start, end: span.start + name.length, text: meant };
+  const near = key === null && colon === ':' ? misspelt(name, value) : null;
+  if (near === null) return text({ kind: WEIGHT.test(raw.slice(0, LONGEST_NOTED)) ? 'weight' : 'unknown-key' });
+  if (isForeignPair(name, value)) return { name, words: 0 };
+  const meant = near === 'ar' || near === 'n' ? near : guess(name, value, limits);
+  const end = span.start + name.length;
+  const edit = meant === null ? { start: end, end, text: '\\' } : { start: span.start, end, text: meant };
   throw unknownSetting(name, meant, `write ${shortened(name)}\\: with a backslash`, edit);
 }
 
@@ -100,12 +184,30 @@ function suggestion(name: string): KeyName | null {
   return name.length > LONGEST_NAME + 2 ? null : nearest(fold(name), LONG_NAMES, 2);
 }
 
-function unknownOption(name: string, text: string, span: Span, dash = '--'): CommandProblem {
+/** The key to offer for `name`: one slip away, or two where it takes the value. */
+function guess(name: string, value: string, limits: RequestLimits): KeyName | null {
   const meant = suggestion(name);
-  const start = span.start + dash.length;
-  const edit = meant === null ? withItsNumber(text, span) : { start, end: start + name.length, text: meant };
-  const shown = meant === null ? null : `--${meant}`;
-  return unknownSetting(`${dash}${name}`, shown, 'put a space after the dashes', edit);
+  const key = meant === null ? null : keyNamed(meant);
+  return key !== null && (isSlip(name) || takes(key, value, limits)) ? key.name : null;
+}
+
+/** Whether `value` is of the kind that `key` takes, be it within the limits or not. */
+export function takes(key: Key, value: string, limits: RequestLimits): boolean {
+  const plain = (insideQuotes(value) ?? value).normalize('NFKC');
+  if (key.type === 'integer' || key.type === 'number') return /^[+-]?\.?\d/.test(plain);
+  if (key.name === 'seed') return /^(?:-?\d|random$)/i.test(plain);
+  return plain !== '' && 'value' in key.read(plain.replace(/[,;.]$/, ''), limits);
+}
+
+function unknownSettings(unknown: readonly Foreign[]): CommandProblem {
+  const names = [...new Set(unknown.map(({ name }) => quoted(name)))];
+  const shown = names.length > MAX_NAMED ? [...names.slice(0, MAX_NAMED), `${names.length - MAX_NAMED} more`] : names;
+  return new CommandProblem({
+    code: 'unknown_setting',
+    message: `There ${names.length > 1 ? 'are no settings' : 'is no setting'} ${listed(shown, 'and')} here.`,
+    allowed: allowedSettings('put a space after the dashes'),
+    edits: unknown.map(({ start, end }) => ({ start: Math.max(0, start - 1), end, text: '' })),
+  });
 }
 
 /** @param asText how to keep it as text */
@@ -113,26 +215,53 @@ function unknownSetting(name: string, meant: string | null, asText: string, edit
   return new CommandProblem({
     code: 'unknown_setting',
     message: `There is no setting ${quoted(name)}${meant === null ? '.' : `; did you mean "${meant}"?`}`,
-    allowed: `Settings are ${KEYS.map((key) => key.name).join(', ')}. To keep it as text, ${asText}.`,
+    allowed: allowedSettings(asText),
     edits: [edit],
   });
 }
 
-/** Takes out the option together with the space before it and a number after it (`--v 6`). */
-function withItsNumber(text: string, { start, end }: Span): Edit {
-  const number = /^\s[\d.:]{1,20}(?=\s|$)/.exec(text.slice(end, end + 30))?.[0] ?? '';
-  return { start: Math.max(0, start - 1), end: end + number.length, text: '' };
+function allowedSettings(asText: string): string {
+  return `Settings are ${KEYS.map((key) => key.name).join(', ')}. To keep it as text, ${asText}.`;
 }
+
+/** Words that are named in one sentence. */
+export const MAX_NAMED = 5;
 
 function shortened(name: string): string {
   return name.length > 20 ? `${name.slice(0, 20)}…` : name;
 }
 
-function meantAsSetting(raw: string): boolean {
-  const match = MEANT_AS_SETTING.exec(raw);
-  if (match === null) return false;
-  const name = match[1] ?? '';
-  const hasColon = /[:：]$/.test(match[0]);
+const MARKED = /^(?:-|[([*_~]{1,3})([a-z][a-z_-]{0,39})(?:[:：](.+))?$/is;
+const EQUALS = /^([a-z][a-z_-]{0,39})[=＝](.+)$/is;
+const WEIGHT = /^[^:]*::?-?\d*\.?\d+\)+[,;.]?$|^\S+::-?[\d.]*$|^<(?:lora|lyco|hypernet):/i;
+/** Longer words are not looked at closely. */
+const LONGEST_NOTED = 80;
+const BARE_SIZE = /^\d{3,4}[x×]\d{3,4}[,;.]?$/i;
+const BARE_RATIO = /^(?:1:1|2:3|3:2|3:4|4:3|4:5|5:4|9:16|16:9|21:9)[,;.]?$/;
+
+/** What text that is no setting resembles. @param after the words behind it */
+function noteOn(raw: string, after: readonly string[], limits: RequestLimits): TextNote | null {
+  if (raw.length > LONGEST_NOTED) return null;
+  const [, marked = '', value] = MARKED.exec(raw) ?? [];
+  const key = keyNamed(marked);
   // `-n 4` is the only form without a colon; `(seed` and `*width*` are prose.
-  return keyNamed(name) !== null && (hasColon ? match[0].length < raw.length : raw === `-${name}`);
+  if (key !== null && (value !== undefined || raw === `-${marked}`)) {
+    if (value === undefined) return { kind: 'looks-like-option', key };
+    return { kind: 'looks-like-option', instead: `${key.name}:${value.replace(/[)\]*_~,;.]+$/, '')}` };
+  }
+  const [, name = '', equal = ''] = EQUALS.exec(raw) ?? [];
+  const equals = keyNamed(name);
+  if (equals !== null) return { kind: 'looks-like-option', instead: `${equals.name}:${equal}` };
+  if (name !== '' && foreignNamed(name) !== null) return { kind: 'unknown-key' };
+  const plain = raw.replace(/[,;.]$/, '');
+  if (BARE_SIZE.test(raw)) return { kind: 'looks-like-option', instead: `size:${plain}` };
+  if (BARE_RATIO.test(raw)) return { kind: 'looks-like-option', instead: `ar:${plain}` };
+  if (WEIGHT.test(raw)) return { kind: 'weight' };
+  const bare = LONG_NAMES.find((one) => one === fold(raw));
+  const numeric = bare === undefined ? null : keyNamed(bare);
+  const next = after[0] ?? '';
+  if (numeric !== null && /^\d+(?:\.\d+)?[,;.]?$/.test(next) && takes(numeric, next, limits)) {
+    return numeric.type === 'text' && numeric.name !== 'seed' ? null : { kind: 'looks-like-option', key: numeric };
+  }
+  return null;
 }

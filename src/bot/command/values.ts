@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { nearest } from './edit-distance.ts';
 
-/** A value, or the nearest one that is allowed. */
-export type Reading<T> = { readonly value: T } | { readonly instead: string };
+/** A value, with a sentence on how it was read where that is not plain; or the nearest one that is allowed, if one is near. */
+export type Reading<T> = { readonly value: T; readonly note?: string } | { readonly instead: string | null };
 
 const WHOLE = /^\+?\d{1,30}$/;
 const DECIMAL = /^[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?$/i;
@@ -34,12 +35,23 @@ function clampedLead(text: string, min: number, max: number, fallback: number): 
   return Number.isNaN(value) ? fallback : Math.min(max, Math.max(min, value));
 }
 
-/** `random` reads as `null`. */
+/** `random`, or -1 as other programs write it, reads as `null`; words as a number that is always the same for them. */
 export function readSeed(text: string): Reading<bigint | null> {
-  if (text.toLowerCase() === 'random') return { value: null };
+  if (/^(?:random|-1)$/i.test(text)) return { value: null };
   if (/^\d{1,40}$/.test(text) && BigInt(text) <= MAX_SEED) return { value: BigInt(text) };
+  if (/^\p{L}/u.test(text)) {
+    const value = seedOfWords(text);
+    return { value, note: `The seed "${[...text].slice(0, 40).join('')}" is read as the number ${value}.` };
+  }
+  if (text.startsWith('-')) return { instead: 'random' };
   const lead = /\d{1,19}/.exec(text)?.[0];
   return { instead: lead === undefined ? 'random' : String(BigInt(lead)) };
+}
+
+/** 32 bits; the same in any case, since phones begin with a capital. */
+function seedOfWords(words: string): bigint {
+  const folded = words.normalize('NFKC').toLowerCase();
+  return BigInt(createHash('sha256').update(folded).digest().readUInt32BE());
 }
 
 export function readSides(text: string): readonly [number, number] | null {
@@ -64,7 +76,7 @@ export function readStyle(text: string, choices: readonly string[], mixes: boole
   if (mixes && 'instead' in mixed && mixed.instead !== 'NaN') return mixed;
   const [first = 'interpolated'] = choices;
   const begun = lower === '' ? undefined : choices.find((choice) => choice.startsWith(lower));
-  return { instead: begun ?? nearest(lower.slice(0, 64), choices, 3) ?? first };
+  return { instead: lower === '' ? first : (begun ?? nearest(lower.slice(0, 64), choices, 2)) };
 }
 
 const YES = ['yes', 'on', 'true', '1'];

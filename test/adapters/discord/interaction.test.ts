@@ -75,7 +75,7 @@ test('options at and beyond their limits are answered with a sentence, never dro
     await s.standIn.until(() => s.standIn.visible(s.channel).length > seen);
   };
   for (const options of [
-    ...[{ seed: '1 2' }, { seed: '-1' }, { seed: '18446744073709551616' }, { ar: '2 to 3' }, { size: "1024'" }],
+    ...[{ seed: '1 2' }, { seed: '-2' }, { seed: '18446744073709551616' }, { ar: '2 to 3' }, { size: "1024'" }],
     ...[
       { width: 127 },
       { width: 3073 },

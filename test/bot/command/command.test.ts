@@ -58,6 +58,51 @@ describe('a request', () => {
     assert.deepEqual([inQuotes.prompt, inQuotes.negative], ['a fox in the snow', 'a b']);
   });
 
+  it('takes the names that other programs have for the same', () => {
+    const { request, notes } = imagine(
+      'a fox --negative_prompt text, a frame --cfg_scale 7 --sampling_steps 20 --w 1024 --h 1536 --seed -1 --batch_size 2',
+    );
+    assert.deepEqual(
+      [request.prompt, request.negative, request.guidance, request.steps, request.width, request.height, request.n],
+      ['a fox', 'text, a frame', 7, 20, 1024, 1536, 2],
+    );
+    assert.deepEqual([request.seed, notes], [4242n, []]);
+    assert.equal(imagine('a fox --scale 7.5').request.guidance, 7.5);
+    assert.equal(imagine('a fox guidance_scale:3 numInferenceSteps:9').request.steps, 9);
+    assert.equal(imagine('a fox --ar16:9 --seed7').request.width, 1408);
+    assert.equal(imagine('scale:fish w:x ratio:gold').request.prompt, 'scale:fish w:x ratio:gold');
+  });
+
+  it('keeps what follows a comma in the negative prompt together, and says so', () => {
+    const { request, notes } = imagine('a cat negative:dog, bird in a cage seed:3 by night');
+    assert.deepEqual([request.prompt, request.negative, request.seed], ['a cat by night', 'dog, bird in a cage', 3n]);
+    assert.match(notes.join(), /"dog, bird in a cage"/);
+    assert.deepEqual(imagine('a cat negative:dog, seed:3').request.negative, 'dog');
+    assert.deepEqual(imagine('a cat negative:"dog", bird').request.prompt, 'a cat bird');
+  });
+
+  it('reads words as a seed that is always the same, and says so', () => {
+    const { request, notes } = imagine('a cat seed:banana');
+    assert.ok(request.seed < 2n ** 32n);
+    assert.match(notes.join(), new RegExp(`"banana" is read as the number ${request.seed}`));
+    assert.equal(imagine('a cat --seed Banana').request.seed, request.seed);
+    assert.equal(imagine('a cat', { options: { seed: 'banana' } }).request.seed, request.seed);
+    assert.match(imagine('a cat', { options: { seed: 'banana' } }).notes.join(), /"banana"/);
+    assert.notEqual(imagine('a cat seed:apple').request.seed, request.seed);
+  });
+
+  it('mentions what is no setting but looks like one, with the way to say it', () => {
+    const say = (text: string) => imagine(`a fox ${text}`).notes.join();
+    assert.match(say('seed=42'), /"seed=42"; for a setting, write seed:42\./);
+    assert.match(say('16:9'), /write ar:16:9/);
+    assert.match(say('1024x1536'), /write size:1024x1536/);
+    assert.match(say('width 512'), /write width:512/);
+    assert.match(say('width: 512'), /write width:512/);
+    assert.match(say('-n 4'), /write n:4/);
+    assert.match(say('sampler:Euler'), /no such setting: "sampler:Euler"/);
+    for (const weight of ['(red:1.2)', 'fox::2', '<lora:x:0.8>']) assert.match(say(weight), /no weights here/);
+  });
+
   it('reads sizes with x and ×, and picks a size on the grid for a ratio', () => {
     const sizeOf = (text: string) => {
       const { width, height } = imagine(`a fox ${text}`).request;
@@ -177,7 +222,7 @@ describe('a mistake', () => {
     ['fox n:0', 'bad_n', '/wuerst fox n:1'],
     ['fox n:11', 'bad_n', '/wuerst fox n:10'],
     ['fox style:aestetic', 'bad_style', '/wuerst fox style:aesthetic'],
-    ['fox seed:-1', 'bad_seed', '/wuerst fox seed:1'],
+    ['fox seed:-2', 'bad_seed', '/wuerst fox seed:random'],
     ['fox seed:1.5', 'bad_seed', '/wuerst fox seed:1'],
     ['fox seed:18446744073709551616', 'bad_seed', '/wuerst fox seed:1844674407370955161'],
     ['fox steps:0', 'bad_steps', '/wuerst fox steps:1'],
@@ -195,6 +240,23 @@ describe('a mistake', () => {
     ['fox negative:"a b seed:7', 'unclosed_quote', '/wuerst fox negative:"a b" seed:7'],
     ['fox widht:50 n:99', 'unknown_setting', '/wuerst fox width:128 n:10'],
     ['fox width:{512,50}', 'bad_width', '/wuerst fox width:128'],
+    ['fox --stylize 1000 in snow', 'unknown_setting', '/wuerst fox in snow'],
+    ['fox stylize:1000', 'unknown_setting', '/wuerst fox'],
+    ['fox --v 6.1 --s 250 --style raw --ar 2:3 --q=2', 'unknown_setting', '/wuerst fox --ar 2:3'],
+    ['fox --niji5 --chaos 10', 'unknown_setting', '/wuerst fox'],
+    ['fox --stop 80', 'unknown_setting', '/wuerst fox'],
+    ['fox --tile in snow', 'unknown_setting', '/wuerst fox in snow'],
+    ['fox --sref https://x.org/a https://x.org/b red', 'unknown_setting', '/wuerst fox red'],
+    ['fox --sampler DPM++ 2M Karras --clip_skip 2', 'unknown_setting', '/wuerst fox'],
+    ['fox --sampler_name Euler a', 'unknown_setting', '/wuerst fox'],
+    ['fox --sampler Euler a red dress', 'unknown_setting', '/wuerst fox a red dress'],
+    ['fox --hr-scale=2 --denoising_strength 0.4', 'unknown_setting', '/wuerst fox'],
+    ['fox —chaos 50 —said he', 'unknown_setting', '/wuerst fox —said he'],
+    ['fox tile:yes', 'unknown_setting', '/wuerst fox'],
+    ['fox stop:motion', 'unknown_setting', '/wuerst fox stop\\:motion'],
+    ['fox --prompt hen', 'unknown_setting', '/wuerst fox hen'],
+    ['fox --frobnicate hen 3', 'unknown_setting', '/wuerst fox hen 3'],
+    ['fox style:photographic', 'bad_style', '/wuerst fox'],
     ['fox {1,2}{1,2}{1,2}{1,2}{1,2}{1,2}', 'too_many_permutations', '/wuerst a {red, grey} fox in the snow'],
   ];
   for (const [typed, code, example] of cases) {
