@@ -1,11 +1,12 @@
 import { Command, Option } from 'commander';
 import { KEYS } from '../bot/command/keys.ts';
 import { parseCommand, randomSeed } from '../bot/command/parse.ts';
+import { listed } from '../bot/command/problem.ts';
 import { type ImagineRequest, seedOf } from '../bot/job.ts';
 import { DEFAULT_LIMITS } from '../bot/request-limits.ts';
 import { modelInUse } from '../models/model-folder.ts';
 import { PRECISIONS, type Precision } from '../pipeline/checkpoint/weight-recipe.ts';
-import { cropTo, IMAGE_FORMATS, type ImageFormat } from '../pipeline/images/image-file.ts';
+import { cropTo, IMAGE_FORMATS, type ImageFormat, imageFormat } from '../pipeline/images/image-file.ts';
 import { TorchGenerator } from '../pipeline/math/generator.ts';
 import { DEFAULT_STAGE_C_STEPS, DEFAULT_STAGE_C_TIMESTEPS } from '../pipeline/math/scheduler.ts';
 import { inBatches, picturesTogether, roundsOf } from '../pipeline/pipelines/batch-size.ts';
@@ -18,7 +19,7 @@ import type { RuntimeOptions } from '../pipeline/runtime/runtime.ts';
 import { expected, UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
-import { type FinishedPicture, PictureWriter } from './picture-writer.ts';
+import { type FinishedPicture, PictureWriter, STANDARD_OUTPUT } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
 
 interface Options {
@@ -47,8 +48,10 @@ export function imagineCommand(): Command {
     .argument('<prompt...>', 'what to paint; settings may stand in it, as in "a red fox width:1024 height:1536"');
   for (const { option } of SETTING_OPTIONS) command.addOption(option);
   return command
-    .option('-o, --out <folder>', 'where the files go', 'out')
-    .addOption(new Option('--format <format>', 'of the files').choices([...IMAGE_FORMATS]).default('png'))
+    .option('-o, --out <folder>', 'where the files go; - writes one picture to the standard output', 'out')
+    .addOption(
+      new Option('--format <format>', `of the files: ${listed(IMAGE_FORMATS)}`).default('png').argParser(readFormat),
+    )
     .addOption(modelOption())
     .addOption(providerOption())
     .addOption(
@@ -68,6 +71,13 @@ export function imagineCommand(): Command {
     .option('--json', 'print one JSON object a picture, for scripts')
     .option('--quiet', 'no progress')
     .action((prompt: string[], options: Options) => imagine(prompt.join(' '), options));
+}
+
+function readFormat(typed: string): ImageFormat {
+  const format = imageFormat(typed);
+  if (format !== null) return format;
+  const hint = 'For example: wuerst imagine "a red fox" --format webp';
+  throw expected('format_unknown', `--format to be ${listed(IMAGE_FORMATS)}`, `"${typed}"`, hint);
 }
 
 /** Large weights in another precision are prepared once; that is said on one line. */
@@ -98,20 +108,14 @@ async function imagine(text: string, options: Options): Promise<void> {
   });
   const { requests, notes } = readRequests(text, options, pipeline);
   const say = (line: string) => void (options.quiet || process.stderr.write(`${line}\n`));
-  for (const { provider, reason } of pipeline.runtime.fallbacks) {
-    say(`${provider} is not used: ${reason}`);
+  if (asksForGpu(options)) {
+    for (const { provider, reason } of pipeline.runtime.fallbacks) say(`${provider} is not used: ${reason}`);
   }
   for (const note of pipeline.runtime.notes) say(note);
   const { memory } = pipeline.runtime;
   if (memory.residency === 'stage' && options.residency === 'auto') say(`one network at a time: ${memory.reason}`);
   for (const note of notes) say(note);
-  try {
-    makeFolder(options.out);
-  } catch (cause) {
-    throw new UserError('out_unwritable', `Cannot make the folder ${options.out}: ${(cause as Error).message}.`, {
-      cause,
-    });
-  }
+  prepareOutput(options.out, requests);
   const bars = options.quiet || options.json ? null : new StageBars(process.stderr);
   const files = new PictureWriter(pipeline, options);
   try {
@@ -119,6 +123,30 @@ async function imagine(text: string, options: Options): Promise<void> {
   } finally {
     bars?.stop();
     await files.finish();
+  }
+}
+
+/** Otherwise nobody misses one; `wuerst doctor` says why it is not used. */
+function asksForGpu({ device, precision }: Options): boolean {
+  return device !== undefined || precision === 'fp16';
+}
+
+/** @throws UserError `one_picture_only`, `output_is_terminal`, `out_unwritable` */
+function prepareOutput(out: string, requests: readonly ImagineRequest[]): void {
+  if (out === STANDARD_OUTPUT) {
+    const pictures = requests.reduce((sum, { n }) => sum + n, 0);
+    if (pictures > 1) {
+      const hint = 'Leave -n and braces out, or name a folder: -o out';
+      throw expected('one_picture_only', 'one picture for the standard output', pictures, hint);
+    }
+    if (!process.stdout.isTTY) return;
+    const hint = 'For example: wuerst imagine "a red fox" -o - > fox.png';
+    throw new UserError('output_is_terminal', 'A picture cannot be shown in a terminal.', { hint });
+  }
+  try {
+    makeFolder(out);
+  } catch (cause) {
+    throw new UserError('out_unwritable', `Cannot make the folder ${out}: ${(cause as Error).message}.`, { cause });
   }
 }
 

@@ -14,11 +14,15 @@ import { slug } from '../system/slug.ts';
 /** Styles of one command are few. */
 const KEPT_FINGERPRINTS = 8;
 
+/** In place of a folder. */
+export const STANDARD_OUTPUT = '-';
+
 export interface WriterOptions {
-  /** Folder, which is there. */
+  /** Folder, which is there, or `STANDARD_OUTPUT`. Reports go to the standard error output then. */
   readonly out: string;
   readonly format: ImageFormat;
   readonly json?: boolean;
+  readonly quiet?: boolean;
 }
 
 export interface FinishedPicture {
@@ -31,6 +35,8 @@ export interface FinishedPicture {
 /** A finished picture, as `--json` prints it. */
 interface Report {
   readonly path: string;
+  readonly prompt: string;
+  readonly style: string;
   readonly seed: string;
   readonly width: number;
   readonly height: number;
@@ -73,8 +79,10 @@ export class PictureWriter {
 
   #tell(report: Report): void {
     const { path, seed, seconds } = report;
-    const line = this.#options.json ? JSON.stringify(report) : `${path}  seed ${seed}  ${seconds} s`;
-    process.stdout.write(`${line}\n`);
+    const { json, out, quiet } = this.#options;
+    const line = json ? JSON.stringify(report) : `${path}  seed ${seed}  ${seconds} s`;
+    if (out !== STANDARD_OUTPUT) process.stdout.write(`${line}\n`);
+    else if (json || !quiet) process.stderr.write(`${line}\n`);
   }
 
   async #write(request: ImagineRequest, { seed, image, timings }: FinishedPicture): Promise<Report> {
@@ -91,15 +99,25 @@ export class PictureWriter {
       version: VERSION,
     });
     const bytes = await encodeImage(image, { format, metadata });
-    const path = await writeNew(out, `${slug(prompt)}-${seed}`, format === 'jpeg' ? 'jpg' : format, bytes);
+    const path =
+      out === STANDARD_OUTPUT
+        ? await writeOut(bytes)
+        : await writeNew(out, `${slug(prompt)}-${seed}`, format === 'jpeg' ? 'jpg' : format, bytes);
     return {
-      ...{ path, seed: String(seed), width, height },
+      ...{ path, prompt, style, seed: String(seed), width, height },
       provider: this.#pipeline.runtime.provider,
       seconds: round(timings.total / 1000),
       encodeSeconds: round((performance.now() - start) / 1000),
       timings,
     };
   }
+}
+
+async function writeOut(bytes: Buffer): Promise<string> {
+  await new Promise<void>((resolve, reject) =>
+    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve())),
+  );
+  return STANDARD_OUTPUT;
 }
 
 /** Never overwrites: a taken name gets a number. */

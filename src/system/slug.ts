@@ -1,8 +1,43 @@
-/** The beginning of a prompt as a file name, without its ending. */
+const MOST_CHARACTERS = 40;
+/** Of UTF-8: with a seed, a number and an ending, the name stays below what any usual file system takes (143 bytes). */
+const MOST_BYTES = 96;
+const FALLBACK = 'picture';
+
+/**
+ * The beginning of a prompt as a file name, without its ending: letters and digits of every script, in lower case, joined
+ * by dashes. It begins with a letter or digit. Followed by a seed it is no reserved name on any system.
+ */
 export function slug(prompt: string): string {
-  const words = prompt
+  return shortened(
+    prompt
+      .normalize('NFKC')
+      .toLowerCase()
+      .normalize('NFC')
+      .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+      .replace(/[^\p{L}\p{M}\p{N}]+/gu, '-'),
+  );
+}
+
+/** The same in `[a-z0-9-]`, for services that take no other letters. */
+export function asciiSlug(prompt: string): string {
+  const letters = prompt
     .normalize('NFKD')
     .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-');
-  return words.slice(0, 40).replace(/^-+|-+$/g, '') || 'picture';
+    .replaceAll('ß', 'ss')
+    .replace(/\p{M}+/gu, '');
+  return shortened(letters.replace(/[^a-z0-9]+/g, '-'));
+}
+
+/** Cut between characters as people see them. */
+function shortened(words: string): string {
+  let short = '';
+  let bytes = 0;
+  let characters = 0;
+  for (const { segment } of new Intl.Segmenter().segment(words.replace(/^[-\p{M}]+/u, ''))) {
+    bytes += Buffer.byteLength(segment);
+    characters += 1;
+    if (bytes > MOST_BYTES || characters > MOST_CHARACTERS) break;
+    short += segment;
+  }
+  return short.replace(/-+$/, '') || FALLBACK;
 }

@@ -28,7 +28,7 @@ class SlowEngine implements Engine {
       const embedding = { dims: [2], data: Float32Array.of(index, 1) };
       yield { type: 'image', image: index, png: new Uint8Array(png), metadata, embedding };
     }
-    yield { type: 'done', timings: { prior: 3, decoder: 2 }, truncated: '' };
+    yield { type: 'done', timings: { prior: 3, decoder: 2 }, warnings: [] };
   }
 }
 

@@ -140,21 +140,65 @@ test('--json prints one object a picture and nothing else', async (t) => {
   assert.equal(lines.length, 2);
   for (const line of lines) {
     assert.match(line.path, /\.webp$/);
+    assert.match(line.prompt, /^a (cat|dog)$/);
+    assert.equal(line.style, 'interpolated');
     assert.match(line.seed, /^\d+$/);
     assert.equal(line.provider, 'cpu');
     assert.ok(line.seconds > 0 && line.timings.onnx > 0);
   }
 });
 
-test('providers that are passed over are named with the reason, also where no terminal is', async (t) => {
+test('providers that are passed over are named with the reason where a GPU was asked for, and only there', async (t) => {
   const out = await temporaryFolder(t);
   const env = { WUERST_PROVIDER: 'auto' };
-  const { status, stdout, stderr } = wuerst(['imagine', 'a sun', ...QUICK, '--json', '-o', out], env);
-  assert.equal(status, 0, stderr);
-  const { provider } = JSON.parse(stdout);
   const order = ['cuda', 'webgpu', 'cpu'];
-  for (const passed of order.slice(0, order.indexOf(provider)))
-    assert.match(stderr, new RegExp(`^${passed} is not used: .+`, 'm'));
+  for (const asked of [[], ['--device', '0'], ['--precision', 'fp16']]) {
+    const { status, stdout, stderr } = wuerst(['imagine', 'a sun', ...QUICK, ...asked, '--json', '-o', out], env);
+    assert.equal(status, 0, stderr);
+    const { provider } = JSON.parse(stdout);
+    const passed = asked.length === 0 ? [] : order.slice(0, order.indexOf(provider));
+    const named = [...stderr.matchAll(/^(\w+) is not used: .+/gm)].map(([, name]) => name);
+    assert.deepEqual(named, passed, `${asked}: ${stderr}`);
+  }
+});
+
+test('files keep the letters of every script, and --format jpg is jpeg', async (t) => {
+  const out = await temporaryFolder(t);
+  for (const prompt of ['größer, höher', '赤い狐'])
+    assert.equal(wuerst(['imagine', prompt, '--seed', '7', ...QUICK, '--format', 'JPG', '-o', out]).status, 0);
+  const names = (await readdir(out)).map((name) => name.normalize('NFC')).sort();
+  assert.deepEqual(names, ['größer-höher-7.jpg', '赤い狐-7.jpg']);
+  const file = await sharp(await readFile(join(out, names[1] ?? ''))).metadata();
+  assert.equal(file.format, 'jpeg');
+});
+
+test('-o - writes one picture and nothing else to the standard output', () => {
+  const paint = (...args: string[]) =>
+    spawnSync(
+      process.execPath,
+      ['--import', 'tsx', join(ROOT, 'src/cli.ts'), 'imagine', 'a moon', ...QUICK, '-o', '-', ...args],
+      { cwd: ROOT, env: { ...process.env, WUERST_PROVIDER: 'cpu' } },
+    );
+  const { status, stdout, stderr } = paint('--seed', '3', '--json', '--format', 'webp');
+  assert.equal(status, 0, String(stderr));
+  assert.equal(stdout.toString('latin1', 8, 12), 'WEBP');
+  assert.equal(stdout.length, stdout.readUInt32LE(4) + 8, 'the file and no byte more');
+  const report = JSON.parse(/^\{.*\}$/m.exec(String(stderr))?.[0] ?? '');
+  assert.deepEqual([report.path, report.prompt, report.seed], ['-', 'a moon', '3']);
+  for (const several of [['-n', '2'], ['a {red, blue} fox']]) {
+    const refused = paint(...several);
+    assert.equal(refused.status, 2);
+    assert.equal(refused.stdout.length, 0);
+    assert.match(String(refused.stderr), /Expected one picture for the standard output, got 2\./);
+  }
+});
+
+test('what the model did not read of a prompt is told in one sentence, with its limit', async (t) => {
+  const out = await temporaryFolder(t);
+  const { stderr } = wuerst(['imagine', `${'fox '.repeat(200)}and owl`, '--seed', '1', ...QUICK, '-o', out]);
+  const told = [...stderr.matchAll(/^The model reads \d+ tokens of a prompt and left out the end: ".*and owl"\.$/gm)];
+  assert.equal(told.length, 1, stderr);
+  assert.doesNotMatch(stderr, /CLIP/);
 });
 
 test('doctor names every provider with its reason, the models and their memory', () => {
@@ -210,7 +254,7 @@ test('bad input is one clear line and exit code 2, never a stack trace', async (
     [['imagine', 'fox', '-n', '11'], /images|n\b/],
     [['imagine', 'fox', '--style', 'glossy'], /style/],
     [['imagine', 'fox', '--wdith', '5'], /--width/],
-    [['imagine', 'fox', '--format', 'gif'], /png, webp, jpeg/],
+    [['imagine', 'fox', '--format', 'gif'], /png, webp or jpeg/],
     [['imagine', 'fox', '--provider', 'quantum'], /auto, cuda, webgpu, cpu/],
     [['imagine', 'fox', '--threads', 'many'], /threads/],
     [['doctor', '--threads', '0'], /threads.*from 1 to 256, got 0/],

@@ -160,12 +160,12 @@ export class Dispatcher {
     const work = workLeft(job);
     const progress = estimator.progress(work);
     let timings: Timings = {};
-    let truncated = '';
+    let notes: readonly string[] = [];
     for await (const event of painter.generate(request, { signal })) {
       if (event.type === 'step') this.#step(running, progress, event);
       else if (event.type === 'image') await this.#image(running, progress, event, info);
       else {
-        ({ timings, truncated } = event);
+        ({ timings, warnings: notes } = event);
         // For the next start of the process: a preview should be recognisable from the first step on.
         if ('previewMaps' in event) history.memos.set('pipeline', PREVIEW_MAPS, event.previewMaps);
       }
@@ -173,9 +173,7 @@ export class Dispatcher {
     signal.throwIfAborted();
     estimator.learn(work, timings);
     this.#options.onPainted(work, timings);
-    const note = `The model cannot read so much: it left out the end of the prompt, "${truncated.trim()}".`;
-    const seconds = secondsOf(timings);
-    return { seconds, notes: truncated.trim() === '' ? [] : [note] };
+    return { seconds: secondsOf(timings), notes };
   }
 
   #step(running: Running, progress: Progress, event: Extract<EngineEvent, { type: 'step' }>): void {

@@ -1,4 +1,4 @@
-import { slug } from '../../system/slug.ts';
+import { asciiSlug } from '../../system/slug.ts';
 import { normaliseText } from '../command/lexer.ts';
 import type { Derivation, Job, JobImage, Stage } from '../job.ts';
 import type { LiveStep } from '../jobs/dispatcher.ts';
@@ -91,7 +91,7 @@ export function kept(job: Job): readonly JobImage[] {
 export function shownImages(job: Job): readonly ReplyImage[] {
   return kept(job).map(({ id, seed, width, height }) => ({
     ...{ id, width, height },
-    fileName: `${slug(job.request.prompt)}-${seed}.png`,
+    fileName: `${asciiSlug(job.request.prompt)}-${seed}.png`,
     alt: job.request.prompt,
     spoiler: job.request.spoiler,
   }));

@@ -176,7 +176,7 @@ class PipelineEngine implements Engine {
     yield {
       type: 'done',
       timings: times,
-      truncated: prior.text.tokenizer.encode(request.prompt).truncated,
+      warnings: prior.text.warnings([request.prompt]),
       ...(learns ? { previewMaps: previewMapsJson(maps, checkpoint) } : {}),
     };
   }

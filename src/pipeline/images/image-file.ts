@@ -4,6 +4,12 @@ import { expected, UserError } from '../../system/errors.ts';
 export type ImageFormat = 'png' | 'webp' | 'jpeg';
 export const IMAGE_FORMATS: readonly ImageFormat[] = ['png', 'webp', 'jpeg'];
 
+/** A format's name, in any case; `null` for what is none. */
+export function imageFormat(name: string): ImageFormat | null {
+  const lower = name.toLowerCase();
+  return IMAGE_FORMATS.find((format) => format === (lower === 'jpg' ? 'jpeg' : lower)) ?? null;
+}
+
 export interface EncodeOptions {
   /** @default 'png' */
   readonly format?: ImageFormat | undefined;

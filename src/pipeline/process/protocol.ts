@@ -111,8 +111,8 @@ export type EngineEvent =
       readonly type: 'done';
       /** Milliseconds spent in each stage. */
       readonly timings: Readonly<Partial<Record<EngineStage, number>>>;
-      /** The end of the prompt that the text encoder could not take in; empty if all fitted. */
-      readonly truncated: string;
+      /** Sentences for the person who asked, such as what of the prompt the model could not read. */
+      readonly warnings: readonly string[];
       /** What previews have learned, when there is something new: plain JSON, to be kept for the next `load`. */
       readonly previewMaps?: { readonly checkpoint: string; readonly prior: unknown; readonly decoder: unknown };
     };

@@ -58,13 +58,12 @@ export class PromptEncoder {
     return concatRows(rows);
   }
 
-  /** A warning that names what CLIP cannot take in, as the reference words it; `[]` when all fits. */
+  /** A sentence that says what the model did not read, where the reference warns too; `[]` when all fits. */
   warnings(texts: readonly string[]): string[] {
-    const removed = this.tokenizer.removedText(texts);
+    const removed = [...new Set(this.tokenizer.removedText(texts))];
     if (removed.length === 0) return [];
-    return [
-      `The following part of your input was truncated because CLIP can only handle sequences up to ${this.tokenizer.maxLength} tokens: ${JSON.stringify(removed)}`,
-    ];
+    const ends = removed.map((end) => `"${end}"`).join(', ');
+    return [`The model reads ${this.tokenizer.maxLength} tokens of a prompt and left out the end: ${ends}.`];
   }
 }
 

@@ -104,11 +104,11 @@ export class FakePainter implements Painter {
         throw crashed();
       }
     }
-    const truncated = words.has('long') ? ' and so on' : '';
+    const warnings = words.has('long') ? ['The model left out "and so on".'] : [];
     const n = request.images.length;
     yield {
       type: 'done',
-      truncated,
+      warnings,
       timings: { load: 60_000, text: 10, prior: 580 * n, decoder: 240 * n, vqgan: 50 * n, encode: 20 * n },
     };
   }

@@ -69,7 +69,7 @@ test('what the model could not read is noted on the job', async (t) => {
   const { make } = await openStudio(t);
   const { notes } = await make('a long fox poster:red');
   assert.match(notes.join('\n'), /poster:red/);
-  assert.match(notes.join('\n'), /left out the end of the prompt, "and so on"/);
+  assert.match(notes.join('\n'), /The model left out "and so on"\./);
 });
 
 test('jobs start in fair order, and waiting ones are told where they stand', async (t) => {

@@ -134,7 +134,7 @@ describe('the engine', () => {
     }
     const done = events.at(-1);
     assert.ok(done?.type === 'done');
-    assert.equal(done.truncated, '');
+    assert.deepEqual(done.warnings, []);
     for (const stage of ['text', 'prior', 'decoder', 'vqgan', 'encode'] as const)
       assert.ok((done.timings[stage] ?? 0) > 0);
   });
@@ -262,7 +262,11 @@ describe('the engine', () => {
     const events = await collect(engine.generate(request([plan(0, words(1n), 1n)], { prompt, steps: 1 }), context()));
     const done = events.at(-1);
     assert.ok(done?.type === 'done');
-    assert.match(done.truncated, /long cat$/);
+    assert.equal(done.warnings.length, 1);
+    assert.match(
+      done.warnings[0] ?? '',
+      /^The model reads \d+ tokens of a prompt and left out the end: ".*long cat"\.$/,
+    );
   });
 
   test('announces each blocking call with the time that it should take', async () => {

@@ -82,7 +82,7 @@ class FakeEngine implements Engine {
         embedding,
       };
     }
-    yield { type: 'done', timings: { prior: 12.5 }, truncated: '' };
+    yield { type: 'done', timings: { prior: 12.5 }, warnings: [] };
   }
 }
 
