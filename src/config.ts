@@ -4,7 +4,7 @@ import { type DiscordOptions, discordOptions } from './adapters/discord/options.
 import { type SlackOptions, slackOptions } from './adapters/slack/options.ts';
 import { type WebOptions, webOptions } from './adapters/web/server/options.ts';
 import { nearest } from './bot/command/edit-distance.ts';
-import { currentModelFolder, modelsFolder } from './models/model-folder.ts';
+import { modelInUse } from './models/model-folder.ts';
 import type { WarmUp } from './pipeline/process/protocol.ts';
 import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
 import { OperatorError } from './system/errors.ts';
@@ -30,7 +30,12 @@ const botOptions = z
     /** Absolute. */
     data: variable('WUERST_DATA <folder>', 'folder of the database and the pictures', folder.prefault('./wuerst-data')),
     /** Absolute. */
-    model: variable('WUERST_MODEL <folder>', 'model folder', folder.optional(), 'what `wuerst models use` chose'),
+    model: variable(
+      'WUERST_MODEL <model>',
+      'name of a model, or its folder',
+      text.optional(),
+      'what `wuerst models use` chose',
+    ),
     models: variable('WUERST_MODELS <folder>', 'folder that models are pulled to', text.optional(), 'the embedded one'),
     provider: variable(
       'WUERST_PROVIDER <name>',
@@ -92,7 +97,7 @@ const botOptions = z
   })
   .transform(({ model, models, ...options }, { addIssue }) => {
     try {
-      return { ...options, model: model ?? currentModelFolder(modelsFolder({ WUERST_MODELS: models })) };
+      return { ...options, model: modelInUse({ WUERST_MODELS: models }, model) };
     } catch (error) {
       addIssue(error instanceof Error ? error.message : String(error));
       return z.NEVER;

@@ -5,7 +5,7 @@ import { UserError } from '../system/errors.ts';
 
 /** Options of every command that computes in the terminal. */
 export const modelOption = (): Option =>
-  new Option('--model <folder>', 'model folder; the one chosen with "wuerst models use" otherwise');
+  new Option('--model <model>', 'name of a model, or its folder; the one chosen with "wuerst models use" otherwise');
 
 export const providerOption = (): Option =>
   new Option('--provider <name>', 'where to compute')

@@ -2,7 +2,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { loadDotEnv } from '../config.ts';
-import { modelsFolder } from '../models/model-folder.ts';
+import { modelInUse, modelsFolder } from '../models/model-folder.ts';
 import { listModels, type ModelStatus } from '../models/store.ts';
 import { availableStyles } from '../pipeline/derived-weights/styles.ts';
 import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
@@ -95,7 +95,7 @@ type ModelHere = Pick<ModelStatus, 'name' | 'folder' | 'styles' | 'inUse' | 'sta
 
 /** The models of the models folder, and the one that WUERST_MODEL names. */
 async function modelsHere(env: NodeJS.ProcessEnv): Promise<readonly ModelHere[]> {
-  const named = env.WUERST_MODEL ? resolve(env.WUERST_MODEL) : null;
+  const named = env.WUERST_MODEL ? modelInUse(env) : null;
   const listed = await listModels(modelsFolder(env));
   if (named === null) return listed;
   const others = listed.map((model) => ({ ...model, inUse: resolve(model.folder) === named }));

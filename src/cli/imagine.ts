@@ -95,7 +95,7 @@ function preparingLine({ quiet, json }: Options): RuntimeOptions['onPreparing'] 
 async function imagine(text: string, options: Options): Promise<void> {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
-  const dir = options.model ?? modelInUse(process.env);
+  const dir = modelInUse(process.env, options.model);
   const pipeline = await WuerstchenCombinedPipeline.fromPretrained(dir, {
     provider: options.provider,
     precision: options.precision,

@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { layoutOf } from '../pipeline/checkpoint/layout.ts';
 import { OperatorError } from '../system/errors.ts';
 
 /** The folder of the models that come with the program, whether it runs from `src/` or `dist/`. */
 export const EMBEDDED_MODELS = fileURLToPath(new URL('../../data/models', import.meta.url));
 const DEFAULT_MODEL = 'cocktail';
+const MODEL_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
 
 /** `WUERST_MODELS`, else the folder of the embedded models. */
 export function modelsFolder(env: NodeJS.ProcessEnv): string {
@@ -36,19 +38,24 @@ export function readCurrentModel(modelsDir: string): string {
 function nameIn(text: string): string | undefined {
   try {
     const { model } = JSON.parse(text) as { model?: unknown };
-    return typeof model === 'string' && /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(model) ? model : undefined;
+    return typeof model === 'string' && MODEL_NAME.test(model) ? model : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** The model that the terminal paints with: `WUERST_MODEL`, else the chosen one. */
-export function modelInUse(env: NodeJS.ProcessEnv): string {
-  return env.WUERST_MODEL ?? currentModelFolder(modelsFolder(env));
+/**
+ * Absolute folder of the model that is painted with: the one given, as a folder or by its name, else the chosen one. A folder here
+ * that holds a model wins over a model of that name.
+ */
+export function modelInUse(env: NodeJS.ProcessEnv, given: string | undefined = env.WUERST_MODEL): string {
+  const modelsDir = modelsFolder(env);
+  if (!given) return folderNamed(modelsDir, readCurrentModel(modelsDir));
+  const { prior, decoder } = layoutOf(given);
+  const named = MODEL_NAME.test(given) ? folderNamed(modelsDir, given) : given;
+  return resolve(!prior && !decoder && existsSync(named) ? named : given);
 }
 
-/** Folder of the chosen model: what `WUERST_MODEL` defaults to. */
-export function currentModelFolder(modelsDir: string): string {
-  const name = readCurrentModel(modelsDir);
+function folderNamed(modelsDir: string, name: string): string {
   return join(name === DEFAULT_MODEL ? EMBEDDED_MODELS : modelsDir, name);
 }

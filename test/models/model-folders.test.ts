@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { EMBEDDED_MODELS, modelInUse } from '../../src/models/model-folder.ts';
 import { TorchGenerator, WuerstchenCombinedPipeline } from '../../src/pipeline/index.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
 import { COCKTAIL, combinedFolder, HALVES, hubCache, shard, snapshot } from './folders.ts';
@@ -132,4 +133,21 @@ test('what Git LFS did not fetch is named as such', async (t) => {
     assert.equal(exitCode, 1);
     await rename(join(modelsDir, '../away'), join(mine, path));
   }
+});
+
+test('a model is named by its name or by any folder; a folder that holds a model wins', async (t) => {
+  const { modelsDir } = await scene(t);
+  const env = { WUERST_MODELS: modelsDir };
+  await cp(join(COCKTAIL, 'wuerstchen'), join(modelsDir, 'mine/wuerstchen'), { recursive: true });
+  assert.equal(modelInUse(env, 'cocktail'), join(EMBEDDED_MODELS, 'cocktail'));
+  assert.equal(modelInUse({ ...env, WUERST_MODEL: 'mine' }), join(modelsDir, 'mine'));
+  const cwd = process.cwd();
+  const here = await temporaryFolder(t);
+  t.after(() => process.chdir(cwd));
+  process.chdir(here);
+  await mkdir(join(here, 'cocktail'));
+  assert.equal(modelInUse(env, 'cocktail'), join(EMBEDDED_MODELS, 'cocktail'));
+  await combinedFolder(join(here, 'mine'));
+  assert.equal(modelInUse(env, 'mine'), join(process.cwd(), 'mine'));
+  assert.equal(modelInUse(env, './nothing'), join(process.cwd(), 'nothing'));
 });

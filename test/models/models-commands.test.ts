@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, open, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { currentModelFolder, EMBEDDED_MODELS } from '../../src/models/model-folder.ts';
+import { EMBEDDED_MODELS, modelInUse } from '../../src/models/model-folder.ts';
 import { LARGE, STAGE_C } from './checkpoints.ts';
 import { assertOnlyRightFiles, DEFAULT_FILES, publishedFolder } from './pulled.ts';
 import { type Scene, scene } from './scene.ts';
@@ -140,18 +140,18 @@ test('list shows a folder that somebody put there, and bears odd ones', async (t
 
 test('use chooses the model for the next start; WUERST_MODEL takes precedence and is mentioned', async (t) => {
   const { modelsDir, models, env } = await scene(t);
-  assert.equal(currentModelFolder(modelsDir), join(EMBEDDED_MODELS, 'cocktail'));
+  assert.equal(modelInUse({ WUERST_MODELS: modelsDir }), join(EMBEDDED_MODELS, 'cocktail'));
   assert.match(
     (await models('use', 'wuerstchen-v2')).error ?? '',
     /^model_incomplete: .*is not on this disk\. .*pull wuer/,
   );
   await models('pull');
   assert.equal((await models('use', 'wuerstchen-v2')).out, 'wuerstchen-v2 is in use from the next start on.\n');
-  assert.equal(currentModelFolder(modelsDir), publishedFolder(modelsDir));
+  assert.equal(modelInUse({ WUERST_MODELS: modelsDir }), publishedFolder(modelsDir));
   assert.match((await models('list')).out, /\n\* wuerstchen-v2 +ready/);
   env.WUERST_MODEL = '/elsewhere';
   assert.match((await models('use', 'cocktail')).err, /^WUERST_MODEL is set and takes precedence: .*cocktail\n$/);
-  assert.equal(currentModelFolder(modelsDir), join(EMBEDDED_MODELS, 'cocktail'));
+  assert.equal(modelInUse({ WUERST_MODELS: modelsDir }), join(EMBEDDED_MODELS, 'cocktail'));
 });
 
 test('use mends a choice that cannot be read, as the error about it advises', async (t) => {

@@ -45,7 +45,8 @@ export function benchCommand(): Command {
 }
 
 async function bench(options: Options): Promise<void> {
-  const { model = modelInUse(process.env), device, steps = null } = options;
+  const { device, steps = null } = options;
+  const model = modelInUse(process.env, options.model);
   const sizes = list(options.sizes).map(readSize);
   const batches = list(options.batches).map(count('--batches', 16));
   const { provider, threads } = await Runtime.create({ provider: options.provider, device, threads: options.threads });
