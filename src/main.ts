@@ -1,13 +1,15 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Adapter } from './adapters/adapter.ts';
 import { createWebAdapter } from './adapters/web/server/adapter.ts';
 import { startCheckpointer } from './bot/history/checkpointer.ts';
 import { History } from './bot/history/history.ts';
 import { PREVIEW_MAPS } from './bot/jobs/dispatcher.ts';
+import { modelLimits } from './bot/request-limits.ts';
 import { createStudio, type Studio } from './bot/studio/studio.ts';
 import type { Config } from './config.ts';
 import { createMetrics, isReady } from './metrics.ts';
+import { recommendedFor } from './models/recommended.ts';
 import { metadataOf } from './pipeline/images/parameters.ts';
 import { PipelineClient, type PipelineStatus } from './pipeline/process/client.ts';
 import { leftAnOrphan } from './pipeline/process/orphan-note.ts';
@@ -83,6 +85,7 @@ async function end(started: Started, deadlines: Deadlines): Promise<void> {
 
 async function compose(config: Config, options: StartOptions, logger: Logger, started: Started): Promise<RunningBot> {
   const stopped = new Promise<void>((resolve) => started.push(() => resolve()));
+  const recommended = await recommendedFor(config.model);
   makeDataFolder(config.data);
   const lock = await acquireLock(join(config.data, 'bot.lock'), { what: `the data folder ${config.data}` });
   started.push(() => lock.release());
@@ -108,6 +111,7 @@ async function compose(config: Config, options: StartOptions, logger: Logger, st
   const studio = createStudio({
     ...{ history, painter: client, version: VERSION, logger },
     describe: metadataOf,
+    model: modelLimits(basename(config.model), recommended),
     onPainted: metrics.painted,
   });
   const connected: Adapter[] = [];

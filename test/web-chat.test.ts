@@ -48,9 +48,9 @@ test('a prompt is watched while it is painted, and its pictures are what was ask
   const page = await openRoom('watching');
   await type(page, '/wuerst a red fox in the snow size:1024x1024 n:2 seed:7 style:aesthetic');
   await page.getByRole('progressbar').waitFor();
-  await page.getByText(/^Sketching \d+\/29/).waitFor();
+  await page.getByText(/^Sketching \d+\/12/).waitFor();
   await page.locator('.coming img[src^="data:image/jpeg"]').waitFor();
-  await page.getByText(/^Painting \d+\/12/).waitFor();
+  await page.getByText(/^Painting \d+\/4/).waitFor();
   const turn = await ended(page, 0);
   assert.equal(await turn.getByRole('img', { name: 'a red fox in the snow' }).count(), 2);
   await until(page, `[...document.querySelectorAll('.picture img')].every((img) => img.naturalWidth > 0)`);

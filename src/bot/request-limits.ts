@@ -1,4 +1,7 @@
+import { MAX_GUIDANCE, MAX_STEPS, REFERENCE, type Recommended } from '../pipeline/images/generation-config.ts';
 import type { ImagineRequest } from './job.ts';
+
+export type { Recommended };
 
 /** What the loaded checkpoint and the guild allow. Sides in pixels. */
 export interface RequestLimits {
@@ -25,6 +28,10 @@ export interface RequestLimits {
   readonly maxPromptLength: number;
   /** Requests that braces may make of one command. */
   readonly maxPermutations: number;
+  /** Name of the model's folder. */
+  readonly model: string;
+  /** What it paints best, and so what is chosen where nothing is given. */
+  readonly recommended: Recommended;
 }
 
 /** For the published checkpoints, which were trained around 1024×1024. */
@@ -38,16 +45,32 @@ export const DEFAULT_LIMITS: RequestLimits = {
   maxImages: 10,
   styles: ['interpolated', 'base', 'aesthetic'],
   mixesStyles: true,
-  maxSteps: 200,
-  maxGuidance: 20,
+  maxSteps: MAX_STEPS,
+  maxGuidance: MAX_GUIDANCE,
   maxPromptLength: 2000,
   maxPermutations: 40,
+  model: 'wuerstchen',
+  recommended: REFERENCE,
 };
 
-/** What is chosen where nothing is given. Size and style depend on the limits. */
-export const REQUEST_DEFAULTS = {
-  ...{ negative: '', n: 1, steps: null, decoderSteps: 12, guidance: 4, decoderGuidance: 0, spoiler: false },
-} as const satisfies Partial<ImagineRequest>;
+type ModelLimits = Pick<RequestLimits, 'model' | 'recommended' | 'defaultWidth' | 'defaultHeight'>;
+
+/** What the model in use says about requests, for `RequestLimits`. */
+export function modelLimits(model: string, recommended: Recommended): ModelLimits {
+  const { defaultWidth: width, defaultHeight: height } = DEFAULT_LIMITS;
+  const [[defaultWidth, defaultHeight] = [width, height]] = recommended.nativeSizes;
+  return { model, recommended, defaultWidth, defaultHeight };
+}
+
+/** What is chosen where nothing is given. */
+export function requestDefaults(limits: RequestLimits): Omit<ImagineRequest, 'prompt' | 'seed'> {
+  const { steps, decoderSteps, guidance, decoderGuidance } = limits.recommended;
+  const [style = 'interpolated'] = limits.styles;
+  return {
+    ...{ negative: '', n: 1, spoiler: false, style, ...defaultSize(limits) },
+    ...{ steps, decoderSteps, guidance, decoderGuidance },
+  };
+}
 
 export interface Size {
   readonly width: number;
@@ -71,16 +94,22 @@ const RATIO_TOLERANCE = 1.25;
 /**
  * The size for an aspect ratio: of all sizes on the grid within the limits that have 75 to 125 % of the default size's
  * pixels, the one whose ratio is nearest (as a factor), and of equals the one nearest in pixels. With the default limits
- * 2:3 is 768×1152, 16:9 is 1408×768. Where a guild allows fewer pixels than the default has, it aims at those.
+ * 2:3 is 768×1152, 16:9 is 1408×768. Where a guild allows fewer pixels than the default has, it aims at those. A size
+ * of that ratio that the model was trained on comes first.
  *
  * @param ratio width / height, above 0.
  * @returns `null` when no size comes within a factor of 1.25 of the ratio.
  */
 export function sizeForRatio(ratio: number, limits: RequestLimits): Size | null {
-  if (!(ratio >= 1)) {
-    const turned = ratio > 0 ? sizeForRatio(1 / ratio, limits) : null;
-    return turned === null ? null : { width: turned.height, height: turned.width };
-  }
+  const trained = nativeSizes(limits).find((size) => Math.abs(Math.log(size.width / size.height / ratio)) < 1e-9);
+  if (trained !== undefined || !(ratio > 0)) return trained ?? null;
+  if (ratio >= 1) return sizeOnGrid(ratio, limits);
+  const turned = sizeOnGrid(1 / ratio, limits);
+  return turned === null ? null : { width: turned.height, height: turned.width };
+}
+
+/** @param ratio at least 1 */
+function sizeOnGrid(ratio: number, limits: RequestLimits): Size | null {
   const native = Math.min(limits.defaultWidth * limits.defaultHeight, limits.maxPixels);
   let best: Size | null = null;
   let bestCost: readonly [number, number] = [Math.log(RATIO_TOLERANCE) + 1e-9, Number.POSITIVE_INFINITY];
@@ -102,6 +131,12 @@ function isLess(a: readonly [number, number], b: readonly [number, number]): boo
   const gap = a[0] - b[0];
   // Ratios that are equal on paper differ in their last bits.
   return gap < -1e-9 || (gap < 1e-9 && a[1] < b[1]);
+}
+
+/** Sizes that the model was trained on, of those that are allowed. */
+export function nativeSizes(limits: RequestLimits): readonly Size[] {
+  const sizes = limits.recommended.nativeSizes.map(([width, height]) => ({ width, height }));
+  return sizes.filter((size) => fits(size, limits));
 }
 
 /** The size of a request that names none: the default, or the nearest to it where the guild allows less. */

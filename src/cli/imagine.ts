@@ -3,12 +3,13 @@ import { KEYS } from '../bot/command/keys.ts';
 import { parseCommand, randomSeed } from '../bot/command/parse.ts';
 import { listed } from '../bot/command/problem.ts';
 import { type ImagineRequest, seedOf } from '../bot/job.ts';
-import { DEFAULT_LIMITS } from '../bot/request-limits.ts';
+import { DEFAULT_LIMITS, modelLimits, type Recommended } from '../bot/request-limits.ts';
 import { modelInUse } from '../models/model-folder.ts';
+import { recommendedFor } from '../models/recommended.ts';
 import { PRECISIONS, type Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { cropTo, IMAGE_FORMATS, type ImageFormat, imageFormat } from '../pipeline/images/image-file.ts';
+import { stepCount, timestepsOf } from '../pipeline/images/stage-c-steps.ts';
 import { TorchGenerator } from '../pipeline/math/generator.ts';
-import { DEFAULT_STAGE_C_STEPS, DEFAULT_STAGE_C_TIMESTEPS } from '../pipeline/math/scheduler.ts';
 import { inBatches, picturesTogether, roundsOf } from '../pipeline/pipelines/batch-size.ts';
 import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
 import { paintRound } from '../pipeline/pipelines/round.ts';
@@ -106,7 +107,7 @@ async function imagine(text: string, options: Options): Promise<void> {
     signal: stop.signal,
     check: false,
   });
-  const { requests, notes } = readRequests(text, options, pipeline);
+  const { requests, notes } = readRequests(text, options, pipeline, await recommendedFor(dir));
   const say = (line: string) => void (options.quiet || process.stderr.write(`${line}\n`));
   if (asksForGpu(options)) {
     for (const { provider, reason } of pipeline.runtime.fallbacks) say(`${provider} is not used: ${reason}`);
@@ -191,7 +192,7 @@ async function* paint(
       prompt: request.prompt,
       negativePrompt: request.negative || undefined,
       style: request.style,
-      ...(steps === null ? { priorTimesteps: DEFAULT_STAGE_C_TIMESTEPS } : { priorNumInferenceSteps: steps }),
+      ...{ priorNumInferenceSteps: stepCount(steps), priorTimesteps: timestepsOf(steps) },
       priorGuidanceScale: request.guidance,
       numInferenceSteps: request.decoderSteps,
       decoderGuidanceScale: request.decoderGuidance,
@@ -203,7 +204,7 @@ async function* paint(
   for (const seeds of round) batches.push(await batch(seeds));
   const painting = paintRound(pipeline, batches, signal);
   // Large networks take a while to load.
-  bars?.show({ stage: 'prior', step: 0, total: steps ?? DEFAULT_STAGE_C_STEPS });
+  bars?.show({ stage: 'prior', step: 0, total: stepCount(steps) });
   for (;;) {
     const { done, value } = await painting.next();
     if (done) return value.flatMap(({ warnings }) => warnings);
@@ -223,9 +224,16 @@ async function* paint(
   }
 }
 
-function readRequests(text: string, options: Options, pipeline: WuerstchenCombinedPipeline) {
+function readRequests(text: string, options: Options, pipeline: WuerstchenCombinedPipeline, recommended: Recommended) {
   const { minSide, maxSide, maxPixels } = pipeline.grid.limits;
-  const limits = { ...DEFAULT_LIMITS, minSide, maxSide, maxPixels, gridStep: pipeline.grid.step };
+  const limits = {
+    ...DEFAULT_LIMITS,
+    minSide,
+    maxSide,
+    maxPixels,
+    gridStep: pipeline.grid.step,
+    ...modelLimits(pipeline.name, recommended),
+  };
   const typed: Readonly<Record<string, unknown>> = { ...options };
   const given = SETTING_OPTIONS.flatMap(({ name, option }) => {
     const value = typed[option.attributeName()];

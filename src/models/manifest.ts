@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { DECODER_CONTENTS, PRIOR_CONTENTS, STAGE_C_CONTENTS } from '../pipeline/checkpoint/contents.ts';
 import { folderName, repositorySchema } from '../pipeline/hub/repository.ts';
+import { generationConfig } from '../pipeline/images/generation-config.ts';
 import { OperatorError } from '../system/errors.ts';
 import { ifThere } from '../system/if-there.ts';
 
@@ -12,6 +13,8 @@ const modelSchema = z.strictObject({
   license: z.string(),
   /** [width, height] in pixels that the checkpoint was trained on. */
   nativeSizes: z.array(z.tuple([z.int().positive(), z.int().positive()])),
+  /** As in `generation_config.json`, for a folder without that file. */
+  recommended: generationConfig.optional(),
   /** Embedded models come with the program: nothing to fetch, never removed. */
   embedded: z.boolean().default(false),
   repositories: z
@@ -52,7 +55,7 @@ export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
         [1024, 1024],
         [1024, 1536],
         [1536, 1024],
-        [1024, 1280],
+        [1280, 1024],
       ],
       embedded: true,
       repositories: [
@@ -72,6 +75,14 @@ export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
         [1536, 1024],
         [1536, 1536],
       ],
+      recommended: {
+        ideas: [
+          'a red fox in the snow, golden hour',
+          'a market stall of glowing lanterns, ink and watercolour',
+          'a dachshund astronaut, studio photograph',
+          'a bratwurst grill at the edge of a Norwegian fjord',
+        ],
+      },
       repositories: [
         repository('warp-ai/wuerstchen-prior', 'words and Stage C', PRIOR_CONTENTS),
         repository('warp-ai/wuerstchen', 'Stage B, Stage A and their words', DECODER_CONTENTS),

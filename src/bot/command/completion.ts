@@ -1,6 +1,6 @@
 import type { Completion } from '../core.ts';
 import type { RequestLimits } from '../request-limits.ts';
-import { KEYS, type Key, keyNamed } from './keys.ts';
+import { describeKey, KEYS, type Key, keyNamed } from './keys.ts';
 import { wordsOf } from './lexer.ts';
 import { SUBCOMMANDS } from './subcommands.ts';
 
@@ -39,7 +39,7 @@ export function completions(textBeforeCursor: string, limits: RequestLimits): Co
       insert: dashes === undefined ? `${key.name}:` : `--${key.name} `,
       from,
       label: dashes === undefined ? `${key.name}:` : `--${key.name}`,
-      description: key.description,
+      description: describeKey(key, limits),
     }));
   return earlier.length === 0 && dashes === undefined ? [...subcommandsFrom(prefix, from), ...settings] : settings;
 }
@@ -58,7 +58,7 @@ function subcommandsFrom(prefix: string, from: number): Completion[] {
 function valuesOf(key: Key, value: string, head: string, from: number, limits: RequestLimits): Completion[] {
   return (key.choices?.(limits) ?? [])
     .filter((choice) => choice.startsWith(value.toLowerCase()) && choice !== value)
-    .map((choice) => ({ insert: `${head}${choice}`, from, label: choice, description: key.description }));
+    .map((choice) => ({ insert: `${head}${choice}`, from, label: choice, description: describeKey(key, limits) }));
 }
 
 function unusedKeys(earlier: readonly string[]): readonly Key[] {

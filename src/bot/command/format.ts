@@ -1,8 +1,9 @@
 import type { ImagineRequest } from '../job.ts';
-import { DEFAULT_LIMITS } from '../request-limits.ts';
+import { DEFAULT_LIMITS, type Recommended } from '../request-limits.ts';
 import { FIELD_KEYS } from './keys.ts';
 import { isSubcommandName } from './subcommands.ts';
 import { tokensOf } from './tokens.ts';
+import { formatSteps } from './values.ts';
 
 /** Words, digits and the punctuation of a sentence: nothing that the grammar could read as something else. */
 const PLAIN = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N} ,.!?’_]|['-](?=[\p{L}\p{N}]))*$/u;
@@ -10,10 +11,12 @@ const PLAIN = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N} ,.!?’_]|['-](?=[\p{L}\p{N}]))*
 /**
  * The command that makes `request` again, with every setting that has a value; `parseCommand` reads it back as the same
  * request. Its prompt and negative prompt are taken to be in the parser's own form (`normaliseText`).
+ *
+ * @param usualSteps of the model that will be asked: the reference's own schedule is named where another one is usual.
  */
-export function formatRequest(request: ImagineRequest): string {
+export function formatRequest(request: ImagineRequest, usualSteps: Recommended['steps'] = null): string {
   const settings = FIELD_KEYS.flatMap(({ key, field }) => {
-    const value = request[field];
+    const value = field === 'steps' && request.steps !== usualSteps ? formatSteps(request.steps) : request[field];
     if (value === null || value === '' || value === false) return [];
     return [`${key.name}:${field === 'negative' ? quote(request.negative) : value === true ? 'yes' : value}`];
   });

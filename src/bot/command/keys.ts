@@ -1,10 +1,9 @@
-import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
+import { stepCount } from '../../pipeline/images/stage-c-steps.ts';
 import type { ImagineRequest } from '../job.ts';
 import {
-  DEFAULT_LIMITS,
   defaultSize,
   fits,
-  REQUEST_DEFAULTS,
+  nativeSizes,
   type RequestLimits,
   type Size,
   shrunk,
@@ -13,12 +12,14 @@ import {
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
 import { listed } from './problem.ts';
 import {
+  formatSteps,
   type Range,
   type Reading,
   readDecimal,
   readRatio,
   readSeed,
   readSides,
+  readSteps,
   readStyle,
   readSwitch,
   readWhole,
@@ -37,7 +38,7 @@ interface KeyDefinition {
   readonly aliases?: readonly string[];
   /** How a surface with native options offers it. */
   readonly type: 'integer' | 'number' | 'text' | 'switch';
-  /** At most 100 characters. */
+  /** With its usual value at most 100 characters. */
   readonly description: string;
   /** German name and description. */
   readonly de: readonly [name: string, description: string];
@@ -45,6 +46,8 @@ interface KeyDefinition {
   readonly fields: readonly Field[];
   /** A noun phrase: `a whole number from 1 to 10`. */
   expected(limits: RequestLimits): string;
+  /** What is chosen where nothing is given, if that can be said. */
+  usual?(limits: RequestLimits): number | string;
   /** Bounds of the numeric types, inclusive. */
   range?(limits: RequestLimits): Range;
   /** The usual values, or all there are. */
@@ -59,8 +62,8 @@ function map<T>(reading: Reading<T>, settings: (value: T) => RequestSettings): R
   return 'value' in reading ? { ...reading, value: settings(reading.value) } : reading;
 }
 
-interface NumericOptions extends Pick<KeyDefinition, 'aliases' | 'description' | 'de'> {
-  readonly choices?: readonly string[];
+interface NumericOptions extends Pick<KeyDefinition, 'aliases' | 'description' | 'de' | 'usual'> {
+  choices?(limits: RequestLimits): readonly string[];
   range(limits: RequestLimits): Range;
   example(limits: RequestLimits): number;
 }
@@ -77,7 +80,7 @@ function numeric(type: 'integer' | 'number', field: Field, options: NumericOptio
     type,
     fields: [field],
     range,
-    ...(choices === undefined ? {} : { choices: (limits) => within(choices, range(limits)) }),
+    ...(choices === undefined ? {} : { choices: (limits) => within(choices(limits), range(limits)) }),
     expected: (limits) => `${noun} from ${range(limits).min} to ${range(limits).max}`,
     example: (limits) => String(example(limits)),
     read: (value, limits) => map(read(value, range(limits), example(limits)), (number) => ({ [field]: number })),
@@ -88,24 +91,37 @@ const side = ({ minSide, maxSide }: RequestLimits): Range => ({ min: minSide, ma
 const steps = ({ maxSteps }: RequestLimits): Range => ({ min: 1, max: maxSteps });
 const scale = ({ maxGuidance }: RequestLimits): Range => ({ min: 0, max: maxGuidance });
 
-const COMMON_SIDES = ['512', '768', '1024', '1280', '1536'];
+const COMMON_SIDES = [512, 768, 1024, 1280, 1536];
 const COMMON_RATIOS = ['1:1', '2:3', '3:2', '3:4', '4:3', '9:16', '16:9', '21:9'];
-const { n, decoderSteps, guidance, decoderGuidance } = REQUEST_DEFAULTS;
+
+/** Sides that the model was trained on, or else common ones. */
+function commonSides(limits: RequestLimits, side: keyof Size): readonly string[] {
+  const trained = nativeSizes(limits).map((size) => size[side]);
+  const sides = trained.length > 0 ? trained : COMMON_SIDES;
+  return [...new Set(sides)].sort((a, b) => a - b).map(String);
+}
+
+/** A number of steps that may be typed: the model's own, if it has equal steps. */
+function exampleSteps({ recommended: { steps }, maxSteps }: RequestLimits): number {
+  return Math.min(typeof steps === 'number' ? steps : 30, maxSteps);
+}
 
 const DEFINITIONS = {
   width: numeric('integer', 'width', {
     aliases: ['w'],
     description: 'Width in pixels',
-    de: ['breite', `Breite in Pixeln (sonst ${DEFAULT_LIMITS.defaultWidth})`],
-    choices: COMMON_SIDES,
+    de: ['breite', 'Breite in Pixeln'],
+    usual: (limits) => defaultSize(limits).width,
+    choices: (limits) => commonSides(limits, 'width'),
     range: side,
     example: (limits) => defaultSize(limits).width,
   }),
   height: numeric('integer', 'height', {
     aliases: ['h'],
     description: 'Height in pixels',
-    de: ['höhe', `Höhe in Pixeln (sonst ${DEFAULT_LIMITS.defaultHeight})`],
-    choices: COMMON_SIDES,
+    de: ['höhe', 'Höhe in Pixeln'],
+    usual: (limits) => defaultSize(limits).height,
+    choices: (limits) => commonSides(limits, 'height'),
     range: side,
     example: (limits) => defaultSize(limits).height,
   }),
@@ -118,7 +134,7 @@ const DEFINITIONS = {
     expected: ({ minSide, maxSide }) => `width×height such as 1024x1536, each side from ${minSide} to ${maxSide}`,
     choices: (limits) => {
       const sizes = COMMON_RATIOS.flatMap((ratio) => sizeForRatio(readRatio(ratio) ?? Number.NaN, limits) ?? []);
-      return [...new Set(sizes.map(formatSize))];
+      return [...new Set([...nativeSizes(limits), ...sizes].map(formatSize))];
     },
     example: (limits) => formatSize(defaultSize(limits)),
     read: (value, limits) => {
@@ -153,8 +169,9 @@ const DEFINITIONS = {
       ...['batch-size', 'batch-count', 'iterations'],
     ],
     description: 'How many pictures',
-    de: ['bilder', `Wie viele Bilder, 1 bis ${DEFAULT_LIMITS.maxImages} (sonst ${n})`],
-    choices: ['1', '2', '4', '10'],
+    de: ['bilder', 'Wie viele Bilder'],
+    usual: () => 1,
+    choices: () => ['1', '2', '4', '10'],
     range: ({ maxImages }) => ({ min: 1, max: maxImages }),
     example: ({ maxImages }) => Math.min(4, maxImages),
   }),
@@ -182,35 +199,43 @@ const DEFINITIONS = {
     example: () => '7',
     read: (value) => map(readSeed(value), (seed) => ({ seed })),
   },
-  steps: numeric('integer', 'steps', {
-    aliases: [
-      ...['sampling-steps', 'num-inference-steps', 'inference-steps', 'num-steps', 'ddim-steps', 'overwrite-step'],
-      ...['prior-steps', 'prior-num-inference-steps'],
-    ],
-    description: `Equal steps of the first stage, instead of its own schedule of ${DEFAULT_STAGE_C_STEPS} steps`,
-    de: ['schritte', 'Schritte der ersten Stufe: mehr ist langsamer und feiner'],
-    range: steps,
-    example: ({ maxSteps }) => Math.min(30, maxSteps),
-  }),
+  steps: {
+    ...numeric('integer', 'steps', {
+      aliases: [
+        ...['sampling-steps', 'num-inference-steps', 'inference-steps', 'num-steps', 'ddim-steps', 'overwrite-step'],
+        ...['prior-steps', 'prior-num-inference-steps'],
+      ],
+      description: `Equal steps of the first stage, or reference for the usual ${stepCount(null)}`,
+      de: ['schritte', 'Gleiche Schritte der ersten Stufe'],
+      usual: ({ recommended: { steps } }) =>
+        Array.isArray(steps) ? `${stepCount(steps)} of its own` : formatSteps(steps),
+      range: steps,
+      example: exampleSteps,
+    }),
+    read: (value, limits) => map(readSteps(value, steps(limits), exampleSteps(limits)), (steps) => ({ steps })),
+  },
   'decoder-steps': numeric('integer', 'decoderSteps', {
-    description: `Steps of the second stage, ${decoderSteps} unless given`,
-    de: ['decoder-schritte', `Schritte der zweiten Stufe (sonst ${decoderSteps})`],
+    description: 'Steps of the second stage',
+    de: ['decoder-schritte', 'Schritte der zweiten Stufe'],
+    usual: ({ recommended }) => recommended.decoderSteps,
     range: steps,
-    example: ({ maxSteps }) => Math.min(decoderSteps, maxSteps),
+    example: ({ recommended, maxSteps }) => Math.min(recommended.decoderSteps, maxSteps),
   }),
   guidance: numeric('number', 'guidance', {
     aliases: ['cfg', 'cfg-scale', 'scale', 'guidance-scale', 'prior-guidance', 'prior-guidance-scale'],
-    description: `How closely to follow the prompt, ${guidance} unless given; 1 or less switches it off`,
-    de: ['führung', `Wie genau dem Text gefolgt wird (sonst ${guidance})`],
+    description: 'How closely to follow the prompt; 1 or less switches it off',
+    de: ['führung', 'Wie genau dem Text gefolgt wird'],
+    usual: ({ recommended }) => recommended.guidance,
     range: scale,
-    example: ({ maxGuidance }) => Math.min(guidance, maxGuidance),
+    example: ({ recommended, maxGuidance }) => Math.min(recommended.guidance, maxGuidance),
   }),
   'decoder-guidance': numeric('number', 'decoderGuidance', {
     aliases: ['decoder-cfg-scale', 'decoder-guidance-scale'],
-    description: `The same for the second stage, ${decoderGuidance} (off) unless given`,
-    de: ['decoder-führung', `Dasselbe für die zweite Stufe (sonst ${decoderGuidance})`],
+    description: 'The same for the second stage',
+    de: ['decoder-führung', 'Dasselbe für die zweite Stufe'],
+    usual: ({ recommended }) => recommended.decoderGuidance,
     range: scale,
-    example: () => decoderGuidance,
+    example: ({ recommended }) => recommended.decoderGuidance,
   }),
   negative: {
     aliases: ['no', 'neg', 'negative-prompt', 'prior-negative-prompt'],
@@ -251,6 +276,15 @@ export const KEYS: readonly Key[] = Object.entries<KeyDefinition>(DEFINITIONS).m
   ...definition,
   name: name as KeyName,
 }));
+
+/** What a key is for, and its usual value here. */
+export function describeKey({ description, usual }: Key, limits: RequestLimits): string {
+  return usual === undefined ? description : `${description} (${usual(limits)} unless given)`;
+}
+
+export function describeKeyInGerman({ de: [, description], usual }: Key, limits: RequestLimits): string {
+  return usual === undefined ? description : `${description} (sonst ${usual(limits)})`;
+}
 
 /** One key for each field: those that a request is written with. */
 export const FIELD_KEYS = KEYS.flatMap((key) =>

@@ -1,11 +1,13 @@
 import type { ImagineRequest } from '../job.ts';
-import { defaultSize, fits, REQUEST_DEFAULTS, type RequestLimits, type Size, shrunk } from '../request-limits.ts';
+import { fits, type RequestLimits, requestDefaults, type Size, shrunk } from '../request-limits.ts';
 import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
+import { modelNotes } from './model-note.ts';
 import { permutationsOf } from './permutations.ts';
 import { CommandProblem, EXAMPLE_PROMPT, toUserError } from './problem.ts';
 import { clashing, readSettings, readValue, removal, type TypedSetting } from './read-settings.ts';
 import { readSubcommand, type Subcommand } from './subcommands.ts';
+import { formatSteps } from './values.ts';
 
 export interface ParseOptions {
   readonly limits: RequestLimits;
@@ -83,6 +85,7 @@ function read(text: string, options: ParseOptions, onSource: (source: string) =>
     requests.push(requestOf(prompt, { ...readDefaults(defaults, chosen, limits), ...chosen }, typed, options));
     for (const note of found) notes.add(note);
   }
+  for (const note of modelNotes(requests, limits)) notes.add(note);
   const [request] = requests;
   if (requests.length === 1 && request !== undefined) return { kind: 'imagine', request, notes: [...notes] };
   return { kind: 'permutations', requests, notes: [...notes] };
@@ -98,8 +101,7 @@ function requestOf(
   if (!isVisible(prompt)) throw promptMissing(typed);
   const length = lengthOf(prompt);
   if (length > limits.maxPromptLength) throw promptTooLong(length, limits);
-  const [style = 'interpolated'] = limits.styles;
-  const request = { ...REQUEST_DEFAULTS, style, ...defaultSize(limits), ...chosen, prompt };
+  const request = { ...requestDefaults(limits), ...chosen, prompt };
   if (!fits(request, limits)) throw tooManyPixels(request, typed, limits);
   return { ...request, seed: seed ?? BigInt.asUintN(32, randomSeed()) };
 }
@@ -130,8 +132,9 @@ function readDefaults(
   limits: RequestLimits,
 ): RequestSettings {
   const read = FIELD_KEYS.flatMap(({ key, field }) => {
-    const value = chosen[field] === undefined ? defaults[field] : null;
-    return value === undefined || value === null ? [] : [readValue(key, String(value), limits).settings];
+    if (chosen[field] !== undefined || defaults[field] === undefined) return [];
+    const value = field === 'steps' ? formatSteps(defaults.steps ?? null) : String(defaults[field]);
+    return [readValue(key, value, limits).settings];
   });
   return Object.assign({}, ...read);
 }

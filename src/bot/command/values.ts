@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isSchedule, type StageCSteps } from '../../pipeline/images/stage-c-steps.ts';
 import { nearest } from './edit-distance.ts';
 
 /** A value, with a sentence on how it was read where that is not plain; or the nearest one that is allowed, if one is near. */
@@ -33,6 +34,22 @@ function clampedLead(text: string, min: number, max: number, fallback: number): 
   const lead = LEADING_NUMBER.exec(text)?.[0] ?? '';
   const value = lead === '' ? Number.NaN : Number(lead);
   return Number.isNaN(value) ? fallback : Math.min(max, Math.max(min, value));
+}
+
+/** The usual schedule by name, and what else a request has instead of a number of equal steps. */
+const USUAL_SCHEDULE = 'reference';
+
+/** A number of equal steps, `reference`, or the timesteps themselves: `1,0.6,0.3,0`. */
+export function readSteps(text: string, range: Range, fallback: number): Reading<StageCSteps> {
+  if (text.toLowerCase() === USUAL_SCHEDULE) return { value: null };
+  const timesteps = text.split(',');
+  const value = timesteps.every((one) => DECIMAL.test(one)) ? timesteps.map(Number) : [];
+  return isSchedule(value) ? { value } : readWhole(text, range, fallback);
+}
+
+/** The steps as `readSteps` reads them. */
+export function formatSteps(steps: StageCSteps): string {
+  return steps === null ? USUAL_SCHEDULE : String(steps);
 }
 
 /** `random`, or -1 as other programs write it, reads as `null`; words as a number that is always the same for them. */

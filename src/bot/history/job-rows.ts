@@ -57,7 +57,12 @@ const errorSchema = z
 
 // A row is read in parts, each by the schema of what it becomes.
 const callerRow = callerSchema.extend({ moderator: flag, ageRestricted: flag });
-const requestRow = imagineRequest.extend({ spoiler: flag });
+const requestRow = imagineRequest.extend({
+  spoiler: flag,
+  steps: z.number().nullable(),
+  timesteps: z.string().nullable(),
+});
+const timestepList = z.array(z.number());
 const derivationRow = z.object({
   verb: z.enum(VERBS).nullable(),
   parentImage: z.string().nullable(),
@@ -141,10 +146,11 @@ function unreadable(what: string, finding: string, cause: unknown): OperatorErro
 
 export function decodeJobRow(row: unknown): JobRow {
   const { verb, parentImage, parentJob, strength } = decode(derivationRow, row, 'job');
+  const { timesteps, steps, ...request } = decode(requestRow, row, 'job');
   return {
     ...decode(stateRow, row, 'job'),
     caller: decode(callerRow, row, 'job'),
-    request: decode(requestRow, row, 'job'),
+    request: { ...request, steps: timesteps === null ? steps : decodeJson(timestepList, timesteps, 'timesteps') },
     derivation: verb === null || parentJob === null ? null : { verb, parentImage, parentJob, strength },
   };
 }
@@ -191,9 +197,11 @@ const FIELDS = [
 export const INSERT_JOB = `INSERT INTO jobs (${FIELDS.map(columnOf).join(', ')}) VALUES (${FIELDS.map(() => '?').join(', ')})`;
 
 export function insertValues(id: string, input: NewJob, chargedMs: number, now: number): readonly Value[] {
-  const { caller, request, derivation, priority = 0 } = input;
+  const { caller, derivation, priority = 0 } = input;
+  const { steps, ...request } = input.request;
   const record: Readonly<Record<string, Value | boolean>> = {
     ...{ id, ...caller, ...request, ...derivation },
+    ...(typeof steps === 'number' ? { steps } : { timesteps: steps && toJson(steps) }),
     ...{ notesJson: toJson(input.notes), state: 'queued', createdAt: now, priority },
     ...{ estimateMs: chargedMs, chargedMs, chargedDay: dayOf(now) },
   };

@@ -1,4 +1,4 @@
-import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
+import { stepCount } from '../../pipeline/images/stage-c-steps.ts';
 import type { ImagineRequest, Job, Stage, Verb } from '../job.ts';
 
 /** What a request asks of each stage, in steps or pictures: the units whose time is learned. */
@@ -22,7 +22,7 @@ export function workOf(request: ImagineRequest, verb: Verb | null, pictures = re
     ...{ width, height, pictures },
     units: {
       text: 1,
-      prior: prior * pictures * (steps ?? DEFAULT_STAGE_C_STEPS) * rows(guidance),
+      prior: prior * pictures * stepCount(steps) * rows(guidance),
       decoder: pictures * decoderSteps * rows(decoderGuidance),
       vqgan: pictures,
       encode: pictures,

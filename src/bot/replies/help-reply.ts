@@ -1,4 +1,4 @@
-import { KEYS, type Key, type KeyName, keyNamed } from '../command/keys.ts';
+import { describeKey, KEYS, type Key, type KeyName, keyNamed } from '../command/keys.ts';
 import { EXAMPLE_PROMPT } from '../command/problem.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
@@ -19,8 +19,8 @@ function overview(limits: RequestLimits): Partial<Reply> {
       '{red, grey} fox makes one request for each, after asking. A backslash keeps a character as text: \\{ or \\:',
       ...Object.values(SUBCOMMANDS).map(({ usage, description }) => `/wuerst ${usage}: ${description}.`),
     ],
-    fields: KEYS.map((key) => ({ name: example(key, limits), value: `${key.description}.` })),
-    code: `/wuerst ${EXAMPLE_PROMPT} ar:2:3 style:${limits.styles.at(-1) ?? 'interpolated'}`,
+    fields: KEYS.map((key) => ({ name: example(key, limits), value: `${describeKey(key, limits)}.` })),
+    code: `/wuerst ${prompt(limits)} ar:2:3 style:${limits.styles.at(-1) ?? 'interpolated'}`,
   };
 }
 
@@ -29,10 +29,14 @@ function explanation(key: Key, limits: RequestLimits): Partial<Reply> {
     values.length === 0 ? [] : [{ name, value: values.join(', ') }];
   return {
     title: key.name,
-    lines: [`${key.description}.`, `Write ${key.expected(limits)}.`],
+    lines: [`${describeKey(key, limits)}.`, `Write ${key.expected(limits)}.`],
     fields: [...field('For example', key.choices?.(limits)), ...field('Also written', key.aliases)],
-    code: `/wuerst ${EXAMPLE_PROMPT} ${example(key, limits)}`,
+    code: `/wuerst ${prompt(limits)} ${example(key, limits)}`,
   };
+}
+
+function prompt({ recommended: { ideas } }: RequestLimits): string {
+  return ideas[0] ?? EXAMPLE_PROMPT;
 }
 
 function example(key: Key, limits: RequestLimits): string {

@@ -5,6 +5,7 @@ import { FIELD_KEYS, type Key, type KeyName } from '../command/keys.ts';
 import type { ImageDetails } from '../history/history.ts';
 import type { ImagineRequest, Job, JobImage } from '../job.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
+import type { RequestLimits } from '../request-limits.ts';
 import { kept, ROW, rowsOf, secondary, shortened, shownImages, waitingLabel } from './job-reply.ts';
 
 const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
@@ -48,7 +49,12 @@ function labelOf({ name }: Key): string {
 }
 
 /** Every parameter of a picture, ready to paste. */
-export function infoReply(job: Job, image: JobImage | null, details: ImageDetails | null): Reply {
+export function infoReply(
+  job: Job,
+  image: JobImage | null,
+  details: ImageDetails | null,
+  limits: RequestLimits,
+): Reply {
   const { request } = job;
   const recipe = details?.recipe ?? null;
   const derived = recipe !== null && recipe.verb !== null && recipe.verb !== 'reroll' && recipe.verb !== 'remix';
@@ -72,7 +78,7 @@ export function infoReply(job: Job, image: JobImage | null, details: ImageDetail
     fields: Object.entries(values).flatMap(([name, value]) =>
       value === undefined || value === null || value === '' ? [] : [{ name, value: String(value) }],
     ),
-    code: `/wuerst ${formatRequest(made)}`,
+    code: `/wuerst ${formatRequest(made, limits.recommended.steps)}`,
   };
 }
 

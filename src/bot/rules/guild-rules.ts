@@ -12,7 +12,7 @@ export interface LoadedModel {
   /** A number from 0 (base) to 1 (aesthetic) is a style too. @default false */
   readonly mixesStyles?: boolean;
   /** Sizes that the checkpoint can make. */
-  readonly sizes?: Partial<Pick<RequestLimits, 'minSide' | 'maxSide' | 'maxPixels' | 'gridStep'>>;
+  readonly sizes?: Partial<Pick<RequestLimits, 'minSide' | 'maxSide' | 'maxPixels' | 'gridStep'>> | undefined;
 }
 
 type Where = Pick<Caller, 'surface' | 'guild'>;
@@ -27,14 +27,17 @@ const REMEMBERED = 20_000;
 export class GuildRules extends EventEmitter<{ changed: [] }> {
   readonly #settings: StoredSettings;
   readonly #loaded: () => LoadedModel | null;
+  readonly #base: RequestLimits;
   readonly #known = new RecentMap<string, GuildSettings>(REMEMBERED);
   /** Asked for every waiting party when the order is looked up. */
   readonly #weights = new RecentMap<string, number>(REMEMBERED);
 
-  constructor(settings: StoredSettings, loaded: () => LoadedModel | null) {
+  /** @param model what the model in use says about requests, also before it is loaded */
+  constructor(settings: StoredSettings, loaded: () => LoadedModel | null, model: Partial<RequestLimits> = {}) {
     super();
     this.#settings = settings;
     this.#loaded = loaded;
+    this.#base = { ...DEFAULT_LIMITS, ...model };
   }
 
   at(where: Where): GuildSettings {
@@ -60,11 +63,11 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   /** What the loaded checkpoint allows; the defaults before one was ever loaded. */
   checkpoint(): RequestLimits {
     const loaded = this.#loaded();
-    if (loaded === null) return DEFAULT_LIMITS;
-    const styles = loaded.styles.length > 0 ? loaded.styles : DEFAULT_LIMITS.styles;
+    if (loaded === null) return this.#base;
+    const styles = loaded.styles.length > 0 ? loaded.styles : this.#base.styles;
     const first = styles.includes('interpolated') ? ['interpolated'] : [];
     return {
-      ...DEFAULT_LIMITS,
+      ...this.#base,
       ...loaded.sizes,
       styles: [...new Set([...first, ...styles])],
       mixesStyles: loaded.mixesStyles ?? false,

@@ -256,8 +256,10 @@ export class Answers {
   }
 
   #info({ job, image }: Target): Outcome {
+    const { history, rules } = this.#options;
     const acted = image ?? kept(job)[0] ?? null;
-    return reply(replies.infoReply(job, acted, acted === null ? null : this.#options.history.images.get(acted.id)));
+    const details = acted === null ? null : history.images.get(acted.id);
+    return reply(replies.infoReply(job, acted, details, rules.limits(job.caller)));
   }
 
   #earlier(caller: Caller, key: string | undefined): Outcome | null {

@@ -20,6 +20,7 @@ import { Submissions } from '../jobs/submissions.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { jobReply } from '../replies/job-reply.ts';
 import { eraseQuestion, errorReply } from '../replies/replies.ts';
+import type { RequestLimits } from '../request-limits.ts';
 import { GuildRules, type LoadedModel } from '../rules/guild-rules.ts';
 import { Answers } from './answers.ts';
 
@@ -32,6 +33,8 @@ export interface StudioOptions {
   readonly logger: Pick<Logger, 'info' | 'error'>;
   /** Texts for the pictures' files. @default the recipe alone */
   readonly describe?: Describe;
+  /** What the model in use says about requests. @default the reference's values */
+  readonly model?: Partial<RequestLimits>;
   /** Called with what each painted request asked for and took, in milliseconds. */
   readonly onPainted?: (work: Work, timings: Timings) => void;
   readonly clock?: Clock;
@@ -120,6 +123,7 @@ function partsOf(options: StudioOptions) {
   const rules = new GuildRules(
     history.settings,
     () => painter.status.info ?? loadedModel(history.memos.get(...LOADED)),
+    options.model,
   );
   const queue = new JobQueue({ history, onProblem, weight: (payer) => rules.weight(payer) });
   rules.on('changed', () => queue.reweighed());
@@ -193,15 +197,19 @@ function takeUp({ history, bus }: Parts, { job, attempts }: StoredJob, pipelineO
 function rememberLoaded({ history, painter, logger }: StudioOptions): void {
   const { info } = painter.status;
   if (info === null) return;
-  const { styles, mixesStyles = false } = info;
+  const { styles, mixesStyles = false, sizes } = info;
   try {
-    history.memos.set(...LOADED, { styles, mixesStyles });
+    history.memos.set(...LOADED, { styles, mixesStyles, sizes });
   } catch (err) {
-    logger.error({ err }, 'the styles of the model cannot be stored');
+    logger.error({ err }, 'the styles and sizes of the model cannot be stored');
   }
 }
 
-const storedModel = z.object({ styles: z.array(z.string()).min(1), mixesStyles: z.boolean().default(false) });
+const storedModel = z.object({
+  styles: z.array(z.string()).min(1),
+  mixesStyles: z.boolean().default(false),
+  sizes: z.object({ minSide: z.number(), maxSide: z.number(), maxPixels: z.number(), gridStep: z.number() }).optional(),
+});
 
 function loadedModel(memo: unknown): LoadedModel | null {
   return storedModel.safeParse(memo).data ?? null;

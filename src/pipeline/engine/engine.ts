@@ -1,7 +1,7 @@
 import { OperatorError } from '../../system/errors.ts';
 import { PRECISIONS, type Precision } from '../checkpoint/weight-recipe.ts';
 import { availableStyles } from '../derived-weights/styles.ts';
-import { DEFAULT_STAGE_C_TIMESTEPS } from '../math/scheduler.ts';
+import { stepCount, timestepsOf } from '../images/stage-c-steps.ts';
 import { picturesTogether, roundsOf } from '../pipelines/batch-size.ts';
 import { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
 import { isShortage, sparingMemory } from '../pipelines/shortage.ts';
@@ -93,7 +93,9 @@ class PipelineEngine implements Engine {
     this.#loaded = { pipeline, checkpoint, maps, previewer };
     const warmed = await this.#warmUp(pipeline, options.warmUp);
     const memory = `${runtime.residency}: ${runtime.memory.reason}`;
-    return { model: pipeline.name, checkpoint, provider: pipeline.computedBy, styles, mixesStyles, memory, warmed };
+    const sizes = { ...pipeline.grid.limits, gridStep: pipeline.grid.step };
+    const made = { model: pipeline.name, checkpoint, provider: pipeline.computedBy };
+    return { ...made, styles, mixesStyles, sizes, memory, warmed };
   }
 
   #runtime(options: LoadOptions): Promise<Runtime> {
@@ -164,7 +166,7 @@ class PipelineEngine implements Engine {
     yield* this.#useStyle(pipeline, request.style, signal);
     const [h, w] = [grid.coveringCells(request.height), grid.coveringCells(request.width)];
     const { steps } = request;
-    const scheduler = prior.newScheduler(steps ?? 0, steps === null ? DEFAULT_STAGE_C_TIMESTEPS : undefined);
+    const scheduler = prior.newScheduler(stepCount(steps), timestepsOf(steps));
     const space: StageCSpace = { dims: [1, prior.prior.config.c_in, h, w], values: prior.values, scheduler };
     const times: StageTimes = {};
     const learns = previewer.learns;

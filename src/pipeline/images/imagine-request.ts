@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isSchedule, type StageCSteps } from './stage-c-steps.ts';
 
 /** An unsigned integer of up to 64 bits, stored as decimal digits. */
 export const uint64Text = z
@@ -22,8 +23,8 @@ export const imagineRequest = z.object({
   style: z.string(),
   /** Unsigned, up to 64 bits. Picture k (from 0) uses `seed + k`, wrapping at 2^64. */
   seed: uint64Text,
-  /** Equal steps of Stage C; `null` for `DEFAULT_STAGE_C_TIMESTEPS`. */
-  steps: z.number().nullable(),
+  /** Equal steps of Stage C; or its timesteps and where it ends; `null` for `DEFAULT_STAGE_C_TIMESTEPS`. */
+  steps: z.custom<StageCSteps>((value) => value === null || typeof value === 'number' || isSchedule(value)),
   decoderSteps: z.number(),
   /** Guidance scale of Stage C; 1 and below switch guidance off. */
   guidance: z.number(),

@@ -1,5 +1,5 @@
-import { DEFAULT_STAGE_C_STEPS } from '../math/scheduler.ts';
 import type { PictureSettings } from './imagine-request.ts';
+import { stepCount } from './stage-c-steps.ts';
 
 /** Everything needed to make a picture again. */
 export interface ImageParameters extends PictureSettings {
@@ -24,7 +24,7 @@ export function metadataOf(parameters: ImageParameters): Record<string, string> 
 
 function readable(p: ImageParameters): string {
   const settings = [
-    `Steps: ${p.steps ?? DEFAULT_STAGE_C_STEPS}`,
+    `Steps: ${stepCount(p.steps)}`,
     'Sampler: DDPM Wuerstchen',
     `CFG scale: ${p.guidance}`,
     `Seed: ${p.seed}`,

@@ -51,6 +51,13 @@ export interface EngineInfo {
   readonly styles: readonly string[];
   /** A number from 0 (base) to 1 (aesthetic) is a style too. @default false */
   readonly mixesStyles?: boolean;
+  /** Sizes that the checkpoint can make, in pixels. @default the published checkpoints' */
+  readonly sizes?: {
+    readonly minSide: number;
+    readonly maxSide: number;
+    readonly maxPixels: number;
+    readonly gridStep: number;
+  };
   /** What stays loaded, and why; for people. */
   readonly memory?: string;
   /** The prepared sizes, or why there are none; for people. */

@@ -4,12 +4,13 @@ import fc from 'fast-check';
 import type { ImagineRequest, JobEvent, Stage } from '../../../src/bot/job.ts';
 import { Estimator, Progress, workOf } from '../../../src/bot/jobs/estimator.ts';
 import { EventBus } from '../../../src/bot/jobs/event-bus.ts';
+import { stepCount } from '../../../src/pipeline/images/stage-c-steps.ts';
 import { finishedJob, newJob, openHistory, request } from '../history/history-fixture.ts';
 
 /** A machine whose steps take time by the pixel. */
 function timingsOf({ width, height, n, decoderSteps, guidance, steps }: ImagineRequest, slowness = 1) {
   const megapixels = (width * height) / 1e6;
-  const prior = (steps ?? 29) * (guidance > 1 ? 2 : 1) * n * 20 * megapixels * slowness;
+  const prior = stepCount(steps) * (guidance > 1 ? 2 : 1) * n * 20 * megapixels * slowness;
   const decoder = decoderSteps * n * 50 * megapixels * slowness;
   return {
     load: 90_000,

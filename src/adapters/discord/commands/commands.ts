@@ -6,7 +6,7 @@ import {
   PermissionFlagsBits,
   type RESTPostAPIApplicationCommandsJSONBody,
 } from 'discord.js';
-import { KEYS, type Key, type KeyName } from '../../../bot/command/keys.ts';
+import { describeKey, describeKeyInGerman, KEYS, type Key, type KeyName } from '../../../bot/command/keys.ts';
 import { NATIVE_SUBCOMMANDS } from '../../../bot/command/subcommands.ts';
 import type { RequestLimits } from '../../../bot/request-limits.ts';
 import { optionName } from './option-values.ts';
@@ -30,7 +30,8 @@ function named(name: string, description: string, [germanName, german]: readonly
 
 function settingOption(key: Key, limits: RequestLimits): Option {
   const { Integer, Number: Decimal, Boolean: Switch, String: Text } = ApplicationCommandOptionType;
-  const base = named(optionName(key), key.description, key.de);
+  const german = [key.de[0], describeKeyInGerman(key, limits)] as const;
+  const base = named(optionName(key), describeKey(key, limits), german);
   const complete = COMPLETED.includes(key.name) ? ({ autocomplete: true } as const) : {};
   const range = key.range?.(limits);
   const bounds = range === undefined ? {} : { min_value: range.min, max_value: range.max };

@@ -1,5 +1,7 @@
 import type { Caller } from '../../../bot/job.ts';
+import type { RequestLimits } from '../../../bot/request-limits.ts';
 import type { Core } from '../../adapter.ts';
+import { escapeText } from '../messages/escape.ts';
 import { parseRef } from '../messages/message-ref.ts';
 import { buttonRows, imageBlock, MAIN_BUTTONS, MAX_BLOCKS_BYTES, plain, plainSection } from '../messages/render.ts';
 import type { Block } from '../web-api/api.ts';
@@ -16,18 +18,13 @@ const COUNTED = 100;
 const DAY = 24 * 60 * 60 * 1000;
 
 const WHAT_IT_DOES = `I paint pictures from words. Type ${COMMAND} and what you want to see in any channel, mention me in a thread, or write to me here.`;
-const EXAMPLES = [
-  `${COMMAND} a red fox in the snow`,
-  `${COMMAND} a lighthouse at dusk ar:2:3 n:2 style:aesthetic`,
-  `${COMMAND} help`,
-].join('\n');
 
 /** The App Home tab: what the bot does, how much of it a person used and may use, and their recent pictures with buttons. */
 export async function homeView(core: Core, caller: Caller, now: number): Promise<object> {
   const blocks: Block[] = [
     { type: 'header', text: plain('Würst paints', 150) },
     plainSection(WHAT_IT_DOES, 2900),
-    { type: 'section', text: { type: 'mrkdwn', text: `\`\`\`${EXAMPLES}\`\`\``, verbatim: true } },
+    examples(core.limits(caller)),
     usageBlock(core, caller, now),
     ...(await limitBlocks(core, caller)),
   ];
@@ -39,6 +36,16 @@ export async function homeView(core: Core, caller: Caller, now: number): Promise
     blocks.push(...job);
   }
   return { type: 'home', blocks };
+}
+
+/** Commands to copy, with prompts that the model in use paints well. */
+function examples({ recommended: { ideas }, styles }: RequestLimits): Block {
+  const [first = '', second = first] = ideas;
+  const commands = [first, `${second} ar:2:3 n:2 style:${styles.at(-1)}`, 'help'].map((text) => `${COMMAND} ${text}`);
+  return {
+    type: 'section',
+    text: { type: 'mrkdwn', text: `\`\`\`${escapeText(commands.join('\n'))}\`\`\``, verbatim: true },
+  };
 }
 
 function usageBlock(core: Core, caller: Caller, now: number): Block {

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { generationConfig, type Recommended, recommendedBy } from '../pipeline/images/generation-config.ts';
+import { OperatorError } from '../system/errors.ts';
+import { loadManifest } from './manifest.ts';
+
+const FILE = 'generation_config.json';
+
+/**
+ * What a model recommends: by `generation_config.json` in its folder, else by the manifest's entry of its name.
+ *
+ * @throws OperatorError `generation_config_invalid`, naming the file, the key and what was expected; and as `loadManifest`
+ */
+export async function recommendedFor(folder: string): Promise<Recommended> {
+  const own = readGenerationConfig(folder);
+  if (own !== undefined) return own;
+  const { models } = await loadManifest(dirname(resolve(folder)));
+  const entry = models.find(({ name }) => name === basename(resolve(folder)));
+  return recommendedBy({ nativeSizes: entry?.nativeSizes, ...entry?.recommended });
+}
+
+function readGenerationConfig(folder: string): Recommended | undefined {
+  const path = join(folder, FILE);
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    if ('code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return undefined;
+    throw invalid(path, 'code' in cause ? `cannot be read: ${cause.code}` : `is not JSON: ${cause.message}`, cause);
+  }
+  const result = generationConfig.safeParse(value);
+  if (result.success) return recommendedBy(result.data);
+  const [issue] = result.error.issues;
+  const at = issue?.path.length ? ` at ${issue.path.join('.')}` : '';
+  throw invalid(path, `is wrong${at}: ${issue?.message}`, result.error);
+}
+
+function invalid(path: string, what: string, cause: Error): OperatorError {
+  return new OperatorError('generation_config_invalid', `The file ${path} ${what}.`, {
+    hint: 'For example { "steps": 12, "guidance": 4, "decoderSteps": 4 }. Without this file the usual values are used.',
+    cause,
+  });
+}
