@@ -1,7 +1,7 @@
 import type { ImagineRequest } from '../job.ts';
 import { DEFAULT_LIMITS, type Recommended } from '../request-limits.ts';
 import { FIELD_KEYS } from './keys.ts';
-import { isSubcommandName } from './subcommands.ts';
+import { isSubcommandName, meantAsSubcommand } from './subcommands.ts';
 import { tokensOf } from './tokens.ts';
 import { formatSteps } from './values.ts';
 
@@ -20,18 +20,18 @@ export function formatRequest(request: ImagineRequest, usualSteps: Recommended['
     if (value === null || value === '' || value === false) return [];
     return [`${key.name}:${field === 'negative' ? quote(request.negative) : value === true ? 'yes' : value}`];
   });
-  return [formatPrompt(request.prompt), ...settings].join(' ');
+  return [isPlain(request.prompt) ? request.prompt : quote(request.prompt), ...settings].join(' ');
 }
 
 /** A prompt as a person would type it, in quotes where its text could be taken for something else. */
 export function formatPrompt(prompt: string): string {
-  const [first = ''] = prompt.split(' ', 1);
-  const isPlain = PLAIN.test(prompt) && !isSubcommandName(first.toLowerCase()) && isWithoutDoubt(prompt);
-  return isPlain ? prompt : quote(prompt);
+  return isPlain(prompt) && meantAsSubcommand(prompt) === null ? prompt : quote(prompt);
 }
 
-/** Nothing in it resembles a setting. */
-function isWithoutDoubt(prompt: string): boolean {
+/** Beside settings it is read as it is, without notes. */
+function isPlain(prompt: string): boolean {
+  const [first = ''] = prompt.split(' ', 1);
+  if (!PLAIN.test(prompt) || isSubcommandName(first.toLowerCase())) return false;
   return tokensOf(prompt, DEFAULT_LIMITS).every((token) => token.kind === 'text' && token.note === null);
 }
 

@@ -6,7 +6,7 @@ import { modelNotes } from './model-note.ts';
 import { permutationsOf } from './permutations.ts';
 import { CommandProblem, EXAMPLE_PROMPT, toUserError } from './problem.ts';
 import { clashing, readSettings, readValue, removal, type TypedSetting } from './read-settings.ts';
-import { readSubcommand, type Subcommand } from './subcommands.ts';
+import { meantAsSubcommand, readSubcommand, type Subcommand } from './subcommands.ts';
 import { formatSteps } from './values.ts';
 
 export interface ParseOptions {
@@ -27,6 +27,8 @@ export type ParsedCommand =
       readonly request: ImagineRequest;
       /** What may have been meant otherwise than it was read; to be shown with the reply. */
       readonly notes: readonly string[];
+      /** Present where a subcommand may have been meant, so that it is better to ask first: how that is written, if known. */
+      readonly doubt?: readonly string[];
     }
   | {
       readonly kind: 'permutations';
@@ -76,18 +78,22 @@ function read(text: string, options: ParseOptions, onSource: (source: string) =>
   const isPrompt = Object.keys(native.settings).length + Object.keys(defaults).length > 0;
   const subcommand = isPrompt ? null : readSubcommand(body, guildSettings);
   if (subcommand !== null) return subcommand;
+  let doubt = isPrompt ? null : meantAsSubcommand(body, guildSettings);
   const requests: ImagineRequest[] = [];
   const notes = new Set<string>(native.notes);
   for (const one of permutationsOf(body, limits)) {
     onSource(one);
     const { prompt, typed, notes: found } = readSettings(one, limits);
     const chosen = merged(typed, native.settings);
+    if (typed.length > 0) doubt = null;
     requests.push(requestOf(prompt, { ...readDefaults(defaults, chosen, limits), ...chosen }, typed, options));
     for (const note of found) notes.add(note);
   }
   for (const note of modelNotes(requests, limits)) notes.add(note);
   const [request] = requests;
-  if (requests.length === 1 && request !== undefined) return { kind: 'imagine', request, notes: [...notes] };
+  if (requests.length === 1 && request !== undefined) {
+    return { kind: 'imagine', request, notes: [...notes], ...(doubt === null ? {} : { doubt }) };
+  }
   return { kind: 'permutations', requests, notes: [...notes] };
 }
 

@@ -187,7 +187,7 @@ const NOTES: Readonly<Record<TextNote['kind'], string>> = {
   'space-after-colon': 'Read as text, since a setting has no space after the colon',
   'looks-like-option': 'Read as text, since a setting looks like width:1024 or --width 1024',
   weight: 'Read as text, since words have no weights here',
-  command: 'Read as text, since a command is the whole text',
+  command: 'Read as text, since a prompt needs no command before it',
 };
 
 function notesOn(prose: readonly Prose[], limits: RequestLimits): string[] {

@@ -1,4 +1,4 @@
-import { nearest } from './edit-distance.ts';
+import { editDistance, nearest } from './edit-distance.ts';
 import { fold, type KeyName, keyNamed } from './keys.ts';
 import { unescapeText, wordsOf } from './lexer.ts';
 import { CommandProblem, listed, quoted } from './problem.ts';
@@ -137,6 +137,52 @@ export function readSubcommand(text: string, guildSettings: readonly string[] = 
   const { read }: Definition = SUBCOMMANDS[kind];
   const found = read(argument, guildSettings);
   return found === null ? null : ({ kind, ...found } as Subcommand);
+}
+
+/** `settings` has two words behind it: a key and a value. */
+const MOST_WORDS: Readonly<Partial<Record<SubcommandName, number>>> = { settings: 3 };
+
+/** Commands of the terminal, of the buttons and of other bots, which nobody who types them alone wants to see painted. */
+const ELSEWHERE = new Set(
+  `models doctor info imagine start bench backup discord slack pull verify commands usage version status stats ping about
+  config options login logout list stop restart reset undo redo retry reroll remix vary upscale delete remove clear
+  describe blend shorten prompt dream invite donate register subscribe language feedback support test hi hello`.split(
+    /\s+/,
+  ),
+);
+
+/**
+ * Whether a text that is no subcommand may have been meant as one: it is the name of some command alone, or begins with
+ * the name of a subcommand, or nearly, and has no more words than that one could have.
+ *
+ * @returns how the subcommand that may have been meant is written, nothing for a name that belongs elsewhere; `null`
+ *   where the text is a prompt beyond doubt.
+ */
+export function meantAsSubcommand(text: string, guildSettings: readonly string[] = []): readonly string[] | null {
+  const [first = '', ...rest] = text.toLowerCase().split(/\s+/);
+  const typed = first.replace(/^[/!](?:wuerst-)?|[.!?]$/g, '');
+  if (!/^[a-z][a-z-]{0,19}$/.test(typed) || rest.length > 2) return null;
+  const hasSlash = /^[/!]/.test(first);
+  const name = isSubcommandName(typed) ? typed : misspelt(typed);
+  if (name === null) {
+    const isElsewhere = hasSlash || ELSEWHERE.has(typed) || ELSEWHERE.has(`${typed}s`);
+    return rest.length === 0 && isElsewhere ? [] : null;
+  }
+  if (rest.length >= (MOST_WORDS[name] ?? 2)) return null;
+  const { read, usage }: Definition = SUBCOMMANDS[name];
+  // "expert mode" is near to `export`, but has no form of it.
+  const isMeant = rest.length === 0 || typed === name || hasSlash || read(rest.join(' '), guildSettings) !== null;
+  return isMeant ? [usage] : null;
+}
+
+/** The subcommand that `typed` is a misspelling of. Short names have many words near them (snow, queen, camel). */
+function misspelt(typed: string): SubcommandName | null {
+  const name = nearest(typed, Object.keys(SUBCOMMANDS) as SubcommandName[], 2);
+  if (name === null) return null;
+  const distance = editDistance(typed, name, { swaps: true });
+  if (name.length > 4) return distance <= (name.length > 6 ? 2 : 1) ? name : null;
+  const letters = (word: string) => [...word].sort().join('');
+  return distance <= 1 && letters(typed) === letters(name) ? name : null;
 }
 
 function nothing(argument: string): object | null {

@@ -82,7 +82,7 @@ function tokenOf(raw: string, after: readonly string[], span: Span, limits: Requ
   if (dash !== undefined && rest !== undefined) return dashedToken(dash, rest, after, { ...span, raw }, limits);
   const pair = PAIR.exec(raw);
   if (pair !== null) return pairToken(pair, raw, span, limits);
-  return { ...span, raw, kind: 'text', note: noteOn(raw, after, limits) };
+  return { ...span, raw, kind: 'text', note: noteOn(raw, after, span.start, limits) };
 }
 
 function dashedToken(
@@ -140,7 +140,10 @@ function pairToken(match: RegExpExecArray, raw: string, span: Span, limits: Requ
   const [, name = '', colon = ':', value = ''] = match;
   const key = keyNamed(name);
   const text = (note: TextNote | null): Token => ({ ...span, raw, kind: 'text', note });
-  if (value === '') return text(key === null ? null : { kind: 'space-after-colon', key });
+  if (value === '')
+    return text(
+      key === null ? (foreignNamed(name) === 'none' ? { kind: 'command' } : null) : { kind: 'space-after-colon', key },
+    );
   if (value.startsWith('//') || SHORTCODE_VALUE.test(value)) return text(null);
   if (
     key !== null &&
@@ -239,8 +242,8 @@ const LONGEST_NOTED = 80;
 const BARE_SIZE = /^\d{3,4}[x×]\d{3,4}[,;.]?$/i;
 const BARE_RATIO = /^(?:1:1|2:3|3:2|3:4|4:3|4:5|5:4|9:16|16:9|21:9)[,;.]?$/;
 
-/** What text that is no setting resembles. @param after the words behind it */
-function noteOn(raw: string, after: readonly string[], limits: RequestLimits): TextNote | null {
+/** What text that is no setting resembles. @param after the words behind it @param at where it begins */
+function noteOn(raw: string, after: readonly string[], at: number, limits: RequestLimits): TextNote | null {
   if (raw.length > LONGEST_NOTED) return null;
   const [, marked = '', value] = MARKED.exec(raw) ?? [];
   const key = keyNamed(marked);
@@ -257,6 +260,7 @@ function noteOn(raw: string, after: readonly string[], limits: RequestLimits): T
   if (BARE_SIZE.test(raw)) return { kind: 'looks-like-option', instead: `size:${plain}` };
   if (BARE_RATIO.test(raw)) return { kind: 'looks-like-option', instead: `ar:${plain}` };
   if (WEIGHT.test(raw)) return { kind: 'weight' };
+  if (at === 0 && /^[/!][a-z][a-z_-]{2,30}$/i.test(raw)) return { kind: 'command' };
   const bare = LONG_NAMES.find((one) => one === fold(raw));
   const numeric = bare === undefined ? null : keyNamed(bare);
   const next = after[0] ?? '';

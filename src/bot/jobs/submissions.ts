@@ -61,9 +61,10 @@ export class Submissions {
 
   /**
    * Refuses what the rules forbid, without making anything. Returns the requests with what the rules add.
-   * @throws UserError `limit_pixels`, `limit_images`, and what `moderate` throws
+   * @throws UserError `stopping`, `limit_pixels`, `limit_images`, and what `moderate` throws
    */
   review(caller: Caller, requests: readonly ImagineRequest[]): readonly ImagineRequest[] {
+    this.#requireOpen();
     return requests.map((request) => this.#allowed(caller, request));
   }
 
@@ -75,9 +76,7 @@ export class Submissions {
   submit(caller: Caller, drafts: readonly Draft[], key?: string): readonly Submitted[] {
     const earlier = this.earlier(caller, key);
     if (earlier.length > 0) return earlier;
-    if (!this.#open) {
-      throw new UserError('stopping', 'The bot is being restarted.', { hint: 'Try again in a moment.' });
-    }
+    this.#requireOpen();
     const { queue, bus } = this.#options;
     const jobs = drafts.map((draft) => this.#estimated(caller, draft));
     const accepted: Accepted[] = [];
@@ -91,6 +90,11 @@ export class Submissions {
       throw error;
     }
     return accepted.map(({ job }) => ({ job, repeated: false }));
+  }
+
+  #requireOpen(): void {
+    if (this.#open) return;
+    throw new UserError('stopping', 'The bot is being restarted.', { hint: 'Try again in a moment.' });
   }
 
   #allowed(caller: Caller, request: ImagineRequest): ImagineRequest {

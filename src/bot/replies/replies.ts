@@ -2,6 +2,8 @@ import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { formatRequest } from '../command/format.ts';
 import { FIELD_KEYS, type Key, type KeyName } from '../command/keys.ts';
+import { listed } from '../command/problem.ts';
+import { SUBCOMMANDS } from '../command/subcommands.ts';
 import type { ImageDetails } from '../history/history.ts';
 import type { ImagineRequest, Job, JobImage } from '../job.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
@@ -84,16 +86,16 @@ export function infoReply(
 
 /** A person's latest requests, newest first. */
 export function historyReply(jobs: readonly Job[], isPresent: (imageId: string) => boolean): Reply {
-  const listed = jobs.slice(0, LISTED);
-  if (listed.length === 0) {
+  const latest = jobs.slice(0, LISTED);
+  if (latest.length === 0) {
     return { ...NOTICE, title: 'You have asked for nothing yet', code: '/wuerst a red fox in the snow' };
   }
-  const pictures = listed.flatMap((job) => shownImages(job).slice(0, 1)).filter(({ id }) => isPresent(id));
-  const buttons = listed.map(({ id, request }) => secondary(`show:${id}`, shortened(request.prompt, 30)));
+  const pictures = latest.flatMap((job) => shownImages(job).slice(0, 1)).filter(({ id }) => isPresent(id));
+  const buttons = latest.map(({ id, request }) => secondary(`show:${id}`, shortened(request.prompt, 30)));
   return {
     ...NOTICE,
     title: 'Your latest pictures',
-    fields: listed.map((job) => ({ name: job.id, value: `${shortened(job.request.prompt, 100)} (${outcome(job)})` })),
+    fields: latest.map((job) => ({ name: job.id, value: `${shortened(job.request.prompt, 100)} (${outcome(job)})` })),
     images: pictures.slice(0, SHOWN_PICTURES),
     buttons: rowsOf(buttons),
   };
@@ -133,8 +135,15 @@ export function queueReply({ waiting, here, running, own }: QueueView): Reply {
   };
 }
 
+/** Requests that wait for a yes. */
+interface Question {
+  readonly id: string;
+  readonly requests: readonly ImagineRequest[];
+  readonly notes: readonly string[];
+}
+
 /** Asks before several requests are made. */
-export function confirmReply(id: string, requests: readonly ImagineRequest[], notes: readonly string[]): Reply {
+export function confirmReply({ id, requests, notes }: Question): Reply {
   const pictures = requests.reduce((sum, { n }) => sum + n, 0);
   const shown = requests.slice(0, LISTED).map(({ prompt }) => shortened(prompt, 100));
   const more = requests.length > LISTED ? [`and ${requests.length - LISTED} more`] : [];
@@ -143,6 +152,22 @@ export function confirmReply(id: string, requests: readonly ImagineRequest[], no
     title: `Make ${requests.length} requests, ${pictures} pictures in all?`,
     lines: [...shown, ...more, ...notes],
     buttons: [[{ action: `confirm:${id}`, label: `Make all ${requests.length}`, style: 'primary' }]],
+  };
+}
+
+/** Asks before what may have been meant as a command is painted. */
+export function doubtReply({ id, requests, notes }: Question, meant: readonly string[]): Reply {
+  const commands = Object.values(SUBCOMMANDS).map(({ usage }) => usage);
+  const [only] = meant;
+  const line =
+    only === undefined
+      ? `Commands are ${listed(commands, 'and')}.`
+      : `It looks like a command but is not one. The command is /wuerst ${only}`;
+  return {
+    ...NOTICE,
+    title: `Paint “${shortened(requests[0]?.prompt ?? '', 100)}”?`,
+    lines: [line, ...notes],
+    buttons: [[{ action: `confirm:${id}`, label: 'Paint it', style: 'primary' }]],
   };
 }
 

@@ -84,7 +84,8 @@ export class Answers {
     if (subcommand && (parsed.kind === 'imagine' || parsed.kind === 'permutations')) throw noSubcommand(text);
     if (parsed.kind === 'permutations') return this.#ask(caller, parsed.requests, parsed.notes);
     if (parsed.kind !== 'imagine') return this.#run(parsed, caller);
-    const { request, notes } = parsed;
+    const { request, notes, doubt } = parsed;
+    if (doubt !== undefined) return this.#ask(caller, [request], notes, doubt);
     const [submitted] = submissions.submit(caller, [{ request, derivation: null, notes }], idempotencyKey);
     return jobOutcome(submitted);
   }
@@ -136,11 +137,18 @@ export class Answers {
     return this.#ask(caller, requests, []);
   }
 
-  #ask(caller: Caller, requests: readonly ImagineRequest[], notes: readonly string[]): Outcome {
+  /** @param doubt the commands that may have been meant by a single request */
+  #ask(
+    caller: Caller,
+    requests: readonly ImagineRequest[],
+    notes: readonly string[],
+    doubt: readonly string[] | null = null,
+  ): Outcome {
     const { history, submissions, clock } = this.#options;
     const allowed = submissions.review(caller, requests);
     const id = history.confirmations.save({ caller, requests: allowed, expiresAt: clock.now() + QUESTION_WAITS });
-    return reply(replies.confirmReply(id, allowed, notes));
+    const question = { id, requests: allowed, notes };
+    return reply(doubt === null ? replies.confirmReply(question) : replies.doubtReply(question, doubt));
   }
 
   #confirm(caller: Caller, id: string | null): Outcome {
@@ -164,6 +172,7 @@ export class Answers {
     const drafts = confirmation.requests.map((request): Draft => ({ request, derivation: null, notes: [] }));
     const submitted = submissions.submit(caller, drafts, key);
     history.confirmations.take(asked);
+    if (submitted.length === 1) return jobOutcome(submitted[0]);
     return reply(replies.confirmedReply(submitted.map(({ job }) => job)));
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatRequest } from '../../../src/bot/command/format.ts';
+import { formatPrompt, formatRequest } from '../../../src/bot/command/format.ts';
 import { randomSeed } from '../../../src/bot/command/parse.ts';
 import { JOB_ID_LENGTH, randomId } from '../../../src/bot/history/id.ts';
 import { confirmReply } from '../../../src/bot/replies/replies.ts';
@@ -360,7 +360,10 @@ describe('permutations', () => {
   it('are asked about with the number of requests and pictures', () => {
     const parsed = parse('a {red, grey, blue} fox n:4');
     assert.ok(parsed.kind === 'permutations');
-    assert.equal(confirmReply('id', parsed.requests, []).title, 'Make 3 requests, 12 pictures in all?');
+    assert.equal(
+      confirmReply({ id: 'id', requests: parsed.requests, notes: [] }).title,
+      'Make 3 requests, 12 pictures in all?',
+    );
   });
 
   it('each draw a seed of their own', () => {
@@ -418,6 +421,45 @@ describe('a subcommand', () => {
     }
     assert.equal(imagine('"help"').request.prompt, 'help');
     assert.equal(imagine('help seed:3').request.prompt, 'help');
+  });
+
+  it('is asked about where it is nearly one, and never where a picture is wanted', () => {
+    const options = { guildSettings: ['nsfw'] };
+    const doubts: readonly (readonly [typed: string, meant: readonly string[]])[] = [
+      ['show nope', ['show <id>']],
+      ['show', ['show <id>']],
+      ['shwo ab12cd', ['show <id>']],
+      ['settings nonsense 3', ['settings [key value]']],
+      ['setings', ['settings [key value]']],
+      ['histroy', ['history']],
+      ['queue now', ['queue']],
+      ['help colour', ['help']],
+      ['cancle ab12cd', ['cancel [id]']],
+      ['/wuerst-show ab12cd', ['show <id>']],
+      ['/history', ['history']],
+      ['models', []],
+      ['Status', []],
+      ['/upscale', []],
+    ];
+    for (const [typed, meant] of doubts) assert.deepEqual(imagine(typed, options).doubt, meant, typed);
+    for (const prompt of [
+      ...[
+        'snow',
+        'snow leopard',
+        'queen',
+        'camel',
+        'elsewhere',
+        'doctor who',
+        'help me escape',
+        'settings of gold and ruby',
+      ],
+      ...['"show"', 'show seed:3', 'models --ar 2:3', 'a fox', '狐', 'expert mode', '/imagine prompt: a fox'],
+    ]) {
+      assert.equal(imagine(prompt, options).doubt, undefined, prompt);
+    }
+    assert.equal(imagine('models', { options: { n: 2 } }).doubt, undefined);
+    assert.equal(imagine(formatPrompt('models')).doubt, undefined);
+    assert.match(imagine('/imagine prompt: a fox').notes.join(), /"\/imagine", "prompt:"/);
   });
 
   it('reads every id that is given out as an id', () => {

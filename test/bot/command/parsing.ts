@@ -13,7 +13,7 @@ export function parse(text: string, options: Partial<ParseOptions> = {}): Parsed
 export function imagine(
   text: string,
   options: Partial<ParseOptions> = {},
-): { request: ImagineRequest; notes: readonly string[] } {
+): { request: ImagineRequest; notes: readonly string[]; doubt?: readonly string[] } {
   const parsed = parse(text, options);
   assert.ok(parsed.kind === 'imagine', `expected a request, got ${parsed.kind}`);
   return parsed;

@@ -137,6 +137,30 @@ test('permutations are asked about first, and a yes counts once, from whoever wa
   assert.equal(studio.waiting, 4);
 });
 
+test('what may have been meant as a command is asked about, and painted after a yes', async (t) => {
+  const { studio, say, events } = await openStudio(t, { still: true });
+  for (const [typed, line] of [
+    ['show nope', /show <id>/],
+    ['settings nonsense 3', /settings \[key value\]/],
+    ['histroy', /\/wuerst history/],
+    ['models', /Commands are history, .*settings/],
+  ] as const) {
+    const question = await say(typed);
+    assert.equal(question.title, `Paint “${typed}”?`);
+    assert.match(question.lines.join('\n'), line);
+    assert.equal(question.buttons[0]?.[0]?.label, 'Paint it');
+    assert.deepEqual(events, []);
+  }
+  const [confirm = ''] = actionsOf(await say('show nope'));
+  await assert.rejects(studio.act(confirm, bob), { code: 'not_yours' });
+  const painted = await studio.act(confirm, caller());
+  assert.ok(painted.kind === 'job');
+  assert.equal(painted.job.request.prompt, 'show nope');
+  const again = await studio.act(confirm, caller());
+  assert.ok(again.kind === 'job' && again.repeated && again.job.id === painted.job.id);
+  assert.equal(studio.waiting, 1);
+});
+
 test('a question waits an hour', async (t) => {
   const { say, press, clock } = await openStudio(t, { still: true });
   const [confirm = ''] = actionsOf(await say('a {red, grey} fox'));
