@@ -2,6 +2,7 @@ import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Adapter } from './adapters/adapter.ts';
 import { createWebAdapter } from './adapters/web/server/adapter.ts';
+import { IMAGE_FOLDER } from './bot/history/backup.ts';
 import { startCheckpointer } from './bot/history/checkpointer.ts';
 import { History } from './bot/history/history.ts';
 import { PREVIEW_MAPS } from './bot/jobs/dispatcher.ts';
@@ -11,7 +12,7 @@ import type { Config } from './config.ts';
 import { createMetrics, isReady } from './metrics.ts';
 import { recommendedFor } from './models/recommended.ts';
 import { metadataOf } from './pipeline/images/parameters.ts';
-import { PipelineClient, type PipelineStatus } from './pipeline/process/client.ts';
+import { PipelineClient, PipelineCrashed, type PipelineStatus } from './pipeline/process/client.ts';
 import { leftAnOrphan } from './pipeline/process/orphan-note.ts';
 import { VERSION } from './pipeline/version.ts';
 import { OperatorError } from './system/errors.ts';
@@ -19,13 +20,15 @@ import { acquireLock } from './system/file-lock.ts';
 import { createLogger } from './system/logging.ts';
 import { makeFolder } from './system/make-folder.ts';
 import { once } from './system/memo.ts';
+import { proveWritable } from './system/prove-writable.ts';
+import { onStopSignal } from './system/stop-signals.ts';
 
 export interface StartOptions {
   /** URL of the module with the engine. @default the real one */
   readonly engine?: string;
   /** @default JSON lines on the standard output */
   readonly logger?: Logger;
-  /** Stop on SIGTERM and SIGINT, and log uncaught errors. @default true */
+  /** Stop when the system or a person asks the process to end, and log uncaught errors. @default true */
   readonly watchProcess?: boolean;
   /** Node's options for the pipeline process. @default those of this one */
   readonly execArgv?: readonly string[];
@@ -71,10 +74,35 @@ const TIDY_MS = 3_600_000;
 export async function startBot(config: Config, options: StartOptions = {}): Promise<RunningBot> {
   const logger = options.logger ?? createLogger({ level: config.logLevel, secrets: config.secrets });
   const started: Started = [];
+  const stopped = new Promise<void>((resolve) => started.push(() => resolve()));
+  let isUp = false;
+  const stop = once(async () => {
+    // While it starts, nothing runs that should be given time.
+    if (!isUp) return end(started, { drainMs: 0, adapterMs: 0 });
+    const { drainMs } = config;
+    logger.info({ deadlineMs: drainMs }, 'stopping: the running job may go on until the deadline');
+    await end(started, { drainMs, adapterMs: ADAPTER_STOP_MS });
+    logger.info({}, 'stopped');
+  });
+  if (options.watchProcess !== false) {
+    const stopNow = async () => {
+      await stop();
+      // Its start goes nowhere any more.
+      if (!isUp) process.exit(0);
+    };
+    stopped.then(watchProcess(stopNow, logger));
+  }
   try {
-    return await compose(config, options, logger, started);
+    const { client, ...parts } = await compose(config, options, logger, started);
+    isUp = true;
+    return {
+      ...{ ...parts, logger, stop, stopped },
+      get pipeline() {
+        return client.status;
+      },
+    };
   } catch (error) {
-    await end(started, { drainMs: 0, adapterMs: 0 });
+    await stop();
     throw error;
   }
 }
@@ -83,12 +111,12 @@ async function end(started: Started, deadlines: Deadlines): Promise<void> {
   for (const stop of started.splice(0).reverse()) await stop(deadlines);
 }
 
-async function compose(config: Config, options: StartOptions, logger: Logger, started: Started): Promise<RunningBot> {
-  const stopped = new Promise<void>((resolve) => started.push(() => resolve()));
+async function compose(config: Config, options: StartOptions, logger: Logger, started: Started) {
   const recommended = await recommendedFor(config.model);
-  makeDataFolder(config.data);
+  useDataFolder(config.data, makeFolder);
   const lock = await acquireLock(join(config.data, 'bot.lock'), { what: `the data folder ${config.data}` });
   started.push(() => lock.release());
+  for (const folder of [config.data, join(config.data, IMAGE_FOLDER)]) useDataFolder(folder, proveWritable);
   const history = History.open({ folder: config.data });
   started.push(() => history.close());
   const checkpointer = startCheckpointer({
@@ -133,7 +161,7 @@ async function compose(config: Config, options: StartOptions, logger: Logger, st
     connected.push(adapter);
     await adapter.start(studio);
   }
-  const info = await loading;
+  const info = await loading.catch(explainPipelineStart);
   studio.paint();
   logger.info({ ...info, url: web?.url, version: VERSION }, 'wuerst is ready');
 
@@ -141,31 +169,30 @@ async function compose(config: Config, options: StartOptions, logger: Logger, st
   started.push(() => clearInterval(tidying));
   tidy(history, config, logger);
 
-  const stop = once(async () => {
-    const { drainMs } = config;
-    logger.info({ deadlineMs: drainMs }, 'stopping: the running job may go on until the deadline');
-    await end(started, { drainMs, adapterMs: ADAPTER_STOP_MS });
-    logger.info({}, 'stopped');
-  });
-  if (options.watchProcess !== false) started.push(watchProcess(stop, logger));
-  return {
-    ...{ studio, url: web?.url, logger, stop, stopped },
-    get pipeline() {
-      return client.status;
-    },
-  };
+  return { studio, url: web?.url, client };
 }
 
-function makeDataFolder(folder: string): void {
+function useDataFolder(folder: string, use: (folder: string, mode: number) => void): void {
   try {
-    makeFolder(folder, 0o700);
+    use(folder, 0o700);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new OperatorError('data_folder_unusable', `The data folder ${folder} cannot be made: ${why}.`, {
-      hint: 'Give the user that runs the bot the right to make it, or name another one with WUERST_DATA.',
+    throw new OperatorError('data_folder_unusable', `The folder ${folder} cannot be written to: ${why}.`, {
+      hint: 'Give the user that runs the bot the right to write to it and room on its disk, or name another data folder with WUERST_DATA.',
       cause,
     });
   }
+}
+
+/** What keeps the process from starting is the machine, or a library that it loads. */
+function explainPipelineStart(error: unknown): never {
+  if (!(error instanceof PipelineCrashed)) throw error;
+  const lastLine = error.ending.output.trimEnd().split('\n').at(-1);
+  throw new OperatorError(
+    'pipeline_not_started',
+    `The bot cannot start the process that paints: ${lastLine || error.message}`,
+    { hint: 'The limits of this machine or container for processes and memory may be the reason.', cause: error },
+  );
 }
 
 function loadOptions({ model, provider, precision, residency, warmUp, device, threads }: Config) {
@@ -196,24 +223,23 @@ function tidy(history: History, { keepMs, keepBytes }: Config, logger: Logger): 
   );
 }
 
-/** Stops the bot on SIGTERM and SIGINT, and logs uncaught errors. Returns a function that ends this. */
+/** Stops the bot when its process is asked to end, and logs uncaught errors. Returns a function that ends this. */
 function watchProcess(stop: () => Promise<void>, logger: Logger): () => void {
-  const onSignal = (signal: string) => {
+  const leave = onStopSignal((reason) => {
     stop().catch((err: unknown) => {
-      logger.fatal({ err, signal }, 'the bot could not stop cleanly');
+      logger.fatal({ err, reason }, 'the bot could not stop cleanly');
       process.exit(1);
     });
-  };
+  });
   const onRejection = (err: unknown) => logger.error({ err }, 'unhandled promise rejection');
   const onException = (err: unknown) => {
     // The state is no longer known. Whatever runs the bot restarts it, and it goes on where it was.
     logger.fatal({ err }, 'uncaught exception');
     process.exit(1);
   };
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   process.on('unhandledRejection', onRejection).on('uncaughtException', onException);
   return () => {
-    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+    leave();
     process.off('unhandledRejection', onRejection).off('uncaughtException', onException);
   };
 }

@@ -1,5 +1,5 @@
 /**
- * The bot over a data folder, for tests that stop and kill it. Prints `ready <url>`, every event of its jobs, and with
+ * The bot over a data folder, for tests that stop and kill it. Prints `starting`, `ready <url>`, every event of its jobs, and with
  * each start the id of the pipeline process. `TEST_ENGINE=real` paints with the embedded model.
  */
 
@@ -12,6 +12,7 @@ import { createLogger } from '../src/system/logging.ts';
 const printer: Adapter = {
   surface: 'terminal',
   async start(core) {
+    console.log('starting');
     core.subscribe(({ type, job }) => {
       // A job that an earlier bot left starts just before there is a bot to ask.
       if (type === 'started') setImmediate(() => console.log(`pipeline ${bot?.pipeline.pid}`));

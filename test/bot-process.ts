@@ -24,8 +24,15 @@ export class BotProcess {
   readonly #waiting = new Set<() => void>();
   #isOver = false;
 
-  constructor(t: TestContext, folder: string, env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, ['--import', 'tsx', CHILD], {
+  /** @param launcher a command that runs the one that follows it */
+  constructor(
+    t: TestContext,
+    folder: string,
+    env: Readonly<Record<string, string>> = {},
+    launcher: readonly string[] = [],
+  ) {
+    const [file = '', ...args] = [...launcher, process.execPath, '--import', 'tsx', CHILD];
+    this.child = spawn(file, args, {
       env: { ...process.env, WUERST_DATA: folder, WUERST_WEB_PORT: '0', WUERST_DRAIN_SECONDS: '1', ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

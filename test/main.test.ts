@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { History } from '../src/bot/history/history.ts';
 import { readConfig } from '../src/config.ts';
 import { startBot } from '../src/main.ts';
+import { acquireLock } from '../src/system/file-lock.ts';
 import { BotProcess, post, temporaryFolder } from './bot-process.ts';
 import { assertEndedOnce } from './ended-once.ts';
 
@@ -115,6 +117,52 @@ test('SIGTERM lets go of what is not done in time, and the next start goes on wi
   const refused = new BotProcess(t, folder);
   assert.match((await refused.line('refused')) ?? '', /refused lock_held/);
   assert.equal((await refused.ended).code, 2);
+});
+
+test('however often and however the bot is told to stop, it drains and no start counts against the running job', async (t) => {
+  const folder = temporaryFolder(t);
+  let id = '';
+  for (const signals of [['SIGHUP'], ['SIGTERM', 'SIGTERM'], ['SIGINT', 'SIGINT']] as const) {
+    const bot = new BotProcess(t, folder);
+    const url = await bot.url();
+    if (id === '') {
+      const asked = await post(url, 'api/rooms/lobby/commands', { text: 'endless fox', user: 'ann' });
+      id = accepted.parse(asked).job.id;
+    }
+    await bot.line(`step ${id}`);
+    // A terminal sends it to the pipeline process too.
+    process.kill(Number((await bot.line('pipeline '))?.split(' ')[1]), signals[0]);
+    for (const signal of signals) bot.child.kill(signal);
+    assert.deepEqual(await bot.ended, { code: 0, signal: null });
+    assert.ok(bot.lines.includes('stopped'));
+    const history = History.open({ folder });
+    assert.deepEqual([history.jobs.stored(id)?.job.state, history.jobs.stored(id)?.attempts], ['queued', 0]);
+    history.close();
+  }
+});
+
+test('a bot that has not started yet stops at once', async (t) => {
+  const folder = temporaryFolder(t);
+  const lock = await acquireLock(join(folder, 'pipeline.lock'));
+  t.after(() => lock.release());
+  const bot = new BotProcess(t, folder);
+  await bot.line('starting');
+  bot.child.kill('SIGTERM');
+  assert.deepEqual(await bot.ended, { code: 0, signal: null });
+});
+
+test('the bot drains when npm or its shell ends without telling it', async (t) => {
+  const folder = temporaryFolder(t);
+  const bot = new BotProcess(t, folder, { npm_lifecycle_event: 'start' }, ['sh', '-c', '"$@"; true', 'sh']);
+  const url = await bot.url();
+  const asked = await post(url, 'api/rooms/lobby/commands', { text: 'endless fox', user: 'ann' });
+  const { id } = accepted.parse(asked).job;
+  await bot.line(`step ${id}`);
+  bot.child.kill('SIGTERM');
+  assert.equal(await bot.line('stopped'), 'stopped');
+  await bot.ended;
+  const again = new BotProcess(t, folder);
+  assert.ok(await again.line(`step ${id}`));
 });
 
 test('a job is given up when its pipeline process died with the bot twice, and not when the bot alone was killed', async (t) => {

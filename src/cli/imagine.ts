@@ -19,6 +19,7 @@ import type { Provider } from '../pipeline/runtime/providers.ts';
 import type { RuntimeOptions } from '../pipeline/runtime/runtime.ts';
 import { expected, UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
+import { onStopSignal } from '../system/stop-signals.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { type FinishedPicture, PictureWriter, STANDARD_OUTPUT } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
@@ -95,7 +96,7 @@ function preparingLine({ quiet, json }: Options): RuntimeOptions['onPreparing'] 
 
 async function imagine(text: string, options: Options): Promise<void> {
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
+  onStopSignal(() => stop.abort());
   const dir = modelInUse(process.env, options.model);
   const pipeline = await WuerstchenCombinedPipeline.fromPretrained(dir, {
     provider: options.provider,

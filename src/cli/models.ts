@@ -17,6 +17,7 @@ import { type HubOptions, hubOptionsFrom } from '../pipeline/hub/hub-options.ts'
 import { pullModel } from '../pipeline/hub/pull.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { UserError } from '../system/errors.ts';
+import { onStopSignal } from '../system/stop-signals.ts';
 import { type ProgressStream, pullProgress } from './pull-progress.ts';
 
 export interface ModelsSurroundings {
@@ -88,12 +89,12 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       const stop = new AbortController();
       const interrupt = () =>
         stop.abort(new UserError('stopped', 'Stopped.', { hint: 'Run the same command again to go on from here.' }));
-      process.once('SIGINT', interrupt);
+      const leave = onStopSignal(interrupt);
       try {
         const pulling = pullModel({ model, folder, hub, styles, variant, revision, signal: stop.signal });
         for await (const event of pulling) progress.show(event);
       } finally {
-        process.off('SIGINT', interrupt);
+        leave();
         progress.stop();
         await hub.close();
       }

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type Clock, pause, systemClock } from './clock.ts';
 import { OperatorError } from './errors.ts';
@@ -38,8 +40,10 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     const lock = await tryLock(path, what);
     if (lock) return lock;
     if (left <= 0) {
+      // SQLite calls both a lock that is held and a file system that cannot lock "busy".
+      if (!(await canLock(dirname(path)))) throw noLocks(what, path);
       throw new OperatorError('lock_held', `Another process uses ${what}; waited ${waitMs} ms for it to end.`, {
-        hint: 'Stop the other process, or give this one a data folder of its own (WUERST_DATA).',
+        hint: 'Stop the other process, or give this one a data folder of its own (WUERST_DATA). On a network share it may run on another machine, or have left a lock behind when that machine failed: a folder on a disk of this machine avoids both.',
       });
     }
     await pause(clock, Math.min(RETRY_MS, left), signal);
@@ -62,7 +66,7 @@ export async function lockFolder(folder: string, options: FolderLockOptions = {}
   } catch (error) {
     if (!(error instanceof OperatorError && error.code === 'lock_held')) throw error;
     throw new OperatorError('folder_busy', `Another process is working on ${folder}.`, {
-      hint: 'Wait until it is done, then run the command again.',
+      hint: 'Wait until it is done, then run the command again. On a network share it may run on another machine.',
     });
   }
 }
@@ -81,6 +85,32 @@ export async function withFolderLock<T>(
   }
 }
 
+/** Whether a file that is new, and so used by nobody, can be locked in a folder. */
+async function canLock(folder: string): Promise<boolean> {
+  const path = join(folder, `.lock-test-${randomBytes(6).toString('hex')}`);
+  try {
+    const lock = await tryLock(path, path);
+    lock?.release();
+    return lock !== undefined;
+  } catch {
+    // Nothing new can be made here: that says nothing about locks.
+    return true;
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+function noLocks(what: string, path: string, cause?: unknown): OperatorError {
+  return new OperatorError(
+    'lock_unusable',
+    `Files in ${dirname(path)} cannot be locked, so nothing would keep two processes from using ${what} at once.`,
+    {
+      hint: 'Network shares often have no working locks: use a folder on a disk of this machine, or mount the share with locks.',
+      cause,
+    },
+  );
+}
+
 async function tryLock(path: string, what: string): Promise<FileLock | undefined> {
   // Loaded here: a picture in the terminal takes no lock, and its first step would wait for the library.
   const { default: Sqlite } = await import('better-sqlite3');
@@ -96,6 +126,8 @@ async function tryLock(path: string, what: string): Promise<FileLock | undefined
   } catch (cause) {
     database?.close();
     if (cause instanceof Sqlite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)) return undefined;
+    if (cause instanceof Sqlite.SqliteError && /^SQLITE_IOERR_.*LOCK/.test(cause.code))
+      throw noLocks(what, path, cause);
     throw new OperatorError('lock_unusable', `The lock file ${path} for ${what} cannot be used.`, {
       hint: 'Give the user that runs the bot the right to write this file and its folder; if it is another kind of file, move it away.',
       cause,

@@ -18,6 +18,7 @@ describe('acquireLock', () => {
     await assert.rejects(acquireLock(path, { what: 'the data folder /srv/bot' }), {
       name: 'OperatorError',
       code: 'lock_held',
+      hint: /On a network share it may run on another machine/,
       message: 'Another process uses the data folder /srv/bot; waited 0 ms for it to end.',
     });
     lock.release();

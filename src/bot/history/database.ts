@@ -173,6 +173,8 @@ function configure(sqlite: Sqlite.Database): void {
   // 64 MB: a checkpoint flushes the disk while the event loop stands still. The bot has a thread for that, which
   // keeps the log far smaller; this limit is for programs without that thread, and in case it fails.
   sqlite.pragma('wal_autocheckpoint = 16000');
+  // In memory: with a root that is read-only there may be no folder for temporary files, and most of them are small.
+  sqlite.pragma('temp_store = MEMORY');
   // What a person erases is overwritten, not just unlinked.
   sqlite.pragma('secure_delete = ON');
   sqlite.pragma('journal_size_limit = 67108864');
@@ -191,8 +193,7 @@ function migrate(sqlite: Sqlite.Database, path: string, folder: URL): void {
   sqlite.pragma('foreign_keys = OFF');
   sqlite
     .transaction(() => {
-      // Read under the write lock: two processes may open a new file at once. It also shows at once whether the
-      // file can be written at all, not with the first job.
+      // Read under the write lock: two processes may open a new file at once.
       const version = Number(sqlite.pragma('user_version', { simple: true }));
       if (version > files.length) {
         throw new OperatorError(
@@ -204,8 +205,9 @@ function migrate(sqlite: Sqlite.Database, path: string, folder: URL): void {
       for (const [index, file] of files.entries()) {
         if (index < version) continue;
         sqlite.exec(readFileSync(new URL(file, folder), 'utf8'));
-        sqlite.pragma(`user_version = ${index + 1}`);
       }
+      // Also where nothing has changed: it shows at once, not with the first job, whether the file can be written.
+      sqlite.pragma(`user_version = ${files.length}`);
       if (version < files.length) expectNothing(sqlite, 'foreign_key_check', path);
     })
     .immediate();

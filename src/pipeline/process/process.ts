@@ -24,9 +24,8 @@ const EXIT_LOST = 70;
 const [engineUrl = '', lockPath = '', parentPid = ''] = process.argv.slice(2);
 const requests = new Map<number, AbortController>();
 
-// A terminal sends Ctrl-C to the whole group, a service manager SIGTERM: the parent decides when this process ends.
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => {});
+// A terminal sends Ctrl-C and its end to the whole group, a service manager SIGTERM: the parent decides when this process ends.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
 process.on('disconnect', () => {
   leaveOrphanNote(lockPath);
   process.kill(process.pid, 'SIGKILL');

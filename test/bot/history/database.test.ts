@@ -16,6 +16,8 @@ test('an empty folder becomes a database of the newest version that only its own
   assert.equal(history.database.pragma('user_version'), FILES.length);
   assert.equal(history.database.pragma('journal_mode'), 'wal');
   assert.equal(history.database.pragma('foreign_keys'), 1);
+  // No folder for temporary files is needed.
+  assert.equal(history.database.pragma('temp_store'), 2);
   assert.equal(statSync(join(folder, 'wuerst.db')).mode & 0o077, 0);
 });
 

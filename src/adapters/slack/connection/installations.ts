@@ -26,6 +26,7 @@ export class Installations implements InstallationStore {
       });
     }
     this.#db.pragma('journal_mode = WAL');
+    this.#db.pragma('temp_store = MEMORY');
     this.#db.exec(
       'CREATE TABLE IF NOT EXISTS installations (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT',
     );
