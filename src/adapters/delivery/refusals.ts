@@ -19,7 +19,7 @@ export class Refusals {
 
   /** @returns how often each reason was given, if this refusal is the one to warn of; else `null` */
   add(reason: string): Readonly<Record<string, number>> | null {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     if (now - this.#latest > QUIET) {
       this.#counts.clear();
       this.#first = now;

@@ -130,6 +130,32 @@ test('a preview that Slack has not yet taken in when the job ends is not kept', 
   );
 });
 
+for (const method of ['files.getUploadURLExternal', 'upload', 'files.completeUploadExternal']) {
+  test(`a job that is asked for again while its preview is at ${method} leaves no file behind`, async (t) => {
+    const s = await setting(t);
+    const id = await begun(s);
+    let release: () => void = () => undefined;
+    s.standIn.held.set(method, new Promise<void>((resolve) => (release = resolve)));
+    s.core.started(id);
+    s.core.step(id, 0.5, PIXEL);
+    await s.pass(() => s.standIn.arrived.includes(method));
+    const other = s.standIn.channel().id;
+    const job = s.core.job(id);
+    assert.ok(job);
+    s.core.onCommand = () => ({ kind: 'job', job, repeated: true });
+    await sendCommand(s.standIn, `show ${id}`, { channel: other });
+    await s.standIn.until(() => s.standIn.visible(other).length === 1);
+    s.core.step(id, 0.6);
+    await s.pass(() => (s.standIn.visible(other)[0]?.updates.length ?? 0) > 0);
+    release();
+    s.standIn.held.clear();
+    await done(s, id);
+    await s.pass(() => s.standIn.keptFiles().every(({ name }) => name === 'a-red-fox-0.png'));
+    assert.deepEqual(pictures(s, other), ['a-red-fox-0.png']);
+    assert.equal(s.standIn.keptFiles().length, 1);
+  });
+}
+
 test('a file that Slack does not know after all is looked at again', async (t) => {
   const s = await setting(t);
   await begun(s);

@@ -41,6 +41,8 @@ export interface Channel {
   /** Who is not in it cannot know of it. */
   readonly secret: boolean;
   archived: boolean;
+  /** The error that every message for it gets, as in a channel that is read-only. */
+  refuses: string | null;
   /** The person of this direct message. */
   readonly person: string | null;
 }
@@ -65,11 +67,14 @@ interface Person {
 /** Makes the next calls of a method fail. */
 export interface Fault {
   readonly method: string | RegExp;
+  /** Only where the call is about this channel. */
+  readonly channel?: string;
   readonly how:
     | 'drop-before'
     | 'drop-after'
     | { readonly error: string; readonly details?: readonly string[] }
-    | { readonly retryAfter: number };
+    | { readonly retryAfter: number }
+    | { readonly status: number };
   times: number;
 }
 
@@ -93,6 +98,8 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
 
 /** Arguments that are JSON. */
 const AS_JSON = new Set(['blocks', 'files', 'metadata', 'view']);
+
+const OPEN = { member: true, secret: false, archived: false, refuses: null, person: null };
 
 /** Calls a minute. https://docs.slack.dev/apis/web-api/rate-limits */
 const LIMITS: Readonly<Record<string, number>> = {
@@ -131,6 +138,10 @@ export class StandIn {
     readonly error: string | null;
   }[] = [];
   readonly faults: Fault[] = [];
+  /** Calls of these methods (or `upload`) are carried out once their promise resolves. */
+  readonly held = new Map<string, Promise<void>>();
+  /** Of all calls that arrived, also of those that are held. */
+  readonly arrived: string[] = [];
   readonly homes = new Map<string, Json>();
   /** Forms that are open, by id. */
   readonly views = new Map<string, Json>();
@@ -139,6 +150,8 @@ export class StandIn {
   readonly tokens = new Map([[BOT_TOKEN, TEAM]]);
   scopes: readonly string[] = manifestScopes();
   appTokens = new Set([APP_TOKEN]);
+  /** Why no direct message can be opened with a person. */
+  readonly closedDms = new Map<string, string>();
   tooMany = 0;
   /** How long a completed file takes before it can be shown, in ms. */
   fileTakes = 800;
@@ -211,7 +224,7 @@ export class StandIn {
   }
 
   channel(options: Partial<Channel> = {}): Channel {
-    const channel = { id: this.id('C'), member: true, secret: false, archived: false, person: null, ...options };
+    const channel = { id: this.id('C'), ...OPEN, ...options };
     this.channels.set(channel.id, channel);
     return channel;
   }
@@ -311,6 +324,9 @@ export class StandIn {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks);
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const method = pathname.startsWith('/upload/') ? 'upload' : pathname.slice('/api/'.length);
+    this.arrived.push(method);
+    await this.held.get(method);
     try {
       if (pathname.startsWith('/api/')) this.#api(pathname.slice(5), request, body, response);
       else if (pathname.startsWith('/upload/')) this.#upload(pathname.slice(8), body, response);
@@ -350,9 +366,12 @@ export class StandIn {
     }
   }
 
-  #fault(method: string): Fault['how'] | null {
+  #fault(method: string, about?: unknown): Fault['how'] | null {
     const fault = this.faults.find(
-      ({ method: m, times }) => times > 0 && (typeof m === 'string' ? m === method : m.test(method)),
+      ({ method: m, channel, times }) =>
+        times > 0 &&
+        (typeof m === 'string' ? m === method : m.test(method)) &&
+        (channel === undefined || channel === about),
     );
     if (!fault) return null;
     fault.times--;
@@ -365,7 +384,7 @@ export class StandIn {
       args[name] = AS_JSON.has(name) ? JSON.parse(value) : value;
     }
     const log = (error: string | null) => this.calls.push({ method, args, at: this.#now(), error });
-    const fault = this.#fault(method);
+    const fault = this.#fault(method, args.channel);
     if (fault === 'drop-before') {
       log('dropped');
       return void response.destroy();
@@ -374,6 +393,10 @@ export class StandIn {
     try {
       if (fault !== null && typeof fault === 'object' && 'error' in fault)
         throw new Refusal(fault.error, ...(fault.details ?? []));
+      if (fault !== null && typeof fault === 'object' && 'status' in fault) {
+        log(`HTTP ${fault.status}`);
+        return void response.writeHead(fault.status).end('upstream error');
+      }
       const wait =
         fault !== null && typeof fault === 'object' ? fault.retryAfter : this.#overLimit(method, token, args);
       if (wait > 0) {
@@ -454,6 +477,7 @@ export class StandIn {
     if (!channel) throw new Refusal('channel_not_found');
     if (!channel.member) throw new Refusal(channel.secret ? 'channel_not_found' : 'not_in_channel');
     if (channel.archived) throw new Refusal('is_archived');
+    if (channel.refuses !== null) throw new Refusal(channel.refuses);
     return channel;
   }
 
@@ -494,6 +518,8 @@ export class StandIn {
     },
     'conversations.open': ({ users }) => {
       if (!this.people.has(String(users))) throw new Refusal('user_not_found');
+      const closed = this.closedDms.get(String(users));
+      if (closed !== undefined) throw new Refusal(closed);
       return { channel: { id: this.dm(String(users)).id } };
     },
     'conversations.history': (args) => this.#list(this.#known(args.channel), args, null),
@@ -564,7 +590,9 @@ export class StandIn {
       return { file: { id: stored.id, name: stored.name, mimetype: ready ? 'image/png' : '' } };
     },
     'files.delete': ({ file }) => {
-      this.#file(file).deleted = true;
+      const stored = this.#file(file);
+      if (!stored.completed) throw new Refusal('file_not_found');
+      stored.deleted = true;
       return {};
     },
     'views.open': ({ trigger_id, view }) => {

@@ -2,12 +2,14 @@ import type { Caller } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
 import type { Outcome } from '../../adapter.ts';
 import { FirstAnswers } from '../../delivery/first-answer.ts';
+import { replyNotice } from '../../delivery/poorer.ts';
 import type { Deliveries, DeliveriesOptions, JobOutcome } from '../messages/delivery.ts';
 import type { Origin } from '../messages/message-ref.ts';
-import { messageOf, NO_FILES, plainSection } from '../messages/render.ts';
-import { upload } from '../messages/uploads.ts';
+import { messageOf, NO_FILES } from '../messages/render.ts';
+import { tell } from '../messages/telling.ts';
+import { upload, uploadsRefused } from '../messages/uploads.ts';
 import type { Message } from '../web-api/api.ts';
-import { errorText, Refused } from '../web-api/errors.ts';
+import { errorText, problemOf, reasonOf, whyOf } from '../web-api/errors.ts';
 import { type Workspace, within } from '../web-api/workspaces.ts';
 import type { Callers } from './callers.ts';
 
@@ -121,13 +123,8 @@ export class Answering {
       });
       return;
     }
-    const moved = (why: string) => {
-      const message = { text: why, blocks: [plainSection(why, 300)] };
-      respond?.({ message, visibility: 'ephemeral' }).catch((error: unknown) => {
-        logger.debug({ key, problem: errorText(error) }, 'slack: could not say where the result comes');
-      });
-    };
-    deliveries.follow(outcome, { key, origin, moved });
+    const privately = respond && ((message: Message) => respond({ message, visibility: 'ephemeral' }));
+    deliveries.follow(outcome, { key, origin, respond: privately ?? null });
   }
 
   /** Answers by the acknowledgement itself if the reply fits into it. `false` if it does not. */
@@ -163,13 +160,24 @@ export class Answering {
     await this.#tell(interaction, origin, { message, visibility: visibilityOf(reply) });
   }
 
-  /** Code that is too long for a message is sent as a file by direct message. */
+  /** Code that is too long for a message is sent as a file by direct message; where that can't be, it is cut. */
   async #withLongCode(workspace: Workspace, origin: Origin, reply: Reply): Promise<Reply> {
     if (reply.code === null || !isLong(reply.code)) return reply;
-    const dm = await workspace.api.openDm(origin.user);
-    const file = { fileName: 'wuerst.txt', data: Buffer.from(reply.code), alt: '' };
-    await upload(workspace, file, { urgency: 'final', channel: dm });
-    return { ...reply, code: null, lines: [...reply.lines, 'It is long, so it comes as a file by direct message.'] };
+    try {
+      const dm = await workspace.api.openDm(origin.user);
+      const file = { fileName: 'wuerst.txt', data: Buffer.from(reply.code), alt: '' };
+      await upload(workspace, file, { urgency: 'final', channel: dm });
+      return { ...reply, code: null, lines: [...reply.lines, 'It is long, so it comes as a file by direct message.'] };
+    } catch (error) {
+      this.#note(error, 'slack: a text could not be sent as a file');
+      const why = uploadsRefused(error) ?? whyOf(error);
+      return { ...reply, lines: [...reply.lines, `It is too long for a message, so its end is missing. ${why}`] };
+    }
+  }
+
+  #note(error: unknown, message: string): void {
+    this.#options.deliveries.refused(reasonOf(error));
+    this.#options.logger.debug({ problem: errorText(error) }, message);
   }
 
   async #filesOf(workspace: Workspace, reply: Reply): Promise<Map<string, string>> {
@@ -187,34 +195,47 @@ export class Answering {
     return shown;
   }
 
-  /** By the interaction's own address if it has one, else in the conversation, else by direct message. */
+  /**
+   * By the interaction's own address if it has one, else in the conversation, else by direct message. Where none of them
+   * takes the answer, the person is told at least why. Rejects with why not even that was possible.
+   */
   async #tell(interaction: Interaction, origin: Origin, answer: Answer): Promise<void> {
     const { message, visibility } = answer;
-    // Messages sent to response addresses can't show files that only the bot can see.
-    const pictured = message.blocks.some(({ type }) => type === 'image');
-    if (interaction.respond && interaction.origin.channel !== '' && !pictured) {
-      try {
-        return await interaction.respond(answer);
-      } catch (error) {
-        this.#options.logger.debug(
-          { key: interaction.key, problem: errorText(error) },
-          'slack: a response address did not work',
-        );
-      }
-    }
+    const { key, respond } = interaction;
     const workspace = this.#options.workspaces.of(origin);
     const { api } = workspace;
-    const key = `told ${interaction.key}`;
-    await within(workspace.posts(origin.channel), key, 'final', async () => {
-      try {
-        // From the Home tab only a direct message is visible.
-        if (visibility === 'in_channel' || interaction.origin.channel === '') await api.post(origin, message, null);
-        else await api.ephemeral(origin, origin.user, message);
-      } catch (error) {
-        if (!(error instanceof Refused)) throw error;
-        await api.post({ channel: await api.openDm(origin.user), thread: null }, message, null);
-      }
-    });
+    const note = (error: unknown) => this.#note(error, 'slack: an answer was refused');
+    // From the Home tab only a direct message is visible.
+    const fromHome = interaction.origin.channel === '';
+    // Messages sent to response addresses can't show files that only the bot can see.
+    const pictured = message.blocks.some(({ type }) => type === 'image');
+    const inPlace = () =>
+      visibility === 'in_channel' ? api.post(origin, message, null) : api.ephemeral(origin, origin.user, message);
+    const inDm = async () => api.post({ channel: await api.openDm(origin.user), thread: null }, message, null);
+    const refusal = (way: () => Promise<unknown>) =>
+      way().then(
+        () => null,
+        (error: unknown) => {
+          note(error);
+          return problemOf(error);
+        },
+      );
+    if (respond && !fromHome && !pictured && (await refusal(() => respond(answer))) === null) return;
+    let first: Error | null = null;
+    for (const way of fromHome ? [inDm] : [inPlace, inDm]) {
+      const problem = await refusal(() => this.#inTurn(workspace, origin, key, way));
+      if (problem === null) return;
+      first ??= problem;
+    }
+    const privately = respond ? (told: Message) => respond({ message: told, visibility: 'ephemeral' }) : null;
+    const { title, lines } = replyNotice(whyOf(first));
+    const place = { channel: origin.channel, thread: origin.thread };
+    const telling = { workspace, key, place, user: origin.user, respond: privately, note };
+    if (!(await tell(telling, [title, ...lines].join(' ')))) throw first ?? new Error('No way to answer was left.');
+  }
+
+  #inTurn(workspace: Workspace, origin: Origin, key: string, way: () => Promise<unknown>): Promise<unknown> {
+    return within(workspace.posts(origin.channel), `told ${key}`, 'final', way);
   }
 }
 

@@ -10,7 +10,7 @@ import type {
 import { UserError } from '../../../system/errors.ts';
 import type { Origin } from '../messages/message-ref.ts';
 import { ACT, ASK } from '../messages/render.ts';
-import { errorText } from '../web-api/errors.ts';
+import { errorText, Refused, whyOf } from '../web-api/errors.ts';
 import { COMMAND, SHORTCUT } from '../web-api/methods.ts';
 import type { Answer, Answering, AnsweringOptions, Interaction } from './answering.ts';
 import { FORM, formErrors, formView, readForm } from './form.ts';
@@ -23,6 +23,9 @@ const WRITTEN = new Set([undefined, 'file_share', 'thread_broadcast']);
 
 /** The command, typed into a plain message. */
 const CALLED = new RegExp(`^${COMMAND}(\\s+|$)`);
+
+/** A form was asked for too late, or twice. */
+const LATE = new Set(['expired_trigger_id', 'exchanged_trigger_id', 'invalid_trigger_id', 'trigger_expired']);
 
 export interface InteractionsOptions extends AnsweringOptions {
   /** The only workspace that is served, whatever workspace somebody in a shared channel comes from; `null` for many. */
@@ -165,12 +168,13 @@ export class Interactions {
       await workspaces.of(interaction.origin).api.openView(trigger, view);
     } catch (error) {
       logger.warn({ problem: errorText(error) }, 'slack: a form could not be opened');
-      const late = new UserError('form_failed', "The form couldn't be opened in time.", {
-        hint: 'Please click again.',
-      });
+      const late = !(error instanceof Refused) || LATE.has(error.code);
+      const failed = late
+        ? new UserError('form_failed', "The form couldn't be opened in time.", { hint: 'Please click again.' })
+        : new UserError('form_failed', "The form couldn't be opened.", { hint: whyOf(error) });
       const { origin, respond } = interaction;
       const acked = { key: `late:${trigger}`, origin, ...(respond ? { respond } : {}) };
-      await answering.answer(acked, () => Promise.reject(late));
+      await answering.answer(acked, () => Promise.reject(failed));
     }
   }
 

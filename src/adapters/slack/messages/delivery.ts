@@ -26,8 +26,8 @@ interface Cause {
   /** The same for repeated deliveries. */
   readonly key: string;
   readonly origin: Origin;
-  /** Told why the answer comes elsewhere. */
-  readonly moved: (why: string) => void;
+  /** Answers it through its own address, if it has one. */
+  readonly respond: ShownMessage['respond'];
 }
 
 /** The messages that show Slack's jobs. */
@@ -56,7 +56,7 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
   }
 
   /** Shows the job that somebody's command or click came to. */
-  follow({ job, repeated }: JobOutcome, { key, origin, moved }: Cause): void {
+  follow({ job, repeated }: JobOutcome, { key, origin, respond }: Cause): void {
     const stored = this.storedRef(job.id);
     // A repeated request for an earlier job shows it here, unless it is the same delivery again.
     const here = stored === null || (repeated && stored.key !== key);
@@ -68,7 +68,7 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
     const ref = here ? refAnew(stored, origin, key) : stored;
     if (here) this.core.saveMessage(job.id, ref);
     const message = this.add(job, ref);
-    message.moved = moved;
+    message.respond = respond;
     message.touch();
   }
 

@@ -21,6 +21,8 @@ interface PicturedMessage {
   readonly jobId: string;
   readonly ref: MessageRef;
   readonly workspace: Workspace;
+  /** Another message shows the job now, which does not know of files that are begun from now on. */
+  readonly dropped: boolean;
   save(): void;
   touch(): void;
 }
@@ -79,6 +81,7 @@ export class MessageFiles {
     if (path === null) return;
     const file = { id: '', ready: false };
     await uploadImage(workspace, image, path, (id) => {
+      if (this.#message.dropped) throw new Error('Another message shows the job now.');
       file.id = id;
       ref.files[image.id] = file;
       this.#message.save();
@@ -133,7 +136,7 @@ export class MessageFiles {
     this.#previewAt = clock.monotonic();
     const preview = { fileName: previewName(data), data, alt: 'Preview' };
     const begun = (file: string) => {
-      if (this.#isOver()) throw new Error('The job is over, and needs no preview.');
+      if (this.#isOver() || this.#message.dropped) throw new Error('The preview is not needed any more.');
       this.#coming = file;
       ref.stale.push(file);
       this.#message.save();
@@ -152,7 +155,9 @@ export class MessageFiles {
   async #showPreview(uploading: Promise<string>): Promise<void> {
     const { ref, workspace } = this.#message;
     const file = await uploading;
-    await whenReady(workspace, file, { clock: this.#delivery.clock, urgency: 'progress' });
+    if (!this.#message.dropped) await whenReady(workspace, file, { clock: this.#delivery.clock, urgency: 'progress' });
+    // Whatever took over may have tried to delete it before Slack kept it.
+    if (this.#message.dropped && !this.#delivery.stopped) return deleteFile(workspace, file);
     if (this.#isOver()) return;
     ref.stale = ref.stale.filter((id) => id !== file);
     this.forgetPreview();

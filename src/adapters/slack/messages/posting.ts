@@ -1,6 +1,6 @@
 import type { Clock } from '../../../system/clock.ts';
 import type { Message } from '../web-api/api.ts';
-import { LOST_TOKEN, Refused } from '../web-api/errors.ts';
+import { isOutside, LOST_TOKEN, Refused, type Unanswered, whyOf } from '../web-api/errors.ts';
 import { isDirect } from '../web-api/ids.ts';
 import { type Workspace, within } from '../web-api/workspaces.ts';
 import type { MessageRef } from './message-ref.ts';
@@ -53,26 +53,24 @@ async function search(workspace: Workspace, job: string, ref: MessageRef, since:
   }
 }
 
-const NO_LONGER_WRITABLE = new Set(['is_archived', 'is_inactive', 'channel_is_limited_access', 'thread_locked']);
+/** Said under the direct message that takes the place of a conversation, `here` being there. */
+export function whyElsewhere(channel: string, problem: Refused | Unanswered): string {
+  const there = whyIn(channel, problem).replace(/\bthis (?=channel|thread|conversation)/gi, (word) => `${word[0]}hat `);
+  const invite = isInvitable(channel, problem) ? ' To have it there, type /invite @wuerst in the channel.' : '';
+  return `${there} So here's the answer as a direct message.${invite}`;
+}
 
-/** What people are told in the channel (`here`) and in the direct message (`there`). */
-export function whyElsewhere(channel: string, { code }: Refused): { readonly here: string; readonly there: string } {
-  if (NO_LONGER_WRITABLE.has(code)) {
-    return {
-      here: "I can't write in this channel. The answer comes to you as a direct message.",
-      there: "Nobody can write in that channel any more, so here's the answer as a direct message.",
-    };
-  }
-  // Nobody can be invited into a conversation of two.
-  if (isDirect(channel)) {
-    return {
-      here: "I'm not in this conversation. The answer comes to you as a direct message.",
-      there: "I'm not in that conversation, so here's the answer as a direct message.",
-    };
-  }
-  return {
-    here: "I'm not in this channel. Type /invite @wuerst to have me here. This time the answer comes to you as a direct message.",
-    there:
-      "I'm not in that channel, so here's the answer as a direct message. To have it there, type /invite @wuerst in the channel.",
-  };
+/** Said in the conversation that is closed, before what happens instead. */
+export function whyNotHere(channel: string, problem: Refused | Unanswered): string {
+  const invite = isInvitable(channel, problem) ? ' Type /invite @wuerst to have me here.' : '';
+  return `${whyIn(channel, problem)}${invite}`;
+}
+
+function whyIn(channel: string, problem: Refused | Unanswered): string {
+  return isOutside(problem) && isDirect(channel) ? "I'm not in this conversation." : whyOf(problem);
+}
+
+/** Nobody can be invited into a conversation of two. */
+function isInvitable(channel: string, problem: Refused | Unanswered): boolean {
+  return isOutside(problem) && !isDirect(channel);
 }

@@ -1,14 +1,26 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
 import { type Delivery, JobMessage } from '../../delivery/job-message.ts';
+import { type Form, jobNotice, wordless } from '../../delivery/poorer.ts';
 import type { Message } from '../web-api/api.ts';
-import { CLOSED_ROOM, LOST_TOKEN, problemOf, RateLimited, Refused } from '../web-api/errors.ts';
+import {
+  CLOSED_ROOM,
+  isContentRefused,
+  LOST_TOKEN,
+  problemOf,
+  RateLimited,
+  Refused,
+  reasonOf,
+  type Unanswered,
+  whyOf,
+} from '../web-api/errors.ts';
 import { type Workspace, within } from '../web-api/workspaces.ts';
 import { MessageFiles } from './files.ts';
 import type { MessageRef } from './message-ref.ts';
-import { ensurePosted, whyElsewhere } from './posting.ts';
-import { DETAILS, type Detail, messageOf, NO_FILES } from './render.ts';
+import { ensurePosted, whyElsewhere, whyNotHere } from './posting.ts';
+import { DETAILS, type Detail, messageOf, NO_FILES, type ShownFiles } from './render.ts';
 import type { SharedFiles } from './shared-files.ts';
+import { sentences, type Telling, tell } from './telling.ts';
 
 /** The least time between two updates of one message, in ms. */
 const UPDATE_GAP = 2000;
@@ -18,8 +30,8 @@ const RETRY_LATE = 60_000;
 /** Pause while the token is not accepted, and the most tries: a day in all. */
 const RETRY_TOKEN = 300_000;
 const TOKEN_TRIES = 288;
-/** How often an unknown kind of refusal is tried again. */
-const REFUSED_TRIES = 3;
+
+const DELETED = 'The message was deleted.';
 
 /** Slack said that it had taken a file in, and then did not know it. */
 class FileNotReady extends Error {
@@ -29,15 +41,30 @@ class FileNotReady extends Error {
 /** There is no place left to show the job. */
 class NoPlaceLeft extends Error {
   override readonly name = 'NoPlaceLeft';
+  readonly code: string | null;
+  /** @param why for the person who waits */
+  constructor(why: string, { code }: Refused | Unanswered) {
+    super(why);
+    this.code = code;
+  }
 }
 
 /** The message that shows a job: posted once, then only edited. */
 export class ShownMessage extends JobMessage<MessageRef> {
   readonly workspace: Workspace;
-  /** Told once why the answer comes elsewhere. */
-  moved: ((why: string) => void) | null = null;
+  /** Answers the interaction that led to the job, through its own address. */
+  respond: Telling['respond'] = null;
   readonly #files: MessageFiles;
+  /** Where it was asked for, as far as is known. */
+  readonly #asked: Pick<Telling, 'place' | 'user'>;
+  /** How much Slack lets the message show, and why not more. */
+  #form: Form = 'whole';
   #detail: Detail = 'all';
+  #why = '';
+  /** Whether the job's end was tried: it begins with the whole reply again, whatever happened to progress. */
+  #ending = false;
+  /** Why the answer comes by direct message, until the person has been told so. */
+  #left: string | null = null;
   /** What was last shown, as JSON. */
   #last = '';
 
@@ -45,58 +72,83 @@ export class ShownMessage extends JobMessage<MessageRef> {
     super(delivery, job, ref);
     this.workspace = workspace;
     this.#files = new MessageFiles(this, delivery, shared);
+    this.#asked = { place: { channel: ref.channel, thread: ref.thread }, user: ref.user };
   }
 
   protected async bringUpToDate(job: Job): Promise<string | null> {
+    if (isOver(job) && !this.#ending) {
+      this.#ending = true;
+      this.failures = 0;
+      this.#showAll();
+    }
     if (isOver(job)) return this.#finish(job);
     if (this.ref.ts === null) await this.#post(job);
     else this.#progress(job);
     return null;
   }
 
-  /** Chooses when and where to try next. */
-  protected async recover(error: unknown): Promise<void> {
+  /** Chooses when, where and in which form to try next. */
+  protected async recover(error: unknown, job: Job): Promise<void> {
     if (error instanceof FileNotReady) return this.again(RETRY_SOON);
-    if (error instanceof NoPlaceLeft) return this.#giveUp(error.message);
+    if (error instanceof NoPlaceLeft) return this.#giveUp(job, error.message, error.code);
     const problem = problemOf(error);
-    const { logger } = this.delivery;
-    const log = { job: this.jobId, attempt: this.failures, problem: problem.message };
     if (problem instanceof RateLimited) return this.again(problem.retryAfterMs);
+    this.#note(problem, 'slack: a message could not be brought up to date');
     if (!(problem instanceof Refused)) {
-      logger.debug(log, 'slack: a message could not be brought up to date; trying again');
-      return this.again(this.backOff());
+      this.again(this.backOff(problem.code !== null));
+      // Without an answer nothing is known of the message: it waits for Slack or the network.
+      if (problem.code === null || !this.triedEnough) return;
+      if (this.triedForADay) await this.#giveUp(job, whyOf(problem), problem.code);
+      else await this.#goOn(job, problem);
+    } else if (!LOST_TOKEN.has(problem.code)) {
+      this.again(RETRY_SOON);
+      if (problem.code === 'message_not_found') await this.#postAnew(job);
+      else if (CLOSED_ROOM.has(problem.code) || this.triedEnough) await this.#goOn(job, problem);
+    } else {
+      if (this.failures === 1) {
+        const log = { job: job.id, problem: problem.message };
+        this.delivery.logger.error(log, 'slack: the bot token is not accepted any more; results wait for a new one');
+      }
+      if (this.failures < TOKEN_TRIES) this.again(RETRY_TOKEN);
+      else await this.#giveUp(job, whyOf(problem), problem.code);
     }
-    if (!LOST_TOKEN.has(problem.code)) return this.#chooseOtherPlace(problem);
-    if (this.failures === 1) {
-      logger.error(log, 'slack: the bot token is not accepted any more; results wait for a new one');
-    }
-    return this.failures < TOKEN_TRIES ? this.again(RETRY_TOKEN) : this.#giveUp(problem.message);
   }
 
-  /** The message is out of reach: the result comes elsewhere. */
-  async #chooseOtherPlace(problem: Refused): Promise<void> {
-    const { ref } = this;
-    const gone = problem.code === 'message_not_found';
-    if (this.failures > 2 * REFUSED_TRIES || (gone && ref.replaced)) {
-      return this.#giveUp(gone ? 'The message was deleted.' : problem.message);
+  #note(error: unknown, message: string): void {
+    this.delivery.refused(reasonOf(error));
+    const log = { job: this.jobId, attempt: this.failures, problem: problemOf(error).message };
+    this.delivery.logger.debug(log, message);
+  }
+
+  /** The message is gone: it is posted once more. */
+  async #postAnew(job: Job): Promise<void> {
+    if (this.ref.replaced) return this.#giveUp(job, DELETED, null);
+    Object.assign(this.ref, { replaced: true, ts: null, triedAt: null });
+    this.save();
+  }
+
+  /** The same was tried often enough: from now on in the poorest form, then elsewhere. */
+  async #goOn(job: Job, problem: Refused | Unanswered): Promise<void> {
+    const closed = problem instanceof Refused && CLOSED_ROOM.has(problem.code);
+    if (!closed && this.#form !== 'notice') {
+      this.#form = 'notice';
+      this.#why = whyOf(problem);
+      return;
     }
     try {
-      if (gone) {
-        Object.assign(ref, { replaced: true, ts: null, triedAt: null });
-        this.save();
-      } else if (CLOSED_ROOM.has(problem.code) || this.failures === REFUSED_TRIES) await this.#moveToDm(problem);
-      this.again(RETRY_SOON);
+      await this.#moveToDm(problem);
     } catch (error) {
-      if (error instanceof NoPlaceLeft || problemOf(error) instanceof Refused) this.#giveUp(problem.message);
-      else this.again(RETRY_LATE);
+      if (!(error instanceof NoPlaceLeft)) this.waitFor(RETRY_LATE);
+      else if (problem instanceof Refused) await this.#giveUp(job, error.message, error.code);
     }
   }
 
-  #giveUp(why: string): void {
-    const { core, logger } = this.delivery;
-    logger.warn({ job: this.jobId, why }, 'slack: a job cannot be shown');
-    const job = core.job(this.jobId);
-    if (job && isOver(job)) this.end(job, why);
+  /** No place is left: the person is told why, as long as Slack lets us, and how to get the result. */
+  async #giveUp(job: Job, why: string, code: string | null): Promise<void> {
+    const current = this.delivery.core.job(job.id) ?? job;
+    this.delivery.logger.warn({ job: job.id, why, code }, 'slack: a job cannot be shown');
+    if (why !== DELETED) await this.#tell(jobNotice(current, why, showCommand(job)));
+    if (isOver(current)) this.end(current, code === null ? why : `${why} (${code})`);
     else {
       // The job's end gets tries of its own.
       this.hidden = true;
@@ -104,22 +156,33 @@ export class ShownMessage extends JobMessage<MessageRef> {
     }
   }
 
+  async #tell(text: string): Promise<void> {
+    const { workspace, respond } = this;
+    const note = (error: unknown) => this.#note(error, 'slack: a person could not be told where a job is shown');
+    await tell({ workspace, key: this.jobId, ...this.#asked, respond, note }, text);
+  }
+
+  #showAll(): void {
+    this.#form = 'whole';
+    this.#detail = 'all';
+  }
+
   #progress(job: Job): void {
     const { core, draining } = this.delivery;
     const reply = core.jobReply(job);
     if (reply.preview !== null && !draining) this.#files.offerPreview(reply.preview);
-    if (this.#rendered(reply).json === this.#last) return;
+    if (this.#rendered(job, reply).json === this.#last) return;
     this.workspace.updates.submit(job.id, 'progress', () => this.#showProgress());
   }
 
   /** Shows the job's progress, as it is when the workspace's budget allows the call. */
   async #showProgress(): Promise<void> {
     const { ref, workspace } = this;
-    const { core, clock, logger, stopped } = this.delivery;
+    const { core, clock, stopped } = this.delivery;
     const job = core.job(this.jobId);
     if (!job || isOver(job) || this.dropped || stopped || ref.ts === null) return;
     try {
-      const { message, json } = this.#rendered(core.jobReply(job));
+      const { message, json } = this.#rendered(job, core.jobReply(job));
       this.noProgressBefore = clock.monotonic() + UPDATE_GAP;
       await workspace.api.update(ref.channel, ref.ts, message);
       this.#last = json;
@@ -132,7 +195,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
         else if (isFileTrouble(problem)) this.#files.forgetPreview();
         else this.#showLess(problem);
       }
-      logger.debug({ job: this.jobId, problem: problem.message }, 'slack: progress could not be shown');
+      this.#note(problem, 'slack: progress could not be shown');
     }
   }
 
@@ -145,19 +208,27 @@ export class ShownMessage extends JobMessage<MessageRef> {
     }
   }
 
-  #rendered(reply: Reply): { readonly message: Message; readonly json: string } {
-    const message = messageOf(reply, this.#files.shown(reply), this.ref.note, this.#detail);
+  #rendered(job: Job, reply: Reply): { readonly message: Message; readonly json: string } {
+    const message = this.#inForm(job, reply, this.#files.shown(reply));
     return { message, json: JSON.stringify(message) };
+  }
+
+  /** A reply in as much detail as Slack takes. */
+  #inForm(job: Job, reply: Reply, files: ShownFiles): Message {
+    if (this.#form === 'notice') return sentences(jobNotice(job, this.#why, showCommand(job)));
+    const { note } = this.ref;
+    if (this.#form === 'wordless') return messageOf(wordless(reply, this.#why), files, note, 'short');
+    return messageOf(reply, files, note, this.#detail);
   }
 
   /** Resolves with why pictures are missing, or with `null`. */
   async #finish(job: Job): Promise<string | null> {
-    this.#detail = 'all';
     if (this.ref.ts === null) await this.#post(job);
-    const problem = await this.#files.prepare(this.delivery.core.jobReply(job).images);
+    const { images } = this.delivery.core.jobReply(job);
+    const problem = this.#form === 'notice' ? null : await this.#files.prepare(images);
     await within(this.workspace.updates, job.id, 'final', () => this.#showFinal(job));
     await this.#files.cleanUp(job);
-    return problem;
+    return this.#form === 'notice' ? this.#why : problem;
   }
 
   async #showFinal(job: Job): Promise<void> {
@@ -167,7 +238,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     const reply = core.jobReply(core.job(job.id) ?? job);
     for (;;) {
       try {
-        return await workspace.api.update(ref.channel, ref.ts, this.#rendered(reply).message);
+        return await workspace.api.update(ref.channel, ref.ts, this.#rendered(job, reply).message);
       } catch (error) {
         const problem = problemOf(error);
         if (!(problem instanceof Refused)) throw problem;
@@ -178,13 +249,13 @@ export class ShownMessage extends JobMessage<MessageRef> {
   }
 
   /** A caption must never keep a picture away: what Slack finds too long or malformed is shown in less detail. */
-  #showLess({ code }: Refused): boolean {
-    if (!/blocks|too_long|no_text|invalid_arg/.test(code)) return false;
+  #showLess(problem: Refused): boolean {
+    if (!isContentRefused(problem) || this.#form === 'notice') return false;
     const next = DETAILS[DETAILS.indexOf(this.#detail) + 1];
-    if (next === undefined) return false;
-    const log = { job: this.jobId, code, detail: next };
-    this.delivery.logger.warn(log, 'slack: a message was refused and is shown in less detail');
-    this.#detail = next;
+    if (this.#form === 'whole' && next !== undefined && next !== 'text') this.#detail = next;
+    else this.#form = this.#form === 'whole' ? 'wordless' : 'notice';
+    this.#why = whyOf(problem);
+    this.#note(problem, 'slack: a message was refused and is shown in less detail');
     return true;
   }
 
@@ -195,12 +266,12 @@ export class ShownMessage extends JobMessage<MessageRef> {
     // A crash may cause a message to be posted twice: it must not be a result.
     const waiting: Reply = isOver(job) ? { ...reply, images: [], buttons: [] } : reply;
     for (;;) {
-      const message = messageOf(waiting, NO_FILES, this.ref.note, this.#detail);
+      const message = this.#inForm(job, waiting, NO_FILES);
       try {
         await ensurePosted(this, message, clock);
         this.#last = JSON.stringify(message);
         this.noProgressBefore = clock.monotonic() + UPDATE_GAP;
-        return;
+        break;
       } catch (error) {
         const problem = problemOf(error);
         if (!(problem instanceof Refused)) throw problem;
@@ -208,20 +279,35 @@ export class ShownMessage extends JobMessage<MessageRef> {
         else if (!this.#showLess(problem)) throw problem;
       }
     }
+    if (this.#left !== null) await this.#tell(`${this.#left} The answer comes to you as a direct message.`);
+    this.#left = null;
   }
 
-  /** From now on the job is shown in a direct message. Rejects with `NoPlaceLeft` where it is already. */
-  async #moveToDm(why: Refused): Promise<void> {
+  /** From now on the job is shown in a direct message. Rejects with `NoPlaceLeft` where that can't be. */
+  async #moveToDm(problem: Refused | Unanswered): Promise<void> {
     const { ref } = this;
-    const dm = await this.workspace.api.openDm(ref.user);
-    if (ref.channel === dm) throw new NoPlaceLeft(`The direct message is closed (${why.code}).`);
-    const words = whyElsewhere(ref.channel, why);
-    Object.assign(ref, { note: words.there, channel: dm, thread: null, ts: null, triedAt: null });
+    const why = whyNotHere(ref.channel, problem);
+    this.delivery.refused(reasonOf(problem));
+    const dm = await this.workspace.api.openDm(ref.user).catch((error: unknown) => {
+      const refusal = problemOf(error);
+      if (!(refusal instanceof Refused) || LOST_TOKEN.has(refusal.code)) throw refusal;
+      throw new NoPlaceLeft(`${why} ${whyOf(refusal)}`, refusal);
+    });
+    if (ref.channel === dm) {
+      throw new NoPlaceLeft(this.#left === null ? why : `${this.#left} ${whyOf(problem)}`, problem);
+    }
+    const note = whyElsewhere(ref.channel, problem);
+    Object.assign(ref, { note, channel: dm, thread: null, ts: null, triedAt: null });
+    this.#left = why;
+    this.#showAll();
     this.hidden = false;
+    this.failures = 0;
     this.save();
-    this.moved?.(words.here);
-    this.moved = null;
   }
+}
+
+function showCommand({ id }: Job): string {
+  return `/wuerst show ${id}`;
 }
 
 function isFileTrouble({ details }: Refused): boolean {

@@ -194,7 +194,9 @@ export class SlackApi {
       throw problemOf(error);
     }
     if (response.status === 429) throw new RateLimited(Number(response.headers.get('retry-after') ?? 30) * 1000);
-    if (response.status >= 500) throw new Unanswered(`Slack answered the upload with ${response.status}.`);
+    if (response.status >= 500) {
+      throw new Unanswered(`Slack answered the upload with ${response.status}.`, { code: `HTTP ${response.status}` });
+    }
     if (!response.ok) throw new Refused(`upload_${response.status}`, []);
   }
 

@@ -14,6 +14,15 @@ export class RateLimited extends Error {
 /** There was no answer, or none that says whether the request was carried out. */
 export class Unanswered extends Error {
   override readonly name = 'Unanswered';
+  /** Slack's error code, or `HTTP 500`; `null` where nothing was answered at all. */
+  readonly code: string | null;
+  constructor(
+    message: string,
+    { code = null, cause }: { readonly code?: string | null; readonly cause?: unknown } = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
 }
 
 /** Slack refused, with its error code. */
@@ -29,13 +38,78 @@ export class Refused extends Error {
   }
 }
 
-const TRANSIENT = new Set([
-  'internal_error',
-  'fatal_error',
-  'service_unavailable',
-  'request_timeout',
-  'team_added_to_org',
-]);
+/**
+ * What an error code means for what to try next:
+ * - `closed`: the bot can't write in the conversation (any more)
+ * - `content`: Slack does not take what the message shows; something poorer may pass
+ * - `token`: the token is not valid any more; only the operator or a new installation can help
+ * - `trouble`: Slack has trouble of its own; the same may work in a moment
+ */
+type Kind = 'closed' | 'content' | 'token' | 'trouble';
+
+const NOT_IN = "I'm not in this channel.";
+const NO_DM = "Slack doesn't let me send you direct messages.";
+const LOCKED = 'This thread is locked.';
+const TOO_LONG = 'The message is too long for Slack.';
+const MALFORMED = 'Slack found something in the message that it does not accept';
+const REMOVED = 'Slack no longer accepts my token for this workspace.';
+const TROUBLE = 'Slack has trouble of its own';
+
+/** By error code, what it means and a sentence for the person who waits. https://docs.slack.dev/reference/methods */
+const CODES: Readonly<Record<string, readonly [Kind, string]>> = {
+  access_denied: ['closed', "I'm not allowed to write in this channel."],
+  as_user_not_supported: ['closed', "I'm not allowed to write in this channel."],
+  cannot_dm_bot: ['closed', "Slack lets no bot send direct messages to a bot, and that's what your account is."],
+  cannot_reply_to_message: ['closed', 'This thread takes no replies.'],
+  cant_update_message: ['closed', "Slack doesn't let me change my message in this channel."],
+  channel_is_limited_access: ['closed', 'Access to this channel is limited.'],
+  channel_not_found: ['closed', NOT_IN],
+  edit_window_closed: ['closed', 'Messages in this channel can be changed only for a while, and that is over.'],
+  ekm_access_denied: ['closed', 'The administrators of this workspace have suspended messages.'],
+  enterprise_is_restricted: ['closed', 'The organisation of this workspace keeps me from writing.'],
+  is_archived: ['closed', 'Nobody can write in this channel any more, since it is archived.'],
+  is_inactive: ['closed', 'Nobody can write in this channel any more, since it is frozen.'],
+  messages_tab_disabled: ['closed', 'Direct messages with me are switched off in the settings of the app.'],
+  no_permission: ['closed', "I'm not allowed to write in this channel."],
+  not_in_channel: ['closed', NOT_IN],
+  restricted_action: ['closed', 'A setting of this workspace keeps me from writing in this channel.'],
+  restricted_action_non_threadable_channel: ['closed', 'This channel takes no messages in threads.'],
+  restricted_action_read_only_channel: ['closed', 'This channel is read-only.'],
+  restricted_action_thread_locked: ['closed', LOCKED],
+  restricted_action_thread_only_channel: ['closed', 'This channel takes messages in threads only.'],
+  team_not_found: ['closed', "I'm not installed in this workspace."],
+  thread_locked: ['closed', LOCKED],
+  thread_not_found: ['closed', 'This thread no longer exists.'],
+  user_disabled: ['closed', NO_DM],
+  user_not_found: ['closed', NO_DM],
+  user_not_visible: ['closed', NO_DM],
+  invalid_arguments: ['content', `${MALFORMED} (invalid_arguments).`],
+  invalid_blocks: ['content', `${MALFORMED} (invalid_blocks).`],
+  invalid_blocks_format: ['content', `${MALFORMED} (invalid_blocks_format).`],
+  msg_blocks_too_long: ['content', TOO_LONG],
+  msg_too_long: ['content', TOO_LONG],
+  no_text: ['content', 'Slack found the message empty.'],
+  account_inactive: ['token', REMOVED],
+  invalid_auth: ['token', REMOVED],
+  not_authed: ['token', REMOVED],
+  not_installed: ['token', "I'm not installed in this workspace any more."],
+  team_access_not_granted: ['token', 'The organisation has not granted me this workspace.'],
+  team_disabled: ['token', 'This workspace was disabled.'],
+  token_expired: ['token', REMOVED],
+  token_revoked: ['token', REMOVED],
+  fatal_error: ['trouble', `${TROUBLE} (fatal_error).`],
+  internal_error: ['trouble', `${TROUBLE} (internal_error).`],
+  org_login_required: ['trouble', 'This workspace is being moved to an organisation.'],
+  request_timeout: ['trouble', `${TROUBLE} (request_timeout).`],
+  service_unavailable: ['trouble', `${TROUBLE} (service_unavailable).`],
+  team_added_to_org: ['trouble', 'This workspace is being moved to an organisation.'],
+};
+
+function codesOf(kind: Kind): ReadonlySet<string> {
+  return new Set(Object.keys(CODES).filter((code) => CODES[code]?.[0] === kind));
+}
+
+const TROUBLES = codesOf('trouble');
 
 /** Errors of the Web API client as one of the three above. Messages never hold tokens. */
 export function problemOf(error: unknown): RateLimited | Unanswered | Refused {
@@ -45,40 +119,49 @@ export function problemOf(error: unknown): RateLimited | Unanswered | Refused {
     const { error: code } = error.data;
     if (code === 'ratelimited' || code === 'rate_limited') return new RateLimited(30_000);
     const details = error.data.response_metadata?.messages ?? [];
-    return TRANSIENT.has(code) ? new Unanswered(code, { cause: error }) : new Refused(code, details);
+    return TROUBLES.has(code) ? new Unanswered(code, { code, cause: error }) : new Refused(code, details);
+  }
+  if (error instanceof webApi.WebAPIHTTPError) {
+    return new Unanswered(error.message, { code: `HTTP ${error.statusCode}`, cause: error });
   }
   return new Unanswered(error instanceof Error ? error.message : String(error), { cause: error });
 }
 
 /** Codes for a token that is not valid any more; only the operator or a new installation can help. */
-export const LOST_TOKEN = new Set([
-  'account_inactive',
-  'invalid_auth',
-  'not_authed',
-  'not_installed',
-  'team_access_not_granted',
-  'team_disabled',
-  'token_expired',
-  'token_revoked',
-]);
+export const LOST_TOKEN = codesOf('token');
 
 /** Codes for a conversation in which the bot can't write (any more). */
-export const CLOSED_ROOM = new Set([
-  'as_user_not_supported',
-  'cant_update_message',
-  'channel_is_limited_access',
-  'channel_not_found',
-  'edit_window_closed',
-  'is_archived',
-  'is_inactive',
-  'not_in_channel',
-  'restricted_action',
-  'restricted_action_non_threadable_channel',
-  'restricted_action_read_only_channel',
-  'restricted_action_thread_locked',
-  'restricted_action_thread_only_channel',
-  'thread_locked',
-]);
+export const CLOSED_ROOM = codesOf('closed');
+
+/** Whether Slack does not take what a message shows. */
+export function isContentRefused({ code }: Refused): boolean {
+  return CODES[code]?.[0] === 'content' || /blocks|too_long|no_text|invalid_arg|metadata|attachments/.test(code);
+}
+
+/** Whether the bot could be invited. */
+export function isOutside({ code }: Refused | Unanswered): boolean {
+  return code !== null && CODES[code]?.[1] === NOT_IN;
+}
+
+/**
+ * Why a request failed, in a sentence for the person who waits, as said in the conversation itself. A code that is not
+ * known is named.
+ */
+export function whyOf(error: unknown): string {
+  const problem = problemOf(error);
+  if (problem instanceof RateLimited) return 'Slack asked me to wait.';
+  const { code } = problem;
+  if (code === null) return "Slack didn't answer.";
+  const known = CODES[code]?.[1];
+  if (known !== undefined) return known;
+  return problem instanceof Refused ? `Slack refused it with “${code}”.` : `Slack answered with ${code} each time.`;
+}
+
+/** Slack's code of a failure, for counting. */
+export function reasonOf(error: unknown): string {
+  const problem = problemOf(error);
+  return problem instanceof RateLimited ? 'ratelimited' : (problem.code ?? 'no answer');
+}
 
 /** An error as a line for the log, without the addresses and tokens that libraries put into their messages. */
 export function errorText(error: unknown): string {
