@@ -144,6 +144,20 @@ export function wordsOf(text: string): Span[] {
   return words;
 }
 
+/** The text with straight quotes around what curly ones hold together. */
+export function straightened(text: string): string {
+  const scanner = new QuoteScanner(text);
+  let result = '';
+  for (let i = 0; i < text.length; ) {
+    const end = isEscape(text, i) ? null : scanner.endOfQuoted(i);
+    const next = end ?? i + (isEscape(text, i) ? 2 : 1);
+    const isCurly = end !== null && FAMILIES[text[i] ?? ''] === 'curly';
+    result += isCurly ? `"${text.slice(i + 1, next - 1)}"` : text.slice(i, next);
+    i = next;
+  }
+  return result;
+}
+
 /** What is inside, if the whole of `text` is one quoted stretch with double quotes; else `null`. */
 export function insideQuotes(text: string): string | null {
   if (!isDoubleQuote(text[0])) return null;

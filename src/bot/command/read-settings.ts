@@ -1,6 +1,6 @@
 import type { RequestLimits } from '../request-limits.ts';
 import type { Field, Key, RequestSettings } from './keys.ts';
-import { insideQuotes, isDoubleQuote, isQuote, QuoteScanner, type Span, unescapeText } from './lexer.ts';
+import { insideQuotes, isDoubleQuote, isQuote, QuoteScanner, type Span, straightened, unescapeText } from './lexer.ts';
 import { CommandProblem, type Edit, EXAMPLE_PROMPT, listed, quoted } from './problem.ts';
 import { MAX_NAMED, type TextNote, type Token, takes, tokensOf } from './tokens.ts';
 import { readSwitch } from './values.ts';
@@ -31,7 +31,7 @@ interface ReadCommand {
 
 /**
  * Parts a command into prompt and settings. The prompt keeps its spacing; a setting is taken out together with the space
- * before it. A prompt that is one quoted stretch loses its quotes, others keep theirs. What follows a comma in `negative`
+ * before it. A prompt that is one quoted stretch loses its quotes, others keep theirs, straight ones for curly ones. What follows a comma in `negative`
  * belongs to it until the next setting.
  *
  * @throws CommandProblem for a setting that is unknown, has no value, or a value that its key does not take.
@@ -62,7 +62,7 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
   const [only] = prose;
   const whole = prose.length === 1 && only !== undefined ? insideQuotes(only.word) : null;
   return {
-    prompt: whole ?? unescapeText(prose.map((piece) => piece.text).join('')),
+    prompt: whole ?? unescapeText(straightened(prose.map((piece) => piece.text).join(''))),
     typed,
     notes: [...typed.flatMap(({ notes }) => notes), ...(whole === null ? notesOn(prose, limits) : [])],
   };

@@ -180,6 +180,19 @@ test('a mention in a thread is answered in that thread, without the mention in t
   assert.deepEqual([s.whispered()[0]?.only, s.whispered()[0]?.thread], [ANN, thread]);
 });
 
+test('a mention inside a sample of code calls nobody', async (t) => {
+  const s = await setting(t);
+  const { channel } = s;
+  await mention(s.standIn, { text: `Write \`<@${BOT}> a red fox\` and wait`, channel });
+  await mention(s.standIn, { text: `Like this:\n\`\`\`\n<@${BOT}> a red fox\n\`\`\``, channel });
+  await mention(s.standIn, { text: `<@${BOT}> \`a grey fox\` *seed:7*`, channel });
+  await s.standIn.until(() => s.standIn.visible(channel).length === 1);
+  assert.deepEqual(
+    s.core.calls.map(({ text }) => text),
+    ['a grey fox seed:7'],
+  );
+});
+
 test('in a direct message plain words are a command; what the bot or an edit says is not', async (t) => {
   const { standIn, core } = await setting(t);
   const channel = standIn.dm(ANN).id;

@@ -60,9 +60,16 @@ const piece: fc.Arbitrary<Piece> = fc.oneof(
   })),
   fc.constant({ typed: 'wuerst.art', sent: '<http://wuerst.art|wuerst.art>', read: 'wuerst.art' }),
   fc.constant({ typed: 'a@b.example', sent: '<mailto:a@b.example|a@b.example>', read: 'a@b.example' }),
-  fc.constant({ typed: 'no:"red & blue"', sent: 'no:“red &amp; blue”', read: 'no:"red & blue"' }),
-  fc.constant({ typed: '--seed 7', sent: '—seed 7', read: '--seed 7' }),
-  fc.constant({ typed: "it's", sent: 'it’s', read: "it's" }),
+  // As keyboards make them; the grammar knows them.
+  fc.constantFrom('no:“red & blue”', '—seed 7', 'it’s', '—said', '__colour__', 'snake_case_name').map(same),
+  fc
+    .constantFrom('*', '_', '~', '`', '```')
+    .chain((mark) =>
+      fc
+        .constantFrom('a red fox', 'seed:7', 'no:“a & b”', '10:30')
+        .map((inner) => ({ typed: inner, sent: `${mark}${escapeText(inner)}${mark}`, read: inner })),
+    ),
+  fc.constant({ typed: 'both', sent: '*_both_*', read: 'both' }),
 );
 
 test('what is typed comes out as typed, whatever Slack makes of it on the way', () => {
@@ -81,11 +88,30 @@ test('plain text survives the way there and back', () => {
   const text = fc.string({ unit: fc.constantFrom(...'abc &<>;:!?%#@|*_~`"\'-{}[]()/\\é狐') }).map((s) => s.trim());
   fc.assert(
     fc.property(text, (typed) => {
-      fc.pre(!/:[a-z0-9]/.test(typed));
+      // Neither emoji nor marks.
+      fc.pre(!/:[a-z0-9]|[*_~`].*[*_~`]|^>/m.test(typed));
       assert.equal(typedText(escapeText(typed)), typed);
     }),
     { numRuns: 500 },
   );
+});
+
+test('marks are undone, and only where Slack would see them', () => {
+  for (const [sent, read] of [
+    ['*a red fox* seed:7', 'a red fox seed:7'],
+    ['a _very *red*_ fox', 'a very red fox'],
+    ['`width:512` a fox', 'width:512 a fox'],
+    ['```\na fox\nwidth:512\n```', 'a fox\nwidth:512'],
+    ['&gt; a fox\n&gt; in snow', 'a fox\nin snow'],
+    ['a *<https://x.org/a_b_c|x>* fox', 'a x fox'],
+    ['<https://x.org/_a_/*b*>', 'https://x.org/_a_/*b*'],
+    ['a __colour__ fox, *.txt and 2 * 3 * 4', 'a __colour__ fox, *.txt and 2 * 3 * 4'],
+    ['`*stars* in code`', '*stars* in code'],
+    ['_decoder_steps:5_ fox', 'decoder_steps:5 fox'],
+    ['x &gt; y', 'x > y'],
+  ]) {
+    assert.equal(typedText(sent ?? ''), read);
+  }
 });
 
 test('a command typed in Slack is the same request as typed anywhere else', () => {
@@ -100,6 +126,8 @@ test('a command typed in Slack is the same request as typed anywhere else', () =
         .replace(/--(?=[a-z])/g, '—');
       const options = { limits: DEFAULT_LIMITS, randomSeed: () => 1n };
       assert.deepEqual(parseCommand(typedText(sent), options), parseCommand(typed, options));
+      const curly = `a fox —said he, it’s “so” ${keys.join(' ').replace(/--/g, '—')}`;
+      assert.deepEqual(parseCommand(typedText(escapeText(curly)), options), parseCommand(curly, options));
     }),
     { numRuns: 50 },
   );

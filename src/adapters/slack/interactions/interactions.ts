@@ -16,7 +16,7 @@ import type { Answer, Answering, AnsweringOptions, Interaction } from './answeri
 import { FORM, formErrors, formView, readForm } from './form.ts';
 import { homeView } from './home.ts';
 import { click, message, revoked, shortcut } from './payloads.ts';
-import { typedIntoForm } from './typed-text.ts';
+import { mentionsInCodeOnly, typedIntoForm } from './typed-text.ts';
 
 /** Subtypes of messages that a person wrote; edits, joins and the like are left out. */
 const WRITTEN = new Set([undefined, 'file_share', 'thread_broadcast']);
@@ -65,7 +65,9 @@ export class Interactions {
   register(app: App): void {
     const { logger, uninstalled } = this.#options;
     app.command(COMMAND, (args) => this.#command(args));
-    app.event('app_mention', ({ event, context }) => this.#message(event, context));
+    app.event('app_mention', async ({ event, context }) => {
+      if (!mentionsInCodeOnly(event.text, context.botUserId)) await this.#message(event, context);
+    });
     app.event('message', async ({ event, context }) => {
       if (event.channel_type === 'im') await this.#message(event, context);
     });
@@ -121,6 +123,7 @@ export class Interactions {
     const origin = this.#originOf(context, user, channel, thread_ts);
     // A mention in a direct message arrives as both kinds of event: the message is what counts.
     await answering.answer({ key: `${channel}:${ts}`, origin }, async (caller, idempotencyKey) => {
+      if (mentionsInCodeOnly(text ?? '', context.botUserId)) return core.command('help', caller, { idempotencyKey });
       const typed = await callers.typed(text ?? '', origin, context.botUserId);
       return core.command(typed.replace(CALLED, '') || 'help', caller, { idempotencyKey });
     });

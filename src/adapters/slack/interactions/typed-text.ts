@@ -6,19 +6,51 @@ export interface IncomingOptions {
 }
 
 /**
- * What a person typed, from what Slack sends: entities, mentions, links, emoji codes and typographic quotes undone.
+ * What a person typed, from what Slack sends: marks, entities, mentions, links and emoji codes undone. Dashes and quotes are
+ * left as they are: the grammar reads those that keyboards make.
  * https://docs.slack.dev/messaging/formatting-message-text
  */
 export function typedText(sent: string, options: IncomingOptions = {}): string {
-  const plain = sent.replace(/<([^<>]*)>|[^<]+|</g, (part, token: string | undefined) =>
-    token === undefined ? straighten(emojiWords(decodeEntities(part))) : decodeEntities(tokenText(token, options)),
+  const plain = withoutMarks(sent.replace(QUOTED_LINE, '')).replace(
+    /<([^<>]*)>|[^<]+|</g,
+    (part, token: string | undefined) =>
+      token === undefined ? emojiWords(decodeEntities(part)) : decodeEntities(tokenText(token, options)),
   );
   return plain.replace(/[\u00a0\u202f]/g, ' ').trim();
 }
 
 /** What a person typed into a form: as `typedText`, where Slack marks up nothing but emoji. */
 export function typedIntoForm(sent: string): string {
-  return straighten(emojiWords(decodeEntities(sent))).trim();
+  return emojiWords(decodeEntities(sent)).trim();
+}
+
+const CODE = /```\n?([\s\S]*?)\n?```|(?<![\p{L}\p{N}`])`([^`\n]+)`(?![\p{L}\p{N}`])/gu;
+const QUOTED_LINE = /^(?:&gt;){1,3} ?/gm;
+
+/** Marks around words, as Slack reads them: closed on the same line, and not inside a word. `__a__` is none. */
+const MARKS = new RegExp(
+  [
+    CODE.source,
+    '<[^<>]*>',
+    ...['\\*', '_', '~'].map(
+      (mark) =>
+        `(?<![\\p{L}\\p{N}${mark}])${mark}(?![\\s${mark}])((?:<[^<>]*>|[^<>\\n]){1,2000}?)(?<![\\s${mark}])${mark}(?![\\p{L}\\p{N}${mark}])`,
+    ),
+  ].join('|'),
+  'gu',
+);
+
+function withoutMarks(text: string): string {
+  return text.replace(MARKS, (part, block?: string, code?: string, bold?: string, italic?: string, struck?: string) => {
+    const marked = bold ?? italic ?? struck;
+    return block ?? code ?? (marked === undefined ? part : withoutMarks(marked));
+  });
+}
+
+/** Whether `sent` mentions somebody in samples of code only: there a mention is quoted, and calls nobody. */
+export function mentionsInCodeOnly(sent: string, user: string | undefined): boolean {
+  const mention = `<@${user}`;
+  return sent.includes(mention) && !sent.replace(CODE, '').includes(mention);
 }
 
 /** Ids of the people that `sent` mentions without a name. */
@@ -53,12 +85,4 @@ function emojiWords(text: string): string {
   return text
     .replace(/:skin-tone-[2-6]:/g, '')
     .replace(EMOJI, (_code, name: string) => EMOJI_WORDS[name] ?? name.replace(/[_-]+/g, ' '));
-}
-
-/** A dash that begins a word was typed as `--` and made long by the keyboard. */
-function straighten(text: string): string {
-  return text
-    .replace(/[“”„‟]/g, '"')
-    .replace(/[‘’‚‛]/g, "'")
-    .replace(/(?<=^|\s)[–—](?=[A-Za-z])/g, '--');
 }
