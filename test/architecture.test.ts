@@ -15,6 +15,7 @@ const FLOORS = [
   'metrics.ts',
   'adapters/web/server',
   'adapters/discord',
+  'adapters/discord/connection',
   'adapters/discord/interactions',
   'adapters/discord/messages',
   'adapters/discord/rest',

@@ -4,10 +4,12 @@ import { type App, HTTPReceiver, SocketModeReceiver } from '@slack/bolt';
 import { doneWithin, systemClock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logging.ts';
 import type { Adapter, Core } from '../adapter.ts';
+import { Health } from '../delivery/health.ts';
 import { AckAfterApp } from './connection/ack-after-app.ts';
 import { INSTALL_PATH, portError, REDIRECT_PATH, serveInstallPages } from './connection/install-pages.ts';
 import { Installations } from './connection/installations.ts';
-import { Connection, openAll } from './connection/socket-mode.ts';
+import { Connection, openAll, reportConnections } from './connection/socket-mode.ts';
+import { TokenWatch } from './connection/token-watch.ts';
 import { Answering } from './interactions/answering.ts';
 import { Callers } from './interactions/callers.ts';
 import { Interactions, type Uninstalled } from './interactions/interactions.ts';
@@ -39,11 +41,16 @@ interface Running {
 
 /** The Slack adapter. `start` rejects with an OperatorError that says in a sentence what to mend. */
 export function createSlackAdapter(options: SlackAdapterOptions): Adapter {
+  const health = new Health('slack', options.logger);
   let running: Running | null = null;
   return {
     surface: 'slack',
-    async start(core) {
-      running = await start(options, core);
+    get trouble() {
+      return health.trouble;
+    },
+    async start(core, onTrouble = () => undefined) {
+      health.changed = onTrouble;
+      running = await start(options, core, health);
     },
     async stop(deadlineMs) {
       if (!running) return;
@@ -61,7 +68,7 @@ export function createSlackAdapter(options: SlackAdapterOptions): Adapter {
   };
 }
 
-async function start(options: SlackAdapterOptions, core: Core): Promise<Running> {
+async function start(options: SlackAdapterOptions, core: Core, health: Health): Promise<Running> {
   const { logger, clock = systemClock, transport, botToken, apiUrl, updatesPerMinute = 45 } = options;
   const api: ApiOptions = { apiUrl, fetch: options.fetch ?? fetch, logger: boltLogger(logger) };
   const client = createClient(api);
@@ -74,12 +81,17 @@ async function start(options: SlackAdapterOptions, core: Core): Promise<Running>
   const app = appOf(options, api, receivers[0], identity);
   const tokenOf = async (team: string, enterprise: string | null) =>
     botToken ?? (await installedToken(receivers[0].installer, team, enterprise));
-  const workspaces = new Workspaces({ api, client, clock, updatesPerMinute, tokenOf });
+  const workspaces = new Workspaces({
+    ...{ api, client, clock, updatesPerMinute, tokenOf },
+    tokenLost: () => void tokenWatch?.check(),
+  });
   const files = new SharedFiles(core, clock);
   const callers = new Callers(workspaces, clock);
   const deliveries = new Deliveries({ core, workspaces, files, clock, logger });
   const parts = { core, workspaces, callers, deliveries, files, clock, logger };
   const answering = new Answering(parts);
+  const restored = () => identity && deliveries.retryNow(identity.team);
+  const tokenWatch = botToken === undefined ? null : new TokenWatch({ ...checked, token: botToken, health, restored });
   const uninstalled = (from: Uninstalled) => uninstall(from, installations, logger);
   new Interactions({ ...parts, answering, home: identity, uninstalled }).register(app);
   for (const receiver of receivers) receiver.init(app);
@@ -94,10 +106,12 @@ async function start(options: SlackAdapterOptions, core: Core): Promise<Running>
   const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
   const end = () => {
     unsubscribe();
+    tokenWatch?.close();
     installations?.close();
   };
   try {
-    const intake = await listen(options, receivers);
+    const intake = await listen(options, receivers, health);
+    tokenWatch?.start();
     deliveries.resume();
     logger.info({ transport: transport.kind, team: identity?.team ?? null }, 'slack: ready');
     return { deliveries, answering, intake, end };
@@ -186,6 +200,7 @@ interface Intake {
 async function listen(
   { port, oauth, clock = systemClock, logger }: SlackAdapterOptions,
   receivers: Receivers,
+  health: Health,
 ): Promise<Intake> {
   const [first] = receivers;
   if (first instanceof HTTPReceiver) {
@@ -199,9 +214,10 @@ async function listen(
     return { pause: () => void server.close(), close: async () => server.closeIdleConnections() };
   }
   const clients = receivers.flatMap((receiver) => (receiver instanceof SocketModeReceiver ? [receiver.client] : []));
-  const connections = clients
+  const connection = { clock, logger, changed: () => reportConnections(connections, health) };
+  const connections: readonly Connection[] = clients
     .slice(0, SOCKETS)
-    .map((client, k) => new Connection([client, ...clients.slice(SOCKETS + k, SOCKETS + k + 1)], { clock, logger }));
+    .map((client, k) => new Connection([client, ...clients.slice(SOCKETS + k, SOCKETS + k + 1)], connection));
   const { installer } = first;
   const pages = installer && (await serveInstallPages(installer, { port, redirectUri: oauth?.redirectUri, logger }));
   if (pages) logger.info({ port: portOf(pages) }, 'slack: installation pages are served');

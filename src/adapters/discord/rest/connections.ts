@@ -1,6 +1,14 @@
 import { DefaultRestOptions, type RESTOptions } from 'discord.js';
 import PQueue from 'p-queue';
 
+const API_BASE = 'https://discord.com/api';
+/** Long enough for 25 MiB over a slow line, in ms. */
+const REQUEST_TIMEOUT = 60_000;
+
+export function restOptions(apiBase: string | undefined) {
+  return { api: (apiBase ?? API_BASE).replace(/\/+$/, ''), timeout: REQUEST_TIMEOUT };
+}
+
 /** Answers to interactions must arrive within seconds: they go before everything else. */
 const URGENT = /\/interactions\/\d+\/[^/]+\/callback/;
 

@@ -2,13 +2,25 @@ import type { SocketModeReceiver } from '@slack/bolt';
 import { type Clock, doneWithin } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
-import { errorText } from '../web-api/errors.ts';
+import { BackOff } from '../../delivery/back-off.ts';
+import type { Health } from '../../delivery/health.ts';
+import { errorText, problemOf, Refused } from '../web-api/errors.ts';
+import { withoutSecrets } from '../web-api/logger.ts';
+import { tokenError } from '../web-api/startup.ts';
+
+export interface ConnectionOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called when `problem` has changed. */
+  readonly changed: () => void;
+}
 
 type Client = SocketModeReceiver['client'];
 
-/** Pause after the first failed try to connect; it doubles up to the longest. In ms. */
-const RETRY_FIRST = 500;
-const RETRY_LONGEST = 30_000;
+/** Pauses between tries to connect, in ms. */
+const RETRIES = { first: 500, longest: 60_000 };
+/** Reasons that Slack gives every few hours to every connection. */
+const ORDINARY = new Set(['warning', 'refresh_requested']);
 /** A connection that does not say hello within this time is given up, in ms. */
 const HELLO_WITHIN = 20_000;
 /** How long disconnecting may take, in ms. */
@@ -19,9 +31,15 @@ const CLOSE_WITHIN = 1000;
  * error, and takes five seconds or more to notice that Slack has closed its connection: then another client takes over.
  */
 export class Connection {
+  /** Why there is none; `null` while there is one. */
+  problem: OperatorError | null = null;
+  /** Failures since a connection held last. */
+  get failures(): number {
+    return this.#backOff.failures;
+  }
+  readonly #options: ConnectionOptions;
+  readonly #backOff: BackOff;
   readonly #clients: readonly Client[];
-  readonly #clock: Clock;
-  readonly #logger: Logger;
   #greeted: () => void = () => undefined;
   readonly #hello = new Promise<void>((resolve) => {
     this.#greeted = resolve;
@@ -29,22 +47,21 @@ export class Connection {
   #client: Client;
   #closed = false;
   #connecting = false;
-  #failures = 0;
+  /** Why Slack ended the connection that is being made. */
+  #refusal: string | null = null;
   #cancelRetry: () => void = () => undefined;
 
-  constructor(
-    clients: readonly [Client, ...Client[]],
-    { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
-  ) {
+  constructor(clients: readonly [Client, ...Client[]], options: ConnectionOptions) {
     this.#clients = clients;
     [this.#client] = clients;
-    this.#clock = clock;
-    this.#logger = logger;
+    this.#options = options;
+    this.#backOff = new BackOff({ clock: options.clock, ...RETRIES });
     for (const client of clients) {
       client.on('ws_message', (data: unknown) => {
-        if (isDisconnect(data)) this.#switchClient(client);
+        const reason = disconnectReason(data);
+        if (reason !== null) this.#ended(client, reason);
       });
-      client.on('disconnected', () => this.#switchClient(client));
+      client.on('disconnected', () => this.#ended(client, null));
     }
   }
 
@@ -70,45 +87,113 @@ export class Connection {
     if (this.#closed || this.#connecting) return;
     this.#connecting = true;
     const client = this.#client;
-    const callOff = this.#clock.after(HELLO_WITHIN, () => void client.disconnect());
+    const callOff = this.#options.clock.after(HELLO_WITHIN, () => void client.disconnect());
+    this.#refusal = null;
+    let isEnded = false;
     try {
       await client.start();
-      this.#failures = 0;
+      // Slack may say goodbye in the same breath.
+      isEnded = this.#refusal !== null;
+      this.#backOff.connected();
+      this.#report(null);
       this.#greeted();
     } catch (error) {
-      this.#failures++;
-      const log = { attempt: this.#failures, problem: errorText(error) };
-      this.#logger.warn(log, 'slack: a connection could not be made');
+      const refusal = this.#refusal === null ? null : `Slack said "${this.#refusal}".`;
+      this.#retry(this.#backOff.failed(), connectionError(error, this.#refusal), refusal ?? errorText(error));
     } finally {
       callOff();
       this.#connecting = false;
     }
     if (this.#closed) void client.disconnect();
-    else if (this.#failures > 0) this.#retry();
+    else if (isEnded) this.#ended(client, this.#refusal);
   }
 
-  #retry(): void {
+  #retry(wait: number, error: OperatorError, problem: string): void {
+    const log = { attempt: this.#backOff.failures, problem, wait };
+    this.#options.logger.warn(log, 'slack: a connection could not be made');
+    if (!this.#closed) this.#report(error);
+    this.#connectIn(wait);
+  }
+
+  #connectIn(wait: number): void {
     this.#cancelRetry();
-    const wait = Math.min(RETRY_LONGEST, RETRY_FIRST * 2 ** (this.#failures - 1));
-    this.#cancelRetry = this.#clock.after(wait, () => void this.#connect());
+    if (this.#closed) return;
+    if (wait === 0) void this.#connect();
+    else this.#cancelRetry = this.#options.clock.after(wait, () => void this.#connect());
   }
 
-  #switchClient(gone: Client): void {
-    if (this.#closed || this.#connecting || gone !== this.#client) return;
-    this.#logger.debug({}, 'slack: reconnecting');
+  #report(problem: OperatorError | null): void {
+    this.problem = problem;
+    this.#options.changed();
+  }
+
+  /** @param reason what Slack said; `null` where the connection just broke */
+  #ended(gone: Client, reason: string | null): void {
+    if (this.#closed || gone !== this.#client) return;
+    if (this.#connecting) {
+      this.#refusal ??= reason;
+      return;
+    }
     this.#client = this.#clients[(this.#clients.indexOf(gone) + 1) % this.#clients.length] ?? gone;
-    void this.#connect();
+    const isOrdinary = reason === null || ORDINARY.has(reason);
+    const wait = isOrdinary ? this.#backOff.broken() : this.#backOff.failed();
+    const log = { reason: reason ?? 'the connection broke', attempt: this.#backOff.failures, wait };
+    if (isOrdinary && wait === 0) this.#options.logger.info(log, 'slack: a connection has ended; another one is made');
+    else this.#options.logger.warn(log, 'slack: a connection was ended before it had held; another one is made');
+    this.#report(connectionError(null, reason));
+    this.#connectIn(wait);
   }
 }
 
-/** Slack's message that a connection ends, at once or soon. */
-function isDisconnect(data: unknown): boolean {
-  return typeof data === 'string' && /^\s*\{[^{}]*"type"\s*:\s*"disconnect"/.test(data);
+const LOST = 'slack_socket_lost';
+
+/** Why Slack ends a connection, at once or soon; `null` for any other message. */
+function disconnectReason(data: unknown): string | null {
+  if (typeof data !== 'string' || !/^\s*\{[^{}]*"type"\s*:\s*"disconnect"/.test(data)) return null;
+  return /"reason"\s*:\s*"(\w{1,60})"/.exec(data)?.[1] ?? 'unknown';
+}
+
+/** @param reason what Slack said when it ended the connection */
+function connectionError(error: unknown, reason: string | null): OperatorError {
+  const problem = error === null || error === undefined ? null : problemOf(error);
+  if (problem instanceof Refused) return tokenError(problem, 'SLACK_APP_TOKEN', "Slack's Web API");
+  if (reason === 'link_disabled') {
+    return new OperatorError('slack_socket_off', 'Socket Mode is off for this app of Slack.', {
+      hint: 'Switch it on under "Socket Mode" of your app.',
+    });
+  }
+  if (reason === 'too_many_websockets') {
+    return new OperatorError('slack_too_many_sockets', 'Slack allows this app no further Socket Mode connections.', {
+      hint: 'An app has ten: stop other copies of the bot that use the same SLACK_APP_TOKEN.',
+    });
+  }
+  const why = reason ?? problem?.message.replace(/\.$/, '') ?? 'the connection broke';
+  return new OperatorError(LOST, `There is no Socket Mode connection to Slack: ${withoutSecrets(why)}.`, {
+    hint: 'The bot connects again by itself.',
+  });
+}
+
+/** Codes of troubles that only the operator can end. */
+const LASTING = new Set(['slack_app_token', 'slack_refused', 'slack_socket_off']);
+/** The part of Slack's health that the connections are. */
+const PART = 'Socket Mode';
+
+/** Slack can be heard as long as one connection stands. */
+export function reportConnections(connections: readonly Connection[], health: Health): void {
+  const problems = connections.flatMap(({ problem, failures }) => (problem === null ? [] : [{ problem, failures }]));
+  const [first] = problems;
+  if (first === undefined || problems.length < connections.length) {
+    health.works(PART);
+    return;
+  }
+  const isLasting = problems.every(({ problem, failures }) => failures > 1 && LASTING.has(problem.code));
+  health.failed(PART, first.problem, { isLasting });
 }
 
 /** Resolves once each connection has said hello. Rejects with an OperatorError after `ms` of real time. */
 export async function openAll(connections: readonly Connection[], ms: number): Promise<void> {
   if (await doneWithin(Promise.all(connections.map((connection) => connection.open())), ms)) return;
+  for (const { problem } of connections) if (problem !== null && problem.code !== LOST) throw problem;
   throw new OperatorError('slack_socket_timeout', `Slack's Socket Mode did not become ready within ${ms / 1000} s.`, {
     hint: 'Check that Socket Mode is on under "Socket Mode" of your app, and that outgoing websocket connections are allowed.',
   });

@@ -1,6 +1,6 @@
 import { webApi } from '@slack/bolt';
 import { z } from 'zod';
-import { problemOf, RateLimited, Refused, Unanswered } from './errors.ts';
+import { LOST_TOKEN, problemOf, RateLimited, Refused, Unanswered } from './errors.ts';
 import type { Method } from './methods.ts';
 
 /** How long one request may take, in ms. Uploads get longer. */
@@ -17,6 +17,13 @@ export interface ApiOptions {
   readonly apiUrl: string;
   readonly fetch: typeof fetch;
   readonly logger: webApi.WebClientOptions['logger'];
+}
+
+export interface TokenSource {
+  /** Asked before every call, since installations come, go and have their tokens exchanged. */
+  readonly tokenOf: () => Promise<string>;
+  /** Called when Slack does not accept it. */
+  readonly tokenLost: () => void;
 }
 
 export interface Person {
@@ -97,21 +104,22 @@ export function createClient({ apiUrl, fetch, logger }: ApiOptions, token?: stri
 export class SlackApi {
   readonly #fetch: typeof fetch;
   readonly #client: webApi.WebClient;
-  readonly #tokenOf: () => Promise<string>;
+  readonly #token: TokenSource;
 
-  /** @param tokenOf asked before every call, since installations come, go and have their tokens exchanged */
-  constructor(options: ApiOptions, client: webApi.WebClient, tokenOf: () => Promise<string>) {
+  constructor(options: ApiOptions, client: webApi.WebClient, token: TokenSource) {
     this.#fetch = options.fetch;
     this.#client = client;
-    this.#tokenOf = tokenOf;
+    this.#token = token;
   }
 
   async #call<T>(method: Method, args: Record<string, unknown>, answer: z.ZodType<T>): Promise<T> {
     let result: unknown;
     try {
-      result = await this.#client.apiCall(method, { ...args, token: await this.#tokenOf() });
+      result = await this.#client.apiCall(method, { ...args, token: await this.#token.tokenOf() });
     } catch (error) {
-      throw problemOf(error);
+      const problem = problemOf(error);
+      if (problem instanceof Refused && LOST_TOKEN.has(problem.code)) this.#token.tokenLost();
+      throw problem;
     }
     const parsed = answer.safeParse(result);
     if (!parsed.success) throw new Unanswered(`Slack answered ${method} in an unknown shape.`);

@@ -83,7 +83,8 @@ const HINTS = {
     'Make an app-level token (xapp-…) with the scope connections:write under "Basic Information" of your app.',
 } as const;
 
-function tokenError(error: unknown, variable: keyof typeof HINTS, apiUrl: string): OperatorError {
+/** Why Slack cannot be reached with a token, in a sentence, and what to do about it. */
+export function tokenError(error: unknown, variable: keyof typeof HINTS, apiUrl: string): OperatorError {
   const problem = problemOf(error);
   const reason = problem.message.replace(/\.$/, '');
   if (!(problem instanceof Refused)) {

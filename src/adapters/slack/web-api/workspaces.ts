@@ -20,6 +20,8 @@ export interface WorkspacesOptions {
   readonly updatesPerMinute: number;
   /** The workspace's bot token. Rejects where the app is not installed (any more). */
   tokenOf(team: string, enterprise: string | null): Promise<string>;
+  /** Called when Slack does not accept a token. */
+  tokenLost(): void;
 }
 
 /** What all jobs of a workspace share: the token and the calls that it allows. */
@@ -34,9 +36,9 @@ export class Workspace {
   readonly #channels = new Map<string, CallBudget>();
 
   constructor(team: string, enterprise: string | null, options: WorkspacesOptions) {
-    const { api, client, clock, updatesPerMinute, tokenOf } = options;
+    const { api, client, clock, updatesPerMinute, tokenOf, tokenLost } = options;
     this.team = team;
-    this.api = new SlackApi(api, client, () => tokenOf(team, enterprise));
+    this.api = new SlackApi(api, client, { tokenOf: () => tokenOf(team, enterprise), tokenLost });
     this.updates = new CallBudget({ clock, perMinute: updatesPerMinute, burst: Math.floor(updatesPerMinute / 9) + 1 });
     this.uploads = new CallBudget({ clock, perMinute: UPLOADS_PER_MINUTE, burst: 30 });
     this.fileChecks = new CallBudget({ clock, perMinute: CHECKS_PER_MINUTE, burst: 20 });
