@@ -74,9 +74,14 @@ const TIDY_MS = 3_600_000;
 export async function startBot(config: Config, options: StartOptions = {}): Promise<RunningBot> {
   const logger = options.logger ?? createLogger({ level: config.logLevel, secrets: config.secrets });
   const started: Started = [];
-  const stopped = new Promise<void>((resolve) => started.push(() => resolve()));
+  let failure: OperatorError | null = null;
+  const stopped = new Promise<void>((resolve, reject) => started.push(() => (failure ? reject(failure) : resolve())));
+  // Whoever started the bot may not look any more when it fails.
+  stopped.catch(() => {});
   let isUp = false;
+  let isStopping = false;
   const stop = once(async () => {
+    isStopping = true;
     // While it starts, nothing runs that should be given time.
     if (!isUp) return end(started, { drainMs: 0, adapterMs: 0 });
     const { drainMs } = config;
@@ -90,11 +95,21 @@ export async function startBot(config: Config, options: StartOptions = {}): Prom
       // Its start goes nowhere any more.
       if (!isUp) process.exit(0);
     };
-    stopped.then(watchProcess(stopNow, logger));
+    stopped.catch(() => {}).then(watchProcess(stopNow, logger));
   }
+  const surfaces: Adapter[] = [];
+  const onTrouble = () => {
+    if (!isUp || isStopping) return;
+    failure = noSurfaceLeft(surfaces);
+    if (failure === null) return;
+    logger.error({ code: failure.code, hint: failure.hint }, failure.message);
+    stop().catch((err: unknown) => logger.error({ err }, 'the bot could not stop cleanly'));
+  };
+  const served = { surfaces, onTrouble, isStopping: () => isStopping };
   try {
-    const { client, ...parts } = await compose(config, options, logger, started);
+    const { client, ...parts } = await compose(config, options, logger, started, served);
     isUp = true;
+    onTrouble();
     return {
       ...{ ...parts, logger, stop, stopped },
       get pipeline() {
@@ -111,7 +126,29 @@ async function end(started: Started, deadlines: Deadlines): Promise<void> {
   for (const stop of started.splice(0).reverse()) await stop(deadlines);
 }
 
-async function compose(config: Config, options: StartOptions, logger: Logger, started: Started) {
+/** Why nobody can reach the bot any more; `null` while anybody can. */
+function noSurfaceLeft(surfaces: readonly Adapter[]): OperatorError | null {
+  const errors = surfaces.flatMap(({ trouble }) => (trouble?.isLasting ? [trouble.error] : []));
+  if (errors.length < surfaces.length) return null;
+  const reasons = errors.map(({ message }) => message).join(' ');
+  const hint = errors.flatMap(({ hint }) => hint ?? []).join(' ');
+  return new OperatorError('no_surface_left', `Nobody can reach the bot any more, so it stops. ${reasons}`, { hint });
+}
+
+interface Served {
+  /** Filled as they are connected. */
+  readonly surfaces: Adapter[];
+  readonly onTrouble: () => void;
+  readonly isStopping: () => boolean;
+}
+
+async function compose(
+  config: Config,
+  options: StartOptions,
+  logger: Logger,
+  started: Started,
+  { surfaces, onTrouble, isStopping }: Served,
+) {
   const recommended = await recommendedFor(config.model);
   useDataFolder(config.data, makeFolder);
   const lock = await acquireLock(join(config.data, 'bot.lock'), { what: `the data folder ${config.data}` });
@@ -135,31 +172,30 @@ async function compose(config: Config, options: StartOptions, logger: Logger, st
     onOutput: (text) => logger.info({ text: text.trimEnd() }, 'output of the pipeline process'),
     onCrash: (ending) => logger.error({ ...ending }, 'the pipeline process died and is being replaced'),
   });
-  const metrics = createMetrics(client);
+  const metrics = createMetrics(client, surfaces);
   const studio = createStudio({
     ...{ history, painter: client, version: VERSION, logger },
     describe: metadataOf,
     model: modelLimits(basename(config.model), recommended),
     onPainted: metrics.painted,
   });
-  const connected: Adapter[] = [];
-  started.push(({ adapterMs }) => Promise.all(connected.map((adapter) => adapter.stop(adapterMs))));
+  started.push(({ adapterMs }) => Promise.all(surfaces.map((adapter) => adapter.stop(adapterMs))));
   // Together: at the deadline the client ends a process that is inside a long call.
   started.push(({ drainMs }) => Promise.all([studio.close(drainMs), client.stop({ deadlineMs: drainMs })]));
   await studio.open({ pipelineOutlived: await leftAnOrphan(lockPath) });
   const waiting = history.jobs.waiting().map(({ job }) => job);
   metrics.watch(studio, waiting);
 
+  const ready = () => !isStopping() && isReady(client.status);
   const web =
-    config.web &&
-    createWebAdapter({ ...config.web, logger, metrics: metrics.render, ready: () => isReady(client.status) });
+    config.web && createWebAdapter({ ...config.web, logger, metrics: metrics.render, ready, surfaces: () => surfaces });
   const adapters = [...(web ? [web] : []), ...(await chatAdapters(config, logger)), ...(options.adapters ?? [])];
   // The page opens while a large model is still loading; until then jobs wait.
   const loading = client.start();
   loading.catch(() => {});
   for (const adapter of adapters) {
-    connected.push(adapter);
-    await adapter.start(studio);
+    surfaces.push(adapter);
+    await adapter.start(studio, onTrouble);
   }
   const info = await loading.catch(explainPipelineStart);
   studio.paint();

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Adapter } from './adapters/adapter.ts';
 import type { Core } from './bot/core.ts';
 import type { Job, JobEvent } from './bot/job.ts';
 import type { Timings, Work } from './bot/jobs/estimator.ts';
@@ -29,7 +30,10 @@ function classOf({ caller }: Job): string {
 }
 
 /** What an operator watches, counted from the events of jobs: nothing else has to know about it. */
-export function createMetrics(pipeline: { readonly status: PipelineStatus }): Metrics {
+export function createMetrics(
+  pipeline: { readonly status: PipelineStatus },
+  surfaces: readonly Pick<Adapter, 'surface' | 'trouble'>[] = [],
+): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -66,6 +70,13 @@ export function createMetrics(pipeline: { readonly status: PipelineStatus }): Me
   ofProcess('wuerst_pipeline_crashes', 'Pipeline processes that died or were ended as hung', ({ crashes }) => crashes);
   ofProcess('wuerst_pipeline_hangs', 'Pipeline processes that were ended as hung', ({ hangs }) => hangs);
   ofProcess('wuerst_pipeline_ready', '1 while a model is loaded', (status) => (isReady(status) ? 1 : 0));
+  const surfaceReady = new Gauge({
+    ...{ name: 'wuerst_surface_ready', help: '1 while people can be served there', labelNames: ['surface'], registers },
+    collect() {
+      for (const { surface, trouble } of surfaces) this.set({ surface }, trouble === undefined ? 1 : 0);
+    },
+  });
+  surfaceReady.reset();
   depth.reset();
 
   const count = (event: JobEvent) => {

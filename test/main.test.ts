@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { z } from 'zod';
+import type { Adapter, Core, Trouble } from '../src/adapters/adapter.ts';
 import { History } from '../src/bot/history/history.ts';
 import { readConfig } from '../src/config.ts';
 import { startBot } from '../src/main.ts';
+import { OperatorError } from '../src/system/errors.ts';
 import { acquireLock } from '../src/system/file-lock.ts';
 import { BotProcess, post, temporaryFolder } from './bot-process.ts';
 import { assertEndedOnce } from './ended-once.ts';
@@ -88,6 +90,60 @@ test('what keeps the bot from starting is said, and nothing of it stays behind',
   await assert.rejects(startBot(config, { ...options, engine: ENGINE, adapters: [broken] }), /no such token/);
   const bot = await startBot(config, { ...options, engine: ENGINE });
   await bot.stop();
+});
+
+/** A platform that is lost when told so. */
+class LostPlatform implements Adapter {
+  readonly surface = 'terminal';
+  trouble: Trouble | undefined;
+  #onTrouble: () => void = () => {};
+
+  async start(_core: Core, onTrouble: () => void = () => {}): Promise<void> {
+    this.#onTrouble = onTrouble;
+  }
+
+  async stop(): Promise<void> {}
+
+  fail(isLasting: boolean): void {
+    const error = new OperatorError('token_revoked', 'The token was revoked.', { hint: 'Get a new one.' });
+    this.trouble = { error, isLasting };
+    this.#onTrouble();
+  }
+}
+
+test('a bot whose last surface is lost ends with the reason, and goes on while another one may come back', async (t) => {
+  const config = { ...readConfig({ WUERST_DATA: temporaryFolder(t) }), web: undefined };
+  const [one, other] = [new LostPlatform(), new LostPlatform()];
+  const options = { engine: ENGINE, logger: pino({ level: 'silent' }), watchProcess: false };
+  const bot = await startBot(config, { ...options, adapters: [one, other] });
+  t.after(() => bot.stop());
+  const ended = assert.rejects(bot.stopped, {
+    code: 'no_surface_left',
+    message: /stops\. The token was revoked\./,
+    hint: /new one/,
+  });
+  one.fail(true);
+  other.fail(false);
+  assert.equal(bot.pipeline.state, 'ready');
+  other.fail(true);
+  await ended;
+  assert.equal(bot.pipeline.state, 'stopped');
+});
+
+test('a lost surface beside the web chat is told by the probe and the metrics', async (t) => {
+  const config = readConfig({ WUERST_DATA: temporaryFolder(t), WUERST_WEB_PORT: '0' });
+  const platform = new LostPlatform();
+  const options = { engine: ENGINE, logger: pino({ level: 'silent' }), watchProcess: false };
+  const bot = await startBot(config, { ...options, adapters: [platform] });
+  t.after(() => bot.stop());
+  const ask = (path: string) => fetch(new URL(path, bot.url));
+  assert.equal((await ask('readyz')).status, 200);
+  platform.fail(true);
+  assert.equal((await ask('readyz')).status, 503);
+  assert.match(await (await ask('readyz')).text(), /"terminal":\{"status":"not ready".*The token was revoked\./);
+  const metrics = await (await ask('metrics')).text();
+  assert.match(metrics, /wuerst_surface_ready\{surface="web"\} 1/);
+  assert.match(metrics, /wuerst_surface_ready\{surface="terminal"\} 0/);
 });
 
 test('SIGTERM lets go of what is not done in time, and the next start goes on with it', async (t) => {

@@ -58,6 +58,11 @@ export class FakeGateway {
     for (const socket of this.#server.clients) socket.terminate();
   }
 
+  /** Ends every connection with a close code. */
+  end(code: number): void {
+    for (const socket of this.#server.clients) socket.close(code);
+  }
+
   close(): void {
     this.disconnect();
     this.#server.close();

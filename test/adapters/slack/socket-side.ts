@@ -29,6 +29,8 @@ export class SocketSide {
   connections = 0;
   /** While true, no connection is to be had. */
   down = false;
+  /** While set, Slack ends each connection for this reason right after its greeting. */
+  refusal: string | null = null;
   /** While true, Slack leaves the line open after the goodbyes, as it was seen to do. */
   lingers = false;
   #turn = 0;
@@ -51,6 +53,10 @@ export class SocketSide {
       socket.on('message', (data) => this.#heard(String(data)));
       socket.on('close', () => this.sockets.splice(this.sockets.indexOf(socket), 1));
       socket.send(JSON.stringify({ type: 'hello', num_connections: this.sockets.length }));
+      if (this.refusal !== null) {
+        socket.send(JSON.stringify({ type: 'disconnect', reason: this.refusal }));
+        socket.close();
+      }
     });
   }
 

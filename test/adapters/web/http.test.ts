@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { OperatorError } from '../../../src/system/errors.ts';
 import { answerOf } from './answer.ts';
 import { appOverFake } from './serve-fake.ts';
 
@@ -187,4 +188,20 @@ test('probes and metrics answer, also when not ready', async (t) => {
   ready = true;
   assert.equal((await app.request('/readyz')).status, 200);
   assert.equal(await (await app.request('/metrics')).text(), 'wuerst_jobs 1\n');
+});
+
+test('a probe says which surface is not ready, and why', async (t) => {
+  const error = new OperatorError('discord_intents', 'Discord refuses the gateway intents of this bot.');
+  const surfaces = [{ surface: 'web' }, { surface: 'discord', trouble: { error, isLasting: true } }] as const;
+  const { app } = await appOverFake(t, { surfaces: () => surfaces });
+  const answer = await app.request('/readyz');
+  assert.equal(answer.status, 503);
+  assert.deepEqual(await answer.json(), {
+    status: 'not ready',
+    pipeline: { status: 'ready' },
+    surfaces: {
+      web: { status: 'ready' },
+      discord: { status: 'not ready', code: error.code, reason: error.message, lasting: true },
+    },
+  });
 });

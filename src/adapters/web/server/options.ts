@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Logger } from '../../../system/logging.ts';
 import { list, onOff, port, secret, text, together, variable } from '../../../system/variables.ts';
+import type { Adapter } from '../../adapter.ts';
 
 const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 const ANY_ADDRESS: readonly string[] = ['0.0.0.0', '::', ''];
@@ -81,6 +82,8 @@ export interface WebAdapterOptions extends WebOptions {
   readonly metrics?: () => Promise<string> | string;
   /** Whether jobs are being taken and made, for `/readyz`. @default always */
   readonly ready?: () => Promise<boolean> | boolean;
+  /** What else has to work for `/readyz`. @default nothing */
+  readonly surfaces?: () => readonly Pick<Adapter, 'surface' | 'trouble'>[];
   /** Milliseconds between two live updates (steps, positions) on one connection. @default 120 */
   readonly liveIntervalMs?: number;
   /** Milliseconds between two heartbeats; a page that has read nothing from one to the next is dropped. @default 15000 */

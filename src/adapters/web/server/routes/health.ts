@@ -1,3 +1,4 @@
+import type { Trouble } from '../../../adapter.ts';
 import { notFound } from '../problems.ts';
 import { route, type WebApp, type WebContext } from '../web-context.ts';
 
@@ -6,10 +7,27 @@ export function healthRoutes(app: WebApp, web: WebContext): void {
   route(app, '/healthz', { GET: (c) => c.json({ status: 'ok' }) });
   route(app, '/readyz', {
     GET: async (c) => {
-      const ready = (await web.options.ready?.()) ?? true;
-      return c.json({ status: ready ? 'ready' : 'not ready' }, ready ? 200 : 503);
+      const { ready = () => true, surfaces = () => [] } = web.options;
+      const paints = await ready();
+      const isReady = paints && surfaces().every(({ trouble }) => trouble === undefined);
+      const body = {
+        status: statusOf(isReady),
+        pipeline: { status: statusOf(paints) },
+        surfaces: Object.fromEntries(surfaces().map(({ surface, trouble }) => [surface, surfaceJson(trouble)])),
+      };
+      return c.json(body, isReady ? 200 : 503);
     },
   });
+}
+
+function surfaceJson(trouble: Trouble | undefined): object {
+  if (trouble === undefined) return { status: statusOf(true) };
+  const { error, isLasting } = trouble;
+  return { status: statusOf(false), code: error.code, reason: error.message, lasting: isLasting };
+}
+
+function statusOf(isReady: boolean): 'ready' | 'not ready' {
+  return isReady ? 'ready' : 'not ready';
 }
 
 /** `/metrics` in the text format of Prometheus. */
