@@ -2,6 +2,7 @@ import { type APIApplication, type APIInteraction, REST, Routes } from 'discord.
 import { systemClock } from '../../system/clock.ts';
 import type { Adapter, Core } from '../adapter.ts';
 import { Health } from '../delivery/health.ts';
+import { PlatformTime } from '../delivery/platform-time.ts';
 import { commandsWithin } from './commands/commands.ts';
 import { inviteUrl } from './commands/permissions.ts';
 import { registerCommands } from './commands/register.ts';
@@ -9,6 +10,7 @@ import { Gateway } from './connection/gateway.ts';
 import { Callers } from './interactions/callers.ts';
 import { Interactions } from './interactions/interactions.ts';
 import { Deliveries } from './messages/delivery.ts';
+import { timeOf } from './messages/message-ref.ts';
 import type { DiscordAdapterOptions, DiscordOptions } from './options.ts';
 import { DiscordApi } from './rest/api.ts';
 import { fewConnections, restOptions } from './rest/connections.ts';
@@ -73,8 +75,9 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
 
 /** Prepares everything but the connection. */
 async function prepare(options: DiscordAdapterOptions, core: Core, health: Health): Promise<Running> {
-  const { token, apiBase, logger, clock = systemClock, editInterval = 2500, connectWithin = 30_000 } = options;
+  const { token, apiBase, logger, clock: machine = systemClock, editInterval = 2500, connectWithin = 30_000 } = options;
   const rest = new REST(restOptions(apiBase)).setToken(token);
+  const clock = new PlatformTime(machine);
   const application = (await rest.get(Routes.currentApplication())) as APIApplication;
   await register(options, core, rest, application);
 
@@ -89,7 +92,10 @@ async function prepare(options: DiscordAdapterOptions, core: Core, health: Healt
   const callers = new Callers(api, clock);
   const interactions = new Interactions({ core, api, callers, deliveries, clock, logger });
 
-  const onInteraction = (interaction: APIInteraction) => void interactions.handle(interaction);
+  const onInteraction = (interaction: APIInteraction) => {
+    clock.saw(timeOf(interaction.id));
+    void interactions.handle(interaction);
+  };
   const gateway = new Gateway({ token, apiBase, connectWithin, rest, clock, health, logger, onInteraction });
   const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
   return { gateway, deliveries, unsubscribe, log: { application: application.id, invite: inviteUrl(application.id) } };

@@ -13,6 +13,7 @@ import { pause } from '../../../system/clock.ts';
 import type { Outcome } from '../../adapter.ts';
 import { FirstAnswers } from '../../delivery/first-answer.ts';
 import type { DeliveryOptions } from '../../delivery/job-message.ts';
+import type { PlatformTime } from '../../delivery/platform-time.ts';
 import { type Form, replyNotice, wordless } from '../../delivery/poorer.ts';
 import { missingPermissions } from '../commands/permissions.ts';
 import { composeReply } from '../messages/compose.ts';
@@ -36,6 +37,7 @@ export interface Clicked {
 }
 
 export interface AnsweringOptions extends DeliveryOptions {
+  readonly clock: PlatformTime;
   readonly api: DiscordApi;
   readonly deliveries: Deliveries;
 }
@@ -120,9 +122,9 @@ export class Answering {
     acknowledged: Acknowledged | null,
     left: ReturnType<typeof parseRef>,
   ): Promise<void> {
-    const { core, clock, deliveries } = this.#options;
+    const { core, deliveries } = this.#options;
     const ref = newRef({
-      interaction: tokenOf(interaction, clock.now()),
+      interaction: tokenOf(interaction),
       user: userOf(interaction).id,
       channel: interaction.channel?.id ?? interaction.channel_id ?? '0',
       access: botHasAccess(interaction),
@@ -186,7 +188,7 @@ export class Answering {
     const flags = hidden ? MessageFlags.Ephemeral : undefined;
     const limit = interaction.attachment_size_limit ?? DEFAULT_FILE_LIMIT;
     const plain = missingPermissions(interaction.app_permissions, ['Embed Links']).length > 0;
-    const composed = await composeReply(reply, { core, now: clock.now(), limit, plain });
+    const composed = await composeReply(reply, { core, now: clock.now(), ahead: clock.ahead, limit, plain });
     const heavy = (composed.files?.length ?? 0) > 0;
     const { token } = interaction;
 
@@ -221,7 +223,13 @@ export class Answering {
     const { core, api, clock } = this.#options;
     const channel = await this.retry(() => api.openDm(userOf(interaction).id));
     const note = `You asked for this in <#${interaction.channel?.id ?? interaction.channel_id ?? '0'}>. ${why}`;
-    const composed = await composeReply(reply, { core, now: clock.now(), limit: DEFAULT_FILE_LIMIT, note });
+    const composed = await composeReply(reply, {
+      core,
+      now: clock.now(),
+      ahead: clock.ahead,
+      limit: DEFAULT_FILE_LIMIT,
+      note,
+    });
     const body = { ...composed.body, nonce: interaction.id.slice(0, 25), enforce_nonce: true };
     await this.retry(() => api.post(channel, { ...composed, body }));
   }

@@ -119,7 +119,7 @@ export class Interactions {
   }
 
   #source(interaction: APIMessageComponentInteraction): Clicked {
-    const token = { ...tokenOf(interaction, this.#options.clock.now()), source: true };
+    const token = { ...tokenOf(interaction), source: true };
     return { message: interaction.message.id, token };
   }
 
@@ -137,7 +137,7 @@ export class Interactions {
     await api.respond(interaction, InteractionResponseType.DeferredMessageUpdate);
     this.#asked.set(`${userOf(interaction).id} ${button.action}`, this.#source(interaction));
     const limit = interaction.attachment_size_limit ?? DEFAULT_FILE_LIMIT;
-    const composed = await composeReply(reply, { core, now: clock.now(), limit });
+    const composed = await composeReply(reply, { core, now: clock.now(), ahead: clock.ahead, limit });
     const body = { ...composed.body, flags: MessageFlags.Ephemeral };
     await this.#answering.retry(() => api.followUp(interaction.token, { ...composed, body }));
   }

@@ -10,6 +10,7 @@ interface ComposeOptions {
   readonly core: Core;
   readonly id?: string;
   readonly now: number;
+  readonly ahead?: number;
   readonly note?: string;
   readonly spoiler?: boolean;
   /** Without an embed. @default false */

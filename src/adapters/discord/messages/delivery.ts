@@ -9,6 +9,9 @@ const FIRST_EDIT_AFTER = 400;
 /** How many jobs are read at once when looking for waiting ones. */
 const PAGE = 200;
 
+/** How far the machine's clock may have been set since a job was asked for, in ms. */
+const CLOCK_SET = 2 * 3600 * 1000;
+
 /** The messages that show Discord's jobs. */
 export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
   protected readonly surface = 'discord';
@@ -60,13 +63,19 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
     for (const job of this.#recentlyAsked()) this.takeUp(job);
   }
 
+  #mayBeAnswered({ id }: Job): boolean {
+    const { interaction = null } = this.storedRef(id) ?? {};
+    return interaction !== null && interaction.expires > this.clock.now();
+  }
+
   /** Unfinished jobs whose interaction's token may still live: people have to be told before it dies. */
   #recentlyAsked(): readonly Job[] {
     const recent: Job[] = [];
     for (let before: string | undefined; ; ) {
       const page = this.core.jobs({ surface: 'discord', limit: PAGE, ...(before === undefined ? {} : { before }) });
-      const young = page.filter(({ createdAt }) => createdAt > this.clock.now() - TOKEN_LIFE);
-      recent.push(...young.filter((job) => !isOver(job)));
+      const since = this.clock.now() - TOKEN_LIFE;
+      const young = page.filter(({ createdAt }) => createdAt > since - CLOCK_SET);
+      recent.push(...young.filter((job) => !isOver(job) && (job.createdAt > since || this.#mayBeAnswered(job))));
       if (young.length < PAGE) return recent;
       before = page.at(-1)?.id;
     }

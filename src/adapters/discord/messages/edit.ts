@@ -1,5 +1,5 @@
 import type { APIMessage } from 'discord.js';
-import type { Clock } from '../../../system/clock.ts';
+import type { PlatformTime } from '../../delivery/platform-time.ts';
 import type { DiscordApi, Outgoing } from '../rest/api.ts';
 import { classify, whyOf } from '../rest/errors.ts';
 import { DEFAULT_FILE_LIMIT } from './files.ts';
@@ -7,7 +7,7 @@ import type { Reach } from './message-ref.ts';
 
 export interface EditOptions {
   readonly api: DiscordApi;
-  readonly clock: Clock;
+  readonly clock: PlatformTime;
 }
 
 export type Edited =

@@ -15,7 +15,7 @@ const token = z.object({
   source: z.boolean().default(false),
 });
 
-/** An interaction's token, and until when it may be used. */
+/** An interaction's token, and until when it may be used, by Discord's clock. */
 export type Token = z.infer<typeof token>;
 
 /** A message that showed the job before it was asked for elsewhere. */
@@ -49,7 +49,7 @@ const schema = z.object({
   /** `reply`: the interaction's own answer; `channel`, `dm`: a message by the bot; `none`: nowhere to show it. */
   place: z.enum(['reply', 'channel', 'dm', 'none']),
   target: z.object({ channel: z.string(), message: z.string().nullable() }),
-  /** When the bot first tried to post the message at `target`, in ms; `null` before. */
+  /** When the bot first tried to post the message at `target`, in ms by Discord's clock; `null` before. */
   posted: z.number().nullable(),
   /** Image id → id of its attachment on the message. */
   files: z.record(z.string(), z.string()),
@@ -66,9 +66,8 @@ export function parseRef(stored: unknown): MessageRef | null {
   return parsed.success ? parsed.data : null;
 }
 
-/** @param now when the interaction came, in ms since 1970 */
-export function tokenOf(interaction: { readonly id: string; readonly token: string }, now: number): Token {
-  return { id: interaction.id, token: interaction.token, expires: now + TOKEN_LIFE - TOKEN_MARGIN, source: false };
+export function tokenOf({ id, token }: { readonly id: string; readonly token: string }): Token {
+  return { id, token, expires: timeOf(id) + TOKEN_LIFE - TOKEN_MARGIN, source: false };
 }
 
 /** A handle for a message still to be made, in the channel of the command. */

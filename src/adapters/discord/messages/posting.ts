@@ -82,7 +82,9 @@ export async function postOwn(
     core.saveMessage(job.id, ref);
   }
   const nonce = `${ref.place}-${job.id}`.slice(0, 25);
-  return (await api.post(ref.target.channel, { body: { ...shown, nonce, enforce_nonce: true } })).id;
+  const { id } = await api.post(ref.target.channel, { body: { ...shown, nonce, enforce_nonce: true } });
+  clock.saw(timeOf(id));
+  return id;
 }
 
 /** The id of the deferred reply: asked for with the token, made now if it never was, else looked up in history. */

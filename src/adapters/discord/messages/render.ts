@@ -60,8 +60,9 @@ export interface RenderedReply {
 }
 
 /** Relative timestamps tick in the reader's client, so the message need not be edited for them. */
-function etaLine(eta: Eta, now: number): string {
+function etaLine(own: Eta, { now, ahead = 0 }: RenderOptions): string {
   const stamp = (ms: number) => `<t:${Math.ceil(ms / 1000)}:R>`;
+  const eta = { from: own.from + ahead, to: own.to + ahead };
   if (eta.to <= now) return 'Ready any moment now';
   if (eta.from <= now || eta.to - eta.from < 5000) return `Ready ${stamp(eta.to)}`;
   return `Ready between ${stamp(eta.from)} and ${stamp(eta.to)}`;
@@ -154,8 +155,10 @@ function asText({ title, description, fields = [], footer }: APIEmbed): string {
 interface RenderOptions {
   /** What the reply is about (a job's id): shown as footer, where people and the bot itself find it again. */
   readonly id?: string;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, by Discord's clock. */
   readonly now: number;
+  /** By how many ms Discord's clock is ahead of the one that `eta` was told by. @default 0 */
+  readonly ahead?: number;
   /** A further line, from the adapter itself. */
   readonly note?: string;
   /** The preview goes behind a cover. */
@@ -188,12 +191,13 @@ export function renderReply(reply: Reply, options: RenderOptions): RenderedReply
   return { ...shown, components: renderButtons(reply.buttons, id ?? 'reply'), files };
 }
 
-function linesOf({ lines, progress, eta }: Reply, { note, now }: RenderOptions): string[] {
+function linesOf({ lines, progress, eta }: Reply, options: RenderOptions): string[] {
+  const { note } = options;
   return [
     ...lines.map((line) => escapeText(line, 600)),
     ...(note === undefined ? [] : [note]),
     ...(progress ? [progressBar({ ...progress, label: escapeText(progress.label, 100) })] : []),
-    ...(eta ? [etaLine(eta, now)] : []),
+    ...(eta ? [etaLine(eta, options)] : []),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
 import { type Delivery, type DeliveryOptions, JobMessage } from '../../delivery/job-message.ts';
+import type { PlatformTime } from '../../delivery/platform-time.ts';
 import { type Form, jobNotice, wordless } from '../../delivery/poorer.ts';
 import type { DiscordApi } from '../rest/api.ts';
 import { classify, errorFields, isAnswered, isRefusal, reasonOf, whyOf } from '../rest/errors.ts';
@@ -16,6 +17,7 @@ const TOKEN_ONLY = 'In the channel I can write only for 15 minutes after a comma
 const NOTICE_BEFORE = 60_000;
 
 export interface ShowingOptions extends DeliveryOptions {
+  readonly clock: PlatformTime;
   readonly api: DiscordApi;
   /** The bot's own user id. */
   readonly self: string;
@@ -124,7 +126,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
       if (ref.target.message === null) await this.#replace(job);
       else this.save();
     }
-    const dying = ref.interaction !== null && this.delivery.clock.now() >= ref.interaction.expires - NOTICE_BEFORE;
+    const dying = ref.interaction !== null && this.#options.clock.now() >= ref.interaction.expires - NOTICE_BEFORE;
     if (ref.place === 'reply' && !ref.access && dying && !isOver(job)) this.#leave ??= this.#outOfReach;
     if (this.#leave !== null) await this.#moveToDm(job, this.#leave);
 
@@ -200,12 +202,14 @@ export class ShownMessage extends JobMessage<MessageRef> {
       const body = { content: this.#notice(job), embeds: [], components: [], attachments: [] };
       return { body, sent: new Map() };
     }
-    const { core, clock } = this.delivery;
+    const { core } = this.delivery;
+    const { clock } = this.#options;
     const { files, note } = this.ref;
     return composeReply(this.#form === 'whole' ? reply : wordless(reply, this.#why), {
       core,
       id: job.id,
       now: clock.now(),
+      ahead: clock.ahead,
       limit,
       keep: files,
       spoiler: job.request.spoiler,
@@ -290,7 +294,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
   /** Shortly before the token dies, checks that the bot can reach the channel without it; if not, tells the person. */
   #watchToken(): void {
     const { ref } = this;
-    const { clock } = this.delivery;
+    const { clock } = this.#options;
     if (ref.place !== 'reply' || !ref.interaction || this.#settled) return;
     const wait = Math.max(0, ref.interaction.expires - NOTICE_BEFORE - clock.now());
     this.#cancelNotice = clock.after(wait, () => void this.#checkAccess());
@@ -311,14 +315,18 @@ export class ShownMessage extends JobMessage<MessageRef> {
 
   /** Takes deleted pictures off the messages that showed the job before. */
   async #refreshCopies(job: Job): Promise<void> {
-    const { core, clock } = this.delivery;
+    const { core } = this.delivery;
+    const { clock } = this.#options;
     const reply = core.jobReply(job);
     const present = new Set(reply.images.map(({ id }) => id));
     for (const copy of this.ref.copies) {
       const keep = Object.fromEntries(Object.entries(copy.files).filter(([image]) => present.has(image)));
       if (Object.keys(keep).length === Object.keys(copy.files).length) continue;
       const images = reply.images.filter(({ id }) => id in keep);
-      const { body } = await composeReply({ ...reply, images }, { core, id: job.id, now: clock.now(), limit: 0, keep });
+      const { body } = await composeReply(
+        { ...reply, images },
+        { core, id: job.id, now: clock.now(), ahead: clock.ahead, limit: 0, keep },
+      );
       const outcome = await editMessage(this.#options, copy, 0, async (request) => {
         await request({ body });
       });

@@ -5,8 +5,8 @@ import { isDirect } from '../web-api/ids.ts';
 import { type Workspace, within } from '../web-api/workspaces.ts';
 import type { MessageRef } from './message-ref.ts';
 
-/** How far Slack's clock may be behind ours, in ms. */
-const SKEW = 60_000;
+/** How far before the first try the search begins, in ms: this machine's clock may have been ahead, or been set since. */
+const SKEW = 2 * 3600 * 1000;
 
 /** A job's message, as far as posting it goes. */
 interface Postable {
