@@ -5,6 +5,7 @@ import { doneWithin, systemClock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logging.ts';
 import type { Adapter, Core } from '../adapter.ts';
 import { Health } from '../delivery/health.ts';
+import { PlatformTime } from '../delivery/platform-time.ts';
 import { AckAfterApp } from './connection/ack-after-app.ts';
 import { INSTALL_PATH, portError, REDIRECT_PATH, serveInstallPages } from './connection/install-pages.ts';
 import { Installations } from './connection/installations.ts';
@@ -82,7 +83,7 @@ async function start(options: SlackAdapterOptions, core: Core, health: Health): 
   const tokenOf = async (team: string, enterprise: string | null) =>
     botToken ?? (await installedToken(receivers[0].installer, team, enterprise));
   const workspaces = new Workspaces({
-    ...{ api, client, clock, updatesPerMinute, tokenOf },
+    ...{ api, client, clock, updatesPerMinute, tokenOf, time: new PlatformTime(clock) },
     tokenLost: () => void tokenWatch?.check(),
   });
   const files = new SharedFiles(core, clock);

@@ -35,6 +35,27 @@ test('after the token has died the same message is edited with the bot token', a
   assert.equal(s.standIn.requests.filter((r) => r.status === 401).length, 0);
 });
 
+for (const [hours, how] of [
+  [1, 'forward'],
+  [-1, 'back'],
+] as const) {
+  test(`a token lives as long as Discord says when this machine's clock is set ${how} by an hour`, async (t) => {
+    const s = await setting(t);
+    await begun(s);
+    s.clock.jump(hours * 60 * MINUTE);
+    s.clock.advance(10 * MINUTE);
+    s.core.step(s.job(), 0.5);
+    const before = edited(s, /^\/webhooks\//);
+    await s.pass(() => edited(s, /^\/webhooks\//) > before);
+    assert.equal(edited(s, /^\/channels\//), 0);
+    s.clock.advance(10 * MINUTE);
+    s.core.finish(s.job());
+    await s.pass(() => s.core.delivered.has(s.job()));
+    assert.equal(s.shown().attachments.length, 1);
+    assert.equal(s.standIn.requests.filter(({ status }) => status >= 400).length, 0, 'no dead token was tried');
+  });
+}
+
 for (const [status, code] of [
   [401, 50027],
   [404, 10062],

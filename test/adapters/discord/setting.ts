@@ -30,7 +30,9 @@ export function memoryLogger(lines: string[]): Logger {
 /** The adapter with a real discord.js client, connected to the stand-in, on a clock of the test's own. */
 export async function setting(t: TestContext): Promise<Setting> {
   const clock = new ManualClock();
-  const standIn = await StandIn.start(() => clock.now());
+  // The platform's clock is its own: that of this machine may be set.
+  const began = clock.now() - clock.monotonic();
+  const standIn = await StandIn.start(() => began + clock.monotonic());
   const core = new FakeCore({ now: () => clock.now() });
   const log: string[] = [];
   const make = () =>

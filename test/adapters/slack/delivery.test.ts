@@ -38,6 +38,19 @@ test('a post whose answer is lost is found again by its job and not repeated', a
   assert.ok(s.standIn.calls.filter(({ method }) => method === 'conversations.history').length >= 1);
 });
 
+for (const minutes of [60, -60, 7]) {
+  test(`a lost answer to a post is found where this machine's clock is ${minutes} min ahead of Slack's`, async (t) => {
+    const s = await setting(t);
+    s.clock.jump(minutes * MINUTE);
+    s.standIn.faults.push({ method: 'chat.postMessage', how: 'drop-after', times: 1 });
+    const job = await begun(s);
+    s.core.finish(job);
+    await s.pass(() => s.core.delivered.has(job));
+    assert.deepEqual(pictures(s), ['a-red-fox-0.png']);
+    assert.equal(s.standIn.visible(s.channel).length, 1);
+  });
+}
+
 test('a post that cannot be searched for leaves at worst a line without pictures', async (t) => {
   const s = await setting(t);
   s.standIn.faults.push({ method: 'chat.postMessage', how: 'drop-after', times: 1 });

@@ -45,7 +45,9 @@ export async function passTime(
 /** The adapter with a real Bolt app, connected to the stand-in, on a clock of the test's own. */
 export async function setting(t: TestContext, options: Partial<SlackAdapterOptions> = {}): Promise<Setting> {
   const clock = new ManualClock();
-  const standIn = await StandIn.start(() => clock.now());
+  // The platform's clock is its own: that of this machine may be set.
+  const began = clock.now() - clock.monotonic();
+  const standIn = await StandIn.start(() => began + clock.monotonic());
   const core = new FakeCore({ now: () => clock.now() });
   const log: string[] = [];
   const make = () =>

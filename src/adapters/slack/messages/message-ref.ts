@@ -16,7 +16,7 @@ const messageRef = z.object({
   ts: z.string().nullable(),
   /** The key of the interaction that asked for it here; `null` if unknown. */
   key: z.string().nullable(),
-  /** When posting was last tried, milliseconds since 1970: where to search if `ts` was never stored. */
+  /** When posting was last tried, milliseconds since 1970 by Slack's clock: where to search if `ts` was never stored. */
   triedAt: z.number().nullable(),
   /** Shown under the message: why it comes by direct message. */
   note: z.string().nullable(),

@@ -1,4 +1,3 @@
-import type { Clock } from '../../../system/clock.ts';
 import type { Message } from '../web-api/api.ts';
 import { isOutside, LOST_TOKEN, Refused, type Unanswered, whyOf } from '../web-api/errors.ts';
 import { isDirect } from '../web-api/ids.ts';
@@ -21,7 +20,7 @@ interface Postable {
  * earlier try may have succeeded, the conversation is searched for its message first. The message shows no pictures yet,
  * so a duplicate that is not found is only a line of text.
  */
-export async function ensurePosted(target: Postable, message: Message, clock: Clock): Promise<void> {
+export async function ensurePosted(target: Postable, message: Message): Promise<void> {
   const { jobId, ref, workspace } = target;
   if (ref.ts !== null) return;
   if (ref.triedAt !== null) {
@@ -32,12 +31,13 @@ export async function ensurePosted(target: Postable, message: Message, clock: Cl
       return;
     }
   }
-  ref.triedAt ??= clock.now();
+  ref.triedAt ??= workspace.time.now();
   target.save();
   const place = { channel: ref.channel, thread: ref.thread };
   const posted = await within(workspace.posts(ref.channel), jobId, 'final', () =>
     workspace.api.post(place, message, jobId),
   );
+  workspace.time.saw(Number(posted.ts) * 1000);
   ref.ts = posted.ts;
   ref.channel = posted.channel;
   target.save();

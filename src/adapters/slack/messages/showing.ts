@@ -218,7 +218,9 @@ export class ShownMessage extends JobMessage<MessageRef> {
     if (this.#form === 'notice') return sentences(jobNotice(job, this.#why, showCommand(job)));
     const { note } = this.ref;
     if (this.#form === 'wordless') return messageOf(wordless(reply, this.#why), files, note, 'short');
-    return messageOf(reply, files, note, this.#detail);
+    const { ahead } = this.workspace.time;
+    const eta = reply.eta && { from: reply.eta.from + ahead, to: reply.eta.to + ahead };
+    return messageOf({ ...reply, eta }, files, note, this.#detail);
   }
 
   /** Resolves with why pictures are missing, or with `null`. */
@@ -268,7 +270,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     for (;;) {
       const message = this.#inForm(job, waiting, NO_FILES);
       try {
-        await ensurePosted(this, message, clock);
+        await ensurePosted(this, message);
         this.#last = JSON.stringify(message);
         this.noProgressBefore = clock.monotonic() + UPDATE_GAP;
         break;

@@ -1,5 +1,6 @@
 import type { webApi } from '@slack/bolt';
 import type { Clock } from '../../../system/clock.ts';
+import type { PlatformTime } from '../../delivery/platform-time.ts';
 import { type ApiOptions, SlackApi } from './api.ts';
 import { CallBudget, type Urgency } from './call-budget.ts';
 import { RateLimited } from './errors.ts';
@@ -18,6 +19,8 @@ export interface WorkspacesOptions {
   readonly client: webApi.WebClient;
   readonly clock: Clock;
   readonly updatesPerMinute: number;
+  /** Slack's time of day. */
+  readonly time: PlatformTime;
   /** The workspace's bot token. Rejects where the app is not installed (any more). */
   tokenOf(team: string, enterprise: string | null): Promise<string>;
   /** Called when Slack does not accept a token. */
@@ -28,6 +31,7 @@ export interface WorkspacesOptions {
 export class Workspace {
   readonly team: string;
   readonly api: SlackApi;
+  readonly time: PlatformTime;
   /** `chat.update` of all jobs together. */
   readonly updates: CallBudget;
   readonly uploads: CallBudget;
@@ -36,8 +40,9 @@ export class Workspace {
   readonly #channels = new Map<string, CallBudget>();
 
   constructor(team: string, enterprise: string | null, options: WorkspacesOptions) {
-    const { api, client, clock, updatesPerMinute, tokenOf, tokenLost } = options;
+    const { api, client, clock, time, updatesPerMinute, tokenOf, tokenLost } = options;
     this.team = team;
+    this.time = time;
     this.api = new SlackApi(api, client, { tokenOf: () => tokenOf(team, enterprise), tokenLost });
     this.updates = new CallBudget({ clock, perMinute: updatesPerMinute, burst: Math.floor(updatesPerMinute / 9) + 1 });
     this.uploads = new CallBudget({ clock, perMinute: UPLOADS_PER_MINUTE, burst: 30 });
