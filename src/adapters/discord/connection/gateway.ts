@@ -159,6 +159,7 @@ export class Gateway {
 
   #watch(client: Client, pauses: Map<number, number>): void {
     const { logger, clock, health } = this.#options;
+    const { signal } = this.#life;
     client.on(Events.Error, (error) => logger.warn(errorFields(error), 'discord: client error'));
     client.on(Events.Warn, (warning) => logger.warn({ warning }, 'discord: warning'));
     client.on(Events.ShardError, (error, shard) => {
@@ -167,6 +168,7 @@ export class Gateway {
     const backOffs = new Map<number, BackOff>();
     const lost = new Set<number>();
     client.on(Events.ShardReconnecting, (shard) => {
+      if (signal.aborted) return;
       const backOff = backOffs.get(shard) ?? new BackOff({ clock, ...RECONNECTS });
       backOffs.set(shard, backOff);
       const wait = lost.has(shard) ? backOff.failed() : backOff.broken();
@@ -176,6 +178,7 @@ export class Gateway {
       health.failed(PART, CONNECTION_LOST);
     });
     const back = (shard: number) => {
+      if (signal.aborted) return;
       backOffs.get(shard)?.connected();
       if (lost.delete(shard) && lost.size === 0) health.works(PART);
     };
