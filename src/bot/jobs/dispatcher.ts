@@ -34,6 +34,8 @@ interface Running {
   readonly controller: AbortController;
   /** The newest step; one without a preview has that of the step before. */
   step?: LiveStep;
+  /** What the machine's clock was set to at that step. */
+  setAt: number;
   /** The bot is stopping: this start does not count against the job, unless the pipeline process dies of it. */
   excused: boolean;
 }
@@ -56,7 +58,12 @@ export class Dispatcher {
 
   /** How far a job is; `null` unless it is being made. */
   step(jobId: string): LiveStep | null {
-    return (this.#running?.job.id === jobId && this.#running.step) || null;
+    if (this.#running?.job.id !== jobId) return null;
+    const { step, setAt } = this.#running;
+    if (step === undefined) return null;
+    const set = Math.round(this.#clockSetting() - setAt);
+    const eta = step.eta && { from: step.eta.from + set, to: step.eta.to + set };
+    return { ...step, eta };
   }
 
   /** Accelerator seconds until the running job should be done. */
@@ -125,7 +132,14 @@ export class Dispatcher {
     if (started === null) return queue.settle(turn.id, 0);
     const { job } = started;
     const seconds = estimator.seconds(workLeft(job));
-    const running = { job, startedAt: clock.monotonic(), seconds, controller: new AbortController(), excused: false };
+    const running = {
+      job,
+      startedAt: clock.monotonic(),
+      seconds,
+      controller: new AbortController(),
+      excused: false,
+      setAt: 0,
+    };
     this.#running = running;
     bus.emit(started);
     try {
@@ -186,6 +200,7 @@ export class Dispatcher {
       extrapolated(clock.monotonic() - running.startedAt, fraction, now);
     // Nobody wants to hear of a cancelled job.
     if (running.controller.signal.aborted) return;
+    running.setAt = this.#clockSetting();
     running.step = { stage, step, total, fraction, eta, preview: preview ?? running.step?.preview ?? null };
     bus.emit({ seq: null, type: 'step', job: running.job, ...running.step });
   }
@@ -261,6 +276,12 @@ export class Dispatcher {
         await pause(clock, wait, this.#stopping.signal);
       }
     }
+  }
+
+  /** Changes when somebody sets the machine's clock, and while the machine sleeps. */
+  #clockSetting(): number {
+    const { clock } = this.#options;
+    return clock.now() - clock.monotonic();
   }
 
   #secondsLeft({ startedAt, seconds }: Running, fraction: number): number {

@@ -91,6 +91,26 @@ test('jobs start in fair order, and waiting ones are told where they stand', asy
   );
 });
 
+for (const [hours, how] of [
+  [1, 'forward'],
+  [-1, 'back'],
+] as const) {
+  test(`what is left to wait stays the same when the machine's clock is set ${how} by an hour`, async (t) => {
+    const { studio, ask, make, clock, started, painter, ended } = await openStudio(t);
+    await make('a red fox');
+    const running = await ask('wait a red fox');
+    await started(running.id);
+    const waiting = await ask('another');
+    const left = () => [running, waiting].map(({ id }) => (studio.queuePosition(id).eta?.to ?? 0) - clock.now());
+    const before = left();
+    clock.jump(hours * 3_600_000);
+    assert.deepEqual(left(), before);
+    painter.release();
+    await ended(waiting.id);
+    assert.ok((await make('a third fox')).state === 'done');
+  });
+}
+
 test('an expected end is given once times were measured, and lies ahead', async (t) => {
   const { studio, ask, make, clock, started, painter } = await openStudio(t);
   await make('a red fox');
