@@ -94,6 +94,7 @@ function chipTexts({ request, state, startedAt, finishedAt }) {
     steps !== null && `${steps} steps`,
     guidance !== 4 && `guidance ${guidance}`,
     negative !== '' && `without ${negative.length > LONG_CHIP ? `${negative.slice(0, LONG_CHIP)}…` : negative}`,
-    state === 'done' && startedAt !== null && finishedAt !== null && duration(finishedAt - startedAt),
+    // A clock that was set back meanwhile tells nothing.
+    state === 'done' && startedAt !== null && finishedAt >= startedAt && duration(finishedAt - startedAt),
   ].filter(Boolean);
 }
