@@ -1,3 +1,5 @@
+import type { Headers } from './retry-after.ts';
+
 /** Where a connection leads. */
 export interface Destination {
   /** E.g. `huggingface.co`, or `127.0.0.1:8080`. */
@@ -120,7 +122,18 @@ export function networkFailure(error: unknown, to: Destination): NetworkFailure 
   return { permanent: true, reason: inner.message, hint: `Check the address of ${to.host}.` };
 }
 
-/** An answer that can't come from the service itself, since it has not the shape that the service gives its answers. */
+/** Whether a firewall, a proxy or a network that wants a sign-in answered in the place of a service that speaks JSON. */
+export function isStrange({ status, headers }: Pick<Response, 'status'> & { readonly headers: Headers }): boolean {
+  if (status === 407 || status === 511) return true;
+  return [401, 403, 451].includes(status) && /html/i.test(headers.get('content-type') ?? '');
+}
+
+/** What takes the place of a strange answer; ws words it like this. */
+export function unexpectedAnswer(status: number): Error {
+  return new Error(`Unexpected server response: ${status}`);
+}
+
+/** What an answer that does not come from the service itself means. */
 export function strangeAnswer(status: number, to: Destination): NetworkFailure {
   if (status === 407) return proxyRefusal(status, to);
   if (status === 511) {

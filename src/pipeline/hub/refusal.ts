@@ -1,6 +1,6 @@
 import type { Response } from 'undici';
 import { OperatorError } from '../../system/errors.ts';
-import { type Destination, strangeAnswer } from '../../system/network-failure.ts';
+import { type Destination, isStrange, strangeAnswer } from '../../system/network-failure.ts';
 
 export interface Refused {
   readonly response: Response;
@@ -18,11 +18,10 @@ export function refusal({ response, who, to, what, endpoint, hasToken }: Refused
   const { status, headers } = response;
   const code = headers.get('x-error-code');
   const message = `${who} answered ${status} for ${what}${code && /^\w+$/.test(code) ? ` (${code})` : ''}.`;
-  // The hub marks its refusals; firewalls and proxies answer with pages.
+  // The hub marks its refusals.
   const marked = code !== null || headers.has('x-error-message');
-  const page = /html/i.test(headers.get('content-type') ?? '');
   const strange = strangeAnswer(status, to);
-  if ([407, 511].includes(status) || (!marked && page && status !== 404)) {
+  if (!marked && isStrange(response)) {
     const kind = status === 403 ? 'hub_forbidden' : 'hub_refused';
     return new OperatorError(kind, `${who} cannot be reached for ${what}: ${strange.reason}.`, { hint: strange.hint });
   }

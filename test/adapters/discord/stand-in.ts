@@ -153,8 +153,11 @@ export class StandIn {
     return `http://127.0.0.1:${this.#port}/api`;
   }
 
+  /** Where Discord says that its gateway is, instead of here. */
+  gatewayElsewhere: string | undefined;
+
   get gatewayUrl(): string {
-    return `ws://127.0.0.1:${this.#port}`;
+    return this.gatewayElsewhere ?? `ws://127.0.0.1:${this.#port}`;
   }
 
   async close(): Promise<void> {

@@ -14,7 +14,7 @@ import { BackOff } from '../../delivery/back-off.ts';
 import type { Health } from '../../delivery/health.ts';
 import { restOptions } from '../rest/connections.ts';
 import { errorFields } from '../rest/errors.ts';
-import { gatewayError, restError } from '../rest/startup.ts';
+import { gatewayError, gatewayUnreachable, restError } from '../rest/startup.ts';
 
 export interface GatewayOptions {
   readonly token: string;
@@ -66,11 +66,18 @@ export class Gateway {
     const closed = new Promise<OperatorError>((resolve) => {
       client.once(Events.ShardDisconnect, ({ code }) => resolve(gatewayError(code)));
     });
+    const unreachable = new Promise<never>((_resolve, reject) => {
+      client.on(Events.ShardError, (error) => {
+        const failure = gatewayUnreachable(error);
+        if (failure) reject(failure);
+      });
+    });
     try {
       this.#closing.signal.throwIfAborted();
       const refused = closed.then((error) => Promise.reject(error));
       const connected = Promise.all([client.login(token), ready]);
-      if (!(await doneWithin(Promise.race([connected, refused]), connectWithin))) throw timeout(connectWithin);
+      if (!(await doneWithin(Promise.race([connected, refused, unreachable]), connectWithin)))
+        throw timeout(connectWithin);
     } catch (error) {
       await this.#destroy();
       throw restError(error, { apiBase });
@@ -193,6 +200,6 @@ const CONNECTION_LOST = new OperatorError('discord_gateway_lost', 'The gateway c
 
 function timeout(ms: number): OperatorError {
   return new OperatorError('discord_gateway_timeout', `Discord's gateway did not become ready within ${ms / 1000} s.`, {
-    hint: 'Check that outgoing websocket connections are allowed, and try again.',
+    hint: 'Have the firewall of your network let wuerst reach gateway.discord.gg directly, with WebSockets.',
   });
 }

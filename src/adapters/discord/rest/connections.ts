@@ -1,12 +1,14 @@
 import { DefaultRestOptions, type RESTOptions } from 'discord.js';
 import PQueue from 'p-queue';
+import { readable } from './answers.ts';
 
-const API_BASE = 'https://discord.com/api';
+export const API_BASE = 'https://discord.com/api';
 /** Long enough for 25 MiB over a slow line, in ms. */
 const REQUEST_TIMEOUT = 60_000;
 
 export function restOptions(apiBase: string | undefined) {
-  return { api: (apiBase ?? API_BASE).replace(/\/+$/, ''), timeout: REQUEST_TIMEOUT };
+  const makeRequest = readable(DefaultRestOptions.makeRequest);
+  return { api: (apiBase ?? API_BASE).replace(/\/+$/, ''), timeout: REQUEST_TIMEOUT, makeRequest };
 }
 
 /** Answers to interactions must arrive within seconds: they go before everything else. */
@@ -18,6 +20,6 @@ const URGENT = /\/interactions\/\d+\/[^/]+\/callback/;
  */
 export function fewConnections(most: number): RESTOptions['makeRequest'] {
   const requests = new PQueue({ concurrency: most });
-  return (url, init) =>
-    requests.add(() => DefaultRestOptions.makeRequest(url, init), { priority: URGENT.test(url) ? 1 : 0 });
+  const makeRequest = readable(DefaultRestOptions.makeRequest);
+  return (url, init) => requests.add(() => makeRequest(url, init), { priority: URGENT.test(url) ? 1 : 0 });
 }

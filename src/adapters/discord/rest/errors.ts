@@ -1,4 +1,8 @@
 import { DiscordAPIError, HTTPError } from 'discord.js';
+import { type Destination, networkFailure } from '../../../system/network-failure.ts';
+
+/** Where requests of a running bot lead: it has reached it before. */
+const DISCORD: Destination = { host: 'Discord', direct: true, answered: true };
 
 /**
  * What a failed request means for what to try next:
@@ -131,16 +135,12 @@ export function classify(error: unknown): Failure {
     return error.status === 429 ? 'transient' : 'rejected';
   }
   if (error instanceof HTTPError) return error.status >= 500 ? 'transient' : 'rejected';
+  // Results wait, also for what only the operator can mend.
   return isNetworkError(error) || isTokenForgotten(error) ? 'transient' : 'rejected';
 }
 
-/** `other side closed`, refused and reset connections, time-outs, failed name look-ups: discord.js repeats only few of them. */
 function isNetworkError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (error.name === 'AbortError' || error.name === 'TimeoutError') return true;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (/^(UND_ERR|ECONN|EPIPE|ENOTFOUND|EAI_|ETIMEDOUT|EHOST|ENET|ERR_SSL)/.test(code)) return true;
-  return error.cause !== undefined && isNetworkError(error.cause);
+  return networkFailure(error, DISCORD) !== undefined;
 }
 
 /** After a 401 discord.js makes no more requests with that token. */
@@ -149,9 +149,15 @@ function isTokenForgotten(error: unknown): boolean {
 }
 
 /** A line for the log: names and codes only, since request URLs hold interaction tokens. */
-export function errorFields(error: unknown): { readonly error: string; readonly code?: string | number } {
+export function errorFields(error: unknown): {
+  readonly error: string;
+  readonly code?: string | number;
+  readonly hint?: string;
+} {
   if (error instanceof DiscordAPIError) return { error: error.message, code: error.code };
   if (error instanceof HTTPError) return { error: `HTTP ${error.status}`, code: error.status };
+  const failure = networkFailure(error, DISCORD);
+  if (failure) return { error: failure.reason, ...(failure.permanent && { hint: failure.hint }) };
   if (error instanceof Error) return { error: `${error.name}: ${error.message}` };
   return { error: String(error) };
 }

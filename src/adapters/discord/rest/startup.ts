@@ -1,6 +1,8 @@
 import { DiscordAPIError, GatewayCloseCodes } from 'discord.js';
 import { OperatorError } from '../../../system/errors.ts';
+import { networkFailure } from '../../../system/network-failure.ts';
 import { inviteUrl } from '../commands/permissions.ts';
+import { API_BASE } from './connections.ts';
 import { classify, errorFields } from './errors.ts';
 
 interface Attempt {
@@ -24,12 +26,16 @@ export function restError(error: unknown, { apiBase, guild, application }: Attem
       },
     );
   }
-  if (classify(error) === 'transient') {
-    const where = apiBase ?? 'Discord';
-    return new OperatorError('discord_unreachable', `${where} can't be reached: ${errorFields(error).error}.`, {
-      hint: 'Check the network, and DISCORD_API_BASE if it is set (without the version, e.g. http://127.0.0.1:3100/api).',
-      cause: error,
-    });
+  const base = new URL(apiBase ?? API_BASE);
+  const failure = networkFailure(error, { host: base.host, direct: true });
+  if (failure || classify(error) === 'transient') {
+    const address =
+      'DISCORD_API_BASE, if it is set, is an address without the version, e.g. http://127.0.0.1:3100/api.';
+    return new OperatorError(
+      'discord_unreachable',
+      `Discord at ${base.host} can't be reached: ${failure?.reason ?? errorFields(error).error}.`,
+      { hint: `${failure?.hint ?? 'Try again in a few minutes.'} ${address}`, cause: error },
+    );
   }
   return new OperatorError('discord_refused', `Discord refused to start the bot: ${errorFields(error).error}.`, {
     cause: error,
@@ -45,6 +51,14 @@ function badToken(who: string): OperatorError {
   return new OperatorError('discord_bad_token', `${who} does not accept the bot token in DISCORD_TOKEN.`, {
     hint: 'Open discord.com/developers/applications → your application → Bot → Reset Token, and put the new token into DISCORD_TOKEN.',
   });
+}
+
+/** The gateway, whose address Discord names, can't be reached, as far as the error tells. */
+export function gatewayUnreachable(error: unknown): OperatorError | undefined {
+  const failure = networkFailure(error, { host: 'gateway.discord.gg', direct: true });
+  if (!failure?.permanent) return undefined;
+  const message = `Discord's gateway can't be reached: ${failure.reason}.`;
+  return new OperatorError('discord_unreachable', message, { hint: failure.hint, cause: error });
 }
 
 /** The gateway closed the connection for good. https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway */
