@@ -171,6 +171,7 @@ async function compose(
     execArgv: options.execArgv,
     onOutput: (text) => logger.info({ text: text.trimEnd() }, 'output of the pipeline process'),
     onCrash: (ending) => logger.error({ ...ending }, 'the pipeline process died and is being replaced'),
+    onFailure: (err) => logger.error({ err }, 'the pipeline process cannot be replaced yet; trying again'),
   });
   const metrics = createMetrics(client, surfaces);
   const studio = createStudio({

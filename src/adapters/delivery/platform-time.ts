@@ -16,6 +16,7 @@ export class PlatformTime implements Clock {
   /** The platform has stamped something with this time, just now or, where it was held up, earlier. */
   saw(ms: number): void {
     const offset = ms - this.#clock.monotonic();
+    if (Number.isNaN(offset)) return;
     if (this.#offset === null || offset > this.#offset) this.#offset = offset;
   }
 

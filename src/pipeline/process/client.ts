@@ -26,6 +26,8 @@ export interface PipelineClientOptions {
   readonly onStatus?: (status: PipelineStatus) => void;
   /** A process ended that should not have; also those that no request hears of. */
   readonly onCrash?: (ending: Ending) => void;
+  /** A new process cannot be had: another bot has the lock, or the model does not load any more. It is tried again. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 export interface PipelineStatus {
@@ -188,6 +190,9 @@ export class PipelineClient {
     } catch (error) {
       // Without a lock or with a model that does not load nobody can work: who waits should know why. The next attempt
       // may find it mended. A crash while loading is not theirs: they wait on.
+      if (!(error instanceof PipelineCrashed || error instanceof PipelineStopped)) {
+        this.#options.onFailure?.(error);
+      }
       if (!(error instanceof PipelineCrashed)) {
         this.#next.reject(error);
         this.#next = new Deferred();
