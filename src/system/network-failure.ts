@@ -119,6 +119,8 @@ export function networkFailure(error: unknown, to: Destination): NetworkFailure 
   // What fetch refuses by itself has no code, e.g. "bad port".
   const [inner, fetched] = innermostFirst;
   if (fetched?.message !== 'fetch failed' || inner === undefined) return undefined;
+  // It keeps an answer with 407 back, and gives no reason.
+  if (inner.message === '') return strangeAnswer(407, to);
   return { permanent: true, reason: inner.message, hint: `Check the address of ${to.host}.` };
 }
 
@@ -135,7 +137,7 @@ export function unexpectedAnswer(status: number): Error {
 
 /** What an answer that does not come from the service itself means. */
 export function strangeAnswer(status: number, to: Destination): NetworkFailure {
-  if (status === 407) return proxyRefusal(status, to);
+  if (status === 407 && !to.direct) return proxyRefusal(status, to);
   if (status === 511) {
     const hint = 'Open any page in a browser on this machine and sign in to the network.';
     return { permanent: true, reason: 'this network wants you to sign in first, status 511', hint };

@@ -17,6 +17,7 @@ import { Interactions, type Uninstalled } from './interactions/interactions.ts';
 import { Deliveries } from './messages/delivery.ts';
 import { SharedFiles } from './messages/shared-files.ts';
 import type { SlackAdapterOptions } from './options.ts';
+import { readable } from './web-api/answers.ts';
 import { type ApiOptions, createClient } from './web-api/api.ts';
 import { errorText, Refused } from './web-api/errors.ts';
 import { boltLogger } from './web-api/logger.ts';
@@ -71,7 +72,7 @@ export function createSlackAdapter(options: SlackAdapterOptions): Adapter {
 
 async function start(options: SlackAdapterOptions, core: Core, health: Health): Promise<Running> {
   const { logger, clock = systemClock, transport, botToken, apiUrl, updatesPerMinute = 45 } = options;
-  const api: ApiOptions = { apiUrl, fetch: options.fetch ?? fetch, logger: boltLogger(logger) };
+  const api: ApiOptions = { apiUrl, fetch: readable(options.fetch ?? fetch), logger: boltLogger(logger) };
   const client = createClient(api);
   const checked = { client, apiUrl, clock };
   const identity = botToken === undefined ? null : await checkBotToken({ ...checked, token: botToken });

@@ -195,6 +195,6 @@ export async function openAll(connections: readonly Connection[], ms: number): P
   if (await doneWithin(Promise.all(connections.map((connection) => connection.open())), ms)) return;
   for (const { problem } of connections) if (problem !== null && problem.code !== LOST) throw problem;
   throw new OperatorError('slack_socket_timeout', `Slack's Socket Mode did not become ready within ${ms / 1000} s.`, {
-    hint: 'Check that Socket Mode is on under "Socket Mode" of your app, and that outgoing websocket connections are allowed.',
+    hint: 'Check that Socket Mode is on under "Socket Mode" of your app, and have the firewall of your network let wuerst reach wss-primary.slack.com and wss-backup.slack.com directly, with WebSockets.',
   });
 }

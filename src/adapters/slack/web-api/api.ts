@@ -1,5 +1,7 @@
 import { webApi } from '@slack/bolt';
 import { z } from 'zod';
+import { retryAfter } from '../../../system/retry-after.ts';
+import { UNREADABLE } from './answers.ts';
 import { LOST_TOKEN, problemOf, RateLimited, Refused, Unanswered } from './errors.ts';
 import type { Method } from './methods.ts';
 
@@ -201,7 +203,7 @@ export class SlackApi {
     } catch (error) {
       throw problemOf(error);
     }
-    if (response.status === 429) throw new RateLimited(Number(response.headers.get('retry-after') ?? 30) * 1000);
+    if (response.status === 429) throw new RateLimited(retryAfter(response.headers, UNREADABLE));
     if (response.status >= 500) {
       throw new Unanswered(`Slack answered the upload with ${response.status}.`, { code: `HTTP ${response.status}` });
     }

@@ -1,5 +1,10 @@
 import { webApi } from '@slack/bolt';
+import { type Destination, networkFailure } from '../../../system/network-failure.ts';
+import { UNREADABLE } from './answers.ts';
 import { withoutSecrets } from './logger.ts';
+
+/** Where requests of a running bot lead: it has reached it before. */
+const SLACK: Destination = { host: 'slack.com', direct: true, answered: true };
 
 /** Slack asked to wait. */
 export class RateLimited extends Error {
@@ -117,14 +122,17 @@ export function problemOf(error: unknown): RateLimited | Unanswered | Refused {
   if (error instanceof webApi.WebAPIRateLimitedError) return new RateLimited(error.retryAfter * 1000);
   if (error instanceof webApi.WebAPIPlatformError) {
     const { error: code } = error.data;
-    if (code === 'ratelimited' || code === 'rate_limited') return new RateLimited(30_000);
+    if (code === 'ratelimited' || code === 'rate_limited') return new RateLimited(UNREADABLE);
+    // A page of a network that wants a sign-in, for example.
+    if (!/^[\w.:-]+$/.test(code)) return new Unanswered('what answered is not Slack', { cause: error });
     const details = error.data.response_metadata?.messages ?? [];
     return TROUBLES.has(code) ? new Unanswered(code, { code, cause: error }) : new Refused(code, details);
   }
   if (error instanceof webApi.WebAPIHTTPError) {
     return new Unanswered(error.message, { code: `HTTP ${error.statusCode}`, cause: error });
   }
-  return new Unanswered(error instanceof Error ? error.message : String(error), { cause: error });
+  const message = networkFailure(error, SLACK)?.reason ?? (error instanceof Error ? error.message : String(error));
+  return new Unanswered(message, { cause: error });
 }
 
 /** Codes for a token that is not valid any more; only the operator or a new installation can help. */
@@ -165,5 +173,7 @@ export function reasonOf(error: unknown): string {
 
 /** An error as a line for the log, without the addresses and tokens that libraries put into their messages. */
 export function errorText(error: unknown): string {
+  const failure = networkFailure(error, SLACK);
+  if (failure) return `${failure.reason}. ${failure.hint}`;
   return withoutSecrets(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 }

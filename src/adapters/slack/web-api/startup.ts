@@ -2,7 +2,8 @@ import type { webApi } from '@slack/bolt';
 import { z } from 'zod';
 import { type Clock, pause } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
-import { LOST_TOKEN, problemOf, RateLimited, Refused } from './errors.ts';
+import { networkFailure } from '../../../system/network-failure.ts';
+import { LOST_TOKEN, problemOf, RateLimited, Refused, Unanswered } from './errors.ts';
 import { BOT_SCOPES } from './methods.ts';
 
 const identity = z.object({
@@ -88,8 +89,13 @@ export function tokenError(error: unknown, variable: keyof typeof HINTS, apiUrl:
   const problem = problemOf(error);
   const reason = problem.message.replace(/\.$/, '');
   if (!(problem instanceof Refused)) {
-    return new OperatorError('slack_unreachable', `${apiUrl} can't be reached: ${reason}.`, {
-      hint: 'Check the network, and SLACK_API_URL if it is set (for example http://127.0.0.1:3300/api/).',
+    const { host } = new URL(apiUrl);
+    const failure = networkFailure(error, { host, direct: true });
+    const why = failure?.reason ?? (problem instanceof Unanswered ? (problem.code ?? reason) : reason);
+    const hint =
+      failure?.hint ?? 'Try again in a few minutes, and open a page in a browser: the network may want a sign-in.';
+    return new OperatorError('slack_unreachable', `Slack at ${host} can't be reached: ${why}.`, {
+      hint: `${hint} SLACK_API_URL, if it is set, is an address such as http://127.0.0.1:3300/api/.`,
       cause: error,
     });
   }
