@@ -7,6 +7,7 @@ import { commandsWithin } from './commands/commands.ts';
 import { inviteUrl } from './commands/permissions.ts';
 import { registerCommands } from './commands/register.ts';
 import { Gateway } from './connection/gateway.ts';
+import { TokenWatch } from './connection/token-watch.ts';
 import { Callers } from './interactions/callers.ts';
 import { Interactions } from './interactions/interactions.ts';
 import { Deliveries } from './messages/delivery.ts';
@@ -33,6 +34,7 @@ export async function fetchApplication(
 
 interface Running {
   readonly gateway: Gateway;
+  readonly tokenWatch: TokenWatch;
   readonly deliveries: Deliveries;
   readonly unsubscribe: () => void;
   /** What the log says of it. */
@@ -53,6 +55,7 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
       try {
         running = await prepare(options, core, health);
         await running.gateway.open();
+        running.tokenWatch.start();
         running.deliveries.resume();
         options.logger.info(running.log, 'discord: ready');
       } catch (error) {
@@ -63,11 +66,12 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
     },
     async stop(deadlineMs) {
       if (!running) return;
-      const { gateway, deliveries, unsubscribe } = running;
+      const { gateway, tokenWatch, deliveries, unsubscribe } = running;
       running = null;
       gateway.pause();
       await deliveries.drain(Math.max(0, deadlineMs - 500));
       unsubscribe();
+      tokenWatch.close();
       await gateway.close();
     },
   };
@@ -97,8 +101,15 @@ async function prepare(options: DiscordAdapterOptions, core: Core, health: Healt
     void interactions.handle(interaction);
   };
   const gateway = new Gateway({ token, apiBase, connectWithin, rest, clock, health, logger, onInteraction });
+  const tokenWatch = new TokenWatch({ rest, token, apiBase, clock, health });
   const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
-  return { gateway, deliveries, unsubscribe, log: { application: application.id, invite: inviteUrl(application.id) } };
+  return {
+    gateway,
+    tokenWatch,
+    deliveries,
+    unsubscribe,
+    log: { application: application.id, invite: inviteUrl(application.id) },
+  };
 }
 
 async function register(

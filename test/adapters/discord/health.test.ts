@@ -29,7 +29,7 @@ async function world(t: TestContext) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   };
-  return { standIn, core, adapter, told, log, pass };
+  return { standIn, core, adapter, clock, told, log, pass };
 }
 
 for (const [close, code] of [
@@ -62,6 +62,24 @@ test('a revoked token is known to last after one more try, and a token that is a
   sendCommand(standIn, 'wuerst', { prompt: 'a fox' }, { channel: standIn.channel().id });
   await standIn.until(() => core.messages.size === 1);
   assert.ok(!log.join('\n').includes(TOKEN));
+});
+
+test('a token that is refused by calls alone is tried again, and what waited for it is shown', async (t) => {
+  const { standIn, core, adapter, clock, pass } = await world(t);
+  const channel = standIn.channel().id;
+  sendCommand(standIn, 'wuerst', { prompt: 'a fox' }, { channel });
+  await standIn.until(() => core.messages.size === 1);
+  const [job = ''] = core.jobsById.keys();
+  // From now on only the bot's own token reaches the message.
+  clock.advance(20 * 60_000);
+  standIn.botToken = 'another token';
+  core.finish(job);
+  await pass(() => adapter.trouble?.isLasting === true);
+  assert.equal(adapter.trouble?.error.code, 'discord_bad_token');
+  standIn.botToken = TOKEN;
+  await pass(() => adapter.trouble === undefined);
+  await pass(() => core.delivered.has(job));
+  assert.equal(standIn.visible(channel)[0]?.attachments.length, 1);
 });
 
 test('while the connection is lost Discord is not ready, and when it is back it is', async (t) => {
