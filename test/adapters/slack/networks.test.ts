@@ -10,7 +10,7 @@ import { boltLogger } from '../../../src/adapters/slack/web-api/logger.ts';
 import { closedPort, distrustedServer, firewall } from '../../system/closed-networks.ts';
 import { FakeCore } from '../fake-core.ts';
 import { memoryLogger } from './setting.ts';
-import { APP_TOKEN, BOT_TOKEN } from './stand-in.ts';
+import { APP_TOKEN, BOT_TOKEN, StandIn } from './stand-in.ts';
 
 async function start(address: string): Promise<void> {
   const adapter = createSlackAdapter({
@@ -64,6 +64,27 @@ test('a port where nothing listens is named', async () => {
     message: `Slack at ${host} can't be reached: nothing listens at ${host}, ECONNREFUSED.`,
   });
 });
+
+for (const [what, elsewhere, expected] of [
+  [
+    'a firewall',
+    async (t) => `ws://${(await firewall(t, 403)).host}`,
+    /127\.0\.0\.1:\d+ can't be reached: .*status 403\.$/,
+  ],
+  ['a certificate', async (t) => `wss://${(await distrustedServer(t)).host}`, /not trusted here, DEPTH_ZERO/],
+  ['a closed port', async () => `ws://${await closedPort()}`, /nothing listens at 127\.0\.0\.1:\d+, ECONNREFUSED\.$/],
+] satisfies [string, (t: TestContext) => Promise<string>, RegExp][]) {
+  test(`a Socket Mode that ${what} keeps from us ends the start before its time is over`, async (t) => {
+    const standIn = await StandIn.start();
+    t.after(() => standIn.close());
+    standIn.socketElsewhere = await elsewhere(t);
+    await assert.rejects(start(new URL(standIn.apiUrl).origin), {
+      code: 'slack_unreachable',
+      message: expected,
+      hint: /directly|NODE_EXTRA_CA_CERTS/,
+    });
+  });
+}
 
 /** Calls the Web API and uploads a file at a server that limits everything. */
 async function limited(t: TestContext, headers: Readonly<Record<string, string>>): Promise<unknown[]> {

@@ -137,6 +137,8 @@ export class StandIn {
     readonly at: number;
     readonly error: string | null;
   }[] = [];
+  /** Where Slack says that Socket Mode is, instead of here. */
+  socketElsewhere: string | undefined;
   readonly faults: Fault[] = [];
   /** Calls of these methods (or `upload`) are carried out once their promise resolves. */
   readonly held = new Map<string, Promise<void>>();
@@ -443,7 +445,7 @@ export class StandIn {
       if (!this.appTokens.has(token))
         throw new Refusal(token.startsWith('xapp-') ? 'invalid_auth' : 'not_allowed_token_type');
       if (this.socket.down) throw new Refusal('internal_error');
-      return { url: `ws://${this.#origin}/link?ticket=${this.socket.ticket()}` };
+      return { url: `${this.socketElsewhere ?? `ws://${this.#origin}`}/link?ticket=${this.socket.ticket()}` };
     }
     if (method === 'oauth.v2.access') return this.#installed(args);
     const needed = NEEDED[method];

@@ -7,6 +7,7 @@ import type { Health } from '../../delivery/health.ts';
 import { errorText, problemOf, Refused } from '../web-api/errors.ts';
 import { withoutSecrets } from '../web-api/logger.ts';
 import { tokenError } from '../web-api/startup.ts';
+import { startExplained } from './socket-failure.ts';
 
 export interface ConnectionOptions {
   readonly clock: Clock;
@@ -41,8 +42,10 @@ export class Connection {
   readonly #backOff: BackOff;
   readonly #clients: readonly Client[];
   #greeted: () => void = () => undefined;
-  readonly #hello = new Promise<void>((resolve) => {
+  #unreachable: (error: OperatorError) => void = () => undefined;
+  readonly #hello = new Promise<void>((resolve, reject) => {
     this.#greeted = resolve;
+    this.#unreachable = reject;
   });
   #client: Client;
   #closed = false;
@@ -65,7 +68,7 @@ export class Connection {
     }
   }
 
-  /** Resolves with the first hello. */
+  /** Resolves with the first hello. Rejects where the network keeps Slack away for good. */
   async open(): Promise<void> {
     void this.#connect();
     await this.#hello;
@@ -91,13 +94,14 @@ export class Connection {
     this.#refusal = null;
     let isEnded = false;
     try {
-      await client.start();
+      await startExplained(client);
       // Slack may say goodbye in the same breath.
       isEnded = this.#refusal !== null;
       this.#backOff.connected();
       this.#report(null);
       this.#greeted();
     } catch (error) {
+      if (error instanceof OperatorError) this.#unreachable(error);
       const refusal = this.#refusal === null ? null : `Slack said "${this.#refusal}".`;
       this.#retry(this.#backOff.failed(), connectionError(error, this.#refusal), refusal ?? errorText(error));
     } finally {
@@ -155,6 +159,7 @@ function disconnectReason(data: unknown): string | null {
 
 /** @param reason what Slack said when it ended the connection */
 function connectionError(error: unknown, reason: string | null): OperatorError {
+  if (error instanceof OperatorError) return error;
   const problem = error === null || error === undefined ? null : problemOf(error);
   if (problem instanceof Refused) return tokenError(problem, 'SLACK_APP_TOKEN', "Slack's Web API");
   if (reason === 'link_disabled') {
