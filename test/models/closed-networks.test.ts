@@ -76,6 +76,14 @@ for (const [status, code] of [
   });
 }
 
+test('407 as an answer, without a tunnel, is told as a refusal of a proxy', async (t) => {
+  const blocked = await firewall(t, 407);
+  const place = await scene(t, { HF_ENDPOINT: `http://${blocked.host}` }, { sleep });
+  const { error = '' } = await place.models('pull');
+  assert.match(error, /^hub_unreachable: .* refuses to connect to 127\.0\.0\.1:\d+, status 407\. .*user:password@/);
+  assert.equal(blocked.requests(), 1);
+});
+
 test('a network that wants a sign-in says so', async (t) => {
   const portal = await firewall(t, 511);
   const place = await scene(t, { HF_ENDPOINT: `http://${portal.host}` }, { sleep });

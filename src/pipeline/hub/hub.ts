@@ -272,7 +272,7 @@ export function reasonOf(error: unknown): string {
 
 function wrongAnswer(what: string, message: string, cause?: unknown): OperatorError {
   return new OperatorError('hub_wrong_answer', `The hub's answer for ${what} makes no sense: ${message}.`, {
-    hint: 'Check HF_ENDPOINT: it must offer the same API as https://huggingface.co.',
+    hint: 'Check HF_ENDPOINT: it must offer the same API as https://huggingface.co. If it does, open it in a browser: the network may want a sign-in.',
     cause,
   });
 }
