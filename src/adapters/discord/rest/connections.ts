@@ -6,7 +6,7 @@ export const API_BASE = 'https://discord.com/api';
 /** Long enough for 25 MiB over a slow line, in ms. */
 const REQUEST_TIMEOUT = 60_000;
 
-export function restOptions(apiBase: string | undefined) {
+export function restOptions(apiBase: string | undefined): Pick<RESTOptions, 'api' | 'timeout' | 'makeRequest'> {
   const makeRequest = readable(DefaultRestOptions.makeRequest);
   return { api: (apiBase ?? API_BASE).replace(/\/+$/, ''), timeout: REQUEST_TIMEOUT, makeRequest };
 }
