@@ -149,7 +149,7 @@ async function compose(
   started: Started,
   { surfaces, onTrouble, isStopping }: Served,
 ) {
-  const recommended = await recommendedFor(config.model);
+  const recommended = recommendedFor(config.model);
   useDataFolder(config.data, makeFolder);
   const lock = await acquireLock(join(config.data, 'bot.lock'), { what: `the data folder ${config.data}` });
   started.push(() => lock.release());

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { loadDotEnv } from '../config.ts';
 import { modelInUse, modelsFolder } from '../models/model-folder.ts';
+import { recommendedFor } from '../models/recommended.ts';
 import { listModels, type ModelStatus } from '../models/store.ts';
 import { availableStyles } from '../pipeline/derived-weights/styles.ts';
 import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
@@ -114,6 +115,7 @@ async function memoryOf({ folder, state }: ModelHere, provider: Provider) {
   // All Stages C have the same size. Opening a style that is not on disk would mix it first.
   const style = mixesStyles ? 'base' : styles[0];
   try {
+    recommendedFor(folder);
     const options = { provider, residency: 'auto', ...(style ? { style } : {}) } as const;
     const pipeline = await WuerstchenCombinedPipeline.fromPretrained(folder, options);
     const { residency, reason } = pipeline.runtime.memory;

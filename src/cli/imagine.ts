@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import { KEYS } from '../bot/command/keys.ts';
 import { parseCommand, randomSeed } from '../bot/command/parse.ts';
@@ -38,11 +39,13 @@ interface Options {
 }
 
 /** The settings of the command grammar as options. The terminal has no spoiler cover. */
-const SETTING_OPTIONS = KEYS.filter(({ type }) => type !== 'switch').map(({ name, aliases, type, description }) => {
-  const names = name.length > 1 ? `--${name}` : `-${name}, --${aliases[0] ?? name}`;
-  const said = description.charAt(0).toLowerCase() + description.slice(1);
-  return { name, option: new Option(`${names} <${type === 'text' ? 'value' : 'number'}>`, said) };
-});
+const SETTING_OPTIONS = KEYS.filter(({ type }) => type !== 'switch').map(
+  ({ name, aliases, type, description, usual }) => {
+    const names = name.length > 1 ? `--${name}` : `-${name}, --${aliases[0] ?? name}`;
+    const said = description.charAt(0).toLowerCase() + description.slice(1);
+    return { name, usual, option: new Option(`${names} <${type === 'text' ? 'value' : 'number'}>`, said) };
+  },
+);
 
 export function imagineCommand(): Command {
   const command = new Command('imagine')
@@ -72,7 +75,22 @@ export function imagineCommand(): Command {
     )
     .option('--json', 'print one JSON object a picture, for scripts')
     .option('--quiet', 'no progress')
+    .addHelpText('after', ({ command }) => usualValues(command.opts<Options>()))
     .action((prompt: string[], options: Options) => imagine(prompt.join(' '), options));
+}
+
+/** What is chosen where an option is left out, for the model in use. */
+function usualValues({ model }: Options): string {
+  try {
+    const dir = modelInUse(process.env, model);
+    const limits = { ...DEFAULT_LIMITS, ...modelLimits(basename(dir), recommendedFor(dir)) };
+    const values = SETTING_OPTIONS.flatMap(({ usual, option }) => (usual ? `${option.long} ${usual(limits)}` : []));
+    const [idea = ''] = limits.recommended.ideas;
+    return `\nUsual with ${limits.model}: ${values.join(', ')}\nFor example: wuerst imagine "${idea}"`;
+  } catch {
+    // Painting says what is wrong with the model.
+    return '';
+  }
 }
 
 function readFormat(typed: string): ImageFormat {
@@ -108,7 +126,7 @@ async function imagine(text: string, options: Options): Promise<void> {
     signal: stop.signal,
     check: false,
   });
-  const { requests, notes } = readRequests(text, options, pipeline, await recommendedFor(dir));
+  const { requests, notes } = readRequests(text, options, pipeline, recommendedFor(dir));
   const say = (line: string) => void (options.quiet || process.stderr.write(`${line}\n`));
   if (asksForGpu(options)) {
     for (const { provider, reason } of pipeline.runtime.fallbacks) say(`${provider} is not used: ${reason}`);

@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { DECODER_CONTENTS, PRIOR_CONTENTS, STAGE_C_CONTENTS } from '../pipeline/checkpoint/contents.ts';
 import { folderName, repositorySchema } from '../pipeline/hub/repository.ts';
 import { generationConfig } from '../pipeline/images/generation-config.ts';
 import { OperatorError } from '../system/errors.ts';
-import { ifThere } from '../system/if-there.ts';
 
 const modelSchema = z.strictObject({
   name: folderName,
@@ -108,12 +107,15 @@ function repository(repo: string, purpose: string, about: object) {
  *
  * @throws OperatorError `manifest_invalid`, naming the entry, what was expected and what it is
  */
-export async function loadManifest(modelsDir: string): Promise<Manifest> {
+export function readManifest(modelsDir: string): Manifest {
   const path = join(modelsDir, 'manifest.json');
-  const text = await ifThere(readFile(path, 'utf8')).catch((cause: Error) => {
-    throw invalid(path, `cannot be read: ${cause.message}`, { cause });
-  });
-  if (text === undefined) return BUILT_IN_MANIFEST;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return BUILT_IN_MANIFEST;
+    throw invalid(path, `cannot be read: ${(cause as Error).message}`, { cause });
+  }
   const own = parseManifest(text, path);
   const taken = own.models.find(({ name }) => BUILT_IN_MANIFEST.models.some((model) => model.name === name));
   if (taken) throw invalid(path, `names a model "${taken.name}", which is built in`, { hint: 'Give it another name.' });

@@ -2,21 +2,29 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { generationConfig, type Recommended, recommendedBy } from '../pipeline/images/generation-config.ts';
 import { OperatorError } from '../system/errors.ts';
-import { loadManifest } from './manifest.ts';
+import { BUILT_IN_MANIFEST, type Manifest, readManifest } from './manifest.ts';
 
 const FILE = 'generation_config.json';
 
 /**
  * What a model recommends: by `generation_config.json` in its folder, else by the manifest's entry of its name.
  *
- * @throws OperatorError `generation_config_invalid`, naming the file, the key and what was expected; and as `loadManifest`
+ * @throws OperatorError `generation_config_invalid`, naming the file, the key and what was expected
  */
-export async function recommendedFor(folder: string): Promise<Recommended> {
+export function recommendedFor(folder: string): Recommended {
   const own = readGenerationConfig(folder);
   if (own !== undefined) return own;
-  const { models } = await loadManifest(dirname(resolve(folder)));
-  const entry = models.find(({ name }) => name === basename(resolve(folder)));
+  const entry = manifestBeside(folder).models.find(({ name }) => name === basename(resolve(folder)));
   return recommendedBy({ nativeSizes: entry?.nativeSizes, ...entry?.recommended });
+}
+
+/** Any other program's file may have the manifest's name there. */
+function manifestBeside(folder: string): Manifest {
+  try {
+    return readManifest(dirname(resolve(folder)));
+  } catch {
+    return BUILT_IN_MANIFEST;
+  }
 }
 
 function readGenerationConfig(folder: string): Recommended | undefined {

@@ -8,7 +8,7 @@ import { withFolderLock } from '../system/file-lock.ts';
 import { ifThere } from '../system/if-there.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { writeJson } from '../system/write-json.ts';
-import { loadManifest, type ModelEntry } from './manifest.ts';
+import { type ModelEntry, readManifest } from './manifest.ts';
 import { fileSizes, missingFiles, neededIn } from './model-files.ts';
 import { EMBEDDED_MODELS, readCurrentModel } from './model-folder.ts';
 
@@ -43,7 +43,7 @@ export async function listModels(
   modelsDir: string,
   current: string | null = readCurrentModel(modelsDir),
 ): Promise<ModelStatus[]> {
-  const { models } = await loadManifest(modelsDir);
+  const { models } = readManifest(modelsDir);
   const statuses = [];
   for (const model of models) statuses.push(await statusOf(modelsDir, model, current));
   for (const name of await foldersIn(modelsDir)) {
@@ -83,7 +83,7 @@ async function statusOf(
 
 /** @throws UserError `unknown_model` naming those that exist. */
 export async function findModel(modelsDir: string, name: string): Promise<ModelEntry> {
-  return named((await loadManifest(modelsDir)).models, name);
+  return named(readManifest(modelsDir).models, name);
 }
 
 function named<T extends { readonly name: string }>(models: readonly T[], name: string): T {

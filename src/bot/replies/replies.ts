@@ -65,7 +65,7 @@ export function infoReply(
   const values = {
     Size: `${made.width}×${made.height}`,
     ...Object.fromEntries(settings.map(({ key, field }) => [labelOf(key), made[field]])),
-    Steps: made.steps ?? `the model's own ${DEFAULT_STAGE_C_STEPS}`,
+    Steps: made.steps ?? `reference, ${DEFAULT_STAGE_C_STEPS}`,
     ...{ 'Made by': recipe?.verb, Strength: recipe?.strength },
     ...(derived ? { 'Stage C seed': recipe.stageCSeed, 'Stage B seed': recipe.stageBSeed } : {}),
     ...{ Checkpoint: recipe?.checkpoint.slice(0, 16), Provider: recipe?.provider, Version: recipe?.version },

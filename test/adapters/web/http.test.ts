@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { z } from 'zod';
+import { parseCommand } from '../../../src/bot/command/parse.ts';
+import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { OperatorError } from '../../../src/system/errors.ts';
 import { answerOf } from './answer.ts';
 import { appOverFake } from './serve-fake.ts';
@@ -204,4 +207,22 @@ test('a probe says which surface is not ready, and why', async (t) => {
       discord: { status: 'not ready', code: error.code, reason: error.message, lasting: true },
     },
   });
+});
+
+const told = z.object({
+  name: z.string(),
+  usual: z.object({ steps: z.number().nullable(), guidance: z.number() }),
+  ideas: z.array(z.object({ text: z.string(), settings: z.string() })),
+});
+
+test('the page is told what the model in use paints best, each idea as a command that is understood', async (t) => {
+  const { app } = await appOverFake(t);
+  const { name, usual, ideas } = told.parse(await (await app.request('/api/model')).json());
+  assert.equal(name, DEFAULT_LIMITS.model);
+  assert.deepEqual(usual, { steps: null, guidance: 4 });
+  assert.equal(ideas.length, 4);
+  for (const { text, settings } of ideas) {
+    const parsed = parseCommand(`${text} ${settings}`, { limits: DEFAULT_LIMITS, randomSeed: () => 1n });
+    assert.equal(parsed.kind === 'imagine' && parsed.request.prompt, text);
+  }
 });

@@ -3,7 +3,7 @@ import type { Outcome } from '../../../src/adapters/adapter.ts';
 import { History, type HistoryOptions } from '../../../src/bot/history/history.ts';
 import type { Caller, Job, JobEvent } from '../../../src/bot/job.ts';
 import type { Reply } from '../../../src/bot/reply.ts';
-import { createStudio } from '../../../src/bot/studio/studio.ts';
+import { createStudio, type StudioOptions } from '../../../src/bot/studio/studio.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { caller, temporaryFolder } from '../history/history-fixture.ts';
 import { FakePainter } from '../jobs/fake-painter.ts';
@@ -14,6 +14,7 @@ interface Options {
   /** Leave jobs waiting. @default false */
   readonly still?: boolean;
   readonly pipelineOutlived?: boolean;
+  readonly model?: StudioOptions['model'];
 }
 
 /** A studio over a real database and a painter in memory, with a clock that the test moves. */
@@ -38,7 +39,8 @@ export async function openStudio(t: TestContext, options: Options = {}) {
     seed += 100n;
     return seed;
   };
-  const studio = createStudio({ history, painter, version: '0.1.0', logger, clock, randomSeed });
+  const model = options.model ?? {};
+  const studio = createStudio({ history, painter, version: '0.1.0', logger, clock, randomSeed, model });
   const events: JobEvent[] = [];
   studio.subscribe((event) => void events.push(event));
   let closed = false;

@@ -5,6 +5,8 @@ import { test } from 'node:test';
 import Sqlite from 'better-sqlite3';
 import fc from 'fast-check';
 import type { Job } from '../../../src/bot/job.ts';
+import { modelLimits } from '../../../src/bot/request-limits.ts';
+import { recommendedBy } from '../../../src/pipeline/images/generation-config.ts';
 import { UserError } from '../../../src/system/errors.ts';
 import { caller } from '../history/history-fixture.ts';
 import { actionsOf, imageOf, openStudio } from './studio-fixture.ts';
@@ -35,6 +37,31 @@ test('a prompt becomes a stored job, is told about while it is made, and ends wi
   assert.equal(studio.jobOfImage(imageOf(done))?.id, job.id);
   const charged = history.usage.today('user', 'web', 'ann').seconds;
   assert.equal(charged, 1.79, 'loading is nobody’s fault');
+});
+
+test('what the model recommends is written into a request when it is made, and stays when the model changes', async (t) => {
+  const model = (steps: number | readonly number[]) =>
+    modelLimits('doodle', recommendedBy(typeof steps === 'number' ? { steps, decoderSteps: 3 } : { timesteps: steps }));
+  const first = await openStudio(t, { model: model([1, 0.5, 0]) });
+  const usual = await openStudio(t);
+  const old = await usual.make('a red fox');
+  assert.equal(old.request.steps, null);
+  await usual.close();
+  const [timed, own] = [await first.make('a red fox'), await first.make('a red fox steps:9')];
+  assert.deepEqual([timed.request.steps, own.request.steps], [[1, 0.5, 0], 9]);
+  await first.close();
+
+  const second = await openStudio(t, { folder: first.folder, model: model(6) });
+  const fresh = await second.make('a red fox');
+  assert.deepEqual([fresh.request.steps, fresh.request.decoderSteps], [6, 3]);
+  for (const { id, request } of [timed, own]) {
+    const again = await second.ended((await second.click(`reroll:${id}`)).id);
+    assert.deepEqual(again.request.steps, request.steps);
+  }
+  assert.deepEqual(second.painter.requests.at(-2)?.steps, [1, 0.5, 0]);
+  const late = await openStudio(t, { folder: usual.folder, model: model(6) });
+  assert.equal((await late.click(`remix:${imageOf(old)}`, caller(), 'a blue fox')).request.steps, null);
+  assert.match((await late.press(`info:${imageOf(old)}`)).code ?? '', / steps:reference /);
 });
 
 test('every durable event can be read back in the moment it is told', async (t) => {

@@ -47,6 +47,7 @@ export const api = {
   command: (room, text, user) => postOnce(`/api/rooms/${room}/commands`, { text, user }),
   act: (room, action, user, text) =>
     postOnce('/api/actions', { action, user, room, ...(text === undefined ? {} : { text }) }),
+  model: () => request('/api/model'),
   jobs: (room, before) => request(`/api/rooms/${room}/jobs${before ? `?before=${encodeURIComponent(before)}` : ''}`),
   complete: (room, user, text, cursor) => request(`/api/complete?${new URLSearchParams({ room, user, text, cursor })}`),
 };

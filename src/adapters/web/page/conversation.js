@@ -2,6 +2,7 @@ import { announce } from './announce.js';
 import { api } from './api.js';
 import { el } from './dom.js';
 import { isOpen } from './job-card.js';
+import { loadModel, model } from './model.js';
 import { JobTurn, NoteTurn } from './turn.js';
 import { welcome } from './welcome.js';
 
@@ -16,7 +17,7 @@ export class Conversation {
   #jobs = new Map();
   #list = el('ol', { class: 'turns' });
   #older = el('p', { class: 'older', hidden: true });
-  #empty;
+  #empty = el('section', { class: 'welcome', 'aria-labelledby': 'welcome-title', hidden: true });
   #isLoadingOlder = false;
   #more = true;
 
@@ -24,8 +25,6 @@ export class Conversation {
   constructor(room, host) {
     this.room = room;
     this.host = host;
-    this.#empty = welcome(host.onIdea);
-    this.#empty.hidden = true;
     const properties = { class: 'conversation', 'aria-label': `Conversation in ${room}`, hidden: true };
     this.element = el('section', properties, this.#older, this.#empty, this.#list);
   }
@@ -40,8 +39,9 @@ export class Conversation {
 
   /** Reads the newest jobs again: at the start, and whenever events may have been missed. */
   async refresh() {
-    const { jobs, more } = await api.jobs(this.room);
+    const [{ jobs, more }] = await Promise.all([api.jobs(this.room), loadModel()]);
     if (!this.isLoaded) this.#more = more;
+    if (!this.isLoaded) this.#empty.replaceChildren(...welcome(model.ideas, this.host.onIdea));
     this.isLoaded = true;
     // Oldest first, so that each new one goes to the end.
     for (const job of jobs.reverse()) this.#put(job, false);

@@ -1,6 +1,7 @@
 import { avatar } from './avatar.js';
 import { el, iconButton } from './dom.js';
 import { isOpen, JobCard } from './job-card.js';
+import { model } from './model.js';
 import { note } from './note.js';
 import { clockTime, duration } from './time.js';
 
@@ -83,6 +84,12 @@ function frame(user, time, remark, body, dismiss = null) {
   return el('li', { class: 'turn', tabindex: '-1' }, avatar(user), el('div', {}, who, body));
 }
 
+/** A number of equal steps, timesteps, or the usual schedule. */
+function stepsText(steps) {
+  if (steps === null) return 'usual';
+  return Array.isArray(steps) ? steps.length - 1 : steps;
+}
+
 /** The settings that differ from what most people use; Info shows all of them. */
 function chipTexts({ request, state, startedAt, finishedAt }) {
   const { width, height, n, style, seed, steps, guidance, negative } = request;
@@ -91,8 +98,8 @@ function chipTexts({ request, state, startedAt, finishedAt }) {
     n > 1 && `${n} pictures`,
     style !== 'interpolated' && `style ${style}`,
     `seed ${seed}`,
-    steps !== null && `${steps} steps`,
-    guidance !== 4 && `guidance ${guidance}`,
+    String(steps) !== String(model.usual.steps) && `${stepsText(steps)} steps`,
+    guidance !== model.usual.guidance && `guidance ${guidance}`,
     negative !== '' && `without ${negative.length > LONG_CHIP ? `${negative.slice(0, LONG_CHIP)}…` : negative}`,
     // A clock that was set back meanwhile tells nothing.
     state === 'done' && startedAt !== null && finishedAt >= startedAt && duration(finishedAt - startedAt),

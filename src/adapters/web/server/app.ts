@@ -13,6 +13,7 @@ import { eventRoutes } from './routes/events.ts';
 import { healthRoutes, metricsRoute } from './routes/health.ts';
 import { imageRoutes } from './routes/images.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { modelRoutes } from './routes/model.ts';
 import { pageRoutes } from './routes/page.ts';
 import { sessionGuard, sessionRoutes } from './routes/session.ts';
 import { Thumbnails } from './thumbnails.ts';
@@ -60,6 +61,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
   jobRoutes(app, web);
   eventRoutes(app, web);
   completionRoutes(app, web);
+  modelRoutes(app, web);
   imageRoutes(app, web);
 
   return {

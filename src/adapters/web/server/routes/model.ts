@@ -1,0 +1,26 @@
+import type { RequestLimits } from '../../../../bot/request-limits.ts';
+import { route, type WebApp, type WebContext } from '../web-context.ts';
+
+interface Idea {
+  readonly text: string;
+  /** As they are typed. */
+  readonly settings: string;
+}
+
+/** `GET /api/model`: what the model in use paints best, and what is chosen where nothing is given. */
+export function modelRoutes(app: WebApp, web: WebContext): void {
+  route(app, '/api/model', {
+    GET: (c) => {
+      const limits = web.core.limits();
+      const { steps, guidance } = limits.recommended;
+      return c.json({ name: limits.model, usual: { steps, guidance }, ideas: ideasOf(limits) });
+    },
+  });
+}
+
+/** Prompts that the model paints well, each with a setting to learn from. */
+function ideasOf({ recommended: { ideas, nativeSizes }, styles }: RequestLimits): readonly Idea[] {
+  const [, portrait = '', landscape = ''] = nativeSizes.map(([width, height]) => `size:${width}x${height}`);
+  const settings = [`${portrait || 'ar:2:3'} style:${styles.at(-1)}`, 'n:4', 'seed:7', landscape || 'ar:3:2'];
+  return settings.flatMap((typed, i) => (ideas[i] === undefined ? [] : [{ text: ideas[i], settings: typed }]));
+}
