@@ -22,7 +22,7 @@ const BUNDLED = ['commander', 'zod', '@huggingface/tokenizers', 'pure-rand'];
 const APART = [
   ...['bench/bench', 'doctor', 'info', 'models', 'platforms', 'start'].map((name) => `cli/${name}.js`),
   ...['mix.js', 'prepare.js', 'prepared.js'].map((name) => `pipeline/derived-weights/${name}`),
-  'pipeline/checkpoint/read-ahead.js',
+  ...['fingerprint.js', 'read-ahead.js'].map((name) => `pipeline/checkpoint/${name}`),
 ];
 const { dependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
 /** Imported from where they lie: subcommands by the program, the others by a chunk. */

@@ -232,8 +232,8 @@ function explainPipelineStart(error: unknown): never {
   );
 }
 
-function loadOptions({ model, provider, precision, residency, warmUp, device, threads }: Config) {
-  return { model, provider, precision, residency, warmUp, device, threads };
+function loadOptions({ model, data, provider, precision, residency, warmUp, device, threads }: Config) {
+  return { model, cacheDir: data, provider, precision, residency, warmUp, device, threads };
 }
 
 /** Loaded only when they are used: each needs a large library. */

@@ -182,10 +182,15 @@ async function paintAll(
   const seeds = Array.from({ length: request.n }, (_, k) => seedOf(request, k));
   const warnings = new Set<string>();
   let made = 0;
+  // Behind the first step, which would have to wait for it.
+  const afterStep = () => {
+    pipeline.check();
+    void files.identify(request.style);
+  };
   const paintRest = async function* (): AsyncGenerator<FinishedPicture, void> {
     const batches = inBatches(seeds.slice(made), picturesTogether(pipeline, request));
     for (const round of roundsOf(pipeline, batches)) {
-      for (const warning of yield* paint(pipeline, request, round, bars, signal)) warnings.add(warning);
+      for (const warning of yield* paint(pipeline, request, round, bars, afterStep, signal)) warnings.add(warning);
     }
   };
   for await (const picture of sparingMemory(pipeline, request, signal, paintRest)) {
@@ -201,6 +206,7 @@ async function* paint(
   request: ImagineRequest,
   round: readonly (readonly bigint[])[],
   bars: StageBars | null,
+  afterStep: () => void,
   signal: AbortSignal,
 ): AsyncGenerator<FinishedPicture, readonly string[]> {
   const { width, height, steps } = request;
@@ -232,8 +238,7 @@ async function* paint(
     if (value.type === 'step') {
       const { stage, step } = value.event;
       bars?.show(value.event);
-      // Behind the first step, which would have to wait for it.
-      pipeline.check();
+      afterStep();
       if (stage === 'decoder' && step === value.event.total) bars?.show({ stage: 'vqgan', step: 0, total });
     } else if (value.type === 'picture') {
       const { row, image, timings } = value.picture;

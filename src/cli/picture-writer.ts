@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ImagineRequest, pictureSettings } from '../bot/job.ts';
+import type { Identity } from '../pipeline/checkpoint/fingerprint.ts';
 import { encodeImage, type ImageFormat, type RgbImage } from '../pipeline/images/image-file.ts';
 import { metadataOf } from '../pipeline/images/parameters.ts';
 import type { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
@@ -8,11 +9,11 @@ import type { Timings } from '../pipeline/pipelines/pipeline-options.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { UserError } from '../system/errors.ts';
-import { Recent } from '../system/memo.ts';
+import { RecentMap } from '../system/memo.ts';
 import { slug } from '../system/slug.ts';
 
 /** Styles of one command are few. */
-const KEPT_FINGERPRINTS = 8;
+const KEPT_IDENTITIES = 8;
 
 /** In place of a folder. */
 export const STANDARD_OUTPUT = '-';
@@ -51,13 +52,24 @@ export class PictureWriter {
   readonly #pipeline: WuerstchenCombinedPipeline;
   readonly #options: WriterOptions;
   /** Of checkpoints by style: files of several pictures are read once. */
-  readonly #fingerprints = new Recent<string>(KEPT_FINGERPRINTS);
+  readonly #identities = new RecentMap<string, Promise<Identity>>(KEPT_IDENTITIES);
   #last: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | null = null;
 
   constructor(pipeline: WuerstchenCombinedPipeline, options: WriterOptions) {
     this.#pipeline = pipeline;
     this.#options = options;
+  }
+
+  /** Begins to identify the weights of a style, for the pictures that will be added. */
+  identify(style: string): Promise<Identity> {
+    const known = this.#identities.get(style);
+    if (known) return known;
+    const identity = this.#pipeline.identify(style);
+    // What it throws is told with the picture.
+    identity.catch(() => {});
+    this.#identities.set(style, identity);
+    return identity;
   }
 
   /** Waits for the picture before this one. @throws UserError `out_unwritable` when that could not be written */
@@ -94,7 +106,7 @@ export class PictureWriter {
       ...pictureSettings(request),
       ...{ seed, width, height },
       model: this.#pipeline.name,
-      checkpoint: await this.#fingerprints.get(style, () => this.#pipeline.fingerprint(style)),
+      checkpoint: (await this.identify(style)).checkpoint,
       provider: this.#pipeline.computedBy,
       version: VERSION,
     });

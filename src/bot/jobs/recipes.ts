@@ -12,6 +12,8 @@ const LARGER_RENOISE = 0.4;
 const STRONG_RENOISE = 0.7;
 /** How many generations of parents are made again for one picture at most; each costs its own time. */
 const MAX_CHAIN = 20;
+/** Memos of hashes that weights had before all their bytes were hashed: the hash that they have now. */
+export const SAME_WEIGHTS = 'same weights';
 
 export interface RecipesOptions {
   readonly history: History;
@@ -121,7 +123,7 @@ export class Recipes {
     const job = this.#options.history.jobs.get(jobId);
     if (job === null || left <= 0) throw unknownRecipe(imageId);
     const loaded = this.#options.painter.status.info;
-    if (loaded !== null && loaded.checkpoint !== recipe.checkpoint) {
+    if (loaded !== null && !this.#isOf(recipe, loaded)) {
       throw new OperatorError('checkpoint_changed', `Image ${imageId} was made with another checkpoint.`, {
         hint: `It can be made again while the checkpoint ${recipe.checkpoint.slice(0, 12)} is loaded.`,
       });
@@ -141,6 +143,14 @@ export class Recipes {
     }
     if (made !== null) return made;
     throw new OperatorError('image_missing', `The pipeline made no picture for image ${imageId}.`);
+  }
+
+  /** Whether a recipe is of the weights that are loaded, whichever of their hashes it has. */
+  #isOf({ checkpoint }: Recipe, loaded: EngineInfo): boolean {
+    const same = this.#options.history.memos.get(SAME_WEIGHTS, checkpoint);
+    return [loaded.checkpoint, ...(loaded.formerCheckpoints ?? [])].some(
+      (hash) => hash === checkpoint || hash === same,
+    );
   }
 
   #details(imageId: string): ImageDetails {

@@ -14,7 +14,7 @@ import { MAX_ATTEMPTS } from '../jobs/job-error.ts';
 import { JobQueue } from '../jobs/job-queue.ts';
 import type { Describe, Painter } from '../jobs/painter.ts';
 import { QueuePositions } from '../jobs/queue-positions.ts';
-import { Recipes } from '../jobs/recipes.ts';
+import { Recipes, SAME_WEIGHTS } from '../jobs/recipes.ts';
 import { LostImages } from '../jobs/restore-images.ts';
 import { Submissions } from '../jobs/submissions.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
@@ -197,9 +197,12 @@ function takeUp({ history, bus }: Parts, { job, attempts }: StoredJob, pipelineO
 function rememberLoaded({ history, painter, logger }: StudioOptions): void {
   const { info } = painter.status;
   if (info === null) return;
-  const { styles, mixesStyles = false, sizes } = info;
+  const { styles, mixesStyles = false, sizes, checkpoint, formerCheckpoints = [] } = info;
   try {
     history.memos.set(...LOADED, { styles, mixesStyles, sizes });
+    for (const former of formerCheckpoints) {
+      if (former !== checkpoint) history.memos.set(SAME_WEIGHTS, former, checkpoint);
+    }
   } catch (err) {
     logger.error({ err }, 'the styles and sizes of the model cannot be stored');
   }

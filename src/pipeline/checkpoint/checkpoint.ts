@@ -11,6 +11,11 @@ export interface LocatedTensor extends TensorEntry {
   readonly file: string;
 }
 
+/** A tensor as it is hashed: `heading` is its name, type and shape; its bytes are a range of a file. */
+export interface HashedTensor extends Pick<LocatedTensor, 'file' | 'offset' | 'length'> {
+  readonly heading: string;
+}
+
 /** Tensors that were prepared from the checkpoint's, by name. */
 export type Prepared = ReadonlyMap<string, LocatedTensor>;
 
@@ -125,6 +130,15 @@ export class Component {
   /** Real paths of the weight files. */
   get files(): string[] {
     return [...new Set([...this.#tensors.values()].map((tensor) => tensor.file))].sort();
+  }
+
+  /** All weights, in the order of their names. */
+  contents(): HashedTensor[] {
+    const sorted = [...this.#tensors].sort(([a], [b]) => (a < b ? -1 : 1));
+    return sorted.map(([name, { dtype, shape, file, offset, length }]) => ({
+      heading: `${name} ${dtype} [${shape}]`,
+      ...{ file, offset, length },
+    }));
   }
 
   has(name: string): boolean {

@@ -70,20 +70,23 @@ class PipelineEngine implements Engine {
   }
 
   async load(options: LoadOptions, context: EngineContext): Promise<EngineInfo> {
-    const { model, previewMaps } = options;
+    const { model, previewMaps, cacheDir } = options;
     this.#context = context;
     const runtime = await this.#runtime(options);
     if (options.leanFrom !== undefined) await this.#spare(runtime, options.leanFrom);
     const { styles, mixesStyles } = availableStyles(model);
     const style = styles[0] ?? 'interpolated';
-    const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { runtime, style });
+    const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { runtime, style, cacheDir });
     for (const note of runtime.notes) process.stdout.write(`${note}\n`);
+    const identifying = pipeline.identify(style);
+    // What it throws is seen below.
+    identifying.catch(() => {});
     await this.#preload(pipeline);
     // The first preview and the first file should not wait for it.
     await import('sharp');
-    const checkpoint = await pipeline.fingerprint(style);
-    const shipped = readPreviewMaps(await shippedPreviewMaps(model), pipeline, checkpoint);
-    const maps = shipped ?? readPreviewMaps(previewMaps, pipeline, checkpoint) ?? newPreviewMaps(pipeline);
+    const { checkpoint, former } = await identifying;
+    const shipped = readPreviewMaps(await shippedPreviewMaps(model), pipeline, checkpoint, ...former);
+    const maps = shipped ?? readPreviewMaps(previewMaps, pipeline, checkpoint, ...former) ?? newPreviewMaps(pipeline);
     const previewer = new Previewer({
       maps,
       learnUntil: shipped ? 0 : LEARN_PICTURES,
@@ -94,7 +97,7 @@ class PipelineEngine implements Engine {
     const warmed = await this.#warmUp(pipeline, options.warmUp);
     const memory = `${runtime.residency}: ${runtime.memory.reason}`;
     const sizes = { ...pipeline.grid.limits, gridStep: pipeline.grid.step };
-    const made = { model: pipeline.name, checkpoint, provider: pipeline.computedBy };
+    const made = { model: pipeline.name, checkpoint, formerCheckpoints: former, provider: pipeline.computedBy };
     return { ...made, styles, mixesStyles, sizes, memory, warmed };
   }
 

@@ -36,10 +36,14 @@ export function newPreviewMaps(pipeline: Latents): PreviewMaps {
   return { prior: new PreviewMap(prior), decoder: new PreviewMap(decoder) };
 }
 
-/** Maps as `previewMapsJson` wrote them; `null` for maps of another checkpoint and for anything else. */
-export function readPreviewMaps(json: unknown, pipeline: Latents, checkpoint: string): PreviewMaps | null {
+/** Maps as `previewMapsJson` wrote them; `null` for maps of other checkpoints and for anything else. */
+export function readPreviewMaps(
+  json: unknown,
+  pipeline: Latents,
+  ...checkpoints: readonly string[]
+): PreviewMaps | null {
   const parsed = schema.safeParse(json);
-  if (!parsed.success || parsed.data.checkpoint !== checkpoint) return null;
+  if (!parsed.success || !checkpoints.includes(parsed.data.checkpoint)) return null;
   try {
     const maps = { prior: PreviewMap.fromJson(parsed.data.prior), decoder: PreviewMap.fromJson(parsed.data.decoder) };
     const wanted = shapes(pipeline);

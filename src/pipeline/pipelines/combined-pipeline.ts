@@ -1,6 +1,8 @@
+import { cacheFolder } from '../../system/cache-folder.ts';
 import { expected } from '../../system/errors.ts';
+import type { Component } from '../checkpoint/checkpoint.ts';
 import { requireFolder } from '../checkpoint/config-file.ts';
-import { fingerprint } from '../checkpoint/fingerprint.ts';
+import type { Identity } from '../checkpoint/fingerprint.ts';
 import { modelName, wholeModel } from '../checkpoint/layout.ts';
 import { availableStyles, type StageCOptions, stageCFolder } from '../derived-weights/styles.ts';
 import { cropTo, type RgbImage } from '../images/image-file.ts';
@@ -79,16 +81,23 @@ export class WuerstchenCombinedPipeline {
   /** Sizes that these checkpoints make. */
   readonly grid: SizeGrid;
   readonly #style: string;
+  readonly #cacheDir: string;
   /** The Stage C networks in use, by folder; the least recently used first. */
   readonly #priors = new Map<string, WuerstchenPrior>();
   /** Resolves when the last call of `generate` is done. */
   #turn: Promise<void> = Promise.resolve();
 
-  private constructor(dir: string, style: string, prior: WuerstchenPriorPipeline, decoder: WuerstchenDecoderPipeline) {
+  private constructor(
+    dir: string,
+    { style, cacheDir = cacheFolder() }: { readonly style: string; readonly cacheDir?: string | undefined },
+    prior: WuerstchenPriorPipeline,
+    decoder: WuerstchenDecoderPipeline,
+  ) {
     this.dir = dir;
     this.prior = prior;
     this.decoder = decoder;
     this.#style = style;
+    this.#cacheDir = cacheDir;
     this.#priors.set(prior.prior.component.dir, prior.prior);
     this.grid = new SizeGrid({
       resolutionMultiple: prior.values.resolutionMultiple,
@@ -120,7 +129,7 @@ export class WuerstchenCombinedPipeline {
       ...load,
       like: prior.text,
     });
-    const pipeline = new WuerstchenCombinedPipeline(dir, style, prior, decoder);
+    const pipeline = new WuerstchenCombinedPipeline(dir, { style, cacheDir: options.cacheDir }, prior, decoder);
     pipeline.runtime.memory.decide(pictureNeeds(pipeline, USUAL_SIZE, 'whole'));
     return pipeline;
   }
@@ -160,13 +169,30 @@ export class WuerstchenCombinedPipeline {
     for (const network of networks) await network.preload();
   }
 
-  /** Identifies this checkpoint with its Stage C of the given style. */
+  /**
+   * Identifies the weights with the Stage C of the given style, by all their bytes: the same weights elsewhere, behind links, under
+   * other names or in shards have the same fingerprint. Where it is not known yet, all weights are read.
+   */
   async fingerprint(style: string = this.#style): Promise<string> {
+    const { fingerprint } = await import('../checkpoint/fingerprint.ts');
+    return fingerprint(await this.#components(style), this.#hashFolders);
+  }
+
+  /** As {@link fingerprint}, without waiting for large weights to be read. */
+  async identify(style: string = this.#style): Promise<Identity> {
+    const { identify } = await import('../checkpoint/fingerprint.ts');
+    return identify(await this.#components(style), this.#hashFolders);
+  }
+
+  async #components(style: string): Promise<Component[]> {
     // Somebody may be painting in another style.
     const dir = await stageCFolder(this.dir, style);
     const prior = this.#priors.get(dir) ?? (await WuerstchenPrior.load(dir, this.runtime));
-    const networks = [prior, this.prior.text.model, ...this.decoder.networks];
-    return fingerprint(networks.flatMap((network) => network.component.files));
+    return [prior, this.prior.text.model, ...this.decoder.networks].map((network) => network.component);
+  }
+
+  get #hashFolders(): string[] {
+    return [this.dir, this.#cacheDir];
   }
 
   async release(): Promise<void> {

@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly leanFrom?: number;
   /** Sizes to prepare for, so that no request waits for the accelerator's first run. @default 'auto' */
   readonly warmUp?: WarmUp;
+  /** Where the process may keep what it can compute again. @default a folder of this user's */
+  readonly cacheDir?: string | undefined;
   /** From an earlier `done`; maps of another checkpoint are ignored. */
   readonly previewMaps?: unknown;
 }
@@ -46,6 +48,8 @@ export interface EngineInfo {
   readonly model?: string;
   /** Hash of the checkpoint's weights. */
   readonly checkpoint: string;
+  /** Other hashes that recipes may have of the same weights. */
+  readonly formerCheckpoints?: readonly string[];
   /** Execution provider and precision, e.g. `cpu-fp32`. */
   readonly provider: string;
   readonly styles: readonly string[];

@@ -78,6 +78,10 @@ export interface PretrainedOptions extends RuntimeOptions {
    * first step, which then comes sooner; missing weights are also reported when they are first used. @default true
    */
   readonly check?: boolean | undefined;
+  /**
+   * Where hashes of a model are kept whose own folder cannot be written. @default `wuerst` in the user's cache folder
+   */
+  readonly cacheDir?: string | undefined;
   /** Overrides numbers of model_index.json. */
   readonly pipelineValues?: Partial<PipelineValues> | undefined;
 }
