@@ -339,6 +339,19 @@ test('a picture of another checkpoint is not made again as another picture', asy
   assert.equal(await studio.imagePath('unknown00000'), null);
 });
 
+test('a lost picture is made again by the same weights under a newer hash, also after they were moved', async (t) => {
+  const { studio, make, painter } = await openStudio(t);
+  const job = await make('a red fox');
+  const path = (await studio.imagePath(imageOf(job))) ?? '';
+  const info = { checkpoint: 'new', provider: 'fake-fp32', styles: ['base'] };
+  for (const formerCheckpoints of [['c0ffee'], ['names-of-blobs']]) {
+    rmSync(path);
+    painter.status = { info: { ...info, formerCheckpoints } };
+    studio.paint();
+    assert.equal(await studio.imagePath(imageOf(job)), path);
+  }
+});
+
 test('every subcommand answers', async (t) => {
   const { studio, make, ask, say, painter, started } = await openStudio(t);
   const empty = await say('history');
