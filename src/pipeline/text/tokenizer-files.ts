@@ -47,10 +47,12 @@ const LARGEST_MAX_LENGTH = 1e6;
  */
 export async function readTokenizer(dir: string): Promise<TokenizerParts> {
   const configPath = join(dir, 'tokenizer_config.json');
-  const [model, config = {}, map = {}] = await Promise.all([
+  const addedPath = join(dir, 'added_tokens.json');
+  const [model, config = {}, map = {}, legacy = {}] = await Promise.all([
     readModel(dir),
     readObject(configPath),
     readObject(join(dir, 'special_tokens_map.json')),
+    readObject(addedPath),
   ]);
   const decoder = config.added_tokens_decoder;
   // As in transformers: the map is the older file, and its word counts only where the config has no decoder.
@@ -62,6 +64,14 @@ export async function readTokenizer(dir: string): Promise<TokenizerParts> {
   };
   for (const value of model.addedTokens) add(value, isObject(value) ? value.id : undefined, model.path);
   for (const [id, value] of Object.entries(isObject(decoder) ? decoder : {})) add(value, Number(id), configPath);
+
+  // As in transformers: the older file counts only where the config has no decoder.
+  const further = listed(named.extra_special_tokens ?? named.additional_special_tokens);
+  const specials = [...SPECIAL_NAMES.map((name) => named[name] ?? SPECIAL_DEFAULTS[name]), ...further].map(contentOf);
+  for (const [content, id] of Object.entries(isObject(decoder) ? {} : legacy)) {
+    const special = specials.includes(content);
+    add({ content, special, normalized: !special }, id, addedPath);
+  }
 
   const find = (name: SpecialName): AddedToken => {
     const value = named[name] ?? SPECIAL_DEFAULTS[name];
@@ -85,6 +95,17 @@ export async function readTokenizer(dir: string): Promise<TokenizerParts> {
     unk_token: find('unk_token'),
     pad_token: find('pad_token'),
   };
+  for (const value of further) {
+    const content = contentOf(value);
+    if (typeof content !== 'string' || content === '' || added.has(content)) continue;
+    // One without a number is appended.
+    const last = [...Object.values(model.vocab), ...[...added.values()].map((token) => token.id)].reduce(
+      (a, b) => Math.max(a, b),
+      0,
+    );
+    const id = Object.hasOwn(model.vocab, content) ? model.vocab[content] : last + 1;
+    add(isObject(value) ? { special: true, ...value } : { content, special: true }, id, configPath);
+  }
   const { vocab, merges } = model;
   return { vocab, merges, addedTokens: [...added.values()], special, maxLength: maxLengthOf(config, configPath) };
 }
@@ -154,6 +175,14 @@ function addedToken(value: unknown, id: unknown, path: string): AddedToken {
     normalized: normalized === true,
     special: special === true,
   };
+}
+
+function listed(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function contentOf(value: unknown): unknown {
+  return isObject(value) ? value.content : value;
 }
 
 function maxLengthOf(config: Json, path: string): number {
