@@ -14,20 +14,37 @@ interface Kind {
    * Reads a typed value; `undefined` where it is none. The setting's schema holds it to its bounds.
    * @param before what a list holds now
    */
-  read(typed: string, before: readonly string[]): number | boolean | NsfwRule | readonly string[] | null | undefined;
+  read(typed: string, before: readonly string[]): Value | undefined;
+  /** What holds in a guild: its own value can only tighten the one that holds everywhere. */
+  within(everywhere: Value, own: Value): Value;
 }
+
+type Value = number | boolean | NsfwRule | readonly string[] | null;
 
 const KINDS = {
   limit: {
     expected: 'a whole number from 1, none or default',
     example: '10',
     read: (typed) => (/^(?:none|unlimited|null)$/i.test(typed) ? null : readNumber(typed)),
+    within: (everywhere, own) => {
+      const limits = [everywhere, own].filter((value) => typeof value === 'number');
+      return limits.length === 0 ? null : Math.min(...limits);
+    },
   },
-  weight: { expected: 'a number from 0.01 to 100, or default', example: '1', read: readNumber },
+  weight: {
+    expected: 'a number from 0.01 to 100, or default',
+    example: '1',
+    read: readNumber,
+    // Only the operator sets it, for one guild or for all.
+    within: (_, own) => own,
+  },
   list: {
     expected: 'up to 2000 words with commas between them, +word to add, -word to remove, none or default',
     example: '+word',
     read: readList,
+    within: (everywhere, own) => [
+      ...new Set([everywhere, own].flatMap((words) => (Array.isArray(words) ? words : []))),
+    ],
   },
   switch: {
     expected: 'yes, no or default',
@@ -36,11 +53,13 @@ const KINDS = {
       const reading = readSwitch(typed);
       return 'value' in reading ? reading.value : undefined;
     },
+    within: (everywhere, own) => everywhere === true || own === true,
   },
   nsfw: {
     expected: `${NSFW_RULES.join(', ')} or default`,
     example: 'off',
     read: (typed) => NSFW_RULES.find((choice) => choice === typed.toLowerCase()),
+    within: (everywhere, own) => (everywhere === 'off' ? everywhere : own),
   },
 } satisfies Record<string, Kind>;
 
@@ -102,6 +121,15 @@ export const INITIAL = Object.fromEntries(
   Object.entries(GUILD_SETTINGS).map(([key, { initial }]) => [key, initial]),
 ) as unknown as GuildSettings;
 
+/** What holds in a guild, by what holds everywhere and what the guild has set itself: the stricter of the two. */
+export function guildSettingsWithin(everywhere: GuildSettings, own: Partial<GuildSettings>): GuildSettings {
+  const tightened = Object.entries(own).map(([key, value]) => {
+    const { within }: Kind = KINDS[GUILD_SETTINGS[key as GuildSettingKey].kind];
+    return [key, within(everywhere[key as GuildSettingKey], value)];
+  });
+  return { ...everywhere, ...Object.fromEntries(tightened) };
+}
+
 interface GuildSetting extends Definition {
   readonly key: GuildSettingKey;
   /** As people type it, e.g. `guild-jobs`. */
@@ -147,14 +175,13 @@ export function expectedOf(key: GuildSettingKey): string {
  * @throws UserError `setting_value`
  */
 export function readGuildSetting(
-  { key, kind, name }: GuildSetting,
+  { kind, name }: GuildSetting,
   typed: string,
-  current: GuildSettings,
+  before: unknown,
 ): GuildSettings[GuildSettingKey] | undefined {
   const text = typed.trim();
   if (text.toLowerCase() === 'default') return undefined;
   const { expected, example, read }: Kind = KINDS[kind];
-  const before = current[key];
   const value = read(text, Array.isArray(before) ? before : []);
   if (value !== undefined) return value;
   throw new UserError('setting_value', `Expected ${name} to be ${expected}, got ${quoted(text)}.`, {

@@ -71,6 +71,7 @@ export class Jobs {
         'UPDATE jobs SET state = ?, attempts = ?, started_at = ?, finished_at = ?, error_json = ? WHERE num = ?',
       ),
       setCharge: database.statement('UPDATE jobs SET charged_ms = ? WHERE num = ?'),
+      cover: database.statement('UPDATE jobs SET spoiler = 1 WHERE id = ?'),
       setNotes: database.statement('UPDATE jobs SET notes_json = ? WHERE num = ?'),
       setAttempts: database.statement('UPDATE jobs SET attempts = ? WHERE id = ?'),
       starts: database.column(
@@ -124,6 +125,11 @@ export class Jobs {
       const stored = this.#written(id);
       return { ...stored, repeated: false, event: this.#options.events.add(num, stored.job, 'queued', null, at) };
     });
+  }
+
+  /** From now on its pictures are shown behind a spoiler cover. */
+  cover(id: string): void {
+    this.#sql.cover.run(id);
   }
 
   /** queued → running. The attempt is counted before anything can crash: call it before the pipeline has the job. */

@@ -5,6 +5,7 @@ import {
   GUILD_SETTINGS,
   type GuildSettingKey,
   type GuildSettings,
+  guildSettingsWithin,
   INITIAL,
 } from '../command/guild-settings.ts';
 import type { Actor, Audit, SettingsScope } from './audit.ts';
@@ -14,7 +15,7 @@ import { toJson } from './json.ts';
 
 const settingRow = z.object({ key: z.string(), value_json: z.string() });
 
-/** Guild settings as stored: those of a guild lie over those that hold everywhere, which lie over the initial ones. */
+/** Guild settings as stored: those of a guild tighten those that hold everywhere, which replace the initial ones. */
 export class StoredSettings {
   readonly #database: Database;
   readonly #audit: Audit;
@@ -47,8 +48,8 @@ export class StoredSettings {
 
   /** Every setting as it holds in a scope. */
   at(scope: SettingsScope): GuildSettings {
-    const own = scope === 'everywhere' ? {} : this.own(scope);
-    return { ...INITIAL, ...this.own('everywhere'), ...own };
+    const everywhere = { ...INITIAL, ...this.own('everywhere') };
+    return scope === 'everywhere' ? everywhere : guildSettingsWithin(everywhere, this.own(scope));
   }
 
   /** `undefined` goes back to what holds everywhere, or to the initial value. @throws UserError `setting_value` */

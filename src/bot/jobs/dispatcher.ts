@@ -4,6 +4,8 @@ import { pause } from '../../system/clock.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { type Eta, type Job, type JobEvent, seedOf } from '../job.ts';
 import type { FairOptions } from '../queue/fair-queue.ts';
+import type { GuildRules } from '../rules/guild-rules.ts';
+import { refuseForbidden } from '../rules/moderation.ts';
 import { type Progress, secondsOf, type Timings, type Work, workLeft } from './estimator.ts';
 import { jobErrorOf, MAX_ATTEMPTS } from './job-error.ts';
 import type { JobServices } from './job-services.ts';
@@ -13,6 +15,7 @@ import type { Recipes } from './recipes.ts';
 export interface DispatcherOptions extends JobServices {
   readonly painter: Painter;
   readonly recipes: Recipes;
+  readonly rules: GuildRules;
   readonly onPainted: (work: Work, timings: Timings) => void;
 }
 
@@ -165,7 +168,9 @@ export class Dispatcher {
 
   /** Makes and stores the pictures that are missing. */
   async #paint(job: Job, running: Running): Promise<{ readonly seconds: number; readonly notes: readonly string[] }> {
-    const { painter, recipes, estimator, history } = this.#options;
+    const { painter, recipes, estimator, history, rules } = this.#options;
+    // They may have changed while it waited.
+    refuseForbidden(job.request, job.caller, rules.at(job.caller));
     const { info } = painter.status;
     if (info === null) throw new OperatorError('pipeline_not_loaded', 'A job came before the model was loaded.');
     const { signal } = running.controller;

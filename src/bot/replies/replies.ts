@@ -38,6 +38,15 @@ export function errorReply(error: unknown): Reply {
   return { ...NOTICE, tone: 'error', title, lines: [line] };
 }
 
+/** The message of a job that its place no longer allows: nothing of the prompt or the pictures, but the ways to get rid of it. */
+export function withheldReply(shown: Reply, refusal: UserError): Reply {
+  const { title, lines } = errorReply(refusal);
+  const buttons = shown.buttons
+    .map((row) => row.filter(({ action }) => /^(?:cancel|delete):/.test(action)))
+    .filter((row) => row.length > 0);
+  return { ...EMPTY_REPLY, tone: 'error', title: 'This is not shown here any more', lines: [title, ...lines], buttons };
+}
+
 /** What is told of an error that does not speak for itself. */
 export function troubleOf(error: unknown): readonly [title: string, line: string] {
   return (error instanceof OperatorError && TROUBLES[error.code]) || UNKNOWN_TROUBLE;
@@ -85,17 +94,29 @@ export function infoReply(
 }
 
 /** A person's latest requests, newest first. */
-export function historyReply(jobs: readonly Job[], isPresent: (imageId: string) => boolean): Reply {
-  const latest = jobs.slice(0, LISTED);
-  if (latest.length === 0) {
+interface HistoryView {
+  readonly isPresent: (imageId: string) => boolean;
+  /** The place covers all pictures. */
+  readonly spoiler: boolean;
+  /** Jobs left out, because the rules of this place forbid to show them. */
+  readonly hidden: number;
+}
+
+export function historyReply(jobs: readonly Job[], { isPresent, spoiler, hidden }: HistoryView): Reply {
+  const listed = jobs.slice(0, LISTED);
+  if (listed.length === 0 && hidden === 0) {
     return { ...NOTICE, title: 'You have asked for nothing yet', code: '/wuerst a red fox in the snow' };
   }
-  const pictures = latest.flatMap((job) => shownImages(job).slice(0, 1)).filter(({ id }) => isPresent(id));
-  const buttons = latest.map(({ id, request }) => secondary(`show:${id}`, shortened(request.prompt, 30)));
+  const pictures = listed
+    .flatMap((job) => shownImages(job).slice(0, 1))
+    .filter(({ id }) => isPresent(id))
+    .map((image) => ({ ...image, spoiler: image.spoiler || spoiler }));
+  const buttons = listed.map(({ id, request }) => secondary(`show:${id}`, shortened(request.prompt, 30)));
   return {
     ...NOTICE,
     title: 'Your latest pictures',
-    fields: latest.map((job) => ({ name: job.id, value: `${shortened(job.request.prompt, 100)} (${outcome(job)})` })),
+    lines: hidden === 0 ? [] : [`The rules here do not allow ${hidden} of them to be shown.`],
+    fields: listed.map((job) => ({ name: job.id, value: `${shortened(job.request.prompt, 100)} (${outcome(job)})` })),
     images: pictures.slice(0, SHOWN_PICTURES),
     buttons: rowsOf(buttons),
   };

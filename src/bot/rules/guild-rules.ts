@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { RecentMap } from '../../system/memo.ts';
 import type { GuildSettings } from '../command/guild-settings.ts';
-import type { SettingsScope } from '../history/history.ts';
 import type { StoredSettings } from '../history/settings.ts';
 import { type Caller, SURFACES } from '../job.ts';
 import { DEFAULT_LIMITS, type RequestLimits } from '../request-limits.ts';
@@ -15,7 +14,7 @@ export interface LoadedModel {
   readonly sizes?: Partial<Pick<RequestLimits, 'minSide' | 'maxSide' | 'maxPixels' | 'gridStep'>> | undefined;
 }
 
-type Where = Pick<Caller, 'surface' | 'guild'>;
+type Where = Pick<Caller, 'surface' | 'guild' | 'payer'>;
 
 /** Far above the guilds of any bot; it only keeps memory bounded. */
 const REMEMBERED = 20_000;
@@ -41,10 +40,11 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   }
 
   at(where: Where): GuildSettings {
-    const key = `${where.surface}/${where.guild ?? ''}`;
+    const guild = ruledBy(where);
+    const key = `${where.surface}/${guild ?? ''}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const read = this.#settings.at(scopeOf(where));
+    const read = this.#settings.at(guild === null ? 'everywhere' : { surface: where.surface, guild });
     this.#known.set(key, read);
     return read;
   }
@@ -84,7 +84,7 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
     const slash = key.indexOf('/');
     const surface = SURFACES.find((one) => one === key.slice(0, slash)) ?? 'web';
     const payer = key.slice(slash + 1);
-    const { weight } = this.at({ surface, guild: payer.slice(payer.lastIndexOf(':') + 1) });
+    const { weight } = this.at({ surface, guild: guildOf(payer) ?? payer, payer });
     this.#weights.set(key, weight);
     return weight;
   }
@@ -97,7 +97,14 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   }
 }
 
-/** Where the settings of a guild are stored; a direct message has those that hold everywhere. */
-export function scopeOf({ surface, guild }: Where): SettingsScope {
-  return guild === null ? 'everywhere' : { surface, guild };
+/**
+ * The guild whose rules hold: in a direct message, the one that pays for it. `null` where a person pays.
+ */
+function ruledBy({ guild, payer }: Where): string | null {
+  return guild ?? guildOf(payer);
+}
+
+/** The guild that a payer's id names, such as `slack:team:T1`. */
+function guildOf(payer: string): string | null {
+  return /:(?:guild|team):(.+)$/.exec(payer)?.[1] ?? null;
 }

@@ -19,6 +19,7 @@ import { imageReply, kept } from '../replies/job-reply.ts';
 import * as replies from '../replies/replies.ts';
 import type { Reply } from '../reply.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
+import { isAllowed, refuseForbidden } from '../rules/moderation.ts';
 import { type DraftVerb, draftsOf, parseAction } from './actions.ts';
 import { changeSettings, isOperator, settingsReply } from './change-settings.ts';
 import { isOwner, requireOwner, type Target, Targets } from './targets.ts';
@@ -47,7 +48,8 @@ export class Answers {
 
   readonly #execute: Executors = {
     help: ({ topic }, caller) => reply(helpReply(this.#options.rules.limits(caller), topic)),
-    show: ({ id }, caller) => jobOutcome({ job: this.#targets.get(id, caller).job, repeated: true }),
+    show: ({ id }, caller) =>
+      jobOutcome({ job: this.#shown(this.#targets.get(id, caller).job, caller), repeated: true }),
     history: (_, caller) => reply(this.#historyOf(caller)),
     queue: (_, caller) => reply(this.#queueFor(caller)),
     cancel: ({ id }, caller) => this.#cancel(this.#toCancel(id, caller), caller),
@@ -103,9 +105,9 @@ export class Answers {
     const target = this.#targets.get(id, caller);
     switch (verb) {
       case 'show':
-        return this.#show(target);
+        return this.#show(target, caller);
       case 'info':
-        return this.#info(target);
+        return this.#info(target, caller);
       case 'cancel':
         return this.#cancel(target.job, caller);
       case 'delete':
@@ -180,10 +182,17 @@ export class Answers {
     return this.#execute[given.kind](given, caller);
   }
 
-  #historyOf({ surface, user }: Caller): Reply {
-    const { history } = this.#options;
+  #historyOf(caller: Caller): Reply {
+    const { surface, user } = caller;
+    const { history, rules } = this.#options;
     const jobs = history.lists.page({ surface, user, limit: 10 });
-    return replies.historyReply(jobs, (id) => history.images.file(id)?.state === 'present');
+    const here = rules.at(caller);
+    const shown = jobs.filter(({ request }) => isAllowed(request, caller, here));
+    return replies.historyReply(shown, {
+      isPresent: (id) => history.images.file(id)?.state === 'present',
+      spoiler: here.spoiler,
+      hidden: jobs.length - shown.length,
+    });
   }
 
   #queueFor({ surface, user, guild }: Caller): Reply {
@@ -259,13 +268,25 @@ export class Answers {
     return reply(replies.erasedReply(this.#options.history.personalData.erase(surface, user)));
   }
 
-  #show({ job, image }: Target): Outcome {
-    if (image === null) return jobOutcome({ job, repeated: true });
-    return reply(imageReply(job, image, this.#options.rules.limits(job.caller)));
+  /** A job that is about to be shown to a caller: the rules of their place hold, wherever it was made. */
+  #shown(job: Job, caller: Caller): Job {
+    const { history, rules } = this.#options;
+    const place = rules.at(caller);
+    refuseForbidden(job.request, caller, place);
+    if (!place.spoiler || job.request.spoiler) return job;
+    history.jobs.cover(job.id);
+    return { ...job, request: { ...job.request, spoiler: true } };
   }
 
-  #info({ job, image }: Target): Outcome {
+  #show({ job, image }: Target, caller: Caller): Outcome {
+    const shown = this.#shown(job, caller);
+    if (image === null) return jobOutcome({ job: shown, repeated: true });
+    return reply(imageReply(shown, image, this.#options.rules.limits(job.caller)));
+  }
+
+  #info({ job, image }: Target, caller: Caller): Outcome {
     const { history, rules } = this.#options;
+    refuseForbidden(job.request, caller, rules.at(caller));
     const acted = image ?? kept(job)[0] ?? null;
     const details = acted === null ? null : history.images.get(acted.id);
     return reply(replies.infoReply(job, acted, details, rules.limits(job.caller)));

@@ -5,6 +5,7 @@ import {
   type GuildSettings,
   guildSettingNamed,
   guildSettings,
+  guildSettingsWithin,
   type PlacedSetting,
   readGuildSetting,
 } from '../command/guild-settings.ts';
@@ -13,7 +14,7 @@ import type { SettingChange } from '../command/subcommands.ts';
 import type { History, SettingsScope } from '../history/history.ts';
 import type { Caller } from '../job.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
-import { type GuildRules, scopeOf } from '../rules/guild-rules.ts';
+import type { GuildRules } from '../rules/guild-rules.ts';
 import { lastChanges } from './setting-changes.ts';
 
 interface Context {
@@ -90,20 +91,41 @@ function applied({ history, caller }: Context, { key, value }: SettingChange): P
       hint: 'Change settings where they should hold: in a channel of the guild or workspace.',
     });
   }
-  const scope: SettingsScope = setting.everywhere ? 'everywhere' : scopeOf(caller);
-  const read = readGuildSetting(setting, value, history.settings.at(scope));
-  if (!operator) requireWithin(setting, read, history.settings.at('everywhere'));
+  const { surface, guild } = caller;
+  const scope: SettingsScope = setting.everywhere || guild === null ? 'everywhere' : { surface, guild };
+  const before = history.settings.own(scope)[setting.key];
+  const read = readGuildSetting(setting, value, before);
+  if (scope !== 'everywhere') requireWithin(setting, value, read, history.settings.at('everywhere'));
   // The value is checked by the schema of its key, whatever its type is here.
   history.settings.set<GuildSettingKey>(scope, setting.key, read, caller);
   return setting;
 }
 
 /** A guild may be stricter than whoever runs the bot, not more generous. */
-function requireWithin({ name, kind, key }: PlacedSetting, value: unknown, everywhere: GuildSettings): void {
-  const limit = everywhere[key];
-  if (kind !== 'limit' || value === undefined || typeof limit !== 'number') return;
-  if (typeof value === 'number' && value <= limit) return;
-  throw new UserError('setting_above_limit', `Whoever runs this bot allows ${name} up to ${limit}.`, {
-    hint: `For example: /wuerst settings ${name} ${limit}`,
+function requireWithin(
+  setting: PlacedSetting,
+  typed: string,
+  value: GuildSettings[GuildSettingKey] | undefined,
+  everywhere: GuildSettings,
+): void {
+  const { name, kind, key } = setting;
+  if (value === undefined) return;
+  const held = everywhere[key];
+  if (kind === 'list' && Array.isArray(held)) {
+    const kept = typed.split(',').find((item) => held.includes(item.trim().replace(/^-/, '')) && /^\s*-/.test(item));
+    if (kept === undefined) return;
+    throw new UserError(
+      'setting_above_limit',
+      `Whoever runs this bot has put ${quoted(kept.trim().slice(1))} on ${name} everywhere.`,
+      {
+        hint: 'A guild can add to that list, not take away from it.',
+      },
+    );
+  }
+  if (guildSettingsWithin(everywhere, { [key]: value })[key] === value) return;
+  const allowed = formatGuildSetting(setting, everywhere);
+  const most = kind === 'limit' ? `allows ${name} up to ${allowed}` : `has set ${name} to ${allowed} everywhere`;
+  throw new UserError('setting_above_limit', `Whoever runs this bot ${most}.`, {
+    hint: `For example: /wuerst settings ${name} ${allowed}`,
   });
 }

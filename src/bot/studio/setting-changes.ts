@@ -5,7 +5,6 @@ import type { History } from '../history/history.ts';
 import type { Caller } from '../job.ts';
 import { shortened } from '../replies/job-reply.ts';
 import type { Reply } from '../reply.ts';
-import { scopeOf } from '../rules/guild-rules.ts';
 
 const SHOWN = 5;
 
@@ -18,7 +17,8 @@ const detail = z.object({ value: z.unknown() });
  */
 export function lastChanges(history: History, caller: Caller, isOperator: boolean): Reply['fields'] {
   if (!caller.moderator) return [];
-  const here = caller.guild === null ? [] : history.audit.changes(scopeOf(caller), SHOWN);
+  const here =
+    caller.guild === null ? [] : history.audit.changes({ surface: caller.surface, guild: caller.guild }, SHOWN);
   const everywhere = isOperator ? history.audit.changes('everywhere', SHOWN) : [];
   const newest = [...here, ...everywhere].toSorted((a, b) => b.num - a.num).slice(0, SHOWN);
   return newest.map((change) => ({ name: `Changed ${timeOf(change)} by ${actorOf(change)}`, value: changeOf(change) }));

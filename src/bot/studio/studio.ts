@@ -19,9 +19,10 @@ import { LostImages } from '../jobs/restore-images.ts';
 import { Submissions } from '../jobs/submissions.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { jobReply } from '../replies/job-reply.ts';
-import { eraseQuestion, errorReply } from '../replies/replies.ts';
+import { eraseQuestion, errorReply, withheldReply } from '../replies/replies.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { GuildRules, type LoadedModel } from '../rules/guild-rules.ts';
+import { refusalOf } from '../rules/moderation.ts';
 import { Answers } from './answers.ts';
 
 export interface StudioOptions {
@@ -142,9 +143,13 @@ type Parts = ReturnType<typeof partsOf>;
 /** What adapters see of the parts. */
 function coreOf({ history, rules, bus, dispatcher, positions, images, answers }: Parts): Required<Core> {
   const { jobs, lists, events, messages } = history;
+  const refusal = (job: Job) => refusalOf(job.request, job.caller, rules.at(job.caller));
   const showJob = (job: Job) => {
     const place = isOver(job) ? null : positions.of(job, POSITION_CAP);
-    return jobReply(job, { place, step: dispatcher.step(job.id), limits: rules.limits(job.caller) });
+    const reply = jobReply(job, { place, step: dispatcher.step(job.id), limits: rules.limits(job.caller) });
+    // Rules may have become stricter since the job was accepted.
+    const refused = refusal(job);
+    return refused === undefined ? reply : withheldReply(reply, refused);
   };
   return {
     command: async (text, caller, options = {}) => answers.command(text, caller, options),
@@ -157,7 +162,10 @@ function coreOf({ history, rules, bus, dispatcher, positions, images, answers }:
       const job = jobs.get(jobId);
       return job === null ? { position: null, eta: null } : positions.of(job);
     },
-    imagePath: (imageId) => images.path(imageId),
+    async imagePath(imageId) {
+      const job = jobs.get(history.images.get(imageId)?.jobId ?? '');
+      return job === null || refusal(job) !== undefined ? null : images.path(imageId);
+    },
     jobReply: showJob,
     errorReply,
     button(action, caller) {

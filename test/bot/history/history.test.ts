@@ -350,19 +350,20 @@ test('a finished job is undelivered until its message is marked, and the first m
   assert.equal(history.messages.get(waiting), null);
 });
 
-test('settings of a guild lie over those that hold everywhere', (t) => {
+test('settings of a guild tighten those that hold everywhere', (t) => {
   const { history } = openHistory(t);
   const lobby = { surface: 'web', guild: 'lobby' } as const;
   const by = { surface: 'web', user: 'ann' } as const;
   assert.equal(history.settings.at(lobby).weight, 1);
   history.settings.set('everywhere', 'userSeconds', 600, by);
-  history.settings.set('everywhere', 'nsfw', 'off', by);
-  history.settings.set(lobby, 'nsfw', 'age-restricted', by);
+  history.settings.set(lobby, 'nsfw', 'off', by);
   history.settings.set(lobby, 'blockedWords', ['%', `'`], by);
   const now = history.settings.at(lobby);
-  assert.deepEqual([now.userSeconds, now.nsfw, now.blockedWords], [600, 'age-restricted', ['%', `'`]]);
-  assert.equal(history.settings.at({ surface: 'web', guild: 'den' }).nsfw, 'off');
+  assert.deepEqual([now.userSeconds, now.nsfw, now.blockedWords], [600, 'off', ['%', `'`]]);
+  assert.equal(history.settings.at({ surface: 'web', guild: 'den' }).nsfw, 'age-restricted');
   history.settings.set(lobby, 'nsfw', undefined, by);
+  assert.equal(history.settings.at(lobby).nsfw, 'age-restricted');
+  history.settings.set('everywhere', 'nsfw', 'off', by);
   assert.equal(history.settings.at(lobby).nsfw, 'off');
   assert.deepEqual(history.settings.own(lobby), { blockedWords: ['%', `'`] });
   assert.throws(

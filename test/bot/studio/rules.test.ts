@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Caller } from '../../../src/bot/job.ts';
-import { heldPhrase } from '../../../src/bot/rules/moderation.ts';
+import { heldPhrase } from '../../../src/bot/rules/word-filter.ts';
 import { auditLog, caller } from '../history/history-fixture.ts';
 import { actionsOf, imageOf, openStudio, replyIn } from './studio-fixture.ts';
 
@@ -133,7 +133,8 @@ test('blocked words are found in every disguise, in prompts, negatives, remixes 
   }
   await assert.rejects(studio.act(`remix:${imageOf(job)}`, caller(), { text: 'a gremlin' }), { code: 'blocked_word' });
   await assert.rejects(say('a {red, gremlin} fox'), { code: 'blocked_word' });
-  assert.equal((await make('gremlins are another word')).state, 'done');
+  await assert.rejects(ask('two gremlins'), { code: 'blocked_word' }, 'the plural is the same word');
+  assert.equal((await make('a gremlinesque fox')).state, 'done');
   await say('settings blocked-words:+fox,-gremlin', admin);
   await assert.rejects(studio.act(`reroll:${job.id}`, caller()), { code: 'blocked_word' }, 'also the old prompt');
   assert.equal((await make('a gremlin')).state, 'done');
@@ -242,4 +243,91 @@ test('a guild of greater weight gets more turns', async (t) => {
   await Promise.all(jobs.map(({ id }) => ended(id)));
   const order = painter.requests.map(({ prompt }) => prompt.split(' ')[0]);
   assert.ok(order.slice(1, 9).filter((who) => who === 'big').length >= 5);
+});
+
+test('guilds can only tighten what holds everywhere, whichever was set first', async (t) => {
+  const { studio, say, history } = await openStudio(t);
+  const guild = { surface: 'discord', guild: '1', payer: 'discord:guild:1', room: '2' } as const;
+  const mod = caller({ ...guild, user: 'mod', moderator: true });
+  const set = (text: string) => studio.command(`settings ${text}`, mod);
+  await set('user-jobs:40 images:4 blocked-words:cat,dog');
+  await say('settings everywhere-user-jobs:7 everywhere-images:2 everywhere-nsfw:off everywhere-spoiler:yes', admin);
+  await say('settings everywhere-blocked-words:gremlin,orc everywhere-blocked-users:eve', admin);
+  const here = () => history.settings.at(guild);
+  assert.deepEqual([here().userJobs, here().images, here().nsfw, here().spoiler], [7, 2, 'off', true]);
+  assert.deepEqual(here().blockedWords, ['gremlin', 'orc', 'cat', 'dog']);
+  for (const loose of [
+    'nsfw:age-restricted',
+    'spoiler:no',
+    'images:none',
+    'blocked-words:-orc',
+    'blocked-users:-eve',
+  ]) {
+    await assert.rejects(set(loose), { code: 'setting_above_limit' }, loose);
+  }
+  await set('blocked-words:none blocked-users:none');
+  assert.deepEqual([here().blockedWords, here().blockedUsers], [['gremlin', 'orc'], ['eve']]);
+  await set('blocked-words:+foo');
+  await say('settings everywhere-blocked-words:-orc', admin);
+  assert.deepEqual(here().blockedWords, ['gremlin', 'foo'], 'no copy of the longer list is kept');
+  await assert.rejects(studio.command('a gremlin', caller(guild)), { code: 'blocked_word' });
+  await assert.rejects(studio.command('a fox', caller({ ...guild, user: 'eve' })), { code: 'blocked_user' });
+});
+
+test("a direct message that a guild pays for has the guild's rules", async (t) => {
+  const { studio } = await openStudio(t);
+  const team = { surface: 'slack', guild: 'T1', payer: 'slack:team:T1', room: 'T1:C1' } as const;
+  await studio.command('settings blocked-words:gremlin spoiler:yes', caller({ ...team, moderator: true }));
+  const direct = caller({ ...team, guild: null, room: 'T1:D1' });
+  await assert.rejects(studio.command('a gremlin', direct), { code: 'blocked_word' });
+  const outcome = await studio.command('a fox', direct);
+  assert.equal(outcome.kind === 'job' && outcome.job.request.spoiler, true);
+  const own = caller({ ...team, guild: null, room: 'T2:D1', payer: 'slack:team:T2' });
+  assert.equal((await studio.command('a gremlin', own)).kind, 'job');
+});
+
+test('a picture is shown only where the rules allow it, and covered where they say so', async (t) => {
+  const { studio, say, make } = await openStudio(t);
+  const adults = caller({ ageRestricted: true });
+  const nude = await make('a nude statue', adults);
+  const fox = await make('a red fox');
+  const den = caller({ room: 'den', guild: 'den', payer: 'den' });
+  const direct = caller({ room: 'dm', guild: null, payer: 'ann' });
+  for (const place of [den, direct, caller()]) {
+    await assert.rejects(studio.command(`show ${nude.id}`, place), { code: 'nsfw_room' });
+    for (const verb of ['show', 'info', 'reroll', 'vary-subtle']) {
+      await assert.rejects(studio.act(`${verb}:${imageOf(nude)}`, place), { code: 'nsfw_room' }, verb);
+    }
+  }
+  assert.deepEqual(
+    (await say('history', den)).images.map(({ id }) => id),
+    [imageOf(fox)],
+  );
+  assert.equal((await say('history', adults)).images.length, 2);
+  assert.equal((await studio.command(`show ${nude.id}`, adults)).kind, 'job');
+
+  await say('settings spoiler:yes', { ...den, user: 'mo', moderator: true });
+  assert.equal(studio.jobReply(fox).images[0]?.spoiler, false);
+  assert.equal((await say('history', den)).images[0]?.spoiler, true);
+  const shown = await studio.command(`show ${fox.id}`, den);
+  assert.equal(shown.kind === 'job' && studio.jobReply(studio.job(shown.job.id) ?? fox).images[0]?.spoiler, true);
+});
+
+test('what has become forbidden is neither made nor shown any more, and can still be deleted', async (t) => {
+  const { studio, say, ask, make, started, painter, ended } = await openStudio(t);
+  const old = await make('a red gremlin');
+  const running = await ask('wait here');
+  await started(running.id);
+  const waiting = await ask('two gremlins');
+  assert.notEqual(await studio.imagePath(imageOf(old)), null);
+  await say('settings blocked-words:+gremlin', admin);
+  const reply = studio.jobReply(old);
+  assert.deepEqual([reply.images, reply.preview], [[], null]);
+  assert.doesNotMatch(JSON.stringify([reply.title, reply.buttons]), /gremlin|reroll/);
+  assert.equal(await studio.imagePath(imageOf(old)), null);
+  painter.release();
+  const refused = await ended(waiting.id);
+  assert.deepEqual([refused.state, refused.error?.code], ['failed', 'blocked_word']);
+  const gone = await studio.act(`delete:${imageOf(old)}`, caller());
+  assert.equal(gone.kind === 'job' && gone.job.images[0]?.deleted, true);
 });
