@@ -150,3 +150,13 @@ test('a text too long for a message is cut where it cannot come as a file, and t
   assert.match(s.whispered()[0]?.text ?? '', /its end is missing\. Slack lets no bot send/);
   assert.deepEqual(s.standIn.violations, []);
 });
+
+test('an answer whose picture cannot be uploaded says so', async (t) => {
+  const s = await setting(t);
+  const image = { id: 'i1', fileName: 'fox.png', width: 1, height: 1, alt: 'a fox', spoiler: false };
+  s.core.onCommand = () => ({ kind: 'reply', reply: { ...EMPTY_REPLY, title: 'Here', images: [image] } });
+  s.standIn.faults.push({ method: 'files.getUploadURLExternal', how: { error: 'storage_limit_reached' }, times: 1 });
+  await sendCommand(s.standIn, 'show x', { channel: s.channel });
+  await s.pass(() => s.standIn.visible(s.channel).length === 1);
+  assert.match(s.shown().text, /A picture can't be shown\. This workspace's file storage is full/);
+});

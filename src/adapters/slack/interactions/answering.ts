@@ -154,8 +154,9 @@ export class Answering {
 
   async #show(interaction: Interaction, origin: Origin, reply: Reply): Promise<void> {
     const workspace = this.#options.workspaces.of(origin);
-    const images = await this.#filesOf(workspace, reply);
-    const shown = await this.#withLongCode(workspace, origin, reply);
+    const { images, why } = await this.#filesOf(workspace, reply);
+    const told = why === null ? reply : { ...reply, lines: [...reply.lines, `A picture can't be shown. ${why}`] };
+    const shown = await this.#withLongCode(workspace, origin, told);
     const message = messageOf(shown, { images, preview: null });
     await this.#tell(interaction, origin, { message, visibility: visibilityOf(reply) });
   }
@@ -180,19 +181,20 @@ export class Answering {
     this.#options.logger.debug({ problem: errorText(error) }, message);
   }
 
-  async #filesOf(workspace: Workspace, reply: Reply): Promise<Map<string, string>> {
+  /** The files that show a reply's pictures, and why one of them is missing. */
+  async #filesOf(workspace: Workspace, { images }: Reply) {
     const shown = new Map<string, string>();
-    for (const image of reply.images) {
-      const file = await this.#options.files.fileOf(workspace, image).catch((error: unknown) => {
-        this.#options.logger.warn(
-          { image: image.id, problem: errorText(error) },
-          'slack: a picture could not be uploaded',
-        );
-        return null;
-      });
-      if (file !== null) shown.set(image.id, file);
+    let why: string | null = null;
+    for (const image of images) {
+      try {
+        const file = await this.#options.files.fileOf(workspace, image);
+        if (file !== null) shown.set(image.id, file);
+      } catch (error) {
+        this.#note(error, 'slack: a picture could not be uploaded');
+        why = uploadsRefused(error) ?? whyOf(error);
+      }
     }
-    return shown;
+    return { images: shown, why };
   }
 
   /**
