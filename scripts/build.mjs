@@ -1,6 +1,6 @@
 /** Builds dist/: compiled modules with types, the files they read beside them, and the program in one bundle. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -9,9 +9,23 @@ const root = dirname(import.meta.dirname);
 const at = (...parts) => join(root, ...parts);
 rmSync(at('dist'), { recursive: true, force: true });
 
-const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
-const tsc = join(dirname(typescript), JSON.parse(readFileSync(typescript, 'utf8')).bin.tsc);
-execFileSync(process.execPath, [tsc, '-p', at('tsconfig.build.json')], { stdio: 'inherit' });
+const modules = readdirSync(at('src'), { recursive: true }).filter((file) => file.endsWith('.ts'));
+const ESM = { bundle: true, platform: 'node', target: 'node20', format: 'esm' };
+await build({
+  ...ESM,
+  entryPoints: modules.map((file) => at('src', file)),
+  outbase: at('src'),
+  outdir: at('dist'),
+  packages: 'external',
+  plugins: [
+    {
+      name: 'separate modules',
+      setup: ({ onResolve }) =>
+        onResolve({ filter: /^\./ }, ({ path }) => ({ path: path.replace(/\.ts$/, '.js'), external: true })),
+    },
+  ],
+});
+declareTypes();
 
 for (const folder of ['bot/history/migrations', 'adapters/web/page']) {
   if (existsSync(at('src', folder))) cpSync(at('src', folder), at('dist', folder), { recursive: true });
@@ -51,11 +65,8 @@ await build({
   outdir: at('dist'),
   chunkNames: 'chunks/[name]-[hash]',
   allowOverwrite: true,
-  bundle: true,
+  ...ESM,
   splitting: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
   minifyWhitespace: true,
   minifySyntax: true,
   external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
@@ -64,3 +75,16 @@ await build({
   banner: { js: 'const require = process.getBuiltinModule;' },
 });
 chmodSync(at('dist/cli.js'), 0o755);
+
+/** For programs that use the library. TypeScript is not there in an installation without development tools. */
+function declareTypes() {
+  const { resolve: find } = createRequire(import.meta.url);
+  let typescript;
+  try {
+    typescript = find('typescript/package.json');
+  } catch {
+    return;
+  }
+  const tsc = join(dirname(typescript), JSON.parse(readFileSync(typescript, 'utf8')).bin.tsc);
+  execFileSync(process.execPath, [tsc, '-p', at('tsconfig.build.json')], { stdio: 'inherit' });
+}

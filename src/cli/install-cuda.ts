@@ -49,7 +49,7 @@ export async function installCuda(options: InstallCudaOptions = {}): Promise<str
   });
 }
 
-/** The variable overrides the script's option; npm sets it from .npmrc, so that an installation fetches nothing. */
+/** The variable overrides whatever keeps the script from fetching while packages are installed. */
 function scriptEnv(env: NodeJS.ProcessEnv, { httpProxy, httpsProxy = httpProxy, noProxy }: Proxies): NodeJS.ProcessEnv {
   return {
     ...(httpsProxy && { GLOBAL_AGENT_HTTPS_PROXY: httpsProxy }),
