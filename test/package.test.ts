@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from './pipeline/temporary-folder.ts';
@@ -52,4 +53,46 @@ test('the packed package works in an empty folder, with types', async (t) => {
   ]);
   assert.equal(run(process.execPath, ['program.js']).trim(), '1 128 4');
   assert.match(run(process.execPath, [join(modules, 'wuerst/dist/cli.js'), '--version']), /^\d+\.\d+\.\d+\n$/);
+});
+
+test('installing fetches nothing of CUDA: the lock file names no install script of onnxruntime', async () => {
+  // npm puts it back when onnxruntime-node is upgraded; versions before 11.19 do not know allowScripts and would run it.
+  const { packages } = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8'));
+  assert.equal(packages['node_modules/onnxruntime-node'].hasInstallScript, undefined);
+});
+
+test('an installation without development tools is built, and one without sources is not', async (t) => {
+  const dir = await temporaryFolder(t);
+  const prepare = () => execFileSync('npm', ['run', 'prepare', '--silent'], { cwd: dir, encoding: 'utf8' });
+  await cp(join(ROOT, 'package.json'), join(dir, 'package.json'));
+  assert.equal(prepare(), '');
+  const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+  for (const name of Object.keys(dependencies)) {
+    const link = join(dir, 'node_modules', name);
+    await mkdir(join(link, '..'), { recursive: true });
+    await symlink(join(ROOT, 'node_modules', name), link);
+  }
+  for (const name of ['src', 'scripts', 'tsconfig.json', 'tsconfig.build.json'])
+    await cp(join(ROOT, name), join(dir, name), { recursive: true });
+  assert.equal(prepare(), '');
+  assert.match(execFileSync(process.execPath, [join(dir, 'dist/cli.js'), '--version'], { encoding: 'utf8' }), /^\d/);
+});
+
+test('SIGTERM to npm start stops the bot before npm ends', async (t) => {
+  const data = await temporaryFolder(t);
+  const npm = spawn('npm', ['start', '--', '--data', data, '--web-port', '0'], { cwd: ROOT });
+  t.after(() => npm.kill('SIGKILL'));
+  let output = '';
+  npm.stdout.setEncoding('utf8');
+  const ready = new Promise<void>((resolve) => {
+    npm.stdout.on('data', (text: string) => {
+      output += text;
+      if (output.includes('wuerst is ready')) resolve();
+    });
+  });
+  await Promise.race([ready, once(npm, 'exit')]);
+  const ended = once(npm, 'close');
+  npm.kill('SIGTERM');
+  assert.deepEqual(await ended, [0, null], output);
+  assert.match(output, /"msg":"stopped"/);
 });
