@@ -12,7 +12,7 @@ import { startBot } from '../src/main.ts';
 import { launchBrowser, type } from '../test/adapters/web/open-page.ts';
 
 const FINISHED = '/wuerst a strawberry on a pink background n:2 seed:3';
-const RUNNING = '/wuerst a penguin in the snow size:1024x640 seed:5';
+const RUNNING = '/wuerst a penguin in the snow size:1024x640 seed:5 decoder-steps:60';
 
 const folder = mkdtempSync(join(tmpdir(), 'wuerst-picture-'));
 const config = readConfig({ WUERST_DATA: folder, WUERST_WEB_PORT: '0', WUERST_PROVIDER: 'cpu' });
