@@ -11,7 +11,7 @@ export interface Button {
   readonly style: ButtonStyle;
   /** Ask before acting, with this question. */
   readonly confirm?: string;
-  /** The action needs text (Remix): open a form with this label, prefilled with `value`. */
+  /** The action needs text (Remix): open a form with this label, prefilled with `value`. `maxLength` counts UTF-16 units. */
   readonly ask?: { readonly title: string; readonly label: string; readonly value: string; readonly maxLength: number };
   readonly disabled?: boolean;
 }

@@ -42,6 +42,11 @@ export function lengthOf(text: string): number {
   return length;
 }
 
+/** The most UTF-16 units, which forms count, of a text of so many code points. */
+export function unitsOf(codePoints: number): number {
+  return 2 * codePoints;
+}
+
 /** Characters that a backslash turns into plain text; before any other character it is an ordinary backslash. */
 const ESCAPABLE = new Set('\\"“”„\'‘’{},:：-—–');
 

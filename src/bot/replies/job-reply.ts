@@ -1,5 +1,5 @@
 import { asciiSlug } from '../../system/slug.ts';
-import { normaliseText } from '../command/lexer.ts';
+import { normaliseText, unitsOf } from '../command/lexer.ts';
 import type { Derivation, Job, JobImage, Stage } from '../job.ts';
 import type { LiveStep } from '../jobs/dispatcher.ts';
 import type { QueuePosition } from '../jobs/queue-positions.ts';
@@ -149,7 +149,7 @@ function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonl
     ...larger,
     {
       ...plain('remix', 'Remix'),
-      ask: { title: 'Remix', label: 'Prompt', value: job.request.prompt, maxLength: limits.maxPromptLength },
+      ask: { title: 'Remix', label: 'Prompt', value: job.request.prompt, maxLength: unitsOf(limits.maxPromptLength) },
     },
     plain('info', 'Info'),
     { ...plain('delete', 'Delete'), style: 'danger', confirm: 'Delete this picture for good?' },

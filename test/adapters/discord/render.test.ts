@@ -6,11 +6,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { inviteUrl, missingPermissions } from '../../../src/adapters/discord/commands/permissions.ts';
+import { formView } from '../../../src/adapters/discord/interactions/form.ts';
 import { composeReply } from '../../../src/adapters/discord/messages/compose.ts';
 import { escapeText } from '../../../src/adapters/discord/messages/escape.ts';
 import { prepareFiles, REQUEST_LIMIT } from '../../../src/adapters/discord/messages/files.ts';
 import { renderReply } from '../../../src/adapters/discord/messages/render.ts';
+import { unitsOf } from '../../../src/bot/command/lexer.ts';
 import type { Button, Reply } from '../../../src/bot/reply.ts';
+import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { EMPTY_REPLY, FakeCore } from '../fake-core.ts';
 import { checkAttachments, checkMessage, type Upload } from './strict.ts';
 
@@ -164,4 +167,11 @@ test('the invitation asks for exactly the scopes and permissions that are needed
   assert.deepEqual(missingPermissions(permissions, ['Attach Files', 'Read Message History']), []);
   assert.deepEqual(missingPermissions('0', ['Attach Files']), ['Attach Files']);
   assert.deepEqual(missingPermissions('8', ['Attach Files']), []);
+});
+
+test('a form takes a prompt of the longest length whatever its characters are', () => {
+  const prompt = '🦊'.repeat(DEFAULT_LIMITS.maxPromptLength);
+  const maxLength = unitsOf(DEFAULT_LIMITS.maxPromptLength);
+  const view = formView('remix:i1', { title: 'Remix', label: 'Prompt', value: prompt, maxLength });
+  assert.ok(JSON.stringify(view).includes(`"max_length":4000,"required":true,"value":"${prompt}"`));
 });

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formView } from '../../../src/adapters/slack/interactions/form.ts';
+import { z } from 'zod';
+import { formView, readForm } from '../../../src/adapters/slack/interactions/form.ts';
 import { typedText } from '../../../src/adapters/slack/interactions/typed-text.ts';
 import { escapeText, fitText } from '../../../src/adapters/slack/messages/escape.ts';
 import { DETAILS, messageOf } from '../../../src/adapters/slack/messages/render.ts';
 import { withoutSecrets } from '../../../src/adapters/slack/web-api/logger.ts';
+import { unitsOf } from '../../../src/bot/command/lexer.ts';
 import { parseCommand } from '../../../src/bot/command/parse.ts';
 import type { Job } from '../../../src/bot/job.ts';
 import { jobReply } from '../../../src/bot/replies/job-reply.ts';
@@ -264,6 +266,41 @@ test('a form is one that Slack accepts, whatever it is prefilled with', () => {
     }),
     { numRuns: 200 },
   );
+});
+
+test('a prompt of any characters comes back from a form whole', () => {
+  const { maxPromptLength } = DEFAULT_LIMITS;
+  const prompt = fc
+    .array(fc.constantFrom('fox', '🦊', '🦊🦊🦊', '赤い狐', ' ', 'a b ', '\n', 'x'.repeat(400)), { maxLength: 900 })
+    .map((pieces) =>
+      [...`a${pieces.join('')}`]
+        .slice(0, maxPromptLength - 1)
+        .join('')
+        .concat('z'),
+    );
+  const about = { action: 'remix:i1', channel: 'C1', thread: null };
+  fc.assert(
+    fc.property(fc.oneof(prompt, fc.constant('🦊'.repeat(maxPromptLength))), (value) => {
+      const view = formView({ title: 'Remix', label: 'Prompt', value, maxLength: unitsOf(maxPromptLength) }, about);
+      const { blocks, private_metadata } = z
+        .object({ blocks: z.array(block), private_metadata: z.string() })
+        .parse(view);
+      const values = Object.fromEntries(
+        blocks.map(({ block_id, element: { action_id, initial_value } }) => [
+          block_id,
+          // Slack trims what is sent.
+          { [action_id]: { value: initial_value?.trim() ?? null } },
+        ]),
+      );
+      assert.equal(readForm({ private_metadata, state: { values } })?.text, value);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+const block = z.object({
+  block_id: z.string(),
+  element: z.object({ action_id: z.string(), initial_value: z.string().optional() }),
 });
 
 test('cut text keeps its limit and stays whole at its end', () => {

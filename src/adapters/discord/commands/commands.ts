@@ -7,6 +7,7 @@ import {
   type RESTPostAPIApplicationCommandsJSONBody,
 } from 'discord.js';
 import { describeKey, describeKeyInGerman, KEYS, type Key, type KeyName } from '../../../bot/command/keys.ts';
+import { unitsOf } from '../../../bot/command/lexer.ts';
 import { NATIVE_SUBCOMMANDS } from '../../../bot/command/subcommands.ts';
 import type { RequestLimits } from '../../../bot/request-limits.ts';
 import { optionName } from './option-values.ts';
@@ -45,7 +46,7 @@ function settingOption(key: Key, limits: RequestLimits): Option {
     case 'text':
       return {
         ...{ ...base, ...complete, type: Text },
-        max_length: key.name === 'negative' ? limits.maxPromptLength : ONE_WORD,
+        max_length: key.name === 'negative' ? unitsOf(limits.maxPromptLength) : ONE_WORD,
       };
   }
 }

@@ -16,14 +16,11 @@ const subject = z.object({
 });
 export type Subject = z.infer<typeof subject>;
 
-/** A modal with one input, prefilled. */
+/** Longer than any command: a form prefilled with a long message shows so much of it. */
+const MAX_PARTS = 6;
+
+/** A modal, prefilled; a text that is longer than Slack's longest input goes into several. */
 export function formView({ title, label, value, maxLength }: NonNullable<Button['ask']>, about: Subject): object {
-  const most = Math.min(MAX_INPUT, Math.max(1, maxLength));
-  // Cut between characters: Slack counts UTF-16 units and refuses halves.
-  const initial = value
-    .slice(0, most)
-    .toWellFormed()
-    .replace(/\ufffd$/, '');
   return {
     type: 'modal',
     callback_id: FORM,
@@ -31,21 +28,38 @@ export function formView({ title, label, value, maxLength }: NonNullable<Button[
     title: plain(title, 24),
     submit: plain('Paint', 24),
     close: plain('Not now', 24),
-    blocks: [
-      {
-        type: 'input',
-        block_id: INPUT,
-        label: plain(label, 2000),
-        element: {
-          type: 'plain_text_input',
-          action_id: INPUT,
-          multiline: true,
-          max_length: most,
-          ...(initial.trim() === '' ? {} : { initial_value: initial }),
-        },
+    blocks: partsOf(value.toWellFormed(), maxLength).map((part, index) => ({
+      type: 'input',
+      block_id: blockId(index),
+      optional: index > 0,
+      label: plain(index === 0 ? label : `${label}, continued`, 2000),
+      element: {
+        type: 'plain_text_input',
+        action_id: INPUT,
+        multiline: true,
+        max_length: MAX_INPUT,
+        ...(part.trim() === '' ? {} : { initial_value: part }),
       },
-    ],
+    })),
   };
+}
+
+function blockId(index: number): string {
+  return index === 0 ? INPUT : `${INPUT}-${index + 1}`;
+}
+
+/** Cut inside a word and between characters: Slack trims inputs, counts UTF-16 units and refuses halves. */
+function partsOf(value: string, maxLength: number): readonly string[] {
+  const parts: string[] = [];
+  let rest = value.slice(0, Math.min(Math.max(0, maxLength), MAX_INPUT * MAX_PARTS));
+  while (rest.length > MAX_INPUT) {
+    let end = MAX_INPUT;
+    while (end > MAX_INPUT / 2 && !/^[^\s\p{Surrogate}]{2}$/u.test(rest.slice(end - 1, end + 1))) end -= 1;
+    if (end <= MAX_INPUT / 2) end = /[\ud800-\udbff]$/.test(rest.slice(0, MAX_INPUT)) ? MAX_INPUT - 1 : MAX_INPUT;
+    parts.push(rest.slice(0, end));
+    rest = rest.slice(end);
+  }
+  return [...parts, rest.replace(/[\ud800-\udbff]$/, '')];
 }
 
 const submitted = z.object({
@@ -59,7 +73,9 @@ export function readForm(view: unknown): { readonly about: Subject; readonly tex
   if (!parsed.success) return null;
   const about = subject.safeParse(parseJson(parsed.data.private_metadata));
   if (!about.success) return null;
-  return { about: about.data, text: parsed.data.state.values[INPUT]?.[INPUT]?.value ?? '' };
+  const { values } = parsed.data.state;
+  const parts = Array.from({ length: MAX_PARTS }, (_, index) => values[blockId(index)]?.[INPUT]?.value ?? '');
+  return { about: about.data, text: parts.join('') };
 }
 
 function parseJson(text: string): unknown {

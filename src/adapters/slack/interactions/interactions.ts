@@ -189,7 +189,7 @@ export class Interactions {
     const thread = message.thread_ts ?? message.ts;
     const origin = this.#originOf(context, user.id, channel.id, thread);
     const value = await callers.typed(message.text ?? '', origin, context.botUserId);
-    const form = { title: 'Paint this', label: 'Prompt', value, maxLength: 3000 };
+    const form = { title: 'Paint this', label: 'Prompt', value, maxLength: value.length };
     const view = formView(form, { action: null, channel: channel.id, thread });
     await this.#showForm({ key: trigger_id, origin, ack: () => ack(), respond: responder(respond) }, view);
   }
