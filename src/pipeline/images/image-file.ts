@@ -1,5 +1,6 @@
 import type { Exif } from 'sharp';
-import { expected, UserError } from '../../system/errors.ts';
+import { expected } from '../../system/errors.ts';
+import { pictureTexts } from './picture-texts.ts';
 
 export type ImageFormat = 'png' | 'webp' | 'jpeg';
 export const IMAGE_FORMATS: readonly ImageFormat[] = ['png', 'webp', 'jpeg'];
@@ -56,19 +57,18 @@ export async function encodeImage(
 }
 
 /**
- * The texts that `encodeImage` put into a file.
+ * The texts of a picture, of this program or another: by keyword of a PNG, else by the names of EXIF's fields.
  *
  * @throws UserError `not_an_image`
  */
 export async function readMetadata(file: Buffer): Promise<Record<string, string>> {
-  const sharp = await loadSharp();
-  try {
-    const { format, exif, comments = [] } = await sharp(file).metadata();
-    if (format === 'png') return Object.fromEntries(comments.map(({ keyword, text }) => [keyword, text]));
-    return readDescription(exif);
-  } catch (cause) {
-    throw new UserError('not_an_image', `Expected a PNG, WebP or JPEG file: ${(cause as Error).message}.`, { cause });
-  }
+  return ownTexts(pictureTexts(file).texts);
+}
+
+/** Texts of this program's own description by their keywords; texts of other programs as they are. */
+export function ownTexts(texts: ReadonlyMap<string, string>): Record<string, string> {
+  const description = texts.get('ImageDescription');
+  return (description?.startsWith(DESCRIPTION) && readDescription(description)) || Object.fromEntries(texts);
 }
 
 async function open({ width, height, data }: RgbImage) {
@@ -137,15 +137,17 @@ function replace(file: Buffer, { written, wanted }: ExifText): void {
   else throw expected('metadata_too_long', 'texts that fit into 64 kB of EXIF', `${wanted.length} bytes`);
 }
 
-function readDescription(exif: Buffer | undefined): Record<string, string> {
-  const start = exif?.indexOf(DESCRIPTION, 0, 'latin1') ?? -1;
-  if (!exif || start < 0) return {};
-  const end = exif.indexOf(0, start);
-  const found: unknown = JSON.parse(exif.toString('utf8', start + DESCRIPTION.length, end < 0 ? undefined : end));
-  const entries = Object.entries(found ?? {}).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string',
-  );
-  return Object.fromEntries(entries);
+/** @returns `null` for what was damaged */
+function readDescription(description: string): Record<string, string> | null {
+  try {
+    const found: unknown = JSON.parse(description.slice(DESCRIPTION.length));
+    const entries = Object.entries(found ?? {}).filter(
+      (entry): entry is [string, string] => typeof entry[1] === 'string',
+    );
+    return Object.fromEntries(entries);
+  } catch {
+    return null;
+  }
 }
 
 /** A picture as rows of RGB bytes. */
