@@ -1,23 +1,115 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { Command } from 'commander';
-import { readMetadata } from '../pipeline/images/image-file.ts';
+import { formatPrompt } from '../bot/command/format.ts';
+import { KEYS, type KeyName } from '../bot/command/keys.ts';
+import { isVisible, normaliseText } from '../bot/command/lexer.ts';
+import { DEFAULT_LIMITS } from '../bot/request-limits.ts';
+import { modelInUse } from '../models/model-folder.ts';
+import { ownTexts } from '../pipeline/images/image-file.ts';
+import { pictureTexts } from '../pipeline/images/picture-texts.ts';
+import { byteSize } from '../system/byte-size.ts';
 import { UserError } from '../system/errors.ts';
+import { printable, printableJson } from '../system/printable.ts';
+import { type FoundRecipe, foundRecipe } from './found-recipe.ts';
+import { shellWord } from './shell-word.ts';
+
+const MOST_BYTES = 512e6;
+
+interface Options {
+  readonly json?: boolean;
+}
 
 export function infoCommand(): Command {
   return new Command('info')
-    .description('print the parameters that a picture was made with')
-    .argument('<file>', 'a PNG, WebP or JPEG file')
-    .option('--json', 'print the JSON object with every number')
-    .action(async (path: string, { json }: { json?: boolean }) => {
-      const file = await readFile(path).catch((cause: Error) => {
-        throw new UserError('file_unreadable', `Cannot read ${path}: ${cause.message}.`, { cause });
-      });
-      const { parameters, wuerst, ...others } = await readMetadata(file);
-      const text = json ? wuerst : (parameters ?? Object.values(others)[0]);
-      if (!text)
-        throw new UserError('no_parameters', `${path} has no parameters in it.`, {
-          hint: 'Chat apps remove them from pictures that they recompress.',
-        });
-      process.stdout.write(`${text}\n`);
+    .description('print the parameters that pictures were made with, and the command to make them again')
+    .argument('<files...>', 'PNG, WebP or JPEG files, also of A1111, ComfyUI and InvokeAI')
+    .option('--json', 'print one JSON object a file, with every number')
+    .action(async (paths: readonly string[], options: Options) => {
+      const failures: unknown[] = [];
+      for (const [i, path] of paths.entries()) {
+        try {
+          const lines = await describe(path, options);
+          const heading = options.json || paths.length === 1 ? [] : [...(i > 0 ? [''] : []), `${printable(path)}:`];
+          process.stdout.write(`${[...heading, ...lines].join('\n')}\n`);
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+      const [first, ...others] = failures;
+      for (const error of others) process.stderr.write(`wuerst: ${printable((error as Error).message)}\n`);
+      if (first) throw first;
     });
+}
+
+/** @throws UserError `file_unreadable`, `file_too_large`, `not_an_image`, `no_parameters` */
+async function describe(path: string, { json }: Options): Promise<readonly string[]> {
+  const { texts, problems } = pictureTexts(await contentOf(path));
+  for (const problem of problems) process.stderr.write(`${printable(`${path}: ${problem}`)}\n`);
+  const recipe = foundRecipe(ownTexts(texts));
+  if (recipe === null) {
+    throw new UserError('no_parameters', `${path} has no parameters in it.`, {
+      ...(problems.length > 0 ? {} : { hint: 'Chat apps remove them from pictures that they recompress.' }),
+    });
+  }
+  const command = commandOf(recipe);
+  if (json) return [printableJson({ ...jsonOf(path, recipe, command), problems })];
+  const told = recipe.text === '' ? [] : [printable(recipe.text), ''];
+  if (command !== null) return [...told, `${introduction(recipe)}:`, `  ${command}`];
+  return [...told, `Made with ${printable(recipe.program)}; its prompt cannot be told from its workflow.`];
+}
+
+async function contentOf(path: string): Promise<Buffer> {
+  try {
+    const file = await stat(path);
+    if (file.isFile() && file.size > MOST_BYTES) {
+      const size = `${byteSize(file.size)}, which is more than a picture has`;
+      throw new UserError('file_too_large', `The file ${path} has ${size}.`);
+    }
+    if (!file.isFile()) throw new Error(file.isDirectory() ? 'it is a folder' : 'it is not an ordinary file');
+    return await readFile(path);
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const reason = missing ? 'there is no such file' : (cause as Error).message;
+    throw new UserError('file_unreadable', `Cannot read ${path}: ${reason}.`, { cause });
+  }
+}
+
+function introduction({ program, difference }: FoundRecipe): string {
+  if (difference !== undefined) return `To paint its words, but not the same picture, since ${difference}`;
+  if (program === 'wuerst') return 'To make it again';
+  return `Made with ${printable(program)}. To paint the same words here`;
+}
+
+/** What was used, in numbers where it is that; texts otherwise, as seeds are too large for numbers. */
+function jsonOf(file: string, { program, prompt, settings, text, own }: FoundRecipe, command: string | null): object {
+  if (own !== undefined) return { ...own, file, program, command };
+  const values = Object.entries(settings).map(([name, value]) => {
+    const { type } = KEYS.find((key) => key.name === name) ?? {};
+    const number = Number(value);
+    return [name, type !== 'text' && Number.isFinite(number) ? number : value];
+  });
+  return { prompt, ...Object.fromEntries(values), file, program, command, parameters: text };
+}
+
+/** The command to paint it here, of the settings that are allowed here; `null` where there is no prompt. */
+function commandOf({ prompt, settings, model }: FoundRecipe): string | null {
+  const words = normaliseText(printable(prompt));
+  if (!isVisible(words)) return null;
+  const options = KEYS.flatMap(({ name, read }) => {
+    const value = settings[name];
+    if (value === undefined || isRepeated(name, settings)) return [];
+    const typed = normaliseText(printable(value));
+    const reading = read(typed, DEFAULT_LIMITS);
+    return 'value' in reading && typed !== '' ? [`${name === 'n' ? '-n' : `--${name}`} ${shellWord(typed)}`] : [];
+  });
+  const other =
+    model !== undefined && model !== basename(modelInUse(process.env)) ? [`--model ${shellWord(model)}`] : [];
+  return ['wuerst imagine', shellWord(formatPrompt(words)), ...options, ...other].join(' ');
+}
+
+/** The sides of a size that is given too. */
+function isRepeated(name: KeyName, settings: FoundRecipe['settings']): boolean {
+  return name === 'size' && settings.width !== undefined && settings.height !== undefined;
 }

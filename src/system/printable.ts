@@ -1,12 +1,14 @@
 // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose
+const SEQUENCES = /(?:\u001b\[|\u009b)[0-?]{0,40}[ -/]{0,10}[@-~]?/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
- * Text of unknown origin as a terminal may show it: without escape sequences' control characters, and without those
+ * Text of unknown origin as a terminal may show it: without escape sequences and other control characters, and without those
  * that reverse the direction of what follows. Line breaks and tabs stay.
  */
 export function printable(text: string): string {
-  return text.replace(/\r\n?/g, '\n').replace(CONTROLS, '');
+  return text.replace(/\r\n?/g, '\n').replace(SEQUENCES, '').replace(CONTROLS, '');
 }
 
 /** JSON of one line, in which control characters are escaped, also those that JSON leaves as they are. */

@@ -70,8 +70,8 @@ function isPlainUtf8(bytes: Buffer): boolean {
 }
 
 function decodeJapanese(bytes: Buffer): string {
-  const escape = 0x1b;
-  if (bytes.includes(escape)) return decoded('iso-2022-jp', bytes) ?? decodeText(bytes);
+  const shift = 0x1b;
+  if (bytes.includes(shift)) return decoded('iso-2022-jp', bytes) ?? decodeText(bytes);
   const names = ['utf-8', 'euc-jp', 'shift_jis'];
   for (const name of names) {
     const text = decoded(name, bytes);
