@@ -11,8 +11,8 @@ import { readConfig } from '../src/config.ts';
 import { startBot } from '../src/main.ts';
 import { launchBrowser, type } from '../test/adapters/web/open-page.ts';
 
-const FINISHED = '/wuerst a strawberry on a pink background n:2 seed:3';
-const RUNNING = '/wuerst a penguin in the snow size:1024x640 seed:5 decoder-steps:60';
+const FINISHED = '/wuerst a panda on a green background n:2 seed:2';
+const RUNNING = '/wuerst a penguin in the snow size:1536x1024 seed:2';
 
 const folder = mkdtempSync(join(tmpdir(), 'wuerst-picture-'));
 const config = readConfig({ WUERST_DATA: folder, WUERST_WEB_PORT: '0', WUERST_PROVIDER: 'cpu' });
@@ -20,7 +20,7 @@ const bot = await startBot(config, { logger: pino({ level: 'error' }), watchProc
 const browser = await launchBrowser();
 try {
   const page = await browser.newPage({
-    viewport: { width: 1120, height: 1170 },
+    viewport: { width: 1120, height: 1240 },
     deviceScaleFactor: 1.5,
     reducedMotion: 'reduce',
   });

@@ -20,7 +20,8 @@ export function modelRoutes(app: WebApp, web: WebContext): void {
 
 /** Prompts that the model paints well, each with a setting to learn from. */
 function ideasOf({ recommended: { ideas, nativeSizes }, styles }: RequestLimits): readonly Idea[] {
-  const [, portrait = '', landscape = ''] = nativeSizes.map(([width, height]) => `size:${width}x${height}`);
-  const settings = [`${portrait || 'ar:2:3'} style:${styles.at(-1)}`, 'n:4', 'seed:7', landscape || 'ar:3:2'];
+  const landscape = nativeSizes.find(([width, height]) => width > height);
+  const size = landscape === undefined ? 'ar:3:2' : `size:${landscape.join('x')}`;
+  const settings = [`style:${styles.at(-1)}`, 'n:4', 'seed:7', size];
   return settings.flatMap((typed, i) => (ideas[i] === undefined ? [] : [{ text: ideas[i], settings: typed }]));
 }
