@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Adapter } from './adapters/adapter.ts';
@@ -214,10 +215,15 @@ function useDataFolder(folder: string, use: (folder: string, mode: number) => vo
     use(folder, 0o700);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new OperatorError('data_folder_unusable', `The folder ${folder} cannot be written to: ${why}.`, {
-      hint: 'Give the user that runs the bot the right to write to it and room on its disk, or name another data folder with WUERST_DATA.',
-      cause,
-    });
+    const isThere = existsSync(folder);
+    throw new OperatorError(
+      'data_folder_unusable',
+      `${isThere ? `The folder ${folder} cannot be written to` : `The data folder ${folder} cannot be made`}: ${why}.`,
+      {
+        hint: `${isThere ? 'Give the user that runs the bot the right to write to it and room on its disk' : 'Make it, with the right to write for the user that runs the bot'}, or name another one with WUERST_DATA.`,
+        cause,
+      },
+    );
   }
 }
 

@@ -110,7 +110,7 @@ async function modelsHere(env: NodeJS.ProcessEnv): Promise<readonly ModelHere[]>
  * (`resident`) or one network at a time (`stage`); or why the model cannot be opened. No weight is read.
  */
 async function memoryOf({ folder, state }: ModelHere, provider: Provider) {
-  if (state !== 'ready') return { memory: null, problem: null };
+  if (state === 'absent') return { memory: null, problem: null };
   const { styles, mixesStyles } = availableStyles(folder);
   // All Stages C have the same size. Opening a style that is not on disk would mix it first.
   const style = mixesStyles ? 'base' : styles[0];

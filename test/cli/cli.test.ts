@@ -290,9 +290,16 @@ test('a half-downloaded checkpoint says what to do', async (t) => {
   for (const name of ['model_index.json', 'prior/config.json']) {
     await writeFile(join(dir, 'wuerstchen-prior', name), await readFile(join(source, 'wuerstchen-prior', name)));
   }
+  const half = wuerst(['imagine', 'fox', '--model', dir]);
+  assert.equal(half.status, 2);
+  assert.match(
+    half.stderr,
+    /holds only the prior.*Put the repository wuerstchen beside it, or run "wuerst models pull"/,
+  );
+  await cp(join(source, 'wuerstchen'), join(dir, 'wuerstchen'), { recursive: true });
   const { status, stderr } = wuerst(['imagine', 'fox', '--model', dir]);
   assert.equal(status, 2);
-  assert.match(stderr, /tokenizer/);
+  assert.match(stderr, /tokenizer|safetensors/);
 });
 
 test('weights that do not fit are named although the first step does not wait for those of later stages', async (t) => {
