@@ -21,6 +21,7 @@ import type { RuntimeOptions } from '../pipeline/runtime/runtime.ts';
 import { expected, UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
+import { askBeforeMany } from './ask-many.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
 import { type FinishedPicture, PictureWriter, STANDARD_OUTPUT } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
@@ -36,6 +37,7 @@ interface Options {
   readonly residency: Residency | 'auto';
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly yes?: boolean;
 }
 
 /** The settings of the command grammar as options. The terminal has no spoiler cover. */
@@ -75,6 +77,7 @@ export function imagineCommand(): Command {
     )
     .option('--json', 'print one JSON object a picture, for scripts')
     .option('--quiet', 'no progress')
+    .option('-y, --yes', 'paint without asking however many pictures braces such as {red, blue} make')
     .addHelpText('after', ({ command }) => usualValues(command.opts<Options>()))
     .action((prompt: string[], options: Options) => imagine(prompt.join(' '), options));
 }
@@ -127,6 +130,7 @@ async function imagine(text: string, options: Options): Promise<void> {
     check: false,
   });
   const { requests, notes } = readRequests(text, options, pipeline, recommendedFor(dir));
+  await askBeforeMany(requests, options.yes ?? false, stop.signal);
   const say = (line: string) => void (options.quiet || process.stderr.write(`${line}\n`));
   if (asksForGpu(options)) {
     for (const { provider, reason } of pipeline.runtime.fallbacks) say(`${provider} is not used: ${reason}`);

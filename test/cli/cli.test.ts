@@ -120,6 +120,17 @@ test('pictures painted together are those painted alone, whatever stays loaded',
   assert.ok(one && three?.equals(one) && two?.equals(one));
 });
 
+test('more pictures than one request may have need a yes, where nobody can be asked as --yes', async (t) => {
+  const out = await temporaryFolder(t);
+  const paint = (...more: string[]) => wuerst(['imagine', 'a {red, blue} fox', ...QUICK, '-o', out, '--json', ...more]);
+  const refused = paint('-n', '6');
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /2 requests, 12 pictures in all/);
+  assert.match(refused.stderr, /--yes/);
+  assert.deepEqual(await readdir(out), []);
+  assert.equal(paint('-n', '6', '--yes').stdout.trim().split('\n').length, 12);
+});
+
 test('--json prints one object a picture and nothing else', async (t) => {
   const out = await temporaryFolder(t);
   const { status, stdout, stderr } = wuerst([
