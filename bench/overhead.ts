@@ -22,7 +22,19 @@ const PROMPT = 'a red fox in the snow';
 async function imagine(): Promise<number> {
   const out = mkdtempSync(join(tmpdir(), 'wuerst-bench-'));
   const cli = join(import.meta.dirname, '../src/cli.ts');
-  const args = ['imagine', `{${PROMPT}, ${PROMPT}}`, '-n', '10', '--seed', '1', '--json', '--quiet', '--yes', '--out', out];
+  const args = [
+    'imagine',
+    `{${PROMPT}, ${PROMPT}}`,
+    '-n',
+    '10',
+    '--seed',
+    '1',
+    '--json',
+    '--quiet',
+    '--yes',
+    '--out',
+    out,
+  ];
   const child = spawn(process.execPath, ['--import', 'tsx', cli, ...args, '--provider', 'cpu'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
