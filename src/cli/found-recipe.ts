@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FIELD_KEYS, KEYS, type KeyName } from '../bot/command/keys.ts';
 import { formatSteps } from '../bot/command/values.ts';
 import { isSchedule } from '../pipeline/images/stage-c-steps.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logging.ts';
 import { address, text, variable } from '../../system/variables.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
 import { quoted } from './problem.ts';
 import { readSwitch } from './values.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { SURFACES, type Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { imagineRequest } from '../../pipeline/images/imagine-request.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Caller, ImagineRequest, Surface } from '../job.ts';

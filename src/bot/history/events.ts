@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Job, JobEvent, Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import { decode, decodeImage, decodeJobRow, IMAGES_OF_JOB, JOB_COLUMNS, jobFrom } from './job-rows.ts';

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { JobEvent, JobImage, Surface } from '../job.ts';
 import type { Actor, Audit } from './audit.ts';
 import type { Database } from './database.ts';

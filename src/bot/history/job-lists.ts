@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Caller, Job, Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import { decode, JOB_COLUMNS } from './job-rows.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { imagineRequest, uint64Text } from '../../pipeline/images/imagine-request.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { type Caller, JOB_STATES, type Job, type JobEvent, type JobImage, SURFACES, VERBS } from '../job.ts';

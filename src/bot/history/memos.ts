@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ENGINE_STAGES } from '../../pipeline/process/protocol.ts';
 import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';

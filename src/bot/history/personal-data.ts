@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
 import type { Surface } from '../job.ts';
 import { type Audit, ERASED } from './audit.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Share, ShareChange } from '../queue/fair-queue.ts';
 import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { uint64Text } from '../../pipeline/images/imagine-request.ts';
 import { VERBS } from '../job.ts';
 

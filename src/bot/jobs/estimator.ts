@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Memos, StepTime } from '../history/memos.ts';
 import type { Eta, Stage } from '../job.ts';
 import { Progress, type Work } from './work.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatGuildSetting, guildSettings, INITIAL } from '../command/guild-settings.ts';
 import { ERASED, type SettingsChange } from '../history/audit.ts';
 import type { History } from '../history/history.ts';

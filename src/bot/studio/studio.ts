@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Clock, systemClock } from '../../system/clock.ts';
 import { UserError } from '../../system/errors.ts';
 import type { Logger } from '../../system/logging.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RgbImage } from '../images/image-file.ts';
 import { Ridge } from '../math/ridge.ts';
 import { rowSize, type Tensor } from '../math/tensor.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { contactSheet } from '../images/contact-sheet.ts';
 import type { RgbImage } from '../images/image-file.ts';
 import type { Tensor } from '../math/tensor.ts';

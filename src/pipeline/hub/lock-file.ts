@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { OperatorError } from '../../system/errors.ts';
 import { ifThere } from '../../system/if-there.ts';
 import { writeJson } from '../../system/write-json.ts';

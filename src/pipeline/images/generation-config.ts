@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ImagineRequest } from './imagine-request.ts';
 import { isSchedule } from './stage-c-steps.ts';
 

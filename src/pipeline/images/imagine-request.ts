@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isSchedule, type StageCSteps } from './stage-c-steps.ts';
 
 /** An unsigned integer of up to 64 bits, stored as decimal digits. */

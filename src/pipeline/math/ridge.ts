@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The sums so far: base64 of little-endian float32. */
 const schema = z.object({

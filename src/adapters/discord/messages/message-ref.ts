@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** How long an interaction's token lives at most, in milliseconds. */
 export const TOKEN_LIFE = 15 * 60 * 1000;

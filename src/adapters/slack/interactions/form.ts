@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Button } from '../../../bot/reply.ts';
 import { plain } from '../messages/render.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What is read of Slack's payloads. https://docs.slack.dev/reference/interaction-payloads */
 export const message = z.object({

@@ -1,5 +1,5 @@
 import { webApi } from '@slack/bolt';
-import { z } from 'zod';
+import * as z from 'zod';
 import { retryAfter } from '../../../system/retry-after.ts';
 import { UNREADABLE } from './answers.ts';
 import { LOST_TOKEN, problemOf, RateLimited, Refused, Unanswered } from './errors.ts';

@@ -1,5 +1,5 @@
 import type { webApi } from '@slack/bolt';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Clock, pause } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
 import { networkFailure } from '../../../system/network-failure.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Logger } from '../../../system/logging.ts';
 import { list, onOff, port, secret, text, together, variable } from '../../../system/variables.ts';
 import type { Adapter } from '../../adapter.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../../../system/errors.ts';
 import type { Outcome } from '../../../adapter.ts';
 import { jobJson, replyJson } from '../job-json.ts';

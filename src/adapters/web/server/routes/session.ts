@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
-import { z } from 'zod';
+import * as z from 'zod';
 import { SESSION_COOKIE, SESSION_SECONDS } from '../access.ts';
 import { readJson } from '../json-body.ts';
 import { parseUser } from '../names.ts';
