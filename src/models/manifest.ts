@@ -1,32 +1,36 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import * as z from 'zod';
 import { DECODER_CONTENTS, PRIOR_CONTENTS, STAGE_C_CONTENTS } from '../pipeline/checkpoint/contents.ts';
+import { z } from '../pipeline/checkpoint/zod-mini.ts';
 import { folderName, repositorySchema } from '../pipeline/hub/repository.ts';
 import { generationConfig } from '../pipeline/images/generation-config.ts';
 import { OperatorError } from '../system/errors.ts';
+
+const side = z.int().check(z.positive());
 
 const modelSchema = z.strictObject({
   name: folderName,
   purpose: z.string(),
   license: z.string(),
   /** [width, height] in pixels that the checkpoint was trained on. */
-  nativeSizes: z.array(z.tuple([z.int().positive(), z.int().positive()])),
+  nativeSizes: z.array(z.tuple([side, side])),
   /** As in `generation_config.json`, for a folder without that file. */
-  recommended: generationConfig.optional(),
+  recommended: z.optional(generationConfig),
   /** Embedded models come with the program: nothing to fetch, never removed. */
-  embedded: z.boolean().default(false),
-  repositories: z
-    .array(repositorySchema)
-    .refine((all) => new Set(all.map(({ folder }) => folder.toLowerCase())).size === all.length, {
+  embedded: z._default(z.boolean(), false),
+  repositories: z.array(repositorySchema).check(
+    z.refine((all) => new Set(all.map(({ folder }) => folder.toLowerCase())).size === all.length, {
       error: 'two repositories have the same folder',
     }),
+  ),
 });
 
 const manifestSchema = z.strictObject({
-  models: z.array(modelSchema).refine((all) => new Set(all.map(({ name }) => name.toLowerCase())).size === all.length, {
-    error: 'two models have the same name',
-  }),
+  models: z.array(modelSchema).check(
+    z.refine((all) => new Set(all.map(({ name }) => name.toLowerCase())).size === all.length, {
+      error: 'two models have the same name',
+    }),
+  ),
 });
 
 export type ModelEntry = z.output<typeof modelSchema>;

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import { z } from '../checkpoint/zod-mini.ts';
 import type { ImagineRequest } from './imagine-request.ts';
 import { isSchedule } from './stage-c-steps.ts';
 
@@ -30,28 +30,35 @@ export const REFERENCE: Recommended = {
 export const MAX_STEPS = 200;
 export const MAX_GUIDANCE = 20;
 
-function checked<T>(is: (value: unknown) => boolean, expected: string): z.ZodType<T> {
+function checked<T>(is: (value: unknown) => boolean, expected: string): z.ZodMiniType<T> {
   return z.custom<T>(is, `expected ${expected}`);
 }
 
 const isText = (value: unknown): boolean => typeof value === 'string' && value.trim() !== '';
-const steps = checked<number>(
-  (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_STEPS,
-  `a whole number from 1 to ${MAX_STEPS}`,
-).optional();
-const guidance = checked<number>(
-  (value) => typeof value === 'number' && value >= 0 && value <= MAX_GUIDANCE,
-  `a number from 0 to ${MAX_GUIDANCE}`,
-).optional();
+const steps = z.optional(
+  checked<number>(
+    (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_STEPS,
+    `a whole number from 1 to ${MAX_STEPS}`,
+  ),
+);
+const guidance = z.optional(
+  checked<number>(
+    (value) => typeof value === 'number' && value >= 0 && value <= MAX_GUIDANCE,
+    `a number from 0 to ${MAX_GUIDANCE}`,
+  ),
+);
 const listOf = (what: string) =>
   checked<readonly string[]>((value) => Array.isArray(value) && value.length > 0 && value.every(isText), what);
-const size = checked<string>(
-  (value) => typeof value === 'string' && /^[1-9]\d{1,3}x[1-9]\d{1,3}$/.test(value),
-  'sizes such as "1024x1536"',
-).transform((text): [number, number] => {
-  const [width = 0, height = 0] = text.split('x').map(Number);
-  return [width, height];
-});
+const size = z.pipe(
+  checked<string>(
+    (value) => typeof value === 'string' && /^[1-9]\d{1,3}x[1-9]\d{1,3}$/.test(value),
+    'sizes such as "1024x1536"',
+  ),
+  z.transform((text: string): [number, number] => {
+    const [width = 0, height = 0] = text.split('x').map(Number);
+    return [width, height];
+  }),
+);
 
 /** What `generation_config.json` in a model folder may say; each part may be missing. */
 export const generationConfig = z
@@ -59,21 +66,25 @@ export const generationConfig = z
     /** Equal steps of Stage C. */
     steps,
     /** Instead of `steps`: each timestep of Stage C, and where it ends. */
-    timesteps: checked<readonly number[]>(
-      isSchedule,
-      'numbers that fall from at most 1 to at least 0, such as [1, 0.6, 0.3, 0]',
-    ).optional(),
+    timesteps: z.optional(
+      checked<readonly number[]>(
+        isSchedule,
+        'numbers that fall from at most 1 to at least 0, such as [1, 0.6, 0.3, 0]',
+      ),
+    ),
     guidance,
     decoderSteps: steps,
     decoderGuidance: guidance,
-    nativeSizes: z.array(size, 'expected a list of sizes such as ["1024x1536"]').min(1).optional(),
-    ideas: listOf('a list of prompts').optional(),
-    words: listOf('a list of words').optional(),
+    nativeSizes: z.optional(z.array(size, 'expected a list of sizes such as ["1024x1536"]').check(z.minLength(1))),
+    ideas: z.optional(listOf('a list of prompts')),
+    words: z.optional(listOf('a list of words')),
   })
-  .refine(({ steps: equal, timesteps }) => equal === undefined || timesteps === undefined, {
-    error: 'expected one of steps and timesteps, found both',
-    path: ['timesteps'],
-  });
+  .check(
+    z.refine(({ steps: equal, timesteps }) => equal === undefined || timesteps === undefined, {
+      error: 'expected one of steps and timesteps, found both',
+      path: ['timesteps'],
+    }),
+  );
 
 export type GenerationConfig = z.output<typeof generationConfig>;
 
