@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DECODER_CONTENTS, PRIOR_CONTENTS, STAGE_C_CONTENTS } from '../pipeline/checkpoint/contents.ts';
-import { z } from '../pipeline/checkpoint/zod-mini.ts';
 import { folderName, repositorySchema } from '../pipeline/hub/repository.ts';
 import { generationConfig } from '../pipeline/images/generation-config.ts';
 import { OperatorError } from '../system/errors.ts';
+import { z } from '../system/zod-mini.ts';
 
 const side = z.int().check(z.positive());
 

@@ -1,8 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
+import type { z } from '../../system/zod-mini.ts';
 import { isLfsPointer, lfsPointerError } from './lfs-pointer.ts';
-import type { z } from './zod-mini.ts';
 
 /** A folder with a `config.json`. */
 export interface ConfiguredFolder {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { z } from '../../system/zod-mini.ts';
 import { configInvalid, readJson } from './config-file.ts';
-import { z } from './zod-mini.ts';
 
 /** Numbers of a pipeline repository's model_index.json. */
 export interface PipelineValues {

@@ -1,8 +1,8 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
+import { z } from '../../system/zod-mini.ts';
 import { readJson, reason } from './config-file.ts';
-import { z } from './zod-mini.ts';
 
 /** Precisions in the names of weight files, in the order of preference; plain files have none. */
 export const VARIANTS = ['', 'fp16', 'bf16'] as const;

@@ -7,7 +7,7 @@ import { withFolderLock } from '../../system/file-lock.ts';
 import { makeFolder } from '../../system/make-folder.ts';
 import { writeAll } from '../../system/write-all.ts';
 import { writeJson } from '../../system/write-json.ts';
-import { z } from '../checkpoint/zod-mini.ts';
+import { z } from '../../system/zod-mini.ts';
 import { readRecord } from './read-record.ts';
 
 export interface DerivedFileOptions {

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hashFile } from '../../system/file-hash.ts';
+import { z } from '../../system/zod-mini.ts';
 import type { Component, Prepared } from '../checkpoint/checkpoint.ts';
 import { readHeader } from '../checkpoint/safetensors.ts';
 import type { WeightRecipe } from '../checkpoint/weight-recipe.ts';
-import { z } from '../checkpoint/zod-mini.ts';
 import { readRecord } from './read-record.ts';
 
 /** To be raised when the output for the same recipes changes. */

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { z } from '../checkpoint/zod-mini.ts';
+import type { z } from '../../system/zod-mini.ts';
 
 /** @returns undefined for a file that is missing or damaged: the work that it describes is done again */
 export async function readRecord<T>(path: string, schema: z.ZodMiniType<T>): Promise<T | undefined> {

@@ -1,6 +1,6 @@
+import { z } from '../../system/zod-mini.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { parseConfig } from '../checkpoint/config-file.ts';
-import { z } from '../checkpoint/zod-mini.ts';
 
 const positive = z.int().check(z.positive());
 const schema = z

@@ -1,4 +1,4 @@
-import { z } from '../checkpoint/zod-mini.ts';
+import { z } from '../../system/zod-mini.ts';
 import { STYLES } from '../derived-weights/styles.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { z } from '../checkpoint/zod-mini.ts';
+import { z } from '../../system/zod-mini.ts';
 import type { ImagineRequest } from './imagine-request.ts';
 import { isSchedule } from './stage-c-steps.ts';
 
