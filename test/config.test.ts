@@ -147,3 +147,13 @@ test('no line of the log shows a secret, wherever it stands in it', () => {
   assert.doesNotMatch(lines.join(''), /other-token|Bearer zzz|ret\\\\value|sec\\"ret/);
   assert.match(lines[1] ?? '', /failed with …/);
 });
+
+test('no line of the log steers the terminal that shows it, and each is the JSON that was meant', () => {
+  const lines: string[] = [];
+  const logger = createLogger({ level: 'info', secrets: [], destination: { write: (line) => void lines.push(line) } });
+  const prompt = 'a \u001b[2J panda \u009b31m on\u202egreen\u0007';
+  logger.info({ prompt, err: new Error(prompt) }, prompt);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may come through
+  assert.doesNotMatch((lines[0] ?? '').trimEnd(), /[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/);
+  assert.equal(JSON.parse(lines[0] ?? '').prompt, prompt);
+});

@@ -4,8 +4,10 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { CUDA_LIBRARY, librariesFolder } from '../pipeline/runtime/providers.ts';
+import { childEnvironment } from '../system/child-environment.ts';
 import { OperatorError, UserError } from '../system/errors.ts';
 import { networkFailure, strangeAnswer } from '../system/network-failure.ts';
+import { printable } from '../system/printable.ts';
 import { checkProxies, type Proxies, proxiesFrom, proxyFor } from '../system/proxies.ts';
 
 /** Where the library's script fetches the files. */
@@ -49,12 +51,15 @@ export async function installCuda(options: InstallCudaOptions = {}): Promise<str
   });
 }
 
+/** Through which the script's library is told of proxies. */
+const AGENT = ['GLOBAL_AGENT_HTTP_PROXY', 'GLOBAL_AGENT_HTTPS_PROXY', 'GLOBAL_AGENT_NO_PROXY'];
+
 /** The variable overrides whatever keeps the script from fetching while packages are installed. */
 function scriptEnv(env: NodeJS.ProcessEnv, { httpProxy, httpsProxy = httpProxy, noProxy }: Proxies): NodeJS.ProcessEnv {
   return {
     ...(httpsProxy && { GLOBAL_AGENT_HTTPS_PROXY: httpsProxy }),
     ...(noProxy && { GLOBAL_AGENT_NO_PROXY: noProxy }),
-    ...env,
+    ...childEnvironment(env, AGENT),
     ONNXRUNTIME_NODE_INSTALL: 'cuda12',
   };
 }
@@ -73,9 +78,9 @@ function adviceFor(errors: string, reason: string, proxies: Proxies): string {
 async function run(script: string, env: NodeJS.ProcessEnv, say: (text: string) => void) {
   const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
-  child.stdout.setEncoding('utf8').on('data', say);
+  child.stdout.setEncoding('utf8').on('data', (text: string) => say(printable(text)));
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    errors += text;
+    errors += printable(text);
   });
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, errors };

@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
+import { escapeControls } from './printable.ts';
 
 /** The part of a pino logger that most of the program uses. It is never handed a token. */
 export interface Logger {
@@ -28,7 +29,7 @@ export function createLogger({ level, secrets, destination }: LoggingOptions): P
     redact: { paths: FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '…' },
     hooks: {
       streamWrite: (line: string) =>
-        values.reduce((text, value) => (value === '' ? text : text.replaceAll(value, '…')), line),
+        escapeControls(values.reduce((text, value) => (value === '' ? text : text.replaceAll(value, '…')), line)),
     },
   };
   return destination === undefined ? pino(options) : pino(options, destination);

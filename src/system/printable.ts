@@ -13,7 +13,12 @@ export function printable(text: string): string {
 
 /** JSON of one line, in which control characters are escaped, also those that JSON leaves as they are. */
 export function printableJson(value: unknown): string {
-  return (JSON.stringify(value) ?? 'null').replace(
+  return escapeControls(JSON.stringify(value) ?? 'null');
+}
+
+/** JSON in which those control characters are escaped, too, that JSON leaves as they are. */
+export function escapeControls(json: string): string {
+  return json.replace(
     /[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -32,6 +32,24 @@ console.log('Downloading');`,
   });
 });
 
+test('the script gets what it needs of the environment, and no secret', async (t) => {
+  const folder = await temporaryFolder(t);
+  const script = join(folder, 'install.cjs');
+  const library = JSON.stringify(join(folder, 'libonnxruntime_providers_cuda.so'));
+  writeFileSync(
+    script,
+    `require('node:fs').writeFileSync(${library}, ''); console.log(JSON.stringify(process.env) + '\\u001b[2J');`,
+  );
+  const secrets = { DISCORD_TOKEN: 'd', SLACK_BOT_TOKEN: 's', WUERST_WEB_TOKEN: 'w', HF_TOKEN: 'h', AWS_SESSION: 'a' };
+  const needed = { PATH: '/bin', HOME: '/root', NODE_EXTRA_CA_CERTS: '', GLOBAL_AGENT_NO_PROXY: 'x' };
+  let said = '';
+  const say = (text: string) => {
+    said += text;
+  };
+  await installCuda({ ...LINUX, script, folder, env: { ...secrets, ...needed }, say });
+  assert.deepEqual(JSON.parse(said), { ...needed, ONNXRUNTIME_NODE_INSTALL: 'cuda12' });
+});
+
 test('a network that is not there is told in one sentence', {
   skip: process.platform !== 'linux' || process.arch !== 'x64',
 }, async (t) => {

@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { childEnvironment } from '../../system/child-environment.ts';
 import { afterRunning, type Clock } from '../../system/clock.ts';
+import { printable } from '../../system/printable.ts';
 import { AsyncQueue } from './async-queue.ts';
 import { type Ending, PipelineCrashed, PipelineStopped } from './pipeline-errors.ts';
 import {
@@ -74,7 +76,7 @@ export class PipelineChild {
     this.#options = options;
     this.#process = fork(ENTRY, [options.engine, options.lockPath, String(process.pid)], {
       serialization: 'advanced',
-      env: { ...MALLOC, ...process.env },
+      env: { ...MALLOC, ...childEnvironment(process.env) },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
     });
@@ -196,7 +198,8 @@ export class PipelineChild {
     });
   }
 
-  #heard(text: string): void {
+  #heard(raw: string): void {
+    const text = printable(raw);
     this.#output = (this.#output + text).slice(-OUTPUT_TAIL);
     this.#options.onOutput(text);
   }

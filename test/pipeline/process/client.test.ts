@@ -423,3 +423,46 @@ describe('stopping', () => {
     assert.equal(unused.status.state, 'stopped');
   });
 });
+
+/** What the process writes while it works on a request. */
+async function outputOf(context: TestContext, prompt: string): Promise<string> {
+  let output = '';
+  const onOutput = (text: string) => {
+    output += text;
+  };
+  const { client } = setting(context, { onOutput });
+  await client.start();
+  await collect(client.generate(request(prompt)));
+  await client.stop({ deadlineMs: 1000 });
+  return output;
+}
+
+describe('the process', () => {
+  const SECRETS = [
+    ...['DISCORD_TOKEN', 'SLACK_BOT_TOKEN', 'SLACK_APP_TOKEN', 'SLACK_SIGNING_SECRET', 'SLACK_CLIENT_SECRET'],
+    ...['WUERST_WEB_TOKEN', 'WUERST_WEB_ADMIN_TOKEN', 'HF_TOKEN', 'AWS_SECRET_ACCESS_KEY', 'CUDA_LICENCE_TOKEN'],
+    ...['HTTPS_PROXY', 'DATABASE_URL', 'NPM_TOKEN', 'GITHUB_PAT'],
+  ];
+
+  test('gets what it needs of the environment, and no secret', async (context) => {
+    const given = Object.fromEntries(SECRETS.map((name) => [name, `secret of ${name}`]));
+    const before = { ...process.env };
+    context.after(() => {
+      for (const name of [...SECRETS, 'CUDA_VISIBLE_DEVICES']) delete process.env[name];
+      Object.assign(process.env, before);
+    });
+    Object.assign(process.env, given, { CUDA_VISIBLE_DEVICES: '1' });
+    const heard = JSON.parse(await outputOf(context, 'env'));
+    assert.deepEqual([heard.PATH, heard.CUDA_VISIBLE_DEVICES], [process.env.PATH, '1']);
+    assert.deepEqual(
+      SECRETS.filter((name) => name in heard),
+      [],
+    );
+    assert.ok(!JSON.stringify(heard).includes('secret of'));
+  });
+
+  test('cannot steer the terminal of whoever reads its output', async (context) => {
+    const output = await outputOf(context, 'paint-the-terminal');
+    assert.equal(output, ']0;ownedred\n');
+  });
+});

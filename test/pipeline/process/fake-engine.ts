@@ -69,6 +69,8 @@ class FakeEngine implements Engine {
       signal.throwIfAborted();
     }
     if (what === 'leak') leak();
+    if (what === 'env') console.log(JSON.stringify(process.env));
+    if (what === 'paint-the-terminal') process.stderr.write('\u001b]0;owned\u0007\u009b31mred\u202e\n');
     yield step(2, 2);
     for (const { index, source, metadata } of request.images) {
       const embedding =
