@@ -19,6 +19,7 @@ for folder in "$set_folder"/*/; do
     interpolate) file=math/resize ;;
     r_embedding) file=math/timestep-embedding ;;
     text_encoder | prior | decoder | vqgan) file=networks/reference-networks ;;
+    image_encoder) file=networks/reference-image-encoders ;;
     pipelines) file=pipelines/reference-pipelines ;;
     errors) file=reference-errors ;;
     *)
