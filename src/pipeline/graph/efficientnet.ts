@@ -1,6 +1,6 @@
+import { z } from '../../system/zod-mini.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { parseConfig } from '../checkpoint/config-file.ts';
-import { z } from '../checkpoint/zod-mini.ts';
 import { GraphBuilder, type Value } from './builder.ts';
 import { type ConvOptions, normedConv, type Sides, silu } from './convolutions.ts';
 import { Weights } from './weights.ts';
