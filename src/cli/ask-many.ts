@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import type { ImagineRequest } from '../bot/job.ts';
 import { DEFAULT_LIMITS } from '../bot/request-limits.ts';
 import { UserError } from '../system/errors.ts';
@@ -24,6 +23,7 @@ export async function askBeforeMany(
       hint: 'Add --yes to paint them, or write \\{ for a brace that is text.',
     });
   }
+  const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await terminal.question(`${made}. Paint them? [y/N] `, { signal });

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { isSchedule, type StageCSteps } from '../../pipeline/images/stage-c-steps.ts';
 import { nearest } from './edit-distance.ts';
 
@@ -68,6 +67,8 @@ export function readSeed(text: string): Reading<bigint | null> {
 /** 32 bits; the same in any case, since phones begin with a capital. */
 function seedOfWords(words: string): bigint {
   const folded = words.normalize('NFKC').toLowerCase();
+  // Loaded when it is needed: few commands have such a seed, and the first step would wait for it.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   return BigInt(createHash('sha256').update(folded).digest().readUInt32BE());
 }
 

@@ -90,8 +90,10 @@ function layoutOfMany(dir: string): ModelLayout {
   const beside = (name: string) => existing([join(root, name), ...cachedIn(root, name)]);
   const find = (half: HalfName): PlacedHalf | undefined => {
     const { repository, className } = HALVES[half];
-    const named = beside(repository);
     const fits = (place: string) => classOf(place) === className;
+    // Usual, and without a look at all other folders.
+    if (fits(join(root, repository))) return plain(join(root, repository), half);
+    const named = beside(repository);
     const found = named.find(fits) ?? named[0] ?? onlyOne(foldersIn(root).map(snapshotOf).filter(fits));
     return found === undefined ? undefined : plain(found, half);
   };
@@ -185,13 +187,15 @@ function namesIn(dir: string): string[] {
 
 export function isFolder(path: string): boolean {
   try {
-    return statSync(path).isDirectory();
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   } catch {
     return false;
   }
 }
 
 function readText(path: string): string | undefined {
+  // An exception takes longer than the look.
+  if (!existsSync(path)) return undefined;
   try {
     return readFileSync(path, 'utf8');
   } catch {
