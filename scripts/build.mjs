@@ -37,6 +37,7 @@ const APART = [
   ...['bench/bench', 'doctor', 'info', 'models', 'platforms', 'start'].map((name) => `cli/${name}.js`),
   ...['mix.js', 'prepare.js', 'prepared.js'].map((name) => `pipeline/derived-weights/${name}`),
   ...['fingerprint.js', 'read-ahead.js'].map((name) => `pipeline/checkpoint/${name}`),
+  'pipeline/images/picture-reader.js',
 ];
 const { dependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
 /** Imported from where they lie: subcommands by the program, the others by a chunk. */
