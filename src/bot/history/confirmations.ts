@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { imagineRequest } from '../../pipeline/images/imagine-request.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Caller, ImagineRequest, Surface } from '../job.ts';
+import { PERSON_BOUNDS } from '../person-bounds.ts';
 import type { Database } from './database.ts';
 import { JOB_ID_LENGTH, randomId } from './id.ts';
 import { callerSchema, decode, decodeJson } from './job-rows.ts';
@@ -18,6 +19,7 @@ export interface Confirmation {
 const row = z.object({ caller_json: z.string(), requests_json: z.string(), expires_at: z.number() });
 
 const idRow = z.object({ id: z.string(), expires_at: z.number() });
+const waitingRow = idRow.extend({ characters: z.number() });
 
 /** How long a question waits for its answer, in milliseconds; after a restart, from then on. */
 export const QUESTION_WAITS = 3_600_000;
@@ -41,8 +43,9 @@ export class Confirmations {
       ),
       get: find('id = ?'),
       ofUser: find('surface = ? AND user = ?'),
-      idsOfUser: database.query('SELECT id, expires_at FROM confirmations WHERE surface = ? AND user = ?', (found) =>
-        decode(idRow, found, 'confirmation'),
+      waitingOfUser: database.query(
+        'SELECT id, expires_at, length(requests_json) AS characters FROM confirmations WHERE surface = ? AND user = ?',
+        (found) => decode(waitingRow, found, 'confirmation'),
       ),
       all: database.query('SELECT id, expires_at FROM confirmations WHERE expires_at > 0', (found) =>
         decode(idRow, found, 'confirmation'),
@@ -54,10 +57,15 @@ export class Confirmations {
     this.#deadlines = new Map(this.#sql.all.all().map(({ id }) => [id, deadline]));
   }
 
-  /** Returns the id to confirm it with. */
+  /** Returns the id to confirm it with. Older questions of the same person are dropped beyond what one person may keep open. */
   save({ caller, requests, expiresAt }: Confirmation): string {
+    const { surface, user } = caller;
     const id = randomId(JOB_ID_LENGTH);
-    this.#sql.insert.run(id, caller.surface, caller.user, toJson(caller), toJson(requests), expiresAt);
+    const requestsJson = toJson(requests);
+    this.#database.write(() => {
+      this.#makeRoom(surface, user, requestsJson.length);
+      this.#sql.insert.run(id, surface, user, toJson(caller), requestsJson, expiresAt);
+    });
     this.#deadlines.set(id, this.#clock.monotonic() + expiresAt - this.#clock.now());
     return id;
   }
@@ -78,11 +86,8 @@ export class Confirmations {
 
   /** Id of what this person was asked last; `null` if nothing waits for their yes. */
   newestOf(surface: Surface, user: string): string | null {
-    const deadline = (id: string) => this.#deadlines.get(id) ?? 0;
-    const waiting = this.#sql.idsOfUser.all(surface, user).filter(({ id }) => this.#waits(id));
-    return (
-      waiting.toSorted((a, b) => deadline(a.id) - deadline(b.id) || a.expires_at - b.expires_at).at(-1)?.id ?? null
-    );
+    const newest = this.#newestFirst(surface, user).find(({ id }) => this.#waits(id));
+    return newest?.id ?? null;
   }
 
   ofUser(surface: Surface, user: string): readonly Confirmation[] {
@@ -100,6 +105,25 @@ export class Confirmations {
 
   erase(surface: Surface, user: string): void {
     this.#sql.erase.run(surface, user);
+  }
+
+  /** For one more question of this size. */
+  #makeRoom(surface: Surface, user: string, characters: number): void {
+    const { questions } = PERSON_BOUNDS;
+    let [count, size] = [1, characters];
+    for (const { id, characters } of this.#newestFirst(surface, user)) {
+      count += 1;
+      size += characters;
+      if (count <= questions.count && size <= questions.characters) continue;
+      this.#sql.remove.run(id);
+      this.#deadlines.delete(id);
+    }
+  }
+
+  #newestFirst(surface: Surface, user: string) {
+    const deadline = (id: string) => this.#deadlines.get(id) ?? 0;
+    const questions = this.#sql.waitingOfUser.all(surface, user);
+    return questions.toSorted((a, b) => deadline(b.id) - deadline(a.id) || b.expires_at - a.expires_at);
   }
 
   #waits(id: string): boolean {

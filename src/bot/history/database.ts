@@ -22,7 +22,7 @@ export interface Query<Row> {
 }
 
 export interface DatabaseOptions {
-  /** The database file; its folder is made if it is missing. */
+  /** The database file; its folder is made if it is missing. `:memory:` for one that is never written to disk. */
   readonly path: string;
   /** Folder of the numbered SQL files. @default the one beside this code */
   readonly migrations?: URL;
@@ -56,7 +56,7 @@ export class Database {
     const { path, busyTimeoutMs = 2000 } = options;
     let sqlite: Sqlite.Database | undefined;
     try {
-      makePrivate(path);
+      if (path !== ':memory:') makePrivate(path);
       sqlite = new Sqlite(path, { timeout: busyTimeoutMs });
       configure(sqlite);
       migrate(sqlite, path, options.migrations ?? MIGRATIONS);

@@ -15,6 +15,7 @@ import { PersonalData } from './personal-data.ts';
 import { QueueShares } from './queue-shares.ts';
 import { StoredSettings } from './settings.ts';
 import { Usage } from './usage.ts';
+import { WebAccounts } from './web-accounts.ts';
 
 export type { SettingsScope } from './audit.ts';
 export { DATABASE_FILE } from './backup.ts';
@@ -71,6 +72,8 @@ export class History {
   /** Step times, and small values of the bot's other parts. */
   readonly memos: Memos;
   readonly personalData: PersonalData;
+  /** Names of the web chat that belong to somebody. */
+  readonly webAccounts: WebAccounts;
   readonly #files: ImageFiles;
   readonly #now: () => number;
 
@@ -87,6 +90,7 @@ export class History {
     this.messages = new Messages(database, now);
     this.shares = new QueueShares(database);
     this.memos = new Memos(database);
+    this.webAccounts = new WebAccounts(database, now);
     this.settings = new StoredSettings(database, this.audit);
     this.jobs = new Jobs({ database, events: this.events, usage: this.usage, now });
     this.lists = new JobLists(database, this.jobs);
@@ -127,6 +131,7 @@ export class History {
       this.jobs.pruneKeys(now - REPLAY_MS);
       this.usage.prune(now - USAGE_MS);
       this.confirmations.prune();
+      this.webAccounts.prune();
     });
     return this.images.retain(limits);
   }

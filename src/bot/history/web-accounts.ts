@@ -1,0 +1,254 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import unhomoglyph from 'unhomoglyph';
+import * as z from 'zod';
+import { UserError } from '../../system/errors.ts';
+import { PERSON_BOUNDS } from '../person-bounds.ts';
+import { Database } from './database.ts';
+import { randomId } from './id.ts';
+import { decode } from './job-rows.ts';
+
+const KINDS = ['invitation', 'token', 'device'] as const;
+/** An `invitation` works once; a `token` is for scripts and to come back; a `device` is a browser that is signed in. */
+export type KeyKind = (typeof KINDS)[number];
+
+const flag = z.number().transform((value) => value === 1);
+const accountRow = z
+  .object({ name: z.string(), admin: flag, created_at: z.number() })
+  .transform(({ created_at, ...account }) => ({ ...account, createdAt: created_at }));
+const keyRow = z
+  .object({
+    id: z.string(),
+    kind: z.enum(KINDS),
+    account: z.string().nullable(),
+    hash: z.string().nullable(),
+    admin: flag,
+    label: z.string(),
+    created_at: z.number(),
+    used_at: z.number().nullable(),
+    expires_at: z.number().nullable(),
+  })
+  .transform(({ created_at, used_at, expires_at, ...key }) => ({
+    ...{ ...key, createdAt: created_at, usedAt: used_at, expiresAt: expires_at },
+  }));
+
+/** A name of the web chat that belongs to somebody. Times are milliseconds since 1970. */
+export type WebAccount = Readonly<z.output<typeof accountRow>>;
+type StoredKey = Readonly<z.output<typeof keyRow>>;
+/** What proves that a name is one's own, without its secret. */
+export type WebKey = Omit<StoredKey, 'hash'>;
+
+const PREFIXES = { token: 'wuerst', invitation: 'invite' } as const;
+/** 36^32 values, about 165 bits. */
+const SECRET_LENGTH = 32;
+const ID_LENGTH = 12;
+const INVITATION_MS = 7 * 86_400_000;
+/** How exactly it is known when a key was used last. */
+const USED_MS = 600_000;
+
+/** Names of the web chat, and the secrets that prove whose they are: of these only hashes are stored. */
+export class WebAccounts {
+  readonly #database: Database;
+  readonly #now: () => number;
+  readonly #sql;
+
+  constructor(database: Database, now: () => number = Date.now) {
+    this.#database = database;
+    this.#now = now;
+    const accounts = (where: string) =>
+      database.query(`SELECT name, admin, created_at FROM web_accounts ${where}`, (row) =>
+        decode(accountRow, row, 'account of the web chat'),
+      );
+    const keys = (where: string) =>
+      database.query(`SELECT * FROM web_keys WHERE ${where}`, (row) => decode(keyRow, row, 'key of the web chat'));
+    this.#sql = {
+      account: accounts('WHERE name = ?'),
+      alike: accounts('WHERE looks = ?'),
+      accounts: accounts('WHERE name > ? ORDER BY name'),
+      addAccount: database.statement('INSERT INTO web_accounts (name, looks, admin, created_at) VALUES (?, ?, ?, ?)'),
+      setAdmin: database.statement('UPDATE web_accounts SET admin = ? WHERE name = ?'),
+      removeAccount: database.statement('DELETE FROM web_accounts WHERE name = ?'),
+      key: keys('id = ?'),
+      keysOf: keys('account = ? ORDER BY created_at'),
+      invitations: database.column("SELECT count(*) FROM web_keys WHERE kind = 'invitation' AND id > ?", Number),
+      addKey: database.statement(
+        'INSERT INTO web_keys (id, kind, account, hash, admin, label, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      ),
+      useKey: database.statement('UPDATE web_keys SET used_at = ? WHERE id = ?'),
+      removeKey: database.statement('DELETE FROM web_keys WHERE id = ?'),
+      prune: database.statement('DELETE FROM web_keys WHERE expires_at <= ?'),
+    };
+  }
+
+  /** Kept in memory, until the process ends. */
+  static inMemory(now?: () => number): WebAccounts {
+    return new WebAccounts(Database.open({ path: ':memory:' }), now);
+  }
+
+  get(name: string): WebAccount | null {
+    return this.#sql.account.get(name) ?? null;
+  }
+
+  all(): readonly WebAccount[] {
+    return this.#sql.accounts.all('');
+  }
+
+  /** Binds a free name. @throws UserError `name_taken` for one that belongs to somebody, or looks like one that does */
+  claim(name: string, { admin }: { readonly admin: boolean }): WebAccount {
+    return this.#database.write(() => {
+      const looks = looksOf(name);
+      const other = this.get(name) ?? this.#sql.alike.get(looks);
+      if (other !== undefined) throw nameTaken(name, other);
+      this.#sql.addAccount.run(name, looks, Number(admin), this.#now());
+      return { name, admin, createdAt: this.#now() };
+    });
+  }
+
+  /**
+   * A secret that works once, for a week.
+   *
+   * @param invited.name is bound now; whoever has the secret signs in under it. @default whoever has it chooses a free one
+   * @throws UserError `name_taken` for one that looks like another's; `too_many_invitations`
+   */
+  invite({ name, admin }: { readonly name?: string | undefined; readonly admin: boolean }): string {
+    return this.#database.write(() => {
+      this.prune();
+      if ((this.#sql.invitations.get('') ?? 0) >= PERSON_BOUNDS.invitations) {
+        throw new UserError('too_many_invitations', `${PERSON_BOUNDS.invitations} invitations wait to be used.`, {
+          hint: 'Each of them ends after a week.',
+        });
+      }
+      if (name !== undefined && this.get(name) === null) this.claim(name, { admin });
+      if (name !== undefined && admin) this.#sql.setAdmin.run(1, name);
+      return this.#addSecret('invitation', {
+        ...{ account: name ?? null, admin, label: 'invitation', expiresAt: this.#now() + INVITATION_MS },
+      });
+    });
+  }
+
+  /** A secret for scripts, and to come back with. @throws UserError `too_many_tokens` */
+  addToken(account: string, label: string): string {
+    return this.#database.write(() => {
+      if (this.keysOf(account).filter(({ kind }) => kind === 'token').length >= PERSON_BOUNDS.tokens) {
+        throw new UserError('too_many_tokens', `There are already ${PERSON_BOUNDS.tokens} personal tokens.`, {
+          hint: 'Remove one that is no longer used.',
+        });
+      }
+      return this.#addSecret('token', { account, admin: false, label, expiresAt: null });
+    });
+  }
+
+  /** Returns its id. The devices that were used longest ago are signed out beyond the bound. */
+  addDevice(account: string, device: { readonly admin: boolean; readonly label: string; readonly expiresAt: number }) {
+    return this.#database.write(() => {
+      const id = randomId(ID_LENGTH);
+      this.#add({ ...device, id, kind: 'device', account, hash: null });
+      const devices = this.keysOf(account).filter((key) => key.kind === 'device' && key.id !== id);
+      const latestFirst = devices.toSorted((a, b) => (b.usedAt ?? b.createdAt) - (a.usedAt ?? a.createdAt));
+      for (const old of latestFirst.slice(PERSON_BOUNDS.devices - 1)) this.#sql.removeKey.run(old.id);
+      return id;
+    });
+  }
+
+  /** The key of a secret; `null` for one that is wrong, used, removed or expired. */
+  keyOfSecret(secret: string): WebKey | null {
+    const { id, kind } = readSecret(secret) ?? {};
+    const key = id === undefined ? undefined : this.#sql.key.get(id);
+    if (key === undefined || key.hash === null || key.kind !== kind || this.#isOver(key)) return null;
+    return timingSafeEqual(Buffer.from(hashOf(secret)), Buffer.from(key.hash)) ? withoutHash(key) : null;
+  }
+
+  device(id: string): WebKey | null {
+    const key = this.#sql.key.get(id);
+    return key?.kind === 'device' && !this.#isOver(key) ? withoutHash(key) : null;
+  }
+
+  /** Remembers that a key was used, to about ten minutes. */
+  used(key: WebKey): void {
+    if (this.#now() - (key.usedAt ?? 0) >= USED_MS) this.#sql.useKey.run(this.#now(), key.id);
+  }
+
+  /** Uses an invitation up. @throws UserError `name_taken`, `name_missing` */
+  redeem(invitation: WebKey, chosen: string | undefined): WebAccount {
+    return this.#database.write(() => {
+      const { id, account, admin } = invitation;
+      if (account === null && chosen === undefined) {
+        throw new UserError('name_missing', 'The invitation is for a name that is yet to be chosen.', {
+          hint: 'Send "user" with the name that you would like.',
+        });
+      }
+      const invited = account === null ? this.claim(chosen ?? '', { admin }) : this.get(account);
+      if (invited === null) throw new UserError('invitation_used', 'The invitation is for a name that is gone.');
+      this.#sql.removeKey.run(id);
+      return invited;
+    });
+  }
+
+  /** Oldest first, without those that have expired. */
+  keysOf(account: string): readonly WebKey[] {
+    return this.#sql.keysOf.all(account).flatMap((key) => (this.#isOver(key) ? [] : [withoutHash(key)]));
+  }
+
+  /** Returns whether this account had such a key. */
+  removeKey(account: string, id: string): boolean {
+    if (!this.keysOf(account).some((key) => key.id === id)) return false;
+    this.#sql.removeKey.run(id);
+    return true;
+  }
+
+  /** Frees a name; whoever is signed in under it no longer is. Returns whether it was bound. */
+  remove(name: string): boolean {
+    return this.#sql.removeAccount.run(name).changes > 0;
+  }
+
+  /** Forgets keys that have expired. */
+  prune(): void {
+    this.#sql.prune.run(this.#now());
+  }
+
+  #addSecret(kind: keyof typeof PREFIXES, key: Pick<StoredKey, 'account' | 'admin' | 'label' | 'expiresAt'>): string {
+    const id = randomId(ID_LENGTH);
+    const secret = `${PREFIXES[kind]}_${id}_${randomId(SECRET_LENGTH)}`;
+    this.#add({ ...key, id, kind, hash: hashOf(secret) });
+    return secret;
+  }
+
+  #add({ id, kind, account, hash, admin, label, expiresAt }: Omit<StoredKey, 'createdAt' | 'usedAt'>): void {
+    this.#sql.addKey.run(id, kind, account, hash, Number(admin), label, this.#now(), expiresAt);
+  }
+
+  #isOver({ expiresAt }: Pick<StoredKey, 'expiresAt'>): boolean {
+    return expiresAt !== null && expiresAt <= this.#now();
+  }
+}
+
+/** The public part of a secret; `null` for a text that has another form. */
+export function readSecret(secret: string): { readonly kind: keyof typeof PREFIXES; readonly id: string } | null {
+  const [, prefix, id = ''] = /^(wuerst|invite)_([a-z0-9]{12})_[a-z0-9]{32}$/.exec(secret) ?? [];
+  if (prefix === undefined) return null;
+  return { kind: prefix === PREFIXES.token ? 'token' : 'invitation', id };
+}
+
+/** Equal for names that people take for the same. */
+function looksOf(name: string): string {
+  const plain = name
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[\s\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, '');
+  return unhomoglyph(plain).normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
+}
+
+function nameTaken(name: string, other: WebAccount): UserError {
+  const whose = other.name === name ? 'belongs to somebody' : `looks like "${other.name}", which belongs to somebody`;
+  return new UserError('name_taken', `The name "${name}" ${whose}.`, {
+    hint: 'If it is yours, sign in with your personal link or token; else choose another name. The operator makes a new link with "wuerst invite".',
+  });
+}
+
+/** A secret is long and random, so that a plain hash cannot be undone. */
+function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+function withoutHash({ hash: _hash, ...key }: StoredKey): WebKey {
+  return key;
+}
