@@ -163,14 +163,14 @@ export class Jobs {
     });
   }
 
-  /** queued or running → failed. What was reserved is refunded. */
-  fail(id: string, error: JobError): JobEvent | null {
-    return this.#end(id, 'failed', error);
+  /** queued or running → failed. Of what was reserved, all but the `seconds` that were computed is given back. */
+  fail(id: string, error: JobError, seconds = 0): JobEvent | null {
+    return this.#end(id, 'failed', error, seconds);
   }
 
-  /** queued or running → cancelled. What was reserved is refunded. Counts at once, whatever the pipeline still does. */
-  cancel(id: string, reason: JobError): JobEvent | null {
-    return this.#end(id, 'cancelled', reason);
+  /** queued or running → cancelled. Charges as `fail` does. Counts at once, whatever the pipeline still does. */
+  cancel(id: string, reason: JobError, seconds = 0): JobEvent | null {
+    return this.#end(id, 'cancelled', reason, seconds);
   }
 
   /** How many starts count against a job now. */
@@ -214,10 +214,10 @@ export class Jobs {
     return stored;
   }
 
-  #end(id: string, state: 'failed' | 'cancelled', error: JobError): JobEvent | null {
+  #end(id: string, state: 'failed' | 'cancelled', error: JobError, seconds: number): JobEvent | null {
     return this.#change(id, ['queued', 'running'], state, (row, at) => {
       this.#sql.setState.run(state, row.attempts, row.started_at, at, toJson(error), row.num);
-      this.#recharge(row, 0);
+      this.#recharge(row, Math.round(seconds * 1000));
     });
   }
 

@@ -7,10 +7,11 @@ import type { FairOptions } from '../queue/fair-queue.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { refuseForbidden } from '../rules/moderation.ts';
 import { type Progress, secondsOf, type Timings, type Work, workLeft } from './estimator.ts';
-import { jobErrorOf, MAX_ATTEMPTS } from './job-error.ts';
+import { isUnkept, jobErrorOf, MAX_ATTEMPTS } from './job-error.ts';
 import type { JobServices } from './job-services.ts';
 import type { Painter } from './painter.ts';
 import type { Recipes } from './recipes.ts';
+import { SpentTime } from './spent-time.ts';
 
 export interface DispatcherOptions extends JobServices {
   readonly painter: Painter;
@@ -34,6 +35,9 @@ interface Running {
   readonly startedAt: number;
   /** Estimated accelerator seconds. */
   readonly seconds: number;
+  /** Those of the pictures that were kept before this start. */
+  readonly secondsBefore: number;
+  readonly spent: SpentTime;
   readonly controller: AbortController;
   /** The newest step; one without a preview has that of the step before. */
   step?: LiveStep;
@@ -72,6 +76,16 @@ export class Dispatcher {
   /** Accelerator seconds until the running job should be done. */
   get secondsLeft(): number {
     return this.#running === undefined ? 0 : this.#secondsLeft(this.#running, this.#running.step?.fraction ?? 0);
+  }
+
+  /**
+   * Accelerator seconds that were computed of a job, whatever becomes of it now: what its pictures that are kept should
+   * have taken, or the time that has passed if that is more.
+   */
+  computed(job: Job): number {
+    const running = this.#running?.job.id === job.id ? this.#running : undefined;
+    const kept = this.#keptSeconds(running?.job ?? job);
+    return running === undefined ? kept : Math.max(kept, running.secondsBefore + running.spent.seconds);
   }
 
   /** From now on jobs are made. */
@@ -139,6 +153,8 @@ export class Dispatcher {
       job,
       startedAt: clock.monotonic(),
       seconds,
+      secondsBefore: this.#keptSeconds(job),
+      spent: new SpentTime(clock),
       controller: new AbortController(),
       excused: false,
       setAt: 0,
@@ -158,11 +174,11 @@ export class Dispatcher {
       const { seconds, notes } = await this.#paint(job, running);
       await this.#store(job, () => {
         queue.settle(job.id, seconds);
-        return history.jobs.finish(job.id, { seconds, notes });
+        return history.jobs.finish(job.id, { seconds: running.secondsBefore + seconds, notes });
       });
     } catch (error) {
-      const spent = (this.#options.clock.monotonic() - running.startedAt) / 1000;
-      await this.#store(job, () => this.#failed(job, error, running, spent));
+      running.spent.hold();
+      await this.#store(job, () => this.#failed(job, error, running));
     }
   }
 
@@ -181,6 +197,7 @@ export class Dispatcher {
     let timings: Timings = {};
     let notes: readonly string[] = [];
     for await (const event of painter.generate(request, { signal })) {
+      running.spent.hold();
       if (event.type === 'step') this.#step(running, progress, event);
       else if (event.type === 'image') await this.#image(running, progress, event, info);
       else {
@@ -188,6 +205,7 @@ export class Dispatcher {
         // For the next start of the process: a preview should be recognisable from the first step on.
         if ('previewMaps' in event) history.memos.set('pipeline', PREVIEW_MAPS, event.previewMaps);
       }
+      running.spent.goOn(event);
     }
     signal.throwIfAborted();
     estimator.learn(work, timings);
@@ -232,11 +250,12 @@ export class Dispatcher {
   }
 
   /** Decides what becomes of a job that was not finished; runs inside the transaction. */
-  #failed(job: Job, error: unknown, running: Running, spent: number): JobEvent | null {
+  #failed(job: Job, error: unknown, running: Running): JobEvent | null {
     const { history, queue, onProblem } = this.#options;
+    const computed = this.computed(job);
     const stored = history.jobs.stored(job.id);
     if (stored === null || stored.job.state !== 'running') {
-      queue.settle(job.id, spent);
+      queue.settle(job.id, computed);
       return null;
     }
     if (error instanceof PipelineStopped || running.controller.signal.reason instanceof PipelineStopped) {
@@ -250,8 +269,16 @@ export class Dispatcher {
       queue.resume(stored);
       return event;
     }
-    queue.settle(job.id, spent);
-    return history.jobs.fail(job.id, jobErrorOf(error));
+    queue.settle(job.id, computed);
+    const charged = isUnkept(error) ? this.#keptSeconds(running.job) : computed;
+    return history.jobs.fail(job.id, jobErrorOf(error), charged);
+  }
+
+  /** What the pictures of a job that are kept should have taken, deleted ones too: their part of the estimate. */
+  #keptSeconds({ id, request, images }: Job): number {
+    if (images.length === 0) return 0;
+    const estimate = this.#options.history.jobs.stored(id)?.estimate ?? 0;
+    return (estimate * images.length) / request.n;
   }
 
   /** Stores the end of a job. What was made should not be lost because a disk is full for a while. */

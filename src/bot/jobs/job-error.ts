@@ -18,16 +18,21 @@ export function jobErrorOf(error: unknown): JobError {
       hint: 'Whoever runs this bot can read why in its log. A smaller picture may work.',
     };
   }
-  if (error instanceof OperatorError && (error.code === 'disk_full' || error.code === 'image_unwritable')) {
+  if (isUnkept(error)) {
     return {
       code: error.code,
       message: 'The picture was made, but there was no place to keep it.',
-      hint: 'Whoever runs this bot has to free some space. Try again later; nothing was charged.',
+      hint: 'Whoever runs this bot has to free some space. Try again later; nothing was charged for it.',
     };
   }
   return {
     code: 'internal',
     message: 'Something went wrong while this was being made.',
-    hint: 'It has been logged for whoever runs this bot. Trying again may work; nothing was charged.',
+    hint: 'It has been logged for whoever runs this bot. Trying again may work.',
   };
+}
+
+/** A picture was made and could not be kept, which nobody is charged for. */
+export function isUnkept(error: unknown): error is OperatorError {
+  return error instanceof OperatorError && (error.code === 'disk_full' || error.code === 'image_unwritable');
 }

@@ -233,7 +233,7 @@ export class Answers {
     const own = isOwner(job, caller);
     const reason = { code: 'cancelled', message: own ? 'Cancelled.' : 'Cancelled by a moderator.' };
     const cancel = () => {
-      const cancelled = history.jobs.cancel(job.id, reason);
+      const cancelled = history.jobs.cancel(job.id, reason, dispatcher.computed(job));
       if (cancelled !== null && !own) {
         const { surface, user: actor } = caller;
         const { guild } = job.caller;

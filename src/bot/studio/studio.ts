@@ -48,7 +48,7 @@ const MAX_STARTS = 5;
 const CRASHED_BOT = {
   code: 'pipeline_crashed',
   message: 'The bot crashed several times while making this request, so it was given up.',
-  hint: 'Nothing was charged. A smaller picture may work.',
+  hint: 'Only pictures that are kept were charged. A smaller picture may work.',
 };
 /** Owner and key of the memo of what was loaded last. */
 const LOADED = ['checkpoint', 'loaded'] as const;
@@ -195,10 +195,14 @@ function coreOf({ history, rules, bus, dispatcher, positions, images, answers }:
 }
 
 /** A job that was running when an earlier process died waits again, unless it is to blame. */
-function takeUp({ history, bus }: Parts, { job, attempts }: StoredJob, pipelineOutlived: boolean): void {
+function takeUp({ history, bus, dispatcher }: Parts, { job, attempts }: StoredJob, pipelineOutlived: boolean): void {
   const forgiveAttempt = pipelineOutlived && history.jobs.starts(job.id) < MAX_STARTS;
   const isBlamed = attempts >= MAX_ATTEMPTS && !forgiveAttempt;
-  bus.emit(isBlamed ? history.jobs.fail(job.id, CRASHED_BOT) : history.jobs.requeue(job.id, { forgiveAttempt }));
+  bus.emit(
+    isBlamed
+      ? history.jobs.fail(job.id, CRASHED_BOT, dispatcher.computed(job))
+      : history.jobs.requeue(job.id, { forgiveAttempt }),
+  );
 }
 
 /** For the completions of the next start, before its model is loaded. */

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JobEvent } from '../../../src/bot/job.ts';
+import { SpentTime } from '../../../src/bot/jobs/spent-time.ts';
+import { ManualClock } from '../../manual-clock.ts';
+import { caller } from '../history/history-fixture.ts';
+import { openStudio } from './studio-fixture.ts';
+
+type Opened = Awaited<ReturnType<typeof openStudio>>;
+
+/** What a picture of the fake painter takes in all, once it was measured. */
+const PICTURE = 0.9;
+
+/** A picture was made before, so that times are known. */
+async function opened(...[t, options]: Parameters<typeof openStudio>) {
+  const studio = await openStudio(t, options);
+  await studio.make('a panda', caller({ user: 'zoe', room: 'attic', guild: 'attic', payer: 'attic' }));
+  const used = (user = 'ann') => studio.history.usage.today('user', 'web', user).seconds;
+  return { ...studio, used };
+}
+
+/** Does something in the moment in which this many pictures of a job are kept. */
+function afterPictures({ studio }: Pick<Opened, 'studio'>, count: number, act: (event: JobEvent) => void): void {
+  const stop = studio.subscribe((event) => {
+    if (event.type !== 'image' || event.job.images.length !== count) return;
+    stop();
+    act(event);
+  });
+}
+
+function near(actual: number, expected: number): void {
+  assert.ok(Math.abs(actual - expected) < 0.1, `${actual} s, expected about ${expected} s`);
+}
+
+for (const [n, kept] of [
+  [10, 9],
+  [5, 2],
+] as const) {
+  test(`a request for ${n} pictures that is cancelled after ${kept} is charged ${kept}, in the same place`, async (t) => {
+    const bench = await opened(t);
+    const { ask, click, ended, used, history } = bench;
+    afterPictures(bench, kept, ({ job }) => void click(`cancel:${job.id}`));
+    const job = await ended((await ask(`a panda n:${n}`)).id);
+    assert.deepEqual([job.state, job.images.length], ['cancelled', kept]);
+    near(used(), kept * PICTURE);
+    assert.equal(history.usage.today('guild', 'web', 'lobby').seconds, used());
+  });
+}
+
+test('time that a cancelled request has taken is charged, and one that never started is given back whole', async (t) => {
+  const { ask, click, started, used, clock } = await opened(t);
+  const job = await ask('wait for a panda');
+  await started(job.id);
+  clock.advance(300);
+  await click(`cancel:${job.id}`);
+  near(used(), 0.3);
+  const waiting = await ask('a panda');
+  const other = await ask('another panda');
+  await click(`cancel:${other.id}`);
+  assert.ok(used() <= 0.3 + PICTURE + 0.05, 'a request that never started is given back whole');
+  assert.equal((await click(`cancel:${waiting.id}`).catch(() => waiting)).id, waiting.id);
+});
+
+test('a request that fails after some of its pictures is charged for them, and one that could not be kept is not', async (t) => {
+  let full = false;
+  const write = async (file: { writeFile(content: Uint8Array): Promise<void> }, content: Uint8Array) => {
+    if (full) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    await file.writeFile(content);
+  };
+  const bench = await opened(t, { images: { write } });
+  afterPictures(bench, 3, () => {
+    full = true;
+  });
+  const failed = await bench.make('a panda n:4');
+  assert.deepEqual([failed.state, failed.error?.code, failed.images.length], ['failed', 'disk_full', 3]);
+  near(bench.used(), 3 * PICTURE);
+});
+
+test('pictures that were kept before a crash are charged with those that are made after it', async (t) => {
+  const { make, used } = await opened(t);
+  assert.equal((await make('crash-midway panda n:3')).images.length, 3);
+  near(used(), 3 * PICTURE);
+});
+
+test('a request that is cancelled while it waits again after a crash is charged for what is kept of it', async (t) => {
+  const first = await opened(t);
+  let state = '';
+  const stop = first.studio.subscribe((event) => {
+    if (event.type !== 'queued' || event.seq === null || event.job.images.length === 0) return;
+    stop();
+    void first.click(`cancel:${event.job.id}`);
+    state = event.job.state;
+  });
+  const job = await first.ended((await first.ask('crash-midway panda n:3')).id);
+  assert.deepEqual([state, job.state, job.images.length], ['queued', 'cancelled', 1]);
+  near(first.used(), PICTURE);
+});
+
+test("loading the model and storing a picture are nobody's time", () => {
+  const clock = new ManualClock();
+  const spent = new SpentTime(clock);
+  const step = { type: 'step', image: null, timestep: null, preview: null, total: 2 } as const;
+  const told = (stage: 'load' | 'prior', done: number) => {
+    spent.hold();
+    // What has to be done about it takes its time.
+    clock.advance(10_000);
+    spent.goOn({ ...step, stage, step: done });
+  };
+  clock.advance(60_000);
+  told('load', 0);
+  clock.advance(60_000);
+  told('load', 2);
+  clock.advance(1000);
+  told('prior', 1);
+  clock.advance(500);
+  assert.equal(spent.seconds, 1.5, 'the step that is being computed counts');
+  spent.hold();
+  clock.advance(500);
+  assert.equal(spent.seconds, 1.5);
+});
