@@ -21,6 +21,7 @@ for folder in "$set_folder"/*/; do
     text_encoder | prior | decoder | vqgan) file=networks/reference-networks ;;
     image_encoder) file=networks/reference-image-encoders ;;
     pipelines) file=pipelines/reference-pipelines ;;
+    lora) file=pipelines/reference-loras ;;
     errors) file=reference-errors ;;
     *)
       echo "nothing is known to compare with $folder" >&2

@@ -42,6 +42,7 @@ const FLOORS = [
   'pipeline/hub',
   'pipeline/text',
   'pipeline/networks',
+  'pipeline/lora',
   'pipeline/derived-weights',
   'pipeline/runtime',
   'pipeline/graph',

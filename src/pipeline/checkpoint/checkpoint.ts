@@ -22,6 +22,8 @@ export type Prepared = ReadonlyMap<string, LocatedTensor>;
 /** Buffers that checkpoints contain but no computation reads. */
 const IGNORED = /(^|\.)(position_ids|num_batches_tracked)$/;
 
+const LAYER = /^(?!.*embedding\.weight$).+\.weight$/;
+
 /**
  * One folder of a diffusers-layout repository: `config.json` and its weights. Weights are found by name and handed
  * out as byte ranges; their bytes are never read here.
@@ -139,6 +141,12 @@ export class Component {
       heading: `${name} ${dtype} [${shape}]`,
       ...{ file, offset, length },
     }));
+  }
+
+  /** Linear layers and convolutions, with the shape of their weight; tables of words and positions are none. */
+  get layers(): ReadonlyMap<string, readonly number[]> {
+    const weights = [...this.#tensors].filter(([name, { shape }]) => LAYER.test(name) && shape.length > 1);
+    return new Map(weights.map(([name, { shape }]) => [name.replace(/\.weight$/, ''), shape]));
   }
 
   has(name: string): boolean {

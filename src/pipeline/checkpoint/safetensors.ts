@@ -43,6 +43,17 @@ const MAX_HEADER_BYTES = 100_000_000;
  * @see https://github.com/huggingface/safetensors#format
  */
 export async function readHeader(path: string): Promise<Map<string, TensorEntry>> {
+  return (await readSafetensorsHeader(path)).tensors;
+}
+
+/** A whole header: its tensors, and the texts that the program that wrote it has left. */
+export interface SafetensorsHeader {
+  readonly tensors: Map<string, TensorEntry>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** As {@link readHeader}, with the metadata. */
+export async function readSafetensorsHeader(path: string): Promise<SafetensorsHeader> {
   const file = await openFile(path);
   try {
     const stats = await file.stat();
@@ -62,7 +73,7 @@ export async function readHeader(path: string): Promise<Map<string, TensorEntry>
   }
 }
 
-function parseHeader(path: string, json: string, dataStart: number, fileSize: number): Map<string, TensorEntry> {
+function parseHeader(path: string, json: string, dataStart: number, fileSize: number): SafetensorsHeader {
   let header: unknown;
   try {
     header = JSON.parse(json);
@@ -77,7 +88,9 @@ function parseHeader(path: string, json: string, dataStart: number, fileSize: nu
     if (name !== '__metadata__') entries.set(name, parseEntry(path, name, value, dataStart));
   }
   checkTiling(path, [...entries.values()], dataStart, fileSize);
-  return entries;
+  const { __metadata__: found } = header as { readonly __metadata__?: unknown };
+  const texts = Object.entries(found ?? {}).filter(([, value]) => typeof value === 'string');
+  return { tensors: entries, metadata: Object.fromEntries(texts) };
 }
 
 /** In this format tensors follow each other without gaps to the end of the file: anything else is damage. */

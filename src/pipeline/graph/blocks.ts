@@ -1,6 +1,6 @@
 import { attentionInPieces, type Pieces } from './attention.ts';
 import type { Dim, GraphBuilder, Value } from './builder.ts';
-import { dense } from './dense.ts';
+import { dense, denseTogether, withLowRank } from './dense.ts';
 import type { Weights } from './weights.ts';
 
 /**
@@ -54,7 +54,8 @@ export function grid(suffix = ''): Grid {
 }
 
 export function linear(x: Value, weights: Weights, inputs: number, outputs: number): Value {
-  return weights.graph.gemm(x, weights.get('weight', [outputs, inputs]), weights.get('bias', [outputs]));
+  const whole = weights.graph.gemm(x, weights.get('weight', [outputs, inputs]), weights.get('bias', [outputs]));
+  return withLowRank(whole, x, weights, inputs, outputs);
 }
 
 /** NCHW to tokens. */
@@ -70,7 +71,7 @@ export function toImage(g: GraphBuilder, x: Value, { b, h, w }: Grid): Value {
 /** A 1×1 convolution over tokens. */
 export function pointwise(x: Value, weights: Weights, inputs: number, outputs: number): Value {
   const weight = weights.graph.reshape(weights.get('weight', [outputs, inputs, 1, 1]), [outputs, inputs]);
-  return weights.graph.gemm(x, weight, weights.get('bias', [outputs]));
+  return withLowRank(weights.graph.gemm(x, weight, weights.get('bias', [outputs])), x, weights, inputs, outputs);
 }
 
 /** What a Stage B block sees beside its own normed activations. */
@@ -93,7 +94,7 @@ export function resBlock(
   const depthwise = weights.at('depthwise');
   const convolved = g.conv(
     toImage(g, x, at),
-    depthwise.get('weight', [c, 1, kernel, kernel]),
+    depthwise.changed('weight', [c, 1, kernel, kernel]),
     depthwise.get('bias', [c]),
     {
       kernel,
@@ -160,7 +161,8 @@ function contractWithGrn(hidden: Value, weights: Weights, at: Grid, c: number): 
   const out = weights.at(4);
   const beta = { weights: grn, key: 'beta', shape: [1, 1, 1, wide] };
   const shift = g.reshape(out.product('weight', [c, wide], [0, wide], beta), [c]);
-  return g.cast(dense(scaled, out, wide, c, { bias: g.add(out.get('bias', [c]), shift) }), 'f32');
+  const constant = () => grn.get(beta.key, beta.shape);
+  return g.cast(dense(scaled, out, wide, c, { bias: g.add(out.get('bias', [c]), shift), constant }), 'f32');
 }
 
 /** `x · (1 + a) + b`, with a and b mapped from the timestep embedding [B, cR]. */
@@ -235,11 +237,8 @@ export function attnBlock(
 }
 
 function selfProjections(x: Value, attention: Weights, c: number, inner: number, join: boolean): [Value, Value, Value] {
-  const g = attention.graph;
   const layers = ['to_q', 'to_k', 'to_v'].map((key) => attention.at(key));
-  const [q, k, v] = join
-    ? g.split(dense(x, layers, c, inner), 1, [inner, inner, inner])
-    : layers.map((layer) => dense(x, layer, c, inner));
+  const [q, k, v] = join ? denseTogether(x, layers, c, inner) : layers.map((layer) => dense(x, layer, c, inner));
   if (!q || !k || !v) throw new Error('Attention has three projections.');
   return [q, k, v];
 }

@@ -3,8 +3,8 @@ import type { Component } from '../checkpoint/checkpoint.ts';
 import { parseConfig } from '../checkpoint/config-file.ts';
 import type { Folds } from './blocks.ts';
 import { GraphBuilder, type Value } from './builder.ts';
-import { dense } from './dense.ts';
-import { Weights } from './weights.ts';
+import { dense, denseTogether } from './dense.ts';
+import { type Adapted, UNADAPTED, Weights } from './weights.ts';
 
 const positive = z.int().check(z.positive());
 const schema = z.object({
@@ -32,11 +32,11 @@ const MASKED_HALF = -30_000;
  *
  * @see https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/modeling_clip.py
  */
-export function clipTextGraph(component: Component, folds: Folds): GraphBuilder {
+export function clipTextGraph(component: Component, folds: Folds, adapted: Adapted = UNADAPTED): GraphBuilder {
   const config = clipTextConfig(component);
   const { hidden_size: c, intermediate_size: wide, num_attention_heads: heads, layer_norm_eps: epsilon } = config;
   const g = new GraphBuilder('clip-text');
-  const weights = new Weights(g, component);
+  const weights = new Weights(g, component, adapted);
   const ids = g.input('input_ids', 'i64', ['b', 't']);
   const mask = g.input('attention_mask', 'i64', ['b', 't']);
   const embeddings = weights.at('embeddings');
@@ -62,7 +62,7 @@ export function clipTextGraph(component: Component, folds: Folds): GraphBuilder 
 function selfAttention(x: Value, weights: Weights, c: number, heads: number, bias: Value, join: boolean): Value {
   const g = weights.graph;
   const layers = ['q_proj', 'k_proj', 'v_proj'].map((key) => weights.at(key));
-  const parts = join ? g.split(dense(x, layers, c, c), 1, [c, c, c]) : layers.map((layer) => dense(x, layer, c, c));
+  const parts = join ? denseTogether(x, layers, c, c) : layers.map((layer) => dense(x, layer, c, c));
   const [q, k, v] = parts.map((part) => g.reshape(part, ['b', 't', c]));
   if (!q || !k || !v) throw new Error('Attention has three projections.');
   const attended = g.attention(q, k, v, heads, g.cast(bias, q.dtype));

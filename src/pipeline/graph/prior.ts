@@ -20,7 +20,7 @@ import {
   toTokens,
 } from './blocks.ts';
 import { GraphBuilder, type Value } from './builder.ts';
-import { Weights } from './weights.ts';
+import { type Adapted, UNADAPTED, Weights } from './weights.ts';
 
 const positive = z.int().check(z.positive());
 const schema = z.object({
@@ -45,25 +45,25 @@ const EPSILON = 1e-6;
  *
  * @see https://github.com/huggingface/diffusers/blob/main/src/diffusers/pipelines/deprecated/wuerstchen/modeling_wuerstchen_prior.py
  */
-export function priorGraphs(component: Component, folds: Folds): StepGraphs {
+export function priorGraphs(component: Component, folds: Folds, adapted: Adapted = UNADAPTED): StepGraphs {
   const config = priorConfig(component);
   const step = new GraphBuilder('prior');
   if (!folds.conditioning) {
-    const weights = new Weights(step, component);
+    const weights = new Weights(step, component, adapted);
     const text = step.input('text', 'f32', ['b', 't', config.c_cond]);
     writeStep(weights, config, conditioning(weights, config, text, folds), folds);
     return { conditioning: null, step };
   }
   const conditioner = new GraphBuilder('prior-conditioning');
   const text = conditioner.input('text', 'f32', ['b', 't', config.c_cond]);
-  const pairs = conditioning(new Weights(conditioner, component), config, text, folds);
+  const pairs = conditioning(new Weights(conditioner, component, adapted), config, text, folds);
   const inputs = pairs.map(({ key, value }, i) => {
     conditioner.output(`k${i}`, key);
     conditioner.output(`v${i}`, value);
     const shape = ['b', 't', key.shape[2] ?? 0];
     return { key: step.input(`k${i}`, 'f32', shape), value: step.input(`v${i}`, 'f32', shape) };
   });
-  writeStep(new Weights(step, component), config, inputs, folds);
+  writeStep(new Weights(step, component, adapted), config, inputs, folds);
   return { conditioning: conditioner, step };
 }
 

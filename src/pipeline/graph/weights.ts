@@ -2,9 +2,13 @@ import type { Component } from '../checkpoint/checkpoint.ts';
 import type { TensorEntry } from '../checkpoint/safetensors.ts';
 import { columnsOf, outputsOf, type WeightRecipe } from '../checkpoint/weight-recipe.ts';
 import { size } from '../math/tensor.ts';
-import type { DType, GraphBuilder, Value } from './builder.ts';
+import type { Dim, DType, GraphBuilder, Value } from './builder.ts';
 
 const DTYPES: Readonly<Record<string, DType>> = { F32: 'f32', F16: 'f16', BF16: 'bf16', I8: 'i8' };
+
+/** Layers that a LoRA changes, e.g. `blocks.2.attention.to_q`. What it adds to them is fed into the graph. */
+export type Adapted = ReadonlySet<string>;
+export const UNADAPTED: Adapted = new Set();
 
 /** Columns of a weight: from (inclusive), to (exclusive). */
 export type Columns = readonly [number, number];
@@ -27,12 +31,20 @@ export class Weights {
   readonly graph: GraphBuilder;
   readonly #component: Component;
   readonly #path: string;
+  readonly #adapted: Adapted;
   readonly #cache: Map<string, Value>;
 
-  constructor(graph: GraphBuilder, component: Component, path = '', cache = new Map<string, Value>()) {
+  constructor(
+    graph: GraphBuilder,
+    component: Component,
+    adapted: Adapted = UNADAPTED,
+    path = '',
+    cache = new Map<string, Value>(),
+  ) {
     this.graph = graph;
     this.#component = component;
     this.#path = path;
+    this.#adapted = adapted;
     this.#cache = cache;
   }
 
@@ -41,7 +53,36 @@ export class Weights {
   }
 
   at(...keys: readonly (string | number)[]): Weights {
-    return new Weights(this.graph, this.#component, this.#path + keys.map((key) => `${key}.`).join(''), this.#cache);
+    const path = this.#path + keys.map((key) => `${key}.`).join('');
+    return new Weights(this.graph, this.#component, this.#adapted, path, this.#cache);
+  }
+
+  /** Whether a LoRA changes this layer. */
+  get isAdapted(): boolean {
+    return this.#adapted.has(this.#path.slice(0, -1));
+  }
+
+  /**
+   * Inputs of the graph, for a layer that is adapted: A [rank, inputs] and B [outputs, rank] with all its factors, whose
+   * product is added to the weight.
+   */
+  lowRank(inputs: number, outputs: number, dtype: DType): { readonly a: Value; readonly b: Value } {
+    const rank = `${this.#path}rank`;
+    return {
+      a: this.#input('lora_A', dtype, [rank, inputs]),
+      b: this.#input('lora_B', dtype, [outputs, rank]),
+    };
+  }
+
+  /** A tensor, as float32, with what a LoRA adds to it as a whole: for small kernels that have no branch beside them. */
+  changed(key: string, shape: readonly number[]): Value {
+    const own = this.get(key, shape);
+    return this.isAdapted ? this.graph.add(own, this.#input('lora_delta', 'f32', shape)) : own;
+  }
+
+  #input(name: string, dtype: DType, shape: readonly Dim[]): Value {
+    const path = this.#path + name;
+    return this.#once(path, () => this.graph.input(path, dtype, shape));
   }
 
   /** A tensor, as float32. */

@@ -1,10 +1,12 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { expected } from '../../system/errors.ts';
-import { once } from '../../system/memo.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
 import { clipTextConfig, clipTextGraph } from '../graph/clip-text.ts';
+import type { Adapter } from '../lora/adapter.ts';
 import type { Tensor } from '../math/tensor.ts';
 import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
+import { adaptedGraphs } from './adapted-graphs.ts';
 import { Network, type OpenOptions, open } from './network.ts';
 import { fromOrt } from './ort-tensors.ts';
 
@@ -19,16 +21,18 @@ export class ClipTextModel extends Network {
   /** It runs once a prompt, and its outliers are known not to bear 8 bits. */
   static readonly instead = { int8: 'fp32' } as const;
   readonly config;
-  readonly #graph;
+  readonly #graph: (adapter: Adapter | null) => GraphBuilder;
 
   constructor(component: Component, runtime: Runtime) {
     super(component, runtime);
     this.config = clipTextConfig(component);
-    this.#graph = once(() => {
-      const graph = clipTextGraph(component, runtime.folds);
+    const { folds } = runtime;
+    const plain = () => {
+      const graph = clipTextGraph(component, folds);
       component.assertAllUsed();
       return graph;
-    });
+    };
+    this.#graph = adaptedGraphs(plain, (layers) => clipTextGraph(component, folds, layers));
   }
 
   static load(dir: string, runtime?: RuntimeOptions | Runtime, options?: OpenOptions): Promise<ClipTextModel> {
@@ -36,22 +40,22 @@ export class ClipTextModel extends Network {
   }
 
   check(): void {
-    this.#graph();
+    this.#graph(null);
   }
 
   async preload(): Promise<void> {
-    await this.session(this.#graph());
+    await this.adaptedSession(this.#graph(this.adapter), this.adapter);
   }
 
   /** @returns `last_hidden_state` [B, T, hidden_size] */
   async run(inputIds: TokenRows, attentionMask: TokenRows): Promise<Tensor> {
-    const session = await this.session(this.#graph());
+    const { adapter } = this;
     const feeds = { input_ids: int64Tensor(inputIds), attention_mask: int64Tensor(attentionMask) };
     const [, tokens = 0] = feeds.input_ids.dims;
     if (tokens > this.config.max_position_embeddings) {
       throw expected('too_many_tokens', `at most ${this.config.max_position_embeddings} tokens`, tokens);
     }
-    return fromOrt((await session.run(feeds)).last_hidden_state);
+    return fromOrt((await this.runAdapted(this.#graph(adapter), feeds, adapter)).last_hidden_state);
   }
 }
 

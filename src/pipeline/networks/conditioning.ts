@@ -1,4 +1,5 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
+import type { Adapter } from '../lora/adapter.ts';
 import { pickTensorRows } from '../math/tensor.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 
@@ -6,10 +7,12 @@ import type { Tensors } from '../runtime/runtime.ts';
 export interface Conditioning {
   readonly rows: number;
   readonly tensors: Tensors;
+  /** The network's when it was computed; the steps use it, too. */
+  readonly adapter: Adapter | null;
 }
 
 /** The given rows of a batch, as a batch. */
-export function pickRows({ rows, tensors }: Conditioning, indices: readonly number[]): Conditioning {
+export function pickRows({ rows, tensors, adapter }: Conditioning, indices: readonly number[]): Conditioning {
   const picked: Record<string, OrtTensor> = {};
   for (const [name, value] of Object.entries(tensors)) {
     const perRow = (value.dims[0] ?? 0) / rows;
@@ -17,5 +20,5 @@ export function pickRows({ rows, tensors }: Conditioning, indices: readonly numb
     const part = pickTensorRows(view, indices);
     picked[name] = new OrtTensor('float32', part.data, [indices.length * perRow, ...value.dims.slice(1)]);
   }
-  return { rows: indices.length, tensors: picked };
+  return { rows: indices.length, tensors: picked, adapter };
 }

@@ -1,6 +1,7 @@
 import { Component, type Prepared } from '../checkpoint/checkpoint.ts';
 import type { Precision } from '../checkpoint/weight-recipe.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
+import type { Adapter } from '../lora/adapter.ts';
 import { Runtime, type RuntimeOptions, type Session, type Tensors } from '../runtime/runtime.ts';
 
 export interface OpenOptions {
@@ -18,7 +19,11 @@ interface NetworkClass<T extends Network> {
 export abstract class Network {
   readonly component: Component;
   readonly runtime: Runtime;
+  /** What LoRAs change, from the next use on. */
+  adapter: Adapter | null = null;
   readonly #sessions = new Map<string, Promise<Session>>();
+  /** The layers that the graphs of the sessions have branches beside. */
+  #adapted = '';
 
   constructor(component: Component, runtime: Runtime) {
     this.component = component;
@@ -27,11 +32,12 @@ export abstract class Network {
 
   /** Bytes of all weights as they are kept in memory. */
   get weightBytes(): number {
-    return this.component.bytesInMemory;
+    return this.component.bytesInMemory + (this.adapter?.bytes ?? 0);
   }
 
+  /** Whether a picture can begin at once. */
   get isLoaded(): boolean {
-    return this.#sessions.size > 0;
+    return this.#sessions.size > 0 && this.#adapted === (this.adapter?.key ?? '');
   }
 
   /**
@@ -53,14 +59,36 @@ export abstract class Network {
   }
 
   /** Runs a graph that is needed once a picture; with one network loaded at a time, its session is released at once. */
-  protected async runOnce(graph: GraphBuilder, feeds: Tensors): Promise<Tensors> {
-    const session = await this.session(graph);
-    const outputs = await session.run(feeds);
+  protected async runOnce(graph: GraphBuilder, feeds: Tensors, adapter: Adapter | null): Promise<Tensors> {
+    const outputs = await this.runAdapted(graph, feeds, adapter);
     if (this.runtime.residency === 'stage') {
+      const session = this.#sessions.get(graph.name);
       this.#sessions.delete(graph.name);
-      await session.release();
+      await (await session)?.release();
     }
     return outputs;
+  }
+
+  /** Runs a graph that was written for the layers of an adapter. */
+  protected async runAdapted(
+    graph: GraphBuilder,
+    feeds: Tensors,
+    adapter: Adapter | null,
+    fetches?: readonly string[],
+  ): Promise<Tensors> {
+    const session = await this.adaptedSession(graph, adapter);
+    return session.run({ ...feeds, ...adapter?.feeds(graph.parts.inputs) }, fetches);
+  }
+
+  /**
+   * Sessions of graphs with other branches hold the same weights once more, so those are released first. What goes through
+   * the branches is fed, so that it can change without that.
+   */
+  protected async adaptedSession(graph: GraphBuilder, adapter: Adapter | null): Promise<Session> {
+    const key = adapter?.key ?? '';
+    if (key !== this.#adapted) await this.release();
+    this.#adapted = key;
+    return this.session(graph);
   }
 
   protected session(graph: GraphBuilder): Promise<Session> {

@@ -11,10 +11,19 @@ import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
 /** Keys and values of a guided picture take 60 MB with the large Stage C. */
 const KEPT_CONDITIONINGS = 2;
 
+/** What a conditioning was computed from. */
+interface Given {
+  readonly text: Tensor;
+  readonly adapter: string | undefined;
+}
+
 /** diffusers' WuerstchenPrior (Stage C). */
 export class WuerstchenPrior extends Denoiser {
   readonly config;
-  readonly #conditioned = new Recent<Conditioning, Tensor>(KEPT_CONDITIONINGS, isSameTensor);
+  readonly #conditioned = new Recent<Conditioning, Given>(
+    KEPT_CONDITIONINGS,
+    (a, b) => a.adapter === b.adapter && isSameTensor(a.text, b.text),
+  );
 
   constructor(component: Component, runtime: Runtime) {
     super(component, runtime, priorGraphs);
@@ -29,7 +38,7 @@ export class WuerstchenPrior extends Denoiser {
   async condition(text: Tensor): Promise<Conditioning> {
     checkChannels('text embeddings', text, 3, 2, this.config.c_cond);
     // A copy: the caller may write into theirs.
-    const key = { data: text.data.slice(), dims: text.dims };
+    const key = { text: { data: text.data.slice(), dims: text.dims }, adapter: this.adapter?.id };
     return this.#conditioned.get(key, () => this.conditionOn(text.dims[0] ?? 0, { text: toOrt(text) }));
   }
 

@@ -138,6 +138,21 @@ export class WuerstchenCombinedPipeline {
     return this.prior.runtime;
   }
 
+  /** As {@link WuerstchenPriorPipeline.loadLora}, for every style. */
+  loadLora(...given: Parameters<WuerstchenPriorPipeline['loadLora']>): Promise<string> {
+    return this.prior.loadLora(...given);
+  }
+
+  /** As {@link WuerstchenPriorPipeline.unloadLora}. */
+  unloadLora(name: string): void {
+    this.prior.unloadLora(name);
+  }
+
+  /** As {@link WuerstchenPriorPipeline.setAdapters}. */
+  setAdapters(weights: Readonly<Record<string, number>>): void {
+    this.prior.setAdapters(weights);
+  }
+
   /** In the order of use, without the Stage C networks of other styles. */
   get networks(): readonly Network[] {
     return [...this.prior.networks, ...this.decoder.networks];

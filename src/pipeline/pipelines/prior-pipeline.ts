@@ -1,5 +1,6 @@
 import { expected, type UserError } from '../../system/errors.ts';
 import { partOf } from '../checkpoint/layout.ts';
+import { LoadedLoras } from '../lora/loaded-loras.ts';
 import { concatRows, type Tensor } from '../math/tensor.ts';
 import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
 import type { PretrainedOptions } from '../runtime/runtime.ts';
@@ -44,11 +45,71 @@ export interface PriorOutput {
 
 /** diffusers' WuerstchenPriorPipeline: text to image embeddings. */
 export class WuerstchenPriorPipeline extends SamplingPipeline<PriorOptions, PriorOutput> {
-  prior: WuerstchenPrior;
+  #prior: WuerstchenPrior;
+  readonly #loras = new LoadedLoras();
 
   private constructor(parts: RepositoryParts, prior: WuerstchenPrior) {
     super(parts);
-    this.prior = prior;
+    this.#prior = prior;
+  }
+
+  get prior(): WuerstchenPrior {
+    return this.#prior;
+  }
+
+  set prior(prior: WuerstchenPrior) {
+    prior.adapter = this.#prior.adapter;
+    this.#prior = prior;
+  }
+
+  /** Names of the loaded LoRAs. */
+  get loras(): readonly string[] {
+    return this.#loras.names;
+  }
+
+  /** Names and weights of the LoRAs in use. */
+  get adapters(): Readonly<Record<string, number>> {
+    return this.#loras.weights;
+  }
+
+  /**
+   * Loads a LoRA of Stage C, of its text encoder or of both: a safetensors file as PEFT, diffusers, Kohya or OneTrainer
+   * write it. The checkpoint stays as it is. As in diffusers, the LoRA is the one in use, with weight 1, until
+   * {@link setAdapters} says otherwise.
+   *
+   * @param options.name to call it by in `setAdapters`. @default the file's name without its ending
+   * @returns its name
+   * @throws UserError `lora_missing`, `lora_name_taken`, or `lora_refused` with a sentence that says what the file is
+   */
+  async loadLora(
+    path: string,
+    options: { readonly name?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<string> {
+    const { readLoraFile } = await import('../lora/lora-file.ts');
+    const layers = { prior: this.prior.component.layers, text_encoder: this.text.model.component.layers };
+    const file = await readLoraFile(path, layers, options.signal);
+    const name = options.name ?? file.name;
+    this.#loras.add(name, file);
+    this.setAdapters({ [name]: 1 });
+    return name;
+  }
+
+  /** Forgets a LoRA. */
+  unloadLora(name: string): void {
+    this.#loras.remove(name);
+    this.setAdapters(this.adapters);
+  }
+
+  /**
+   * Uses these LoRAs and no others, from the next picture on; their changes, times their weights, add up. Without one, or
+   * with weights of 0, pictures are those of the checkpoint bit by bit.
+   *
+   * @throws UserError `lora_unknown`, `lora_weight_invalid`
+   */
+  setAdapters(weights: Readonly<Record<string, number>>): void {
+    this.#loras.use(weights);
+    this.prior.adapter = this.#loras.adapter('prior');
+    this.text.model.adapter = this.#loras.adapter('text_encoder');
   }
 
   /** @param options `priorDir`: folder of Stage C when it is not the repository's own `prior/` */
@@ -76,6 +137,7 @@ export class WuerstchenPriorPipeline extends SamplingPipeline<PriorOptions, Prio
     const scheduler = this.newScheduler(steps, options.timesteps);
     const { resolutionMultiple, latentMean, latentStd } = this.values;
     const network = options.prior ?? this.prior;
+    network.adapter = this.prior.adapter;
     const start = performance.now();
     const text = await this.#encode(options, guided, images);
     const encoded = performance.now();

@@ -52,7 +52,7 @@ export class PromptEncoder {
     for (const text of texts) {
       const { inputIds, attentionMask } = this.tokenizer.encode(text);
       // Texts that only differ in what the tokenizer drops are one.
-      const key = `${inputIds.join(' ')} ${attentionMask.join('')}`;
+      const key = `${inputIds.join(' ')} ${attentionMask.join('')} ${this.model.adapter?.id ?? ''}`;
       rows.push(await this.#kept.get(key, () => this.model.run(inputIds, attentionMask)));
     }
     return concatRows(rows);
