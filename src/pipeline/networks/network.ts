@@ -59,7 +59,7 @@ export abstract class Network {
   }
 
   /** Runs a graph that is needed once a picture; with one network loaded at a time, its session is released at once. */
-  protected async runOnce(graph: GraphBuilder, feeds: Tensors, adapter: Adapter | null): Promise<Tensors> {
+  protected async runOnce(graph: GraphBuilder, feeds: Tensors, adapter: Adapter | null = null): Promise<Tensors> {
     const outputs = await this.runAdapted(graph, feeds, adapter);
     if (this.runtime.residency === 'stage') {
       const session = this.#sessions.get(graph.name);
