@@ -220,6 +220,7 @@ async function* paint(
       ...{ width, height, fit: 'crop', signal },
       prompt: request.prompt,
       negativePrompt: request.negative || undefined,
+      weighted: request.weighted,
       style: request.style,
       ...{ priorNumInferenceSteps: stepCount(steps), priorTimesteps: timestepsOf(steps) },
       priorGuidanceScale: request.guidance,

@@ -5,6 +5,7 @@ export type { Precision } from './checkpoint/weight-recipe.ts';
 export { type AvailableStyles, availableStyles, STYLES, type Style } from './derived-weights/styles.ts';
 export { encodeImage, type ImageFormat, type RgbImage, readMetadata } from './images/image-file.ts';
 export { type ImageParameters, metadataOf } from './images/parameters.ts';
+export { promptWeights, type WeightedText } from './images/prompt-weights.ts';
 export { randnTensor, TorchGenerator } from './math/generator.ts';
 export { DDPMWuerstchenScheduler, DEFAULT_STAGE_C_TIMESTEPS } from './math/scheduler.ts';
 export type { Tensor } from './math/tensor.ts';

@@ -181,7 +181,7 @@ class PipelineEngine implements Engine {
     yield {
       type: 'done',
       timings: times,
-      warnings: prior.text.warnings([request.prompt]),
+      warnings: prior.text.warnings([request.prompt], request),
       ...(learns ? { previewMaps: previewMapsJson(maps, checkpoint) } : {}),
     };
   }

@@ -67,8 +67,8 @@ export async function* paintPlans(
 }
 
 function planned({ pipeline, request, space, signal }: RoundOptions, plans: readonly ImagePlan[]): PlannedBatch {
-  const { prompt, negative } = request;
-  const texts = { prompt, negativePrompt: negative || undefined, signal };
+  const { prompt, negative, weighted } = request;
+  const texts = { prompt, negativePrompt: negative || undefined, weighted, signal };
   const { resolutionMultiple } = pipeline.prior.values;
   const [, , h, w] = space.dims;
   const shared = plans.length > 1 && plans.length === request.images.length;

@@ -31,6 +31,8 @@ export const imagineRequest = z.object({
   decoderGuidance: z.number(),
   /** Show the result behind a spoiler cover, where the surface has one. */
   spoiler: z.boolean(),
+  /** Brackets in both prompts are weights, in the grammar of `promptWeights`; else they are text. */
+  weighted: z.literal(true).exactOptional(),
 });
 
 /** Everything that a person can choose about pictures, with defaults filled in. */

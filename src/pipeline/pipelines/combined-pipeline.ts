@@ -35,7 +35,7 @@ const MAX_STYLES = 3;
 export interface CombinedOptions
   extends Pick<
     SamplingOptions,
-    'prompt' | 'negativePrompt' | 'numImagesPerPrompt' | 'generator' | 'latents' | 'signal'
+    'prompt' | 'negativePrompt' | 'weighted' | 'numImagesPerPrompt' | 'generator' | 'latents' | 'signal'
   > {
   /** Pixels. @default 512 */
   readonly height?: number | undefined;
@@ -210,6 +210,11 @@ export class WuerstchenCombinedPipeline {
     return [this.dir, this.#cacheDir];
   }
 
+  /** For `promptEmbeds` and `negativePromptEmbeds`: Stage C's; Stage B reads no text beside them, as in diffusers. */
+  weightedPromptEmbeds(prompt: string | readonly string[]): Promise<Tensor> {
+    return this.prior.weightedPromptEmbeds(prompt);
+  }
+
   async release(): Promise<void> {
     await Promise.all([
       this.prior.release(),
@@ -288,6 +293,7 @@ export class WuerstchenCombinedPipeline {
       prior: () => ({
         prompt: promptEmbeds ? undefined : options.prompt,
         negativePrompt: negativePromptEmbeds ? undefined : options.negativePrompt,
+        weighted: options.weighted,
         height: asked(height),
         width: asked(width),
         numInferenceSteps: options.priorNumInferenceSteps,
@@ -300,6 +306,7 @@ export class WuerstchenCombinedPipeline {
       decoder: (imageEmbeddings) => ({
         imageEmbeddings,
         ...decoderPrompts(options, imageEmbeddings),
+        weighted: options.weighted,
         numInferenceSteps: options.numInferenceSteps,
         timesteps: options.decoderTimesteps,
         guidanceScale: options.decoderGuidanceScale,

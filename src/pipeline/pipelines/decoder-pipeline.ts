@@ -16,17 +16,17 @@ import {
   promptList,
   remade,
   repeatRows,
-  type SamplingOptions,
   type StepEvent,
 } from './pipeline-options.ts';
+import { checkPrompts, embedsMismatch, type PromptOptions } from './prompt-options.ts';
 import { openParts, type RepositoryParts, SamplingPipeline } from './sampling-pipeline.ts';
 
 /** `image`: bytes; `float`: numbers from 0 to 1; `latent`: Stage B's latents, Stage A is not run. */
 export type OutputType = 'image' | 'float' | 'latent';
 const OUTPUT_TYPES: readonly OutputType[] = ['image', 'float', 'latent'];
 
-export interface DecoderOptions extends Omit<SamplingOptions, 'prompt'> {
-  readonly prompt: string | readonly string[];
+/** `prompt` or `promptEmbeds` is needed. */
+export interface DecoderOptions extends PromptOptions {
   /** From the prior: [N, 16, h, w], or several to be joined. */
   readonly imageEmbeddings: Tensor | readonly Tensor[];
   /** @default 'image' */
@@ -90,15 +90,17 @@ export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, 
     const { steps, guidanceScale, images: perPrompt } = checkSampling(options, { steps: 12, guidance: 0 });
     const guided = isGuided({ guidanceScale });
     const outputType = checkOutputType(options.outputType ?? 'image');
-    const prompts = promptList('prompt', options.prompt);
-    const negatives = guided ? (negativeList(options.negativePrompt, prompts) ?? prompts.map(() => '')) : null;
+    if (options.promptEmbeds) checkPrompts(options, guided);
+    const prompts = options.promptEmbeds ? [] : promptList('prompt', options.prompt);
+    if (guided && !options.promptEmbeds) negativeList(options.negativePrompt, prompts);
+    const promptCount = options.promptEmbeds?.dims[0] ?? prompts.length;
     const embeddings = repeatRows(joined(options.imageEmbeddings, this.decoder.config.effnet_embd), perPrompt);
     const count = embeddings.dims[0] ?? 0;
-    if (prompts.length > 1 && prompts.length * perPrompt !== count) {
+    if (promptCount > 1 && promptCount * perPrompt !== count) {
       throw expected(
         'batch_mismatch',
         `one prompt, or as many as image embeddings (${count / perPrompt})`,
-        prompts.length,
+        promptCount,
       );
     }
     const sides = this.#sides(embeddings);
@@ -107,9 +109,9 @@ export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, 
     const given = options.latents && checkedLatents(options.latents, dims);
 
     const start = performance.now();
-    const encode = async (texts: string[]) => repeatRows(await this.text.encode(texts), count / prompts.length);
-    const positive = await encode(prompts);
-    const states = negatives ? concatRows([positive, await encode(negatives)]) : positive;
+    const states = concatRows(
+      (await this.#encode(options, prompts, guided)).map((states) => repeatRows(states, count / promptCount)),
+    );
     const encoded = performance.now();
 
     const zeros = { data: new Float32Array(embeddings.data.length), dims: embeddings.dims };
@@ -134,8 +136,20 @@ export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, 
       await options.onImage?.(image, row, { ...shares, vqgan });
     }
     const timings = { text: encoded - start, decoder: decoded - encoded, vqgan: performance.now() - decoded };
-    const warnings = this.text.warnings(prompts);
+    const warnings = this.text.warnings(prompts, { weighted: options.weighted });
     return { images, pixels: pixels.length > 0 ? concatRows(pixels) : null, latents, warnings, timings };
+  }
+
+  /** Hidden states of the prompts, then, with guidance, of their negatives: one tensor each. */
+  async #encode(options: DecoderOptions, prompts: readonly string[], guided: boolean): Promise<readonly Tensor[]> {
+    const { promptEmbeds, negativePrompt, negativePromptEmbeds, weighted } = options;
+    const positive = promptEmbeds ?? (await this.text.encode(prompts, { weighted }));
+    if (!guided) return [positive];
+    const empty = Array.from({ length: positive.dims[0] ?? 0 }, () => '');
+    const negatives = promptEmbeds ? empty : (negativeList(negativePrompt, prompts) ?? empty);
+    const negative = negativePromptEmbeds ?? (await this.text.encode(negatives, { weighted }));
+    if (String(negative.dims) !== String(positive.dims)) throw embedsMismatch(positive, negative);
+    return [positive, negative];
   }
 
   /** Stage A, one picture at a time: its activations are by far the largest. Output type `latent` has none. */

@@ -7,6 +7,11 @@ export interface SamplingOptions {
   readonly prompt?: string | readonly string[] | undefined;
   /** Ignored without guidance. One for each prompt. */
   readonly negativePrompt?: string | readonly string[] | undefined;
+  /**
+   * Brackets in both prompts are weights, as `weightedPromptEmbeds` reads them; else they are text, as in diffusers.
+   * @default false
+   */
+  readonly weighted?: boolean | undefined;
   /** Equal steps, 0 to 1000. */
   readonly numInferenceSteps?: number | undefined;
   /** Instead of `numInferenceSteps`: descending values from 1 to 0, the last one is where the loop ends. */

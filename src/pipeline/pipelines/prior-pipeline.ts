@@ -1,4 +1,4 @@
-import { expected, type UserError } from '../../system/errors.ts';
+import { expected } from '../../system/errors.ts';
 import { partOf } from '../checkpoint/layout.ts';
 import { LoadedLoras } from '../lora/loaded-loras.ts';
 import { concatRows, type Tensor } from '../math/tensor.ts';
@@ -9,25 +9,20 @@ import {
   checkedLatents,
   checkSampling,
   describeValue,
-  isTensor,
   negativeList,
   promptList,
   remade,
   repeatRows,
-  type SamplingOptions,
   type StepEvent,
 } from './pipeline-options.ts';
+import { checkPrompts, embedsMismatch, type PromptOptions } from './prompt-options.ts';
 import { openParts, type RepositoryParts, SamplingPipeline } from './sampling-pipeline.ts';
 
-export interface PriorOptions extends SamplingOptions {
+export interface PriorOptions extends PromptOptions {
   /** Pixels of the final picture. @default 1024 */
   readonly height?: number | undefined;
   /** Pixels of the final picture. @default 1024 */
   readonly width?: number | undefined;
-  /** Instead of `prompt`: hidden states [B, T, C]. */
-  readonly promptEmbeds?: Tensor | undefined;
-  /** Instead of `negativePrompt`, of the shape of the prompt's. */
-  readonly negativePromptEmbeds?: Tensor | undefined;
   /** Stage C of this call, of the same repository. @default the pipeline's */
   readonly prior?: WuerstchenPrior | undefined;
 }
@@ -161,18 +156,18 @@ export class WuerstchenPriorPipeline extends SamplingPipeline<PriorOptions, Prio
   }
 
   async #encode(
-    { prompt, negativePrompt, promptEmbeds, negativePromptEmbeds }: PriorOptions,
+    { prompt, negativePrompt, weighted, promptEmbeds, negativePromptEmbeds }: PriorOptions,
     guided: boolean,
     images: number,
   ) {
     const prompts = promptEmbeds ? null : promptList('prompt', prompt);
-    const positive = promptEmbeds ?? (await this.text.encode(prompts ?? []));
-    const warnings = prompts ? this.text.warnings(prompts) : [];
+    const positive = promptEmbeds ?? (await this.text.encode(prompts ?? [], { weighted }));
+    const warnings = prompts ? this.text.warnings(prompts, { weighted }) : [];
     const negatives = () => {
       const empty = Array.from({ length: positive.dims[0] ?? 0 }, () => '');
       return negativeList(negativePrompt, prompts ?? empty) ?? empty;
     };
-    const negative = guided ? (negativePromptEmbeds ?? (await this.text.encode(negatives()))) : null;
+    const negative = guided ? (negativePromptEmbeds ?? (await this.text.encode(negatives(), { weighted }))) : null;
     if (negative && String(negative.dims) !== String(positive.dims)) throw embedsMismatch(positive, negative);
     return {
       promptEmbeds: repeatRows(positive, images),
@@ -180,42 +175,6 @@ export class WuerstchenPriorPipeline extends SamplingPipeline<PriorOptions, Prio
       warnings,
     };
   }
-}
-
-function checkPrompts(options: PriorOptions, guided: boolean): void {
-  const { prompt, negativePrompt, promptEmbeds, negativePromptEmbeds } = options;
-  if (prompt !== undefined && promptEmbeds !== undefined) {
-    throw expected('prompt_twice', 'either prompt or promptEmbeds', 'both');
-  }
-  if (prompt === undefined && promptEmbeds === undefined) {
-    throw expected('prompt_missing', 'either prompt or promptEmbeds', 'neither');
-  }
-  if (negativePrompt !== undefined && negativePromptEmbeds !== undefined) {
-    throw expected('prompt_twice', 'either negativePrompt or negativePromptEmbeds', 'both');
-  }
-  const embeds = { promptEmbeds, negativePromptEmbeds };
-  for (const [name, value] of Object.entries(embeds)) {
-    if (value !== undefined && !isTensor(value))
-      throw expected('invalid_type', `${name} to be a tensor`, describeValue(value));
-  }
-  if (promptEmbeds && negativePromptEmbeds && String(promptEmbeds.dims) !== String(negativePromptEmbeds.dims)) {
-    throw embedsMismatch(promptEmbeds, negativePromptEmbeds);
-  }
-  if (guided && promptEmbeds && negativePrompt !== undefined) {
-    throw expected('invalid_type', 'negativePromptEmbeds beside promptEmbeds', 'negativePrompt');
-  }
-  if (prompt !== undefined) {
-    const prompts = promptList('prompt', prompt);
-    if (guided) negativeList(negativePrompt, prompts);
-  }
-}
-
-function embedsMismatch(positive: Tensor, negative: Tensor): UserError {
-  return expected(
-    'embeds_mismatch',
-    'promptEmbeds and negativePromptEmbeds of one shape',
-    `[${positive.dims}] and [${negative.dims}]`,
-  );
 }
 
 function checkSide(name: string, side: unknown): number {

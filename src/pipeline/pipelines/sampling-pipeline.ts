@@ -10,7 +10,7 @@ import type { Network } from '../networks/network.ts';
 import { type PretrainedOptions, Runtime } from '../runtime/runtime.ts';
 import { PromptEncoder } from '../text/prompt-encoder.ts';
 import { denoise, drawNoise, rowGenerators } from './denoise.ts';
-import { drain, type SamplingOptions, type StepEvent } from './pipeline-options.ts';
+import { drain, promptList, type SamplingOptions, type StepEvent } from './pipeline-options.ts';
 
 /** What every pipeline repository holds besides its networks. */
 export interface RepositoryParts {
@@ -79,6 +79,16 @@ export abstract class SamplingPipeline<Options extends SamplingOptions, Output> 
 
   generate(options: Options): Promise<Output> {
     return drain(this.stream(options));
+  }
+
+  /**
+   * Hidden states [B, T, C] of prompts with weights in A1111's grammar, `a (panda:1.3) on [green]`, by its rule
+   * "original": to be given as `promptEmbeds` or `negativePromptEmbeds`.
+   *
+   * @throws UserError `weights_too_large`, and `invalid_type` for what is no prompt
+   */
+  async weightedPromptEmbeds(prompt: string | readonly string[]): Promise<Tensor> {
+    return this.text.encode(promptList('prompt', prompt), { weighted: true });
   }
 
   async release(): Promise<void> {

@@ -3,14 +3,21 @@ import { join } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
 import { Recent } from '../../system/memo.ts';
 import { type PlacedHalf, partOf } from '../checkpoint/layout.ts';
+import { hasWeights, promptWeights, weightlessText } from '../images/prompt-weights.ts';
 import { concatRows, type Tensor } from '../math/tensor.ts';
 import { ClipTextModel } from '../networks/clip-text-model.ts';
 import type { OpenOptions } from '../networks/network.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { ClipTokenizer } from './tokenizer.ts';
+import { ClipTokenizer, type Encoding, type WeightedEncoding } from './tokenizer.ts';
+import { weighStates } from './weigh-states.ts';
 
 /** Texts whose hidden states are kept: 0.4 MB each with the large checkpoints. */
 const KEPT_TEXTS = 64;
+
+export interface ReadingOptions {
+  /** Brackets are weights, in the grammar of `promptWeights`. @default false */
+  readonly weighted?: boolean | undefined;
+}
 
 /** Tokenizer and text encoder of one pipeline. A text that was encoded lately is not encoded again. */
 export class PromptEncoder {
@@ -46,24 +53,39 @@ export class PromptEncoder {
     return new PromptEncoder(place, tokenizer, model);
   }
 
-  /** Hidden states [B, T, C] of each text. */
-  async encode(texts: readonly string[]): Promise<Tensor> {
+  /**
+   * Hidden states [B, T, C] of each text.
+   * @throws UserError `weights_too_large`
+   */
+  async encode(texts: readonly string[], options: ReadingOptions = {}): Promise<Tensor> {
     const rows: Tensor[] = [];
     for (const text of texts) {
-      const { inputIds, attentionMask } = this.tokenizer.encode(text);
+      const encoding = this.#read(text, options);
+      const { inputIds, attentionMask } = encoding;
       // Texts that only differ in what the tokenizer drops are one.
       const key = `${inputIds.join(' ')} ${attentionMask.join('')} ${this.model.adapter?.id ?? ''}`;
-      rows.push(await this.#kept.get(key, () => this.model.run(inputIds, attentionMask)));
+      const states = await this.#kept.get(key, () => this.model.run(inputIds, attentionMask));
+      rows.push('weights' in encoding ? weighStates(states, encoding.weights) : states);
     }
     return concatRows(rows);
   }
 
   /** A sentence that says what the model did not read, where the reference warns too; `[]` when all fits. */
-  warnings(texts: readonly string[]): string[] {
-    const removed = [...new Set(this.tokenizer.removedText(texts))];
+  warnings(texts: readonly string[], options: ReadingOptions = {}): string[] {
+    const removed = options.weighted
+      ? texts.map((text) => this.#read(text, options).truncated).filter((end) => end !== '')
+      : this.tokenizer.removedText(texts);
     if (removed.length === 0) return [];
-    const ends = removed.map((end) => `"${end}"`).join(', ');
+    const ends = [...new Set(removed)].map((end) => `"${end}"`).join(', ');
     return [`The model reads ${this.tokenizer.maxLength} tokens of a prompt and left out the end: ${ends}.`];
+  }
+
+  /** A prompt whose words all have the weight 1 is one without weights. */
+  #read(text: string, { weighted = false }: ReadingOptions): Encoding | WeightedEncoding {
+    if (!weighted) return this.tokenizer.encode(text);
+    return hasWeights(text)
+      ? this.tokenizer.encodeWeighted(promptWeights(text))
+      : this.tokenizer.encode(weightlessText(text));
   }
 }
 

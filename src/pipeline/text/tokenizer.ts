@@ -1,4 +1,5 @@
 import { Tokenizer } from '@huggingface/tokenizers';
+import type { WeightedText } from '../images/prompt-weights.ts';
 import { readTokenizer, type TokenizerParts } from './tokenizer-files.ts';
 
 export interface Encoding {
@@ -8,6 +9,11 @@ export interface Encoding {
   readonly attentionMask: BigInt64Array;
   /** What did not fit, as text; empty when everything did. */
   readonly truncated: string;
+}
+
+export interface WeightedEncoding extends Encoding {
+  /** [maxLength], 1 for start, end and padding. */
+  readonly weights: Float32Array;
 }
 
 /**
@@ -48,7 +54,20 @@ export class ClipTokenizer {
   }
 
   encode(text: string): Encoding {
-    const ids = this.#untruncated(text);
+    return this.#padded(this.#untruncated(text));
+  }
+
+  /** Each stretch is tokenized by itself, as A1111's web UI does. */
+  encodeWeighted(stretches: readonly WeightedText[]): WeightedEncoding {
+    const words = stretches.flatMap(({ text, weight }) => this.#idsOf(text).map((id) => ({ id, weight })));
+    const weights = new Float32Array(this.maxLength).fill(1);
+    words.slice(0, this.maxLength - 2).forEach(({ weight }, i) => {
+      weights[i + 1] = weight;
+    });
+    return { ...this.#padded([this.#bos, ...words.map(({ id }) => id), this.#eos]), weights };
+  }
+
+  #padded(ids: readonly number[]): Encoding {
     const kept = ids.length > this.maxLength ? [...ids.slice(0, this.maxLength - 1), this.#eos] : ids;
     const inputIds = new BigInt64Array(this.maxLength).fill(BigInt(this.#pad));
     const attentionMask = new BigInt64Array(this.maxLength);
@@ -73,7 +92,7 @@ export class ClipTokenizer {
     return strip(this.#tokenizer.decode([...ids]));
   }
 
-  #removed(batch: readonly number[][]): string[] {
+  #removed(batch: readonly (readonly number[])[]): string[] {
     const longest = batch.reduce((length, ids) => Math.max(length, ids.length), 0);
     if (longest <= this.maxLength) return [];
     return batch.map((ids) => {
@@ -83,7 +102,11 @@ export class ClipTokenizer {
   }
 
   #untruncated(text: string): number[] {
-    return [this.#bos, ...this.#tokenizer.encode(text, { add_special_tokens: false }).ids, this.#eos];
+    return [this.#bos, ...this.#idsOf(text), this.#eos];
+  }
+
+  #idsOf(text: string): number[] {
+    return this.#tokenizer.encode(text, { add_special_tokens: false }).ids;
   }
 }
 
