@@ -1,0 +1,211 @@
+import { createHash } from 'node:crypto';
+import { UserError } from '../../system/errors.ts';
+import { isEscape, QuoteScanner } from './lexer.ts';
+import { listed, quoted } from './problem.ts';
+
+/** Lists of words that prompts draw from: `__colour__` is a line of the list `colour`. */
+export interface Wildcards {
+  /** In the order of display. */
+  readonly names: readonly string[];
+  /** The text of a list; `undefined` where there is none of that name. */
+  get(name: string): string | undefined;
+}
+
+export const NO_WILDCARDS: Wildcards = { names: [], get: () => undefined };
+
+/** One of several texts, and how often it is drawn compared with the others. */
+interface Choice {
+  readonly text: string;
+  readonly weight: number;
+}
+
+/** Lists inside lists, and braces inside braces. */
+const MOST_NESTED = 20;
+const MOST_DRAWS = 200;
+/** Characters of a prompt while it is being drawn; longer ones are refused anyway. */
+const MOST_CHARACTERS = 20_000;
+const MOST_NAMED = 20;
+
+const WILDCARD = /__([^\s_](?:[^\s{}|]*?[^\s_])?)__(?!_)/uy;
+const ESCAPED_WILDCARD = /\\(__[^\s_](?:[^\s{}|]*?[^\s_])?__)/uy;
+const NAME = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}_-]{0,62}[\p{L}\p{M}\p{N}])?$/u;
+const WEIGHTED = /^\s*(\d{1,6}(?:\.\d{1,6})?)::(.*)$/s;
+
+/** The name as lists are kept under it; `undefined` for what cannot be one, such as a path. */
+export function wildcardName(typed: string): string | undefined {
+  const name = typed.normalize('NFC').toLowerCase();
+  return NAME.test(name) && !name.includes('__') ? name : undefined;
+}
+
+/** The choices of a list: one a line, `3::red` three times as often, `#` for a comment. */
+export function choicesIn(list: string): readonly Choice[] {
+  return list
+    .replace(/^\uFEFF/, '')
+    .split(/\r\n|[\n\r]/)
+    .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim())
+    .filter((line) => line !== '')
+    .map(choiceOf);
+}
+
+function choiceOf(text: string): Choice {
+  const [, weight, rest] = WEIGHTED.exec(text) ?? [];
+  return weight === undefined || rest === undefined
+    ? { text, weight: 1 }
+    : { text: rest.trim(), weight: Number(weight) };
+}
+
+/** Whether a text may have something to draw, so that it is worth a look. */
+export function mayDraw(text: string): boolean {
+  return /__\S|\{[^}]*\|/.test(text);
+}
+
+/** The text as one that draws nothing and, unescaped, is the same again. */
+export function withoutDraws(text: string): string {
+  return text.replace(/["“”„\\{}]/g, '\\$&').replace(/__(?=[^\s_])/g, '\\__');
+}
+
+export interface DrawOptions {
+  readonly wildcards: Wildcards;
+  /** The same seed draws the same words. */
+  readonly seed: bigint;
+  /** Tells texts of one request apart, so that they draw independently. */
+  readonly of: 'prompt' | 'negative';
+}
+
+/**
+ * The text with a line of a list for every `__name__` and one of the alternatives for every `{red|green}`; both may hold
+ * others. What is escaped (`\{`, `\__name__`) or in quotes is text. Escapes of the command grammar stay in place.
+ *
+ * @throws UserError `wildcard_unknown`, `wildcard_name`, `wildcard_empty`, `wildcard_cycle`, `wildcards_too_many`
+ */
+export function drawn(text: string, { wildcards, seed, of }: DrawOptions): string {
+  let draws = 0;
+  const pick = (choices: readonly Choice[]): string | undefined => {
+    draws += 1;
+    if (draws > MOST_DRAWS) throw tooMany();
+    const total = choices.reduce((sum, { weight }) => sum + weight, 0);
+    let left = fraction(`${seed}/${of}/${draws}`) * total;
+    const chosen = choices.find(({ weight }) => {
+      left -= weight;
+      return left < 0;
+    });
+    return chosen?.text;
+  };
+  const resolve = (source: string, path: readonly string[], depth: number): string => {
+    if (depth > MOST_NESTED) throw tooMany();
+    let result = '';
+    for (const piece of piecesOf(source)) {
+      if (piece.kind === 'text') result += piece.text;
+      else if (piece.kind === 'group') result += resolve(pick(piece.choices) ?? '', path, depth + 1).trim();
+      else {
+        const { name, list } = listNamed(piece.name, wildcards, path);
+        const line = pick(choicesIn(list));
+        if (line === undefined) throw empty(name);
+        result += resolve(line, [...path, name], depth + 1);
+      }
+      if (result.length > MOST_CHARACTERS) throw tooMany();
+    }
+    return result;
+  };
+  return mayDraw(text) ? resolve(text, [], 0) : text;
+}
+
+/** From 0 to below 1. A hash, so that neighbouring seeds have nothing in common, nor have draws and the picture's noise. */
+function fraction(key: string): number {
+  return createHash('sha256').update(key).digest().readUIntBE(0, 6) / 2 ** 48;
+}
+
+type Piece =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'wildcard'; readonly name: string }
+  | { readonly kind: 'group'; readonly choices: readonly Choice[] };
+
+function* piecesOf(text: string): Generator<Piece> {
+  const groups = barGroupsOf(text);
+  const quotes = new QuoteScanner(text);
+  const at = (pattern: RegExp, index: number) => {
+    pattern.lastIndex = index;
+    return pattern.exec(text);
+  };
+  for (let i = 0; i < text.length; ) {
+    const kept = at(ESCAPED_WILDCARD, i);
+    const wildcard = at(WILDCARD, i);
+    const bounds = groups.get(i);
+    if (kept !== null) {
+      yield { kind: 'text', text: kept[1] ?? '' };
+      i += kept[0].length;
+    } else if (wildcard !== null) {
+      yield { kind: 'wildcard', name: wildcard[1] ?? '' };
+      i += wildcard[0].length;
+    } else if (bounds !== undefined) {
+      const choices = bounds.slice(1).map((end, k) => choiceOf(text.slice((bounds[k] ?? end) + 1, end)));
+      yield { kind: 'group', choices };
+      i = (bounds.at(-1) ?? i) + 1;
+    } else {
+      const next = isEscape(text, i) ? i + 2 : (quotes.endOfQuoted(i) ?? i + 1);
+      yield { kind: 'text', text: text.slice(i, next) };
+      i = next;
+    }
+  }
+}
+
+/** The groups `{a|b}` by where they open: their opening brace, bars and closing brace. */
+function barGroupsOf(text: string): ReadonlyMap<number, readonly number[]> {
+  const quotes = new QuoteScanner(text);
+  const groups = new Map<number, readonly number[]>();
+  const open: number[][] = [];
+  for (let i = 0; i < text.length; ) {
+    const next = isEscape(text, i) ? i + 2 : (quotes.endOfQuoted(i) ?? i + 1);
+    const character = next === i + 1 ? text[i] : undefined;
+    if (character === '{') open.push([i]);
+    else if (character === '|') open.at(-1)?.push(i);
+    else if (character === '}') {
+      const bounds = open.pop() ?? [];
+      const [start] = bounds;
+      if (start !== undefined && bounds.length > 1) groups.set(start, [...bounds, i]);
+    }
+    i = next;
+  }
+  return groups;
+}
+
+function listNamed(typed: string, wildcards: Wildcards, path: readonly string[]) {
+  const name = wildcardName(typed);
+  if (name === undefined) {
+    throw new UserError('wildcard_name', `Expected the name of a wildcard, got ${quoted(typed)}.`, {
+      hint: `A name has letters, digits, - and _ only, and no path: __colour__. To keep it as text, write \\__${typed.slice(0, 40)}__`,
+    });
+  }
+  if (path.includes(name)) {
+    const circle = [...path.slice(path.indexOf(name)), name].join(' → ');
+    throw new UserError('wildcard_cycle', `The wildcard "${name}" draws from itself: ${circle}.`, {
+      hint: 'Whoever keeps these lists has to take one of them out of another.',
+    });
+  }
+  const list = wildcards.get(name);
+  if (list === undefined) throw unknown(name, wildcards.names);
+  return { name, list };
+}
+
+function unknown(name: string, names: readonly string[]): UserError {
+  const more = names.length > MOST_NAMED ? [`${names.length - MOST_NAMED} more`] : [];
+  const here =
+    names.length === 0
+      ? 'There are none here yet'
+      : `Here are ${listed([...names.slice(0, MOST_NAMED), ...more], 'and')}`;
+  return new UserError('wildcard_unknown', `There is no wildcard ${quoted(name)} here.`, {
+    hint: `${here}. To keep it as text, write \\__${name.slice(0, 40)}__`,
+  });
+}
+
+function empty(name: string): UserError {
+  return new UserError('wildcard_empty', `The wildcard "${name}" has no line to draw.`, {
+    hint: 'A list has one choice a line; lines that begin with # and those of weight 0 are never drawn.',
+  });
+}
+
+function tooMany(): UserError {
+  return new UserError('wildcards_too_many', 'This prompt draws more words than a prompt can have.', {
+    hint: `At most ${MOST_DRAWS} words are drawn for one prompt, and lists lie at most ${MOST_NESTED} deep in each other.`,
+  });
+}
