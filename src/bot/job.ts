@@ -121,6 +121,9 @@ export function pictureSettings({
   n: _n,
   seed: _seed,
   spoiler: _spoiler,
+  original: _original,
+  originalNegative: _originalNegative,
+  origins: _origins,
   ...settings
 }: ImagineRequest): PictureSettings {
   return settings;

@@ -61,7 +61,12 @@ const requestRow = imagineRequest.extend({
   spoiler: flag,
   steps: z.number().nullable(),
   timesteps: z.string().nullable(),
+  weighted: flag.nullable(),
+  original: z.string().nullable(),
+  originalNegative: z.string().nullable(),
+  origins: z.string().nullable(),
 });
+const originsRecord = z.record(z.string(), z.string());
 const timestepList = z.array(z.number());
 const derivationRow = z.object({
   verb: z.enum(VERBS).nullable(),
@@ -146,11 +151,22 @@ function unreadable(what: string, finding: string, cause: unknown): OperatorErro
 
 export function decodeJobRow(row: unknown): JobRow {
   const { verb, parentImage, parentJob, strength } = decode(derivationRow, row, 'job');
-  const { timesteps, steps, ...request } = decode(requestRow, row, 'job');
+  const { timesteps, steps, weighted, original, originalNegative, origins, ...request } = decode(
+    requestRow,
+    row,
+    'job',
+  );
   return {
     ...decode(stateRow, row, 'job'),
     caller: decode(callerRow, row, 'job'),
-    request: { ...request, steps: timesteps === null ? steps : decodeJson(timestepList, timesteps, 'timesteps') },
+    request: {
+      ...request,
+      steps: timesteps === null ? steps : decodeJson(timestepList, timesteps, 'timesteps'),
+      ...(weighted === true ? { weighted } : {}),
+      ...(original === null ? {} : { original }),
+      ...(originalNegative === null ? {} : { originalNegative }),
+      ...(origins === null ? {} : { origins: decodeJson(originsRecord, origins, 'origins') }),
+    },
     derivation: verb === null || parentJob === null ? null : { verb, parentImage, parentJob, strength },
   };
 }
@@ -198,10 +214,11 @@ export const INSERT_JOB = `INSERT INTO jobs (${FIELDS.map(columnOf).join(', ')})
 
 export function insertValues(id: string, input: NewJob, chargedMs: number, now: number): readonly Value[] {
   const { caller, derivation, priority = 0 } = input;
-  const { steps, ...request } = input.request;
+  const { steps, origins, ...request } = input.request;
   const record: Readonly<Record<string, Value | boolean>> = {
     ...{ id, ...caller, ...request, ...derivation },
     ...(typeof steps === 'number' ? { steps } : { timesteps: steps && toJson(steps) }),
+    ...(origins === undefined ? {} : { origins: toJson(origins) }),
     ...{ notesJson: toJson(input.notes), state: 'queued', createdAt: now, priority },
     ...{ estimateMs: chargedMs, chargedMs, chargedDay: dayOf(now) },
   };

@@ -1,3 +1,4 @@
+import { weightlessText } from '../../pipeline/images/prompt-weights.ts';
 import { UserError } from '../../system/errors.ts';
 import type { GuildSettings } from '../command/guild-settings.ts';
 import type { Caller, ImagineRequest } from '../job.ts';
@@ -25,19 +26,20 @@ export function moderate(request: ImagineRequest, caller: Caller, rules: GuildSe
  * with the rule of that place that forbids it.
  */
 export function refuseForbidden(
-  request: Pick<ImagineRequest, 'prompt' | 'negative'>,
+  { prompt, negative, weighted }: Pick<ImagineRequest, 'prompt' | 'negative' | 'weighted'>,
   place: Pick<Caller, 'ageRestricted'>,
   rules: GuildSettings,
 ): void {
-  const texts = [request.prompt, request.negative];
-  const word = heldPhrase(texts, rules.blockedWords);
+  // Without brackets too: they may split a word that the model reads as one.
+  const readings = (text: string) => (weighted ? [text, weightlessText(text)] : [text]);
+  const word = heldPhrase([...readings(prompt), ...readings(negative)], rules.blockedWords);
   if (word !== null) {
     throw new UserError('blocked_word', `The moderators here have blocked the word "${word}".`, {
       hint: 'Say it in other words. The rule is the setting blocked-words.',
     });
   }
   // The negative prompt may name what to keep out.
-  const nsfw = heldPhrase([request.prompt], NSFW_WORDS);
+  const nsfw = heldPhrase(readings(prompt), NSFW_WORDS);
   if (nsfw !== null && (rules.nsfw === 'off' || !place.ageRestricted)) {
     throw rules.nsfw === 'off'
       ? new UserError('nsfw_off', `"${nsfw}" is not safe for work, and such pictures are not made here.`, {

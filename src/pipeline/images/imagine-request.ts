@@ -33,10 +33,18 @@ export const imagineRequest = z.object({
   spoiler: z.boolean(),
   /** Brackets in both prompts are weights, in the grammar of `promptWeights`; else they are text. */
   weighted: z.literal(true).exactOptional(),
+  /** The prompt as it was typed, where a preset or words that were drawn changed it. */
+  original: z.string().exactOptional(),
+  originalNegative: z.string().exactOptional(),
+  /** By the names of fields, for people: what chose their values; those that are not in it are the model's. */
+  origins: z.record(z.string(), z.string()).exactOptional(),
 });
 
 /** Everything that a person can choose about pictures, with defaults filled in. */
 export type ImagineRequest = Readonly<z.output<typeof imagineRequest>>;
 
 /** What all pictures of a request have in common. */
-export type PictureSettings = Omit<ImagineRequest, 'n' | 'seed' | 'spoiler'>;
+export type PictureSettings = Omit<ImagineRequest, 'n' | 'seed' | 'spoiler' | Provenance>;
+
+/** Where a request comes from: of no matter for its pictures. */
+export type Provenance = 'original' | 'originalNegative' | 'origins';

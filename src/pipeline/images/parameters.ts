@@ -1,4 +1,5 @@
 import type { PictureSettings } from './imagine-request.ts';
+import { withoutWeights } from './prompt-weights.ts';
 import { stepCount } from './stage-c-steps.ts';
 
 /** Everything needed to make a picture again. */
@@ -35,5 +36,7 @@ function readable(p: ImageParameters): string {
     `Decoder CFG scale: ${p.decoderGuidance}`,
     `Version: wuerst ${p.version}`,
   ];
-  return [p.prompt, ...(p.negative ? [`Negative prompt: ${p.negative}`] : []), settings.join(', ')].join('\n');
+  // Other programs read brackets as weights.
+  const [prompt, negative] = [p.prompt, p.negative].map((text) => (p.weighted ? text : withoutWeights(text)));
+  return [prompt, ...(negative ? [`Negative prompt: ${negative}`] : []), settings.join(', ')].join('\n');
 }
