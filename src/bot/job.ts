@@ -47,6 +47,19 @@ export interface Caller {
   readonly ageRestricted: boolean;
 }
 
+/**
+ * The guild whose rules and quotas hold: that of the room or, in a direct message, the one that pays for it. `null` where
+ * a person pays.
+ */
+export function ruledBy({ guild, payer }: Pick<Caller, 'guild' | 'payer'>): string | null {
+  return guild ?? guildOf(payer);
+}
+
+/** The guild that a payer's id names, such as `slack:team:T1`. */
+export function guildOf(payer: string): string | null {
+  return /:(?:guild|team):(.+)$/.exec(payer)?.[1] ?? null;
+}
+
 export interface JobImage {
   readonly id: string;
   /** Position in its job, from 0. */

@@ -20,7 +20,7 @@ export interface RecentPrompt {
   readonly prompt: string;
 }
 
-/** Whose unfinished jobs. */
+/** Whose unfinished jobs: a guild's with those in the direct messages that it pays for. */
 export type Party =
   | { readonly surface: Surface; readonly user: string }
   | { readonly surface: Surface; readonly guild: string };
@@ -38,7 +38,7 @@ export class JobLists {
     const list = (where: string) =>
       database.query(`SELECT ${JOB_COLUMNS} FROM jobs WHERE ${where}`, (row) => jobs.fromRow(row));
     const page = (where: string) => list(`${where} AND num < ? ORDER BY num DESC LIMIT ?`);
-    const unfinished = (column: 'user' | 'guild') => {
+    const unfinished = (column: 'user' | 'charged_guild') => {
       const where = `surface = ? AND ${column} = ? AND state IN ('queued', 'running')`;
       return {
         all: list(`${where} ORDER BY num`),
@@ -59,7 +59,7 @@ export class JobLists {
         (row) => decode(promptRow, row, 'prompt'),
       ),
       prompt: database.column('SELECT prompt FROM jobs WHERE id = ? AND surface = ? AND user = ?', String),
-      unfinished: { user: unfinished('user'), guild: unfinished('guild') },
+      unfinished: { user: unfinished('user'), guild: unfinished('charged_guild') },
       undelivered: list(
         "surface = ? AND delivered_at IS NULL AND state IN ('done', 'failed', 'cancelled') ORDER BY num",
       ),

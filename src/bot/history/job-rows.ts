@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { imagineRequest, uint64Text } from '../../pipeline/images/imagine-request.ts';
 import { OperatorError } from '../../system/errors.ts';
-import { type Caller, JOB_STATES, type Job, type JobEvent, type JobImage, SURFACES, VERBS } from '../job.ts';
+import { type Caller, JOB_STATES, type Job, type JobEvent, type JobImage, ruledBy, SURFACES, VERBS } from '../job.ts';
 import type { Value } from './database.ts';
 import { fromJson, toJson } from './json.ts';
 import { dayOf } from './usage.ts';
@@ -88,6 +88,8 @@ const stateRow = z.object({
   estimate_ms: z.number(),
   charged_ms: z.number(),
   charged_day: z.number(),
+  charged_guild: z.string().nullable(),
+  queue_payer: z.string().nullable(),
 });
 
 /** Fields of a caller, a request and a derivation, in the order of their columns. */
@@ -206,7 +208,7 @@ export function storedJobFrom(row: JobRow, images: readonly JobImage[]): StoredJ
 
 const FIELDS = [
   ...['id', ...JOB_FIELDS, 'notesJson', 'state', 'createdAt'],
-  ...['priority', 'estimateMs', 'chargedMs', 'chargedDay'],
+  ...['priority', 'estimateMs', 'chargedMs', 'chargedDay', 'chargedGuild'],
 ];
 
 /** Takes what `insertValues` gives. */
@@ -220,7 +222,7 @@ export function insertValues(id: string, input: NewJob, chargedMs: number, now: 
     ...(typeof steps === 'number' ? { steps } : { timesteps: steps && toJson(steps) }),
     ...(origins === undefined ? {} : { origins: toJson(origins) }),
     ...{ notesJson: toJson(input.notes), state: 'queued', createdAt: now, priority },
-    ...{ estimateMs: chargedMs, chargedMs, chargedDay: dayOf(now) },
+    ...{ estimateMs: chargedMs, chargedMs, chargedDay: dayOf(now), chargedGuild: ruledBy(caller) },
   };
   return FIELDS.map((field) => stored(record[field]));
 }

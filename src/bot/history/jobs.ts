@@ -1,5 +1,5 @@
 import { OperatorError } from '../../system/errors.ts';
-import type { Caller, Job, JobEvent, JobState } from '../job.ts';
+import { type Caller, type Job, type JobEvent, type JobState, ruledBy } from '../job.ts';
 import type { Database } from './database.ts';
 import type { DurableType, EventLog } from './events.ts';
 import { JOB_ID_LENGTH, randomId } from './id.ts';
@@ -120,7 +120,7 @@ export class Jobs {
       const id = randomId(JOB_ID_LENGTH);
       const chargedMs = Math.round(input.estimate * 1000);
       const num = Number(this.#sql.insert.run(...insertValues(id, input, chargedMs, at)).lastInsertRowid);
-      usage.charge(caller, dayOf(at), chargedMs);
+      usage.charge({ surface, user, guild: ruledBy(caller) }, dayOf(at), chargedMs);
       if (idempotencyKey !== undefined) this.#sql.insertKey.run(surface, user, idempotencyKey, num, at);
       const stored = this.#written(id);
       return { ...stored, repeated: false, event: this.#options.events.add(num, stored.job, 'queued', null, at) };
@@ -238,7 +238,8 @@ export class Jobs {
   }
 
   #recharge(row: JobRow, ms: number): void {
-    this.#options.usage.charge(row.caller, row.charged_day, ms - row.charged_ms);
+    const { surface, user } = row.caller;
+    this.#options.usage.charge({ surface, user, guild: row.charged_guild }, row.charged_day, ms - row.charged_ms);
     this.#sql.setCharge.run(ms, row.num);
   }
 }

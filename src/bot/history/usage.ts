@@ -1,4 +1,4 @@
-import type { Caller, Surface } from '../job.ts';
+import type { Surface } from '../job.ts';
 import type { Database } from './database.ts';
 
 const DAY_MS = 86_400_000;
@@ -6,6 +6,12 @@ const DAY_MS = 86_400_000;
 /** Days since 1970 in UTC: quotas per day start anew at midnight UTC. */
 export function dayOf(time: number): number {
   return Math.floor(time / DAY_MS);
+}
+
+interface Charged {
+  readonly surface: Surface;
+  readonly user: string;
+  readonly guild: string | null;
 }
 
 export interface UsageToday {
@@ -38,8 +44,8 @@ export class Usage {
     };
   }
 
-  /** Charges (or, below 0, refunds) a job's owner and guild for one day. */
-  charge({ surface, user, guild }: Pick<Caller, 'surface' | 'user' | 'guild'>, day: number, ms: number): void {
+  /** Charges (or, below 0, refunds) a person and the guild whose quotas count it for one day. */
+  charge({ surface, user, guild }: Charged, day: number, ms: number): void {
     if (ms === 0) return;
     this.#sql.add.run('user', surface, user, day, ms);
     if (guild !== null) this.#sql.add.run('guild', surface, guild, day, ms);

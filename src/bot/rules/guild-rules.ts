@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { RecentMap } from '../../system/memo.ts';
 import type { GuildSettings } from '../command/guild-settings.ts';
 import type { StoredSettings } from '../history/settings.ts';
-import { type Caller, SURFACES } from '../job.ts';
+import { type Caller, guildOf, ruledBy, SURFACES } from '../job.ts';
 import { DEFAULT_LIMITS, type RequestLimits } from '../request-limits.ts';
 
 /** What the loaded model says about itself. */
@@ -95,16 +95,4 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
     this.#weights.clear();
     this.emit('changed');
   }
-}
-
-/**
- * The guild whose rules hold: in a direct message, the one that pays for it. `null` where a person pays.
- */
-function ruledBy({ guild, payer }: Where): string | null {
-  return guild ?? guildOf(payer);
-}
-
-/** The guild that a payer's id names, such as `slack:team:T1`. */
-function guildOf(payer: string): string | null {
-  return /:(?:guild|team):(.+)$/.exec(payer)?.[1] ?? null;
 }

@@ -1,7 +1,7 @@
 import { UserError } from '../../system/errors.ts';
 import type { GuildSettings } from '../command/guild-settings.ts';
 import type { History, Party } from '../history/history.ts';
-import type { Caller, Eta, Job } from '../job.ts';
+import { type Caller, type Eta, type Job, ruledBy } from '../job.ts';
 
 export interface Wanted {
   readonly jobs: number;
@@ -22,13 +22,14 @@ const WORDS = { user: { has: 'You have', whose: 'Your' }, guild: { has: 'This pl
 type Kind = keyof typeof WORDS;
 
 /**
- * Checks that this much more is within the quotas of the caller and their guild. Call it inside the transaction that
+ * Checks that this much more is within the quotas of the caller and of the guild that counts it. Call it inside the transaction that
  * accepts the jobs.
  * @throws UserError `limit_user_jobs`, `limit_guild_jobs`, `limit_user_seconds` or `limit_guild_seconds`, with the quota,
  *   how much of it is used, and when there is room again
  */
 export function checkQuotas(caller: Caller, wanted: Wanted, options: Options): void {
-  const { surface, user, guild } = caller;
+  const { surface, user } = caller;
+  const guild = ruledBy(caller);
   const { userJobs, userSeconds, guildJobs, guildSeconds } = options.rules;
   checkJobs('user', { surface, user }, wanted, userJobs, options);
   checkSeconds('user', caller, user, wanted, userSeconds, options);

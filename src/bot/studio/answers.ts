@@ -7,7 +7,7 @@ import { isSubcommandName, SUBCOMMANDS, type Subcommand, type SubcommandName } f
 import type { CommandOptions, Outcome } from '../core.ts';
 import { QUESTION_WAITS } from '../history/confirmations.ts';
 import type { History } from '../history/history.ts';
-import { type Caller, type ImagineRequest, isOver, type Job, type JobImage } from '../job.ts';
+import { type Caller, type ImagineRequest, isOver, type Job, type JobImage, ruledBy } from '../job.ts';
 import type { Dispatcher } from '../jobs/dispatcher.ts';
 import type { EventBus } from '../jobs/event-bus.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
@@ -195,7 +195,9 @@ export class Answers {
     });
   }
 
-  #queueFor({ surface, user, guild }: Caller): Reply {
+  #queueFor(caller: Caller): Reply {
+    const { surface, user } = caller;
+    const guild = ruledBy(caller);
     const { history, queue, dispatcher, positions } = this.#options;
     const own = history.lists.unfinished({ surface, user });
     const { runningId } = dispatcher;

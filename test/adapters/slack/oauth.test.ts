@@ -13,7 +13,7 @@ import { readConfig } from '../../../src/config.ts';
 import { startBot } from '../../../src/main.ts';
 import { temporaryFolder } from '../../bot-process.ts';
 import { FakeCore } from '../fake-core.ts';
-import { sendCommand, sendEvent } from './payloads.ts';
+import { commandBody, deliverCommand, sendCommand, sendEvent } from './payloads.ts';
 import { memoryLogger } from './setting.ts';
 import { APP_TOKEN, SIGNING_SECRET, StandIn } from './stand-in.ts';
 
@@ -145,4 +145,25 @@ test('a workspace that leaves takes nothing away from the rest of its organisati
   await store.deleteInstallation({ teamId: undefined, enterpriseId: 'E1', isEnterpriseInstall: true });
   await assert.rejects(store.fetchInstallation(one), /not installed/);
   store.close();
+});
+
+test('organisations that installed the app as a whole are told apart where no workspace is named', async (t) => {
+  const { standIn, core, file } = await world(t, 'socket');
+  const store = new Installations(file);
+  t.after(() => store.close());
+  const channel = standIn.channel().id;
+  for (const enterprise of ['E1', 'E2']) {
+    const bot = { token: `xoxb-for-${enterprise}`, scopes: [], id: 'B1', userId: 'U1' };
+    const user = { id: 'U2', token: undefined, scopes: undefined };
+    const team = undefined;
+    await store.storeInstallation({ team, enterprise: { id: enterprise }, user, bot, isEnterpriseInstall: true });
+    standIn.tokens.set(bot.token, enterprise);
+    const { team_id: _, ...body } = commandBody(standIn, 'a panda', { channel });
+    const organisation = { enterprise_id: enterprise, is_enterprise_install: 'true' };
+    await deliverCommand(standIn, { ...body, ...organisation }, { channel });
+  }
+  await standIn.until(() => core.calls.length === 2);
+  assert.deepEqual(core.calls.map(({ caller }) => caller.guild).sort(), ['E1', 'E2']);
+  assert.deepEqual(core.calls.map(({ caller }) => caller.payer).sort(), ['slack:team:E1', 'slack:team:E2']);
+  assert.equal(new Set(core.calls.map(({ caller }) => caller.user)).size, 2);
 });

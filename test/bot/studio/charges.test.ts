@@ -118,3 +118,24 @@ test("loading the model and storing a picture are nobody's time", () => {
   clock.advance(500);
   assert.equal(spent.seconds, 1.5);
 });
+
+test('quotas of a workspace count the direct messages that it pays for, and not those of another', async (t) => {
+  const { studio, history, ask, started, painter } = await opened(t);
+  const team = { surface: 'slack', guild: 'T1', payer: 'slack:team:T1', room: 'T1:C1' } as const;
+  const direct = (user: string, workspace = 'T1') =>
+    caller({ ...team, guild: null, room: `${workspace}:D${user}`, payer: `slack:team:${workspace}`, user });
+  const first = await ask('wait for a panda', direct('ann'));
+  await started(first.id);
+  assert.ok(history.usage.today('guild', 'slack', 'T1').seconds > 0);
+  await studio.command('settings guild-jobs:2', caller({ ...team, user: 'mo', moderator: true }));
+  await ask('a panda', caller({ ...team, user: 'bob' }));
+  await assert.rejects(ask('a panda', direct('cid')), {
+    code: 'limit_guild_jobs',
+    message: /This place has 2 of at most 2/,
+  });
+  await assert.rejects(ask('a panda', caller({ ...team, user: 'cid' })), { code: 'limit_guild_jobs' });
+  await ask('a panda', direct('cid', 'T2'));
+  await studio.command('settings guild-jobs:default guild-seconds:1', caller({ ...team, user: 'mo', moderator: true }));
+  await assert.rejects(ask('a panda', direct('dan')), { code: 'limit_guild_seconds' });
+  painter.release();
+});

@@ -90,7 +90,8 @@ export class Interactions {
   #originOf(context: Context, user: string, channel: string, thread: string | null = null): Origin {
     const { home } = this.#options;
     return {
-      team: home?.team ?? context.teamId ?? '',
+      // An installation for a whole organisation may not say which of its workspaces somebody is in.
+      team: home?.team ?? context.teamId ?? context.enterpriseId ?? '',
       enterprise: home === null ? (context.enterpriseId ?? null) : home.enterprise,
       channel,
       thread,
@@ -228,7 +229,7 @@ export class Interactions {
 
 function uninstalledFrom({ teamId, enterpriseId, isEnterpriseInstall }: Context): Uninstalled {
   return {
-    team: teamId ?? '',
+    team: teamId ?? enterpriseId ?? '',
     enterprise: enterpriseId ?? null,
     wholeOrganisation: isEnterpriseInstall === true,
   };
