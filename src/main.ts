@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Adapter } from './adapters/adapter.ts';
 import { createWebAdapter } from './adapters/web/server/adapter.ts';
+import { SESSION_KEY_FILE, sessionKey } from './adapters/web/server/session-key.ts';
 import { IMAGE_FOLDER } from './bot/history/backup.ts';
 import { startCheckpointer } from './bot/history/checkpointer.ts';
 import { History } from './bot/history/history.ts';
@@ -190,7 +191,11 @@ async function compose(
 
   const ready = () => !isStopping() && isReady(client.status);
   const web =
-    config.web && createWebAdapter({ ...config.web, logger, metrics: metrics.render, ready, surfaces: () => surfaces });
+    config.web &&
+    createWebAdapter({
+      ...{ ...config.web, logger, metrics: metrics.render, ready, surfaces: () => surfaces },
+      ...{ accounts: history.webAccounts, sessionKey: sessionKey(join(config.data, SESSION_KEY_FILE)) },
+    });
   const adapters = [...(web ? [web] : []), ...(await chatAdapters(config, logger)), ...(options.adapters ?? [])];
   // The page opens while a large model is still loading; until then jobs wait.
   const loading = client.start();

@@ -1,4 +1,6 @@
 import { Hono } from 'hono';
+import { PERSON_BOUNDS } from '../../../bot/person-bounds.ts';
+import { RateLimit } from '../../../bot/rate-limit.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Core } from '../../adapter.ts';
 import { Access } from './access.ts';
@@ -7,6 +9,7 @@ import { hostGuard, originGuard, securityHeaders } from './guard.ts';
 import { LiveEvents } from './live-events.ts';
 import type { WebAdapterOptions } from './options.ts';
 import { notFound, problemResponse } from './problems.ts';
+import { accountRoutes } from './routes/account.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { completionRoutes } from './routes/completion.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -18,6 +21,7 @@ import { pageRoutes } from './routes/page.ts';
 import { sessionGuard, sessionRoutes } from './routes/session.ts';
 import { Thumbnails } from './thumbnails.ts';
 import type { WebApp, WebContext, WebEnv } from './web-context.ts';
+import { WrongTokens } from './wrong-tokens.ts';
 
 export interface RunningWebApp {
   readonly app: WebApp;
@@ -37,7 +41,12 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
     access: new Access(options),
     live: new LiveEvents(core),
     encoder: new EventEncoder(core),
-    streams: new Set(),
+    streams: new Map(),
+    wrongTokens: new WrongTokens((who) =>
+      options.logger.warn({ who }, 'too many wrong tokens: more are refused for a while'),
+    ),
+    requests: new RateLimit(PERSON_BOUNDS.requests),
+    positions: new RateLimit(PERSON_BOUNDS.positions),
     thumbnails: new Thumbnails(),
   };
   let stopping = false;
@@ -57,6 +66,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
   app.use('/images/*', sessionGuard(web));
   app.use('/metrics', sessionGuard(web));
   metricsRoute(app, web);
+  accountRoutes(app, web);
   commandRoutes(app, web);
   jobRoutes(app, web);
   eventRoutes(app, web);
@@ -68,7 +78,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
     app,
     close: () => {
       stopping = true;
-      for (const stream of [...web.streams]) stream.end();
+      for (const stream of [...web.streams.keys()]) stream.end();
       web.live.close();
     },
   };

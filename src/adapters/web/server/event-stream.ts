@@ -18,6 +18,8 @@ export interface EventStreamOptions {
   /** Milliseconds between two live updates. */
   readonly liveIntervalMs: number;
   readonly heartbeatMs: number;
+  /** Asked with each heartbeat; the stream of somebody who signed out meanwhile ends. @default always */
+  readonly mayGoOn?: () => boolean;
   /** Called when the page has stopped reading, and its socket should be closed. */
   readonly onStalled: () => void;
   readonly onEnd: () => void;
@@ -138,6 +140,10 @@ export class EventStream {
   }
 
   #beat(): void {
+    if (this.#options.mayGoOn?.() === false) {
+      this.end();
+      return;
+    }
     if (this.#heartbeatDue) {
       this.end();
       this.#options.onStalled();

@@ -1,7 +1,9 @@
 import * as z from 'zod';
+import type { WebAccounts } from '../../../bot/history/web-accounts.ts';
 import type { Logger } from '../../../system/logging.ts';
 import { list, onOff, port, secret, text, together, variable } from '../../../system/variables.ts';
 import type { Adapter } from '../../adapter.ts';
+import { addressSet } from './client-address.ts';
 
 const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 const ANY_ADDRESS: readonly string[] = ['0.0.0.0', '::', ''];
@@ -36,6 +38,21 @@ export const webOptions = z
       list.default([]),
       'none',
     ),
+    proxies: variable(
+      'WUERST_WEB_PROXIES <addresses>',
+      'addresses or networks of the proxies in front of it, with commas: only these are believed what X-Forwarded-For says',
+      list
+        .transform((texts, { addIssue }) => {
+          try {
+            return addressSet(texts);
+          } catch (error) {
+            addIssue(error instanceof Error ? error.message : String(error));
+            return z.NEVER;
+          }
+        })
+        .prefault(''),
+      'none',
+    ),
     ageRestrictedRooms: variable(
       'WUERST_WEB_ADULT_ROOMS <rooms>',
       'rooms of the web chat that admit adults only, with commas',
@@ -45,7 +62,7 @@ export const webOptions = z
     /** Asked for on loopback too. */
     token: variable(
       'WUERST_WEB_TOKEN',
-      'what people must know to use the web chat',
+      'what people must know to take a name in the web chat',
       secret.optional(),
       'nobody is asked',
     ),
@@ -78,6 +95,10 @@ export type WebOptions = NonNullable<z.output<typeof webOptions>>;
 
 export interface WebAdapterOptions extends WebOptions {
   readonly logger: Logger;
+  /** Whose names are whose. @default kept in memory, until the process ends */
+  readonly accounts?: WebAccounts;
+  /** Signs the cookies. @default a random one, so that sessions end with the process */
+  readonly sessionKey?: Uint8Array;
   /** Renders the Prometheus registry as text. Without it there is no `/metrics`. */
   readonly metrics?: () => Promise<string> | string;
   /** Whether jobs are being taken and made, for `/readyz`. @default always */

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { TooOften } from '../../../bot/rate-limit.ts';
 import { troubleOf } from '../../../bot/replies/replies.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
@@ -12,7 +13,7 @@ const STATUS: readonly (readonly [code: RegExp, status: ContentfulStatusCode])[]
   [/^body_not_json_type$/, 415],
   [/^stopping$/, 503],
   [/^not_found$|^(?:job|image|action)_(?:unknown|deleted|gone)$/, 404],
-  [/^(?:blocked|nsfw)_|^not_yours$|^user_mismatch$|_not_allowed$/, 403],
+  [/^(?:blocked|nsfw)_|^(?:not_yours|user_mismatch|name_taken|admins_only)$|_not_allowed$/, 403],
   [/^(?:limit|too_many)_|_limit$/, 429],
   [/^(?:already|job_not)_/, 409],
 ];
@@ -27,6 +28,7 @@ export function problemResponse(error: unknown, c: Context, logger: Logger): Res
   if (error instanceof UserError) {
     const status = statusOf(error);
     if (status === 413) c.header('Connection', 'close');
+    if (error instanceof TooOften) c.header('Retry-After', String(error.retryAfter));
     return c.json({ error: { code: error.code, message: error.message, hint: error.hint ?? null } }, status);
   }
   logger.error({ err: error, method: c.req.method, path: c.req.path }, 'a web request failed');

@@ -1,14 +1,21 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Handler, Hono } from 'hono';
-import type { Caller } from '../../../bot/job.ts';
+import type { Caller, Job } from '../../../bot/job.ts';
+import type { RateLimit } from '../../../bot/rate-limit.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Core } from '../../adapter.ts';
 import { type Access, actingUser, type Identity } from './access.ts';
+import { addressKey, clientAddress } from './client-address.ts';
 import type { EventEncoder } from './event-json.ts';
 import type { EventStream } from './event-stream.ts';
+import { type JsonJob, jobJson } from './job-json.ts';
 import type { LiveEvents } from './live-events.ts';
 import type { WebAdapterOptions } from './options.ts';
 import type { Thumbnails } from './thumbnails.ts';
+import type { WrongTokens } from './wrong-tokens.ts';
+
+/** On the answer to the first request under a free name: proves the name from then on. */
+export const NEW_TOKEN_HEADER = 'Wuerst-Personal-Token';
 
 /** What the routes share. */
 export interface WebContext {
@@ -17,7 +24,12 @@ export interface WebContext {
   readonly access: Access;
   readonly live: LiveEvents;
   readonly encoder: EventEncoder;
-  readonly streams: Set<EventStream>;
+  /** With the person that each is for. */
+  readonly streams: Map<EventStream, string>;
+  readonly wrongTokens: WrongTokens;
+  /** By person. */
+  readonly requests: RateLimit;
+  readonly positions: RateLimit;
   readonly thumbnails: Thumbnails;
 }
 
@@ -45,13 +57,33 @@ export function route(
   });
 }
 
+/** Where a request comes from, for counting. */
+export function addressOf(web: WebContext, c: WebRequest): string {
+  const remote = c.env?.incoming?.socket.remoteAddress;
+  return addressKey(clientAddress(remote, c.req.header('x-forwarded-for'), web.options.proxies));
+}
+
+/** Whom the bounds of a request count for: a name that is proven, else an address. */
+export function personOf(web: WebContext, c: WebRequest): string {
+  const { user } = c.get('identity');
+  return user === null ? `address ${addressOf(web, c)}` : `name ${user}`;
+}
+
 /**
- * Who a request acts for, given the user that it names. Throws what `actingUser` throws.
+ * Who a request acts for, given the user that it names. Throws what `actingUser` throws, and `name_taken` or
+ * `too_many_names`. A request with a shared token takes a free name, unless it is one that changes nothing.
  * A room is a guild of its own and pays for itself, so rooms take turns in the queue.
  */
 export function callerOf(web: WebContext, c: WebRequest, claimedUser: string | undefined, room: string): Caller {
   const identity = c.get('identity');
   const user = actingUser(identity, claimedUser);
+  if (identity.user === null) {
+    if (c.req.method === 'GET' || c.req.method === 'HEAD') web.access.mayRead(user, identity);
+    else {
+      const { newToken } = web.access.take(user, identity, addressOf(web, c));
+      if (newToken !== undefined) c.header(NEW_TOKEN_HEADER, newToken);
+    }
+  }
   return {
     surface: 'web',
     user,
@@ -62,4 +94,10 @@ export function callerOf(web: WebContext, c: WebRequest, claimedUser: string | u
     moderator: identity.admin,
     ageRestricted: web.options.ageRestrictedRooms.includes(room),
   };
+}
+
+/** A job for whoever asks, without its position where they have asked for too many. */
+export function jobFor(web: WebContext, c: WebRequest, job: Job): JsonJob {
+  const isTooMany = job.state === 'queued' && web.positions.take(personOf(web, c)) > 0;
+  return jobJson(web.core, job, isTooMany ? { position: null, eta: null } : undefined);
 }

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { UserError } from '../../../../system/errors.ts';
 import type { Outcome } from '../../../adapter.ts';
-import { jobJson, replyJson } from '../job-json.ts';
+import { replyJson } from '../job-json.ts';
 import { readJson } from '../json-body.ts';
 import { parseRoom } from '../names.ts';
-import { callerOf, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
+import { callerOf, jobFor, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
 
 const DEFAULT_ROOM = 'lobby';
 const COMMAND = z.strictObject({ text: z.string(), user: z.string().optional() });
@@ -38,7 +38,7 @@ export function commandRoutes(app: WebApp, web: WebContext): void {
 
 /** 202 with a job, or 200 with a reply. */
 function answer(c: WebRequest, web: WebContext, outcome: Outcome): Response {
-  if (outcome.kind === 'job') return c.json({ job: jobJson(web.core, outcome.job) }, 202);
+  if (outcome.kind === 'job') return c.json({ job: jobFor(web, c, outcome.job) }, 202);
   return c.json({ reply: replyJson(outcome.reply) });
 }
 
@@ -50,7 +50,8 @@ function withoutSlash(text: string): string {
 /** The room of the job or image that the action is about. */
 function roomOf({ core }: WebContext, action: string): string {
   const target = action.slice(action.indexOf(':') + 1);
-  return (core.job(target) ?? core.jobOfImage(target))?.caller.room ?? DEFAULT_ROOM;
+  const caller = (core.job(target) ?? core.jobOfImage(target))?.caller;
+  return caller?.surface === 'web' ? caller.room : DEFAULT_ROOM;
 }
 
 function idempotency(c: WebRequest): { idempotencyKey?: string } {

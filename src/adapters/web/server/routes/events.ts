@@ -1,10 +1,8 @@
+import { PERSON_BOUNDS } from '../../../../bot/person-bounds.ts';
 import { UserError } from '../../../../system/errors.ts';
 import { EventStream } from '../event-stream.ts';
 import { parseRoom } from '../names.ts';
-import { route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
-
-/** Of all tabs of a browser together. */
-const MAX_ROOMS = 100;
+import { personOf, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
 
 /**
  * `GET /api/rooms/{room}/events`. `?also=other` (repeatable) adds rooms to the same stream, because browsers allow few
@@ -14,10 +12,11 @@ export function eventRoutes(app: WebApp, web: WebContext): void {
   route(app, '/api/rooms/:room/events', {
     GET: (c) => {
       const rooms = [...new Set([c.req.param('room') ?? '', ...(c.req.queries('also') ?? [])].map(parseRoom))];
-      if (rooms.length > MAX_ROOMS) {
+      const { roomsPerStream } = PERSON_BOUNDS;
+      if (rooms.length > roomsPerStream) {
         throw new UserError(
           'too_many_rooms',
-          `Expected at most ${MAX_ROOMS} rooms in one stream, got ${rooms.length}.`,
+          `Expected at most ${roomsPerStream} rooms in one stream, got ${rooms.length}.`,
         );
       }
       const after = parseEventId(c.req.header('last-event-id') ?? c.req.query('after'));
@@ -38,6 +37,13 @@ function openStream(c: WebRequest, web: WebContext, rooms: readonly string[], af
       hint: 'Close some pages of this chat, or try again later.',
     });
   }
+  const [person, identity] = [personOf(web, c), c.get('identity')];
+  const own = [...web.streams.values()].filter((other) => other === person).length;
+  if (own >= PERSON_BOUNDS.eventStreams) {
+    throw new UserError('too_many_streams', `You have already ${own} open event streams.`, {
+      hint: 'Close some pages of this chat.',
+    });
+  }
   const stream = new EventStream({
     core: web.core,
     live: web.live,
@@ -46,11 +52,12 @@ function openStream(c: WebRequest, web: WebContext, rooms: readonly string[], af
     after,
     liveIntervalMs,
     heartbeatMs,
+    mayGoOn: () => web.access.holds(identity),
     // Not `end`, which would wait for a page that does not read.
     onStalled: () => c.env?.outgoing?.destroy(),
     onEnd: () => web.streams.delete(stream),
   });
-  web.streams.add(stream);
+  web.streams.set(stream, person);
   return stream;
 }
 

@@ -14,8 +14,10 @@ export function imageRoutes(app: WebApp, web: WebContext): void {
       const file = c.req.param('file') ?? '';
       const id = parseId(file.endsWith('.png') ? file.slice(0, -4) : '', 'image');
       const width = parseWidth(c.req.query('w'));
-      // Before the ETag is compared, so that a deleted picture is gone for browsers that have it too.
-      const path = await web.core.imagePath(id);
+      // Before the ETag is compared, so that a deleted picture is gone for browsers that have it too. The pictures of other
+      // platforms are for those who see them there.
+      const isHere = web.core.jobOfImage(id)?.caller.surface === 'web';
+      const path = isHere ? await web.core.imagePath(id) : null;
       if (path === null) throw notFound('There is no image with this id, or it was deleted.');
       const etag = `"${id}${width === null ? '' : `-${width}`}"`;
       c.header('ETag', etag);

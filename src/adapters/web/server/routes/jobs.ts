@@ -1,9 +1,8 @@
 import type { Job } from '../../../../bot/job.ts';
 import { UserError } from '../../../../system/errors.ts';
-import { jobJson } from '../job-json.ts';
 import { parseId, parseRoom } from '../names.ts';
 import { notFound } from '../problems.ts';
-import { callerOf, route, type WebApp, type WebContext } from '../web-context.ts';
+import { callerOf, jobFor, route, type WebApp, type WebContext } from '../web-context.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
@@ -11,12 +10,12 @@ const MAX_LIMIT = 100;
 /** `GET` and `DELETE /api/jobs/{id}`, and the history of a room. */
 export function jobRoutes(app: WebApp, web: WebContext): void {
   route(app, '/api/jobs/:id', {
-    GET: (c) => c.json(jobJson(web.core, findJob(web, c.req.param('id')))),
+    GET: (c) => c.json(jobFor(web, c, findJob(web, c.req.param('id')))),
     DELETE: async (c) => {
       const job = findJob(web, c.req.param('id'));
       const caller = callerOf(web, c, c.req.query('user'), job.caller.room);
       await web.core.act(`cancel:${job.id}`, caller);
-      return c.json({ job: jobJson(web.core, web.core.job(job.id) ?? job) });
+      return c.json({ job: jobFor(web, c, web.core.job(job.id) ?? job) });
     },
   });
 
@@ -28,7 +27,7 @@ export function jobRoutes(app: WebApp, web: WebContext): void {
       const page = before === undefined ? {} : { before: findJob(web, before).id };
       // One more than asked for, to know whether there are older ones.
       const jobs = web.core.jobs({ surface: 'web', room, limit: limit + 1, ...page });
-      return c.json({ jobs: jobs.slice(0, limit).map((job) => jobJson(web.core, job)), more: jobs.length > limit });
+      return c.json({ jobs: jobs.slice(0, limit).map((job) => jobFor(web, c, job)), more: jobs.length > limit });
     },
   });
 }

@@ -1,0 +1,25 @@
+/** The first that is found counts: browsers also name those that they want to be taken for. */
+const BROWSERS = {
+  Edge: /\bEdgA?\//,
+  Opera: /\bOPR\//,
+  Firefox: /\bFirefox|\bFxiOS/,
+  Chrome: /\bChrome|\bCriOS/,
+  Safari: /\bSafari\//,
+};
+const SYSTEMS = {
+  iPhone: /\biPhone\b/,
+  iPad: /\biPad\b/,
+  Android: /\bAndroid\b/,
+  Windows: /\bWindows\b/,
+  macOS: /\bMac OS X\b/,
+  ChromeOS: /\bCrOS\b/,
+  Linux: /\bLinux\b/,
+};
+
+/** What to call a browser in the list of devices: `Firefox on Linux`. */
+export function deviceName(userAgent = ''): string {
+  const found = (names: Readonly<Record<string, RegExp>>) =>
+    Object.entries(names).find(([, pattern]) => pattern.test(userAgent))?.[0];
+  const system = found(SYSTEMS);
+  return `${found(BROWSERS) ?? 'A browser'}${system === undefined ? '' : ` on ${system}`}`;
+}

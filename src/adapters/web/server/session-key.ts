@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { OperatorError } from '../../../system/errors.ts';
+
+/** File in the data folder. Not in the database: its backups must not be able to sign anybody in. */
+export const SESSION_KEY_FILE = 'web-session.key';
+
+const BYTES = 32;
+
+/**
+ * The key that signs the cookies of the web chat: random, made at the first start, for its owner only. Deleting the file
+ * ends all sessions.
+ *
+ * @throws OperatorError `session_key_unusable`
+ */
+export function sessionKey(path: string): Uint8Array {
+  try {
+    makeOnce(path);
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+    const key = readFileSync(path);
+    if (key.length === BYTES) return key;
+    throw new Error(`expected ${BYTES} bytes, got ${key.length}`);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OperatorError(
+      'session_key_unusable',
+      `The key of the web chat's sessions, ${path}, cannot be used: ${why}.`,
+      {
+        hint: 'Delete the file: a new one is made at the next start, and everybody signs in again.',
+        cause,
+      },
+    );
+  }
+}
+
+function makeOnce(path: string): void {
+  try {
+    const file = openSync(path, 'wx', 0o600);
+    writeSync(file, randomBytes(BYTES));
+    fsyncSync(file);
+    closeSync(file);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+}

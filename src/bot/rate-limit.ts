@@ -1,0 +1,53 @@
+import { UserError } from '../system/errors.ts';
+import { RecentMap } from '../system/memo.ts';
+
+export interface Rate {
+  readonly atOnce: number;
+  /** How many more each second brings, up to `atOnce`. */
+  readonly perSecond: number;
+}
+
+/** Something that was asked for too often. */
+export class TooOften extends UserError {
+  /** After so many seconds it may be asked for again. */
+  readonly retryAfter: number;
+
+  constructor(code: string, message: string, retryAfter: number) {
+    const wait = Math.ceil(retryAfter);
+    super(code, message, { hint: `Try again in ${wait < 100 ? `${wait} s` : `${Math.ceil(wait / 60)} min`}.` });
+    this.retryAfter = wait;
+  }
+}
+
+/** Who were counted last; whoever is forgotten begins anew, which takes at least as many names or addresses. */
+const MOST_KEYS = 10_000;
+
+/** How often each of many may do something: a bucket for each, which fills as time goes by. */
+export class RateLimit {
+  readonly #rate: Rate;
+  readonly #monotonic: () => number;
+  readonly #buckets = new RecentMap<string, { readonly left: number; readonly at: number }>(MOST_KEYS);
+
+  /** @param monotonic milliseconds that only go on. @default the process's */
+  constructor(rate: Rate, monotonic: () => number = () => performance.now()) {
+    this.#rate = rate;
+    this.#monotonic = monotonic;
+  }
+
+  /** Takes one. Returns 0, or where none is left the seconds until there is one again. */
+  take(key: string): number {
+    const { atOnce, perSecond } = this.#rate;
+    const now = this.#monotonic();
+    const { left, at } = this.#buckets.get(key) ?? { left: atOnce, at: now };
+    const filled = Math.min(atOnce, left + ((now - at) / 1000) * perSecond);
+    if (filled < 1) return (1 - filled) / perSecond;
+    this.#buckets.set(key, { left: filled - 1, at: now });
+    return 0;
+  }
+
+  /** As `take`. @throws TooOften with this code and message */
+  require(key: string, code: string, message: string): void {
+    const wait = this.take(key);
+    if (wait > 0) throw new TooOften(code, message, wait);
+  }
+}
