@@ -20,6 +20,7 @@ import {
 } from './pipeline-options.ts';
 import { checkPrompts, embedsMismatch, type PromptOptions } from './prompt-options.ts';
 import { openParts, type RepositoryParts, SamplingPipeline } from './sampling-pipeline.ts';
+import { checkRows, type Kept } from './start.ts';
 
 /** `image`: bytes; `float`: numbers from 0 to 1; `latent`: Stage B's latents, Stage A is not run. */
 export type OutputType = 'image' | 'float' | 'latent';
@@ -29,6 +30,8 @@ const OUTPUT_TYPES: readonly OutputType[] = ['image', 'float', 'latent'];
 export interface DecoderOptions extends PromptOptions {
   /** From the prior: [N, 16, h, w], or several to be joined. */
   readonly imageEmbeddings: Tensor | readonly Tensor[];
+  /** What stays outside a mask: latents as those of the output. @default nothing */
+  readonly kept?: Kept | undefined;
   /** @default 'image' */
   readonly outputType?: OutputType | undefined;
   /** Called, and awaited, with each decoded picture of the batch and its share of the time. */
@@ -108,6 +111,10 @@ export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, 
     const dims = [count, this.decoder.config.c_in, ...sides];
     const given = options.latents && checkedLatents(options.latents, dims);
 
+    if (options.kept) {
+      checkRows('kept.latents', options.kept.latents, dims);
+      checkRows('kept.mask', options.kept.mask, [1, 1, ...sides]);
+    }
     const start = performance.now();
     const states = concatRows(
       (await this.#encode(options, prompts, guided)).map((states) => repeatRows(states, count / promptCount)),
@@ -119,6 +126,7 @@ export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, 
     const latents = yield* this.sample(
       {
         ...{ stage: 'decoder', network: this.decoder, scheduler, guidanceScale, dims, latents: given, states },
+        start: options.kept && { ...options.kept, begins: false },
         imageEmbeddings: effnet,
         conditioning: remade([states, effnet], () => this.decoder.condition(states, effnet, sides)),
       },

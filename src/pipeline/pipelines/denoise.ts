@@ -4,6 +4,7 @@ import type { DDPMWuerstchenScheduler } from '../math/scheduler.ts';
 import { pickTensorRows, rowSize, type Tensor } from '../math/tensor.ts';
 import { type Conditioning, pickRows } from '../networks/conditioning.ts';
 import type { Denoiser } from '../networks/denoiser.ts';
+import { type Kept, keepRow } from './start.ts';
 
 /** One picture in the loop, with its own generator, timesteps and guidance. */
 export interface Row {
@@ -73,6 +74,8 @@ export interface DenoiseOptions {
   readonly latents: Tensor;
   /** Rows 0…N−1 belong to the prompts, then one for the negative prompt of each guided row, in order. */
   readonly conditioning: () => Promise<Conditioning>;
+  /** What stays outside a mask after every step, and the noise [N, C, H, W] that it is given. */
+  readonly kept?: (Kept & { readonly noise: Tensor }) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -85,6 +88,7 @@ export async function* denoise({
   rows,
   latents,
   conditioning,
+  kept,
   signal,
 }: DenoiseOptions): AsyncGenerator<DenoiseStep, void> {
   const total = Math.max(0, ...rows.map((row) => row.scheduler.timesteps.length - 1));
@@ -110,6 +114,8 @@ export async function* denoise({
       const part = (data: Float32Array, at: number) => data.subarray(at * size, (at + 1) * size);
       const t = timesteps[k] ?? 0;
       latents.data.set(scheduler.step(part(epsilon, k), t, part(before, index), part(noise, k)), index * size);
+      const next = scheduler.timesteps[i + 1] ?? 0;
+      if (kept) keepRow(part(latents.data, index), index, kept, part(kept.noise.data, index), next, scheduler);
     });
     yield {
       step: i + 1,

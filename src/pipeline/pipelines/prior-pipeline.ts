@@ -17,8 +17,9 @@ import {
 } from './pipeline-options.ts';
 import { checkPrompts, embedsMismatch, type PromptOptions } from './prompt-options.ts';
 import { openParts, type RepositoryParts, SamplingPipeline } from './sampling-pipeline.ts';
+import { checkStart, type StartOptions, timestepsFrom } from './start.ts';
 
-export interface PriorOptions extends PromptOptions {
+export interface PriorOptions extends PromptOptions, StartOptions {
   /** Pixels of the final picture. @default 1024 */
   readonly height?: number | undefined;
   /** Pixels of the final picture. @default 1024 */
@@ -129,22 +130,29 @@ export class WuerstchenPriorPipeline extends SamplingPipeline<PriorOptions, Prio
     const guided = isGuided({ guidanceScale });
     checkPrompts(options, guided);
     const sides = [checkSide('height', options.height ?? 1024), checkSide('width', options.width ?? 1024)];
-    const scheduler = this.newScheduler(steps, options.timesteps);
+    const whole = this.newScheduler(steps, options.timesteps);
     const { resolutionMultiple, latentMean, latentStd } = this.values;
     const network = options.prior ?? this.prior;
     network.adapter = this.prior.adapter;
-    const start = performance.now();
+    const count = images * (options.promptEmbeds?.dims[0] ?? promptList('prompt', options.prompt).length);
+    const dims = [count, network.config.c_in, ...sides.map((side) => Math.ceil(side / resolutionMultiple))];
+    const start = checkStart(options, dims);
+    const began = performance.now();
     const text = await this.#encode(options, guided, images);
     const encoded = performance.now();
 
     const { promptEmbeds, negativePromptEmbeds } = text;
-    const count = promptEmbeds.dims[0] ?? 0;
-    const dims = [count, network.config.c_in, ...sides.map((side) => Math.ceil(side / resolutionMultiple))];
+    const scheduler = start ? this.newScheduler(0, timestepsFrom(whole.timesteps, start.strength)) : whole;
+    if (start && scheduler.timesteps.length < 2) {
+      const imageEmbeddings = repeatRows(start.image, count / (start.image.dims[0] ?? 1));
+      return { ...text, imageEmbeddings, timings: { text: encoded - began, prior: 0 } };
+    }
     const states = negativePromptEmbeds ? concatRows([promptEmbeds, negativePromptEmbeds]) : promptEmbeds;
     const { data } = yield* this.sample(
       {
         ...{ stage: 'prior', network, scheduler, guidanceScale, dims, states, imageEmbeddings: null },
         latents: options.latents && checkedLatents(options.latents, dims),
+        start: start && { ...start, latents: this.latentsOf(start.image), begins: start.strength < 1 },
         conditioning: remade([states], () => network.condition(states)),
       },
       options,
@@ -152,7 +160,13 @@ export class WuerstchenPriorPipeline extends SamplingPipeline<PriorOptions, Prio
     const { fround } = Math;
     const [mean, std] = [fround(latentMean), fround(latentStd)];
     const imageEmbeddings = { data: data.map((value) => fround(value * mean) - std), dims };
-    return { ...text, imageEmbeddings, timings: { text: encoded - start, prior: performance.now() - encoded } };
+    return { ...text, imageEmbeddings, timings: { text: encoded - began, prior: performance.now() - encoded } };
+  }
+
+  /** Image embeddings as the latents that Stage C ends with. */
+  latentsOf({ data, dims }: Tensor): Tensor {
+    const { latentMean, latentStd } = this.values;
+    return { data: data.map((value) => (value + latentStd) / latentMean), dims };
   }
 
   async #encode(

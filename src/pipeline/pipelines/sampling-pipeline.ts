@@ -11,6 +11,7 @@ import { type PretrainedOptions, Runtime } from '../runtime/runtime.ts';
 import { PromptEncoder } from '../text/prompt-encoder.ts';
 import { denoise, drawNoise, rowGenerators } from './denoise.ts';
 import { drain, promptList, type SamplingOptions, type StepEvent } from './pipeline-options.ts';
+import { firstLatents, type Start } from './start.ts';
 
 /** What every pipeline repository holds besides its networks. */
 export interface RepositoryParts {
@@ -46,8 +47,10 @@ interface Sampling {
   readonly guidanceScale: number;
   /** [N, C, H, W] */
   readonly dims: number[];
-  /** Checked; drawn from the generators when absent. */
+  /** Noise, checked; drawn from the generators when absent. */
   readonly latents: Tensor | undefined;
+  /** @default noise alone */
+  readonly start?: Start | undefined;
   readonly states: Tensor;
   readonly imageEmbeddings: Tensor | null;
   readonly conditioning: () => Promise<Conditioning>;
@@ -104,13 +107,26 @@ export abstract class SamplingPipeline<Options extends SamplingOptions, Output> 
 
   /** @returns the latents at the end of the loop */
   protected async *sample(
-    { stage, network, scheduler, guidanceScale, dims, states, imageEmbeddings, conditioning, ...given }: Sampling,
+    {
+      stage,
+      network,
+      scheduler,
+      guidanceScale,
+      dims,
+      states,
+      imageEmbeddings,
+      conditioning,
+      start,
+      ...given
+    }: Sampling,
     options: SamplingOptions,
   ): AsyncGenerator<StepEvent, Tensor> {
     const generators = rowGenerators(options.generator, dims[0] ?? 0);
-    const latents = given.latents ?? { data: drawNoise(generators, dims), dims };
+    const noise = given.latents ?? { data: drawNoise(generators, dims), dims };
+    const latents = start ? firstLatents(start, noise, scheduler) : noise;
+    const kept = start?.mask && { latents: start.latents, mask: start.mask, noise };
     const rows = generators.map((generator) => ({ generator, scheduler, guidanceScale }));
-    for await (const step of denoise({ network, rows, latents, conditioning, signal: options.signal })) {
+    for await (const step of denoise({ network, rows, latents, conditioning, kept, signal: options.signal })) {
       yield { ...step, stage, textEncoderHiddenStates: states, imageEmbeddings };
     }
     return latents;
