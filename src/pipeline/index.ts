@@ -3,6 +3,7 @@ export { OperatorError, UserError } from '../system/errors.ts';
 export { type PipelineValues, REFERENCE_VALUES } from './checkpoint/model-index.ts';
 export type { Precision } from './checkpoint/weight-recipe.ts';
 export { type AvailableStyles, availableStyles, STYLES, type Style } from './derived-weights/styles.ts';
+export type { GreyImage } from './images/frame-source.ts';
 export { encodeImage, type ImageFormat, type RgbImage, readMetadata } from './images/image-file.ts';
 export { type ImageParameters, metadataOf } from './images/parameters.ts';
 export { promptWeights, type WeightedText } from './images/prompt-weights.ts';
@@ -10,12 +11,19 @@ export { randnTensor, TorchGenerator } from './math/generator.ts';
 export { DDPMWuerstchenScheduler, DEFAULT_STAGE_C_TIMESTEPS } from './math/scheduler.ts';
 export type { Tensor } from './math/tensor.ts';
 export { ClipTextModel } from './networks/clip-text-model.ts';
+export {
+  EfficientNetEncoder,
+  type ImageEncoder,
+  loadImageEncoder,
+  SemanticCompressor,
+} from './networks/image-encoder.ts';
 export { PaellaVQModel } from './networks/paella-vq-model.ts';
 export { WuerstchenDiffNeXt } from './networks/wuerstchen-diffnext.ts';
 export { WuerstchenPrior } from './networks/wuerstchen-prior.ts';
 export {
   type CombinedOptions,
   type CombinedOutput,
+  type WeightedImage,
   WuerstchenCombinedPipeline,
 } from './pipelines/combined-pipeline.ts';
 export {

@@ -3,16 +3,21 @@ import { expected } from '../../system/errors.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { requireFolder } from '../checkpoint/config-file.ts';
 import type { Identity } from '../checkpoint/fingerprint.ts';
+import { requireImageEncoder } from '../checkpoint/image-encoder-folder.ts';
 import { modelName, wholeModel } from '../checkpoint/layout.ts';
 import { availableStyles, type StageCOptions, stageCFolder } from '../derived-weights/styles.ts';
+import { decodedSource, type GreyImage } from '../images/frame-source.ts';
 import { cropTo, type RgbImage } from '../images/image-file.ts';
+import { checkStrength } from '../math/mixed-generator.ts';
 import { concatRows, type Tensor } from '../math/tensor.ts';
+import { type ImageEncoder, loadImageEncoder } from '../networks/image-encoder.ts';
 import type { Network } from '../networks/network.ts';
 import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
 import { LOADING } from '../runtime/memory-estimate.ts';
 import { type PretrainedOptions, Runtime } from '../runtime/runtime.ts';
 import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
 import { pictureNeeds } from './picture-needs.ts';
+import { type PreparedStart, prepareStart, type StartSources, type StartTarget } from './picture-start.ts';
 import {
   describeValue,
   drain,
@@ -55,6 +60,12 @@ export interface CombinedOptions
   readonly negativePromptEmbeds?: Tensor | undefined;
   /** From an earlier run, [N, 16, h, w]: Stage C is skipped. */
   readonly imageEmbeddings?: Tensor | undefined;
+  /** A picture to start from, of any size; or up to three, whose embeddings are blended by weight. @default none */
+  readonly image?: RgbImage | readonly WeightedImage[] | undefined;
+  /** 0 (the picture's embedding) to 1 (the prompt alone, bit by bit). Counts only with `image`. @default 0.6 */
+  readonly strength?: number | undefined;
+  /** White where `image` is painted anew; elsewhere its own pixels stay, but for a feather. @default all of it */
+  readonly mask?: GreyImage | undefined;
   /** @default 'image' */
   readonly outputType?: OutputType | undefined;
   /** Called, and awaited, with each decoded picture of the batch and its share of the time. */
@@ -66,6 +77,12 @@ export interface CombinedOptions
   readonly fit?: 'grid' | 'crop' | undefined;
   /** Stage C checkpoint of this call: base, aesthetic, interpolated or a mix such as `0.3`. @default the one the pipeline was opened with */
   readonly style?: string | undefined;
+}
+
+export interface WeightedImage {
+  readonly image: RgbImage;
+  /** Above 0. @default 1 */
+  readonly weight?: number | undefined;
 }
 
 export interface CombinedOutput extends Omit<DecoderOutput, 'timings'> {
@@ -84,6 +101,7 @@ export class WuerstchenCombinedPipeline {
   readonly #cacheDir: string;
   /** The Stage C networks in use, by folder; the least recently used first. */
   readonly #priors = new Map<string, WuerstchenPrior>();
+  #encoder: Promise<ImageEncoder> | undefined;
   /** Resolves when the last call of `generate` is done. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -220,7 +238,30 @@ export class WuerstchenCombinedPipeline {
       this.prior.release(),
       this.decoder.release(),
       ...[...this.#priors.values()].map((prior) => prior.release()),
+      this.#encoder?.then((encoder) => encoder.release()),
     ]);
+  }
+
+  /** The network that turns pictures into image embeddings, opened when first used. @throws OperatorError `image_encoder_missing` */
+  imageEncoder(): Promise<ImageEncoder> {
+    this.#encoder ??= this.#openEncoder();
+    return this.#encoder;
+  }
+
+  async #openEncoder(): Promise<ImageEncoder> {
+    try {
+      return await loadImageEncoder(requireImageEncoder(this.dir), this.runtime);
+    } catch (error) {
+      // It may be there the next time.
+      this.#encoder = undefined;
+      throw error;
+    }
+  }
+
+  /** Prepares pictures to start from. @throws UserError as `prepareStart`; OperatorError `image_encoder_missing` */
+  async prepareStart(sources: StartSources, target: StartTarget): Promise<PreparedStart> {
+    const networks = { encoder: await this.imageEncoder(), vqgan: this.decoder.vqgan, grid: this.grid };
+    return prepareStart(networks, sources, target);
   }
 
   /** Calls take turns: with one network loaded at a time they would release each other's networks. */
@@ -245,9 +286,10 @@ export class WuerstchenCombinedPipeline {
    * @throws UserError for options that do not fit, before any work; the signal's reason within one step of an abort
    */
   async *stream(options: CombinedOptions): AsyncGenerator<StepEvent, CombinedOutput> {
-    const start = performance.now();
+    const began = performance.now();
     const { height = 512, width = 512, fit = 'grid' } = options;
-    const batch = await this.batch(options);
+    const start = await this.#start(options);
+    const batch = await this.batch(options, start);
     const images: RgbImage[] = [];
     const pixels: Tensor[] = [];
     const round = paintRound(this, [batch], options.signal);
@@ -256,7 +298,7 @@ export class WuerstchenCombinedPipeline {
       if (done) {
         const [painted] = value;
         if (!painted) throw new Error('Expected one batch of pictures.');
-        const timings = { ...painted.timings, total: performance.now() - start };
+        const timings = { ...painted.timings, total: performance.now() - began };
         return { ...painted, images, pixels: pixels.length > 0 ? concatRows(pixels) : null, timings };
       }
       if (value.type === 'step') yield value.event;
@@ -264,7 +306,8 @@ export class WuerstchenCombinedPipeline {
       const { picture } = value;
       if (picture.pixels) pixels.push(picture.pixels);
       if (!picture.image) continue;
-      const image = fit === 'crop' ? await cropTo(picture.image, width, height) : picture.image;
+      const painted = fit === 'crop' ? await cropTo(picture.image, width, height) : picture.image;
+      const image = start?.region?.paste(painted) ?? painted;
       images.push(image);
       await options.onImage?.(image, picture.row, picture.timings);
     }
@@ -273,20 +316,20 @@ export class WuerstchenCombinedPipeline {
   /**
    * The pictures of one call as a batch of a round; the style's Stage C is opened.
    *
+   * @param start the options' pictures, prepared
+   *
    * @throws UserError for options that do not fit
    */
-  async batch(options: CombinedOptions): Promise<Batch> {
-    const { height = 512, width = 512, fit = 'grid', promptEmbeds, negativePromptEmbeds, generator, signal } = options;
+  async batch(options: CombinedOptions, start?: PreparedStart): Promise<Batch> {
+    const { promptEmbeds, negativePromptEmbeds, generator, signal } = options;
     const outputType = checkOutputType(options.outputType ?? 'image');
-    if (fit !== 'grid' && fit !== 'crop') throw expected('fit_invalid', 'fit to be grid or crop', String(fit));
     if (options.prompt !== undefined) promptList('prompt', options.prompt);
     if (options.imageEmbeddings !== undefined && !isTensor(options.imageEmbeddings)) {
       throw expected('invalid_type', 'imageEmbeddings to be a tensor', describeValue(options.imageEmbeddings));
     }
-    this.grid.check(width, height);
+    const [h, w] = this.#cells(options);
     const prior = await this.use(options.style ?? this.#style, { signal });
-    const cells = (side: number) => (fit === 'crop' ? this.grid.coveringCells(side) : this.grid.cells(side));
-    const asked = (side: number) => Math.floor(cells(side) * this.grid.config.resolutionMultiple);
+    const asked = (cells: number) => Math.floor(cells * this.grid.config.resolutionMultiple);
     return {
       outputType,
       imageEmbeddings: options.imageEmbeddings,
@@ -294,13 +337,14 @@ export class WuerstchenCombinedPipeline {
         prompt: promptEmbeds ? undefined : options.prompt,
         negativePrompt: negativePromptEmbeds ? undefined : options.negativePrompt,
         weighted: options.weighted,
-        height: asked(height),
-        width: asked(width),
+        height: asked(h),
+        width: asked(w),
         numInferenceSteps: options.priorNumInferenceSteps,
         timesteps: options.priorTimesteps,
         guidanceScale: options.priorGuidanceScale ?? 4,
         numImagesPerPrompt: options.numImagesPerPrompt,
         latents: options.latents,
+        ...{ image: start?.image, strength: options.strength, mask: start?.region?.mask },
         ...{ generator, promptEmbeds, negativePromptEmbeds, prior, signal },
       }),
       decoder: (imageEmbeddings) => ({
@@ -310,9 +354,32 @@ export class WuerstchenCombinedPipeline {
         numInferenceSteps: options.numInferenceSteps,
         timesteps: options.decoderTimesteps,
         guidanceScale: options.decoderGuidanceScale,
+        kept: start?.region?.kept,
         ...{ generator, signal },
       }),
     };
+  }
+
+  /** Rows and columns of Stage C's latents. */
+  #cells({ height = 512, width = 512, fit = 'grid' }: CombinedOptions): [number, number] {
+    if (fit !== 'grid' && fit !== 'crop') throw expected('fit_invalid', 'fit to be grid or crop', String(fit));
+    this.grid.check(width, height);
+    return fit === 'crop'
+      ? [this.grid.coveringCells(height), this.grid.coveringCells(width)]
+      : [this.grid.cells(height), this.grid.cells(width)];
+  }
+
+  async #start(options: CombinedOptions): Promise<PreparedStart | undefined> {
+    const { image, mask, strength, height = 512, width = 512, fit } = options;
+    if (strength !== undefined) checkStrength(strength);
+    if (image === undefined || options.imageEmbeddings !== undefined) return undefined;
+    const cells = this.#cells(options);
+    const [gridHeight, gridWidth] = cells.map((count) => this.grid.pixels(count)) as [number, number];
+    const size = fit === 'crop' ? { width, height } : { width: gridWidth, height: gridHeight };
+    const images: readonly WeightedImage[] = 'data' in image ? [{ image }] : image;
+    const pictures = images.map((one) => ({ source: decodedSource(one.image), weight: one.weight ?? 1 }));
+    const region = mask && ({ source: decodedSource(mask), of: 'brightness' } as const);
+    return this.prepareStart({ pictures, mask: region }, { ...size, cells });
   }
 
   /** Makes `prior` use the Stage C of `style`, which is mixed if it is missing, and opened when first used. */
