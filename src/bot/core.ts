@@ -82,6 +82,56 @@ export interface Core {
   undelivered(surface: Surface): readonly Job[];
   /** The message now shows the job's final state for good (or can never show it, with the reason). */
   markDelivered(jobId: string, problem?: string): void;
+
+  /** Absent where nothing is stored. */
+  readonly postings?: Postings;
+}
+
+/** Something on a platform that is to be removed. */
+export interface Doomed {
+  readonly id: number;
+  /** Id of the job that it is from, which may be gone. */
+  readonly job: string;
+  /** The platform's own handle. */
+  readonly handle: unknown;
+  /** How often removing it has failed. */
+  readonly tries: number;
+}
+
+/** A failed attempt to remove something. */
+export interface Failure {
+  /** A sentence. */
+  readonly problem: string;
+  /** The handle on what is left. */
+  readonly handle: unknown;
+  /** When to try again, in milliseconds since 1970. */
+  readonly dueAt: number;
+}
+
+/**
+ * What a platform shows besides the messages of jobs, and what must go from it: pictures that were deleted, and all of
+ * people who were erased. Everything here is stored, so that a restart forgets nothing.
+ */
+export interface Postings {
+  /** The platform's handle on something else that shows a picture of a job, or (`image` is `null`) the job: it goes with that. */
+  save(job: Job, image: string | null, handle: unknown): void;
+  /** As `save`, for something that is to go at once, whether or not the job is still known. */
+  discard(of: { readonly surface: Surface; readonly job: string }, handle: unknown): void;
+  /** What is to be removed now, at most so many. */
+  due(surface: Surface, limit: number): readonly Doomed[];
+  /** When something is to be removed next, in milliseconds since 1970. */
+  nextDue(surface: Surface): number | undefined;
+  /** What waits is due now. */
+  hasten(surface: Surface): void;
+  /** It is gone. */
+  removed(id: number): void;
+  failed(id: number, failure: Failure): void;
+  /** Jobs whose end was shown, with a picture that has been deleted since. */
+  outdated(surface: Surface): readonly Job[];
+  /** The job's message shows no deleted picture any more. */
+  refreshed(jobId: string): void;
+  /** Calls `listener` whenever something is to be removed. Returns the way to stop. */
+  subscribe(surface: Surface, listener: () => void): () => void;
 }
 
 export interface Completion {

@@ -64,6 +64,10 @@ export class Audit {
       byActor: database.query(`SELECT ${COLUMNS} FROM audit WHERE surface = ? AND actor = ? ORDER BY num`, (row) =>
         decode(entry, row, 'audit entry'),
       ),
+      byTarget: database.query(`SELECT ${COLUMNS} FROM audit WHERE surface = ? AND target = ? ORDER BY num`, (row) =>
+        decode(entry, row, 'audit entry'),
+      ),
+      prune: database.statement('DELETE FROM audit WHERE at < ?'),
       eraseActor: database.statement(`UPDATE audit SET actor = '${ERASED}' WHERE surface = ? AND actor = ?`),
       eraseTarget: database.statement(`UPDATE audit SET target = '${ERASED}' WHERE surface = ? AND target = ?`),
     };
@@ -83,6 +87,16 @@ export class Audit {
   /** Everything that a person did, oldest first. */
   byActor(surface: Surface, user: string): readonly AuditEntry[] {
     return this.#sql.byActor.all(surface, user);
+  }
+
+  /** Everything that was done to a person, oldest first. */
+  byTarget(surface: Surface, user: string): readonly AuditEntry[] {
+    return this.#sql.byTarget.all(surface, user);
+  }
+
+  /** Forgets the entries before a time. */
+  prune(before: number): void {
+    this.#sql.prune.run(before);
   }
 
   /** What was done stays; who did it, and to whom, goes. */

@@ -99,12 +99,19 @@ export class Database {
 
   /**
    * Moves everything into the database file and empties the log. SQLite does not wait for another connection's
-   * checkpoint by itself; one that takes longer than the busy timeout leaves the log as it is.
+   * checkpoint by itself.
+   *
+   * @param waitMs for others that use the log. @default the busy timeout
+   * @returns `false` if another connection still uses the log, which is left as it is
    */
-  emptyLog(): void {
+  emptyLog(waitMs = this.#busyTimeoutMs): boolean {
     const sleep = new Int32Array(new SharedArrayBuffer(4));
-    const until = performance.now() + this.#busyTimeoutMs;
-    while (this.pragma('wal_checkpoint(TRUNCATE)') !== 0 && performance.now() < until) Atomics.wait(sleep, 0, 0, 10);
+    const until = performance.now() + waitMs;
+    while (this.pragma('wal_checkpoint(TRUNCATE)') !== 0) {
+      if (performance.now() >= until) return false;
+      Atomics.wait(sleep, 0, 0, 10);
+    }
+    return true;
   }
 
   /** Copies the database, consistently and while it is in use, to a new file. */

@@ -27,6 +27,7 @@ export class EventLog {
         (row) => ({ ...decode(eventRow, row, 'event'), row }),
       ),
       images: database.query(IMAGES_OF_JOB, decodeImage),
+      ofJob: database.query('SELECT type, image, at FROM events WHERE job = ? ORDER BY seq', (row) => row),
       prune: database.statement('DELETE FROM events WHERE at < ?'),
     };
   }
@@ -49,6 +50,11 @@ export class EventLog {
       jobs.set(num, job);
       return durableEvent(seq, event_type, job, image) ?? [];
     });
+  }
+
+  /** What happened to a job and when, as it is stored. */
+  ofJob(jobNum: number): readonly unknown[] {
+    return this.#sql.ofJob.all(jobNum);
   }
 
   /** Forgets the events before a time. */

@@ -12,6 +12,7 @@ import { Jobs } from './jobs.ts';
 import { Memos } from './memos.ts';
 import { Messages } from './messages.ts';
 import { PersonalData } from './personal-data.ts';
+import { Postings } from './postings.ts';
 import { QueueShares } from './queue-shares.ts';
 import { StoredSettings } from './settings.ts';
 import { Usage } from './usage.ts';
@@ -38,9 +39,23 @@ export interface HistoryOptions {
 }
 
 const DAY_MS = 86_400_000;
-/** How long events can be replayed, and a repeated command finds its job. */
-const REPLAY_MS = 30 * DAY_MS;
 const USAGE_MS = 90 * DAY_MS;
+
+/** How long what is kept, in milliseconds. */
+export interface KeptFor {
+  /** Requests that have ended: prompts, recipes, embeddings and what is left of their pictures. @default two years */
+  readonly records: number;
+  /** Who set, deleted, cancelled or erased what. @default a year */
+  readonly audit: number;
+  /** How long events can be replayed, and a repeated command finds its job. @default 30 days */
+  readonly events: number;
+}
+
+export const KEPT_FOR: KeptFor = { records: 730 * DAY_MS, audit: 365 * DAY_MS, events: 30 * DAY_MS };
+
+export interface TidyOptions extends Retention {
+  readonly keptFor?: KeptFor;
+}
 
 /**
  * Everything the bot remembers: one SQLite file and a folder of pictures. Each method of its parts is one transaction,
@@ -74,6 +89,8 @@ export class History {
   readonly personalData: PersonalData;
   /** Names of the web chat that belong to somebody. */
   readonly webAccounts: WebAccounts;
+  /** What platforms show apart from the messages of jobs, and what must go from them. */
+  readonly postings: Postings;
   readonly #files: ImageFiles;
   readonly #now: () => number;
 
@@ -87,14 +104,15 @@ export class History {
     this.usage = new Usage(database, now);
     this.audit = new Audit(database, now);
     this.confirmations = new Confirmations(database, { now, monotonic });
-    this.messages = new Messages(database, now);
     this.shares = new QueueShares(database);
     this.memos = new Memos(database);
     this.webAccounts = new WebAccounts(database, now);
     this.settings = new StoredSettings(database, this.audit);
     this.jobs = new Jobs({ database, events: this.events, usage: this.usage, now });
     this.lists = new JobLists(database, this.jobs);
-    this.images = new Images({ database, files, events: this.events, jobs: this.jobs, audit: this.audit, now });
+    this.messages = new Messages(database, this.jobs, now);
+    this.postings = new Postings(database, now);
+    this.images = new Images({ ...this, database, files, now });
     this.personalData = new PersonalData({ ...this, database, files, now });
   }
 
@@ -123,16 +141,22 @@ export class History {
     return this.database.write(work);
   }
 
-  /** Drops files over the limits (rows and recipes stay) and what is too old to be of use. */
-  async tidy(limits: Retention): Promise<Removed> {
+  /**
+   * Drops files over the limits (rows and recipes stay), what is kept for longer than it may be, and what the log of the
+   * database still holds of people who were erased.
+   */
+  async tidy({ keptFor = KEPT_FOR, ...limits }: TidyOptions = {}): Promise<Removed> {
     const now = this.#now();
     this.atomically(() => {
-      this.events.prune(now - REPLAY_MS);
-      this.jobs.pruneKeys(now - REPLAY_MS);
+      this.events.prune(now - keptFor.events);
+      this.jobs.pruneKeys(now - keptFor.events);
       this.usage.prune(now - USAGE_MS);
+      this.audit.prune(now - keptFor.audit);
       this.confirmations.prune();
       this.webAccounts.prune();
     });
+    await this.personalData.pruneJobs(now - keptFor.records);
+    this.personalData.emptyLog(0);
     return this.images.retain(limits);
   }
 

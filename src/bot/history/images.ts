@@ -9,6 +9,8 @@ import { hashOf, type ImageFiles, type StoredFile } from './image-files.ts';
 import { decode, decodeImage, decodeJson, IMAGE_COLUMNS } from './job-rows.ts';
 import type { Jobs } from './jobs.ts';
 import { toJson } from './json.ts';
+import type { Messages } from './messages.ts';
+import type { Postings } from './postings.ts';
 import { type Embedding, embeddingBytes, embeddingFrom, type Recipe, recipeSchema } from './recipe.ts';
 
 export interface FinishedImage {
@@ -54,6 +56,8 @@ interface Options {
   readonly events: EventLog;
   readonly jobs: Jobs;
   readonly audit: Audit;
+  readonly messages: Messages;
+  readonly postings: Postings;
   readonly now: () => number;
 }
 
@@ -114,6 +118,7 @@ export class Images {
         'SELECT images.hash FROM jobs JOIN images ON images.job = jobs.num WHERE jobs.surface = ? AND jobs.user = ?',
         String,
       ),
+      hashesOfJob: database.column('SELECT hash FROM images WHERE job = ?', String),
       uses: database.column('SELECT 1 FROM images WHERE hash = ? AND deleted = 0 LIMIT 1', Number),
       recordFile: database.statement(
         `INSERT INTO files (hash, bytes, stored_at) VALUES (?, ?, ?)
@@ -200,19 +205,26 @@ export class Images {
    * rolled back.
    */
   delete(imageId: string, { surface, user }: Actor): JobEvent | null {
-    const { database, jobs, events, audit, now } = this.#options;
+    const { database, jobs, events, audit, messages, postings, now } = this.#options;
     const found = this.#sql.details.get(imageId);
     if (found === undefined) return null;
     const event = database.write(() => {
       const row = jobs.row(found.job_id);
       if (row === null || this.#sql.markDeleted.run(found.num).changes === 0) return null;
       this.#sql.dropEmbedding.run(found.num);
+      messages.setOutdated(found.job_id, true);
+      postings.doomImage(found.job_id, imageId);
       audit.add({ surface, guild: row.caller.guild, actor: user, action: 'delete', target: imageId, detail: null });
       const job = jobs.get(found.job_id);
       return job === null ? null : events.add(row.num, job, 'changed', imageId, now());
     });
     if (event !== null) this.removeUnused([found.image.hash]);
     return event;
+  }
+
+  /** Hashes of the files of a job's images. */
+  hashesOfJob(jobNum: number): readonly string[] {
+    return this.#sql.hashesOfJob.all(jobNum);
   }
 
   /** Removes those files that no image needs any more. Call it after the transaction that let go of them. */

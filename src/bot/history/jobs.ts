@@ -1,5 +1,5 @@
 import { OperatorError } from '../../system/errors.ts';
-import { type Caller, type Job, type JobEvent, type JobState, ruledBy } from '../job.ts';
+import { type Caller, type Job, type JobEvent, type JobState, ruledBy, type Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import type { DurableType, EventLog } from './events.ts';
 import { JOB_ID_LENGTH, randomId } from './id.ts';
@@ -58,6 +58,13 @@ export class Jobs {
       ),
       insertKey: database.statement(
         'INSERT INTO idempotency_keys (surface, user, key, job, at) VALUES (?, ?, ?, ?, ?)',
+      ),
+      keysOf: database.query('SELECT key, at FROM idempotency_keys WHERE surface = ? AND user = ?', (row) => row),
+      endedBefore: database.column('SELECT num FROM jobs WHERE finished_at < ? ORDER BY finished_at LIMIT ?', Number),
+      delete: database.statement('DELETE FROM jobs WHERE num = ?'),
+      pruneUsers: database.statement(
+        `DELETE FROM users WHERE last_seen < ? AND NOT EXISTS (
+           SELECT 1 FROM jobs WHERE jobs.surface = users.surface AND jobs.user = users.id)`,
       ),
       pruneKeys: database.statement('DELETE FROM idempotency_keys WHERE at < ?'),
       upsertUser: database.statement(
@@ -181,6 +188,26 @@ export class Jobs {
   /** How often a job was started in all. */
   starts(id: string): number {
     return this.#sql.starts.get(id) ?? 0;
+  }
+
+  /** The idempotency keys of a person, as they are stored. */
+  keysOf(surface: Surface, user: string): readonly unknown[] {
+    return this.#sql.keysOf.all(surface, user);
+  }
+
+  /** Numbers of jobs that ended before a time, oldest first. */
+  endedBefore(before: number, limit: number): readonly number[] {
+    return this.#sql.endedBefore.all(before, limit);
+  }
+
+  /** Forgets a job, with its images, events and keys. */
+  delete(num: number): void {
+    this.#sql.delete.run(num);
+  }
+
+  /** Forgets people who were not seen since a time and have no jobs left. */
+  pruneUsers(before: number): void {
+    this.#sql.pruneUsers.run(before);
   }
 
   /** Forgets the idempotency keys from before a time. */

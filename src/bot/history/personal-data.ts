@@ -1,15 +1,21 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
-import type { Surface } from '../job.ts';
+import type { Job, Surface } from '../job.ts';
 import { type Audit, ERASED } from './audit.ts';
 import type { Confirmations } from './confirmations.ts';
 import type { Database } from './database.ts';
+import type { EventLog } from './events.ts';
 import type { ImageFiles } from './image-files.ts';
 import type { Images } from './images.ts';
 import type { JobLists } from './job-lists.ts';
 import { decode } from './job-rows.ts';
 import type { Jobs } from './jobs.ts';
 import { toJson } from './json.ts';
+import type { Memos } from './memos.ts';
+import type { Messages } from './messages.ts';
+import { type Postings, withoutTokens } from './postings.ts';
+import type { QueueShares } from './queue-shares.ts';
 import type { Usage } from './usage.ts';
 
 export interface PersonalExport {
@@ -28,8 +34,39 @@ interface Options {
   readonly usage: Usage;
   readonly audit: Audit;
   readonly confirmations: Confirmations;
+  readonly events: EventLog;
+  readonly messages: Messages;
+  readonly postings: Postings;
+  readonly shares: QueueShares;
+  readonly memos: Memos;
   readonly now: () => number;
 }
+
+/** Owner and key of the memo that says that the log still holds something that was erased. */
+const LOG_HOLDS_ERASED = ['personal-data', 'log-holds-erased'] as const;
+
+/**
+ * Where something of one person is kept, by table, and what each is called in the export. Whatever is erased is exported.
+ * The tables `images`, `recipes`, `events` and `idempotency_keys` go with the jobs.
+ */
+export const PERSONAL_TABLES = {
+  users: 'person',
+  jobs: 'jobs',
+  images: 'jobs',
+  recipes: 'jobs',
+  events: 'jobs',
+  idempotency_keys: 'keys',
+  usage: 'usage',
+  queue_shares: 'queueShares',
+  audit: 'actions',
+  confirmations: 'confirmations',
+  postings: 'postings',
+} as const satisfies Record<string, string>;
+
+type Section = (typeof PERSONAL_TABLES)[keyof typeof PERSONAL_TABLES];
+
+/** Jobs forgotten between two turns of the event loop. */
+const BATCH = 50;
 
 const profile = z.object({ name: z.string(), first_seen: z.number(), last_seen: z.number() });
 
@@ -51,30 +88,29 @@ export class PersonalData {
     };
   }
 
-  /** One consistent view of everything but the platform's message handles, which hold tokens. */
+  /** One consistent view of everything but the tokens in the platform's message handles. */
   export(surface: Surface, user: string): PersonalExport {
-    const { database, jobs, images, files, usage, audit, confirmations, now } = this.#options;
+    const { database, jobs, images, files, usage, audit, confirmations, postings, shares, now } = this.#options;
     return database.write(() => {
       const found = this.#sql.profile.get(surface, user);
       const own = this.#sql.jobIds
         .all(surface, user)
         .map((id) => jobs.get(id))
         .filter((job) => job !== null);
-      const content = {
-        format: 'wuerst-person-1',
-        exportedAt: now(),
+      const sections: Record<Section, unknown> = {
         person: {
           ...{ surface, id: user, name: found?.name ?? null },
           ...{ firstSeen: found?.first_seen ?? null, lastSeen: found?.last_seen ?? null },
         },
-        jobs: own.map((job) => ({
-          ...job,
-          images: job.images.map((image) => ({ ...image, recipe: images.get(image.id)?.recipe ?? null })),
-        })),
+        jobs: own.map((job) => this.#exported(job)),
+        keys: jobs.keysOf(surface, user),
         usage: usage.ofUser(surface, user),
-        actions: audit.byActor(surface, user),
+        queueShares: shares.ofUser(surface, user),
+        actions: [...audit.byActor(surface, user), ...audit.byTarget(surface, user)],
         confirmations: confirmations.ofUser(surface, user),
+        postings: postings.ofUser(surface, user),
       };
+      const content = { format: 'wuerst-person-1', exportedAt: now(), ...sections };
       const present = own.flatMap((job) => job.images).filter((image) => !image.deleted && images.isPresent(image));
       return {
         json: toJson(content, 2),
@@ -83,23 +119,76 @@ export class PersonalData {
     });
   }
 
+  /** A job with its events and message, and its pictures with what they are made from. */
+  #exported(job: Job) {
+    const { images, events, messages, jobs } = this.#options;
+    return {
+      ...job,
+      images: job.images.map((image) => {
+        const { recipe = null, embedding = null } = images.get(image.id) ?? {};
+        // Its numbers are many, and the picture's file holds what they show.
+        return { ...image, recipe, embedding: embedding && { dims: embedding.dims, bytes: embedding.data.byteLength } };
+      }),
+      events: events.ofJob(jobs.row(job.id)?.num ?? 0),
+      message: withoutTokens(messages.get(job.id)),
+    };
+  }
+
   /**
-   * Erases what is kept about a person, also from the log of the database. Jobs go with their images, events, messages
-   * and keys. What stays: today's usage count until the day ends, a guild's decision to block the person, what others
-   * derived from their pictures, and a file that another person's image shares. Not inside `History.atomically`: a file
-   * cannot be rolled back.
+   * Erases what is kept about a person, also from the log of the database. Jobs go with their images, events and keys.
+   * What stays: the handles on what platforms still show, until that is removed; today's usage count until the day ends; a
+   * guild's decision to block the person; what others derived from their pictures; and a file that another person's image
+   * shares. Not inside `History.atomically`: a file cannot be rolled back.
    * @throws UserError `erase_unfinished` while they have queued or running jobs
    */
   erase(surface: Surface, user: string): { readonly jobs: number; readonly images: number } {
-    const { database, images } = this.#options;
-    const { hashes, ...erased } = database.write(() => this.#eraseRows(surface, user));
+    const { database, images, memos } = this.#options;
+    const { hashes, ...erased } = database.write(() => {
+      memos.set(...LOG_HOLDS_ERASED, true);
+      return this.#eraseRows(surface, user);
+    });
     images.removeUnused(hashes);
-    database.emptyLog();
+    this.emptyLog();
     return erased;
   }
 
+  /** Whether the log of the database, and so the disk, still holds something that was erased: others keep it in use. */
+  get logHoldsErased(): boolean {
+    return this.#options.memos.get(...LOG_HOLDS_ERASED) === true;
+  }
+
+  /** Empties the log of the database if it holds something that was erased. @param waitMs for others that use it */
+  emptyLog(waitMs?: number): void {
+    const { database, memos } = this.#options;
+    if (this.logHoldsErased && database.emptyLog(waitMs)) memos.set(...LOG_HOLDS_ERASED, false);
+  }
+
+  /**
+   * Forgets what ended before a time, with the pictures: rows, recipes, embeddings and files. Handles of messages stay, so
+   * that erasing still reaches them.
+   */
+  async pruneJobs(before: number): Promise<number> {
+    const { database, jobs, images, postings } = this.#options;
+    let pruned = 0;
+    for (let batch = jobs.endedBefore(before, BATCH); batch.length > 0; batch = jobs.endedBefore(before, BATCH)) {
+      const hashes = database.write(() =>
+        batch.flatMap((num) => {
+          const used = images.hashesOfJob(num);
+          postings.keepMessage(num);
+          jobs.delete(num);
+          return used;
+        }),
+      );
+      images.removeUnused(hashes);
+      pruned += batch.length;
+      await nextTurn();
+    }
+    jobs.pruneUsers(before);
+    return pruned;
+  }
+
   #eraseRows(surface: Surface, user: string) {
-    const { lists, images, usage, audit, confirmations } = this.#options;
+    const { lists, images, usage, audit, confirmations, postings, shares } = this.#options;
     const unfinished = lists.unfinished({ surface, user });
     if (unfinished.length > 0) {
       const ids = unfinished.slice(0, 5).map(({ id }) => id);
@@ -108,8 +197,10 @@ export class PersonalData {
       });
     }
     const hashes = images.hashesOf(surface, user);
+    postings.doomUser(surface, user);
     const detail = { jobs: this.#sql.deleteJobs.run(surface, user).changes, images: hashes.length };
     confirmations.erase(surface, user);
+    shares.erase(surface, user);
     usage.erase(surface, user);
     audit.erase(surface, user);
     this.#sql.deleteProfile.run(surface, user);

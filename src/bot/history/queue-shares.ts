@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Surface } from '../job.ts';
 import type { Share, ShareChange } from '../queue/fair-queue.ts';
 import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';
@@ -23,6 +24,8 @@ export class QueueShares {
          ON CONFLICT (level, key) DO UPDATE SET tag = excluded.tag, ticket = excluded.ticket`,
       ),
       remove: database.statement('DELETE FROM queue_shares WHERE level = ? AND key = ?'),
+      ofKey: database.query('SELECT level, key, tag FROM queue_shares WHERE key = ? OR level = ?', (row) => row),
+      erase: database.statement('DELETE FROM queue_shares WHERE key = ? OR level = ?'),
       all: database.query('SELECT level, key, tag, ticket FROM queue_shares ORDER BY level, key', (row) =>
         decode(share, row, 'share of the queue'),
       ),
@@ -39,7 +42,21 @@ export class QueueShares {
     });
   }
 
+  /** The shares of a person and of payers that are this person alone, as they are stored. */
+  ofUser(surface: Surface, user: string): readonly unknown[] {
+    return sharesOf(surface, user).flatMap((key) => this.#sql.ofKey.all(key, key));
+  }
+
+  erase(surface: Surface, user: string): void {
+    for (const key of sharesOf(surface, user)) this.#sql.erase.run(key, key);
+  }
+
   all(): readonly Share[] {
     return this.#sql.all.all();
   }
+}
+
+/** What a person is called as a user and as a payer. */
+function sharesOf(surface: Surface, user: string): readonly string[] {
+  return [`${surface}/${user}`, `${surface}/${surface}:user:${user}`];
 }

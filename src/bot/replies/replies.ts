@@ -6,6 +6,7 @@ import { listed } from '../command/problem.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import type { ImageDetails } from '../history/history.ts';
 import type { ImagineRequest, Job, JobImage } from '../job.ts';
+import type { Outlook } from '../jobs/removals.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { kept, ROW, rowsOf, secondary, shortened, shownImages, waitingLabel } from './job-reply.ts';
@@ -202,13 +203,29 @@ export function confirmedReply(jobs: readonly Job[]): Reply {
   };
 }
 
-export function eraseQuestion(): Reply {
+function messagesAndFiles(count: number): string {
+  return count === 1 ? 'One message or file' : `${count} messages and files`;
+}
+
+function leftLines({ waiting, left }: Outlook): readonly string[] {
+  const reasons = [...left].map(([why, count]) => `${messagesAndFiles(count)} could not be removed yet. ${why}`);
+  return [
+    ...(waiting === 0 ? [] : [`${messagesAndFiles(waiting)} will be removed as soon as that is possible.`]),
+    ...reasons,
+    ...(left.size === 0 ? [] : ['It is tried again and again; /wuerst erase tells what is left.']),
+  ];
+}
+
+/** @param outlook what is left of an earlier time */
+export function eraseQuestion(outlook: Outlook): Reply {
   return {
     ...NOTICE,
     title: 'Erase everything kept about you?',
     lines: [
       'Your requests and pictures are erased for good, and your old buttons stop working.',
-      'What others made from your pictures stays. To get a copy first: /wuerst export',
+      'Messages of mine that show them are removed where I can. What others made from your pictures stays.',
+      'To get a copy first: /wuerst export',
+      ...leftLines(outlook),
     ],
     buttons: [
       [{ action: 'erase:me', label: 'Erase everything', style: 'danger', confirm: 'Erase everything for good?' }],
@@ -216,8 +233,31 @@ export function eraseQuestion(): Reply {
   };
 }
 
-export function erasedReply({ jobs, images }: { readonly jobs: number; readonly images: number }): Reply {
-  return { ...NOTICE, title: 'Erased', lines: [`${jobs} requests and ${images} pictures were erased.`] };
+interface ErasedView {
+  readonly jobs: number;
+  readonly images: number;
+  readonly posted: Outlook;
+  /** The database's log still holds it. */
+  readonly logHoldsErased: boolean;
+}
+
+/** Only what is gone everywhere is called erased. */
+export function erasedReply({ jobs, images, posted, logHoldsErased }: ErasedView): Reply {
+  const counts = `${jobs === 1 ? '1 request' : `${jobs} requests`} and ${images === 1 ? '1 picture' : `${images} pictures`}`;
+  const { removed, waiting, left } = posted;
+  const lines = [
+    ...(removed === 0
+      ? []
+      : [`${messagesAndFiles(removed)} that showed them ${removed === 1 ? 'is' : 'are'} gone, too.`]),
+    ...leftLines(posted),
+  ];
+  if (logHoldsErased) {
+    const why = 'Another program keeps the log of the database in use, so traces of them are still on the disk.';
+    const next = 'They are removed within an hour after it is done.';
+    return { ...NOTICE, title: 'Not gone for good yet', lines: [`${counts} were removed.`, why, next, ...lines] };
+  }
+  const title = waiting === 0 && left.size === 0 ? 'Erased' : 'Not gone everywhere yet';
+  return { ...NOTICE, title, lines: [`${counts} were erased here.`, ...lines] };
 }
 
 export function exportReply(json: string, files: number): Reply {

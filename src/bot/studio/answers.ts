@@ -12,6 +12,7 @@ import type { Dispatcher } from '../jobs/dispatcher.ts';
 import type { EventBus } from '../jobs/event-bus.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { QueuePositions } from '../jobs/queue-positions.ts';
+import type { Removals } from '../jobs/removals.ts';
 import type { Draft, Submissions } from '../jobs/submissions.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { helpReply } from '../replies/help-reply.ts';
@@ -32,6 +33,7 @@ interface AnswersOptions {
   readonly positions: QueuePositions;
   readonly submissions: Submissions;
   readonly bus: EventBus;
+  readonly removals: Removals;
   readonly clock: Clock;
   readonly randomSeed: () => bigint;
 }
@@ -39,7 +41,9 @@ interface AnswersOptions {
 const OWN_IN_QUEUE = 10;
 
 /** What executes each subcommand. */
-type Executors = { readonly [Name in SubcommandName]: (given: Subcommand<Name>, caller: Caller) => Outcome };
+type Executors = {
+  readonly [Name in SubcommandName]: (given: Subcommand<Name>, caller: Caller) => Outcome | Promise<Outcome>;
+};
 
 /** Answers to what people type and click. */
 export class Answers {
@@ -62,7 +66,7 @@ export class Answers {
       const { json, files } = this.#options.history.personalData.export(surface, user);
       return reply(replies.exportReply(json, files.length));
     },
-    erase: ({ confirmed }, caller) => (confirmed ? this.#erase(caller) : reply(replies.eraseQuestion())),
+    erase: ({ confirmed }, caller) => (confirmed ? this.#erase(caller) : reply(this.eraseQuestion(caller))),
     confirm: ({ id }, caller) => this.#confirm(caller, id),
   };
 
@@ -71,7 +75,7 @@ export class Answers {
     this.#targets = new Targets(options.history, options.rules);
   }
 
-  command(text: string, caller: Caller, options: CommandOptions): Outcome {
+  command(text: string, caller: Caller, options: CommandOptions): Outcome | Promise<Outcome> {
     const { idempotencyKey, options: native = {}, subcommand = false } = options;
     const { submissions, rules, randomSeed } = this.#options;
     // A command that is repeated has its answer, whatever has become forbidden since.
@@ -96,7 +100,7 @@ export class Answers {
     action: string,
     caller: Caller,
     { idempotencyKey, text }: { readonly idempotencyKey?: string; readonly text?: string },
-  ): Outcome {
+  ): Outcome | Promise<Outcome> {
     const earlier = this.#earlier(caller, idempotencyKey);
     if (earlier !== null) return earlier;
     const { verb, id } = parseAction(action);
@@ -115,6 +119,10 @@ export class Answers {
       default:
         return this.#derive(verb, target, caller, { idempotencyKey, text });
     }
+  }
+
+  eraseQuestion({ surface, user }: Caller): Reply {
+    return replies.eraseQuestion(this.#options.removals.left(surface, user));
   }
 
   /** What an action is about; `null` for `confirm` and `erase`. @throws UserError as `act` does */
@@ -178,7 +186,7 @@ export class Answers {
     return reply(replies.confirmedReply(submitted.map(({ job }) => job)));
   }
 
-  #run<Name extends SubcommandName>(given: Subcommand<Name>, caller: Caller): Outcome {
+  #run<Name extends SubcommandName>(given: Subcommand<Name>, caller: Caller): Outcome | Promise<Outcome> {
     return this.#execute[given.kind](given, caller);
   }
 
@@ -253,7 +261,7 @@ export class Answers {
   }
 
   #delete({ job, image }: Target, caller: Caller): Outcome {
-    const { history, bus } = this.#options;
+    const { history, bus, removals } = this.#options;
     requireOwner(job, caller, 'delete');
     const images = image === null ? kept(job) : [image];
     if (images.length === 0) {
@@ -263,11 +271,17 @@ export class Answers {
     }
     const { surface, user } = caller;
     for (const { id } of images) bus.emit(history.images.delete(id, { surface, user }));
+    removals.announce(job.caller.surface);
     return jobOutcome({ job: history.jobs.get(job.id) ?? job, repeated: false });
   }
 
-  #erase({ surface, user }: Caller): Outcome {
-    return reply(replies.erasedReply(this.#options.history.personalData.erase(surface, user)));
+  async #erase({ surface, user }: Caller): Promise<Outcome> {
+    const { history, removals } = this.#options;
+    const { personalData } = history;
+    const counts = personalData.erase(surface, user);
+    removals.announce(surface);
+    const posted = await removals.outlook(surface, user);
+    return reply(replies.erasedReply({ ...counts, posted, logHoldsErased: personalData.logHoldsErased }));
   }
 
   /** A job that is about to be shown to a caller: the rules of their place hold, wherever it was made. */

@@ -15,11 +15,12 @@ import { JobQueue } from '../jobs/job-queue.ts';
 import type { Describe, Painter } from '../jobs/painter.ts';
 import { QueuePositions } from '../jobs/queue-positions.ts';
 import { Recipes, SAME_WEIGHTS } from '../jobs/recipes.ts';
+import { Removals } from '../jobs/removals.ts';
 import { LostImages } from '../jobs/restore-images.ts';
 import { Submissions } from '../jobs/submissions.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { jobReply } from '../replies/job-reply.ts';
-import { eraseQuestion, errorReply, withheldReply } from '../replies/replies.ts';
+import { errorReply, withheldReply } from '../replies/replies.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { GuildRules, type LoadedModel } from '../rules/guild-rules.ts';
 import { refusalOf } from '../rules/moderation.ts';
@@ -133,15 +134,16 @@ function partsOf(options: StudioOptions) {
   const positions = new QueuePositions({ ...shared, dispatcher });
   const images = new LostImages({ ...shared, recipes });
   const submissions = new Submissions({ ...shared, etaOf: (job) => positions.of(job).eta });
+  const removals = new Removals({ history, clock });
   const seeds = { randomSeed: options.randomSeed ?? randomSeed };
-  const answers = new Answers({ ...shared, ...seeds, positions, dispatcher, submissions });
-  return { ...shared, dispatcher, positions, images, submissions, answers };
+  const answers = new Answers({ ...shared, ...seeds, positions, dispatcher, submissions, removals });
+  return { ...shared, dispatcher, positions, images, submissions, removals, answers };
 }
 
 type Parts = ReturnType<typeof partsOf>;
 
 /** What adapters see of the parts. */
-function coreOf({ history, rules, bus, dispatcher, positions, images, answers }: Parts): Required<Core> {
+function coreOf({ history, rules, bus, dispatcher, positions, images, removals, answers }: Parts): Required<Core> {
   const { jobs, lists, events, messages } = history;
   const refusal = (job: Job) => refusalOf(job.request, job.caller, rules.at(job.caller));
   const showJob = (job: Job) => {
@@ -171,7 +173,7 @@ function coreOf({ history, rules, bus, dispatcher, positions, images, answers }:
     button(action, caller) {
       try {
         const target = answers.targetOf(action, caller);
-        const { buttons } = target === null ? eraseQuestion() : showJob(target.job);
+        const { buttons } = target === null ? answers.eraseQuestion(caller) : showJob(target.job);
         return buttons.flat().find((button) => button.action === action) ?? null;
       } catch (error) {
         if (error instanceof UserError) return null;
@@ -191,6 +193,7 @@ function coreOf({ history, rules, bus, dispatcher, positions, images, answers }:
     message: (jobId) => messages.get(jobId),
     undelivered: (surface) => lists.undelivered(surface),
     markDelivered: (jobId, problem) => messages.markDelivered(jobId, problem),
+    postings: removals.postings,
   };
 }
 
