@@ -65,7 +65,9 @@ const requestRow = imagineRequest.extend({
   original: z.string().nullable(),
   originalNegative: z.string().nullable(),
   origins: z.string().nullable(),
+  loras: z.string().nullable(),
 });
+const loraList = imagineRequest.shape.loras.unwrap();
 const originsRecord = z.record(z.string(), z.string());
 const timestepList = z.array(z.number());
 const derivationRow = z.object({
@@ -153,7 +155,7 @@ function unreadable(what: string, finding: string, cause: unknown): OperatorErro
 
 export function decodeJobRow(row: unknown): JobRow {
   const { verb, parentImage, parentJob, strength } = decode(derivationRow, row, 'job');
-  const { timesteps, steps, weighted, original, originalNegative, origins, ...request } = decode(
+  const { timesteps, steps, weighted, original, originalNegative, origins, loras, ...request } = decode(
     requestRow,
     row,
     'job',
@@ -168,6 +170,7 @@ export function decodeJobRow(row: unknown): JobRow {
       ...(original === null ? {} : { original }),
       ...(originalNegative === null ? {} : { originalNegative }),
       ...(origins === null ? {} : { origins: decodeJson(originsRecord, origins, 'origins') }),
+      ...(loras === null ? {} : { loras: decodeJson(loraList, loras, 'LoRAs') }),
     },
     derivation: verb === null || parentJob === null ? null : { verb, parentImage, parentJob, strength },
   };
@@ -216,11 +219,12 @@ export const INSERT_JOB = `INSERT INTO jobs (${FIELDS.map(columnOf).join(', ')})
 
 export function insertValues(id: string, input: NewJob, chargedMs: number, now: number): readonly Value[] {
   const { caller, derivation, priority = 0 } = input;
-  const { steps, origins, ...request } = input.request;
+  const { steps, origins, loras, ...request } = input.request;
   const record: Readonly<Record<string, Value | boolean>> = {
     ...{ id, ...caller, ...request, ...derivation },
     ...(typeof steps === 'number' ? { steps } : { timesteps: steps && toJson(steps) }),
     ...(origins === undefined ? {} : { origins: toJson(origins) }),
+    ...(loras === undefined ? {} : { loras: toJson(loras) }),
     ...{ notesJson: toJson(input.notes), state: 'queued', createdAt: now, priority },
     ...{ estimateMs: chargedMs, chargedMs, chargedDay: dayOf(now), chargedGuild: ruledBy(caller) },
   };

@@ -2,6 +2,7 @@ import { OperatorError } from '../../system/errors.ts';
 import { PRECISIONS, type Precision } from '../checkpoint/weight-recipe.ts';
 import { availableStyles } from '../derived-weights/styles.ts';
 import { stepCount, timestepsOf } from '../images/stage-c-steps.ts';
+import { LoraFolder } from '../lora/lora-folder.ts';
 import { picturesTogether, roundsOf } from '../pipelines/batch-size.ts';
 import { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
 import { isShortage, sparingMemory } from '../pipelines/shortage.ts';
@@ -29,6 +30,7 @@ import {
   readPreviewMaps,
   shippedPreviewMaps,
 } from './previewer.ts';
+import { useLoras } from './request-loras.ts';
 import { paintPlans, type StageTimes } from './round.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -52,6 +54,7 @@ export const createEngine = (options: EngineOptions = {}): Engine => new Pipelin
 
 /** What a loaded model consists of. */
 interface Loaded {
+  readonly loras: LoraFolder;
   readonly pipeline: WuerstchenCombinedPipeline;
   readonly checkpoint: string;
   readonly maps: PreviewMaps;
@@ -93,7 +96,8 @@ class PipelineEngine implements Engine {
       everyMs: this.#options.previewEveryMs ?? 500,
       now: () => performance.now(),
     });
-    this.#loaded = { pipeline, checkpoint, maps, previewer };
+    const loras = new LoraFolder(options.loras ?? '');
+    this.#loaded = { pipeline, checkpoint, maps, previewer, loras };
     const warmed = await this.#warmUp(pipeline, options.warmUp);
     const memory = `${runtime.residency}: ${runtime.memory.reason}`;
     const sizes = { ...pipeline.grid.limits, gridStep: pipeline.grid.step };
@@ -166,6 +170,7 @@ class PipelineEngine implements Engine {
     const { pipeline, previewer, maps, checkpoint } = loaded;
     const { grid, prior, runtime } = pipeline;
     loaded.pipeline.grid.check(request.width, request.height);
+    await useLoras(pipeline, request.loras ?? [], loaded.loras, signal);
     yield* this.#useStyle(pipeline, request.style, signal);
     const [h, w] = [grid.coveringCells(request.height), grid.coveringCells(request.width)];
     const { steps } = request;

@@ -8,6 +8,22 @@ export const uint64Text = z
   .transform(BigInt)
   .refine((value) => value < 2n ** 64n, 'expected at most 64 bits');
 
+const loraUse = z.object({
+  /** As its file is called, without the ending. */
+  name: z.string(),
+  /** Factor of what it changes, −2 to 2. */
+  weight: z.number(),
+  /** SHA-256 of the file, in hex. */
+  hash: z.string(),
+});
+/** A LoRA that a request uses. */
+export type LoraUse = Readonly<z.output<typeof loraUse>>;
+
+/** LoRAs of one picture, at most. */
+export const MAX_LORAS = 4;
+/** A LoRA's weight, at most, and at least with a minus. */
+export const MAX_LORA_WEIGHT = 2;
+
 /** A request in its stored form. Rows, messages, confirmations and the parameters in files are derived from this. */
 export const imagineRequest = z.object({
   prompt: z.string(),
@@ -31,6 +47,8 @@ export const imagineRequest = z.object({
   decoderGuidance: z.number(),
   /** Show the result behind a spoiler cover, where the surface has one. */
   spoiler: z.boolean(),
+  /** LoRAs that its pictures are made with. */
+  loras: z.array(loraUse).readonly().exactOptional(),
   /** Brackets in both prompts are weights, in the grammar of `promptWeights`; else they are text. */
   weighted: z.literal(true).exactOptional(),
   /** The prompt as it was typed, where a preset or words that were drawn changed it. */

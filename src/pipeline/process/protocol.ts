@@ -35,6 +35,8 @@ export interface LoadOptions {
   readonly warmUp?: WarmUp;
   /** Where the process may keep what it can compute again. @default a folder of this user's */
   readonly cacheDir?: string | undefined;
+  /** Folder of the LoRAs that requests name. @default none */
+  readonly loras?: string | undefined;
   /** From an earlier `done`; maps of another checkpoint are ignored. */
   readonly previewMaps?: unknown;
 }

@@ -1,0 +1,80 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../../system/errors.ts';
+import { hashFile } from '../../system/file-hash.ts';
+import { ifThere } from '../../system/if-there.ts';
+import type { LoraUse } from '../images/imagine-request.ts';
+
+/** A LoRA on disk. */
+export interface ShelvedLora {
+  /** The file's name without its ending. */
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+const ENDING = '.safetensors';
+/** Names that can be typed in a prompt: without colons, angle brackets, quotes and control characters. */
+const TYPABLE = /^[^\p{C}:<>"']{1,100}$/u;
+
+/** The LoRAs that people can ask for by name: the safetensors files of a folder, which may be missing. */
+export class LoraFolder {
+  readonly dir: string;
+  /** By path; a file of another size or time is read again. */
+  readonly #hashes = new Map<string, { readonly state: string; readonly sha256: Promise<string> }>();
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  /** In the order of their names. */
+  async list(): Promise<ShelvedLora[]> {
+    const files = (await ifThere(readdir(this.dir))) ?? [];
+    const found = files.map(async (file): Promise<ShelvedLora[]> => {
+      const name = file.slice(0, -ENDING.length);
+      if (!file.endsWith(ENDING) || !TYPABLE.test(name)) return [];
+      const path = join(this.dir, file);
+      const stats = await ifThere(stat(path));
+      return stats?.isFile() ? [{ name, path, bytes: stats.size }] : [];
+    });
+    return (await Promise.all(found)).flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** By its name, in capitals or not. @throws UserError `lora_missing` */
+  async find(name: string): Promise<ShelvedLora> {
+    const all = await this.list();
+    const fold = (text: string) => text.normalize('NFC').toLowerCase();
+    const found = all.find((lora) => lora.name === name) ?? all.find((lora) => fold(lora.name) === fold(name));
+    if (found) return found;
+    throw new UserError('lora_missing', `There is no LoRA ${JSON.stringify(name)} here.`, {
+      hint:
+        all.length > 0
+          ? `There are: ${all
+              .slice(0, 20)
+              .map((lora) => lora.name)
+              .join(', ')}.`
+          : 'There are none yet.',
+    });
+  }
+
+  /** SHA-256 of the file, in hex. */
+  async hashOf({ path }: ShelvedLora): Promise<string> {
+    const { size, mtimeMs } = await stat(path);
+    const state = `${size} ${mtimeMs}`;
+    const known = this.#hashes.get(path);
+    if (known?.state === state) return known.sha256;
+    const sha256 = hashFile(path, size).then((hashes) => hashes.sha256);
+    this.#hashes.set(path, { state, sha256 });
+    sha256.catch(() => this.#hashes.delete(path));
+    return sha256;
+  }
+
+  /** The file that a request means. @throws UserError `lora_missing`, `lora_changed` */
+  async fileOf({ name, hash }: LoraUse): Promise<ShelvedLora> {
+    const lora = await this.find(name);
+    if ((await this.hashOf(lora)) === hash) return lora;
+    throw new UserError('lora_changed', `The LoRA ${name} is another file than the one that was asked for.`, {
+      hint: `Its SHA-256 was ${hash.slice(0, 12)}…; ask anew to use the file that is here now.`,
+    });
+  }
+}
