@@ -27,7 +27,7 @@ export function clientAddress(
 ): string {
   let address = plain(remote ?? 'in process');
   const hops = (forwardedFor ?? '').split(',');
-  while (isIn(proxies, address)) {
+  while (proxies !== undefined && isIn(proxies, address)) {
     const next = plain((hops.pop() ?? '').trim());
     if (isIP(next) === 0) break;
     address = next;

@@ -50,7 +50,7 @@ export const webOptions = z
             return z.NEVER;
           }
         })
-        .prefault(''),
+        .optional(),
       'none',
     ),
     ageRestrictedRooms: variable(
