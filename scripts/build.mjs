@@ -34,7 +34,9 @@ for (const folder of ['bot/history/migrations', 'adapters/web/page']) {
 const BUNDLED = ['commander', 'zod', '@huggingface/tokenizers', 'pure-rand'];
 /** What the first step of a picture does not wait for stays in its own files: every further chunk would cost it a millisecond. */
 const APART = [
-  ...['bench/bench', 'doctor', 'info', 'models', 'platforms', 'start'].map((name) => `cli/${name}.js`),
+  ...['bench/bench', 'doctor', 'info', 'invite', 'models', 'people', 'platforms', 'start'].map(
+    (name) => `cli/${name}.js`,
+  ),
   ...['mix.js', 'prepare.js', 'prepared.js'].map((name) => `pipeline/derived-weights/${name}`),
   ...['fingerprint.js', 'read-ahead.js'].map((name) => `pipeline/checkpoint/${name}`),
   'pipeline/images/picture-reader.js',

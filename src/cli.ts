@@ -22,6 +22,8 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   doctor: async () => (await import('./cli/doctor.ts')).doctorCommand(),
   models: async () => (await import('./cli/models.ts')).modelsCommand(),
   backup: async () => (await import('./cli/start.ts')).backupCommand(),
+  invite: async () => (await import('./cli/invite.ts')).inviteCommand(),
+  people: async () => (await import('./cli/people.ts')).peopleCommand(),
   discord: async () => (await import('./cli/platforms.ts')).discordCommand(),
   slack: async () => (await import('./cli/platforms.ts')).slackCommand(),
 };

@@ -75,6 +75,7 @@ export class WebAccounts {
       ),
       useKey: database.statement('UPDATE web_keys SET used_at = ? WHERE id = ?'),
       removeKey: database.statement('DELETE FROM web_keys WHERE id = ?'),
+      removeKeysOf: database.statement('DELETE FROM web_keys WHERE account = ?'),
       prune: database.statement('DELETE FROM web_keys WHERE expires_at <= ?'),
     };
   }
@@ -103,6 +104,12 @@ export class WebAccounts {
     });
   }
 
+  /** As `claim`, unless it is bound already. It becomes an admin's with `admin`, and stays one without. */
+  bind(name: string, { admin }: { readonly admin: boolean }): void {
+    if (this.get(name) === null) this.claim(name, { admin });
+    else if (admin) this.#sql.setAdmin.run(1, name);
+  }
+
   /**
    * A secret that works once, for a week.
    *
@@ -117,8 +124,7 @@ export class WebAccounts {
           hint: 'Each of them ends after a week.',
         });
       }
-      if (name !== undefined && this.get(name) === null) this.claim(name, { admin });
-      if (name !== undefined && admin) this.#sql.setAdmin.run(1, name);
+      if (name !== undefined) this.bind(name, { admin });
       return this.#addSecret('invitation', {
         ...{ account: name ?? null, admin, label: 'invitation', expiresAt: this.#now() + INVITATION_MS },
       });
@@ -193,6 +199,14 @@ export class WebAccounts {
     if (!this.keysOf(account).some((key) => key.id === id)) return false;
     this.#sql.removeKey.run(id);
     return true;
+  }
+
+  /** Ends every device, token, invitation and right of a name, which stays bound. Returns whether it was. */
+  lock(name: string): boolean {
+    return this.#database.write(() => {
+      this.#sql.removeKeysOf.run(name);
+      return this.#sql.setAdmin.run(0, name).changes > 0;
+    });
   }
 
   /** Frees a name; whoever is signed in under it no longer is. Returns whether it was bound. */

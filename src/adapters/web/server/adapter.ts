@@ -4,6 +4,7 @@ import { doneWithin } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
 import type { Adapter, Core } from '../../adapter.ts';
 import { createWebApp, type RunningWebApp } from './app.ts';
+import { urlOf } from './links.ts';
 import { bareHost, type WebAdapterOptions } from './options.ts';
 
 /** Milliseconds a client may take to send a whole request. */
@@ -24,7 +25,7 @@ export function createWebAdapter(options: WebAdapterOptions): WebAdapter {
     surface: 'web',
 
     get url() {
-      return `http://${nameInUrl(host)}:${port}/`;
+      return urlOf(host, port);
     },
 
     async start(core: Core) {
@@ -90,11 +91,4 @@ async function close(server: ServerType, deadlineMs: number): Promise<void> {
   if (await doneWithin(closed, deadlineMs)) return;
   if ('closeAllConnections' in server) server.closeAllConnections();
   await closed;
-}
-
-/** `localhost` for an address that means any; an IPv6 address in brackets. */
-function nameInUrl(host: string): string {
-  const name = bareHost(host);
-  if (name === '0.0.0.0' || name === '::') return 'localhost';
-  return name.includes(':') ? `[${name}]` : name;
 }

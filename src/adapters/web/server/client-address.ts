@@ -23,7 +23,7 @@ export function addressSet(texts: readonly string[]): BlockList {
 export function clientAddress(
   remote: string | undefined,
   forwardedFor: string | undefined,
-  proxies: BlockList,
+  proxies: BlockList | undefined,
 ): string {
   let address = plain(remote ?? 'in process');
   const hops = (forwardedFor ?? '').split(',');

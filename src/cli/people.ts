@@ -1,0 +1,45 @@
+import { Command } from 'commander';
+import { parseUser } from '../adapters/web/server/names.ts';
+import { UserError } from '../system/errors.ts';
+import { printable } from '../system/printable.ts';
+import { withWebPeople } from './web-people.ts';
+
+interface Options {
+  readonly data?: string;
+  readonly json?: boolean;
+}
+
+export function peopleCommand(): Command {
+  const list = new Command('list')
+    .description('show whose names are bound')
+    .option('--json', 'print it for programs')
+    .option('--data <folder>', 'data folder (WUERST_DATA)')
+    .action(async ({ data, json = false }: Options) => {
+      const people = await withWebPeople(data, (accounts) =>
+        accounts.all().map(({ name, admin, createdAt }) => {
+          const count = (wanted: string) => accounts.keysOf(name).filter(({ kind }) => kind === wanted).length;
+          return { name, admin, createdAt, devices: count('device'), tokens: count('token') };
+        }),
+      );
+      const lines = json ? [JSON.stringify(people, null, 2)] : people.map(lineOf);
+      process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+    });
+  const lock = new Command('lock')
+    .description('sign somebody out everywhere and end their tokens; only a new invitation opens the name again')
+    .argument('<name>')
+    .option('--data <folder>', 'data folder (WUERST_DATA)')
+    .action(async (typed: string, { data }: Options) => {
+      const name = parseUser(typed);
+      if (!(await withWebPeople(data, (accounts) => accounts.lock(name)))) {
+        throw new UserError('name_unknown', `Nobody has the name "${printable(name)}".`, {
+          hint: 'See them all: wuerst people list',
+        });
+      }
+      process.stdout.write(`${printable(name)} is signed out everywhere.\n`);
+    });
+  return new Command('people').description('see and lock the names of the web chat').addCommand(list).addCommand(lock);
+}
+
+function lineOf({ name, admin, devices, tokens }: { name: string; admin: boolean; devices: number; tokens: number }) {
+  return `${printable(name)}${admin ? ' (admin)' : ''}: ${devices} devices, ${tokens} tokens`;
+}
