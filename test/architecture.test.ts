@@ -31,6 +31,7 @@ const FLOORS = [
   'bot/replies',
   'bot/jobs',
   'bot/rules',
+  'bot/prompts',
   'bot/history',
   'bot/queue',
   'bot/command',

@@ -4,6 +4,7 @@ import { Audit } from './audit.ts';
 import { type BackupReport, backUp, DATABASE_FILE, IMAGE_FOLDER } from './backup.ts';
 import { Confirmations } from './confirmations.ts';
 import { Database } from './database.ts';
+import { SavedDefaults } from './defaults.ts';
 import { EventLog } from './events.ts';
 import { ImageFiles, type ImageFilesOptions } from './image-files.ts';
 import { Images, type Removed, type Retention } from './images.ts';
@@ -13,10 +14,12 @@ import { Memos } from './memos.ts';
 import { Messages } from './messages.ts';
 import { PersonalData } from './personal-data.ts';
 import { Postings } from './postings.ts';
+import { SavedPresets } from './presets.ts';
 import { QueueShares } from './queue-shares.ts';
 import { StoredSettings } from './settings.ts';
 import { Usage } from './usage.ts';
 import { WebAccounts } from './web-accounts.ts';
+import { SavedWildcards } from './wildcards.ts';
 
 export type { SettingsScope } from './audit.ts';
 export { DATABASE_FILE } from './backup.ts';
@@ -80,6 +83,12 @@ export class History {
   readonly shares: QueueShares;
   /** What admins set. */
   readonly settings: StoredSettings;
+  /** Saved styles of people, guilds and everyone. */
+  readonly presets: SavedPresets;
+  /** What is chosen where nothing is typed, for people, channels and guilds. */
+  readonly defaults: SavedDefaults;
+  /** Lists of words of guilds that prompts draw from. */
+  readonly wildcards: SavedWildcards;
   /** Accelerator time of people and guilds. */
   readonly usage: Usage;
   readonly audit: Audit;
@@ -108,6 +117,9 @@ export class History {
     this.memos = new Memos(database);
     this.webAccounts = new WebAccounts(database, now);
     this.settings = new StoredSettings(database, this.audit);
+    this.presets = new SavedPresets(database);
+    this.defaults = new SavedDefaults(database);
+    this.wildcards = new SavedWildcards(database);
     this.jobs = new Jobs({ database, events: this.events, usage: this.usage, now });
     this.lists = new JobLists(database, this.jobs);
     this.messages = new Messages(database, this.jobs, now);

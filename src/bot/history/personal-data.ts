@@ -5,6 +5,7 @@ import type { Job, Surface } from '../job.ts';
 import { type Audit, ERASED } from './audit.ts';
 import type { Confirmations } from './confirmations.ts';
 import type { Database } from './database.ts';
+import type { SavedDefaults } from './defaults.ts';
 import type { EventLog } from './events.ts';
 import type { ImageFiles } from './image-files.ts';
 import type { Images } from './images.ts';
@@ -15,6 +16,7 @@ import { toJson } from './json.ts';
 import type { Memos } from './memos.ts';
 import type { Messages } from './messages.ts';
 import { type Postings, withoutTokens } from './postings.ts';
+import type { SavedPresets } from './presets.ts';
 import type { QueueShares } from './queue-shares.ts';
 import type { Usage } from './usage.ts';
 
@@ -39,6 +41,8 @@ interface Options {
   readonly postings: Postings;
   readonly shares: QueueShares;
   readonly memos: Memos;
+  readonly presets: SavedPresets;
+  readonly defaults: SavedDefaults;
   readonly now: () => number;
 }
 
@@ -61,6 +65,8 @@ export const PERSONAL_TABLES = {
   audit: 'actions',
   confirmations: 'confirmations',
   postings: 'postings',
+  presets: 'presets',
+  defaults: 'defaults',
 } as const satisfies Record<string, string>;
 
 type Section = (typeof PERSONAL_TABLES)[keyof typeof PERSONAL_TABLES];
@@ -90,7 +96,8 @@ export class PersonalData {
 
   /** One consistent view of everything but the tokens in the platform's message handles. */
   export(surface: Surface, user: string): PersonalExport {
-    const { database, jobs, images, files, usage, audit, confirmations, postings, shares, now } = this.#options;
+    const { database, jobs, images, files, usage, audit, confirmations, postings, shares } = this.#options;
+    const { presets, defaults, now } = this.#options;
     return database.write(() => {
       const found = this.#sql.profile.get(surface, user);
       const own = this.#sql.jobIds
@@ -109,6 +116,8 @@ export class PersonalData {
         actions: [...audit.byActor(surface, user), ...audit.byTarget(surface, user)],
         confirmations: confirmations.ofUser(surface, user),
         postings: postings.ofUser(surface, user),
+        presets: presets.all({ surface, user }),
+        defaults: defaults.of({ surface, scope: 'person', owner: user }),
       };
       const content = { format: 'wuerst-person-1', exportedAt: now(), ...sections };
       const present = own.flatMap((job) => job.images).filter((image) => !image.deleted && images.isPresent(image));
@@ -188,7 +197,7 @@ export class PersonalData {
   }
 
   #eraseRows(surface: Surface, user: string) {
-    const { lists, images, usage, audit, confirmations, postings, shares } = this.#options;
+    const { lists, images, usage, audit, confirmations, postings, shares, presets, defaults } = this.#options;
     const unfinished = lists.unfinished({ surface, user });
     if (unfinished.length > 0) {
       const ids = unfinished.slice(0, 5).map(({ id }) => id);
@@ -201,6 +210,8 @@ export class PersonalData {
     const detail = { jobs: this.#sql.deleteJobs.run(surface, user).changes, images: hashes.length };
     confirmations.erase(surface, user);
     shares.erase(surface, user);
+    presets.erase(surface, user);
+    defaults.clear({ surface, scope: 'person', owner: user });
     usage.erase(surface, user);
     audit.erase(surface, user);
     this.#sql.deleteProfile.run(surface, user);

@@ -1,0 +1,130 @@
+import * as z from 'zod';
+import { UserError } from '../../system/errors.ts';
+import { type Preset, presetName } from '../command/presets.ts';
+import { formatCsv, parseCsv } from './csv.ts';
+
+export interface NamedPreset extends Preset {
+  readonly name: string;
+}
+
+export const PRESET_FORMATS = ['csv', 'json'] as const;
+export type PresetFormat = (typeof PRESET_FORMATS)[number];
+
+/** More than any program ships. */
+const MOST_PRESETS = 1000;
+const LONGEST_TEXT = 4000;
+
+/**
+ * Presets from a file of another program or of this one: A1111's `styles.csv`, Fooocus' list of styles
+ * (`sdxl_styles/*.json`), or one of Fooocus' presets (`presets/*.json`), whose name is that of its file.
+ *
+ * @param fallbackName for a file that names no preset
+ * @throws UserError `presets_unreadable`
+ */
+export function readPresets(file: string, fallbackName = 'fooocus'): readonly NamedPreset[] {
+  const text = file.replace(/^\uFEFF/, '').trim();
+  const found = /^[[{]/.test(text) ? fromJson(text, fallbackName) : fromCsv(text);
+  if (found.length === 0) throw unreadable('presets with a name and a text', 'none');
+  if (found.length > MOST_PRESETS) throw unreadable(`at most ${MOST_PRESETS} presets`, String(found.length));
+  return [...new Map(found.map((preset) => [preset.name, preset])).values()];
+}
+
+/** As A1111 writes `styles.csv`; settings have no place there. Fooocus leaves out what it does not know, such as `settings`. */
+export function formatPresets(presets: readonly NamedPreset[], format: PresetFormat): string {
+  if (format === 'csv') {
+    const rows = presets.map(({ name, prompt, negative }) => [name, prompt, negative]);
+    return formatCsv([['name', 'prompt', 'negative_prompt'], ...rows]);
+  }
+  const styles = presets.map(({ name, prompt, negative, settings }) => ({
+    ...{ name, prompt, negative_prompt: negative },
+    ...(Object.keys(settings).length > 0 ? { settings } : {}),
+  }));
+  return `${JSON.stringify(styles, null, 4)}\n`;
+}
+
+/** Older files have a column `text` in place of `prompt`. Rows without texts divide the list on A1111's page. */
+function fromCsv(text: string): readonly NamedPreset[] {
+  const [header = [], ...rows] = parseCsv(text);
+  const columns = header.map((title) => title.trim().toLowerCase());
+  const at = (title: string) => columns.indexOf(title);
+  const [name, prompt, negative] = [at('name'), at('prompt') >= 0 ? at('prompt') : at('text'), at('negative_prompt')];
+  if (name < 0 || prompt < 0) {
+    throw unreadable(
+      'the columns name, prompt and negative_prompt, or JSON',
+      columns.join(', ').slice(0, 100) || 'nothing',
+    );
+  }
+  return rows.flatMap((row) => named(row[name], { prompt: row[prompt], negative: row[negative] }));
+}
+
+const style = z.object({
+  name: z.string(),
+  prompt: z.string().optional(),
+  negative_prompt: z.string().optional(),
+  settings: z.record(z.string(), z.string()).optional(),
+});
+const fooocusPreset = z.object({
+  default_prompt: z.string().optional(),
+  default_prompt_negative: z.string().optional(),
+  default_cfg_scale: z.number().optional(),
+  default_image_number: z.number().int().positive().optional(),
+  default_overwrite_step: z.number().int().optional(),
+  default_aspect_ratio: z.string().optional(),
+});
+
+function fromJson(text: string, fallbackName: string): readonly NamedPreset[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw unreadable('JSON', `text that is not (${(cause as Error).message.slice(0, 100)})`);
+  }
+  if (!Array.isArray(json)) return [ofFooocus(json, fallbackName)].flat();
+  return json.flatMap((entry) => {
+    const { success, data, error } = style.safeParse(entry);
+    if (!success) throw unreadable('a name and a prompt for every style', z.prettifyError(error).slice(0, 200));
+    return named(data.name, { prompt: data.prompt, negative: data.negative_prompt, settings: data.settings });
+  });
+}
+
+function ofFooocus(json: unknown, name: string): readonly NamedPreset[] {
+  const { success, data } = fooocusPreset.safeParse(json);
+  if (!success || !Object.keys(data).some((key) => key.startsWith('default_'))) {
+    throw unreadable('a list of styles, or a preset of Fooocus with default_prompt', 'other JSON');
+  }
+  const [, width, height] = /^\s*(\d{2,5})\s*[*x×]\s*(\d{2,5})/i.exec(data.default_aspect_ratio ?? '') ?? [];
+  const steps = data.default_overwrite_step ?? -1;
+  const settings = {
+    ...(data.default_cfg_scale === undefined ? {} : { guidance: String(data.default_cfg_scale) }),
+    ...(data.default_image_number === undefined ? {} : { n: String(data.default_image_number) }),
+    ...(steps > 0 ? { steps: String(steps) } : {}),
+    ...(width && height ? { ar: `${width}:${height}` } : {}),
+  };
+  // Its prompt stands in the field where people type on, and so before what they type.
+  const before = (data.default_prompt ?? '').trim();
+  const prompt = before === '' ? '' : `${before.replace(/,$/, '')}, {prompt}`;
+  return named(name, { prompt, negative: data.default_prompt_negative, settings }, true);
+}
+
+interface Parts {
+  readonly prompt?: string | undefined;
+  readonly negative?: string | undefined;
+  readonly settings?: Readonly<Record<string, string>> | undefined;
+}
+
+function named(name = '', { prompt = '', negative = '', settings = {} }: Parts, isWhole = false): NamedPreset[] {
+  const kept = presetName(name);
+  const isEmpty = prompt.trim() === '' && negative.trim() === '' && Object.keys(settings).length === 0;
+  if (isEmpty && !isWhole) return [];
+  if (kept === undefined) throw unreadable('names of at most 40 characters', JSON.stringify(name.slice(0, 60)));
+  if (prompt.length > LONGEST_TEXT || negative.length > LONGEST_TEXT) {
+    throw unreadable(`texts of at most ${LONGEST_TEXT} characters`, `more in ${kept}`);
+  }
+  return [{ name: kept, prompt: prompt.trim(), negative: negative.trim(), settings }];
+}
+
+function unreadable(wanted: string, found: string): UserError {
+  return new UserError('presets_unreadable', `Expected ${wanted} in the presets, got ${found}.`, {
+    hint: "Presets are read from A1111's styles.csv (name,prompt,negative_prompt) and from Fooocus' JSON.",
+  });
+}
