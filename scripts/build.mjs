@@ -40,6 +40,7 @@ const APART = [
   ...['mix.js', 'prepare.js', 'prepared.js'].map((name) => `pipeline/derived-weights/${name}`),
   ...['fingerprint.js', 'read-ahead.js'].map((name) => `pipeline/checkpoint/${name}`),
   'pipeline/images/picture-reader.js',
+  'pipeline/hub/pretrained.js',
 ];
 const { dependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
 /** Imported from where they lie: subcommands by the program, the others by a chunk. */

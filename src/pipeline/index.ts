@@ -3,6 +3,7 @@ export { OperatorError, UserError } from '../system/errors.ts';
 export { type PipelineValues, REFERENCE_VALUES } from './checkpoint/model-index.ts';
 export type { Precision } from './checkpoint/weight-recipe.ts';
 export { type AvailableStyles, availableStyles, STYLES, type Style } from './derived-weights/styles.ts';
+export type { FetchProgress, HubAccess } from './hub/pretrained.ts';
 export type { GreyImage } from './images/frame-source.ts';
 export { encodeImage, type ImageFormat, type RgbImage, readMetadata } from './images/image-file.ts';
 export { type ImageParameters, metadataOf } from './images/parameters.ts';
@@ -33,6 +34,7 @@ export {
   WuerstchenDecoderPipeline,
 } from './pipelines/decoder-pipeline.ts';
 export type { SamplingOptions, StepEvent, Timings } from './pipelines/pipeline-options.ts';
+export type { PretrainedOptions } from './pipelines/pretrained.ts';
 export { type PriorOptions, type PriorOutput, WuerstchenPriorPipeline } from './pipelines/prior-pipeline.ts';
 export { SizeGrid } from './pipelines/size-grid.ts';
 export type { Residency } from './runtime/memory-plan.ts';

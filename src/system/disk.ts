@@ -29,8 +29,12 @@ export function isDiskFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-/** Turns a file system error into an OperatorError that says what to do; returns other errors unchanged. */
-export function explainDiskError(error: unknown, path: string): unknown {
+/**
+ * Turns a file system error into an OperatorError that says what to do; returns other errors unchanged.
+ *
+ * @param setting what names another folder
+ */
+export function explainDiskError(error: unknown, path: string, setting = 'WUERST_MODELS'): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (isDiskFull(error)) {
     return new OperatorError('disk_full', `The disk of ${path} is full (${code}).`, {
@@ -40,7 +44,7 @@ export function explainDiskError(error: unknown, path: string): unknown {
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return new OperatorError('models_folder_not_writable', `Cannot write to ${path} (${code}).`, {
-      hint: 'Choose a folder that you may write to with WUERST_MODELS.',
+      hint: `Choose a folder that you may write to with ${setting}.`,
       cause: error,
     });
   }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'n
 import { basename, dirname, join, resolve } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
 import { COMBINED_CLASS, HALVES, type HalfName } from './contents.ts';
+import { priorOfCard } from './model-card.ts';
 
 /** Where one half of a model lies: its components are folders of `dir` whose names begin with `prefix`. */
 export interface PlacedHalf {
@@ -29,7 +30,7 @@ export interface ModelLayout {
  *
  * - a model folder: repositories side by side, under the hub's names or others, also as links;
  * - a repository of the combined pipeline;
- * - a repository of one half, with the other one beside it;
+ * - a repository of one half, with the other one beside it, which a decoder's model card may name;
  * - a folder of the hub's cache: all of it, one `models--owner--name`, or a snapshot.
  */
 export function layoutOf(folder: string): ModelLayout {
@@ -115,27 +116,39 @@ function halfOfClass(className: string | undefined): HalfName | undefined {
   return (['prior', 'decoder'] as const).find((half) => HALVES[half].className === className);
 }
 
-/** Where the other half of a repository may lie: under the hub's name, or named like this one. */
+/** Where the other half of a repository may lie: as its model card says, named like this one, or under the hub's name. */
 function neighbours(dir: string, half: HalfName): string[] {
-  const own = modelName(dir);
-  const like = half === 'prior' ? `${own}-prior` : own.replace(/-prior$/, '');
-  return [...new Set([like, HALVES[half].repository])].flatMap((name) => besideOf(dir, name));
+  const named = (half === 'prior' && priorOfCard(dir)) || [];
+  const names = [named, namedLike(modelName(dir), half), HALVES[half].repository].flat();
+  return [...new Set(names)].flatMap((name) => besideOf(dir, name));
 }
 
-/** Places of a repository beside another, also where a link to that one leads. */
-function besideOf(dir: string, name: string): string[] {
+/** What a repository of the other half would be called. */
+export function namedLike(repository: string, half: HalfName): string {
+  return half === 'prior' ? `${repository}-prior` : repository.replace(/-prior$/, '');
+}
+
+/** Places of a repository, `name` or `owner/name`, beside another, also where a link to that one leads. */
+function besideOf(dir: string, repository: string): string[] {
+  const name = basename(repository);
   const places = [...new Set([resolve(dir), existsSync(dir) ? realpathSync(dir) : resolve(dir)])];
   const cached = places.filter((place) => basename(dirname(place)) === 'snapshots');
   return existing([
     ...places.map((place) => join(dirname(place), name)),
-    ...cached.flatMap((place) => cachedIn(join(place, '../../..'), name)),
+    ...cached.flatMap((place) => {
+      // Of the same owner rather than of another one, if nobody says whose.
+      const own = /^models--(.+?)--/.exec(basename(join(place, '../..')))?.[1];
+      return cachedIn(join(place, '../../..'), name, name === repository ? own : dirname(repository));
+    }),
   ]);
 }
 
-/** Folders of the hub's cache for repositories of any owner. */
-function cachedIn(root: string, name?: string): string[] {
+/** Folders of the hub's cache for repositories of any owner, those of `owner` first. */
+function cachedIn(root: string, name?: string, owner?: string): string[] {
   const cached = foldersIn(root).filter((path) => basename(path).startsWith('models--'));
-  return name === undefined ? cached : cached.filter((path) => basename(path).endsWith(`--${name}`));
+  const named = name === undefined ? cached : cached.filter((path) => basename(path).endsWith(`--${name}`));
+  const isOwn = (path: string) => Number(basename(path) === `models--${owner}--${name}`);
+  return named.sort((a, b) => isOwn(b) - isOwn(a));
 }
 
 function existing(places: readonly string[]): string[] {
@@ -151,7 +164,8 @@ export function snapshotOf(dir: string): string {
   return onlyOne(foldersIn(snapshots)) ?? dir;
 }
 
-function classOf(dir: string): string | undefined {
+/** The class that `model_index.json` names. */
+export function classOf(dir: string): string | undefined {
   try {
     const { _class_name: name } = JSON.parse(readText(join(dir, 'model_index.json')) ?? '{}') as {
       _class_name?: unknown;

@@ -85,6 +85,15 @@ export async function stageCFolder(
   throw named === 'base' || named === 'aesthetic' ? missing(named) : missing(lacking ?? 'base', share);
 }
 
+/** The hub's names of the repositories that a style needs besides the prior; none for one that is not known. */
+export function stageCRepositories(style: string): string[] {
+  if (style === 'interpolated') return [];
+  const share = SHARES.get(style) ?? Number(style);
+  if (share === 0) return [REPOSITORIES.base];
+  if (share === 1) return [REPOSITORIES.aesthetic];
+  return share > 0 && share < 1 && share !== 0.5 ? [REPOSITORIES.base, REPOSITORIES.aesthetic] : [];
+}
+
 /** Folders that may hold the Stage C of a style. */
 function placesOf({ prior, beside }: ModelLayout, style: Style): string[] {
   const own = style === 'interpolated' && prior ? [partOf(prior, 'prior')] : [];

@@ -12,7 +12,7 @@ import type { Repository } from './repository.ts';
  * @throws OperatorError `repository_incomplete` naming everything that the listing lacks
  */
 export function chooseFiles(repository: Repository, listing: ReadonlyMap<string, HubFile>, variant = ''): HubFile[] {
-  const paths = [...repository.files];
+  const paths = [...repository.files, ...(repository.optional ?? []).filter((path) => listing.has(path))];
   /** Precisions that weights without plain files are in. */
   const others = new Set<string>();
   for (const stem of repository.weights) {
@@ -32,7 +32,7 @@ export function chooseFiles(repository: Repository, listing: ReadonlyMap<string,
     const message = `The repository ${repository.repo} has no ${missing.join(', ')}.`;
     throw new OperatorError('repository_incomplete', message, {
       hint: other
-        ? `It has these weights in ${[...others].join(' and ')} only: add --variant ${other} to the command.`
+        ? `It has these weights in ${[...others].join(' and ')} only: add --variant ${other} to the command (variant: '${other}' in the library).`
         : 'Choose another revision with --revision, or check HF_ENDPOINT.',
     });
   }

@@ -77,7 +77,8 @@ export async function* pullModel(options: PullOptions): AsyncGenerator<PullEvent
   }
 }
 
-async function* pullLocked(options: PullOptions): AsyncGenerator<PullEvent> {
+/** As {@link pullModel}, where the caller holds a lock. */
+export async function* pullLocked(options: PullOptions): AsyncGenerator<PullEvent> {
   const { model, folder, hub, variant, signal } = options;
   const before = await readLock(folder);
   const wanted = yield* plan(options);
@@ -133,7 +134,7 @@ async function* pullLocked(options: PullOptions): AsyncGenerator<PullEvent> {
 }
 
 /** The hub answers 401 for names that do not exist too. A token that it refuses has failed at an earlier repository. */
-const LACKING: readonly string[] = ['repository_incomplete', 'hub_not_found', 'hub_unauthorized'];
+export const LACKING: readonly string[] = ['repository_incomplete', 'hub_not_found', 'hub_unauthorized'];
 
 /** Asks the hub for the files. A repository with a twin is not needed if the hub lacks it or has the same bytes. */
 async function* plan({

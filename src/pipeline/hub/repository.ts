@@ -35,6 +35,8 @@ export const repositorySchema = z.strictObject({
   purpose: z.string(),
   license: z.string(),
   files: z.array(relativePath),
+  /** Fetched where the hub has them. */
+  optional: z.optional(z.array(relativePath)),
   /** Path without `.safetensors`: a precision variant stands in between (`model.fp16.safetensors`). */
   weights: z.array(relativePath),
   /** Folders with either `tokenizer.json` or `vocab.json` and `merges.txt`. */

@@ -14,7 +14,7 @@ import { type ImageEncoder, loadImageEncoder } from '../networks/image-encoder.t
 import type { Network } from '../networks/network.ts';
 import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
 import { LOADING } from '../runtime/memory-estimate.ts';
-import { type PretrainedOptions, Runtime } from '../runtime/runtime.ts';
+import { Runtime } from '../runtime/runtime.ts';
 import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
 import { pictureNeeds } from './picture-needs.ts';
 import { type PreparedStart, prepareStart, type StartSources, type StartTarget } from './picture-start.ts';
@@ -27,6 +27,7 @@ import {
   type StepEvent,
   type Timings,
 } from './pipeline-options.ts';
+import { folderOf, type PretrainedOptions } from './pretrained.ts';
 import { WuerstchenPriorPipeline } from './prior-pipeline.ts';
 import { type Batch, paintRound } from './round.ts';
 import { SizeGrid } from './size-grid.ts';
@@ -126,13 +127,16 @@ export class WuerstchenCombinedPipeline {
   }
 
   /**
+   * @param from a model folder, or a repository of the hub such as `warp-ai/wuerstchen`: where there is no such folder, it is
+   *   fetched with the prior that its model card names and the style's Stage C
    * @param options.style of the Stage C that is opened. @default 'interpolated', or the first one that is there
-   * @throws OperatorError naming what is missing or broken in the model folder; UserError `style_missing`
+   * @throws OperatorError naming what is missing or broken in the model folder, or what the hub refuses; UserError `style_missing`
    */
   static async fromPretrained(
-    dir: string,
+    from: string,
     options: PretrainedOptions & { readonly style?: string } = {},
   ): Promise<WuerstchenCombinedPipeline> {
+    const dir = await folderOf(from, { half: 'both', style: options.style }, options);
     await requireFolder(dir);
     const style = options.style ?? availableStyles(dir).styles[0] ?? 'interpolated';
     const priorDir = await stageCFolder(dir, style);

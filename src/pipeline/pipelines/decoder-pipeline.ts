@@ -4,7 +4,6 @@ import type { RgbImage } from '../images/image-file.ts';
 import { concatRows, sliceRows, type Tensor } from '../math/tensor.ts';
 import { PaellaVQModel } from '../networks/paella-vq-model.ts';
 import { WuerstchenDiffNeXt } from '../networks/wuerstchen-diffnext.ts';
-import type { PretrainedOptions } from '../runtime/runtime.ts';
 import type { PromptEncoder } from '../text/prompt-encoder.ts';
 import { isGuided } from './denoise.ts';
 import {
@@ -18,6 +17,7 @@ import {
   repeatRows,
   type StepEvent,
 } from './pipeline-options.ts';
+import type { PretrainedOptions } from './pretrained.ts';
 import { checkPrompts, embedsMismatch, type PromptOptions } from './prompt-options.ts';
 import { openParts, type RepositoryParts, SamplingPipeline } from './sampling-pipeline.ts';
 import { checkRows, type Kept } from './start.ts';
@@ -74,6 +74,7 @@ export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, 
     this.vqgan = vqgan;
   }
 
+  /** @param dir a folder, or a repository of the hub, which is fetched if there is no such folder */
   static async fromPretrained(
     dir: string,
     options: PretrainedOptions & { readonly like?: PromptEncoder } = {},

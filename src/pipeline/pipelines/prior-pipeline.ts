@@ -3,7 +3,6 @@ import { partOf } from '../checkpoint/layout.ts';
 import { LoadedLoras } from '../lora/loaded-loras.ts';
 import { concatRows, type Tensor } from '../math/tensor.ts';
 import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
-import type { PretrainedOptions } from '../runtime/runtime.ts';
 import { isGuided } from './denoise.ts';
 import {
   checkedLatents,
@@ -15,6 +14,7 @@ import {
   repeatRows,
   type StepEvent,
 } from './pipeline-options.ts';
+import type { PretrainedOptions } from './pretrained.ts';
 import { checkPrompts, embedsMismatch, type PromptOptions } from './prompt-options.ts';
 import { openParts, type RepositoryParts, SamplingPipeline } from './sampling-pipeline.ts';
 import { checkStart, type StartOptions, timestepsFrom } from './start.ts';
@@ -108,7 +108,10 @@ export class WuerstchenPriorPipeline extends SamplingPipeline<PriorOptions, Prio
     this.text.model.adapter = this.#loras.adapter('text_encoder');
   }
 
-  /** @param options `priorDir`: folder of Stage C when it is not the repository's own `prior/` */
+  /**
+   * @param dir a folder, or a repository of the hub, which is fetched if there is no such folder
+   * @param options `priorDir`: folder of Stage C when it is not the repository's own `prior/`
+   */
   static async fromPretrained(
     dir: string,
     options: PretrainedOptions & { readonly priorDir?: string } = {},

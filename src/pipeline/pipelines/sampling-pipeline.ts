@@ -7,10 +7,11 @@ import type { Tensor } from '../math/tensor.ts';
 import type { Conditioning } from '../networks/conditioning.ts';
 import type { Denoiser } from '../networks/denoiser.ts';
 import type { Network } from '../networks/network.ts';
-import { type PretrainedOptions, Runtime } from '../runtime/runtime.ts';
+import { Runtime } from '../runtime/runtime.ts';
 import { PromptEncoder } from '../text/prompt-encoder.ts';
 import { denoise, drawNoise, rowGenerators } from './denoise.ts';
 import { drain, promptList, type SamplingOptions, type StepEvent } from './pipeline-options.ts';
+import { folderOf, type PretrainedOptions } from './pretrained.ts';
 import { firstLatents, type Start } from './start.ts';
 
 /** What every pipeline repository holds besides its networks. */
@@ -23,15 +24,15 @@ export interface RepositoryParts {
 }
 
 /**
- * @param dir of the half's own repository, or any folder of a model
+ * @param from the half's own repository, any folder of a model, or a repository of the hub
  * @param options `like`: the text encoder of another repository, whose tokenizer is shared when the files are the same
  */
 export async function openParts(
-  dir: string,
+  from: string,
   half: HalfName,
   options: PretrainedOptions & { readonly like?: PromptEncoder },
 ): Promise<RepositoryParts> {
-  const place = halfIn(dir, half);
+  const place = halfIn(await folderOf(from, { half }, options), half);
   const { index } = await openRepository(place.dir, place.className);
   const runtime = options.runtime ?? (await Runtime.create(options));
   const text = await PromptEncoder.load(place, runtime, { check: options.check, like: options.like });

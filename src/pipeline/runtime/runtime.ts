@@ -1,6 +1,5 @@
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { OperatorError } from '../../system/errors.ts';
-import type { PipelineValues } from '../checkpoint/model-index.ts';
 import type { Precision } from '../checkpoint/weight-recipe.ts';
 import { ALL_FOLDS, type Folds } from '../graph/blocks.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
@@ -67,23 +66,6 @@ export interface RuntimeOptions {
   readonly onBlocking?: ((call: BlockingCall) => void | Promise<void>) | undefined;
   /** Called after each such call that succeeded. */
   readonly onReturned?: ((call: BlockingCall, ms: number) => void) | undefined;
-}
-
-/** How a pipeline is opened. */
-export interface PretrainedOptions extends RuntimeOptions {
-  /** Shared with other pipelines; the other runtime options do not count then. */
-  readonly runtime?: Runtime | undefined;
-  /**
-   * Whether all weights are checked against config.json now. If not, the caller calls `check` later, for example after the
-   * first step, which then comes sooner; missing weights are also reported when they are first used. @default true
-   */
-  readonly check?: boolean | undefined;
-  /**
-   * Where hashes of a model are kept whose own folder cannot be written. @default `wuerst` in the user's cache folder
-   */
-  readonly cacheDir?: string | undefined;
-  /** Overrides numbers of model_index.json. */
-  readonly pipelineValues?: Partial<PipelineValues> | undefined;
 }
 
 /** The one place that creates sessions. */
