@@ -198,8 +198,8 @@ test('a revision is fetched as such, a commit is not asked for again, and a file
 test('the token goes to the hub, and a cut download goes on where it stopped', async (t) => {
   const { hub, options } = await scene(t);
   let cut = false;
-  hub.fault = ({ path }) => {
-    if (cut || !path.endsWith('/decoder/diffusion_pytorch_model.safetensors')) return undefined;
+  hub.fault = ({ host, path }) => {
+    if (cut || host !== 'cdn' || path !== '/decoder/diffusion_pytorch_model.safetensors') return undefined;
     cut = true;
     return { cutAfter: 1000 };
   };
