@@ -39,7 +39,7 @@ export interface Caller {
   readonly room: string;
   /** Guild or workspace, whose settings and moderation apply; `null` in a direct message. */
   readonly guild: string | null;
-  /** Whose share of the queue this uses: the guild that installed the app, else the user. */
+  /** Whose share of the queue this uses, with the user's own: the guild that installed the app, else `personalPayer`. */
   readonly payer: string;
   /** May change settings, delete and cancel for others. */
   readonly moderator: boolean;
@@ -53,6 +53,11 @@ export interface Caller {
  */
 export function ruledBy({ guild, payer }: Pick<Caller, 'guild' | 'payer'>): string | null {
   return guild ?? guildOf(payer);
+}
+
+/** The payer that a person is who pays for themselves. */
+export function personalPayer(surface: Surface, user: string): string {
+  return `${surface}:user:${user}`;
 }
 
 /** The guild that a payer's id names, such as `slack:team:T1`. */

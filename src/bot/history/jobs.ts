@@ -80,6 +80,7 @@ export class Jobs {
       setCharge: database.statement('UPDATE jobs SET charged_ms = ? WHERE num = ?'),
       cover: database.statement('UPDATE jobs SET spoiler = 1 WHERE id = ?'),
       setNotes: database.statement('UPDATE jobs SET notes_json = ? WHERE num = ?'),
+      setQueuePayer: database.statement('UPDATE jobs SET queue_payer = ? WHERE id = ?'),
       setAttempts: database.statement('UPDATE jobs SET attempts = ? WHERE id = ?'),
       starts: database.column(
         `SELECT count(*) FROM jobs JOIN events ON events.job = jobs.num WHERE jobs.id = ? AND events.type = 'started'`,
@@ -178,6 +179,11 @@ export class Jobs {
   /** queued or running → cancelled. Charges as `fail` does. Counts at once, whatever the pipeline still does. */
   cancel(id: string, reason: JobError, seconds = 0): JobEvent | null {
     return this.#end(id, 'cancelled', reason, seconds);
+  }
+
+  /** Whose share of the queue a job uses: not its payer's. */
+  setQueuePayer(id: string, payer: string): void {
+    this.#sql.setQueuePayer.run(payer, id);
   }
 
   /** How many starts count against a job now. */

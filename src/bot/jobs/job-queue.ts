@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import PQueue from 'p-queue';
 import type { Accepted, History, StoredJob } from '../history/history.ts';
-import type { Caller } from '../job.ts';
+import { type Caller, personalPayer } from '../job.ts';
 import { type FairOptions, FairQueue } from '../queue/fair-queue.ts';
 
 export interface JobQueueOptions {
   readonly history: History;
-  /** The weight of a payer, who is named `surface/payer`. */
+  /** The weight of a payer, who is named `surface/payer`; people pay for themselves where a guild does not. */
   readonly weight: (payer: string) => number;
   readonly onProblem: (error: unknown, what: string) => void;
 }
@@ -93,7 +93,10 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
 
   /** Call it inside `transact`, with what accepting the job returned. */
   add(accepted: Accepted): void {
-    this.#add(fairOptions(accepted));
+    const options = fairOptions(accepted);
+    const payer = this.#fair.payerFor(options);
+    if (payer !== options.payer) this.#options.history.jobs.setQueuePayer(accepted.job.id, payer);
+    this.#add({ ...options, payer });
   }
 
   /** A job that was running starts again before all others, and is not charged again. */
@@ -125,7 +128,9 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     const { seconds: cost, signal } = options;
     this.#errands += 1;
     const id = `errand-${this.#errands}`;
-    return this.#queue.add(work, { id, ...partyOf(caller), cost, seq: ERRANDS_FROM + this.#errands, signal });
+    const party = partyOf(caller);
+    const payer = this.#fair.payerFor(party);
+    return this.#queue.add(work, { id, ...party, payer, cost, seq: ERRANDS_FROM + this.#errands, signal });
   }
 
   /** The payers' weights have changed. */
@@ -164,9 +169,12 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
 }
 
 function partyOf({ surface, payer, user }: Caller) {
-  return { payer: `${surface}/${payer}`, user: `${surface}/${user}` };
+  const person = `${surface}/${personalPayer(surface, user)}`;
+  return { payer: `${surface}/${payer}`, user: `${surface}/${user}`, person };
 }
 
-function fairOptions({ job, estimate, arrival, priority, resumed }: StoredJob): FairOptions {
-  return { id: job.id, ...partyOf(job.caller), cost: estimate, seq: arrival, priority, resumed };
+function fairOptions({ job, estimate, arrival, priority, resumed, queuePayer }: StoredJob): FairOptions {
+  const party = partyOf(job.caller);
+  const payer = queuePayer ?? party.payer;
+  return { id: job.id, ...party, payer, cost: estimate, seq: arrival, priority, resumed };
 }

@@ -36,6 +36,8 @@ export interface LevelOptions<Job, S> {
   /** The flow that a job belongs to; not empty. */
   readonly keyOf: (job: Job) => string;
   readonly source: (key: string) => S;
+  /** Key of a second flow that is charged for a job as its own flow is. @default none */
+  readonly alsoCharged?: (job: Job) => string | undefined;
   /** Share of a flow, 0.01 to 100; asked whenever a job is charged. @default everybody 1 */
   readonly weight?: (key: string) => number;
   /** Shared by all levels of a queue. */
@@ -69,6 +71,9 @@ export const MIN_COST = 0.01;
  *
  * Starvation: each served job raises a tag by a positive amount, so finitely many can start below any given tag.
  * Only the head of each flow has a tag, so a correction or a cancelled job moves one flow, not the jobs behind it.
+ *
+ * A job may be charged to a second flow as well, by the same amount from the same start. That only raises a tag, so it
+ * brings no other flow before the newcomer's.
  *
  * A level can be the source of a flow above it (hierarchical SFQ): its clock moves only when it is served, so both
  * proofs hold in it, counted in jobs of its own.
@@ -106,6 +111,11 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
     return flow && { tag: flow.tag, ticket: flow.ticket };
   }
 
+  /** Virtual start time that a flow's next job would have if it came now. */
+  startOf(key: string): number {
+    return Math.max(this.#clock, this.#flows.get(key)?.tag ?? 0);
+  }
+
   /** Puts back what was stored. Waiting and running jobs have to follow before anything is taken. */
   restore(key: string, tag: number, ticket: number | null): void {
     if (key === CLOCK) {
@@ -141,14 +151,17 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
   take(): Job {
     const flow = this.#waiting.first;
     if (flow === undefined) throw new RangeError('Expected a waiting job, got an empty level.');
-    this.#waiting.delete(flow);
-    this.#advance(flow.tag);
+    const start = flow.tag;
+    this.#advance(start);
     const job = flow.source.take();
     this.#shrink(job.cost);
-    this.#begin(flow, job);
-    flow.tag += job.cost / this.#weight(flow.key);
-    flow.ticket = null;
-    this.#place(flow);
+    const rate = this.#begin(flow, job);
+    for (const charged of [flow, ...this.#secondOf(job)]) {
+      this.#remove(charged);
+      charged.tag = Math.max(charged.tag, start) + job.cost * rate;
+      charged.ticket = null;
+      this.#place(charged);
+    }
     this.#closeAccounts();
     return job;
   }
@@ -156,44 +169,35 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
   start(job: Job): void {
     const flow = this.#flowOf(job);
     flow.source.start?.(job);
-    this.#indebted.delete(flow);
     this.#begin(flow, job);
+    for (const charged of [flow, ...this.#secondOf(job)]) this.#indebted.delete(charged);
   }
 
   settle(job: Job, seconds: number): void {
     const flow = this.#flowOf(job);
     flow.source.settle?.(job, seconds);
-    this.#waiting.delete(flow);
-    flow.tag += seconds * (this.#running.get(job) ?? 0);
-    flow.running -= 1;
+    const rate = this.#running.get(job) ?? 0;
     this.#running.delete(job);
-    this.#place(flow);
+    for (const charged of [flow, ...this.#secondOf(job)]) {
+      this.#remove(charged);
+      charged.tag += seconds * rate;
+      charged.running -= 1;
+      this.#place(charged);
+    }
     this.#closeAccounts();
   }
 
   *forecast(): Generator<Job, void> {
-    const turns = new SortedList<Turn<Job, S>>(byTurn);
-    const flows = this.#waiting[Symbol.iterator]();
-    const meetNextFlow = () => {
-      const { value: flow } = flows.next();
-      if (flow === undefined) return;
-      const { tag, ticket, source } = flow;
-      turns.add({ flow, tag, ticket, jobs: source.forecast(), left: source.size });
-    };
-    meetNextFlow();
-    let ticket = this.#options.tickets.next;
-    for (let turn = turns.first; turn !== undefined; turn = turns.first) {
-      const { flow, jobs } = turn;
-      // Its first turn: the next flow may come before its second.
-      if (turn.left === flow.source.size) meetNextFlow();
+    const forecast = new Forecast<Job, S>(this.#waiting[Symbol.iterator](), this.#options.tickets.next);
+    for (let turn = forecast.first; turn !== undefined; turn = forecast.first) {
+      const { flow, jobs, tag: start } = turn;
       const { value: job } = jobs.next();
       if (job === undefined) return;
       yield job;
-      turns.delete(turn);
-      turn.tag += job.cost / this.#weight(flow.key);
-      turn.ticket = ticket++;
-      turn.left -= 1;
-      if (turn.left > 0) turns.add(turn);
+      const charge = job.cost / this.#weight(flow.key);
+      forecast.charge(turn, start, charge);
+      const second = this.#flows.get(this.#options.alsoCharged?.(job) ?? '');
+      if (second !== undefined) forecast.chargeToo(second, start, charge);
     }
   }
 
@@ -237,9 +241,23 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
     this.cost = this.size === 0 ? 0 : this.cost - cost;
   }
 
-  #begin(flow: Flow<S>, job: Job): void {
-    flow.running += 1;
-    this.#running.set(job, 1 / this.#weight(flow.key));
+  /** The second flow that is charged for a job, if there is one. */
+  #secondOf(job: Job): Flow<S>[] {
+    const key = this.#options.alsoCharged?.(job);
+    return key === undefined ? [] : [this.#flow(key)];
+  }
+
+  /** Returns what the tags of its flows grow by for each second. */
+  #begin(flow: Flow<S>, job: Job): number {
+    const rate = 1 / this.#weight(flow.key);
+    for (const charged of [flow, ...this.#secondOf(job)]) charged.running += 1;
+    this.#running.set(job, rate);
+    return rate;
+  }
+
+  /** Takes a flow out of the list that it is in. */
+  #remove(flow: Flow<S>): void {
+    if (!this.#waiting.delete(flow)) this.#indebted.delete(flow);
   }
 
   /** Puts a flow that is in no list into the one where it belongs. */
@@ -283,7 +301,64 @@ interface Turn<Job, S> {
   left: number;
 }
 
-type Ordered = { readonly tag: number; readonly ticket: number | null };
+/** The turns of a level if nobody else came. Flows are looked at only when their turn may be the next one. */
+class Forecast<Job, S extends Source<Job>> {
+  readonly #flows: Iterator<Flow<S>>;
+  readonly #turns = new SortedList<Turn<Job, S>>(byTurn);
+  readonly #met = new Map<string, Turn<Job, S>>();
+  /** Places of flows that were charged before they were met. */
+  readonly #raised = new Map<string, Ordered>();
+  #next: Flow<S> | undefined;
+  #ticket: number;
+
+  /** @param flows with waiting jobs, in their order */
+  constructor(flows: Iterator<Flow<S>>, ticket: number) {
+    this.#flows = flows;
+    this.#ticket = ticket;
+    this.#next = this.#flows.next().value;
+  }
+
+  get first(): Turn<Job, S> | undefined {
+    // A charge only puts a flow further back, so that those not met yet come after the next of them.
+    for (let flow = this.#next; flow !== undefined; flow = this.#next) {
+      const { first } = this.#turns;
+      if (first !== undefined && byTurn(first, flow) < 0) break;
+      const { tag, ticket } = this.#raised.get(flow.key) ?? flow;
+      const turn = { flow, tag, ticket, jobs: flow.source.forecast(), left: flow.source.size };
+      this.#met.set(flow.key, turn);
+      this.#turns.add(turn);
+      this.#next = this.#flows.next().value;
+    }
+    return this.#turns.first;
+  }
+
+  /** A turn is over. */
+  charge(turn: Turn<Job, S>, start: number, charge: number): void {
+    turn.left -= 1;
+    this.#charge(turn, start, charge);
+  }
+
+  /** A flow is charged for another one's turn. */
+  chargeToo(flow: Flow<S>, start: number, charge: number): void {
+    const turn = this.#met.get(flow.key);
+    if (turn === undefined) {
+      const { tag } = this.#raised.get(flow.key) ?? flow;
+      this.#raised.set(flow.key, { tag: Math.max(tag, start) + charge, ticket: this.#ticket++ });
+    } else this.#charge(turn, start, charge);
+  }
+
+  #charge(turn: Turn<Job, S>, start: number, charge: number): void {
+    this.#turns.delete(turn);
+    turn.tag = Math.max(turn.tag, start) + charge;
+    turn.ticket = this.#ticket++;
+    if (turn.left > 0) this.#turns.add(turn);
+  }
+}
+
+interface Ordered {
+  readonly tag: number;
+  readonly ticket: number | null;
+}
 
 function byTurn(a: Ordered, b: Ordered): number {
   return a.tag - b.tag || (a.ticket ?? 0) - (b.ticket ?? 0);

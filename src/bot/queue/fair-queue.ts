@@ -11,6 +11,11 @@ export interface FairOptions extends QueueAddOptions {
   /** Whose share is used. Not empty. */
   readonly payer: string;
   readonly user: string;
+  /**
+   * The same for all payers: the share of the user's own that is charged too, so that nobody gets more turns by asking
+   * through many payers. @default no share across payers
+   */
+  readonly person?: string;
   /** Estimated accelerator seconds, 0 or more. */
   readonly cost: number;
   /** Order of arrival; unique. A user's jobs start in this order. */
@@ -45,6 +50,7 @@ export interface Place {
 }
 
 interface FairJob extends Readonly<Pick<FairOptions, 'id' | 'payer' | 'user' | 'cost' | 'seq'>> {
+  readonly person: string | undefined;
   priority: number;
   readonly run: Run;
 }
@@ -58,7 +64,9 @@ export const POSITION_CAP = 25;
 /**
  * Weighted fair order as the `queueClass` of p-queue: between payers by weight, then between the users of a payer,
  * then first come, first served; measured in accelerator seconds. `FairLevel` has the algorithm and the proof of its
- * bound: a newcomer's first job starts after at most one running job and one job of each other active payer.
+ * bound: a newcomer's first job starts after at most one running job and one job of each other active payer. A newcomer has
+ * nothing else that waits or runs: a person's jobs are charged to a share of their own, too, whoever pays, and who has work
+ * elsewhere waits in that share (`payerFor`).
  *
  * Every change takes O(log n) comparisons. A job is charged its estimate when it starts; `settle` corrects that when its true cost
  * is known. A job that is removed before it started was never charged.
@@ -76,6 +84,8 @@ export class FairQueue implements Queue<Run, FairOptions> {
   readonly #jobs = new Map<string, FairJob>();
   readonly #resumed = new SortedList<FairJob>(byPriority);
   readonly #running = new Map<string, FairJob>();
+  /** Unfinished jobs by person. */
+  readonly #ofPerson = new Map<string, Set<FairJob>>();
   readonly #tickets = { next: 1 };
   readonly #changed = new Map<string, Pick<Share, 'level' | 'key'>>();
   /** The places that were read since the last change: every message of a waiting job asks for the first ones. */
@@ -90,6 +100,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
     this.#payers = new FairLevel({
       ...{ weight, tickets },
       keyOf: (job: FairJob) => job.payer,
+      alsoCharged: ({ payer, person }) => (person === payer ? undefined : person),
       source: (payer) =>
         new FairLevel({
           tickets,
@@ -125,6 +136,9 @@ export class FairQueue implements Queue<Run, FairOptions> {
     }
     this.#forgetPlaces();
     this.#jobs.set(job.id, job);
+    if (job.person !== undefined) {
+      this.#ofPerson.set(job.person, (this.#ofPerson.get(job.person) ?? new Set()).add(job));
+    }
     if (!options.resumed) this.#payers.add(job);
     else {
       this.#resumed.add(job);
@@ -155,7 +169,21 @@ export class FairQueue implements Queue<Run, FairOptions> {
     if (job === undefined) return;
     this.#forgetPlaces();
     this.#running.delete(id);
+    this.#forget(job);
     this.#payers.settle(job, Math.max(MIN_COST, seconds) - job.cost);
+  }
+
+  /**
+   * Whose share a new job should use. The payer's, while whoever asks waits there already, or has nothing unfinished
+   * elsewhere and no account open that is ahead of the payer's; else the person's own. So one person waits in two lines
+   * at most, and what they had in one of them counts in their own.
+   */
+  payerFor({ payer, person }: Pick<FairOptions, 'payer' | 'person'>): string {
+    if (person === undefined || person === payer) return payer;
+    const unfinished = [...(this.#ofPerson.get(person) ?? [])];
+    if (unfinished.some((job) => job.payer === payer && this.#jobs.has(job.id))) return payer;
+    const isElsewhere = unfinished.some((job) => job.payer !== payer);
+    return isElsewhere || this.#payers.startOf(person) > this.#payers.startOf(payer) ? person : payer;
   }
 
   /** Takes a waiting job out. If it was resumed, its charge is given back; otherwise there was none. */
@@ -164,6 +192,7 @@ export class FairQueue implements Queue<Run, FairOptions> {
     if (job === undefined) return;
     this.#forgetPlaces();
     this.#jobs.delete(id);
+    this.#forget(job);
     if (this.#resumed.delete(job)) this.#payers.settle(job, -job.cost);
     else this.#payers.delete(job);
   }
@@ -270,6 +299,13 @@ export class FairQueue implements Queue<Run, FairOptions> {
     }
   }
 
+  /** A job is over. */
+  #forget(job: FairJob): void {
+    const unfinished = this.#ofPerson.get(job.person ?? '');
+    unfinished?.delete(job);
+    if (unfinished?.size === 0) this.#ofPerson.delete(job.person ?? '');
+  }
+
   #forgetPlaces(): void {
     this.#places = [];
     this.#furtherPlaces = undefined;
@@ -318,7 +354,7 @@ function byPriority(a: FairJob, b: FairJob): number {
 }
 
 function newJob(run: Run, options: Partial<FairOptions>): FairJob {
-  const { id, payer, user, cost = Number.NaN, seq = Number.NaN, priority = 0 } = options;
+  const { id, payer, user, person, cost = Number.NaN, seq = Number.NaN, priority = 0 } = options;
   if (!id || !payer || !user) {
     throw new TypeError(`Expected \`id\`, \`payer\` and \`user\`, got \`${id}\`, \`${payer}\` and \`${user}\`.`);
   }
@@ -326,5 +362,5 @@ function newJob(run: Run, options: Partial<FairOptions>): FairJob {
     throw new TypeError(`Expected \`cost\` to be finite accelerator seconds >= 0, got \`${cost}\`.`);
   }
   if (!Number.isFinite(seq)) throw new TypeError(`Expected \`seq\` to be a number, got \`${seq}\`.`);
-  return { id, payer, user, cost: Math.max(MIN_COST, cost), seq, priority, run };
+  return { id, payer, user, person, cost: Math.max(MIN_COST, cost), seq, priority, run };
 }

@@ -8,6 +8,9 @@ interface Row {
   readonly id: string;
   readonly payer: string;
   readonly user: string;
+  readonly person?: string;
+  /** Where it was asked for, which is the payer unless the person is. */
+  readonly place: string;
   readonly cost: number;
   readonly seq: number;
 }
@@ -25,16 +28,22 @@ class Bench {
   readonly started: Row[] = [];
   running: Row | null = null;
   readonly #weights: Readonly<Record<string, number>>;
+  readonly #persons: boolean;
   #seq = 0;
 
-  constructor(weights: Readonly<Record<string, number>> = {}) {
+  /** @param persons users of the same name are one person, whoever pays */
+  constructor(weights: Readonly<Record<string, number>> = {}, persons = false) {
     this.#weights = weights;
+    this.#persons = persons;
     this.queue = this.#newQueue();
   }
 
-  add(payer: string, user: string, cost: number): string {
+  add(place: string, user: string, cost: number): string {
     this.#seq += 1;
-    const row = { id: `job ${this.#seq}`, payer, user, cost, seq: this.#seq };
+    const person = `person ${user}`;
+    const payer = this.#persons ? this.queue.payerFor({ payer: place, person }) : place;
+    const common = { id: `job ${this.#seq}`, payer, user, place, cost, seq: this.#seq };
+    const row = this.#persons ? { ...common, person } : common;
     this.queue.enqueue(async () => {}, row);
     this.waiting.set(row.id, row);
     this.#store();
@@ -258,6 +267,137 @@ describe('the order of the fair queue', () => {
       return row?.payer;
     });
     assert.deepEqual(payers, ['away', 'busy', 'away', 'busy', 'away', 'busy']);
+  });
+});
+
+describe('one person with many payers', () => {
+  const PEOPLE = ['ann', 'bob', 'cid'] as const;
+  const busy = fc.array(
+    fc.oneof(
+      {
+        weight: 5,
+        arbitrary: fc.tuple(fc.constant('add'), fc.constantFrom(...PAYERS), fc.constantFrom(...PEOPLE), cost),
+      },
+      { weight: 4, arbitrary: fc.tuple(fc.constant('turn'), fc.constant(''), fc.constant(''), factor) },
+      {
+        weight: 1,
+        arbitrary: fc.tuple(fc.constant('cancel'), fc.constant(''), fc.constant(''), fc.nat({ max: 1000 })),
+      },
+    ),
+    { minLength: 10, maxLength: 120 },
+  );
+
+  test("a newcomer's first job starts after at most one job of each other share, and two of each other person", () => {
+    fc.assert(
+      fc.property(busy, busy, weights, cost, (before, after, shares, newcomersCost) => {
+        const bench = new Bench(shares, true);
+        for (const step of before) play(bench, step);
+        bench.start();
+        const startedBefore = bench.started.length;
+        const newcomersJob = bench.add('newcomer', 'eve', newcomersCost);
+        for (const step of after) if (step[0] !== 'cancel') play(bench, step);
+        bench.drain();
+        const started = bench.started.slice(startedBefore);
+        const index = started.findIndex((row) => row.id === newcomersJob);
+        assert.ok(index >= 0);
+        const others = started.slice(0, index);
+        for (const share of new Set(others.map(({ payer }) => payer))) {
+          assert.ok(others.filter(({ payer }) => payer === share).length <= 1, `two jobs of ${share} came before`);
+        }
+        for (const person of PEOPLE) {
+          assert.ok(others.filter(({ user }) => user === person).length <= 2, `more than two jobs of ${person}`);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  for (const [guilds, seconds] of [
+    [30, 1],
+    [7, 20],
+  ] as const) {
+    test(`who asks in ${guilds} guilds at once gets the turns of one`, () => {
+      const bench = new Bench({}, true);
+      for (let job = 0; job < guilds; job += 1) bench.add(`guild ${job}`, 'ann', seconds);
+      for (let job = 0; job < guilds; job += 1) bench.add('village', 'bob', seconds);
+      const turns = bench.drain().slice(0, guilds);
+      const own = bench.started.filter(({ id, user }) => user === 'ann' && turns.includes(id));
+      assert.ok(Math.abs(own.length - guilds / 2) <= 1, `${own.length} of ${guilds} turns`);
+    });
+  }
+
+  test('who asks in one guild after the other, with nothing else unfinished, gets the turns of one', () => {
+    const bench = new Bench({}, true);
+    for (let job = 0; job < 40; job += 1) bench.add('village', 'bob', 1);
+    bench.start();
+    for (let job = 0; job < 30; job += 1) {
+      const id = bench.add(`guild ${job}`, 'ann', 1);
+      while (bench.waiting.has(id)) {
+        bench.finish();
+        bench.start();
+      }
+    }
+    const own = bench.started.filter(({ user }) => user === 'ann').length;
+    assert.ok(bench.started.length >= own * 2 - 1, `${own} of ${bench.started.length} turns`);
+  });
+
+  test("in a busy guild, a person's work elsewhere takes nothing from the others, nor theirs from it", () => {
+    const bench = new Bench({}, true);
+    for (let job = 0; job < 5; job += 1) for (const user of PEOPLE) bench.add('village', user, 1);
+    const elsewhere = bench.add('castle', 'ann', 1);
+    const order = bench.drain();
+    assert.ok(order.indexOf(elsewhere) < 6, 'her own share, not the last place in the village');
+    const inVillage = bench.started.filter(({ payer }) => payer === 'village').map(({ user }) => user);
+    assert.deepEqual(inVillage, Array.from({ length: 5 }, () => PEOPLE).flat());
+  });
+
+  test('people who ask through one payer each take turns as if nobody looked at persons', () => {
+    fc.assert(
+      fc.property(busy, weights, (steps, shares) => {
+        const [plain, counted] = [new Bench(shares), new Bench(shares, true)];
+        for (const [kind, payer, user, number] of steps) {
+          for (const bench of [plain, counted]) play(bench, [kind, payer, `${user} of ${payer}`, number]);
+          assert.deepEqual(orderOf(counted.queue), orderOf(plain.queue));
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('positions are the order of starts, everybody is served, and a restart changes nothing', () => {
+    fc.assert(
+      fc.property(busy, weights, (steps, shares) => {
+        const bench = new Bench(shares, true);
+        for (const step of steps) {
+          play(bench, step);
+          const running = bench.running === null ? [] : [bench.running.id];
+          assert.deepEqual(orderOf(bench.restarted()), [...running, ...orderOf(bench.queue)]);
+        }
+        const order = orderOf(bench.queue);
+        assert.deepEqual(
+          [...bench.queue.places(7)].map(({ id }) => id),
+          order.slice(0, 7),
+        );
+        assert.deepEqual(bench.drain(), order);
+        assert.equal(bench.queue.size, 0);
+        for (const place of PAYERS) {
+          for (const user of PEOPLE) {
+            const own = bench.started.filter((row) => row.place === place && row.user === user).map(({ seq }) => seq);
+            assert.deepEqual(
+              own,
+              own.toSorted((a, b) => a - b),
+              'in one place, everybody is served in order of asking',
+            );
+          }
+        }
+        assert.deepEqual(
+          [...bench.shares.keys()].filter((key) => key !== '/'),
+          [],
+          'accounts outlive the work',
+        );
+      }),
+      { numRuns: 200 },
+    );
   });
 });
 
