@@ -32,7 +32,7 @@ test('a command becomes a job that can be followed by its id', async (t) => {
     name: 'ann',
     room: 'kitchen',
     guild: 'kitchen',
-    payer: 'kitchen',
+    payer: 'web:user:ann',
     moderator: true,
     ageRestricted: false,
   });

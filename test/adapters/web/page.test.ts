@@ -153,12 +153,10 @@ test('two rooms live side by side, in one page and in two', async (t) => {
   await shown(page, 'a fox in the kitchen').waitFor();
   await shown(other, 'an owl in the attic').waitFor();
   assert.deepEqual(
-    core.commands.map(({ caller }) => [caller.guild, caller.payer]),
-    [
-      ['kitchen', 'kitchen'],
-      ['attic', 'attic'],
-    ],
+    core.commands.map(({ caller }) => caller.guild),
+    ['kitchen', 'attic'],
   );
+  assert.equal(new Set(core.commands.map(({ caller }) => caller.payer)).size, 1, 'one person pays in both');
   await page.fill('#room-name', 'attic');
   await page.press('#room-name', 'Enter');
   await shown(page, 'an owl in the attic').waitFor();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { JobEvent } from '../../../src/bot/job.ts';
+import type { Caller, JobEvent } from '../../../src/bot/job.ts';
 import { SpentTime } from '../../../src/bot/jobs/spent-time.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { caller } from '../history/history-fixture.ts';
@@ -138,4 +138,51 @@ test('quotas of a workspace count the direct messages that it pays for, and not 
   await studio.command('settings guild-jobs:default guild-seconds:1', caller({ ...team, user: 'mo', moderator: true }));
   await assert.rejects(ask('a panda', direct('dan')), { code: 'limit_guild_seconds' });
   painter.release();
+});
+
+const MANY_PLACES: Readonly<Record<string, (k: number) => Partial<Caller>>> = {
+  'guilds of one owner': (k) => ({ surface: 'discord', guild: `${k}`, room: `${k}1`, payer: `discord:guild:${k}` }),
+  workspaces: (k) => ({ surface: 'slack', guild: `T${k}`, room: `T${k}:C1`, payer: `slack:team:T${k}` }),
+  'rooms that each pay for themselves': (k) => ({ guild: `r${k}`, room: `r${k}`, payer: `r${k}` }),
+};
+
+for (const [where, of] of Object.entries(MANY_PLACES)) {
+  test(`requests of one person in 30 ${where} take turns with everybody as those in one`, async (t) => {
+    const { ask, painter, ended, started } = await opened(t);
+    const first = await ask('wait here', caller({ user: 'zoe', room: 'attic', guild: 'attic', payer: 'attic' }));
+    await started(first.id);
+    const { surface = 'web' } = of(0);
+    const jobs = [];
+    for (let k = 0; k < 30; k += 1) jobs.push(await ask(`eve ${k}`, caller({ ...of(k), user: 'eve' })));
+    const village = caller({ surface, user: 'bob', guild: 'v', room: 'v', payer: 'v' });
+    for (let k = 0; k < 10; k += 1) jobs.push(await ask(`bob ${k}`, village));
+    jobs.push(await ask('newcomer', caller({ surface, user: 'cid', guild: 'c', room: 'c', payer: 'c' })));
+    painter.release();
+    await Promise.all(jobs.map(({ id }) => ended(id)));
+    const order = painter.requests.map(({ prompt }) => prompt.split(' ')[0]).slice(2);
+    assert.ok(order.indexOf('newcomer') <= 3, `the newcomer waited for ${order.indexOf('newcomer')}`);
+    const bobs = order.slice(0, 21).filter((who) => who === 'bob').length;
+    assert.ok(bobs >= 9, `bob had ${bobs} of the first 21 turns`);
+  });
+}
+
+test('who waits in many guilds does so in the same order after a restart', async (t) => {
+  const people = ['ann', 'bob', 'ann', 'cid', 'ann', 'ann', 'bob', 'cid', 'ann', 'bob'];
+  const fill = async (options: Parameters<typeof openStudio>[1]) => {
+    const bench = await openStudio(t, { ...options, still: true });
+    for (const [k, user] of people.entries()) {
+      await bench.ask(`${user} ${k}`, caller({ user, guild: `g${k % 4}`, room: `g${k % 4}`, payer: `g${k % 4}` }));
+    }
+    return bench;
+  };
+  const paintAll = async (bench: Opened) => {
+    const waiting = bench.history.jobs.waiting().map(({ job }) => job.id);
+    bench.studio.paint();
+    await Promise.all(waiting.map((id) => bench.ended(id)));
+    return bench.painter.requests.map(({ prompt }) => prompt);
+  };
+  const before = await fill({});
+  const { folder } = before;
+  await before.close();
+  assert.deepEqual(await paintAll(await openStudio(t, { folder, still: true })), await paintAll(await fill({})));
 });

@@ -1,6 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Handler, Hono } from 'hono';
-import type { Caller, Job } from '../../../bot/job.ts';
+import { type Caller, type Job, personalPayer } from '../../../bot/job.ts';
 import type { RateLimit } from '../../../bot/rate-limit.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Core } from '../../adapter.ts';
@@ -72,7 +72,7 @@ export function personOf(web: WebContext, c: WebRequest): string {
 /**
  * Who a request acts for, given the user that it names. Throws what `actingUser` throws, and `name_taken` or
  * `too_many_names`. A request with a shared token takes a free name, unless it is one that changes nothing.
- * A room is a guild of its own and pays for itself, so rooms take turns in the queue.
+ * A room is a guild of its own; people pay for themselves in all of them, so people take turns in the queue.
  */
 export function callerOf(web: WebContext, c: WebRequest, claimedUser: string | undefined, room: string): Caller {
   const identity = c.get('identity');
@@ -90,7 +90,7 @@ export function callerOf(web: WebContext, c: WebRequest, claimedUser: string | u
     name: user,
     room,
     guild: room,
-    payer: room,
+    payer: personalPayer('web', user),
     moderator: identity.admin,
     ageRestricted: web.options.ageRestrictedRooms.includes(room),
   };
