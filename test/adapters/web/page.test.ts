@@ -519,6 +519,7 @@ test('off loopback the page asks for the token, and says when it is wrong', asyn
   await form.getByLabel('Token').fill('correct horse battery');
   await button(page, 'Sign in').click();
   await page.locator('#connection[data-state=live]').waitFor();
+  const link = (await page.locator('.note code').textContent()) ?? '';
   await ask(page, 'a fox');
   assert.deepEqual([core.commands[0]?.caller.user, core.commands[0]?.caller.moderator], ['ann', false]);
   assert.equal(await page.evaluate('document.cookie'), '');
@@ -532,7 +533,12 @@ test('off loopback the page asks for the token, and says when it is wrong', asyn
   await context.clearCookies();
   await other.evaluate(`dispatchEvent(new Event('online'))`);
   for (const one of [page, other]) await one.getByRole('dialog', { name: 'Sign in' }).waitFor();
+  // The token that everybody has is no proof of who was here.
   await form.getByLabel('Token').fill('correct horse battery');
+  await button(page, 'Sign in').click();
+  await form.getByRole('alert').getByText('The name "ann" belongs to somebody.').waitFor();
+  await form.getByLabel('Token').fill(link);
+  assert.equal(await form.getByLabel('Name').isVisible(), false);
   await button(page, 'Sign in').click();
   for (const one of [page, other]) {
     await one.locator('#connection[data-state=live]').waitFor();

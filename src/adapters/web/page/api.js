@@ -43,6 +43,10 @@ async function postOnce(path, body) {
 export const api = {
   session: () => request('/api/session'),
   signIn: (token, user) => post('/api/session', { token, user }),
+  account: () => request('/api/account'),
+  newToken: (label) => post('/api/account/tokens', { label }),
+  endKey: (id) => request(`/api/account/keys/${id}`, { method: 'DELETE' }),
+  invite: (user, admin) => post('/api/invitations', { user, admin }),
   signOut: () => request('/api/session', { method: 'DELETE' }),
   command: (room, text, user) => postOnce(`/api/rooms/${room}/commands`, { text, user }),
   act: (room, action, user, text) =>

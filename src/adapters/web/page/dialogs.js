@@ -1,4 +1,6 @@
-import { el } from './dom.js';
+import { copyText } from './copy.js';
+import { el, iconButton } from './dom.js';
+import { secretIn } from './links.js';
 
 let lastId = 0;
 
@@ -75,28 +77,88 @@ export function askText({ title, label, value, maxLength }) {
   return ask({ title, ok: title, body: field(label, area), read: () => area.value });
 }
 
-export function askName(current) {
+/** Resolves to the name, or to what `save(name)` resolves to. `signal` cancels it. */
+export function askName(current, { signal, save = (name) => name } = {}) {
   const input = nameInput(current, true);
   return ask({
     title: 'What should we call you?',
     intro: 'Your pictures, limits and history are kept under this name.',
     ok: 'Save',
+    signal,
     body: field('Name', input),
-    read: () => input.value.trim(),
+    read: () => save(input.value.trim()),
   });
 }
 
-/** Stays open until `signIn(token, name)` succeeds, and resolves to its result; to `null` when `signal` is aborted. */
-export function askToken(name, signIn, signal) {
+/**
+ * Stays open until `signIn(token, name)` succeeds, and resolves to its result; to `null` when `signal` is aborted. A personal
+ * link may be pasted in place of the token, and names somebody by itself.
+ */
+export function askToken(name, signal, signIn) {
   const token = el('input', { type: 'password', required: true, autocomplete: 'current-password', autofocus: true });
   const user = nameInput(name, false);
+  const userField = field('Name', user);
+  const isPersonal = () =>
+    secretIn(token.value) !== null || /^(?:wuerst|invite)_[a-z0-9]+_[a-z0-9]+$/.test(token.value.trim());
+  token.addEventListener('input', () => {
+    userField.hidden = isPersonal() && !token.value.includes('invite_');
+    user.required = !isPersonal();
+  });
   return ask({
     title: 'Sign in',
-    intro: 'This chat is private. Ask whoever runs the bot for the token.',
+    intro:
+      'This chat is private. Paste your personal link or an invitation, or ask whoever runs the bot for the token.',
     ok: 'Sign in',
     locked: true,
     signal,
-    body: el('div', { class: 'sheet-fields' }, field('Token', token), field('Name', user)),
-    read: () => signIn(token.value, user.value.trim()),
+    body: el('div', { class: 'sheet-fields' }, field('Token or link', token), userField),
+    read: () => signIn(secretIn(token.value) ?? token.value, user.value.trim() || undefined),
   });
+}
+
+/** Resolves to what `invite(name, admin)` resolves to. */
+export function askInvitation(invite) {
+  const user = el('input', { maxlength: 64, autocomplete: 'off', autofocus: true });
+  const admin = el('input', { type: 'checkbox' });
+  return ask({
+    title: 'Invite somebody',
+    intro: 'They get a link that works once. Leave the name empty to let them choose one.',
+    ok: 'Make a link',
+    body: el(
+      'div',
+      { class: 'sheet-fields' },
+      field('Name', user),
+      el('label', { class: 'check' }, admin, 'May change settings, and delete for others'),
+    ),
+    read: () => invite(user.value.trim(), admin.checked),
+  });
+}
+
+/** Shows something until it is closed. */
+export async function sheet({ title, intro, body }) {
+  await askOneButton({ title, intro, body, choices: [] });
+}
+
+/** Resolves to the value of the button that was pressed, in `choices` or in `body`; to `null` when it was closed. */
+export function askOneButton({ title, intro, body, choices }) {
+  const titleId = `dialog-${++lastId}`;
+  const buttons = choices.map(({ value, label }) => el('button', { class: 'button', value }, label));
+  const close = el('button', { class: 'button', 'data-style': 'primary', value: '', autofocus: true }, 'Close');
+  const form = el(
+    'form',
+    { method: 'dialog' },
+    el('div', {}, el('h2', { id: titleId }, title), intro ? el('p', {}, intro) : null),
+    body,
+    el('div', { class: 'sheet-buttons' }, buttons, close),
+  );
+  const dialog = el('dialog', { class: 'sheet panel', 'aria-labelledby': titleId }, form);
+  dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+  return shown(dialog).then(() => dialog.returnValue || null);
+}
+
+/** A text to copy, which can be selected too. */
+export function copyField(label, text) {
+  const input = el('input', { readonly: true, value: text, spellcheck: 'false', onfocus: () => input.select() });
+  const button = iconButton('copy', `Copy: ${label}`, () => copyText(text, () => input.select()));
+  return el('div', { class: 'copy-field' }, field(label, input), button);
 }

@@ -1,3 +1,4 @@
+import { newLinkNote } from './account.js';
 import { announce } from './announce.js';
 import { api } from './api.js';
 import { avatar } from './avatar.js';
@@ -91,6 +92,7 @@ async function attempt(conversation, request, asked) {
     return true;
   } catch (error) {
     if (error.status === 401) session.signIn();
+    if (error.code === 'user_mismatch') session.reload();
     report(conversation, error, asked);
     if (conversation === current()) scroller.toEnd();
     return false;
@@ -119,6 +121,12 @@ function showUser() {
   byId('me').querySelector('.avatar').replaceWith(avatar(session.user));
 }
 
+/** The way back, for somebody who has none yet. */
+async function offerLink() {
+  current().addNote(await newLinkNote(session.user));
+  scroller.toEnd();
+}
+
 function openRoom(event) {
   event.preventDefault();
   const input = byId('room-name');
@@ -137,11 +145,13 @@ function focusOnLargeScreen() {
 function wire() {
   session.addEventListener('change', showUser);
   session.addEventListener('signed-in', () => stream.retry());
-  byId('me').addEventListener('click', () => session.rename());
+  session.addEventListener('needs-link', offerLink);
+  byId('me').addEventListener('click', () => session.show().catch((error) => report(current(), error)));
   byId('theme').addEventListener('click', () => announce(`The ${toggleTheme()} theme is on.`));
   byId('room-form').addEventListener('submit', openRoom);
   byId('room-name').addEventListener('input', (event) => event.target.setCustomValidity(''));
   addEventListener('hashchange', () => {
+    if (session.takesLink()) return;
     showRoom();
     drawer.close();
     focusOnLargeScreen();

@@ -1,5 +1,5 @@
-import { announce } from './announce.js';
 import { buttonRow } from './buttons.js';
+import { copyText } from './copy.js';
 import { el, iconButton } from './dom.js';
 import { thumbnail } from './pictures.js';
 
@@ -37,18 +37,9 @@ function fieldList(fields) {
 
 function codeBlock(code) {
   const text = el('code', { dir: 'auto' }, code);
-  const button = iconButton('copy', 'Copy', () => copy(text));
+  const button = iconButton('copy', 'Copy', () => {
+    copyText(text.textContent, () => getSelection().selectAllChildren(text));
+  });
   button.dataset.action = 'copy';
   return el('div', { class: 'code' }, text, button);
-}
-
-async function copy(element) {
-  try {
-    await navigator.clipboard.writeText(element.textContent);
-    announce('Copied.');
-  } catch {
-    // Browsers allow the clipboard only over HTTPS and on this machine: select the text so that a key copies it.
-    getSelection().selectAllChildren(element);
-    announce('Selected. Press Ctrl+C or ⌘C to copy it.');
-  }
 }

@@ -1,39 +1,50 @@
+import { showAccount } from './account.js';
 import { api } from './api.js';
-import { askName, askToken } from './dialogs.js';
+import { askConfirmation, askName, askToken } from './dialogs.js';
+import { takeSecret } from './links.js';
 import { storage } from './storage.js';
 
 const NAME_KEY = 'wuerst.name';
+const GUEST = /^guest(?:-[a-z0-9]{4})?$/;
 
-/** The user of the page: a name chosen freely, or the name of the sign-in where there is a token. */
+/** The user of the page: a name chosen freely, or the name that the sign-in proves where there is a token. */
 export class Session extends EventTarget {
-  user = storage.get(NAME_KEY) ?? 'guest';
+  user = storage.get(NAME_KEY) ?? '';
   #open = true;
-  /** Of the form that asks for the token, while it is shown. */
+  /** Of the form that asks who somebody is, while it is shown. */
   #signingIn = null;
 
-  /** Asks for the token if the server wants one. */
+  constructor() {
+    super();
+    // No two browsers share a guest.
+    if (this.user === '' || this.user === 'guest') this.#set(newGuest());
+  }
+
+  /** Uses the link that the page was opened with, if any, and asks who somebody is if the server wants to know. */
   async begin() {
+    const secret = takeSecret();
     try {
       const { user, open } = await api.session();
       this.#open = open;
       if (user !== null) this.#set(user);
+      if (secret !== null && !open) await this.#change(secret);
     } catch (error) {
       if (error.status !== 401) throw error;
-      await this.signIn();
+      await this.signIn(secret);
     }
   }
 
-  /** Asks for the token until it is right. */
-  async signIn() {
+  /** Asks who somebody is until it is proved. @param secret of a link, which is tried first */
+  async signIn(secret = null) {
     if (this.#signingIn) return;
     this.#open = false;
     this.#signingIn = new AbortController();
-    const name = this.user === 'guest' ? '' : this.user;
-    const signIn = (token, wanted) => api.signIn(token, wanted);
-    const { user } = (await askToken(name, signIn, this.#signingIn.signal)) ?? (await api.session());
+    const { signal } = this.#signingIn;
+    const name = GUEST.test(this.user) ? '' : this.user;
+    const entered = secret === null ? null : await enter(secret, signal);
+    const { user } = entered ?? (await askToken(name, signal, api.signIn)) ?? (await api.session());
     this.#signingIn = null;
-    this.#set(user);
-    this.dispatchEvent(new Event('signed-in'));
+    await this.#signedIn(user);
   }
 
   /** Stops asking: somebody signed in, in another tab of this browser. */
@@ -41,14 +52,45 @@ export class Session extends EventTarget {
     this.#signingIn?.abort();
   }
 
-  async rename() {
-    if (!this.#open) {
-      // The name is part of the sign-in, so another name needs another sign-in.
-      await api.signOut();
-      return this.signIn();
+  /** The page's address was changed to a link. Returns whether it was one. */
+  takesLink() {
+    const secret = takeSecret();
+    if (secret !== null && !this.#open) this.#change(secret);
+    return secret !== null;
+  }
+
+  /** Another tab has signed in as somebody else. */
+  async reload() {
+    const { user } = await api.session();
+    if (user !== null) this.#set(user);
+  }
+
+  /** Who am I: another name, or the devices and links of the one that is proved. */
+  async show() {
+    if (this.#open) {
+      const name = await askName(GUEST.test(this.user) ? '' : this.user);
+      if (name) this.#set(name);
+      return;
     }
-    const name = await askName(this.user === 'guest' ? '' : this.user);
-    if (name) this.#set(name);
+    if ((await showAccount()) === 'sign-out') {
+      await api.signOut();
+      await this.signIn();
+    }
+  }
+
+  /** Somebody is signed in, and a link may sign in somebody else: not without their knowing. */
+  async #change(secret) {
+    const question = `Use this link? You are signed in as ${this.user}, and will be whoever the link is for.`;
+    if (!(await askConfirmation(question, 'Use the link', false))) return;
+    const entered = await enter(secret);
+    if (entered !== null) await this.#signedIn(entered.user);
+  }
+
+  async #signedIn(user) {
+    this.#set(user);
+    this.dispatchEvent(new Event('signed-in'));
+    const { keys } = await api.account();
+    if (!keys.some(({ kind }) => kind === 'token')) this.dispatchEvent(new Event('needs-link'));
   }
 
   #set(user) {
@@ -56,4 +98,21 @@ export class Session extends EventTarget {
     storage.set(NAME_KEY, user);
     this.dispatchEvent(new Event('change'));
   }
+}
+
+/** Signs in with the secret of a link, after asking for a name where it is for anybody. `null` if it does not work. */
+async function enter(secret, signal) {
+  try {
+    return await api.signIn(secret);
+  } catch (error) {
+    if (error.code === 'name_missing') return askName('', { signal, save: (name) => api.signIn(secret, name) });
+    await askConfirmation([error.message, error.hint].filter(Boolean).join(' '), 'OK', false);
+    return null;
+  }
+}
+
+function newGuest() {
+  const letters = 'abcdefghijkmnpqrstuvwxyz23456789';
+  const bytes = crypto.getRandomValues(new Uint8Array(4));
+  return `guest-${[...bytes].map((byte) => letters[byte % letters.length]).join('')}`;
 }

@@ -3,7 +3,7 @@ const BROWSERS = {
   Edge: /\bEdgA?\//,
   Opera: /\bOPR\//,
   Firefox: /\bFirefox|\bFxiOS/,
-  Chrome: /\bChrome|\bCriOS/,
+  Chrome: /Chrome\/|\bCriOS/,
   Safari: /\bSafari\//,
 };
 const SYSTEMS = {

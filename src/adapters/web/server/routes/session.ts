@@ -30,6 +30,8 @@ export function sessionRoutes(app: WebApp, web: WebContext): void {
       const signedIn = guarded(web, c, guessedAt(token, user), () => web.access.signIn(token, user, place));
       c.set('identity', signedIn.identity);
       requireRate(web, c);
+      // Whoever was signed in here no longer is.
+      signOut(web, c);
       // The scheme that the page sees: a proxy in front of this server may terminate TLS.
       const secure = c.req.header('origin')?.startsWith('https:') ?? false;
       setCookie(c, SESSION_COOKIE, signedIn.cookie, { ...COOKIE, secure, maxAge: SESSION_SECONDS });
