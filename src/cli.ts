@@ -2,6 +2,7 @@
 import { Command, type CommanderError } from 'commander';
 import { VERSION } from './pipeline/version.ts';
 import type { OperatorError, UserError } from './system/errors.ts';
+import { printable, printableLine } from './system/printable.ts';
 
 /** Exit code for errors that the person at the terminal can fix. */
 const EXIT_USAGE = 2;
@@ -11,7 +12,7 @@ const program = new Command('wuerst')
   .version(VERSION)
   .showSuggestionAfterError()
   .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(`wuerst: ${text.replace(/^error: /, '')}`) });
+  .configureOutput({ outputError: (text, write) => write(`wuerst: ${printable(text.replace(/^error: /, ''))}`) });
 
 /** A subcommand is loaded only when it is asked for: each needs libraries that the others do not. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -59,7 +60,7 @@ function report(error: unknown): number {
   if (isCommanderError(error)) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (isFixable(error)) {
     console.error(
-      `wuerst: ${error.code === 'config_invalid' ? error.message : oneLine(error.message)}${error.hint ? ` (${oneLine(error.hint)})` : ''}`,
+      `wuerst: ${error.code === 'config_invalid' ? printable(error.message) : printableLine(error.message)}${error.hint ? ` (${printableLine(error.hint)})` : ''}`,
     );
     return EXIT_USAGE;
   }
@@ -67,7 +68,8 @@ function report(error: unknown): number {
     console.error('wuerst: Stopped.');
     return 130;
   }
-  console.error(`wuerst: Unexpected error: ${error instanceof Error ? error.stack : String(error)}`);
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  console.error(`wuerst: Unexpected error: ${printable(what)}`);
   return 1;
 }
 
@@ -81,8 +83,4 @@ function isCommanderError(error: unknown): error is CommanderError {
 /** Recognised by its name: the program is bundled, and files that it loads later have their own copies of the classes. */
 function isFixable(error: unknown): error is UserError | OperatorError {
   return error instanceof Error && (error.name === 'UserError' || error.name === 'OperatorError') && 'code' in error;
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ');
 }

@@ -8,6 +8,7 @@ import { modelInUse } from './models/model-folder.ts';
 import type { WarmUp } from './pipeline/process/protocol.ts';
 import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
 import { OperatorError } from './system/errors.ts';
+import { LOG_FORMATS } from './system/logging.ts';
 import { byteCount, oneOf, text, type Variable, variable, variables, wholeNumber } from './system/variables.ts';
 
 const PROVIDERS = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
@@ -69,6 +70,11 @@ const botOptions = z
       'processor threads that compute',
       wholeNumber.refine((count) => count >= 1 && count <= MOST_THREADS, `expected 1 to ${MOST_THREADS}`).optional(),
       'one for each processor, within the CPU quota',
+    ),
+    logFormat: variable(
+      'WUERST_LOG_FORMAT <format>',
+      'pretty lines, json, or auto: pretty in a terminal and json elsewhere',
+      oneOf(LOG_FORMATS).prefault('auto'),
     ),
     logLevel: variable('WUERST_LOG_LEVEL <level>', LOG_LEVELS.join(', '), oneOf(LOG_LEVELS).prefault('info')),
     /** Milliseconds that the running job may go on after the bot was told to stop. */

@@ -28,7 +28,7 @@ import { onStopSignal } from './system/stop-signals.ts';
 export interface StartOptions {
   /** URL of the module with the engine. @default the real one */
   readonly engine?: string;
-  /** @default JSON lines on the standard output */
+  /** @default the standard output */
   readonly logger?: Logger;
   /** Stop when the system or a person asks the process to end, and log uncaught errors. @default true */
   readonly watchProcess?: boolean;
@@ -74,7 +74,8 @@ const TIDY_MS = 3_600_000;
  * @throws OperatorError with what keeps it from starting; then nothing is left running
  */
 export async function startBot(config: Config, options: StartOptions = {}): Promise<RunningBot> {
-  const logger = options.logger ?? createLogger({ level: config.logLevel, secrets: config.secrets });
+  const logger =
+    options.logger ?? createLogger({ level: config.logLevel, format: config.logFormat, secrets: config.secrets });
   const started: Started = [];
   let failure: OperatorError | null = null;
   const stopped = new Promise<void>((resolve, reject) => started.push(() => (failure ? reject(failure) : resolve())));

@@ -13,8 +13,10 @@ import { type HostThreads, hostThreads } from '../pipeline/runtime/host-threads.
 import { checkDevice, PROVIDERS, type Provider, type ProviderReport, probe } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { byteSize } from '../system/byte-size.ts';
+import { printableJson, printableLine } from '../system/printable.ts';
 import { deviceOption, readThreads, threadsOption } from './compute-options.ts';
 import { installCuda } from './install-cuda.ts';
+import { wrapped } from './wrapped.ts';
 
 interface Options {
   readonly json?: boolean;
@@ -35,10 +37,11 @@ export function doctorCommand(): Command {
       const device = checkDevice(options.device, 'cuda');
       if (options.installCuda) {
         const folder = await installCuda({ say: (text) => void process.stderr.write(text) });
-        process.stderr.write(`onnxruntime's CUDA libraries are in ${folder}\n`);
+        process.stderr.write(`onnxruntime's CUDA libraries are in ${printableLine(folder)}\n`);
       }
       const report = await diagnose(device, threadsOf(options));
-      process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${linesOf(report).join('\n')}\n`);
+      const lines = linesOf(report).flatMap((line) => wrapped(printableLine(line), process.stdout));
+      process.stdout.write(options.json ? `${printableJson(report, 2)}\n` : `${lines.join('\n')}\n`);
     });
 }
 

@@ -20,6 +20,7 @@ import type { Provider } from '../pipeline/runtime/providers.ts';
 import type { RuntimeOptions } from '../pipeline/runtime/runtime.ts';
 import { expected, UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
+import { printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
 import { askBeforeMany } from './ask-many.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
@@ -110,7 +111,7 @@ function preparingLine({ quiet, json }: Options): RuntimeOptions['onPreparing'] 
     const start = process.stderr.isTTY ? '\r' : '';
     if (done < total && start === '') return;
     process.stderr.write(
-      `${start}preparing ${precision} weights in ${dir}: ${Math.floor((100 * done) / total)} %${done === total ? '\n' : ''}`,
+      `${start}preparing ${precision} weights in ${printableLine(dir)}: ${Math.floor((100 * done) / total)} %${done === total ? '\n' : ''}`,
     );
   };
 }
@@ -131,7 +132,7 @@ async function imagine(text: string, options: Options): Promise<void> {
   });
   const { requests, notes } = readRequests(text, options, pipeline, recommendedFor(dir));
   await askBeforeMany(requests, options.yes ?? false, stop.signal);
-  const say = (line: string) => void (options.quiet || process.stderr.write(`${line}\n`));
+  const say = (line: string) => void (options.quiet || process.stderr.write(`${printableLine(line)}\n`));
   if (asksForGpu(options)) {
     for (const { provider, reason } of pipeline.runtime.fallbacks) say(`${provider} is not used: ${reason}`);
   }

@@ -17,6 +17,7 @@ import { type HubOptions, hubOptionsFrom } from '../pipeline/hub/hub-options.ts'
 import { pullModel } from '../pipeline/hub/pull.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { UserError } from '../system/errors.ts';
+import { printableJson, printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
 import { type ProgressStream, pullProgress } from './pull-progress.ts';
 
@@ -40,16 +41,17 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
   const { env = process.env, out = process.stdout, err = process.stderr, hub: extra = {} } = surroundings;
   const { setExitCode = exitLater } = surroundings;
   const modelsDir = modelsFolder(env);
-  const say = (line: string) => void out.write(`${line}\n`);
+  const say = (line: string) => void out.write(`${printableLine(line)}\n`);
+  const note = (line: string) => void err.write(`${printableLine(line)}\n`);
 
   const list = new Command('list')
     .description('show the models: which are here, how large, which is in use')
     .option('--json', 'print every field, for programs')
     .action(async ({ json }: { json?: boolean }) => {
       const models = await listModels(modelsDir);
-      if (json) return say(JSON.stringify(models, null, 2));
+      if (json) return void out.write(`${printableJson(models, 2)}\n`);
       for (const line of table(models)) say(line);
-      if (env.WUERST_MODEL) err.write(`WUERST_MODEL is set and takes precedence: ${env.WUERST_MODEL}\n`);
+      if (env.WUERST_MODEL) note(`WUERST_MODEL is set and takes precedence: ${env.WUERST_MODEL}`);
     });
 
   const pull = new Command('pull')
@@ -156,7 +158,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .action(async (name: string) => {
       const { folder } = await useModel(modelsDir, name);
       say(`${name} is in use from the next start on.`);
-      if (env.WUERST_MODEL) err.write(`WUERST_MODEL is set and takes precedence: unset it, or set it to ${folder}\n`);
+      if (env.WUERST_MODEL) note(`WUERST_MODEL is set and takes precedence: unset it, or set it to ${folder}`);
     });
 
   return new Command('models')
@@ -174,12 +176,12 @@ function exitLater(code: number): void {
 
 function table(models: readonly ModelStatus[]): string[] {
   const rows = models.map(({ inUse, name, state, missing, bytes, styles, license, purpose }) => [
-    `${inUse ? '*' : ' '} ${name}`,
+    `${inUse ? '*' : ' '} ${printableLine(name)}`,
     state === 'partial' ? `partial, ${missing.length} files missing` : state,
     bytes > 0 ? byteSize(bytes) : '-',
     styles.join(' ') || '-',
-    license,
-    purpose,
+    printableLine(license),
+    printableLine(purpose),
   ]);
   const all = [['  model', 'state', 'size', 'styles', 'licence', 'for'], ...rows];
   const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));

@@ -10,6 +10,7 @@ import type { Provider } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { UserError } from '../system/errors.ts';
 import { RecentMap } from '../system/memo.ts';
+import { printableJson, printableLine } from '../system/printable.ts';
 import { slug } from '../system/slug.ts';
 
 /** Styles of one command are few. */
@@ -92,7 +93,7 @@ export class PictureWriter {
   #tell(report: Report): void {
     const { path, seed, seconds } = report;
     const { json, out, quiet } = this.#options;
-    const line = json ? JSON.stringify(report) : `${path}  seed ${seed}  ${seconds} s`;
+    const line = json ? printableJson(report) : `${printableLine(path)}  seed ${seed}  ${seconds} s`;
     if (out !== STANDARD_OUTPUT) process.stdout.write(`${line}\n`);
     else if (json || !quiet) process.stderr.write(`${line}\n`);
   }

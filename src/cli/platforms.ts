@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { loadDotEnv, readConfig } from '../config.ts';
 import { UserError } from '../system/errors.ts';
+import { printableLine } from '../system/printable.ts';
 
 export function discordCommand(): Command {
   const invite = new Command('invite')
@@ -21,7 +22,7 @@ export function discordCommand(): Command {
       const { inviteUrl, userInstallUrl } = await import('../adapters/discord/commands/permissions.ts');
       const { id, name } = await fetchApplication(discord);
       process.stdout.write(
-        `Add ${name} to a server:  ${inviteUrl(id)}\nAdd it to your account:  ${userInstallUrl(id)}\n`,
+        `Add ${printableLine(name)} to a server:  ${inviteUrl(id)}\nAdd it to your account:  ${userInstallUrl(id)}\n`,
       );
     });
   return new Command('discord').description('set up Discord').addCommand(invite);

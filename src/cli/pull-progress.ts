@@ -1,6 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import type { PullEvent } from '../pipeline/hub/pull.ts';
 import { byteSize } from '../system/byte-size.ts';
+import { printableLine } from '../system/printable.ts';
 
 const FORMAT = '{bar} {percentage}% {got} of {size} {path} {state}';
 
@@ -21,7 +22,7 @@ export function pullProgress(stream: ProgressStream): PullProgress {
 }
 
 function lines(stream: ProgressStream): PullProgress {
-  const note = (line: string) => void stream.write(`${line}\n`);
+  const note = (line: string) => void stream.write(`${printableLine(line)}\n`);
   let current = '';
   return {
     note,
@@ -51,13 +52,13 @@ function bars(stream: ProgressStream): PullProgress {
     stop();
     const bar = new SingleBar({ stream, format: FORMAT, barsize: 20, hideCursor: true, linewrap: false });
     // An empty file has a bar of one step, so that it can be full.
-    bar.start(Math.max(1, size), 0, { path, size: byteSize(size), got: byteSize(0), state: '' });
+    bar.start(Math.max(1, size), 0, { path: printableLine(path), size: byteSize(size), got: byteSize(0), state: '' });
     current = { path, bar };
     return bar;
   };
   const note = (line: string) => {
     stop();
-    stream.write(`${line}\n`);
+    stream.write(`${printableLine(line)}\n`);
   };
   return {
     note,

@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { loadDotEnv, readConfig, VARIABLES } from '../config.ts';
 import { startBot } from '../main.ts';
 import { OperatorError } from '../system/errors.ts';
+import { printableJson } from '../system/printable.ts';
 
 export function startCommand(): Command {
   const command = new Command('start').description(
@@ -50,7 +51,7 @@ export function backupCommand(): Command {
       const history = History.open({ folder: config.data });
       try {
         const report = await history.backup(folder);
-        process.stdout.write(`${JSON.stringify(report)}\n`);
+        process.stdout.write(`${printableJson(report)}\n`);
       } finally {
         history.close();
       }

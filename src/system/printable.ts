@@ -11,9 +11,20 @@ export function printable(text: string): string {
   return text.replace(/\r\n?/g, '\n').replace(SEQUENCES, '').replace(CONTROLS, '');
 }
 
-/** JSON of one line, in which control characters are escaped, also those that JSON leaves as they are. */
-export function printableJson(value: unknown): string {
-  return escapeControls(JSON.stringify(value) ?? 'null');
+/** The same on one line: no foreign text begins a line of its own. */
+export function printableLine(text: string): string {
+  return printable(text)
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/[\t\u2028\u2029]/g, ' ');
+}
+
+/**
+ * JSON in which control characters are escaped, also those that JSON leaves as they are.
+ *
+ * @param indent 0 writes one line
+ */
+export function printableJson(value: unknown, indent = 0): string {
+  return escapeControls(JSON.stringify(value, null, indent) ?? 'null');
 }
 
 /** JSON in which those control characters are escaped, too, that JSON leaves as they are. */

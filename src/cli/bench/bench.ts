@@ -7,6 +7,7 @@ import { VERSION } from '../../pipeline/version.ts';
 import { byteSize } from '../../system/byte-size.ts';
 import { commandOutput } from '../../system/command-output.ts';
 import { UserError } from '../../system/errors.ts';
+import { printable, printableJson, printableLine } from '../../system/printable.ts';
 import { count, deviceOption, modelOption, providerOption, threadsOption } from '../compute-options.ts';
 import { availablePrecisions, type BenchRow, measure } from './measure.ts';
 import { benchTable } from './table.ts';
@@ -62,12 +63,12 @@ async function bench(options: Options): Promise<void> {
   // All other precisions are compared with fp32.
   const precisions: Precision[] = ['fp32', ...asked.filter((precision) => precision !== 'fp32')];
   const machine = await describeMachine(provider, device, threads, model);
-  if (!options.json) process.stdout.write(`${heading(machine)}\n\n`);
+  if (!options.json) process.stdout.write(`${printable(heading(machine))}\n\n`);
   const rows: BenchRow[] = [];
-  const say = (line: string) => void process.stderr.write(`${line}\n`);
+  const say = (line: string) => void process.stderr.write(`${printableLine(line)}\n`);
   for await (const row of measure({ model, provider, device, threads, precisions, sizes, batches, steps, say }))
     rows.push(row);
-  const text = options.json ? JSON.stringify({ ...machine, steps, rows }, null, 2) : benchTable(rows).join('\n');
+  const text = options.json ? printableJson({ ...machine, steps, rows }, 2) : benchTable(rows).join('\n');
   process.stdout.write(`${text}\n`);
 }
 
