@@ -22,7 +22,7 @@ const HASH = /^[0-9a-f]{64}$/;
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 /**
- * Pictures on disk: PNG files named by their content: `<folder>/ab/abcdef….png`. A file is either whole or absent, since it is
+ * Pictures on disk, PNG files and those that people gave, named by their content: `<folder>/ab/abcdef….png`. A file is either whole or absent, since it is
  * written beside its place, flushed to the disk and then renamed; equal pictures are stored once.
  */
 export class ImageFiles {

@@ -71,13 +71,19 @@ const detailsRow = z.object({
 const dims = z.array(z.number());
 const fileRow: z.ZodType<StoredFile> = z.object({ hash: z.string(), bytes: z.number() });
 
+/** A given picture that no request names is kept so long: longer than a question waits for its answer. */
+const GIVEN_WAITS_MS = 2 * 3_600_000;
+
 /** Files looked at or removed between two turns of the event loop. */
 const BATCH = 50;
 
 /** Not the files of unfinished jobs, which would only be made again. */
 const SPARE = `NOT EXISTS (
   SELECT 1 FROM images JOIN jobs ON jobs.num = images.job
-  WHERE images.hash = files.hash AND images.deleted = 0 AND jobs.state IN ('queued', 'running'))`;
+  WHERE images.hash = files.hash AND images.deleted = 0 AND jobs.state IN ('queued', 'running'))
+  AND NOT EXISTS (
+  SELECT 1 FROM given_pictures JOIN jobs ON jobs.num = given_pictures.job
+  WHERE given_pictures.hash = files.hash AND jobs.state IN ('queued', 'running'))`;
 
 /**
  * Images with their recipes, and a row for each file that should be on disk. The order that survives a crash at any point:
@@ -118,8 +124,24 @@ export class Images {
         'SELECT images.hash FROM jobs JOIN images ON images.job = jobs.num WHERE jobs.surface = ? AND jobs.user = ?',
         String,
       ),
-      hashesOfJob: database.column('SELECT hash FROM images WHERE job = ?', String),
-      uses: database.column('SELECT 1 FROM images WHERE hash = ? AND deleted = 0 LIMIT 1', Number),
+      givenOfUser: database.column(
+        `SELECT hash FROM jobs JOIN given_pictures ON given_pictures.job = jobs.num
+         WHERE jobs.surface = ? AND jobs.user = ?`,
+        String,
+      ),
+      hashesOfJob: database.column(
+        'SELECT hash FROM images WHERE job = ? UNION ALL SELECT hash FROM given_pictures WHERE job = ?',
+        String,
+      ),
+      uses: database.column(
+        `SELECT 1 FROM images WHERE hash = ? AND deleted = 0
+         UNION ALL SELECT 1 FROM given_pictures WHERE hash = ? LIMIT 1`,
+        Number,
+      ),
+      unusedBefore: files(
+        `stored_at < ? AND NOT EXISTS (SELECT 1 FROM images WHERE images.hash = files.hash AND deleted = 0)
+         AND NOT EXISTS (SELECT 1 FROM given_pictures WHERE given_pictures.hash = files.hash) LIMIT ?`,
+      ),
       recordFile: database.statement(
         `INSERT INTO files (hash, bytes, stored_at) VALUES (?, ?, ?)
          ON CONFLICT (hash) DO UPDATE SET stored_at = excluded.stored_at`,
@@ -185,6 +207,29 @@ export class Images {
     });
   }
 
+  /**
+   * Stores the file of a picture that somebody gives, to be named by the `start` of a request before long.
+   * @throws OperatorError `disk_full`, `image_unwritable`
+   */
+  async give(content: Uint8Array): Promise<string> {
+    const { files, database, now } = this.#options;
+    return this.#pinning(hashOf(content), async (hash) => {
+      const { bytes } = await files.put(content);
+      database.write(() => this.#sql.recordFile.run(hash, bytes, now()));
+      return hash;
+    });
+  }
+
+  /** Where the file of a given picture is; `null` if it is not kept any more. */
+  givenPath(hash: string): string | null {
+    return this.isPresent({ hash }) ? this.#options.files.path(hash) : null;
+  }
+
+  /** Hashes of the files of all pictures that a person gave. */
+  givenBy(surface: Surface, user: string): readonly string[] {
+    return [...new Set(this.#sql.givenOfUser.all(surface, user))];
+  }
+
   /** Stores the file of an image anew, which may differ in a few pixels. Resolves to its path; `null` if deleted. */
   async restore(imageId: string, png: Uint8Array): Promise<string | null> {
     const before: string[] = [];
@@ -222,21 +267,22 @@ export class Images {
     return event;
   }
 
-  /** Hashes of the files of a job's images. */
+  /** Hashes of the files of a job's images, and of the pictures it starts from. */
   hashesOfJob(jobNum: number): readonly string[] {
-    return this.#sql.hashesOfJob.all(jobNum);
+    return this.#sql.hashesOfJob.all(jobNum, jobNum);
   }
 
   /** Removes those files that no image needs any more. Call it after the transaction that let go of them. */
   removeUnused(hashes: readonly string[]): void {
     for (const hash of hashes) {
-      if (!this.#pinned.has(hash) && this.#sql.uses.get(hash) === undefined) this.#remove(hash);
+      if (!this.#pinned.has(hash) && this.#sql.uses.get(hash, hash) === undefined) this.#remove(hash);
     }
   }
 
   /** Removes old files. Rows stay, and so does the way to make each file again. */
   async retain({ maxAgeMs, maxBytes }: Retention): Promise<Removed> {
     const removed = { files: 0, bytes: 0 };
+    const now = this.#options.now();
     const removeAll = async (batch: () => readonly StoredFile[]) => {
       for (let next = batch(); next.length > 0; next = batch()) {
         for (const { hash, bytes } of next) {
@@ -247,10 +293,8 @@ export class Images {
         await nextTurn();
       }
     };
-    if (maxAgeMs !== undefined) {
-      const before = this.#options.now() - maxAgeMs;
-      await removeAll(() => this.#sql.filesBefore.all(before, BATCH));
-    }
+    await removeAll(() => this.#sql.unusedBefore.all(now - GIVEN_WAITS_MS, BATCH));
+    if (maxAgeMs !== undefined) await removeAll(() => this.#sql.filesBefore.all(now - maxAgeMs, BATCH));
     if (maxBytes !== undefined) await removeAll(() => this.#excess(maxBytes));
     return removed;
   }
@@ -283,19 +327,29 @@ export class Images {
   async #keep<T>(content: Uint8Array, record: (hash: string) => T | null): Promise<T | null> {
     const { database, files, now } = this.#options;
     const hash = hashOf(content);
+    try {
+      return await this.#pinning(hash, async () => {
+        const { bytes } = await files.put(content);
+        return database.write(() => {
+          const result = record(hash);
+          if (result !== null) this.#sql.recordFile.run(hash, bytes, now());
+          return result;
+        });
+      });
+    } finally {
+      this.removeUnused([hash]);
+    }
+  }
+
+  /** Nobody removes the file while it is written. */
+  async #pinning<T>(hash: string, work: (hash: string) => Promise<T>): Promise<T> {
     this.#pinned.set(hash, (this.#pinned.get(hash) ?? 0) + 1);
     try {
-      const { bytes } = await files.put(content);
-      return database.write(() => {
-        const result = record(hash);
-        if (result !== null) this.#sql.recordFile.run(hash, bytes, now());
-        return result;
-      });
+      return await work(hash);
     } finally {
       const writers = (this.#pinned.get(hash) ?? 1) - 1;
       if (writers > 0) this.#pinned.set(hash, writers);
       else this.#pinned.delete(hash);
-      this.removeUnused([hash]);
     }
   }
 

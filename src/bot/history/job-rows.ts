@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { imagineRequest, uint64Text } from '../../pipeline/images/imagine-request.ts';
+import { startRequest } from '../../pipeline/images/start-request.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { type Caller, JOB_STATES, type Job, type JobEvent, type JobImage, ruledBy, SURFACES, VERBS } from '../job.ts';
 import type { Value } from './database.ts';
@@ -68,6 +69,7 @@ const requestRow = imagineRequest.extend({
   originalNegative: z.string().nullable(),
   origins: z.string().nullable(),
   loras: z.string().nullable(),
+  start: z.string().nullable(),
 });
 const loraList = imagineRequest.shape.loras.unwrap();
 const originsRecord = z.record(z.string(), z.string());
@@ -157,7 +159,7 @@ function unreadable(what: string, finding: string, cause: unknown): OperatorErro
 
 export function decodeJobRow(row: unknown): JobRow {
   const { verb, parentImage, parentJob, strength } = decode(derivationRow, row, 'job');
-  const { timesteps, steps, weighted, original, originalNegative, origins, loras, ...request } = decode(
+  const { timesteps, steps, weighted, original, originalNegative, origins, loras, start, ...request } = decode(
     requestRow,
     row,
     'job',
@@ -171,6 +173,7 @@ export function decodeJobRow(row: unknown): JobRow {
       ...(weighted === true ? { weighted } : {}),
       ...(original === null ? {} : { original }),
       ...(originalNegative === null ? {} : { originalNegative }),
+      ...(start === null ? {} : { start: decodeJson(startRequest, start, 'start') }),
       ...(origins === null ? {} : { origins: decodeJson(originsRecord, origins, 'origins') }),
       ...(loras === null ? {} : { loras: decodeJson(loraList, loras, 'LoRAs') }),
     },
@@ -222,12 +225,13 @@ export const INSERT_JOB = `INSERT INTO jobs (${FIELDS.map(columnOf).join(', ')})
 
 export function insertValues(id: string, input: NewJob, chargedMs: number, now: number): readonly Value[] {
   const { caller, derivation, priority = 0 } = input;
-  const { steps, origins, loras, ...request } = input.request;
+  const { steps, origins, loras, start, ...request } = input.request;
   const record: Readonly<Record<string, Value | boolean>> = {
     ...{ id, ...caller, ...request, ...derivation },
     ...(typeof steps === 'number' ? { steps } : { timesteps: steps && toJson(steps) }),
     ...(origins === undefined ? {} : { origins: toJson(origins) }),
     ...(loras === undefined ? {} : { loras: toJson(loras) }),
+    ...(start === undefined ? {} : { start: toJson(start) }),
     ...{ notesJson: toJson(input.notes), state: 'queued', createdAt: now, priority },
     ...{ estimateMs: chargedMs, chargedMs, chargedDay: dayOf(now), chargedGuild: ruledBy(caller) },
   };

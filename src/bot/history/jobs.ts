@@ -1,3 +1,4 @@
+import { hashesOfStart } from '../../pipeline/images/start-request.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { type Caller, type Job, type JobEvent, type JobState, ruledBy, type Surface } from '../job.ts';
 import type { Database } from './database.ts';
@@ -71,6 +72,7 @@ export class Jobs {
         `INSERT INTO users (surface, id, name, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (surface, id) DO UPDATE SET name = excluded.name, last_seen = excluded.last_seen`,
       ),
+      insertGiven: database.statement('INSERT INTO given_pictures (job, hash) VALUES (?, ?)'),
       insertGuild: database.statement(
         'INSERT INTO guilds (surface, id, first_seen) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
       ),
@@ -128,6 +130,8 @@ export class Jobs {
       const id = randomId(JOB_ID_LENGTH);
       const chargedMs = Math.round(input.estimate * 1000);
       const num = Number(this.#sql.insert.run(...insertValues(id, input, chargedMs, at)).lastInsertRowid);
+      const { start } = input.request;
+      for (const hash of start === undefined ? [] : hashesOfStart(start)) this.#sql.insertGiven.run(num, hash);
       usage.charge({ surface, user, guild: ruledBy(caller) }, dayOf(at), chargedMs);
       if (idempotencyKey !== undefined) this.#sql.insertKey.run(surface, user, idempotencyKey, num, at);
       const stored = this.#written(id);

@@ -51,13 +51,14 @@ const LOG_HOLDS_ERASED = ['personal-data', 'log-holds-erased'] as const;
 
 /**
  * Where something of one person is kept, by table, and what each is called in the export. Whatever is erased is exported.
- * The tables `images`, `recipes`, `events` and `idempotency_keys` go with the jobs.
+ * The tables `images`, `recipes`, `given_pictures`, `events` and `idempotency_keys` go with the jobs.
  */
 export const PERSONAL_TABLES = {
   users: 'person',
   jobs: 'jobs',
   images: 'jobs',
   recipes: 'jobs',
+  given_pictures: 'jobs',
   events: 'jobs',
   idempotency_keys: 'keys',
   usage: 'usage',
@@ -123,7 +124,13 @@ export class PersonalData {
       const present = own.flatMap((job) => job.images).filter((image) => !image.deleted && images.isPresent(image));
       return {
         json: toJson(content, 2),
-        files: present.map(({ id, hash }) => ({ name: `${id}.png`, path: files.path(hash) })),
+        files: [
+          ...present.map(({ id, hash }) => ({ name: `${id}.png`, path: files.path(hash) })),
+          ...images
+            .givenBy(surface, user)
+            .filter((hash) => images.isPresent({ hash }))
+            .map((hash) => ({ name: `given-${hash}`, path: files.path(hash) })),
+        ],
       };
     });
   }
@@ -205,9 +212,10 @@ export class PersonalData {
         hint: `Cancel them first (${ids.join(', ')}${unfinished.length > 5 ? ', …' : ''}), then erase again.`,
       });
     }
-    const hashes = images.hashesOf(surface, user);
+    const own = images.hashesOf(surface, user);
+    const hashes = [...own, ...images.givenBy(surface, user)];
     postings.doomUser(surface, user);
-    const detail = { jobs: this.#sql.deleteJobs.run(surface, user).changes, images: hashes.length };
+    const detail = { jobs: this.#sql.deleteJobs.run(surface, user).changes, images: own.length };
     confirmations.erase(surface, user);
     shares.erase(surface, user);
     presets.erase(surface, user);

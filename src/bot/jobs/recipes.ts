@@ -1,3 +1,4 @@
+import { hashesOfStart, type StartRequest, startGone } from '../../pipeline/images/start-request.ts';
 import type { NoiseMix } from '../../pipeline/math/mixed-generator.ts';
 import type { EngineInfo, EngineRequest, ImagePlan, ImageSource } from '../../pipeline/process/protocol.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
@@ -41,7 +42,7 @@ export class Recipes {
       const source = await this.#source(recipe, MAX_CHAIN, signal);
       images.push(this.#picture(job.request, index, recipe, source, info));
     }
-    return { ...pictureSettings(job.request), images };
+    return this.#wanted(job.request, images);
   }
 
   /** How picture `index` of a job is made. */
@@ -86,6 +87,18 @@ export class Recipes {
     });
     const metadata = { ...texts, 'wuerst-recipe': toJson(recipe) };
     return { index, source, stageBSeed: recipe.stageBSeed, metadata };
+  }
+
+  /** @throws UserError `start_gone` */
+  #wanted(request: ImagineRequest, images: readonly ImagePlan[]): EngineRequest {
+    const { start, ...settings } = pictureSettings(request);
+    if (start === undefined || !isNeeded(start, images)) return { ...settings, images };
+    const files = hashesOfStart(start).map((hash) => {
+      const path = this.#options.history.images.givenPath(hash);
+      if (path === null) throw startGone();
+      return [hash, path] as const;
+    });
+    return { ...settings, start, images, files: Object.fromEntries(files) };
   }
 
   async #source(recipe: Recipe, left: number, signal: AbortSignal): Promise<ImageSource> {
@@ -136,7 +149,7 @@ export class Recipes {
     // The file says how it is computed now: another provider or precision gives other last digits.
     const now = { ...recipe, provider: loaded?.provider ?? recipe.provider, version: this.#options.version };
     const plan = this.#picture(request, image.index, now, source, loaded);
-    const wanted = { ...pictureSettings(request), images: [plan] };
+    const wanted = this.#wanted(request, [plan]);
     let made: { readonly png: Uint8Array; readonly embedding: Embedding } | null = null;
     for await (const event of this.#options.painter.generate(wanted, { signal })) {
       if (event.type === 'image') made = { png: event.png, embedding: event.embedding };
@@ -168,6 +181,12 @@ interface Draws {
 /** What a strong variation mixes into the draws of its parent. */
 function mixOf({ stageCSeed, strength }: Recipe): NoiseMix {
   return { seed: stageCSeed, strength: strength ?? 0.5 };
+}
+
+/** Whether pictures cannot be made without those they start from: a part of those stays, or Stage C begins with them. */
+function isNeeded({ mask, strength }: StartRequest, images: readonly ImagePlan[]): boolean {
+  if (mask !== undefined) return true;
+  return strength < 1 && images.some(({ source }) => source.kind === 'words' || source.kind === 'mix');
 }
 
 /** Whether one seed gives every draw of a picture's Stage C. */

@@ -14,10 +14,10 @@ const SHARE_OF_PRIOR: Readonly<Partial<Record<Verb, number>>> = { 'vary-subtle':
 
 /** @param pictures how many of the request's are still to be made */
 export function workOf(request: ImagineRequest, verb: Verb | null, pictures = request.n): Work {
-  const { width, height, steps, decoderSteps, guidance, decoderGuidance } = request;
+  const { width, height, steps, decoderSteps, guidance, decoderGuidance, start } = request;
   // Above 1, guidance computes every step with and without the words.
   const rows = (scale: number) => (scale > 1 ? 2 : 1);
-  const prior = (verb === null ? undefined : SHARE_OF_PRIOR[verb]) ?? 1;
+  const prior = (verb === null ? undefined : SHARE_OF_PRIOR[verb]) ?? start?.strength ?? 1;
   return {
     ...{ width, height, pictures },
     units: {

@@ -1,6 +1,8 @@
 import { OperatorError } from '../../system/errors.ts';
+import { imageEncoderFolder } from '../checkpoint/image-encoder-folder.ts';
 import { PRECISIONS, type Precision } from '../checkpoint/weight-recipe.ts';
 import { availableStyles } from '../derived-weights/styles.ts';
+import { PictureReader } from '../images/picture-reader.ts';
 import { stepCount, timestepsOf } from '../images/stage-c-steps.ts';
 import { LoraFolder } from '../lora/lora-folder.ts';
 import { picturesTogether, roundsOf } from '../pipelines/batch-size.ts';
@@ -21,6 +23,7 @@ import type { MeasureMemory } from '../runtime/memory-plan.ts';
 import { PROVIDERS } from '../runtime/providers.ts';
 import { type BlockingCall, Runtime } from '../runtime/runtime.ts';
 import { asEngineFailure } from './engine-failure.ts';
+import { givenStart } from './given-start.ts';
 import { batches, type StageCSpace } from './image-sources.ts';
 import {
   newPreviewMaps,
@@ -65,6 +68,7 @@ interface Loaded {
 class PipelineEngine implements Engine {
   readonly #options: EngineOptions;
   readonly #times = new CallTimes();
+  readonly #reader = new PictureReader();
   #context: EngineContext = { announce: async () => {} };
   #loaded: Loaded | undefined;
 
@@ -102,7 +106,8 @@ class PipelineEngine implements Engine {
     const memory = `${runtime.residency}: ${runtime.memory.reason}`;
     const sizes = { ...pipeline.grid.limits, gridStep: pipeline.grid.step };
     const made = { model: pipeline.name, checkpoint, formerCheckpoints: former, provider: pipeline.computedBy };
-    return { ...made, styles, mixesStyles, sizes, memory, warmed };
+    const startsFromPictures = imageEncoderFolder(model) !== undefined;
+    return { ...made, styles, mixesStyles, sizes, startsFromPictures, memory, warmed };
   }
 
   #runtime(options: LoadOptions): Promise<Runtime> {
@@ -179,8 +184,9 @@ class PipelineEngine implements Engine {
     const times: StageTimes = {};
     const learns = previewer.learns;
     const all = batches(request.images, picturesTogether(pipeline, request, this.#options.batchLatents));
+    const start = await givenStart(pipeline, request, [h, w], this.#reader);
     for (const round of roundsOf(pipeline, all)) {
-      yield* paintPlans({ pipeline, previewer, request, space, times, signal }, round);
+      yield* paintPlans({ pipeline, previewer, request, space, start, times, signal }, round);
     }
     if (runtime.residency === 'stage') await runtime.memory.releaseAll();
     yield {

@@ -1,6 +1,7 @@
 import { cropTo, encodeImage, type RgbImage } from '../images/image-file.ts';
 import type { Tensor } from '../math/tensor.ts';
 import type { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
+import type { PreparedStart } from '../pipelines/picture-start.ts';
 import { type Batch, type PaintedPicture, paintRound } from '../pipelines/round.ts';
 import type { EngineEmbedding, EngineEvent, EngineRequest, EngineStage, ImagePlan } from '../process/protocol.ts';
 import { givenEmbeddings, type StageCSpace, stageBGenerator, stageCLatents, stageCRun } from './image-sources.ts';
@@ -17,6 +18,8 @@ export interface RoundOptions {
   readonly previewer: Previewer;
   readonly request: EngineRequest;
   readonly space: StageCSpace;
+  /** Pictures to start from, prepared. */
+  readonly start: PreparedStart | undefined;
   /** Added to. */
   readonly times: StageTimes;
   readonly signal: AbortSignal;
@@ -66,7 +69,7 @@ export async function* paintPlans(
   for (const file of encoding) yield await file;
 }
 
-function planned({ pipeline, request, space, signal }: RoundOptions, plans: readonly ImagePlan[]): PlannedBatch {
+function planned({ pipeline, request, space, start, signal }: RoundOptions, plans: readonly ImagePlan[]): PlannedBatch {
   const { prompt, negative, weighted } = request;
   const texts = { prompt, negativePrompt: negative || undefined, weighted, signal };
   const { resolutionMultiple } = pipeline.prior.values;
@@ -86,12 +89,16 @@ function planned({ pipeline, request, space, signal }: RoundOptions, plans: read
         numImagesPerPrompt: plans.length,
         guidanceScale: request.guidance,
         ...{ generator: generators, timesteps, latents },
+        ...(start && latents === undefined
+          ? { image: start.image, strength: request.start?.strength, mask: start.region?.mask }
+          : {}),
       };
     },
     decoder: (imageEmbeddings) => ({
       ...{ ...texts, imageEmbeddings },
       numInferenceSteps: request.decoderSteps,
       guidanceScale: request.decoderGuidance,
+      kept: start?.region?.kept,
       generator: plans.map((plan) => stageBGenerator(plan, space)),
     }),
   };
@@ -99,7 +106,7 @@ function planned({ pipeline, request, space, signal }: RoundOptions, plans: read
 
 /** Learns from a picture and makes a file of it. */
 function finish(
-  { pipeline, previewer, request, times }: RoundOptions,
+  { pipeline, previewer, request, start, times }: RoundOptions,
   plan: ImagePlan | undefined,
   { image, latents, imageEmbedding }: PaintedPicture,
 ): Promise<EngineEvent> {
@@ -108,7 +115,7 @@ function finish(
     previewer.learn('prior', stageCLatents(imageEmbedding, pipeline.prior.values), image);
     previewer.learn('decoder', latents, image);
   }
-  return encode(image, request, plan, imageEmbedding, times);
+  return encode(image, request, plan, imageEmbedding, times, start);
 }
 
 async function encode(
@@ -117,11 +124,13 @@ async function encode(
   { index, metadata }: ImagePlan,
   embedding: Tensor,
   times: StageTimes,
+  start: PreparedStart | undefined,
 ): Promise<EngineEvent> {
-  const start = performance.now();
+  const began = performance.now();
   const texts = { ...metadata, [EMBEDDING_TEXT]: embeddingText(embedding) };
-  const png = await encodeImage(await cropTo(picture, width, height), { format: 'png', metadata: texts });
-  addTimes(times, { encode: performance.now() - start });
+  const cropped = await cropTo(picture, width, height);
+  const png = await encodeImage(start?.region?.paste(cropped) ?? cropped, { format: 'png', metadata: texts });
+  addTimes(times, { encode: performance.now() - began });
   return { type: 'image', image: index, png, metadata, embedding };
 }
 

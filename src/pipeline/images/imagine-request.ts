@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { isSchedule, type StageCSteps } from './stage-c-steps.ts';
+import { startRequest } from './start-request.ts';
 
 /** An unsigned integer of up to 64 bits, stored as decimal digits. */
 export const uint64Text = z
@@ -49,6 +50,8 @@ export const imagineRequest = z.object({
   spoiler: z.boolean(),
   /** LoRAs that its pictures are made with. */
   loras: z.array(loraUse).readonly().exactOptional(),
+  /** Pictures to start from, of which a part or nothing may stay. Absent: none. */
+  start: startRequest.exactOptional(),
   /** Brackets in both prompts are weights, in the grammar of `promptWeights`; else they are text. */
   weighted: z.literal(true).exactOptional(),
   /** The prompt as it was typed, where a preset or words that were drawn changed it. */

@@ -32,6 +32,7 @@ function readable(p: ImageParameters): string {
     `Size: ${p.width}x${p.height}`,
     `Model hash: ${p.checkpoint.slice(0, 10)}`,
     `Model: ${p.model} ${p.style}`,
+    ...(p.start ? [`Denoising strength: ${p.start.strength}`] : []),
     `Decoder steps: ${p.decoderSteps}`,
     `Decoder CFG scale: ${p.decoderGuidance}`,
     `Version: wuerst ${p.version}`,

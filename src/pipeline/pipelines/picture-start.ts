@@ -2,14 +2,12 @@ import { expected, UserError } from '../../system/errors.ts';
 import type { FrameSource, GreyImage } from '../images/frame-source.ts';
 import type { RgbImage } from '../images/image-file.ts';
 import { feathered, type Placement, pasted, touchedCells } from '../images/masks.ts';
+import { MAX_START_PICTURES } from '../images/start-limits.ts';
 import type { Tensor } from '../math/tensor.ts';
 import type { ImageEncoder } from '../networks/image-encoder.ts';
 import type { PaellaVQModel } from '../networks/paella-vq-model.ts';
 import type { SizeGrid } from './size-grid.ts';
 import type { Kept } from './start.ts';
-
-/** Pictures that are blended at most. */
-export const MAX_START_PICTURES = 3;
 
 export interface WeightedSource {
   readonly source: FrameSource;

@@ -1,11 +1,9 @@
 import { expected } from '../../system/errors.ts';
+import { DEFAULT_STRENGTH } from '../images/start-limits.ts';
 import { checkStrength } from '../math/mixed-generator.ts';
 import type { DDPMWuerstchenScheduler } from '../math/scheduler.ts';
 import { rowSize, type Tensor } from '../math/tensor.ts';
 import { describeValue, isTensor } from './pipeline-options.ts';
-
-/** How much of a picture to start from is painted anew. */
-export const DEFAULT_STRENGTH = 0.6;
 
 /** What Stage C starts from instead of noise alone. */
 export interface StartOptions {

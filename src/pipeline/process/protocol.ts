@@ -64,6 +64,8 @@ export interface EngineInfo {
     readonly maxPixels: number;
     readonly gridStep: number;
   };
+  /** Requests may start from pictures. @default false */
+  readonly startsFromPictures?: boolean;
   /** What stays loaded, and why; for people. */
   readonly memory?: string;
   /** The prepared sizes, or why there are none; for people. */
@@ -97,6 +99,8 @@ export interface ImagePlan {
 
 export interface EngineRequest extends PictureSettings {
   readonly images: readonly ImagePlan[];
+  /** Paths of the files that `start` names, by hash. @default none */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 export type EngineEvent =
