@@ -4,7 +4,7 @@ import { type DiscordOptions, discordOptions } from './adapters/discord/options.
 import { type SlackOptions, slackOptions } from './adapters/slack/options.ts';
 import { type WebOptions, webOptions } from './adapters/web/server/options.ts';
 import { nearest } from './bot/command/edit-distance.ts';
-import { modelInUse } from './models/model-folder.ts';
+import { lorasFolder, modelInUse } from './models/model-folder.ts';
 import type { WarmUp } from './pipeline/process/protocol.ts';
 import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
 import { OperatorError } from './system/errors.ts';
@@ -38,6 +38,13 @@ const botOptions = z
       'what `wuerst models use` chose',
     ),
     models: variable('WUERST_MODELS <folder>', 'folder that models are pulled to', text.optional(), 'the embedded one'),
+    /** Absolute. */
+    loras: variable(
+      'WUERST_LORAS <folder>',
+      'folder of the LoRAs that prompts can name',
+      text.optional(),
+      '`loras` among the models',
+    ),
     provider: variable(
       'WUERST_PROVIDER <name>',
       `where to compute: ${PROVIDERS.join(', ')}`,
@@ -101,9 +108,10 @@ const botOptions = z
       'no limit',
     ),
   })
-  .transform(({ model, models, ...options }, { addIssue }) => {
+  .transform(({ model, models, loras, ...options }, { addIssue }) => {
+    const folders = { WUERST_MODELS: models, WUERST_LORAS: loras };
     try {
-      return { ...options, model: modelInUse({ WUERST_MODELS: models }, model) };
+      return { ...options, model: modelInUse(folders, model), loras: lorasFolder(folders) };
     } catch (error) {
       addIssue(error instanceof Error ? error.message : String(error));
       return z.NEVER;

@@ -244,8 +244,8 @@ function explainPipelineStart(error: unknown): never {
   );
 }
 
-function loadOptions({ model, data, provider, precision, residency, warmUp, device, threads }: Config) {
-  return { model, cacheDir: data, provider, precision, residency, warmUp, device, threads };
+function loadOptions({ model, loras, data, provider, precision, residency, warmUp, device, threads }: Config) {
+  return { model, loras, cacheDir: data, provider, precision, residency, warmUp, device, threads };
 }
 
 /** Loaded only when they are used: each needs a large library. */

@@ -1,5 +1,5 @@
 import { Argument, Command, Option } from 'commander';
-import { modelsFolder, readCurrentModel } from '../models/model-folder.ts';
+import { lorasFolder, modelsFolder, readCurrentModel } from '../models/model-folder.ts';
 import {
   checkRemovable,
   findModel,
@@ -15,11 +15,20 @@ import { VARIANTS } from '../pipeline/checkpoint/weight-files.ts';
 import { Hub } from '../pipeline/hub/hub.ts';
 import { type HubOptions, hubOptionsFrom } from '../pipeline/hub/hub-options.ts';
 import { pullModel } from '../pipeline/hub/pull.ts';
+import { LoraFolder } from '../pipeline/lora/lora-folder.ts';
 import { byteSize } from '../system/byte-size.ts';
-import { UserError } from '../system/errors.ts';
+import { expected, UserError } from '../system/errors.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
-import { type ProgressStream, pullProgress } from './pull-progress.ts';
+import { loraLines, pullLoraFile, removeLora } from './model-loras.ts';
+import { type ProgressStream, type PullProgress, pullProgress } from './pull-progress.ts';
+
+interface PullOptions {
+  readonly style: readonly string[];
+  readonly variant?: string;
+  readonly revision?: string;
+  readonly lora?: string;
+}
 
 export interface ModelsSurroundings {
   /** @default process.env */
@@ -41,16 +50,23 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
   const { env = process.env, out = process.stdout, err = process.stderr, hub: extra = {} } = surroundings;
   const { setExitCode = exitLater } = surroundings;
   const modelsDir = modelsFolder(env);
+  const loras = new LoraFolder(lorasFolder(env));
   const say = (line: string) => void out.write(`${printableLine(line)}\n`);
   const note = (line: string) => void err.write(`${printableLine(line)}\n`);
+  const openHub = (progress: PullProgress) =>
+    new Hub({ ...hubOptionsFrom(env), onRetry: (reason) => progress.note(`${reason} Trying again.`), ...extra });
 
   const list = new Command('list')
-    .description('show the models: which are here, how large, which is in use')
+    .description('show the models and LoRAs: which are here, how large, which is in use')
+    .option('--lora', 'show the LoRAs alone')
     .option('--json', 'print every field, for programs')
-    .action(async ({ json }: { json?: boolean }) => {
+    .action(async ({ json, lora }: { json?: boolean; lora?: boolean }) => {
+      if (lora && json) return void out.write(`${printableJson(await loras.list(), 2)}\n`);
+      const shelf = await loraLines(loras);
+      if (lora) return shelf.forEach(say);
       const models = await listModels(modelsDir);
       if (json) return void out.write(`${printableJson(models, 2)}\n`);
-      for (const line of table(models)) say(line);
+      for (const line of [...table(models), '', ...shelf]) say(line);
       if (env.WUERST_MODEL) note(`WUERST_MODEL is set and takes precedence: ${env.WUERST_MODEL}`);
     });
 
@@ -68,11 +84,16 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       ),
     )
     .option('--revision <revision>', 'branch, tag or commit of every repository')
+    .option('--lora <repository>', 'instead of a model: a LoRA, owner/name or owner/name/file.safetensors')
     .addHelpText(
       'after',
       '\nHF_ENDPOINT, HF_TOKEN, HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read; WUERST_MODELS is the folder.',
     )
-    .action(async (name: string, options: { style: string[]; variant?: string; revision?: string }) => {
+    .action(async (name: string, options: PullOptions) => {
+      const progress = pullProgress(err);
+      if (options.lora !== undefined) {
+        return pullLoraFile(options.lora, loras, options.revision, { env, hub: openHub(progress), progress, say });
+      }
       const model = await findModel(modelsDir, name);
       if (model.embedded) {
         throw new UserError('model_embedded', `The model ${name} comes with wuerst: there is nothing to fetch.`, {
@@ -80,12 +101,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
         });
       }
       const folder = folderOf(modelsDir, model);
-      const progress = pullProgress(err);
-      const hub = new Hub({
-        ...hubOptionsFrom(env),
-        onRetry: (reason) => progress.note(`${reason} Trying again.`),
-        ...extra,
-      });
+      const hub = openHub(progress);
       const styles = options.style.includes('all') ? STYLES : STYLES.filter((style) => options.style.includes(style));
       const { variant, revision } = options;
       const stop = new AbortController();
@@ -138,10 +154,15 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
   };
 
   const remove = new Command('remove')
-    .description('delete a fetched model from this disk')
-    .argument('<model>', 'name of the model')
+    .description('delete a fetched model, or a LoRA, from this disk')
+    .argument('[model]', 'name of the model')
+    .option('--lora <name>', 'instead of a model: a LoRA')
     .option('--yes', 'really delete it')
-    .action(async (name: string, { yes }: { yes?: boolean }) => {
+    .action(async (name: string | undefined, { yes, lora }: { yes?: boolean; lora?: string }) => {
+      const isModel = async () => (await listModels(modelsDir)).some((model) => model.name === name);
+      const shelved = lora ?? (name !== undefined && (await loras.has(name)) && !(await isModel()) ? name : undefined);
+      if (shelved !== undefined) return say(await removeLora(loras, shelved, yes ?? false));
+      if (name === undefined) throw expected('model_missing', 'the name of a model', 'none', 'See: wuerst models list');
       const status = await checkRemovable(modelsDir, name);
       if (!yes) {
         throw new UserError('not_confirmed', `This would delete ${status.folder}, ${byteSize(status.bytes)}.`, {

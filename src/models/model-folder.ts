@@ -14,6 +14,11 @@ export function modelsFolder(env: NodeJS.ProcessEnv): string {
   return env.WUERST_MODELS ? resolve(env.WUERST_MODELS) : EMBEDDED_MODELS;
 }
 
+/** `WUERST_LORAS`, else the folder `loras` beside the models. */
+export function lorasFolder(env: NodeJS.ProcessEnv): string {
+  return env.WUERST_LORAS ? resolve(env.WUERST_LORAS) : join(modelsFolder(env), 'loras');
+}
+
 /**
  * The chosen model's name, from `current.json` in the models folder; cocktail if nothing was chosen.
  *

@@ -224,9 +224,21 @@ async function copyDurably(from: string, to: string): Promise<void> {
   }
 }
 
-async function* fetchChecked(
-  { hub, signal }: PullOptions,
-  { repository, commit, file, path }: Wanted,
+/**
+ * Fetches a file into its part and checks its bytes, twice if they are wrong.
+ *
+ * @param wanted `path` is what it is called in events and errors
+ */
+export async function* fetchChecked(
+  { hub, signal }: Pick<PullOptions, 'hub' | 'signal'>,
+  {
+    repository,
+    commit,
+    file,
+    path,
+  }: Pick<Wanted, 'commit' | 'file' | 'path'> & {
+    readonly repository: Pick<Repository, 'repo'>;
+  },
   part: string,
 ): AsyncGenerator<PullEvent, LockedFile> {
   const { size } = file;
@@ -250,7 +262,8 @@ async function* fetchChecked(
   }
 }
 
-function matches(file: HubFile, found: { readonly sha256: string; readonly gitOid: string }): boolean {
+/** Whether a file's bytes are those that the hub lists. */
+export function matches(file: HubFile, found: { readonly sha256: string; readonly gitOid: string }): boolean {
   return file.sha256 ? file.sha256 === found.sha256 : file.gitOid === found.gitOid;
 }
 

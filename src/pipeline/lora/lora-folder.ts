@@ -14,8 +14,8 @@ export interface ShelvedLora {
 }
 
 const ENDING = '.safetensors';
-/** Names that can be typed in a prompt: without colons, angle brackets, quotes and control characters. */
-const TYPABLE = /^[^\p{C}:<>"']{1,100}$/u;
+/** Names that can be typed in a prompt: without what ends a name or a list there, and without control characters. */
+const TYPABLE = /^[^\p{C}:<>{},"']{1,100}$/u;
 
 /** The LoRAs that people can ask for by name: the safetensors files of a folder, which may be missing. */
 export class LoraFolder {
@@ -38,6 +38,10 @@ export class LoraFolder {
       return stats?.isFile() ? [{ name, path, bytes: stats.size }] : [];
     });
     return (await Promise.all(found)).flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async has(name: string): Promise<boolean> {
+    return (await this.list()).some((lora) => lora.name === name);
   }
 
   /** By its name, in capitals or not. @throws UserError `lora_missing` */
