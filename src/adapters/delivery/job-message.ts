@@ -29,6 +29,8 @@ export interface Delivery extends DeliveryOptions {
   readonly turns: OnePerTick;
   /** Called when the message has been brought up to date, or was dropped. */
   updated(message: JobMessage): void;
+  /** Called where the job was erased while something of it was on its way. */
+  erased(message: JobMessage): void;
   /** Called for every request that failed, with the platform's code: after some minutes the operator is warned. */
   refused(reason: string): void;
 }
@@ -93,7 +95,11 @@ export abstract class JobMessage<Ref = unknown> {
   }
 
   save(): void {
-    if (!this.#dropped) this.delivery.core.saveMessage(this.jobId, this.ref);
+    if (this.#dropped) return;
+    const { core } = this.delivery;
+    if (core.job(this.jobId) !== null || core.postings === undefined) core.saveMessage(this.jobId, this.ref);
+    // Erased while something of it was on its way.
+    else this.delivery.erased(this);
   }
 
   drop(): void {
@@ -132,9 +138,16 @@ export abstract class JobMessage<Ref = unknown> {
     if (isOver(job)) this.end(job, problem);
   }
 
+  /** Notes that no deleted picture of the job is shown any more. */
+  protected refreshed(): void {
+    this.delivery.core.postings?.refreshed(this.jobId);
+    this.drop();
+  }
+
   /** Notes that the job's end is shown, or why it can't be. */
   protected end(job: Job, problem: string | null): void {
     this.delivery.core.markDelivered(job.id, ...(problem === null ? [] : [problem]));
+    if (problem === null) this.delivery.core.postings?.refreshed(job.id);
     this.drop();
   }
 

@@ -22,6 +22,7 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
   /** New jobs without a message, whose command is about to be answered, and how to cancel the wait for that. */
   readonly #unclaimed = new Map<string, () => void>();
   readonly #refusals: Refusals;
+  #unsubscribe: () => void = () => undefined;
   #whenIdle: (() => void) | null = null;
 
   constructor({ core, clock, logger }: DeliveryOptions) {
@@ -43,6 +44,8 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
   /** Takes up the jobs whose end was not shown before the restart. */
   resume(): void {
     for (const job of this.core.undelivered(this.surface)) this.takeUp(job);
+    this.#unsubscribe = this.core.postings?.subscribe(this.surface, () => this.#dropErased()) ?? this.#unsubscribe;
+    for (const job of this.core.postings?.outdated(this.surface) ?? []) this.#refresh(job);
   }
 
   onEvent({ job, type }: JobEvent): void {
@@ -53,8 +56,9 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
       return;
     }
     if (this.draining || this.#unclaimed.has(job.id)) return;
+    if (type === 'changed' && this.#refresh(job)) return;
     const ref = this.storedRef(job.id);
-    if (ref) this.add(job, ref, type === 'changed').touch();
+    if (ref) this.add(job, ref).touch();
     else if (type !== 'changed') this.#awaitClaim(job.id);
   }
 
@@ -78,12 +82,21 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
       });
     }
     this.stopped = true;
+    this.#unsubscribe();
     for (const message of [...this.messages.values()]) message.drop();
   }
 
   updated(message: JobMessage): void {
     if (message.dropped && this.messages.get(message.jobId) === message) this.messages.delete(message.jobId);
     if (this.#whenIdle !== null && !this.#isBusy()) this.#whenIdle();
+  }
+
+  erased({ jobId, ref }: JobMessage): void {
+    this.core.postings?.discard({ surface: this.surface, job: jobId }, ref);
+  }
+
+  #dropErased(): void {
+    for (const message of [...this.messages.values()]) if (this.core.job(message.jobId) === null) message.drop();
   }
 
   #isBusy(): boolean {
@@ -114,6 +127,13 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
     const message = this.add(job, ref);
     // A waiting job's message is brought up to date with the next event.
     if (isOver(job)) message.touch();
+  }
+
+  /** Takes deleted pictures off a message that shows the job's end. `false` if there is no message. */
+  #refresh(job: Job): boolean {
+    const ref = this.messages.has(job.id) ? null : this.storedRef(job.id);
+    if (ref !== null) this.add(job, ref, true).touch();
+    return ref !== null;
   }
 
   /** A job without a message: one of several made by one command, or stored just before a crash. */

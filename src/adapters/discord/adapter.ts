@@ -12,6 +12,7 @@ import { Callers } from './interactions/callers.ts';
 import { Interactions } from './interactions/interactions.ts';
 import { Deliveries } from './messages/delivery.ts';
 import { timeOf } from './messages/message-ref.ts';
+import { DiscordRemovals } from './messages/removing.ts';
 import type { DiscordAdapterOptions, DiscordOptions } from './options.ts';
 import { DiscordApi } from './rest/api.ts';
 import { fewConnections, restOptions } from './rest/connections.ts';
@@ -36,6 +37,7 @@ interface Running {
   readonly gateway: Gateway;
   readonly tokenWatch: TokenWatch;
   readonly deliveries: Deliveries;
+  readonly removals: DiscordRemovals;
   readonly unsubscribe: () => void;
   /** What the log says of it. */
   readonly log: object;
@@ -57,6 +59,7 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
         await running.gateway.open();
         running.tokenWatch.start();
         running.deliveries.resume();
+        running.removals.start();
         options.logger.info(running.log, 'discord: ready');
       } catch (error) {
         running?.unsubscribe();
@@ -66,9 +69,10 @@ export function createDiscordAdapter(options: DiscordAdapterOptions): Adapter {
     },
     async stop(deadlineMs) {
       if (!running) return;
-      const { gateway, tokenWatch, deliveries, unsubscribe } = running;
+      const { gateway, tokenWatch, deliveries, removals, unsubscribe } = running;
       running = null;
       gateway.pause();
+      removals.stop();
       await deliveries.drain(Math.max(0, deadlineMs - 500));
       unsubscribe();
       tokenWatch.close();
@@ -92,9 +96,11 @@ async function prepare(options: DiscordAdapterOptions, core: Core, health: Healt
   });
   const api = new DiscordApi(rest, open, application.id);
   const self = application.bot?.id ?? application.id;
-  const deliveries = new Deliveries({ core, api, clock, logger, self, editInterval });
+  const showing = { core, api, clock, logger, self, editInterval };
+  const deliveries = new Deliveries(showing);
+  const removals = new DiscordRemovals(showing);
   const callers = new Callers(api, clock);
-  const interactions = new Interactions({ core, api, callers, deliveries, clock, logger });
+  const interactions = new Interactions({ core, api, callers, deliveries, removals, clock, logger });
 
   const onInteraction = (interaction: APIInteraction) => {
     clock.saw(timeOf(interaction.id));
@@ -107,6 +113,7 @@ async function prepare(options: DiscordAdapterOptions, core: Core, health: Healt
     gateway,
     tokenWatch,
     deliveries,
+    removals,
     unsubscribe,
     log: { application: application.id, invite: inviteUrl(application.id) },
   };

@@ -420,6 +420,19 @@ export class StandIn {
       },
     },
     {
+      method: 'DELETE',
+      pattern: /^\/channels\/(\d+)\/messages\/(\d+)$/,
+      run: ([channel, id]) => {
+        this.#reach(channel ?? '');
+        const message = this.messages.get(id ?? '');
+        if (!message || message.deleted || message.ephemeral || message.channel !== channel) {
+          throw new Refusal(404, 10008, 'Unknown Message');
+        }
+        message.deleted = true;
+        return undefined;
+      },
+    },
+    {
       method: 'PATCH',
       pattern: /^\/channels\/(\d+)\/messages\/(\d+)$/,
       run: ([channel, id], body, uploads) => {

@@ -20,14 +20,25 @@ async function world(t: TestContext) {
   const standIn = await StandIn.start(() => clock.now());
   const log: string[] = [];
   const { apiBase } = standIn;
-  const adapter = createDiscordAdapter({ token: TOKEN, apiBase, logger: memoryLogger(log), clock });
+  const make = () => createDiscordAdapter({ token: TOKEN, apiBase, logger: memoryLogger(log), clock });
+  let adapter = make();
   await adapter.start(studio);
-  end = async () => {
+  const stop = async () => {
     const stopped = adapter.stop(1000);
     const ticks = setInterval(() => clock.advance(500), 5);
     await stopped;
     clearInterval(ticks);
+  };
+  end = async () => {
+    await stop();
     await standIn.close();
+  };
+  /** Stops the adapter, lets `meanwhile` happen, and starts another one on the same core. */
+  const restart = async (meanwhile: () => unknown = () => undefined) => {
+    await stop();
+    await meanwhile();
+    adapter = make();
+    await adapter.start(studio);
   };
   const channel = standIn.channel().id;
   const pass = async (condition: () => boolean, stepMs = 500) => {
@@ -54,7 +65,21 @@ async function world(t: TestContext) {
       from.channel ?? channel,
     );
   const newest = () => studio.jobs({ surface: 'discord', limit: 1 })[0];
-  return { studio, clock, painter, standIn, channel, pass, next, painted, newest, problems, log };
+  /** The answer to a person who erases everything. */
+  const erase = async (from: Partial<From> = {}) => {
+    const question = await next(
+      () => sendCommand(standIn, 'wuerst-erase', {}, { channel, ...from }),
+      ({ ephemeral, loading }) => ephemeral && !loading,
+      from.channel,
+    );
+    sendClick(standIn, 'erase:me', question, { channel, ...from });
+    const answers = () =>
+      standIn.visible().filter((shown) => shown.ephemeral && /^(?:Erased|Not gone)/.test(titleOf(shown)));
+    const before = answers().length;
+    await pass(() => answers().length > before);
+    return answers().at(-1) ?? question;
+  };
+  return { studio, clock, painter, standIn, channel, pass, next, painted, erase, restart, newest, problems, log };
 }
 
 function customIds(message: StoredMessage): string[] {
@@ -333,4 +358,86 @@ test('earlier prompts are completed from what the core kept, as they would have 
   const style = sendAutocomplete(standIn, 'style', '', { channel });
   await standIn.until(() => standIn.interactions.get(style.token)?.responses.length === 1);
   assert.match(JSON.stringify(standIn.interactions.get(style.token)?.responses), /aesthetic/);
+});
+
+test('who erases everything is gone from every channel, and from no message of others', async (t) => {
+  const { studio, standIn, pass, next, painted, erase, newest, problems } = await world(t);
+  const message = await painted({ prompt: 'a red fox', images: 2 });
+  const elsewhere = standIn.channel().id;
+  const again = await next(
+    () => sendCommand(standIn, 'wuerst-show', { id: newest()?.id ?? '' }, { channel: elsewhere }),
+    (shown) => picturesOf(shown) === 2,
+    elsewhere,
+  );
+  const ofBob = await painted({ prompt: 'a hen' }, { user: BOB });
+  await pass(() => studio.undelivered('discord').length === 0);
+  const told = await erase();
+  assert.equal(titleOf(told), 'Erased');
+  assert.match(textOf(told), /1 request and 2 pictures .*One message or file that showed them is gone/s);
+  assert.deepEqual([message.deleted, again.deleted, ofBob.deleted], [true, true, false]);
+  assert.deepEqual(standIn.violations, []);
+  assert.deepEqual(problems, []);
+});
+
+test('a message that may not be deleted is emptied', async (t) => {
+  const { studio, standIn, pass, painted, erase } = await world(t);
+  const message = await painted({ prompt: 'a red fox' });
+  await pass(() => studio.undelivered('discord').length === 0);
+  const path = new RegExp(`/messages/${message.id}$`);
+  standIn.faults.push({ method: 'DELETE', path, how: { status: 403, code: 50013 }, times: 9 });
+  assert.equal(titleOf(await erase()), 'Erased');
+  assert.deepEqual([picturesOf(message), message.embeds.length, message.components.length], [0, 0, 0]);
+  assert.match(message.content, /erased by the person/);
+});
+
+test('what cannot be removed is told with why, kept through a restart, and removed when that is possible', async (t) => {
+  const { studio, standIn, clock, pass, painted, erase, restart, log } = await world(t);
+  const { id: channel } = standIn.channel();
+  const message = await painted({ prompt: 'a red fox' }, { channel });
+  await pass(() => studio.undelivered('discord').length === 0);
+  clock.advance(3_600_000);
+  const place = standIn.channels.get(channel);
+  assert.ok(place);
+  place.view = false;
+  const told = await erase();
+  assert.equal(titleOf(told), 'Not gone everywhere yet');
+  assert.match(textOf(told), /One message or file could not be removed yet\. I lack the permission “View Channels”/);
+  assert.equal(message.deleted, false);
+  await restart();
+  await pass(() => log.filter((line) => line.includes('could not be removed yet')).length > 2);
+  await restart(() => {
+    place.view = true;
+  });
+  await pass(() => message.deleted);
+  assert.equal(titleOf(await erase()), 'Erased');
+});
+
+test('a message that only a click reaches goes with the next click, whoever makes it', async (t) => {
+  const { studio, standIn, clock, pass, painted, erase, restart } = await world(t);
+  const channel = standIn.channel({ view: false }).id;
+  const from = { channel, install: 'user' } as const;
+  const message = await painted({ prompt: 'a red fox' }, from);
+  await pass(() => studio.undelivered('discord').length === 0);
+  clock.advance(3_600_000);
+  const told = await erase();
+  assert.match(textOf(told), /it goes when somebody clicks one of its buttons/);
+  await restart();
+  await pass(() => true);
+  sendClick(standIn, idFor(message, 'info'), message, { ...from, user: BOB });
+  await pass(() => message.deleted);
+});
+
+test('a picture that was deleted while Discord was out of reach comes off its message after a restart', async (t) => {
+  const { studio, standIn, clock, channel, pass, painted, restart, newest } = await world(t);
+  const message = await painted({ prompt: 'a red fox', images: 2 });
+  await pass(() => studio.undelivered('discord').length === 0);
+  clock.advance(3_600_000);
+  await restart(async () => {
+    const job = newest();
+    assert.ok(job);
+    await studio.act(`delete:${job.images[1]?.id}`, job.caller);
+  });
+  await pass(() => picturesOf(message) === 1);
+  await pass(() => studio.postings?.outdated('discord').length === 0);
+  assert.deepEqual(standIn.visible(channel), [message]);
 });

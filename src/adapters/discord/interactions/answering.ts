@@ -19,7 +19,7 @@ import { missingPermissions } from '../commands/permissions.ts';
 import { composeReply } from '../messages/compose.ts';
 import type { Deliveries } from '../messages/delivery.ts';
 import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
-import { copiesOf, newRef, parseRef, type Token, tokenOf } from '../messages/message-ref.ts';
+import { COPIES, copiesOf, newRef, parseRef, type Token, tokenOf } from '../messages/message-ref.ts';
 import { type Answered, type DiscordApi, isEphemeral } from '../rest/api.ts';
 import { classify, errorFields, isRefusal, reasonOf, whyOf } from '../rest/errors.ts';
 import { botHasAccess, userOf } from './callers.ts';
@@ -130,7 +130,12 @@ export class Answering {
       access: botHasAccess(interaction),
       limit: interaction.attachment_size_limit ?? DEFAULT_FILE_LIMIT,
     });
-    if (left) ref.copies = copiesOf(left);
+    if (left) {
+      const copies = copiesOf(left);
+      ref.copies = copies.slice(-COPIES);
+      // Still to be removed with the job.
+      for (const copy of copies.slice(0, -COPIES)) core.postings?.save(job, null, { messages: [copy] });
+    }
     // Stored before the answer exists: after a crash in between, the token finds the message.
     core.saveMessage(job.id, ref);
     const { alive, message, ephemeral } = acknowledged ?? (await this.#acknowledge(interaction));
@@ -231,7 +236,12 @@ export class Answering {
       note,
     });
     const body = { ...composed.body, nonce: interaction.id.slice(0, 25), enforce_nonce: true };
-    await this.retry(() => api.post(channel, { ...composed, body }));
+    const { id } = await this.retry(() => api.post(channel, { ...composed, body }));
+    const reach = { channel, message: id, access: true, interaction: null };
+    for (const image of reply.images) {
+      const job = core.jobOfImage(image.id);
+      if (job !== null) core.postings?.save(job, image.id, { messages: [reach] });
+    }
   }
 }
 

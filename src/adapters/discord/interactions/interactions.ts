@@ -15,6 +15,7 @@ import type { Outcome } from '../../adapter.ts';
 import { composeReply } from '../messages/compose.ts';
 import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
 import { tokenOf } from '../messages/message-ref.ts';
+import type { DiscordRemovals } from '../messages/removing.ts';
 import { ASK_PREFIX, MORE_PREFIX } from '../messages/render.ts';
 import { errorFields, whyOf } from '../rest/errors.ts';
 import { Answering, type AnsweringOptions, type Clicked, isOnEphemeral } from './answering.ts';
@@ -31,6 +32,7 @@ const PICTURELESS = /^(?:info|cancel|delete|erase):/;
 
 export interface InteractionsOptions extends AnsweringOptions {
   readonly callers: Callers;
+  readonly removals: DiscordRemovals;
 }
 
 /** Turns interactions into calls of the core, and their outcomes into answers. */
@@ -86,8 +88,12 @@ export class Interactions {
   }
 
   async #click(interaction: APIMessageComponentInteraction): Promise<void> {
-    const { core, api, callers } = this.#options;
-    const { data } = interaction;
+    const { core, api, callers, removals } = this.#options;
+    const { data, message } = interaction;
+    if (removals.needsClick(message.id)) {
+      await api.respond(interaction, InteractionResponseType.DeferredMessageUpdate);
+      return removals.clicked(message.id, tokenOf(interaction));
+    }
     const chosen =
       data.component_type === ComponentType.StringSelect && data.custom_id.startsWith(MORE_PREFIX)
         ? (data.values[0] ?? '')

@@ -55,7 +55,10 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
     else return;
     this.core.saveMessage(jobId, ref);
     const job = this.core.job(jobId);
-    if (job) (shown ?? this.add(job, ref, true)).touch();
+    if (!job) return;
+    const renewed = shown ?? this.add(job, ref, true);
+    renewed.retryNow();
+    renewed.touch();
   }
 
   override resume(): void {

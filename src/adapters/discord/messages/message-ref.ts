@@ -5,7 +5,7 @@ export const TOKEN_LIFE = 15 * 60 * 1000;
 /** The token is treated as dead a little before it dies, in ms. */
 const TOKEN_MARGIN = 5000;
 /** Earlier messages of a job that are still kept up to date. */
-const COPIES = 10;
+export const COPIES = 10;
 
 const token = z.object({
   id: z.string(),
@@ -18,19 +18,19 @@ const token = z.object({
 /** An interaction's token, and until when it may be used, by Discord's clock. */
 export type Token = z.infer<typeof token>;
 
-/** A message that showed the job before it was asked for elsewhere. */
-const copy = z.object({
+/** A message, and what reaches it. */
+export const reach = z.object({
   channel: z.string(),
   message: z.string(),
   access: z.boolean(),
   interaction: token.nullable(),
-  files: z.record(z.string(), z.string()),
 });
+/** A message that showed the job before it was asked for elsewhere. */
+const copy = reach.extend({ files: z.record(z.string(), z.string()) });
 
 type Copy = z.infer<typeof copy>;
 
-/** A message, and what reaches it. */
-export type Reach = Omit<Copy, 'files'>;
+export type Reach = z.infer<typeof reach>;
 
 /**
  * Everything needed to reach the message that shows a job, kept in the core's store.
@@ -99,10 +99,10 @@ export function originalOf({ channel, interaction }: MessageRef): Reach | null {
   return { channel, message: '@original', access: false, interaction: { ...interaction, source: true } };
 }
 
-/** The earlier messages of a job, including the one that shows it now. */
+/** The earlier messages of a job, including the one that shows it now. More than `COPIES` of them are not kept up to date. */
 export function copiesOf(ref: MessageRef): Copy[] {
   const reach = reachOf(ref);
-  return reach === null ? ref.copies : [...ref.copies, { ...reach, files: ref.files }].slice(-COPIES);
+  return reach === null ? ref.copies : [...ref.copies, { ...reach, files: ref.files }];
 }
 
 const DISCORD_EPOCH = 1420070400000n;

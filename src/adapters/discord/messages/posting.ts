@@ -24,7 +24,7 @@ function customIds(message: Pick<APIMessage, 'components'>): string[] {
 }
 
 /** Whether a message in the channel is this job's: by interaction, by the id in its footer, or by its buttons. */
-function belongsTo(message: APIMessage, job: Job, ref: MessageRef, self: string): boolean {
+function belongsTo(message: APIMessage, job: Pick<Job, 'id'>, ref: MessageRef, self: string): boolean {
   const metadata = message.interaction_metadata;
   if (ref.place === 'reply') return metadata !== undefined && metadata.id === ref.interaction?.id;
   // The deferred reply has the same footer, but is another message.
@@ -34,9 +34,9 @@ function belongsTo(message: APIMessage, job: Job, ref: MessageRef, self: string)
 }
 
 /** The job's message in recent history; `'unreadable'` where the bot may not read it. */
-async function search(
-  { api, self }: PostingOptions,
-  job: Job,
+export async function search(
+  { api, self }: Pick<PostingOptions, 'api' | 'self'>,
+  job: Pick<Job, 'id'>,
   ref: MessageRef,
   since: number,
 ): Promise<string | null | 'unreadable'> {

@@ -7,7 +7,7 @@ import type { DiscordApi } from '../rest/api.ts';
 import { classify, errorFields, isAnswered, isRefusal, reasonOf, whyOf } from '../rest/errors.ts';
 import { attachmentsOf, type Composed, composeReply } from './compose.ts';
 import { type Edited, editMessage, type Send } from './edit.ts';
-import { type MessageRef, type Reach, reachOf } from './message-ref.ts';
+import { COPIES, copiesOf, type MessageRef, type Reach, reachOf } from './message-ref.ts';
 import { locateReply, postOwn } from './posting.ts';
 import { sayIn, tell } from './telling.ts';
 
@@ -23,6 +23,11 @@ export interface ShowingOptions extends DeliveryOptions {
   readonly self: string;
   /** The least time between two edits of one message, in ms. */
   readonly editInterval: number;
+}
+
+/** A message still shows a picture that was deleted. */
+class OutOfReach extends Error {
+  override readonly name = 'OutOfReach';
 }
 
 /** The message that shows a job, brought up to date by any route that reaches it. */
@@ -82,8 +87,9 @@ export class ShownMessage extends JobMessage<MessageRef> {
     try {
       if (!this.#settled) return await this.#show(job);
       // If the message is out of reach, no new one is posted.
-      await this.#edit(job);
-      await this.#refreshCopies(job);
+      const { kind } = await this.#edit(job);
+      const areClean = await this.#refreshCopies(job);
+      if (kind === 'unreachable' || !areClean) throw new OutOfReach();
       return null;
     } finally {
       this.waitFor(this.#options.editInterval);
@@ -91,23 +97,30 @@ export class ShownMessage extends JobMessage<MessageRef> {
   }
 
   protected override shown(job: Job, problem: string | null): void {
-    if (this.#settled) this.drop();
+    if (this.#settled) this.refreshed();
     else super.shown(job, problem);
   }
 
   protected async recover(error: unknown, job: Job): Promise<void> {
     const { logger } = this.delivery;
+    if (error instanceof OutOfReach) return this.#tryLater();
     this.#note(error, 'discord: a message could not be brought up to date; trying again');
     // Without an answer nothing is known of the message: it waits for Discord, the network or the operator.
     const waits = classify(error) === 'transient' && !isAnswered(error);
     this.again(this.backOff(!waits));
     if (waits) return;
     if (!this.triedEnough || this.#lessen(error) || !isOver(job)) return;
-    if (this.#settled) return this.drop();
+    if (this.#settled) return this.#tryLater();
     if (this.ref.place !== 'dm') this.#leave = whyOf(error);
     if (!this.triedForADay) return;
     logger.warn({ job: job.id, ...errorFields(error) }, 'discord: a job cannot be shown');
     this.end(job, whyOf(error));
+  }
+
+  /** A deleted picture cannot be taken off a message. It stays noted: for the next click on it, and for the next start. */
+  #tryLater(): void {
+    if (this.triedForADay || !this.ref.access) this.drop();
+    else this.again(this.backOff(true));
   }
 
   /** From now on the message shows less, as its error asks for. `false` if it shows as little as it can. */
@@ -244,7 +257,15 @@ export class ShownMessage extends JobMessage<MessageRef> {
   }
 
   #goTo(place: MessageRef['place'], channel: string): void {
-    Object.assign(this.ref, { place, target: { channel, message: null }, posted: null, files: {} });
+    // What is left there says a word or two of the request, and is removed with it.
+    const copies = copiesOf(this.ref).slice(-COPIES);
+    Object.assign(this.ref, {
+      copies,
+      place,
+      target: { channel, message: null },
+      posted: null,
+      files: {},
+    });
     this.#leave = null;
     this.#form = 'whole';
     this.hidden = false;
@@ -313,8 +334,9 @@ export class ShownMessage extends JobMessage<MessageRef> {
     if (!ref.access) this.touch();
   }
 
-  /** Takes deleted pictures off the messages that showed the job before. */
-  async #refreshCopies(job: Job): Promise<void> {
+  /** Takes deleted pictures off the messages that showed the job before. `false` if one of them is out of reach. */
+  async #refreshCopies(job: Job): Promise<boolean> {
+    let areClean = true;
     const { core } = this.delivery;
     const { clock } = this.#options;
     const reply = core.jobReply(job);
@@ -330,9 +352,13 @@ export class ShownMessage extends JobMessage<MessageRef> {
       const outcome = await editMessage(this.#options, copy, 0, async (request) => {
         await request({ body });
       });
-      if (outcome.kind === 'unreachable') continue;
+      if (outcome.kind === 'unreachable') {
+        areClean = false;
+        continue;
+      }
       copy.files = keep;
       this.save();
     }
+    return areClean;
   }
 }

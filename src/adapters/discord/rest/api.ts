@@ -122,6 +122,19 @@ export class DiscordApi {
     return (await this.#open.patch(route, { ...BY_TOKEN, ...requestOf(outgoing) })) as APIMessage;
   }
 
+  /** Deletes a message that an interaction's token reaches. @param message as for `editOriginal` */
+  async deleteByToken(token: string, message: string | null): Promise<void> {
+    await this.#open.delete(
+      Routes.webhookMessage(this.#application, token, ...(message === null ? [] : [message])),
+      BY_TOKEN,
+    );
+  }
+
+  /** Deletes a message of the bot's own. */
+  async delete(channel: string, message: string): Promise<void> {
+    await this.#rest.delete(Routes.channelMessage(channel, message));
+  }
+
   async deleteOriginal(token: string): Promise<void> {
     await this.#open.delete(Routes.webhookMessage(this.#application, token), BY_TOKEN);
   }
