@@ -44,6 +44,7 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
   /** Takes up the jobs whose end was not shown before the restart. */
   resume(): void {
     for (const job of this.core.undelivered(this.surface)) this.takeUp(job);
+    this.#unsubscribe();
     this.#unsubscribe = this.core.postings?.subscribe(this.surface, () => this.#dropErased()) ?? this.#unsubscribe;
     for (const job of this.core.postings?.outdated(this.surface) ?? []) this.#refresh(job);
   }

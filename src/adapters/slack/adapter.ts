@@ -15,6 +15,7 @@ import { Answering } from './interactions/answering.ts';
 import { Callers } from './interactions/callers.ts';
 import { Interactions, type Uninstalled } from './interactions/interactions.ts';
 import { Deliveries } from './messages/delivery.ts';
+import { SlackRemovals } from './messages/removing.ts';
 import { SharedFiles } from './messages/shared-files.ts';
 import type { SlackAdapterOptions } from './options.ts';
 import { readable } from './web-api/answers.ts';
@@ -90,9 +91,14 @@ async function start(options: SlackAdapterOptions, core: Core, health: Health): 
   const files = new SharedFiles(core, clock);
   const callers = new Callers(workspaces, clock);
   const deliveries = new Deliveries({ core, workspaces, files, clock, logger });
+  const removals = new SlackRemovals({ core, workspaces, clock, logger });
   const parts = { core, workspaces, callers, deliveries, files, clock, logger };
   const answering = new Answering(parts);
-  const restored = () => identity && deliveries.retryNow(identity.team);
+  const retryNow = (team: string) => {
+    deliveries.retryNow(team);
+    core.postings?.hasten('slack');
+  };
+  const restored = () => identity && retryNow(identity.team);
   const tokenWatch = botToken === undefined ? null : new TokenWatch({ ...checked, token: botToken, health, restored });
   const uninstalled = (from: Uninstalled) => uninstall(from, installations, logger);
   new Interactions({ ...parts, answering, home: identity, uninstalled }).register(app);
@@ -100,7 +106,7 @@ async function start(options: SlackAdapterOptions, core: Core, health: Health): 
   if (installations) {
     installations.installed = (team) => {
       logger.info({ team }, 'slack: installed');
-      deliveries.retryNow(team);
+      retryNow(team);
       deliveries.resume();
     };
   }
@@ -108,6 +114,7 @@ async function start(options: SlackAdapterOptions, core: Core, health: Health): 
   const unsubscribe = core.subscribe((event) => deliveries.onEvent(event));
   const end = () => {
     unsubscribe();
+    removals.stop();
     tokenWatch?.close();
     installations?.close();
   };
@@ -115,6 +122,7 @@ async function start(options: SlackAdapterOptions, core: Core, health: Health): 
     const intake = await listen(options, receivers, health);
     tokenWatch?.start();
     deliveries.resume();
+    removals.start();
     logger.info({ transport: transport.kind, team: identity?.team ?? null }, 'slack: ready');
     return { deliveries, answering, intake, end };
   } catch (error) {

@@ -81,6 +81,7 @@ export interface Fault {
 /** Scopes of which a method needs one. https://docs.slack.dev/reference/methods */
 const NEEDED: Readonly<Record<string, readonly string[]>> = {
   'auth.test': [],
+  'chat.delete': ['chat:write'],
   'chat.postEphemeral': ['chat:write'],
   'chat.postMessage': ['chat:write'],
   'chat.update': ['chat:write'],
@@ -104,6 +105,7 @@ const OPEN = { member: true, secret: false, archived: false, refuses: null, pers
 /** Calls a minute. https://docs.slack.dev/apis/web-api/rate-limits */
 const LIMITS: Readonly<Record<string, number>> = {
   'apps.connections.open': 50,
+  'chat.delete': 50,
   'chat.postEphemeral': 100,
   'chat.postMessage': 60,
   'chat.update': 50,
@@ -545,6 +547,14 @@ export class StandIn {
       const blocks = checkBlocks(args.blocks, 'message', this.#rules);
       Object.assign(message, { text, blocks });
       message.updates.push(this.#now());
+      return { ts: message.ts, channel: channel.id };
+    },
+    'chat.delete': (args) => {
+      const channel = this.#known(args.channel);
+      if (channel.secret && !channel.member) throw new Refusal('channel_not_found');
+      const message = this.visible(channel.id).find(({ ts, only }) => ts === args.ts && only === null);
+      if (!message) throw new Refusal('message_not_found');
+      message.deleted = true;
       return { ts: message.ts, channel: channel.id };
     },
     'chat.postEphemeral': (args) => {

@@ -17,21 +17,33 @@ async function world(t: TestContext) {
   const standIn = await StandIn.start(() => clock.now());
   const log: string[] = [];
   const logger = memoryLogger(log);
-  const adapter = createSlackAdapter({
-    botToken: BOT_TOKEN,
-    transport: { kind: 'socket', appToken: APP_TOKEN },
-    port: 0,
-    apiUrl: standIn.apiUrl,
-    logger,
-    clock,
-  });
+  const make = () =>
+    createSlackAdapter({
+      botToken: BOT_TOKEN,
+      transport: { kind: 'socket', appToken: APP_TOKEN },
+      port: 0,
+      apiUrl: standIn.apiUrl,
+      logger,
+      clock,
+    });
+  let adapter = make();
   await adapter.start(studio);
-  end = async () => {
+  const stop = async () => {
     const stopped = adapter.stop(1000);
     const ticks = setInterval(() => clock.advance(500), 5);
     await stopped;
     clearInterval(ticks);
+  };
+  end = async () => {
+    await stop();
     await standIn.close();
+  };
+  /** Stops the adapter, lets `meanwhile` happen, and starts another one on the same core. */
+  const restart = async (meanwhile: () => unknown = () => undefined) => {
+    await stop();
+    await meanwhile();
+    adapter = make();
+    await adapter.start(studio);
   };
   const channel = standIn.channel().id;
   const pass = (condition: () => boolean) => passTime(clock, condition, { log });
@@ -47,7 +59,17 @@ async function world(t: TestContext) {
     assert.ok(message);
     return message;
   };
-  return { studio, standIn, channel, pass, pictures, painted, problems };
+  /** The answer to Ann, who erases everything. */
+  const erase = async (): Promise<string> => {
+    const answers = () =>
+      standIn.visible(channel).filter(({ only, text }) => only === ANN && /^(?:Erased|Not gone)/.test(text));
+    const before = answers().length;
+    await sendCommand(standIn, 'erase confirm', { channel });
+    await pass(() => answers().length > before);
+    const answer = answers().at(-1);
+    return `${answer?.text} ${JSON.stringify(answer?.blocks)}`;
+  };
+  return { studio, clock, standIn, channel, pass, pictures, painted, erase, restart, problems };
 }
 
 function actionsOf(message: StoredMessage): string[] {
@@ -164,4 +186,82 @@ test('a cancelled request says so in its own message', async (t) => {
   assert.equal(studio.jobs({ surface: 'slack', limit: 1 })[0]?.state, 'cancelled');
   assert.match(message.text, /ancelled/);
   assert.equal(standIn.visible(channel).length, 1);
+});
+
+test('who erases everything leaves neither message nor file, in whatever channel', async (t) => {
+  const { studio, standIn, channel, pass, pictures, painted, erase, problems } = await world(t);
+  const message = await painted('a red fox n:2');
+  const [job] = studio.jobs({ surface: 'slack', limit: 1 });
+  const other = standIn.channel().id;
+  await sendCommand(standIn, `show ${job?.id}`, { channel: other });
+  await pass(() => pictures(standIn.visible(other)[0]) === 2);
+  await sendCommand(standIn, 'a hen', { channel, user: BOSS });
+  await pass(() => standIn.keptFiles().length === 3 && studio.undelivered('slack').length === 0);
+  const told = await erase();
+  assert.match(told, /^Erased/);
+  assert.match(told, /1 request and 2 pictures were erased/);
+  assert.deepEqual([message.deleted, standIn.visible(other).length], [true, 0]);
+  assert.deepEqual(
+    standIn.keptFiles().map(({ name }) => name),
+    ['a-hen-1200.png'],
+  );
+  assert.deepEqual(standIn.violations, []);
+  assert.deepEqual(problems, []);
+});
+
+test('a message that Slack does not let go is emptied, and its files are deleted', async (t) => {
+  const { standIn, pictures, painted, erase } = await world(t);
+  const message = await painted('a red fox');
+  standIn.faults.push({ method: 'chat.delete', how: { error: 'cant_delete_message' }, times: 9 });
+  assert.match(await erase(), /^Erased/);
+  assert.deepEqual(
+    [message.text, pictures(message), standIn.keptFiles().length],
+    ['This was erased by the person who asked for it.', 0, 0],
+  );
+  assert.ok(!JSON.stringify(message.blocks).includes('fox'));
+});
+
+test('what Slack keeps is told with why, and removed after a restart', async (t) => {
+  const { standIn, pass, painted, erase, restart } = await world(t);
+  const message = await painted('a red fox');
+  standIn.faults.push({ method: 'files.delete', how: { error: 'ekm_access_denied' }, times: 2 });
+  const told = await erase();
+  assert.match(told, /^Not gone everywhere yet/);
+  assert.match(told, /could not be removed yet. The administrators of this workspace have suspended messages/);
+  assert.deepEqual([message.deleted, standIn.keptFiles().length], [true, 1]);
+  await restart();
+  await pass(() => standIn.keptFiles().length === 0);
+  assert.match(await erase(), /^Erased/);
+});
+
+test('files that showed a picture elsewhere go with it, also after a restart', async (t) => {
+  const { studio, standIn, channel, pass, pictures, painted, restart } = await world(t);
+  const message = await painted('a red fox n:2');
+  const [job] = studio.jobs({ surface: 'slack', limit: 1 });
+  assert.ok(job);
+  const whispers = () => standIn.visible(channel).filter(({ only }) => only === ANN);
+  // Somebody deletes the job's own files: the next message uploads its own.
+  for (const file of standIn.shownFiles(message)) file.deleted = true;
+  studio.saveMessage(job.id, { ...(studio.message(job.id) as object), files: {} });
+  await sendCommand(standIn, 'history', { channel });
+  await pass(() => whispers().length === 1 && standIn.keptFiles().length === 1);
+  assert.equal(pictures(whispers()[0]), 1);
+  await restart();
+  const [first] = job.images;
+  await studio.act(`delete:${first?.id}`, job.caller);
+  await pass(() => standIn.keptFiles().length === 0);
+});
+
+test('a picture that was deleted while the bot was not there is gone after its start, and nothing is posted anew', async (t) => {
+  const { studio, standIn, channel, pass, pictures, painted, restart } = await world(t);
+  const message = await painted('a red fox n:2');
+  await pass(() => studio.undelivered('slack').length === 0);
+  const [job] = studio.jobs({ surface: 'slack', limit: 1 });
+  assert.ok(job);
+  await restart(() => studio.act(`delete:${job.images[0]?.id}`, job.caller));
+  await pass(() => standIn.keptFiles().length === 1 && pictures(message) === 1);
+  message.deleted = true;
+  await studio.act(`delete:${job.images[1]?.id}`, job.caller);
+  await pass(() => standIn.keptFiles().length === 0 && studio.postings?.outdated('slack').length === 0);
+  assert.deepEqual(standIn.visible(channel), []);
 });

@@ -6,7 +6,7 @@ import { JobMessages } from '../../delivery/job-messages.ts';
 import { problemOf } from '../web-api/errors.ts';
 import { scoped, unscoped } from '../web-api/ids.ts';
 import type { Workspaces } from '../web-api/workspaces.ts';
-import { type MessageRef, newRef, type Origin, parseRef } from './message-ref.ts';
+import { COPIES, copiesOf, filesOf, type MessageRef, newRef, type Origin, parseRef } from './message-ref.ts';
 import type { SharedFiles } from './shared-files.ts';
 import { ShownMessage } from './showing.ts';
 
@@ -51,8 +51,8 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
     return newRef({ team, enterprise: null, channel, thread: null, user: unscoped(caller.user).id }, null);
   }
 
-  protected newMessage(job: Job, ref: MessageRef): ShownMessage {
-    return new ShownMessage(this, job, ref, this.#workspaces.of(ref), this.#files);
+  protected newMessage(job: Job, ref: MessageRef, settled: boolean): ShownMessage {
+    return new ShownMessage(this, job, ref, { workspace: this.#workspaces.of(ref), shared: this.#files, settled });
   }
 
   /** Shows the job that somebody's command or click came to. */
@@ -66,10 +66,24 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
       return;
     }
     const ref = here ? refAnew(stored, origin, key) : stored;
+    if (here && stored !== null) this.#keepCopies(job, ref, stored);
     if (here) this.core.saveMessage(job.id, ref);
     const message = this.add(job, ref);
     message.respond = respond;
     message.touch();
+  }
+
+  /** Earlier messages stay in reach, so that they are removed with the job. */
+  #keepCopies(job: Job, ref: MessageRef, stored: MessageRef): void {
+    const copies = copiesOf(stored);
+    const { team, enterprise } = stored;
+    const kept = team === ref.team ? copies.slice(-COPIES) : [];
+    ref.copies = kept;
+    const messages = copies.slice(0, copies.length - kept.length);
+    if (messages.length > 0) this.core.postings?.save(job, null, { team, enterprise, messages, files: [] });
+    if (team === ref.team) return;
+    const files = filesOf(stored);
+    if (files.length > 0) this.core.postings?.save(job, null, { team, enterprise, messages: [], files });
   }
 
   /** Remembers where a command came from, for the further jobs that it makes. */

@@ -187,8 +187,11 @@ export class MessageFiles {
       } catch (error) {
         const problem = problemOf(error);
         if (!(problem instanceof Refused) || LOST_TOKEN.has(problem.code)) throw problem;
+        const { team, enterprise } = ref;
+        const handle = { team, enterprise, messages: [], files: [file] };
+        this.#delivery.core.postings?.discard({ surface: 'slack', job: jobId }, handle);
         const log = { job: jobId, file, problem: problem.message };
-        this.#delivery.logger.warn(log, 'slack: a file could not be deleted');
+        this.#delivery.logger.warn(log, 'slack: a file could not be deleted yet');
       }
       ref.stale = ref.stale.filter((id) => id !== file);
       this.#message.save();

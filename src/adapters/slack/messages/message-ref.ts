@@ -6,6 +6,14 @@ const file = z.object({
   ready: z.boolean(),
 });
 
+/** Earlier messages of a job whose handles are kept with it. */
+export const COPIES = 50;
+
+/** A message, as Slack names it. */
+export const posted = z.object({ channel: z.string(), ts: z.string() });
+
+export type Posted = z.infer<typeof posted>;
+
 /** Slack's handle on the message that shows a job. */
 const messageRef = z.object({
   team: z.string(),
@@ -27,6 +35,8 @@ const messageRef = z.object({
   stale: z.array(z.string()),
   /** The message was deleted by somebody and posted anew once. */
   replaced: z.boolean(),
+  /** Messages that showed the job before. They are not kept up to date, and are removed with it. */
+  copies: z.array(posted).default([]),
 });
 
 export type MessageRef = z.infer<typeof messageRef>;
@@ -41,11 +51,31 @@ export interface Origin {
 }
 
 export function newRef(origin: Origin, key: string | null): MessageRef {
-  return { ...origin, key, ts: null, triedAt: null, note: null, files: {}, preview: null, stale: [], replaced: false };
+  const empty = {
+    ts: null,
+    triedAt: null,
+    note: null,
+    files: {},
+    preview: null,
+    stale: [],
+    replaced: false,
+    copies: [],
+  };
+  return { ...origin, key, ...empty };
 }
 
 /** A stored handle, or `null` where there is none. */
 export function parseRef(stored: unknown): MessageRef | null {
   const parsed = messageRef.safeParse(stored);
   return parsed.success ? parsed.data : null;
+}
+
+/** The earlier messages of a job, including the one that shows it now. */
+export function copiesOf({ copies, channel, ts }: MessageRef): Posted[] {
+  return ts === null ? copies : [...copies, { channel, ts }];
+}
+
+/** Every file of a job in a workspace, whether or not anything shows it. */
+export function filesOf({ files, preview, stale }: MessageRef): string[] {
+  return [...Object.values(files).map(({ id }) => id), ...(preview === null ? [] : [preview]), ...stale];
 }

@@ -43,7 +43,12 @@ export async function ensurePosted(target: Postable, message: Message): Promise<
   target.save();
 }
 
-async function search(workspace: Workspace, job: string, ref: MessageRef, since: number): Promise<string | null> {
+export async function search(
+  workspace: Workspace,
+  job: string,
+  ref: MessageRef,
+  since: number,
+): Promise<string | null> {
   try {
     return await workspace.api.findPosted({ channel: ref.channel, thread: ref.thread }, job, since);
   } catch (error) {

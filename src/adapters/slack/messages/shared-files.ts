@@ -34,7 +34,14 @@ export class SharedFiles {
     if (other) return other.file;
     const path = await this.#core.imagePath(image.id);
     if (path === null) return null;
-    const file = await uploadImage(workspace, image, path, () => undefined);
+    const { team } = workspace;
+    // Noted before Slack keeps it.
+    const begun = (id: string) => {
+      const job = this.#core.jobOfImage(image.id);
+      const handle = { team, enterprise: workspace.enterprise, messages: [], files: [id] };
+      if (job !== null) this.#core.postings?.save(job, image.id, handle);
+    };
+    const file = await uploadImage(workspace, image, path, begun);
     await whenReady(workspace, file, { clock: this.#clock, urgency: 'final' });
     this.#files.set(key, { file, image: image.id, workspace });
     return file;

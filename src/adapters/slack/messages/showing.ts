@@ -16,7 +16,7 @@ import {
 } from '../web-api/errors.ts';
 import { type Workspace, within } from '../web-api/workspaces.ts';
 import { MessageFiles } from './files.ts';
-import type { MessageRef } from './message-ref.ts';
+import { COPIES, copiesOf, type MessageRef } from './message-ref.ts';
 import { ensurePosted, whyElsewhere, whyNotHere } from './posting.ts';
 import { DETAILS, type Detail, messageOf, NO_FILES, type ShownFiles } from './render.ts';
 import type { SharedFiles } from './shared-files.ts';
@@ -49,6 +49,13 @@ class NoPlaceLeft extends Error {
   }
 }
 
+interface ShownMessageOptions {
+  readonly workspace: Workspace;
+  readonly shared: SharedFiles;
+  /** The job's end was shown before, and something about it changed. */
+  readonly settled: boolean;
+}
+
 /** The message that shows a job: posted once, then only edited. */
 export class ShownMessage extends JobMessage<MessageRef> {
   readonly workspace: Workspace;
@@ -68,9 +75,13 @@ export class ShownMessage extends JobMessage<MessageRef> {
   /** What was last shown, as JSON. */
   #last = '';
 
-  constructor(delivery: Delivery, job: Job, ref: MessageRef, workspace: Workspace, shared: SharedFiles) {
+  /** The job's end was shown before: only later changes are shown. */
+  readonly #settled: boolean;
+
+  constructor(delivery: Delivery, job: Job, ref: MessageRef, { workspace, shared, settled }: ShownMessageOptions) {
     super(delivery, job, ref);
     this.workspace = workspace;
+    this.#settled = settled;
     this.#files = new MessageFiles(this, delivery, shared);
     this.#asked = { place: { channel: ref.channel, thread: ref.thread }, user: ref.user };
   }
@@ -81,15 +92,22 @@ export class ShownMessage extends JobMessage<MessageRef> {
       this.failures = 0;
       this.#showAll();
     }
+    if (this.#settled) return this.#refresh(job);
     if (isOver(job)) return this.#finish(job);
     if (this.ref.ts === null) await this.#post(job);
     else this.#progress(job);
     return null;
   }
 
+  protected override shown(job: Job, problem: string | null): void {
+    if (this.#settled) this.refreshed();
+    else super.shown(job, problem);
+  }
+
   /** Chooses when, where and in which form to try next. */
   protected async recover(error: unknown, job: Job): Promise<void> {
     if (error instanceof FileNotReady) return this.again(RETRY_SOON);
+    if (this.#settled) return this.#tryLater(problemOf(error));
     if (error instanceof NoPlaceLeft) return this.#giveUp(job, error.message, error.code);
     const problem = problemOf(error);
     if (problem instanceof RateLimited) return this.again(problem.retryAfterMs);
@@ -111,6 +129,30 @@ export class ShownMessage extends JobMessage<MessageRef> {
       }
       if (this.failures < TOKEN_TRIES) this.again(RETRY_TOKEN);
       else await this.#giveUp(job, whyOf(problem), problem.code);
+    }
+  }
+
+  /** A deleted picture is not gone yet. It stays noted, also for the next start. */
+  #tryLater(problem: RateLimited | Unanswered | Refused): void {
+    this.#note(problem, 'slack: a deleted picture is not gone yet');
+    if (this.triedForADay) this.drop();
+    else this.again(problem instanceof RateLimited ? problem.retryAfterMs : this.backOff(true));
+  }
+
+  /** Takes deleted pictures away; nothing is posted anew for that. Their files go whatever becomes of the message. */
+  async #refresh(job: Job): Promise<null> {
+    if (this.ref.ts !== null) await this.#update(job);
+    await this.#files.cleanUp(job);
+    return null;
+  }
+
+  async #update(job: Job): Promise<void> {
+    try {
+      await within(this.workspace.updates, job.id, 'final', () => this.#showFinal(job));
+    } catch (error) {
+      const problem = problemOf(error);
+      if (error instanceof FileNotReady || !(problem instanceof Refused) || LOST_TOKEN.has(problem.code)) throw error;
+      this.#note(problem, 'slack: a message with a deleted picture could not be brought up to date');
     }
   }
 
@@ -299,7 +341,14 @@ export class ShownMessage extends JobMessage<MessageRef> {
       throw new NoPlaceLeft(this.#left === null ? why : `${this.#left} ${whyOf(problem)}`, problem);
     }
     const note = whyElsewhere(ref.channel, problem);
-    Object.assign(ref, { note, channel: dm, thread: null, ts: null, triedAt: null });
+    Object.assign(ref, {
+      copies: copiesOf(ref).slice(-COPIES),
+      note,
+      channel: dm,
+      thread: null,
+      ts: null,
+      triedAt: null,
+    });
     this.#left = why;
     this.#showAll();
     this.hidden = false;

@@ -146,6 +146,10 @@ export class SlackApi {
     await this.#call('chat.update', { channel, ts, ...message, ...QUIET }, nothing);
   }
 
+  async deleteMessage(channel: string, ts: string): Promise<void> {
+    await this.#call('chat.delete', { channel, ts }, nothing);
+  }
+
   async ephemeral(to: Conversation, user: string, message: Message): Promise<void> {
     await this.#call('chat.postEphemeral', { ...threaded(to), user, ...message, link_names: false }, nothing);
   }

@@ -11,6 +11,8 @@ const POSTS_PER_MINUTE = 55;
 const UPLOADS_PER_MINUTE = 80;
 /** Checks of whether Slack has taken a file in. */
 const CHECKS_PER_MINUTE = 95;
+/** Messages and files removed: Slack takes about 50 of each a minute. */
+const REMOVALS_PER_MINUTE = 40;
 /** How many channels' post budgets are kept, so that memory does not grow with thousands of channels. */
 const KEPT_CHANNELS = 500;
 
@@ -30,23 +32,28 @@ export interface WorkspacesOptions {
 /** What all jobs of a workspace share: the token and the calls that it allows. */
 export class Workspace {
   readonly team: string;
+  readonly enterprise: string | null;
   readonly api: SlackApi;
   readonly time: PlatformTime;
   /** `chat.update` of all jobs together. */
   readonly updates: CallBudget;
   readonly uploads: CallBudget;
   readonly fileChecks: CallBudget;
+  /** Messages and files to be removed. */
+  readonly removals: CallBudget;
   readonly #clock: Clock;
   readonly #channels = new Map<string, CallBudget>();
 
   constructor(team: string, enterprise: string | null, options: WorkspacesOptions) {
     const { api, client, clock, time, updatesPerMinute, tokenOf, tokenLost } = options;
     this.team = team;
+    this.enterprise = enterprise;
     this.time = time;
     this.api = new SlackApi(api, client, { tokenOf: () => tokenOf(team, enterprise), tokenLost });
     this.updates = new CallBudget({ clock, perMinute: updatesPerMinute, burst: Math.floor(updatesPerMinute / 9) + 1 });
     this.uploads = new CallBudget({ clock, perMinute: UPLOADS_PER_MINUTE, burst: 30 });
     this.fileChecks = new CallBudget({ clock, perMinute: CHECKS_PER_MINUTE, burst: 20 });
+    this.removals = new CallBudget({ clock, perMinute: REMOVALS_PER_MINUTE, burst: 10 });
     this.#clock = clock;
   }
 
@@ -64,7 +71,8 @@ export class Workspace {
 
   /** Forgets all waiting calls. */
   clear(): void {
-    for (const budget of [this.updates, this.uploads, this.fileChecks, ...this.#channels.values()]) budget.clear();
+    for (const budget of [this.updates, this.uploads, this.fileChecks, this.removals, ...this.#channels.values()])
+      budget.clear();
   }
 }
 
