@@ -11,6 +11,8 @@ export interface AddedToken {
   readonly rstrip: boolean;
   readonly normalized: boolean;
   readonly special: boolean;
+  /** Counts only where no letter, digit or underscore is next to it. */
+  readonly singleWord: boolean;
 }
 
 /** What a CLIP tokenizer is made of, whichever files it came in. */
@@ -166,7 +168,7 @@ function addedToken(value: unknown, id: unknown, path: string): AddedToken {
   if (!isObject(value) || typeof value.content !== 'string' || value.content === '' || !isId(id)) {
     throw corrupt(path, 'a text "content" and a number for every added token', JSON.stringify(value));
   }
-  const { content, lstrip, rstrip, normalized, special } = value;
+  const { content, lstrip, rstrip, normalized, special, single_word } = value;
   return {
     id,
     content,
@@ -174,6 +176,7 @@ function addedToken(value: unknown, id: unknown, path: string): AddedToken {
     rstrip: rstrip === true,
     normalized: normalized === true,
     special: special === true,
+    singleWord: single_word === true,
   };
 }
 

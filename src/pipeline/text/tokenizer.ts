@@ -1,5 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import type { WeightedText } from '../images/prompt-weights.ts';
+import { AddedTokens, type Section } from './added-tokens.ts';
 import { readTokenizer, type TokenizerParts } from './tokenizer-files.ts';
 
 export interface Encoding {
@@ -27,6 +28,7 @@ export class ClipTokenizer {
   /** One more than the largest token id. */
   readonly vocabSize: number;
   readonly #tokenizer: Tokenizer;
+  readonly #finder: TokenFinder | undefined;
   readonly #bos: number;
   readonly #eos: number;
   readonly #pad: number;
@@ -37,7 +39,9 @@ export class ClipTokenizer {
     this.#bos = special.bos_token.id;
     this.#eos = special.eos_token.id;
     this.#pad = special.pad_token.id;
-    this.#tokenizer = new Tokenizer(tokenizerJson(parts), { clean_up_tokenization_spaces: false });
+    this.#tokenizer = new Tokenizer(tokenizerJson(parts), OPTIONS);
+    // The library knows the flag and does not apply it; a second tokenizer is made only where it has to be.
+    this.#finder = addedTokens.some(({ singleWord }) => singleWord) ? new TokenFinder(parts) : undefined;
     let largest = 0;
     for (const id of Object.values(vocab)) largest = Math.max(largest, id);
     for (const { id } of addedTokens) largest = Math.max(largest, id);
@@ -106,8 +110,48 @@ export class ClipTokenizer {
   }
 
   #idsOf(text: string): number[] {
-    return this.#tokenizer.encode(text, { add_special_tokens: false }).ids;
+    return this.#finder?.encode(text) ?? this.#tokenizer.encode(text, { add_special_tokens: false }).ids;
   }
+}
+
+const OPTIONS = { clean_up_tokenization_spaces: false };
+
+/** Finds added tokens as the reference does, before the text between them is tokenized. */
+class TokenFinder {
+  readonly #asTyped: AddedTokens;
+  readonly #normalized: AddedTokens;
+  /** Of text without added tokens that is normalized already. */
+  readonly #plain: Tokenizer;
+
+  constructor(parts: TokenizerParts) {
+    const { addedTokens } = parts;
+    this.#asTyped = new AddedTokens(addedTokens.filter((token) => !token.normalized));
+    const normalized = addedTokens.filter((token) => token.normalized);
+    this.#normalized = new AddedTokens(normalized, ({ content }) => normalize(content));
+    this.#plain = new Tokenizer({ ...tokenizerJson({ ...parts, addedTokens: [] }), normalizer: null }, OPTIONS);
+  }
+
+  encode(text: string): number[] {
+    return idsOf(this.#asTyped.sectionsOf(text), (typed) =>
+      idsOf(
+        this.#normalized.sectionsOf(normalize(typed)),
+        (plain) => this.#plain.encode(plain, { add_special_tokens: false }).ids,
+      ),
+    );
+  }
+}
+
+function idsOf(sections: readonly Section[], idsOfText: (text: string) => readonly number[]): number[] {
+  return sections.flatMap((section) => ('id' in section ? [section.id] : idsOfText(section.text)));
+}
+
+/** As the normalizer of {@link tokenizerJson} does. */
+function normalize(text: string): string {
+  return text
+    .normalize('NFC')
+    .replace(/\p{White_Space}+/gu, ' ')
+    .replaceAll('Σ', 'σ')
+    .toLowerCase();
 }
 
 /** Python's `str.strip`, which unlike `trim` leaves U+FEFF alone. */
