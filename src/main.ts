@@ -12,6 +12,7 @@ import { modelLimits } from './bot/request-limits.ts';
 import { createStudio, type Studio } from './bot/studio/studio.ts';
 import type { Config } from './config.ts';
 import { createMetrics, isReady } from './metrics.ts';
+import { promptTokens } from './models/prompt-tokens.ts';
 import { recommendedFor } from './models/recommended.ts';
 import { metadataOf } from './pipeline/images/parameters.ts';
 import { PipelineClient, PipelineCrashed, type PipelineStatus } from './pipeline/process/client.ts';
@@ -180,7 +181,7 @@ async function compose(
   const studio = createStudio({
     ...{ history, painter: client, version: VERSION, logger },
     describe: metadataOf,
-    model: modelLimits(basename(config.model), recommended),
+    model: modelLimits(basename(config.model), recommended, promptTokens(config.model)),
     onPainted: metrics.painted,
   });
   started.push(({ adapterMs }) => Promise.all(surfaces.map((adapter) => adapter.stop(adapterMs))));

@@ -1,14 +1,11 @@
 import { MAX_GUIDANCE, MAX_STEPS, REFERENCE, type Recommended } from '../pipeline/images/generation-config.ts';
+import { SIZE_LIMITS, type SizeLimits } from '../pipeline/images/size-limits.ts';
 import type { ImagineRequest } from './job.ts';
 
 export type { Recommended };
 
 /** What the loaded checkpoint and the guild allow. Sides in pixels. */
-export interface RequestLimits {
-  readonly minSide: number;
-  readonly maxSide: number;
-  /** Width × height of one picture. */
-  readonly maxPixels: number;
+export interface RequestLimits extends SizeLimits {
   /** The checkpoint works in steps of this side; `ar` picks multiples of it, other sizes are made larger and cropped. */
   readonly gridStep: number;
   /** The size of a request that names none, and the number of pixels that `ar` aims at. */
@@ -26,6 +23,8 @@ export interface RequestLimits {
   readonly maxGuidance: number;
   /** Code points of a prompt, and of a negative prompt. */
   readonly maxPromptLength: number;
+  /** Tokens of a prompt that the model reads, where that is known. */
+  readonly promptTokens?: number;
   /** Requests that braces may make of one command. */
   readonly maxPermutations: number;
   /** Name of the model's folder. */
@@ -36,9 +35,7 @@ export interface RequestLimits {
 
 /** For the published checkpoints, which were trained around 1024×1024. */
 export const DEFAULT_LIMITS: RequestLimits = {
-  minSide: 128,
-  maxSide: 3072,
-  maxPixels: 2048 * 2048,
+  ...SIZE_LIMITS,
   gridStep: 128,
   defaultWidth: 1024,
   defaultHeight: 1024,
@@ -53,13 +50,13 @@ export const DEFAULT_LIMITS: RequestLimits = {
   recommended: REFERENCE,
 };
 
-type ModelLimits = Pick<RequestLimits, 'model' | 'recommended' | 'defaultWidth' | 'defaultHeight'>;
+type ModelLimits = Pick<RequestLimits, 'model' | 'recommended' | 'defaultWidth' | 'defaultHeight' | 'promptTokens'>;
 
 /** What the model in use says about requests, for `RequestLimits`. */
-export function modelLimits(model: string, recommended: Recommended): ModelLimits {
+export function modelLimits(model: string, recommended: Recommended, promptTokens?: number): ModelLimits {
   const { defaultWidth: width, defaultHeight: height } = DEFAULT_LIMITS;
   const [[defaultWidth, defaultHeight] = [width, height]] = recommended.nativeSizes;
-  return { model, recommended, defaultWidth, defaultHeight };
+  return { model, recommended, defaultWidth, defaultHeight, ...(promptTokens === undefined ? {} : { promptTokens }) };
 }
 
 /** What is chosen where nothing is given. */
@@ -70,6 +67,11 @@ export function requestDefaults(limits: RequestLimits): Omit<ImagineRequest, 'pr
     ...{ negative: '', n: 1, spoiler: false, style, ...defaultSize(limits) },
     ...{ steps, decoderSteps, guidance, decoderGuidance },
   };
+}
+
+/** A prompt that the model paints well. */
+export function examplePrompt({ recommended: { ideas } }: RequestLimits): string {
+  return ideas[0] ?? 'a lighthouse at dusk';
 }
 
 export interface Size {

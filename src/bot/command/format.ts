@@ -1,9 +1,13 @@
 import type { ImagineRequest } from '../job.ts';
 import { DEFAULT_LIMITS, type Recommended } from '../request-limits.ts';
-import { FIELD_KEYS } from './keys.ts';
+import { FIELD_KEYS, KEYS, type KeyName } from './keys.ts';
+import { wordsOf } from './lexer.ts';
 import { isSubcommandName, meantAsSubcommand } from './subcommands.ts';
 import { tokensOf } from './tokens.ts';
 import { formatSteps } from './values.ts';
+
+/** Values of a surface's native options, by the names of their keys. */
+export type NativeOptions = Readonly<Partial<Record<KeyName, string | number | boolean>>>;
 
 /** Words, digits and the punctuation of a sentence: nothing that the grammar could read as something else. */
 const PLAIN = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N} ,.!?’_]|['-](?=[\p{L}\p{N}]))*$/u;
@@ -28,6 +32,18 @@ export function formatPrompt(prompt: string): string {
   return isPlain(prompt) && meantAsSubcommand(prompt) === null ? prompt : quote(prompt);
 }
 
+/** Settings as a person would type them behind a prompt; one that could run into them goes behind. */
+export function asText({ text, options }: { readonly text: string; readonly options: NativeOptions }): string {
+  const settings = KEYS.flatMap(({ name, type }) => {
+    const value = options[name];
+    if (value === undefined) return [];
+    return [`${name}:${type === 'text' && !/^[\p{L}\p{N}.:]+$/u.test(String(value)) ? quote(String(value)) : value}`];
+  }).join(' ');
+  const joined = `${text} ${settings}`;
+  const isApart = wordsOf(joined).every(({ start, end }) => start >= text.length || end <= text.length);
+  return (isApart ? joined : `${settings} ${text}`).trim();
+}
+
 /** Beside settings it is read as it is, without notes. */
 function isPlain(prompt: string): boolean {
   const [first = ''] = prompt.split(' ', 1);
@@ -35,6 +51,7 @@ function isPlain(prompt: string): boolean {
   return tokensOf(prompt, DEFAULT_LIMITS).every((token) => token.kind === 'text' && token.note === null);
 }
 
-function quote(text: string): string {
+/** As text, whatever is in it. */
+export function quote(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }

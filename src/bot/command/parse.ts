@@ -1,24 +1,27 @@
 import type { ImagineRequest } from '../job.ts';
-import { fits, type RequestLimits, requestDefaults, type Size, shrunk } from '../request-limits.ts';
+import { examplePrompt, fits, type RequestLimits, requestDefaults, type Size, shrunk } from '../request-limits.ts';
+import { asText, type NativeOptions } from './format.ts';
 import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
+import { type GivenCommand, type Reader, toUserError } from './mending.ts';
 import { modelNotes } from './model-note.ts';
 import { permutationsOf } from './permutations.ts';
-import { CommandProblem, EXAMPLE_PROMPT, toUserError } from './problem.ts';
+import { CommandProblem, END } from './problem.ts';
 import { clashing, readSettings, readValue, removal, type TypedSetting } from './read-settings.ts';
 import { meantAsSubcommand, readSubcommand, type Subcommand } from './subcommands.ts';
 import { formatSteps } from './values.ts';
 
 export interface ParseOptions {
   readonly limits: RequestLimits;
-  /** Values of the surface's native options, by the names of their keys. */
-  readonly options?: Readonly<Partial<Record<KeyName, string | number | boolean>>>;
+  readonly options?: NativeOptions;
   /** Settings of an older request, for those that are not given. */
   readonly defaults?: Partial<Omit<ImagineRequest, 'prompt'>>;
   /** Names of the guild's settings, in the spelling to hand back. @default none */
   readonly guildSettings?: readonly string[];
   /** Drawn once for each request without a seed; its low 32 bits are used. */
   readonly randomSeed: () => bigint;
+  /** A corrected command as it is typed on this surface. @default `/wuerst`, and the text */
+  readonly show?: (command: GivenCommand) => string;
 }
 
 export type ParsedCommand =
@@ -45,20 +48,38 @@ export type ParsedCommand =
  * text, `{a, b}` for several requests at once; or a subcommand, if the whole text has the form of one. Work is
  * linear in the text.
  *
- * @throws UserError with what was expected and what came; its hint says what is allowed and ends in `Try: ` and a
- *   corrected command that is accepted.
+ * @throws UserError with what was expected and what came; its hint says what else is allowed and ends in `Try: ` and the
+ *   command with its mistakes mended, or an example where it is unclear what was meant.
  */
 export function parseCommand(text: string, options: ParseOptions): ParsedCommand {
-  const { options: _options, defaults: _defaults, ...rest } = options;
-  let source = '';
   try {
-    return read(text, options, (part) => {
-      source = part;
-    });
+    return read(text, options);
   } catch (error) {
     if (!(error instanceof CommandProblem)) throw error;
-    throw toUserError(error, source, (command) => void read(command, { ...rest, randomSeed: () => 0n }, () => {}));
+    throw toUserError(error, { text: bodyOf(text), options: options.options ?? {} }, readerOf(options));
   }
+}
+
+/** How corrected commands are read. Seeds are all the same, so that they can be compared. */
+function readerOf(options: ParseOptions): Reader {
+  const given = options.options ?? {};
+  const all = { ...options, randomSeed: () => 0n };
+  return {
+    limits: options.limits,
+    one: (text, native) => readOne(text, { ...all, options: native }).request,
+    all: ({ text, options: native }) => {
+      const parsed = read(text, { ...all, options: native });
+      return parsed.kind === 'permutations' ? parsed.requests : parsed.kind === 'imagine' ? [parsed.request] : [];
+    },
+    show: options.show ?? ((command) => chatCommand(command, given)),
+  };
+}
+
+/** Native options are only shown if they changed: otherwise they are still filled in. */
+function chatCommand({ text, options }: GivenCommand, given: NativeOptions): string {
+  const names = new Set([...Object.keys(options), ...Object.keys(given)]) as ReadonlySet<KeyName>;
+  const isSame = [...names].every((name) => options[name] === given[name]);
+  return `/wuerst ${isSame ? text : asText({ text, options })}`;
 }
 
 /** A random seed of 32 bits: more would not count, since generators take the low 32 bits only. */
@@ -66,56 +87,70 @@ export function randomSeed(): bigint {
   return BigInt(Math.floor(Math.random() * 2 ** 32));
 }
 
-function read(text: string, options: ParseOptions, onSource: (source: string) => void): ParsedCommand {
+function bodyOf(text: string): string {
+  return normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
+}
+
+function read(text: string, options: ParseOptions): ParsedCommand {
   const { limits, guildSettings, defaults = {} } = options;
-  const native = readOptions(options.options ?? {}, limits);
   const maxLength = 8 * limits.maxPromptLength + 1000;
   // Escapes, surrogate pairs and a negative prompt included, nothing longer can be valid.
   if (text.length > maxLength) throw promptTooLong(text.length, limits);
-  const body = normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
-  onSource(body);
+  const body = bodyOf(text);
   // With settings beside it, a picture is wanted: `history` is a prompt then.
-  const isPrompt = Object.keys(native.settings).length + Object.keys(defaults).length > 0;
+  const isPrompt = Object.keys(options.options ?? {}).length + Object.keys(defaults).length > 0;
   const subcommand = isPrompt ? null : readSubcommand(body, guildSettings);
   if (subcommand !== null) return subcommand;
-  let doubt = isPrompt ? null : meantAsSubcommand(body, guildSettings);
-  const requests: ImagineRequest[] = [];
-  const notes = new Set<string>(native.notes);
-  for (const one of permutationsOf(body, limits)) {
-    onSource(one);
-    const { prompt, typed, notes: found } = readSettings(one, limits);
-    const chosen = merged(typed, native.settings);
-    if (typed.length > 0) doubt = null;
-    requests.push(requestOf(prompt, { ...readDefaults(defaults, chosen, limits), ...chosen }, typed, options));
-    for (const note of found) notes.add(note);
-  }
-  for (const note of modelNotes(requests, limits)) notes.add(note);
+  const read = permutationsOf(body, limits).map((one) => readOne(one.text, options));
+  const requests = read.map(({ request }) => request);
+  const notes = [...new Set([...read.flatMap((one) => one.notes), ...modelNotes(requests, limits)])];
   const [request] = requests;
-  if (requests.length === 1 && request !== undefined) {
-    return { kind: 'imagine', request, notes: [...notes], ...(doubt === null ? {} : { doubt }) };
-  }
-  return { kind: 'permutations', requests, notes: [...notes] };
+  if (requests.length > 1 || request === undefined) return { kind: 'permutations', requests, notes };
+  const doubt = isPrompt || read.some(({ hasSettings }) => hasSettings) ? null : meantAsSubcommand(body, guildSettings);
+  return { kind: 'imagine', request, notes, ...(doubt === null ? {} : { doubt }) };
+}
+
+/** Reads a text whose braces stand for nothing. */
+function readOne(text: string, options: ParseOptions) {
+  const { limits, defaults = {} } = options;
+  const native = readOptions(options.options ?? {}, limits);
+  const { prompt, typed, notes } = readSettings(text, limits);
+  const given = { typed, native: Object.keys(options.options ?? {}) };
+  const chosen = merged(typed, native.settings);
+  const settings = { ...readDefaults(defaults, chosen, limits), ...chosen };
+  return {
+    request: requestOf(prompt, settings, given, options),
+    notes: [...native.notes, ...notes],
+    hasSettings: typed.length > 0,
+  };
+}
+
+/** Where settings came from. */
+interface GivenSettings {
+  readonly typed: readonly TypedSetting[];
+  /** Names of native options. */
+  readonly native: readonly string[];
 }
 
 function requestOf(
   text: string,
   { seed, ...chosen }: RequestSettings,
-  typed: readonly TypedSetting[],
+  given: GivenSettings,
   { limits, randomSeed }: ParseOptions,
 ): ImagineRequest {
   const prompt = normaliseText(text);
-  if (!isVisible(prompt)) throw promptMissing(typed);
+  if (!isVisible(prompt)) throw promptMissing(given, limits);
   const length = lengthOf(prompt);
   if (length > limits.maxPromptLength) throw promptTooLong(length, limits);
   const request = { ...requestDefaults(limits), ...chosen, prompt };
-  if (!fits(request, limits)) throw tooManyPixels(request, typed, limits);
+  if (!fits(request, limits)) throw tooManyPixels(request, given, limits);
   return { ...request, seed: seed ?? BigInt.asUintN(32, randomSeed()) };
 }
 
 function merged(typed: readonly TypedSetting[], native: RequestSettings): RequestSettings {
   for (const [i, setting] of typed.entries()) {
     const earlier = clashing(typed, i);
-    if (earlier !== null) throw conflict(setting, earlier);
+    if (earlier !== null) throw conflict(setting.key, earlier.key, { edits: [removal(setting)] });
     const given = FIELD_KEYS.find(({ field }) => setting.key.fields.includes(field) && native[field] !== undefined);
     if (given !== undefined) throw givenTwice(setting, given.key);
   }
@@ -123,11 +158,17 @@ function merged(typed: readonly TypedSetting[], native: RequestSettings): Reques
 }
 
 /** Native options are checked like typed settings, by key. */
-function readOptions(values: NonNullable<ParseOptions['options']>, limits: RequestLimits) {
+function readOptions(values: NativeOptions, limits: RequestLimits) {
   const given = KEYS.flatMap((key): TypedSetting[] => {
     const value = values[key.name];
-    return value === undefined ? [] : [{ key, start: 0, end: 0, ...readValue(key, String(value), limits) }];
+    if (value === undefined) return [];
+    const where = (instead: string | null) => ({ options: { [key.name]: instead } });
+    return [{ key, start: 0, end: 0, ...readValue(key, String(value), limits, where) }];
   });
+  for (const [i, { key }] of given.entries()) {
+    const earlier = clashing(given, i);
+    if (earlier !== null) throw conflict(key, earlier.key, { options: { [key.name]: null } });
+  }
   return { settings: merged(given, {}), notes: given.flatMap((setting) => setting.notes) };
 }
 
@@ -140,22 +181,29 @@ function readDefaults(
   const read = FIELD_KEYS.flatMap(({ key, field }) => {
     if (chosen[field] !== undefined || defaults[field] === undefined) return [];
     const value = field === 'steps' ? formatSteps(defaults.steps ?? null) : String(defaults[field]);
-    return [readValue(key, value, limits).settings];
+    const where = (instead: string | null) => ({
+      edits: [{ ...END, text: ` ${key.name}:${instead ?? key.example(limits)}` }],
+    });
+    return [readValue(key, value, limits, where).settings];
   });
   return Object.assign({}, ...read);
 }
 
-function conflict(setting: TypedSetting, earlier: TypedSetting): CommandProblem {
-  const same = setting.key === earlier.key;
+type Mending = Pick<CommandProblem['details'], 'edits' | 'options'>;
+
+function conflict(key: Key, earlier: Key, mending: Mending): CommandProblem {
+  if (key === earlier) {
+    return new CommandProblem({
+      code: 'setting_given_twice',
+      message: `Expected ${key.name} once, got it twice.`,
+      ...mending,
+    });
+  }
   return new CommandProblem({
-    code: same ? 'setting_given_twice' : 'settings_conflict',
-    message: same
-      ? `Expected ${setting.key.name} once, got it twice.`
-      : `Expected one of ${earlier.key.name} and ${setting.key.name}, got both.`,
-    allowed: same
-      ? 'Each setting is given once.'
-      : 'The size is given by width and height, by size, or by ar: one of the three.',
-    edits: [removal(setting)],
+    code: 'settings_conflict',
+    message: `Expected one of ${earlier.name} and ${key.name}, got both.`,
+    allowed: 'The size is given by width and height, by size, or by ar: one of the three.',
+    ...mending,
   });
 }
 
@@ -163,38 +211,44 @@ function givenTwice(setting: TypedSetting, option: Key): CommandProblem {
   return new CommandProblem({
     code: 'setting_given_twice',
     message: `Expected ${option.name} once, got it both as an option and in the text (${setting.key.name}).`,
-    allowed: 'Give it either as an option or in the text.',
     edits: [removal(setting)],
   });
 }
 
-function promptMissing(typed: readonly TypedSetting[]): CommandProblem {
+function promptMissing({ typed, native }: GivenSettings, limits: RequestLimits): CommandProblem {
+  const hasSettings = typed.length + native.length > 0;
+  const idea = examplePrompt(limits);
   return new CommandProblem({
     code: 'prompt_missing',
-    message: typed.length > 0 ? 'Expected a prompt, got settings only.' : 'Expected a prompt, got nothing.',
+    message: `Expected a prompt, got ${hasSettings ? 'settings only' : 'nothing'}.`,
     allowed: 'Say what to paint; settings may go anywhere in it.',
-    ...(typed.length > 0 ? { edits: [{ start: 0, end: 0, text: `${EXAMPLE_PROMPT} ` }] } : {}),
-    example: `${EXAMPLE_PROMPT} style:aesthetic`,
+    ...(hasSettings ? { edits: [{ start: 0, end: 0, text: `${idea} ` }] } : {}),
+    example: `${idea} style:${limits.styles.at(-1) ?? 'interpolated'}`,
   });
 }
 
-function promptTooLong(length: number, { maxPromptLength }: RequestLimits): CommandProblem {
+function promptTooLong(length: number, { maxPromptLength, promptTokens }: RequestLimits): CommandProblem {
   return new CommandProblem({
     code: 'prompt_too_long',
     message: `Expected a prompt of at most ${maxPromptLength} characters, got ${length}.`,
-    allowed: 'The model reads no more than 75 word pieces of it, so a shorter prompt loses nothing.',
+    allowed:
+      promptTokens === undefined ? undefined : `The model reads ${promptTokens} tokens of a prompt and leaves out the end.`,
   });
 }
 
-function tooManyPixels(size: Size, typed: readonly TypedSetting[], limits: RequestLimits): CommandProblem {
+function tooManyPixels(size: Size, { typed, native }: GivenSettings, limits: RequestLimits): CommandProblem {
   const smaller = shrunk(size, limits);
   const instead = `size:${smaller.width}x${smaller.height}`;
-  const sized = typed.filter(({ key }) => key.fields.includes('width') || key.fields.includes('height'));
+  const isSized = (key: Key) => key.fields.includes('width') || key.fields.includes('height');
+  const sized = typed.filter(({ key }) => isSized(key));
+  const options = KEYS.filter((key) => isSized(key) && native.includes(key.name)).map(({ name }) => [name, null]);
+  const edits = sized.map((one, i) => (i === 0 ? { ...one, text: instead } : removal(one)));
   return new CommandProblem({
     code: 'too_many_pixels',
     message: `Expected a picture of at most ${limits.maxPixels} pixels, got ${size.width}×${size.height} = ${size.width * size.height}.`,
-    allowed: `Sides go from ${limits.minSide} to ${limits.maxSide} pixels; width × height is at most ${limits.maxPixels}.`,
-    ...(sized.length > 0 ? { edits: sized.map((one, i) => (i === 0 ? { ...one, text: instead } : removal(one))) } : {}),
-    example: `${EXAMPLE_PROMPT} ${instead}`,
+    allowed: `Each side may have ${limits.minSide} to ${limits.maxSide} pixels.`,
+    ...(options.length > 0
+      ? { options: { ...Object.fromEntries(options), size: `${smaller.width}x${smaller.height}` } }
+      : { edits: edits.length > 0 ? edits : [{ ...END, text: ` ${instead}` }] }),
   });
 }

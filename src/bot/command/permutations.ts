@@ -1,5 +1,5 @@
 import type { RequestLimits } from '../request-limits.ts';
-import { isEscape, isSpace, QuoteScanner } from './lexer.ts';
+import { isEscape, isSpace, QuoteScanner, type Span } from './lexer.ts';
 import { CommandProblem } from './problem.ts';
 
 /** A group of alternatives: where its brace opens and closes, and its commas. */
@@ -28,26 +28,38 @@ const levelAt = (open: number): Level => ({
   ...{ earlier: 0, current: 1, asText: 1 },
 });
 
+/** One of the texts that a text with groups stands for, and the pieces of that text that it is made of. */
+export interface Permutation {
+  readonly text: string;
+  readonly pieces: readonly Span[];
+}
+
 /**
  * All texts that the groups `{a, b}` of `text` stand for, in reading order, the last group varying fastest; groups nest.
  * Braces without a comma of their own, with an empty alternative, unmatched, escaped (`\{`) or in quotes are text.
  *
- * @returns `[text]` where there is no group.
+ * @returns `text` alone where there is no group.
  * @throws CommandProblem `too_many_permutations`, before anything is expanded.
  */
-export function permutationsOf(text: string, { maxPermutations }: Pick<RequestLimits, 'maxPermutations'>): string[] {
+export function permutationsOf(
+  text: string,
+  { maxPermutations }: Pick<RequestLimits, 'maxPermutations'>,
+): readonly Permutation[] {
   const { groups, count } = groupsOf(text);
   if (count > maxPermutations) {
     const shown = count > 1e6 ? 'more than a million' : String(count);
     throw new CommandProblem({
       code: 'too_many_permutations',
       message: `Expected braces to make at most ${maxPermutations} requests, got ${shown}.`,
-      allowed: `The alternatives of all {a, b} multiply to at most ${maxPermutations}; write \\{ for a brace that is text.`,
+      allowed: 'The numbers of alternatives multiply; write \\{ for a brace that is text.',
       example: 'a {red, grey} fox in the snow',
     });
   }
   // Every group at least adds one to the count, so from here on their number and depth are small.
-  return expand(text, 0, text.length, groups);
+  return expand(text, 0, text.length, groups).map((pieces) => ({
+    text: pieces.map(({ start, end }) => text.slice(start, end)).join(''),
+    pieces,
+  }));
 }
 
 /** The groups of a text by opening brace, and how many texts they stand for. Linear: one pass with a stack. */
@@ -88,15 +100,36 @@ function groupsOf(text: string): { readonly groups: readonly Group[]; readonly c
   return { groups: groups.sort((a, b) => a.open - b.open), count };
 }
 
-function expand(text: string, start: number, end: number, groups: readonly Group[]): string[] {
+function expand(text: string, start: number, end: number, groups: readonly Group[]): readonly Span[][] {
   const group = groups.find(({ open }) => open >= start && open < end);
-  if (group === undefined) return [text.slice(start, end)];
-  const before = text.slice(start, group.open);
+  if (group === undefined) return [[{ start, end }]];
   const bounds = [group.open, ...group.commas, group.close];
   const middles = bounds.slice(1).flatMap((bound, i) => {
     const inner = expand(text, (bounds[i] ?? bound) + 1, bound, groups);
-    return inner.map((alternative) => alternative.trim());
+    return inner.map((pieces) => trimmed(text, pieces));
   });
   const afters = expand(text, group.close + 1, end, groups);
-  return middles.flatMap((middle) => afters.map((after) => before + middle + after));
+  return middles.flatMap((middle) => afters.map((after) => [{ start, end: group.open }, ...middle, ...after]));
+}
+
+/** Without the spaces at both ends. */
+function trimmed(text: string, pieces: readonly Span[]): Span[] {
+  const rest = [...pieces];
+  for (let first = rest[0]; first !== undefined; first = rest[0]) {
+    const { length } = text.slice(first.start, first.end).trimStart();
+    if (length > 0) {
+      rest[0] = { start: first.end - length, end: first.end };
+      break;
+    }
+    rest.shift();
+  }
+  for (let last = rest.at(-1); last !== undefined; last = rest.at(-1)) {
+    const { length } = text.slice(last.start, last.end).trimEnd();
+    if (length > 0) {
+      rest[rest.length - 1] = { start: last.start, end: last.start + length };
+      break;
+    }
+    rest.pop();
+  }
+  return rest;
 }

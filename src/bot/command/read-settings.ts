@@ -1,7 +1,7 @@
 import type { RequestLimits } from '../request-limits.ts';
 import type { Field, Key, RequestSettings } from './keys.ts';
 import { insideQuotes, isDoubleQuote, isQuote, QuoteScanner, type Span, straightened, unescapeText } from './lexer.ts';
-import { CommandProblem, type Edit, EXAMPLE_PROMPT, listed, quoted } from './problem.ts';
+import { CommandProblem, type Edit, listed, quoted } from './problem.ts';
 import { MAX_NAMED, type TextNote, type Token, takes, tokensOf } from './tokens.ts';
 import { readSwitch } from './values.ts';
 
@@ -103,7 +103,7 @@ function readOption(option: Token & { kind: 'option' }, values: readonly Token[]
   if (first !== undefined) {
     return readPair(key, { start, end: values.at(-1)?.end ?? first.end }, first.start, text, limits);
   }
-  if (key.type === 'switch') return { key, start, end: option.end, ...readValue(key, 'yes', limits) };
+  if (key.type === 'switch') return { key, start, end: option.end, ...readValue(key, 'yes', limits, () => ({})) };
   throw new CommandProblem({
     code: 'setting_without_value',
     message: `Expected ${key.expected(limits)} after "--${key.name}", got nothing.`,
@@ -114,31 +114,39 @@ function readOption(option: Token & { kind: 'option' }, values: readonly Token[]
 
 function readPair(key: Key, span: Span, valueStart: number, text: string, limits: RequestLimits): TypedSetting {
   const value = plainValue(key, text.slice(valueStart, span.end), valueStart, text);
-  return { ...span, key, ...readValue(key, value, limits, { ...span, valueStart }) };
+  const hasColon = /[:：]/.test(text[valueStart - 1] ?? '') && !/^[-—–]/.test(text.slice(span.start));
+  return {
+    ...span,
+    key,
+    ...readValue(
+      key,
+      value,
+      limits,
+      (instead) => ({ edits: [instead === null ? removal(span) : { ...span, start: valueStart, text: instead }] }),
+      hasColon ? 'To keep it as text, put a space after the colon.' : undefined,
+    ),
+  };
 }
 
 /**
- * @param at where the setting was typed, for mending the command
+ * @param mending how to give another value, or none
+ * @param asText how to keep it as text
  * @throws CommandProblem for a value that the key does not take
  */
 export function readValue(
   key: Key,
   value: string,
   limits: RequestLimits,
-  at?: Span & { readonly valueStart: number },
+  mending: (instead: string | null) => Pick<CommandProblem['details'], 'edits' | 'options'>,
+  asText?: string,
 ): Pick<TypedSetting, 'settings' | 'notes'> {
   const reading = key.read(value, limits);
   if ('value' in reading) return { settings: reading.value, notes: reading.note === undefined ? [] : [reading.note] };
-  const allowed = `Allowed for ${key.name}: ${key.expected(limits)}.`;
-  const { instead } = reading;
   throw new CommandProblem({
     code: `bad_${key.name.replace('-', '_')}`,
     message: `Expected ${key.name} to be ${key.expected(limits)}, got ${quoted(value)}.`,
-    allowed: key.type === 'text' ? `${allowed} To keep it as text, put a space after the colon.` : allowed,
-    ...(at === undefined
-      ? {}
-      : { edits: [instead === null ? removal(at) : { ...at, start: at.valueStart, text: instead }] }),
-    example: `${EXAMPLE_PROMPT} ${key.name}:${instead ?? key.example(limits)}`,
+    allowed: key.type === 'text' ? asText : undefined,
+    ...mending(reading.instead),
   });
 }
 
@@ -177,7 +185,6 @@ function unclosedQuote(key: Key, raw: string, valueStart: number, source: string
       { start: valueStart, end: valueStart + 1, text: '"' },
       { start: end, end, text: '"' },
     ],
-    example: `${EXAMPLE_PROMPT} negative:"text, frame"`,
   });
 }
 

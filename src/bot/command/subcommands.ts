@@ -219,7 +219,7 @@ function readSettingsArgument(argument: string, guildSettings: readonly string[]
   if (key === null) {
     const meant = nearest(name.toLowerCase().slice(0, 64), guildSettings, 2);
     if (meant === null) return null;
-    throw unknownGuildSetting(name, meant, guildSettings);
+    throw unknownGuildSetting(name, meant, guildSettings, argument);
   }
   if (pair === null) {
     const value = plain(argument.slice(first.length).trim());
@@ -228,7 +228,7 @@ function readSettingsArgument(argument: string, guildSettings: readonly string[]
   const changes = pairs.map((one, i) => {
     const found = one === null ? null : spelledAs(one.key, guildSettings);
     if (one !== null && found !== null) return { key: found, value: one.value };
-    throw unknownGuildSetting(one?.key ?? words[i] ?? '', null, guildSettings);
+    throw unknownGuildSetting(one?.key ?? words[i] ?? '', null, guildSettings, argument);
   });
   return { key: null, changes };
 }
@@ -247,11 +247,16 @@ function spelledAs(name: string, names: readonly string[]): string | null {
   return names.find((candidate) => fold(candidate) === fold(name)) ?? null;
 }
 
-function unknownGuildSetting(name: string, meant: string | null, names: readonly string[]): CommandProblem {
+function unknownGuildSetting(
+  name: string,
+  meant: string | null,
+  names: readonly string[],
+  argument: string,
+): CommandProblem {
   return new CommandProblem({
     code: 'unknown_guild_setting',
     message: `There is no setting ${quoted(name)} here${meant === null ? '.' : `; did you mean "${meant}"?`}`,
     allowed: `Settings here are ${listed(names, 'and')}.`,
-    example: 'settings',
+    example: meant === null ? 'settings' : `settings ${argument.replace(name, () => meant)}`,
   });
 }

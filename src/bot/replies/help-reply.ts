@@ -1,8 +1,7 @@
 import { describeKey, KEYS, type Key, type KeyName, keyNamed } from '../command/keys.ts';
-import { EXAMPLE_PROMPT } from '../command/problem.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
-import type { RequestLimits } from '../request-limits.ts';
+import { examplePrompt, type RequestLimits } from '../request-limits.ts';
 
 /** What can be typed, or everything about one setting. At most 25 fields, each value one short line. */
 export function helpReply(limits: RequestLimits, topic: KeyName | null = null): Reply {
@@ -20,7 +19,7 @@ function overview(limits: RequestLimits): Partial<Reply> {
       ...Object.values(SUBCOMMANDS).map(({ usage, description }) => `/wuerst ${usage}: ${description}.`),
     ],
     fields: KEYS.map((key) => ({ name: example(key, limits), value: `${describeKey(key, limits)}.` })),
-    code: `/wuerst ${prompt(limits)} ar:2:3 style:${limits.styles.at(-1) ?? 'interpolated'}`,
+    code: `/wuerst ${examplePrompt(limits)} ar:2:3 style:${limits.styles.at(-1) ?? 'interpolated'}`,
   };
 }
 
@@ -31,12 +30,8 @@ function explanation(key: Key, limits: RequestLimits): Partial<Reply> {
     title: key.name,
     lines: [`${describeKey(key, limits)}.`, `Write ${key.expected(limits)}.`],
     fields: [...field('For example', key.choices?.(limits)), ...field('Also written', key.aliases)],
-    code: `/wuerst ${prompt(limits)} ${example(key, limits)}`,
+    code: `/wuerst ${examplePrompt(limits)} ${example(key, limits)}`,
   };
-}
-
-function prompt({ recommended: { ideas } }: RequestLimits): string {
-  return ideas[0] ?? EXAMPLE_PROMPT;
 }
 
 function example(key: Key, limits: RequestLimits): string {

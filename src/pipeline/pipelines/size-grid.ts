@@ -1,4 +1,5 @@
 import { expected, OperatorError } from '../../system/errors.ts';
+import { SIZE_LIMITS } from '../images/size-limits.ts';
 import { describeValue } from './pipeline-options.ts';
 
 export interface SizeGridConfig {
@@ -12,23 +13,15 @@ export interface SizeGridConfig {
   readonly factor: number;
 }
 
-export interface SizeLimits {
-  readonly minSide: number;
-  readonly maxSide: number;
-  readonly maxPixels: number;
-}
-
 /** In pixels. */
 const LARGEST_CELL = 4096;
 /** A picture is made so much larger or smaller than asked for, at most, before it is cropped. */
 const LARGEST_RATIO = 16;
-/** Below this a picture shows nothing; above these the reference was never trained and memory runs out. */
-const LIMITS: SizeLimits = { minSide: 64, maxSide: 4096, maxPixels: 3072 * 3072 };
 
 /** The sizes that the loaded checkpoints can make, computed from their configs. */
 export class SizeGrid {
   readonly config: SizeGridConfig;
-  readonly limits = LIMITS;
+  readonly limits = SIZE_LIMITS;
 
   /** @throws OperatorError `config_invalid` for numbers that no picture could be made with */
   constructor(config: SizeGridConfig) {

@@ -16,7 +16,7 @@ import {
   sizeForRatio,
 } from '../../../src/bot/request-limits.ts';
 import { UserError } from '../../../src/system/errors.ts';
-import { correctedIn, imagine, parse } from './parsing.ts';
+import { correctedIn, imagine, LIMITS, parse } from './parsing.ts';
 
 const RUNS = { numRuns: 1000, seed: 20240229 };
 
@@ -144,7 +144,7 @@ const limitsOfAnyGuild: fc.Arbitrary<RequestLimits> = fc
     styles: fc.constantFrom<readonly string[]>(['interpolated'], ['interpolated', 'base', 'aesthetic']),
     mixesStyles: fc.boolean(),
   })
-  .map((some) => ({ ...DEFAULT_LIMITS, ...some }));
+  .map((some) => ({ ...LIMITS, ...some }));
 
 describe('any text', () => {
   it('is understood, or answered with a corrected command that is accepted', () => {
