@@ -54,6 +54,8 @@ const ADDRESS = /^"?<?https?:\/\//i;
 const SAMPLER_WORD =
   /^(?:[23][MS]|SDE|Karras|Exponential|Heun|Uniform|Simple|Beta|Normal|Turbo|fast|adaptive|Trailing|GPU)[,;.]?$/i;
 
+const ANCESTRAL = /^(?:Euler|DPM2|2S)$/i;
+
 /** How many of `words`, which follow a setting of another program, are its value; `null` is for one that nobody knows. */
 export function wordsOfForeign(kind: ForeignValue | null, words: readonly string[]): number {
   const [first = ''] = words;
@@ -75,9 +77,13 @@ export function wordsOfForeign(kind: ForeignValue | null, words: readonly string
       return first === '' ? 0 : ADDRESS.test(first) || /^random$/i.test(first) ? listed() : 1;
     case 'sampler': {
       let count = Math.min(1, words.length);
-      while (SAMPLER_WORD.test(words[count] ?? '')) count += 1;
-      // "Euler a", where no article of the prompt can be meant.
-      return count === words.length - 1 && words[count] === 'a' ? count + 1 : count;
+      for (;;) {
+        // "Euler a" and "2S a Karras", where no article of the prompt can be meant.
+        const isAncestral = words[count] === 'a' && ANCESTRAL.test(words[count - 1] ?? '');
+        if (isAncestral && (count === words.length - 1 || SAMPLER_WORD.test(words[count + 1] ?? ''))) count += 1;
+        else if (SAMPLER_WORD.test(words[count] ?? '')) count += 1;
+        else return count;
+      }
     }
     case null:
       return ADDRESS.test(first) ? listed() : NUMBER.test(first) || isSwitch(first) ? 1 : 0;

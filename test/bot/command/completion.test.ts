@@ -26,7 +26,7 @@ describe('help', () => {
   });
 
   it('explains one setting with its limits', () => {
-    assert.match(helpReply(DEFAULT_LIMITS, 'width').lines.join(' '), /from 128 to 3072/);
+    assert.match(helpReply(DEFAULT_LIMITS, 'width').lines.join(' '), /from 64 to 4096/);
   });
 });
 
