@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { FIELD_KEYS, KEYS, type KeyName } from '../bot/command/keys.ts';
+import { parametersIn } from '../bot/command/parameters-text.ts';
 import { formatSteps } from '../bot/command/values.ts';
 import { isSchedule } from '../pipeline/images/stage-c-steps.ts';
 import { comfyFinding } from './comfy-graph.ts';
@@ -103,35 +104,14 @@ function comfyRecipe(texts: Texts): FoundRecipe | null {
   return { program: 'ComfyUI', prompt, settings: found.settings, text };
 }
 
-/** Names in the `parameters` of A1111's web UI and of the many programs that write the same. */
-const WEB_UI_NAMES: Readonly<Record<string, KeyName>> = {
-  ...{ Steps: 'steps', 'CFG scale': 'guidance', Seed: 'seed', Size: 'size' },
-  ...{ 'Decoder steps': 'decoder-steps', 'Decoder CFG scale': 'decoder-guidance' },
-};
-const LONGEST_SETTINGS = 20_000;
-
 function webUiRecipe(texts: Texts): FoundRecipe | null {
   const text = [texts.parameters, texts.UserComment, texts.ImageDescription, texts.Comment, texts.XPComment].find(
     (candidate, i) => candidate !== undefined && (/^Steps: \d/m.test(candidate) || (i === 0 && !isJson(candidate))),
   );
   if (text === undefined) return null;
   const last = [...text.matchAll(/^Steps: \d/gm)].at(-1)?.index ?? text.length;
-  const [prompt = '', ...negative] = `\n${text.slice(0, last)}`.split(/\nNegative prompt:/);
-  const named = namedSettings(text.slice(last, last + LONGEST_SETTINGS));
-  const settings: Settings = {};
-  const without = negative.join('\nNegative prompt:').trim();
-  if (without !== '') settings.negative = without;
-  for (const [name, key] of Object.entries(WEB_UI_NAMES)) {
-    const value = named.get(name);
-    if (value !== undefined) settings[key] = value;
-  }
-  return { program: webUiProgram(named), prompt: prompt.trim(), settings, text };
-}
-
-/** `Name: value, Name: "a value, in quotes"`. */
-function namedSettings(line: string): Map<string, string> {
-  const pairs = line.matchAll(/\s*(\w[\w /-]{0,60}):\s*("(?:\\.|[^\\"])*"|[^,\n]*)(?:,|\n|$)/g);
-  return new Map([...pairs].map(([, name = '', value = '']) => [name, value.trim()]));
+  const { prompt, settings, named } = parametersIn(text, last);
+  return { program: webUiProgram(named), prompt, settings, text };
 }
 
 function webUiProgram(named: ReadonlyMap<string, string>): string {

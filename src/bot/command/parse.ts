@@ -5,6 +5,7 @@ import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from '
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
 import { type GivenCommand, type Reader, toUserError } from './mending.ts';
 import { modelNotes } from './model-note.ts';
+import { type PastedCommand, pastedCommand } from './pasted.ts';
 import { permutationsOf } from './permutations.ts';
 import { CommandProblem, END } from './problem.ts';
 import { clashing, readSettings, readValue, removal, type TypedSetting } from './read-settings.ts';
@@ -56,7 +57,11 @@ export function parseCommand(text: string, options: ParseOptions): ParsedCommand
     return read(text, options);
   } catch (error) {
     if (!(error instanceof CommandProblem)) throw error;
-    throw toUserError(error, { text: bodyOf(text), options: options.options ?? {} }, readerOf(options));
+    throw toUserError(
+      error,
+      { text: commandIn(text, options.limits).command, options: options.options ?? {} },
+      readerOf(options),
+    );
   }
 }
 
@@ -87,8 +92,10 @@ export function randomSeed(): bigint {
   return BigInt(Math.floor(Math.random() * 2 ** 32));
 }
 
-function bodyOf(text: string): string {
-  return normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
+/** What was typed, or what stands in what was pasted. */
+function commandIn(text: string, limits: RequestLimits): PastedCommand {
+  const body = normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
+  return pastedCommand(body, limits) ?? { command: body, notes: [] };
 }
 
 function read(text: string, options: ParseOptions): ParsedCommand {
@@ -96,14 +103,14 @@ function read(text: string, options: ParseOptions): ParsedCommand {
   const maxLength = 8 * limits.maxPromptLength + 1000;
   // Escapes, surrogate pairs and a negative prompt included, nothing longer can be valid.
   if (text.length > maxLength) throw promptTooLong(text.length, limits);
-  const body = bodyOf(text);
+  const { command: body, notes: pasted } = commandIn(text, limits);
   // With settings beside it, a picture is wanted: `history` is a prompt then.
   const isPrompt = Object.keys(options.options ?? {}).length + Object.keys(defaults).length > 0;
   const subcommand = isPrompt ? null : readSubcommand(body, guildSettings);
   if (subcommand !== null) return subcommand;
   const read = permutationsOf(body, limits).map((one) => readOne(one.text, options));
   const requests = read.map(({ request }) => request);
-  const notes = [...new Set([...read.flatMap((one) => one.notes), ...modelNotes(requests, limits)])];
+  const notes = [...new Set([...pasted, ...read.flatMap((one) => one.notes), ...modelNotes(requests, limits)])];
   const [request] = requests;
   if (requests.length > 1 || request === undefined) return { kind: 'permutations', requests, notes };
   const doubt = isPrompt || read.some(({ hasSettings }) => hasSettings) ? null : meantAsSubcommand(body, guildSettings);
@@ -232,7 +239,9 @@ function promptTooLong(length: number, { maxPromptLength, promptTokens }: Reques
     code: 'prompt_too_long',
     message: `Expected a prompt of at most ${maxPromptLength} characters, got ${length}.`,
     allowed:
-      promptTokens === undefined ? undefined : `The model reads ${promptTokens} tokens of a prompt and leaves out the end.`,
+      promptTokens === undefined
+        ? undefined
+        : `The model reads ${promptTokens} tokens of a prompt and leaves out the end.`,
   });
 }
 

@@ -33,6 +33,9 @@ export class CommandProblem extends Error {
   }
 }
 
+/** Words that are named in one sentence. */
+export const MAX_NAMED = 5;
+
 const MAX_QUOTED = 40;
 
 /** What was typed, for a message: in quotes, shortened. */

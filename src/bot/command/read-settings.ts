@@ -1,8 +1,8 @@
 import type { RequestLimits } from '../request-limits.ts';
 import type { Field, Key, RequestSettings } from './keys.ts';
 import { insideQuotes, isDoubleQuote, isQuote, QuoteScanner, type Span, straightened, unescapeText } from './lexer.ts';
-import { CommandProblem, type Edit, listed, quoted } from './problem.ts';
-import { MAX_NAMED, type TextNote, type Token, takes, tokensOf } from './tokens.ts';
+import { CommandProblem, type Edit, listed, MAX_NAMED, quoted } from './problem.ts';
+import { type TextNote, type Token, takes, tokensOf } from './tokens.ts';
 import { readSwitch } from './values.ts';
 
 /** A setting as it was typed; the span covers key and value. */
@@ -18,8 +18,8 @@ interface Prose {
   readonly text: string;
   readonly word: string;
   readonly note: TextNote | null;
-  /** The words behind it up to the next setting. */
-  readonly after: readonly string[];
+  /** The word behind it, if that is text. */
+  readonly next: string;
 }
 
 interface ReadCommand {
@@ -45,8 +45,9 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
     if (token === undefined) break;
     if (token.kind === 'text') {
       const gapStart = tokens[i - 1]?.end ?? 0;
-      const after = token.note === null ? [] : textAfter(tokens, i).map(({ raw }) => raw);
-      prose.push({ text: text.slice(gapStart, token.end), word: token.raw, note: token.note, after });
+      const [behind] = tokens.slice(i + 1, i + 2);
+      const next = behind?.kind === 'text' ? behind.raw : '';
+      prose.push({ text: text.slice(gapStart, token.end), word: token.raw, note: token.note, next });
     } else if (token.kind === 'pair') {
       const more = wordsOfList(tokens, i, token, text);
       const end = more.at(-1)?.end ?? token.end;
@@ -210,7 +211,7 @@ function notesOn(prose: readonly Prose[], limits: RequestLimits): string[] {
 }
 
 /** How to say a word that was read as text as the setting that it resembles. */
-function asSetting({ note, after: [next = ''] }: Prose, limits: RequestLimits): readonly string[] {
+function asSetting({ note, next }: Prose, limits: RequestLimits): readonly string[] {
   if (note?.instead !== undefined) return [note.instead];
   if (note?.key === undefined) return [];
   const { key } = note;

@@ -3,7 +3,7 @@ import { editDistance, nearest } from './edit-distance.ts';
 import { foreignNamed, isForeignPair, wordsOfForeign } from './foreign-settings.ts';
 import { fold, KEYS, type Key, type KeyName, keyNamed } from './keys.ts';
 import { insideQuotes, type Span, wordsOf } from './lexer.ts';
-import { CommandProblem, type Edit, listed, quoted } from './problem.ts';
+import { CommandProblem, type Edit, listed, MAX_NAMED, quoted } from './problem.ts';
 import { readRatio } from './values.ts';
 
 /** What one word of a command is. */
@@ -226,9 +226,6 @@ function unknownSetting(name: string, meant: string | null, asText: string, edit
 function allowedSettings(asText: string): string {
   return `Settings are ${KEYS.map((key) => key.name).join(', ')}. To keep it as text, ${asText}.`;
 }
-
-/** Words that are named in one sentence. */
-export const MAX_NAMED = 5;
 
 function shortened(name: string): string {
   return name.length > 20 ? `${name.slice(0, 20)}…` : name;

@@ -35,6 +35,10 @@ function readable(p: ImageParameters): string {
     ...(p.start ? [`Denoising strength: ${p.start.strength}`] : []),
     `Decoder steps: ${p.decoderSteps}`,
     `Decoder CFG scale: ${p.decoderGuidance}`,
+    // A count alone does not say which steps.
+    ...(typeof p.steps === 'number'
+      ? []
+      : [`Timesteps: ${p.steps === null ? 'reference' : `"${p.steps.join(', ')}"`}`]),
     `Version: wuerst ${p.version}`,
   ];
   // Other programs read brackets as weights.

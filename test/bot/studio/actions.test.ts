@@ -81,7 +81,7 @@ test('a strong variation of an enlarged picture, which no seed alone gives, star
 
 test('Larger is absent where a limit is reached, and refused if clicked all the same', async (t) => {
   const { studio, make, say, click } = await openStudio(t);
-  const big = await make('a red fox size:2048x2048');
+  const big = await make('a red fox size:3072x3072');
   assert.deepEqual(
     actionsOf(studio.jobReply(big)).filter((action) => action.startsWith('larger')),
     [],

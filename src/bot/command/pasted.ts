@@ -1,0 +1,88 @@
+import type { RequestLimits } from '../request-limits.ts';
+import { formatPrompt, quote } from './format.ts';
+import { keyNamed } from './keys.ts';
+import { readParametersText } from './parameters-text.ts';
+import { CommandProblem, listed, MAX_NAMED, quoted } from './problem.ts';
+import { commandOfWords, shellWords } from './shell-words.ts';
+import { tokensOf } from './tokens.ts';
+
+export interface PastedCommand {
+  readonly command: string;
+  readonly notes: readonly string[];
+}
+
+/** The answer to Info: the picture's size and seed, and at its end the command. */
+const OWN_COMMAND = /^(?=[\s\S]*\bSize:?\s+\d+×\d)(?=[\s\S]*\bSeed:?\s+\d)[\s\S]*\s\/wuerst\s+([\s\S]+)$/;
+/** What `wuerst info` prints below the parameters. */
+const INTRODUCED_COMMAND = /\s(?:To (?:make|paint)|Made with)\b[^\n:]*:\s+wuerst imagine\s[\s\S]*$/;
+const TERMINAL_COMMAND = /^(?:\$\s+)?(?:npx\s+)?wuerst imagine\s+(?=\S)/i;
+/** Settings of the grammar behind what was pasted. */
+const ADDED = /\s(?:(?:--|[—–])([\p{L}][\p{L}_-]*)|([a-z][a-z_-]*):(?=\S))/gu;
+
+/** The command that stands in a pasted text: this program's own Info, parameters of a picture, or a command for a terminal. */
+export function pastedCommand(text: string, limits: RequestLimits): PastedCommand | null {
+  if (TERMINAL_COMMAND.test(text)) {
+    return { command: commandOfWords(shellWords(text.replace(TERMINAL_COMMAND, ''))), notes: [] };
+  }
+  const [, own] = OWN_COMMAND.exec(text) ?? [];
+  if (own !== undefined) return { command: own.trim(), notes: [] };
+  const shown = unfolded(text.replace(INTRODUCED_COMMAND, ''));
+  const whole = readParametersText(shown);
+  if (whole === null) return null;
+  const added = addedAt(shown, whole.behind);
+  const found = added === null ? whole : readParametersText(shown.slice(0, added));
+  const { prompt, settings, dropped } = found ?? whole;
+  const { negative, ...others } = settings;
+  const parts = [
+    ...(prompt === '' ? [] : [formatPrompt(prompt)]),
+    ...(negative === undefined ? [] : [`negative:${quote(negative)}`]),
+    ...Object.entries(others).map(([name, value]) => `${name}:${value}`),
+    ...(added === null ? [] : [shown.slice(added).trim()]),
+  ];
+  return { command: parts.join(' '), notes: [...droppedNote(dropped), ...promptNotes(prompt, limits)] };
+}
+
+/** Names and values that stand on lines of their own, as pages show them, each pair on one line. */
+function unfolded(text: string): string {
+  const pairs =
+    /^(Size|Negative|Style|Seed|Steps|Decoder steps|Guidance|Decoder guidance|Made by|Strength|Stage [BC] seed|Checkpoint|Provider|Version|Picture|Request)\n(?=\S)/gm;
+  return (text.match(pairs) ?? []).length > 1 ? text.replace(pairs, '$1: ') : text;
+}
+
+/** Where settings of the grammar begin that somebody typed behind the parameters. */
+function addedAt(text: string, from: number): number | null {
+  for (const { index, 1: option, 2: key } of text.matchAll(ADDED)) {
+    if (index >= from && keyNamed(option ?? key ?? '') !== null) return index;
+  }
+  return null;
+}
+
+function droppedNote(dropped: readonly string[]): readonly string[] {
+  if (dropped.length === 0) return [];
+  const more = dropped.length > MAX_NAMED ? [`${dropped.length - MAX_NAMED} more`] : [];
+  return [
+    `Left out of what was pasted, since it means nothing here: ${listed([...dropped.slice(0, MAX_NAMED), ...more], 'and')}.`,
+  ];
+}
+
+/** A pasted prompt is taken as it is; what means something in other programs, or would here, is mentioned. */
+function promptNotes(prompt: string, limits: RequestLimits): readonly string[] {
+  if (formatPrompt(prompt) === prompt) return [];
+  try {
+    const tokens = tokensOf(prompt, limits);
+    const weights = tokens.filter((token) => token.kind === 'text' && token.note?.kind === 'weight');
+    const settings = tokens.filter((token) => token.kind !== 'text');
+    const words = (found: typeof tokens) =>
+      found
+        .slice(0, MAX_NAMED)
+        .map(({ raw }) => quoted(raw))
+        .join(', ');
+    return [
+      ...(weights.length > 0 ? [`Read as text, since words have no weights here: ${words(weights)}.`] : []),
+      ...(settings.length > 0 ? [`Read as text, since it stands in a pasted prompt: ${words(settings)}.`] : []),
+    ];
+  } catch (error) {
+    if (error instanceof CommandProblem) return [];
+    throw error;
+  }
+}
