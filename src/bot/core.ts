@@ -43,8 +43,11 @@ export interface Core {
   }): readonly Job[];
   /** Position (from 1, `null` for more than 25 until asked for here) and expected end of a waiting or running job. */
   queuePosition(jobId: string): { readonly position: number | null; readonly eta: Eta | null };
-  /** Absolute path of an image's PNG, made again from its recipe if the file was lost. `null` when deleted or unknown. */
-  imagePath(imageId: string): Promise<string | null>;
+  /**
+   * Absolute path of an image's PNG, made again from its recipe if the file was lost. `null` when deleted or unknown.
+   * Making it again is charged to whoever asks, within their quotas; without an asker to its owner, and `null` beyond theirs.
+   */
+  imagePath(imageId: string, asker?: Caller): Promise<string | null>;
   /** What the job's message shows now: waiting, progress with preview, images with buttons, or the error. */
   jobReply(job: Job): Reply;
   errorReply(error: unknown): Reply;

@@ -11,7 +11,7 @@ import { isUnkept, jobErrorOf, MAX_ATTEMPTS } from './job-error.ts';
 import type { JobServices } from './job-services.ts';
 import type { Painter } from './painter.ts';
 import type { Recipes } from './recipes.ts';
-import { SpentTime } from './spent-time.ts';
+import { Repainting } from './repainting.ts';
 
 export interface DispatcherOptions extends JobServices {
   readonly painter: Painter;
@@ -37,7 +37,8 @@ interface Running {
   readonly seconds: number;
   /** Those of the pictures that were kept before this start. */
   readonly secondsBefore: number;
-  readonly spent: SpentTime;
+  /** What its pictures are made from and is not kept any more. */
+  readonly repainting: Repainting;
   readonly controller: AbortController;
   /** The newest step; one without a preview has that of the step before. */
   step?: LiveStep;
@@ -85,7 +86,9 @@ export class Dispatcher {
   computed(job: Job): number {
     const running = this.#running?.job.id === job.id ? this.#running : undefined;
     const kept = this.#keptSeconds(running?.job ?? job);
-    return running === undefined ? kept : Math.max(kept, running.secondsBefore + running.spent.seconds);
+    if (running === undefined) return kept;
+    const { secondsBefore, repainting } = running;
+    return Math.max(kept + repainting.seconds, secondsBefore + repainting.spent.seconds);
   }
 
   /** From now on jobs are made. */
@@ -149,13 +152,14 @@ export class Dispatcher {
     if (started === null) return queue.settle(turn.id, 0);
     const { job } = started;
     const seconds = estimator.seconds(workLeft(job));
+    const controller = new AbortController();
     const running = {
       job,
       startedAt: clock.monotonic(),
       seconds,
       secondsBefore: this.#keptSeconds(job),
-      spent: new SpentTime(clock),
-      controller: new AbortController(),
+      repainting: new Repainting(clock, controller.signal),
+      controller,
       excused: false,
       setAt: 0,
     };
@@ -177,7 +181,7 @@ export class Dispatcher {
         return history.jobs.finish(job.id, { seconds: running.secondsBefore + seconds, notes });
       });
     } catch (error) {
-      running.spent.hold();
+      running.repainting.spent.hold();
       await this.#store(job, () => this.#failed(job, error, running));
     }
   }
@@ -190,14 +194,15 @@ export class Dispatcher {
     const { info } = painter.status;
     if (info === null) throw new OperatorError('pipeline_not_loaded', 'A job came before the model was loaded.');
     const { signal } = running.controller;
-    const request = await recipes.plan(job, info, signal);
+    const { repainting } = running;
+    const request = await recipes.plan(job, info, repainting);
     if (request.images.length === 0) return { seconds: 0, notes: [] };
     const work = workLeft(job);
     const progress = estimator.progress(work);
     let timings: Timings = {};
     let notes: readonly string[] = [];
     for await (const event of painter.generate(request, { signal })) {
-      running.spent.hold();
+      repainting.spent.hold();
       if (event.type === 'step') this.#step(running, progress, event);
       else if (event.type === 'image') await this.#image(running, progress, event, info);
       else {
@@ -205,12 +210,12 @@ export class Dispatcher {
         // For the next start of the process: a preview should be recognisable from the first step on.
         if ('previewMaps' in event) history.memos.set('pipeline', PREVIEW_MAPS, event.previewMaps);
       }
-      running.spent.goOn(event);
+      repainting.spent.goOn(event);
     }
     signal.throwIfAborted();
     estimator.learn(work, timings);
     this.#options.onPainted(work, timings);
-    return { seconds: secondsOf(timings), notes };
+    return { seconds: repainting.seconds + secondsOf(timings), notes };
   }
 
   #step(running: Running, progress: Progress, event: Extract<EngineEvent, { type: 'step' }>): void {

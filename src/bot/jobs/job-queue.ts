@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import PQueue from 'p-queue';
-import type { Accepted, History, StoredJob } from '../history/history.ts';
-import { type Caller, personalPayer } from '../job.ts';
+import type { Accepted, History, Party, StoredJob } from '../history/history.ts';
+import { type Caller, personalPayer, ruledBy } from '../job.ts';
 import { type FairOptions, FairQueue } from '../queue/fair-queue.ts';
 
 export interface JobQueueOptions {
@@ -35,6 +35,8 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   /** Open transactions; no job starts during one. */
   #holds = 0;
   #errands = 0;
+  /** Who waits for an errand, once for each. */
+  readonly #errandsFor = new Set<{ readonly caller: Caller }>();
 
   constructor(options: JobQueueOptions) {
     super();
@@ -130,7 +132,21 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     const id = `errand-${this.#errands}`;
     const party = partyOf(caller);
     const payer = this.#fair.payerFor(party);
-    return this.#queue.add(work, { id, ...party, payer, cost, seq: ERRANDS_FROM + this.#errands, signal });
+    const errand = { caller };
+    this.#errandsFor.add(errand);
+    try {
+      return await this.#queue.add(work, { id, ...party, payer, cost, seq: ERRANDS_FROM + this.#errands, signal });
+    } finally {
+      this.#errandsFor.delete(errand);
+    }
+  }
+
+  /** How many errands of a person or a guild are not over. */
+  errandsOf(party: Party): number {
+    const isTheirs = (caller: Caller) =>
+      caller.surface === party.surface &&
+      ('user' in party ? caller.user === party.user : ruledBy(caller) === party.guild);
+    return [...this.#errandsFor].filter(({ caller }) => isTheirs(caller)).length;
   }
 
   /** The payers' weights have changed. */

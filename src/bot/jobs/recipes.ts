@@ -1,18 +1,17 @@
 import { hashesOfStart, type StartRequest, startGone } from '../../pipeline/images/start-request.ts';
-import type { NoiseMix } from '../../pipeline/math/mixed-generator.ts';
 import type { EngineInfo, EngineRequest, ImagePlan, ImageSource } from '../../pipeline/process/protocol.ts';
-import { OperatorError, UserError } from '../../system/errors.ts';
+import { OperatorError } from '../../system/errors.ts';
 import type { Embedding, History, ImageDetails, Recipe } from '../history/history.ts';
 import { toJson } from '../history/json.ts';
 import { type ImagineRequest, type Job, pictureSettings, seedOf } from '../job.ts';
+import { detailsOf, drawsOf, goneImage, isFromWords, lostBefore, mixOf } from './ancestry.ts';
 import type { Describe, Painter } from './painter.ts';
+import type { Repainting } from './repainting.ts';
 
 /** How far Larger re-noises the resized embedding: enough for new detail, too little for another picture. */
 const LARGER_RENOISE = 0.4;
 /** How far Vary strong re-noises a parent that was not drawn from seeds alone: an enlarged one. */
 const STRONG_RENOISE = 0.7;
-/** How many generations of parents are made again for one picture at most; each costs its own time. */
-const MAX_CHAIN = 20;
 /** Memos of hashes that weights had before all their bytes were hashed: the hash that they have now. */
 export const SAME_WEIGHTS = 'same weights';
 
@@ -32,16 +31,22 @@ export class Recipes {
     this.#options = options;
   }
 
-  /** What the pipeline is asked for: the pictures of a job that are still missing. */
-  async plan(job: Job, info: EngineInfo, signal: AbortSignal): Promise<EngineRequest> {
+  /**
+   * What the pipeline is asked for: the pictures of a job that are still missing. What they are made from, and is not kept
+   * any more, is painted again first, once for all of them.
+   * @throws UserError what `lostBefore` throws
+   * @throws OperatorError as `remake` does
+   */
+  async plan(job: Job, info: EngineInfo, repainting: Repainting): Promise<EngineRequest> {
     const made = new Set(job.images.map(({ index }) => index));
-    const images: ImagePlan[] = [];
-    for (let index = 0; index < job.request.n; index += 1) {
-      if (made.has(index)) continue;
-      const recipe = this.recipe(job, index, info);
-      const source = await this.#source(recipe, MAX_CHAIN, signal);
-      images.push(this.#picture(job.request, index, recipe, source, info));
-    }
+    const missing = Array.from({ length: job.request.n }, (_, index) => index).filter((index) => !made.has(index));
+    const recipes = missing.map((index) => [index, this.recipe(job, index, info)] as const);
+    const [[, first] = []] = recipes;
+    // They differ in their seeds alone.
+    if (first !== undefined) await this.#repaint(lostBefore(this.#options.history.images, first), repainting);
+    const images = recipes.map(([index, recipe]) =>
+      this.#picture(job.request, index, recipe, this.#source(recipe, repainting), info),
+    );
     return this.#wanted(job.request, images);
   }
 
@@ -64,11 +69,22 @@ export class Recipes {
 
   /**
    * Makes a picture again whose file was lost, also without its parents' files. Resolves to its PNG.
-   * @throws UserError `image_gone`
+   * @throws UserError what `lostBefore` throws
    * @throws OperatorError `checkpoint_changed`, `image_missing`, and what the pipeline throws
    */
-  async remake(imageId: string, signal: AbortSignal): Promise<Uint8Array> {
-    return (await this.#make(imageId, MAX_CHAIN, signal)).png;
+  async remake(imageId: string, repainting: Repainting): Promise<Uint8Array> {
+    const { images } = this.#options.history;
+    const details = detailsOf(images, imageId);
+    if (details.embedding === null) await this.#repaint(lostBefore(images, details.recipe), repainting);
+    return (await this.#make(details, repainting)).png;
+  }
+
+  /** Paints pictures again for their embeddings, the first first. */
+  async #repaint(lost: readonly ImageDetails[], repainting: Repainting): Promise<void> {
+    for (const details of lost) {
+      const { embedding } = await this.#make(details, repainting);
+      repainting.painted(details.image.id, embedding);
+    }
   }
 
   /** The plan of one picture, with what its file says about it. */
@@ -101,49 +117,34 @@ export class Recipes {
     return { ...settings, start, images, files: Object.fromEntries(files) };
   }
 
-  async #source(recipe: Recipe, left: number, signal: AbortSignal): Promise<ImageSource> {
+  #source(recipe: Recipe, repainting: Repainting): ImageSource {
     const { verb, parentImage, stageCSeed } = recipe;
     if (isFromWords(recipe) || parentImage === null) return { kind: 'words', seed: stageCSeed };
-    const parent = this.#details(parentImage);
-    const draws = verb === 'vary-strong' ? this.#drawsOf(parent.recipe, left) : null;
+    const { images } = this.#options.history;
+    const parent = detailsOf(images, parentImage);
+    const draws = verb === 'vary-strong' ? drawsOf(images, parent.recipe) : null;
     if (draws !== null) return { kind: 'mix', seed: draws.seed, mixes: [...draws.mixes, mixOf(recipe)] };
-    const embedding = await this.#embeddingOf(parent, left, signal);
+    const embedding = parent.embedding ?? repainting.embedding(parentImage);
+    // It was deleted a moment ago.
+    if (embedding === undefined) throw goneImage(parentImage);
     if (verb === 'vary-subtle') return { kind: 'embedding', embedding };
     const renoise = verb === 'larger' ? LARGER_RENOISE : STRONG_RENOISE;
     return { kind: 'enlarge', embedding, seed: stageCSeed, strength: renoise };
   }
 
-  /** The seeds that give every draw of a picture's Stage C; `null` where seeds alone do not. */
-  #drawsOf(recipe: Recipe, left: number): Draws | null {
-    const { verb, parentImage } = recipe;
-    if (isFromWords(recipe)) return { seed: recipe.stageCSeed, mixes: [] };
-    if (verb === 'larger' || parentImage === null || left <= 0) return null;
-    const parent = this.#options.history.images.get(parentImage);
-    const draws = parent === null ? null : this.#drawsOf(parent.recipe, left - 1);
-    // A subtle variation has the Stage C of its parent.
-    if (draws === null || verb === 'vary-subtle') return draws;
-    return { ...draws, mixes: [...draws.mixes, mixOf(recipe)] };
-  }
-
-  async #embeddingOf(details: ImageDetails, left: number, signal: AbortSignal): Promise<Embedding> {
-    if (details.embedding !== null) return details.embedding;
-    return (await this.#make(details.image.id, left - 1, signal)).embedding;
-  }
-
-  async #make(imageId: string, left: number, signal: AbortSignal) {
-    const details = this.#details(imageId);
+  async #make(details: ImageDetails, repainting: Repainting) {
     const { recipe, image, jobId } = details;
     const job = this.#options.history.jobs.get(jobId);
-    if (job === null || left <= 0) throw unknownRecipe(imageId);
+    if (job === null) throw goneImage(image.id);
     const loaded = this.#options.painter.status.info;
     if (loaded !== null && !this.#isOf(recipe, loaded)) {
-      throw new OperatorError('checkpoint_changed', `Image ${imageId} was made with another checkpoint.`, {
+      throw new OperatorError('checkpoint_changed', `Image ${image.id} was made with another checkpoint.`, {
         hint: `It can be made again while the checkpoint ${recipe.checkpoint.slice(0, 12)} is loaded.`,
       });
     }
     const source: ImageSource =
       details.embedding === null
-        ? await this.#source(recipe, left, signal)
+        ? this.#source(recipe, repainting)
         : { kind: 'embedding', embedding: details.embedding };
     const request = { ...job.request, style: recipe.style };
     // The file says how it is computed now: another provider or precision gives other last digits.
@@ -151,11 +152,17 @@ export class Recipes {
     const plan = this.#picture(request, image.index, now, source, loaded);
     const wanted = this.#wanted(request, [plan]);
     let made: { readonly png: Uint8Array; readonly embedding: Embedding } | null = null;
+    const { signal, spent } = repainting;
     for await (const event of this.#options.painter.generate(wanted, { signal })) {
+      spent.hold();
       if (event.type === 'image') made = { png: event.png, embedding: event.embedding };
+      if (event.type === 'done') repainting.took(event.timings);
+      spent.goOn(event);
     }
+    spent.hold();
+    signal.throwIfAborted();
     if (made !== null) return made;
-    throw new OperatorError('image_missing', `The pipeline made no picture for image ${imageId}.`);
+    throw new OperatorError('image_missing', `The pipeline made no picture for image ${image.id}.`);
   }
 
   /** Whether a recipe is of the weights that are loaded, whichever of their hashes it has. */
@@ -165,37 +172,10 @@ export class Recipes {
       (hash) => hash === checkpoint || hash === same,
     );
   }
-
-  #details(imageId: string): ImageDetails {
-    const details = this.#options.history.images.get(imageId);
-    if (details === null) throw unknownRecipe(imageId);
-    return details;
-  }
-}
-
-interface Draws {
-  readonly seed: bigint;
-  readonly mixes: readonly NoiseMix[];
-}
-
-/** What a strong variation mixes into the draws of its parent. */
-function mixOf({ stageCSeed, strength }: Recipe): NoiseMix {
-  return { seed: stageCSeed, strength: strength ?? 0.5 };
 }
 
 /** Whether pictures cannot be made without those they start from: a part of those stays, or Stage C begins with them. */
 function isNeeded({ mask, strength }: StartRequest, images: readonly ImagePlan[]): boolean {
   if (mask !== undefined) return true;
   return strength < 1 && images.some(({ source }) => source.kind === 'words' || source.kind === 'mix');
-}
-
-/** Whether one seed gives every draw of a picture's Stage C. */
-function isFromWords({ verb }: Recipe): boolean {
-  return verb === null || verb === 'reroll' || verb === 'remix';
-}
-
-function unknownRecipe(imageId: string): UserError {
-  return new UserError('image_gone', `The picture ${imageId} that this was to be made from is not kept any more.`, {
-    hint: 'Its owner may have erased it. Start again from the words: /wuerst a red fox in the snow',
-  });
 }

@@ -1,12 +1,24 @@
-import { workOf } from './estimator.ts';
+import { UserError } from '../../system/errors.ts';
+import type { Party } from '../history/history.ts';
+import { dayOf } from '../history/usage.ts';
+import { type Caller, ruledBy } from '../job.ts';
+import type { GuildRules } from '../rules/guild-rules.ts';
+import { refuseBlocked } from '../rules/moderation.ts';
+import { checkQuotas } from '../rules/quotas.ts';
+import { lostBefore, secondsToRepaint } from './ancestry.ts';
 import type { JobServices } from './job-services.ts';
 import type { Recipes } from './recipes.ts';
+import { Repainting } from './repainting.ts';
 
 export interface LostImagesOptions extends JobServices {
   readonly recipes: Recipes;
+  readonly rules: GuildRules;
 }
 
-/** Finds the files of pictures. A lost one is made again at its owner's fair turn, once for all who ask. */
+/**
+ * Finds the files of pictures. A lost one is made again once for all who ask, on the account of who asked first: at their
+ * fair turn, within their quotas, where it counts as an unfinished request.
+ */
 export class LostImages {
   readonly #options: LostImagesOptions;
   readonly #making = new Map<string, Promise<string | null>>();
@@ -16,15 +28,26 @@ export class LostImages {
     this.#options = options;
   }
 
-  /** Absolute path of a picture's file; `null` if it is deleted, unknown, or cannot be made again now. */
-  async path(imageId: string): Promise<string | null> {
+  /**
+   * Absolute path of a picture's file; `null` if it is deleted, unknown, or cannot be made again now.
+   * @throws UserError `blocked_user` and what `checkQuotas` throws, if the asker may not have it made again
+   */
+  async path(imageId: string, asker: Caller): Promise<string | null> {
     const file = this.#options.history.images.file(imageId);
     if (file === null || file.state === 'deleted') return null;
     if (file.state === 'present') return file.path;
     if (this.#stopping.signal.aborted) return null;
-    const making = this.#making.get(imageId) ?? this.#make(imageId).finally(() => this.#making.delete(imageId));
-    this.#making.set(imageId, making);
-    return making;
+    return this.#making.get(imageId) ?? this.#begin(imageId, asker);
+  }
+
+  /**
+   * Begins to make those of the pictures again whose files are lost: whoever asks for their paths later waits for them.
+   * @throws UserError as `path` does
+   */
+  restore(imageIds: readonly string[], asker: Caller): void {
+    const { images } = this.#options.history;
+    const isLost = (id: string) => images.file(id)?.state === 'lost' && !this.#making.has(id);
+    for (const id of imageIds.filter(isLost)) void this.#begin(id, asker);
   }
 
   /** Makes nothing more: whoever waits for a picture gets `null`. */
@@ -32,20 +55,74 @@ export class LostImages {
     this.#stopping.abort();
   }
 
-  async #make(imageId: string): Promise<string | null> {
-    const { history, recipes, estimator, queue, onProblem } = this.#options;
-    const { signal } = this.#stopping;
-    const details = history.images.get(imageId);
-    const job = details === null ? null : history.jobs.get(details.jobId);
-    if (job === null) return null;
-    const seconds = estimator.seconds(workOf(job.request, 'vary-subtle', 1));
+  #begin(imageId: string, asker: Caller): Promise<string | null> {
+    const seconds = this.#estimate(imageId);
+    if (seconds === null) return Promise.resolve(null);
+    const settle = this.#reserve(asker, seconds);
+    const making = this.#make(imageId, asker, seconds, settle).finally(() => this.#making.delete(imageId));
+    this.#making.set(imageId, making);
+    return making;
+  }
+
+  /** Accelerator seconds; `null` if what it was made from is gone. */
+  #estimate(imageId: string): number | null {
+    const { history, onProblem } = this.#options;
     try {
-      return await queue.errand(job.caller, { seconds, signal }, async () =>
-        history.images.restore(imageId, await recipes.remake(imageId, signal)),
+      const details = history.images.get(imageId);
+      if (details === null) return null;
+      const before = details.embedding === null ? lostBefore(history.images, details.recipe) : [];
+      return secondsToRepaint(this.#options, [...before, details]);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      onProblem(error, `image ${imageId} cannot be made again`);
+      return null;
+    }
+  }
+
+  /** Reserves the time in the asker's usage. Returns the way to say how much it was in the end. */
+  #reserve(asker: Caller, seconds: number): (seconds: number) => void {
+    const { history, rules, clock, queue } = this.#options;
+    const here = rules.at(asker);
+    refuseBlocked(asker, here);
+    const now = clock.now();
+    const charge = (ms: number) =>
+      history.usage.charge({ surface: asker.surface, user: asker.user, guild: ruledBy(asker) }, dayOf(now), ms);
+    const reserved = Math.round(seconds * 1000);
+    history.atomically(() => {
+      const errands = (party: Party) => queue.errandsOf(party);
+      // When there is room again depends on requests alone.
+      checkQuotas(asker, { jobs: 1, seconds }, { history, rules: here, errands, etaOf: () => null, now });
+      charge(reserved);
+    });
+    return (actual) => charge(Math.round(actual * 1000) - reserved);
+  }
+
+  async #make(
+    imageId: string,
+    asker: Caller,
+    seconds: number,
+    settle: (seconds: number) => void,
+  ): Promise<string | null> {
+    const { history, recipes, queue, clock, onProblem } = this.#options;
+    const { signal } = this.#stopping;
+    const repainting = new Repainting(clock, signal);
+    try {
+      return await queue.errand(asker, { seconds, signal }, async () =>
+        history.images.restore(imageId, await recipes.remake(imageId, repainting)),
       );
     } catch (error) {
       if (!signal.aborted) onProblem(error, `image ${imageId} cannot be made again`);
       return null;
+    } finally {
+      this.#tell(imageId, () => settle(Math.max(repainting.seconds, repainting.spent.seconds)));
+    }
+  }
+
+  #tell(imageId: string, settle: () => void): void {
+    try {
+      settle();
+    } catch (error) {
+      this.#options.onProblem(error, `the time for image ${imageId} could not be corrected`);
     }
   }
 }

@@ -1,10 +1,11 @@
 import { UserError } from '../../system/errors.ts';
-import type { Accepted, NewJob } from '../history/history.ts';
+import type { Accepted, NewJob, Party } from '../history/history.ts';
 import type { Caller, Derivation, Eta, ImagineRequest, Job } from '../job.ts';
 import { fits } from '../request-limits.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { moderate } from '../rules/moderation.ts';
 import { checkQuotas } from '../rules/quotas.ts';
+import { lostBefore, secondsToRepaint } from './ancestry.ts';
 import { workOf } from './estimator.ts';
 import type { JobServices } from './job-services.ts';
 
@@ -108,8 +109,15 @@ export class Submissions {
 
   #estimated(caller: Caller, draft: Draft) {
     const request = this.#allowed(caller, draft.request);
-    const work = workOf(request, draft.derivation?.verb ?? null);
-    return { ...draft, caller, request, estimate: this.#options.estimator.seconds(work) };
+    return { ...draft, caller, request, estimate: this.#seconds(request, draft.derivation) };
+  }
+
+  /** Expected accelerator seconds, with those of what has to be painted again for it. */
+  #seconds(request: ImagineRequest, derivation: Derivation | null): number {
+    const { history, estimator } = this.#options;
+    const own = estimator.seconds(workOf(request, derivation?.verb ?? null));
+    const lost = derivation === null ? [] : lostBefore(history.images, derivation);
+    return own + secondsToRepaint(this.#options, lost);
   }
 
   /** Inside the transaction; adds to `accepted` what is in the queue already, also if a later job cannot be stored. */
@@ -122,7 +130,8 @@ export class Submissions {
     const { history, rules, queue, clock, etaOf } = this.#options;
     const seconds = jobs.reduce((sum, { estimate }) => sum + estimate, 0);
     const wanted = { jobs: jobs.length, seconds };
-    checkQuotas(caller, wanted, { history, rules: rules.at(caller), etaOf, now: clock.now() });
+    const errands = (party: Party) => queue.errandsOf(party);
+    checkQuotas(caller, wanted, { history, rules: rules.at(caller), errands, etaOf, now: clock.now() });
     for (const [index, job] of jobs.entries()) {
       const idempotencyKey = jobs.length === 1 ? key : key && partKey(key, index);
       const stored = history.jobs.accept(idempotencyKey === undefined ? job : { ...job, idempotencyKey });

@@ -12,6 +12,8 @@ export interface Wanted {
 interface Options {
   readonly history: History;
   readonly rules: GuildSettings;
+  /** Lost pictures that are being made again for a party: each counts as an unfinished request. */
+  readonly errands: (party: Party) => number;
   /** When a job should be done. */
   readonly etaOf: (job: Job) => Eta | null;
   /** Milliseconds since 1970. */
@@ -40,7 +42,7 @@ export function checkQuotas(caller: Caller, wanted: Wanted, options: Options): v
 
 function checkJobs(kind: Kind, party: Party, { jobs }: Wanted, quota: number | null, options: Options): void {
   const { lists } = options.history;
-  const used = quota === null ? 0 : lists.countUnfinished(party);
+  const used = quota === null ? 0 : lists.countUnfinished(party) + options.errands(party);
   if (quota === null || used + jobs <= quota) return;
   const oldest = lists.oldestUnfinished(party);
   const eta = oldest && options.etaOf(oldest);

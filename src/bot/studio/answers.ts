@@ -13,6 +13,7 @@ import type { EventBus } from '../jobs/event-bus.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { QueuePositions } from '../jobs/queue-positions.ts';
 import type { Removals } from '../jobs/removals.ts';
+import type { LostImages } from '../jobs/restore-images.ts';
 import type { Draft, Submissions } from '../jobs/submissions.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { helpReply } from '../replies/help-reply.ts';
@@ -32,6 +33,7 @@ interface AnswersOptions {
   readonly dispatcher: Dispatcher;
   readonly positions: QueuePositions;
   readonly submissions: Submissions;
+  readonly images: LostImages;
   readonly bus: EventBus;
   readonly removals: Removals;
   readonly clock: Clock;
@@ -284,18 +286,25 @@ export class Answers {
     return reply(replies.erasedReply({ ...counts, posted, logHoldsErased: personalData.logHoldsErased }));
   }
 
-  /** A job that is about to be shown to a caller: the rules of their place hold, wherever it was made. */
-  #shown(job: Job, caller: Caller): Job {
-    const { history, rules } = this.#options;
+  /**
+   * A job that is about to be shown to a caller: the rules of their place hold, wherever it was made, and lost files are
+   * made again on their account.
+   */
+  #shown(job: Job, caller: Caller, pictures = kept(job)): Job {
+    const { history, rules, images } = this.#options;
     const place = rules.at(caller);
     refuseForbidden(job.request, caller, place);
+    images.restore(
+      pictures.map(({ id }) => id),
+      caller,
+    );
     if (!place.spoiler || job.request.spoiler) return job;
     history.jobs.cover(job.id);
     return { ...job, request: { ...job.request, spoiler: true } };
   }
 
   #show({ job, image }: Target, caller: Caller): Outcome {
-    const shown = this.#shown(job, caller);
+    const shown = this.#shown(job, caller, image === null ? kept(job) : [image]);
     if (image === null) return jobOutcome({ job: shown, repeated: true });
     return reply(imageReply(shown, image, this.#options.rules.limits(job.caller)));
   }

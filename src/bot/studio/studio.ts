@@ -136,7 +136,7 @@ function partsOf(options: StudioOptions) {
   const submissions = new Submissions({ ...shared, etaOf: (job) => positions.of(job).eta });
   const removals = new Removals({ history, clock });
   const seeds = { randomSeed: options.randomSeed ?? randomSeed };
-  const answers = new Answers({ ...shared, ...seeds, positions, dispatcher, submissions, removals });
+  const answers = new Answers({ ...shared, ...seeds, positions, dispatcher, submissions, images, removals });
   return { ...shared, dispatcher, positions, images, submissions, removals, answers };
 }
 
@@ -164,9 +164,14 @@ function coreOf({ history, rules, bus, dispatcher, positions, images, removals, 
       const job = jobs.get(jobId);
       return job === null ? { position: null, eta: null } : positions.of(job);
     },
-    async imagePath(imageId) {
+    async imagePath(imageId, asker) {
       const job = jobs.get(history.images.get(imageId)?.jobId ?? '');
-      return job === null || refusal(job) !== undefined ? null : images.path(imageId);
+      if (job === null || refusal(job) !== undefined) return null;
+      if (asker !== undefined) return images.path(imageId, asker);
+      return images.path(imageId, job.caller).catch((error: unknown) => {
+        if (error instanceof UserError) return null;
+        throw error;
+      });
     },
     jobReply: showJob,
     errorReply,

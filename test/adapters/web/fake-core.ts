@@ -118,7 +118,11 @@ export class FakeCore implements Core {
     return null;
   }
 
-  async imagePath(imageId: string): Promise<string | null> {
+  /** Who asked for the files of pictures. */
+  readonly askers: string[] = [];
+
+  async imagePath(imageId: string, asker?: Caller): Promise<string | null> {
+    this.askers.push(asker?.user ?? 'nobody');
     const image = [...this.#jobs.values()].flatMap((job) => job.images).find(({ id }) => id === imageId);
     return image && !image.deleted ? (this.files.get(imageId) ?? null) : null;
   }

@@ -248,3 +248,16 @@ test('the key of the sessions is random, kept in the data folder for its owner o
   writeFileSync(one, 'cut off');
   assert.throws(() => sessionKey(one), { code: 'session_key_unusable', message: /expected 32 bytes, got 7/ });
 });
+
+test('a picture that has to be made again is on the account of the name that is proven, else of the address', async (t) => {
+  const { core, ask, signIn, command } = await privateChat(t);
+  const { cookie } = await signIn(SHARED, 'ann');
+  const { body } = await command('a panda', { cookie });
+  const { id } = (body as unknown as { job: { id: string } }).job;
+  await core.complete(id);
+  core.files.clear();
+  await ask(`/images/${id}i0.png`, { cookie });
+  await ask(`/images/${id}i0.png`, { bearer: SHARED });
+  assert.equal(core.askers[0], 'ann');
+  assert.match(core.askers[1] ?? '', /^address /);
+});

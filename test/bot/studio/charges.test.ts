@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import Sqlite from 'better-sqlite3';
 import type { Caller, JobEvent } from '../../../src/bot/job.ts';
 import { SpentTime } from '../../../src/bot/jobs/spent-time.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { caller } from '../history/history-fixture.ts';
-import { openStudio } from './studio-fixture.ts';
+import { imageOf, openStudio } from './studio-fixture.ts';
 
 type Opened = Awaited<ReturnType<typeof openStudio>>;
 
@@ -185,4 +186,130 @@ test('who waits in many guilds does so in the same order after a restart', async
   const { folder } = before;
   await before.close();
   assert.deepEqual(await paintAll(await openStudio(t, { folder, still: true })), await paintAll(await fill({})));
+});
+
+/** Pictures that the pipeline was asked for, without those of other people's requests. */
+function paintings(painter: Opened['painter']): number {
+  return painter.requests.flatMap(({ images }) => images).length;
+}
+
+/** A chain of pictures, each made from the one before, whose last one waits to be varied while all are deleted. */
+async function deletedChain(bench: Opened, { length, n }: { readonly length: number; readonly n: number }) {
+  const { ask, make, click, ended, started, painter } = bench;
+  let newest = await make(`a panda size:256x256 n:${n}`);
+  const chain = [newest];
+  // Larger makes one picture; the embedding of what was enlarged is in no seed.
+  const verbs = n === 1 ? ['larger', 'vary-strong'] : ['vary-subtle'];
+  for (let k = 1; k < length; k += 1) {
+    newest = await ended((await click(`${verbs[Math.min(k, verbs.length) - 1]}:${imageOf(newest)}`)).id);
+    chain.push(newest);
+  }
+  const busy = await ask('wait here', caller({ user: 'zoe', room: 'attic', guild: 'attic', payer: 'attic' }));
+  await started(busy.id);
+  const last = await click(`vary-subtle:${imageOf(newest)}`);
+  for (const job of chain) await bench.studio.act(`delete:${job.id}`, caller());
+  return { last, release: () => painter.release(), busy };
+}
+
+for (const [length, n] of [
+  [3, 1],
+  [5, 4],
+] as const) {
+  test(`a variation whose ${length} parents are deleted while it waits pays for painting them again, once`, async (t) => {
+    const bench = await opened(t);
+    const { last, release, busy } = await deletedChain(bench, { length, n });
+    const before = { painted: paintings(bench.painter), used: bench.used() };
+    const reserved = bench.history.jobs.stored(last.id)?.estimate ?? Number.NaN;
+    release();
+    await bench.ended(busy.id);
+    const job = await bench.ended(last.id);
+    const painted = paintings(bench.painter) - before.painted;
+    assert.equal(job.state, 'done');
+    assert.ok(painted <= length + job.request.n, `${painted} paintings`);
+    near(bench.used() - (before.used - reserved), painted * PICTURE);
+  });
+}
+
+test('parents that would be painted again without end are refused, and nothing is painted or charged', async (t) => {
+  const bench = await opened(t);
+  const { make, click, ended, history, folder, used } = bench;
+  let job = await make('a panda size:128x128');
+  for (let k = 0; k < 14; k += 1) job = await ended((await click(`vary-subtle:${imageOf(job)}`)).id);
+  const sqlite = new Sqlite(`${folder}/wuerst.db`);
+  sqlite.exec('UPDATE recipes SET embedding = NULL, embedding_dims_json = NULL');
+  sqlite.close();
+  const before = { painted: paintings(bench.painter), used: used() };
+  await assert.rejects(click(`vary-subtle:${imageOf(job)}`), {
+    code: 'parents_deleted',
+    message: /more than 10 pictures/,
+  });
+  assert.equal(history.images.file(imageOf(job))?.state, 'present');
+  await history.tidy({ maxBytes: 0 });
+  assert.equal(await bench.studio.imagePath(imageOf(job), caller()), null);
+  assert.deepEqual({ painted: paintings(bench.painter), used: used() }, before);
+});
+
+test('a picture that was tidied away is made again on the account of who asks for it, within their quotas', async (t) => {
+  const { studio, make, history, used, painter, ask, started, ended } = await opened(t);
+  const jobs = [await make('a panda'), await make('two pandas'), await make('three pandas')];
+  const [one = '', two = '', three = ''] = jobs.map((job) => imageOf(job));
+  const owners = used();
+  await history.tidy({ maxBytes: 0 });
+  const eve = caller({ user: 'eve' });
+  assert.ok((await studio.imagePath(one, eve)) !== null);
+  assert.deepEqual([used(), used('eve')], [owners, PICTURE]);
+  assert.ok((await studio.imagePath(one, eve)) !== null);
+  assert.equal(used('eve'), PICTURE, 'nothing is made twice');
+
+  const mo = caller({ user: 'mo', moderator: true });
+  await studio.command('settings user-seconds:1', mo);
+  await assert.rejects(studio.imagePath(two, eve), { code: 'limit_user_seconds' });
+  await studio.command('settings user-seconds:default user-jobs:1', mo);
+  const busy = await ask('wait here', caller({ user: 'zoe' }));
+  await started(busy.id);
+  const first = studio.imagePath(two, eve);
+  await assert.rejects(studio.imagePath(three, eve), { code: 'limit_user_jobs' });
+  await assert.rejects(ask('a panda', eve), { code: 'limit_user_jobs' }, 'it counts as a request');
+  const same = studio.imagePath(two, caller({ user: 'dan' }));
+  painter.release();
+  assert.equal(await first, await same);
+  await ended(busy.id);
+  assert.equal(used('dan'), 0, 'who only waits with others pays nothing');
+  await studio.command('settings user-jobs:default blocked-users:eve', mo);
+  await assert.rejects(studio.imagePath(three, eve), { code: 'blocked_user' });
+});
+
+test('showing a request whose files are gone is on the account of who has it shown', async (t) => {
+  const { studio, make, history, used, say } = await opened(t);
+  const job = await make('a panda n:3');
+  const owners = used();
+  await history.tidy({ maxBytes: 0 });
+  const eve = caller({ user: 'eve' });
+  await studio.command(`show ${job.id}`, eve);
+  // As the message that shows it does, which does not know who asked.
+  const paths = await Promise.all(job.images.map(({ id }) => studio.imagePath(id)));
+  assert.ok(paths.every((path) => path !== null));
+  assert.equal(used(), owners);
+  near(used('eve'), 3 * PICTURE);
+  await history.tidy({ maxBytes: 0 });
+  await say('settings user-seconds:1', caller({ user: 'mo', moderator: true }));
+  await assert.rejects(studio.act(`show:${imageOf(job)}`, eve), { code: 'limit_user_seconds' });
+});
+
+test('pictures that one person has made again wait for their turns like requests', async (t) => {
+  const { studio, make, history, ask, started, painter, ended } = await opened(t);
+  const jobs = [];
+  for (let k = 0; k < 6; k += 1) jobs.push(await make(`panda ${k}`));
+  await history.tidy({ maxBytes: 0 });
+  const busy = await ask('wait here', caller({ user: 'zoe' }));
+  await started(busy.id);
+  const at = (k: number) => caller({ user: 'eve', room: `r${k}`, guild: `r${k}`, payer: `r${k}` });
+  const made = jobs.map((job, k) => studio.imagePath(imageOf(job), at(k)));
+  const guest = await ask('newcomer', caller({ user: 'cid', room: 'c', guild: 'c', payer: 'c' }));
+  const before = painter.requests.length;
+  painter.release();
+  await ended(guest.id);
+  const waited = painter.requests.slice(before).findIndex(({ prompt }) => prompt === 'newcomer');
+  assert.ok(waited <= 2, `the newcomer waited for ${waited} pictures`);
+  await Promise.all(made);
 });

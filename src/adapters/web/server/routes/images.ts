@@ -1,11 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { type Caller, type Job, personalPayer } from '../../../../bot/job.ts';
 import { UserError } from '../../../../system/errors.ts';
 import { parseId } from '../names.ts';
 import { notFound } from '../problems.ts';
 import { THUMBNAIL_WIDTHS } from '../thumbnails.ts';
-import { route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
+import { personOf, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
 
 /** `GET /images/{id}.png`, or a small WebP with `?w=`. The picture of an id never changes. */
 export function imageRoutes(app: WebApp, web: WebContext): void {
@@ -16,8 +17,8 @@ export function imageRoutes(app: WebApp, web: WebContext): void {
       const width = parseWidth(c.req.query('w'));
       // Before the ETag is compared, so that a deleted picture is gone for browsers that have it too. The pictures of other
       // platforms are for those who see them there.
-      const isHere = web.core.jobOfImage(id)?.caller.surface === 'web';
-      const path = isHere ? await web.core.imagePath(id) : null;
+      const job = web.core.jobOfImage(id);
+      const path = job?.caller.surface === 'web' ? await web.core.imagePath(id, askerOf(web, c, job)) : null;
       if (path === null) throw notFound('There is no image with this id, or it was deleted.');
       const etag = `"${id}${width === null ? '' : `-${width}`}"`;
       c.header('ETag', etag);
@@ -28,6 +29,14 @@ export function imageRoutes(app: WebApp, web: WebContext): void {
       return c.body(new Uint8Array(thumbnail), 200, { 'Content-Type': 'image/webp' });
     },
   });
+}
+
+/** Whose time it is if the picture has to be made again: a name that is proven, else an address. */
+function askerOf(web: WebContext, c: WebRequest, { caller: { room, guild, ageRestricted } }: Job): Caller {
+  const { user: proven, admin } = c.get('identity');
+  const user = proven ?? personOf(web, c);
+  const payer = personalPayer('web', user);
+  return { surface: 'web', user, name: user, room, guild, payer, moderator: admin, ageRestricted };
 }
 
 async function sendFile(c: WebRequest, path: string): Promise<Response> {
