@@ -7,18 +7,17 @@ import { stageCFolder } from '../pipeline/derived-weights/styles.ts';
 import type { Hub } from '../pipeline/hub/hub.ts';
 import { pullLora } from '../pipeline/hub/pull-lora.ts';
 import { readLoraFile } from '../pipeline/lora/lora-file.ts';
-import type { LoraFolder } from '../pipeline/lora/lora-folder.ts';
+import type { LoraFolder, ShelvedLora } from '../pipeline/lora/lora-folder.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { OperatorError, UserError } from '../system/errors.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
 import type { PullProgress } from './pull-progress.ts';
 
 /** `wuerst models list --lora` */
-export async function loraLines(folder: LoraFolder): Promise<string[]> {
-  const all = await folder.list();
-  if (all.length === 0) return [`There are no LoRAs in ${folder.dir}`];
+export function loraLines(dir: string, all: readonly ShelvedLora[]): string[] {
+  if (all.length === 0) return [`There are no LoRAs in ${dir}`];
   const width = Math.max(...all.map(({ name }) => name.length));
-  return [`LoRAs in ${folder.dir}:`, ...all.map(({ name, bytes }) => `  ${name.padEnd(width)}  ${byteSize(bytes)}`)];
+  return [`LoRAs in ${dir}:`, ...all.map(({ name, bytes }) => `  ${name.padEnd(width)}  ${byteSize(bytes)}`)];
 }
 
 export interface PullLoraSurroundings {

@@ -61,12 +61,13 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .option('--lora', 'show the LoRAs alone')
     .option('--json', 'print every field, for programs')
     .action(async ({ json, lora }: { json?: boolean; lora?: boolean }) => {
-      if (lora && json) return void out.write(`${printableJson(await loras.list(), 2)}\n`);
-      const shelf = await loraLines(loras);
-      if (lora) return shelf.forEach(say);
+      const shelved = await loras.list();
+      if (lora && json) return void out.write(`${printableJson(shelved, 2)}\n`);
+      if (lora) return loraLines(loras.dir, shelved).forEach(say);
       const models = await listModels(modelsDir);
       if (json) return void out.write(`${printableJson(models, 2)}\n`);
-      for (const line of [...table(models), '', ...shelf]) say(line);
+      for (const line of table(models)) say(line);
+      if (shelved.length > 0) for (const line of ['', ...loraLines(loras.dir, shelved)]) say(line);
       if (env.WUERST_MODEL) note(`WUERST_MODEL is set and takes precedence: ${env.WUERST_MODEL}`);
     });
 
