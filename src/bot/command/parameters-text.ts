@@ -64,12 +64,18 @@ export function parametersIn(text: string, start: number, masked: string = text)
   const prompt = [isLine ? before : before.replace(/,$/, ''), ...proseIn(tail)].filter(Boolean).join('\n');
   const { settings, dropped } = settingsOf(named);
   return {
-    prompt: prompt.replace(/^(?:Positive )?Prompt:\s+/i, ''),
-    settings: negative === '' ? settings : { ...settings, negative },
+    prompt: withPlainBrackets(prompt.replace(/^(?:Positive )?Prompt:\s+/i, '')),
+    settings: negative === '' ? settings : { ...settings, negative: withPlainBrackets(negative) },
     named,
     dropped,
     behind: start < text.length ? start : end,
   };
+}
+
+/** Brackets that are all protected are no weights, but text. */
+function withPlainBrackets(text: string): string {
+  const others = text.replace(/\\[()[\]\\]/g, '');
+  return !/[()[\]]/.test(text) || /[()[\]]/.test(others) ? text : text.replace(/\\([()[\]\\])/g, '$1');
 }
 
 /** Lines among the settings that are none: the prompt may stand below them. */
