@@ -121,12 +121,12 @@ test('who clicks their own name sees who they are, and is signed out only after 
   await other.getByRole('dialog', { name: 'Sign in' }).waitFor();
 
   await sheet.waitFor();
-  await button(page, 'Sign out').click();
+  await button(page, 'Sign out of this browser').click();
   const question = page.getByRole('dialog', { name: /^Sign out of this browser\?/ });
   await question.getByRole('button', { name: 'Cancel' }).click();
   await sheet.waitFor();
   assert.equal(accounts.keysOf('ann').filter(({ kind }) => kind === 'device').length, 1);
-  await button(page, 'Sign out').click();
+  await button(page, 'Sign out of this browser').click();
   await question.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
   assert.equal(accounts.keysOf('ann').filter(({ kind }) => kind === 'device').length, 0);

@@ -33,11 +33,7 @@ export async function showAccount() {
 }
 
 function accountSheet({ user, admin, keys }) {
-  const choices = [
-    ['link', 'New personal link'],
-    ...(admin ? [['invite', 'Invite somebody']] : []),
-    ['sign-out', 'Sign out'],
-  ];
+  const choices = [['link', 'New personal link'], ...(admin ? [['invite', 'Invite somebody']] : [])];
   return {
     title: el('span', {}, 'You are ', el('bdi', {}, user), admin ? el('span', { class: 'tag' }, 'admin') : null),
     intro: 'These browsers and links are signed in as you.',
@@ -49,6 +45,7 @@ function accountSheet({ user, admin, keys }) {
 function keyRow({ id, kind, label, usedAt, createdAt, current }) {
   const when = usedAt === null ? `made ${clockTime(createdAt)}, never used` : `last used ${clockTime(usedAt)}`;
   const action = kind === 'device' ? 'Sign out' : 'End';
+  const spoken = current ? 'Sign out of this browser' : `${action}: ${label}`;
   return el(
     'li',
     {},
@@ -58,7 +55,7 @@ function keyRow({ id, kind, label, usedAt, createdAt, current }) {
       el('bdi', { class: 'one-line' }, label),
       el('span', { class: 'key-when' }, current ? 'this browser' : when),
     ),
-    current ? null : el('button', { class: 'button', value: id, 'aria-label': `${action}: ${label}` }, action),
+    el('button', { class: 'button', value: current ? 'sign-out' : id, 'aria-label': spoken }, action),
   );
 }
 

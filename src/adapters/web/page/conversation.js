@@ -26,7 +26,7 @@ export class Conversation {
     this.room = room;
     this.host = host;
     const properties = { class: 'conversation', 'aria-label': `Conversation in ${room}`, hidden: true };
-    this.element = el('section', properties, this.#older, this.#empty, this.#list);
+    this.element = el('section', properties, this.#older, this.#list, this.#empty);
   }
 
   get isBusy() {
@@ -143,7 +143,8 @@ export class Conversation {
   }
 
   #changed() {
-    this.#empty.hidden = !this.isLoaded || this.#turns.length > 0;
+    // What nobody asked for, such as the personal link of somebody who is new, takes no ideas away.
+    this.#empty.hidden = !this.isLoaded || this.#turns.some((turn) => turn.job || turn.isAnswer);
     this.#list.hidden = this.#turns.length === 0;
     this.host.onChange(this);
   }

@@ -60,6 +60,7 @@ export class NoteTurn {
 
   constructor({ user, asked, reply, at, act, onDismiss }) {
     this.at = at;
+    this.isAnswer = Boolean(asked);
     const body = [asked ? promptLine(asked, false) : null, el('div', { class: 'card' }, note(reply, act))];
     const dismiss = iconButton('close', 'Dismiss', onDismiss, 'dismiss');
     this.element = frame(user, null, 'only you can see this', body, dismiss);
