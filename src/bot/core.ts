@@ -73,6 +73,9 @@ export interface Core {
   /** What may come next after this text: subcommands, settings and their values. */
   completions(textBeforeCursor: string, caller: Caller): readonly Completion[];
 
+  /** Everything that is kept about a person, as JSON in parts. @throws UserError `too_many_exports` */
+  exportText(caller: Caller): Iterable<string>;
+
   /** Events of every job, in order; a listener that throws is logged and loses only that event. Returns the way to stop. */
   subscribe(listener: (event: JobEvent) => void): () => void;
   /** Durable events of a room after `seq`, oldest first. */

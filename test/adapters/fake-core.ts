@@ -291,6 +291,10 @@ export class FakeCore implements Core {
     return completions(textBeforeCursor, DEFAULT_LIMITS);
   }
 
+  exportText(): Iterable<string> {
+    return ['{}'];
+  }
+
   subscribe(listener: (event: JobEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

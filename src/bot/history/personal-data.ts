@@ -19,6 +19,7 @@ import { type Postings, withoutTokens } from './postings.ts';
 import type { SavedPresets } from './presets.ts';
 import type { QueueShares } from './queue-shares.ts';
 import type { Usage } from './usage.ts';
+import type { WebAccounts } from './web-accounts.ts';
 
 export interface PersonalExport {
   /** Everything kept about the person, as readable JSON. */
@@ -43,6 +44,7 @@ interface Options {
   readonly memos: Memos;
   readonly presets: SavedPresets;
   readonly defaults: SavedDefaults;
+  readonly webAccounts: WebAccounts;
   readonly now: () => number;
 }
 
@@ -68,6 +70,8 @@ export const PERSONAL_TABLES = {
   postings: 'postings',
   presets: 'presets',
   defaults: 'defaults',
+  web_accounts: 'signIn',
+  web_keys: 'signIn',
 } as const satisfies Record<string, string>;
 
 type Section = (typeof PERSONAL_TABLES)[keyof typeof PERSONAL_TABLES];
@@ -97,33 +101,12 @@ export class PersonalData {
 
   /** One consistent view of everything but the tokens in the platform's message handles. */
   export(surface: Surface, user: string): PersonalExport {
-    const { database, jobs, images, files, usage, audit, confirmations, postings, shares } = this.#options;
-    const { presets, defaults, now } = this.#options;
+    const { database, jobs, images, files } = this.#options;
     return database.write(() => {
-      const found = this.#sql.profile.get(surface, user);
-      const own = this.#sql.jobIds
-        .all(surface, user)
-        .map((id) => jobs.get(id))
-        .filter((job) => job !== null);
-      const sections: Record<Section, unknown> = {
-        person: {
-          ...{ surface, id: user, name: found?.name ?? null },
-          ...{ firstSeen: found?.first_seen ?? null, lastSeen: found?.last_seen ?? null },
-        },
-        jobs: own.map((job) => this.#exported(job)),
-        keys: jobs.keysOf(surface, user),
-        usage: usage.ofUser(surface, user),
-        queueShares: shares.ofUser(surface, user),
-        actions: [...audit.byActor(surface, user), ...audit.byTarget(surface, user)],
-        confirmations: confirmations.ofUser(surface, user),
-        postings: postings.ofUser(surface, user),
-        presets: presets.all({ surface, user }),
-        defaults: defaults.of({ surface, scope: 'person', owner: user }),
-      };
-      const content = { format: 'wuerst-person-1', exportedAt: now(), ...sections };
-      const present = own.flatMap((job) => job.images).filter((image) => !image.deleted && images.isPresent(image));
+      const own = this.#sql.jobIds.all(surface, user).flatMap((id) => jobs.get(id)?.images ?? []);
+      const present = own.filter((image) => !image.deleted && images.isPresent(image));
       return {
-        json: toJson(content, 2),
+        json: [...this.exportText(surface, user)].join(''),
         files: [
           ...present.map(({ id, hash }) => ({ name: `${id}.png`, path: files.path(hash) })),
           ...images
@@ -133,6 +116,43 @@ export class PersonalData {
         ],
       };
     });
+  }
+
+  /** The JSON of the export in parts, one a job, so that a long one need not be in memory as a whole. */
+  *exportText(surface: Surface, user: string): Generator<string, void> {
+    const { jobs, now } = this.#options;
+    const head = { format: 'wuerst-person-1', exportedAt: now(), ...this.#sections(surface, user) };
+    yield `${toJson(head, 2).slice(0, -'\n}'.length)},\n  "jobs": [`;
+    let separator = '\n    ';
+    for (const id of this.#sql.jobIds.all(surface, user)) {
+      const job = jobs.get(id);
+      // It may have been erased meanwhile.
+      if (job === null) continue;
+      yield separator + toJson(this.#exported(job), 2).replaceAll('\n', '\n    ');
+      separator = ',\n    ';
+    }
+    yield '\n  ]\n}';
+  }
+
+  /** Everything but the jobs. */
+  #sections(surface: Surface, user: string): Record<Exclude<Section, 'jobs'>, unknown> {
+    const { jobs, usage, audit, confirmations, postings, shares, presets, defaults, webAccounts } = this.#options;
+    const found = this.#sql.profile.get(surface, user);
+    return {
+      person: {
+        ...{ surface, id: user, name: found?.name ?? null },
+        ...{ firstSeen: found?.first_seen ?? null, lastSeen: found?.last_seen ?? null },
+      },
+      keys: jobs.keysOf(surface, user),
+      usage: usage.ofUser(surface, user),
+      queueShares: shares.ofUser(surface, user),
+      actions: [...audit.byActor(surface, user), ...audit.byTarget(surface, user)],
+      confirmations: confirmations.ofUser(surface, user),
+      postings: postings.ofUser(surface, user),
+      presets: presets.all({ surface, user }),
+      defaults: defaults.of({ surface, scope: 'person', owner: user }),
+      signIn: surface === 'web' ? { account: webAccounts.get(user), keys: webAccounts.keysOf(user) } : null,
+    };
   }
 
   /** A job with its events and message, and its pictures with what they are made from. */
@@ -151,7 +171,8 @@ export class PersonalData {
   }
 
   /**
-   * Erases what is kept about a person, also from the log of the database. Jobs go with their images, events and keys.
+   * Erases what is kept about a person, also from the log of the database. Jobs go with their images, events and keys; a
+   * name of the web chat is free again, and nobody is signed in under it.
    * What stays: the handles on what platforms still show, until that is removed; today's usage count until the day ends; a
    * guild's decision to block the person; what others derived from their pictures; and a file that another person's image
    * shares. Not inside `History.atomically`: a file cannot be rolled back.
@@ -205,6 +226,7 @@ export class PersonalData {
 
   #eraseRows(surface: Surface, user: string) {
     const { lists, images, usage, audit, confirmations, postings, shares, presets, defaults } = this.#options;
+    const { webAccounts } = this.#options;
     const unfinished = lists.unfinished({ surface, user });
     if (unfinished.length > 0) {
       const ids = unfinished.slice(0, 5).map(({ id }) => id);
@@ -223,6 +245,7 @@ export class PersonalData {
     usage.erase(surface, user);
     audit.erase(surface, user);
     this.#sql.deleteProfile.run(surface, user);
+    if (surface === 'web') webAccounts.remove(user);
     audit.add({ surface, guild: null, actor: ERASED, action: 'erase', target: ERASED, detail });
     return { ...detail, hashes };
   }

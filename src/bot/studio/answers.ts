@@ -15,7 +15,9 @@ import type { QueuePositions } from '../jobs/queue-positions.ts';
 import type { Removals } from '../jobs/removals.ts';
 import type { LostImages } from '../jobs/restore-images.ts';
 import type { Draft, Submissions } from '../jobs/submissions.ts';
+import { PERSON_BOUNDS } from '../person-bounds.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
+import { RateLimit } from '../rate-limit.ts';
 import { helpReply } from '../replies/help-reply.ts';
 import { imageReply, kept } from '../replies/job-reply.ts';
 import * as replies from '../replies/replies.ts';
@@ -51,6 +53,7 @@ type Executors = {
 export class Answers {
   readonly #options: AnswersOptions;
   readonly #targets: Targets;
+  readonly #exports: RateLimit;
 
   readonly #execute: Executors = {
     help: ({ topic }, caller) => reply(helpReply(this.#options.rules.limits(caller), topic)),
@@ -64,7 +67,9 @@ export class Answers {
       const context = { history, rules, caller };
       return reply(changes.length > 0 ? changeSettings(context, changes) : settingsReply(context, key));
     },
-    export: (_, { surface, user }) => {
+    export: (_, caller) => {
+      this.#requireExport(caller);
+      const { surface, user } = caller;
       const { json, files } = this.#options.history.personalData.export(surface, user);
       return reply(replies.exportReply(json, files.length));
     },
@@ -74,7 +79,14 @@ export class Answers {
 
   constructor(options: AnswersOptions) {
     this.#options = options;
+    this.#exports = new RateLimit(PERSON_BOUNDS.exports, () => options.clock.monotonic());
     this.#targets = new Targets(options.history, options.rules);
+  }
+
+  /** Everything kept about a person, as JSON in parts. @throws TooOften `too_many_exports` */
+  exportText(caller: Caller): Iterable<string> {
+    this.#requireExport(caller);
+    return this.#options.history.personalData.exportText(caller.surface, caller.user);
   }
 
   command(text: string, caller: Caller, options: CommandOptions): Outcome | Promise<Outcome> {
@@ -186,6 +198,11 @@ export class Answers {
     history.confirmations.take(asked);
     if (submitted.length === 1) return jobOutcome(submitted[0]);
     return reply(replies.confirmedReply(submitted.map(({ job }) => job)));
+  }
+
+  #requireExport({ surface, user }: Caller): void {
+    const message = 'You have just been given everything that is kept about you.';
+    this.#exports.require(`${surface} ${user}`, 'too_many_exports', message);
   }
 
   #run<Name extends SubcommandName>(given: Subcommand<Name>, caller: Caller): Outcome | Promise<Outcome> {

@@ -191,6 +191,8 @@ function coreOf({ history, rules, bus, dispatcher, positions, images, removals, 
     promptById: (id, caller) => lists.promptById(id, caller),
     completions: (textBeforeCursor, caller) => completions(textBeforeCursor, rules.limits(caller)),
 
+    exportText: (caller) => answers.exportText(caller),
+
     subscribe: (listener) => bus.subscribe(listener),
     eventsSince: (surface, room, seq, limit) => events.since(surface, room, seq, limit),
 

@@ -155,6 +155,13 @@ export class FakeCore implements Core {
     return completions(textBeforeCursor, DEFAULT_LIMITS);
   }
 
+  *exportText({ user }: Caller): Iterable<string> {
+    yield '{ "jobs": [';
+    const own = [...this.#jobs.values()].filter(({ caller }) => caller.user === user);
+    for (const [place, { id }] of own.entries()) yield `${place === 0 ? '' : ', '}"${id}"`;
+    yield '] }';
+  }
+
   subscribe(listener: (event: JobEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -134,6 +134,18 @@ test('a personal token brings somebody back in any browser; each can be ended al
   assert.equal((await end(own.keys[0]?.id)).status, 404);
 });
 
+test('everything kept about somebody is streamed to them, and to nobody else', async (t) => {
+  const { app, ask, signIn, command } = await privateChat(t);
+  const { cookie } = await signIn(SHARED, 'ann');
+  await command('a cake', { cookie });
+  const answer = await app.request('/api/export', { headers: { cookie } });
+  assert.match(answer.headers.get('content-disposition') ?? '', /^attachment/);
+  assert.deepEqual(await answer.json(), { jobs: ['job1'] });
+  assert.equal((await ask('/api/export?user=ann', { bearer: SHARED })).code, 'name_not_proven');
+  const { cookie: bob } = await signIn(SHARED, 'bob');
+  assert.deepEqual((await ask('/api/export?user=ann', { cookie: bob })).body, { jobs: [] });
+});
+
 test('who signs out is out, with a copy of the cookie too', async (t) => {
   const { ask, signIn } = await privateChat(t);
   const { cookie } = await signIn(SHARED, 'ann');

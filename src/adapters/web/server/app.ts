@@ -13,6 +13,7 @@ import { accountRoutes } from './routes/account.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { completionRoutes } from './routes/completion.ts';
 import { eventRoutes } from './routes/events.ts';
+import { exportRoutes } from './routes/export.ts';
 import { healthRoutes, metricsRoute } from './routes/health.ts';
 import { imageRoutes } from './routes/images.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -73,6 +74,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
   completionRoutes(app, web);
   modelRoutes(app, web);
   imageRoutes(app, web);
+  exportRoutes(app, web);
 
   return {
     app,

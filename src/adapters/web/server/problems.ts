@@ -13,7 +13,7 @@ const STATUS: readonly (readonly [code: RegExp, status: ContentfulStatusCode])[]
   [/^body_not_json_type$/, 415],
   [/^stopping$/, 503],
   [/^not_found$|^(?:job|image|action)_(?:unknown|deleted|gone)$/, 404],
-  [/^(?:blocked|nsfw)_|^(?:not_yours|user_mismatch|name_taken|admins_only)$|_not_allowed$/, 403],
+  [/^(?:blocked|nsfw)_|^(?:not_yours|user_mismatch|name_taken|name_not_proven|admins_only)$|_not_allowed$/, 403],
   [/^(?:limit|too_many)_|_limit$/, 429],
   [/^(?:already|job_not)_/, 409],
 ];

@@ -24,14 +24,14 @@ export function accountRoutes(app: WebApp, web: WebContext): void {
   });
   route(app, '/api/account/tokens', {
     POST: async (c) => {
-      const user = ownName(c);
+      const user = provenName(c);
       const { label } = await readJson(c, TOKEN);
       return c.json({ token: accounts.addToken(user, label) }, 201);
     },
   });
   route(app, '/api/account/keys/:id', {
     DELETE: (c) => {
-      if (accounts.removeKey(ownName(c), c.req.param('id') ?? '')) return c.body(null, 204);
+      if (accounts.removeKey(provenName(c), c.req.param('id') ?? '')) return c.body(null, 204);
       throw notFound('You have no device and no token with this id.');
     },
   });
@@ -56,7 +56,7 @@ function keyJson({ id, kind, label, createdAt, usedAt }: WebKey, own: WebKey | u
 }
 
 /** @throws UserError `name_not_proven` for who has not proved a name */
-function ownName(c: WebRequest): string {
+export function provenName(c: WebRequest): string {
   const { user } = c.get('identity');
   if (user !== null) return user;
   throw new UserError('name_not_proven', 'Expected somebody who is signed in, or a personal token.', {
