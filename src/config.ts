@@ -9,13 +9,17 @@ import type { WarmUp } from './pipeline/process/protocol.ts';
 import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
 import { OperatorError } from './system/errors.ts';
 import { LOG_FORMATS } from './system/logging.ts';
+import { plainEndpointWarning } from './system/plain-endpoint.ts';
 import { byteCount, oneOf, text, type Variable, variable, variables, wholeNumber } from './system/variables.ts';
 
 const PROVIDERS = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 const PRECISIONS = ['auto', 'fp32', 'fp16', 'int8'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+/** The data folder where no other is named. */
+export const DEFAULT_DATA = './wuerst-data';
 const DAY_MS = 86_400_000;
 
+const days = wholeNumber.refine((count) => count >= 1, 'expected at least 1').transform((count) => count * DAY_MS);
 const folder = text.transform((path) => resolve(path));
 const sizes = text.transform(
   (typed, { addIssue }): WarmUp =>
@@ -29,7 +33,7 @@ const sizes = text.transform(
 const botOptions = z
   .object({
     /** Absolute. */
-    data: variable('WUERST_DATA <folder>', 'folder of the database and the pictures', folder.prefault('./wuerst-data')),
+    data: variable('WUERST_DATA <folder>', 'folder of the database and the pictures', folder.prefault(DEFAULT_DATA)),
     /** Absolute. */
     model: variable(
       'WUERST_MODEL <model>',
@@ -94,11 +98,26 @@ const botOptions = z
     keepMs: variable(
       'WUERST_KEEP_DAYS <days>',
       'how long picture files are kept; later they are made again from their recipe',
-      wholeNumber
-        .refine((days) => days >= 1, 'expected at least 1')
-        .transform((days) => days * DAY_MS)
-        .optional(),
-      'for ever',
+      days.optional(),
+      'as long as their requests',
+    ),
+    /** Milliseconds that requests are kept: their prompts, recipes, embeddings and pictures. */
+    keepRecordsMs: variable(
+      'WUERST_KEEP_RECORD_DAYS <days>',
+      'how long requests are kept after their end, with prompts, recipes, embeddings and pictures',
+      days.prefault('730'),
+    ),
+    /** Milliseconds that the audit log is kept. */
+    keepAuditMs: variable(
+      'WUERST_KEEP_AUDIT_DAYS <days>',
+      'how long it is kept who set, deleted, cancelled or erased what',
+      days.prefault('365'),
+    ),
+    /** Milliseconds that events are kept. */
+    keepEventsMs: variable(
+      'WUERST_KEEP_EVENT_DAYS <days>',
+      'how long events can be replayed, and a repeated command finds its request',
+      days.prefault('30'),
     ),
     /** Of all pictures. @default no limit */
     keepBytes: variable(
@@ -143,6 +162,8 @@ export interface Config extends z.output<typeof botOptions> {
   readonly slack: SlackOptions | undefined;
   /** Values that no log may show. */
   readonly secrets: readonly string[];
+  /** Sentences about settings that work and are dangerous. */
+  readonly warnings: readonly string[];
 }
 
 /** Adds the variables of `.env` in this folder to the environment, except those that are set. The file may be missing. */
@@ -188,7 +209,12 @@ export function readConfig(environment: Environment): Config {
   const secrets = VARIABLES.flatMap((variable) =>
     variable.option === undefined ? (typedValue(variable, environment) ?? []) : [],
   );
-  return { ...bot.data, web: web.data, discord: discord.data, slack: slack.data, secrets };
+  const warnings = [
+    plainEndpointWarning('DISCORD_API_BASE', discord.data?.apiBase, 'DISCORD_TOKEN'),
+    plainEndpointWarning('SLACK_API_URL', slack.data?.apiUrl, "Slack's tokens"),
+    plainEndpointWarning('SLACK_REDIRECT_URI', slack.data?.oauth?.redirectUri, "the codes for Slack's tokens"),
+  ].filter((warning) => warning !== undefined);
+  return { ...bot.data, web: web.data, discord: discord.data, slack: slack.data, secrets, warnings };
 }
 
 function typedValue({ name }: Variable, environment: Environment): string | undefined {

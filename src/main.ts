@@ -23,6 +23,7 @@ import { acquireLock } from './system/file-lock.ts';
 import { createLogger } from './system/logging.ts';
 import { makeFolder } from './system/make-folder.ts';
 import { once } from './system/memo.ts';
+import { openFolderWarning } from './system/private-file.ts';
 import { proveWritable } from './system/prove-writable.ts';
 import { onStopSignal } from './system/stop-signals.ts';
 
@@ -158,6 +159,7 @@ async function compose(
   const lock = await acquireLock(join(config.data, 'bot.lock'), { what: `the data folder ${config.data}` });
   started.push(() => lock.release());
   for (const folder of [config.data, join(config.data, IMAGE_FOLDER)]) useDataFolder(folder, proveWritable);
+  for (const warning of [openFolderWarning(config.data), ...config.warnings]) if (warning) logger.warn({}, warning);
   const history = History.open({ folder: config.data });
   started.push(() => history.close());
   const checkpointer = startCheckpointer({
@@ -264,8 +266,9 @@ async function chatAdapters({ data, discord, slack }: Config, logger: Logger): P
   return adapters;
 }
 
-function tidy(history: History, { keepMs, keepBytes }: Config, logger: Logger): void {
-  history.tidy({ maxAgeMs: keepMs, maxBytes: keepBytes }).then(
+function tidy(history: History, config: Config, logger: Logger): void {
+  const { keepMs, keepBytes, keepRecordsMs: records, keepAuditMs: audit, keepEventsMs: events } = config;
+  history.tidy({ maxAgeMs: keepMs, maxBytes: keepBytes, keptFor: { records, audit, events } }).then(
     (removed) => {
       if (removed.files > 0) logger.info(removed, 'old pictures were removed; their recipes stay');
     },

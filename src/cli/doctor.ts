@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { loadDotEnv } from '../config.ts';
+import { DEFAULT_DATA, loadDotEnv } from '../config.ts';
 import { modelInUse, modelsFolder } from '../models/model-folder.ts';
 import { recommendedFor } from '../models/recommended.ts';
 import { listModels, type ModelStatus } from '../models/store.ts';
@@ -14,6 +14,7 @@ import { checkDevice, PROVIDERS, type Provider, type ProviderReport, probe } fro
 import { VERSION } from '../pipeline/version.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
+import { openFolderWarning } from '../system/private-file.ts';
 import { deviceOption, readThreads, threadsOption } from './compute-options.ts';
 import { installCuda } from './install-cuda.ts';
 import { wrapped } from './wrapped.ts';
@@ -67,10 +68,11 @@ async function diagnose(device: number | undefined, threads: HostThreads) {
     memory: totalmem(),
     free: hostMemory().bytes,
   };
-  return { machine, providers, models };
+  const folder = resolve(process.env.WUERST_DATA || DEFAULT_DATA);
+  return { machine, providers, models, data: { folder, warning: openFolderWarning(folder) ?? null } };
 }
 
-function linesOf({ machine, providers, models }: Awaited<ReturnType<typeof diagnose>>): string[] {
+function linesOf({ machine, providers, models, data }: Awaited<ReturnType<typeof diagnose>>): string[] {
   const { version, node, platform, cores, threads } = machine;
   const best = bestOf(providers);
   return [
@@ -87,6 +89,7 @@ function linesOf({ machine, providers, models }: Awaited<ReturnType<typeof diagn
       const { resident, stage, choice } = memory;
       return `  yes  ${called}: styles ${styles.join(', ')}; in 32 bits at 1024×1024 about ${byteSize(resident)} with everything loaded, ${byteSize(stage)} one network at a time; on ${best} here ${choice}`;
     }),
+    ...(data.warning === null ? [] : ['', 'Data', `  ${data.warning}`]),
   ];
 }
 

@@ -18,6 +18,7 @@ import { pullModel } from '../pipeline/hub/pull.ts';
 import { LoraFolder } from '../pipeline/lora/lora-folder.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { expected, UserError } from '../system/errors.ts';
+import { plainEndpointWarning } from '../system/plain-endpoint.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
 import { loraLines, pullLoraFile, removeLora } from './model-loras.ts';
@@ -53,8 +54,12 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
   const loras = new LoraFolder(lorasFolder(env));
   const say = (line: string) => void out.write(`${printableLine(line)}\n`);
   const note = (line: string) => void err.write(`${printableLine(line)}\n`);
-  const openHub = (progress: PullProgress) =>
-    new Hub({ ...hubOptionsFrom(env), onRetry: (reason) => progress.note(`${reason} Trying again.`), ...extra });
+  const openHub = (progress: PullProgress) => {
+    const options = { ...hubOptionsFrom(env), ...extra };
+    const warning = options.token && plainEndpointWarning('HF_ENDPOINT', options.endpoint, 'HF_TOKEN');
+    if (warning) note(warning);
+    return new Hub({ onRetry: (reason) => progress.note(`${reason} Trying again.`), ...options });
+  };
 
   const list = new Command('list')
     .description('show the models and LoRAs: which are here, how large, which is in use')

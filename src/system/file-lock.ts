@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { type Clock, pause, systemClock } from './clock.ts';
 import { OperatorError } from './errors.ts';
 import { makeFolder } from './make-folder.ts';
+import { makePrivate } from './private-file.ts';
 
 export interface LockOptions {
   /** Milliseconds to wait for another holder to end. @default 0 */
@@ -117,6 +118,7 @@ async function tryLock(path: string, what: string): Promise<FileLock | undefined
   let database: InstanceType<typeof Sqlite> | undefined;
   try {
     makeFolder(dirname(path));
+    makePrivate(path);
     database = new Sqlite(path, { timeout: 0 });
     // In rollback mode an exclusive lock excludes readers as well; nothing is written, so no journal is left.
     database.pragma('journal_mode = MEMORY');

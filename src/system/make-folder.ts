@@ -1,11 +1,11 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
  * Makes a folder and those above it, unless they exist. Node's own recursive `mkdir` never returns in a folder such as
  * /proc, which refuses new folders with ENOENT.
  *
- * @param mode permissions of the new folders. @default 0o777, less the umask
+ * @param mode permissions of the new folders, whatever the umask. @default 0o777, less the umask
  * @throws the system's error: ENOENT, EACCES, EEXIST for a file …
  */
 export function makeFolder(path: string, mode?: number): void {
@@ -13,6 +13,7 @@ export function makeFolder(path: string, mode?: number): void {
   if (dirname(path) !== path) makeFolder(dirname(path), mode);
   try {
     mkdirSync(path, mode);
+    if (mode !== undefined) chmodSync(path, mode);
   } catch (error) {
     // Another process may have made it meanwhile.
     if (!isFolder(path)) throw error;

@@ -50,6 +50,15 @@ test('a token with a line break is refused without being printed', async (t) => 
   assert.ok(!error.includes(TOKEN));
 });
 
+test('a plain http:// endpoint on another machine is warned of where a token would go there', async (t) => {
+  // Nobody listens at the discard port.
+  const env = { HF_TOKEN: TOKEN, HF_ENDPOINT: 'http://hub.example', HTTP_PROXY: 'http://127.0.0.1:9' };
+  const { models } = await scene(t, env, { retries: 0 });
+  assert.match((await models('pull')).err, /HF_ENDPOINT is a plain http:\/\/ address, .* HF_TOKEN/);
+  const loopback = await scene(t, { HF_TOKEN: TOKEN });
+  assert.doesNotMatch((await loopback.models('list')).err, /plain/);
+});
+
 for (const endpoint of ['huggingface.co', 'ftp://huggingface.co', 'https://me:pass@huggingface.co', 'file:///etc']) {
   test(`HF_ENDPOINT ${endpoint} is refused with an example`, async (t) => {
     const { models } = await scene(t, { HF_ENDPOINT: endpoint });

@@ -3,6 +3,7 @@ import { copyFile, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
 import { makeFolder } from '../../system/make-folder.ts';
+import { keepPrivate } from '../../system/private-file.ts';
 import type { Database } from './database.ts';
 import { explainDatabaseError } from './database-error.ts';
 import { ImageFiles } from './image-files.ts';
@@ -31,6 +32,7 @@ export async function backUp(database: Database, files: ImageFiles, destination:
     await rm(part, { recursive: true, force: true });
     makeFolder(part, 0o700);
     await database.copyTo(join(part, DATABASE_FILE));
+    keepPrivate(join(part, DATABASE_FILE));
     const counts = await copyImages(files, new ImageFiles(join(part, IMAGE_FOLDER)));
     await flush(join(part, DATABASE_FILE));
     // An empty folder at the destination is replaced.
@@ -50,6 +52,7 @@ async function copyImages(from: ImageFiles, to: ImageFiles): Promise<{ images: n
     try {
       // A copy on write where the file system can do that; else a plain one.
       await copyFile(from.path(hash), target, constants.COPYFILE_FICLONE);
+      keepPrivate(target);
       counts.images += 1;
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;

@@ -1,8 +1,9 @@
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { OperatorError } from '../../system/errors.ts';
 import { makeFolder } from '../../system/make-folder.ts';
+import { keepPrivate, makePrivate } from '../../system/private-file.ts';
 import { explainDatabaseError } from './database-error.ts';
 
 /** What SQLite stores and returns here. */
@@ -56,7 +57,7 @@ export class Database {
     const { path, busyTimeoutMs = 2000 } = options;
     let sqlite: Sqlite.Database | undefined;
     try {
-      if (path !== ':memory:') makePrivate(path);
+      if (path !== ':memory:') keepForOwner(path);
       sqlite = new Sqlite(path, { timeout: busyTimeoutMs });
       configure(sqlite);
       migrate(sqlite, path, options.migrations ?? MIGRATIONS);
@@ -161,14 +162,11 @@ export class Database {
   }
 }
 
-/** Prompts are private: the file is made for its owner only. */
-function makePrivate(path: string): void {
+/** Prompts are private. SQLite gives its logs the permissions of the database when it makes them. */
+function keepForOwner(path: string): void {
   makeFolder(dirname(path), 0o700);
-  try {
-    closeSync(openSync(path, 'wx', 0o600));
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  }
+  makePrivate(path);
+  for (const log of [`${path}-wal`, `${path}-shm`]) keepPrivate(log);
 }
 
 function configure(sqlite: Sqlite.Database): void {

@@ -101,6 +101,8 @@ export class ImageFiles {
   async #writeFlushed(path: string, content: Uint8Array): Promise<void> {
     const file = await open(path, 'wx', 0o600);
     try {
+      // Whatever the umask.
+      await file.chmod(0o600);
       await this.#write(file, content);
       await file.sync();
     } finally {

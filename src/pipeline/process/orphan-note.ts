@@ -10,7 +10,7 @@ export function orphanNote(lockPath: string): string {
 /** For a process that notices by itself, before the watchdog does. */
 export function leaveOrphanNote(lockPath: string): void {
   try {
-    writeFileSync(orphanNote(lockPath), '');
+    writeFileSync(orphanNote(lockPath), '', { mode: 0o600 });
   } catch {
     // A full or lost disk: then the start of the job counts, as it does when both die.
   }

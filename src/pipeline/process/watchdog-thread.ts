@@ -14,7 +14,7 @@ parentPort?.postMessage('watching');
 function check(): void {
   if (process.ppid === parentPid) return;
   try {
-    writeFileSync(note, '');
+    writeFileSync(note, '', { mode: 0o600 });
   } catch {
     // A full or lost disk: the process has to end all the same.
   }

@@ -1,7 +1,7 @@
-import { chmodSync } from 'node:fs';
 import type { Installation, InstallationQuery, InstallationStore } from '@slack/bolt';
 import Database from 'better-sqlite3';
 import { OperatorError } from '../../../system/errors.ts';
+import { keepPrivate, makePrivate } from '../../../system/private-file.ts';
 
 type Query = InstallationQuery<boolean>;
 
@@ -17,8 +17,9 @@ export class Installations implements InstallationStore {
   /** @throws OperatorError `slack_installations` */
   constructor(file: string) {
     try {
+      makePrivate(file);
+      for (const log of [`${file}-wal`, `${file}-shm`]) keepPrivate(log);
       this.#db = new Database(file);
-      chmodSync(file, 0o600);
     } catch (cause) {
       throw new OperatorError('slack_installations', `The installations in ${file} cannot be opened.`, {
         hint: 'Check that the bot may write in that folder.',
@@ -26,6 +27,8 @@ export class Installations implements InstallationStore {
       });
     }
     this.#db.pragma('journal_mode = WAL');
+    // Tokens that are replaced or deleted are overwritten, not just unlinked.
+    this.#db.pragma('secure_delete = ON');
     this.#db.pragma('temp_store = MEMORY');
     this.#db.exec(
       'CREATE TABLE IF NOT EXISTS installations (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT',
@@ -36,6 +39,7 @@ export class Installations implements InstallationStore {
     const { isEnterpriseInstall, enterprise, team } = installation;
     const key = isEnterpriseInstall === true ? `E:${enterprise?.id ?? ''}` : `T:${team?.id ?? ''}`;
     this.#db.prepare('REPLACE INTO installations (key, value) VALUES (?, ?)').run(key, JSON.stringify(installation));
+    this.#emptyLog();
     this.installed(team?.id ?? '');
   }
 
@@ -51,6 +55,12 @@ export class Installations implements InstallationStore {
   /** One workspace that leaves takes nothing away from the others of its organisation. */
   async deleteInstallation(query: Query): Promise<void> {
     this.#db.prepare('DELETE FROM installations WHERE key = ?').run(keysOf(query)[0] ?? '');
+    this.#emptyLog();
+  }
+
+  /** The log, too, holds what was replaced or deleted until then. */
+  #emptyLog(): void {
+    this.#db.pragma('wal_checkpoint(TRUNCATE)');
   }
 
   close(): void {
