@@ -15,6 +15,7 @@ import { createMetrics, isReady } from './metrics.ts';
 import { promptTokens } from './models/prompt-tokens.ts';
 import { recommendedFor } from './models/recommended.ts';
 import { metadataOf } from './pipeline/images/parameters.ts';
+import { LoraFolder } from './pipeline/lora/lora-folder.ts';
 import { PipelineClient, PipelineCrashed, type PipelineStatus } from './pipeline/process/client.ts';
 import { leftAnOrphan } from './pipeline/process/orphan-note.ts';
 import { VERSION } from './pipeline/version.ts';
@@ -184,6 +185,7 @@ async function compose(
     ...{ history, painter: client, version: VERSION, logger },
     describe: metadataOf,
     model: modelLimits(basename(config.model), recommended, promptTokens(config.model)),
+    loras: new LoraFolder(config.loras),
     onPainted: metrics.painted,
   });
   started.push(({ adapterMs }) => Promise.all(surfaces.map((adapter) => adapter.stop(adapterMs))));

@@ -1,4 +1,5 @@
 import { MAX_GUIDANCE, MAX_STEPS, REFERENCE, type Recommended } from '../pipeline/images/generation-config.ts';
+import type { LoraUse } from '../pipeline/images/imagine-request.ts';
 import { SIZE_LIMITS, type SizeLimits } from '../pipeline/images/size-limits.ts';
 import type { ImagineRequest } from './job.ts';
 
@@ -27,11 +28,16 @@ export interface RequestLimits extends SizeLimits {
   readonly promptTokens?: number;
   /** Requests that braces may make of one command. */
   readonly maxPermutations: number;
+  /** LoRAs that can be named here. @default none */
+  readonly loras?: readonly KnownLora[];
   /** Name of the model's folder. */
   readonly model: string;
   /** What it paints best, and so what is chosen where nothing is given. */
   readonly recommended: Recommended;
 }
+
+/** A LoRA's name, and the SHA-256 of its file in hex. */
+export type KnownLora = Pick<LoraUse, 'name' | 'hash'>;
 
 /** For the published checkpoints, which were trained around 1024×1024. */
 export const DEFAULT_LIMITS: RequestLimits = {

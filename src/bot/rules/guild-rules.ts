@@ -3,7 +3,7 @@ import { RecentMap } from '../../system/memo.ts';
 import type { GuildSettings } from '../command/guild-settings.ts';
 import type { StoredSettings } from '../history/settings.ts';
 import { type Caller, guildOf, ruledBy, SURFACES } from '../job.ts';
-import { DEFAULT_LIMITS, type RequestLimits } from '../request-limits.ts';
+import { DEFAULT_LIMITS, type KnownLora, type RequestLimits } from '../request-limits.ts';
 
 /** What the loaded model says about itself. */
 export interface LoadedModel {
@@ -27,16 +27,26 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   readonly #settings: StoredSettings;
   readonly #loaded: () => LoadedModel | null;
   readonly #base: RequestLimits;
+  readonly #loras: () => readonly KnownLora[];
   readonly #known = new RecentMap<string, GuildSettings>(REMEMBERED);
   /** Asked for every waiting party when the order is looked up. */
   readonly #weights = new RecentMap<string, number>(REMEMBERED);
 
-  /** @param model what the model in use says about requests, also before it is loaded */
-  constructor(settings: StoredSettings, loaded: () => LoadedModel | null, model: Partial<RequestLimits> = {}) {
+  /**
+   * @param model what the model in use says about requests, also before it is loaded
+   * @param loras that can be named now
+   */
+  constructor(
+    settings: StoredSettings,
+    loaded: () => LoadedModel | null,
+    model: Partial<RequestLimits> = {},
+    loras: () => readonly KnownLora[] = () => [],
+  ) {
     super();
     this.#settings = settings;
     this.#loaded = loaded;
     this.#base = { ...DEFAULT_LIMITS, ...model };
+    this.#loras = loras;
   }
 
   at(where: Where): GuildSettings {
@@ -63,11 +73,12 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   /** What the loaded checkpoint allows; the defaults before one was ever loaded. */
   checkpoint(): RequestLimits {
     const loaded = this.#loaded();
-    if (loaded === null) return this.#base;
+    const base = { ...this.#base, loras: this.#loras() };
+    if (loaded === null) return base;
     const styles = loaded.styles.length > 0 ? loaded.styles : this.#base.styles;
     const first = styles.includes('interpolated') ? ['interpolated'] : [];
     return {
-      ...this.#base,
+      ...base,
       ...loaded.sizes,
       styles: [...new Set([...first, ...styles])],
       mixesStyles: loaded.mixesStyles ?? false,

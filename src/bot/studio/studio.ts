@@ -18,6 +18,7 @@ import { Recipes, SAME_WEIGHTS } from '../jobs/recipes.ts';
 import { Removals } from '../jobs/removals.ts';
 import { LostImages } from '../jobs/restore-images.ts';
 import { Submissions } from '../jobs/submissions.ts';
+import { type LoraShelf, NO_LORAS } from '../lora-shelf.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { jobReply } from '../replies/job-reply.ts';
 import { errorReply, withheldReply } from '../replies/replies.ts';
@@ -37,6 +38,8 @@ export interface StudioOptions {
   readonly describe?: Describe;
   /** What the model in use says about requests. @default the reference's values */
   readonly model?: Partial<RequestLimits>;
+  /** @default none */
+  readonly loras?: LoraShelf;
   /** Called with what each painted request asked for and took, in milliseconds. */
   readonly onPainted?: (work: Work, timings: Timings) => void;
   readonly clock?: Clock;
@@ -85,7 +88,7 @@ export interface Studio extends Required<Core> {
 export function createStudio(options: StudioOptions): Studio {
   const parts = partsOf(options);
   const { history, logger } = options;
-  const { queue, dispatcher, submissions, positions, images } = parts;
+  const { queue, dispatcher, submissions, positions, images, refreshLoras } = parts;
   return {
     ...coreOf(parts),
     async open({ pipelineOutlived = false } = {}) {
@@ -94,6 +97,7 @@ export function createStudio(options: StudioOptions): Studio {
       for (const stored of interrupted) takeUp(parts, stored, pipelineOutlived);
       const waiting = history.jobs.waiting();
       queue.restore(waiting);
+      void refreshLoras();
       submissions.open();
       logger.info({ ...swept, interrupted: interrupted.length, waiting: waiting.length }, 'the studio is open');
     },
@@ -114,7 +118,7 @@ export function createStudio(options: StudioOptions): Studio {
 }
 
 function partsOf(options: StudioOptions) {
-  const { history, painter, version, logger, clock = systemClock } = options;
+  const { history, painter, version, logger, clock = systemClock, loras = NO_LORAS } = options;
   const onProblem = (error: unknown, what: string) => logger.error({ err: error }, what);
   const recipes = new Recipes({ history, painter, version, describe: options.describe ?? (() => ({})) });
   const estimator = new Estimator(history.memos, () => {
@@ -126,6 +130,7 @@ function partsOf(options: StudioOptions) {
     history.settings,
     () => painter.status.info ?? loadedModel(history.memos.get(...LOADED)),
     options.model,
+    () => loras.known,
   );
   const queue = new JobQueue({ history, onProblem, weight: (payer) => rules.weight(payer) });
   rules.on('changed', () => queue.reweighed());
@@ -135,15 +140,26 @@ function partsOf(options: StudioOptions) {
   const images = new LostImages({ ...shared, recipes });
   const submissions = new Submissions({ ...shared, etaOf: (job) => positions.of(job).eta });
   const removals = new Removals({ history, clock });
+  const refreshLoras = () => loras.refresh().catch((error: unknown) => onProblem(error, 'LoRAs cannot be listed'));
   const seeds = { randomSeed: options.randomSeed ?? randomSeed };
   const answers = new Answers({ ...shared, ...seeds, positions, dispatcher, submissions, images, removals });
-  return { ...shared, dispatcher, positions, images, submissions, removals, answers };
+  return { ...shared, dispatcher, positions, images, submissions, removals, answers, refreshLoras };
 }
 
 type Parts = ReturnType<typeof partsOf>;
 
 /** What adapters see of the parts. */
-function coreOf({ history, rules, bus, dispatcher, positions, images, removals, answers }: Parts): Required<Core> {
+function coreOf({
+  history,
+  rules,
+  bus,
+  dispatcher,
+  positions,
+  images,
+  removals,
+  answers,
+  refreshLoras,
+}: Parts): Required<Core> {
   const { jobs, lists, events, messages } = history;
   const refusal = (job: Job) => refusalOf(job.request, job.caller, rules.at(job.caller));
   const showJob = (job: Job) => {
@@ -154,8 +170,14 @@ function coreOf({ history, rules, bus, dispatcher, positions, images, removals, 
     return refused === undefined ? reply : withheldReply(reply, refused);
   };
   return {
-    command: async (text, caller, options = {}) => answers.command(text, caller, options),
-    act: async (action, caller, options = {}) => answers.act(action, caller, options),
+    async command(text, caller, options = {}) {
+      if (namesLora(text) || options.options?.lora !== undefined) await refreshLoras();
+      return answers.command(text, caller, options);
+    },
+    async act(action, caller, options = {}) {
+      if (namesLora(options.text)) await refreshLoras();
+      return answers.act(action, caller, options);
+    },
 
     job: (id) => jobs.get(id),
     jobOfImage: (imageId) => jobs.get(history.images.get(imageId)?.jobId ?? ''),
@@ -189,7 +211,11 @@ function coreOf({ history, rules, bus, dispatcher, positions, images, removals, 
     limits: (caller) => (caller === undefined ? rules.checkpoint() : rules.limits(caller)),
     recentPrompts: (caller, containing, limit) => lists.recentPrompts(caller, containing, limit),
     promptById: (id, caller) => lists.promptById(id, caller),
-    completions: (textBeforeCursor, caller) => completions(textBeforeCursor, rules.limits(caller)),
+    completions(textBeforeCursor, caller) {
+      // Nobody waits for it: the next letter finds what is new.
+      if (namesLora(textBeforeCursor)) void refreshLoras();
+      return completions(textBeforeCursor, rules.limits(caller));
+    },
 
     exportText: (caller) => answers.exportText(caller),
 
@@ -202,6 +228,10 @@ function coreOf({ history, rules, bus, dispatcher, positions, images, removals, 
     markDelivered: (jobId, problem) => messages.markDelivered(jobId, problem),
     postings: removals.postings,
   };
+}
+
+function namesLora(text: string | undefined): boolean {
+  return /lora/i.test(text ?? '');
 }
 
 /** A job that was running when an earlier process died waits again, unless it is to blame. */

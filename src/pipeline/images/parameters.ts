@@ -1,4 +1,4 @@
-import type { PictureSettings } from './imagine-request.ts';
+import { loraTag, type PictureSettings } from './imagine-request.ts';
 import { withoutWeights } from './prompt-weights.ts';
 import { stepCount } from './stage-c-steps.ts';
 
@@ -24,6 +24,7 @@ export function metadataOf(parameters: ImageParameters): Record<string, string> 
 }
 
 function readable(p: ImageParameters): string {
+  const { loras = [] } = p;
   const settings = [
     `Steps: ${stepCount(p.steps)}`,
     'Sampler: DDPM Wuerstchen',
@@ -39,9 +40,13 @@ function readable(p: ImageParameters): string {
     ...(typeof p.steps === 'number'
       ? []
       : [`Timesteps: ${p.steps === null ? 'reference' : `"${p.steps.join(', ')}"`}`]),
+    ...(loras.length > 0
+      ? [`Lora hashes: "${loras.map(({ name, hash }) => `${name}: ${hash.slice(0, 12)}`).join(', ')}"`]
+      : []),
     `Version: wuerst ${p.version}`,
   ];
   // Other programs read brackets as weights.
   const [prompt, negative] = [p.prompt, p.negative].map((text) => (p.weighted ? text : withoutWeights(text)));
-  return [prompt, ...(negative ? [`Negative prompt: ${negative}`] : []), settings.join(', ')].join('\n');
+  const words = [prompt, ...loras.map(loraTag)].join(' ');
+  return [words, ...(negative ? [`Negative prompt: ${negative}`] : []), settings.join(', ')].join('\n');
 }

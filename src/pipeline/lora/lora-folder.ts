@@ -20,6 +20,8 @@ const TYPABLE = /^[^\p{C}:<>{},"']{1,100}$/u;
 /** The LoRAs that people can ask for by name: the safetensors files of a folder, which may be missing. */
 export class LoraFolder {
   readonly dir: string;
+  /** As `refresh` found them last. */
+  #known: readonly Pick<LoraUse, 'name' | 'hash'>[] = [];
   /** By path; a file of another size or time is read again. */
   readonly #hashes = new Map<string, { readonly state: string; readonly sha256: Promise<string> }>();
 
@@ -40,6 +42,21 @@ export class LoraFolder {
     return (await Promise.all(found)).flat().sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** Names and hashes, as {@link refresh} found them last. */
+  get known(): readonly Pick<LoraUse, 'name' | 'hash'>[] {
+    return this.#known;
+  }
+
+  /** Looks at the folder again; only files that are new or have changed are read. */
+  async refresh(): Promise<void> {
+    const found = (await this.list()).map(async (lora) => {
+      // It may be gone again, or not be readable: then nobody can use it.
+      const hash = await this.hashOf(lora).catch(() => undefined);
+      return hash === undefined ? [] : [{ name: lora.name, hash }];
+    });
+    this.#known = (await Promise.all(found)).flat();
+  }
+
   async has(name: string): Promise<boolean> {
     return (await this.list()).some((lora) => lora.name === name);
   }
@@ -50,15 +67,7 @@ export class LoraFolder {
     const fold = (text: string) => text.normalize('NFC').toLowerCase();
     const found = all.find((lora) => lora.name === name) ?? all.find((lora) => fold(lora.name) === fold(name));
     if (found) return found;
-    throw new UserError('lora_missing', `There is no LoRA ${JSON.stringify(name)} here.`, {
-      hint:
-        all.length > 0
-          ? `There are: ${all
-              .slice(0, 20)
-              .map((lora) => lora.name)
-              .join(', ')}.`
-          : 'There are none yet.',
-    });
+    throw missing(name, all);
   }
 
   /** SHA-256 of the file, in hex. */
@@ -73,12 +82,21 @@ export class LoraFolder {
     return sha256;
   }
 
-  /** The file that a request means. @throws UserError `lora_missing`, `lora_changed` */
+  /** The file that a request means, also under another name. @throws UserError `lora_missing`, `lora_changed` */
   async fileOf({ name, hash }: LoraUse): Promise<ShelvedLora> {
-    const lora = await this.find(name);
-    if ((await this.hashOf(lora)) === hash) return lora;
-    throw new UserError('lora_changed', `The LoRA ${name} is another file than the one that was asked for.`, {
+    const all = await this.list();
+    const named = all.filter((lora) => lora.name === name);
+    for (const lora of [...named, ...all]) if ((await this.hashOf(lora)) === hash) return lora;
+    if (named.length === 0) throw missing(name, all);
+    throw new UserError('lora_changed', `The LoRA ${name} is another file than the one that this was made with.`, {
       hint: `Its SHA-256 was ${hash.slice(0, 12)}…; ask anew to use the file that is here now.`,
     });
   }
+}
+
+function missing(name: string, all: readonly ShelvedLora[]): UserError {
+  const names = all.slice(0, 20).map((lora) => lora.name);
+  return new UserError('lora_missing', `There is no LoRA ${JSON.stringify(name)} here.`, {
+    hint: names.length > 0 ? `There are: ${names.join(', ')}.` : 'There are none yet.',
+  });
 }
