@@ -4,11 +4,12 @@ import { KEYS } from '../bot/command/keys.ts';
 import { parseCommand, randomSeed } from '../bot/command/parse.ts';
 import { listed } from '../bot/command/problem.ts';
 import { type ImagineRequest, seedOf } from '../bot/job.ts';
-import { DEFAULT_LIMITS, modelLimits, type Recommended } from '../bot/request-limits.ts';
-import { modelInUse } from '../models/model-folder.ts';
+import { DEFAULT_LIMITS, type KnownLora, modelLimits, type Recommended } from '../bot/request-limits.ts';
+import { lorasFolder, modelInUse } from '../models/model-folder.ts';
 import { recommendedFor } from '../models/recommended.ts';
 import { PRECISIONS, type Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { cropTo, IMAGE_FORMATS, type ImageFormat, imageFormat } from '../pipeline/images/image-file.ts';
+import type { LoraUse } from '../pipeline/images/imagine-request.ts';
 import { stepCount, timestepsOf } from '../pipeline/images/stage-c-steps.ts';
 import { TorchGenerator } from '../pipeline/math/generator.ts';
 import { inBatches, picturesTogether, roundsOf } from '../pipeline/pipelines/batch-size.ts';
@@ -39,6 +40,7 @@ interface Options {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly yes?: boolean;
+  readonly lora?: string;
 }
 
 /** The settings of the command grammar as options. The terminal has no spoiler cover. */
@@ -130,7 +132,8 @@ async function imagine(text: string, options: Options): Promise<void> {
     signal: stop.signal,
     check: false,
   });
-  const { requests, notes } = readRequests(text, options, pipeline, recommendedFor(dir));
+  const loras = /lora/i.test(text) || options.lora !== undefined ? await openLoras() : undefined;
+  const { requests, notes } = readRequests(text, options, pipeline, recommendedFor(dir), loras?.known);
   await askBeforeMany(requests, options.yes ?? false, stop.signal);
   const say = (line: string) => void (options.quiet || process.stderr.write(`${printableLine(line)}\n`));
   if (asksForGpu(options)) {
@@ -144,11 +147,29 @@ async function imagine(text: string, options: Options): Promise<void> {
   const bars = options.quiet || options.json ? null : new StageBars(process.stderr);
   const files = new PictureWriter(pipeline, options);
   try {
-    for (const request of requests) await paintAll(pipeline, request, files, bars, say, stop.signal);
+    for (const request of requests) {
+      await loras?.use(pipeline, request.loras ?? [], stop.signal);
+      await paintAll(pipeline, request, files, bars, say, stop.signal);
+    }
   } finally {
     bars?.stop();
     await files.finish();
   }
+}
+
+/** The LoRAs on this disk. Without them, nothing of it is loaded. */
+async function openLoras() {
+  const [{ LoraFolder }, { useLoras }] = await Promise.all([
+    import('../pipeline/lora/lora-folder.ts'),
+    import('../pipeline/engine/request-loras.ts'),
+  ]);
+  const folder = new LoraFolder(lorasFolder(process.env));
+  await folder.refresh();
+  return {
+    known: folder.known,
+    use: (pipeline: WuerstchenCombinedPipeline, loras: readonly LoraUse[], signal: AbortSignal) =>
+      useLoras(pipeline, loras, folder, signal),
+  };
 }
 
 /** Otherwise nobody misses one; `wuerst doctor` says why it is not used. */
@@ -254,7 +275,13 @@ async function* paint(
   }
 }
 
-function readRequests(text: string, options: Options, pipeline: WuerstchenCombinedPipeline, recommended: Recommended) {
+function readRequests(
+  text: string,
+  options: Options,
+  pipeline: WuerstchenCombinedPipeline,
+  recommended: Recommended,
+  loras: readonly KnownLora[] = [],
+) {
   const { minSide, maxSide, maxPixels } = pipeline.grid.limits;
   const limits = {
     ...DEFAULT_LIMITS,
@@ -262,6 +289,7 @@ function readRequests(text: string, options: Options, pipeline: WuerstchenCombin
     maxSide,
     maxPixels,
     gridStep: pipeline.grid.step,
+    loras,
     ...modelLimits(pipeline.name, recommended),
   };
   const typed: Readonly<Record<string, unknown>> = { ...options };
