@@ -89,6 +89,8 @@ export const GUILD_SETTINGS = {
   userSeconds: limit(null, 'accelerator seconds a day per person'),
   pixels: limit(null, 'pixels per picture'),
   images: limit(null, 'pictures per request, at most 10', count.max(10)),
+  /** In pictures of the usual size and steps, whatever makes it costly. */
+  cost: limit(100, 'time of one request, in usual pictures'),
   /** Where what is not safe for work may be asked for. */
   nsfw: {
     ...{ kind: 'nsfw', schema: z.enum(NSFW_RULES), initial: 'age-restricted' },

@@ -8,6 +8,7 @@ import { checkQuotas } from '../rules/quotas.ts';
 import { lostBefore, secondsToRepaint } from './ancestry.ts';
 import { workOf } from './estimator.ts';
 import type { JobServices } from './job-services.ts';
+import { checkCost } from './request-cost.ts';
 
 /** A request that may become a job. */
 export interface Draft {
@@ -62,11 +63,11 @@ export class Submissions {
 
   /**
    * Refuses what the rules forbid, without making anything. Returns the requests with what the rules add.
-   * @throws UserError `stopping`, `limit_pixels`, `limit_images`, and what `moderate` throws
+   * @throws UserError `stopping`, `limit_pixels`, `limit_images`, `limit_cost`, and what `moderate` throws
    */
   review(caller: Caller, requests: readonly ImagineRequest[]): readonly ImagineRequest[] {
     this.#requireOpen();
-    return requests.map((request) => this.#allowed(caller, request));
+    return requests.map((request) => this.#allowed(caller, { request, derivation: null }).request);
   }
 
   /**
@@ -79,7 +80,7 @@ export class Submissions {
     if (earlier.length > 0) return earlier;
     this.#requireOpen();
     const { queue, bus } = this.#options;
-    const jobs = drafts.map((draft) => this.#estimated(caller, draft));
+    const jobs = drafts.map((draft) => ({ ...draft, caller, ...this.#allowed(caller, draft) }));
     const accepted: Accepted[] = [];
     const tell = () => {
       for (const { event } of accepted) bus.emit(event);
@@ -98,18 +99,16 @@ export class Submissions {
     throw new UserError('stopping', 'The bot is being restarted.', { hint: 'Try again in a moment.' });
   }
 
-  #allowed(caller: Caller, request: ImagineRequest): ImagineRequest {
-    const { rules } = this.#options;
+  #allowed(caller: Caller, draft: Pick<Draft, 'request' | 'derivation'>) {
+    const { rules, estimator } = this.#options;
     const limits = rules.limits(caller);
-    const allowed = moderate(request, caller, rules.at(caller));
-    if (!fits(allowed, limits)) throw tooLarge(allowed, limits.maxPixels);
-    if (allowed.n > limits.maxImages) throw tooMany(allowed.n, limits.maxImages);
-    return allowed;
-  }
-
-  #estimated(caller: Caller, draft: Draft) {
-    const request = this.#allowed(caller, draft.request);
-    return { ...draft, caller, request, estimate: this.#seconds(request, draft.derivation) };
+    const here = rules.at(caller);
+    const request = moderate(draft.request, caller, here);
+    if (!fits(request, limits)) throw tooLarge(request, limits.maxPixels);
+    if (request.n > limits.maxImages) throw tooMany(request.n, limits.maxImages);
+    const estimate = this.#seconds(request, draft.derivation);
+    checkCost(request, estimate, { estimator, most: here.cost, limits: rules.checkpoint() });
+    return { request, estimate };
   }
 
   /** Expected accelerator seconds, with those of what has to be painted again for it. */

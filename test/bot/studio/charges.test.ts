@@ -313,3 +313,40 @@ test('pictures that one person has made again wait for their turns like requests
   assert.ok(waited <= 2, `the newcomer waited for ${waited} pictures`);
   await Promise.all(made);
 });
+
+test('one request costs at most so many usual pictures, whatever makes it costly, and the answer says what would do', async (t) => {
+  const { ask, say, studio, make, click, used } = await opened(t);
+  const mo = caller({ user: 'mo', moderator: true });
+  for (const text of [
+    'a panda n:10 size:2048x2048 guidance:7 decoder-guidance:3 steps:100',
+    'a panda n:9 steps:100 decoder-steps:100 size:2048x2048',
+    'a panda n:10 size:1792x2048 decoder-steps:100 steps:60',
+    '{a, b} panda n:10 size:2048x2048 decoder-steps:100',
+  ]) {
+    const error = await studio.command(text, caller()).then(
+      () => assert.fail(`${text} was accepted`),
+      ({ code, message, hint }: { code: string; message: string; hint: string }) => ({ code, message, hint }),
+    );
+    assert.equal(error.code, 'limit_cost', text);
+    assert.match(error.message, /at most 100 pictures of the usual size and steps; this one costs about [1-9]\d\d+\./);
+    const [, example = ''] = /^For example ([^.]+)\. The rule is the setting cost\.$/.exec(error.hint) ?? [];
+    assert.match(example, /^n:\d/, error.hint);
+    const keys = [...example.matchAll(/([a-z-]+):/g)].map(([, key]) => key);
+    const kept = text.split(' ').filter((word) => !keys.includes(word.split(':')[0]));
+    const corrected = `${kept.join(' ').replace('{a, b}', 'a')} ${example}`;
+    const job = await ask(corrected);
+    await studio.act(`cancel:${job.id}`, caller());
+  }
+  assert.equal((await make('a panda n:10')).state, 'done');
+  const before = used();
+  await say('settings everywhere-cost:3', mo);
+  await assert.rejects(ask('a panda n:4'), { code: 'limit_cost', hint: /^For example n:3\./ });
+  const job = await make('a panda n:3 size:1024x1024');
+  await say('settings everywhere-cost:2', mo);
+  await assert.rejects(click(`larger-2x:${imageOf(job)}`), { code: 'limit_cost' }, 'also what a button makes');
+  await say('settings everywhere-cost:1', mo);
+  assert.equal((await make('a panda')).state, 'done');
+  await say('settings everywhere-cost:none', mo);
+  await ask('a panda n:10 size:2048x2048 decoder-steps:100');
+  assert.ok(before > 0);
+});
