@@ -177,6 +177,7 @@ async function compose(
     lockPath,
     execArgv: options.execArgv,
     onOutput: (text) => logger.info({ text: text.trimEnd() }, 'output of the pipeline process'),
+    onChanged: () => studio.rememberModel(),
     onCrash: (ending) => logger.error({ ...ending }, 'the pipeline process died and is being replaced'),
     onFailure: (err) => logger.error({ err }, 'the pipeline process cannot be replaced yet; trying again'),
   });

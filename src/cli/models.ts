@@ -6,6 +6,7 @@ import {
   folderOf,
   listModels,
   type ModelStatus,
+  type Removable,
   removeModel,
   STYLES,
   useModel,
@@ -171,12 +172,12 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       if (name === undefined) throw expected('model_missing', 'the name of a model', 'none', 'See: wuerst models list');
       const status = await checkRemovable(modelsDir, name);
       if (!yes) {
-        throw new UserError('not_confirmed', `This would delete ${status.folder}, ${byteSize(status.bytes)}.`, {
+        throw new UserError('not_confirmed', `This would delete ${status.folder}, ${toFree(status)}.`, {
           hint: `To delete it: wuerst models remove ${name} --yes`,
         });
       }
       await removeModel(modelsDir, name);
-      say(`${name} was deleted; ${byteSize(status.bytes)} are free again.`);
+      say(`${name} was deleted${freed(status)}.`);
     });
 
   const use = new Command('use')
@@ -218,6 +219,23 @@ function table(models: readonly ModelStatus[]): string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** What deleting a model frees: not what links lead to. */
+function toFree({ freed, bytes }: Removable): string {
+  if (isLinked({ freed, bytes })) return `only links: the ${byteSize(bytes)} that they lead to would stay`;
+  return `${byteSize(freed)}${bytes > freed ? '; what its links lead to would stay' : ''}`;
+}
+
+function freed(status: Removable): string {
+  if (isLinked(status)) return `; the ${byteSize(status.bytes)} that its links lead to stay`;
+  const rest = status.bytes > status.freed ? '; what its links lead to stays' : '';
+  return `; ${byteSize(status.freed)} are free again${rest}`;
+}
+
+/** Small files, such as a lock file, may lie beside the links. */
+function isLinked({ freed, bytes }: Pick<Removable, 'freed' | 'bytes'>): boolean {
+  return bytes > 0 && freed < bytes / 1000;
 }
 
 /** How to replace damaged files. Where a folder of the operator's own came from is not known. */

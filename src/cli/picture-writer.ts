@@ -70,6 +70,12 @@ export class PictureWriter {
     // What it throws is told with the picture.
     identity.catch(() => {});
     this.#identities.set(style, identity);
+    // Later pictures of large weights carry their hash, when it is known.
+    identity
+      .then(async ({ whole, former }) => {
+        if (whole) this.#identities.set(style, Promise.resolve({ checkpoint: await whole, former }));
+      })
+      .catch(() => {});
     return identity;
   }
 

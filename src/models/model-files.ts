@@ -1,4 +1,4 @@
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import {
   type Contents,
@@ -76,4 +76,14 @@ export async function fileSizes(folder: string): Promise<Map<string, number>> {
   };
   await visit('', []);
   return sizes;
+}
+
+/** Bytes that deleting a folder sets free: not those that links lead to, nor those of files with another name elsewhere. */
+export async function bytesFreed(path: string): Promise<number> {
+  const found = await ifThere(lstat(path));
+  if (found?.isFile()) return found.nlink > 1 ? 0 : found.size;
+  if (!found?.isDirectory()) return 0;
+  let bytes = 0;
+  for (const name of await readdir(path)) bytes += await bytesFreed(join(path, name));
+  return bytes;
 }

@@ -9,7 +9,7 @@ import { ifThere } from '../system/if-there.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { writeJson } from '../system/write-json.ts';
 import { type ModelEntry, readManifest } from './manifest.ts';
-import { fileSizes, missingFiles, neededIn } from './model-files.ts';
+import { bytesFreed, fileSizes, missingFiles, neededIn } from './model-files.ts';
 import { EMBEDDED_MODELS, readCurrentModel } from './model-folder.ts';
 
 /** In the order of lists. */
@@ -109,15 +109,21 @@ export async function useModel(modelsDir: string, name: string): Promise<ModelSt
   return { ...status, inUse: true };
 }
 
+/** A model that can be removed. */
+export interface Removable extends ModelStatus {
+  /** Bytes that are free afterwards: what links lead to stays. */
+  readonly freed: number;
+}
+
 /** Deletes a model's folder. @throws UserError for the embedded model, the one in use, and unknown or absent ones. */
-export async function removeModel(modelsDir: string, name: string): Promise<ModelStatus> {
+export async function removeModel(modelsDir: string, name: string): Promise<Removable> {
   const status = await checkRemovable(modelsDir, name);
   await withFolderLock(status.folder, {}, () => rm(status.folder, { recursive: true, force: true }));
   return status;
 }
 
 /** Makes the checks of {@link removeModel} without removing anything. */
-export async function checkRemovable(modelsDir: string, name: string): Promise<ModelStatus> {
+export async function checkRemovable(modelsDir: string, name: string): Promise<Removable> {
   const status = named(await listModels(modelsDir), name);
   if (status.source === 'embedded') {
     throw new UserError('model_embedded', `The model ${name} comes with wuerst and cannot be removed.`, {
@@ -133,7 +139,7 @@ export async function checkRemovable(modelsDir: string, name: string): Promise<M
   if (status.state === 'absent' && !(await foldersIn(modelsDir)).includes(name)) {
     throw new UserError('model_absent', `The model ${name} is not on this disk: there is no folder ${status.folder}.`);
   }
-  return status;
+  return { ...status, freed: await bytesFreed(status.folder) };
 }
 
 function notReady({ name, state, missing, source, folder }: ModelStatus): UserError {

@@ -151,3 +151,28 @@ test('a model is named by its name or by any folder; a folder that holds a model
   assert.equal(modelInUse(env, 'mine'), join(process.cwd(), 'mine'));
   assert.equal(modelInUse(env, './nothing'), join(process.cwd(), 'nothing'));
 });
+
+test('removing a model that is only links deletes the links and claims to free nothing', async (t) => {
+  const { modelsDir, models } = await scene(t);
+  const cache = await hubCache(join(modelsDir, '../cache'));
+  await mkdir(join(modelsDir, 'mine'), { recursive: true });
+  for (const half of HALVES) await symlink(snapshot(cache, half), join(modelsDir, 'mine', half));
+  await symlink(join(cache, 'models--warp-ai--wuerstchen'), join(modelsDir, 'cached'));
+  for (const name of ['mine', 'cached']) {
+    const asked = (await models('remove', name)).error ?? '';
+    assert.match(asked, /This would delete .*, only links: the \d+\.\d MB that they lead to would stay\./);
+    const { out } = await models('remove', name, '--yes');
+    assert.match(out, new RegExp(`^${name} was deleted; the \\d+\\.\\d MB that its links lead to stay\\.\n$`));
+  }
+  assert.deepEqual(await readdir(modelsDir), ['.locks']);
+  assert.ok((await painted(cache)) !== undefined);
+});
+
+test('removing a model of files and links frees its files', async (t) => {
+  const { modelsDir, models } = await scene(t);
+  const cache = await hubCache(join(modelsDir, '../cache'));
+  await cp(join(COCKTAIL, 'wuerstchen'), join(modelsDir, 'mine/wuerstchen'), { recursive: true });
+  await symlink(snapshot(cache, 'wuerstchen-prior'), join(modelsDir, 'mine/wuerstchen-prior'));
+  const { out } = await models('remove', 'mine', '--yes');
+  assert.match(out, /^mine was deleted; \d+\.\d MB are free again; what its links lead to stays\.\n$/);
+});

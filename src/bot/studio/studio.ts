@@ -71,6 +71,8 @@ export interface Studio extends Required<Core> {
   open(options?: { readonly pipelineOutlived?: boolean }): Promise<void>;
   /** The model is loaded: jobs start. */
   paint(): void;
+  /** Stores what is known of the loaded model; to be called when that changes. */
+  rememberModel(): void;
   /** Takes no more commands. The running job may go on until the deadline; after that it waits for the next start. */
   close(deadlineMs: number): Promise<void>;
   /** Jobs that wait. */
@@ -101,6 +103,7 @@ export function createStudio(options: StudioOptions): Studio {
       submissions.open();
       logger.info({ ...swept, interrupted: interrupted.length, waiting: waiting.length }, 'the studio is open');
     },
+    rememberModel: () => rememberLoaded(options),
     paint() {
       rememberLoaded(options);
       dispatcher.start();
@@ -123,7 +126,8 @@ function partsOf(options: StudioOptions) {
   const recipes = new Recipes({ history, painter, version, describe: options.describe ?? (() => ({})) });
   const estimator = new Estimator(history.memos, () => {
     const { info } = painter.status;
-    return info === null ? null : `${info.checkpoint} ${info.provider}`;
+    // The former one: it stays the same while the hash of large weights is computed.
+    return info === null ? null : `${info.formerCheckpoints?.[0] ?? info.checkpoint} ${info.provider}`;
   });
   const bus = new EventBus((error, event) => onProblem(error, `a listener failed on ${event.type} ${event.job.id}`));
   const rules = new GuildRules(

@@ -127,12 +127,22 @@ const SMALL_BYTES = 2 ** 30;
 export interface Identity {
   /** {@link fingerprint}; of large weights that were not hashed before, the first of `former`. */
   readonly checkpoint: string;
+  /** The fingerprint of large weights, when all of them are read. */
+  readonly whole?: Promise<string>;
   /** What the same weights were identified by earlier: {@link sampleFingerprint} by the names of files, and of links to them. */
   readonly former: readonly string[];
 }
 
-/** Identifies weights without keeping anyone waiting. Hashes that are not known are computed in the background. */
-export async function identify(components: readonly Component[], folders: readonly string[]): Promise<Identity> {
+/**
+ * Identifies weights without keeping anyone waiting. Hashes that are not known are computed in the background.
+ *
+ * @param waitFor weights of at most so many bytes are read at once. @default 1 GiB
+ */
+export async function identify(
+  components: readonly Component[],
+  folders: readonly string[],
+  waitFor = SMALL_BYTES,
+): Promise<Identity> {
   const files = components.flatMap((component) => component.files);
   const links = await linkNames(components);
   const real = await sampleFingerprint(files);
@@ -142,9 +152,9 @@ export async function identify(components: readonly Component[], folders: readon
   if (known !== undefined) return { checkpoint: known, former };
   const whole = fingerprint(components, folders, { background: true });
   const bytes = components.reduce((sum, component) => sum + component.bytes, 0);
-  if (bytes <= SMALL_BYTES) return { checkpoint: await whole, former };
+  if (bytes <= waitFor) return { checkpoint: await whole, former };
   whole.catch(() => {});
-  return { checkpoint: real, former };
+  return { checkpoint: real, former, whole };
 }
 
 /** Names that files have in their components' folders, of those that lie elsewhere. */

@@ -1,7 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { copyFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { copyFile, readdir, realpath, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, OperatorError, UserError } from '../../system/errors.ts';
+import { makeFolder } from '../../system/make-folder.ts';
 import { HALVES } from '../checkpoint/contents.ts';
 import { heldBy, layoutOf, type ModelLayout, partOf, wholeModel } from '../checkpoint/layout.ts';
 import { weightSets } from '../checkpoint/weight-files.ts';
@@ -24,6 +26,8 @@ const KEPT_MIXES = 4;
 export interface StageCOptions extends MixOptions {
   /** Where mixed checkpoints are kept. @default the model folder's `mixed` */
   readonly mixedDir?: string;
+  /** Where they are kept if the model folder cannot be written. @default nowhere */
+  readonly cacheDir?: string;
 }
 
 /** What a model folder can paint in. */
@@ -140,21 +144,43 @@ async function mixed(modelFolder: string, layout: ModelLayout, share: number, op
       { hint: 'Pull both in one: wuerst models pull wuerstchen-v2 --style base aesthetic' },
     );
   }
-  const all = options.mixedDir ?? join(modelFolder, 'mixed');
-  const folder = join(all, String(share));
-  const [from, to, out] = [join(base, file), join(aesthetic, file), join(folder, file)];
+  const [from, to] = [join(base, file), join(aesthetic, file)];
   // Loaded on demand: they need a database, which painting does without.
   const { finishedMix, mixCheckpoints } = await import('./mix.ts');
-  const config = join(folder, 'config.json');
-  if (existsSync(config) && (await finishedMix(from, to, share, out))) {
+  const places = await mixPlaces(modelFolder, options);
+  for (const place of places) {
+    const made = join(place, String(share));
+    const config = join(made, 'config.json');
+    if (!existsSync(config) || !(await finishedMix(from, to, share, join(made, file)))) continue;
     await markUsed(config);
-    return folder;
+    return made;
   }
+  const all = places.find(isWritable) ?? places[0] ?? modelFolder;
+  const folder = join(all, String(share));
+  const [out, config] = [join(folder, file), join(folder, 'config.json')];
   await dropOldMixes(all, String(share));
   await mixCheckpoints(from, to, share, out, options);
   await copyFile(join(base, 'config.json'), `${config}.tmp`);
   await rename(`${config}.tmp`, config);
   return folder;
+}
+
+/** Where mixes may be, and may be made, the preferred place first. */
+async function mixPlaces(modelFolder: string, { mixedDir, cacheDir }: StageCOptions): Promise<string[]> {
+  const own = mixedDir ?? join(modelFolder, 'mixed');
+  if (cacheDir === undefined) return [own];
+  const model = createHash('sha256').update(await realpath(modelFolder));
+  return [own, join(cacheDir, 'mixed', model.digest('hex').slice(0, 16))];
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    makeFolder(folder);
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** In a read-only folder, such as a shared installation, the time of use is not recorded. */

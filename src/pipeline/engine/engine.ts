@@ -15,6 +15,7 @@ import type {
   EngineInfo,
   EngineRequest,
   GenerateContext,
+  LoadContext,
   LoadOptions,
   WarmUp,
 } from '../process/protocol.ts';
@@ -76,7 +77,7 @@ class PipelineEngine implements Engine {
     this.#options = options;
   }
 
-  async load(options: LoadOptions, context: EngineContext): Promise<EngineInfo> {
+  async load(options: LoadOptions, context: LoadContext): Promise<EngineInfo> {
     const { model, previewMaps, cacheDir } = options;
     this.#context = context;
     const runtime = await this.#runtime(options);
@@ -91,7 +92,7 @@ class PipelineEngine implements Engine {
     await this.#preload(pipeline);
     // The first preview and the first file should not wait for it.
     await import('sharp');
-    const { checkpoint, former } = await identifying;
+    const { checkpoint, former, whole } = await identifying;
     const shipped = readPreviewMaps(await shippedPreviewMaps(model), pipeline, checkpoint, ...former);
     const maps = shipped ?? readPreviewMaps(previewMaps, pipeline, checkpoint, ...former) ?? newPreviewMaps(pipeline);
     const previewer = new Previewer({
@@ -107,7 +108,15 @@ class PipelineEngine implements Engine {
     const sizes = { ...pipeline.grid.limits, gridStep: pipeline.grid.step };
     const made = { model: pipeline.name, checkpoint, formerCheckpoints: former, provider: pipeline.computedBy };
     const startsFromPictures = imageEncoderFolder(model) !== undefined;
-    return { ...made, styles, mixesStyles, sizes, startsFromPictures, memory, warmed };
+    const info = { ...made, styles, mixesStyles, sizes, startsFromPictures, memory, warmed };
+    whole?.then((known) => this.#identified(info, known, context), ignored);
+    return info;
+  }
+
+  /** Pictures from now on carry the hash of all weights. */
+  #identified(info: EngineInfo, checkpoint: string, { changed }: LoadContext): void {
+    if (this.#loaded) this.#loaded = { ...this.#loaded, checkpoint };
+    changed?.({ ...info, checkpoint });
   }
 
   #runtime(options: LoadOptions): Promise<Runtime> {
@@ -216,6 +225,9 @@ class PipelineEngine implements Engine {
     yield { ...step, step: 1 };
   }
 }
+
+/** Weights that cannot be read whole keep the hash that they have. */
+function ignored(): void {}
 
 /** One of the names, or `auto`. */
 function checkName<T extends string>(what: string, names: readonly T[], name: string, hint: string): T | 'auto' {

@@ -139,7 +139,8 @@ export class WuerstchenCombinedPipeline {
     const dir = await folderOf(from, { half: 'both', style: options.style }, options);
     await requireFolder(dir);
     const style = options.style ?? availableStyles(dir).styles[0] ?? 'interpolated';
-    const priorDir = await stageCFolder(dir, style);
+    const cacheDir = options.cacheDir ?? cacheFolder();
+    const priorDir = await stageCFolder(dir, style, { cacheDir });
     const places = wholeModel(dir);
     const load = {
       runtime: options.runtime ?? (await Runtime.create(options)),
@@ -223,7 +224,7 @@ export class WuerstchenCombinedPipeline {
 
   async #components(style: string): Promise<Component[]> {
     // Somebody may be painting in another style.
-    const dir = await stageCFolder(this.dir, style);
+    const dir = await stageCFolder(this.dir, style, { cacheDir: this.#cacheDir });
     const prior = this.#priors.get(dir) ?? (await WuerstchenPrior.load(dir, this.runtime));
     return [prior, this.prior.text.model, ...this.decoder.networks].map((network) => network.component);
   }
@@ -388,7 +389,7 @@ export class WuerstchenCombinedPipeline {
 
   /** Makes `prior` use the Stage C of `style`, which is mixed if it is missing, and opened when first used. */
   async use(style: string, options: StageCOptions = {}): Promise<WuerstchenPrior> {
-    const dir = await stageCFolder(this.dir, style, options);
+    const dir = await stageCFolder(this.dir, style, { cacheDir: this.#cacheDir, ...options });
     const prior = this.#priors.get(dir) ?? (await WuerstchenPrior.load(dir, this.runtime));
     this.#priors.delete(dir);
     this.#priors.set(dir, prior);

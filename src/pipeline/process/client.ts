@@ -22,6 +22,8 @@ export interface PipelineClientOptions {
   readonly clock?: Clock;
   /** What the process writes to its outputs, in pieces. @default dropped */
   readonly onOutput?: (text: string) => void;
+  /** Called when something of what was loaded is known better, such as the hash of large weights. */
+  readonly onChanged?: (info: EngineInfo) => void;
   /** Called whenever `status` changes. */
   readonly onStatus?: (status: PipelineStatus) => void;
   /** A process ended that should not have; also those that no request hears of. */
@@ -221,6 +223,10 @@ export class PipelineClient {
       load: Number.isFinite(this.#leanFrom) ? { ...load, leanFrom: this.#leanFrom } : load,
       ...(execArgv === undefined ? {} : { execArgv }),
       onCall: (call) => this.#update({ call }),
+      onChanged: (info) => {
+        this.#update({ info });
+        this.#options.onChanged?.(info);
+      },
     });
     this.#child = child;
     this.#update({ pid: child.pid, starts: this.#status.starts + 1 });

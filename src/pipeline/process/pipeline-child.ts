@@ -24,6 +24,8 @@ export interface ChildOptions {
   readonly execArgv?: readonly string[];
   /** What the process writes to its outputs, in pieces. */
   readonly onOutput: (text: string) => void;
+  /** What is loaded is known better than when it was. */
+  readonly onChanged: (info: EngineInfo) => void;
   /** The announced call, or its end. */
   readonly onCall: (call: Call | null) => void;
 }
@@ -156,6 +158,10 @@ export class PipelineChild {
   }
 
   #receive(message: FromProcess): void {
+    if (message.type === 'changed') {
+      this.#options.onChanged(message.info);
+      return;
+    }
     this.#setCall(null);
     if (message.type === 'up') this.#send({ type: 'load', options: this.#options.load });
     else if (message.type === 'loaded') this.#hasLoaded(message.info);

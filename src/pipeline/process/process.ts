@@ -6,6 +6,7 @@ import { acquireLock } from '../../system/file-lock.ts';
 import { leaveOrphanNote, orphanNote } from './orphan-note.ts';
 import {
   type EngineContext,
+  type EngineInfo,
   EngineLost,
   type EngineModule,
   type EngineRequest,
@@ -51,7 +52,13 @@ async function takeEngine() {
 
 async function load(options: LoadOptions): Promise<void> {
   try {
-    await send({ type: 'loaded', info: await engine.load(options, { announce }) });
+    let loaded = () => {};
+    const told = new Promise<void>((resolve) => {
+      loaded = resolve;
+    });
+    const changed = (info: EngineInfo) => void told.then(() => send({ type: 'changed', info })).catch(() => {});
+    await send({ type: 'loaded', info: await engine.load(options, { announce, changed }) });
+    loaded();
   } catch (error) {
     await send({ type: 'load-failed', error: reportError(error, false) });
     process.exit(EXIT_LOST);

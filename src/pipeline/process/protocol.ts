@@ -143,6 +143,11 @@ export interface EngineContext {
   announce(call: string, expectedMs: number): Promise<void>;
 }
 
+export interface LoadContext extends EngineContext {
+  /** Tells the parent what `load` did not know yet, such as the hash of large weights. */
+  readonly changed?: (info: EngineInfo) => void;
+}
+
 export interface GenerateContext extends EngineContext {
   /** Aborted when the request is cancelled; `announce` and each `yield` then end the request by themselves. */
   readonly signal: AbortSignal;
@@ -151,7 +156,7 @@ export interface GenerateContext extends EngineContext {
 /** The model, as the pipeline process drives it: one request at a time. */
 export interface Engine {
   /** Called once, before any request. An `OperatorError` says what is wrong with the model or the provider. */
-  load(options: LoadOptions, context: EngineContext): Promise<EngineInfo>;
+  load(options: LoadOptions, context: LoadContext): Promise<EngineInfo>;
   /** Each event is on its way to the parent before the generator goes on. */
   generate(request: EngineRequest, context: GenerateContext): AsyncGenerator<EngineEvent, void>;
 }
@@ -176,6 +181,8 @@ export type FromProcess =
   /** The process listens from now on. */
   | { readonly type: 'up' }
   | { readonly type: 'loaded'; readonly info: EngineInfo }
+  /** Something of it is known better now; says nothing of the call that is running. */
+  | { readonly type: 'changed'; readonly info: EngineInfo }
   | { readonly type: 'load-failed'; readonly error: ErrorReport }
   | { readonly type: 'announce'; readonly call: string; readonly expectedMs: number }
   | { readonly type: 'event'; readonly id: number; readonly event: EngineEvent }

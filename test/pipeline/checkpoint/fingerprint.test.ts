@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, open, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fingerprint, identify } from '../../../src/pipeline/checkpoint/fingerprint.ts';
 import { WuerstchenCombinedPipeline } from '../../../src/pipeline/index.ts';
 import { COCKTAIL, combinedFolder, HALVES, hubCache, shard } from '../../models/folders.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -78,4 +79,15 @@ test('what identified weights earlier is known beside the fingerprint, also by t
   const there = await (await opened(linked)).identify();
   assert.equal(there.checkpoint, checkpoint);
   assert.ok(there.former.includes(former[0] ?? ''));
+});
+
+test('large weights are known by a sample at once, and by all their bytes as soon as those are read', async (t) => {
+  const model = await copied(t);
+  const componentsOf = async (folder: string) => (await opened(folder)).networks.map(({ component }) => component);
+  const components = await componentsOf(model);
+  const { checkpoint, former, whole } = await identify(components, [model], 0);
+  assert.equal(checkpoint, former[0]);
+  const known = await whole;
+  assert.equal(known, await fingerprint(await componentsOf(COCKTAIL), []));
+  assert.deepEqual(await identify(components, [model], 0), { checkpoint: known, former });
 });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { EMBEDDED_MODELS } from '../../../src/models/model-folder.ts';
 import { availableStyles, stageCFolder } from '../../../src/pipeline/derived-weights/styles.ts';
-import { WuerstchenPrior } from '../../../src/pipeline/index.ts';
+import { WuerstchenCombinedPipeline, WuerstchenPrior } from '../../../src/pipeline/index.ts';
 import { STAGE_C, tensorsIn } from '../../models/checkpoints.ts';
 import { callModels } from '../../models/models-cli.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -166,4 +166,17 @@ test('verify reads mixed checkpoints too', async (t) => {
     /^wrong hash +mixed\/0\.3\/diffusion_pytorch_model\.safetensors: .*; delete it, and it is made again$/m,
   );
   assert.equal(exitCode, 1);
+});
+
+test('where the model folder cannot be written, mixes are kept in the cache folder, a place for each model', async (t) => {
+  const folder = await modelWith(t, BASE, AESTHETIC, PRIOR, 'wuerstchen');
+  const other = await modelWith(t, BASE, AESTHETIC);
+  const cacheDir = await temporaryFolder(t);
+  // A file in the place of the folder refuses root, too.
+  for (const model of [folder, other]) writeFileSync(join(model, 'mixed'), '');
+  const pipeline = await WuerstchenCombinedPipeline.fromPretrained(folder, { provider: 'cpu', cacheDir });
+  const { component } = await pipeline.use('0.3');
+  assert.ok(component.dir.startsWith(join(cacheDir, 'mixed')));
+  assert.equal(await stageCFolder(folder, 0.3, { cacheDir }), component.dir);
+  assert.notEqual(await stageCFolder(other, 0.3, { cacheDir }), component.dir);
 });

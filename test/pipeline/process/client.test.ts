@@ -466,3 +466,12 @@ describe('the process', () => {
     assert.equal(output, ']0;ownedred\n');
   });
 });
+
+test('what is known better after loading changes the status, whenever it is known', async (t) => {
+  const told: string[] = [];
+  const onChanged = ({ checkpoint }: { checkpoint: string }) => void told.push(checkpoint);
+  const { client, status } = setting(t, { load: { model: 'sampled' }, onChanged });
+  assert.equal((await client.start()).checkpoint, 'hash of sampled');
+  const { info, state } = await status(({ info }) => info?.checkpoint === 'hash of all');
+  assert.deepEqual([info?.styles, state, told], [['base'], 'ready', ['hash of all']]);
+});

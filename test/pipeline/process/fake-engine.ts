@@ -1,11 +1,11 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import {
   type Engine,
-  type EngineContext,
   type EngineEvent,
   EngineLost,
   type EngineRequest,
   type GenerateContext,
+  type LoadContext,
   type LoadOptions,
 } from '../../../src/pipeline/process/protocol.ts';
 import { OperatorError, UserError } from '../../../src/system/errors.ts';
@@ -24,7 +24,7 @@ function step(done: number, total: number): EngineEvent {
 class FakeEngine implements Engine {
   #leanFrom = Number.POSITIVE_INFINITY;
 
-  async load({ model, leanFrom }: LoadOptions, { announce }: EngineContext) {
+  async load({ model, leanFrom }: LoadOptions, { announce, changed }: LoadContext) {
     const [what, file = ''] = model.split(' ');
     this.#leanFrom = leanFrom ?? this.#leanFrom;
     if (what === 'large' && this.#leanFrom > 0) process.kill(process.pid, 'SIGKILL');
@@ -38,7 +38,9 @@ class FakeEngine implements Engine {
       await announce('session.create', 1000);
       block(600_000);
     }
-    return { checkpoint: `hash of ${model}`, provider: 'fake-fp32', styles: ['base'] };
+    const info = { checkpoint: `hash of ${model}`, provider: 'fake-fp32', styles: ['base'] };
+    if (what === 'sampled') changed?.({ ...info, checkpoint: 'hash of all' });
+    return info;
   }
 
   async *generate(request: EngineRequest, { announce, signal }: GenerateContext): AsyncGenerator<EngineEvent, void> {
