@@ -129,6 +129,11 @@ export type JobEvent = { readonly seq: number | null } & (
   | { readonly type: 'changed'; readonly job: Job }
 );
 
+/** What a request is called: its prompt, if it has one. */
+export function titleOf({ prompt }: Pick<ImagineRequest, 'prompt'>): string {
+  return prompt === '' ? 'A variation of a picture' : prompt;
+}
+
 /** Seed of picture `index` of a request. */
 export function seedOf(request: ImagineRequest, index: number): bigint {
   return BigInt.asUintN(64, request.seed + BigInt(index));

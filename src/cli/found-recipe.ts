@@ -133,6 +133,7 @@ const JSON_NAMES: Readonly<Record<'prompt' | KeyName, readonly string[]>> = {
   steps: ['steps', 'Steps'],
   guidance: ['cfg_scale', 'cfgscale', 'guidance_scale', 'Guidance Scale', 'scale', 'cfg', 'cfgScale'],
   ...{ ar: [], n: [], style: [], 'decoder-steps': [], 'decoder-guidance': [], spoiler: [] },
+  ...{ strength: [], 'picture-weights': [], transparent: [] },
 };
 
 function jsonRecipe(text: string | undefined, program: string): FoundRecipe | null {

@@ -1,3 +1,5 @@
+import { UserError } from '../../system/errors.ts';
+import type { GivenPictures } from '../core.ts';
 import type { ImagineRequest } from '../job.ts';
 import { examplePrompt, fits, type RequestLimits, requestDefaults, type Size, shrunk } from '../request-limits.ts';
 import { asText, type NativeOptions } from './format.ts';
@@ -9,6 +11,7 @@ import { type PastedCommand, pastedCommand } from './pasted.ts';
 import { permutationsOf } from './permutations.ts';
 import { CommandProblem, END } from './problem.ts';
 import { clashing, readSettings, readValue, removal, type TypedSetting } from './read-settings.ts';
+import { isMisfit, type StartMisfit, startOf } from './start.ts';
 import { meantAsSubcommand, readSubcommand, type Subcommand } from './subcommands.ts';
 import { formatSteps } from './values.ts';
 
@@ -17,6 +20,8 @@ export interface ParseOptions {
   readonly options?: NativeOptions;
   /** Settings of an older request, for those that are not given. */
   readonly defaults?: Partial<Omit<ImagineRequest, 'prompt'>>;
+  /** Pictures that came with the command. @default none */
+  readonly pictures?: GivenPictures | undefined;
   /** Names of the guild's settings, in the spelling to hand back. @default none */
   readonly guildSettings?: readonly string[];
   /** Drawn once for each request without a seed; its low 32 bits are used. */
@@ -105,7 +110,8 @@ function read(text: string, options: ParseOptions): ParsedCommand {
   if (text.length > maxLength) throw promptTooLong(text.length, limits);
   const { command: body, notes: pasted } = commandIn(text, limits);
   // With settings beside it, a picture is wanted: `history` is a prompt then.
-  const isPrompt = Object.keys(options.options ?? {}).length + Object.keys(defaults).length > 0;
+  const settings = { ...options.options, ...defaults };
+  const isPrompt = options.pictures !== undefined || Object.keys(settings).length > 0;
   const subcommand = isPrompt ? null : readSubcommand(body, guildSettings);
   if (subcommand !== null) return subcommand;
   const read = permutationsOf(body, limits).map((one) => readOne(one.text, options));
@@ -141,15 +147,17 @@ interface GivenSettings {
 
 function requestOf(
   text: string,
-  { seed, ...chosen }: RequestSettings,
+  { seed, strength, weights, transparent, ...chosen }: RequestSettings,
   given: GivenSettings,
-  { limits, randomSeed }: ParseOptions,
+  { limits, randomSeed, pictures, defaults }: ParseOptions,
 ): ImagineRequest {
   const prompt = normaliseText(text);
-  if (!isVisible(prompt)) throw promptMissing(given, limits);
+  const start = startOf({ strength, weights, transparent }, pictures, defaults?.start);
+  if (isMisfit(start)) throw startProblem(start, given);
+  if (start === undefined && !isVisible(prompt)) throw promptMissing(given, limits);
   const length = lengthOf(prompt);
   if (length > limits.maxPromptLength) throw promptTooLong(length, limits);
-  const request = { ...requestDefaults(limits), ...chosen, prompt };
+  const request = { ...requestDefaults(limits), ...chosen, prompt, ...(start === undefined ? {} : { start }) };
   if (!fits(request, limits)) throw tooManyPixels(request, given, limits);
   return { ...request, seed: seed ?? BigInt.asUintN(32, randomSeed()) };
 }
@@ -220,6 +228,13 @@ function givenTwice(setting: TypedSetting, option: Key): CommandProblem {
     message: `Expected ${option.name} once, got it both as an option and in the text (${setting.key.name}).`,
     edits: [removal(setting)],
   });
+}
+
+function startProblem({ code, key, message, allowed }: StartMisfit, { typed }: GivenSettings): Error {
+  const setting = typed.find((one) => one.key.name === key);
+  // No other text would mend what is wrong with the pictures.
+  if (setting === undefined) return new UserError(code, message, { hint: allowed });
+  return new CommandProblem({ code, message, allowed, edits: [removal(setting)] });
 }
 
 function promptMissing({ typed, native }: GivenSettings, limits: RequestLimits): CommandProblem {

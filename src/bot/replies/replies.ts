@@ -5,7 +5,7 @@ import { FIELD_KEYS, type Key, type KeyName } from '../command/keys.ts';
 import { listed } from '../command/problem.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import type { ImageDetails } from '../history/history.ts';
-import type { ImagineRequest, Job, JobImage } from '../job.ts';
+import { type ImagineRequest, type Job, type JobImage, titleOf } from '../job.ts';
 import type { Outlook } from '../jobs/removals.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import type { RequestLimits } from '../request-limits.ts';
@@ -76,6 +76,7 @@ export function infoReply(
     Size: `${made.width}×${made.height}`,
     ...Object.fromEntries(settings.map(({ key, field }) => [labelOf(key), made[field]])),
     Steps: made.steps ?? `reference, ${DEFAULT_STAGE_C_STEPS}`,
+    ...startFields(request),
     ...{ 'Made by': recipe?.verb, Strength: recipe?.strength },
     ...(derived ? { 'Stage C seed': recipe.stageCSeed, 'Stage B seed': recipe.stageBSeed } : {}),
     ...{ Checkpoint: recipe?.checkpoint.slice(0, 16), Provider: recipe?.provider, Version: recipe?.version },
@@ -83,14 +84,32 @@ export function infoReply(
   };
   return {
     ...NOTICE,
-    title: request.prompt,
-    lines: derived
-      ? [`Made from ${recipe.parentImage ?? 'another picture'}: the command below makes it from the words alone.`]
-      : [],
+    title: titleOf(request),
+    lines: [
+      ...(derived
+        ? [`Made from ${recipe.parentImage ?? 'another picture'}: the command below makes it from the words alone.`]
+        : []),
+      ...(request.start ? ['It starts from a picture, which the command below does not hold.'] : []),
+    ],
     fields: Object.entries(values).flatMap(([name, value]) =>
       value === undefined || value === null || value === '' ? [] : [{ name, value: String(value) }],
     ),
     code: `/wuerst ${formatRequest(made, limits.recommended.steps)}`,
+  };
+}
+
+/** What a request starts from. */
+function startFields({ start }: ImagineRequest) {
+  if (start === undefined) return {};
+  const [first] = start.pictures;
+  const weights = start.pictures.map(({ weight }) => weight).join(', ');
+  const pictures =
+    first && start.pictures.length === 1 ? 'a picture' : `${start.pictures.length} pictures (${weights})`;
+  const mask = start.mask === first?.hash ? 'what was transparent in it' : 'what was white in its mask';
+  return {
+    'Starts from': pictures,
+    'Start strength': start.strength,
+    ...(start.mask === undefined ? {} : { 'Painted anew': mask }),
   };
 }
 
@@ -112,12 +131,12 @@ export function historyReply(jobs: readonly Job[], { isPresent, spoiler, hidden 
     .flatMap((job) => shownImages(job).slice(0, 1))
     .filter(({ id }) => isPresent(id))
     .map((image) => ({ ...image, spoiler: image.spoiler || spoiler }));
-  const buttons = listed.map(({ id, request }) => secondary(`show:${id}`, shortened(request.prompt, 30)));
+  const buttons = listed.map(({ id, request }) => secondary(`show:${id}`, shortened(titleOf(request), 30)));
   return {
     ...NOTICE,
     title: 'Your latest pictures',
     lines: hidden === 0 ? [] : [`The rules here do not allow ${hidden} of them to be shown.`],
-    fields: listed.map((job) => ({ name: job.id, value: `${shortened(job.request.prompt, 100)} (${outcome(job)})` })),
+    fields: listed.map((job) => ({ name: job.id, value: `${shortened(titleOf(job.request), 100)} (${outcome(job)})` })),
     images: pictures.slice(0, SHOWN_PICTURES),
     buttons: rowsOf(buttons),
   };
@@ -144,13 +163,13 @@ export function queueReply({ waiting, here, running, own }: QueueView): Reply {
       : `Being made: a request of ${running.own ? 'yours' : 'somebody else'}, ${Math.floor(running.fraction * 100)} %.`;
   const cancels = own
     .slice(0, ROW)
-    .map(({ job }) => secondary(`cancel:${job.id}`, `Cancel ${shortened(job.request.prompt, 24)}`));
+    .map(({ job }) => secondary(`cancel:${job.id}`, `Cancel ${shortened(titleOf(job.request), 24)}`));
   return {
     ...NOTICE,
     title: waiting === 0 ? 'Nothing waits' : waiting === 1 ? '1 request waits' : `${waiting} requests wait`,
     lines: [now, ...(here === null || here === 0 ? [] : [`Unfinished requests from this place: ${here}.`])],
     fields: own.map(({ job, position }) => ({
-      name: `${shortened(job.request.prompt, 60)} (${job.id})`,
+      name: `${shortened(titleOf(job.request), 60)} (${job.id})`,
       value: job.state === 'running' ? 'Being made' : waitingLabel(position),
     })),
     buttons: rowsOf(cancels),
@@ -198,7 +217,7 @@ export function confirmedReply(jobs: readonly Job[]): Reply {
   return {
     ...NOTICE,
     title: `${jobs.length} requests wait for their turn`,
-    lines: jobs.slice(0, LISTED).map(({ id, request }) => `${id}: ${shortened(request.prompt, 100)}`),
+    lines: jobs.slice(0, LISTED).map(({ id, request }) => `${id}: ${shortened(titleOf(request), 100)}`),
     buttons: rowsOf(buttons),
   };
 }

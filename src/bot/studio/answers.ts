@@ -98,6 +98,7 @@ export class Answers {
     const parsed = parseCommand(text, {
       limits: rules.limits(caller),
       randomSeed,
+      pictures: options.pictures,
       guildSettings: guildSettings(isOperator(caller)).map(({ name }) => name),
       options: native,
     });
