@@ -12,7 +12,6 @@ import {
 } from '../request-limits.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
 import { listed } from './problem.ts';
-import { readWeights } from './start.ts';
 import {
   formatSteps,
   type Range,
@@ -24,6 +23,7 @@ import {
   readSteps,
   readStyle,
   readSwitch,
+  readWeights,
   readWhole,
 } from './values.ts';
 

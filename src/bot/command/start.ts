@@ -1,8 +1,7 @@
-import { DEFAULT_STRENGTH, MAX_START_PICTURES, MAX_START_WEIGHT } from '../../pipeline/images/start-limits.ts';
+import { DEFAULT_STRENGTH, MAX_START_PICTURES } from '../../pipeline/images/start-limits.ts';
 import type { StartRequest } from '../../pipeline/images/start-request.ts';
 import type { GivenPictures } from '../core.ts';
 import type { RequestSettings } from './keys.ts';
-import type { Reading } from './values.ts';
 
 /** Settings that say how to start from a picture, in their order of importance. */
 export type StartSettings = { readonly [K in 'strength' | 'weights' | 'transparent']: RequestSettings[K] | undefined };
@@ -65,11 +64,4 @@ function noPicture(key: StartKey): StartMisfit {
 
 function misfit(key: StartKey, expected: string): StartMisfit {
   return { code: 'pictures_misfit', key, message: `Expected ${expected}.`, allowed: ALLOWED[key] };
-}
-
-/** Weights of pictures: `2,1`. */
-export function readWeights(text: string): Reading<readonly number[]> {
-  const weights = text.split(',').map(Number);
-  const fits = weights.every((weight) => weight > 0 && weight <= MAX_START_WEIGHT);
-  return fits && weights.length <= MAX_START_PICTURES ? { value: weights } : { instead: '2,1' };
 }

@@ -1,4 +1,5 @@
 import { isSchedule, type StageCSteps } from '../../pipeline/images/stage-c-steps.ts';
+import { MAX_START_PICTURES, MAX_START_WEIGHT } from '../../pipeline/images/start-limits.ts';
 import { nearest } from './edit-distance.ts';
 
 /** A value, with a sentence on how it was read where that is not plain; or the nearest one that is allowed, if one is near. */
@@ -105,4 +106,11 @@ export function readSwitch(text: string): Reading<boolean> {
   if (YES.includes(lower)) return { value: true };
   if (NO.includes(lower)) return { value: false };
   return { instead: lower.startsWith('n') ? 'no' : 'yes' };
+}
+
+/** Weights of pictures: `2,1`. */
+export function readWeights(text: string): Reading<readonly number[]> {
+  const weights = text.split(',').map(Number);
+  const fits = weights.every((weight) => weight > 0 && weight <= MAX_START_WEIGHT);
+  return fits && weights.length <= MAX_START_PICTURES ? { value: weights } : { instead: '2,1' };
 }
