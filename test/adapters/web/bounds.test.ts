@@ -141,6 +141,22 @@ test('of ten thousand requests at once a person gets a share, and the others not
   assert.equal((await as(bob, '/api/account')).status, 200);
 });
 
+test('long pages of the history cost as much as the short ones they take the place of', async (t) => {
+  const { as, tokenOf } = await privateChat(t);
+  const [ann, bob] = [tokenOf('ann'), tokenOf('bob')];
+  const pages = async (token: string, limit: number) => {
+    const before = performance.now();
+    const statuses: number[] = [];
+    for (let k = 0; k < 1000; k++) statuses.push((await as(token, `/api/rooms/r/jobs?limit=${limit}`)).status);
+    const refilled = ((performance.now() - before) / 1000) * PERSON_BOUNDS.requests.perSecond;
+    const jobs = (counted(statuses)[200] ?? 0) * limit;
+    assert.ok(jobs <= (PERSON_BOUNDS.requests.atOnce + refilled + 1) * 20, `${jobs} jobs in pages of ${limit}`);
+    return jobs;
+  };
+  assert.ok((await pages(ann, 100)) >= 600 * 20 - 100);
+  assert.ok((await pages(bob, 20)) >= 600 * 20);
+});
+
 test('a person holds a bounded number of event streams, whatever devices they have', async (t) => {
   const { as, tokenOf } = await privateChat(t);
   const ann = tokenOf('ann');
