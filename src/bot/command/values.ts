@@ -23,11 +23,13 @@ export function readWhole(text: string, { min, max }: Range, fallback: number): 
 }
 
 export function readDecimal(text: string, { min, max }: Range, fallback: number): Reading<number> {
-  const value = DECIMAL.test(text) ? Number(text) : Number.NaN;
+  // A comma is the point of half the world.
+  const pointed = text.replace(/^([+-]?\d{1,40}),(?=\d{1,40}$)/, '$1.');
+  const value = DECIMAL.test(pointed) ? Number(pointed) : Number.NaN;
   // `+ 0` makes -0 an ordinary zero.
   return value >= min && value <= max
     ? { value: value + 0 }
-    : { instead: String(clampedLead(text, min, max, fallback)) };
+    : { instead: String(clampedLead(pointed, min, max, fallback)) };
 }
 
 function clampedLead(text: string, min: number, max: number, fallback: number): number {
@@ -74,7 +76,7 @@ function seedOfWords(words: string): bigint {
 }
 
 export function readSides(text: string): readonly [number, number] | null {
-  const match = /^(\d{1,9})[x×✕*](\d{1,9})$/i.exec(text);
+  const match = /^(\d{1,9})(?:\s*[x×✕*]\s*|\s+)(\d{1,9})$/i.exec(text);
   return match === null ? null : [Number(match[1]), Number(match[2])];
 }
 
