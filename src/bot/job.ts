@@ -62,7 +62,7 @@ export function personalPayer(surface: Surface, user: string): string {
 
 /** The guild that a payer's id names, such as `slack:team:T1`. */
 export function guildOf(payer: string): string | null {
-  return /:(?:guild|team):(.+)$/.exec(payer)?.[1] ?? null;
+  return /^[^:]+:(?:guild|team):(.+)$/.exec(payer)?.[1] ?? null;
 }
 
 export interface JobImage {
