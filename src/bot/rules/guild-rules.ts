@@ -10,7 +10,6 @@ export interface LoadedModel {
   readonly styles: readonly string[];
   /** A number from 0 (base) to 1 (aesthetic) is a style too. @default false */
   readonly mixesStyles?: boolean;
-  readonly startsFromPictures?: boolean;
   /** Sizes that the checkpoint can make. */
   readonly sizes?: Partial<Pick<RequestLimits, 'minSide' | 'maxSide' | 'maxPixels' | 'gridStep'>> | undefined;
 }
@@ -83,7 +82,6 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
       ...loaded.sizes,
       styles: [...new Set([...first, ...styles])],
       mixesStyles: loaded.mixesStyles ?? false,
-      startsFromPictures: loaded.startsFromPictures ?? false,
     };
   }
 
