@@ -61,6 +61,16 @@ test('installing fetches nothing of CUDA: the lock file names no install script 
   assert.equal(packages['node_modules/onnxruntime-node'].hasInstallScript, undefined);
 });
 
+test('every package is what the lock file says, byte by byte, and comes from the registry', async () => {
+  const { packages } = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8'));
+  const entries = Object.entries<{ integrity?: string; resolved?: string }>(packages).filter(([path]) => path !== '');
+  assert.ok(entries.length > 100);
+  for (const [path, { integrity = '', resolved = 'https://registry.npmjs.org/' }] of entries) {
+    assert.match(integrity, /^sha512-/, path);
+    assert.match(resolved, /^https:\/\/registry\.npmjs\.org\//, path);
+  }
+});
+
 test('an installation without development tools is built, and one without sources is not', async (t) => {
   const dir = await temporaryFolder(t);
   const prepare = () => execFileSync('npm', ['run', 'prepare', '--silent'], { cwd: dir, encoding: 'utf8' });

@@ -7,11 +7,20 @@ export type Outcome =
   | { readonly kind: 'job'; readonly job: Job; readonly repeated: boolean }
   | { readonly kind: 'reply'; readonly reply: Reply };
 
+/** Pictures that came with a command, by the hashes of their files. */
+export interface GivenPictures {
+  readonly pictures: readonly string[];
+  /** Of a picture that is white where the first one is to be painted anew. */
+  readonly mask?: string | undefined;
+}
+
 export interface CommandOptions {
   /** The same key answers with the same job, also after a crash: the platform's id of the command or click. */
   readonly idempotencyKey?: string;
   /** Values of native options, by the names of the grammar's keys. The same key in the text as well is an error. */
   readonly options?: Readonly<Record<string, string | number | boolean>>;
+  /** Pictures to start from, by what `givePicture` gave. @default none */
+  readonly pictures?: GivenPictures | undefined;
   /** The text came by a command of its own (`/wuerst-show`): anything but a subcommand is an error, never a prompt. @default false */
   readonly subcommand?: boolean;
 }
@@ -29,6 +38,13 @@ export interface Core {
     caller: Caller,
     options?: { readonly idempotencyKey?: string; readonly text?: string },
   ): Promise<Outcome>;
+
+  /**
+   * Checks and stores a picture that a person gives, for `CommandOptions.pictures`. It is read in a process of its own, within
+   * bounds of memory and time.
+   * @returns the hash of its file
+   */
+  givePicture(content: Uint8Array, caller: Caller): Promise<string>;
 
   job(id: string): Job | null;
   /** The job that made an image, also after the image was deleted. */

@@ -62,7 +62,7 @@ export function personalPayer(surface: Surface, user: string): string {
 
 /** The guild that a payer's id names, such as `slack:team:T1`. */
 export function guildOf(payer: string): string | null {
-  return /:(?:guild|team):(.+)$/.exec(payer)?.[1] ?? null;
+  return /^[^:]+:(?:guild|team):(.+)$/.exec(payer)?.[1] ?? null;
 }
 
 export interface JobImage {
@@ -128,6 +128,11 @@ export type JobEvent = { readonly seq: number | null } & (
   /** Something about a finished job changed: an image was deleted. */
   | { readonly type: 'changed'; readonly job: Job }
 );
+
+/** What a request is called: its prompt, if it has one. */
+export function titleOf({ prompt }: Pick<ImagineRequest, 'prompt'>): string {
+  return prompt === '' ? 'A variation of a picture' : prompt;
+}
 
 /** Seed of picture `index` of a request. */
 export function seedOf(request: ImagineRequest, index: number): bigint {

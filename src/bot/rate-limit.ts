@@ -34,14 +34,14 @@ export class RateLimit {
     this.#monotonic = monotonic;
   }
 
-  /** Takes one. Returns 0, or where none is left the seconds until there is one again. */
-  take(key: string): number {
+  /** Takes one, or as many as something costs. Returns 0, or where too few are left the seconds until there are enough. */
+  take(key: string, count = 1): number {
     const { atOnce, perSecond } = this.#rate;
     const now = this.#monotonic();
     const { left, at } = this.#buckets.get(key) ?? { left: atOnce, at: now };
     const filled = Math.min(atOnce, left + ((now - at) / 1000) * perSecond);
-    if (filled < 1) return (1 - filled) / perSecond;
-    this.#buckets.set(key, { left: filled - 1, at: now });
+    if (filled < count) return (count - filled) / perSecond;
+    this.#buckets.set(key, { left: filled - count, at: now });
     return 0;
   }
 

@@ -18,6 +18,8 @@ export interface RequestLimits extends SizeLimits {
   readonly styles: readonly string[];
   /** A decimal from 0 (base) to 1 (aesthetic) is a style too. */
   readonly mixesStyles: boolean;
+  /** Requests may start from pictures. @default false */
+  readonly startsFromPictures?: boolean;
   /** Steps of one stage, from 1. */
   readonly maxSteps: number;
   /** Either guidance scale, from 0. */

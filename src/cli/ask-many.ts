@@ -1,6 +1,7 @@
 import type { ImagineRequest } from '../bot/job.ts';
 import { DEFAULT_LIMITS } from '../bot/request-limits.ts';
 import { UserError } from '../system/errors.ts';
+import { typedCommand } from './own-command.ts';
 
 /** Braces that make more pictures than one request may have are asked about. */
 const UNASKED = DEFAULT_LIMITS.maxImages;
@@ -20,7 +21,7 @@ export async function askBeforeMany(
   const made = `The braces make ${requests.length} requests, ${pictures} pictures in all`;
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
     throw new UserError('many_pictures', `${made}, which needs a yes when more than ${UNASKED} are made.`, {
-      hint: 'Add --yes to paint them, or write \\{ for a brace that is text.',
+      hint: `Write \\{ for a brace that is text. To paint them, try: ${typedCommand()} --yes`,
     });
   }
   const { createInterface } = await import('node:readline/promises');

@@ -10,7 +10,8 @@ import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipel
 import { pictureNeeds } from '../pipeline/pipelines/picture-needs.ts';
 import { hostMemory } from '../pipeline/runtime/host-memory.ts';
 import { type HostThreads, hostThreads } from '../pipeline/runtime/host-threads.ts';
-import { checkDevice, PROVIDERS, type Provider, type ProviderReport, probe } from '../pipeline/runtime/providers.ts';
+import { probe } from '../pipeline/runtime/probe.ts';
+import { checkDevice, PROVIDERS, type Provider, type ProviderReport } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
@@ -55,7 +56,7 @@ function threadsOf(options: Options): HostThreads {
 
 async function diagnose(device: number | undefined, threads: HostThreads) {
   const providers = [];
-  for (const provider of PROVIDERS) providers.push(await probe(provider, { device }));
+  for (const provider of PROVIDERS) providers.push(await probe(provider, { device, useKept: false }));
   const best = bestOf(providers);
   const models = [];
   for (const model of await modelsHere(process.env)) models.push({ ...model, ...(await memoryOf(model, best)) });
@@ -80,7 +81,9 @@ function linesOf({ machine, providers, models, data }: Awaited<ReturnType<typeof
     `${threads.count === 1 ? '1 thread computes' : `${threads.count} threads compute`}: ${threads.reason}`,
     '',
     'Providers',
-    ...providers.map(({ provider, works, reason }) => (works ? `  yes  ${provider}` : `  no   ${provider}: ${reason}`)),
+    ...providers.map(({ provider, works, reason }) =>
+      reason === 'works' ? `  yes  ${provider}` : `  ${works ? 'yes' : 'no '}  ${provider}: ${reason}`,
+    ),
     '',
     'Models',
     ...models.map(({ name, state, inUse, styles, memory, problem }) => {

@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import { FIELD_KEYS, KEYS, type KeyName } from '../bot/command/keys.ts';
-import { formatLoras } from '../bot/command/loras.ts';
 import { parametersIn } from '../bot/command/parameters-text.ts';
 import { formatSteps } from '../bot/command/values.ts';
 import { isSchedule } from '../pipeline/images/stage-c-steps.ts';
@@ -50,7 +49,6 @@ function ownRecipe(texts: Texts): FoundRecipe | null {
   for (const { key, field } of FIELD_KEYS) {
     const value = own[field];
     if (field === 'steps' && (value === null || isSchedule(value))) settings.steps = formatSteps(value);
-    else if (field === 'loras') Object.assign(settings, ownLoras(value));
     else if (isPlain(value) && value !== '') settings[key.name] = String(value);
   }
   return {
@@ -59,13 +57,6 @@ function ownRecipe(texts: Texts): FoundRecipe | null {
     text: texts.parameters ?? own.prompt,
     ...(made.success ? { difference: 'it was made from another picture (a variation, or larger)' } : {}),
   };
-}
-
-const lorasInFile = z.array(z.object({ name: z.string(), weight: z.number() })).min(1);
-
-function ownLoras(value: unknown): Settings {
-  const { data } = lorasInFile.safeParse(value);
-  return data === undefined ? {} : { lora: formatLoras(data) };
 }
 
 /** Also the older forms: `sd-metadata`, and `Dream`, a command line. */
@@ -141,7 +132,8 @@ const JSON_NAMES: Readonly<Record<'prompt' | KeyName, readonly string[]>> = {
   seed: ['seed', 'Seed'],
   steps: ['steps', 'Steps'],
   guidance: ['cfg_scale', 'cfgscale', 'guidance_scale', 'Guidance Scale', 'scale', 'cfg', 'cfgScale'],
-  ...{ ar: [], n: [], style: [], 'decoder-steps': [], 'decoder-guidance': [], spoiler: [], lora: [] },
+  ...{ ar: [], n: [], style: [], 'decoder-steps': [], 'decoder-guidance': [], spoiler: [] },
+  ...{ strength: [], 'picture-weights': [], transparent: [] },
 };
 
 function jsonRecipe(text: string | undefined, program: string): FoundRecipe | null {

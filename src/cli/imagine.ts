@@ -1,11 +1,16 @@
 import { basename } from 'node:path';
-import { Command, Option } from 'commander';
-import { KEYS } from '../bot/command/keys.ts';
+import { Command, type ErrorOptions, Option } from 'commander';
+import { nearest } from '../bot/command/edit-distance.ts';
+import { quote } from '../bot/command/format.ts';
+import { KEYS, keyNamed } from '../bot/command/keys.ts';
+import type { GivenCommand } from '../bot/command/mending.ts';
 import { parseCommand, randomSeed } from '../bot/command/parse.ts';
 import { listed } from '../bot/command/problem.ts';
+import { commandOfWords } from '../bot/command/shell-words.ts';
 import { type ImagineRequest, seedOf } from '../bot/job.ts';
-import { DEFAULT_LIMITS, type KnownLora, modelLimits, type Recommended } from '../bot/request-limits.ts';
+import { DEFAULT_LIMITS, modelLimits, type RequestLimits } from '../bot/request-limits.ts';
 import { lorasFolder, modelInUse } from '../models/model-folder.ts';
+import { promptTokens } from '../models/prompt-tokens.ts';
 import { recommendedFor } from '../models/recommended.ts';
 import { PRECISIONS, type Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { cropTo, IMAGE_FORMATS, type ImageFormat, imageFormat } from '../pipeline/images/image-file.ts';
@@ -25,8 +30,10 @@ import { printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
 import { askBeforeMany } from './ask-many.ts';
 import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
+import { checkOptions, givenOptions, shellCommand, typedCommand, withOption } from './own-command.ts';
 import { type FinishedPicture, PictureWriter, STANDARD_OUTPUT } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
+import { shellWord } from './shell-word.ts';
 
 interface Options {
   readonly out: string;
@@ -52,10 +59,26 @@ const SETTING_OPTIONS = KEYS.filter(({ type }) => type !== 'switch').map(
   },
 );
 
+const SETTING_NAMES: ReadonlySet<string> = new Set(SETTING_OPTIONS.map(({ option }) => option.attributeName()));
+
+/** Answers a setting without its value with the person's own command. */
+class ImagineCommand extends Command {
+  override error(message: string, options?: ErrorOptions): never {
+    const last = process.argv.at(-1) ?? '';
+    const key = options?.code === 'commander.optionMissingArgument' ? keyNamed(last.replace(/^-+/, '')) : null;
+    if (key === null) return super.error(message, options);
+    const limits = limitsBefore(this.opts<Options>().model);
+    const hint = `Try: ${typedCommand()} ${key.example(limits).replaceAll('"', "'")}`;
+    throw expected('setting_without_value', `${key.expected(limits)} after "${last}"`, 'nothing', hint);
+  }
+}
+
 export function imagineCommand(): Command {
-  const command = new Command('imagine')
+  const command = new ImagineCommand('imagine')
     .description('paint pictures and write them to a folder')
-    .argument('<prompt...>', 'what to paint; settings may stand in it, as in "a red fox width:1024 height:1536"');
+    .argument('<prompt...>', 'what to paint; settings may stand in it, as in "a panda width:1024 height:1536"')
+    // The grammar knows what other programs call them, and corrects them.
+    .allowUnknownOption();
   for (const { option } of SETTING_OPTIONS) command.addOption(option);
   return command
     .option('-o, --out <folder>', 'where the files go; - writes one picture to the standard output', 'out')
@@ -82,14 +105,13 @@ export function imagineCommand(): Command {
     .option('--quiet', 'no progress')
     .option('-y, --yes', 'paint without asking however many pictures braces such as {red, blue} make')
     .addHelpText('after', ({ command }) => usualValues(command.opts<Options>()))
-    .action((prompt: string[], options: Options) => imagine(prompt.join(' '), options));
+    .action((words: string[], options: Options, command: Command) => imagine(words, options, command));
 }
 
 /** What is chosen where an option is left out, for the model in use. */
 function usualValues({ model }: Options): string {
   try {
-    const dir = modelInUse(process.env, model);
-    const limits = { ...DEFAULT_LIMITS, ...modelLimits(basename(dir), recommendedFor(dir)) };
+    const limits = limitsBefore(model);
     const values = SETTING_OPTIONS.flatMap(({ usual, option }) => (usual ? `${option.long} ${usual(limits)}` : []));
     const [idea = ''] = limits.recommended.ideas;
     return `\nUsual with ${limits.model}: ${values.join(', ')}\nFor example: wuerst imagine "${idea}"`;
@@ -99,10 +121,16 @@ function usualValues({ model }: Options): string {
   }
 }
 
+/** What is allowed, as far as it is known before a model is loaded. */
+function limitsBefore(model: string | undefined): RequestLimits {
+  const dir = modelInUse(process.env, model);
+  return { ...DEFAULT_LIMITS, ...modelLimits(basename(dir), recommendedFor(dir), promptTokens(dir)) };
+}
+
 function readFormat(typed: string): ImageFormat {
   const format = imageFormat(typed);
   if (format !== null) return format;
-  const hint = 'For example: wuerst imagine "a red fox" --format webp';
+  const hint = `Try: ${withOption('--format', nearest(typed.toLowerCase(), IMAGE_FORMATS, 2) ?? 'png')}`;
   throw expected('format_unknown', `--format to be ${listed(IMAGE_FORMATS)}`, `"${typed}"`, hint);
 }
 
@@ -118,7 +146,12 @@ function preparingLine({ quiet, json }: Options): RuntimeOptions['onPreparing'] 
   };
 }
 
-async function imagine(text: string, options: Options): Promise<void> {
+async function imagine(words: readonly string[], options: Options, command: Command): Promise<void> {
+  const names = command.options.flatMap(({ long }) => long?.slice(2) ?? []);
+  checkOptions(
+    words,
+    names.filter((name) => keyNamed(name) === null),
+  );
   const stop = new AbortController();
   onStopSignal(() => stop.abort());
   const dir = modelInUse(process.env, options.model);
@@ -132,8 +165,9 @@ async function imagine(text: string, options: Options): Promise<void> {
     signal: stop.signal,
     check: false,
   });
-  const loras = /lora/i.test(text) || options.lora !== undefined ? await openLoras() : undefined;
-  const { requests, notes } = readRequests(text, options, pipeline, recommendedFor(dir), loras?.known);
+  const loras = /lora/i.test(words.join(' ')) || options.lora !== undefined ? await openLoras() : undefined;
+  const before = { ...limitsBefore(options.model), loras: loras?.known ?? [] };
+  const { requests, notes } = readRequests(words, command, pipeline, before);
   await askBeforeMany(requests, options.yes ?? false, stop.signal);
   const say = (line: string) => void (options.quiet || process.stderr.write(`${printableLine(line)}\n`));
   if (asksForGpu(options)) {
@@ -186,7 +220,7 @@ function prepareOutput(out: string, requests: readonly ImagineRequest[]): void {
       throw expected('one_picture_only', 'one picture for the standard output', pictures, hint);
     }
     if (!process.stdout.isTTY) return;
-    const hint = 'For example: wuerst imagine "a red fox" -o - > fox.png';
+    const hint = `Try: ${typedCommand()} > picture.png`;
     throw new UserError('output_is_terminal', 'A picture cannot be shown in a terminal.', { hint });
   }
   try {
@@ -276,45 +310,21 @@ async function* paint(
 }
 
 function readRequests(
-  text: string,
-  options: Options,
+  words: readonly string[],
+  command: Command,
   pipeline: WuerstchenCombinedPipeline,
-  recommended: Recommended,
-  loras: readonly KnownLora[] = [],
+  before: RequestLimits,
 ) {
-  const { minSide, maxSide, maxPixels } = pipeline.grid.limits;
-  const limits = {
-    ...DEFAULT_LIMITS,
-    minSide,
-    maxSide,
-    maxPixels,
-    gridStep: pipeline.grid.step,
-    loras,
-    ...modelLimits(pipeline.name, recommended),
-  };
-  const typed: Readonly<Record<string, unknown>> = { ...options };
+  const limits = { ...before, ...pipeline.grid.limits, gridStep: pipeline.grid.step, model: pipeline.name };
   const given = SETTING_OPTIONS.flatMap(({ name, option }) => {
-    const value = typed[option.attributeName()];
+    const value: unknown = command.getOptionValue(option.attributeName());
     return value === undefined ? [] : [[name, String(value)]];
   });
-  const parsed = asTyped(() => parseCommand(text, { limits, options: Object.fromEntries(given), randomSeed }));
+  const text = commandOfWords(words);
+  const show = (corrected: GivenCommand) => shellCommand(corrected, givenOptions(command, SETTING_NAMES), limits);
+  const parsed = parseCommand(text, { limits, options: Object.fromEntries(given), randomSeed, show });
   if (parsed.kind === 'imagine') return { requests: [parsed.request], notes: parsed.notes };
   if (parsed.kind === 'permutations') return { requests: parsed.requests, notes: parsed.notes };
-  throw expected(
-    'prompt_missing',
-    'a prompt',
-    `the chat command "${text}"`,
-    'For example: wuerst imagine "a red fox in the snow"',
-  );
-}
-
-/** The grammar's examples as they are typed here. */
-function asTyped<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (cause) {
-    if (!(cause instanceof UserError) || cause.hint === undefined) throw cause;
-    const hint = cause.hint.replaceAll('/wuerst ', 'wuerst imagine ');
-    throw new UserError(cause.code, cause.message, { hint, cause });
-  }
+  const hint = `To paint these words, try: wuerst imagine ${shellWord(quote(text))}`;
+  throw expected('prompt_missing', 'a prompt', `the chat command "${text}"`, hint);
 }

@@ -94,20 +94,15 @@ function jsonOf(file: string, { program, prompt, settings, text, own }: FoundRec
 }
 
 /** The command to paint it here, of the settings that are allowed here; `null` where there is no prompt. */
-function commandOf({ program, prompt, settings, model }: FoundRecipe): string | null {
-  // LoRAs of other programs are for other models.
-  const own = program === 'wuerst' ? prompt : prompt.replace(/ ?<lora:[^<>]*>/gi, '');
-  const words = normaliseText(printable(own));
+function commandOf({ prompt, settings, model }: FoundRecipe): string | null {
+  const words = normaliseText(printable(prompt));
   if (!isVisible(words)) return null;
   const options = KEYS.flatMap(({ name, read }) => {
     const value = settings[name];
     if (value === undefined || isRepeated(name, settings)) return [];
     const typed = normaliseText(printable(value));
     const reading = read(typed, DEFAULT_LIMITS);
-    // What is on this disk shows when it paints.
-    return ('value' in reading || name === 'lora') && typed !== ''
-      ? [`${name === 'n' ? '-n' : `--${name}`} ${shellWord(typed)}`]
-      : [];
+    return 'value' in reading && typed !== '' ? [`${name === 'n' ? '-n' : `--${name}`} ${shellWord(typed)}`] : [];
   });
   const other =
     model !== undefined && model !== basename(modelInUse(process.env)) ? [`--model ${shellWord(model)}`] : [];

@@ -38,6 +38,7 @@ export type { PretrainedOptions } from './pipelines/pretrained.ts';
 export { type PriorOptions, type PriorOutput, WuerstchenPriorPipeline } from './pipelines/prior-pipeline.ts';
 export { SizeGrid } from './pipelines/size-grid.ts';
 export type { Residency } from './runtime/memory-plan.ts';
-export { type Provider, type ProviderReport, probe } from './runtime/providers.ts';
+export { probe } from './runtime/probe.ts';
+export type { Provider, ProviderReport } from './runtime/providers.ts';
 export { Runtime, type RuntimeOptions } from './runtime/runtime.ts';
 export { ClipTokenizer } from './text/tokenizer.ts';

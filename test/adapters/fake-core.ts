@@ -112,6 +112,15 @@ export class FakeCore implements Core {
     if (this.#file !== undefined) this.#load(this.#file);
   }
 
+  /** Pictures that were given; each is known by its number. */
+  readonly given: Uint8Array[] = [];
+
+  async givePicture(content: Uint8Array): Promise<string> {
+    if (Buffer.from(content).includes('damaged')) throw new UserError('picture_damaged', 'This picture is damaged.');
+    this.given.push(content);
+    return String(this.given.length).repeat(64).slice(0, 64);
+  }
+
   async command(text: string, caller: Caller, options: CommandOptions = {}): Promise<Outcome> {
     this.calls.push({ text, caller, options });
     return this.onCommand(text, caller, options);

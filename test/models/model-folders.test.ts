@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EMBEDDED_MODELS, modelInUse } from '../../src/models/model-folder.ts';
-import { TorchGenerator, WuerstchenCombinedPipeline } from '../../src/pipeline/index.ts';
+import { type OperatorError, TorchGenerator, WuerstchenCombinedPipeline } from '../../src/pipeline/index.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
 import { COCKTAIL, combinedFolder, HALVES, hubCache, shard, snapshot } from './folders.ts';
 import { scene } from './scene.ts';
@@ -175,4 +175,71 @@ test('removing a model of files and links frees its files', async (t) => {
   await symlink(snapshot(cache, 'wuerstchen-prior'), join(modelsDir, 'mine/wuerstchen-prior'));
   const { out } = await models('remove', 'mine', '--yes');
   assert.match(out, /^mine was deleted; \d+\.\d MB are free again; what its links lead to stays\.\n$/);
+});
+
+const MARK = '\ufeff';
+
+test('files that begin with a mark, hidden copies and snapshots without a reference open', async (t) => {
+  const folder = await temporaryFolder(t);
+  const marked = join(folder, 'marked');
+  for (const half of HALVES) await cp(join(COCKTAIL, half), join(marked, half), { recursive: true });
+  const decoder = join(marked, 'wuerstchen/decoder');
+  for (const file of [join(marked, 'wuerstchen/model_index.json'), join(decoder, 'config.json')]) {
+    await writeFile(file, MARK + (await readFile(file, 'utf8')));
+  }
+  await rename(join(decoder, 'diffusion_pytorch_model.safetensors'), join(decoder, 'stage-b.safetensors'));
+  await writeFile(join(decoder, '._stage-b.safetensors'), 'of another system');
+  const cache = await hubCache(join(folder, 'hub'));
+  for (const half of HALVES) {
+    await rm(join(cache, `models--warp-ai--${half}/refs`), { recursive: true });
+    await mkdir(join(cache, `models--warp-ai--${half}/snapshots/begun`));
+  }
+  for (const odd of [marked, cache]) await WuerstchenCombinedPipeline.fromPretrained(odd, { provider: 'cpu' });
+});
+
+test('a folder that does not open is told by what it is, and by what is meant', async (t) => {
+  const folder = await temporaryFolder(t);
+  const copy = async (name: string) => {
+    for (const half of HALVES) await cp(join(COCKTAIL, half), join(folder, name, half), { recursive: true });
+    return join(folder, name);
+  };
+  const refuses = async (dir: string, code: string, said: RegExp) =>
+    assert.rejects(WuerstchenCombinedPipeline.fromPretrained(dir, { provider: 'cpu' }), (error: OperatorError) => {
+      assert.equal(error.code, code);
+      assert.match(`${error.message} (${error.hint})`, said);
+      return true;
+    });
+  const pointer = await copy('pointer');
+  await writeFile(join(pointer, 'wuerstchen/model_index.json'), LFS);
+  await refuses(pointer, 'lfs_pointer', /wuerstchen\/model_index\.json is a Git LFS pointer/);
+  await writeFile(join(pointer, 'wuerstchen/model_index.json'), '');
+  await refuses(pointer, 'checkpoint_corrupt', /wuerstchen\/model_index\.json is not JSON/);
+
+  const pickled = await copy('all/pickled');
+  const weights = join(pickled, 'wuerstchen/vqgan/diffusion_pytorch_model');
+  await refuses(
+    join(folder, 'all'),
+    'style_missing',
+    /no Würstchen model: it holds pickled\. \(There is a model in .*all\/pickled/,
+  );
+  await refuses(
+    join(pickled, 'wuerstchen/decoder'),
+    'style_missing',
+    /There is a model in .*pickled\/wuerstchen: name/,
+  );
+  await rename(`${weights}.safetensors`, `${weights}.bin`);
+  await refuses(
+    pickled,
+    'checkpoint_incomplete',
+    /found config\.json, diffusion_pytorch_model\.bin\. \(Only safetensors are read/,
+  );
+
+  const doubled = await copy('doubled');
+  await rename(join(doubled, 'wuerstchen-prior'), join(doubled, 'one'));
+  await cp(join(doubled, 'one'), join(doubled, 'two'), { recursive: true });
+  await refuses(
+    doubled,
+    'model_ambiguous',
+    /more than one prior: one, two\. \(Give the one to use the name wuerstchen-prior/,
+  );
 });

@@ -84,6 +84,8 @@ export abstract class Removals {
     const { core, clock, logger } = this.options;
     const { id, job, handle, tries } = doomed;
     const rest = await this.remove(doomed).catch((error: unknown): Rest => ({ handle, why: this.whyOf(error) }));
+    // What was removed while the bot stopped is found to be gone at the next start.
+    if (this.#stopped) return;
     if (rest === null) {
       core.postings?.removed(id);
       return;

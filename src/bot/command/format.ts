@@ -1,4 +1,3 @@
-import { loraTag } from '../../pipeline/images/imagine-request.ts';
 import type { ImagineRequest } from '../job.ts';
 import { DEFAULT_LIMITS, type Recommended } from '../request-limits.ts';
 import { FIELD_KEYS, KEYS, type KeyName } from './keys.ts';
@@ -22,14 +21,10 @@ const PLAIN = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N} ,.!?’_]|['-](?=[\p{L}\p{N}]))*
 export function formatRequest(request: ImagineRequest, usualSteps: Recommended['steps'] = null): string {
   const settings = FIELD_KEYS.flatMap(({ key, field }) => {
     const value = field === 'steps' && request.steps !== usualSteps ? formatSteps(request.steps) : request[field];
-    if (value === undefined || value === null || value === '' || value === false || field === 'loras') return [];
+    if (value === null || value === '' || value === false) return [];
     return [`${key.name}:${field === 'negative' ? quote(request.negative) : value === true ? 'yes' : value}`];
   });
-  return [
-    isPlain(request.prompt) ? request.prompt : quote(request.prompt),
-    ...(request.loras ?? []).map(loraTag),
-    ...settings,
-  ].join(' ');
+  return [isPlain(request.prompt) ? request.prompt : quote(request.prompt), ...settings].join(' ');
 }
 
 /** A prompt as a person would type it, in quotes where its text could be taken for something else. */

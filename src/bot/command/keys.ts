@@ -1,4 +1,5 @@
 import { stepCount } from '../../pipeline/images/stage-c-steps.ts';
+import { DEFAULT_STRENGTH, MAX_START_PICTURES } from '../../pipeline/images/start-limits.ts';
 import type { ImagineRequest } from '../job.ts';
 import {
   defaultSize,
@@ -10,7 +11,6 @@ import {
   sizeForRatio,
 } from '../request-limits.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
-import { expectedLoras, readLoras } from './loras.ts';
 import { listed } from './problem.ts';
 import {
   formatSteps,
@@ -23,14 +23,19 @@ import {
   readSteps,
   readStyle,
   readSwitch,
+  readWeights,
   readWhole,
 } from './values.ts';
 
 /** What the settings of a command choose; `seed: null` asks for a random one. */
 export type RequestSettings = {
-  -readonly [K in Exclude<keyof ImagineRequest, 'prompt' | 'seed'>]?: ImagineRequest[K];
+  -readonly [K in Exclude<keyof ImagineRequest, 'prompt' | 'seed' | 'start'>]?: ImagineRequest[K];
 } & {
   seed?: bigint | null;
+  /** How to start from pictures: parts of a request's `start`. */
+  strength?: number;
+  weights?: readonly number[];
+  transparent?: boolean;
 };
 export type Field = keyof RequestSettings;
 
@@ -55,8 +60,6 @@ interface KeyDefinition {
   choices?(limits: RequestLimits): readonly string[];
   /** A value that is allowed. */
   example(limits: RequestLimits): string;
-  /** Given several times, it adds up. @default false */
-  readonly repeats?: boolean;
   /** Reads a value without its quotes. */
   read(value: string, limits: RequestLimits): Reading<RequestSettings>;
 }
@@ -254,17 +257,34 @@ const DEFINITIONS = {
       return { value: { negative: isVisible(negative) ? negative : '' } };
     },
   },
-  lora: {
-    aliases: ['loras'],
+  strength: {
+    ...numeric('number', 'strength', {
+      aliases: ['denoise', 'denoising', 'denoising-strength'],
+      description: 'How much of a given picture is painted anew: 0 nothing, 1 all',
+      de: ['stärke', 'Wie viel eines gegebenen Bildes neu gemalt wird: 0 nichts, 1 alles'],
+      usual: () => DEFAULT_STRENGTH,
+      range: () => ({ min: 0, max: 1 }),
+      example: () => DEFAULT_STRENGTH,
+    }),
+  },
+  'picture-weights': {
     type: 'text',
-    description: 'A LoRA and its weight, such as sketch:0.8; /wuerst loras lists them',
-    de: ['lora', 'Ein LoRA und sein Gewicht, etwa sketch:0.8'],
-    fields: ['loras'],
-    repeats: true,
-    expected: expectedLoras,
-    choices: ({ loras = [] }) => loras.map(({ name }) => (/\s/.test(name) ? `"${name}"` : name)),
-    example: ({ loras: [first] = [] }) => (first === undefined ? 'none' : `"${first.name}:0.8"`),
-    read: (value, limits) => map(readLoras(value, limits), (loras) => ({ loras })),
+    description: 'How much each of several given pictures counts, such as 2,1',
+    de: ['bild-gewichte', 'Wie viel jedes von mehreren gegebenen Bildern zählt, etwa 2,1'],
+    fields: ['weights'],
+    expected: () => `up to ${MAX_START_PICTURES} numbers above 0 with commas, such as 2,1`,
+    example: () => '2,1',
+    read: (value) => map(readWeights(value), (weights) => ({ weights })),
+  },
+  transparent: {
+    type: 'switch',
+    description: 'Paint only what is transparent in the given picture',
+    de: ['durchsichtiges', 'Nur malen, was im gegebenen Bild durchsichtig ist'],
+    fields: ['transparent'],
+    expected: () => 'yes or no',
+    choices: () => ['yes', 'no'],
+    example: () => 'yes',
+    read: (value) => map(readSwitch(value), (transparent) => ({ transparent })),
   },
   spoiler: {
     type: 'switch',
@@ -301,10 +321,17 @@ export function describeKeyInGerman({ de: [, description], usual }: Key, limits:
   return usual === undefined ? description : `${description} (sonst ${usual(limits)})`;
 }
 
+const START_FIELDS: readonly Field[] = ['strength', 'weights', 'transparent'];
+type StartField = 'strength' | 'weights' | 'transparent';
+
 /** One key for each field: those that a request is written with. */
 export const FIELD_KEYS = KEYS.flatMap((key) =>
-  key.fields.length > 1 ? [] : key.fields.map((field) => ({ key, field })),
+  key.fields.length > 1 ? [] : key.fields.flatMap((field) => (isStartField(field) ? [] : [{ key, field }])),
 );
+
+function isStartField(field: Field): field is StartField {
+  return START_FIELDS.includes(field);
+}
 
 function formatSize({ width, height }: Size): string {
   return `${width}x${height}`;

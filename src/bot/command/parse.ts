@@ -1,16 +1,17 @@
-import { MAX_LORAS } from '../../pipeline/images/imagine-request.ts';
+import { UserError } from '../../system/errors.ts';
+import type { GivenPictures } from '../core.ts';
 import type { ImagineRequest } from '../job.ts';
 import { examplePrompt, fits, type RequestLimits, requestDefaults, type Size, shrunk } from '../request-limits.ts';
 import { asText, type NativeOptions } from './format.ts';
 import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
-import { formatLoras, withLoraSettings, withoutRepeats, withPastedLoras } from './loras.ts';
 import { type GivenCommand, type Reader, toUserError } from './mending.ts';
 import { modelNotes } from './model-note.ts';
 import { type PastedCommand, pastedCommand } from './pasted.ts';
 import { permutationsOf } from './permutations.ts';
 import { CommandProblem, END } from './problem.ts';
 import { clashing, readSettings, readValue, removal, type TypedSetting } from './read-settings.ts';
+import { isMisfit, type StartMisfit, startOf } from './start.ts';
 import { meantAsSubcommand, readSubcommand, type Subcommand } from './subcommands.ts';
 import { formatSteps } from './values.ts';
 
@@ -19,6 +20,8 @@ export interface ParseOptions {
   readonly options?: NativeOptions;
   /** Settings of an older request, for those that are not given. */
   readonly defaults?: Partial<Omit<ImagineRequest, 'prompt'>>;
+  /** Pictures that came with the command. @default none */
+  readonly pictures?: GivenPictures | undefined;
   /** Names of the guild's settings, in the spelling to hand back. @default none */
   readonly guildSettings?: readonly string[];
   /** Drawn once for each request without a seed; its low 32 bits are used. */
@@ -97,10 +100,7 @@ export function randomSeed(): bigint {
 /** What was typed, or what stands in what was pasted. */
 function commandIn(text: string, limits: RequestLimits): PastedCommand {
   const body = normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
-  const pasted = pastedCommand(body, limits);
-  if (pasted === null) return { command: withLoraSettings(body), notes: [] };
-  const { command, notes } = withPastedLoras(pasted.command, limits);
-  return { command, notes: [...pasted.notes, ...notes] };
+  return pastedCommand(body, limits) ?? { command: body, notes: [] };
 }
 
 function read(text: string, options: ParseOptions): ParsedCommand {
@@ -110,7 +110,8 @@ function read(text: string, options: ParseOptions): ParsedCommand {
   if (text.length > maxLength) throw promptTooLong(text.length, limits);
   const { command: body, notes: pasted } = commandIn(text, limits);
   // With settings beside it, a picture is wanted: `history` is a prompt then.
-  const isPrompt = Object.keys(options.options ?? {}).length + Object.keys(defaults).length > 0;
+  const settings = { ...options.options, ...defaults };
+  const isPrompt = options.pictures !== undefined || Object.keys(settings).length > 0;
   const subcommand = isPrompt ? null : readSubcommand(body, guildSettings);
   if (subcommand !== null) return subcommand;
   const read = permutationsOf(body, limits).map((one) => readOne(one.text, options));
@@ -146,15 +147,17 @@ interface GivenSettings {
 
 function requestOf(
   text: string,
-  { seed, loras = [], ...chosen }: RequestSettings,
+  { seed, strength, weights, transparent, ...chosen }: RequestSettings,
   given: GivenSettings,
-  { limits, randomSeed }: ParseOptions,
+  { limits, randomSeed, pictures, defaults }: ParseOptions,
 ): ImagineRequest {
   const prompt = normaliseText(text);
-  if (!isVisible(prompt)) throw promptMissing(given, limits);
+  const start = startOf({ strength, weights, transparent }, pictures, defaults?.start);
+  if (isMisfit(start)) throw startProblem(start, given);
+  if (start === undefined && !isVisible(prompt)) throw promptMissing(given, limits);
   const length = lengthOf(prompt);
   if (length > limits.maxPromptLength) throw promptTooLong(length, limits);
-  const request = { ...requestDefaults(limits), ...chosen, prompt, ...(loras.length > 0 ? { loras } : {}) };
+  const request = { ...requestDefaults(limits), ...chosen, prompt, ...(start === undefined ? {} : { start }) };
   if (!fits(request, limits)) throw tooManyPixels(request, given, limits);
   return { ...request, seed: seed ?? BigInt.asUintN(32, randomSeed()) };
 }
@@ -164,26 +167,9 @@ function merged(typed: readonly TypedSetting[], native: RequestSettings): Reques
     const earlier = clashing(typed, i);
     if (earlier !== null) throw conflict(setting.key, earlier.key, { edits: [removal(setting)] });
     const given = FIELD_KEYS.find(({ field }) => setting.key.fields.includes(field) && native[field] !== undefined);
-    if (given !== undefined && !given.key.repeats) throw givenTwice(setting, given.key);
+    if (given !== undefined) throw givenTwice(setting, given.key);
   }
-  const all = [native, ...typed.map((setting) => setting.settings)];
-  return Object.assign({}, ...all, lorasOf(all, typed));
-}
-
-/** Those of all settings together. */
-function lorasOf(all: readonly RequestSettings[], typed: readonly TypedSetting[]): Pick<RequestSettings, 'loras'> {
-  const given = all.flatMap(({ loras }) => (loras === undefined ? [] : [loras]));
-  const loras = given.flat();
-  const last = typed.findLast(({ settings }) => settings.loras !== undefined);
-  if (loras.length > MAX_LORAS || withoutRepeats(loras).length < loras.length) {
-    throw new CommandProblem({
-      code: 'loras_invalid',
-      message: `Expected up to ${MAX_LORAS} LoRAs, each once, got ${formatLoras(loras)}.`,
-      allowed: 'Their changes add up: fewer, with more weight, do as much.',
-      ...(last === undefined ? {} : { edits: [removal(last)] }),
-    });
-  }
-  return given.length === 0 ? {} : { loras };
+  return Object.assign({}, native, ...typed.map((setting) => setting.settings));
 }
 
 /** Native options are checked like typed settings, by key. */
@@ -209,7 +195,6 @@ function readDefaults(
 ): RequestSettings {
   const read = FIELD_KEYS.flatMap(({ key, field }) => {
     if (chosen[field] !== undefined || defaults[field] === undefined) return [];
-    if (field === 'loras') return defaults.loras ? [{ loras: defaults.loras }] : [];
     const value = field === 'steps' ? formatSteps(defaults.steps ?? null) : String(defaults[field]);
     const where = (instead: string | null) => ({
       edits: [{ ...END, text: ` ${key.name}:${instead ?? key.example(limits)}` }],
@@ -243,6 +228,13 @@ function givenTwice(setting: TypedSetting, option: Key): CommandProblem {
     message: `Expected ${option.name} once, got it both as an option and in the text (${setting.key.name}).`,
     edits: [removal(setting)],
   });
+}
+
+function startProblem({ code, key, message, allowed }: StartMisfit, { typed }: GivenSettings): Error {
+  const setting = typed.find((one) => one.key.name === key);
+  // No other text would mend what is wrong with the pictures.
+  if (setting === undefined) return new UserError(code, message, { hint: allowed });
+  return new CommandProblem({ code, message, allowed, edits: [removal(setting)] });
 }
 
 function promptMissing({ typed, native }: GivenSettings, limits: RequestLimits): CommandProblem {

@@ -25,6 +25,8 @@ interface Prose {
 interface ReadCommand {
   /** Not yet checked for being empty or too long. */
   readonly prompt: string;
+  /** The prompt as it was typed. */
+  readonly prose: string;
   readonly typed: readonly TypedSetting[];
   readonly notes: readonly string[];
 }
@@ -52,7 +54,11 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
       const more = wordsOfList(tokens, i, token, text);
       const end = more.at(-1)?.end ?? token.end;
       const setting = readPair(token.key, { start: token.start, end }, token.valueStart, text, limits);
-      typed.push(more.length === 0 ? setting : { ...setting, notes: [listNote(setting), ...setting.notes] });
+      typed.push(
+        more.length === 0 || token.key.name === 'size'
+          ? setting
+          : { ...setting, notes: [listNote(setting), ...setting.notes] },
+      );
       i += more.length;
     } else {
       const values = tokens.slice(i + 1, i + 1 + wordsOfOption(tokens, i, token.key));
@@ -62,11 +68,25 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
   }
   const [only] = prose;
   const whole = prose.length === 1 && only !== undefined ? insideQuotes(only.word) : null;
+  const source = prose.map((piece) => piece.text).join('');
   return {
-    prompt: whole ?? unescapeText(straightened(prose.map((piece) => piece.text).join(''))),
+    prompt: whole ?? unescapeText(straightened(source)),
+    prose: source.trim(),
     typed,
     notes: [...typed.flatMap(({ notes }) => notes), ...(whole === null ? notesOn(prose, limits) : [])],
   };
+}
+
+const SETTING_NAME = /^[-—–]*[\p{L}_-]+(?:\s*[=:：]\s*|\s+)?/u;
+
+/** The prompt and the settings of a command as they were typed, the values without quotes. @throws CommandProblem as `readSettings` */
+export function partsOf(text: string, limits: RequestLimits) {
+  const { prose, typed } = readSettings(text, limits);
+  const settings = typed.map(({ key, start, end }) => {
+    const value = text.slice(start, end).replace(SETTING_NAME, '');
+    return { key: key.name, start, value: insideQuotes(value) ?? unescapeText(value) };
+  });
+  return { prose, settings };
 }
 
 /** The words after `tokens[at]` that are text, up to the next setting. */
@@ -78,9 +98,19 @@ function textAfter(tokens: readonly Token[], at: number): readonly Token[] {
 
 /** The words that belong to `negative:dog, bird` behind its first comma. */
 function wordsOfList(tokens: readonly Token[], at: number, pair: Token & { kind: 'pair' }, text: string) {
+  if (pair.key.name === 'size')
+    return tokens.slice(at + 1, at + 1 + wordsOfSize(text.slice(pair.valueStart, pair.end), tokens, at + 1));
   if (pair.key.name !== 'negative' || isQuote(text[pair.valueStart])) return [];
   const after = textAfter(tokens, at);
   return pair.raw.endsWith(',') || after[0]?.raw.startsWith(',') ? after : [];
+}
+
+/** How many words behind the first of a size such as `1024 x 768` or `1024 768` belong to it. */
+function wordsOfSize(first: string, tokens: readonly Token[], from: number): number {
+  if (!/^\d+x?$/i.test(first)) return 0;
+  const [next = '', last = ''] = tokens.slice(from, from + 2).map((token) => (token.kind === 'text' ? token.raw : ''));
+  if (/^[x×]?\d{2,}[,;.]?$/i.test(next)) return 1;
+  return /^[x×]$/i.test(next) && /^\d{2,}[,;.]?$/.test(last) ? 2 : 0;
 }
 
 function listNote({ settings }: TypedSetting): string {
@@ -94,6 +124,7 @@ function wordsOfOption(tokens: readonly Token[], at: number, key: Key): number {
   const first = tokens[at + 1];
   if (first === undefined || first.kind !== 'text') return 0;
   if (key.type === 'switch') return 'value' in readSwitch(first.raw) ? 1 : 0;
+  if (key.name === 'size') return 1 + wordsOfSize(first.raw, tokens, at + 2);
   if (key.name !== 'negative' || insideQuotes(first.raw) !== null) return 1;
   return textAfter(tokens, at).length;
 }
@@ -220,7 +251,6 @@ function asSetting({ note, next }: Prose, limits: RequestLimits): readonly strin
 
 /** The setting before `typed[at]` that already fills one of its fields, if there is one. */
 export function clashing(typed: readonly TypedSetting[], at: number): TypedSetting | null {
-  if (typed[at]?.key.repeats) return null;
   const fields = new Set<Field>(typed[at]?.key.fields);
   return typed.slice(0, at).find((earlier) => earlier.key.fields.some((field) => fields.has(field))) ?? null;
 }

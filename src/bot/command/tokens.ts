@@ -25,7 +25,7 @@ export interface TextNote {
 }
 
 const PAIR = /^([a-z][a-z_-]{0,39})([:：])(.*)$/is;
-const DASHED = /^(--|[—–])(\p{L}.*)$/su;
+const DASHED = /^(--|[—–]{1,2})(\p{L}.*)$/su;
 const OPTION = /^(\p{L}[\p{L}\p{N}_-]{0,39})(?:([=:：])(.*))?$/su;
 /** A name and its value without anything between them: `ar16:9`. */
 const GLUED = /^([a-z][a-z_-]*?)(-?[\d.].*)$/is;
@@ -160,8 +160,7 @@ function pairToken(match: RegExpExecArray, raw: string, span: Span, limits: Requ
   throw unknownSetting(name, meant, `write ${shortened(name)}\\: with a backslash`, edit);
 }
 
-/** Many words and names are near to `lora`: flora, Nora, aura. */
-const LONG_NAMES = KEYS.map((key) => key.name).filter((name) => name.length >= 4 && name !== 'lora');
+const LONG_NAMES = KEYS.map((key) => key.name).filter((name) => name.length >= 4);
 const LONGEST_NAME = Math.max(...LONG_NAMES.map((name) => name.length));
 
 /** The key that `name` is a misspelling of, if it can be told. */
@@ -254,6 +253,9 @@ function noteOn(raw: string, after: readonly string[], at: number, limits: Reque
   const equals = keyNamed(name);
   if (equals !== null) return { kind: 'looks-like-option', instead: `${equals.name}:${equal}` };
   if (name !== '' && foreignNamed(name) !== null) return { kind: 'unknown-key' };
+  // `-s 20`, as other programs have it.
+  if (raw === `-${marked}` && foreignNamed(marked) !== null && /^\d/.test(after[0] ?? ''))
+    return { kind: 'unknown-key' };
   const plain = raw.replace(/[,;.]$/, '');
   if (BARE_SIZE.test(raw)) return { kind: 'looks-like-option', instead: `size:${plain}` };
   if (BARE_RATIO.test(raw)) return { kind: 'looks-like-option', instead: `ar:${plain}` };
@@ -261,9 +263,11 @@ function noteOn(raw: string, after: readonly string[], at: number, limits: Reque
   if (at === 0 && /^[/!][a-z][a-z_-]{2,30}$/i.test(raw)) return { kind: 'command' };
   const bare = LONG_NAMES.find((one) => one === fold(raw));
   const numeric = bare === undefined ? null : keyNamed(bare);
-  const next = after[0] ?? '';
+  const [first = '', second = ''] = after;
+  const next = /^[=:]$/.test(first) ? second : first;
   if (numeric !== null && /^\d+(?:\.\d+)?[,;.]?$/.test(next) && takes(numeric, next, limits)) {
-    return numeric.type === 'text' && numeric.name !== 'seed' ? null : { kind: 'looks-like-option', key: numeric };
+    const instead = `${numeric.name}:${next.replace(/[,;.]$/, '')}`;
+    return numeric.type === 'text' && numeric.name !== 'seed' ? null : { kind: 'looks-like-option', instead };
   }
   return null;
 }

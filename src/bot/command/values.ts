@@ -1,4 +1,5 @@
 import { isSchedule, type StageCSteps } from '../../pipeline/images/stage-c-steps.ts';
+import { MAX_START_PICTURES, MAX_START_WEIGHT } from '../../pipeline/images/start-limits.ts';
 import { nearest } from './edit-distance.ts';
 
 /** A value, with a sentence on how it was read where that is not plain; or the nearest one that is allowed, if one is near. */
@@ -22,11 +23,13 @@ export function readWhole(text: string, { min, max }: Range, fallback: number): 
 }
 
 export function readDecimal(text: string, { min, max }: Range, fallback: number): Reading<number> {
-  const value = DECIMAL.test(text) ? Number(text) : Number.NaN;
+  // A comma is the point of half the world.
+  const pointed = text.replace(/^([+-]?\d{1,40}),(?=\d{1,40}$)/, '$1.');
+  const value = DECIMAL.test(pointed) ? Number(pointed) : Number.NaN;
   // `+ 0` makes -0 an ordinary zero.
   return value >= min && value <= max
     ? { value: value + 0 }
-    : { instead: String(clampedLead(text, min, max, fallback)) };
+    : { instead: String(clampedLead(pointed, min, max, fallback)) };
 }
 
 function clampedLead(text: string, min: number, max: number, fallback: number): number {
@@ -73,7 +76,7 @@ function seedOfWords(words: string): bigint {
 }
 
 export function readSides(text: string): readonly [number, number] | null {
-  const match = /^(\d{1,9})[x×✕*](\d{1,9})$/i.exec(text);
+  const match = /^(\d{1,9})(?:\s*[x×✕*]\s*|\s+)(\d{1,9})$/i.exec(text);
   return match === null ? null : [Number(match[1]), Number(match[2])];
 }
 
@@ -105,4 +108,11 @@ export function readSwitch(text: string): Reading<boolean> {
   if (YES.includes(lower)) return { value: true };
   if (NO.includes(lower)) return { value: false };
   return { instead: lower.startsWith('n') ? 'no' : 'yes' };
+}
+
+/** Weights of pictures: `2,1`. */
+export function readWeights(text: string): Reading<readonly number[]> {
+  const weights = text.split(',').map(Number);
+  const fits = weights.every((weight) => weight > 0 && weight <= MAX_START_WEIGHT);
+  return fits && weights.length <= MAX_START_PICTURES ? { value: weights } : { instead: '2,1' };
 }

@@ -87,7 +87,7 @@ export class JobLists {
     const found = new Map<string, RecentPrompt>();
     for (const { id, prompt } of this.#sql.prompts.iterate(surface, user, RECENT)) {
       if (found.size >= limit) break;
-      if (!found.has(prompt) && fold(prompt).includes(wanted)) found.set(prompt, { id, prompt });
+      if (prompt !== '' && !found.has(prompt) && fold(prompt).includes(wanted)) found.set(prompt, { id, prompt });
     }
     return [...found.values()];
   }

@@ -19,7 +19,7 @@ export interface StoredJob {
   /** Among one person's own waiting jobs, the greater goes first. */
   readonly priority: number;
   /** Whose share of the queue it uses, where that is not its payer's. */
-  readonly queuePayer: string | undefined;
+  readonly queuePayer?: string;
   /** It had started before, so the fair queue has charged it already. */
   readonly resumed: boolean;
 }
@@ -210,7 +210,7 @@ export function storedJobFrom(row: JobRow, images: readonly JobImage[]): StoredJ
     estimate: row.estimate_ms / 1000,
     arrival: row.num,
     priority: row.priority,
-    queuePayer: row.queue_payer ?? undefined,
+    ...(row.queue_payer === null ? {} : { queuePayer: row.queue_payer }),
     resumed: row.started_at !== null,
   };
 }

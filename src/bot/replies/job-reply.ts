@@ -1,6 +1,6 @@
 import { asciiSlug } from '../../system/slug.ts';
 import { normaliseText, unitsOf } from '../command/lexer.ts';
-import type { Derivation, Job, JobImage, Stage } from '../job.ts';
+import { type Derivation, type Job, type JobImage, type Stage, titleOf } from '../job.ts';
 import type { LiveStep } from '../jobs/dispatcher.ts';
 import type { QueuePosition } from '../jobs/queue-positions.ts';
 import { type Button, EMPTY_REPLY, type Reply, type ReplyImage } from '../reply.ts';
@@ -27,7 +27,7 @@ interface JobReplyOptions {
 
 /** What the message of a job shows now. */
 export function jobReply(job: Job, options: JobReplyOptions): Reply {
-  const base = { ...EMPTY_REPLY, title: job.request.prompt };
+  const base = { ...EMPTY_REPLY, title: titleOf(job.request) };
   const lines = [...derivedFrom(job.derivation), ...job.notes];
   const images = shownImages(job);
   const cancel = secondary(`cancel:${job.id}`, 'Cancel');
@@ -91,8 +91,8 @@ export function kept(job: Job): readonly JobImage[] {
 export function shownImages(job: Job): readonly ReplyImage[] {
   return kept(job).map(({ id, seed, width, height }) => ({
     ...{ id, width, height },
-    fileName: `${asciiSlug(job.request.prompt)}-${seed}.png`,
-    alt: job.request.prompt,
+    fileName: `${asciiSlug(titleOf(job.request))}-${seed}.png`,
+    alt: titleOf(job.request),
     spoiler: job.request.spoiler,
   }));
 }
@@ -135,6 +135,7 @@ function doneButtons(job: Job, limits: RequestLimits): readonly (readonly Button
 /** What can be done with one picture. */
 function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonly Button[] {
   const number = job.request.n > 1 ? ` ${image.index + 1}` : '';
+  const asked = { label: 'Prompt', value: job.request.prompt, maxLength: unitsOf(limits.maxPromptLength) };
   const plain = (verb: string, label: string): Button => ({
     ...secondary(`${verb}:${image.id}`, `${label}${number}`),
     ...(number === '' ? {} : { short: label }),
@@ -149,8 +150,11 @@ function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonl
     ...larger,
     {
       ...plain('remix', 'Remix'),
-      ask: { title: 'Remix', label: 'Prompt', value: job.request.prompt, maxLength: unitsOf(limits.maxPromptLength) },
+      ask: { title: 'Remix', ...asked },
     },
+    ...(limits.startsFromPictures
+      ? [{ ...plain('start', 'Use as start'), ask: { title: 'Use as start', ...asked } }]
+      : []),
     plain('info', 'Info'),
     { ...plain('delete', 'Delete'), style: 'danger', confirm: 'Delete this picture for good?' },
   ];
@@ -160,7 +164,7 @@ function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonl
 export function imageReply(job: Job, image: JobImage, limits: RequestLimits): Reply {
   return {
     ...EMPTY_REPLY,
-    title: job.request.prompt,
+    title: titleOf(job.request),
     lines: [`Picture ${image.index + 1} of ${job.request.n}, seed ${image.seed}, from ${job.id}`],
     images: shownImages(job).filter(({ id }) => id === image.id),
     buttons: [imageButtons(job, image, limits)],

@@ -1,16 +1,14 @@
-import { loraTag, MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/imagine-request.ts';
 import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { formatRequest } from '../command/format.ts';
 import { FIELD_KEYS, type Key, type KeyName } from '../command/keys.ts';
-import { formatLoras } from '../command/loras.ts';
 import { listed } from '../command/problem.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import type { ImageDetails } from '../history/history.ts';
-import type { ImagineRequest, Job, JobImage } from '../job.ts';
+import { type ImagineRequest, type Job, type JobImage, titleOf } from '../job.ts';
 import type { Outlook } from '../jobs/removals.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
-import type { KnownLora, RequestLimits } from '../request-limits.ts';
+import type { RequestLimits } from '../request-limits.ts';
 import { kept, ROW, rowsOf, secondary, shortened, shownImages, waitingLabel } from './job-reply.ts';
 
 const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
@@ -77,8 +75,8 @@ export function infoReply(
   const values = {
     Size: `${made.width}×${made.height}`,
     ...Object.fromEntries(settings.map(({ key, field }) => [labelOf(key), made[field]])),
-    Lora: made.loras && formatLoras(made.loras),
     Steps: made.steps ?? `reference, ${DEFAULT_STAGE_C_STEPS}`,
+    ...startFields(request),
     ...{ 'Made by': recipe?.verb, Strength: recipe?.strength },
     ...(derived ? { 'Stage C seed': recipe.stageCSeed, 'Stage B seed': recipe.stageBSeed } : {}),
     ...{ Checkpoint: recipe?.checkpoint.slice(0, 16), Provider: recipe?.provider, Version: recipe?.version },
@@ -86,10 +84,13 @@ export function infoReply(
   };
   return {
     ...NOTICE,
-    title: request.prompt,
-    lines: derived
-      ? [`Made from ${recipe.parentImage ?? 'another picture'}: the command below makes it from the words alone.`]
-      : [],
+    title: titleOf(request),
+    lines: [
+      ...(derived
+        ? [`Made from ${recipe.parentImage ?? 'another picture'}: the command below makes it from the words alone.`]
+        : []),
+      ...(request.start ? ['It starts from a picture, which the command below does not hold.'] : []),
+    ],
     fields: Object.entries(values).flatMap(([name, value]) =>
       value === undefined || value === null || value === '' ? [] : [{ name, value: String(value) }],
     ),
@@ -97,19 +98,18 @@ export function infoReply(
   };
 }
 
-/** What `lora:` can name. */
-export function lorasReply(loras: readonly KnownLora[]): Reply {
-  const [first] = loras;
-  if (first === undefined) {
-    const line = 'Whoever runs this bot adds them: wuerst models pull --lora owner/name';
-    return { ...NOTICE, title: 'There are no LoRAs here', lines: [line] };
-  }
+/** What a request starts from. */
+function startFields({ start }: ImagineRequest) {
+  if (start === undefined) return {};
+  const [first] = start.pictures;
+  const weights = start.pictures.map(({ weight }) => weight).join(', ');
+  const pictures =
+    first && start.pictures.length === 1 ? 'a picture' : `${start.pictures.length} pictures (${weights})`;
+  const mask = start.mask === first?.hash ? 'what was transparent in it' : 'what was white in its mask';
   return {
-    ...NOTICE,
-    title: loras.length === 1 ? 'One LoRA' : `${loras.length} LoRAs`,
-    lines: [`Up to ${MAX_LORAS} in a prompt, each with a weight from -${MAX_LORA_WEIGHT} to ${MAX_LORA_WEIGHT}:`],
-    fields: [{ name: 'Names', value: loras.map(({ name }) => name).join(', ') }],
-    code: `/wuerst a panda on a green background ${loraTag({ name: first.name, weight: 0.8 })}`,
+    'Starts from': pictures,
+    'Start strength': start.strength,
+    ...(start.mask === undefined ? {} : { 'Painted anew': mask }),
   };
 }
 
@@ -131,12 +131,12 @@ export function historyReply(jobs: readonly Job[], { isPresent, spoiler, hidden 
     .flatMap((job) => shownImages(job).slice(0, 1))
     .filter(({ id }) => isPresent(id))
     .map((image) => ({ ...image, spoiler: image.spoiler || spoiler }));
-  const buttons = listed.map(({ id, request }) => secondary(`show:${id}`, shortened(request.prompt, 30)));
+  const buttons = listed.map(({ id, request }) => secondary(`show:${id}`, shortened(titleOf(request), 30)));
   return {
     ...NOTICE,
     title: 'Your latest pictures',
     lines: hidden === 0 ? [] : [`The rules here do not allow ${hidden} of them to be shown.`],
-    fields: listed.map((job) => ({ name: job.id, value: `${shortened(job.request.prompt, 100)} (${outcome(job)})` })),
+    fields: listed.map((job) => ({ name: job.id, value: `${shortened(titleOf(job.request), 100)} (${outcome(job)})` })),
     images: pictures.slice(0, SHOWN_PICTURES),
     buttons: rowsOf(buttons),
   };
@@ -163,13 +163,13 @@ export function queueReply({ waiting, here, running, own }: QueueView): Reply {
       : `Being made: a request of ${running.own ? 'yours' : 'somebody else'}, ${Math.floor(running.fraction * 100)} %.`;
   const cancels = own
     .slice(0, ROW)
-    .map(({ job }) => secondary(`cancel:${job.id}`, `Cancel ${shortened(job.request.prompt, 24)}`));
+    .map(({ job }) => secondary(`cancel:${job.id}`, `Cancel ${shortened(titleOf(job.request), 24)}`));
   return {
     ...NOTICE,
     title: waiting === 0 ? 'Nothing waits' : waiting === 1 ? '1 request waits' : `${waiting} requests wait`,
     lines: [now, ...(here === null || here === 0 ? [] : [`Unfinished requests from this place: ${here}.`])],
     fields: own.map(({ job, position }) => ({
-      name: `${shortened(job.request.prompt, 60)} (${job.id})`,
+      name: `${shortened(titleOf(job.request), 60)} (${job.id})`,
       value: job.state === 'running' ? 'Being made' : waitingLabel(position),
     })),
     buttons: rowsOf(cancels),
@@ -217,7 +217,7 @@ export function confirmedReply(jobs: readonly Job[]): Reply {
   return {
     ...NOTICE,
     title: `${jobs.length} requests wait for their turn`,
-    lines: jobs.slice(0, LISTED).map(({ id, request }) => `${id}: ${shortened(request.prompt, 100)}`),
+    lines: jobs.slice(0, LISTED).map(({ id, request }) => `${id}: ${shortened(titleOf(request), 100)}`),
     buttons: rowsOf(buttons),
   };
 }

@@ -10,6 +10,7 @@ export interface LoadedModel {
   readonly styles: readonly string[];
   /** A number from 0 (base) to 1 (aesthetic) is a style too. @default false */
   readonly mixesStyles?: boolean;
+  readonly startsFromPictures?: boolean;
   /** Sizes that the checkpoint can make. */
   readonly sizes?: Partial<Pick<RequestLimits, 'minSide' | 'maxSide' | 'maxPixels' | 'gridStep'>> | undefined;
 }
@@ -82,6 +83,7 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
       ...loaded.sizes,
       styles: [...new Set([...first, ...styles])],
       mixesStyles: loaded.mixesStyles ?? false,
+      startsFromPictures: loaded.startsFromPictures ?? false,
     };
   }
 

@@ -6,7 +6,7 @@ import type { Draft } from '../jobs/submissions.ts';
 import { LARGER_FACTORS, largerSize, type RequestLimits, type Size } from '../request-limits.ts';
 
 /** What a button can do. The first make new requests: `larger` by 1.5, `larger-2x` by 2. */
-const DRAFT_VERBS = [...VERBS, 'larger-2x'] as const;
+const DRAFT_VERBS = [...VERBS, 'larger-2x', 'start'] as const;
 const ACTION_VERBS = [...DRAFT_VERBS, 'info', 'delete', 'cancel', 'show', 'confirm', 'erase'] as const;
 type ActionVerb = (typeof ACTION_VERBS)[number];
 export type DraftVerb = (typeof DRAFT_VERBS)[number];
@@ -56,6 +56,8 @@ export function draftsOf(verb: DraftVerb, options: ActOptions): readonly Draft[]
       return [derived(fresh, 'vary-subtle', null)];
     case 'vary-strong':
       return [derived(fresh, 'vary-strong', STRONG)];
+    case 'start':
+      return started(options);
     case 'remix':
       return remixed(options).map(({ made, notes }) => ({ ...derived(made, 'remix', null), notes }));
     default: {
@@ -82,6 +84,18 @@ function remixed({ job, image, text, limits, randomSeed }: ActOptions) {
   if (parsed.kind === 'imagine') return [{ made: parsed.request, notes: parsed.notes }];
   if (parsed.kind === 'permutations') return parsed.requests.map((made) => ({ made, notes: parsed.notes }));
   return [];
+}
+
+/** New words and a new seed, starting from the picture. */
+function started({ job, image, text, limits, randomSeed }: ActOptions): readonly Draft[] {
+  if (image === null) throw new UserError('image_unknown', 'This request has no picture to start from.');
+  const { prompt: _prompt, start: _start, seed: _seed, ...old } = job.request;
+  const pictures = { pictures: [image.hash] };
+  const parsed = parseCommand(normaliseText(text ?? ''), { limits, randomSeed, defaults: { ...old, n: 1 }, pictures });
+  if (parsed.kind !== 'imagine' && parsed.kind !== 'permutations') return [];
+  const requests = parsed.kind === 'imagine' ? [parsed.request] : parsed.requests;
+  const notes = [`Starts from picture ${image.id}.`, ...parsed.notes];
+  return requests.map((request) => ({ request, derivation: null, notes }));
 }
 
 function tooLarge({ width, height }: Size, factor: number, limits: RequestLimits): UserError {

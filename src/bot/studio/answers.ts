@@ -67,7 +67,6 @@ export class Answers {
       const context = { history, rules, caller };
       return reply(changes.length > 0 ? changeSettings(context, changes) : settingsReply(context, key));
     },
-    loras: (_, caller) => reply(replies.lorasReply(this.#options.rules.limits(caller).loras ?? [])),
     export: (_, caller) => {
       this.#requireExport(caller);
       const { surface, user } = caller;
@@ -99,6 +98,7 @@ export class Answers {
     const parsed = parseCommand(text, {
       limits: rules.limits(caller),
       randomSeed,
+      pictures: options.pictures,
       guildSettings: guildSettings(isOperator(caller)).map(({ name }) => name),
       options: native,
     });

@@ -26,6 +26,7 @@ import type { RequestLimits } from '../request-limits.ts';
 import { GuildRules, type LoadedModel } from '../rules/guild-rules.ts';
 import { refusalOf } from '../rules/moderation.ts';
 import { Answers } from './answers.ts';
+import { GivenPictureFiles } from './given-pictures.ts';
 
 export interface StudioOptions {
   /** Open, and closed by who opened it. */
@@ -147,7 +148,8 @@ function partsOf(options: StudioOptions) {
   const refreshLoras = () => loras.refresh().catch((error: unknown) => onProblem(error, 'LoRAs cannot be listed'));
   const seeds = { randomSeed: options.randomSeed ?? randomSeed };
   const answers = new Answers({ ...shared, ...seeds, positions, dispatcher, submissions, images, removals });
-  return { ...shared, dispatcher, positions, images, submissions, removals, answers, refreshLoras };
+  const given = new GivenPictureFiles({ history, rules, painter });
+  return { ...shared, dispatcher, positions, images, submissions, removals, answers, refreshLoras, given };
 }
 
 type Parts = ReturnType<typeof partsOf>;
@@ -163,6 +165,7 @@ function coreOf({
   removals,
   answers,
   refreshLoras,
+  given,
 }: Parts): Required<Core> {
   const { jobs, lists, events, messages } = history;
   const refusal = (job: Job) => refusalOf(job.request, job.caller, rules.at(job.caller));
@@ -180,8 +183,11 @@ function coreOf({
     },
     async act(action, caller, options = {}) {
       if (namesLora(options.text)) await refreshLoras();
+      // The file of the picture is what the new one starts from.
+      if (action.startsWith('start:')) await images.path(answers.targetOf(action, caller)?.image?.id ?? '', caller);
       return answers.act(action, caller, options);
     },
+    givePicture: (content, caller) => given.take(content, caller),
 
     job: (id) => jobs.get(id),
     jobOfImage: (imageId) => jobs.get(history.images.get(imageId)?.jobId ?? ''),
@@ -253,9 +259,9 @@ function takeUp({ history, bus, dispatcher }: Parts, { job, attempts }: StoredJo
 function rememberLoaded({ history, painter, logger }: StudioOptions): void {
   const { info } = painter.status;
   if (info === null) return;
-  const { styles, mixesStyles = false, sizes, checkpoint, formerCheckpoints = [] } = info;
+  const { styles, mixesStyles = false, startsFromPictures = false, sizes, checkpoint, formerCheckpoints = [] } = info;
   try {
-    history.memos.set(...LOADED, { styles, mixesStyles, sizes });
+    history.memos.set(...LOADED, { styles, mixesStyles, startsFromPictures, sizes });
     for (const former of formerCheckpoints) {
       if (former !== checkpoint) history.memos.set(SAME_WEIGHTS, former, checkpoint);
     }
@@ -267,6 +273,7 @@ function rememberLoaded({ history, painter, logger }: StudioOptions): void {
 const storedModel = z.object({
   styles: z.array(z.string()).min(1),
   mixesStyles: z.boolean().default(false),
+  startsFromPictures: z.boolean().default(false),
   sizes: z.object({ minSide: z.number(), maxSide: z.number(), maxPixels: z.number(), gridStep: z.number() }).optional(),
 });
 

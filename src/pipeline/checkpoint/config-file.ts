@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { withoutMark } from '../../system/byte-order-mark.ts';
 import { OperatorError } from '../../system/errors.ts';
 import type { z } from '../../system/zod-mini.ts';
 import { isLfsPointer, lfsPointerError } from './lfs-pointer.ts';
@@ -59,7 +60,7 @@ export async function openRepository(dir: string, className: string): Promise<Re
 export async function readJson(file: string): Promise<Record<string, unknown>> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = withoutMark(await readFile(file, 'utf8'));
   } catch (cause) {
     throw new OperatorError('checkpoint_unreadable', `Cannot read ${file}: ${reason(cause)}.`, {
       hint: 'A model folder holds wuerstchen-prior/ and wuerstchen/ in the diffusers layout.',

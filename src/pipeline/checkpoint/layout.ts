@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { withoutMark } from '../../system/byte-order-mark.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { COMBINED_CLASS, HALVES, type HalfName } from './contents.ts';
 import { priorOfCard } from './model-card.ts';
@@ -57,23 +58,45 @@ export function wholeModel(folder: string): { readonly prior: PlacedHalf; readon
   const { repository, className } = HALVES[lacking];
   if (half) {
     const message = `The folder ${folder} holds only the ${present} of a model, in ${half.dir}; there is no ${lacking} (${className}) beside it.`;
+    const several = foldersIn(snapshotOf(folder)).filter((place) => classOf(snapshotOf(place)) === className);
+    if (several.length > 1) {
+      const names = several.map((place) => basename(place)).join(', ');
+      throw new OperatorError('model_ambiguous', `The folder ${folder} holds more than one ${lacking}: ${names}.`, {
+        hint: `Give the one to use the name ${repository}.`,
+      });
+    }
     throw new OperatorError('model_incomplete', message, {
       hint: `Put the repository ${repository} beside it, or run "wuerst models pull".`,
     });
   }
-  throw new OperatorError(
-    'model_incomplete',
-    `The folder ${folder} is no Würstchen model: it holds ${heldBy(folder)}.`,
-    {
-      hint: 'A model folder holds wuerstchen-prior and wuerstchen, or is a repository of the combined pipeline; "wuerst models list" shows what is here.',
-    },
-  );
+  throw noModel(folder);
+}
+
+/** What a folder is that has neither half of a model, and where one is. */
+export function noModel(folder: string, code = 'model_incomplete'): OperatorError {
+  const meant = nearbyModel(folder);
+  const hint =
+    meant === undefined
+      ? 'A model folder holds wuerstchen-prior and wuerstchen, or is a repository of the combined pipeline; "wuerst models list" shows what is here.'
+      : `There is a model in ${meant}: name that folder.`;
+  return new OperatorError(code, `The folder ${folder} is no Würstchen model: it holds ${heldBy(folder)}.`, { hint });
+}
+
+/** A model in a folder, or one that the folder is a part of. */
+function nearbyModel(folder: string): string | undefined {
+  const above = dirname(resolve(folder));
+  return [...foldersIn(folder), above, dirname(above)].find((place) => {
+    const { prior, decoder } = layoutOf(place);
+    return prior !== undefined && decoder !== undefined;
+  });
 }
 
 /** A half of the model in a folder. @throws OperatorError `class_unknown` */
 export function halfIn(folder: string, name: HalfName): PlacedHalf {
   const half = layoutOf(folder)[name];
   if (half) return half;
+  // One that cannot be read: opening it says why.
+  if (classOf(folder) === undefined && namesIn(folder).includes('model_index.json')) return plain(folder, name);
   throw new OperatorError(
     'class_unknown',
     `Expected class ${HALVES[name].className} in ${folder}, found ${heldBy(folder)}.`,
@@ -161,7 +184,9 @@ export function snapshotOf(dir: string): string {
   if (!isFolder(snapshots) || existsSync(join(dir, 'model_index.json'))) return dir;
   const main = readText(join(dir, 'refs', 'main'))?.trim();
   if (main && isFolder(join(snapshots, main))) return join(snapshots, main);
-  return onlyOne(foldersIn(snapshots)) ?? dir;
+  // Fetched by its commit: the last one.
+  const fetched = foldersIn(snapshots).filter((place) => namesIn(place).length > 0);
+  return fetched.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0] ?? dir;
 }
 
 /** The class that `model_index.json` names. */
@@ -211,7 +236,7 @@ function readText(path: string): string | undefined {
   // An exception takes longer than the look.
   if (!existsSync(path)) return undefined;
   try {
-    return readFileSync(path, 'utf8');
+    return withoutMark(readFileSync(path, 'utf8'));
   } catch {
     return undefined;
   }

@@ -37,7 +37,7 @@ export function weightSets(names: readonly string[], shardsOf = shardsByName(nam
       if (there.has(single)) sets.push({ variant, files: [single], missing: [] });
     }
   }
-  const others = names.filter((name) => name.endsWith('.safetensors'));
+  const others = names.filter((name) => name.endsWith('.safetensors') && !name.startsWith('.'));
   if (sets.length === 0 && others.length === 1) sets.push({ variant: '', files: others, missing: [] });
   return sets.sort((a, b) => Number(a.missing.length > 0) - Number(b.missing.length > 0));
 }
@@ -85,8 +85,13 @@ export async function weightFiles(dir: string): Promise<string[]> {
   throw new OperatorError(
     'checkpoint_incomplete',
     `The folder ${dir} should hold diffusion_pytorch_model.safetensors or model.safetensors, found ${names.join(', ') || 'nothing'}.`,
-    { hint: partial ? 'The download is not finished: run "wuerst models pull".' : 'Run "wuerst models pull".' },
+    { hint: partial ? 'The download is not finished: run "wuerst models pull".' : hintFor(names) },
   );
+}
+
+function hintFor(names: readonly string[]): string {
+  if (!names.some((name) => /\.(bin|pt|pth|ckpt)$/.test(name))) return 'Run "wuerst models pull".';
+  return 'Only safetensors are read: save the weights again with save_pretrained(…, safe_serialization=True), or run "wuerst models pull".';
 }
 
 const shardIndex = z.object({ weight_map: z.record(z.string(), z.string()) });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expected, OperatorError, UserError } from '../../system/errors.ts';
 import { makeFolder } from '../../system/make-folder.ts';
 import { HALVES } from '../checkpoint/contents.ts';
-import { heldBy, layoutOf, type ModelLayout, partOf, wholeModel } from '../checkpoint/layout.ts';
+import { heldBy, layoutOf, type ModelLayout, noModel, partOf, wholeModel } from '../checkpoint/layout.ts';
 import { weightSets } from '../checkpoint/weight-files.ts';
 import type { MixOptions } from './mix.ts';
 
@@ -78,6 +78,7 @@ export async function stageCFolder(
   const { styles } = availableStyles(modelFolder);
   if (named === 'interpolated' && !styles.includes('base') && !styles.includes('aesthetic')) {
     if (layout.decoder) wholeModel(modelFolder);
+    if (!layout.prior) throw noModel(modelFolder, 'style_missing');
     throw new OperatorError(
       'style_missing',
       `The style interpolated is not here: ${join(modelFolder, HALVES.prior.repository, 'prior')} is missing; ${modelFolder} holds ${heldBy(modelFolder)}.`,

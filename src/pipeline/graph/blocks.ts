@@ -1,4 +1,4 @@
-import { attentionInPieces, type Pieces } from './attention.ts';
+import { type AttentionPlan, attentionInPieces } from './attention.ts';
 import type { Dim, GraphBuilder, Value } from './builder.ts';
 import { dense, denseTogether, withLowRank } from './dense.ts';
 import type { Weights } from './weights.ts';
@@ -24,10 +24,16 @@ export interface Folds {
   readonly conditioning: boolean;
   /** Attention is one operator, which has to split its matrix of scores by itself; otherwise the graph does. */
   readonly wholeAttention: boolean;
+  /** A piece of attention is one operator; otherwise two products with a softmax between them. */
+  readonly fusedAttention: boolean;
 }
 
-export const ALL_FOLDS: Folds = { skip: true, qkv: true, gammas: true, conditioning: true, wholeAttention: true };
-export const NO_FOLDS: Folds = { skip: false, qkv: false, gammas: false, conditioning: false, wholeAttention: false };
+export const ALL_FOLDS: Folds = {
+  ...{ skip: true, qkv: true, gammas: true, conditioning: true, wholeAttention: true, fusedAttention: true },
+};
+export const NO_FOLDS: Folds = {
+  ...{ skip: false, qkv: false, gammas: false, conditioning: false, wholeAttention: false, fusedAttention: false },
+};
 
 /** What a picture needs once, and what it needs at every step. */
 export interface StepGraphs {
@@ -183,7 +189,7 @@ export interface AttentionShape {
   readonly cCond: number;
   /** Name of the number of text tokens. */
   readonly textTokens: string;
-  readonly pieces: Pieces;
+  readonly plan: AttentionPlan;
 }
 
 export interface KeyValue {
@@ -222,7 +228,7 @@ export function attnBlock(
   joinQkv: boolean,
 ): Value {
   const g = weights.graph;
-  const { c, heads, textTokens, pieces } = shape;
+  const { c, heads, textTokens, plan } = shape;
   const inner = innerDim(shape);
   const attention = weights.at('attention');
   const normed = g.layerNorm(x, EPSILON);
@@ -231,7 +237,7 @@ export function attnBlock(
   const all: Dim = `${at.area}+${textTokens}`;
   const keys = g.concat([sequence(k), g.cast(text.key, k.dtype)], 1, all);
   const values = g.concat([sequence(v), g.cast(text.value, v.dtype)], 1, all);
-  const attended = attentionInPieces(g, [sequence(q), keys, values], heads, pieces);
+  const attended = attentionInPieces(g, [sequence(q), keys, values], heads, plan);
   const out = dense(g.reshape(attended, [at.tokens, inner]), attention.at('to_out', 0), inner, c);
   return g.add(x, g.cast(out, 'f32'));
 }

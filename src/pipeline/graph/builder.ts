@@ -93,6 +93,11 @@ export class GraphBuilder extends GraphWriter {
   }
 
   /** Over the last axis. */
+  softmax(x: Value): Value {
+    return this.append('Softmax', [x], x.dtype, x.shape, { axis: -1 });
+  }
+
+  /** Over the last axis. */
   layerNorm(x: Value, epsilon: number, scale?: Value, bias?: Value): Value {
     const channels = x.shape.at(-1);
     if (typeof channels !== 'number') throw new Error(`Graph ${this.name}: LayerNormalization needs fixed channels.`);

@@ -1,6 +1,7 @@
 import { z } from '../../system/zod-mini.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { parseConfig } from '../checkpoint/config-file.ts';
+import { attention } from './attention.ts';
 import type { Folds } from './blocks.ts';
 import { GraphBuilder, type Value } from './builder.ts';
 import { dense, denseTogether } from './dense.ts';
@@ -50,7 +51,7 @@ export function clipTextGraph(component: Component, folds: Folds, adapted: Adapt
   const activate = (v: Value) => (config.hidden_act === 'gelu' ? g.gelu(v) : g.quickGelu(v));
   for (let i = 0; i < config.num_hidden_layers; i += 1) {
     const layer = weights.at('encoder', 'layers', i);
-    const attended = selfAttention(norm(x, layer.at('layer_norm1')), layer.at('self_attn'), c, heads, bias, folds.qkv);
+    const attended = selfAttention(norm(x, layer.at('layer_norm1')), layer.at('self_attn'), c, heads, bias, folds);
     x = g.add(x, g.cast(attended, 'f32'));
     const hidden = activate(dense(norm(x, layer.at('layer_norm2')), layer.at('mlp', 'fc1'), c, wide));
     x = g.add(x, g.cast(dense(hidden, layer.at('mlp', 'fc2'), wide, c), 'f32'));
@@ -59,13 +60,13 @@ export function clipTextGraph(component: Component, folds: Folds, adapted: Adapt
   return g;
 }
 
-function selfAttention(x: Value, weights: Weights, c: number, heads: number, bias: Value, join: boolean): Value {
+function selfAttention(x: Value, weights: Weights, c: number, heads: number, bias: Value, folds: Folds): Value {
   const g = weights.graph;
   const layers = ['q_proj', 'k_proj', 'v_proj'].map((key) => weights.at(key));
-  const parts = join ? denseTogether(x, layers, c, c) : layers.map((layer) => dense(x, layer, c, c));
+  const parts = folds.qkv ? denseTogether(x, layers, c, c) : layers.map((layer) => dense(x, layer, c, c));
   const [q, k, v] = parts.map((part) => g.reshape(part, ['b', 't', c]));
   if (!q || !k || !v) throw new Error('Attention has three projections.');
-  const attended = g.attention(q, k, v, heads, g.cast(bias, q.dtype));
+  const attended = attention(g, [q, k, v], heads, folds.fusedAttention, g.cast(bias, q.dtype));
   return dense(g.reshape(attended, ['b*t', c]), weights.at('out_proj'), c, c);
 }
 

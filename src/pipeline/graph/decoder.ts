@@ -81,9 +81,10 @@ function checkUnseenMappers(component: Component, config: DecoderConfig): void {
 
 function attentionShape(config: DecoderConfig, level: number, folds: Folds): AttentionShape {
   // A side of a level is divisible by 2 for each level below it.
-  const pieces = folds.wholeAttention ? WHOLE : { queries: 4 ** (config.c_hidden.length - 1 - level), heads: 1 };
+  const queries = 4 ** (config.c_hidden.length - 1 - level);
+  const plan = folds.wholeAttention ? WHOLE : { queries, heads: 1, fused: folds.fusedAttention };
   const { c_hidden: hidden, nhead, c_cond: cCond } = config;
-  return { c: hidden[level] ?? 0, heads: nhead[level] ?? 1, cCond, textTokens: 't', pieces };
+  return { c: hidden[level] ?? 0, heads: nhead[level] ?? 1, cCond, textTokens: 't', plan };
 }
 
 function writeConditioning(weights: Weights, config: DecoderConfig, folds: Folds): ConditioningValues {

@@ -69,8 +69,8 @@ export function priorGraphs(component: Component, folds: Folds, adapted: Adapted
 
 function attentionShape(config: PriorConfig, folds: Folds): AttentionShape {
   // It has few positions, whose number may be odd, so the heads are split instead.
-  const pieces = folds.wholeAttention ? WHOLE : { queries: 1, heads: 4 };
-  return { c: config.c, heads: config.nhead, cCond: config.c, textTokens: 't', pieces };
+  const plan = folds.wholeAttention ? WHOLE : { queries: 1, heads: 4, fused: folds.fusedAttention };
+  return { c: config.c, heads: config.nhead, cCond: config.c, textTokens: 't', plan };
 }
 
 function conditioning(weights: Weights, config: PriorConfig, text: Value, folds: Folds): KeyValue[] {

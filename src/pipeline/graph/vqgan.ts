@@ -5,6 +5,7 @@ import { type Folds, type Grid, grid, pointwise, toImage, toTokens } from './blo
 import { GraphBuilder, type Value } from './builder.ts';
 import { shuffle, unshuffle } from './decoder.ts';
 import { dense } from './dense.ts';
+import { roundToBytes } from './round-to-bytes.ts';
 import { Weights } from './weights.ts';
 
 const positive = z.int().check(z.positive());
@@ -137,9 +138,9 @@ function pixels(x: Value, weights: Weights, at: Grid, width: number, config: Vqg
   // Bytes hide NaNs; a sum over all pixels doesn't.
   g.defineProduct(at.area, at.h, at.w);
   g.output('sums', g.matMul(g.ones(at.area), g.reshape(g.cast(out, 'f32'), [at.b, at.area, c * f * f])));
-  const bytes = g.cast(g.unary('Round', g.mul(g.clip(out, 0, 1), g.scalar(255))), 'u8');
-  const rows = g.reshape(bytes, [at.b, at.h, at.w, f, f * c]);
-  return g.reshape(g.transpose(rows, [0, 1, 3, 2, 4]), [at.b, 'H', 'W', c]);
+  const rows = g.reshape(out, [at.b, at.h, at.w, f, f * c]);
+  // Bytes last: WebGPU cannot move them.
+  return roundToBytes(g, g.reshape(g.transpose(rows, [0, 1, 3, 2, 4]), [at.b, 'H', 'W', c]));
 }
 
 function doubled(g: GraphBuilder, at: Grid): Grid {

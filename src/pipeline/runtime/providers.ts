@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from 'onnxruntime-node';
+import { type InferenceSession, listSupportedBackends } from 'onnxruntime-node';
 import { OperatorError } from '../../system/errors.ts';
-import { GraphBuilder } from '../graph/builder.ts';
+import { loadableLibraries, missingCuda } from './cuda-libraries.ts';
 
 // onnxruntime sends telemetry unless told not to, and pictures painted here are nobody else's business. It reads this
 // when the first session is created.
@@ -16,6 +16,8 @@ export const PROVIDERS: readonly Provider[] = ['cuda', 'webgpu', 'cpu'];
 export interface ProviderReport {
   readonly provider: Provider;
   readonly works: boolean;
+  /** Whether the fused attention operator computes right numbers here; otherwise graphs do without. */
+  readonly fusedAttention: boolean;
   readonly reason: string;
 }
 
@@ -25,6 +27,8 @@ export interface Machine {
   /** Names of the providers that this build of onnxruntime-node knows. */
   readonly backends: readonly string[];
   readonly exists: (path: string) => boolean;
+  /** Names of the libraries that the dynamic loader finds; asked only where there is an NVIDIA device. */
+  readonly libraries: () => ReadonlySet<string>;
   /** Names in `/dev/dri`. */
   readonly dri: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -35,6 +39,7 @@ export function thisMachine(): Machine {
     platform: `${process.platform}-${process.arch}`,
     backends: listSupportedBackends().map(({ name }) => name),
     exists: existsSync,
+    libraries: loadableLibraries,
     dri: existsSync('/dev/dri') ? readdirSync('/dev/dri') : [],
     env: process.env,
   };
@@ -58,7 +63,7 @@ export function reasonAgainst(provider: Provider, machine: Machine): string | nu
   const nvidia = machine.exists('/dev/nvidia0') || machine.exists('/dev/dxg');
   if (provider === 'cuda') {
     if (!nvidia) return 'no NVIDIA device here (/dev/nvidia0 and /dev/dxg are missing)';
-    if (machine.exists(join(librariesFolder(), CUDA_LIBRARY))) return null;
+    if (machine.exists(join(librariesFolder(), CUDA_LIBRARY))) return missingCuda(machine.libraries());
     return 'onnxruntime\'s CUDA libraries are not installed: run "wuerst doctor --install-cuda"';
   }
   const hasNode = machine.dri.some((name) => name.startsWith('render'));
@@ -90,31 +95,6 @@ export function checkDevice(device: number | undefined, provider: Provider | 'au
   throw new OperatorError('device_not_selectable', `A device can be chosen for CUDA, not for ${provider}.`, {
     hint: 'Leave WUERST_DEVICE out, or set WUERST_PROVIDER=cuda.',
   });
-}
-
-/** Tries a provider on a graph with a single addition, of 32-bit or 16-bit floats. */
-export async function probe(
-  provider: Provider,
-  options: { readonly device?: number | undefined; readonly dtype?: 'f32' | 'f16'; readonly machine?: Machine } = {},
-): Promise<ProviderReport> {
-  const { device, dtype = 'f32', machine = thisMachine() } = options;
-  const against = reasonAgainst(provider, machine);
-  if (against !== null) return { provider, works: false, reason: against };
-  const graph = new GraphBuilder('probe');
-  const x = graph.cast(graph.input('x', 'f32', [1]), dtype);
-  graph.output('y', graph.cast(graph.add(x, x), 'f32'));
-  try {
-    const session = await InferenceSession.create(graph.toBytes(), {
-      executionProviders: [executionProvider(provider, device)],
-      intraOpNumThreads: 1,
-      logSeverityLevel: 4,
-    });
-    if (dtype === 'f16') await session.run({ x: new OrtTensor('float32', [1], [1]) });
-    await session.release();
-    return { provider, works: true, reason: 'works' };
-  } catch (error) {
-    return { provider, works: false, reason: firstLine(error) };
-  }
 }
 
 export function firstLine(error: unknown): string {

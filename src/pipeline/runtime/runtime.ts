@@ -9,6 +9,7 @@ import { attendsInPieces } from './fused-attention.ts';
 import { hostThreads } from './host-threads.ts';
 import { type MeasureMemory, MemoryPlan, measureOf, type Residency } from './memory-plan.ts';
 import { isWorthPreparing, type Preference, preferredPrecision } from './preferred-precision.ts';
+import { probe } from './probe.ts';
 import {
   checkDevice,
   executionProvider,
@@ -16,7 +17,6 @@ import {
   PROVIDERS,
   type Provider,
   type ProviderReport,
-  probe,
 } from './providers.ts';
 
 /** A call that blocks its thread until it returns. */
@@ -89,7 +89,7 @@ export class Runtime {
   #onnxMs = 0;
 
   private constructor(
-    provider: Provider,
+    { provider, fusedAttention }: Pick<ProviderReport, 'provider' | 'fusedAttention'>,
     fallbacks: readonly ProviderReport[],
     hasHalf: boolean,
     options: RuntimeOptions,
@@ -104,7 +104,12 @@ export class Runtime {
     const measure = options.measureMemory ?? measureOf(provider, options.device);
     this.memory = new MemoryPlan(provider, options.residency ?? 'resident', measure);
     const folds = options.folds ?? ALL_FOLDS;
-    this.folds = { ...folds, wholeAttention: folds.wholeAttention && attendsInPieces(provider) };
+    this.folds = {
+      ...folds,
+      wholeAttention: folds.wholeAttention && fusedAttention && attendsInPieces(provider),
+      fusedAttention: folds.fusedAttention && fusedAttention,
+    };
+    if (!fusedAttention) this.notes.push(`Attention is computed in parts: ${provider}'s own gives wrong numbers here.`);
     this.#onBlocking = options.onBlocking;
     this.#onReturned = options.onReturned;
     this.#onPeaks = options.onPeaks;
@@ -121,11 +126,17 @@ export class Runtime {
     if (options instanceof Runtime) return options;
     const wanted = options.provider ?? 'auto';
     const device = checkDevice(options.device, wanted);
-    if (wanted === 'cpu') return new Runtime('cpu', [], false, options);
+    // Else NVIDIA's libraries round the factors of products of 32-bit numbers to 10 bits. They read this when they are loaded.
+    if ((options.precision ?? 'fp32') === 'fp32') process.env.NVIDIA_TF32_OVERRIDE ??= '0';
+    if (wanted === 'cpu') return new Runtime({ provider: 'cpu', fusedAttention: true }, [], false, options);
     const fallbacks: ProviderReport[] = [];
     for (const provider of wanted === 'auto' ? PROVIDERS : [wanted]) {
       const report = await probe(provider, { device });
-      if (report.works) return new Runtime(provider, fallbacks, await checkHalf(provider, options), options);
+      if (report.works) {
+        const half = await checkHalf(provider, options);
+        const fusedAttention = report.fusedAttention && (half?.fusedAttention ?? true);
+        return new Runtime({ provider, fusedAttention }, fallbacks, half !== null, options);
+      }
       fallbacks.push(report);
     }
     throw new OperatorError(
@@ -246,9 +257,12 @@ export interface Session {
   release(): Promise<void>;
 }
 
-/** @returns whether a provider has 16-bit floats, tried where that matters */
-async function checkHalf(provider: Provider, { precision = 'fp32', device }: RuntimeOptions): Promise<boolean> {
-  if (precision === 'fp32') return false;
+/** @returns what was found of a provider's 16-bit floats, tried where that matters; `null` where it has none */
+async function checkHalf(
+  provider: Provider,
+  { precision = 'fp32', device }: RuntimeOptions,
+): Promise<ProviderReport | null> {
+  if (precision === 'fp32') return null;
   if (precision === 'int8' && provider !== 'cpu') {
     throw new OperatorError(
       'precision_unavailable',
@@ -258,10 +272,15 @@ async function checkHalf(provider: Provider, { precision = 'fp32', device }: Run
       },
     );
   }
-  if (provider === 'cpu') return false;
-  const { works, reason } = await probe(provider, { device, dtype: 'f16' });
-  if (works || precision === 'auto') return works;
-  throw new OperatorError('precision_unavailable', `There are no 16-bit floats on ${provider} here: ${reason}.`, {
-    hint: 'Use precision fp32 or auto.',
-  });
+  if (provider === 'cpu') return null;
+  const report = await probe(provider, { device, dtype: 'f16' });
+  if (report.works) return report;
+  if (precision === 'auto') return null;
+  throw new OperatorError(
+    'precision_unavailable',
+    `There are no 16-bit floats on ${provider} here: ${report.reason}.`,
+    {
+      hint: 'Use precision fp32 or auto.',
+    },
+  );
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { withoutMark } from '../../system/byte-order-mark.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { isLfsPointer, lfsPointerError } from '../checkpoint/lfs-pointer.ts';
 
@@ -198,7 +199,7 @@ function maxLengthOf(config: Json, path: string): number {
 
 async function readText(path: string): Promise<string | undefined> {
   try {
-    const text = await readFile(path, 'utf8');
+    const text = withoutMark(await readFile(path, 'utf8'));
     if (isLfsPointer(text)) throw lfsPointerError(path);
     return text;
   } catch (cause) {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { addressKey, addressSet, clientAddress } from '../../../src/adapters/web/server/client-address.ts';
 import type { WebAdapterOptions } from '../../../src/adapters/web/server/options.ts';
@@ -34,6 +36,29 @@ function counted(statuses: readonly number[]): Record<number, number> {
     [...new Set(statuses)].map((status) => [status, statuses.filter((s) => s === status).length]),
   );
 }
+
+test('the bounds that people read are those that hold', () => {
+  const { requests, positions, exports, eventStreams, roomsPerStream, questions, claims, wrongTokens } = PERSON_BOUNDS;
+  const { devices, tokens, invitations } = PERSON_BOUNDS;
+  const text = readFileSync(join(import.meta.dirname, '../../../docs/web-chat.md'), 'utf8');
+  for (const bound of [
+    `${requests.atOnce} at once, ${requests.perSecond} a second |`,
+    `| ${eventStreams}, ${roomsPerStream} |`,
+    `${positions.atOnce} at once, ${positions.perSecond} a second;`,
+    `${exports.atOnce} at once, one each ${1 / exports.perSecond / 60} minutes |`,
+    `| ${questions.count}, together ${questions.characters / 1e6} million characters;`,
+    `| ${claims.atOnce} at once, one an hour |`,
+    `| ${wrongTokens.free}, then a wait of a minute, twice as long each time up to an hour |`,
+    `| ${devices}, ${tokens} |`,
+    `| ${invitations} |`,
+  ]) {
+    assert.ok(text.includes(bound), bound);
+  }
+  assert.deepEqual(
+    [wrongTokens.firstWaitMs, wrongTokens.longestWaitMs, claims.perSecond],
+    [60_000, 3_600_000, 1 / 3600],
+  );
+});
 
 test('ten thousand wrong tokens are refused after the first ones; a right one from the same address never is', async (t) => {
   const { as, tokenOf } = await privateChat(t);
@@ -139,6 +164,22 @@ test('of ten thousand requests at once a person gets a share, and the others not
   assert.ok(passed >= atOnce && passed <= most, `${passed} of at most ${most}`);
   assert.equal(passed + (counted(statuses)[429] ?? 0), TRIES);
   assert.equal((await as(bob, '/api/account')).status, 200);
+});
+
+test('long pages of the history cost as much as the short ones they take the place of', async (t) => {
+  const { as, tokenOf } = await privateChat(t);
+  const [ann, bob] = [tokenOf('ann'), tokenOf('bob')];
+  const pages = async (token: string, limit: number) => {
+    const before = performance.now();
+    const statuses: number[] = [];
+    for (let k = 0; k < 1000; k++) statuses.push((await as(token, `/api/rooms/r/jobs?limit=${limit}`)).status);
+    const refilled = ((performance.now() - before) / 1000) * PERSON_BOUNDS.requests.perSecond;
+    const jobs = (counted(statuses)[200] ?? 0) * limit;
+    assert.ok(jobs <= (PERSON_BOUNDS.requests.atOnce + refilled + 1) * 20, `${jobs} jobs in pages of ${limit}`);
+    return jobs;
+  };
+  assert.ok((await pages(ann, 100)) >= 600 * 20 - 100);
+  assert.ok((await pages(bob, 20)) >= 600 * 20);
 });
 
 test('a person holds a bounded number of event streams, whatever devices they have', async (t) => {

@@ -45,6 +45,15 @@ export class FakeCore implements Core {
     return this.#listeners.size;
   }
 
+  /** Pictures that were given; each is known by its number. */
+  readonly given: Uint8Array[] = [];
+
+  async givePicture(content: Uint8Array): Promise<string> {
+    if (Buffer.from(content).includes('damaged')) throw new UserError('picture_damaged', 'This picture is damaged.');
+    this.given.push(content);
+    return String(this.given.length).repeat(64).slice(0, 64);
+  }
+
   async command(text: string, caller: Caller, options: CommandOptions = {}): Promise<Outcome> {
     this.commands.push({ text, caller, options });
     if (text === 'help') return { kind: 'reply', reply: HELP };

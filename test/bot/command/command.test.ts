@@ -100,7 +100,7 @@ describe('a request', () => {
     assert.match(say('width: 512'), /write width:512/);
     assert.match(say('-n 4'), /write n:4/);
     assert.match(say('sampler:Euler'), /no such setting: "sampler:Euler"/);
-    for (const weight of ['(red:1.2)', 'fox::2']) assert.match(say(weight), /no weights here/);
+    for (const weight of ['(red:1.2)', 'fox::2', '<lora:x:0.8>']) assert.match(say(weight), /no weights here/);
   });
 
   it('reads sizes with x and ×, and picks a size on the grid for a ratio', () => {

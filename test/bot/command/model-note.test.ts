@@ -80,5 +80,5 @@ test('help names what is usual for the model, and one of its prompts', () => {
   const { fields, code } = helpReply(limits);
   assert.match(code ?? '', /^\/wuerst a cat on grass /);
   const usual = fields.map(({ value }) => /\((.*) unless given\)/.exec(value)?.[1]).filter((value) => value);
-  assert.deepEqual(usual, ['512', '512', '1', '6', '3', '2.5', '1.5']);
+  assert.deepEqual(usual, ['512', '512', '1', '6', '3', '2.5', '1.5', '0.6']);
 });

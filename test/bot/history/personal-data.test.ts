@@ -17,7 +17,6 @@ const PERSONAL_COLUMN = /^(?:user|user_name|actor|target|party|owner|caller_json
 /** Tables with such a column that are about nobody, or that are no content: why. */
 const OTHERS: Readonly<Record<string, string>> = {
   memos: 'owner is a part of the bot',
-  web_keys: 'how a person signs in, which they end themselves',
 };
 
 function tablesOf(history: History): readonly string[] {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import Sqlite from 'better-sqlite3';
 import type { Job } from '../../../src/bot/job.ts';
 import { auditLog, caller } from '../history/history-fixture.ts';
 import type { FakePainter } from '../jobs/fake-painter.ts';
@@ -409,4 +411,37 @@ test('erasing everything has a button that asks first', async (t) => {
   const [button] = (await say('erase')).buttons.flat();
   assert.deepEqual(studio.button('erase:me', caller()), button);
   assert.match(button?.confirm ?? '', /for good/);
+});
+
+test('what the log of the database still holds is not called erased, until it is empty', async (t) => {
+  const { make, say, history, folder } = await openStudio(t);
+  await make('a red fox n:2');
+  const reader = new Sqlite(join(folder, 'wuerst.db'), { readonly: true });
+  t.after(() => reader.close());
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM jobs').get();
+  const told = await say('erase confirm');
+  assert.equal(told.title, 'Not gone for good yet');
+  assert.doesNotMatch([told.title, ...told.lines].join(' '), /erased/i);
+  assert.match(told.lines.join(' '), /1 request and 2 pictures were removed\. .*traces of them are still on the disk/);
+  reader.exec('COMMIT');
+  await history.tidy({});
+  assert.equal((await say('erase confirm')).title, 'Erased');
+});
+
+test('what a platform still shows is said at the next time, too', async (t) => {
+  const { studio, make, say } = await openStudio(t);
+  const ann = caller({ surface: 'discord' });
+  const job = await make('a red fox', ann);
+  studio.saveMessage(job.id, { message: '1' });
+  const told = await say('erase confirm', ann);
+  assert.equal(told.title, 'Not gone everywhere yet', 'no adapter is there');
+  assert.match(told.lines.join(' '), /One message or file will be removed as soon as that is possible/);
+  const [due] = studio.postings?.due('discord', 9) ?? [];
+  assert.deepEqual([due?.job, due?.handle], [job.id, { message: '1' }]);
+  const handle = { left: true };
+  studio.postings?.failed(due?.id ?? 0, { problem: 'Discord is away.', handle, dueAt: 0 });
+  assert.match((await say('erase', ann)).lines.join(' '), /could not be removed yet\. Discord is away\./);
+  studio.postings?.removed(due?.id ?? 0);
+  assert.equal((await say('erase confirm', ann)).title, 'Erased');
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Sqlite from 'better-sqlite3';
-import type { Caller, JobEvent } from '../../../src/bot/job.ts';
+import fc from 'fast-check';
+import { type Caller, type JobEvent, personalPayer, ruledBy } from '../../../src/bot/job.ts';
 import { SpentTime } from '../../../src/bot/jobs/spent-time.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { caller } from '../history/history-fixture.ts';
@@ -166,6 +167,36 @@ for (const [where, of] of Object.entries(MANY_PLACES)) {
     assert.ok(bobs >= 9, `bob had ${bobs} of the first 21 turns`);
   });
 }
+
+test('a newcomer starts after one request of each guild and of each person who waits elsewhere too, whoever asked before', async (t) => {
+  const { studio, ask, history } = await openStudio(t, { still: true });
+  const at = (user: string, guild: string) =>
+    caller({ surface: 'discord', user, guild, room: `${guild}1`, payer: `discord:guild:${guild}` });
+  const asked = fc.array(fc.tuple(fc.nat({ max: 4 }), fc.nat({ max: 6 }), fc.integer({ min: 1, max: 3 })), {
+    maxLength: 40,
+  });
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(asked, async (requests) => {
+      run += 1;
+      for (const [person, guild, n] of requests) await ask(`a panda n:${n}`, at(`person ${person}`, `${guild}`));
+      const newcomer = await ask('a panda', at(`newcomer ${run}`, `new ${run}`));
+      const { position } = studio.queuePosition(newcomer.id);
+      const waiting = history.jobs.waiting();
+      const before = waiting.filter(({ job }) => (studio.queuePosition(job.id).position ?? 0) < (position ?? 0));
+      const shares = before.map(({ job, queuePayer }) => queuePayer ?? job.caller.payer);
+      assert.equal(new Set(shares).size, shares.length, shares.join());
+      for (const { job } of waiting) await studio.act(`cancel:${job.id}`, job.caller);
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('a name that looks like that of a guild pays for a person all the same', () => {
+  const payer = personalPayer('web', 'x:guild:lobby');
+  assert.equal(ruledBy({ guild: null, payer }), null);
+  assert.equal(ruledBy({ guild: null, payer: 'slack:team:T1' }), 'T1');
+});
 
 test('who waits in many guilds does so in the same order after a restart', async (t) => {
   const people = ['ann', 'bob', 'ann', 'cid', 'ann', 'ann', 'bob', 'cid', 'ann', 'bob'];

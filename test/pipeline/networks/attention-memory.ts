@@ -9,7 +9,7 @@ const [queries = 1, heads = 1] = process.argv.slice(2).map(Number);
 
 const g = new GraphBuilder('attention');
 const input = (name: string) => g.input(name, 'f32', ['b', 't', CHANNELS]);
-g.output('y', attentionInPieces(g, [input('q'), input('k'), input('v')], 8, { queries, heads }));
+g.output('y', attentionInPieces(g, [input('q'), input('k'), input('v')], 8, { queries, heads, fused: true }));
 const session = await InferenceSession.create(g.toBytes(), { executionProviders: ['cpu'], enableMemPattern: false });
 const tensor = () => {
   return new Tensor('float32', new Float32Array(POSITIONS * CHANNELS).fill(0.1), [1, POSITIONS, CHANNELS]);

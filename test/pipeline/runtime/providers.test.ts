@@ -1,16 +1,21 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { probe } from '../../../src/pipeline/runtime/probe.ts';
 import {
   CUDA_LIBRARY,
   checkDevice,
   executionProvider,
   librariesFolder,
   type Machine,
-  probe,
   reasonAgainst,
 } from '../../../src/pipeline/runtime/providers.ts';
 import { Runtime } from '../../../src/pipeline/runtime/runtime.ts';
+
+/** What CUDA needs, all of it. */
+const CUDA_13 = [
+  ...['libcuda.so.1', 'libcudart.so.13', 'libcublas.so.13', 'libcublasLt.so.13', 'libcurand.so.10', 'libcudnn.so.9'],
+];
 
 /** A machine of which only some files exist. */
 function machine(change: Partial<Machine> = {}, ...files: string[]): Machine {
@@ -18,6 +23,7 @@ function machine(change: Partial<Machine> = {}, ...files: string[]): Machine {
     platform: 'linux-x64',
     backends: ['cpu', 'webgpu', 'cuda'],
     exists: (path) => files.includes(path),
+    libraries: () => new Set(CUDA_13),
     dri: [],
     env: {},
     ...change,
@@ -43,6 +49,18 @@ test('every reason against a provider says what is missing', () => {
     ['cuda', machine({}, '/dev/nvidia0'), /CUDA libraries are not installed: run "wuerst doctor --install-cuda"/],
     ['cuda', machine({}, '/dev/dxg'), /CUDA libraries are not installed/],
     ['webgpu', machine({ dri: ['card0'] }), /no GPU here/],
+    ...CUDA_13.map((name) => {
+      const given = machine(
+        { libraries: () => new Set(CUDA_13.filter((other) => other !== name)) },
+        '/dev/nvidia0',
+        LIBRARY,
+      );
+      return [
+        'cuda',
+        given,
+        new RegExp(`: ${name.replaceAll('.', '\\.')} is missing; install .+, or use the provider webgpu$`),
+      ] as const;
+    }),
   ] as const) {
     assert.match(reasonAgainst(provider, given) ?? '', reason);
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-const PROVIDERS = JSON.stringify(join(import.meta.dirname, '../../../src/pipeline/runtime/providers.ts'));
+const PROVIDERS = JSON.stringify(join(import.meta.dirname, '../../../src/pipeline/runtime/probe.ts'));
 
 test('onnxruntime keeps no identifier of the machine and reports nothing to its makers', async (t) => {
   const home = await temporaryFolder(t);

@@ -1,5 +1,5 @@
 import { MessageFlags } from 'discord.js';
-import type { Job } from '../../../bot/job.ts';
+import { type Job, titleOf } from '../../../bot/job.ts';
 import { classify } from '../rest/errors.ts';
 import { type EditOptions, editMessage } from './edit.ts';
 import { escapeText } from './escape.ts';
@@ -16,7 +16,7 @@ interface TellingOptions extends EditOptions {
  */
 export async function sayIn(options: TellingOptions, reach: Reach | null, job: Job, text: string): Promise<boolean> {
   if (reach === null) return false;
-  const prompt = escapeText(job.request.prompt.replace(/\s+/g, ' '), 300);
+  const prompt = escapeText(titleOf(job.request).replace(/\s+/g, ' '), 300);
   for (const content of [`${text}\n${prompt}`, text]) {
     try {
       const edited = await editMessage(options, reach, 0, async (request) => {

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { PERSON_BOUNDS } from '../../../bot/person-bounds.ts';
 import { RateLimit } from '../../../bot/rate-limit.ts';
 import { UserError } from '../../../system/errors.ts';
+import type { Logger } from '../../../system/logging.ts';
 import type { Core } from '../../adapter.ts';
 import { Access } from './access.ts';
 import { EventEncoder } from './event-json.ts';
@@ -43,9 +44,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
     live: new LiveEvents(core),
     encoder: new EventEncoder(core),
     streams: new Map(),
-    wrongTokens: new WrongTokens((who) =>
-      options.logger.warn({ who }, 'too many wrong tokens: more are refused for a while'),
-    ),
+    wrongTokens: new WrongTokens((key) => warnOfGuesses(options.logger, key)),
     requests: new RateLimit(PERSON_BOUNDS.requests),
     positions: new RateLimit(PERSON_BOUNDS.positions),
     thumbnails: new Thumbnails(),
@@ -84,4 +83,10 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
       web.live.close();
     },
   };
+}
+
+/** What was typed as a name stays out of the log: it may be a token in the wrong place. */
+function warnOfGuesses(logger: Logger, key: string): void {
+  const who = key.startsWith('address ') ? key : 'one name or token, from many addresses';
+  logger.warn({ who }, 'too many wrong tokens: more are refused for a while');
 }

@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Handler, Hono } from 'hono';
 import { type Caller, type Job, personalPayer } from '../../../bot/job.ts';
-import type { RateLimit } from '../../../bot/rate-limit.ts';
+import { type RateLimit, TooOften } from '../../../bot/rate-limit.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Core } from '../../adapter.ts';
 import { type Access, actingUser, type Identity } from './access.ts';
@@ -67,6 +67,12 @@ export function addressOf(web: WebContext, c: WebRequest): string {
 export function personOf(web: WebContext, c: WebRequest): string {
   const { user } = c.get('identity');
   return user === null ? `address ${addressOf(web, c)}` : `name ${user}`;
+}
+
+/** Counts a request, or what one costs beyond that. @throws TooOften `too_many_requests` */
+export function requireRate(web: WebContext, c: WebRequest, count = 1): void {
+  const wait = web.requests.take(personOf(web, c), count);
+  if (wait > 0) throw new TooOften('too_many_requests', 'You send too many requests.', wait);
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Job } from '../../../../bot/job.ts';
 import { UserError } from '../../../../system/errors.ts';
 import { parseId, parseRoom } from '../names.ts';
 import { notFound } from '../problems.ts';
-import { callerOf, jobFor, route, type WebApp, type WebContext } from '../web-context.ts';
+import { callerOf, jobFor, requireRate, route, type WebApp, type WebContext } from '../web-context.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
@@ -24,6 +24,8 @@ export function jobRoutes(app: WebApp, web: WebContext): void {
       const room = parseRoom(c.req.param('room'));
       const before = c.req.query('before');
       const limit = parseLimit(c.req.query('limit'));
+      // A long page costs as much as the short ones that it takes the place of.
+      requireRate(web, c, Math.ceil(limit / DEFAULT_LIMIT) - 1);
       const page = before === undefined ? {} : { before: findJob(web, before).id };
       // One more than asked for, to know whether there are older ones.
       const jobs = web.core.jobs({ surface: 'web', room, limit: limit + 1, ...page });

@@ -8,7 +8,7 @@ import { readJson } from '../json-body.ts';
 import { parseUser } from '../names.ts';
 import {
   addressOf,
-  personOf,
+  requireRate,
   route,
   type WebApp,
   type WebContext,
@@ -69,10 +69,6 @@ function identify(web: WebContext, c: WebRequest): Identity {
 function guarded<T>(web: WebContext, c: WebRequest, guess: string | null, attempt: () => T): T {
   const keys = [`address ${addressOf(web, c)}`, ...(guess === null ? [] : [guess])];
   return web.wrongTokens.attempt(keys, attempt);
-}
-
-function requireRate(web: WebContext, c: WebRequest): void {
-  web.requests.require(personOf(web, c), 'too_many_requests', 'You send too many requests.');
 }
 
 /** What a browser forgets counts no longer, even if somebody has copied it. */

@@ -1,0 +1,71 @@
+import { checkBytes, HEAD_BYTES, pictureKind } from '../../pipeline/images/picture-kind.ts';
+import { PictureReader } from '../../pipeline/images/picture-reader.ts';
+import { UserError } from '../../system/errors.ts';
+import type { History } from '../history/history.ts';
+import type { Caller } from '../job.ts';
+import type { Painter } from '../jobs/painter.ts';
+import { RateLimit, TooOften } from '../rate-limit.ts';
+import type { GuildRules } from '../rules/guild-rules.ts';
+import { refuseBlocked } from '../rules/moderation.ts';
+
+/** Of one person: a blend of three with a mask, some times in a row. */
+const RATE = { atOnce: 24, perSecond: 0.2 };
+/** Pictures that wait to be read. Each may take seconds. */
+const MOST_WAITING = 30;
+
+interface Options {
+  readonly history: History;
+  readonly rules: GuildRules;
+  readonly painter: Painter;
+}
+
+/** Takes the pictures that people give. */
+export class GivenPictureFiles {
+  readonly #options: Options;
+  readonly #reader = new PictureReader();
+  readonly #rate = new RateLimit(RATE);
+  #waiting = 0;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * Checks a picture and stores its file. Resolves to its hash.
+   *
+   * @throws UserError `pictures_unsupported`, `pictures_too_often`, `pictures_busy`, `blocked_user`, and what is wrong with the
+   *   picture; OperatorError as `Images.give`
+   */
+  async take(content: Uint8Array, caller: Caller): Promise<string> {
+    const { history, rules } = this.#options;
+    this.#requireEncoder();
+    refuseBlocked(caller, rules.at(caller));
+    checkBytes(content.byteLength);
+    pictureKind(content.subarray(0, HEAD_BYTES));
+    const wait = this.#rate.take(`${caller.surface} ${caller.user}`);
+    if (wait > 0) throw new TooOften('pictures_too_often', 'You give pictures faster than they can be read.', wait);
+    if (this.#waiting >= MOST_WAITING) {
+      throw new UserError('pictures_busy', 'Too many pictures wait to be read.', { hint: 'Try again in a minute.' });
+    }
+    this.#waiting += 1;
+    try {
+      const hash = await history.images.give(content);
+      await this.#reader.inspect(history.images.givenPath(hash) ?? '').catch((error: unknown) => {
+        history.images.removeUnused([hash]);
+        throw error;
+      });
+      return hash;
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  /** Before anything is loaded nobody knows; the request will tell. */
+  #requireEncoder(): void {
+    const { info } = this.#options.painter.status;
+    if (info === null || info.startsFromPictures === true) return;
+    throw new UserError('pictures_unsupported', 'The model in use here cannot start from pictures.', {
+      hint: 'Its operator can add what it takes: wuerst models pull',
+    });
+  }
+}
