@@ -8,6 +8,7 @@ import { IMAGE_FOLDER } from './bot/history/backup.ts';
 import { startCheckpointer } from './bot/history/checkpointer.ts';
 import { History } from './bot/history/history.ts';
 import { PREVIEW_MAPS } from './bot/jobs/dispatcher.ts';
+import { openPromptFolder } from './bot/prompts/prompt-folder.ts';
 import { modelLimits } from './bot/request-limits.ts';
 import { createStudio, type Studio } from './bot/studio/studio.ts';
 import type { Config } from './config.ts';
@@ -185,6 +186,7 @@ async function compose(
   const studio = createStudio({
     ...{ history, painter: client, version: VERSION, logger },
     describe: metadataOf,
+    prompts: openPromptFolder(config.data, (err, file) => logger.error({ err, file }, 'presets cannot be read')),
     model: modelLimits(basename(config.model), recommended, promptTokens(config.model)),
     loras: new LoraFolder(config.loras),
     onPainted: metrics.painted,

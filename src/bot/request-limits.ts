@@ -32,6 +32,8 @@ export interface RequestLimits extends SizeLimits {
   readonly maxPermutations: number;
   /** LoRAs that can be named here. @default none */
   readonly loras?: readonly KnownLora[];
+  /** Names of saved styles, for completion. @default none */
+  readonly presets?: readonly string[];
   /** Name of the model's folder. */
   readonly model: string;
   /** What it paints best, and so what is chosen where nothing is given. */

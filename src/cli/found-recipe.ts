@@ -132,7 +132,7 @@ const JSON_NAMES: Readonly<Record<'prompt' | KeyName, readonly string[]>> = {
   seed: ['seed', 'Seed'],
   steps: ['steps', 'Steps'],
   guidance: ['cfg_scale', 'cfgscale', 'guidance_scale', 'Guidance Scale', 'scale', 'cfg', 'cfgScale'],
-  ...{ ar: [], n: [], style: [], 'decoder-steps': [], 'decoder-guidance': [], spoiler: [] },
+  ...{ ar: [], n: [], style: [], 'decoder-steps': [], 'decoder-guidance': [], spoiler: [], preset: [] },
   ...{ strength: [], 'picture-weights': [], transparent: [] },
 };
 

@@ -1,9 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command } from 'commander';
-import { formatPrompt } from '../bot/command/format.ts';
+import { bracketed, formatPrompt } from '../bot/command/format.ts';
 import { KEYS, type KeyName } from '../bot/command/keys.ts';
 import { isVisible, normaliseText } from '../bot/command/lexer.ts';
+import { hasDraws, withoutDraws } from '../bot/command/wildcards.ts';
 import { DEFAULT_LIMITS } from '../bot/request-limits.ts';
 import { modelInUse } from '../models/model-folder.ts';
 import { ownTexts } from '../pipeline/images/image-file.ts';
@@ -94,19 +95,24 @@ function jsonOf(file: string, { program, prompt, settings, text, own }: FoundRec
 }
 
 /** The command to paint it here, of the settings that are allowed here; `null` where there is no prompt. */
-function commandOf({ prompt, settings, model }: FoundRecipe): string | null {
+function commandOf({ prompt, settings, model, own }: FoundRecipe): string | null {
   const words = normaliseText(printable(prompt));
   if (!isVisible(words)) return null;
+  // Other programs read brackets as weights.
+  const weighted = own === undefined || own.weighted === true;
+  const asTyped = (text: string) =>
+    hasDraws(text) ? withoutDraws(bracketed(text, weighted)) : bracketed(text, weighted);
   const options = KEYS.flatMap(({ name, read }) => {
     const value = settings[name];
     if (value === undefined || isRepeated(name, settings)) return [];
-    const typed = normaliseText(printable(value));
+    const text = normaliseText(printable(value));
+    const typed = name === 'negative' ? asTyped(text) : text;
     const reading = read(typed, DEFAULT_LIMITS);
     return 'value' in reading && typed !== '' ? [`${name === 'n' ? '-n' : `--${name}`} ${shellWord(typed)}`] : [];
   });
   const other =
     model !== undefined && model !== basename(modelInUse(process.env)) ? [`--model ${shellWord(model)}`] : [];
-  return ['wuerst imagine', shellWord(formatPrompt(words)), ...options, ...other].join(' ');
+  return ['wuerst imagine', shellWord(formatPrompt(words, weighted)), ...options, ...other].join(' ');
 }
 
 /** The sides of a size that is given too. */

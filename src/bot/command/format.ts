@@ -1,3 +1,4 @@
+import { withoutWeights } from '../../pipeline/images/prompt-weights.ts';
 import type { ImagineRequest } from '../job.ts';
 import { DEFAULT_LIMITS, type Recommended } from '../request-limits.ts';
 import { FIELD_KEYS, KEYS, type KeyName } from './keys.ts';
@@ -5,6 +6,7 @@ import { wordsOf } from './lexer.ts';
 import { isSubcommandName, meantAsSubcommand } from './subcommands.ts';
 import { tokensOf } from './tokens.ts';
 import { formatSteps } from './values.ts';
+import { hasDraws, withoutDraws } from './wildcards.ts';
 
 /** Values of a surface's native options, by the names of their keys. */
 export type NativeOptions = Readonly<Partial<Record<KeyName, string | number | boolean>>>;
@@ -22,13 +24,24 @@ export function formatRequest(request: ImagineRequest, usualSteps: Recommended['
   const settings = FIELD_KEYS.flatMap(({ key, field }) => {
     const value = field === 'steps' && request.steps !== usualSteps ? formatSteps(request.steps) : request[field];
     if (value === null || value === '' || value === false) return [];
-    return [`${key.name}:${field === 'negative' ? quote(request.negative) : value === true ? 'yes' : value}`];
+    if (field === 'negative') return [`${key.name}:"${withoutDraws(bracketed(request.negative, request.weighted))}"`];
+    return [`${key.name}:${value === true ? 'yes' : value}`];
   });
-  return [isPlain(request.prompt) ? request.prompt : quote(request.prompt), ...settings].join(' ');
+  const prompt = bracketed(request.prompt, request.weighted);
+  return [isPlain(prompt) ? prompt : quote(prompt), ...settings].join(' ');
 }
 
-/** A prompt as a person would type it, in quotes where its text could be taken for something else. */
-export function formatPrompt(prompt: string): string {
+/** A text of a request as it is typed: brackets that are text have backslashes. */
+export function bracketed(text: string, weighted: boolean | undefined): string {
+  return weighted ? text : withoutWeights(text);
+}
+
+/**
+ * A prompt as a person would type it, in quotes where its text could be taken for something else.
+ * @param weighted its brackets are weights
+ */
+export function formatPrompt(text: string, weighted = false): string {
+  const prompt = bracketed(text, weighted);
   return isPlain(prompt) && meantAsSubcommand(prompt) === null ? prompt : quote(prompt);
 }
 
@@ -47,7 +60,7 @@ export function asText({ text, options }: { readonly text: string; readonly opti
 /** Beside settings it is read as it is, without notes. */
 function isPlain(prompt: string): boolean {
   const [first = ''] = prompt.split(' ', 1);
-  if (!PLAIN.test(prompt) || isSubcommandName(first.toLowerCase())) return false;
+  if (!PLAIN.test(prompt) || hasDraws(prompt) || isSubcommandName(first.toLowerCase())) return false;
   return tokensOf(prompt, DEFAULT_LIMITS).every((token) => token.kind === 'text' && token.note === null);
 }
 

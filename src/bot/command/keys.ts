@@ -1,3 +1,4 @@
+import type { Provenance } from '../../pipeline/images/imagine-request.ts';
 import { stepCount } from '../../pipeline/images/stage-c-steps.ts';
 import { DEFAULT_STRENGTH, MAX_START_PICTURES } from '../../pipeline/images/start-limits.ts';
 import type { ImagineRequest } from '../job.ts';
@@ -11,6 +12,7 @@ import {
   sizeForRatio,
 } from '../request-limits.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
+import { NO_PRESET, PRESET_NAME, presetName } from './presets.ts';
 import { listed } from './problem.ts';
 import {
   formatSteps,
@@ -29,15 +31,22 @@ import {
 
 /** What the settings of a command choose; `seed: null` asks for a random one. */
 export type RequestSettings = {
-  -readonly [K in Exclude<keyof ImagineRequest, 'prompt' | 'seed' | 'start'>]?: ImagineRequest[K];
+  -readonly [K in Exclude<
+    keyof ImagineRequest,
+    'prompt' | 'seed' | 'start' | 'weighted' | 'loras' | Provenance
+  >]?: ImagineRequest[K];
 } & {
   seed?: bigint | null;
+  /** The name of a saved style, as `presetName` gives it. */
+  preset?: string;
   /** How to start from pictures: parts of a request's `start`. */
   strength?: number;
   weights?: readonly number[];
   transparent?: boolean;
 };
 export type Field = keyof RequestSettings;
+/** What a request has of them. */
+export type RequestField = Exclude<Field, 'preset' | 'strength' | 'weights' | 'transparent'>;
 
 interface KeyDefinition {
   /** Other spellings that people bring along. */
@@ -286,6 +295,19 @@ const DEFINITIONS = {
     example: () => 'yes',
     read: (value) => map(readSwitch(value), (transparent) => ({ transparent })),
   },
+  preset: {
+    type: 'text',
+    description: 'A saved style: words around the prompt, and settings; /wuerst presets lists them',
+    de: ['vorlage', 'Ein gespeicherter Stil: Worte um die Beschreibung und Einstellungen'],
+    fields: ['preset'],
+    expected: () => PRESET_NAME,
+    choices: ({ presets = [] }) => presets,
+    example: ({ presets = [] }) => presets[0] ?? NO_PRESET,
+    read: (value) => {
+      const preset = presetName(value);
+      return preset === undefined ? { instead: null } : { value: { preset } };
+    },
+  },
   spoiler: {
     type: 'switch',
     description: 'Hide the result behind a spoiler cover',
@@ -321,16 +343,16 @@ export function describeKeyInGerman({ de: [, description], usual }: Key, limits:
   return usual === undefined ? description : `${description} (sonst ${usual(limits)})`;
 }
 
-const START_FIELDS: readonly Field[] = ['strength', 'weights', 'transparent'];
-type StartField = 'strength' | 'weights' | 'transparent';
+/** What a request does not have under its own name. */
+const OTHER_FIELDS: readonly Field[] = ['preset', 'strength', 'weights', 'transparent'];
 
-/** One key for each field: those that a request is written with. */
+/** One key for each field of a request: those that it is written with. */
 export const FIELD_KEYS = KEYS.flatMap((key) =>
-  key.fields.length > 1 ? [] : key.fields.flatMap((field) => (isStartField(field) ? [] : [{ key, field }])),
+  key.fields.length > 1 ? [] : key.fields.flatMap((field) => (isOther(field) ? [] : [{ key, field }])),
 );
 
-function isStartField(field: Field): field is StartField {
-  return START_FIELDS.includes(field);
+function isOther(field: Field): field is Exclude<Field, RequestField> {
+  return OTHER_FIELDS.includes(field);
 }
 
 function formatSize({ width, height }: Size): string {

@@ -5,6 +5,7 @@ import { readSides } from './values.ts';
 
 /** The text in which image browsers for Stable Diffusion tell how a picture was made. */
 export interface ParametersText {
+  /** As it stands there: brackets are weights. */
   readonly prompt: string;
   /** By the names of the command's settings, as they stand there. */
   readonly settings: Readonly<Partial<Record<KeyName, string>>>;
@@ -30,7 +31,17 @@ const MOST_BEGINNINGS = 40;
 /** Of such a text only; others are settings of other programs, or none. */
 const FURTHER_NAMES = new Set([
   ...['model hash', 'vae hash', 'lora hashes', 'hires upscaler', 'timesteps'],
-  ...['made by', 'stage c seed', 'stage b seed', 'provider', 'picture', 'request'],
+  ...[
+    'made by',
+    'stage c seed',
+    'stage b seed',
+    'provider',
+    'picture',
+    'request',
+    'typed as',
+    'negative typed as',
+    'values from',
+  ],
 ]);
 
 /**
@@ -64,18 +75,12 @@ export function parametersIn(text: string, start: number, masked: string = text)
   const prompt = [isLine ? before : before.replace(/,$/, ''), ...proseIn(tail)].filter(Boolean).join('\n');
   const { settings, dropped } = settingsOf(named);
   return {
-    prompt: withPlainBrackets(prompt.replace(/^(?:Positive )?Prompt:\s+/i, '')),
-    settings: negative === '' ? settings : { ...settings, negative: withPlainBrackets(negative) },
+    prompt: prompt.replace(/^(?:Positive )?Prompt:\s+/i, ''),
+    settings: negative === '' ? settings : { ...settings, negative },
     named,
     dropped,
     behind: start < text.length ? start : end,
   };
-}
-
-/** Brackets that are all protected are no weights, but text. */
-function withPlainBrackets(text: string): string {
-  const others = text.replace(/\\[()[\]\\]/g, '');
-  return !/[()[\]]/.test(text) || /[()[\]]/.test(others) ? text : text.replace(/\\([()[\]\\])/g, '$1');
 }
 
 /** Lines among the settings that are none: the prompt may stand below them. */

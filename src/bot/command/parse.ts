@@ -2,18 +2,24 @@ import { UserError } from '../../system/errors.ts';
 import type { GivenPictures } from '../core.ts';
 import type { ImagineRequest } from '../job.ts';
 import { examplePrompt, fits, type RequestLimits, requestDefaults, type Size, shrunk } from '../request-limits.ts';
-import { asText, type NativeOptions } from './format.ts';
+import { nearest } from './edit-distance.ts';
+import { asText, bracketed, type NativeOptions } from './format.ts';
 import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
+import { type Chosen, type Origins, withinMaxima, withLayers } from './layers.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
 import { type GivenCommand, type Reader, toUserError } from './mending.ts';
 import { modelNotes } from './model-note.ts';
 import { type PastedCommand, pastedCommand } from './pasted.ts';
 import { permutationsOf } from './permutations.ts';
-import { CommandProblem, END } from './problem.ts';
+import { NO_PRESET, type Presets, presetsHere } from './presets.ts';
+import { CommandProblem, END, quoted } from './problem.ts';
+import { NO_SOURCES, type PromptSources } from './prompt-sources.ts';
+import { resolvedTexts } from './prompt-text.ts';
 import { clashing, readSettings, readValue, removal, type TypedSetting } from './read-settings.ts';
 import { isMisfit, type StartMisfit, startOf } from './start.ts';
 import { meantAsSubcommand, readSubcommand, type Subcommand } from './subcommands.ts';
 import { formatSteps } from './values.ts';
+import { hasDraws, withoutDraws } from './wildcards.ts';
 
 export interface ParseOptions {
   readonly limits: RequestLimits;
@@ -24,6 +30,8 @@ export interface ParseOptions {
   readonly pictures?: GivenPictures | undefined;
   /** Names of the guild's settings, in the spelling to hand back. @default none */
   readonly guildSettings?: readonly string[];
+  /** What people and places have saved. @default nothing */
+  readonly sources?: PromptSources;
   /** Drawn once for each request without a seed; its low 32 bits are used. */
   readonly randomSeed: () => bigint;
   /** A corrected command as it is typed on this surface. @default `/wuerst`, and the text */
@@ -97,17 +105,20 @@ export function randomSeed(): bigint {
   return BigInt(Math.floor(Math.random() * 2 ** 32));
 }
 
+/** Whole files stand behind it. */
+const IMPORT = /^\s*(?:\/wuerst\s+)?presets\s+import\s/i;
+
 /** What was typed, or what stands in what was pasted. */
 function commandIn(text: string, limits: RequestLimits): PastedCommand {
   const body = normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
-  return pastedCommand(body, limits) ?? { command: body, notes: [] };
+  return (IMPORT.test(body) ? null : pastedCommand(body, limits)) ?? { command: body, notes: [] };
 }
 
 function read(text: string, options: ParseOptions): ParsedCommand {
   const { limits, guildSettings, defaults = {} } = options;
   const maxLength = 8 * limits.maxPromptLength + 1000;
   // Escapes, surrogate pairs and a negative prompt included, nothing longer can be valid.
-  if (text.length > maxLength) throw promptTooLong(text.length, limits);
+  if (text.length > maxLength && !IMPORT.test(text)) throw promptTooLong(text.length, limits);
   const { command: body, notes: pasted } = commandIn(text, limits);
   // With settings beside it, a picture is wanted: `history` is a prompt then.
   const settings = { ...options.options, ...defaults };
@@ -127,13 +138,15 @@ function read(text: string, options: ParseOptions): ParsedCommand {
 function readOne(text: string, options: ParseOptions) {
   const { limits, defaults = {} } = options;
   const native = readOptions(options.options ?? {}, limits);
-  const { prompt, typed, notes } = readSettings(text, limits);
+  const { template, typed, notes } = readSettings(text, limits);
   const given = { typed, native: Object.keys(options.options ?? {}) };
   const chosen = merged(typed, native.settings);
-  const settings = { ...readDefaults(defaults, chosen, limits), ...chosen };
+  const older = readDefaults(defaults, chosen, limits);
+  const negative = [...typed, ...native.given].find(({ key }) => key.name === 'negative')?.template;
+  const made = requestOf({ template, negative, chosen, older }, given, options);
   return {
-    request: requestOf(prompt, settings, given, options),
-    notes: [...native.notes, ...notes],
+    request: made.request,
+    notes: [...native.notes, ...notes, ...made.notes],
     hasSettings: typed.length > 0,
   };
 }
@@ -145,21 +158,67 @@ interface GivenSettings {
   readonly native: readonly string[];
 }
 
+/** What was asked for. */
+interface Asked {
+  readonly template: string;
+  /** As it was typed; `undefined` where it was not. */
+  readonly negative: string | undefined;
+  readonly chosen: RequestSettings;
+  /** Settings of an older request. */
+  readonly older: RequestSettings;
+}
+
 function requestOf(
-  text: string,
-  { seed, strength, weights, transparent, ...chosen }: RequestSettings,
+  { template, negative, chosen, older }: Asked,
   given: GivenSettings,
-  { limits, randomSeed, pictures, defaults }: ParseOptions,
-): ImagineRequest {
-  const prompt = normaliseText(text);
+  { limits, randomSeed, sources, pictures, defaults }: ParseOptions,
+): { readonly request: ImagineRequest; readonly notes: readonly string[] } {
+  const { presets, wildcards, layers, maxima } = sources ?? NO_SOURCES;
+  const name = chosen.preset === NO_PRESET ? undefined : chosen.preset;
+  const preset = name === undefined ? undefined : presets.get(name);
+  if (name !== undefined && preset === undefined) throw presetUnknown(name, given, presets);
+  const typed = { settings: chosen, origins: originsOf(chosen, 'typed'), notes: [] };
+  const saved = preset === undefined ? [] : [{ origin: `preset ${name}`, values: preset.settings }];
+  const styled = withLayers(typed, saved, limits);
+  const remade = { ...styled, ...withOlder(styled, older) };
+  const all = withLayers(remade, layers, limits);
+  const { preset: _, seed: wanted, negative: settled = '', ...others } = all.settings;
+  const { strength: usual, weights: _weights, transparent: _transparent, ...settings } = others;
+  // A default says how to start from a picture, not that there has to be one.
+  const strength = chosen.strength ?? (pictures === undefined ? undefined : usual);
+  const { weights, transparent } = chosen;
   const start = startOf({ strength, weights, transparent }, pictures, defaults?.start);
   if (isMisfit(start)) throw startProblem(start, given);
-  if (start === undefined && !isVisible(prompt)) throw promptMissing(given, limits);
-  const length = lengthOf(prompt);
-  if (length > limits.maxPromptLength) throw promptTooLong(length, limits);
-  const request = { ...requestDefaults(limits), ...chosen, prompt, ...(start === undefined ? {} : { start }) };
+  const seed = wanted ?? BigInt.asUintN(32, randomSeed());
+  // The text of a preset stands in the place of a default.
+  const isDefault = older.negative === undefined && (preset?.negative ?? '') !== '';
+  const typedNegative = negative ?? (isDefault ? '' : nativeTemplate(settled));
+  const { texts, notes } = resolvedTexts({ prompt: template, negative: typedNegative }, { preset, wildcards, seed });
+  if (start === undefined && !isVisible(texts.prompt)) throw promptMissing(given, limits);
+  for (const length of [texts.prompt, texts.negative].map(lengthOf)) {
+    if (length > limits.maxPromptLength) throw promptTooLong(length, limits);
+  }
+  const request = {
+    ...{ ...requestDefaults(limits), ...settings, ...texts, seed },
+    ...(start === undefined ? {} : { start }),
+    ...(saved.length + layers.length + maxima.length > 0 ? { origins: all.origins } : {}),
+  };
   if (!fits(request, limits)) throw tooManyPixels(request, given, limits);
-  return { ...request, seed: seed ?? BigInt.asUintN(32, randomSeed()) };
+  const clamped = withinMaxima(request, maxima, limits);
+  return { request: clamped.request, notes: [...all.notes, ...clamped.notes, ...notes] };
+}
+
+function originsOf(settings: RequestSettings, origin: string): Origins {
+  const fields = Object.keys(settings).filter((field) => field !== 'preset' && field !== 'seed');
+  return Object.fromEntries(fields.map((field) => [field, origin]));
+}
+
+/** Settings of an older request, for what neither was typed nor is in a preset. */
+function withOlder({ settings, origins }: Chosen, older: RequestSettings): Pick<Chosen, 'settings' | 'origins'> {
+  return {
+    settings: { ...older, ...settings },
+    origins: { ...originsOf(older, 'the earlier picture'), ...origins },
+  };
 }
 
 function merged(typed: readonly TypedSetting[], native: RequestSettings): RequestSettings {
@@ -178,13 +237,19 @@ function readOptions(values: NativeOptions, limits: RequestLimits) {
     const value = values[key.name];
     if (value === undefined) return [];
     const where = (instead: string | null) => ({ options: { [key.name]: instead } });
-    return [{ key, start: 0, end: 0, ...readValue(key, String(value), limits, where) }];
+    const template = key.name === 'negative' ? { template: nativeTemplate(String(value)) } : {};
+    return [{ key, start: 0, end: 0, ...template, ...readValue(key, String(value), limits, where) }];
   });
   for (const [i, { key }] of given.entries()) {
     const earlier = clashing(given, i);
     if (earlier !== null) throw conflict(key, earlier.key, { options: { [key.name]: null } });
   }
-  return { settings: merged(given, {}), notes: given.flatMap((setting) => setting.notes) };
+  return { settings: merged(given, {}), notes: given.flatMap((setting) => setting.notes), given };
+}
+
+/** A native option is text without escapes, but words are drawn for it. */
+function nativeTemplate(text: string): string {
+  return hasDraws(text) ? text : withoutDraws(text);
 }
 
 /** The defaults of fields that nothing was chosen for. They are checked, since limits may have changed. */
@@ -195,7 +260,8 @@ function readDefaults(
 ): RequestSettings {
   const read = FIELD_KEYS.flatMap(({ key, field }) => {
     if (chosen[field] !== undefined || defaults[field] === undefined) return [];
-    const value = field === 'steps' ? formatSteps(defaults.steps ?? null) : String(defaults[field]);
+    const text = field === 'negative' ? bracketed(defaults.negative ?? '', defaults.weighted) : String(defaults[field]);
+    const value = field === 'steps' ? formatSteps(defaults.steps ?? null) : text;
     const where = (instead: string | null) => ({
       edits: [{ ...END, text: ` ${key.name}:${instead ?? key.example(limits)}` }],
     });
@@ -219,6 +285,18 @@ function conflict(key: Key, earlier: Key, mending: Mending): CommandProblem {
     message: `Expected one of ${earlier.name} and ${key.name}, got both.`,
     allowed: 'The size is given by width and height, by size, or by ar: one of the three.',
     ...mending,
+  });
+}
+
+function presetUnknown(name: string, { typed }: GivenSettings, presets: Presets): CommandProblem {
+  const setting = typed.find(({ key }) => key.name === 'preset');
+  const meant = nearest(name, presets.names, 2);
+  const edits = setting && [meant === null ? removal(setting) : { ...setting, text: `preset:${meant}` }];
+  return new CommandProblem({
+    code: 'preset_unknown',
+    message: `There is no preset ${quoted(name)} here.`,
+    allowed: presetsHere(presets, name),
+    ...(edits === undefined ? { options: { preset: meant } } : { edits }),
   });
 }
 

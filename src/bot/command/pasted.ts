@@ -1,10 +1,11 @@
 import type { RequestLimits } from '../request-limits.ts';
-import { formatPrompt, quote } from './format.ts';
+import { formatPrompt } from './format.ts';
 import { keyNamed } from './keys.ts';
 import { readParametersText } from './parameters-text.ts';
 import { CommandProblem, listed, MAX_NAMED, quoted } from './problem.ts';
 import { commandOfWords, shellWords } from './shell-words.ts';
 import { tokensOf } from './tokens.ts';
+import { withoutDraws } from './wildcards.ts';
 
 export interface PastedCommand {
   readonly command: string;
@@ -19,7 +20,10 @@ const TERMINAL_COMMAND = /^(?:\$\s+)?(?:npx\s+)?wuerst imagine\s+(?=\S)/i;
 /** Settings of the grammar behind what was pasted. */
 const ADDED = /\s(?:(?:--|[—–])([\p{L}][\p{L}_-]*)|([a-z][a-z_-]*):(?=\S))/gu;
 
-/** The command that stands in a pasted text: this program's own Info, parameters of a picture, or a command for a terminal. */
+/**
+ * The command that stands in a pasted text: this program's own Info, parameters of a picture, or a command for a terminal.
+ * Brackets in parameters are weights, as the programs that write them read them.
+ */
 export function pastedCommand(text: string, limits: RequestLimits): PastedCommand | null {
   if (TERMINAL_COMMAND.test(text)) {
     return { command: commandOfWords(shellWords(text.replace(TERMINAL_COMMAND, ''))), notes: [] };
@@ -34,8 +38,8 @@ export function pastedCommand(text: string, limits: RequestLimits): PastedComman
   const { prompt, settings, dropped } = found ?? whole;
   const { negative, ...others } = settings;
   const parts = [
-    ...(prompt === '' ? [] : [formatPrompt(prompt)]),
-    ...(negative === undefined ? [] : [`negative:${quote(negative)}`]),
+    ...(prompt === '' ? [] : [formatPrompt(prompt, true)]),
+    ...(negative === undefined ? [] : [`negative:"${withoutDraws(negative)}"`]),
     ...Object.entries(others).map(([name, value]) => `${name}:${value}`),
     ...(added === null ? [] : [shown.slice(added).trim()]),
   ];
@@ -45,7 +49,7 @@ export function pastedCommand(text: string, limits: RequestLimits): PastedComman
 /** Names and values that stand on lines of their own, as pages show them, each pair on one line. */
 function unfolded(text: string): string {
   const pairs =
-    /^(Size|Negative|Style|Seed|Steps|Decoder steps|Guidance|Decoder guidance|Made by|Strength|Stage [BC] seed|Checkpoint|Provider|Version|Picture|Request)\n(?=\S)/gm;
+    /^(Size|Negative|Style|Seed|Steps|Decoder steps|Guidance|Decoder guidance|Made by|Strength|Stage [BC] seed|Checkpoint|Provider|Version|Picture|Request|Typed as|Negative typed as|Values from)\n(?=\S)/gm;
   return (text.match(pairs) ?? []).length > 1 ? text.replace(pairs, '$1: ') : text;
 }
 
@@ -67,7 +71,7 @@ function droppedNote(dropped: readonly string[]): readonly string[] {
 
 /** A pasted prompt is taken as it is; what means something in other programs, or would here, is mentioned. */
 function promptNotes(prompt: string, limits: RequestLimits): readonly string[] {
-  if (formatPrompt(prompt) === prompt) return [];
+  if (formatPrompt(prompt, true) === prompt) return [];
   try {
     const tokens = tokensOf(prompt, limits);
     const weights = tokens.filter((token) => token.kind === 'text' && token.note?.kind === 'weight');
@@ -78,7 +82,7 @@ function promptNotes(prompt: string, limits: RequestLimits): readonly string[] {
         .map(({ raw }) => quoted(raw))
         .join(', ');
     return [
-      ...(weights.length > 0 ? [`Read as text, since words have no weights here: ${words(weights)}.`] : []),
+      ...(weights.length > 0 ? [`Read as text, since a weight looks like (panda:1.3): ${words(weights)}.`] : []),
       ...(settings.length > 0 ? [`Read as text, since it stands in a pasted prompt: ${words(settings)}.`] : []),
     ];
   } catch (error) {

@@ -13,6 +13,8 @@ interface Group {
 interface Level {
   readonly open: number;
   readonly commas: number[];
+  /** `{red|green, blue}` is one of two texts, which are drawn. */
+  hasBar: boolean;
   /** Whether every alternative so far, and the current one, has something in it. */
   partsFilled: boolean;
   currentFilled: boolean;
@@ -24,7 +26,7 @@ interface Level {
 }
 
 const levelAt = (open: number): Level => ({
-  ...{ open, commas: [], partsFilled: true, currentFilled: false },
+  ...{ open, commas: [], hasBar: false, partsFilled: true, currentFilled: false },
   ...{ earlier: 0, current: 1, asText: 1 },
 });
 
@@ -36,7 +38,7 @@ export interface Permutation {
 
 /**
  * All texts that the groups `{a, b}` of `text` stand for, in reading order, the last group varying fastest; groups nest.
- * Braces without a comma of their own, with an empty alternative, unmatched, escaped (`\{`) or in quotes are text.
+ * Braces without a comma or with a bar of their own, with an empty alternative, unmatched, escaped (`\{`) or in quotes are text.
  *
  * @returns `text` alone where there is no group.
  * @throws CommandProblem `too_many_permutations`, before anything is expanded.
@@ -81,7 +83,7 @@ function groupsOf(text: string): { readonly groups: readonly Group[]; readonly c
       open.push(levelAt(i));
     } else if (next === i + 1 && character === '}' && top !== undefined) {
       open.pop();
-      const isGroup = top.commas.length > 0 && top.partsFilled && top.currentFilled;
+      const isGroup = !top.hasBar && top.commas.length > 0 && top.partsFilled && top.currentFilled;
       if (isGroup) groups.push({ open: top.open, close: i, commas: top.commas });
       multiply(open.at(-1) ?? whole, isGroup ? top.earlier + top.current : top.asText);
     } else if (next === i + 1 && character === ',' && top !== undefined) {
@@ -91,6 +93,7 @@ function groupsOf(text: string): { readonly groups: readonly Group[]; readonly c
       top.earlier += top.current;
       top.current = 1;
     } else if (top !== undefined && !isSpace(character)) {
+      if (next === i + 1 && character === '|') top.hasBar = true;
       top.currentFilled = true;
     }
     i = next;

@@ -3,6 +3,8 @@ import { listed } from './problem.ts';
 
 /** Stands for what was typed in the text of a preset. */
 export const PROMPT_PLACE = '{prompt}';
+/** In place of a name. */
+export const NO_PRESET = 'none';
 const LONGEST_NAME = 40;
 
 /** A saved style: words around a prompt, words to keep out, and settings. */

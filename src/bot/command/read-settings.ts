@@ -4,6 +4,7 @@ import { insideQuotes, isDoubleQuote, isQuote, QuoteScanner, type Span, straight
 import { CommandProblem, type Edit, listed, MAX_NAMED, quoted } from './problem.ts';
 import { type TextNote, type Token, takes, tokensOf } from './tokens.ts';
 import { readSwitch } from './values.ts';
+import { withoutDraws } from './wildcards.ts';
 
 /** A setting as it was typed; the span covers key and value. */
 export interface TypedSetting extends Span {
@@ -11,6 +12,8 @@ export interface TypedSetting extends Span {
   readonly settings: RequestSettings;
   /** How it was read, where that is not plain. */
   readonly notes: readonly string[];
+  /** Of a negative prompt: as it was typed, without quotes and with its escapes. */
+  readonly template?: string;
 }
 
 /** A word of the prompt, with the space before it. */
@@ -23,8 +26,8 @@ interface Prose {
 }
 
 interface ReadCommand {
-  /** Not yet checked for being empty or too long. */
-  readonly prompt: string;
+  /** As it was typed, with its escapes; not yet checked for being empty or too long. */
+  readonly template: string;
   /** The prompt as it was typed. */
   readonly prose: string;
   readonly typed: readonly TypedSetting[];
@@ -35,6 +38,7 @@ interface ReadCommand {
  * Parts a command into prompt and settings. The prompt keeps its spacing; a setting is taken out together with the space
  * before it. A prompt that is one quoted stretch loses its quotes, others keep theirs, straight ones for curly ones. What follows a comma in `negative`
  * belongs to it until the next setting.
+ * In quotes nothing is drawn.
  *
  * @throws CommandProblem for a setting that is unknown, has no value, or a value that its key does not take.
  */
@@ -54,11 +58,8 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
       const more = wordsOfList(tokens, i, token, text);
       const end = more.at(-1)?.end ?? token.end;
       const setting = readPair(token.key, { start: token.start, end }, token.valueStart, text, limits);
-      typed.push(
-        more.length === 0 || token.key.name === 'size'
-          ? setting
-          : { ...setting, notes: [listNote(setting), ...setting.notes] },
-      );
+      const isList = more.length > 0 && setting.settings.negative?.includes(',');
+      typed.push(isList ? { ...setting, notes: [listNote(setting), ...setting.notes] } : setting);
       i += more.length;
     } else {
       const values = tokens.slice(i + 1, i + 1 + wordsOfOption(tokens, i, token.key));
@@ -70,7 +71,7 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
   const whole = prose.length === 1 && only !== undefined ? insideQuotes(only.word) : null;
   const source = prose.map((piece) => piece.text).join('');
   return {
-    prompt: whole ?? unescapeText(straightened(source)),
+    template: whole === null ? straightened(source) : withoutDraws(whole),
     prose: source.trim(),
     typed,
     notes: [...typed.flatMap(({ notes }) => notes), ...(whole === null ? notesOn(prose, limits) : [])],
@@ -102,6 +103,8 @@ function wordsOfList(tokens: readonly Token[], at: number, pair: Token & { kind:
     return tokens.slice(at + 1, at + 1 + wordsOfSize(text.slice(pair.valueStart, pair.end), tokens, at + 1));
   if (pair.key.name !== 'negative' || isQuote(text[pair.valueStart])) return [];
   const after = textAfter(tokens, at);
+  const inBrackets = wordsUntilClosed(pair.raw.slice(pair.valueStart - pair.start), after);
+  if (inBrackets.length > 0) return inBrackets;
   return pair.raw.endsWith(',') || after[0]?.raw.startsWith(',') ? after : [];
 }
 
@@ -111,6 +114,21 @@ function wordsOfSize(first: string, tokens: readonly Token[], from: number): num
   const [next = '', last = ''] = tokens.slice(from, from + 2).map((token) => (token.kind === 'text' ? token.raw : ''));
   if (/^[x×]?\d{2,}[,;.]?$/i.test(next)) return 1;
   return /^[x×]$/i.test(next) && /^\d{2,}[,;.]?$/.test(last) ? 2 : 0;
+}
+
+/** The words that close the brackets that `value` opens; none if they do not. */
+function wordsUntilClosed(value: string, after: readonly Token[]): readonly Token[] {
+  let open = count(value, '(') - count(value, ')');
+  if (open <= 0) return [];
+  const last = after.findIndex(({ raw }) => {
+    open += count(raw, '(') - count(raw, ')');
+    return open <= 0;
+  });
+  return after.slice(0, last + 1);
+}
+
+function count(text: string, character: string): number {
+  return text.split(character).length - 1;
 }
 
 function listNote({ settings }: TypedSetting): string {
@@ -145,11 +163,13 @@ function readOption(option: Token & { kind: 'option' }, values: readonly Token[]
 }
 
 function readPair(key: Key, span: Span, valueStart: number, text: string, limits: RequestLimits): TypedSetting {
-  const value = plainValue(key, text.slice(valueStart, span.end), valueStart, text);
+  const typed = plainValue(key, text.slice(valueStart, span.end), valueStart, text);
+  const value = unescapeText(typed);
   const hasColon = /[:：]/.test(text[valueStart - 1] ?? '') && !/^[-—–]/.test(text.slice(span.start));
   return {
     ...span,
     key,
+    ...(key.name === 'negative' ? { template: typed } : {}),
     ...readValue(
       key,
       value,
@@ -189,18 +209,18 @@ export function removal({ start, end }: Span): Edit {
 
 const TRAILING = /[,;.]$/;
 
-/** The value without quotes and escapes and, except in text, without the punctuation of a list. */
+/** The value without quotes and, except in text, without the punctuation of a list. */
 function plainValue(key: Key, raw: string, valueStart: number, source: string): string {
   // A single quote counts as one only after a colon; `--no 'a b'` gets one here.
   const scanned = `:${raw}`;
   const close = new QuoteScanner(scanned).endOfQuoted(1);
   if (close !== null) {
     const rest = scanned.slice(close).replace(/^[,;.]$/, '');
-    return unescapeText(scanned.slice(2, close - 1) + rest);
+    return scanned.slice(2, close - 1) + rest;
   }
   if (isDoubleQuote(raw[0])) throw unclosedQuote(key, raw, valueStart, source);
-  if (key.name === 'negative') return unescapeText(raw).replace(/(?<=[^\s,])[\s,]+$/, '');
-  return unescapeText(raw).normalize('NFKC').replace(TRAILING, '');
+  if (key.name === 'negative') return raw.replace(/(?<=[^\s,])[\s,]+$/, '');
+  return raw.normalize('NFKC').replace(TRAILING, '');
 }
 
 const NEXT_SETTING = /\s(?:--\p{L}|[a-z-]{1,40}:\S)/iu;
@@ -225,7 +245,7 @@ const NOTES: Readonly<Record<TextNote['kind'], string>> = {
   'unknown-key': 'Read as text, since there is no such setting',
   'space-after-colon': 'Read as text, since a setting has no space after the colon',
   'looks-like-option': 'Read as text, since a setting looks like width:1024 or --width 1024',
-  weight: 'Read as text, since words have no weights here',
+  weight: 'Read as text, since a weight looks like (panda:1.3)',
   command: 'Read as text, since a prompt needs no command before it',
 };
 

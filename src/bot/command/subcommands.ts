@@ -2,6 +2,14 @@ import { editDistance, nearest } from './edit-distance.ts';
 import { fold, type KeyName, keyNamed } from './keys.ts';
 import { unescapeText, wordsOf } from './lexer.ts';
 import { CommandProblem, listed, quoted } from './problem.ts';
+import {
+  DEFAULTS_USAGE,
+  PRESETS_USAGE,
+  readDefaultsArgument,
+  readPresetsArgument,
+  readWildcardsArgument,
+  WILDCARDS_USAGE,
+} from './prompt-subcommands.ts';
 
 export interface SettingChange {
   readonly key: string;
@@ -32,6 +40,10 @@ interface Definition {
 
 function idOption(description: string, german: string, required = false): NativeOption {
   return { name: 'id', description, de: ['id', german], required };
+}
+
+function actionOption(description: string): NativeOption {
+  return { name: 'action', description, de: ['aktion', description] };
 }
 
 /** The subcommands: grammar, help, completion and native commands follow this table, and so does what executes them. */
@@ -85,6 +97,33 @@ export const SUBCOMMANDS = {
       ],
     },
     read: readSettingsArgument,
+  },
+  presets: {
+    usage: PRESETS_USAGE,
+    description: 'Saved styles: list, save, import and export them',
+    native: {
+      de: 'Gespeicherte Stile: zeigen, sichern, ein- und ausgeben',
+      options: [actionOption('save film {prompt}, film still; show film; delete film; import …; export csv')],
+    },
+    read: readPresetsArgument,
+  },
+  wildcards: {
+    usage: WILDCARDS_USAGE,
+    description: 'Lists of words that __name__ draws from; moderators keep them',
+    native: {
+      de: 'Wortlisten, aus denen __name__ zieht; Moderatoren pflegen sie',
+      options: [actionOption('set colour red, green, 3::blue; show colour; delete colour; without it all')],
+    },
+    read: readWildcardsArgument,
+  },
+  defaults: {
+    usage: DEFAULTS_USAGE,
+    description: 'What is chosen where nothing is typed: for you, a channel or a server',
+    native: {
+      de: 'Was gilt, wo nichts getippt ist: für dich, einen Kanal oder Server',
+      options: [actionOption('steps:20 style:base; channel max-steps:30; server reset; without it all')],
+    },
+    read: readDefaultsArgument,
   },
   help: {
     usage: 'help',

@@ -1,3 +1,4 @@
+import { weightColonsIn } from '../../pipeline/images/prompt-weights.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { editDistance, nearest } from './edit-distance.ts';
 import { foreignNamed, isForeignPair, wordsOfForeign } from './foreign-settings.ts';
@@ -40,6 +41,7 @@ const SHORTCODE_VALUE = /^[a-z][a-z0-9_+-]{0,60}:$/i;
  * - Another word before the colon is a typing mistake when it is at most two edits from a key of four letters or more.
  *   Every short word is that near to `n` and `ar`, so for these one edit counts, and only before a value of their kind:
  *   `ra:2:3` is a mistake, `art:deco`, `in:out` and `at:10:30` are text.
+ * - Inside brackets `:number)` is a weight, whatever stands before it.
  * - After `--` at the start of a word everything is a setting, known or not. A long dash is read so before a key and
  *   before one with a single slip, and before a setting of another program with its number; before other words it is the
  *   dash of a sentence.
@@ -49,13 +51,18 @@ const SHORTCODE_VALUE = /^[a-z][a-z0-9_+-]{0,60}:$/i;
 export function tokensOf(text: string, limits: RequestLimits): Token[] {
   const spans = wordsOf(text);
   const words = spans.map((span) => text.slice(span.start, span.end));
+  const weights = [...weightColonsIn(text)];
   const foreign: Foreign[] = [];
   const tokens: Token[] = [];
   for (let i = 0; i < spans.length; i++) {
     const [span, raw] = [spans[i], words[i]];
     if (span === undefined || raw === undefined) break;
     const after = words.slice(i + 1, i + 9);
-    const found = tokenOf(raw, after, span, limits);
+    const colon = weights.find((at) => at >= span.start && at < span.end);
+    const isWeight = colon !== undefined && isFirstColon(text, span.start, colon);
+    const found: Token | Unknown = isWeight
+      ? { ...span, raw, kind: 'text', note: null }
+      : tokenOf(raw, after, span, limits);
     if ('kind' in found) {
       tokens.push(found);
     } else {
@@ -65,6 +72,11 @@ export function tokensOf(text: string, limits: RequestLimits): Token[] {
   }
   if (foreign.length > 0) throw unknownSettings(foreign);
   return tokens;
+}
+
+/** Whether no setting can begin before the colon: `(a step:1.3)`, but not `negative:(frame:1.3)`. */
+function isFirstColon(text: string, start: number, colon: number): boolean {
+  return !/[:：=]/.test(text.slice(start, colon));
 }
 
 interface Foreign extends Span {

@@ -27,7 +27,7 @@ const MOST_CHARACTERS = 20_000;
 const MOST_NAMED = 20;
 
 const WILDCARD = /__([^\s_](?:[^\s{}|]*?[^\s_])?)__(?!_)/uy;
-const ESCAPED_WILDCARD = /\\(__[^\s_](?:[^\s{}|]*?[^\s_])?__)/uy;
+const ESCAPED_WILDCARD = /\\(__[^\s_](?:[^\s{}|]*?[^\s_])?__)(?!_)/uy;
 const NAME = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}_-]{0,62}[\p{L}\p{M}\p{N}])?$/u;
 const WEIGHTED = /^\s*(\d{1,6}(?:\.\d{1,6})?)::(.*)$/s;
 
@@ -55,13 +55,18 @@ function choiceOf(text: string): Choice {
 }
 
 /** Whether a text may have something to draw, so that it is worth a look. */
-export function mayDraw(text: string): boolean {
+function mayDraw(text: string): boolean {
   return /__\S|\{[^}]*\|/.test(text);
 }
 
 /** The text as one that draws nothing and, unescaped, is the same again. */
 export function withoutDraws(text: string): string {
-  return text.replace(/["“”„\\{}]/g, '\\$&').replace(/__(?=[^\s_])/g, '\\__');
+  return text.replace(/["“”„\\{}]/g, '\\$&').replace(new RegExp(WILDCARD, 'gu'), '\\$&');
+}
+
+/** Whether anything is drawn for a text. */
+export function hasDraws(text: string): boolean {
+  return mayDraw(text) && [...piecesOf(text)].some(({ kind }) => kind !== 'text');
 }
 
 export interface DrawOptions {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { withoutWeights } from '../../pipeline/images/prompt-weights.ts';
 import type { Caller, Job, Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import { decode, JOB_COLUMNS } from './job-rows.ts';
@@ -17,6 +18,7 @@ export interface JobFilter {
 export interface RecentPrompt {
   /** The job's id. */
   readonly id: string;
+  /** As it is typed: brackets that are text have backslashes. */
   readonly prompt: string;
 }
 
@@ -28,7 +30,9 @@ export type Party =
 /** How far back completion looks in one person's jobs. */
 const RECENT = 1000;
 
-const promptRow = z.object({ id: z.string(), prompt: z.string() });
+const promptRow = z
+  .object({ id: z.string(), prompt: z.string(), weighted: z.number().nullable() })
+  .transform(({ id, prompt, weighted }): RecentPrompt => ({ id, prompt: weighted ? prompt : withoutWeights(prompt) }));
 
 /** Lists of jobs, each read along an index. */
 export class JobLists {
@@ -55,10 +59,12 @@ export class JobLists {
       userInRoom: page('surface = ? AND user = ? AND +room = ?'),
       number: database.column('SELECT num FROM jobs WHERE id = ?', Number),
       prompts: database.query(
-        'SELECT id, prompt FROM jobs WHERE surface = ? AND user = ? ORDER BY num DESC LIMIT ?',
+        'SELECT id, prompt, weighted FROM jobs WHERE surface = ? AND user = ? ORDER BY num DESC LIMIT ?',
         (row) => decode(promptRow, row, 'prompt'),
       ),
-      prompt: database.column('SELECT prompt FROM jobs WHERE id = ? AND surface = ? AND user = ?', String),
+      prompt: database.query('SELECT id, prompt, weighted FROM jobs WHERE id = ? AND surface = ? AND user = ?', (row) =>
+        decode(promptRow, row, 'prompt'),
+      ),
       unfinished: { user: unfinished('user'), guild: unfinished('charged_guild') },
       undelivered: list(
         "surface = ? AND delivered_at IS NULL AND state IN ('done', 'failed', 'cancelled') ORDER BY num",
@@ -94,7 +100,7 @@ export class JobLists {
 
   /** The prompt of a job, for the person who asked for it. */
   promptById(id: string, { surface, user }: Pick<Caller, 'surface' | 'user'>): string | null {
-    return this.#sql.prompt.get(id, surface, user) ?? null;
+    return this.#sql.prompt.get(id, surface, user)?.prompt ?? null;
   }
 
   /** Queued and running jobs, oldest first. */

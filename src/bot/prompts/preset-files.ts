@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
-import { type Preset, presetName } from '../command/presets.ts';
+import { NO_PRESET, type Preset, presetName } from '../command/presets.ts';
 import { formatCsv, parseCsv } from './csv.ts';
 
 export interface NamedPreset extends Preset {
@@ -115,7 +115,7 @@ interface Parts {
 function named(name = '', { prompt = '', negative = '', settings = {} }: Parts, isWhole = false): NamedPreset[] {
   const kept = presetName(name);
   const isEmpty = prompt.trim() === '' && negative.trim() === '' && Object.keys(settings).length === 0;
-  if (isEmpty && !isWhole) return [];
+  if ((isEmpty && !isWhole) || kept === NO_PRESET) return [];
   if (kept === undefined) throw unreadable('names of at most 40 characters', JSON.stringify(name.slice(0, 60)));
   if (prompt.length > LONGEST_TEXT || negative.length > LONGEST_TEXT) {
     throw unreadable(`texts of at most ${LONGEST_TEXT} characters`, `more in ${kept}`);

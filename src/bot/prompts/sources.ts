@@ -4,19 +4,23 @@ import type { Wildcards } from '../command/wildcards.ts';
 import type { DefaultsScope } from '../history/defaults.ts';
 import type { History } from '../history/history.ts';
 import type { PresetScope } from '../history/presets.ts';
-import type { Caller } from '../job.ts';
+import { type Caller, ruledBy } from '../job.ts';
 import type { PromptFolder } from './prompt-folder.ts';
 
 /** Before the name of a setting: the most that is allowed of it. */
 export const MAXIMUM_PREFIX = 'max-';
 
 /** Whose presets a caller sees, those that count first. */
-export function presetScopes({ surface, user, guild }: Caller): readonly PresetScope[] {
+export function presetScopes(caller: Caller): readonly PresetScope[] {
+  const { surface, user } = caller;
+  const guild = ruledBy(caller);
   return [{ surface, user }, ...(guild === null ? [] : [{ surface, guild }]), 'everywhere'];
 }
 
 /** Whose defaults hold for a caller, those that count first. */
-export function defaultsScopes({ surface, user, room, guild }: Caller): readonly DefaultsScope[] {
+export function defaultsScopes(caller: Caller): readonly DefaultsScope[] {
+  const { surface, user, room } = caller;
+  const guild = ruledBy(caller);
   return [
     { surface, scope: 'person', owner: user },
     { surface, scope: 'channel', owner: room },
@@ -74,11 +78,12 @@ function presetsFor(caller: Caller, { presets }: Pick<History, 'presets'>, folde
 }
 
 function wildcardsFor(
-  { surface, guild }: Caller,
+  caller: Caller,
   { wildcards }: Pick<History, 'wildcards'>,
   folder: PromptFolder | undefined,
 ): Wildcards {
-  const scope = guild === null ? undefined : { surface, guild };
+  const guild = ruledBy(caller);
+  const scope = guild === null ? undefined : { surface: caller.surface, guild };
   return {
     get names() {
       const own = scope === undefined ? [] : wildcards.names(scope);

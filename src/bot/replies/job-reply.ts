@@ -1,5 +1,7 @@
 import { asciiSlug } from '../../system/slug.ts';
+import { bracketed } from '../command/format.ts';
 import { normaliseText, unitsOf } from '../command/lexer.ts';
+import { presetOffer } from '../command/preset-offer.ts';
 import { type Derivation, type Job, type JobImage, type Stage, titleOf } from '../job.ts';
 import type { LiveStep } from '../jobs/dispatcher.ts';
 import type { QueuePosition } from '../jobs/queue-positions.ts';
@@ -135,7 +137,8 @@ function doneButtons(job: Job, limits: RequestLimits): readonly (readonly Button
 /** What can be done with one picture. */
 function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonly Button[] {
   const number = job.request.n > 1 ? ` ${image.index + 1}` : '';
-  const asked = { label: 'Prompt', value: job.request.prompt, maxLength: unitsOf(limits.maxPromptLength) };
+  const value = bracketed(job.request.prompt, job.request.weighted);
+  const asked = { label: 'Prompt', value, maxLength: unitsOf(limits.maxPromptLength) };
   const plain = (verb: string, label: string): Button => ({
     ...secondary(`${verb}:${image.id}`, `${label}${number}`),
     ...(number === '' ? {} : { short: label }),
@@ -156,6 +159,15 @@ function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonl
       ? [{ ...plain('start', 'Use as start'), ask: { title: 'Use as start', ...asked } }]
       : []),
     plain('info', 'Info'),
+    {
+      ...plain('save-preset', 'Save as preset'),
+      ask: {
+        title: 'Save as preset',
+        label: 'Name, and text with {prompt} behind a colon',
+        value: presetOffer(job.request),
+        maxLength: unitsOf(limits.maxPromptLength),
+      },
+    },
     { ...plain('delete', 'Delete'), style: 'danger', confirm: 'Delete this picture for good?' },
   ];
 }

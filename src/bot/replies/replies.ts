@@ -8,7 +8,7 @@ import type { ImageDetails } from '../history/history.ts';
 import { type ImagineRequest, type Job, type JobImage, titleOf } from '../job.ts';
 import type { Outlook } from '../jobs/removals.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
-import type { RequestLimits } from '../request-limits.ts';
+import { type RequestLimits, requestDefaults } from '../request-limits.ts';
 import { kept, ROW, rowsOf, secondary, shortened, shownImages, waitingLabel } from './job-reply.ts';
 
 const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
@@ -81,6 +81,8 @@ export function infoReply(
     ...(derived ? { 'Stage C seed': recipe.stageCSeed, 'Stage B seed': recipe.stageBSeed } : {}),
     ...{ Checkpoint: recipe?.checkpoint.slice(0, 16), Provider: recipe?.provider, Version: recipe?.version },
     ...{ Picture: image?.id, Request: job.id },
+    ...{ 'Typed as': request.original, 'Negative typed as': request.originalNegative },
+    'Values from': originsOf(job, limits),
   };
   return {
     ...NOTICE,
@@ -111,6 +113,28 @@ function startFields({ start }: ImagineRequest) {
     'Start strength': start.strength,
     ...(start.mask === undefined ? {} : { 'Painted anew': mask }),
   };
+}
+
+/** `typed (width height); preset film (guidance); the model (the rest)`: without colons and commas, which settings have. */
+function originsOf({ request, derivation }: Job, limits: RequestLimits): string | undefined {
+  const origins = request.origins ?? (derivation === null ? typedBeside(request, limits) : undefined);
+  if (origins === undefined) return undefined;
+  const named = FIELD_KEYS.flatMap(({ key, field }) => {
+    const origin = origins[field];
+    return origin === undefined ? [] : [{ name: key.name, origin }];
+  });
+  const groups = [...new Set(named.map(({ origin }) => origin))].map((origin) => {
+    const names = named.filter((one) => one.origin === origin).map(({ name }) => name);
+    return `${origin} (${names.join(' ')})`;
+  });
+  return [...groups, groups.length === 0 ? 'the model (all)' : 'the model (the rest)'].join('; ');
+}
+
+/** Where nothing was saved: what is not the model's was typed. */
+function typedBeside(request: ImagineRequest, limits: RequestLimits): Readonly<Record<string, string>> {
+  const usual = requestDefaults(limits);
+  const typed = FIELD_KEYS.filter(({ field }) => field !== 'seed' && String(request[field]) !== String(usual[field]));
+  return Object.fromEntries(typed.map(({ field }) => [field, 'typed']));
 }
 
 /** A person's latest requests, newest first. */

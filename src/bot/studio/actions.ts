@@ -1,13 +1,15 @@
 import { UserError } from '../../system/errors.ts';
+import { withinMaxima } from '../command/layers.ts';
 import { normaliseText } from '../command/lexer.ts';
 import { parseCommand } from '../command/parse.ts';
+import type { PromptSources } from '../command/prompt-sources.ts';
 import { type ImagineRequest, type Job, type JobImage, VERBS, type Verb } from '../job.ts';
 import type { Draft } from '../jobs/submissions.ts';
 import { LARGER_FACTORS, largerSize, type RequestLimits, type Size } from '../request-limits.ts';
 
 /** What a button can do. The first make new requests: `larger` by 1.5, `larger-2x` by 2. */
 const DRAFT_VERBS = [...VERBS, 'larger-2x', 'start'] as const;
-const ACTION_VERBS = [...DRAFT_VERBS, 'info', 'delete', 'cancel', 'show', 'confirm', 'erase'] as const;
+const ACTION_VERBS = [...DRAFT_VERBS, 'save-preset', 'info', 'delete', 'cancel', 'show', 'confirm', 'erase'] as const;
 type ActionVerb = (typeof ACTION_VERBS)[number];
 export type DraftVerb = (typeof DRAFT_VERBS)[number];
 
@@ -31,6 +33,7 @@ interface ActOptions {
   /** What was typed into the form of Remix. */
   readonly text: string | undefined;
   readonly limits: RequestLimits;
+  readonly sources: PromptSources;
   readonly randomSeed: () => bigint;
 }
 
@@ -40,7 +43,7 @@ interface ActOptions {
  * @throws UserError `larger_than_allowed`, `remix_text_missing`, and what `parseCommand` throws for the text of a remix
  */
 export function draftsOf(verb: DraftVerb, options: ActOptions): readonly Draft[] {
-  const { job, image, limits, randomSeed } = options;
+  const { job, image, limits, sources, randomSeed } = options;
   const { request } = job;
   const parentImage = image?.id ?? job.images[0]?.id ?? null;
   const derived = (made: ImagineRequest, as: Verb, strength: number | null): Draft => ({
@@ -48,14 +51,18 @@ export function draftsOf(verb: DraftVerb, options: ActOptions): readonly Draft[]
     derivation: { verb: as, parentImage, parentJob: job.id, strength },
     notes: [],
   });
+  const within = (draft: Draft): Draft => {
+    const clamped = withinMaxima(draft.request, sources.maxima, limits);
+    return { ...draft, request: clamped.request, notes: clamped.notes };
+  };
   const fresh = { ...request, n: Math.min(request.n, limits.maxImages), seed: BigInt.asUintN(32, randomSeed()) };
   switch (verb) {
     case 'reroll':
-      return [derived(fresh, 'reroll', null)];
+      return [within(derived(fresh, 'reroll', null))];
     case 'vary-subtle':
-      return [derived(fresh, 'vary-subtle', null)];
+      return [within(derived(fresh, 'vary-subtle', null))];
     case 'vary-strong':
-      return [derived(fresh, 'vary-strong', STRONG)];
+      return [within(derived(fresh, 'vary-strong', STRONG))];
     case 'start':
       return started(options);
     case 'remix':
@@ -65,13 +72,14 @@ export function draftsOf(verb: DraftVerb, options: ActOptions): readonly Draft[]
       const size = largerSize(request, factor, limits);
       if (size === null) throw tooLarge(request, factor, limits);
       const seed = image?.seed ?? request.seed;
-      return [derived({ ...request, ...size, n: 1, seed }, 'larger', factor)];
+      const origins = request.origins && { origins: { ...request.origins, width: 'Larger', height: 'Larger' } };
+      return [within(derived({ ...request, ...size, n: 1, seed, ...origins }, 'larger', factor))];
     }
   }
 }
 
 /** The new text over the old settings; a setting in the text takes the place of the old one. */
-function remixed({ job, image, text, limits, randomSeed }: ActOptions) {
+function remixed({ job, image, text, limits, sources, randomSeed }: ActOptions) {
   const typed = normaliseText(text ?? '');
   if (typed === '') {
     throw new UserError('remix_text_missing', 'A remix needs a new prompt, and none came.', {
@@ -80,18 +88,19 @@ function remixed({ job, image, text, limits, randomSeed }: ActOptions) {
   }
   const { prompt: _prompt, ...old } = job.request;
   const defaults = { ...old, n: 1, seed: image?.seed ?? old.seed };
-  const parsed = parseCommand(typed, { limits, randomSeed, defaults });
+  const parsed = parseCommand(typed, { limits, sources, randomSeed, defaults });
   if (parsed.kind === 'imagine') return [{ made: parsed.request, notes: parsed.notes }];
   if (parsed.kind === 'permutations') return parsed.requests.map((made) => ({ made, notes: parsed.notes }));
   return [];
 }
 
 /** New words and a new seed, starting from the picture. */
-function started({ job, image, text, limits, randomSeed }: ActOptions): readonly Draft[] {
+function started({ job, image, text, limits, sources, randomSeed }: ActOptions): readonly Draft[] {
   if (image === null) throw new UserError('image_unknown', 'This request has no picture to start from.');
   const { prompt: _prompt, start: _start, seed: _seed, ...old } = job.request;
   const pictures = { pictures: [image.hash] };
-  const parsed = parseCommand(normaliseText(text ?? ''), { limits, randomSeed, defaults: { ...old, n: 1 }, pictures });
+  const defaults = { ...old, n: 1 };
+  const parsed = parseCommand(normaliseText(text ?? ''), { limits, sources, randomSeed, defaults, pictures });
   if (parsed.kind !== 'imagine' && parsed.kind !== 'permutations') return [];
   const requests = parsed.kind === 'imagine' ? [parsed.request] : parsed.requests;
   const notes = [`Starts from picture ${image.id}.`, ...parsed.notes];

@@ -3,6 +3,7 @@ import { UserError } from '../../system/errors.ts';
 import { guildSettings } from '../command/guild-settings.ts';
 import { parseCommand } from '../command/parse.ts';
 import { listed, quoted } from '../command/problem.ts';
+import type { PromptSources } from '../command/prompt-sources.ts';
 import { isSubcommandName, SUBCOMMANDS, type Subcommand, type SubcommandName } from '../command/subcommands.ts';
 import type { CommandOptions, Outcome } from '../core.ts';
 import { QUESTION_WAITS } from '../history/confirmations.ts';
@@ -16,16 +17,22 @@ import type { Removals } from '../jobs/removals.ts';
 import type { LostImages } from '../jobs/restore-images.ts';
 import type { Draft, Submissions } from '../jobs/submissions.ts';
 import { PERSON_BOUNDS } from '../person-bounds.ts';
+import type { PromptFolder } from '../prompts/prompt-folder.ts';
+import { promptSources } from '../prompts/sources.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { RateLimit } from '../rate-limit.ts';
 import { helpReply } from '../replies/help-reply.ts';
 import { imageReply, kept } from '../replies/job-reply.ts';
 import * as replies from '../replies/replies.ts';
 import type { Reply } from '../reply.ts';
+import type { RequestLimits } from '../request-limits.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { isAllowed, refuseForbidden } from '../rules/moderation.ts';
 import { type DraftVerb, draftsOf, parseAction } from './actions.ts';
+import { defaultsReply } from './change-defaults.ts';
+import { type PromptContext, presetsReply, savePictureAsPreset } from './change-presets.ts';
 import { changeSettings, isOperator, settingsReply } from './change-settings.ts';
+import { wildcardsReply } from './change-wildcards.ts';
 import { isOwner, requireOwner, type Target, Targets } from './targets.ts';
 
 interface AnswersOptions {
@@ -40,6 +47,8 @@ interface AnswersOptions {
   readonly removals: Removals;
   readonly clock: Clock;
   readonly randomSeed: () => bigint;
+  /** What whoever runs the bot has put into the data folder. */
+  readonly prompts: PromptFolder | undefined;
 }
 
 const OWN_IN_QUEUE = 10;
@@ -56,7 +65,10 @@ export class Answers {
   readonly #exports: RateLimit;
 
   readonly #execute: Executors = {
-    help: ({ topic }, caller) => reply(helpReply(this.#options.rules.limits(caller), topic)),
+    help: ({ topic }, caller) => reply(helpReply(this.limits(caller), topic)),
+    presets: (given, caller) => reply(presetsReply(given, this.#prompts(caller))),
+    wildcards: (given, caller) => reply(wildcardsReply(given, this.#prompts(caller))),
+    defaults: (given, caller) => reply(defaultsReply(given, this.#prompts(caller))),
     show: ({ id }, caller) =>
       jobOutcome({ job: this.#shown(this.#targets.get(id, caller).job, caller), repeated: true }),
     history: (_, caller) => reply(this.#historyOf(caller)),
@@ -97,6 +109,7 @@ export class Answers {
     if (earlier !== null) return earlier;
     const parsed = parseCommand(text, {
       limits: rules.limits(caller),
+      sources: this.#sources(caller),
       randomSeed,
       pictures: options.pictures,
       guildSettings: guildSettings(isOperator(caller)).map(({ name }) => name),
@@ -109,6 +122,20 @@ export class Answers {
     if (doubt !== undefined) return this.#ask(caller, [request], notes, doubt);
     const [submitted] = submissions.submit(caller, [{ request, derivation: null, notes }], idempotencyKey);
     return jobOutcome(submitted);
+  }
+
+  /** What a command may ask for here, with the presets there are. */
+  limits(caller: Caller): RequestLimits {
+    return { ...this.#options.rules.limits(caller), presets: this.#sources(caller).presets.names };
+  }
+
+  #sources(caller: Caller): PromptSources {
+    return promptSources(caller, this.#options.history, this.#options.prompts);
+  }
+
+  #prompts(caller: Caller): PromptContext {
+    const { history, rules, prompts } = this.#options;
+    return { history, folder: prompts, limits: rules.limits(caller), caller };
   }
 
   act(
@@ -127,6 +154,8 @@ export class Answers {
         return this.#show(target, caller);
       case 'info':
         return this.#info(target, caller);
+      case 'save-preset':
+        return this.#savePreset(target, caller, text);
       case 'cancel':
         return this.#cancel(target.job, caller);
       case 'delete':
@@ -155,7 +184,8 @@ export class Answers {
     const { rules, submissions, randomSeed } = this.#options;
     const acted = verb === 'reroll' ? image : (image ?? firstImage(job));
     const limits = rules.limits(caller);
-    const drafts = draftsOf(verb, { job, image: acted, text, limits, randomSeed });
+    const sources = this.#sources(caller);
+    const drafts = draftsOf(verb, { job, image: acted, text, limits, sources, randomSeed });
     if (drafts.length === 1) return jobOutcome(submissions.submit(caller, drafts, idempotencyKey)[0]);
     // Stored questions hold requests alone: these are made from the words, with the seed of the picture.
     const requests = drafts.map(({ request }) => request);
@@ -327,12 +357,26 @@ export class Answers {
     return reply(imageReply(shown, image, this.#options.rules.limits(job.caller)));
   }
 
+  #savePreset({ job }: Target, caller: Caller, text = ''): Outcome {
+    refuseForbidden(job.request, caller, this.#options.rules.at(caller));
+    return reply(savePictureAsPreset(job.request, text, this.#prompts(caller)));
+  }
+
   #info({ job, image }: Target, caller: Caller): Outcome {
     const { history, rules } = this.#options;
     refuseForbidden(job.request, caller, rules.at(caller));
     const acted = image ?? kept(job)[0] ?? null;
     const details = acted === null ? null : history.images.get(acted.id);
-    return reply(replies.infoReply(job, acted, details, rules.limits(job.caller)));
+    return reply(
+      replies.infoReply(this.#withoutForbiddenOriginal(job, caller), acted, details, rules.limits(job.caller)),
+    );
+  }
+
+  /** What was typed may name what was not drawn, and so was not refused. */
+  #withoutForbiddenOriginal(job: Job, caller: Caller): Job {
+    const { original = '', originalNegative = '', ...request } = job.request;
+    const typed = { prompt: original, negative: originalNegative, weighted: true } as const;
+    return isAllowed(typed, caller, this.#options.rules.at(caller)) ? job : { ...job, request };
   }
 
   #earlier(caller: Caller, key: string | undefined): Outcome | null {

@@ -19,6 +19,7 @@ import { Removals } from '../jobs/removals.ts';
 import { LostImages } from '../jobs/restore-images.ts';
 import { Submissions } from '../jobs/submissions.ts';
 import { type LoraShelf, NO_LORAS } from '../lora-shelf.ts';
+import type { PromptFolder } from '../prompts/prompt-folder.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { jobReply } from '../replies/job-reply.ts';
 import { errorReply, withheldReply } from '../replies/replies.ts';
@@ -37,6 +38,8 @@ export interface StudioOptions {
   readonly logger: Pick<Logger, 'info' | 'error'>;
   /** Texts for the pictures' files. @default the recipe alone */
   readonly describe?: Describe;
+  /** What whoever runs the bot has put into the data folder, for everyone's prompts. @default nothing */
+  readonly prompts?: PromptFolder;
   /** What the model in use says about requests. @default the reference's values */
   readonly model?: Partial<RequestLimits>;
   /** @default none */
@@ -147,7 +150,16 @@ function partsOf(options: StudioOptions) {
   const removals = new Removals({ history, clock });
   const refreshLoras = () => loras.refresh().catch((error: unknown) => onProblem(error, 'LoRAs cannot be listed'));
   const seeds = { randomSeed: options.randomSeed ?? randomSeed };
-  const answers = new Answers({ ...shared, ...seeds, positions, dispatcher, submissions, images, removals });
+  const answers = new Answers({
+    ...shared,
+    ...seeds,
+    prompts: options.prompts,
+    positions,
+    dispatcher,
+    submissions,
+    images,
+    removals,
+  });
   const given = new GivenPictureFiles({ history, rules, painter });
   return { ...shared, dispatcher, positions, images, submissions, removals, answers, refreshLoras, given };
 }
@@ -218,13 +230,13 @@ function coreOf({
       }
     },
 
-    limits: (caller) => (caller === undefined ? rules.checkpoint() : rules.limits(caller)),
+    limits: (caller) => (caller === undefined ? rules.checkpoint() : answers.limits(caller)),
     recentPrompts: (caller, containing, limit) => lists.recentPrompts(caller, containing, limit),
     promptById: (id, caller) => lists.promptById(id, caller),
     completions(textBeforeCursor, caller) {
       // Nobody waits for it: the next letter finds what is new.
       if (namesLora(textBeforeCursor)) void refreshLoras();
-      return completions(textBeforeCursor, rules.limits(caller));
+      return completions(textBeforeCursor, answers.limits(caller));
     },
 
     exportText: (caller) => answers.exportText(caller),

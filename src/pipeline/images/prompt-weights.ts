@@ -72,6 +72,20 @@ export function alternationsIn(prompt: string): ReadonlySet<number> {
   return found;
 }
 
+/** Where the colons of weights stand: `:1.3)` behind an open bracket. */
+export function weightColonsIn(prompt: string): ReadonlySet<number> {
+  const found = new Set<number>();
+  let open = 0;
+  for (const { 0: token, index } of prompt.matchAll(TOKENS)) {
+    if (token === '(') open += 1;
+    else if (open > 0 && readWeight(token) !== undefined) {
+      open -= 1;
+      found.add(index);
+    } else if (token === ')' && open > 0) open -= 1;
+  }
+  return found;
+}
+
 /** Whether any word of a prompt counts more or less than usual. */
 export function hasWeights(prompt: string): boolean {
   return BRACKETS.test(prompt) && promptWeights(prompt).some(({ text, weight }) => weight !== 1 && text !== '');

@@ -49,6 +49,9 @@ for (const guildId of [undefined, '200000000000000001']) {
         'wuerst-queue',
         'wuerst-cancel',
         'wuerst-settings',
+        'wuerst-presets',
+        'wuerst-wildcards',
+        'wuerst-defaults',
         'wuerst-help',
         'Image parameters',
       ],
@@ -150,5 +153,5 @@ test('an app for servers alone registers nothing for accounts, and the other way
   standIn.installations = { 0: {} };
   await start();
   assert.ok(standIn.commands.every(({ integration_types }) => JSON.stringify(integration_types) === '[0]'));
-  assert.equal(standIn.commands.length, 8);
+  assert.equal(standIn.commands.length, 11);
 });

@@ -16,7 +16,7 @@ type Choice = APIApplicationCommandOptionChoice<string | number>;
 
 function prompts(core: Core, caller: Caller, typed: string): Choice[] {
   return core.recentPrompts(caller, typed, LIMITS.choices).map(({ id, prompt }) => {
-    const text = formatPrompt(prompt);
+    const text = formatPrompt(prompt, true);
     const fits = text.length <= LIMITS.choice && !text.startsWith(PROMPT_MARK);
     return { name: plainText(prompt, LIMITS.choice) || '…', value: fits ? text : `${PROMPT_MARK}${id}` };
   });

@@ -58,7 +58,7 @@ export function createCommandRunner(core: Core, callers: Callers) {
 
   function keptPrompt(promptId: string, caller: Caller): string {
     const prompt = core.promptById(promptId, caller);
-    if (prompt !== null) return formatPrompt(prompt);
+    if (prompt !== null) return formatPrompt(prompt, true);
     throw new UserError('prompt_unknown', 'That earlier prompt is no longer kept.', {
       hint: 'Type it again, or choose another one.',
     });

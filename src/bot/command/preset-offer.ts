@@ -1,0 +1,18 @@
+import { asciiSlug } from '../../system/slug.ts';
+import type { ImagineRequest } from '../job.ts';
+import { bracketed } from './format.ts';
+import { PROMPT_PLACE } from './presets.ts';
+import { withoutDraws } from './wildcards.ts';
+
+const LONGEST_SLUG = 24;
+
+/**
+ * What the button `Save as preset` offers to save, to be edited: a name, and the words behind the first comma of the
+ * prompt around `{prompt}`. People name what is to be seen first, and behind it how.
+ */
+export function presetOffer({ prompt, weighted }: Pick<ImagineRequest, 'prompt' | 'weighted'>): string {
+  const typed = withoutDraws(bracketed(prompt, weighted));
+  const style = typed.includes(',') ? typed.slice(typed.indexOf(',')) : '';
+  const name = asciiSlug(prompt).slice(0, LONGEST_SLUG).replace(/-+$/, '');
+  return `${name}: ${PROMPT_PLACE}${style}`;
+}

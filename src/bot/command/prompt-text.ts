@@ -1,0 +1,74 @@
+import { alternationsIn, hasWeights, weightlessText } from '../../pipeline/images/prompt-weights.ts';
+import type { ImagineRequest } from '../job.ts';
+import { isVisible, normaliseText, unescapeText } from './lexer.ts';
+import { type Preset, withPreset } from './presets.ts';
+import { quoted } from './problem.ts';
+import { drawn, hasDraws, type Wildcards } from './wildcards.ts';
+
+/** The texts of a request as they were typed, with the escapes of the grammar. */
+export interface PromptTemplates {
+  readonly prompt: string;
+  readonly negative: string;
+}
+
+export interface ResolveOptions {
+  readonly preset: Preset | undefined;
+  readonly wildcards: Wildcards;
+  readonly seed: bigint;
+}
+
+type Texts = Pick<ImagineRequest, 'prompt' | 'negative' | 'weighted' | 'original' | 'originalNegative'>;
+
+/**
+ * The texts to paint: put into a preset, with words drawn, without escapes. Texts whose weights are all 1 have none.
+ * @throws UserError as `drawn` does
+ */
+export function resolvedTexts(
+  typed: PromptTemplates,
+  { preset, ...draw }: ResolveOptions,
+): { readonly texts: Texts; readonly notes: readonly string[] } {
+  const templates = {
+    prompt: preset === undefined ? typed.prompt : withPreset(preset.prompt, typed.prompt),
+    negative: preset === undefined ? typed.negative : withPreset(preset.negative, typed.negative),
+  };
+  const resolve = (of: 'prompt' | 'negative') => {
+    const text = normaliseText(unescapeText(drawn(templates[of], { ...draw, of })));
+    return isVisible(text) || of === 'prompt' ? text : '';
+  };
+  const texts = { prompt: resolve('prompt'), negative: resolve('negative') };
+  const isChanged = (of: 'prompt' | 'negative') => hasDraws(templates[of]) || templates[of].trim() !== typed[of].trim();
+  return {
+    texts: {
+      ...withWeightsRead(texts),
+      ...(isChanged('prompt') ? { original: normaliseText(typed.prompt) } : {}),
+      ...(isChanged('negative') ? { originalNegative: normaliseText(typed.negative) } : {}),
+    },
+    notes: [...textNotes(texts.prompt), ...textNotes(texts.negative)],
+  };
+}
+
+function withWeightsRead({ prompt, negative }: PromptTemplates): Texts {
+  if (hasWeights(prompt) || hasWeights(negative)) return { prompt, negative, weighted: true };
+  const plain = (text: string) => {
+    const words = normaliseText(weightlessText(text));
+    return isVisible(words) ? words : text;
+  };
+  return { prompt: plain(prompt), negative: plain(negative) };
+}
+
+/** What other programs would read in a text and this one does not. */
+function textNotes(text: string): readonly string[] {
+  const notes: string[] = [];
+  const [open, close] = [...alternationsIn(text)].sort((a, b) => a - b);
+  if (open !== undefined && close !== undefined) {
+    notes.push(`Read as text, since nothing is painted in turns here: ${quoted(text.slice(open, close + 1))}.`);
+  }
+  const edited = /\[[^[\]()|]*:\s*\d*\.?\d+\s*\]/.exec(text);
+  if (edited !== null) {
+    notes.push(`Prompts do not change between steps here: the words in ${quoted(edited[0])} only count a little less.`);
+  }
+  // Not where all is in capitals.
+  const word = /\p{Ll}/u.test(text) ? /(?<=^|\s)(?:AND|BREAK)(?=\s|$)/.exec(text) : null;
+  if (word !== null) notes.push(`Read as text, since prompts are not joined here: ${quoted(word[0])}.`);
+  return notes;
+}

@@ -1,0 +1,215 @@
+import { UserError } from '../../system/errors.ts';
+import { bracketed } from '../command/format.ts';
+import { typedForm } from '../command/layers.ts';
+import { lengthOf } from '../command/lexer.ts';
+import { NO_PRESET, PRESET_NAME, PROMPT_PLACE, type Preset, presetName, presetsHere } from '../command/presets.ts';
+import { quoted } from '../command/problem.ts';
+import type { Place, PresetsArgument } from '../command/prompt-subcommands.ts';
+import { readSettings } from '../command/read-settings.ts';
+import { withoutDraws } from '../command/wildcards.ts';
+import type { History } from '../history/history.ts';
+import type { PresetScope } from '../history/presets.ts';
+import { type Caller, type ImagineRequest, ruledBy } from '../job.ts';
+import { formatPresets, type NamedPreset, readPresets } from '../prompts/preset-files.ts';
+import type { PromptFolder } from '../prompts/prompt-folder.ts';
+import { presetScopes, promptSources } from '../prompts/sources.ts';
+import { shortened } from '../replies/job-reply.ts';
+import { EMPTY_REPLY, type Reply } from '../reply.ts';
+import type { RequestLimits } from '../request-limits.ts';
+import { isOperator } from './change-settings.ts';
+
+export interface PromptContext {
+  readonly history: History;
+  /** What whoever runs the bot has put into the data folder. */
+  readonly folder: PromptFolder | undefined;
+  readonly limits: RequestLimits;
+  readonly caller: Caller;
+}
+
+/** Of one person, or one guild. */
+const MOST_PRESETS = 1000;
+const LISTED = 60;
+
+const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
+
+/**
+ * Shows, saves, deletes, imports or exports presets.
+ * @throws UserError `preset_unknown`, `preset_name`, `preset_empty`, `presets_full`, `presets_not_allowed`,
+ *   `presets_need_a_guild`, and what `readPresets` throws
+ */
+export function presetsReply(given: PresetsArgument, context: PromptContext): Reply {
+  switch (given.action) {
+    case 'list':
+      return listReply(context);
+    case 'show':
+      return showReply(given.name, context);
+    case 'save':
+      return saved(given.name, given.text, given.place, context);
+    case 'delete': {
+      const scope = scopeOf(given.place, context.caller);
+      const name = nameOf(given.name);
+      if (!context.history.presets.remove(scope, name)) throw unknown(name, context);
+      return { ...NOTICE, title: `The preset ${name} was deleted` };
+    }
+    case 'import': {
+      const presets = readPresets(given.file);
+      return stored(presets, given.place, context);
+    }
+    case 'export': {
+      const presets = visible(context);
+      const lost = given.format === 'csv' && presets.some(({ settings }) => Object.keys(settings).length > 0);
+      return {
+        ...NOTICE,
+        title: presets.length === 1 ? '1 preset' : `${presets.length} presets`,
+        lines: lost
+          ? ['A styles.csv has no place for settings, so they are left out. To keep them: presets export json']
+          : [],
+        code: formatPresets(presets, given.format),
+      };
+    }
+  }
+}
+
+function listReply({ history, folder, caller }: PromptContext): Reply {
+  const whose = (scope: PresetScope) =>
+    scope === 'everywhere' ? "Everyone's" : 'user' in scope ? 'Yours' : "This server's";
+  const saved = presetScopes(caller).map((scope) => [whose(scope), history.presets.names(scope)] as const);
+  const all = [...saved, ['Of this bot', folder?.presets.names ?? []] as const];
+  const lines = all.flatMap(([title, names]) => {
+    if (names.length === 0) return [];
+    const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
+    return [`${title}: ${names.slice(0, LISTED).join(', ')}${more}`];
+  });
+  return {
+    ...NOTICE,
+    title: lines.length === 0 ? 'There are no presets here yet' : 'Presets',
+    lines: [
+      ...lines,
+      'Use one: a panda preset:name. Save one with the button below a picture, or with presets save name and a text with {prompt}.',
+    ],
+  };
+}
+
+function showReply(typed: string, context: PromptContext): Reply {
+  const name = nameOf(typed);
+  const preset = promptSources(context.caller, context.history, context.folder).presets.get(name);
+  if (preset === undefined) throw unknown(name, context);
+  return { ...NOTICE, title: `The preset ${name}`, fields: fieldsOf(preset), code: `/wuerst a panda preset:${name}` };
+}
+
+function fieldsOf({ prompt, negative, settings }: Preset): Reply['fields'] {
+  const all = { Text: prompt, Negative: negative, ...settings };
+  return Object.entries(all).flatMap(([name, value]) => (value === '' ? [] : [{ name, value: shortened(value, 500) }]));
+}
+
+/** A text with settings in it, as a command has them. */
+function saved(typed: string, text: string, place: Place, context: PromptContext): Reply {
+  const { template, typed: settings } = readSettings(text, context.limits);
+  const values = typedForm(Object.assign({}, ...settings.map((setting) => setting.settings)));
+  const { negative: _, seed: _seed, ...rest } = values;
+  const negative = settings.find(({ key }) => key.name === 'negative')?.template ?? '';
+  const preset = { name: nameOf(typed), prompt: template.trim(), negative, settings: withSeed(rest, settings) };
+  if (preset.prompt === '' && negative === '' && settings.length === 0) {
+    throw new UserError('preset_empty', 'Expected a text for the preset, got nothing.', {
+      hint: `For example: /wuerst presets save film ${PROMPT_PLACE}, film still, soft light style:base`,
+    });
+  }
+  return stored([preset], place, context);
+}
+
+function withSeed(
+  rest: Readonly<Record<string, string>>,
+  settings: readonly { readonly settings: { readonly seed?: bigint | null } }[],
+): Readonly<Record<string, string>> {
+  const seed = settings.map((one) => one.settings.seed).find((one) => one !== undefined && one !== null);
+  return seed === undefined || seed === null ? rest : { ...rest, seed: String(seed) };
+}
+
+function stored(presets: readonly NamedPreset[], place: Place, context: PromptContext): Reply {
+  const { history, limits, caller } = context;
+  const scope = scopeOf(place, caller);
+  for (const { name, prompt, negative } of presets) {
+    if (Math.max(lengthOf(prompt), lengthOf(negative)) <= limits.maxPromptLength) continue;
+    throw new UserError(
+      'preset_too_long',
+      `Expected texts of at most ${limits.maxPromptLength} characters in ${name}.`,
+    );
+  }
+  history.atomically(() => {
+    for (const { name, ...preset } of presets) history.presets.set(scope, name, preset);
+    const count = history.presets.names(scope).length;
+    if (count <= MOST_PRESETS) return;
+    throw new UserError('presets_full', `Expected at most ${MOST_PRESETS} presets, got ${count}.`, {
+      hint: 'Delete some first: /wuerst presets delete <name>',
+    });
+  });
+  const [first] = presets;
+  const example = `/wuerst a panda on a green background preset:${first?.name ?? ''}`;
+  if (presets.length === 1 && first !== undefined) {
+    return { ...NOTICE, title: `The preset ${first.name} is saved`, fields: fieldsOf(first), code: example };
+  }
+  const names = presets.slice(0, LISTED).map(({ name }) => name);
+  const more = presets.length > LISTED ? ` and ${presets.length - LISTED} more` : '';
+  return {
+    ...NOTICE,
+    title: `${presets.length} presets are saved`,
+    lines: [`${names.join(', ')}${more}`],
+    code: example,
+  };
+}
+
+/**
+ * Saves how a picture was made: its size, style, steps, guidance and what was kept out, and the text that was typed.
+ * @param typed `name`, or `name: text with {prompt}`
+ */
+export function savePictureAsPreset(request: ImagineRequest, typed: string, context: PromptContext): Reply {
+  const [, name = '', text] = /^\s*([^:]*?)\s*(?::\s*(.*))?$/s.exec(typed) ?? [];
+  const { width, height, style, steps, decoderSteps, guidance, decoderGuidance, negative, weighted } = request;
+  const preset = {
+    name: nameOf(name),
+    prompt: text?.trim() ?? PROMPT_PLACE,
+    negative: withoutDraws(bracketed(negative, weighted)),
+    settings: typedForm({ width, height, style, steps, decoderSteps, guidance, decoderGuidance }),
+  };
+  return stored([preset], 'person', context);
+}
+
+/** Everything that a caller can use; what counts first, once. */
+function visible({ history, folder, caller }: PromptContext): readonly NamedPreset[] {
+  const { presets } = promptSources(caller, history, folder);
+  return presets.names.flatMap((name) => {
+    const preset = presets.get(name);
+    return preset === undefined ? [] : [{ name, ...preset }];
+  });
+}
+
+function nameOf(typed: string): string {
+  const name = presetName(typed);
+  if (name !== undefined && name !== NO_PRESET) return name;
+  throw new UserError('preset_name', `Expected ${PRESET_NAME}, got ${quoted(typed)}.`, {
+    hint: `For example: /wuerst presets save film-still ${PROMPT_PLACE}, film still`,
+  });
+}
+
+function unknown(name: string, { history, folder, caller }: PromptContext): UserError {
+  return new UserError('preset_unknown', `There is no preset ${quoted(name)} here.`, {
+    hint: presetsHere(promptSources(caller, history, folder).presets, name),
+  });
+}
+
+function scopeOf(place: Place, caller: Caller): PresetScope {
+  const { surface, user, moderator } = caller;
+  if (place === 'person') return { surface, user };
+  if (!moderator || (place === 'everywhere' && !isOperator(caller))) {
+    const who = place === 'everywhere' ? 'whoever runs this bot' : 'moderators';
+    throw new UserError('presets_not_allowed', `Only ${who} can change presets for others here.`, {
+      hint: 'Yours need no place in front: /wuerst presets save film {prompt}, film still',
+    });
+  }
+  if (place === 'everywhere') return place;
+  const guild = ruledBy(caller);
+  if (guild !== null && place === 'guild') return { surface, guild };
+  throw new UserError('presets_need_a_guild', 'Presets are kept for a person, for a server, or for everyone.', {
+    hint: 'Save presets of a server in one of its channels.',
+  });
+}
