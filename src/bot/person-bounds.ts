@@ -8,6 +8,8 @@ const DAY = 86_400 * SECOND;
 export const PERSON_BOUNDS = {
   /** Requests to the web chat: at once, and each second from then on. */
   requests: { atOnce: 600, perSecond: 60 },
+  /** The same where nobody signs in, so that whoever asks has this machine for themselves. */
+  ownMachineRequests: { atOnce: 5000, perSecond: 1000 },
   /** Exact positions in the queue that the web chat computes; beyond, an answer leaves the position out. */
   positions: { atOnce: 200, perSecond: 20 },
   /** Downloads of everything that is kept about the person: at once, and one each ten minutes from then on. */

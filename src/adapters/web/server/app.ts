@@ -37,15 +37,16 @@ export interface RunningWebApp {
  * @example const { app } = createWebApp(core, { ...options, logger }); await app.request('/healthz');
  */
 export function createWebApp(core: Core, options: WebAdapterOptions): RunningWebApp {
+  const access = new Access(options);
   const web: WebContext = {
     core,
     options,
-    access: new Access(options),
+    access,
     live: new LiveEvents(core),
     encoder: new EventEncoder(core),
     streams: new Map(),
     wrongTokens: new WrongTokens((key) => warnOfGuesses(options.logger, key)),
-    requests: new RateLimit(PERSON_BOUNDS.requests),
+    requests: new RateLimit(access.open ? PERSON_BOUNDS.ownMachineRequests : PERSON_BOUNDS.requests),
     positions: new RateLimit(PERSON_BOUNDS.positions),
     thumbnails: new Thumbnails(),
   };

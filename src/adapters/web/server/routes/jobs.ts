@@ -24,11 +24,11 @@ export function jobRoutes(app: WebApp, web: WebContext): void {
       const room = parseRoom(c.req.param('room'));
       const before = c.req.query('before');
       const limit = parseLimit(c.req.query('limit'));
-      // A long page costs as much as the short ones that it takes the place of.
-      requireRate(web, c, Math.ceil(limit / DEFAULT_LIMIT) - 1);
       const page = before === undefined ? {} : { before: findJob(web, before).id };
       // One more than asked for, to know whether there are older ones.
       const jobs = web.core.jobs({ surface: 'web', room, limit: limit + 1, ...page });
+      // A long page costs as much as the short ones that it takes the place of.
+      requireRate(web, c, Math.max(0, Math.ceil(jobs.length / DEFAULT_LIMIT) - 1));
       return c.json({ jobs: jobs.slice(0, limit).map((job) => jobFor(web, c, job)), more: jobs.length > limit });
     },
   });
