@@ -7,6 +7,7 @@ import type { GivenCommand } from '../bot/command/mending.ts';
 import { parseCommand, randomSeed } from '../bot/command/parse.ts';
 import { listed } from '../bot/command/problem.ts';
 import { commandOfWords } from '../bot/command/shell-words.ts';
+import type { GivenPictures } from '../bot/core.ts';
 import { type ImagineRequest, seedOf } from '../bot/job.ts';
 import { DEFAULT_LIMITS, modelLimits, type RequestLimits } from '../bot/request-limits.ts';
 import { lorasFolder, modelInUse } from '../models/model-folder.ts';
@@ -19,6 +20,7 @@ import { stepCount, timestepsOf } from '../pipeline/images/stage-c-steps.ts';
 import { TorchGenerator } from '../pipeline/math/generator.ts';
 import { inBatches, picturesTogether, roundsOf } from '../pipeline/pipelines/batch-size.ts';
 import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
+import type { PreparedStart } from '../pipeline/pipelines/picture-start.ts';
 import { paintRound } from '../pipeline/pipelines/round.ts';
 import { sparingMemory } from '../pipeline/pipelines/shortage.ts';
 import type { Residency } from '../pipeline/runtime/memory-plan.ts';
@@ -48,6 +50,8 @@ interface Options {
   readonly quiet?: boolean;
   readonly yes?: boolean;
   readonly lora?: string;
+  readonly image?: readonly string[];
+  readonly mask?: string;
 }
 
 /** The settings of the command grammar as options. The terminal has no spoiler cover. */
@@ -76,11 +80,13 @@ class ImagineCommand extends Command {
 export function imagineCommand(): Command {
   const command = new ImagineCommand('imagine')
     .description('paint pictures and write them to a folder')
-    .argument('<prompt...>', 'what to paint; settings may stand in it, as in "a panda width:1024 height:1536"')
+    .argument('[prompt...]', 'what to paint; settings may stand in it, as in "a panda width:1024 height:1536"')
     // The grammar knows what other programs call them, and corrects them.
     .allowUnknownOption();
   for (const { option } of SETTING_OPTIONS) command.addOption(option);
   return command
+    .option('--image <file>', 'a picture to start from; given up to three times, they are blended', collected)
+    .option('--mask <file>', 'a picture that is white where the given one is to be painted anew')
     .option('-o, --out <folder>', 'where the files go; - writes one picture to the standard output', 'out')
     .addOption(
       new Option('--format <format>', `of the files: ${listed(IMAGE_FORMATS)}`).default('png').argParser(readFormat),
@@ -105,7 +111,11 @@ export function imagineCommand(): Command {
     .option('--quiet', 'no progress')
     .option('-y, --yes', 'paint without asking however many pictures braces such as {red, blue} make')
     .addHelpText('after', ({ command }) => usualValues(command.opts<Options>()))
-    .action((words: string[], options: Options, command: Command) => imagine(words, options, command));
+    .action((words: string[], options: Options, command: Command) => {
+      // A picture may stand in its place.
+      if (words.length === 0 && !options.image) command.error("error: missing required argument 'prompt'");
+      return imagine(words, options, command);
+    });
 }
 
 /** What is chosen where an option is left out, for the model in use. */
@@ -125,6 +135,10 @@ function usualValues({ model }: Options): string {
 function limitsBefore(model: string | undefined): RequestLimits {
   const dir = modelInUse(process.env, model);
   return { ...DEFAULT_LIMITS, ...modelLimits(basename(dir), recommendedFor(dir), promptTokens(dir)) };
+}
+
+function collected(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 function readFormat(typed: string): ImageFormat {
@@ -167,7 +181,8 @@ async function imagine(words: readonly string[], options: Options, command: Comm
   });
   const loras = /lora/i.test(words.join(' ')) || options.lora !== undefined ? await openLoras() : undefined;
   const before = { ...limitsBefore(options.model), loras: loras?.known ?? [] };
-  const { requests, notes } = readRequests(words, command, pipeline, before);
+  const given = options.image || options.mask ? await openGiven(options) : undefined;
+  const { requests, notes } = readRequests(words, command, pipeline, before, given?.pictures);
   await askBeforeMany(requests, options.yes ?? false, stop.signal);
   const say = (line: string) => void (options.quiet || process.stderr.write(`${printableLine(line)}\n`));
   if (asksForGpu(options)) {
@@ -183,12 +198,20 @@ async function imagine(words: readonly string[], options: Options, command: Comm
   try {
     for (const request of requests) {
       await loras?.use(pipeline, request.loras ?? [], stop.signal);
-      await paintAll(pipeline, request, files, bars, say, stop.signal);
+      const start = await given?.prepare(pipeline, request);
+      await paintAll({ pipeline, request, start, files, bars, say, signal: stop.signal });
     }
   } finally {
     bars?.stop();
     await files.finish();
   }
+}
+
+/** Without pictures to start from, nothing of them is loaded. */
+async function openGiven({ image = [], mask }: Options) {
+  if (image.length === 0) throw expected('picture_missing', '--image beside --mask', 'none');
+  const { GivenFiles } = await import('./given-files.ts');
+  return GivenFiles.open(image, mask);
 }
 
 /** The LoRAs on this disk. Without them, nothing of it is loaded. */
@@ -230,15 +253,19 @@ function prepareOutput(out: string, requests: readonly ImagineRequest[]): void {
   }
 }
 
+interface PaintOptions {
+  readonly pipeline: WuerstchenCombinedPipeline;
+  readonly request: ImagineRequest;
+  readonly start: PreparedStart | undefined;
+  readonly files: PictureWriter;
+  readonly bars: StageBars | null;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
 /** Every picture of a request; where memory runs out, the rest is painted with as little of it as possible. */
-async function paintAll(
-  pipeline: WuerstchenCombinedPipeline,
-  request: ImagineRequest,
-  files: PictureWriter,
-  bars: StageBars | null,
-  say: (line: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
+async function paintAll(options: PaintOptions): Promise<void> {
+  const { pipeline, request, files, say, signal } = options;
   const seeds = Array.from({ length: request.n }, (_, k) => seedOf(request, k));
   const warnings = new Set<string>();
   let made = 0;
@@ -250,7 +277,7 @@ async function paintAll(
   const paintRest = async function* (): AsyncGenerator<FinishedPicture, void> {
     const batches = inBatches(seeds.slice(made), picturesTogether(pipeline, request));
     for (const round of roundsOf(pipeline, batches)) {
-      for (const warning of yield* paint(pipeline, request, round, bars, afterStep, signal)) warnings.add(warning);
+      for (const warning of yield* paint(options, round, afterStep)) warnings.add(warning);
     }
   };
   for await (const picture of sparingMemory(pipeline, request, signal, paintRest)) {
@@ -262,29 +289,30 @@ async function paintAll(
 
 /** @returns warnings */
 async function* paint(
-  pipeline: WuerstchenCombinedPipeline,
-  request: ImagineRequest,
+  { pipeline, request, start, bars, signal }: PaintOptions,
   round: readonly (readonly bigint[])[],
-  bars: StageBars | null,
   afterStep: () => void,
-  signal: AbortSignal,
 ): AsyncGenerator<FinishedPicture, readonly string[]> {
   const { width, height, steps } = request;
   const batch = async (seeds: readonly bigint[]) => ({
     seeds,
-    ...(await pipeline.batch({
-      ...{ width, height, fit: 'crop', signal },
-      prompt: request.prompt,
-      negativePrompt: request.negative || undefined,
-      weighted: request.weighted,
-      style: request.style,
-      ...{ priorNumInferenceSteps: stepCount(steps), priorTimesteps: timestepsOf(steps) },
-      priorGuidanceScale: request.guidance,
-      numInferenceSteps: request.decoderSteps,
-      decoderGuidanceScale: request.decoderGuidance,
-      numImagesPerPrompt: seeds.length,
-      generator: seeds.map((seed) => new TorchGenerator(seed)),
-    })),
+    ...(await pipeline.batch(
+      {
+        ...{ width, height, fit: 'crop', signal },
+        prompt: request.prompt,
+        negativePrompt: request.negative || undefined,
+        weighted: request.weighted,
+        style: request.style,
+        ...{ priorNumInferenceSteps: stepCount(steps), priorTimesteps: timestepsOf(steps) },
+        priorGuidanceScale: request.guidance,
+        numInferenceSteps: request.decoderSteps,
+        decoderGuidanceScale: request.decoderGuidance,
+        numImagesPerPrompt: seeds.length,
+        generator: seeds.map((seed) => new TorchGenerator(seed)),
+        strength: request.start?.strength,
+      },
+      start,
+    )),
   });
   const batches = [];
   for (const seeds of round) batches.push(await batch(seeds));
@@ -304,7 +332,9 @@ async function* paint(
     } else if (value.type === 'picture') {
       const { row, image, timings } = value.picture;
       bars?.show({ stage: 'vqgan', step: row + 1, total });
-      if (image) yield { seed: seeds[row] ?? 0n, image: await cropTo(image, width, height), timings };
+      if (!image) continue;
+      const cropped = await cropTo(image, width, height);
+      yield { seed: seeds[row] ?? 0n, image: start?.region?.paste(cropped) ?? cropped, timings };
     }
   }
 }
@@ -314,6 +344,7 @@ function readRequests(
   command: Command,
   pipeline: WuerstchenCombinedPipeline,
   before: RequestLimits,
+  pictures: GivenPictures | undefined,
 ) {
   const limits = { ...before, ...pipeline.grid.limits, gridStep: pipeline.grid.step, model: pipeline.name };
   const given = SETTING_OPTIONS.flatMap(({ name, option }) => {
@@ -322,7 +353,7 @@ function readRequests(
   });
   const text = commandOfWords(words);
   const show = (corrected: GivenCommand) => shellCommand(corrected, givenOptions(command, SETTING_NAMES), limits);
-  const parsed = parseCommand(text, { limits, options: Object.fromEntries(given), randomSeed, show });
+  const parsed = parseCommand(text, { limits, options: Object.fromEntries(given), pictures, randomSeed, show });
   if (parsed.kind === 'imagine') return { requests: [parsed.request], notes: parsed.notes };
   if (parsed.kind === 'permutations') return { requests: parsed.requests, notes: parsed.notes };
   const hint = `To paint these words, try: wuerst imagine ${shellWord(quote(text))}`;

@@ -28,6 +28,7 @@ import { type ProgressStream, type PullProgress, pullProgress } from './pull-pro
 interface PullOptions {
   readonly style: readonly string[];
   readonly variant?: string;
+  readonly pictures?: boolean;
   readonly revision?: string;
   readonly lora?: string;
 }
@@ -90,6 +91,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
         VARIANTS.filter(Boolean),
       ),
     )
+    .option('--pictures', 'also fetch what it takes to start from pictures')
     .option('--revision <revision>', 'branch, tag or commit of every repository')
     .option('--lora <repository>', 'instead of a model: a LoRA, owner/name or owner/name/file.safetensors')
     .addHelpText(
@@ -110,13 +112,13 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       const folder = folderOf(modelsDir, model);
       const hub = openHub(progress);
       const styles = options.style.includes('all') ? STYLES : STYLES.filter((style) => options.style.includes(style));
-      const { variant, revision } = options;
+      const { variant, revision, pictures: imageEncoder } = options;
       const stop = new AbortController();
       const interrupt = () =>
         stop.abort(new UserError('stopped', 'Stopped.', { hint: 'Run the same command again to go on from here.' }));
       const leave = onStopSignal(interrupt);
       try {
-        const pulling = pullModel({ model, folder, hub, styles, variant, revision, signal: stop.signal });
+        const pulling = pullModel({ model, folder, hub, styles, imageEncoder, variant, revision, signal: stop.signal });
         for await (const event of pulling) progress.show(event);
       } finally {
         leave();

@@ -62,7 +62,8 @@ export function givenOptions(command: Command, names: ReadonlySet<string>): read
     if (names.has(name) || command.getOptionValueSource(name) !== 'cli') return [];
     const value: unknown = command.getOptionValue(name);
     const flag = option.long ?? option.flags;
-    return value === true ? [flag] : [flag, String(value)];
+    if (value === true) return [flag];
+    return (Array.isArray(value) ? value : [value]).flatMap((one) => [flag, String(one)]);
   });
 }
 

@@ -40,6 +40,7 @@ export interface Manifest {
 
 const BASE = { ...STAGE_C_CONTENTS, style: 'base' };
 const AESTHETIC = { ...STAGE_C_CONTENTS, style: 'aesthetic' };
+const IMAGE_ENCODER = { ...STAGE_C_CONTENTS, part: 'image-encoder' };
 const INTERPOLATED = { ...STAGE_C_CONTENTS, style: 'interpolated', twin: 'wuerstchen-prior/prior' };
 
 /**
@@ -66,6 +67,7 @@ export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
         repository('cocktail/wuerstchen', 'Stage B, Stage A and their words', DECODER_CONTENTS),
         repository('cocktail/wuerstchen-prior-model-base', 'Stage C: flat drawings', BASE),
         repository('cocktail/wuerstchen-prior-model-finetuned', 'Stage C: glossy drawings', AESTHETIC),
+        repository('cocktail/image-encoder', 'pictures to start from', IMAGE_ENCODER),
       ],
     },
     {
@@ -96,6 +98,7 @@ export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
         ),
         repository('warp-ai/wuerstchen-prior-model-base', 'Stage C before fine-tuning', BASE),
         repository('warp-ai/wuerstchen-prior-model-finetuned', 'Stage C: very artistic, best at 1024x1024', AESTHETIC),
+        repository('warp-ai/EfficientNetEncoder', 'pictures to start from', IMAGE_ENCODER),
       ],
     },
   ],

@@ -24,7 +24,7 @@ export interface Needed extends Contents {
 const HALF_NAMES: readonly HalfName[] = ['prior', 'decoder'];
 
 /**
- * What a model in a folder needs: the repositories of the manifest that are of no style or have been begun, wherever they lie.
+ * What a model in a folder needs: the repositories of the manifest that are no style and no optional part, or have been begun, wherever they lie.
  *
  * @param repositories of the manifest. @default both halves
  */
@@ -41,7 +41,7 @@ export function neededIn(folder: string, repositories: readonly Repository[] = [
   return repositories.flatMap((repository): Needed[] => {
     const dir = join(folder, repository.folder);
     if (isFolder(dir)) return [{ ...repository, dir: snapshotOf(dir) }];
-    if (repository.style !== undefined) return [];
+    if (repository.style !== undefined || repository.part !== undefined) return [];
     const half = halves.find((one) => HALVES[one.half].repository === repository.folder);
     return [half ?? { ...repository, dir }];
   });

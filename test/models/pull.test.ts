@@ -248,3 +248,12 @@ test('a repository in bf16 alone says so, and is pulled as such', async (t) => {
   assert.equal((await models('pull', '--variant', 'bf16')).error, undefined);
   assert.equal((await models('use', 'wuerstchen-v2')).error, undefined);
 });
+
+test('--pictures brings the image encoder, which is not missed without it', async (t) => {
+  const { modelsDir, models } = await scene(t);
+  await models('pull');
+  assert.ok(!existsSync(join(publishedFolder(modelsDir), 'EfficientNetEncoder')));
+  assert.match((await models('list')).out, /wuerstchen-v2 +ready/);
+  await models('pull', '--pictures');
+  assert.equal(lockOf(modelsDir).repositories.EfficientNetEncoder.files.length, 2);
+});

@@ -65,7 +65,7 @@ export class GivenPictureFiles {
     const { info } = this.#options.painter.status;
     if (info === null || info.startsFromPictures === true) return;
     throw new UserError('pictures_unsupported', 'The model in use here cannot start from pictures.', {
-      hint: 'Its operator can add what it takes: wuerst models pull',
+      hint: 'Its operator can add what it takes: wuerst models pull --pictures',
     });
   }
 }

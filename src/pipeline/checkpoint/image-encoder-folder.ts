@@ -19,7 +19,7 @@ export function requireImageEncoder(model: string): string {
     'image_encoder_missing',
     `The model ${model} has no image encoder: it cannot start from pictures.`,
     {
-      hint: 'Put the repository warp-ai/EfficientNetEncoder beside it, or run "wuerst models pull".',
+      hint: 'Put the repository warp-ai/EfficientNetEncoder beside it, or run "wuerst models pull --pictures".',
     },
   );
 }

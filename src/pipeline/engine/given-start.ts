@@ -4,6 +4,11 @@ import type { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.
 import type { PreparedStart } from '../pipelines/picture-start.ts';
 import type { EngineRequest } from '../process/protocol.ts';
 
+/** Of a request, what its start needs. */
+type GivenStart = Pick<EngineRequest, 'files' | 'width' | 'height'> & {
+  readonly start?: EngineRequest['start'] | undefined;
+};
+
 /**
  * Reads and prepares the pictures that a request starts from; `undefined` where it starts from none.
  *
@@ -11,7 +16,7 @@ import type { EngineRequest } from '../process/protocol.ts';
  */
 export async function givenStart(
   pipeline: WuerstchenCombinedPipeline,
-  { start, files = {}, width, height }: EngineRequest,
+  { start, files = {}, width, height }: GivenStart,
   cells: readonly [number, number],
   reader: PictureReader,
 ): Promise<PreparedStart | undefined> {

@@ -20,6 +20,8 @@ export interface PullOptions {
   readonly hub: Hub;
   /** @default ['interpolated'] */
   readonly styles?: readonly Style[];
+  /** Also what requests need that start from pictures. @default false */
+  readonly imageEncoder?: boolean | undefined;
   /** Precision of the weights, e.g. `fp16`. @default the plain files */
   readonly variant?: string | undefined;
   /** Branch, tag or commit for every repository, instead of the manifest's. */
@@ -141,14 +143,15 @@ async function* plan({
   model,
   hub,
   styles = ['interpolated'],
+  imageEncoder = false,
   variant,
   revision,
   signal,
 }: PullOptions): AsyncGenerator<PullEvent, Wanted[]> {
   const wanted: Wanted[] = [];
   for (const repository of model.repositories) {
-    const { repo, folder, style, twin } = repository;
-    if (style && !styles.includes(style)) continue;
+    const { repo, folder, style, part, twin } = repository;
+    if ((style && !styles.includes(style)) || (part && !imageEncoder)) continue;
     try {
       const commit = await hub.resolveRevision(repo, revision ?? repository.revision, signal);
       const files = chooseFiles(repository, await hub.listFiles(repo, commit, signal), variant);

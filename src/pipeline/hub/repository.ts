@@ -32,6 +32,8 @@ export const repositorySchema = z.strictObject({
   revision: z._default(z.string().check(z.minLength(1)), 'main'),
   /** Fetched only if this style is asked for; repositories without a style always are. */
   style: z.optional(z.enum(STYLES)),
+  /** Fetched only if asked for: what requests need that start from pictures. */
+  part: z.optional(z.literal('image-encoder')),
   purpose: z.string(),
   license: z.string(),
   files: z.array(relativePath),
