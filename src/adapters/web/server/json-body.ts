@@ -15,8 +15,7 @@ export async function readJson<T>(c: Context, schema: z.ZodType<T>): Promise<T> 
       hint: 'Send the header Content-Type: application/json.',
     });
   }
-  if (Number(c.req.header('content-length') ?? 0) > MAX_BYTES) throw tooLarge();
-  const parsed = schema.safeParse(parse(await readBytes(c.req.raw.body)));
+  const parsed = schema.safeParse(parse(await readBytes(c, MAX_BYTES)));
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the body'}: ${issue.message}`);
   throw new UserError('body_invalid', `The body has the wrong form: ${faults.join('; ').slice(0, 500)}.`, {
@@ -24,7 +23,10 @@ export async function readJson<T>(c: Context, schema: z.ZodType<T>): Promise<T> 
   });
 }
 
-async function readBytes(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
+/** Reads a body, and stops at the limit whatever the length header says. @throws UserError `body_too_large` */
+export async function readBytes(c: Context, most: number): Promise<Uint8Array> {
+  const { body } = c.req.raw;
+  if (Number(c.req.header('content-length') ?? 0) > most) throw tooLarge(most);
   if (body === null) return new Uint8Array();
   const reader = body.getReader();
   const chunks: Uint8Array[] = [];
@@ -33,10 +35,10 @@ async function readBytes(body: ReadableStream<Uint8Array> | null): Promise<Uint8
     const { done, value } = await reader.read();
     if (done) return Buffer.concat(chunks);
     size += value.byteLength;
-    if (size > MAX_BYTES) {
+    if (size > most) {
       // Not awaited: a client that never stops sending must not hold up the answer.
       void reader.cancel().catch(() => undefined);
-      throw tooLarge();
+      throw tooLarge(most);
     }
     chunks.push(value);
   }
@@ -53,8 +55,9 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-function tooLarge(): UserError {
-  return new UserError('body_too_large', `The body is larger than ${MAX_BYTES / 1024} KiB.`, {
-    hint: 'Shorten the text.',
+function tooLarge(most: number): UserError {
+  const size = most < 2 ** 20 ? `${most / 1024} KiB` : `${Math.floor(most / 2 ** 20)} MiB`;
+  return new UserError('body_too_large', `The body is larger than ${size}.`, {
+    hint: most < 2 ** 20 ? 'Shorten the text.' : 'Send smaller pictures.',
   });
 }

@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import { UserError } from '../../../../system/errors.ts';
 import type { Outcome } from '../../../adapter.ts';
+import { isForm, readCommandForm } from '../form-body.ts';
 import { replyJson } from '../job-json.ts';
 import { readJson } from '../json-body.ts';
 import { parseRoom } from '../names.ts';
-import { callerOf, jobFor, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
+import { callerOf, jobFor, requireRate, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
 
 const DEFAULT_ROOM = 'lobby';
 const COMMAND = z.strictObject({ text: z.string(), user: z.string().optional() });
@@ -20,6 +21,7 @@ export function commandRoutes(app: WebApp, web: WebContext): void {
   route(app, '/api/rooms/:room/commands', {
     POST: async (c) => {
       const room = parseRoom(c.req.param('room'));
+      if (isForm(c)) return withPictures(c, web, room);
       const { text, user } = await readJson(c, COMMAND);
       const caller = callerOf(web, c, user, room);
       return answer(c, web, await web.core.command(withoutSlash(text), caller, idempotency(c)));
@@ -34,6 +36,21 @@ export function commandRoutes(app: WebApp, web: WebContext): void {
       return answer(c, web, await web.core.act(action, caller, options));
     },
   });
+}
+
+/** What reading a form with pictures costs beyond a request. */
+const FORM_COST = 3;
+
+/** A command whose pictures came with it. */
+async function withPictures(c: WebRequest, web: WebContext, room: string): Promise<Response> {
+  requireRate(web, c, FORM_COST);
+  const { text, user, images, mask } = await readCommandForm(c);
+  const caller = callerOf(web, c, user, room);
+  const hashes: string[] = [];
+  for (const image of images) hashes.push(await web.core.givePicture(image, caller));
+  const pictures = { pictures: hashes, mask: mask && (await web.core.givePicture(mask, caller)) };
+  const options = { ...idempotency(c), ...(hashes.length > 0 ? { pictures } : {}) };
+  return answer(c, web, await web.core.command(withoutSlash(text), caller, options));
 }
 
 /** 202 with a job, or 200 with a reply. */
