@@ -77,8 +77,8 @@ test('options at and beyond their limits are answered with a sentence, never dro
   for (const options of [
     ...[{ seed: '1 2' }, { seed: '-2' }, { seed: '18446744073709551616' }, { ar: '2 to 3' }, { size: "1024'" }],
     ...[
-      { width: 127 },
-      { width: 3073 },
+      { width: 63 },
+      { width: 4097 },
       { images: 11 },
       { steps: 0 },
       { guidance: 21 },

@@ -128,6 +128,7 @@ test('numbers have the bounds of the core, and every name and description a Germ
     ['decoder-steps', 1, maxSteps],
     ['guidance', 0, maxGuidance],
     ['decoder-guidance', 0, maxGuidance],
+    ['strength', 0, 1],
   ]);
   assert.deepEqual(
     options.map(({ name }) => name).sort(),

@@ -126,7 +126,7 @@ test('from the words to the picture, and every button of it', async (t) => {
     () => sendModal(standIn, idFor(message, 'remix').replace('ask:', ''), 'a fox width:9', { channel }),
     ({ ephemeral }) => ephemeral,
   );
-  assert.match(textOf(wrong), /128/);
+  assert.match(textOf(wrong), /64/);
   await next(
     () => sendModal(standIn, idFor(message, 'remix').replace('ask:', ''), 'a blue fox', { channel }),
     (other) => picturesOf(other) > 0,
@@ -314,8 +314,8 @@ test('the same setting as an option and in the text is an error, and so is every
   assert.match(await refused({ prompt: 'a fox seed:1', seed: '2' }), /seed/);
   assert.match(await refused({ prompt: 'a fox --no text', negative: 'blur' }), /negative/);
   for (const options of [
-    { width: 127 },
-    { height: 3073 },
+    { width: 63 },
+    { height: 4097 },
     { images: 0 },
     { images: 11 },
     { steps: 201 },

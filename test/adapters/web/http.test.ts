@@ -175,7 +175,7 @@ test('completion offers keys, values of the checkpoint and earlier prompts', asy
     const { items } = await answerOf(app.request(`/api/complete?room=r&user=ann&text=${encodeURIComponent(text)}`));
     return items.map((item) => item.label);
   };
-  assert.deepEqual(await labels('a fox st'), ['style:', 'steps:']);
+  assert.deepEqual(await labels('a fox st'), ['style:', 'steps:', 'strength:']);
   assert.deepEqual(await labels('a fox style:a'), ['aesthetic']);
   assert.deepEqual(await labels('a fox --size:1408'), ['1408x768']);
   assert.deepEqual(await labels('a fox size:512x512 wi'), [], 'the size is given already');
