@@ -61,7 +61,6 @@ test('an accepted job comes back with every parameter, also from a file opened a
     },
     attempts: 0,
     estimate: 12.345,
-    queuePayer: undefined,
     arrival,
     priority: -1.5,
     resumed: false,
