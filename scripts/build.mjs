@@ -61,7 +61,7 @@ const onnxruntime = {
     onResolve({ filter: /^onnxruntime-node$/ }, () => ({ path: 'onnxruntime-node', namespace: 'required' }));
     onLoad({ filter: /./, namespace: 'required' }, () => ({
       contents: `import { createRequire } from 'node:module';
-        export const { InferenceSession, Tensor, listSupportedBackends } = createRequire(import.meta.url)('onnxruntime-node');`,
+        export const { InferenceSession, Tensor, env, listSupportedBackends } = createRequire(import.meta.url)('onnxruntime-node');`,
     }));
   },
 };
