@@ -70,7 +70,8 @@ export class PipelineChild {
   #call: Call | null = null;
   #loading = true;
   #request: EngineRequest | null = null;
-  #killed: 'hung' | 'stopped' | null = null;
+  /** Why it ends, where that is known before. Libraries that abort while it exits change nothing about it. */
+  #expected: 'hung' | 'stopped' | null = null;
   #output = '';
   #stopWatching: () => void = () => {};
 
@@ -134,12 +135,12 @@ export class PipelineChild {
 
   /** Asks the idle process to end. */
   exit(): void {
-    this.#killed ??= 'stopped';
+    this.#expected ??= 'stopped';
     this.#send({ type: 'exit' });
   }
 
   kill(reason: 'hung' | 'stopped'): void {
-    this.#killed ??= reason;
+    this.#expected ??= reason;
     this.#process.kill('SIGKILL');
   }
 
@@ -165,7 +166,7 @@ export class PipelineChild {
     this.#setCall(null);
     if (message.type === 'up') this.#send({ type: 'load', options: this.#options.load });
     else if (message.type === 'loaded') this.#hasLoaded(message.info);
-    else if (message.type === 'load-failed') this.#load.close(errorFrom(message.error));
+    else if (message.type === 'load-failed') this.#hasFailedToLoad(errorFrom(message.error));
     else if (message.type === 'announce') {
       this.#setCall({ name: message.call, expectedMs: message.expectedMs, since: this.#options.clock.now() });
     } else if (message.type === 'event') this.#queues.get(message.id)?.push(message.event);
@@ -184,6 +185,12 @@ export class PipelineChild {
   #hasLoaded(info: EngineInfo): void {
     this.#loading = false;
     this.#load.push(info);
+  }
+
+  #hasFailedToLoad(error: Error): void {
+    // Its last answer: it exits after that.
+    this.#expected ??= 'stopped';
+    this.#load.close(error);
   }
 
   #setCall(call: Call | null): void {
@@ -219,7 +226,7 @@ export class PipelineChild {
     return new Promise((resolve) => {
       const end = (reason: Ending['reason'], code: number | null, signal: string | null) => {
         const ending = {
-          reason: this.#killed ?? reason,
+          reason: this.#expected ?? reason,
           code,
           signal,
           call: this.#call?.name ?? null,

@@ -267,6 +267,33 @@ describe('a process that dies', () => {
   });
 });
 
+describe('a process that aborts at its exit, after its last answer', () => {
+  test('did not crash when it had been asked to end', async (context) => {
+    const { client, endings } = setting(context, { load: { model: 'aborts' } });
+    await client.start();
+    assert.equal((await collect(client.generate(request('a fox')))).length, 5);
+    await client.stop({ deadlineMs: 60_000 });
+    const { state, crashes } = client.status;
+    assert.deepEqual({ state, crashes, endings }, { state: 'stopped', crashes: 0, endings: [] });
+  });
+
+  test('did not crash when it had said why it cannot load', async (context) => {
+    const { client, endings } = setting(context, { load: { model: 'aborts-missing' } });
+    await assert.rejects(client.start(), { code: 'model_missing' });
+    assert.deepEqual([client.status.crashes, endings], [0, []]);
+  });
+
+  test('crashed when nobody had asked it to end', async (context) => {
+    const { client, endings } = setting(context, { load: { model: 'aborts' } });
+    await client.start();
+    await assert.rejects(collect(client.generate(request('exit 0'))), PipelineCrashed);
+    assert.deepEqual(
+      endings.map(({ reason, signal }) => [reason, signal]),
+      [['signal', 'SIGABRT']],
+    );
+  });
+});
+
 describe('a process that does not come back', () => {
   const MINUTE = 60_000;
   const GRACE = 1000;

@@ -25,10 +25,13 @@ class FakeEngine implements Engine {
   #leanFrom = Number.POSITIVE_INFINITY;
 
   async load({ model, leanFrom }: LoadOptions, { announce, changed }: LoadContext) {
-    const [what, file = ''] = model.split(' ');
+    const [what = '', file = ''] = model.split(' ');
     this.#leanFrom = leanFrom ?? this.#leanFrom;
     if (what === 'large' && this.#leanFrom > 0) process.kill(process.pid, 'SIGKILL');
     if (what === 'missing') throw new OperatorError('model_missing', 'No model here.', { hint: 'wuerst models pull' });
+    // As CUDA's libraries may do after a right run.
+    if (what.startsWith('aborts')) process.on('exit', () => process.abort());
+    if (what === 'aborts-missing') throw new OperatorError('model_missing', 'No model here.');
     if (what === 'crash') process.exit(9);
     if (what === 'crash-once' && !existsSync(file)) {
       writeFileSync(file, '');
