@@ -22,6 +22,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   bench: async () => (await import('./cli/bench/bench.ts')).benchCommand(),
   doctor: async () => (await import('./cli/doctor.ts')).doctorCommand(),
   models: async () => (await import('./cli/models.ts')).modelsCommand(),
+  presets: async () => (await import('./cli/presets.ts')).presetsCommand(),
   backup: async () => (await import('./cli/start.ts')).backupCommand(),
   invite: async () => (await import('./cli/invite.ts')).inviteCommand(),
   people: async () => (await import('./cli/people.ts')).peopleCommand(),

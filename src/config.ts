@@ -7,6 +7,7 @@ import { nearest } from './bot/command/edit-distance.ts';
 import { lorasFolder, modelInUse } from './models/model-folder.ts';
 import type { WarmUp } from './pipeline/process/protocol.ts';
 import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
+import { DEFAULT_DATA } from './system/data-folder.ts';
 import { OperatorError } from './system/errors.ts';
 import { LOG_FORMATS } from './system/logging.ts';
 import { plainEndpointWarning } from './system/plain-endpoint.ts';
@@ -15,8 +16,6 @@ import { byteCount, oneOf, text, type Variable, variable, variables, wholeNumber
 const PROVIDERS = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 const PRECISIONS = ['auto', 'fp32', 'fp16', 'int8'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
-/** The data folder where no other is named. */
-export const DEFAULT_DATA = './wuerst-data';
 const DAY_MS = 86_400_000;
 
 const days = wholeNumber.refine((count) => count >= 1, 'expected at least 1').transform((count) => count * DAY_MS);

@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { DEFAULT_DATA, loadDotEnv } from '../config.ts';
+import { loadDotEnv } from '../config.ts';
 import { modelInUse, modelsFolder } from '../models/model-folder.ts';
 import { recommendedFor } from '../models/recommended.ts';
 import { listModels, type ModelStatus } from '../models/store.ts';
@@ -18,6 +18,7 @@ import { printableJson, printableLine } from '../system/printable.ts';
 import { openFolderWarning } from '../system/private-file.ts';
 import { deviceOption, readThreads, threadsOption } from './compute-options.ts';
 import { installCuda } from './install-cuda.ts';
+import { dataFolder } from './saved-prompts.ts';
 import { wrapped } from './wrapped.ts';
 
 interface Options {
@@ -69,7 +70,7 @@ async function diagnose(device: number | undefined, threads: HostThreads) {
     memory: totalmem(),
     free: hostMemory().bytes,
   };
-  const folder = resolve(process.env.WUERST_DATA || DEFAULT_DATA);
+  const folder = dataFolder();
   return { machine, providers, models, data: { folder, warning: openFolderWarning(folder) ?? null } };
 }
 

@@ -4,10 +4,9 @@ import { nearest } from '../bot/command/edit-distance.ts';
 import { quote } from '../bot/command/format.ts';
 import { KEYS, keyNamed } from '../bot/command/keys.ts';
 import type { GivenCommand } from '../bot/command/mending.ts';
-import { parseCommand, randomSeed } from '../bot/command/parse.ts';
+import { type ParseOptions, parseCommand, randomSeed } from '../bot/command/parse.ts';
 import { listed } from '../bot/command/problem.ts';
 import { commandOfWords } from '../bot/command/shell-words.ts';
-import type { GivenPictures } from '../bot/core.ts';
 import { type ImagineRequest, seedOf } from '../bot/job.ts';
 import { DEFAULT_LIMITS, modelLimits, type RequestLimits } from '../bot/request-limits.ts';
 import { lorasFolder, modelInUse } from '../models/model-folder.ts';
@@ -35,6 +34,7 @@ import { deviceOption, modelOption, providerOption, threadsOption } from './comp
 import { checkOptions, givenOptions, shellCommand, typedCommand, withOption } from './own-command.ts';
 import { type FinishedPicture, PictureWriter, STANDARD_OUTPUT } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
+import { savedPrompts } from './saved-prompts.ts';
 import { shellWord } from './shell-word.ts';
 
 interface Options {
@@ -52,6 +52,8 @@ interface Options {
   readonly lora?: string;
   readonly image?: readonly string[];
   readonly mask?: string;
+  readonly preset?: string;
+  readonly negative?: string;
 }
 
 /** The settings of the command grammar as options. The terminal has no spoiler cover. */
@@ -179,12 +181,16 @@ async function imagine(words: readonly string[], options: Options, command: Comm
     signal: stop.signal,
     check: false,
   });
+  const say = (line: string) => void (options.quiet || process.stderr.write(`${printableLine(line)}\n`));
   const loras = /lora/i.test(words.join(' ')) || options.lora !== undefined ? await openLoras() : undefined;
   const before = { ...limitsBefore(options.model), loras: loras?.known ?? [] };
   const given = options.image || options.mask ? await openGiven(options) : undefined;
-  const { requests, notes } = readRequests(words, command, pipeline, before, given?.pictures);
+  const sources = await savedPrompts(
+    [...words, options.preset === undefined ? '' : 'preset', options.negative ?? ''].join(' '),
+    say,
+  );
+  const { requests, notes } = readRequests(words, command, pipeline, before, { pictures: given?.pictures, sources });
   await askBeforeMany(requests, options.yes ?? false, stop.signal);
-  const say = (line: string) => void (options.quiet || process.stderr.write(`${printableLine(line)}\n`));
   if (asksForGpu(options)) {
     for (const { provider, reason } of pipeline.runtime.fallbacks) say(`${provider} is not used: ${reason}`);
   }
@@ -197,6 +203,7 @@ async function imagine(words: readonly string[], options: Options, command: Comm
   const files = new PictureWriter(pipeline, options);
   try {
     for (const request of requests) {
+      if (request.original !== undefined) say(`Painted: ${request.prompt}`);
       await loras?.use(pipeline, request.loras ?? [], stop.signal);
       const start = await given?.prepare(pipeline, request);
       await paintAll({ pipeline, request, start, files, bars, say, signal: stop.signal });
@@ -344,7 +351,7 @@ function readRequests(
   command: Command,
   pipeline: WuerstchenCombinedPipeline,
   before: RequestLimits,
-  pictures: GivenPictures | undefined,
+  more: Pick<ParseOptions, 'sources' | 'pictures'>,
 ) {
   const limits = { ...before, ...pipeline.grid.limits, gridStep: pipeline.grid.step, model: pipeline.name };
   const given = SETTING_OPTIONS.flatMap(({ name, option }) => {
@@ -353,7 +360,7 @@ function readRequests(
   });
   const text = commandOfWords(words);
   const show = (corrected: GivenCommand) => shellCommand(corrected, givenOptions(command, SETTING_NAMES), limits);
-  const parsed = parseCommand(text, { limits, options: Object.fromEntries(given), pictures, randomSeed, show });
+  const parsed = parseCommand(text, { ...more, limits, options: Object.fromEntries(given), randomSeed, show });
   if (parsed.kind === 'imagine') return { requests: [parsed.request], notes: parsed.notes };
   if (parsed.kind === 'permutations') return { requests: parsed.requests, notes: parsed.notes };
   const hint = `To paint these words, try: wuerst imagine ${shellWord(quote(text))}`;

@@ -1,0 +1,22 @@
+import { resolve } from 'node:path';
+import { NO_SOURCES, type PromptSources } from '../bot/command/prompt-sources.ts';
+import { DEFAULT_DATA } from '../system/data-folder.ts';
+
+/** The folder of presets and wildcards of this terminal: the bot's. */
+export function dataFolder(data = process.env.WUERST_DATA): string {
+  return resolve(data || DEFAULT_DATA);
+}
+
+/**
+ * Presets and wildcards of the data folder, for what was typed. Where nothing asks for them, nothing of it is loaded.
+ *
+ * @param onProblem is told of a file that cannot be read
+ */
+export async function savedPrompts(typed: string, onProblem: (message: string) => void): Promise<PromptSources> {
+  if (!/preset|__/i.test(typed)) return NO_SOURCES;
+  const { openPromptFolder } = await import('../bot/prompts/prompt-folder.ts');
+  const { presets, wildcards } = openPromptFolder(dataFolder(), (error, file) =>
+    onProblem(`${file} is left out: ${error instanceof Error ? error.message : String(error)}`),
+  );
+  return { ...NO_SOURCES, presets, wildcards };
+}
