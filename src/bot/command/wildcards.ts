@@ -26,8 +26,8 @@ const MOST_DRAWS = 200;
 const MOST_CHARACTERS = 20_000;
 const MOST_NAMED = 20;
 
-const WILDCARD = /__([^\s_](?:[^\s{}|]*?[^\s_])?)__(?!_)/uy;
-const ESCAPED_WILDCARD = /\\(__[^\s_](?:[^\s{}|]*?[^\s_])?__)(?!_)/uy;
+const WILDCARD = /__([^\s_\\](?:[^\s{}|]*?[^\s_])??)__(?!_)/uy;
+const ESCAPED_WILDCARD = /\\(__[^\s_\\](?:[^\s{}|]*?[^\s_])??__)(?!_)/uy;
 const NAME = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}_-]{0,62}[\p{L}\p{M}\p{N}])?$/u;
 const WEIGHTED = /^\s*(\d{1,6}(?:\.\d{1,6})?)::(.*)$/s;
 

@@ -2,6 +2,7 @@ import type { TestContext } from 'node:test';
 import type { Outcome } from '../../../src/adapters/adapter.ts';
 import { History, type HistoryOptions } from '../../../src/bot/history/history.ts';
 import type { Caller, Job, JobEvent } from '../../../src/bot/job.ts';
+import { openPromptFolder } from '../../../src/bot/prompts/prompt-folder.ts';
 import type { Reply } from '../../../src/bot/reply.ts';
 import { createStudio, type StudioOptions } from '../../../src/bot/studio/studio.ts';
 import { ManualClock } from '../../manual-clock.ts';
@@ -40,7 +41,8 @@ export async function openStudio(t: TestContext, options: Options = {}) {
     return seed;
   };
   const model = options.model ?? {};
-  const studio = createStudio({ history, painter, version: '0.1.0', logger, clock, randomSeed, model });
+  const prompts = openPromptFolder(folder, (error, file) => logger.error({ err: error }, file));
+  const studio = createStudio({ history, painter, version: '0.1.0', logger, clock, randomSeed, model, prompts });
   const events: JobEvent[] = [];
   studio.subscribe((event) => void events.push(event));
   let closed = false;
