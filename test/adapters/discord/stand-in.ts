@@ -623,6 +623,8 @@ export class StandIn {
       answer = route.run(route.pattern.exec(path)?.slice(1) ?? [], body, read.uploads, url.searchParams);
       if (answer === undefined) status = 204;
     } catch (error) {
+      // Killed while it was sending: nothing was asked.
+      if (request.destroyed && !request.complete) return;
       if (!(error instanceof Refusal)) throw error;
       status = error.status;
       answer = {

@@ -325,7 +325,13 @@ export class StandIn {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
+    try {
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+    } catch (error) {
+      // Killed while it was sending: nothing was asked.
+      if (request.destroyed && !request.complete) return;
+      throw error;
+    }
     const body = Buffer.concat(chunks);
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const method = pathname.startsWith('/upload/') ? 'upload' : pathname.slice('/api/'.length);
