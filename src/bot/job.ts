@@ -120,8 +120,10 @@ export type JobEvent = { readonly seq: number | null } & (
       /** Share of the whole job's work that is done, 0 to 1. */
       readonly fraction: number;
       readonly eta: Eta | null;
-      /** A small JPEG or PNG of what the picture will be. */
+      /** A small JPEG or PNG of what the pictures will be: one alone, more on a grid of ⌈√count⌉ columns. */
       readonly preview: Uint8Array | null;
+      /** Positions of the pictures in the preview, row by row. */
+      readonly previewOf?: readonly number[];
     }
   | { readonly type: 'image'; readonly job: Job; readonly image: JobImage }
   | { readonly type: 'done' | 'failed' | 'cancelled'; readonly job: Job }

@@ -42,8 +42,10 @@ export interface Reply {
   readonly fields: readonly { readonly name: string; readonly value: string }[];
   readonly progress: { readonly fraction: number; readonly label: string } | null;
   readonly eta: Eta | null;
-  /** A small image of the unfinished picture. */
+  /** A small image of the unfinished pictures: one alone, more on a grid of ⌈√count⌉ columns. */
   readonly preview: Uint8Array | null;
+  /** Positions of the pictures in the preview, row by row. */
+  readonly previewOf?: readonly number[];
   readonly images: readonly ReplyImage[];
   /**
    * Rows of buttons, most important first. A job of many pictures has more than any message can hold (every action for

@@ -220,7 +220,8 @@ export class Dispatcher {
 
   #step(running: Running, progress: Progress, event: Extract<EngineEvent, { type: 'step' }>): void {
     const { bus, estimator, clock } = this.#options;
-    const { stage, step, total, preview } = event;
+    const { stage, step, total } = event;
+    const { preview, previewOf = [] } = event.preview === null ? (running.step ?? event) : event;
     const fraction = progress.step(stage, event.image, step, total);
     const now = clock.now();
     const eta =
@@ -229,7 +230,7 @@ export class Dispatcher {
     // Nobody wants to hear of a cancelled job.
     if (running.controller.signal.aborted) return;
     running.setAt = this.#clockSetting();
-    running.step = { stage, step, total, fraction, eta, preview: preview ?? running.step?.preview ?? null };
+    running.step = { stage, step, total, fraction, eta, preview, previewOf };
     bus.emit({ seq: null, type: 'step', job: running.job, ...running.step });
   }
 

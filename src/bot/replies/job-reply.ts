@@ -43,7 +43,8 @@ export function jobReply(job: Job, options: JobReplyOptions): Reply {
       const { step } = options;
       const progress = { fraction: step?.fraction ?? 0, label: step === null ? 'Starting' : stepLabel(step, job) };
       const eta = (step ?? options.place)?.eta ?? null;
-      return { ...base, lines, progress, eta, preview: step?.preview ?? null, images, buttons: [[cancel]] };
+      const { preview = null, previewOf = [] } = step ?? {};
+      return { ...base, lines, progress, eta, preview, previewOf, images, buttons: [[cancel]] };
     }
     case 'done': {
       const shown = images.length > 0 ? lines : [...lines, 'The pictures were deleted.'];

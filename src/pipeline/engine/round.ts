@@ -53,7 +53,8 @@ export async function* paintPlans(
     } else if (value.type === 'step') {
       const { stage, step, total, timestep } = value.event;
       const preview = await previewer.show(value.event, request);
-      yield { type: 'step', stage, image, step, total, timestep, preview };
+      const previewOf = plans.map(({ index }) => index);
+      yield { type: 'step', stage, image, step, total, timestep, preview, previewOf };
     } else {
       const { picture } = value;
       const file = finish(options, plans[picture.row], picture);

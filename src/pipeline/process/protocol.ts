@@ -116,6 +116,8 @@ export type EngineEvent =
       readonly timestep: number | null;
       /** A small JPEG or PNG of what the picture will be. */
       readonly preview: Uint8Array | null;
+      /** Positions of the pictures in the preview, row by row. */
+      readonly previewOf?: readonly number[];
     }
   | {
       readonly type: 'image';

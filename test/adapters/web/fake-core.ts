@@ -205,13 +205,17 @@ export class FakeCore implements Core {
     this.#emit({ type: 'started', job: this.#update(this.#get(id), { state: 'running', startedAt: this.#tick() }) });
   }
 
-  step(id: string, step: number, options: { total?: number; stage?: Stage; preview?: Uint8Array | null } = {}): void {
-    const { total = 10, stage = 'prior', preview = null } = options;
+  step(
+    id: string,
+    step: number,
+    options: { total?: number; stage?: Stage; preview?: Uint8Array | null; previewOf?: readonly number[] } = {},
+  ): void {
+    const { total = 10, stage = 'prior', preview = null, previewOf = [this.#get(id).images.length] } = options;
     const eta = { from: Date.now() + (total - step) * 2000, to: Date.now() + (total - step) * 3000 };
     const fraction = step / total;
     const label = `${stage === 'prior' ? 'Sketching' : 'Painting'} ${step}/${total}`;
-    this.#live.set(id, { position: null, eta, fraction, label, preview });
-    this.#emit({ type: 'step', job: this.#get(id), stage, step, total, fraction, eta, preview }, false);
+    this.#live.set(id, { position: null, eta, fraction, label, preview, previewOf });
+    this.#emit({ type: 'step', job: this.#get(id), stage, step, total, fraction, eta, preview, previewOf }, false);
   }
 
   async paint(id: string): Promise<void> {

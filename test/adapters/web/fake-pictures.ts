@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { contactSheet } from '../../../src/pipeline/images/contact-sheet.ts';
 
 /** Soft coloured hills under a sky, different for each seed: something to look at in a page under test. */
 export async function paintPicture(folder: string, id: string, width: number, height: number, seed: number) {
@@ -14,11 +15,26 @@ export async function paintPicture(folder: string, id: string, width: number, he
   return path;
 }
 
-export async function paintPreview(seed: number): Promise<Uint8Array> {
-  return sharp(Buffer.from(landscape(seed)))
-    .resize(24, 24, { fit: 'fill' })
-    .jpeg({ quality: 70 })
-    .toBuffer();
+export function paintPreview(seed: number): Promise<Uint8Array> {
+  return paintPreviews([seed]);
+}
+
+/** Several on one sheet, as the pipeline shows them. */
+export async function paintPreviews(seeds: readonly number[]): Promise<Uint8Array> {
+  const previews = await Promise.all(
+    seeds.map((seed) =>
+      sharp(Buffer.from(landscape(seed)))
+        .resize(24, 24, { fit: 'fill' })
+        .removeAlpha()
+        .raw()
+        .toBuffer(),
+    ),
+  );
+  const raw = { width: 24, height: 24, channels: 3 } as const;
+  return contactSheet(
+    previews.map((data) => ({ ...raw, data })),
+    raw,
+  );
 }
 
 function landscape(seed: number): string {

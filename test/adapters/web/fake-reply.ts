@@ -7,6 +7,7 @@ export interface LiveState {
   readonly fraction: number;
   readonly label: string;
   readonly preview: Uint8Array | null;
+  readonly previewOf?: readonly number[];
 }
 
 export function fakeJobReply(job: Job, live: LiveState | undefined): Reply {
@@ -23,6 +24,7 @@ export function fakeJobReply(job: Job, live: LiveState | undefined): Reply {
     progress: { fraction: live?.fraction ?? 0, label },
     eta: live?.eta ?? null,
     preview: live?.preview ?? null,
+    previewOf: live?.previewOf ?? [],
     buttons: [[{ action: `cancel:${job.id}`, label: 'Cancel', style: 'secondary' }]],
   };
 }

@@ -32,9 +32,11 @@ export async function openPage(
     readonly server?: Partial<WebAdapterOptions>;
     /** Runs in each page before anything else does. */
     readonly script?: string;
+    /** Of somebody who has to sign in first, the page is only shown. @default 'live' */
+    readonly waitFor?: 'live' | 'shown';
   } = {},
 ) {
-  const { room = 'lobby', server, script = '', ...contextOptions } = options;
+  const { room = 'lobby', server, script = '', waitFor = 'live', ...contextOptions } = options;
   const { core, url } = await serveFake(t, { liveIntervalMs: 10, ...server });
   const context = await browser.newContext({ reducedMotion: 'reduce', ...contextOptions });
   t.after(() => context.close());
@@ -46,7 +48,7 @@ export async function openPage(
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
     await page.goto(url + path);
-    await page.locator('#connection[data-state=live]').waitFor();
+    if (waitFor === 'live') await page.locator('#connection[data-state=live]').waitFor();
     return page;
   };
   return { core, url, context, page: await visit(), visit, complaints };

@@ -356,7 +356,11 @@ test('suggestions complete keys and values with the keyboard alone', async (t) =
   const { page } = await openPage(t, browser);
   await page.locator('#prompt').pressSequentially('a fox sty');
   await page.getByRole('option', { name: /style:/ }).waitFor();
-  assert.equal(await page.locator('#prompt').getAttribute('aria-expanded'), 'true');
+  await page
+    .locator('#announcer')
+    .getByText(/^\d+ suggestions?\./)
+    .first()
+    .waitFor();
   await page.keyboard.press('Tab');
   assert.equal(await page.inputValue('#prompt'), 'a fox style:');
   await page.getByRole('option', { name: 'aesthetic' }).waitFor();

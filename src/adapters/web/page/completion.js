@@ -1,3 +1,4 @@
+import { announce } from './announce.js';
 import { api } from './api.js';
 import { byId, el } from './dom.js';
 
@@ -64,10 +65,11 @@ export class Completion {
   }
 
   #show(items) {
+    // A text field of several lines has no state that says so.
+    if (items.length > 0 && items.length !== this.#items.length) announce(suggestionCount(items.length));
     this.#items = items;
     this.#selected = -1;
     this.#list.hidden = items.length === 0;
-    this.#input.setAttribute('aria-expanded', String(items.length > 0));
     this.#input.removeAttribute('aria-activedescendant');
     this.#list.replaceChildren(...items.map(optionRow));
   }
@@ -87,6 +89,10 @@ export class Completion {
     this.#input.dispatchEvent(new Event('input', { bubbles: true }));
     if (item.kind !== 'key') this.close();
   }
+}
+
+function suggestionCount(count) {
+  return count === 1 ? '1 suggestion. Tab takes it.' : `${count} suggestions. Down and Up choose one, Tab takes it.`;
 }
 
 function optionRow({ kind, label, detail }, index) {

@@ -4,7 +4,7 @@ import { el } from './dom.js';
 import { isOpen } from './job-card.js';
 import { loadModel, model } from './model.js';
 import { JobTurn, NoteTurn } from './turn.js';
-import { welcome } from './welcome.js';
+import { WELCOME, welcome } from './welcome.js';
 
 const NEWS = { queued: 'Queued', started: 'Started', done: 'Finished', failed: 'Failed', cancelled: 'Cancelled' };
 
@@ -17,7 +17,7 @@ export class Conversation {
   #jobs = new Map();
   #list = el('ol', { class: 'turns' });
   #older = el('p', { class: 'older', hidden: true });
-  #empty = el('section', { class: 'welcome', 'aria-labelledby': 'welcome-title', hidden: true });
+  #empty = el('section', { class: 'welcome', 'aria-label': WELCOME, hidden: true });
   #isLoadingOlder = false;
   #more = true;
 

@@ -1,7 +1,7 @@
 import { buttonRow, replyButton, sortButtons } from './buttons.js';
 import { el, redraw } from './dom.js';
 import { note } from './note.js';
-import { gridFor, pictureTile, placeholderTile } from './pictures.js';
+import { gridFor, pictureTile, placeholderTile, previewPart } from './pictures.js';
 import { timeLeft } from './time.js';
 
 let lastPicker = 0;
@@ -71,7 +71,7 @@ export class JobCard {
 
   #drawPictures() {
     const { request, reply, state } = this.#job;
-    const { images, buttons, preview } = reply;
+    const { images, buttons, preview, previewOf = [] } = reply;
     const running = state === 'running';
     const count = running ? request.n : images.length;
     const first = images[0] ?? request;
@@ -80,23 +80,19 @@ export class JobCard {
     this.#pictures.style.setProperty('--columns', String(grid.columns));
     this.#pictures.style.setProperty('--grid-width', grid.width);
     const covered = images.map((image) => image.spoiler && !this.#uncovered.has(image.id));
-    redraw(this.#pictures, [images, covered, running && count, buttons, this.#picked], () => {
+    redraw(this.#pictures, [images, covered, running && [count, previewOf], buttons, this.#picked], () => {
       const { ofPicture } = sortButtons(reply);
       const shape = request.width / request.height;
-      const missing = Array.from({ length: Math.max(0, count - images.length) }, (_, k) =>
-        placeholderTile(k === 0 ? 'coming' : 'waiting', shape),
-      );
+      const missing = Array.from({ length: Math.max(0, count - images.length) }, (_, k) => {
+        const place = previewOf.indexOf(images.length + k);
+        if (place < 0) return placeholderTile(k === 0 ? 'coming' : 'waiting', shape);
+        return placeholderTile('coming', shape, previewPart(place, previewOf.length));
+      });
       return [...images.map((image, k) => this.#tile(image, k + 1, covered[k], ofPicture)), ...missing];
     });
-    if (running && preview) this.#drawPreview(preview);
-  }
-
-  /** Shows the picture that is being made in the place that it will have. */
-  #drawPreview(preview) {
-    const tile = this.#pictures.querySelector('.coming');
-    if (!tile) return;
-    const img = tile.querySelector('img') ?? tile.appendChild(el('img', { alt: '' }));
-    if (img.src !== preview) img.src = preview;
+    if (!running || !preview) return;
+    // Each picture that is being made is shown in the place that it will have.
+    for (const img of this.#pictures.querySelectorAll('.preview img')) if (img.src !== preview) img.src = preview;
   }
 
   #tile(image, number, covered, ofPicture) {

@@ -61,6 +61,8 @@ class Lightbox {
     this.#index = index;
     const image = images[index];
     this.#picture.alt = image.alt;
+    this.#picture.style.setProperty('--shape', String(image.width / image.height));
+    this.#picture.style.setProperty('--width', `${image.width}px`);
     this.#load(image);
     const place = images.length > 1 ? `${index + 1} of ${images.length} · ` : '';
     this.#count.textContent = `${place}${image.width} × ${image.height}`;

@@ -34,7 +34,9 @@ export function pictureTile(image, context) {
     {
       type: 'button',
       class: 'picture',
-      'aria-label': covered ? `Covered picture ${number}: show it` : `Enlarge: ${image.alt}`,
+      'aria-label': covered
+        ? `Covered picture ${number}: show it`
+        : `Enlarge${single ? '' : ` picture ${number}`}: ${image.alt}`,
       'data-action': `enlarge:${image.id}`,
       'data-image': image.id,
       'data-spoiler': covered,
@@ -48,6 +50,14 @@ export function pictureTile(image, context) {
 }
 
 /** The place of a picture that is being made (`coming`) or has not been started (`waiting`). */
-export function placeholderTile(state, shape) {
-  return el('div', { class: `picture ${state}`, '--shape': shape, 'aria-hidden': 'true' });
+export function placeholderTile(state, shape, content = null) {
+  return el('div', { class: `picture ${state}`, '--shape': shape, 'aria-hidden': 'true' }, content);
+}
+
+/** Shows one picture of a preview that holds `count` on a grid, row by row. */
+export function previewPart(place, count) {
+  const columns = Math.ceil(Math.sqrt(count));
+  const grid = { '--sheet-columns': columns, '--sheet-rows': Math.ceil(count / columns) };
+  const cell = { '--sheet-column': place % columns, '--sheet-row': Math.floor(place / columns) };
+  return el('span', { class: 'preview', ...grid, ...cell }, el('img', { alt: '' }));
 }

@@ -1,0 +1,126 @@
+import type { Page } from 'playwright-core';
+import type { WebAdapterOptions } from '../../../src/adapters/web/server/options.ts';
+import { WebAccounts } from '../../../src/bot/history/web-accounts.ts';
+import type { FakeCore } from './fake-core.ts';
+import { paintPreviews } from './fake-pictures.ts';
+import { type } from './open-page.ts';
+
+interface Opened {
+  readonly page: Page;
+  readonly core: FakeCore;
+}
+
+/** Something that the page can show. `open` starts at an empty room, and resolves when the state is shown. */
+interface PageState {
+  readonly name: string;
+  readonly server?: () => Partial<WebAdapterOptions>;
+  readonly open: (opened: Opened) => Promise<void>;
+}
+
+const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).last().click();
+
+async function finished({ page, core }: Opened, prompt: string): Promise<string> {
+  const { id } = await core.request(prompt, 'lobby');
+  await core.complete(id);
+  await page.locator(`[data-job=${id}][data-state=done]`).waitFor();
+  return id;
+}
+
+async function pressed(opened: Opened, name: string): Promise<void> {
+  await finished(opened, 'a panda on a green background');
+  await press(opened.page, name);
+}
+
+async function typed({ page }: Opened, text: string): Promise<void> {
+  await type(page, text);
+  await page.locator('.note').waitFor();
+}
+
+/** Every state whose looks and accessibility are tested. What opens a new one belongs here. */
+export const PAGE_STATES: readonly PageState[] = [
+  { name: 'an empty room', open: ({ page }) => page.locator('.welcome:visible').waitFor() },
+  {
+    name: 'a request that waits',
+    open: async ({ page, core }) => {
+      const { id } = await core.request('a panda on a green background negative:trees', 'lobby');
+      core.wait(id, 3);
+      await page.getByText('Waiting, position 3').first().waitFor();
+    },
+  },
+  {
+    name: 'a batch in the making',
+    open: async ({ page, core }) => {
+      const { id } = await core.request('a panda on a green background n:4', 'lobby');
+      core.start(id);
+      await core.paint(id);
+      core.step(id, 6, { preview: await paintPreviews([8, 9, 10]), previewOf: [1, 2, 3] });
+      await page.locator('.coming img').first().waitFor();
+    },
+  },
+  { name: 'a picture', open: async (opened) => void (await finished(opened, 'a panda on a green background')) },
+  { name: 'ten pictures', open: async (opened) => void (await finished(opened, 'a panda size:384x256 n:10')) },
+  {
+    name: 'a covered picture',
+    open: async (opened) => void (await finished(opened, 'a spoiler')),
+  },
+  {
+    name: 'a request that failed',
+    open: async ({ page, core }) => {
+      const { id } = await core.request('a panda', 'lobby');
+      core.start(id);
+      core.fail(id, 'The model ran out of mustard.');
+      await page.locator('.note[data-tone=error]').waitFor();
+    },
+  },
+  {
+    name: 'a request that was cancelled',
+    open: async ({ page, core }) => {
+      const { id } = await core.request('a panda', 'lobby');
+      await page.locator(`[data-job=${id}]`).waitFor();
+      await press(page, 'Cancel');
+      await page.getByText('Cancelled.').first().waitFor();
+    },
+  },
+  { name: 'a refused prompt', open: (opened) => typed(opened, `${'a badword in the snow, '.repeat(60)}`) },
+  { name: 'help', open: (opened) => typed(opened, 'help') },
+  { name: 'a reply with a button', open: (opened) => typed(opened, 'a {red, blue} panda') },
+  {
+    name: 'what a picture was made with',
+    open: async (opened) => {
+      await pressed(opened, 'Info');
+      await opened.page.getByText('/wuerst a panda on a green background seed:7').waitFor();
+    },
+  },
+  {
+    name: 'a picture enlarged',
+    open: async (opened) => {
+      await finished(opened, 'a panda on a green background size:1024x1024 n:2');
+      await opened.page.locator('[data-image]').first().click();
+      await opened.page.getByRole('dialog').getByText('1 of 2').waitFor();
+    },
+  },
+  {
+    name: 'suggestions',
+    open: async ({ page }) => {
+      await page.locator('#prompt').pressSequentially('a panda sty');
+      await page.getByRole('option').first().waitFor();
+      await page.keyboard.press('ArrowDown');
+    },
+  },
+  { name: 'a question', open: (opened) => pressed(opened, 'Delete') },
+  { name: 'a form for a prompt', open: (opened) => pressed(opened, 'Remix') },
+  {
+    name: 'the list of rooms',
+    open: async ({ page }) => {
+      const opener = page.getByRole('button', { name: 'Show the list of rooms' });
+      if (await opener.isVisible()) await opener.click();
+      await page.locator('#me').waitFor();
+    },
+  },
+  { name: 'a form for a name', open: ({ page }) => page.evaluate(`document.getElementById('me').click()`) },
+  {
+    name: 'a sign-in',
+    server: () => ({ token: 'correct horse battery', accounts: WebAccounts.inMemory() }),
+    open: ({ page }) => page.getByRole('dialog', { name: 'Sign in' }).waitFor(),
+  },
+];
