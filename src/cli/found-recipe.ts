@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { FIELD_KEYS, KEYS, type KeyName } from '../bot/command/keys.ts';
+import { formatLoras } from '../bot/command/loras.ts';
 import { parametersIn } from '../bot/command/parameters-text.ts';
 import { formatSteps } from '../bot/command/values.ts';
 import { isSchedule } from '../pipeline/images/stage-c-steps.ts';
@@ -49,6 +50,7 @@ function ownRecipe(texts: Texts): FoundRecipe | null {
   for (const { key, field } of FIELD_KEYS) {
     const value = own[field];
     if (field === 'steps' && (value === null || isSchedule(value))) settings.steps = formatSteps(value);
+    else if (field === 'loras') Object.assign(settings, ownLoras(value));
     else if (isPlain(value) && value !== '') settings[key.name] = String(value);
   }
   return {
@@ -57,6 +59,13 @@ function ownRecipe(texts: Texts): FoundRecipe | null {
     text: texts.parameters ?? own.prompt,
     ...(made.success ? { difference: 'it was made from another picture (a variation, or larger)' } : {}),
   };
+}
+
+const lorasInFile = z.array(z.object({ name: z.string(), weight: z.number() })).min(1);
+
+function ownLoras(value: unknown): Settings {
+  const { data } = lorasInFile.safeParse(value);
+  return data === undefined ? {} : { lora: formatLoras(data) };
 }
 
 /** Also the older forms: `sd-metadata`, and `Dream`, a command line. */
@@ -133,7 +142,7 @@ const JSON_NAMES: Readonly<Record<'prompt' | KeyName, readonly string[]>> = {
   steps: ['steps', 'Steps'],
   guidance: ['cfg_scale', 'cfgscale', 'guidance_scale', 'Guidance Scale', 'scale', 'cfg', 'cfgScale'],
   ...{ ar: [], n: [], style: [], 'decoder-steps': [], 'decoder-guidance': [], spoiler: [], preset: [] },
-  ...{ strength: [], 'picture-weights': [], transparent: [] },
+  ...{ strength: [], 'picture-weights': [], transparent: [], lora: [] },
 };
 
 function jsonRecipe(text: string | undefined, program: string): FoundRecipe | null {

@@ -95,8 +95,10 @@ function jsonOf(file: string, { program, prompt, settings, text, own }: FoundRec
 }
 
 /** The command to paint it here, of the settings that are allowed here; `null` where there is no prompt. */
-function commandOf({ prompt, settings, model, own }: FoundRecipe): string | null {
-  const words = normaliseText(printable(prompt));
+function commandOf({ program, prompt, settings, model, own }: FoundRecipe): string | null {
+  // LoRAs of other programs are for other models.
+  const known = program === 'wuerst' ? prompt : prompt.replace(/ ?<lora:[^<>]*>/gi, '');
+  const words = normaliseText(printable(known));
   if (!isVisible(words)) return null;
   // Other programs read brackets as weights.
   const weighted = own === undefined || own.weighted === true;
@@ -108,7 +110,10 @@ function commandOf({ prompt, settings, model, own }: FoundRecipe): string | null
     const text = normaliseText(printable(value));
     const typed = name === 'negative' ? asTyped(text) : text;
     const reading = read(typed, DEFAULT_LIMITS);
-    return 'value' in reading && typed !== '' ? [`${name === 'n' ? '-n' : `--${name}`} ${shellWord(typed)}`] : [];
+    // What is on this disk shows when it paints.
+    return ('value' in reading || name === 'lora') && typed !== ''
+      ? [`${name === 'n' ? '-n' : `--${name}`} ${shellWord(typed)}`]
+      : [];
   });
   const other =
     model !== undefined && model !== basename(modelInUse(process.env)) ? [`--model ${shellWord(model)}`] : [];

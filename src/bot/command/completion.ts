@@ -1,8 +1,12 @@
+import { loraTag } from '../../pipeline/images/imagine-request.ts';
 import type { Completion } from '../core.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { describeKey, KEYS, type Key, keyNamed } from './keys.ts';
 import { wordsOf } from './lexer.ts';
 import { SUBCOMMANDS } from './subcommands.ts';
+
+/** Of a LoRA: less than all of it is what most are made for. */
+const USUAL_WEIGHT = 0.8;
 
 /**
  * What may come next, for the word that the cursor stands at the end of: subcommands at the very start, settings that are
@@ -30,6 +34,8 @@ export function completions(textBeforeCursor: string, limits: RequestLimits): Co
     const key = keyNamed(name);
     return key === null ? [] : valuesOf(key, value, head, from, limits);
   }
+  const tag = /^<lora:([^<>:]*)$/i.exec(word);
+  if (tag !== null) return loraTags(tag[1] ?? '', from, limits);
   const begun = /^(--|—|–)?([a-z][a-z_-]*)?$/i.exec(word);
   if (begun === null) return [];
   const [, dashes, prefix = ''] = begun;
@@ -55,9 +61,17 @@ function subcommandsFrom(prefix: string, from: number): Completion[] {
     }));
 }
 
+function loraTags(begun: string, from: number, { loras = [] }: RequestLimits): Completion[] {
+  const fitting = loras.filter(({ name }) => name.toLowerCase().startsWith(begun.toLowerCase()));
+  return fitting.map(({ name }) => ({
+    insert: loraTag({ name, weight: USUAL_WEIGHT }),
+    ...{ from, label: name, description: 'A LoRA and its weight' },
+  }));
+}
+
 function valuesOf(key: Key, value: string, head: string, from: number, limits: RequestLimits): Completion[] {
   return (key.choices?.(limits) ?? [])
-    .filter((choice) => choice.startsWith(value.toLowerCase()) && choice !== value)
+    .filter((choice) => choice.toLowerCase().startsWith(value.toLowerCase()) && choice !== value)
     .map((choice) => ({ insert: `${head}${choice}`, from, label: choice, description: describeKey(key, limits) }));
 }
 

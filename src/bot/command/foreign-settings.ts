@@ -27,7 +27,7 @@ const FOREIGN: Readonly<Record<ForeignValue, string>> = {
   code: 'p profile personalize with-variations',
   word: `
     sref cref oref dref end motion mode model sd-model ckpt ckpt-name checkpoint base-model base-model-name
-    refiner refiner-model refiner-checkpoint vae vae-name clip-name lora loras lora-name hypernetwork embedding
+    refiner refiner-model refiner-checkpoint vae vae-name clip-name lora-name hypernetwork embedding
     hr-upscaler upscaler upscale-method upscale-by crop filename-prefix control-after-generate script-name
     styles style-selections performance performance-selection preset output-format uov-method face-restoration
     init-img init-image init-mask mask image image-prompt controlnet controlnet-model ip-adapter output-type

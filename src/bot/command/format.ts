@@ -1,3 +1,4 @@
+import { loraTag } from '../../pipeline/images/imagine-request.ts';
 import { withoutWeights } from '../../pipeline/images/prompt-weights.ts';
 import type { ImagineRequest } from '../job.ts';
 import { DEFAULT_LIMITS, type Recommended } from '../request-limits.ts';
@@ -23,12 +24,13 @@ const PLAIN = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N} ,.!?’_]|['-](?=[\p{L}\p{N}]))*
 export function formatRequest(request: ImagineRequest, usualSteps: Recommended['steps'] = null): string {
   const settings = FIELD_KEYS.flatMap(({ key, field }) => {
     const value = field === 'steps' && request.steps !== usualSteps ? formatSteps(request.steps) : request[field];
-    if (value === null || value === '' || value === false) return [];
+    if (value === undefined || value === null || value === '' || value === false || field === 'loras') return [];
     if (field === 'negative') return [`${key.name}:"${withoutDraws(bracketed(request.negative, request.weighted))}"`];
     return [`${key.name}:${value === true ? 'yes' : value}`];
   });
   const prompt = bracketed(request.prompt, request.weighted);
-  return [isPlain(prompt) ? prompt : quote(prompt), ...settings].join(' ');
+  const loras = (request.loras ?? []).map(loraTag);
+  return [isPlain(prompt) ? prompt : quote(prompt), ...loras, ...settings].join(' ');
 }
 
 /** A text of a request as it is typed: brackets that are text have backslashes. */

@@ -12,6 +12,7 @@ import {
   sizeForRatio,
 } from '../request-limits.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
+import { expectedLoras, readLoras } from './loras.ts';
 import { NO_PRESET, PRESET_NAME, presetName } from './presets.ts';
 import { listed } from './problem.ts';
 import {
@@ -33,7 +34,7 @@ import {
 export type RequestSettings = {
   -readonly [K in Exclude<
     keyof ImagineRequest,
-    'prompt' | 'seed' | 'start' | 'weighted' | 'loras' | Provenance
+    'prompt' | 'seed' | 'start' | 'weighted' | Provenance
   >]?: ImagineRequest[K];
 } & {
   seed?: bigint | null;
@@ -69,6 +70,8 @@ interface KeyDefinition {
   choices?(limits: RequestLimits): readonly string[];
   /** A value that is allowed. */
   example(limits: RequestLimits): string;
+  /** Given several times, it adds up. @default false */
+  readonly repeats?: boolean;
   /** Reads a value without its quotes. */
   read(value: string, limits: RequestLimits): Reading<RequestSettings>;
 }
@@ -307,6 +310,18 @@ const DEFINITIONS = {
       const preset = presetName(value);
       return preset === undefined ? { instead: null } : { value: { preset } };
     },
+  },
+  lora: {
+    aliases: ['loras'],
+    type: 'text',
+    description: 'A LoRA and its weight, such as sketch:0.8; /wuerst loras lists them',
+    de: ['lora', 'Ein LoRA und sein Gewicht, etwa sketch:0.8'],
+    fields: ['loras'],
+    repeats: true,
+    expected: expectedLoras,
+    choices: ({ loras = [] }) => loras.map(({ name }) => (/\s/.test(name) ? `"${name}"` : name)),
+    example: ({ loras: [first] = [] }) => (first === undefined ? 'none' : `"${first.name}:0.8"`),
+    read: (value, limits) => map(readLoras(value, limits), (loras) => ({ loras })),
   },
   spoiler: {
     type: 'switch',

@@ -2,6 +2,7 @@ import { stepCount } from '../../pipeline/images/stage-c-steps.ts';
 import type { ImagineRequest } from '../job.ts';
 import { fits, type RequestLimits, shrunk } from '../request-limits.ts';
 import { FIELD_KEYS, type Field, type Key, keyNamed, type RequestField, type RequestSettings } from './keys.ts';
+import { formatLoras } from './loras.ts';
 import type { DefaultsLayer, Maximum } from './prompt-sources.ts';
 import { formatSteps } from './values.ts';
 
@@ -143,6 +144,7 @@ export function typedForm(settings: Partial<ImagineRequest>): Readonly<Record<st
       const value = settings[field];
       if (value === undefined) return [];
       if (field === 'steps') return [[key.name, formatSteps(settings.steps ?? null)]];
+      if (field === 'loras') return [[key.name, formatLoras(settings.loras ?? [])]];
       return [[key.name, value === true ? 'yes' : value === false ? 'no' : String(value)]];
     }),
   );

@@ -1,3 +1,4 @@
+import { MAX_LORAS } from '../../pipeline/images/imagine-request.ts';
 import { UserError } from '../../system/errors.ts';
 import type { GivenPictures } from '../core.ts';
 import type { ImagineRequest } from '../job.ts';
@@ -7,6 +8,7 @@ import { asText, bracketed, type NativeOptions } from './format.ts';
 import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
 import { type Chosen, type Origins, withinMaxima, withLayers } from './layers.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
+import { formatLoras, withLoraSettings, withoutRepeats, withPastedLoras } from './loras.ts';
 import { type GivenCommand, type Reader, toUserError } from './mending.ts';
 import { modelNotes } from './model-note.ts';
 import { type PastedCommand, pastedCommand } from './pasted.ts';
@@ -111,7 +113,10 @@ const IMPORT = /^\s*(?:\/wuerst\s+)?presets\s+import\s/i;
 /** What was typed, or what stands in what was pasted. */
 function commandIn(text: string, limits: RequestLimits): PastedCommand {
   const body = normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
-  return (IMPORT.test(body) ? null : pastedCommand(body, limits)) ?? { command: body, notes: [] };
+  const pasted = IMPORT.test(body) ? null : pastedCommand(body, limits);
+  if (pasted === null) return { command: IMPORT.test(body) ? body : withLoraSettings(body), notes: [] };
+  const { command, notes } = withPastedLoras(pasted.command, limits);
+  return { command, notes: [...pasted.notes, ...notes] };
 }
 
 function read(text: string, options: ParseOptions): ParsedCommand {
@@ -183,7 +188,7 @@ function requestOf(
   const remade = { ...styled, ...withOlder(styled, older) };
   const all = withLayers(remade, layers, limits);
   const { preset: _, seed: wanted, negative: settled = '', ...others } = all.settings;
-  const { strength: usual, weights: _weights, transparent: _transparent, ...settings } = others;
+  const { strength: usual, weights: _weights, transparent: _transparent, loras = [], ...settings } = others;
   // A default says how to start from a picture, not that there has to be one.
   const strength = chosen.strength ?? (pictures === undefined ? undefined : usual);
   const { weights, transparent } = chosen;
@@ -201,6 +206,7 @@ function requestOf(
   const request = {
     ...{ ...requestDefaults(limits), ...settings, ...texts, seed },
     ...(start === undefined ? {} : { start }),
+    ...(loras.length > 0 ? { loras } : {}),
     ...(saved.length + layers.length + maxima.length > 0 ? { origins: all.origins } : {}),
   };
   if (!fits(request, limits)) throw tooManyPixels(request, given, limits);
@@ -226,9 +232,26 @@ function merged(typed: readonly TypedSetting[], native: RequestSettings): Reques
     const earlier = clashing(typed, i);
     if (earlier !== null) throw conflict(setting.key, earlier.key, { edits: [removal(setting)] });
     const given = FIELD_KEYS.find(({ field }) => setting.key.fields.includes(field) && native[field] !== undefined);
-    if (given !== undefined) throw givenTwice(setting, given.key);
+    if (given !== undefined && !given.key.repeats) throw givenTwice(setting, given.key);
   }
-  return Object.assign({}, native, ...typed.map((setting) => setting.settings));
+  const all = [native, ...typed.map((setting) => setting.settings)];
+  return Object.assign({}, ...all, lorasOf(all, typed));
+}
+
+/** Those of all settings together. */
+function lorasOf(all: readonly RequestSettings[], typed: readonly TypedSetting[]): Pick<RequestSettings, 'loras'> {
+  const given = all.flatMap(({ loras }) => (loras === undefined ? [] : [loras]));
+  const loras = given.flat();
+  const last = typed.findLast(({ settings }) => settings.loras !== undefined);
+  if (loras.length > MAX_LORAS || withoutRepeats(loras).length < loras.length) {
+    throw new CommandProblem({
+      code: 'loras_invalid',
+      message: `Expected up to ${MAX_LORAS} LoRAs, each once, got ${formatLoras(loras)}.`,
+      allowed: 'Their changes add up: fewer, with more weight, do as much.',
+      ...(last === undefined ? {} : { edits: [removal(last)] }),
+    });
+  }
+  return given.length === 0 ? {} : { loras };
 }
 
 /** Native options are checked like typed settings, by key. */
@@ -260,6 +283,7 @@ function readDefaults(
 ): RequestSettings {
   const read = FIELD_KEYS.flatMap(({ key, field }) => {
     if (chosen[field] !== undefined || defaults[field] === undefined) return [];
+    if (field === 'loras') return defaults.loras ? [{ loras: defaults.loras }] : [];
     const text = field === 'negative' ? bracketed(defaults.negative ?? '', defaults.weighted) : String(defaults[field]);
     const value = field === 'steps' ? formatSteps(defaults.steps ?? null) : text;
     const where = (instead: string | null) => ({

@@ -271,6 +271,7 @@ function asSetting({ note, next }: Prose, limits: RequestLimits): readonly strin
 
 /** The setting before `typed[at]` that already fills one of its fields, if there is one. */
 export function clashing(typed: readonly TypedSetting[], at: number): TypedSetting | null {
+  if (typed[at]?.key.repeats) return null;
   const fields = new Set<Field>(typed[at]?.key.fields);
   return typed.slice(0, at).find((earlier) => earlier.key.fields.some((field) => fields.has(field))) ?? null;
 }

@@ -134,6 +134,12 @@ export const SUBCOMMANDS = {
       return argument === '' || topic !== null ? { topic } : null;
     },
   },
+  loras: {
+    usage: 'loras',
+    description: 'The LoRAs that can be named in a prompt',
+    native: { de: 'Die LoRAs, die in einer Beschreibung stehen können' },
+    read: nothing,
+  },
   export: { usage: 'export', description: 'Get a copy of everything kept about you', read: nothing },
   erase: {
     usage: 'erase',

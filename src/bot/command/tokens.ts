@@ -172,7 +172,8 @@ function pairToken(match: RegExpExecArray, raw: string, span: Span, limits: Requ
   throw unknownSetting(name, meant, `write ${shortened(name)}\\: with a backslash`, edit);
 }
 
-const LONG_NAMES = KEYS.map((key) => key.name).filter((name) => name.length >= 4);
+/** Many words and names are near to `lora`: logo, look, Nora. */
+const LONG_NAMES = KEYS.map((key) => key.name).filter((name) => name.length >= 4 && name !== 'lora');
 const LONGEST_NAME = Math.max(...LONG_NAMES.map((name) => name.length));
 
 /** The key that `name` is a misspelling of, if it can be told. */

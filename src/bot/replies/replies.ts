@@ -1,14 +1,16 @@
+import { loraTag, MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/imagine-request.ts';
 import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { formatRequest } from '../command/format.ts';
 import { FIELD_KEYS, type Key, type KeyName } from '../command/keys.ts';
+import { formatLoras } from '../command/loras.ts';
 import { listed } from '../command/problem.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import type { ImageDetails } from '../history/history.ts';
 import { type ImagineRequest, type Job, type JobImage, titleOf } from '../job.ts';
 import type { Outlook } from '../jobs/removals.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
-import { type RequestLimits, requestDefaults } from '../request-limits.ts';
+import { type KnownLora, type RequestLimits, requestDefaults } from '../request-limits.ts';
 import { kept, ROW, rowsOf, secondary, shortened, shownImages, waitingLabel } from './job-reply.ts';
 
 const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
@@ -75,6 +77,7 @@ export function infoReply(
   const values = {
     Size: `${made.width}×${made.height}`,
     ...Object.fromEntries(settings.map(({ key, field }) => [labelOf(key), made[field]])),
+    Lora: made.loras && formatLoras(made.loras),
     Steps: made.steps ?? `reference, ${DEFAULT_STAGE_C_STEPS}`,
     ...startFields(request),
     ...{ 'Made by': recipe?.verb, Strength: recipe?.strength },
@@ -135,6 +138,22 @@ function typedBeside(request: ImagineRequest, limits: RequestLimits): Readonly<R
   const usual = requestDefaults(limits);
   const typed = FIELD_KEYS.filter(({ field }) => field !== 'seed' && String(request[field]) !== String(usual[field]));
   return Object.fromEntries(typed.map(({ field }) => [field, 'typed']));
+}
+
+/** What `lora:` can name. */
+export function lorasReply(loras: readonly KnownLora[]): Reply {
+  const [first] = loras;
+  if (first === undefined) {
+    const line = 'Whoever runs this bot adds them: wuerst models pull --lora owner/name';
+    return { ...NOTICE, title: 'There are no LoRAs here', lines: [line] };
+  }
+  return {
+    ...NOTICE,
+    title: loras.length === 1 ? 'One LoRA' : `${loras.length} LoRAs`,
+    lines: [`Up to ${MAX_LORAS} in a prompt, each with a weight from -${MAX_LORA_WEIGHT} to ${MAX_LORA_WEIGHT}:`],
+    fields: [{ name: 'Names', value: loras.map(({ name }) => name).join(', ') }],
+    code: `/wuerst a panda on a green background ${loraTag({ name: first.name, weight: 0.8 })}`,
+  };
 }
 
 /** A person's latest requests, newest first. */

