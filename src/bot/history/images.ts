@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
-import type { JobEvent, JobImage, Surface } from '../job.ts';
+import { hashesOfStart } from '../../pipeline/images/start-request.ts';
+import type { ImagineRequest, JobEvent, JobImage, Surface } from '../job.ts';
 import type { Actor, Audit } from './audit.ts';
 import type { Database } from './database.ts';
 import type { EventLog } from './events.ts';
@@ -74,6 +75,11 @@ const fileRow: z.ZodType<StoredFile> = z.object({ hash: z.string(), bytes: z.num
 /** A given picture that no request names is kept so long: longer than a question waits for its answer. */
 const GIVEN_WAITS_MS = 2 * 3_600_000;
 
+/** Requests that are looked at for one picture: the same one is made by the same words. */
+const MOST_MAKERS = 5;
+/** Requests that are looked at for all that a picture comes from. */
+const MOST_ORIGINS = 200;
+
 /** Files looked at or removed between two turns of the event loop. */
 const BATCH = 50;
 
@@ -128,6 +134,18 @@ export class Images {
         `SELECT hash FROM jobs JOIN given_pictures ON given_pictures.job = jobs.num
          WHERE jobs.surface = ? AND jobs.user = ?`,
         String,
+      ),
+      jobsOfHash: database.column(
+        `SELECT DISTINCT jobs.id FROM images JOIN jobs ON jobs.num = images.job
+         WHERE images.hash = ? ORDER BY jobs.num LIMIT ${MOST_MAKERS}`,
+        String,
+      ),
+      takeBack: database.statement(
+        `DELETE FROM given_pictures WHERE hash = ?
+         AND job IN (SELECT num FROM jobs WHERE NOT (surface = ? AND user = ?))
+         AND NOT EXISTS (
+           SELECT 1 FROM images JOIN jobs ON jobs.num = images.job
+           WHERE images.hash = given_pictures.hash AND images.deleted = 0)`,
       ),
       hashesOfJob: database.column(
         'SELECT hash FROM images WHERE job = ? UNION ALL SELECT hash FROM given_pictures WHERE job = ?',
@@ -220,6 +238,27 @@ export class Images {
     });
   }
 
+  /**
+   * The requests that made the pictures which a request starts from, and those that these start from, as far as they are kept;
+   * of pictures that people gave nothing is known.
+   */
+  madeOf({ start }: Pick<ImagineRequest, 'start'>): readonly ImagineRequest[] {
+    const { jobs } = this.#options;
+    const found = new Map<string, ImagineRequest>();
+    const hashes = new Set(start === undefined ? [] : hashesOfStart(start));
+    // A set is walked with what is added on the way.
+    for (const hash of hashes) {
+      if (found.size >= MOST_ORIGINS) break;
+      for (const id of this.#sql.jobsOfHash.all(hash)) {
+        const request = found.has(id) ? undefined : jobs.get(id)?.request;
+        if (request === undefined) continue;
+        found.set(id, request);
+        if (request.start !== undefined) for (const older of hashesOfStart(request.start)) hashes.add(older);
+      }
+    }
+    return [...found.values()];
+  }
+
   /** Where the file of a given picture is; `null` if it is not kept any more. */
   givenPath(hash: string): string | null {
     return this.isPresent({ hash }) ? this.#options.files.path(hash) : null;
@@ -259,6 +298,7 @@ export class Images {
       this.#sql.dropEmbedding.run(found.num);
       messages.setOutdated(found.job_id, true);
       postings.doomImage(found.job_id, imageId);
+      this.takeBack(row.caller, [found.image.hash]);
       audit.add({ surface, guild: row.caller.guild, actor: user, action: 'delete', target: imageId, detail: null });
       const job = jobs.get(found.job_id);
       return job === null ? null : events.add(row.num, job, 'changed', imageId, now());
@@ -270,6 +310,11 @@ export class Images {
   /** Hashes of the files of a job's images, and of the pictures it starts from. */
   hashesOfJob(jobNum: number): readonly string[] {
     return this.#sql.hashesOfJob.all(jobNum, jobNum);
+  }
+
+  /** Requests of others start no more from pictures that a person made, of which none is left. Call it when these are gone. */
+  takeBack({ surface, user }: Actor, hashes: readonly string[]): void {
+    for (const hash of hashes) this.#sql.takeBack.run(hash, surface, user);
   }
 
   /** Removes those files that no image needs any more. Call it after the transaction that let go of them. */

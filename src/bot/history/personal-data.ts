@@ -238,6 +238,7 @@ export class PersonalData {
     const hashes = [...own, ...images.givenBy(surface, user)];
     postings.doomUser(surface, user);
     const detail = { jobs: this.#sql.deleteJobs.run(surface, user).changes, images: own.length };
+    images.takeBack({ surface, user }, own);
     confirmations.erase(surface, user);
     shares.erase(surface, user);
     presets.erase(surface, user);

@@ -5,7 +5,6 @@ import { OperatorError, UserError } from '../../system/errors.ts';
 import { type Eta, type Job, type JobEvent, seedOf } from '../job.ts';
 import type { FairOptions } from '../queue/fair-queue.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
-import { refuseForbidden } from '../rules/moderation.ts';
 import { type Progress, secondsOf, type Timings, type Work, workLeft } from './estimator.ts';
 import { isUnkept, jobErrorOf, MAX_ATTEMPTS } from './job-error.ts';
 import type { JobServices } from './job-services.ts';
@@ -190,7 +189,7 @@ export class Dispatcher {
   async #paint(job: Job, running: Running): Promise<{ readonly seconds: number; readonly notes: readonly string[] }> {
     const { painter, recipes, estimator, history, rules } = this.#options;
     // They may have changed while it waited.
-    refuseForbidden(job.request, job.caller, rules.at(job.caller));
+    rules.refuse(job.request, job.caller);
     const { info } = painter.status;
     if (info === null) throw new OperatorError('pipeline_not_loaded', 'A job came before the model was loaded.');
     const { signal } = running.controller;

@@ -3,7 +3,7 @@ import type { Accepted, NewJob, Party } from '../history/history.ts';
 import type { Caller, Derivation, Eta, ImagineRequest, Job } from '../job.ts';
 import { fits } from '../request-limits.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
-import { moderate } from '../rules/moderation.ts';
+import { refuseBlocked } from '../rules/moderation.ts';
 import { checkQuotas } from '../rules/quotas.ts';
 import { lostBefore, secondsToRepaint } from './ancestry.ts';
 import { workOf } from './estimator.ts';
@@ -63,7 +63,7 @@ export class Submissions {
 
   /**
    * Refuses what the rules forbid, without making anything. Returns the requests with what the rules add.
-   * @throws UserError `stopping`, `limit_pixels`, `limit_images`, `limit_cost`, and what `moderate` throws
+   * @throws UserError `stopping`, `limit_pixels`, `limit_images`, `limit_cost`, `blocked_user`, and what `GuildRules.refuse` throws
    */
   review(caller: Caller, requests: readonly ImagineRequest[]): readonly ImagineRequest[] {
     this.#requireOpen();
@@ -103,7 +103,9 @@ export class Submissions {
     const { rules, estimator } = this.#options;
     const limits = rules.limits(caller);
     const here = rules.at(caller);
-    const request = moderate(draft.request, caller, here);
+    refuseBlocked(caller, here);
+    rules.refuse(draft.request, caller);
+    const request = here.spoiler ? { ...draft.request, spoiler: true } : draft.request;
     if (!fits(request, limits)) throw tooLarge(request, limits.maxPixels);
     if (request.n > limits.maxImages) throw tooMany(request.n, limits.maxImages);
     const estimate = this.#seconds(request, draft.derivation);

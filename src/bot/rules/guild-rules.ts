@@ -2,8 +2,9 @@ import { EventEmitter } from 'node:events';
 import { RecentMap } from '../../system/memo.ts';
 import type { GuildSettings } from '../command/guild-settings.ts';
 import type { StoredSettings } from '../history/settings.ts';
-import { type Caller, guildOf, ruledBy, SURFACES } from '../job.ts';
+import { type Caller, guildOf, type ImagineRequest, ruledBy, SURFACES } from '../job.ts';
 import { DEFAULT_LIMITS, type KnownLora, type RequestLimits } from '../request-limits.ts';
+import { refusalOf, type Words } from './moderation.ts';
 
 /** What the loaded model says about itself. */
 export interface LoadedModel {
@@ -29,6 +30,7 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   readonly #loaded: () => LoadedModel | null;
   readonly #base: RequestLimits;
   readonly #loras: () => readonly KnownLora[];
+  readonly #behind: (request: Pick<ImagineRequest, 'start'>) => readonly Words[];
   readonly #known = new RecentMap<string, GuildSettings>(REMEMBERED);
   /** Asked for every waiting party when the order is looked up. */
   readonly #weights = new RecentMap<string, number>(REMEMBERED);
@@ -36,18 +38,21 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   /**
    * @param model what the model in use says about requests, also before it is loaded
    * @param loras that can be named now
+   * @param behind what the pictures that a request starts from were made of, as far as it is known
    */
   constructor(
     settings: StoredSettings,
     loaded: () => LoadedModel | null,
     model: Partial<RequestLimits> = {},
     loras: () => readonly KnownLora[] = () => [],
+    behind: (request: Pick<ImagineRequest, 'start'>) => readonly Words[] = () => [],
   ) {
     super();
     this.#settings = settings;
     this.#loaded = loaded;
     this.#base = { ...DEFAULT_LIMITS, ...model };
     this.#loras = loras;
+    this.#behind = behind;
   }
 
   at(where: Where): GuildSettings {
@@ -58,6 +63,25 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
     const read = this.#settings.at(guild === null ? 'everywhere' : { surface: where.surface, guild });
     this.#known.set(key, read);
     return read;
+  }
+
+  /**
+   * Before a picture is made, and before it is shown anywhere: what a place forbids in it, or in the pictures that it starts
+   * from; `undefined` where it may be seen there.
+   */
+  refusal(request: Words & Pick<ImagineRequest, 'start'>, place: Where & Pick<Caller, 'ageRestricted'>) {
+    const here = this.at(place);
+    for (const words of [request, ...this.#behind(request)]) {
+      const refused = refusalOf(words, place, here);
+      if (refused !== undefined) return refused;
+    }
+    return undefined;
+  }
+
+  /** @throws UserError as `refusal` returns it */
+  refuse(...what: Parameters<GuildRules['refusal']>): void {
+    const refused = this.refusal(...what);
+    if (refused !== undefined) throw refused;
   }
 
   /** What a command may ask for here: the checkpoint's limits within the guild's. */

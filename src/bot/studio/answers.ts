@@ -27,7 +27,6 @@ import * as replies from '../replies/replies.ts';
 import type { Reply } from '../reply.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
-import { isAllowed, refuseForbidden } from '../rules/moderation.ts';
 import { type DraftVerb, draftsOf, parseAction } from './actions.ts';
 import { defaultsReply } from './change-defaults.ts';
 import { type PromptContext, presetsReply, savePictureAsPreset } from './change-presets.ts';
@@ -246,7 +245,7 @@ export class Answers {
     const { history, rules } = this.#options;
     const jobs = history.lists.page({ surface, user, limit: 10 });
     const here = rules.at(caller);
-    const shown = jobs.filter(({ request }) => isAllowed(request, caller, here));
+    const shown = jobs.filter(({ request }) => rules.refusal(request, caller) === undefined);
     return replies.historyReply(shown, {
       isPresent: (id) => history.images.file(id)?.state === 'present',
       spoiler: here.spoiler,
@@ -342,7 +341,7 @@ export class Answers {
   #shown(job: Job, caller: Caller, pictures = kept(job)): Job {
     const { history, rules, images } = this.#options;
     const place = rules.at(caller);
-    refuseForbidden(job.request, caller, place);
+    rules.refuse(job.request, caller);
     images.restore(
       pictures.map(({ id }) => id),
       caller,
@@ -359,13 +358,13 @@ export class Answers {
   }
 
   #savePreset({ job }: Target, caller: Caller, text = ''): Outcome {
-    refuseForbidden(job.request, caller, this.#options.rules.at(caller));
+    this.#options.rules.refuse(job.request, caller);
     return reply(savePictureAsPreset(job.request, text, this.#prompts(caller)));
   }
 
   #info({ job, image }: Target, caller: Caller): Outcome {
     const { history, rules } = this.#options;
-    refuseForbidden(job.request, caller, rules.at(caller));
+    rules.refuse(job.request, caller);
     const acted = image ?? kept(job)[0] ?? null;
     const details = acted === null ? null : history.images.get(acted.id);
     return reply(
@@ -377,7 +376,7 @@ export class Answers {
   #withoutForbiddenOriginal(job: Job, caller: Caller): Job {
     const { original = '', originalNegative = '', ...request } = job.request;
     const typed = { prompt: original, negative: originalNegative, weighted: true } as const;
-    return isAllowed(typed, caller, this.#options.rules.at(caller)) ? job : { ...job, request };
+    return this.#options.rules.refusal(typed, caller) === undefined ? job : { ...job, request };
   }
 
   #earlier(caller: Caller, key: string | undefined): Outcome | null {

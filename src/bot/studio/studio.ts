@@ -25,7 +25,6 @@ import { jobReply } from '../replies/job-reply.ts';
 import { errorReply, withheldReply } from '../replies/replies.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { GuildRules, type LoadedModel } from '../rules/guild-rules.ts';
-import { refusalOf } from '../rules/moderation.ts';
 import { Answers } from './answers.ts';
 import { GivenPictureFiles } from './given-pictures.ts';
 
@@ -139,6 +138,7 @@ function partsOf(options: StudioOptions) {
     () => painter.status.info ?? loadedModel(history.memos.get(...LOADED)),
     options.model,
     () => loras.known,
+    (request) => history.images.madeOf(request),
   );
   const queue = new JobQueue({ history, onProblem, weight: (payer) => rules.weight(payer) });
   rules.on('changed', () => queue.reweighed());
@@ -180,7 +180,7 @@ function coreOf({
   given,
 }: Parts): Required<Core> {
   const { jobs, lists, events, messages } = history;
-  const refusal = (job: Job) => refusalOf(job.request, job.caller, rules.at(job.caller));
+  const refusal = (job: Job) => rules.refusal(job.request, job.caller);
   const showJob = (job: Job) => {
     const place = isOver(job) ? null : positions.of(job, POSITION_CAP);
     const reply = jobReply(job, { place, step: dispatcher.step(job.id), limits: rules.limits(job.caller) });
@@ -195,8 +195,12 @@ function coreOf({
     },
     async act(action, caller, options = {}) {
       if (namesLora(options.text)) await refreshLoras();
-      // The file of the picture is what the new one starts from.
-      if (action.startsWith('start:')) await images.path(answers.targetOf(action, caller)?.image?.id ?? '', caller);
+      if (action.startsWith('start:')) {
+        const target = answers.targetOf(action, caller);
+        if (target !== null) rules.refuse(target.job.request, caller);
+        // The file of the picture is what the new one starts from.
+        await images.path(target?.image?.id ?? '', caller);
+      }
       return answers.act(action, caller, options);
     },
     givePicture: (content, caller) => given.take(content, caller),

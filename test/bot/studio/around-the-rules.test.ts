@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { caller } from '../history/history-fixture.ts';
+import { INFO } from '../jobs/fake-painter.ts';
+import { imageOf, jobIn, openStudio } from './studio-fixture.ts';
+
+const ANN = caller();
+const BOB = caller({ user: 'bob' });
+const MOD = caller({ user: 'mo', moderator: true });
+const ADULTS = { room: 'cellar', guild: 'cellar', ageRestricted: true };
+
+async function openWithEncoder(t: TestContext) {
+  const opened = await openStudio(t, { still: true });
+  opened.painter.status = { info: { ...INFO, startsFromPictures: true } };
+  opened.studio.paint();
+  return opened;
+}
+
+test('weights part words for the model, and so they do for the filter', async (t) => {
+  const { ask, say } = await openStudio(t);
+  await say('settings blocked-words "rubber duck",gargoyle,bow-tie', MOD);
+  for (const text of [
+    '(rubber:1.1)(duck:1.2)',
+    'a [rubber](duck)',
+    'a ((rubber)duck:1.3)',
+    'the (rubber:1.2)[ducks] swims',
+    '(gar:1.1)(goyle:1.2)',
+    'a (bow:1.4)(-:1.2)(tie:1.1)',
+    'a panda no:(rubber:1.1)(duck:1.2)',
+  ]) {
+    await assert.rejects(ask(text), { code: 'blocked_word' }, text);
+  }
+  for (const text of ['(rub:1.1)(bertduck:1.2)', 'a (panda:1.2) [duck] of rubber']) assert.ok(await ask(text), text);
+});
+
+test('nobody brings a picture to a place that forbids it by starting from it', async (t) => {
+  const { studio, make, click, ended, say } = await openWithEncoder(t);
+  const adult = caller(ADULTS);
+  const nude = await make('a nude statue', adult);
+  const start = `start:${imageOf(nude)}`;
+  await assert.rejects(click(start, ANN, 'a statue strength:0'), { code: 'nsfw_room' });
+  // Through a file that was saved and given again.
+  const [{ hash = '' } = {}] = nude.images;
+  const given = { pictures: { pictures: [hash] } };
+  await assert.rejects(studio.command('a statue strength:0', ANN, given), { code: 'nsfw_room' });
+  // Through pictures that are harmless by their own words, for as many generations as one likes, and after the first is deleted.
+  const second = await ended((await click(start, adult, 'a statue strength:0.1')).id);
+  const third = await ended((await click(`start:${imageOf(second)}`, adult, 'a stone strength:0')).id);
+  assert.equal(third.state, 'done');
+  await studio.act(`delete:${imageOf(nude)}`, adult);
+  for (const action of [`show:${third.id}`, `reroll:${third.id}`, `vary-subtle:${imageOf(third)}`]) {
+    await assert.rejects(studio.act(action, ANN), { code: 'nsfw_room' }, action);
+  }
+  await assert.rejects(click(`start:${imageOf(third)}`, ANN, 'a panda'), { code: 'nsfw_room' });
+  const shown = await studio.command('history', ANN);
+  assert.deepEqual(shown.kind === 'reply' && shown.reply.images, []);
+  assert.ok(jobIn(await studio.act(`show:${third.id}`, adult)));
+  // A word that is blocked later forbids what was started from it as well.
+  await say('settings blocked-words statue', { ...MOD, ...ADULTS });
+  await assert.rejects(studio.act(`show:${third.id}`, adult), { code: 'blocked_word' });
+  assert.deepEqual(studio.jobReply(third).images, []);
+  assert.equal(await studio.imagePath(imageOf(third)), null);
+});
+
+test('a deleted or erased picture is gone from the requests of others that start from it', async (t) => {
+  const { studio, make, click, ended, history } = await openWithEncoder(t);
+  for (const [index, end] of ['delete', 'erase'].entries()) {
+    const job = await make(`a panda number ${index}`);
+    const next = await ended((await click(`start:${imageOf(job)}`, BOB, 'a cat')).id);
+    const { state, ...file } = history.images.file(imageOf(job)) ?? {};
+    assert.equal(state, 'present');
+    const path = 'path' in file ? String(file.path) : '';
+    if (end === 'delete') await studio.act(`delete:${imageOf(job)}`, ANN);
+    else await studio.act('erase:me', ANN);
+    assert.equal(existsSync(path), false, end);
+    assert.deepEqual(history.images.givenBy('web', 'bob'), []);
+    const again = await ended((await click(`reroll:${next.id}`, BOB)).id);
+    assert.equal(again.error?.code, 'start_gone');
+  }
+});
