@@ -8,6 +8,7 @@ import { inviteUrl } from './commands/permissions.ts';
 import { registerCommands } from './commands/register.ts';
 import { Gateway } from './connection/gateway.ts';
 import { TokenWatch } from './connection/token-watch.ts';
+import { attachmentOrigins } from './interactions/attachments.ts';
 import { Callers } from './interactions/callers.ts';
 import { Interactions } from './interactions/interactions.ts';
 import { Deliveries } from './messages/delivery.ts';
@@ -100,7 +101,10 @@ async function prepare(options: DiscordAdapterOptions, core: Core, health: Healt
   const deliveries = new Deliveries(showing);
   const removals = new DiscordRemovals(showing);
   const callers = new Callers(api, clock);
-  const interactions = new Interactions({ core, api, callers, deliveries, removals, clock, logger });
+  const interactions = new Interactions({
+    ...{ core, api, callers, deliveries, removals, clock, logger },
+    attachmentOrigins: attachmentOrigins(apiBase),
+  });
 
   const onInteraction = (interaction: APIInteraction) => {
     clock.saw(timeOf(interaction.id));

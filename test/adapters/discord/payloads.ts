@@ -120,6 +120,36 @@ export function sendCommand(standIn: StandIn, name: string, options: Record<stri
   });
 }
 
+/** A command with attachments, by their options: what Discord says of each. */
+export function sendAttachments(
+  standIn: StandIn,
+  options: Record<string, Value>,
+  attachments: Readonly<Record<string, { readonly url: string; readonly size: number }>>,
+  from: From,
+) {
+  const ids = Object.keys(attachments).map((name, i) => [name, String(500 + i)] as const);
+  return send<APIChatInputApplicationCommandInteraction>(standIn, {
+    ...base(standIn, InteractionType.ApplicationCommand, from),
+    data: {
+      id: '400000000000000001',
+      type: ApplicationCommandType.ChatInput,
+      name: 'wuerst',
+      options: [
+        ...Object.entries(options).map(([key, value]) => optionOf(key, value)),
+        ...ids.map(([name, value]) => ({ name, type: ApplicationCommandOptionType.Attachment, value }) as const),
+      ],
+      resolved: {
+        attachments: Object.fromEntries(
+          ids.map(([name, id]) => {
+            const { url = '', size = 0 } = attachments[name] ?? {};
+            return [id, { id, filename: 'photo.png', url, proxy_url: url, size }];
+          }),
+        ),
+      },
+    },
+  });
+}
+
 export function sendAutocomplete(standIn: StandIn, option: string, typed: string, from: From) {
   return send<APIApplicationCommandAutocompleteInteraction>(standIn, {
     ...base(standIn, InteractionType.ApplicationCommandAutocomplete, from),

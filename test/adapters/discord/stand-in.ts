@@ -592,8 +592,17 @@ export class StandIn {
     if (body.components !== undefined) message.components = body.components as Json[];
   }
 
+  /** Files that people attached, by their paths, as Discord's own file server has them. */
+  readonly files = new Map<string, Buffer>();
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://stand.in');
+    const file = this.files.get(url.pathname);
+    if (file) {
+      if (request.headers.authorization !== undefined) throw new Error('a token went to the file server');
+      response.end(file);
+      return;
+    }
     const path = decodeURIComponent(url.pathname).replace(/^\/api\/v10/, '');
     const method = request.method ?? 'GET';
     const fault = this.faults.find((f) => f.times > 0 && f.method === method && f.path.test(path));

@@ -186,7 +186,7 @@ function checkLocalised(entry: Json, field: string, max: number, pattern?: RegEx
   }
 }
 
-const OPTION_TYPES = { text: 3, integer: 4, switch: 5, number: 10 } as const;
+const OPTION_TYPES = { text: 3, integer: 4, switch: 5, number: 10, attachment: 11 } as const;
 
 function checkBounds(option: Json): void {
   const { type, min_value, max_value, max_length } = option;

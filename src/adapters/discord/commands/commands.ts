@@ -80,6 +80,25 @@ export const CONTEXT_COMMAND = 'Image parameters';
 /** Followed by a subcommand's name. */
 export const SUBCOMMAND_PREFIX = 'wuerst-';
 
+export const IMAGE_OPTIONS = ['image', 'image-2', 'image-3'] as const;
+export const MASK_OPTION = 'mask';
+
+const PICTURE_OPTIONS: readonly Option[] = [
+  named('image', 'A picture to start from; without words, a variation of it', [
+    'bild',
+    'Ein Bild, von dem ausgegangen wird; ohne Worte eine Variation davon',
+  ]),
+  named('image-2', 'A second picture, to be blended with the first', [
+    'bild-2',
+    'Ein zweites Bild, das mit dem ersten gemischt wird',
+  ]),
+  named('image-3', 'A third one', ['bild-3', 'Ein drittes']),
+  named(MASK_OPTION, 'A picture that is white where the first one is painted anew', [
+    'maske',
+    'Ein Bild, das weiß ist, wo das erste neu gemalt wird',
+  ]),
+].map((base) => ({ ...base, type: ApplicationCommandOptionType.Attachment }));
+
 /** What is registered with Discord: numbers have the bounds that the core has without a guild's own, stricter ones. */
 export const commandsWithin = (limits: RequestLimits): readonly Command[] => [
   chat(PAINT_COMMAND, 'Paint a picture from a description', 'Male ein Bild nach einer Beschreibung', [
@@ -89,10 +108,12 @@ export const commandsWithin = (limits: RequestLimits): readonly Command[] => [
         'Was gemalt werden soll; Einstellungen wie width:1536 dürfen darin stehen',
       ]),
       type: ApplicationCommandOptionType.String,
-      required: true,
+      // A picture may stand in its place.
+      required: false,
       max_length: LONGEST_PROMPT,
       autocomplete: true,
     },
+    ...PICTURE_OPTIONS,
     ...KEYS.map((key) => settingOption(key, limits)),
   ]),
   ...NATIVE_SUBCOMMANDS.map(({ name, description, de, options }) =>

@@ -32,6 +32,8 @@ const PICTURELESS = /^(?:info|cancel|delete|erase):/;
 
 export interface InteractionsOptions extends AnsweringOptions {
   readonly callers: Callers;
+  /** Origins of the servers where attachments lie. */
+  readonly attachmentOrigins: readonly string[];
   readonly removals: DiscordRemovals;
 }
 
@@ -46,7 +48,7 @@ export class Interactions {
   constructor(options: InteractionsOptions) {
     this.#options = options;
     this.#answering = new Answering(options);
-    this.#runCommand = createCommandRunner(options.core, options.callers);
+    this.#runCommand = createCommandRunner(options.core, options.callers, options.attachmentOrigins);
   }
 
   /** Never rejects. */

@@ -14,6 +14,7 @@ import { CONTEXT_COMMAND, PAINT_COMMAND, SUBCOMMAND_PREFIX } from '../commands/c
 import { optionsOf, PROMPT_MARK, textOf, valuesOf } from '../commands/option-values.ts';
 import { missingPermissions } from '../commands/permissions.ts';
 import { ASK_PREFIX } from '../messages/render.ts';
+import { attachedPictures } from './attachments.ts';
 import type { Callers } from './callers.ts';
 
 /** Without these permissions Discord would silently drop the pictures. */
@@ -28,7 +29,8 @@ export function requirePermissions(interaction: APIInteraction): void {
 }
 
 /** Commands as calls of the core. */
-export function createCommandRunner(core: Core, callers: Callers) {
+/** @param origins where attachments lie */
+export function createCommandRunner(core: Core, callers: Callers, origins: readonly string[]) {
   return async function run(interaction: APIApplicationCommandInteraction): Promise<Outcome> {
     const { data } = interaction;
     if (data.type === ApplicationCommandType.Message && data.name === CONTEXT_COMMAND) {
@@ -43,7 +45,8 @@ export function createCommandRunner(core: Core, callers: Callers) {
       requirePermissions(interaction);
       const typed = textOf(given, 'prompt') ?? '';
       const prompt = typed.startsWith(PROMPT_MARK) ? keptPrompt(typed.slice(PROMPT_MARK.length), caller) : typed;
-      return core.command(prompt, caller, { idempotencyKey, options: valuesOf(given) });
+      const pictures = await attachedPictures(core, caller, data, origins);
+      return core.command(prompt, caller, { idempotencyKey, options: valuesOf(given), pictures });
     }
     const subcommand = NATIVE_SUBCOMMANDS.find(({ name }) => data.name === `${SUBCOMMAND_PREFIX}${name}`);
     if (subcommand === undefined) throw unknownCommand(data.name);
