@@ -273,7 +273,7 @@ test('bad input is one clear line and exit code 2, never a stack trace', async (
     [['imagine', 'help'], /chat command/],
     [['imagine', 'fox', '--model', join(dir, 'nothing')], /no checkpoint at/],
     [['imagine', 'fox', '--model', join(dir, 'file')], /is a file; a checkpoint is a folder/],
-    [['imagine', 'fox', '--model', join(dir, 'empty')], /missing/],
+    [['imagine', 'fox', '--model', join(dir, 'empty')], /is no Würstchen model: it holds nothing/],
     [['imagine', 'fox', ...QUICK, '-o', join(dir, 'file')], /Cannot make the folder/],
     // Takes no folder, and says that it is not there itself.
     ...(process.platform === 'linux'

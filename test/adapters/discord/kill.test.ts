@@ -14,7 +14,7 @@ function showsResult({ attachments }: StoredMessage): boolean {
 }
 
 test('killed again and again at any moment, every job is shown once and none twice', {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async (t) => {
   const standIn = await StandIn.start();
   t.after(() => standIn.close());

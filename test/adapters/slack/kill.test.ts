@@ -14,7 +14,7 @@ const KILLS = 4;
 const COMMANDS = 5;
 
 test('killed again and again at any moment, every command and mention becomes one job that is shown once', {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async (t) => {
   const standIn = await StandIn.start();
   standIn.limited = false;
