@@ -1,3 +1,4 @@
+import { weightlessText } from '../../pipeline/images/prompt-weights.ts';
 import { asciiSlug } from '../../system/slug.ts';
 import type { ImagineRequest } from '../job.ts';
 import { bracketed } from './format.ts';
@@ -13,6 +14,8 @@ const LONGEST_SLUG = 24;
 export function presetOffer({ prompt, weighted }: Pick<ImagineRequest, 'prompt' | 'weighted'>): string {
   const typed = withoutDraws(bracketed(prompt, weighted));
   const style = typed.includes(',') ? typed.slice(typed.indexOf(',')) : '';
-  const name = asciiSlug(prompt).slice(0, LONGEST_SLUG).replace(/-+$/, '');
+  const [subject = ''] = (weighted ? weightlessText(prompt) : prompt).split(',', 1);
+  const words = asciiSlug(subject);
+  const name = words.length > LONGEST_SLUG ? words.slice(0, LONGEST_SLUG + 1).replace(/-[^-]*$/, '') : words;
   return `${name}: ${PROMPT_PLACE}${style}`;
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { UserError } from '../../system/errors.ts';
 import { isEscape, QuoteScanner } from './lexer.ts';
 import { listed, quoted } from './problem.ts';
@@ -117,6 +116,7 @@ export function drawn(text: string, { wildcards, seed, of }: DrawOptions): strin
 
 /** From 0 to below 1. A hash, so that neighbouring seeds have nothing in common, nor have draws and the picture's noise. */
 function fraction(key: string): number {
+  const { createHash } = process.getBuiltinModule('node:crypto');
   return createHash('sha256').update(key).digest().readUIntBE(0, 6) / 2 ** 48;
 }
 

@@ -441,3 +441,32 @@ test('a picture that was deleted while Discord was out of reach comes off its me
   await pass(() => studio.postings?.outdated('discord').length === 0);
   assert.deepEqual(standIn.visible(channel), [message]);
 });
+
+test('presets, weights and drawn words come by option, by their own command and by a form', async (t) => {
+  const { standIn, channel, next, painted, newest } = await world(t);
+  const say = async (name: string, options: Record<string, string> = {}) =>
+    next(
+      () => sendCommand(standIn, name, options, { channel }),
+      ({ ephemeral, loading }) => ephemeral && !loading,
+    );
+  assert.match(titleOf(await say('wuerst-presets', { action: 'save film {prompt}, film still steps:9' })), /film/);
+  const message = await painted({ prompt: 'a (panda:1.3) on {red|green}', preset: 'film', seed: '7' });
+  assert.match(newest()?.request.prompt ?? '', /^a \(panda:1\.3\) on (red|green), film still$/);
+  assert.deepEqual([newest()?.request.weighted, newest()?.request.steps], [true, 9]);
+
+  const click = sendClick(standIn, idFor(message, 'save-preset'), message, { channel });
+  await standIn.until(() => standIn.interactions.get(click.token)?.responses.length === 1);
+  assert.match(
+    JSON.stringify(standIn.interactions.get(click.token)?.responses),
+    /"value":"a-panda-on-\w+: \{prompt\}, film still"/,
+  );
+  const saved = await next(
+    () => sendModal(standIn, idFor(message, 'save-preset').replace('ask:', ''), 'soft: {prompt}, soft', { channel }),
+    ({ ephemeral, loading }) => ephemeral && !loading,
+  );
+  assert.match(titleOf(saved), /The preset soft is saved/);
+  await painted({ prompt: 'a cat', preset: 'soft' });
+  assert.equal(newest()?.request.prompt, 'a cat, soft');
+  assert.match(titleOf(await say('wuerst-defaults', { action: 'steps:8' })), /Your defaults are changed/);
+  assert.match(titleOf(await say('wuerst-wildcards')), /no wildcards here yet/);
+});

@@ -265,3 +265,28 @@ test('a picture that was deleted while the bot was not there is gone after its s
   await pass(() => standIn.keptFiles().length === 0 && studio.postings?.outdated('slack').length === 0);
   assert.deepEqual(standIn.visible(channel), []);
 });
+
+test('presets, weights and drawn words come by text and by a form', async (t) => {
+  const { studio, standIn, channel, pass, painted } = await world(t);
+  const answered = async (text: string, pattern: RegExp) => {
+    await sendCommand(standIn, text, { channel });
+    await pass(() => standIn.visible(channel).some((shown) => shown.only === ANN && pattern.test(shown.text)));
+  };
+  const newest = () => studio.jobs({ surface: 'slack', limit: 1 })[0]?.request;
+  await answered('presets save film {prompt}, film still steps:9', /The preset film is saved/);
+  const message = await painted('a (panda:1.3) on {red|green} preset:film seed:7');
+  assert.match(newest()?.prompt ?? '', /^a \(panda:1\.3\) on (red|green), film still$/);
+  assert.deepEqual([newest()?.weighted, newest()?.steps], [true, 9]);
+
+  await click(standIn, actionOf(message, 'save-preset'), message);
+  await standIn.until(() => standIn.views.size === 1);
+  const form = openForm(standIn);
+  assert.match(JSON.stringify(form), /film still/);
+  await submit(standIn, form, 'soft: {prompt}, soft');
+  await pass(() =>
+    standIn.visible(channel).some((shown) => shown.only === ANN && /preset soft is saved/.test(shown.text)),
+  );
+  await painted('a cat preset:soft');
+  assert.equal(newest()?.prompt, 'a cat, soft');
+  await answered('defaults steps:8', /Your defaults are changed/);
+});

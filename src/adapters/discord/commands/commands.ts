@@ -25,7 +25,7 @@ const LONGEST: Readonly<Partial<Record<KeyName, (limits: RequestLimits) => numbe
   lora: () => 500,
 };
 /** Keys whose values are offered while they are typed. */
-export const COMPLETED: readonly KeyName[] = ['size', 'width', 'height', 'ar', 'style', 'lora'];
+export const COMPLETED: readonly KeyName[] = ['size', 'width', 'height', 'ar', 'style', 'lora', 'preset'];
 
 function named(name: string, description: string, [germanName, german]: readonly [name: string, description: string]) {
   return {
