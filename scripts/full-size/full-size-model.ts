@@ -6,7 +6,13 @@ import type { DecoderConfig } from '../../src/pipeline/graph/decoder-plan.ts';
 import type { PriorConfig } from '../../src/pipeline/graph/prior.ts';
 import type { VqganConfig } from '../../src/pipeline/graph/vqgan.ts';
 import { clipTextLayout, decoderLayout, priorLayout, type TensorPlan, vqganLayout } from './layout.ts';
-import { bytesOf, parametersOf, type WeightDtype, writeRandomCheckpoint } from './random-checkpoint.ts';
+import {
+  bytesOf,
+  parametersOf,
+  type WeightDtype,
+  writeRandomCheckpoint,
+  writeSparseCheckpoint,
+} from './random-checkpoint.ts';
 
 const VERSION = '0.21.0.dev0';
 
@@ -130,6 +136,13 @@ export async function* writeFullSize(
     const path = join(dir, fileOf(part, dtype));
     yield { part, path, written: await writeRandomCheckpoint(path, part.plan, { dtype, seed: part.seed }) };
   }
+}
+
+/** Writes one part without numbers, for whatever looks at names, shapes and graphs only; returns its folder. */
+export async function writeSparsePart(dir: string, part: Part, dtype: WeightDtype = 'F32'): Promise<string> {
+  await writeJson(join(dir, part.folder, 'config.json'), part.config);
+  await writeSparseCheckpoint(join(dir, fileOf(part, dtype)), part.plan, dtype);
+  return join(dir, part.folder);
 }
 
 async function writeSmallFiles(dir: string): Promise<void> {

@@ -49,6 +49,22 @@ export function bytesOf(plan: readonly TensorPlan[], dtype: WeightDtype): number
   return header(plan, dtype).total;
 }
 
+/** Writes a safetensors file that has its header and its size, and holes for all numbers. */
+export async function writeSparseCheckpoint(
+  path: string,
+  plan: readonly TensorPlan[],
+  dtype: WeightDtype,
+): Promise<void> {
+  const { bytes, total } = header(plan, dtype);
+  const file = await open(path, 'w');
+  try {
+    await writeAll(file, bytes, 0);
+    await file.truncate(total);
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * Writes a safetensors file of seeded random numbers, in constant memory, under its final name only when it is whole.
  * A file of the right size that is there already is left alone.

@@ -209,8 +209,7 @@ export function textKeyValue(text: Value, weights: Weights, shape: AttentionShap
   const inner = innerDim(shape);
   const mapped = dense(text, weights.at('kv_mapper', 1), cCond, c);
   const attention = weights.at('attention');
-  const project = (key: string) =>
-    g.cast(g.reshape(dense(mapped, attention.at(key), c, inner), ['b', textTokens, inner]), 'f32');
+  const project = (key: string) => g.reshape(dense(mapped, attention.at(key), c, inner), ['b', textTokens, inner]);
   return { key: project('to_k'), value: project('to_v') };
 }
 

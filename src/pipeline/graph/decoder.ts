@@ -48,12 +48,12 @@ export function decoderGraphs(component: Component, folds: Folds): StepGraphs {
     writeStep(weights, config, conditioning, folds);
     return { conditioning: null, step };
   }
-  const conditioner = new GraphBuilder('decoder-conditioning');
+  const conditioner = new GraphBuilder('decoder-conditioning', { feedsGraphs: true });
   const computed = writeConditioning(new Weights(conditioner, component), config, folds);
   const text = new Map<string, KeyValue>();
   for (const [key, pair] of computed.text) {
     const pass = (name: string, value: Value) => {
-      conditioner.output(name, value);
+      conditioner.output(name, conditioner.cast(value, 'f32'));
       return step.input(name, 'f32', ['b', 't', value.shape[2] ?? 0]);
     };
     text.set(key, { key: pass(`k${text.size}`, pair.key), value: pass(`v${text.size}`, pair.value) });

@@ -27,9 +27,12 @@ export abstract class GraphWriter {
   #count = 0;
 
   readonly name: string;
+  /** Whether only other graphs read its outputs, so that they may stay where they are computed. */
+  readonly feedsGraphs: boolean;
 
-  constructor(name: string) {
+  constructor(name: string, { feedsGraphs = false }: { readonly feedsGraphs?: boolean } = {}) {
     this.name = name;
+    this.feedsGraphs = feedsGraphs;
   }
 
   /** Op types in the order of their nodes. */

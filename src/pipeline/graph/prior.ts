@@ -54,12 +54,12 @@ export function priorGraphs(component: Component, folds: Folds, adapted: Adapted
     writeStep(weights, config, conditioning(weights, config, text, folds), folds);
     return { conditioning: null, step };
   }
-  const conditioner = new GraphBuilder('prior-conditioning');
+  const conditioner = new GraphBuilder('prior-conditioning', { feedsGraphs: true });
   const text = conditioner.input('text', 'f32', ['b', 't', config.c_cond]);
   const pairs = conditioning(new Weights(conditioner, component, adapted), config, text, folds);
   const inputs = pairs.map(({ key, value }, i) => {
-    conditioner.output(`k${i}`, key);
-    conditioner.output(`v${i}`, value);
+    conditioner.output(`k${i}`, conditioner.cast(key, 'f32'));
+    conditioner.output(`v${i}`, conditioner.cast(value, 'f32'));
     const shape = ['b', 't', key.shape[2] ?? 0];
     return { key: step.input(`k${i}`, 'f32', shape), value: step.input(`v${i}`, 'f32', shape) };
   });

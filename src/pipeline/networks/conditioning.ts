@@ -1,24 +1,27 @@
-import { Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Adapter } from '../lora/adapter.ts';
-import { pickTensorRows } from '../math/tensor.ts';
-import type { Tensors } from '../runtime/runtime.ts';
+import { isSameTensor, pickTensorRows, type Tensor } from '../math/tensor.ts';
 
-/** What a network sees at every step of a picture, computed once; row i of each tensor belongs to row i of the batch. */
+type Named = Readonly<Record<string, Tensor>>;
+
+/** What a network sees at every step of a picture. */
 export interface Conditioning {
   readonly rows: number;
-  readonly tensors: Tensors;
-  /** The network's when it was computed; the steps use it, too. */
+  /** Row i of each tensor belongs to row i of the batch. */
+  readonly perRow: Named;
+  readonly shared: Named;
+  /** The network's when this was made; the steps use it, too. */
   readonly adapter: Adapter | null;
 }
 
 /** The given rows of a batch, as a batch. */
-export function pickRows({ rows, tensors, adapter }: Conditioning, indices: readonly number[]): Conditioning {
-  const picked: Record<string, OrtTensor> = {};
-  for (const [name, value] of Object.entries(tensors)) {
-    const perRow = (value.dims[0] ?? 0) / rows;
-    const view = { data: value.data as Float32Array, dims: [rows, perRow, ...value.dims.slice(1)] };
-    const part = pickTensorRows(view, indices);
-    picked[name] = new OrtTensor('float32', part.data, [indices.length * perRow, ...value.dims.slice(1)]);
-  }
-  return { rows: indices.length, tensors: picked, adapter };
+export function pickRows({ perRow, ...rest }: Conditioning, indices: readonly number[]): Conditioning {
+  const picked = Object.entries(perRow).map(([name, tensor]) => [name, pickTensorRows(tensor, indices)] as const);
+  return { ...rest, rows: indices.length, perRow: Object.fromEntries(picked) };
+}
+
+export function isSameConditioning(a: Conditioning, b: Conditioning): boolean {
+  if (a === b) return true;
+  const areSame = (one: Named, other: Named) =>
+    Object.entries(one).every(([name, tensor]) => isSameTensor(tensor, other[name]));
+  return a.adapter?.id === b.adapter?.id && areSame(a.perRow, b.perRow) && areSame(a.shared, b.shared);
 }

@@ -8,18 +8,24 @@ import { timestepEmbedding } from '../math/timestep-embedding.ts';
 import type { Runtime, Tensors } from '../runtime/runtime.ts';
 import { adaptedGraphs } from './adapted-graphs.ts';
 import type { Conditioning } from './conditioning.ts';
+import { KeptOutputs } from './kept-outputs.ts';
 import { Network } from './network.ts';
 import { checkChannels, toOrt } from './ort-tensors.ts';
 
+type Named = Conditioning['perRow'];
 type WriteGraphs = (component: Component, folds: Folds, adapted?: Adapted) => StepGraphs;
 
 /** A network that predicts noise: Stage C or Stage B. */
 export abstract class Denoiser extends Network {
   abstract readonly config: { readonly c_in: number; readonly c_r: number };
   readonly #graphs: (adapter: Adapter | null) => StepGraphs;
+  /** What the conditioning graph made. */
+  protected readonly computed: KeptOutputs;
 
-  constructor(component: Component, runtime: Runtime, write: WriteGraphs) {
+  /** @param kept of how many conditionings what was computed of them stays in memory */
+  constructor(component: Component, runtime: Runtime, write: WriteGraphs, kept: number) {
     super(component, runtime);
+    this.computed = new KeptOutputs(kept);
     const { folds } = runtime;
     const plain = () => {
       const graphs = write(component, folds);
@@ -32,6 +38,11 @@ export abstract class Denoiser extends Network {
   /** @param r one timestep per row, 1 (noise) to 0 */
   abstract step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor>;
 
+  override async release(): Promise<void> {
+    this.computed.forgetOnDevice();
+    await super.release();
+  }
+
   check(): void {
     this.#graphs(null);
   }
@@ -43,11 +54,24 @@ export abstract class Denoiser extends Network {
     await this.adaptedSession(step, adapter);
   }
 
-  /** @param feeds of the conditioning graph, for so many rows */
-  protected async conditionOn(rows: number, feeds: Tensors): Promise<Conditioning> {
-    const { adapter } = this;
+  /** Copies the tensors: the caller may write into theirs. */
+  protected async conditionOn(perRow: Named, shared: Named = {}): Promise<Conditioning> {
+    const rows = Object.values(perRow)[0]?.dims[0] ?? 0;
+    const given: Conditioning = { rows, perRow: copied(perRow), shared, adapter: this.adapter };
+    await this.computed.use(
+      given,
+      () => this.#compute(given),
+      async () => {},
+    );
+    return given;
+  }
+
+  async #compute({ perRow, shared, adapter }: Conditioning): Promise<Tensors> {
     const { conditioning } = this.#graphs(adapter);
-    return { rows, tensors: conditioning ? await this.runOnce(conditioning, feeds, adapter) : feeds, adapter };
+    const feeds = Object.fromEntries(
+      Object.entries({ ...perRow, ...shared }).map(([name, value]) => [name, toOrt(value)]),
+    );
+    return conditioning ? this.runOnce(conditioning, feeds, adapter) : feeds;
   }
 
   /** Runs the step graph. */
@@ -59,8 +83,19 @@ export abstract class Denoiser extends Network {
   ): Promise<Tensors> {
     const { c_in, c_r } = this.config;
     checkChannels('latents', x, 4, 1, c_in);
-    const { adapter, tensors } = conditioning;
-    const rows = new OrtTensor('float32', timestepEmbedding(r, c_r), [r.length, c_r]);
-    return this.runAdapted(this.#graphs(adapter).step, { x: toOrt(x), r: rows, ...tensors }, adapter, fetches);
+    const { adapter } = conditioning;
+    const { step } = this.#graphs(adapter);
+    const own = { x: toOrt(x), r: new OrtTensor('float32', timestepEmbedding(r, c_r), [r.length, c_r]) };
+    return this.computed.use(
+      conditioning,
+      () => this.#compute(conditioning),
+      (tensors) => this.runAdapted(step, { ...own, ...tensors }, adapter, fetches),
+    );
   }
+}
+
+function copied(tensors: Named): Named {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { data, dims }]) => [name, { data: data.slice(), dims: [...dims] }]),
+  );
 }

@@ -1,4 +1,3 @@
-import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { expected } from '../../system/errors.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { decoderGraphs } from '../graph/decoder.ts';
@@ -9,7 +8,7 @@ import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
 import type { Conditioning } from './conditioning.ts';
 import { Denoiser } from './denoiser.ts';
 import { type OpenOptions, open } from './network.ts';
-import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
+import { checkChannels, fromOrt } from './ort-tensors.ts';
 
 /** diffusers' WuerstchenDiffNeXt (Stage B). */
 export class WuerstchenDiffNeXt extends Denoiser {
@@ -18,7 +17,7 @@ export class WuerstchenDiffNeXt extends Denoiser {
   readonly sideDivisor: number;
 
   constructor(component: Component, runtime: Runtime) {
-    super(component, runtime, decoderGraphs);
+    super(component, runtime, decoderGraphs, 1);
     this.config = decoderConfig(component);
     this.sideDivisor = this.config.patch_size * 2 ** (this.config.c_hidden.length - 1);
   }
@@ -33,15 +32,19 @@ export class WuerstchenDiffNeXt extends Denoiser {
     checkChannels('image embeddings', effnet, 4, 1, this.config.effnet_embd);
     this.#checkSides(...sides);
     const [, , h = 0, w = 0] = effnet.dims;
-    const feeds: Record<string, OrtTensor> = { text: toOrt(text) };
+    const shared: Record<string, Tensor> = {};
     for (const level of injectedLevels(this.config)) {
       const [toH, toW] = sides.map((side) => side / (this.config.patch_size * 2 ** level)) as [number, number];
-      feeds.effnet = toOrt(effnet);
       const { rows, columns } = bicubicMatrices([h, w], [toH, toW]);
-      feeds[`my${level}`] = new OrtTensor('float32', rows, [toH, h]);
-      feeds[`mx${level}`] = new OrtTensor('float32', transposed(columns, toW, w), [w, toW]);
+      shared[`my${level}`] = { data: rows, dims: [toH, h] };
+      shared[`mx${level}`] = { data: transposed(columns, toW, w), dims: [w, toW] };
     }
-    return this.conditionOn(text.dims[0] ?? 0, feeds);
+    return this.conditionOn(Object.keys(shared).length > 0 ? { text, effnet } : { text }, shared);
+  }
+
+  override async release(): Promise<void> {
+    await super.release();
+    this.computed.forget();
   }
 
   async step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor> {

@@ -1,32 +1,21 @@
-import { Recent } from '../../system/memo.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { priorConfig, priorGraphs } from '../graph/prior.ts';
-import { isSameTensor, type Tensor } from '../math/tensor.ts';
+import type { Tensor } from '../math/tensor.ts';
 import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
 import type { Conditioning } from './conditioning.ts';
 import { Denoiser } from './denoiser.ts';
 import { type OpenOptions, open } from './network.ts';
-import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
+import { checkChannels, fromOrt } from './ort-tensors.ts';
 
 /** Keys and values of a guided picture take 60 MB with the large Stage C. */
 const KEPT_CONDITIONINGS = 2;
 
-/** What a conditioning was computed from. */
-interface Given {
-  readonly text: Tensor;
-  readonly adapter: string | undefined;
-}
-
 /** diffusers' WuerstchenPrior (Stage C). */
 export class WuerstchenPrior extends Denoiser {
   readonly config;
-  readonly #conditioned = new Recent<Conditioning, Given>(
-    KEPT_CONDITIONINGS,
-    (a, b) => a.adapter === b.adapter && isSameTensor(a.text, b.text),
-  );
 
   constructor(component: Component, runtime: Runtime) {
-    super(component, runtime, priorGraphs);
+    super(component, runtime, priorGraphs, KEPT_CONDITIONINGS);
     this.config = priorConfig(component);
   }
 
@@ -37,9 +26,7 @@ export class WuerstchenPrior extends Denoiser {
   /** Pictures of the same words share it. @param text [B, T, c_cond] */
   async condition(text: Tensor): Promise<Conditioning> {
     checkChannels('text embeddings', text, 3, 2, this.config.c_cond);
-    // A copy: the caller may write into theirs.
-    const key = { text: { data: text.data.slice(), dims: text.dims }, adapter: this.adapter?.id };
-    return this.#conditioned.get(key, () => this.conditionOn(text.dims[0] ?? 0, { text: toOrt(text) }));
+    return this.conditionOn({ text });
   }
 
   async step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor> {

@@ -5,7 +5,6 @@ import { ALL_FOLDS, type Folds } from '../graph/blocks.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import { modelBytes } from '../graph/model-bytes.ts';
 import { PEAKS, type WatchedGraph, watchHalves } from '../graph/peaks.ts';
-import { attendsInPieces } from './fused-attention.ts';
 import { hostThreads } from './host-threads.ts';
 import { type MeasureMemory, MemoryPlan, measureOf, type Residency } from './memory-plan.ts';
 import { isWorthPreparing, type Preference, preferredPrecision } from './preferred-precision.ts';
@@ -18,6 +17,7 @@ import {
   type Provider,
   type ProviderReport,
 } from './providers.ts';
+import { usableFolds } from './usable-folds.ts';
 
 /** A call that blocks its thread until it returns. */
 export interface BlockingCall {
@@ -103,12 +103,7 @@ export class Runtime {
     this.threads = options.threads ?? hostThreads().count;
     const measure = options.measureMemory ?? measureOf(provider, options.device);
     this.memory = new MemoryPlan(provider, options.residency ?? 'resident', measure);
-    const folds = options.folds ?? ALL_FOLDS;
-    this.folds = {
-      ...folds,
-      wholeAttention: folds.wholeAttention && fusedAttention && attendsInPieces(provider),
-      fusedAttention: folds.fusedAttention && fusedAttention,
-    };
+    this.folds = usableFolds(options.folds ?? ALL_FOLDS, { provider, fusedAttention });
     if (!fusedAttention) this.notes.push(`Attention is computed in parts: ${provider}'s own gives wrong numbers here.`);
     this.#onBlocking = options.onBlocking;
     this.#onReturned = options.onReturned;
@@ -172,6 +167,9 @@ export class Runtime {
     const call: BlockingCall = { kind: 'create', graph: graph.name, weightsDir, inputs: [] };
     await this.#onBlocking?.(call);
     const watched = this.#onPeaks && watchHalves(graph.parts);
+    // One network at a time, the session may be the last one, with which the device forgets everything.
+    const staysOnDevice =
+      graph.feedsGraphs && this.provider === 'webgpu' && this.residency === 'resident' && watched === undefined;
     const created = await this.#timed(call, () =>
       InferenceSession.create(watched ? modelBytes(watched.parts) : graph.toBytes(), {
         executionProviders: [executionProvider(this.provider, this.#device)],
@@ -179,6 +177,7 @@ export class Runtime {
         graphOptimizationLevel: 'all',
         // Memory patterns are made for one shape and recomputed for the next; the arena alone keeps the peak lower.
         enableMemPattern: false,
+        ...(staysOnDevice ? { preferredOutputLocation: 'gpu-buffer' } : {}),
         logSeverityLevel: 3,
         extra: {
           session: {
@@ -226,7 +225,10 @@ export class Runtime {
 /** A picture of NaNs would be black and look finished. */
 function requireFinite(outputs: Tensors, { graph, weightsDir }: BlockingCall, precision: Precision | 'auto'): Tensors {
   const other = precision === 'fp32' ? '' : ' Else try --precision fp32.';
-  for (const [name, { data }] of Object.entries(outputs)) {
+  for (const [name, output] of Object.entries(outputs)) {
+    // Reading what lies on the device would end the process. What is computed of it is looked at.
+    if (output.location !== 'cpu') continue;
+    const { data } = output;
     if (!(data instanceof Float32Array) || isFinite32(data)) continue;
     throw new OperatorError(
       'numbers_not_finite',

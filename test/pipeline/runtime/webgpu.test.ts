@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Tensor as OrtTensor } from 'onnxruntime-node';
+import { Component } from '../../../src/pipeline/checkpoint/checkpoint.ts';
+import { priorConfig, priorGraphs } from '../../../src/pipeline/graph/prior.ts';
 import {
   ClipTextModel,
   PaellaVQModel,
@@ -12,6 +15,7 @@ import {
   WuerstchenDiffNeXt,
   WuerstchenPrior,
 } from '../../../src/pipeline/index.ts';
+import { type Conditioning, pickRows } from '../../../src/pipeline/networks/conditioning.ts';
 
 /** Without a GPU, the software Vulkan driver that comes with Debian's Chromium computes; libvulkan1 finds it. */
 const SOFTWARE_DRIVER = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -33,7 +37,8 @@ function agree(a: Tensor, b: Tensor, what: string): void {
 }
 
 test('WebGPU works here', async () => {
-  assert.deepEqual(await probe('webgpu'), { provider: 'webgpu', works: true, reason: 'works' });
+  const { provider, works } = await probe('webgpu');
+  assert.deepEqual({ provider, works }, { provider: 'webgpu', works: true });
 });
 
 test('every network of the embedded model agrees between WebGPU and the CPU', async () => {
@@ -88,6 +93,56 @@ test('every network of the embedded model agrees between WebGPU and the CPU', as
   agree(picture1.encoded, picture2.encoded, 'Stage A, encoder');
   const off = picture1.pixels.data.filter((value, i) => Math.abs(value - (picture2.pixels.data[i] ?? Number.NaN)) > 1);
   assert.equal(off.length, 0, 'bytes differ by at most 1');
+});
+
+test('what is computed once a picture stays on the device: for rows of a batch, after others and after a release', async () => {
+  const calls: string[] = [];
+  const gpu = await Runtime.create({
+    provider: 'webgpu',
+    onReturned: ({ kind, graph }) => void (kind === 'run' && calls.push(graph)),
+  });
+  const predictions = async (runtime: Runtime) => {
+    const prior = await WuerstchenPrior.load(join(COCKTAIL, 'wuerstchen-prior/prior'), runtime);
+    const { c_in, c_cond } = prior.config;
+    const step = (conditioning: Conditioning) => {
+      const { rows } = conditioning;
+      return prior.step(noise(1, [rows, c_in, 2, 3]), new Float32Array(rows).fill(0.5), conditioning);
+    };
+    const three = await prior.condition(noise(2, [3, 5, c_cond]));
+    const all = [await step(three), await step(three), await step(pickRows(three, [2, 0]))];
+    for (const seed of [3, 4]) await prior.condition(noise(seed, [2, 5, c_cond]));
+    all.push(await step(three));
+    await prior.release();
+    all.push(await step(three));
+    await prior.release();
+    return all;
+  };
+  const [found, expected] = [await predictions(gpu), await predictions(await Runtime.create({ provider: 'cpu' }))];
+  found.forEach((one, i) => {
+    agree(one, expected[i] as Tensor, `step ${i}`);
+  });
+  // Two sets are kept. With the sessions, the device forgets all.
+  const [made, used] = ['prior-conditioning', 'prior'];
+  assert.deepEqual(calls, [made, used, used, made, used, made, made, made, used, made, used]);
+});
+
+test('what a conditioning graph computes lies on the device where all networks stay loaded, else in memory', async () => {
+  const folder = join(COCKTAIL, 'wuerstchen-prior/prior');
+  const component = await Component.open(folder);
+  for (const [residency, location] of [
+    ['resident', 'gpu-buffer'],
+    ['stage', 'cpu'],
+  ] as const) {
+    const runtime = await Runtime.create({ provider: 'webgpu', residency });
+    const { conditioning } = priorGraphs(component, runtime.folds);
+    assert.ok(conditioning);
+    const session = await runtime.session(conditioning, folder);
+    const dims = [1, 5, priorConfig(component).c_cond];
+    const outputs = Object.values(await session.run({ text: new OrtTensor('float32', noise(1, dims).data, dims) }));
+    assert.deepEqual(new Set(outputs.map((one) => one.location)), new Set([location]));
+    for (const output of outputs) output.dispose();
+    await session.release();
+  }
 });
 
 test('an asked-for provider that does not work is an error with its reason, and auto falls back with it', async () => {
