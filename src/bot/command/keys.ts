@@ -144,7 +144,7 @@ const DEFINITIONS = {
     example: (limits) => defaultSize(limits).height,
   }),
   size: {
-    aliases: ['resolution'],
+    aliases: ['resolution', 'aspect-ratios-selection'],
     type: 'text',
     description: 'Width and height at once, such as 1024x1536',
     de: ['format', 'Breite und Höhe in Pixeln, etwa 1024x1536'],
@@ -157,7 +157,7 @@ const DEFINITIONS = {
     example: (limits) => formatSize(defaultSize(limits)),
     read: (value, limits) => {
       const sides = readSides(value);
-      const [width, height] = sides ?? [limits.defaultWidth, limits.defaultHeight];
+      const [width = limits.defaultWidth, height = width] = sides ?? numbersIn(value);
       if (sides !== null && fits({ width, height }, { ...limits, maxPixels: Number.POSITIVE_INFINITY })) {
         return { value: { width, height } };
       }
@@ -178,7 +178,7 @@ const DEFINITIONS = {
     example: (limits) => commonRatios(limits)[1] ?? '1:1',
     read: (value, limits) => {
       const size = sizeForRatio(readRatio(value) ?? Number.NaN, limits);
-      return size === null ? { instead: commonRatios(limits)[1] ?? '1:1' } : { value: { ...size } };
+      return size === null ? { instead: nearestRatio(value, limits) } : { value: { ...size } };
     },
   },
   n: numeric('integer', 'n', {
@@ -378,6 +378,21 @@ function widestRatio(limits: RequestLimits): number {
   let widest = 1;
   while (sizeForRatio(widest + 1, limits) !== null) widest += 1;
   return widest;
+}
+
+/** What a ratio that is not allowed, or is written in another way (`16-9`, `1.5`), comes to. */
+function nearestRatio(typed: string, limits: RequestLimits): string {
+  const [width = 0, height = 1] = numbersIn(typed);
+  const widest = widestRatio(limits);
+  if (width <= 0 || height <= 0) return commonRatios(limits)[1] ?? '1:1';
+  if (width / height > widest) return `${widest}:1`;
+  if (height / width > widest) return `1:${widest}`;
+  return `${width}:${height}`;
+}
+
+/** Two numbers at most. */
+function numbersIn(typed: string): readonly number[] {
+  return (typed.match(/\d{1,6}(?:\.\d{1,6})?/g) ?? []).slice(0, 2).map(Number);
 }
 
 function commonRatios(limits: RequestLimits): readonly string[] {

@@ -5,6 +5,7 @@ import type { ImagineRequest } from '../job.ts';
 import { examplePrompt, fits, type RequestLimits, requestDefaults, type Size, shrunk } from '../request-limits.ts';
 import { nearest } from './edit-distance.ts';
 import { asText, bracketed, type NativeOptions } from './format.ts';
+import { settingWithin } from './glued-values.ts';
 import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
 import { type Chosen, type Origins, withinMaxima, withLayers } from './layers.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
@@ -259,7 +260,13 @@ function readOptions(values: NativeOptions, limits: RequestLimits) {
   const given = KEYS.flatMap((key): TypedSetting[] => {
     const value = values[key.name];
     if (value === undefined) return [];
-    const where = (instead: string | null) => ({ options: { [key.name]: instead } });
+    const where = (instead: string | null) => {
+      const within = settingWithin(key, String(value), limits);
+      if (within === null || within.keyValue === '' || values[within.key.name] !== undefined) {
+        return { options: { [key.name]: instead } };
+      }
+      return { options: { [key.name]: within.value, [within.key.name]: within.keyValue } };
+    };
     const template = key.name === 'negative' ? { template: nativeTemplate(String(value)) } : {};
     return [{ key, start: 0, end: 0, ...template, ...readValue(key, String(value), limits, where) }];
   });

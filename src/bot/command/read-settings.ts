@@ -1,4 +1,5 @@
 import type { RequestLimits } from '../request-limits.ts';
+import { type SettingWithin, settingWithin } from './glued-values.ts';
 import type { Field, Key, RequestSettings } from './keys.ts';
 import { insideQuotes, isDoubleQuote, isQuote, QuoteScanner, type Span, straightened, unescapeText } from './lexer.ts';
 import { CommandProblem, type Edit, listed, MAX_NAMED, quoted } from './problem.ts';
@@ -174,10 +175,19 @@ function readPair(key: Key, span: Span, valueStart: number, text: string, limits
       key,
       value,
       limits,
-      (instead) => ({ edits: [instead === null ? removal(span) : { ...span, start: valueStart, text: instead }] }),
+      (instead) => {
+        const within = settingWithin(key, text.slice(valueStart, span.end), limits);
+        if (within !== null) return { edits: [parting(within, valueStart)] };
+        return { edits: [instead === null ? removal(span) : { ...span, start: valueStart, text: instead }] };
+      },
       hasColon ? 'To keep it as text, put a space after the colon.' : undefined,
     ),
   };
+}
+
+/** A space between a value and the setting that runs into it. */
+function parting({ value, at }: SettingWithin, valueStart: number): Edit {
+  return { start: valueStart + value.length, end: valueStart + at, text: ' ' };
 }
 
 /**

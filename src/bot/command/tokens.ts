@@ -57,12 +57,12 @@ export function tokensOf(text: string, limits: RequestLimits): Token[] {
   for (let i = 0; i < spans.length; i++) {
     const [span, raw] = [spans[i], words[i]];
     if (span === undefined || raw === undefined) break;
-    const after = words.slice(i + 1, i + 9);
+    const around = { after: words.slice(i + 1, i + 9), isBehind: tokens[0]?.kind === 'text' };
     const colon = weights.find((at) => at >= span.start && at < span.end);
     const isWeight = colon !== undefined && isFirstColon(text, span.start, colon);
     const found: Token | Unknown = isWeight
       ? { ...span, raw, kind: 'text', note: null }
-      : tokenOf(raw, after, span, limits);
+      : tokenOf(raw, around, span, limits);
     if ('kind' in found) {
       tokens.push(found);
     } else {
@@ -89,18 +89,26 @@ interface Unknown {
   readonly words: number;
 }
 
-function tokenOf(raw: string, after: readonly string[], span: Span, limits: RequestLimits): Token | Unknown {
+/** What stands around a word. */
+interface Around {
+  /** The words behind it. */
+  readonly after: readonly string[];
+  /** Whether the prompt is before it. */
+  readonly isBehind: boolean;
+}
+
+function tokenOf(raw: string, around: Around, span: Span, limits: RequestLimits): Token | Unknown {
   const [, dash, rest] = DASHED.exec(raw) ?? [];
-  if (dash !== undefined && rest !== undefined) return dashedToken(dash, rest, after, { ...span, raw }, limits);
+  if (dash !== undefined && rest !== undefined) return dashedToken(dash, rest, around, { ...span, raw }, limits);
   const pair = PAIR.exec(raw);
   if (pair !== null) return pairToken(pair, raw, span, limits);
-  return { ...span, raw, kind: 'text', note: noteOn(raw, after, span.start, limits) };
+  return { ...span, raw, kind: 'text', note: noteOn(raw, around.after, span.start, limits) };
 }
 
 function dashedToken(
   dash: string,
   rest: string,
-  after: readonly string[],
+  around: Around,
   at: Span & { readonly raw: string },
   limits: RequestLimits,
 ): Token | Unknown {
@@ -113,23 +121,24 @@ function dashedToken(
   if (glued !== null && glued.name !== 'negative') {
     return { ...at, kind: 'pair', key: glued, valueStart: at.end - gluedValue.length };
   }
-  return unknownOption(dash, rest, after, at, limits);
+  return unknownOption(dash, rest, around, at, limits);
 }
 
 /** After `--` an error; after a long dash only where it cannot be the dash of a sentence. */
 function unknownOption(
   dash: string,
   rest: string,
-  after: readonly string[],
+  around: Around,
   at: Span & { readonly raw: string },
   limits: RequestLimits,
 ): Token | Unknown {
+  const after = untilSetting(around.after);
   const [name = rest] = /^[\p{L}\p{N}_-]+/u.exec(rest) ?? [];
   const [, gluedName = ''] = GLUED.exec(rest) ?? [];
   const isGlued = foreignNamed(name) === null && foreignNamed(gluedName) !== null;
   const kind = foreignNamed(isGlued ? gluedName : name);
   const [, separator, value = ''] = /^([=:：])(.*)$/su.exec(rest.slice(name.length)) ?? [];
-  const words = isGlued || separator !== undefined ? 0 : wordsOfForeign(kind, after);
+  const words = isGlued || separator !== undefined ? 0 : wordsOfForeign(kind, after, around.isBehind);
   const shown = `${dash}${isGlued ? gluedName : name}`;
   if (kind !== null) {
     if (dash === '--' || isGlued || /^[\d.]/.test(separator === undefined && words > 0 ? (after[0] ?? '') : value)) {
@@ -146,6 +155,12 @@ function unknownOption(
   throw unknownSetting(shown, `--${meant}`, 'put a space after the dashes', {
     ...{ start, end: start + name.length, text: meant },
   });
+}
+
+/** The words before the next setting. */
+function untilSetting(words: readonly string[]): readonly string[] {
+  const next = words.findIndex((word) => DASHED.test(word) || keyNamed(PAIR.exec(word)?.[1] ?? '') !== null);
+  return next < 0 ? words : words.slice(0, next);
 }
 
 function pairToken(match: RegExpExecArray, raw: string, span: Span, limits: RequestLimits): Token | Unknown {
@@ -212,7 +227,10 @@ export function takes(key: Key, value: string, limits: RequestLimits): boolean {
   const plain = (insideQuotes(value) ?? value).normalize('NFKC');
   if (key.type === 'integer' || key.type === 'number') return /^[+-]?\.?\d/.test(plain);
   if (key.name === 'seed') return /^(?:-?\d|random$)/i.test(plain);
-  return plain !== '' && 'value' in key.read(plain.replace(/[,;.]$/, ''), limits);
+  const reading = key.read(plain.replace(/[,;.]$/, ''), limits);
+  if (plain === '' || !('value' in reading)) return false;
+  // Any word may be the name of a preset.
+  return key.name !== 'preset' || (limits.presets ?? []).includes(reading.value.preset ?? '');
 }
 
 function unknownSettings(unknown: readonly Foreign[]): CommandProblem {
@@ -246,11 +264,22 @@ function shortened(name: string): string {
 
 const MARKED = /^(?:-|[([*_~]{1,3})([a-z][a-z_-]{0,39})(?:[:：](.+))?$/is;
 const EQUALS = /^([a-z][a-z_-]{0,39})[=＝](.+)$/is;
+/** A setting that is glued to the word before it: `panda--ar 2:3`, `panda,seed:4`. */
+const GLUED_DASHED = /[^\s-]--([a-z][a-z_-]*?)(?:[:：=](.+)|(-?\d.*))?$/is;
+const GLUED_PAIR = /[^\s:：][,;([{]([a-z][a-z_-]{0,39})[:：](.+)$/is;
 const WEIGHT = /^[^:]*::?-?\d*\.?\d+\)+[,;.]?$|^\S+::-?[\d.]*$|^<(?:lora|lyco|hypernet):/i;
 /** Longer words are not looked at closely. */
 const LONGEST_NOTED = 80;
 const BARE_SIZE = /^\d{3,4}[x×]\d{3,4}[,;.]?$/i;
 const BARE_RATIO = /^(?:1:1|2:3|3:2|3:4|4:3|4:5|5:4|9:16|16:9|21:9)[,;.]?$/;
+
+/** How to say the setting that is glued to a word. @param next the word behind it */
+function gluedTo(raw: string, next: string, limits: RequestLimits): string | null {
+  const [, dashed = '', value, number] = GLUED_DASHED.exec(raw) ?? [];
+  const [, name = dashed, typed = value ?? number ?? next] = GLUED_PAIR.exec(raw) ?? [];
+  const key = keyNamed(name);
+  return key === null || !takes(key, typed, limits) ? null : `${key.name}:${typed.replace(/[)\]},;.]+$/, '')}`;
+}
 
 /** What text that is no setting resembles. @param after the words behind it @param at where it begins */
 function noteOn(raw: string, after: readonly string[], at: number, limits: RequestLimits): TextNote | null {
@@ -263,6 +292,8 @@ function noteOn(raw: string, after: readonly string[], at: number, limits: Reque
     return { kind: 'looks-like-option', instead: `${key.name}:${value.replace(/[)\]*_~,;.]+$/, '')}` };
   }
   const [, name = '', equal = ''] = EQUALS.exec(raw) ?? [];
+  const glued = gluedTo(raw, after[0] ?? '', limits);
+  if (glued !== null) return { kind: 'looks-like-option', instead: glued };
   const equals = keyNamed(name);
   if (equals !== null) return { kind: 'looks-like-option', instead: `${equals.name}:${equal}` };
   if (name !== '' && foreignNamed(name) !== null) return { kind: 'unknown-key' };

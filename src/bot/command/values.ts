@@ -7,7 +7,7 @@ export type Reading<T> = { readonly value: T; readonly note?: string } | { reado
 
 const WHOLE = /^\+?\d{1,30}$/;
 const DECIMAL = /^[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?$/i;
-const LEADING_NUMBER = /^[+-]?\d{0,20}(?:\.\d{1,20})?/;
+const LEADING_NUMBER = /^[+-]?\d{0,20}(?:\.\d{1,20})?(?:(?<=\d)e[+-]?\d{1,3})?/i;
 const MAX_SEED = 2n ** 64n - 1n;
 
 export interface Range {

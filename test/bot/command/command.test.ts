@@ -99,6 +99,10 @@ describe('a request', () => {
     assert.match(say('width 512'), /write width:512/);
     assert.match(say('width: 512'), /write width:512/);
     assert.match(say('-n 4'), /write n:4/);
+    assert.match(say('and a hen--ar 2:3'), /"hen--ar", "2:3"; for a setting, write ar:2:3/);
+    assert.match(say('and a hen--steps30'), /write steps:30/);
+    assert.match(say('and a hen,seed:4 in snow'), /write seed:4/);
+    assert.equal(say('and a well--height of luxury'), '');
     assert.match(say('sampler:Euler'), /no such setting: "sampler:Euler"/);
     for (const weight of ['fox:1.2)', 'fox::2']) assert.match(say(weight), /a weight looks like \(panda:1\.3\)/);
   });
@@ -210,14 +214,14 @@ describe('a mistake', () => {
     ['fox --width', 'setting_without_value', '/wuerst fox --width 1024'],
     ['fox --width --seed 7', 'setting_without_value', '/wuerst fox --width 1024 --seed 7'],
     ['fox width:50', 'bad_width', '/wuerst fox width:128'],
-    ['fox height:1e9', 'bad_height', '/wuerst fox height:128'],
+    ['fox height:1e9', 'bad_height', '/wuerst fox height:3072'],
     ['fox width:-5', 'bad_width', '/wuerst fox width:128'],
     ['fox width:640.5', 'bad_width', '/wuerst fox width:641'],
     ['fox width:1024px', 'bad_width', '/wuerst fox width:1024'],
     ['fox width:""', 'bad_width', '/wuerst fox width:1024'],
     ['fox size:50x9000', 'bad_size', '/wuerst fox size:128x3072'],
     ['fox size:big', 'bad_size', '/wuerst fox size:1024x1024'],
-    ['fox ar:99:1', 'bad_ar', '/wuerst fox ar:2:3'],
+    ['fox ar:99:1', 'bad_ar', '/wuerst fox ar:15:1'],
     ['fox ar:0:0', 'bad_ar', '/wuerst fox ar:2:3'],
     ['fox n:0', 'bad_n', '/wuerst fox n:1'],
     ['fox n:11', 'bad_n', '/wuerst fox n:10'],

@@ -19,9 +19,9 @@ const MISTAKES: readonly (readonly [typed: string, corrected: string])[] = [
   ['style:photographic', ''],
   ['style:aestetic', 'style:aesthetic'],
   ['seed:-7', 'seed:random'],
-  ['--steps 1e9', '--steps 1'],
+  ['--steps 1e9', `--steps ${LIMITS.maxSteps}`],
   ['size:3072x3072', 'size:2048x2048'],
-  ['ar:99:1', 'ar:2:3'],
+  ['ar:99:1', 'ar:15:1'],
   ['spoiler:maybe', 'spoiler:yes'],
 ];
 const WORDS = [
@@ -79,6 +79,44 @@ describe('the correction of a mistake', () => {
       }),
       { numRuns: 600, seed: 20240229 },
     );
+  });
+
+  it('of settings that run into each other keeps both', () => {
+    const cases: readonly (readonly [typed: string, corrected: string])[] = [
+      ['a cat steps:20guidance:7n:2 at night', '/wuerst a cat steps:20 guidance:7 n:2 at night'],
+      ['a cat size:512x768,seed:9', '/wuerst a cat size:512x768 seed:9'],
+      ['a cat --ar 4:3--seed 9', '/wuerst a cat --ar 4:3 --seed 9'],
+      ['a cat --h768--w512', '/wuerst a cat --h768 --w512'],
+      ['a cat style:base—n 2', '/wuerst a cat style:base —n 2'],
+      ['a cat height:9000cfg:3', '/wuerst a cat height:3072 cfg:3'],
+    ];
+    for (const [typed, corrected] of cases) assert.equal(refusal(typed).corrected, corrected);
+    assert.equal(
+      refusal('a cat', { options: { steps: '20', guidance: '7seed:5--n=2' } }).corrected,
+      '/wuerst a cat n:2 seed:5 steps:20 guidance:7',
+    );
+  });
+
+  it('of a flag that nobody knows takes its value out, where that can be told from the prompt', () => {
+    const cases: readonly (readonly [typed: string, corrected: string])[] = [
+      ['a cat --safety_checker off', '/wuerst a cat'],
+      ['a cat --mood gloomy --seed 3', '/wuerst a cat --seed 3'],
+      ['a cat --mood gloomy seed:3', '/wuerst a cat seed:3'],
+      ['a cat --mood "rather gloomy" on a wall', '/wuerst a cat on a wall'],
+      ['a cat --curve 0.5 1 2', '/wuerst a cat'],
+      ['a cat --vae --seed 3', '/wuerst a cat --seed 3'],
+      ['a cat --mood gloomy sky', '/wuerst a cat gloomy sky'],
+      ['--mood cat', '/wuerst cat'],
+      ['--seed 3 --mood cat', '/wuerst --seed 3 cat'],
+    ];
+    for (const [typed, corrected] of cases) assert.equal(refusal(typed).corrected, corrected);
+  });
+
+  it('keeps the shape of a size that is written in another way', () => {
+    assert.equal(refusal('a cat size:640').corrected, '/wuerst a cat size:640x640');
+    assert.equal(refusal('a cat size:640-512').corrected, '/wuerst a cat size:640x512');
+    assert.equal(refusal('a cat ar:3-2').corrected, '/wuerst a cat ar:3:2');
+    assert.equal(refusal('a cat ar:1:400').corrected, '/wuerst a cat ar:1:15');
   });
 
   it('in one alternative leaves the others alone', () => {
