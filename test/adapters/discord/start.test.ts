@@ -133,7 +133,10 @@ test('numbers have the bounds of the core, and every name and description a Germ
   ]);
   assert.deepEqual(
     options.map(({ name }) => name).sort(),
-    ['prompt', 'images', ...KEYS.map(({ name }) => name).filter((name) => name !== 'n')].sort(),
+    [
+      ...['prompt', 'images', 'image', 'image-2', 'image-3', 'mask'],
+      ...KEYS.map(({ name }) => name).filter((name) => name !== 'n'),
+    ].sort(),
   );
   for (const { name, name_localizations, description_localizations } of options) {
     assert.ok(name_localizations?.de && description_localizations?.de, name);

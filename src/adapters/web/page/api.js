@@ -1,3 +1,5 @@
+import { givenPictures } from './given-pictures.js';
+
 /** The server's refusal, or `offline` with status 0 when it gave no answer. */
 export class Problem extends Error {
   constructor(status, { code, message, hint }) {
@@ -25,8 +27,10 @@ async function request(path, options = {}) {
 }
 
 function post(path, body, key) {
-  const headers = { 'content-type': 'application/json', ...(key ? { 'idempotency-key': key } : {}) };
-  return request(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  const isForm = body instanceof FormData;
+  const type = isForm ? {} : { 'content-type': 'application/json' };
+  const headers = { ...type, ...(key ? { 'idempotency-key': key } : {}) };
+  return request(path, { method: 'POST', headers, body: isForm ? body : JSON.stringify(body) });
 }
 
 /** Sends again once when there was no answer. The key makes sure that it takes effect only once. */
@@ -48,7 +52,11 @@ export const api = {
   endKey: (id) => request(`/api/account/keys/${id}`, { method: 'DELETE' }),
   invite: (user, admin) => post('/api/invitations', { user, admin }),
   signOut: () => request('/api/session', { method: 'DELETE' }),
-  command: (room, text, user) => postOnce(`/api/rooms/${room}/commands`, { text, user }),
+  async command(room, text, user) {
+    const answer = await postOnce(`/api/rooms/${room}/commands`, givenPictures.bodyOf({ text, user }));
+    givenPictures.clear();
+    return answer;
+  },
   act: (room, action, user, text) =>
     postOnce('/api/actions', { action, user, room, ...(text === undefined ? {} : { text }) }),
   model: () => request('/api/model'),

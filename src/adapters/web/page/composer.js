@@ -1,5 +1,6 @@
 import { Completion } from './completion.js';
 import { byId, el } from './dom.js';
+import { givenPictures } from './given-pictures.js';
 import { storage } from './storage.js';
 
 const KEYS = ['size:', 'style:', 'n:', 'seed:', 'negative:'];
@@ -50,7 +51,7 @@ export class Composer {
 
   async #send() {
     const text = this.#input.value.trim();
-    if (text === '') return this.focus();
+    if (text === '' && givenPictures.isEmpty) return this.focus();
     const room = this.#room;
     this.#completion.close();
     this.#write('');

@@ -21,6 +21,7 @@ export function byId(id) {
 const SVG = 'http://www.w3.org/2000/svg';
 /** Paths of one stroke on a grid of 20. */
 const ICONS = {
+  picture: 'M3 4h14v12H3zM6 13l3-4 2.5 3 2-2 2.5 3M12.5 7.5h.01',
   close: 'M5 5l10 10M15 5L5 15',
   left: 'M12.5 4l-6 6 6 6',
   right: 'M7.5 4l6 6-6 6',

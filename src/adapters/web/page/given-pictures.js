@@ -1,0 +1,153 @@
+import { byId, el, iconButton } from './dom.js';
+import { paintMask } from './mask-brush.js';
+
+/** As the server has them. */
+const MOST_PICTURES = 3;
+const MOST_BYTES = 20 * 2 ** 20;
+const USUAL_STRENGTH = 0.6;
+const THUMBNAIL = 96;
+
+/** The pictures that the next command starts from: picked, dropped or pasted. They stay until a command was accepted. */
+class GivenPictures {
+  #files = [];
+  #mask = null;
+  #list = el('ul', { class: 'given-list', 'aria-label': 'Pictures to start from' });
+  #problem = el('p', { class: 'problem', role: 'alert' });
+  #strength = el('input', {
+    ...{ type: 'range', id: 'strength', min: 0, max: 1, step: 0.05, value: USUAL_STRENGTH },
+    oninput: () => this.#showStrength(),
+  });
+  #said = el('output', { for: 'strength' });
+  #part = el('button', { type: 'button', class: 'key', onclick: () => this.#choosePart() });
+  #tray = el(
+    'div',
+    { class: 'given', hidden: true },
+    this.#list,
+    el(
+      'div',
+      { class: 'given-settings' },
+      el('label', { for: 'strength' }, 'Strength'),
+      this.#strength,
+      this.#said,
+      this.#part,
+    ),
+    this.#problem,
+  );
+
+  constructor() {
+    const box = document.querySelector('.composer-box');
+    const input = el('input', { type: 'file', accept: 'image/*', multiple: true, hidden: true, id: 'picture-files' });
+    input.addEventListener('change', () => {
+      this.add(input.files);
+      input.value = '';
+    });
+    box.before(this.#tray);
+    box.prepend(
+      input,
+      iconButton('picture', 'Add a picture to start from', () => input.click(), 'add-picture'),
+    );
+    byId('prompt').addEventListener('paste', (event) => this.#take(event, event.clipboardData));
+    document.addEventListener('dragover', (event) => {
+      if (event.dataTransfer?.types.includes('Files')) event.preventDefault();
+    });
+    document.addEventListener('drop', (event) => this.#take(event, event.dataTransfer));
+  }
+
+  get isEmpty() {
+    return this.#files.length === 0;
+  }
+
+  /** The text of a command with what was chosen beside it. */
+  textWith(text) {
+    const strength = Number(this.#strength.value);
+    if (this.isEmpty || strength === USUAL_STRENGTH || /\bstrength[: ]/i.test(text)) return text;
+    return `${text} strength:${strength}`.trim();
+  }
+
+  /** The body of a command: JSON, or a form where pictures go with it. */
+  bodyOf({ text, user }) {
+    if (this.isEmpty) return { text, user };
+    const form = new FormData();
+    form.append('text', this.textWith(text));
+    if (user) form.append('user', user);
+    for (const file of this.#files) form.append('image', file);
+    if (this.#mask) form.append('mask', this.#mask, 'mask.png');
+    return form;
+  }
+
+  clear() {
+    this.#files = [];
+    this.#mask = null;
+    this.#strength.value = USUAL_STRENGTH;
+    this.#draw();
+  }
+
+  add(files) {
+    this.#problem.textContent = '';
+    for (const file of files) {
+      if (!file.type.startsWith('image/')) this.#refuse(`${file.name} is no picture.`);
+      else if (file.size > MOST_BYTES) this.#refuse(`${file.name} is larger than ${MOST_BYTES / 2 ** 20} MB.`);
+      else if (this.#files.length >= MOST_PICTURES) this.#refuse(`At most ${MOST_PICTURES} pictures can be blended.`);
+      else this.#files.push(file);
+    }
+    if (this.#files.length > 1) this.#mask = null;
+    this.#draw();
+    byId('prompt').focus();
+  }
+
+  #take(event, data) {
+    if (!data || data.files.length === 0) return;
+    event.preventDefault();
+    this.add(data.files);
+  }
+
+  #refuse(why) {
+    this.#problem.textContent = why;
+  }
+
+  async #choosePart() {
+    const [file] = this.#files;
+    const mask = await paintMask(file);
+    if (mask === null || this.#files[0] !== file) return;
+    this.#mask = mask;
+    this.#draw();
+  }
+
+  #draw() {
+    this.#list.replaceChildren(...this.#files.map((file, i) => this.#item(file, i)));
+    this.#part.hidden = this.#files.length !== 1;
+    this.#part.textContent = this.#mask ? 'Change the part' : 'Paint only a part';
+    this.#tray.hidden = this.isEmpty && this.#problem.textContent === '';
+    byId('composer').toggleAttribute('data-pictures', !this.isEmpty);
+    this.#showStrength();
+  }
+
+  #showStrength() {
+    this.#said.value = Number(this.#strength.value).toFixed(2);
+  }
+
+  #item(file, i) {
+    const canvas = el('canvas', { width: THUMBNAIL, height: THUMBNAIL, role: 'img', 'aria-label': file.name });
+    drawThumbnail(canvas, file);
+    const remove = () => {
+      this.#files.splice(i, 1);
+      this.#mask = null;
+      this.#problem.textContent = '';
+      this.#draw();
+      byId('prompt').focus();
+    };
+    return el('li', {}, canvas, iconButton('close', `Remove ${file.name}`, remove, 'remove-picture'));
+  }
+}
+
+/** A picture that the browser cannot read stays a name: the server says what is wrong with it. */
+async function drawThumbnail(canvas, file) {
+  const picture = await createImageBitmap(file).catch(() => null);
+  if (picture === null) return;
+  const side = Math.min(picture.width, picture.height);
+  const [x, y] = [(picture.width - side) / 2, (picture.height - side) / 2];
+  canvas.getContext('2d').drawImage(picture, x, y, side, side, 0, 0, THUMBNAIL, THUMBNAIL);
+  picture.close();
+}
+
+export const givenPictures = new GivenPictures();

@@ -1,0 +1,164 @@
+import { el } from './dom.js';
+
+/** Of the painted mask; the picture keeps its shape. */
+const LONG_SIDE = 768;
+/** Shares of the longer side. */
+const BRUSH = { usual: 0.08, least: 0.02, most: 0.3 };
+const STEP = 1 / 40;
+
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** Lets somebody paint over a part of a picture. Resolves to a PNG that is white there, or to `null` when it was cancelled. */
+export async function paintMask(file) {
+  const picture = await createImageBitmap(file).catch(() => null);
+  if (picture === null) return null;
+  const brush = new Brush(picture);
+  const titleId = 'mask-title';
+  const close = (answer) => () => {
+    dialog.returnValue = answer;
+    dialog.close(answer);
+  };
+  const buttons = el(
+    'div',
+    { class: 'sheet-buttons' },
+    el('button', { type: 'button', class: 'button', onclick: () => brush.clear() }, 'Clear'),
+    el('button', { type: 'button', class: 'button', onclick: close('') }, 'Cancel'),
+    el('button', { type: 'button', class: 'button', 'data-style': 'primary', onclick: close('done') }, 'Use this part'),
+  );
+  const dialog = el(
+    'dialog',
+    { class: 'sheet panel mask-sheet', 'aria-labelledby': titleId },
+    el('h2', { id: titleId }, 'Paint over what is to change'),
+    el(
+      'p',
+      { id: 'mask-help' },
+      'Drag, or use the arrow keys to move the brush and Space to paint; E erases, + and − change its size.',
+    ),
+    brush.element,
+    buttons,
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+  brush.element.focus();
+  await new Promise((resolve) => dialog.addEventListener('close', resolve, { once: true }));
+  dialog.remove();
+  picture.close();
+  return dialog.returnValue === 'done' && brush.hasPainted ? brush.toBlob() : null;
+}
+
+class Brush {
+  #picture;
+  #mask = el('canvas');
+  #at;
+  #size = BRUSH.usual;
+  #erases = false;
+  #isDown = false;
+  hasPainted = false;
+  element;
+
+  constructor(picture) {
+    this.#picture = picture;
+    const scale = Math.min(1, LONG_SIDE / Math.max(picture.width, picture.height));
+    const [width, height] = [picture.width, picture.height].map((side) => Math.max(8, Math.round(side * scale)));
+    Object.assign(this.#mask, { width, height });
+    this.#at = [width / 2, height / 2];
+    this.element = el('canvas', {
+      ...{ class: 'mask-canvas', width, height, tabindex: 0, role: 'application' },
+      ...{ 'aria-label': 'The picture, to be painted over', 'aria-describedby': 'mask-help' },
+      onkeydown: (event) => this.#key(event),
+      onpointerdown: (event) => this.#down(event),
+      onpointermove: (event) => this.#move(event),
+      onpointerup: () => {
+        this.#isDown = false;
+      },
+    });
+    this.clear();
+  }
+
+  clear() {
+    const pen = this.#mask.getContext('2d');
+    pen.globalCompositeOperation = 'source-over';
+    pen.clearRect(0, 0, this.#mask.width, this.#mask.height);
+    this.hasPainted = false;
+    this.#draw();
+  }
+
+  /** White on black. */
+  toBlob() {
+    const { width, height } = this.#mask;
+    const whole = el('canvas', { width, height });
+    const pen = whole.getContext('2d');
+    pen.fillStyle = '#000';
+    pen.fillRect(0, 0, width, height);
+    pen.drawImage(this.#mask, 0, 0);
+    return new Promise((resolve) => whole.toBlob(resolve, 'image/png'));
+  }
+
+  get #radius() {
+    return (this.#size * Math.max(this.#mask.width, this.#mask.height)) / 2;
+  }
+
+  #key(event) {
+    const move = MOVES[event.key];
+    if (move) {
+      const step = Math.max(this.#mask.width, this.#mask.height) * STEP;
+      this.#to(this.#at[0] + move[0] * step, this.#at[1] + move[1] * step, event.getModifierState('CapsLock'));
+    } else if (event.key === ' ' || event.key === 'Enter') this.#dab();
+    else if (event.key === 'e' || event.key === 'E') this.#erases = !this.#erases;
+    else if (event.key === '+' || event.key === '=') this.#size = Math.min(BRUSH.most, this.#size * 1.25);
+    else if (event.key === '-') this.#size = Math.max(BRUSH.least, this.#size / 1.25);
+    else return;
+    event.preventDefault();
+    this.#draw();
+  }
+
+  #down(event) {
+    this.#isDown = true;
+    this.element.setPointerCapture(event.pointerId);
+    this.#to(...this.#place(event), true);
+  }
+
+  #move(event) {
+    this.#to(...this.#place(event), this.#isDown);
+  }
+
+  #place({ offsetX, offsetY }) {
+    const { clientWidth, clientHeight } = this.element;
+    return [(offsetX / clientWidth) * this.#mask.width, (offsetY / clientHeight) * this.#mask.height];
+  }
+
+  #to(x, y, paints) {
+    this.#at = [Math.min(this.#mask.width, Math.max(0, x)), Math.min(this.#mask.height, Math.max(0, y))];
+    if (paints) this.#dab();
+    else this.#draw();
+  }
+
+  #dab() {
+    const pen = this.#mask.getContext('2d');
+    pen.globalCompositeOperation = this.#erases ? 'destination-out' : 'source-over';
+    pen.fillStyle = '#fff';
+    pen.beginPath();
+    pen.arc(...this.#at, this.#radius, 0, 2 * Math.PI);
+    pen.fill();
+    this.hasPainted ||= !this.#erases;
+    this.#draw();
+  }
+
+  #draw() {
+    const { width, height } = this.element;
+    const pen = this.element.getContext('2d');
+    pen.globalAlpha = 1;
+    pen.drawImage(this.#picture, 0, 0, width, height);
+    pen.globalAlpha = 0.6;
+    pen.drawImage(this.#mask, 0, 0);
+    pen.globalAlpha = 1;
+    pen.lineWidth = 3;
+    for (const colour of ['#000', '#fff']) {
+      pen.strokeStyle = colour;
+      pen.beginPath();
+      pen.arc(...this.#at, this.#radius, 0, 2 * Math.PI);
+      pen.stroke();
+      pen.lineWidth = 1.5;
+    }
+  }
+}

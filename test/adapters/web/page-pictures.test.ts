@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import sharp from 'sharp';
+import { launchBrowser, openPage, until } from './open-page.ts';
+
+let browser: Browser;
+before(async () => {
+  browser = await launchBrowser();
+});
+after(() => browser.close());
+
+const picture = (tint: string, width = 200, height = 100) =>
+  sharp({ create: { width, height, channels: 3, background: tint } })
+    .png()
+    .toBuffer();
+
+const file = async (name: string, tint: string) => ({ name, mimeType: 'image/png', buffer: await picture(tint) });
+
+/** Gives files to the page as dropping or pasting them does. */
+function hand(page: Page, how: 'drop' | 'paste', base64: string): Promise<void> {
+  return page.evaluate(`{
+    const bytes = Uint8Array.from(atob('${base64}'), (one) => one.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], 'handed.png', { type: 'image/png' }));
+    const init = { bubbles: true, cancelable: true };
+    const event = '${how}' === 'drop'
+      ? new DragEvent('drop', { ...init, dataTransfer: data })
+      : new ClipboardEvent('paste', { ...init, clipboardData: data });
+    document.getElementById('prompt').dispatchEvent(event);
+  }`);
+}
+
+const items = (page: Page, count: number) =>
+  until(page, `document.querySelectorAll('.given-list li').length === ${count}`);
+
+test('pictures are picked, dropped and pasted, and go with the next command, also without words', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser);
+  await page.setInputFiles('#picture-files', [await file('a.png', '#ff0000')]);
+  await hand(page, 'drop', (await picture('#00ff00')).toString('base64'));
+  await hand(page, 'paste', (await picture('#0000ff')).toString('base64'));
+  await items(page, 3);
+  await page.locator('.remove-picture').nth(2).click();
+  await items(page, 2);
+  await page.press('#prompt', 'Enter');
+  await items(page, 0);
+  assert.equal(core.given.length, 2);
+  assert.equal(core.commands[0]?.text, '');
+  assert.deepEqual(core.commands[0]?.options.pictures?.pictures, ['1'.repeat(64), '2'.repeat(64)]);
+  await page.fill('#prompt', 'a panda');
+  await page.press('#prompt', 'Enter');
+  await until(page, `document.querySelectorAll('.turn').length > 1`);
+  assert.equal(core.commands[1]?.options.pictures, undefined, 'they went with one command');
+  assert.deepEqual(complaints, []);
+});
+
+test('strength is a slider, and a part is painted with keys alone', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser);
+  await page.setInputFiles('#picture-files', [await file('a.png', '#ff0000')]);
+  await page.focus('#strength');
+  for (let i = 0; i < 4; i++) await page.keyboard.press('ArrowLeft');
+  await page.getByRole('button', { name: 'Paint only a part' }).press('Enter');
+  await page.locator('.mask-canvas').waitFor();
+  for (const key of ['ArrowLeft', ' ', 'ArrowLeft', ' ']) await page.keyboard.press(key);
+  await page.getByRole('button', { name: 'Use this part' }).press('Enter');
+  await page.getByRole('button', { name: 'Change the part' }).waitFor();
+  await page.fill('#prompt', 'a panda');
+  await page.press('#prompt', 'Enter');
+  await items(page, 0);
+  assert.equal(core.commands[0]?.text, 'a panda strength:0.4');
+  const [, mask] = core.given;
+  const { data, info } = await sharp(mask).greyscale().raw().toBuffer({ resolveWithObject: true });
+  assert.deepEqual([info.width, info.height], [200, 100]);
+  assert.equal(data[50 * 200 + 95], 255, 'where the brush was');
+  assert.equal(data[0], 0);
+  assert.deepEqual(complaints, []);
+});
+
+test('a refused picture is said, and stays to be taken out', async (t) => {
+  const { core, page } = await openPage(t, browser);
+  await page.setInputFiles('#picture-files', [{ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('x') }]);
+  await page.getByText('notes.txt is no picture.').waitFor();
+  await page.setInputFiles('#picture-files', [
+    { name: 'a.png', mimeType: 'image/png', buffer: Buffer.from('damaged') },
+  ]);
+  await items(page, 1);
+  await page.fill('#prompt', 'a panda');
+  await page.press('#prompt', 'Enter');
+  await page.locator('.note-title', { hasText: 'This picture is damaged.' }).waitFor();
+  await items(page, 1);
+  assert.deepEqual(core.commands, []);
+});
