@@ -65,6 +65,10 @@ export class WebAccounts {
       alike: accounts('WHERE looks = ?'),
       accounts: accounts('WHERE name > ? ORDER BY name'),
       addAccount: database.statement('INSERT INTO web_accounts (name, looks, admin, created_at) VALUES (?, ?, ?, ?)'),
+      usedNames: database.column(
+        `SELECT id FROM users WHERE surface = 'web' AND id NOT IN (SELECT name FROM web_accounts) ORDER BY first_seen`,
+        String,
+      ),
       setAdmin: database.statement('UPDATE web_accounts SET admin = ? WHERE name = ?'),
       removeAccount: database.statement('DELETE FROM web_accounts WHERE name = ?'),
       key: keys('id = ?'),
@@ -101,6 +105,21 @@ export class WebAccounts {
       if (other !== undefined) throw nameTaken(name, other);
       this.#sql.addAccount.run(name, looks, Number(admin), this.#now());
       return { name, admin, createdAt: this.#now() };
+    });
+  }
+
+  /**
+   * Binds the names under which something is kept from when nobody had to prove theirs, without a secret: only an invitation
+   * opens them. Otherwise whoever takes one first would have what was somebody else's.
+   */
+  bindUsed(): void {
+    this.#database.write(() => {
+      for (const name of this.#sql.usedNames.all()) {
+        const looks = looksOf(name);
+        const isTwin = this.#sql.alike.get(looks) !== undefined;
+        // Both were used. The space keeps them apart: looks have none.
+        this.#sql.addAccount.run(name, isTwin ? `${looks} ${name}` : looks, 0, this.#now());
+      }
     });
   }
 

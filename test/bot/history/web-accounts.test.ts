@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { Access } from '../../../src/adapters/web/server/access.ts';
 import { DATABASE_FILE } from '../../../src/bot/history/history.ts';
 import { readSecret, WebAccounts } from '../../../src/bot/history/web-accounts.ts';
 import { PERSON_BOUNDS } from '../../../src/bot/person-bounds.ts';
-import { openHistory } from './history-fixture.ts';
+import { caller, newJob, openHistory } from './history-fixture.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -123,4 +124,31 @@ test('no secret stands in the database, and a removed name leaves none of its ke
   for (const secret of [invitation, token]) assert.equal(bytes.includes(secret.split('_')[2] ?? secret), false);
   assert.equal(accounts.remove('ann'), true);
   assert.deepEqual([accounts.device(id), accounts.keyOfSecret(token), accounts.get('ann')], [null, null, null]);
+});
+
+test('names that were used while nobody signed in are opened by an invitation alone, twins too', (t) => {
+  const { history } = openHistory(t);
+  const { webAccounts: accounts } = history;
+  for (const user of ['ann', 'Ann', 'bob']) history.jobs.accept(newJob({ caller: caller({ user }) }));
+  history.jobs.accept(newJob({ caller: caller({ user: 'eve', surface: 'slack' }) }));
+  assert.ok(new Access({ accounts }).open);
+  assert.deepEqual(accounts.all(), [], 'without a token they stay free');
+
+  const token = 'the-token-that-everybody-has';
+  for (let start = 0; start < 2; start += 1) {
+    const access = new Access({ token, adminToken: 'that-of-the-admins', accounts });
+    for (const user of ['ann', 'Ann', 'bob', 'aNN', 'bоb']) {
+      assert.throws(() => access.signIn(token, user), { code: 'name_taken' }, user);
+      assert.throws(() => access.take(user, { user: null, admin: false }, '10.0.0.1'), { code: 'name_taken' }, user);
+    }
+    assert.throws(() => access.mayRead('ann', { user: null, admin: false }), { code: 'name_taken' });
+  }
+  const access = new Access({ token, accounts });
+  assert.equal(access.signIn(token, 'eve').identity.user, 'eve');
+  for (const name of ['ann', 'Ann', 'bob']) {
+    const { identity } = access.signIn(accounts.invite({ name, admin: false }), undefined);
+    assert.deepEqual(identity, { user: name, admin: false });
+  }
+  history.personalData.erase('web', 'eve');
+  assert.equal(accounts.get('eve'), null);
 });

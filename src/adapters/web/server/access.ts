@@ -55,6 +55,7 @@ export class Access {
     const { token, adminToken, now = Date.now } = options;
     this.open = token === undefined;
     this.accounts = options.accounts ?? WebAccounts.inMemory(now);
+    if (!this.open) this.accounts.bindUsed();
     this.#token = token;
     this.#adminToken = adminToken;
     this.#now = now;
