@@ -64,8 +64,11 @@ export interface Core {
    * Making it again is charged to whoever asks, within their quotas; without an asker to its owner, and `null` beyond theirs.
    */
   imagePath(imageId: string, asker?: Caller): Promise<string | null>;
-  /** What the job's message shows now: waiting, progress with preview, images with buttons, or the error. */
-  jobReply(job: Job): Reply;
+  /**
+   * What the job's message shows now: waiting, progress with preview, images with buttons, or the error.
+   * @param place where it waits and when it should be done, where that is known; `null` to leave it out. @default computed
+   */
+  jobReply(job: Job, place?: { readonly position: number | null; readonly eta: Eta | null } | null): Reply;
   errorReply(error: unknown): Reply;
   /**
    * The button with this action as its message would show it now: for its form or its question, on platforms that

@@ -36,7 +36,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   #holds = 0;
   #errands = 0;
   /** Who waits for an errand, once for each. */
-  readonly #errandsFor = new Set<{ readonly caller: Caller }>();
+  readonly #errandsFor = new Set<{ readonly caller: Caller; readonly seconds: number }>();
 
   constructor(options: JobQueueOptions) {
     super();
@@ -132,7 +132,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     const id = `errand-${this.#errands}`;
     const party = partyOf(caller);
     const payer = this.#fair.payerFor(party);
-    const errand = { caller };
+    const errand = { caller, seconds: cost };
     this.#errandsFor.add(errand);
     try {
       return await this.#queue.add(work, { id, ...party, payer, cost, seq: ERRANDS_FROM + this.#errands, signal });
@@ -141,12 +141,13 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     }
   }
 
-  /** How many errands of a person or a guild are not over. */
-  errandsOf(party: Party): number {
+  /** The errands of a person or a guild that are not over, and the estimate of their time. */
+  errandsOf(party: Party): { readonly jobs: number; readonly seconds: number } {
     const isTheirs = (caller: Caller) =>
       caller.surface === party.surface &&
       ('user' in party ? caller.user === party.user : ruledBy(caller) === party.guild);
-    return [...this.#errandsFor].filter(({ caller }) => isTheirs(caller)).length;
+    const theirs = [...this.#errandsFor].filter(({ caller }) => isTheirs(caller));
+    return { jobs: theirs.length, seconds: theirs.reduce((sum, { seconds }) => sum + seconds, 0) };
   }
 
   /** The payers' weights have changed. */

@@ -58,8 +58,8 @@ export class LostImages {
   #begin(imageId: string, asker: Caller): Promise<string | null> {
     const seconds = this.#estimate(imageId);
     if (seconds === null) return Promise.resolve(null);
-    const settle = this.#reserve(asker, seconds);
-    const making = this.#make(imageId, asker, seconds, settle).finally(() => this.#making.delete(imageId));
+    this.#requireQuota(asker, seconds);
+    const making = this.#make(imageId, asker, seconds).finally(() => this.#making.delete(imageId));
     this.#making.set(imageId, making);
     return making;
   }
@@ -79,50 +79,41 @@ export class LostImages {
     }
   }
 
-  /** Reserves the time in the asker's usage. Returns the way to say how much it was in the end. */
-  #reserve(asker: Caller, seconds: number): (seconds: number) => void {
+  #requireQuota(asker: Caller, seconds: number): void {
     const { history, rules, clock, queue } = this.#options;
     const here = rules.at(asker);
     refuseBlocked(asker, here);
-    const now = clock.now();
-    const charge = (ms: number) =>
-      history.usage.charge({ surface: asker.surface, user: asker.user, guild: ruledBy(asker) }, dayOf(now), ms);
-    const reserved = Math.round(seconds * 1000);
-    history.atomically(() => {
-      const errands = (party: Party) => queue.errandsOf(party);
-      // When there is room again depends on requests alone.
-      checkQuotas(asker, { jobs: 1, seconds }, { history, rules: here, errands, etaOf: () => null, now });
-      charge(reserved);
-    });
-    return (actual) => charge(Math.round(actual * 1000) - reserved);
+    const errands = (party: Party) => queue.errandsOf(party);
+    // When there is room again depends on requests alone.
+    checkQuotas(asker, { jobs: 1, seconds }, { history, rules: here, errands, etaOf: () => null, now: clock.now() });
   }
 
-  async #make(
-    imageId: string,
-    asker: Caller,
-    seconds: number,
-    settle: (seconds: number) => void,
-  ): Promise<string | null> {
+  /** While it waits, its estimate counts as used in memory alone: an errand does not outlive the process. */
+  async #make(imageId: string, asker: Caller, seconds: number): Promise<string | null> {
     const { history, recipes, queue, clock, onProblem } = this.#options;
     const { signal } = this.#stopping;
-    const repainting = new Repainting(clock, signal);
     try {
-      return await queue.errand(asker, { seconds, signal }, async () =>
-        history.images.restore(imageId, await recipes.remake(imageId, repainting)),
-      );
+      return await queue.errand(asker, { seconds, signal }, async () => {
+        const repainting = new Repainting(clock, signal);
+        try {
+          return await history.images.restore(imageId, await recipes.remake(imageId, repainting));
+        } finally {
+          this.#charge(asker, imageId, Math.max(repainting.seconds, repainting.spent.seconds));
+        }
+      });
     } catch (error) {
       if (!signal.aborted) onProblem(error, `image ${imageId} cannot be made again`);
       return null;
-    } finally {
-      this.#tell(imageId, () => settle(Math.max(repainting.seconds, repainting.spent.seconds)));
     }
   }
 
-  #tell(imageId: string, settle: () => void): void {
+  #charge(asker: Caller, imageId: string, seconds: number): void {
+    const { history, clock, onProblem } = this.#options;
+    const { surface, user } = asker;
     try {
-      settle();
+      history.usage.charge({ surface, user, guild: ruledBy(asker) }, dayOf(clock.now()), Math.round(seconds * 1000));
     } catch (error) {
-      this.#options.onProblem(error, `the time for image ${imageId} could not be corrected`);
+      onProblem(error, `the time for image ${imageId} could not be charged`);
     }
   }
 }

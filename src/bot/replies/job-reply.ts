@@ -5,6 +5,7 @@ import { presetOffer } from '../command/preset-offer.ts';
 import { type Derivation, type Job, type JobImage, type Stage, titleOf } from '../job.ts';
 import type { LiveStep } from '../jobs/dispatcher.ts';
 import type { QueuePosition } from '../jobs/queue-positions.ts';
+import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { type Button, EMPTY_REPLY, type Reply, type ReplyImage } from '../reply.ts';
 import { LARGER_FACTORS, largerSize, type RequestLimits } from '../request-limits.ts';
 
@@ -21,6 +22,7 @@ const STAGES: Readonly<Record<Stage, string>> = {
 const PICKED_FROM = 5;
 
 interface JobReplyOptions {
+  /** `null` where it is not known. */
   readonly place: QueuePosition | null;
   readonly step: LiveStep | null;
   /** Of the place where the job was asked for. */
@@ -35,8 +37,10 @@ export function jobReply(job: Job, options: JobReplyOptions): Reply {
   const cancel = secondary(`cancel:${job.id}`, 'Cancel');
   switch (job.state) {
     case 'queued': {
-      const { position = null, eta = null } = options.place ?? {};
-      const progress = { fraction: 0, label: waitingLabel(position) };
+      const { place } = options;
+      const label = place === null ? 'Waiting' : waitingLabel(place.position);
+      const progress = { fraction: 0, label };
+      const eta = place?.eta ?? null;
       return { ...base, lines, progress, eta, images, buttons: [[cancel]] };
     }
     case 'running': {
@@ -63,7 +67,7 @@ export function jobReply(job: Job, options: JobReplyOptions): Reply {
 
 /** @param position from 1; `null` for more than is kept current. */
 export function waitingLabel(position: number | null): string {
-  if (position === null) return 'Waiting, more than 25 before it';
+  if (position === null || position > POSITION_CAP) return `Waiting, more than ${POSITION_CAP} before it`;
   return position === 1 ? 'Waiting, next in line' : `Waiting, position ${position}`;
 }
 

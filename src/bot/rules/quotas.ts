@@ -12,8 +12,8 @@ export interface Wanted {
 interface Options {
   readonly history: History;
   readonly rules: GuildSettings;
-  /** Lost pictures that are being made again for a party: each counts as an unfinished request. */
-  readonly errands: (party: Party) => number;
+  /** Lost pictures that are being made again for a party: each counts as an unfinished request, and its estimate as used. */
+  readonly errands: (party: Party) => Wanted;
   /** When a job should be done. */
   readonly etaOf: (job: Job) => Eta | null;
   /** Milliseconds since 1970. */
@@ -34,15 +34,15 @@ export function checkQuotas(caller: Caller, wanted: Wanted, options: Options): v
   const guild = ruledBy(caller);
   const { userJobs, userSeconds, guildJobs, guildSeconds } = options.rules;
   checkJobs('user', { surface, user }, wanted, userJobs, options);
-  checkSeconds('user', caller, user, wanted, userSeconds, options);
+  checkSeconds('user', { surface, user }, wanted, userSeconds, options);
   if (guild === null) return;
   checkJobs('guild', { surface, guild }, wanted, guildJobs, options);
-  checkSeconds('guild', caller, guild, wanted, guildSeconds, options);
+  checkSeconds('guild', { surface, guild }, wanted, guildSeconds, options);
 }
 
 function checkJobs(kind: Kind, party: Party, { jobs }: Wanted, quota: number | null, options: Options): void {
   const { lists } = options.history;
-  const used = quota === null ? 0 : lists.countUnfinished(party) + options.errands(party);
+  const used = quota === null ? 0 : lists.countUnfinished(party) + options.errands(party).jobs;
   if (quota === null || used + jobs <= quota) return;
   const oldest = lists.oldestUnfinished(party);
   const eta = oldest && options.etaOf(oldest);
@@ -58,20 +58,20 @@ function checkJobs(kind: Kind, party: Party, { jobs }: Wanted, quota: number | n
 
 function checkSeconds(
   kind: Kind,
-  { surface }: Caller,
-  party: string,
+  party: Party,
   { seconds }: Wanted,
   quota: number | null,
-  { history, now }: Options,
+  { history, errands, now }: Options,
 ): void {
   if (quota === null) return;
-  const used = history.usage.today(kind, surface, party);
-  if (used.seconds + seconds <= quota) return;
+  const today = history.usage.today(kind, party.surface, 'user' in party ? party.user : party.guild);
+  const used = today.seconds + errands(party).seconds;
+  if (used + seconds <= quota) return;
   throw new UserError(
     `limit_${kind}_seconds`,
-    `This needs about ${round(seconds)} s of accelerator time. ${WORDS[kind].whose} quota for today is ${quota} s, and ${round(used.seconds)} s are used.`,
+    `This needs about ${round(seconds)} s of accelerator time. ${WORDS[kind].whose} quota for today is ${quota} s, and ${round(used)} s are used.`,
     {
-      hint: `The count starts again at midnight UTC, in ${duration(used.resetsAt - now)}; a smaller picture or fewer steps need less. The rule is the setting ${kind}-seconds.`,
+      hint: `The count starts again at midnight UTC, in ${duration(today.resetsAt - now)}; a smaller picture or fewer steps need less. The rule is the setting ${kind}-seconds.`,
     },
   );
 }

@@ -13,7 +13,7 @@ import { EventBus } from '../jobs/event-bus.ts';
 import { MAX_ATTEMPTS } from '../jobs/job-error.ts';
 import { JobQueue } from '../jobs/job-queue.ts';
 import type { Describe, Painter } from '../jobs/painter.ts';
-import { QueuePositions } from '../jobs/queue-positions.ts';
+import { type QueuePosition, QueuePositions } from '../jobs/queue-positions.ts';
 import { Recipes, SAME_WEIGHTS } from '../jobs/recipes.ts';
 import { Removals } from '../jobs/removals.ts';
 import { LostImages } from '../jobs/restore-images.ts';
@@ -181,8 +181,8 @@ function coreOf({
 }: Parts): Required<Core> {
   const { jobs, lists, events, messages } = history;
   const refusal = (job: Job) => rules.refusal(job.request, job.caller);
-  const showJob = (job: Job) => {
-    const place = isOver(job) ? null : positions.of(job, POSITION_CAP);
+  const showJob = (job: Job, known?: QueuePosition | null) => {
+    const place = isOver(job) || known === null ? null : (known ?? positions.of(job, POSITION_CAP));
     const reply = jobReply(job, { place, step: dispatcher.step(job.id), limits: rules.limits(job.caller) });
     // Rules may have become stricter since the job was accepted.
     const refused = refusal(job);

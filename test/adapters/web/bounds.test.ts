@@ -233,7 +233,16 @@ test('positions are computed so often and no more; then an answer leaves them ou
     computed += 1;
     return real(id);
   };
+  // Nor does the reply of the job compute one of its own.
+  const reply = core.jobReply.bind(core);
+  const places: unknown[] = [];
+  core.jobReply = (of, place?: unknown) => {
+    places.push(place);
+    return reply(of);
+  };
   for (let k = 0; k < 500; k++) await as(ann, `/api/jobs/${job.id}`);
+  assert.equal(places.filter((place) => place === undefined).length, 0);
+  assert.equal(places.filter((place) => place !== null).length, computed);
   assert.ok(computed >= 200 && computed < 400, String(computed));
 });
 

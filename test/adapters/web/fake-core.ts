@@ -136,7 +136,7 @@ export class FakeCore implements Core {
     return image && !image.deleted ? (this.files.get(imageId) ?? null) : null;
   }
 
-  jobReply(job: Job): Reply {
+  jobReply(job: Job, _place?: unknown): Reply {
     return fakeJobReply(job, this.#live.get(job.id));
   }
 

@@ -79,3 +79,24 @@ test('a deleted or erased picture is gone from the requests of others that start
     assert.equal(again.error?.code, 'start_gone');
   }
 });
+
+test('a picture that was being made again when the bot died costs nothing after its restart', async (t) => {
+  const { make, studio, painter, history, say, folder, clock, ask, ended, started } = await openStudio(t);
+  const job = await make('a panda');
+  const blocker = await ask('wait here', BOB);
+  await started(blocker.id);
+  await history.tidy({ maxBytes: 0 });
+  const { seconds: before } = history.usage.today('user', 'web', 'ann');
+  const making = studio.imagePath(imageOf(job), ANN);
+  assert.ok(before > 0 && 2 * before <= 2);
+  await say('settings user-seconds:2', MOD);
+  await assert.rejects(ask('another panda'), { code: 'limit_user_seconds' }, 'meanwhile it counts');
+  // What another process would find after this one was killed.
+  const { History } = await import('../../../src/bot/history/history.ts');
+  const after = History.open({ folder, now: () => clock.now() });
+  t.after(() => after.close());
+  assert.equal(after.usage.today('user', 'web', 'ann').seconds, before);
+  painter.release();
+  await ended(blocker.id);
+  assert.ok(await making);
+});

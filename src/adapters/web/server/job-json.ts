@@ -48,14 +48,16 @@ export function replyJson(reply: Reply): JsonReply {
   };
 }
 
-/** `queuePosition` comes from the event about the job where it has one, else from the core. */
+/** `queuePosition` comes from the event about the job where it has one, else from the core; `null` leaves it out. */
 export function jobJson(
   core: Core,
   job: Job,
-  queuePosition?: { readonly position: number | null; readonly eta: Eta | null },
+  queuePosition?: { readonly position: number | null; readonly eta: Eta | null } | null,
 ): JsonJob {
-  const { position, eta } = queuePosition ?? (isOver(job) ? { position: null, eta: null } : core.queuePosition(job.id));
-  const reply = replyJson(core.jobReply(job));
+  const known = isOver(job) ? null : queuePosition;
+  const place = known === undefined ? core.queuePosition(job.id) : known;
+  const { position = null, eta = null } = place ?? {};
+  const reply = replyJson(core.jobReply(job, place));
   return {
     id: job.id,
     room: job.caller.room,

@@ -105,5 +105,5 @@ export function callerOf(web: WebContext, c: WebRequest, claimedUser: string | u
 /** A job for whoever asks, without its position where they have asked for too many. */
 export function jobFor(web: WebContext, c: WebRequest, job: Job): JsonJob {
   const isTooMany = job.state === 'queued' && web.positions.take(personOf(web, c)) > 0;
-  return jobJson(web.core, job, isTooMany ? { position: null, eta: null } : undefined);
+  return jobJson(web.core, job, isTooMany ? null : undefined);
 }
