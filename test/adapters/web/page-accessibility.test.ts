@@ -37,8 +37,10 @@ async function violationsIn(page: Page): Promise<string[]> {
 
 for (const { name, server, open } of PAGE_STATES) {
   test(`axe-core finds nothing wrong with ${name}, dark and light, on a desk and on a phone`, async (t) => {
-    const { page, core } = await openPage(t, browser, { ...(server ? { server: server(), waitFor: 'shown' } : {}) });
-    await open({ page, core });
+    const { page, core, context } = await openPage(t, browser, {
+      ...(server ? { server: server(), waitFor: 'shown' } : {}),
+    });
+    await open({ page, core, context });
     const found: string[] = [];
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 844 });

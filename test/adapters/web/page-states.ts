@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import type { WebAdapterOptions } from '../../../src/adapters/web/server/options.ts';
 import { WebAccounts } from '../../../src/bot/history/web-accounts.ts';
 import type { FakeCore } from './fake-core.ts';
@@ -7,6 +7,7 @@ import { type } from './open-page.ts';
 
 interface Opened {
   readonly page: Page;
+  readonly context: BrowserContext;
   readonly core: FakeCore;
 }
 
@@ -82,6 +83,25 @@ export const PAGE_STATES: readonly PageState[] = [
     },
   },
   { name: 'a refused prompt', open: (opened) => typed(opened, `${'a badword in the snow, '.repeat(60)}`) },
+  {
+    name: 'a prompt that could not be sent',
+    open: async (opened) => {
+      await opened.context.setOffline(true);
+      await typed(opened, 'a panda on a green background');
+    },
+  },
+  {
+    name: 'a picture in the making while the bot is away',
+    open: async ({ page, core, context }) => {
+      const { id } = await core.request('a panda on a green background', 'lobby');
+      core.start(id);
+      core.step(id, 6, { preview: await paintPreviews([8]) });
+      await page.locator('.coming img').waitFor();
+      await context.setOffline(true);
+      await page.evaluate(`dispatchEvent(new Event('online'))`);
+      await page.locator('.card[data-paused]').waitFor();
+    },
+  },
   { name: 'help', open: (opened) => typed(opened, 'help') },
   { name: 'a reply with a button', open: (opened) => typed(opened, 'a {red, blue} panda') },
   {

@@ -1,5 +1,3 @@
-import { givenPictures } from './given-pictures.js';
-
 /** The server's refusal, or `offline` with status 0 when it gave no answer. */
 export class Problem extends Error {
   constructor(status, { code, message, hint }) {
@@ -33,9 +31,8 @@ function post(path, body, key) {
   return request(path, { method: 'POST', headers, body: isForm ? body : JSON.stringify(body) });
 }
 
-/** Sends again once when there was no answer. The key makes sure that it takes effect only once. */
-async function postOnce(path, body) {
-  const key = newKey();
+/** Sends again once when there was no answer. The key makes sure that it takes effect only once, however often it is sent. */
+async function postOnce(path, body, key) {
   try {
     return await post(path, body, key);
   } catch (error) {
@@ -52,19 +49,16 @@ export const api = {
   endKey: (id) => request(`/api/account/keys/${id}`, { method: 'DELETE' }),
   invite: (user, admin) => post('/api/invitations', { user, admin }),
   signOut: () => request('/api/session', { method: 'DELETE' }),
-  async command(room, text, user) {
-    const answer = await postOnce(`/api/rooms/${room}/commands`, givenPictures.bodyOf({ text, user }));
-    givenPictures.clear();
-    return answer;
-  },
-  act: (room, action, user, text) =>
-    postOnce('/api/actions', { action, user, room, ...(text === undefined ? {} : { text }) }),
+  /** `body`: `{ text, user }`, or a form where pictures go with it. */
+  command: (room, body, key) => postOnce(`/api/rooms/${room}/commands`, body, key),
+  act: (room, action, user, text, key) =>
+    postOnce('/api/actions', { action, user, room, ...(text === undefined ? {} : { text }) }, key),
   model: () => request('/api/model'),
   jobs: (room, before) => request(`/api/rooms/${room}/jobs${before ? `?before=${encodeURIComponent(before)}` : ''}`),
   complete: (room, user, text, cursor) => request(`/api/complete?${new URLSearchParams({ room, user, text, cursor })}`),
 };
 
 /** Not `randomUUID`, which browsers offer only over HTTPS and on this machine. */
-function newKey() {
+export function newKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

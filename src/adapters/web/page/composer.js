@@ -13,7 +13,10 @@ export class Composer {
   #room = '';
   #onSend;
 
-  /** `onSend(text)` resolves to whether the text was accepted; `who()` → `{ room, user }`. */
+  /**
+   * `onSend(text)` resolves to `accepted`, to `refused` for a text that has to be corrected, or to `failed` for one that the
+   * conversation keeps to be sent again; `who()` → `{ room, user }`.
+   */
   constructor({ onSend, who }) {
     this.#onSend = onSend;
     this.#completion = new Completion(who);
@@ -37,6 +40,11 @@ export class Composer {
     this.#write(storage.get(draftKey(room)) ?? '');
   }
 
+  /** A text comes back, after what is being written. */
+  takeBack(text) {
+    this.offer([this.#input.value, text].filter(Boolean).join('\n'));
+  }
+
   /** Replaces the text, ready to be changed and sent. */
   offer(text) {
     this.#write(text);
@@ -55,11 +63,17 @@ export class Composer {
     const room = this.#room;
     this.#completion.close();
     this.#write('');
-    const accepted = await this.#onSend(text);
-    // A refused text comes back to be corrected, unless something new is being written.
-    if (!accepted && this.#room === room && this.#input.value === '') this.#write(text);
-    if (accepted && this.#room !== room) storage.remove(draftKey(room));
+    const outcome = await this.#onSend(text);
+    // What was not sent outlives the page, unless something new is being written.
+    if (outcome === 'failed') return;
+    if (outcome === 'refused' && this.#room === room && this.#input.value === '') this.#write(text);
+    if (outcome === 'accepted') this.forget(room, text);
     if (this.#room === room) this.#saveDraft();
+  }
+
+  /** A text that was kept as a draft has been sent. */
+  forget(room, text) {
+    if (storage.get(draftKey(room))?.trim() === text) storage.remove(draftKey(room));
   }
 
   #key(event) {

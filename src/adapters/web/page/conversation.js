@@ -20,8 +20,9 @@ export class Conversation {
   #empty = el('section', { class: 'welcome', 'aria-label': WELCOME, hidden: true });
   #isLoadingOlder = false;
   #more = true;
+  #isConnected = true;
 
-  /** `host`: `user()`, `act(conversation, action, text)`, `onIdea(text)`, `onChange(conversation)`, `keepPlace(change)`. */
+  /** `host`: `user()`, `act(conversation, action, text, turn)`, `onIdea(text)`, `onChange(conversation)`, `keepPlace(change)`. */
   constructor(room, host) {
     this.room = room;
     this.host = host;
@@ -78,35 +79,56 @@ export class Conversation {
     this.#changed();
   }
 
-  /** Takes the server's answer to a command or a button. Returns whether it added a turn. */
-  takeAnswer({ job, reply }, asked) {
+  /** Takes the server's answer to a command, or to a button of `turn`. Returns whether it added a turn. */
+  takeAnswer({ job, reply }, { asked, turn } = {}) {
     if (job) {
       const isNew = !this.#jobs.has(job.id);
       this.#put(job, isNew);
       this.#changed();
       return isNew;
     }
-    this.addNote(reply, asked);
-    return true;
+    this.addNote(reply, { asked, turn });
+    return turn === undefined;
   }
 
-  addNote(reply, asked) {
+  /**
+   * Shows a reply: under the turn whose button it answers, else at the end. `act(action, text)` takes its buttons. Returns what
+   * removes it.
+   */
+  addNote(
+    reply,
+    {
+      asked,
+      turn: above,
+      remark = 'only you can see this',
+      act = (action, text) => this.host.act(this, action, text, above),
+    } = {},
+  ) {
+    announce([reply.title, ...reply.lines].join(' '));
+    if (above) return above.showAside(reply, act);
+    const remove = () => {
+      this.#turns = this.#turns.filter((other) => other !== turn);
+      turn.element.remove();
+      this.#changed();
+    };
     const turn = new NoteTurn({
       user: this.host.user(),
       asked,
       reply,
+      remark,
       // Not this machine's time, which may differ from the server's: it goes to the end, and what comes later after it.
       at: this.#turns.at(-1)?.at ?? 0,
-      act: (action, text) => this.host.act(this, action, text),
-      onDismiss: () => {
-        this.#turns = this.#turns.filter((other) => other !== turn);
-        turn.element.remove();
-        this.#changed();
-      },
+      act,
+      onDismiss: remove,
     });
     this.#insert(turn, true);
-    announce([reply.title, ...reply.lines].join(' '));
     this.#changed();
+    return { remove };
+  }
+
+  setConnected(isConnected) {
+    this.#isConnected = isConnected;
+    for (const turn of this.#turns) turn.setConnected(isConnected);
   }
 
   tick() {
@@ -116,7 +138,8 @@ export class Conversation {
   #put(job, isNew) {
     const turn = this.#jobs.get(job.id);
     if (!turn) {
-      const added = new JobTurn(job, (action, text) => this.host.act(this, action, text));
+      const added = new JobTurn(job, (action, text) => this.host.act(this, action, text, added));
+      added.setConnected(this.#isConnected);
       this.#jobs.set(job.id, added);
       this.#insert(added, isNew);
     } else if (turn.isOpen || !isOpen(job)) {

@@ -28,6 +28,7 @@ export class JobCard {
   /** What this page's own clock was when the job came: the server's may differ from it. */
   #cameAt = 0;
   #act;
+  #isConnected = true;
   #picked = null;
   #uncovered = new Set();
 
@@ -51,20 +52,30 @@ export class JobCard {
     redraw(this.#answer, shown, () => (open ? [] : this.#answerParts()));
   }
 
+  /** Without a connection nothing that it shows of an open job can be trusted to go on. */
+  setConnected(isConnected) {
+    if (isConnected === this.#isConnected) return;
+    this.#isConnected = isConnected;
+    if (isOpen(this.#job)) this.#drawStatus();
+  }
+
   /** Updates the time that is left, between two events. */
   tick() {
-    this.#eta.textContent = timeLeft(this.#job.eta, this.#job.now + performance.now() - this.#cameAt);
+    if (this.#isConnected)
+      this.#eta.textContent = timeLeft(this.#job.eta, this.#job.now + performance.now() - this.#cameAt);
   }
 
   #drawStatus() {
     const { reply, state } = this.#job;
     const progress = reply.progress ?? { fraction: 0, label: state === 'queued' ? 'Waiting' : 'Starting' };
     const percent = Math.round(progress.fraction * 100);
-    this.#label.textContent = progress.label;
+    this.element.toggleAttribute('data-paused', !this.#isConnected);
+    this.#label.textContent = this.#isConnected ? progress.label : 'The bot cannot be reached.';
+    if (!this.#isConnected) this.#eta.textContent = 'This goes on by itself when the bot is back.';
     this.#bar.setAttribute('aria-valuenow', String(percent));
     this.#bar.setAttribute('aria-valuetext', `${progress.label}, ${percent} %`);
     this.#bar.style.setProperty('--done', String(progress.fraction));
-    this.#bar.hidden = state === 'queued';
+    this.#bar.hidden = state === 'queued' || !this.#isConnected;
     this.tick();
     redraw(this.#waitingButtons, reply.buttons, () => [buttonRow(reply.buttons.flat(), this.#act)]);
   }

@@ -1,10 +1,10 @@
 import { newLinkNote } from './account.js';
 import { announce } from './announce.js';
-import { api } from './api.js';
 import { avatar } from './avatar.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
 import { byId } from './dom.js';
+import { Requests } from './requests.js';
 import { ROOM_NAME, Rooms } from './rooms.js';
 import { Scroller } from './scroller.js';
 import { Session } from './session.js';
@@ -18,16 +18,24 @@ const session = new Session();
 const rooms = new Rooms();
 const drawer = sideDrawer();
 const conversations = new Map();
+let isConnected = true;
 const current = () => conversationIn(rooms.current);
 const scroller = new Scroller(() => current().loadOlder());
-const composer = new Composer({ onSend: send, who: () => ({ room: rooms.current, user: session.user }) });
+const composer = new Composer({
+  onSend: (text) => requests.send(current(), text),
+  who: () => ({ room: rooms.current, user: session.user }),
+});
+const requests = new Requests({
+  session,
+  composer,
+  onTurn: (conversation) => conversation === current() && scroller.toEnd(),
+});
 const stream = new Stream({
   onEvent: (event) => conversationIn(event.job.room).take(event),
   // The history is read only now, so that nothing between it and the events is missed.
   onHello: (replays) => refresh(rooms.names.filter((name) => !replays || !conversationIn(name).isLoaded)),
   onState: (state) => {
-    byId('connection').dataset.state = state;
-    byId('connection').textContent = CONNECTION[state];
+    showConnection(state);
     if (state === 'live') session.isSignedIn();
     if (state === 'signed-out') session.signIn();
     if (state === 'lost') refresh(rooms.names.filter((name) => !conversationIn(name).isLoaded));
@@ -41,11 +49,12 @@ function conversationIn(room) {
   if (known) return known;
   const conversation = new Conversation(room, {
     user: () => session.user,
-    act,
+    act: (...pressed) => requests.act(...pressed),
     onIdea: (text) => composer.offer(text),
     onChange: changed,
     keepPlace: (change) => scroller.keepPlace(change),
   });
+  conversation.setConnected(isConnected);
   conversations.set(room, conversation);
   byId('conversations').append(conversation.element);
   return conversation;
@@ -70,37 +79,21 @@ async function refresh(names) {
     const conversation = conversationIn(name);
     await conversation.refresh().catch((error) => {
       if (error.status === 401) session.signIn();
-      else if (error.status !== 0) report(conversation, error);
+      else if (error.status !== 0) requests.report(conversation, error);
     });
   }
 }
 
-/** Sends a prompt or a command. Resolves to whether it was accepted. */
-function send(text) {
-  const conversation = current();
-  return attempt(conversation, () => api.command(conversation.room, text, session.user), text);
-}
-
-function act(conversation, action, text) {
-  return attempt(conversation, () => api.act(conversation.room, action, session.user, text));
-}
-
-async function attempt(conversation, request, asked) {
-  try {
-    const isNew = conversation.takeAnswer(await request(), asked);
-    if (isNew && conversation === current()) scroller.toEnd();
-    return true;
-  } catch (error) {
-    if (error.status === 401) session.signIn();
-    if (error.code === 'user_mismatch') session.reload();
-    report(conversation, error, asked);
-    if (conversation === current()) scroller.toEnd();
-    return false;
-  }
-}
-
-function report(conversation, error, asked) {
-  conversation.addNote({ tone: 'error', title: error.message, lines: error.hint ? [error.hint] : [] }, asked);
+function showConnection(state) {
+  const shown = byId('connection');
+  // A new attempt after a failed one has changed nothing yet.
+  if (state === 'connecting' && shown.dataset.state === 'lost') return;
+  if (shown.dataset.state === state) return;
+  shown.dataset.state = state;
+  shown.textContent = CONNECTION[state];
+  byId('reconnect').hidden = state !== 'lost';
+  if (state === 'live' || state === 'lost') isConnected = state === 'live';
+  for (const conversation of conversations.values()) conversation.setConnected(isConnected);
 }
 
 function showRoom() {
@@ -146,7 +139,8 @@ function wire() {
   session.addEventListener('change', showUser);
   session.addEventListener('signed-in', () => stream.retry());
   session.addEventListener('needs-link', offerLink);
-  byId('me').addEventListener('click', () => session.show().catch((error) => report(current(), error)));
+  byId('me').addEventListener('click', () => session.show().catch((error) => requests.report(current(), error)));
+  byId('reconnect').addEventListener('click', () => stream.retry());
   byId('theme').addEventListener('click', () => announce(`The ${toggleTheme()} theme is on.`));
   byId('room-form').addEventListener('submit', openRoom);
   byId('room-name').addEventListener('input', (event) => event.target.setCustomValidity(''));
@@ -164,6 +158,6 @@ wire();
 showUser();
 // Before the session is known, so that what is typed meanwhile is kept.
 composer.show(rooms.current);
-await session.begin().catch((error) => report(current(), error));
+await session.begin().catch((error) => requests.report(current(), error));
 showRoom();
 focusOnLargeScreen();

@@ -10,6 +10,7 @@ export class Scroller {
   #area = byId('scroll');
   #jump = byId('jump');
   #atEnd = true;
+  #lastTop = 0;
   #onTop;
 
   /** `onTop()` is called when the start comes near. */
@@ -45,7 +46,11 @@ export class Scroller {
   }
 
   #scrolled() {
-    this.#atEnd = this.#area.scrollHeight - this.#area.scrollTop - this.#area.clientHeight < NEAR_END;
+    const { scrollHeight, scrollTop, clientHeight } = this.#area;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_END) this.#atEnd = true;
+    // Only going back leaves the end: on the way to it, it is as good as reached.
+    else if (scrollTop < this.#lastTop) this.#atEnd = false;
+    this.#lastTop = scrollTop;
     if (this.#atEnd) this.#jump.hidden = true;
     if (this.#area.scrollTop < NEAR_START) this.#onTop();
   }

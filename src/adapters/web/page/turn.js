@@ -6,6 +6,7 @@ import { note } from './note.js';
 import { clockTime, duration } from './time.js';
 
 const LONG_PROMPT = 600;
+const BRIEF_PROMPT = 160;
 const LONG_CHIP = 40;
 const REMARKS = {
   reroll: 'rerolled',
@@ -21,11 +22,12 @@ export class JobTurn {
   job;
   #card;
   #chips = el('div', { class: 'chips' });
+  #aside = el('div', { class: 'aside', hidden: true });
 
   constructor(job, act) {
     this.#card = new JobCard(act);
     const { prompt } = job.request;
-    const body = [promptLine(prompt, prompt.length > LONG_PROMPT), this.#chips, this.#card.element];
+    const body = [promptLines(prompt), this.#chips, this.#card.element, this.#aside];
     this.element = frame(job.user, job.createdAt, job.derivation && REMARKS[job.derivation.verb], body);
     this.element.dataset.job = job.id;
     this.update(job);
@@ -50,6 +52,23 @@ export class JobTurn {
   tick() {
     if (this.isOpen) this.#card.tick();
   }
+
+  /** Shows a reply to one of its buttons, in place of the one before. */
+  showAside(reply, act) {
+    const close = () => {
+      if (this.#aside.contains(document.activeElement)) this.element.focus({ preventScroll: true });
+      this.#aside.replaceChildren();
+      this.#aside.hidden = true;
+    };
+    this.#aside.replaceChildren(iconButton('close', 'Dismiss', close, 'dismiss'), note(reply, act));
+    this.#aside.hidden = false;
+    this.#aside.scrollIntoView({ block: 'nearest' });
+    return { remove: close };
+  }
+
+  setConnected(isConnected) {
+    this.#card.setConnected(isConnected);
+  }
 }
 
 /** A reply that only this page shows. */
@@ -58,19 +77,34 @@ export class NoteTurn {
   at;
   isOpen = false;
 
-  constructor({ user, asked, reply, at, act, onDismiss }) {
+  constructor({ user, asked, reply, remark, at, act, onDismiss }) {
     this.at = at;
     this.isAnswer = Boolean(asked);
-    const body = [asked ? promptLine(asked, false) : null, el('div', { class: 'card' }, note(reply, act))];
+    const body = [
+      asked ? promptLines(asked, reply.tone === 'error') : null,
+      el('div', { class: 'card' }, note(reply, act)),
+    ];
     const dismiss = iconButton('close', 'Dismiss', onDismiss, 'dismiss');
-    this.element = frame(user, null, 'only you can see this', body, dismiss);
+    this.element = frame(user, null, remark, body, dismiss);
   }
 
   tick() {}
+
+  setConnected() {}
 }
 
-function promptLine(text, isLong) {
-  return el('p', { class: isLong ? 'prompt long' : 'prompt', dir: 'auto' }, text);
+/** A prompt; only the start of a long one, until somebody wants to see all of it. `isBrief` above what must be in sight. */
+function promptLines(text, isBrief = false) {
+  const prompt = el('p', { class: 'prompt', dir: 'auto' }, text);
+  if (text.length <= (isBrief ? BRIEF_PROMPT : LONG_PROMPT)) return prompt;
+  prompt.classList.add(isBrief ? 'brief' : 'long');
+  const onclick = () => {
+    const isWhole = prompt.classList.toggle('whole');
+    button.textContent = isWhole ? 'Show less' : 'Show all';
+    button.setAttribute('aria-expanded', String(isWhole));
+  };
+  const button = el('button', { type: 'button', class: 'more', 'aria-expanded': 'false', onclick }, 'Show all');
+  return [prompt, button];
 }
 
 function frame(user, time, remark, body, dismiss = null) {
@@ -82,7 +116,7 @@ function frame(user, time, remark, body, dismiss = null) {
     remark ? el('span', { class: 'via' }, remark) : null,
     dismiss,
   );
-  return el('li', { class: 'turn', tabindex: '-1' }, avatar(user), el('div', {}, who, body));
+  return el('li', { class: 'turn', tabindex: '-1' }, avatar(user), el('div', {}, who, body.flat()));
 }
 
 /** A number of equal steps, timesteps, or the usual schedule. */
