@@ -22,7 +22,7 @@ import { clashing, readSettings, readValue, removal, type TypedSetting } from '.
 import { isMisfit, type StartMisfit, startOf } from './start.ts';
 import { meantAsSubcommand, readSubcommand, type Subcommand } from './subcommands.ts';
 import { formatSteps } from './values.ts';
-import { hasDraws, withoutDraws } from './wildcards.ts';
+import { hasDraws, WildcardError, withoutDraws } from './wildcards.ts';
 
 export interface ParseOptions {
   readonly limits: RequestLimits;
@@ -149,12 +149,29 @@ function readOne(text: string, options: ParseOptions) {
   const chosen = merged(typed, native.settings);
   const older = readDefaults(defaults, chosen, limits);
   const negative = [...typed, ...native.given].find(({ key }) => key.name === 'negative')?.template;
-  const made = requestOf({ template, negative, chosen, older }, given, options);
+  const made = mendable(text, () => requestOf({ template, negative, chosen, older }, given, options));
   return {
     request: made.request,
     notes: [...native.notes, ...notes, ...made.notes],
     hasSettings: typed.length > 0,
   };
+}
+
+/** What cannot be drawn is mended where it stands in the text. */
+function mendable<T>(text: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof WildcardError)) throw error;
+    const { code, message, hint, wildcard, meant } = error;
+    const word = `__${wildcard}__`;
+    const start = text.indexOf(word);
+    const instead = meant === null ? `\\${word}` : `__${meant}__`;
+    throw new CommandProblem({
+      ...{ code, message, allowed: hint },
+      ...(start < 0 ? {} : { edits: [{ start, end: start + word.length, text: instead }] }),
+    });
+  }
 }
 
 /** Where settings came from. */

@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { nearest } from './edit-distance.ts';
 import { isEscape, QuoteScanner } from './lexer.ts';
 import { listed, quoted } from './problem.ts';
 
@@ -11,6 +12,20 @@ export interface Wildcards {
 }
 
 export const NO_WILDCARDS: Wildcards = { names: [], get: () => undefined };
+
+/** Why words could not be drawn. */
+export class WildcardError extends UserError {
+  /** As it stands in the text, between its underscores; `undefined` where no single one is to blame. */
+  readonly wildcard: string | undefined;
+  /** What may have been meant. */
+  readonly meant: string | null;
+
+  constructor(code: string, message: string, hint: string, wildcard?: string, meant: string | null = null) {
+    super(code, message, { hint });
+    this.wildcard = wildcard;
+    this.meant = meant;
+  }
+}
 
 /** One of several texts, and how often it is drawn compared with the others. */
 interface Choice {
@@ -25,8 +40,8 @@ const MOST_DRAWS = 200;
 const MOST_CHARACTERS = 20_000;
 const MOST_NAMED = 20;
 
-const WILDCARD = /__([^\s_\\](?:[^\s{}|]*?[^\s_])??)__(?!_)/uy;
-const ESCAPED_WILDCARD = /\\(__[^\s_\\](?:[^\s{}|]*?[^\s_])??__)(?!_)/uy;
+const WILDCARD = /__([^\s_{}|\\](?:[^\s{}|]*?[^\s_{}|])??)__(?!_)/uy;
+const ESCAPED_WILDCARD = /\\(__[^\s_{}|\\](?:[^\s{}|]*?[^\s_{}|])??__)(?!_)/uy;
 const NAME = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}_-]{0,62}[\p{L}\p{M}\p{N}])?$/u;
 const WEIGHTED = /^\s*(\d{1,6}(?:\.\d{1,6})?)::(.*)$/s;
 
@@ -80,7 +95,7 @@ export interface DrawOptions {
  * The text with a line of a list for every `__name__` and one of the alternatives for every `{red|green}`; both may hold
  * others. What is escaped (`\{`, `\__name__`) or in quotes is text. Escapes of the command grammar stay in place.
  *
- * @throws UserError `wildcard_unknown`, `wildcard_name`, `wildcard_empty`, `wildcard_cycle`, `wildcards_too_many`
+ * @throws WildcardError `wildcard_unknown`, `wildcard_name`, `wildcard_empty`, `wildcard_cycle`, `wildcards_too_many`
  */
 export function drawn(text: string, { wildcards, seed, of }: DrawOptions): string {
   let draws = 0;
@@ -104,7 +119,7 @@ export function drawn(text: string, { wildcards, seed, of }: DrawOptions): strin
       else {
         const { name, list } = listNamed(piece.name, wildcards, path);
         const line = pick(choicesIn(list));
-        if (line === undefined) throw empty(name);
+        if (line === undefined) throw empty(name, path[0] ?? piece.name);
         result += resolve(line, [...path, name], depth + 1);
       }
       if (result.length > MOST_CHARACTERS) throw tooMany();
@@ -177,40 +192,60 @@ function barGroupsOf(text: string): ReadonlyMap<number, readonly number[]> {
 function listNamed(typed: string, wildcards: Wildcards, path: readonly string[]) {
   const name = wildcardName(typed);
   if (name === undefined) {
-    throw new UserError('wildcard_name', `Expected the name of a wildcard, got ${quoted(typed)}.`, {
-      hint: `A name has letters, digits, - and _ only, and no path: __colour__. To keep it as text, write \\__${typed.slice(0, 40)}__`,
-    });
+    throw new WildcardError(
+      'wildcard_name',
+      `Expected the name of a wildcard, got ${quoted(typed)}.`,
+      `A name has letters, digits, - and _ only, and no path: __colour__. ${asText(typed)}`,
+      typed,
+    );
   }
   if (path.includes(name)) {
     const circle = [...path.slice(path.indexOf(name)), name].join(' → ');
-    throw new UserError('wildcard_cycle', `The wildcard "${name}" draws from itself: ${circle}.`, {
-      hint: 'Whoever keeps these lists has to take one of them out of another.',
-    });
+    throw new WildcardError(
+      'wildcard_cycle',
+      `The wildcard "${name}" draws from itself: ${circle}.`,
+      'Whoever keeps these lists has to take one of them out of another.',
+      path[0],
+    );
   }
   const list = wildcards.get(name);
-  if (list === undefined) throw unknown(name, wildcards.names);
+  if (list === undefined) throw unknown(name, typed, wildcards.names);
   return { name, list };
 }
 
-function unknown(name: string, names: readonly string[]): UserError {
+function asText(typed: string): string {
+  return `To keep it as text, write \\__${typed.slice(0, 40)}__.`;
+}
+
+function unknown(name: string, typed: string, names: readonly string[]): WildcardError {
   const more = names.length > MOST_NAMED ? [`${names.length - MOST_NAMED} more`] : [];
   const here =
     names.length === 0
       ? 'There are none here yet'
       : `Here are ${listed([...names.slice(0, MOST_NAMED), ...more], 'and')}`;
-  return new UserError('wildcard_unknown', `There is no wildcard ${quoted(name)} here.`, {
-    hint: `${here}. To keep it as text, write \\__${name.slice(0, 40)}__`,
-  });
+  const meant = nearest(name.slice(0, 64), names, 2);
+  return new WildcardError(
+    'wildcard_unknown',
+    `There is no wildcard ${quoted(name)} here${meant === null ? '.' : `; did you mean "${meant}"?`}`,
+    `${here}. ${asText(typed)}`,
+    typed,
+    meant,
+  );
 }
 
-function empty(name: string): UserError {
-  return new UserError('wildcard_empty', `The wildcard "${name}" has no line to draw.`, {
-    hint: 'A list has one choice a line; lines that begin with # and those of weight 0 are never drawn.',
-  });
+function empty(name: string, typed: string): WildcardError {
+  return new WildcardError(
+    'wildcard_empty',
+    `The wildcard "${name}" has no line to draw.`,
+    'A list has one choice a line; lines that begin with # and those of weight 0 are never drawn.',
+    typed,
+  );
 }
 
-function tooMany(): UserError {
-  return new UserError('wildcards_too_many', 'This prompt draws more words than a prompt can have.', {
-    hint: `At most ${MOST_DRAWS} words are drawn for one prompt, and lists lie at most ${MOST_NESTED} deep in each other.`,
-  });
+function tooMany(): WildcardError {
+  return new WildcardError(
+    'wildcards_too_many',
+    'This prompt draws more words than a prompt can have.',
+    `At most ${MOST_DRAWS} words are drawn for one prompt, and lists lie at most ${MOST_NESTED} deep in each other.`,
+  );
 }

@@ -63,6 +63,22 @@ const NASTY = [
     '\ud83e',
     '🦊',
   ],
+  ...[
+    '(',
+    ')',
+    '[',
+    ']',
+    '(a:1.2)',
+    ':1.3)',
+    '__',
+    '__colour__',
+    '{a|b}',
+    '|',
+    '\\(',
+    'preset:none',
+    'presets',
+    'defaults',
+  ],
   ...['help', 'show', 'settings', 'cancel', 'erase', 'confirm', '12ab', '/wuerst', 'fox', 'a', 'étoile', '狐'],
   ...[
     'width:5',
@@ -179,7 +195,10 @@ describe('any text', () => {
         }
         const requests =
           parsed.kind === 'imagine' ? [parsed.request] : parsed.kind === 'permutations' ? parsed.requests : [];
-        for (const one of requests) assert.deepEqual(imagine(formatRequest(one)).request, one);
+        // How it was typed is no part of what is painted.
+        for (const { original: _original, originalNegative: _negative, ...one } of requests) {
+          assert.deepEqual(imagine(formatRequest(one)).request, one);
+        }
       }),
       RUNS,
     );

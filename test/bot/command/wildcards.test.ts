@@ -26,7 +26,7 @@ const refused = (text: string) => {
     draw(text);
   } catch (error) {
     assert.ok(error instanceof UserError, String(error));
-    assert.match(error.message, /^[A-Z].*\.$/);
+    assert.match(error.message, /^[A-Z].*[.?]$/);
     return `${error.code}: ${error.message} ${error.hint}`;
   }
   return assert.fail(`drawn: ${text}`);
@@ -78,7 +78,7 @@ describe('words that are drawn', () => {
   it('say what is wrong: a missing list, a circle, a path, an empty list, too many of them', () => {
     assert.match(
       refused('a __colours__ cat'),
-      /^wildcard_unknown: There is no wildcard "colours" here\. Here are colour, /,
+      /^wildcard_unknown: There is no wildcard "colours" here; did you mean "colour"\? Here are colour, /,
     );
     assert.match(refused('__a__'), /^wildcard_cycle: .*a → b → a\./);
     for (const path of ['../secret', '/etc/passwd', 'a/b', 'a\\b', 'colour.txt', 'C:x']) {
