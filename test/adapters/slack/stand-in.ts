@@ -323,7 +323,16 @@ export class StandIn {
     return stored;
   }
 
+  /** Files that people sent, by their paths; only the bot's token brings them. */
+  readonly sent = new Map<string, Buffer>();
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const file = this.sent.get(request.url ?? '');
+    if (file) {
+      const isAllowed = request.headers.authorization === `Bearer ${BOT_TOKEN}`;
+      response.writeHead(isAllowed ? 200 : 302, isAllowed ? {} : { location: '/signin' }).end(isAllowed ? file : '');
+      return;
+    }
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of request) chunks.push(chunk as Buffer);

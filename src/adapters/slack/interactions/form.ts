@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Button } from '../../../bot/reply.ts';
 import { plain } from '../messages/render.ts';
+import { sentFile } from './given-files.ts';
 
 export const FORM = 'wuerst-form';
 const INPUT = 'text';
@@ -13,6 +14,8 @@ const subject = z.object({
   action: z.string().nullable(),
   channel: z.string(),
   thread: z.string().nullable(),
+  /** Pictures of the message, to start from. */
+  files: z.array(sentFile).readonly().optional(),
 });
 export type Subject = z.infer<typeof subject>;
 
@@ -31,7 +34,8 @@ export function formView({ title, label, value, maxLength }: NonNullable<Button[
     blocks: partsOf(value.toWellFormed(), maxLength).map((part, index) => ({
       type: 'input',
       block_id: blockId(index),
-      optional: index > 0,
+      // A picture needs no words.
+      optional: index > 0 || (about.files ?? []).length > 0,
       label: plain(index === 0 ? label : `${label}, continued`, 2000),
       element: {
         type: 'plain_text_input',

@@ -14,6 +14,7 @@ import { errorText, Refused, whyOf } from '../web-api/errors.ts';
 import { COMMAND, SHORTCUT } from '../web-api/methods.ts';
 import type { Answer, Answering, AnsweringOptions, Interaction } from './answering.ts';
 import { FORM, formErrors, formView, readForm } from './form.ts';
+import { picturesIn, takenPictures } from './given-files.ts';
 import { homeView } from './home.ts';
 import { click, message, revoked, shortcut } from './payloads.ts';
 import { mentionsInCodeOnly, typedIntoForm } from './typed-text.ts';
@@ -117,16 +118,18 @@ export class Interactions {
 
   /** A mention, or a direct message. */
   async #message(event: unknown, context: Context): Promise<void> {
-    const { core, callers, answering } = this.#options;
+    const { core, callers, answering, workspaces } = this.#options;
     const parsed = message.safeParse(event);
     if (!parsed.success || parsed.data.bot_id !== undefined || !WRITTEN.has(parsed.data.subtype)) return;
     const { user, channel, ts, thread_ts, text } = parsed.data;
+    const files = picturesIn(parsed.data.files);
     const origin = this.#originOf(context, user, channel, thread_ts);
     // A mention in a direct message arrives as both kinds of event: the message is what counts.
     await answering.answer({ key: `${channel}:${ts}`, origin }, async (caller, idempotencyKey) => {
       if (mentionsInCodeOnly(text ?? '', context.botUserId)) return core.command('help', caller, { idempotencyKey });
-      const typed = await callers.typed(text ?? '', origin, context.botUserId);
-      return core.command(typed.replace(CALLED, '') || 'help', caller, { idempotencyKey });
+      const typed = (await callers.typed(text ?? '', origin, context.botUserId)).replace(CALLED, '');
+      const pictures = await takenPictures(core, caller, files, workspaces.of(origin).api);
+      return core.command(typed || (pictures ? '' : 'help'), caller, { idempotencyKey, pictures });
     });
   }
 
@@ -191,15 +194,17 @@ export class Interactions {
     const origin = this.#originOf(context, user.id, channel.id, thread);
     const value = await callers.typed(message.text ?? '', origin, context.botUserId);
     const form = { title: 'Paint this', label: 'Prompt', value, maxLength: value.length };
-    const view = formView(form, { action: null, channel: channel.id, thread });
+    // A form holds 3000 characters of what it is about.
+    const files = picturesIn(message.files).slice(0, 5);
+    const view = formView(form, { action: null, channel: channel.id, thread, files });
     await this.#showForm({ key: trigger_id, origin, ack: () => ack(), respond: responder(respond) }, view);
   }
 
   async #submit({ view, body, ack, context }: SlackViewMiddlewareArgs<ViewSubmitAction> & Args): Promise<void> {
-    const { core, answering } = this.#options;
+    const { core, answering, workspaces } = this.#options;
     const form = readForm(view);
     if (!form) return ack();
-    const { action, channel, thread } = form.about;
+    const { action, channel, thread, files = [] } = form.about;
     const text = typedIntoForm(form.text);
     const interaction: Interaction = {
       // A form is sent once: however often its button is pressed, it stays the same view.
@@ -208,11 +213,11 @@ export class Interactions {
       ack: () => ack(),
       correct: (error) => ack(formErrors(error)),
     };
-    await answering.answer(interaction, (caller, idempotencyKey) =>
-      action === null
-        ? core.command(text, caller, { idempotencyKey })
-        : core.act(action, caller, { idempotencyKey, text }),
-    );
+    await answering.answer(interaction, async (caller, idempotencyKey) => {
+      if (action !== null) return core.act(action, caller, { idempotencyKey, text });
+      const pictures = await takenPictures(core, caller, files, workspaces.of(interaction.origin).api);
+      return core.command(text, caller, { idempotencyKey, pictures });
+    });
   }
 
   async #publishHome(origin: Origin): Promise<void> {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { slackFile } from './given-files.ts';
 
 /** What is read of Slack's payloads. https://docs.slack.dev/reference/interaction-payloads */
 export const message = z.object({
@@ -9,6 +10,7 @@ export const message = z.object({
   text: z.string().optional(),
   subtype: z.string().optional(),
   bot_id: z.string().optional(),
+  files: z.array(slackFile).nullish(),
 });
 export const click = z.object({
   user: z.object({ id: z.string() }),
@@ -22,7 +24,12 @@ export const click = z.object({
 export const shortcut = z.object({
   user: z.object({ id: z.string() }),
   channel: z.object({ id: z.string() }),
-  message: z.object({ ts: z.string(), thread_ts: z.string().nullish(), text: z.string().nullish() }),
+  message: z.object({
+    ts: z.string(),
+    thread_ts: z.string().nullish(),
+    text: z.string().nullish(),
+    files: z.array(slackFile).nullish(),
+  }),
   trigger_id: z.string(),
 });
 export const revoked = z.object({ tokens: z.object({ bot: z.array(z.string()).nullish() }).nullish() });

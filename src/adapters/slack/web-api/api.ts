@@ -1,6 +1,7 @@
 import { webApi } from '@slack/bolt';
 import * as z from 'zod';
 import { retryAfter } from '../../../system/retry-after.ts';
+import { fetchPicture } from '../../delivery/fetch-picture.ts';
 import { UNREADABLE } from './answers.ts';
 import { LOST_TOKEN, problemOf, RateLimited, Refused, Unanswered } from './errors.ts';
 import type { Method } from './methods.ts';
@@ -102,16 +103,30 @@ export function createClient({ apiUrl, fetch, logger }: ApiOptions, token?: stri
   });
 }
 
+/** Where Slack keeps what people send; another server that speaks its API keeps it itself. */
+function fileOrigins(apiUrl: string): readonly string[] {
+  const { hostname, origin } = new URL(apiUrl);
+  return hostname === 'slack.com' ? ['https://files.slack.com'] : [origin];
+}
+
 /** The calls that the adapter makes for one workspace. Each rejects with `RateLimited`, `Unanswered` or `Refused`. */
 export class SlackApi {
   readonly #fetch: typeof fetch;
   readonly #client: webApi.WebClient;
   readonly #token: TokenSource;
+  readonly #fileOrigins: readonly string[];
 
   constructor(options: ApiOptions, client: webApi.WebClient, token: TokenSource) {
     this.#fetch = options.fetch;
     this.#client = client;
     this.#token = token;
+    this.#fileOrigins = fileOrigins(options.apiUrl);
+  }
+
+  /** A file that somebody sent. @throws UserError as `fetchPicture` */
+  async download({ url, size }: { readonly url: string; readonly size: number }): Promise<Uint8Array> {
+    const headers = { Authorization: `Bearer ${await this.#token.tokenOf()}` };
+    return fetchPicture(url, { origins: this.#fileOrigins, headers, size });
   }
 
   async #call<T>(method: Method, args: Record<string, unknown>, answer: z.ZodType<T>): Promise<T> {
