@@ -2,6 +2,7 @@ import type { TestContext } from 'node:test';
 import type { Outcome } from '../../../src/adapters/adapter.ts';
 import { History, type HistoryOptions } from '../../../src/bot/history/history.ts';
 import type { Caller, Job, JobEvent } from '../../../src/bot/job.ts';
+import { type LoraShelf, NO_LORAS } from '../../../src/bot/lora-shelf.ts';
 import { openPromptFolder } from '../../../src/bot/prompts/prompt-folder.ts';
 import type { Reply } from '../../../src/bot/reply.ts';
 import { createStudio, type StudioOptions } from '../../../src/bot/studio/studio.ts';
@@ -16,6 +17,7 @@ interface Options {
   readonly still?: boolean;
   readonly pipelineOutlived?: boolean;
   readonly model?: StudioOptions['model'];
+  readonly loras?: LoraShelf;
 }
 
 /** A studio over a real database and a painter in memory, with a clock that the test moves. */
@@ -40,9 +42,9 @@ export async function openStudio(t: TestContext, options: Options = {}) {
     seed += 100n;
     return seed;
   };
-  const model = options.model ?? {};
+  const { model = {}, loras = NO_LORAS } = options;
   const prompts = openPromptFolder(folder, (error, file) => logger.error({ err: error }, file));
-  const studio = createStudio({ history, painter, version: '0.1.0', logger, clock, randomSeed, model, prompts });
+  const studio = createStudio({ history, painter, version: '0.1.0', logger, clock, randomSeed, model, prompts, loras });
   const events: JobEvent[] = [];
   studio.subscribe((event) => void events.push(event));
   let closed = false;
