@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { PRECISIONS } from '../pipeline/checkpoint/weight-recipe.ts';
 import { MOST_THREADS } from '../pipeline/runtime/host-threads.ts';
 import { PROVIDERS } from '../pipeline/runtime/providers.ts';
 import { UserError } from '../system/errors.ts';
@@ -12,6 +13,12 @@ export const providerOption = (): Option =>
     .choices(['auto', ...PROVIDERS])
     .default('auto')
     .env('WUERST_PROVIDER');
+
+export const precisionOption = (what: string): Option =>
+  new Option('--precision <name>', what)
+    .choices(['auto', ...PRECISIONS])
+    .default('auto')
+    .env('WUERST_PRECISION');
 
 export const deviceOption = (): Option =>
   new Option('--device <number>', 'which GPU CUDA computes on').env('WUERST_DEVICE').argParser(Number);

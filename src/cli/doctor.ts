@@ -5,25 +5,30 @@ import { loadDotEnv } from '../config.ts';
 import { modelInUse, modelsFolder } from '../models/model-folder.ts';
 import { recommendedFor } from '../models/recommended.ts';
 import { listModels, type ModelStatus } from '../models/store.ts';
+import type { Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { availableStyles } from '../pipeline/derived-weights/styles.ts';
 import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
 import { pictureNeeds } from '../pipeline/pipelines/picture-needs.ts';
 import { hostMemory } from '../pipeline/runtime/host-memory.ts';
 import { type HostThreads, hostThreads } from '../pipeline/runtime/host-threads.ts';
+import type { Placement } from '../pipeline/runtime/placement.ts';
 import { probe } from '../pipeline/runtime/probe.ts';
 import { checkDevice, PROVIDERS, type Provider, type ProviderReport } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { openFolderWarning } from '../system/private-file.ts';
-import { deviceOption, readThreads, threadsOption } from './compute-options.ts';
+import { deviceOption, precisionOption, readThreads, threadsOption } from './compute-options.ts';
 import { installCuda } from './install-cuda.ts';
+import { placementLine, placementOf } from './placement.ts';
 import { dataFolder } from './saved-prompts.ts';
 import { wrapped } from './wrapped.ts';
 
 interface Options {
   readonly json?: boolean;
   readonly installCuda?: boolean;
+  readonly placement?: boolean;
+  readonly precision: Precision | 'auto';
   readonly device?: number;
   readonly threads?: number;
 }
@@ -33,6 +38,11 @@ export function doctorCommand(): Command {
     .description('say which providers work here and why the others do not, which models are present and what they need')
     .option('--json', 'print it for programs')
     .option('--install-cuda', "have onnxruntime fetch its CUDA libraries first, on a machine with NVIDIA's driver")
+    .option(
+      '--placement',
+      'say on which provider onnxruntime puts each part of the model in use, and what stays on the CPU',
+    )
+    .addOption(precisionOption('with --placement, of weights and products'))
     .addOption(deviceOption())
     .addOption(threadsOption())
     .action(async (options: Options) => {
@@ -42,7 +52,9 @@ export function doctorCommand(): Command {
         const folder = await installCuda({ say: (text) => void process.stderr.write(text) });
         process.stderr.write(`onnxruntime's CUDA libraries are in ${printableLine(folder)}\n`);
       }
-      const report = await diagnose(device, threadsOf(options));
+      const diagnosis = await diagnose(device, threadsOf(options));
+      const placement = options.placement ? await placementHere(diagnosis, options.precision) : undefined;
+      const report = placement ? { ...diagnosis, placement } : diagnosis;
       const lines = linesOf(report).flatMap((line) => wrapped(printableLine(line), process.stdout));
       process.stdout.write(options.json ? `${printableJson(report, 2)}\n` : `${lines.join('\n')}\n`);
     });
@@ -74,7 +86,26 @@ async function diagnose(device: number | undefined, threads: HostThreads) {
   return { machine, providers, models, data: { folder, warning: openFolderWarning(folder) ?? null } };
 }
 
-function linesOf({ machine, providers, models, data }: Awaited<ReturnType<typeof diagnose>>): string[] {
+type Diagnosis = Awaited<ReturnType<typeof diagnose>>;
+
+/** Of the model in use, or the first that can be opened, on the provider that `auto` chooses. */
+async function placementHere(
+  { providers, models }: Diagnosis,
+  precision: Precision | 'auto',
+): Promise<readonly Placement[]> {
+  const usable = models.filter(({ memory }) => memory !== null);
+  const model = usable.find(({ inUse }) => inUse) ?? usable[0];
+  if (!model) return [];
+  return placementOf(model.folder, bestOf(providers), precision);
+}
+
+function linesOf({
+  machine,
+  providers,
+  models,
+  data,
+  placement = [],
+}: Diagnosis & { readonly placement?: readonly Placement[] }): string[] {
   const { version, node, platform, cores, threads } = machine;
   const best = bestOf(providers);
   return [
@@ -93,6 +124,7 @@ function linesOf({ machine, providers, models, data }: Awaited<ReturnType<typeof
       const { resident, stage, choice } = memory;
       return `  yes  ${called}: styles ${styles.join(', ')}; in 32 bits at 1024×1024 about ${byteSize(resident)} with everything loaded, ${byteSize(stage)} one network at a time; on ${best} here ${choice}`;
     }),
+    ...(placement.length === 0 ? [] : ['', 'Placement', ...placement.map((one) => `  ${placementLine(one)}`)]),
     ...(data.warning === null ? [] : ['', 'Data', `  ${data.warning}`]),
   ];
 }

@@ -12,7 +12,7 @@ import { DEFAULT_LIMITS, modelLimits, type RequestLimits } from '../bot/request-
 import { lorasFolder, modelInUse } from '../models/model-folder.ts';
 import { promptTokens } from '../models/prompt-tokens.ts';
 import { recommendedFor } from '../models/recommended.ts';
-import { PRECISIONS, type Precision } from '../pipeline/checkpoint/weight-recipe.ts';
+import type { Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { cropTo, IMAGE_FORMATS, type ImageFormat, imageFormat } from '../pipeline/images/image-file.ts';
 import type { LoraUse } from '../pipeline/images/imagine-request.ts';
 import { stepCount, timestepsOf } from '../pipeline/images/stage-c-steps.ts';
@@ -30,7 +30,7 @@ import { makeFolder } from '../system/make-folder.ts';
 import { printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
 import { askBeforeMany } from './ask-many.ts';
-import { deviceOption, modelOption, providerOption, threadsOption } from './compute-options.ts';
+import { deviceOption, modelOption, precisionOption, providerOption, threadsOption } from './compute-options.ts';
 import { checkOptions, givenOptions, shellCommand, typedCommand, withOption } from './own-command.ts';
 import { type FinishedPicture, PictureWriter, STANDARD_OUTPUT } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
@@ -95,12 +95,7 @@ export function imagineCommand(): Command {
     )
     .addOption(modelOption())
     .addOption(providerOption())
-    .addOption(
-      new Option('--precision <name>', 'of weights and products; auto takes fewer bits for large models where they pay')
-        .choices(['auto', ...PRECISIONS])
-        .default('auto')
-        .env('WUERST_PRECISION'),
-    )
+    .addOption(precisionOption('of weights and products; auto takes fewer bits for large models where they pay'))
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addOption(

@@ -60,6 +60,8 @@ export interface RuntimeOptions {
    * that would be kept in 16. For examining a checkpoint, not for painting.
    */
   readonly onPeaks?: ((graph: string, peaks: ReadonlyMap<string, number>) => void) | undefined;
+  /** onnxruntime writes all that it does to the standard error, where it puts each node among it. @default false */
+  readonly verbose?: boolean | undefined;
   /** Which exact savings graphs make; all of them, except in comparisons. */
   readonly folds?: Folds | undefined;
   /** Called, and awaited, before each call that blocks the thread; the call is not made if this throws. */
@@ -85,6 +87,7 @@ export class Runtime {
   readonly #onReturned: RuntimeOptions['onReturned'];
   readonly #onPeaks: RuntimeOptions['onPeaks'];
   readonly #device: number | undefined;
+  readonly #verbose: boolean;
   readonly #hasHalf: boolean;
   #onnxMs = 0;
 
@@ -109,6 +112,7 @@ export class Runtime {
     this.#onReturned = options.onReturned;
     this.#onPeaks = options.onPeaks;
     this.#device = options.device;
+    this.#verbose = options.verbose ?? false;
   }
 
   /**
@@ -178,7 +182,7 @@ export class Runtime {
         // Memory patterns are made for one shape and recomputed for the next; the arena alone keeps the peak lower.
         enableMemPattern: false,
         ...(staysOnDevice ? { preferredOutputLocation: 'gpu-buffer' } : {}),
-        logSeverityLevel: 3,
+        logSeverityLevel: this.#verbose ? 0 : 3,
         extra: {
           session: {
             model_external_initializers_file_folder_path: weightsDir,

@@ -1,0 +1,125 @@
+import type { DType } from '../../../src/pipeline/graph/graph-parts.ts';
+
+/** What a provider computes of an operator in opset 21 (com.microsoft: 1). */
+export interface Kernel {
+  /** Of all inputs and outputs but those read on the host. */
+  readonly types: readonly DType[];
+  /** Inputs that are read on the host wherever they lie, such as shapes. */
+  readonly host?: readonly number[];
+  /** Inputs and outputs that may be int64 beside `types`, such as indices. */
+  readonly indices?: boolean;
+}
+
+export type Kernels = Readonly<Record<string, Kernel>>;
+
+/** Attributes with values other than the operator's default that were looked up for both providers; others fail the test. */
+export const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
+  ArgMax: ['axis', 'keepdims'],
+  Cast: ['to'],
+  Concat: ['axis'],
+  Conv: ['kernel_shape', 'strides', 'pads', 'group'],
+  ConvTranspose: ['kernel_shape', 'strides', 'pads'],
+  Gather: ['axis'],
+  Gemm: ['transB'],
+  LayerNormalization: ['axis', 'epsilon'],
+  LeakyRelu: ['alpha'],
+  MultiHeadAttention: ['num_heads'],
+  Pad: ['mode'],
+  QuickGelu: ['alpha'],
+  ReduceMean: ['keepdims'],
+  ReduceSum: ['keepdims'],
+  Shape: ['start', 'end'],
+  Softmax: ['axis'],
+  Split: ['axis', 'num_outputs'],
+  Transpose: ['perm'],
+};
+
+const FLOATS = ['f32', 'f16'] as const;
+const MOVED = ['f32', 'f16', 'i64', 'i32', 'u8', 'i8', 'bool'] as const;
+const NUMBERS = ['f32', 'f16', 'i64', 'i32', 'u8', 'i8'] as const;
+
+/** @see https://github.com/microsoft/onnxruntime/blob/main/docs/OperatorKernels.md#operators-implemented-by-cudaexecutionprovider */
+export const CUDA: Kernels = {
+  Abs: { types: NUMBERS },
+  Add: { types: NUMBERS },
+  And: { types: ['bool'] },
+  ArgMax: { types: FLOATS, indices: true },
+  Cast: { types: MOVED },
+  Clip: { types: [...FLOATS, 'i64', 'i8', 'u8'] },
+  Concat: { types: MOVED },
+  Conv: { types: FLOATS },
+  ConvTranspose: { types: FLOATS },
+  Div: { types: NUMBERS },
+  Expand: { types: MOVED, host: [1] },
+  Gather: { types: MOVED, indices: true },
+  Gelu: { types: FLOATS },
+  Gemm: { types: FLOATS },
+  GreaterOrEqual: { types: [...FLOATS, 'i32', 'i64', 'bool'] },
+  Identity: { types: MOVED },
+  LayerNormalization: { types: FLOATS },
+  LeakyRelu: { types: FLOATS },
+  MatMul: { types: FLOATS },
+  Mul: { types: NUMBERS },
+  MultiHeadAttention: { types: FLOATS },
+  Neg: { types: [...FLOATS, 'i64', 'i32', 'i8'] },
+  Pad: { types: [...FLOATS, 'bool'], host: [1] },
+  QuickGelu: { types: FLOATS },
+  ReduceMean: { types: [...FLOATS, 'i32'], host: [1] },
+  ReduceSum: { types: [...FLOATS, 'i32', 'i64'], host: [1] },
+  Reshape: { types: MOVED, host: [1] },
+  Shape: { types: MOVED },
+  Sigmoid: { types: FLOATS },
+  Slice: { types: MOVED, host: [1, 2, 3] },
+  Softmax: { types: FLOATS },
+  Split: { types: MOVED, host: [1] },
+  Sqrt: { types: FLOATS },
+  Sub: { types: NUMBERS },
+  Transpose: { types: MOVED },
+  Where: { types: [...FLOATS, 'i32', 'i64', 'u8', 'bool'] },
+};
+
+/** WebGpuSupportedNumberTypes */
+const SHADED = ['f32', 'f16', 'i32'] as const;
+
+/**
+ * There is no document: these are the types that kernels are registered with, checked with what a session really does by
+ * test/cli/placement.test.ts. Round is missing, as are ArgMax with int64 and bytes but for the end of Cast.
+ *
+ * @see https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/providers/webgpu/webgpu_execution_provider.cc
+ * @see https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/providers/webgpu/webgpu_supported_types.h
+ * @see https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/contrib_ops/webgpu/webgpu_contrib_kernels.cc
+ */
+export const WEBGPU: Kernels = {
+  Abs: { types: FLOATS },
+  Add: { types: SHADED },
+  And: { types: ['bool'] },
+  Cast: { types: [...SHADED, 'bool', 'i64', 'u8'] },
+  Clip: { types: FLOATS },
+  Concat: { types: SHADED },
+  Conv: { types: FLOATS },
+  ConvTranspose: { types: FLOATS },
+  Div: { types: SHADED },
+  Expand: { types: [...SHADED, 'bool'], host: [1] },
+  Gather: { types: [...SHADED, 'bool'], indices: true },
+  Gelu: { types: FLOATS },
+  Gemm: { types: FLOATS },
+  LayerNormalization: { types: FLOATS },
+  LeakyRelu: { types: FLOATS },
+  MatMul: { types: FLOATS },
+  Mul: { types: SHADED },
+  MultiHeadAttention: { types: FLOATS },
+  Neg: { types: FLOATS },
+  Pad: { types: SHADED, host: [1] },
+  QuickGelu: { types: FLOATS },
+  ReduceMean: { types: SHADED, host: [1] },
+  ReduceSum: { types: SHADED, host: [1] },
+  Reshape: { types: [...SHADED, 'bool'], host: [1] },
+  Sigmoid: { types: FLOATS },
+  Slice: { types: SHADED, host: [1, 2, 3] },
+  Softmax: { types: FLOATS },
+  Split: { types: SHADED, host: [1] },
+  Sqrt: { types: FLOATS },
+  Sub: { types: SHADED },
+  Transpose: { types: SHADED },
+  Where: { types: [...SHADED, 'bool'] },
+};
