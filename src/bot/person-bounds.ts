@@ -14,6 +14,11 @@ export const PERSON_BOUNDS = {
   positions: { atOnce: 200, perSecond: 20 },
   /** Downloads of everything that is kept about the person: at once, and one each ten minutes from then on. */
   exports: { atOnce: 3, perSecond: 1 / 600 },
+  /** Forms with pictures to start from that the web chat has not read yet; one after the other is. */
+  forms: 20,
+  /** Pictures that are given, on any platform, and their size together in bytes. */
+  pictures: { atOnce: 24, perSecond: 0.2 },
+  pictureBytes: { atOnce: 240 * 2 ** 20, perSecond: 2 ** 20 / 4 },
   /** Event streams that are open. */
   eventStreams: 32,
   /** Rooms of one event stream: of all tabs of a browser together. */

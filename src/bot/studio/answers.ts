@@ -1,6 +1,7 @@
 import type { Clock } from '../../system/clock.ts';
 import { UserError } from '../../system/errors.ts';
 import { guildSettings } from '../command/guild-settings.ts';
+import { withinMaxima } from '../command/layers.ts';
 import { parseCommand } from '../command/parse.ts';
 import { listed, quoted } from '../command/problem.ts';
 import type { PromptSources } from '../command/prompt-sources.ts';
@@ -224,7 +225,13 @@ export class Answers {
         hint: 'Only the person who asked for the pictures can say yes.',
       });
     }
-    const drafts = confirmation.requests.map((request): Draft => ({ request, derivation: null, notes: [] }));
+    // The yes may come from another place than the question.
+    const { maxima } = this.#sources(caller);
+    const limits = this.#options.rules.limits(caller);
+    const drafts = confirmation.requests.map((asked): Draft => {
+      const { request, notes } = withinMaxima(asked, maxima, limits);
+      return { request, derivation: null, notes };
+    });
     const submitted = submissions.submit(caller, drafts, key);
     history.confirmations.take(asked);
     if (submitted.length === 1) return jobOutcome(submitted[0]);

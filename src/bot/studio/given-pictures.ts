@@ -4,12 +4,11 @@ import { UserError } from '../../system/errors.ts';
 import type { History } from '../history/history.ts';
 import type { Caller } from '../job.ts';
 import type { Painter } from '../jobs/painter.ts';
+import { PERSON_BOUNDS } from '../person-bounds.ts';
 import { RateLimit, TooOften } from '../rate-limit.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { refuseBlocked } from '../rules/moderation.ts';
 
-/** Of one person: a blend of three with a mask, some times in a row. */
-const RATE = { atOnce: 24, perSecond: 0.2 };
 /** Pictures that wait to be read. Each may take seconds. */
 const MOST_WAITING = 30;
 
@@ -23,7 +22,8 @@ interface Options {
 export class GivenPictureFiles {
   readonly #options: Options;
   readonly #reader = new PictureReader();
-  readonly #rate = new RateLimit(RATE);
+  readonly #rate = new RateLimit(PERSON_BOUNDS.pictures);
+  readonly #bytes = new RateLimit(PERSON_BOUNDS.pictureBytes);
   #waiting = 0;
 
   constructor(options: Options) {
@@ -42,7 +42,8 @@ export class GivenPictureFiles {
     refuseBlocked(caller, rules.at(caller));
     checkBytes(content.byteLength);
     pictureKind(content.subarray(0, HEAD_BYTES));
-    const wait = this.#rate.take(`${caller.surface} ${caller.user}`);
+    const person = `${caller.surface} ${caller.user}`;
+    const wait = Math.max(this.#rate.take(person), this.#bytes.take(person, content.byteLength));
     if (wait > 0) throw new TooOften('pictures_too_often', 'You give pictures faster than they can be read.', wait);
     if (this.#waiting >= MOST_WAITING) {
       throw new UserError('pictures_busy', 'Too many pictures wait to be read.', { hint: 'Try again in a minute.' });

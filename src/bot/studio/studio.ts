@@ -191,7 +191,14 @@ function coreOf({
   return {
     async command(text, caller, options = {}) {
       if (namesLora(text) || options.options?.lora !== undefined) await refreshLoras();
-      return answers.command(text, caller, options);
+      try {
+        return await answers.command(text, caller, options);
+      } catch (error) {
+        // No request names them.
+        const { pictures = [], mask } = options.pictures ?? {};
+        history.images.removeUnused([...pictures, ...(mask === undefined ? [] : [mask])]);
+        throw error;
+      }
     },
     async act(action, caller, options = {}) {
       if (namesLora(options.text)) await refreshLoras();

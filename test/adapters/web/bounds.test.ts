@@ -39,11 +39,14 @@ function counted(statuses: readonly number[]): Record<number, number> {
 
 test('the bounds that people read are those that hold', () => {
   const { requests, positions, exports, eventStreams, roomsPerStream, questions, claims, wrongTokens } = PERSON_BOUNDS;
-  const { devices, tokens, invitations, ownMachineRequests } = PERSON_BOUNDS;
+  const { devices, tokens, invitations, ownMachineRequests, forms, pictures, pictureBytes } = PERSON_BOUNDS;
   const text = readFileSync(join(import.meta.dirname, '../../../docs/web-chat.md'), 'utf8');
   for (const bound of [
     `${requests.atOnce} at once, ${requests.perSecond} a second |`,
     `${ownMachineRequests.atOnce} at once, ${ownMachineRequests.perSecond} a second |`,
+    `| ${forms}, one after the other |`,
+    `${pictures.atOnce} at once, one each ${1 / pictures.perSecond} seconds;`,
+    ` ${pictureBytes.atOnce / 2 ** 20} MiB at once, ${pictureBytes.perSecond / 2 ** 20} MiB a second |`,
     `| ${eventStreams}, ${roomsPerStream} |`,
     `${positions.atOnce} at once, ${positions.perSecond} a second;`,
     `${exports.atOnce} at once, one each ${1 / exports.perSecond / 60} minutes |`,

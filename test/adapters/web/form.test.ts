@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import { FormTurns } from '../../../src/adapters/web/server/form-turns.ts';
+import { PERSON_BOUNDS } from '../../../src/bot/person-bounds.ts';
 import { PICTURE_BOUNDS } from '../../../src/bot/picture-bounds.ts';
 import { serveFake } from './serve-fake.ts';
 
@@ -73,4 +76,28 @@ test('what only calls itself a form is refused', async (t) => {
   });
   assert.equal(answer.status, 400);
   assert.equal(((await answer.json()) as { error: { code: string } }).error.code, 'body_not_form');
+});
+
+test('of ten thousand forms of one person a few wait, the others are refused, and nobody else waits for them', async () => {
+  const turns = new FormTurns();
+  let reading = 0;
+  let most = 0;
+  const free = new AbortController();
+  const slow = async () => {
+    reading += 1;
+    most = Math.max(most, reading);
+    if (!free.signal.aborted) await once(free.signal, 'abort');
+    reading -= 1;
+    return 'read';
+  };
+  const outcomes = Array.from({ length: 10_000 }, () =>
+    turns.take('name eve', slow).catch((error: { code: string }) => error.code),
+  );
+  assert.equal(await turns.take('name ann', async () => 'read'), 'read');
+  free.abort();
+  const ended = await Promise.all(outcomes);
+  assert.equal(ended.filter((what) => what === 'read').length, PERSON_BOUNDS.forms);
+  assert.equal(ended.filter((what) => what === 'too_many_forms').length, 10_000 - PERSON_BOUNDS.forms);
+  assert.equal(most, 1);
+  assert.equal(await turns.take('name eve', async () => 'read'), 'read');
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import sharp from 'sharp';
 import { caller } from '../history/history-fixture.ts';
 import { INFO } from '../jobs/fake-painter.ts';
 import { imageOf, jobIn, openStudio } from './studio-fixture.ts';
@@ -99,4 +100,46 @@ test('a picture that was being made again when the bot died costs nothing after 
   painter.release();
   await ended(blocker.id);
   assert.ok(await making);
+});
+
+test('a yes from another place is within what that place allows at most', async (t) => {
+  const { say, studio, history } = await openStudio(t);
+  const kitchen = { room: 'kitchen', guild: 'kitchen' };
+  await say('defaults channel max-steps:5 max-n:2', { ...MOD, ...kitchen });
+  const question = await say('a {red, grey} panda steps:20 n:4');
+  const [confirm = ''] = question.buttons.flat().map(({ action }) => action);
+  await studio.act(confirm, caller(kitchen));
+  const made = history.lists.page({ surface: 'web', room: 'kitchen', limit: 10 });
+  assert.deepEqual(
+    made.map(({ request }) => [request.n, request.steps]),
+    [
+      [2, 5],
+      [2, 5],
+    ],
+  );
+});
+
+test('a picture that came with a refused command is not kept, and one person gives so many bytes and no more', async (t) => {
+  const { studio, history, say } = await openWithEncoder(t);
+  await say('settings blocked-words statue', MOD);
+  const small = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } })
+    .png()
+    .toBuffer();
+  const hash = await studio.givePicture(small, ANN);
+  assert.notEqual(history.images.givenPath(hash), null);
+  await assert.rejects(studio.command('a statue', ANN, { pictures: { pictures: [hash] } }), { code: 'blocked_word' });
+  assert.equal(history.images.givenPath(hash), null);
+  // Bytes behind the end of a picture are not looked at.
+  const large = Buffer.concat([small, Buffer.alloc(19 * 2 ** 20)]);
+  const given: string[] = [];
+  for (let k = 0; k < 14; k += 1) {
+    large.writeUInt32LE(k, small.length);
+    given.push(
+      await studio.givePicture(large, BOB).then(
+        () => 'given',
+        (error: { code: string }) => error.code,
+      ),
+    );
+  }
+  assert.deepEqual([given.indexOf('pictures_too_often'), given.lastIndexOf('given')], [12, 11]);
 });

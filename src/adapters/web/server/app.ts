@@ -6,6 +6,7 @@ import type { Logger } from '../../../system/logging.ts';
 import type { Core } from '../../adapter.ts';
 import { Access } from './access.ts';
 import { EventEncoder } from './event-json.ts';
+import { FormTurns } from './form-turns.ts';
 import { hostGuard, originGuard, securityHeaders } from './guard.ts';
 import { LiveEvents } from './live-events.ts';
 import type { WebAdapterOptions } from './options.ts';
@@ -48,6 +49,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
     wrongTokens: new WrongTokens((key) => warnOfGuesses(options.logger, key)),
     requests: new RateLimit(access.open ? PERSON_BOUNDS.ownMachineRequests : PERSON_BOUNDS.requests),
     positions: new RateLimit(PERSON_BOUNDS.positions),
+    forms: new FormTurns(),
     thumbnails: new Thumbnails(),
   };
   let stopping = false;

@@ -8,6 +8,7 @@ import { type Access, actingUser, type Identity } from './access.ts';
 import { addressKey, clientAddress } from './client-address.ts';
 import type { EventEncoder } from './event-json.ts';
 import type { EventStream } from './event-stream.ts';
+import type { FormTurns } from './form-turns.ts';
 import { type JsonJob, jobJson } from './job-json.ts';
 import type { LiveEvents } from './live-events.ts';
 import type { WebAdapterOptions } from './options.ts';
@@ -30,6 +31,7 @@ export interface WebContext {
   /** By person. */
   readonly requests: RateLimit;
   readonly positions: RateLimit;
+  readonly forms: FormTurns;
   readonly thumbnails: Thumbnails;
 }
 

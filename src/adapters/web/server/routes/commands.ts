@@ -5,7 +5,16 @@ import { isForm, readCommandForm } from '../form-body.ts';
 import { replyJson } from '../job-json.ts';
 import { readJson } from '../json-body.ts';
 import { parseRoom } from '../names.ts';
-import { callerOf, jobFor, requireRate, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
+import {
+  callerOf,
+  jobFor,
+  personOf,
+  requireRate,
+  route,
+  type WebApp,
+  type WebContext,
+  type WebRequest,
+} from '../web-context.ts';
 
 const DEFAULT_ROOM = 'lobby';
 const COMMAND = z.strictObject({ text: z.string(), user: z.string().optional() });
@@ -44,12 +53,15 @@ const FORM_COST = 3;
 /** A command whose pictures came with it. */
 async function withPictures(c: WebRequest, web: WebContext, room: string): Promise<Response> {
   requireRate(web, c, FORM_COST);
-  const { text, user, images, mask } = await readCommandForm(c);
-  const caller = callerOf(web, c, user, room);
-  const hashes: string[] = [];
-  for (const image of images) hashes.push(await web.core.givePicture(image, caller));
-  const pictures = { pictures: hashes, mask: mask && (await web.core.givePicture(mask, caller)) };
-  const options = { ...idempotency(c), ...(hashes.length > 0 ? { pictures } : {}) };
+  const { text, caller, pictures } = await web.forms.take(personOf(web, c), async () => {
+    const { text, user, images, mask } = await readCommandForm(c);
+    const caller = callerOf(web, c, user, room);
+    const hashes: string[] = [];
+    for (const image of images) hashes.push(await web.core.givePicture(image, caller));
+    const pictures = { pictures: hashes, mask: mask && (await web.core.givePicture(mask, caller)) };
+    return { text, caller, pictures };
+  });
+  const options = { ...idempotency(c), ...(pictures.pictures.length > 0 ? { pictures } : {}) };
   return answer(c, web, await web.core.command(withoutSlash(text), caller, options));
 }
 
