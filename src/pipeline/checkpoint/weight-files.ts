@@ -75,7 +75,8 @@ export async function weightSetsIn(dir: string, names: readonly string[]): Promi
 
 /** Real paths of the weight files of a component. */
 export async function weightFiles(dir: string): Promise<string[]> {
-  const names = await readdir(dir);
+  const entries = await readdir(dir, { withFileTypes: true });
+  const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
   const [set] = await weightSetsIn(dir, names);
   if (set) {
     const weights = set.files.filter((name) => name.endsWith('.safetensors'));
