@@ -54,7 +54,7 @@ test('a finished job offers every verb, and each makes what it says', async (t) 
 
   const larger = await run('larger-2x');
   assert.deepEqual([larger.request.width, larger.request.height, larger.derivation?.strength], [1024, 1536, 2]);
-  assert.deepEqual(sources(painter), [{ kind: 'enlarge', embedding, seed: 7n, strength: 0.4, stageBSeed: 7n }]);
+  assert.deepEqual(sources(painter), [{ kind: 'enlarge', embedding, seed: 7n, strength: 0.1, stageBSeed: 7n }]);
   assert.match(studio.jobReply(larger).lines.join(), /Larger, from \w+ \(2×\)/);
 
   const remix = await run('remix', 'a grey wolf guidance:7');
