@@ -5,7 +5,7 @@ import { quoted } from './problem.ts';
 import type { Reading } from './values.ts';
 
 /** Takes those of an older request away. */
-const NONE = 'none';
+export const NO_LORAS = 'none';
 const ONE = /^(.*?)(?::\s*([+-]?(?:\d{1,3}(?:\.\d{0,9})?|\.\d{1,9})))?$/s;
 
 const fold = (name: string) => name.normalize('NFKC').toLowerCase().trim();
@@ -13,7 +13,7 @@ const fold = (name: string) => name.normalize('NFKC').toLowerCase().trim();
 /** `sketch:0.8`, also several with commas between; the weight is 1 unless given. */
 export function readLoras(text: string, { loras: known = [] }: RequestLimits): Reading<readonly LoraUse[]> {
   const typed = text.replace(/^"(.*)"$/s, '$1');
-  if (fold(typed) === NONE) return { value: [] };
+  if (fold(typed) === NO_LORAS) return { value: [] };
   const found: LoraUse[] = [];
   let isRight = true;
   for (const part of typed.split(',')) {
@@ -70,6 +70,12 @@ export function withLoraSettings(text: string, leaveOut: (name: string) => boole
     return '';
   });
   return seen === 0 ? text : `${within.trim()}${behind.join('')}`;
+}
+
+/** A text without its tags of LoRAs, and these as a setting is typed; for texts in which no settings stand. */
+export function withoutLoraTags(text: string): { readonly text: string; readonly loras: string | undefined } {
+  const tags = [...text.matchAll(TAG)].map(([, inside = '']) => inside.trim());
+  return { text: text.replace(TAG, ''), loras: tags.length === 0 ? undefined : tags.join(', ') };
 }
 
 /** As `withLoraSettings`, of a pasted command: LoRAs of other models may stand in it, which are left out with a note. */

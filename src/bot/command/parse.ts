@@ -9,12 +9,12 @@ import { settingWithin } from './glued-values.ts';
 import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
 import { type Chosen, type Origins, withinMaxima, withLayers } from './layers.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
-import { formatLoras, withLoraSettings, withoutRepeats, withPastedLoras } from './loras.ts';
+import { formatLoras, withLoraSettings, withoutLoraTags, withoutRepeats, withPastedLoras } from './loras.ts';
 import { type GivenCommand, type Reader, toUserError } from './mending.ts';
 import { modelNotes } from './model-note.ts';
 import { type PastedCommand, pastedCommand } from './pasted.ts';
 import { permutationsOf } from './permutations.ts';
-import { NO_PRESET, type Presets, presetsHere } from './presets.ts';
+import { NO_PRESET, type Preset, type Presets, presetsHere } from './presets.ts';
 import { CommandProblem, END, quoted } from './problem.ts';
 import { NO_SOURCES, type PromptSources } from './prompt-sources.ts';
 import { resolvedTexts } from './prompt-text.ts';
@@ -198,7 +198,7 @@ function requestOf(
 ): { readonly request: ImagineRequest; readonly notes: readonly string[] } {
   const { presets, wildcards, layers, maxima } = sources ?? NO_SOURCES;
   const name = chosen.preset === NO_PRESET ? undefined : chosen.preset;
-  const preset = name === undefined ? undefined : presets.get(name);
+  const preset = name === undefined ? undefined : presetNamed(name, presets);
   if (name !== undefined && preset === undefined) throw presetUnknown(name, given, presets);
   const typed = { settings: chosen, origins: originsOf(chosen, 'typed'), notes: [] };
   const saved = preset === undefined ? [] : [{ origin: `preset ${name}`, values: preset.settings }];
@@ -230,6 +230,14 @@ function requestOf(
   if (!fits(request, limits)) throw tooManyPixels(request, given, limits);
   const clamped = withinMaxima(request, maxima, limits);
   return { request: clamped.request, notes: [...all.notes, ...clamped.notes, ...notes] };
+}
+
+/** With the LoRAs of its text, as other programs have them there, among its settings. */
+function presetNamed(name: string, presets: Presets): Preset | undefined {
+  const preset = presets.get(name);
+  if (preset === undefined) return undefined;
+  const { text, loras } = withoutLoraTags(preset.prompt);
+  return { ...preset, prompt: text, settings: { ...(loras === undefined ? {} : { lora: loras }), ...preset.settings } };
 }
 
 function originsOf(settings: RequestSettings, origin: string): Origins {

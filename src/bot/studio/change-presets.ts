@@ -164,12 +164,15 @@ function stored(presets: readonly NamedPreset[], place: Place, context: PromptCo
  */
 export function savePictureAsPreset(request: ImagineRequest, typed: string, context: PromptContext): Reply {
   const [, name = '', text] = /^\s*([^:]*?)\s*(?::\s*(.*))?$/s.exec(typed) ?? [];
-  const { width, height, style, steps, decoderSteps, guidance, decoderGuidance, negative, weighted } = request;
+  const { width, height, style, steps, decoderSteps, guidance, decoderGuidance, negative, weighted, loras } = request;
   const preset = {
     name: nameOf(name),
     prompt: text?.trim() ?? PROMPT_PLACE,
     negative: withoutDraws(bracketed(negative, weighted)),
-    settings: typedForm({ width, height, style, steps, decoderSteps, guidance, decoderGuidance }),
+    settings: typedForm({
+      ...{ width, height, style, steps, decoderSteps, guidance, decoderGuidance },
+      ...(loras === undefined ? {} : { loras }),
+    }),
   };
   return stored([preset], 'person', context);
 }
