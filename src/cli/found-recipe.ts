@@ -58,6 +58,7 @@ function ownRecipe(texts: Texts): FoundRecipe | null {
     ...{ prompt: own.prompt, settings, own, model: own.model },
     text: texts.parameters ?? own.prompt,
     ...(made.success ? { difference: 'it was made from another picture (a variation, or larger)' } : {}),
+    ...(own.start === undefined ? {} : { difference: 'it starts from a picture, which belongs behind --image' }),
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { directMessage, mention } from './payloads.ts';
+import { directMessage, mention, messageShortcut, openForm, submit } from './payloads.ts';
 import { type Setting, setting } from './setting.ts';
 
 /** A file of a message, as Slack describes it. */
@@ -53,3 +53,14 @@ for (const [what, fileOf] of [
     assert.deepEqual(s.core.calls, []);
   });
 }
+
+test('the shortcut on a message with a picture opens a form that needs no words', async (t) => {
+  const s = await setting(t);
+  const message = { ts: '1700000000.000100', text: '', files: [sent(s, 'photo.png', 'a photo')] };
+  await messageShortcut(s.standIn, message, { channel: s.channel });
+  await s.pass(() => s.standIn.views.size === 1);
+  await submit(s.standIn, openForm(s.standIn), 'a panda');
+  await called(s);
+  assert.equal(s.core.calls[0]?.text, 'a panda');
+  assert.deepEqual(s.core.calls[0]?.options.pictures?.pictures, ['1'.repeat(64)]);
+});
