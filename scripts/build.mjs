@@ -40,6 +40,7 @@ const APART = [
   ...['mix.js', 'prepare.js', 'prepared.js'].map((name) => `pipeline/derived-weights/${name}`),
   ...['fingerprint.js', 'read-ahead.js'].map((name) => `pipeline/checkpoint/${name}`),
   'pipeline/images/picture-reader.js',
+  'models/store.js',
   ...['lora-file.js', 'lora-folder.js'].map((name) => `pipeline/lora/${name}`),
   'pipeline/engine/request-loras.js',
   'pipeline/hub/pretrained.js',

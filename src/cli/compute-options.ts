@@ -1,40 +1,85 @@
 import { Option } from 'commander';
+import { nearest } from '../bot/command/edit-distance.ts';
+import { listed } from '../bot/command/problem.ts';
 import { PRECISIONS } from '../pipeline/checkpoint/weight-recipe.ts';
 import { MOST_THREADS } from '../pipeline/runtime/host-threads.ts';
 import { PROVIDERS } from '../pipeline/runtime/providers.ts';
-import { UserError } from '../system/errors.ts';
+import { expected, type UserError } from '../system/errors.ts';
+import { withOption } from './own-command.ts';
 
 /** Options of every command that computes in the terminal. */
 export const modelOption = (): Option =>
   new Option('--model <model>', 'name of a model, or its folder; the one chosen with "wuerst models use" otherwise');
 
 export const providerOption = (): Option =>
-  new Option('--provider <name>', 'where to compute')
-    .choices(['auto', ...PROVIDERS])
+  choiceOption('--provider <name>', 'where to compute', ['auto', ...PROVIDERS])
     .default('auto')
     .env('WUERST_PROVIDER');
 
 export const precisionOption = (what: string): Option =>
-  new Option('--precision <name>', what)
-    .choices(['auto', ...PRECISIONS])
+  choiceOption('--precision <name>', what, ['auto', ...PRECISIONS])
     .default('auto')
     .env('WUERST_PRECISION');
 
 export const deviceOption = (): Option =>
-  new Option('--device <number>', 'which GPU CUDA computes on').env('WUERST_DEVICE').argParser(Number);
+  new Option('--device <number>', 'which GPU CUDA computes on')
+    .env('WUERST_DEVICE')
+    .argParser(unlessEmpty(count('--device', 255, { least: 0, env: 'WUERST_DEVICE' })));
 
-export const readThreads = count('--threads or WUERST_THREADS', MOST_THREADS);
+export const readThreads = count('--threads', MOST_THREADS, { env: 'WUERST_THREADS' });
 
 export const threadsOption = (): Option =>
   new Option('--threads <count>', 'processor threads; one for each processor, within the CPU quota, otherwise')
     .env('WUERST_THREADS')
-    .argParser(readThreads);
+    .argParser(unlessEmpty(readThreads));
 
-/** Reads a whole number from 1 to `most`. */
-export function count(option: string, most: number): (typed: string) => number {
+/** Takes one of a few values, or several of them; another one is answered with the person's own command. */
+export function choiceOption(flags: string, description: string, choices: readonly string[]): Option {
+  const option = new Option(flags, description).choices(choices);
+  return option.argParser((typed: string, before: unknown): unknown => {
+    if (typed === '' && option.envVar !== undefined) return option.defaultValue;
+    if (!choices.includes(typed)) {
+      const instead = nearest(typed.toLowerCase(), choices, 2) ?? choices[0] ?? '';
+      throw wrongValue({ flag: option.long ?? flags, env: option.envVar }, listed(choices), typed, instead);
+    }
+    if (!option.variadic) return typed;
+    return Array.isArray(before) && before !== option.defaultValue ? [...before, typed] : [typed];
+  });
+}
+
+interface CountOptions {
+  /** @default 1 */
+  readonly least?: number;
+  /** The variable that may hold it instead. */
+  readonly env?: string;
+}
+
+/** Reads a whole number up to `most`. @throws UserError `option_invalid` */
+export function count(flag: string, most: number, { least = 1, env }: CountOptions = {}): (typed: string) => number {
   return (typed) => {
     const number = Number(typed);
-    if (/^\d+$/.test(typed) && number >= 1 && number <= most) return number;
-    throw new UserError('count_invalid', `Expected ${option} to be a whole number from 1 to ${most}, got ${typed}.`);
+    if (/^\d+$/.test(typed) && number >= least && number <= most) return number;
+    const near = Math.round(Number.parseFloat(typed));
+    const instead = Number.isNaN(near) ? least : Math.min(most, Math.max(least, near));
+    throw wrongValue({ flag, env }, `a whole number from ${least} to ${most}`, typed, String(instead));
   };
+}
+
+/** An empty variable is as good as none. */
+function unlessEmpty(read: (typed: string) => number): (typed: string) => number | undefined {
+  return (typed) => (typed === '' ? undefined : read(typed));
+}
+
+interface Source {
+  readonly flag: string;
+  readonly env?: string | undefined;
+}
+
+function wrongValue({ flag, env }: Source, wanted: string, typed: string, instead: string): UserError {
+  const words = process.argv.slice(2);
+  const isOption = words.some((word) => word === flag || word.startsWith(`${flag}=`));
+  const isWhole = words.some((word, i) => word === `${flag}=${typed}` || (word === typed && words[i - 1] === flag));
+  const name = isOption ? flag : (env ?? flag);
+  const hint = isWhole ? `Try: ${withOption(flag, instead)}` : isOption ? undefined : `For example: ${name}=${instead}`;
+  return expected('option_invalid', `${name} to be ${wanted}`, `"${typed}"`, hint);
 }

@@ -30,7 +30,15 @@ import { makeFolder } from '../system/make-folder.ts';
 import { printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
 import { askBeforeMany } from './ask-many.ts';
-import { deviceOption, modelOption, precisionOption, providerOption, threadsOption } from './compute-options.ts';
+import {
+  choiceOption,
+  deviceOption,
+  modelOption,
+  precisionOption,
+  providerOption,
+  threadsOption,
+} from './compute-options.ts';
+import { existingModel } from './existing-model.ts';
 import { checkOptions, givenOptions, shellCommand, typedCommand, withOption } from './own-command.ts';
 import { type FinishedPicture, PictureWriter, STANDARD_OUTPUT } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
@@ -67,15 +75,29 @@ const SETTING_OPTIONS = KEYS.filter(({ type }) => type !== 'switch').map(
 
 const SETTING_NAMES: ReadonlySet<string> = new Set(SETTING_OPTIONS.map(({ option }) => option.attributeName()));
 
-/** Answers a setting without its value with the person's own command. */
+/** A value of options that have neither choices nor a usual one, by what stands for it in the help. */
+const EXAMPLE_VALUES: Readonly<Record<string, string>> = {
+  '<file>': 'picture.png',
+  '<model>': 'cocktail',
+  '<number>': '0',
+  '<count>': '4',
+};
+
+/** Answers an option without its value with the person's own command. */
 class ImagineCommand extends Command {
   override error(message: string, options?: ErrorOptions): never {
+    if (options?.code !== 'commander.optionMissingArgument') return super.error(message, options);
     const last = process.argv.at(-1) ?? '';
-    const key = options?.code === 'commander.optionMissingArgument' ? keyNamed(last.replace(/^-+/, '')) : null;
-    if (key === null) return super.error(message, options);
+    const key = keyNamed(last.replace(/^-+/, ''));
     const limits = limitsBefore(this.opts<Options>().model);
-    const hint = `Try: ${typedCommand()} ${key.example(limits).replaceAll('"', "'")}`;
-    throw expected('setting_without_value', `${key.expected(limits)} after "${last}"`, 'nothing', hint);
+    const option = this.options.find(({ long, short }) => last === long || last === short);
+    const wanted = key?.expected(limits) ?? (option?.argChoices ? listed(option.argChoices) : 'a value');
+    const [, placeholder = ''] = option?.flags.split(/ (?=<)/) ?? [];
+    const example =
+      key?.example(limits) ?? option?.argChoices?.[0] ?? option?.defaultValue ?? EXAMPLE_VALUES[placeholder];
+    if (example === undefined) return super.error(message, options);
+    const hint = `Try: ${typedCommand()} ${String(example).replaceAll('"', "'")}`;
+    throw expected('setting_without_value', `${wanted} after "${last}"`, 'nothing', hint);
   }
 }
 
@@ -99,8 +121,11 @@ export function imagineCommand(): Command {
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addOption(
-      new Option('--residency <kind>', 'keep all networks loaded, one stage at a time, or what the free memory admits')
-        .choices(['auto', 'resident', 'stage'])
+      choiceOption(
+        '--residency <kind>',
+        'keep all networks loaded, one stage at a time, or what the free memory admits',
+        ['auto', 'resident', 'stage'],
+      )
         .default('auto')
         .env('WUERST_RESIDENCY'),
     )
@@ -110,9 +135,14 @@ export function imagineCommand(): Command {
     .addHelpText('after', ({ command }) => usualValues(command.opts<Options>()))
     .action((words: string[], options: Options, command: Command) => {
       // A picture may stand in its place.
-      if (words.length === 0 && !options.image) command.error("error: missing required argument 'prompt'");
+      if (words.length === 0 && !options.image) throw promptMissing(options.model);
       return imagine(words, options, command);
     });
+}
+
+function promptMissing(model: string | undefined) {
+  const [idea = 'a panda'] = limitsBefore(model).recommended.ideas;
+  return expected('prompt_missing', 'a prompt', 'none', `Try: ${typedCommand()} ${shellWord(idea)}`);
 }
 
 /** What is chosen where an option is left out, for the model in use. */
@@ -165,7 +195,7 @@ async function imagine(words: readonly string[], options: Options, command: Comm
   );
   const stop = new AbortController();
   onStopSignal(() => stop.abort());
-  const dir = modelInUse(process.env, options.model);
+  const dir = await existingModel(process.env, options.model);
   const pipeline = await WuerstchenCombinedPipeline.fromPretrained(dir, {
     provider: options.provider,
     precision: options.precision,

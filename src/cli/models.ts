@@ -1,4 +1,4 @@
-import { Argument, Command, Option } from 'commander';
+import { Argument, Command } from 'commander';
 import { lorasFolder, modelsFolder, readCurrentModel } from '../models/model-folder.ts';
 import {
   checkRemovable,
@@ -22,6 +22,7 @@ import { expected, UserError } from '../system/errors.ts';
 import { plainEndpointWarning } from '../system/plain-endpoint.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
+import { choiceOption } from './compute-options.ts';
 import { loraLines, pullLoraFile, removeLora } from './model-loras.ts';
 import { type ProgressStream, type PullProgress, pullProgress } from './pull-progress.ts';
 
@@ -82,14 +83,10 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .description('fetch a model from the Hugging Face hub; run again to go on after a cut')
     .argument('[model]', 'name of the model', 'wuerstchen-v2')
     .addOption(
-      new Option('--style <styles...>', 'Stage C checkpoints to fetch')
-        .choices([...STYLES, 'all'])
-        .default(['interpolated']),
+      choiceOption('--style <styles...>', 'Stage C checkpoints to fetch', [...STYLES, 'all']).default(['interpolated']),
     )
     .addOption(
-      new Option('--variant <precision>', 'precision of the weights, where the hub has it').choices(
-        VARIANTS.filter(Boolean),
-      ),
+      choiceOption('--variant <precision>', 'precision of the weights, where the hub has it', VARIANTS.filter(Boolean)),
     )
     .option('--pictures', 'also fetch what it takes to start from pictures')
     .option('--revision <revision>', 'branch, tag or commit of every repository')

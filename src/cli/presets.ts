@@ -6,6 +6,7 @@ import { formatPresets, PRESET_FORMATS, type PresetFormat, readPresets } from '.
 import { openPromptFolder, PRESET_FOLDER } from '../bot/prompts/prompt-folder.ts';
 import { UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
+import { choiceOption } from './compute-options.ts';
 import { dataFolder } from './saved-prompts.ts';
 
 interface Place {
@@ -43,9 +44,7 @@ export function presetsCommand(): Command {
   command
     .command('export')
     .description('print all of them')
-    .addOption(
-      new Option('--format <format>', "csv as A1111's, json as Fooocus'").choices(PRESET_FORMATS).default('json'),
-    )
+    .addOption(choiceOption('--format <format>', "csv as A1111's, json as Fooocus'", PRESET_FORMATS).default('json'))
     .addOption(data())
     .action(({ data: folder, format }: Place & { readonly format: PresetFormat }) => {
       process.stdout.write(formatPresets(all(folder), format));

@@ -252,7 +252,7 @@ test('bad input is one clear line and exit code 2, never a stack trace', async (
   await writeFile(join(dir, 'file'), '');
   await mkdir(join(dir, 'empty'));
   const cases: [string[], RegExp][] = [
-    [['imagine'], /missing required argument 'prompt'/],
+    [['imagine'], /Expected a prompt, got none\. \(Try: wuerst imagine '/],
     [['imagine', ''], /prompt/],
     [['imagine', 'fox', '--width', '0'], /width.*Try: wuerst imagine /],
     [['imagine', 'fox', '--width', '1.5'], /width/],

@@ -30,3 +30,31 @@ test("mistakes in options are answered with the person's own command, corrected 
     assert.ok(stderr.includes(`Try: ${corrected})\n`), `${args.join(' ')}: ${stderr}`);
   }
 });
+
+test('wrong values of options that are none of the grammar get the same answer, and variables are named', () => {
+  const cases: readonly (readonly [args: readonly string[], corrected: string])[] = [
+    [['a panda', '--provider', 'WebGpu', '-o', 'x'], "wuerst imagine 'a panda' --provider webgpu -o x"],
+    [['a panda', '--residency=stages'], "wuerst imagine 'a panda' --residency=stage"],
+    [['a panda', '--threads', '0.5'], "wuerst imagine 'a panda' --threads 1"],
+    [['a panda', '--device', 'rtx'], "wuerst imagine 'a panda' --device 0"],
+    [['a panda', '--precision'], "wuerst imagine 'a panda' --precision auto"],
+    [['a panda', '--out'], "wuerst imagine 'a panda' --out out"],
+    [['a panda', '--model', 'cocktial'], "wuerst imagine 'a panda' --model cocktail"],
+    [['a panda', '--width', '768height:512'], "wuerst imagine 'a panda' --width 768 --height 512"],
+  ];
+  for (const [args, corrected] of cases) {
+    const { status, stderr } = imagine(...args);
+    assert.equal(status, 2, stderr);
+    assert.ok(stderr.includes(`Try: ${corrected})\n`), `${args.join(' ')}: ${stderr}`);
+  }
+  const { stderr } = imagine('a panda', '--model', 'warp-ai/wuerstchen-prior');
+  assert.match(stderr, /Run "wuerst models pull wuerstchen-v2"\. Then try: .* --model wuerstchen-v2\)/);
+  const set = spawnSync(process.execPath, ['--import', 'tsx', join(ROOT, 'src/cli.ts'), 'imagine', 'a panda'], {
+    encoding: 'utf8',
+    env: { ...process.env, WUERST_PROVIDER: 'gpu', WUERST_THREADS: '' },
+  });
+  assert.match(
+    set.stderr,
+    /Expected WUERST_PROVIDER to be auto, cuda, webgpu or cpu, got "gpu"\. \(For example: WUERST_PROVIDER=cpu\)/,
+  );
+});

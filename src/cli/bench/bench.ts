@@ -1,6 +1,5 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { Command, Option } from 'commander';
-import { modelInUse } from '../../models/model-folder.ts';
+import { Command } from 'commander';
 import { PRECISIONS, type Precision } from '../../pipeline/checkpoint/weight-recipe.ts';
 import { type Provider, Runtime, WuerstchenCombinedPipeline } from '../../pipeline/index.ts';
 import { VERSION } from '../../pipeline/version.ts';
@@ -8,7 +7,8 @@ import { byteSize } from '../../system/byte-size.ts';
 import { commandOutput } from '../../system/command-output.ts';
 import { UserError } from '../../system/errors.ts';
 import { printable, printableJson, printableLine } from '../../system/printable.ts';
-import { count, deviceOption, modelOption, providerOption, threadsOption } from '../compute-options.ts';
+import { choiceOption, count, deviceOption, modelOption, providerOption, threadsOption } from '../compute-options.ts';
+import { existingModel } from '../existing-model.ts';
 import { availablePrecisions, type BenchRow, measure } from './measure.ts';
 import { benchTable } from './table.ts';
 
@@ -31,9 +31,7 @@ export function benchCommand(): Command {
     .addOption(providerOption())
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .addOption(
-      new Option('--precision <names...>', 'what to compare; all that work here otherwise').choices([...PRECISIONS]),
-    )
+    .addOption(choiceOption('--precision <names...>', 'what to compare; all that work here otherwise', PRECISIONS))
     .option('--sizes <list>', 'of pictures, for example 512x512,1024x1536', '512x512,1024x1024')
     .option('--batches <list>', 'pictures at once', '1,4')
     .option(
@@ -47,7 +45,7 @@ export function benchCommand(): Command {
 
 async function bench(options: Options): Promise<void> {
   const { device, steps = null } = options;
-  const model = modelInUse(process.env, options.model);
+  const model = await existingModel(process.env, options.model);
   const sizes = list(options.sizes).map(readSize);
   const batches = list(options.batches).map(count('--batches', 16));
   const { provider, threads } = await Runtime.create({ provider: options.provider, device, threads: options.threads });
