@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { RecentMap } from '../../system/memo.ts';
 import { nearest } from './edit-distance.ts';
 import { isEscape, QuoteScanner } from './lexer.ts';
 import { listed, quoted } from './problem.ts';
@@ -38,7 +39,13 @@ const MOST_NESTED = 20;
 const MOST_DRAWS = 200;
 /** Characters of a prompt while it is being drawn; longer ones are refused anyway. */
 const MOST_CHARACTERS = 20_000;
+/** Characters of lines and braces that are read for one prompt. */
+const MOST_READ = 200_000;
 const MOST_NAMED = 20;
+
+/** By list, because each draw needs them all. */
+const KEPT_LISTS = 20;
+const keptChoices = new RecentMap<string, readonly Choice[]>(KEPT_LISTS);
 
 const WILDCARD = /__([^\s_{}|\\](?:[^\s{}|]*?[^\s_{}|])??)__(?!_)/uy;
 const ESCAPED_WILDCARD = /\\(__[^\s_{}|\\](?:[^\s{}|]*?[^\s_{}|])??__)(?!_)/uy;
@@ -53,12 +60,16 @@ export function wildcardName(typed: string): string | undefined {
 
 /** The choices of a list: one a line, `3::red` three times as often, `#` for a comment. */
 export function choicesIn(list: string): readonly Choice[] {
-  return list
+  const kept = keptChoices.get(list);
+  if (kept !== undefined) return kept;
+  const choices = list
     .replace(/^\uFEFF/, '')
     .split(/\r\n|[\n\r]/)
     .map((line) => line.replace(/(?:^|\s)#.*$/, '').trim())
     .filter((line) => line !== '')
     .map(choiceOf);
+  keptChoices.set(list, choices);
+  return choices;
 }
 
 function choiceOf(text: string): Choice {
@@ -99,6 +110,7 @@ export interface DrawOptions {
  */
 export function drawn(text: string, { wildcards, seed, of }: DrawOptions): string {
   let draws = 0;
+  let read = 0;
   const pick = (choices: readonly Choice[]): string | undefined => {
     draws += 1;
     if (draws > MOST_DRAWS) throw tooMany();
@@ -111,7 +123,8 @@ export function drawn(text: string, { wildcards, seed, of }: DrawOptions): strin
     return chosen?.text;
   };
   const resolve = (source: string, path: readonly string[], depth: number): string => {
-    if (depth > MOST_NESTED) throw tooMany();
+    read += source.length;
+    if (depth > MOST_NESTED || read > MOST_READ) throw tooMany();
     let result = '';
     for (const piece of piecesOf(source)) {
       if (piece.kind === 'text') result += piece.text;

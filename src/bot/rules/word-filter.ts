@@ -3,11 +3,45 @@ import unhomoglyph from 'unhomoglyph';
 /** Letters that are read as others although Unicode's list of confusable characters has none or another for them. */
 const LOOKALIKES: Readonly<Record<string, string>> = {
   ...{ в: 'b', н: 'h', к: 'k', м: 'm', т: 't', ї: 'i', ғ: 'f', α: 'a', β: 'b', ε: 'e', ι: 'i', κ: 'k', ν: 'v', τ: 't' },
-  ...{ υ: 'u', χ: 'x', η: 'n', ω: 'w', ß: 'ss', ø: 'o', æ: 'ae', œ: 'oe', ł: 'l', đ: 'd', ı: 'i' },
+  ...{
+    υ: 'u',
+    χ: 'x',
+    η: 'n',
+    ω: 'w',
+    ß: 'ss',
+    ø: 'o',
+    æ: 'ae',
+    œ: 'oe',
+    ł: 'l',
+    đ: 'd',
+    ı: 'i',
+    п: 'n',
+    μ: 'u',
+    µ: 'u',
+  },
+  // Small capitals, and letters of phonetic alphabets.
+  ...{ ᴀ: 'a', ʙ: 'b', ᴄ: 'c', ᴅ: 'd', ᴇ: 'e', ꜰ: 'f', ɢ: 'g', ʜ: 'h', ɪ: 'i', ᴊ: 'j', ᴋ: 'k', ʟ: 'l', ᴍ: 'm', ɴ: 'n' },
+  ...{ ᴏ: 'o', ᴘ: 'p', ꞯ: 'q', ʀ: 'r', ꜱ: 's', ᴛ: 't', ᴜ: 'u', ᴠ: 'v', ᴡ: 'w', ʏ: 'y', ᴢ: 'z', ŋ: 'n', ɲ: 'n', ɳ: 'n' },
+  ...{ ð: 'd', ꝺ: 'd', þ: 'p', ə: 'e', ɛ: 'e', ɘ: 'e', ɑ: 'a', ɐ: 'a', ɵ: 'o', ɔ: 'o', ʊ: 'u', ʌ: 'v', ʋ: 'v', ɩ: 'i' },
+  ...{ ɡ: 'g', ɾ: 'r', ɹ: 'r', ʃ: 's', ʒ: 'z', ʈ: 't', ɱ: 'm', ɯ: 'w', ɦ: 'h', ɥ: 'h', ʞ: 'k' },
 };
 /** Signs that people write for letters. */
 const SIGNS: Readonly<Record<string, string>> = {
   ...{ '0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '7': 't', '8': 'b', '@': 'a', $: 's', '!': 'i', '|': 'i' },
+  ...{
+    '€': 'e',
+    '∊': 'e',
+    '∈': 'e',
+    '£': 'l',
+    '¢': 'c',
+    '§': 's',
+    '¥': 'y',
+    '₫': 'd',
+    '₦': 'n',
+    '∂': 'd',
+    '∩': 'n',
+    '∪': 'u',
+  },
 };
 
 /** Stands for characters that are not seen: they may split a word or not. */
@@ -29,6 +63,8 @@ function folded(text: string, reading: Reading): string {
 
 function foldedCharacter(character: string, reading: Reading): string {
   if (/[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u.test(character)) return UNSEEN;
+  const meant = reading === 'signs' ? SIGNS[character] : undefined;
+  if (meant !== undefined) return meant;
   const letters = LOOKALIKES[character.toLowerCase()] ?? plainLetters(character).toLowerCase();
   return [...letters]
     .map((letter) => {

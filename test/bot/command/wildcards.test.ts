@@ -92,6 +92,14 @@ describe('words that are drawn', () => {
     );
   });
 
+  it('are read for one prompt so far and no further, however long the lines of a list are', () => {
+    const lists: Record<string, string> = { long: `{b|0.0001::${'{c|d}'.repeat(19_000)}}`, short: 'a' };
+    const wildcards = { names: Object.keys(lists), get: (name: string) => lists[name] };
+    const draw = (text: string) => drawn(text, { wildcards, seed: 1n, of: 'prompt' });
+    assert.throws(() => draw('__long__ '.repeat(190)), { code: 'wildcards_too_many' });
+    assert.equal(draw('__long__ __short__'), 'b a');
+  });
+
   it('are not drawn from a text that was made one without draws', () => {
     const piece = fc.constantFrom('{', '}', '|', '__', 'colour', '_', '\\', '"', ' ', 'a', '__colour__', '{a|b}', '“');
     fc.assert(

@@ -92,8 +92,17 @@ test('a blocked word is found in letters that look alike', () => {
     'ոude',
     'n-u-d-e',
     'n u d e',
+    'пude',
+    'ᶰᵘᵈᵉ',
+    'ŋʊðə',
+    'nud€',
+    'ɴᴜᴅᴇs',
   ];
   for (const text of texts) assert.equal(heldPhrase([`a ${text} fox`], ['nude']), 'nude', text);
+  assert.equal(
+    heldPhrase(['ᴛʜᴇ ǫᴜɪᴄᴋ ʙʀᴏᴡɴ ꜰᴏx ᴊᴜᴍᴘꜱ ᴏᴠᴇʀ ᴀ ʟᴀᴢʏ ᴅᴏɢ'], ['brown fox jumps over a lazy dog']) !== null,
+    true,
+  );
 });
 
 /** Names that Unicode has in five languages: of places, languages, scripts and currencies. */

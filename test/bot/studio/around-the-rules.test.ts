@@ -143,3 +143,19 @@ test('a picture that came with a refused command is not kept, and one person giv
   }
   assert.deepEqual([given.indexOf('pictures_too_often'), given.lastIndexOf('given')], [12, 11]);
 });
+
+test('a LoRA is what it is called: tags, settings and buttons of others are refused where its name is', async (t) => {
+  const known = ['nude-study', 'sketch'].map((name, i) => ({ name, hash: String(i).repeat(64) }));
+  const { ask, say, make, click } = await openStudio(t, { loras: { known, refresh: async () => {} } });
+  for (const text of ['a panda <lora:nude-study:0.8>', 'a panda lora:nude-study']) {
+    await assert.rejects(ask(text), { code: 'nsfw_room' }, text);
+  }
+  const adult = caller(ADULTS);
+  const made = await make('a panda <lora:nude-study:1>', adult);
+  await assert.rejects(click(`reroll:${made.id}`, ANN), { code: 'nsfw_room' });
+  const drawn = await make('a panda <lora:sketch:1>');
+  await say('settings blocked-words sketches', MOD);
+  assert.ok(await ask('a panda lora:sketch'));
+  await say('settings blocked-words sketch', MOD);
+  await assert.rejects(click(`vary-subtle:${imageOf(drawn)}`), { code: 'blocked_word' });
+});
