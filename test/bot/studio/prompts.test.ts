@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { History } from '../../../src/bot/history/history.ts';
 import type { Caller } from '../../../src/bot/job.ts';
-import { caller, temporaryFolder } from '../history/history-fixture.ts';
+import { caller, newJob, request, temporaryFolder } from '../history/history-fixture.ts';
 import { imageOf, openStudio, replyIn } from './studio-fixture.ts';
 
 const place = { surface: 'discord', room: 'c1', guild: 'g1', payer: 'discord:guild:g1' } as const;
@@ -211,4 +212,26 @@ test('what a person saved is in their export, and gone when they are erased', as
   history.personalData.erase('discord', 'ann');
   assert.deepEqual(history.presets.names({ surface: 'discord', user: 'ann' }), []);
   assert.deepEqual(history.defaults.of({ surface: 'discord', scope: 'person', owner: 'ann' }), {});
+});
+
+test('a request from before weights keeps its brackets as text: painted, in Info, in a remix and typed again', async (t) => {
+  const folder = temporaryFolder(t);
+  const before = History.open({ folder });
+  const { prompt, negative } = { prompt: 'a (panda:1.3) [x]', negative: '(text)' };
+  const { job } = before.jobs.accept(newJob({ caller: ann, request: request({ prompt, negative, n: 1 }) }));
+  before.close();
+  const { studio, ended, painter, press, ask } = await openStudio(t, { folder });
+  const done = await ended(job.id);
+  assert.deepEqual([painter.requests.at(-1)?.prompt, painter.requests.at(-1)?.weighted], [prompt, undefined]);
+  const { code } = await press(`info:${imageOf(done)}`, ann);
+  const again = await ask((code ?? '').replace('/wuerst ', ''), ann);
+  assert.deepEqual(
+    [again.request.prompt, again.request.negative, again.request.weighted],
+    [prompt, negative, undefined],
+  );
+  assert.equal(studio.button(`remix:${imageOf(done)}`, ann)?.ask?.value, 'a \\(panda:1.3\\) \\[x\\]');
+  assert.equal(studio.recentPrompts(ann, 'panda', 1)[0]?.prompt, 'a \\(panda:1.3\\) \\[x\\]');
+  const weighted = await ask('a (panda:1.3)', ann);
+  await ended(weighted.id);
+  assert.equal(painter.requests.at(-1)?.weighted, true);
 });
