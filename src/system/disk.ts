@@ -13,14 +13,22 @@ export async function freeBytes(path: string): Promise<number> {
   return found ? found.bavail * found.bsize : freeBytes(dirname(path));
 }
 
-/** @throws OperatorError `disk_full` if the bytes would not fit. Nothing is written. */
-export async function checkSpace(path: string, bytes: number, measure = freeBytes): Promise<void> {
+/**
+ * @param setting what names another folder
+ * @throws OperatorError `disk_full` if the bytes would not fit. Nothing is written.
+ */
+export async function checkSpace(
+  path: string,
+  bytes: number,
+  measure = freeBytes,
+  setting = 'WUERST_MODELS',
+): Promise<void> {
   if (bytes === 0) return;
   const free = await measure(path);
   if (bytes + MARGIN <= free) return;
   const needed = `Writing to ${path} takes ${byteSize(bytes)}, and ${byteSize(MARGIN)} must stay free`;
   throw new OperatorError('disk_full', `${needed}, but only ${byteSize(free)} are free.`, {
-    hint: 'Free some space, or choose a folder on another disk with WUERST_MODELS.',
+    hint: `Free some space, or choose a folder on another disk with ${setting}.`,
   });
 }
 

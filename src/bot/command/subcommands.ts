@@ -208,10 +208,10 @@ export function meantAsSubcommand(text: string, guildSettings: readonly string[]
   const typed = first.replace(/^[/!](?:wuerst-)?|[.!?]$/g, '');
   if (!/^[a-z][a-z-]{0,19}$/.test(typed) || rest.length > 2) return null;
   const hasSlash = /^[/!]/.test(first);
-  const name = isSubcommandName(typed) ? typed : misspelt(typed);
+  const name = isSubcommandName(typed) ? typed : (misspelt(typed) ?? shortNamed(typed, rest.join(' '), guildSettings));
   if (name === null) {
-    const isElsewhere = hasSlash || ELSEWHERE.has(typed) || ELSEWHERE.has(`${typed}s`);
-    return rest.length === 0 && isElsewhere ? [] : null;
+    const isElsewhere = hasSlash || ELSEWHERE.has(typed) || ELSEWHERE.has(`${typed}s`) || isTransposed(typed);
+    return isElsewhere && (rest.length === 0 || (rest.length === 1 && idIn(rest.join()) !== null)) ? [] : null;
   }
   if (rest.length >= (MOST_WORDS[name] ?? 2)) return null;
   const { read, usage }: Definition = SUBCOMMANDS[name];
@@ -226,8 +226,27 @@ function misspelt(typed: string): SubcommandName | null {
   if (name === null) return null;
   const distance = editDistance(typed, name, { swaps: true });
   if (name.length > 4) return distance <= (name.length > 6 ? 2 : 1) ? name : null;
-  const letters = (word: string) => [...word].sort().join('');
-  return distance <= 1 && letters(typed) === letters(name) ? name : null;
+  return distance <= 1 && lettersOf(typed) === lettersOf(name) ? name : null;
+}
+
+/** The short subcommand that `typed` is one slip from, if what stands behind it is an argument of that one: `helpp seed`. */
+function shortNamed(typed: string, argument: string, guildSettings: readonly string[]): SubcommandName | null {
+  const names = (Object.keys(SUBCOMMANDS) as SubcommandName[]).filter((name) => name.length <= 4);
+  const name = nearest(typed, names, 1);
+  if (name === null || argument === '') return null;
+  const { read }: Definition = SUBCOMMANDS[name];
+  return read(argument, guildSettings) === null ? null : name;
+}
+
+/** A name that belongs elsewhere with two of its letters swapped; other slips of these names are words (statue). */
+function isTransposed(typed: string): boolean {
+  return [...ELSEWHERE].some(
+    (name) => lettersOf(name) === lettersOf(typed) && editDistance(typed, name, { swaps: true }) === 1,
+  );
+}
+
+function lettersOf(word: string): string {
+  return [...word].sort().join('');
 }
 
 function nothing(argument: string): object | null {

@@ -2,7 +2,7 @@ import { asciiSlug } from '../../system/slug.ts';
 import { bracketed } from '../command/format.ts';
 import { normaliseText, unitsOf } from '../command/lexer.ts';
 import { presetOffer } from '../command/preset-offer.ts';
-import { type Derivation, type Job, type JobImage, type Stage, titleOf } from '../job.ts';
+import { type Derivation, type Eta, type Job, type JobImage, type Stage, titleOf } from '../job.ts';
 import type { LiveStep } from '../jobs/dispatcher.ts';
 import type { QueuePosition } from '../jobs/queue-positions.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
@@ -38,7 +38,7 @@ export function jobReply(job: Job, options: JobReplyOptions): Reply {
   switch (job.state) {
     case 'queued': {
       const { place } = options;
-      const label = place === null ? 'Waiting' : waitingLabel(place.position);
+      const label = place === null ? 'Waiting' : waitingLabel(place);
       const progress = { fraction: 0, label };
       const eta = place?.eta ?? null;
       return { ...base, lines, progress, eta, images, buttons: [[cancel]] };
@@ -65,8 +65,15 @@ export function jobReply(job: Job, options: JobReplyOptions): Reply {
   }
 }
 
-/** @param position from 1; `null` for more than is kept current. */
-export function waitingLabel(position: number | null): string {
+/** @param position from 1; `null` for more than is kept current, and without an `eta` for a job that was just taken out. */
+export function waitingLabel({
+  position,
+  eta,
+}: {
+  readonly position: number | null;
+  readonly eta: Eta | null;
+}): string {
+  if (position === null && eta === null) return 'Waiting';
   if (position === null || position > POSITION_CAP) return `Waiting, more than ${POSITION_CAP} before it`;
   return position === 1 ? 'Waiting, next in line' : `Waiting, position ${position}`;
 }

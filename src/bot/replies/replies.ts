@@ -7,7 +7,7 @@ import { formatLoras } from '../command/loras.ts';
 import { listed } from '../command/problem.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import type { ImageDetails } from '../history/history.ts';
-import { type ImagineRequest, type Job, type JobImage, titleOf } from '../job.ts';
+import { type Eta, type ImagineRequest, type Job, type JobImage, titleOf } from '../job.ts';
 import type { Outlook } from '../jobs/removals.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import { type KnownLora, type RequestLimits, requestDefaults } from '../request-limits.ts';
@@ -196,7 +196,7 @@ interface QueueView {
   /** Unfinished jobs of this guild; `null` in a direct message. */
   readonly here: number | null;
   readonly running: { readonly own: boolean; readonly fraction: number } | null;
-  readonly own: readonly { readonly job: Job; readonly position: number | null }[];
+  readonly own: readonly { readonly job: Job; readonly position: number | null; readonly eta: Eta | null }[];
 }
 
 export function queueReply({ waiting, here, running, own }: QueueView): Reply {
@@ -211,9 +211,9 @@ export function queueReply({ waiting, here, running, own }: QueueView): Reply {
     ...NOTICE,
     title: waiting === 0 ? 'Nothing waits' : waiting === 1 ? '1 request waits' : `${waiting} requests wait`,
     lines: [now, ...(here === null || here === 0 ? [] : [`Unfinished requests from this place: ${here}.`])],
-    fields: own.map(({ job, position }) => ({
+    fields: own.map(({ job, ...place }) => ({
       name: `${shortened(titleOf(job.request), 60)} (${job.id})`,
-      value: job.state === 'running' ? 'Being made' : waitingLabel(position),
+      value: job.state === 'running' ? 'Being made' : waitingLabel(place),
     })),
     buttons: rowsOf(cancels),
   };

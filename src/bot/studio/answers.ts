@@ -275,7 +275,7 @@ export class Answers {
       waiting: queue.waiting.size,
       here: guild === null ? null : history.lists.countUnfinished({ surface, guild }),
       running,
-      own: shown.map((job) => ({ job, position: positions.of(job, POSITION_CAP).position })),
+      own: shown.map((job) => ({ job, ...positions.of(job, POSITION_CAP) })),
     });
   }
 

@@ -54,7 +54,7 @@ export async function* pullLora(options: PullLoraOptions): AsyncGenerator<PullEv
       return target;
     }
     yield { type: 'plan', files: 1, bytes: file.size, toFetch: file.size };
-    await checkSpace(folder, file.size);
+    await checkSpace(folder, file.size, undefined, 'WUERST_LORAS');
     const part = join(parts, `${file.sha256 ?? file.gitOid}.part`);
     yield* fetchChecked({ hub, signal }, { repository: { repo }, commit, file, path: name }, part);
     await rename(part, target);

@@ -138,6 +138,14 @@ for (const [hours, how] of [
   });
 }
 
+test('a job that is taken at once is not told that others are before it', async (t) => {
+  const { studio, ask, painter } = await openStudio(t);
+  const first = await ask('wait a red fox');
+  assert.equal(first.state, 'queued');
+  assert.equal(studio.jobReply(first).progress?.label, 'Waiting');
+  painter.release();
+});
+
 test('an expected end is given once times were measured, and lies ahead', async (t) => {
   const { studio, ask, make, clock, started, painter } = await openStudio(t);
   await make('a red fox');
