@@ -129,6 +129,8 @@ export type JobEvent = { readonly seq: number | null } & (
   | { readonly type: 'done' | 'failed' | 'cancelled'; readonly job: Job }
   /** Something about a finished job changed: an image was deleted. */
   | { readonly type: 'changed'; readonly job: Job }
+  /** The job is gone, with all that was kept of it; `seq` is `null`. */
+  | { readonly type: 'erased'; readonly job: Job }
 );
 
 /** What a request is called: its prompt, if it has one. */

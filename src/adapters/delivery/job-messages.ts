@@ -50,7 +50,8 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
   }
 
   onEvent({ job, type }: JobEvent): void {
-    if (this.stopped || job.caller.surface !== this.surface) return;
+    // The messages of erased jobs go as postings do.
+    if (this.stopped || job.caller.surface !== this.surface || type === 'erased') return;
     const message = this.messages.get(job.id);
     if (message) {
       message.touch(job);

@@ -52,6 +52,7 @@ interface AnswersOptions {
 }
 
 const OWN_IN_QUEUE = 10;
+const ERASED_PAGE = 500;
 
 /** What executes each subcommand. */
 type Executors = {
@@ -333,12 +334,24 @@ export class Answers {
   }
 
   async #erase({ surface, user }: Caller): Promise<Outcome> {
-    const { history, removals } = this.#options;
+    const { history, removals, bus } = this.#options;
     const { personalData } = history;
+    const jobs = this.#jobsOf(surface, user);
     const counts = personalData.erase(surface, user);
+    for (const job of jobs) bus.emit({ seq: null, type: 'erased', job });
     removals.announce(surface);
     const posted = await removals.outlook(surface, user);
     return reply(replies.erasedReply({ ...counts, posted, logHoldsErased: personalData.logHoldsErased }));
+  }
+
+  #jobsOf(surface: Caller['surface'], user: string): readonly Job[] {
+    const { lists } = this.#options.history;
+    const jobs: Job[] = [];
+    for (let before: { before?: string } = {}; ; before = { before: jobs.at(-1)?.id ?? '' }) {
+      const page = lists.page({ surface, user, limit: ERASED_PAGE, ...before });
+      jobs.push(...page);
+      if (page.length < ERASED_PAGE) return jobs;
+    }
   }
 
   /**

@@ -46,6 +46,25 @@ test('without Last-Event-ID a page gets what comes next, and the latest live sta
   );
 });
 
+test('who watches a room hears at once that a request was erased, by its id alone', async (t) => {
+  const { app, core } = await appOverFake(t);
+  const job = await core.request('a fox');
+  core.start(job.id);
+  core.step(job.id, 1);
+  core.finish(job.id);
+  const response = await app.request('/api/rooms/r/events');
+  core.erase(job.id);
+  const events = await readEvents(response, (read) => read.at(-1)?.type === 'erased');
+  assert.deepEqual(events.at(-1)?.data, { type: 'erased', seq: null, job: { id: job.id, room: 'r' } });
+  const later = await app.request('/api/rooms/r/events');
+  await core.request('another');
+  const seen = await readEvents(later, (read) => read.length === 2);
+  assert.deepEqual(
+    seen.map(({ type }) => type),
+    ['hello', 'queued'],
+  );
+});
+
 test('of live steps only the latest waits for a page', async (t) => {
   const { app, core } = await appOverFake(t, { liveIntervalMs: 5 });
   const job = await core.request('a fox');

@@ -296,6 +296,13 @@ export class FakeCore implements Core {
     return updated;
   }
 
+  /** As erasing a person does to each of their jobs. */
+  erase(id: string): void {
+    const job = this.#get(id);
+    this.#jobs.delete(id);
+    this.#emit({ type: 'erased', job }, false);
+  }
+
   #emit(event: NewEvent, durable = true): void {
     const numbered: JobEvent = { ...event, seq: durable ? this.#log.length + 1 : null };
     if (durable) this.#log.push(numbered);

@@ -102,6 +102,16 @@ test('of ten pictures each has all of its buttons', async (t) => {
   assert.deepEqual(complaints, []);
 });
 
+test('an erased request goes from every page that shows it, without a reload', async (t) => {
+  const { core, page } = await openPage(t, browser);
+  const [first, second] = [await core.request('a fox', 'lobby'), await core.request('a cat', 'lobby')];
+  for (const { id } of [first, second]) await core.complete(id);
+  await page.locator('[data-job]').nth(1).waitFor();
+  core.erase(first.id);
+  await page.locator(`[data-job="${first.id}"]`).waitFor({ state: 'detached' });
+  assert.equal(await page.locator('[data-job]').count(), 1);
+});
+
 test('impatient clicks on a button send it once', async (t) => {
   const { core, page } = await openPage(t, browser);
   await core.complete(await ask(page, 'a fox'));

@@ -159,3 +159,13 @@ test('a LoRA is what it is called: tags, settings and buttons of others are refu
   await say('settings blocked-words sketch', MOD);
   await assert.rejects(click(`vary-subtle:${imageOf(drawn)}`), { code: 'blocked_word' });
 });
+
+test('erasing tells whoever watches which requests are gone, however many', async (t) => {
+  const { make, studio, events } = await openStudio(t);
+  const own = [await make('a panda'), await make('a cat', caller({ room: 'kitchen', guild: 'kitchen' }))];
+  const other = await make('a dog', BOB);
+  await studio.act('erase:me', ANN);
+  const erased = events.flatMap(({ type, seq, job }) => (type === 'erased' ? [[seq, job.id]] : []));
+  assert.deepEqual(erased.toSorted(), own.map(({ id }) => [null, id]).toSorted());
+  assert.ok(studio.job(other.id));
+});

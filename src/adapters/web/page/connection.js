@@ -1,6 +1,6 @@
 import { api } from './api.js';
 
-const TYPES = ['queued', 'started', 'step', 'image', 'done', 'failed', 'cancelled', 'changed'];
+const TYPES = ['queued', 'started', 'step', 'image', 'done', 'failed', 'cancelled', 'changed', 'erased'];
 const FIRST_RETRY_MS = 1000;
 const SLOWEST_RETRY_MS = 15_000;
 /** What breaks sooner has not held: something ends every connection, and must not be asked for another one each second. */

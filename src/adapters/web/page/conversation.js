@@ -73,6 +73,7 @@ export class Conversation {
 
   /** Takes an event of this room's stream. */
   take({ type, job, seq }) {
+    if (type === 'erased') return this.#remove(job.id);
     const before = this.#jobs.get(job.id)?.job;
     this.#put(job, before === undefined);
     if (seq !== null && before?.state !== job.state) this.#announce(type, job);
@@ -146,6 +147,15 @@ export class Conversation {
       // Otherwise a replay brings a state that is older than the one shown.
       turn.update(job);
     }
+  }
+
+  #remove(id) {
+    const turn = this.#jobs.get(id);
+    if (!turn) return;
+    this.#jobs.delete(id);
+    this.#turns = this.#turns.filter((other) => other !== turn);
+    turn.element.remove();
+    this.#changed();
   }
 
   #insert(turn, isNew) {

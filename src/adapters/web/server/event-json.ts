@@ -30,6 +30,7 @@ export function sseFrame(type: string, data: unknown, id: number | null): Uint8A
 
 function eventJson(core: Core, event: JobEvent): object {
   const { type, seq, job } = event;
+  if (event.type === 'erased') return { type, seq, job: { id: job.id, room: job.caller.room } };
   if (event.type === 'queued') return { type, seq, job: jobJson(core, job, event) };
   if (event.type === 'image') return { type, seq, job: jobJson(core, job), image: event.image.id };
   if (event.type !== 'step') return { type, seq, job: jobJson(core, job) };

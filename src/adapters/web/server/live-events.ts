@@ -52,7 +52,9 @@ export class LiveEvents {
 
   #take(event: JobEvent): void {
     const { job } = event;
-    this.#latest.take(event);
+    // Whoever comes later has never seen it.
+    if (event.type === 'erased') this.#latest.delete(job.id);
+    else this.#latest.take(event);
     for (const listener of this.#listeners.get(job.caller.room) ?? []) listener(event);
     // Pages read finished jobs from the history, so a stored job is a delivered one.
     if (event.seq !== null && isOver(job)) this.#core.markDelivered(job.id);
