@@ -3,8 +3,10 @@ import { once } from '../../system/memo.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { checkRest, decodeContext, decodeGraph, encodeGraph, vqganConfig } from '../graph/vqgan.ts';
 import type { Tensor } from '../math/tensor.ts';
+import { LearnedMemory } from '../runtime/learned-memory.ts';
 import { vqganWorking } from '../runtime/memory-estimate.ts';
 import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
+import { takenOn } from '../runtime/taken-memory.ts';
 import { Network, type OpenOptions, open } from './network.ts';
 import { checkChannels, fromOrt, toOrt } from './ort-tensors.ts';
 import { decodeTiles, type TileLayout, tilesOf } from './tiles.ts';
@@ -20,10 +22,12 @@ export class PaellaVQModel extends Network {
 
   readonly #pixelGraph;
   readonly #check;
+  readonly #learned;
 
   constructor(component: Component, runtime: Runtime) {
     super(component, runtime);
     this.config = vqganConfig(component);
+    this.#learned = new LearnedMemory(takenOn(runtime.provider));
     this.factor = this.config.up_down_scale_factor * 2 ** (this.config.levels - 1);
     this.#pixelGraph = once(() => decodeGraph(component, runtime.folds, { output: 'pixels' }));
     this.#check = once(() => {
@@ -35,6 +39,20 @@ export class PaellaVQModel extends Network {
 
   static load(dir: string, runtime?: RuntimeOptions | Runtime, options?: OpenOptions): Promise<PaellaVQModel> {
     return open(PaellaVQModel, dir, runtime, options);
+  }
+
+  /** Bytes that decoding latents of these sides takes, as far as it is known. */
+  working(sides: readonly [number, number]): number {
+    return this.#learned.correct(this.#estimate(sides));
+  }
+
+  #estimate(sides: readonly [number, number]): number {
+    return vqganWorking(this.config, sides, this.component.precision, this.runtime.provider);
+  }
+
+  override async release(): Promise<void> {
+    await super.release();
+    this.#learned.released();
   }
 
   check(): void {
@@ -82,12 +100,11 @@ export class PaellaVQModel extends Network {
     decode: (part: Tensor) => Promise<T>,
   ): Promise<T> {
     const [b = 0, , h = 0, w = 0] = latents.dims;
-    const working = (rows: number, columns: number) =>
-      b * vqganWorking(this.config, [rows, columns], this.component.precision);
+    const working = (rows: number, columns: number) => b * this.working([rows, columns]);
     const budget = this.runtime.memory.decodeBudget(working(h, w));
     const tiles = tilesOf([h, w], decodeContext(this.config), working, budget);
     if (tiles.length > 1) return decodeTiles(latents, tiles, layout, decode);
-    const picture = await decode(latents);
+    const picture = await this.#learned.during(b * this.#estimate([h, w]), () => decode(latents));
     // A session keeps what it once took; this much should not wait for the next picture of that size.
     if (working(h, w) > HOARD_BYTES) await this.release();
     return picture;

@@ -1,7 +1,7 @@
 import { decodeContext } from '../graph/vqgan.ts';
 import { SMALLEST_TILE } from '../networks/tiles.ts';
 import type { FreeMemory } from '../runtime/host-memory.ts';
-import { decoderWorking, type Needs, needs, priorWorking, vqganWorking } from '../runtime/memory-estimate.ts';
+import { decoderWorking, type Needs, needs, priorWorking } from '../runtime/memory-estimate.ts';
 import type { WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
 import type { WuerstchenPriorPipeline } from './prior-pipeline.ts';
 import type { SizeGrid } from './size-grid.ts';
@@ -59,7 +59,7 @@ export function pictureNeeds(pipeline: OpenModel, size: PictureSize, decode: 'wh
     {
       prior: priorWorking(prior.prior.config, cells, priorRows, prior.prior.component.precision),
       decoder: decoderWorking(decoder.decoder.config, latents, decoderRows, decoder.decoder.component.precision),
-      vqgan: vqganWorking(decoder.vqgan.config, decoded, decoder.vqgan.component.precision),
+      vqgan: decoder.vqgan.working(decoded),
     },
   );
 }

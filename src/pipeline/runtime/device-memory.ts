@@ -4,7 +4,7 @@ import type { FreeMemory } from './host-memory.ts';
 /** Runs `nvidia-smi`; its output, or `null` where there is none. Replaced in tests. */
 export type NvidiaSmi = (args: readonly string[]) => string | null;
 
-const nvidiaSmi: NvidiaSmi = (args) => commandOutput('nvidia-smi', args, 5000);
+export const nvidiaSmi: NvidiaSmi = (args) => commandOutput('nvidia-smi', args, 5000);
 
 /**
  * Free memory of a CUDA device, or `null` if the driver's own tool does not report it.

@@ -2,6 +2,7 @@ import type { Precision } from '../checkpoint/weight-recipe.ts';
 import type { DecoderConfig } from '../graph/decoder-plan.ts';
 import type { PriorConfig } from '../graph/prior.ts';
 import type { VqganConfig } from '../graph/vqgan.ts';
+import type { Provider } from './providers.ts';
 
 /**
  * What pictures need, in bytes. Written down from measurements of the 3.1-billion-parameter networks on the CPU; an
@@ -25,10 +26,20 @@ const FLOAT = 4;
  */
 const ACTIVATIONS: Readonly<Record<Precision, number>> = { fp32: 16, fp16: 16, int8: 19 };
 /**
- * The same for Stage A. What the allocator keeps besides is between nothing and a third, by size and in no order: 12.3 of
- * its widest activations at 1024×1024 (2.47 GB) and 15.4 at 2048×2048, in `int8` 16.6 and 21.7.
+ * The same for Stage A, by provider.
+ *
+ * - *cpu*: measured. What the allocator keeps besides is between nothing and a third, by size and in no order: 12.3 of its
+ *   widest activations at 1024×1024 (2.47 GB) and 15.4 at 2048×2048, in `int8` 16.6 and 21.7.
+ * - *cuda*: what onnxruntime 1.29 asks the driver for, on a stand-in that counts it: in `fp16` 2.06 GiB at 1024×1024, 4.06 at
+ *   1536×1024 and 8.13 at 2048×2048, in `fp32` 3.9 at 1024×1024, with 0.04 and 0.07 GiB of weights. Its arena grows to powers of
+ *   two, which these become.
+ * - *webgpu*: not measured, so that it has the CPU's in 32 bits.
  */
-const STAGE_A_ACTIVATIONS: Readonly<Record<Precision, number>> = { fp32: 16, fp16: 16, int8: 22 };
+const STAGE_A_ACTIVATIONS: Readonly<Record<Provider, Readonly<Record<Precision, number>>>> = {
+  cpu: { fp32: 16, fp16: 16, int8: 22 },
+  cuda: { fp32: 20, fp16: 10, int8: 20 },
+  webgpu: { fp32: 16, fp16: 16, int8: 16 },
+};
 
 export function priorWorking(
   { c }: PriorConfig,
@@ -56,9 +67,11 @@ export function vqganWorking(
   { embed_dim, levels }: VqganConfig,
   [h, w]: readonly [number, number],
   precision: Precision,
+  provider: Provider,
 ): number {
   const widest = Math.max(...Array.from({ length: levels }, (_, up) => Math.floor(embed_dim / 2 ** up) * 4 ** up));
-  return h * w * widest * FLOAT * STAGE_A_ACTIVATIONS[precision];
+  const bytes = h * w * widest * FLOAT * STAGE_A_ACTIVATIONS[provider][precision];
+  return provider === 'cuda' ? 2 ** Math.ceil(Math.log2(bytes)) : bytes;
 }
 
 /** Bytes of weights by network, in the precision in use. */
