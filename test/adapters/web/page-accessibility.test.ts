@@ -13,6 +13,12 @@ const axeResults = z.object({
 
 const WIDTHS = [1280, 390] as const;
 
+/** What would have to be scrolled to sideways. (The settings below the prompt are one row that is.) */
+const TOO_WIDE = `[...document.querySelectorAll('body *')]
+  .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest('.keys, .preview, .visually-hidden'))
+  .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+  .map((one) => one.outerHTML.slice(0, 120))`;
+
 let browser: Browser;
 let axe: string;
 before(async () => {
@@ -50,5 +56,41 @@ for (const { name, server, open } of PAGE_STATES) {
       }
     }
     assert.deepEqual(found, []);
+    // A screen of 1280 × 800 enlarged to 200 and 400 %.
+    for (const [width, height] of [
+      [640, 400],
+      [320, 256],
+    ] as const) {
+      await page.setViewportSize({ width, height });
+      assert.deepEqual(await page.evaluate(TOO_WIDE), [], `at ${width} pixels`);
+    }
   });
 }
+
+test('with less motion wanted nothing moves by itself, and the conversation jumps to its end', async (t) => {
+  const { core, page } = await openPage(t, browser);
+  const { id } = await core.request('a panda on a green background n:4', 'lobby');
+  core.start(id);
+  core.step(id, 3);
+  await page.getByText('Sketching 3/10').first().waitFor();
+  assert.equal(await page.evaluate(`document.getAnimations().length`), 0);
+});
+
+test('with the colours of the system what is chosen, done or focused can still be told', async (t) => {
+  const { core, page } = await openPage(t, browser, { forcedColors: 'active' });
+  const { id } = await core.request('a panda on a green background n:2', 'lobby');
+  core.start(id);
+  core.step(id, 3);
+  await page.getByText('Sketching 3/10').first().waitFor();
+  const style = (selector: string, property: string) =>
+    page.evaluate(`getComputedStyle(document.querySelector('${selector}')).${property}`);
+  assert.notEqual(await style('.bar-fill', 'backgroundColor'), await style('.bar', 'backgroundColor'));
+  assert.equal(await style('.send', 'borderStyle'), 'solid');
+  assert.equal(await style('.room-link[aria-current]', 'outlineStyle'), 'solid');
+  await core.paint(id);
+  await core.paint(id);
+  core.finish(id);
+  await page.locator('.picker').waitFor();
+  assert.equal(await style('.picker label:has(:checked)', 'outlineStyle'), 'solid');
+  assert.equal(await style('.picker label:not(:has(:checked))', 'outlineStyle'), 'none');
+});

@@ -37,6 +37,23 @@ async function typed({ page }: Opened, text: string): Promise<void> {
   await page.locator('.note').waitFor();
 }
 
+const TOKEN = 'correct horse battery';
+const asksWhoSomebodyIs = () => ({ token: TOKEN, accounts: WebAccounts.inMemory() });
+
+async function signedIn({ page }: Opened): Promise<void> {
+  const form = page.getByRole('dialog', { name: 'Sign in' });
+  await form.getByLabel('Token').fill(TOKEN);
+  await form.getByLabel('Name').fill('ann');
+  await press(page, 'Sign in');
+  await page.locator('.note code').waitFor();
+}
+
+async function withPicture({ page }: Opened): Promise<void> {
+  const buffer = Buffer.from(await paintPreviews([3]));
+  await page.setInputFiles('#picture-files', [{ name: 'hills.jpg', mimeType: 'image/jpeg', buffer }]);
+  await page.locator('.given-list li').waitFor();
+}
+
 /** Every state whose looks and accessibility are tested. What opens a new one belongs here. */
 export const PAGE_STATES: readonly PageState[] = [
   { name: 'an empty room', open: ({ page }) => page.locator('.welcome:visible').waitFor() },
@@ -127,6 +144,13 @@ export const PAGE_STATES: readonly PageState[] = [
       await page.keyboard.press('ArrowDown');
     },
   },
+  {
+    name: 'the palette',
+    open: async ({ page }) => {
+      await page.keyboard.press('Control+k');
+      await page.getByRole('option', { name: /^seed:/ }).waitFor();
+    },
+  },
   { name: 'a question', open: (opened) => pressed(opened, 'Delete') },
   { name: 'a form for a prompt', open: (opened) => pressed(opened, 'Remix') },
   {
@@ -140,7 +164,26 @@ export const PAGE_STATES: readonly PageState[] = [
   { name: 'a form for a name', open: ({ page }) => page.evaluate(`document.getElementById('me').click()`) },
   {
     name: 'a sign-in',
-    server: () => ({ token: 'correct horse battery', accounts: WebAccounts.inMemory() }),
+    server: asksWhoSomebodyIs,
     open: ({ page }) => page.getByRole('dialog', { name: 'Sign in' }).waitFor(),
+  },
+  { name: 'a personal link', server: asksWhoSomebodyIs, open: signedIn },
+  {
+    name: 'who somebody is',
+    server: asksWhoSomebodyIs,
+    open: async (opened) => {
+      await signedIn(opened);
+      await opened.page.evaluate(`document.getElementById('me').click()`);
+      await opened.page.getByText('this browser', { exact: true }).waitFor();
+    },
+  },
+  { name: 'pictures to start from', open: withPicture },
+  {
+    name: 'a brush for a part of a picture',
+    open: async (opened) => {
+      await withPicture(opened);
+      await press(opened.page, 'Paint only a part');
+      await opened.page.getByRole('dialog').waitFor();
+    },
   },
 ];

@@ -55,6 +55,7 @@ export const api = {
     postOnce('/api/actions', { action, user, room, ...(text === undefined ? {} : { text }) }, key),
   model: () => request('/api/model'),
   jobs: (room, before) => request(`/api/rooms/${room}/jobs${before ? `?before=${encodeURIComponent(before)}` : ''}`),
+  everything: (room, user) => request(`/api/everything?${new URLSearchParams({ room, user })}`),
   complete: (room, user, text, cursor) => request(`/api/complete?${new URLSearchParams({ room, user, text, cursor })}`),
 };
 

@@ -12,15 +12,21 @@ export class Composer {
   #completion;
   #room = '';
   #onSend;
+  #sentBefore;
+  /** How many texts back the one that is shown was sent; 0 for what is being written. */
+  #back = 0;
 
   /**
    * `onSend(text)` resolves to `accepted`, to `refused` for a text that has to be corrected, or to `failed` for one that the
-   * conversation keeps to be sent again; `who()` → `{ room, user }`.
+   * conversation keeps to be sent again; `who()` → `{ room, user }`; `sentBefore()` → texts, the newest
+   * last.
    */
-  constructor({ onSend, who }) {
+  constructor({ onSend, who, sentBefore }) {
     this.#onSend = onSend;
+    this.#sentBefore = sentBefore;
     this.#completion = new Completion(who);
     this.#input.addEventListener('input', () => {
+      this.#back = 0;
       this.#grow();
       this.#saveDraft();
       this.#completion.later();
@@ -50,6 +56,13 @@ export class Composer {
     this.#write(text);
     this.#saveDraft();
     this.focus();
+  }
+
+  /** Adds a setting, with suggestions for its value. */
+  add(key) {
+    const { value } = this.#input;
+    this.offer(`${value}${value === '' || /\s$/.test(value) ? '' : ' '}${key}`);
+    this.#completion.now();
   }
 
   focus() {
@@ -82,11 +95,27 @@ export class Composer {
       event.preventDefault();
       this.#send();
     }
-    if (event.key === 'ArrowDown' && this.#input.value === '') this.#completion.now();
+    if (event.key === 'ArrowUp' && this.#recall(1)) event.preventDefault();
+    if (event.key === 'ArrowDown' && this.#recall(-1)) event.preventDefault();
+    else if (event.key === 'ArrowDown' && this.#input.value === '') this.#completion.now();
     if (event.key === ' ' && event.ctrlKey) this.#completion.now();
   }
 
+  /** Up and Down go through what was sent, while nothing else is written. Returns whether they did. */
+  #recall(step) {
+    if (this.#input.value !== '' && this.#back === 0) return false;
+    const sent = this.#sentBefore();
+    const back = this.#back + step;
+    if (back < 0 || back > sent.length) return false;
+    this.#write(back === 0 ? '' : sent[sent.length - back]);
+    this.#back = back;
+    this.#saveDraft();
+    this.focus();
+    return true;
+  }
+
   #write(text) {
+    this.#back = 0;
     this.#input.value = text;
     this.#grow();
   }
@@ -103,12 +132,7 @@ export class Composer {
   }
 
   #keyButton(key) {
-    const onclick = () => {
-      const { value } = this.#input;
-      this.offer(`${value}${value === '' || /\s$/.test(value) ? '' : ' '}${key}`);
-      this.#completion.now();
-    };
-    return el('button', { type: 'button', class: 'key', onclick }, key);
+    return el('button', { type: 'button', class: 'key', onclick: () => this.add(key) }, key);
   }
 }
 

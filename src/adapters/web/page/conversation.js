@@ -38,6 +38,13 @@ export class Conversation {
     return this.#turns.some((turn) => turn.isOpen && turn.job.user === this.host.user());
   }
 
+  /** What this user asked for here, the newest last, each text once. */
+  get sentByMe() {
+    const mine = this.#turns.filter(({ job }) => !job || (job.user === this.host.user() && job.derivation === null));
+    const texts = mine.map((turn) => turn.asked ?? turn.job?.request.prompt).filter(Boolean);
+    return texts.filter((text, k) => texts.lastIndexOf(text) === k);
+  }
+
   /** Reads the newest jobs again: at the start, and whenever events may have been missed. */
   async refresh() {
     const [{ jobs, more }] = await Promise.all([api.jobs(this.room), loadModel()]);
@@ -85,6 +92,7 @@ export class Conversation {
     if (job) {
       const isNew = !this.#jobs.has(job.id);
       this.#put(job, isNew);
+      if (asked !== undefined) this.#jobs.get(job.id).asked = asked;
       this.#changed();
       return isNew;
     }

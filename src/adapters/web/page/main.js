@@ -4,6 +4,7 @@ import { avatar } from './avatar.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
 import { byId } from './dom.js';
+import { Palette } from './palette.js';
 import { Requests } from './requests.js';
 import { ROOM_NAME, Rooms } from './rooms.js';
 import { Scroller } from './scroller.js';
@@ -24,11 +25,22 @@ const scroller = new Scroller(() => current().loadOlder());
 const composer = new Composer({
   onSend: (text) => requests.send(current(), text),
   who: () => ({ room: rooms.current, user: session.user }),
+  sentBefore: () => current().sentByMe,
 });
 const requests = new Requests({
   session,
   composer,
   onTurn: (conversation) => conversation === current() && scroller.toEnd(),
+});
+new Palette({
+  who: () => ({ room: rooms.current, user: session.user }),
+  own: () => [
+    ...rooms.names.map((name) => ({ kind: 'room', label: `#${name}`, detail: '', run: () => openRoom(name) })),
+    { kind: 'page', label: 'Dark or light', detail: 'Switch between the themes', run: switchTheme },
+    { kind: 'page', label: 'Who you are', detail: 'Your name, devices and links', run: showMe },
+  ],
+  onPick: pick,
+  onTyped: (text) => composer.offer(text),
 });
 const stream = new Stream({
   onEvent: (event) => conversationIn(event.job.room).take(event),
@@ -120,14 +132,33 @@ async function offerLink() {
   scroller.toEnd();
 }
 
-function openRoom(event) {
+/** Does what was chosen, or offers it to be completed. */
+function pick({ kind, label, insert }) {
+  if (kind === 'command' && insert === label) requests.send(current(), insert);
+  else if (kind === 'key') composer.add(insert);
+  else composer.offer(insert);
+}
+
+function submitRoom(event) {
   event.preventDefault();
   const input = byId('room-name');
   const name = input.value.trim().replace(/^#/, '').replace(/\s+/g, '-');
   input.setCustomValidity(ROOM_NAME.test(name) ? '' : 'Use only letters from A to Z, digits, hyphens and underscores.');
   if (!input.reportValidity()) return;
   input.value = '';
+  openRoom(name);
+}
+
+function openRoom(name) {
   location.hash = name;
+}
+
+function switchTheme() {
+  announce(`The ${toggleTheme()} theme is on.`);
+}
+
+function showMe() {
+  session.show().catch((error) => requests.report(current(), error));
 }
 
 /** A phone would open its keyboard. */
@@ -139,10 +170,10 @@ function wire() {
   session.addEventListener('change', showUser);
   session.addEventListener('signed-in', () => stream.retry());
   session.addEventListener('needs-link', offerLink);
-  byId('me').addEventListener('click', () => session.show().catch((error) => requests.report(current(), error)));
+  byId('me').addEventListener('click', showMe);
   byId('reconnect').addEventListener('click', () => stream.retry());
-  byId('theme').addEventListener('click', () => announce(`The ${toggleTheme()} theme is on.`));
-  byId('room-form').addEventListener('submit', openRoom);
+  byId('theme').addEventListener('click', switchTheme);
+  byId('room-form').addEventListener('submit', submitRoom);
   byId('room-name').addEventListener('input', (event) => event.target.setCustomValidity(''));
   addEventListener('hashchange', () => {
     if (session.takesLink()) return;

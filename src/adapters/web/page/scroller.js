@@ -5,6 +5,8 @@ const NEAR_END = 120;
 /** Pixels from the start at which older turns are loaded. */
 const NEAR_START = 600;
 
+const REDUCED_MOTION = matchMedia('(prefers-reduced-motion: reduce)');
+
 /** Follows new turns for readers who are at the end, and leaves all others where they read. */
 export class Scroller {
   #area = byId('scroll');
@@ -27,7 +29,8 @@ export class Scroller {
   toEnd(behavior = 'smooth') {
     this.#atEnd = true;
     this.#jump.hidden = true;
-    this.#area.scrollTo({ top: this.#isWelcome() ? 0 : this.#area.scrollHeight, behavior });
+    const top = this.#isWelcome() ? 0 : this.#area.scrollHeight;
+    this.#area.scrollTo({ top, behavior: REDUCED_MOTION.matches ? 'instant' : behavior });
   }
 
   /** Call this when a turn was added or has grown. */

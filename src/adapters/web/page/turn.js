@@ -20,6 +20,8 @@ const REMARKS = {
 export class JobTurn {
   element;
   job;
+  /** The whole text that asked for it, where this page sent it. */
+  asked;
   #card;
   #chips = el('div', { class: 'chips' });
   #aside = el('div', { class: 'aside', hidden: true });
@@ -80,6 +82,7 @@ export class NoteTurn {
   constructor({ user, asked, reply, remark, at, act, onDismiss }) {
     this.at = at;
     this.isAnswer = Boolean(asked);
+    this.asked = asked;
     const body = [
       asked ? promptLines(asked, reply.tone === 'error') : null,
       el('div', { class: 'card' }, note(reply, act)),

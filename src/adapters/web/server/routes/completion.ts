@@ -8,6 +8,9 @@ import { callerOf, route, type WebApp, type WebContext } from '../web-context.ts
 const MAX_TEXT = 4000;
 const MAX_ITEMS = 8;
 const MAX_RECENT = 4;
+const MAX_RECENT_OF_ALL = 20;
+/** A text after which any setting may follow. */
+const SOME_PROMPT = 'x ';
 
 export interface JsonCompletion {
   readonly kind: 'command' | 'key' | 'value' | 'recent';
@@ -20,7 +23,10 @@ export interface JsonCompletion {
   readonly to: number;
 }
 
-/** `GET /api/complete?text=…&cursor=…&room=…&user=…`: suggestions for the word before the cursor. */
+/**
+ * `GET /api/complete?text=…&cursor=…&room=…&user=…`: suggestions for the word before the cursor.
+ * `GET /api/everything?room=…&user=…`: all commands, all settings and the latest prompts.
+ */
 export function completionRoutes(app: WebApp, web: WebContext): void {
   route(app, '/api/complete', {
     GET: (c) => {
@@ -30,6 +36,25 @@ export function completionRoutes(app: WebApp, web: WebContext): void {
       return c.json({ items: complete(web.core, caller, text, cursor) });
     },
   });
+  route(app, '/api/everything', {
+    GET: (c) => {
+      const caller = callerOf(web, c, c.req.query('user'), parseRoom(c.req.query('room')));
+      return c.json({ items: everything(web.core, caller) });
+    },
+  });
+}
+
+/** What can be typed. */
+function everything(core: Core, caller: Caller): JsonCompletion[] {
+  const place = { from: 0, to: 0 };
+  const grammar = ['', SOME_PROMPT].flatMap((text) => core.completions(text, caller));
+  const recent = core.recentPrompts(caller, '', MAX_RECENT_OF_ALL);
+  return [
+    ...grammar.map((completion) => ({ ...completionJson(completion, 0), ...place })),
+    ...recent.map(
+      ({ prompt }) => ({ kind: 'recent', label: prompt, detail: 'again', insert: prompt, ...place }) as const,
+    ),
+  ];
 }
 
 /** Best first. */

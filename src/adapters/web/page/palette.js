@@ -1,0 +1,164 @@
+import { announce } from './announce.js';
+import { api } from './api.js';
+import { byId, el } from './dom.js';
+
+const COMMAND = 'wuerst ';
+/** Titles, in the order in which they are shown. */
+const GROUPS = {
+  command: 'Commands',
+  key: 'Settings',
+  room: 'Rooms',
+  page: 'This page',
+  recent: 'Recent prompts',
+};
+
+/**
+ * Everything that can be done, with what it means, to be searched and chosen by keys: the help, and the quick way. Opened by
+ * Ctrl+K, by `/` while nothing is typed in, and by its button.
+ */
+export class Palette {
+  #host;
+  #dialog = null;
+  #input = null;
+  #list = null;
+  #items = [];
+  #shown = [];
+  #selected = 0;
+  #isAfterSlash = false;
+
+  /** `host`: `who()` → `{ room, user }`, `own()` → items of the page, `onPick(item)` for those of the server, `onTyped(text)`. */
+  constructor(host) {
+    this.#host = host;
+    addEventListener('keydown', (event) => this.#shortcut(event));
+    byId('help').addEventListener('click', () => this.open());
+  }
+
+  open() {
+    if (this.#dialog || document.querySelector('dialog[open]')) return;
+    this.#draw();
+    document.body.append(this.#dialog);
+    this.#dialog.showModal();
+    this.#items = this.#host.own();
+    this.#search();
+    this.#load();
+  }
+
+  #draw() {
+    this.#list = el('div', {
+      class: 'palette-list',
+      id: 'palette-list',
+      role: 'listbox',
+      'aria-label': 'Results',
+      tabindex: '0',
+    });
+    this.#input = el('input', {
+      ...{
+        class: 'palette-input',
+        type: 'text',
+        role: 'combobox',
+        'aria-expanded': 'true',
+        'aria-controls': 'palette-list',
+      },
+      ...{ 'aria-autocomplete': 'list', 'aria-label': 'Search commands, settings, rooms and prompts' },
+      ...{ placeholder: 'Search commands, settings, rooms, prompts…', autofocus: true, spellcheck: 'false' },
+      oninput: () => this.#typed(),
+      onkeydown: (event) => this.#key(event),
+    });
+    this.#dialog = el('dialog', { class: 'palette panel', 'aria-label': 'Help and commands' }, this.#input, this.#list);
+    this.#dialog.addEventListener('click', (event) => event.target === this.#dialog && this.#dialog.close());
+    this.#dialog.addEventListener('close', () => {
+      this.#dialog.remove();
+      this.#dialog = null;
+    });
+  }
+
+  async #load() {
+    const { room, user } = this.#host.who();
+    try {
+      const { items } = await api.everything(room, user);
+      this.#items = [...items.map((item) => ({ ...item, run: () => this.#host.onPick(item) })), ...this.#host.own()];
+      if (this.#dialog) this.#search();
+    } catch (error) {
+      announce(error.message);
+    }
+  }
+
+  /** Commands may be typed as in other chats: then the slash was theirs. */
+  #typed() {
+    if (!this.#isAfterSlash || this.#input.value !== COMMAND) return this.#search();
+    this.#dialog.close();
+    this.#host.onTyped(`/${COMMAND}`);
+  }
+
+  /** Each word has to occur in what an item is called or in what it means. */
+  #search() {
+    const words = this.#input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = this.#items.filter(({ label, detail }) => {
+      const text = `${label} ${detail}`.toLowerCase();
+      return words.every((word) => text.includes(word));
+    });
+    this.#shown = Object.keys(GROUPS).flatMap((kind) => found.filter((item) => item.kind === kind));
+    this.#list.replaceChildren(...this.#groups());
+    this.#select(0);
+    if (this.#shown.length === 0)
+      this.#list.append(el('div', { class: 'palette-none', role: 'option' }, 'Nothing is called so.'));
+  }
+
+  #groups() {
+    return Object.entries(GROUPS).flatMap(([kind, title]) => {
+      const rows = this.#shown.flatMap((item, k) => (item.kind === kind ? [this.#row(item, k)] : []));
+      const heading = el('div', { class: 'side-title', 'aria-hidden': 'true' }, title);
+      return rows.length === 0 ? [] : [el('div', { role: 'group', 'aria-label': title }, heading, rows)];
+    });
+  }
+
+  #row({ label, detail }, k) {
+    return el(
+      'div',
+      {
+        role: 'option',
+        id: `palette-${k}`,
+        class: 'palette-row',
+        'aria-selected': 'false',
+        onclick: () => this.#run(k),
+      },
+      el('span', { class: 'label', dir: 'auto' }, label),
+      detail !== '' && el('span', { class: 'detail' }, detail),
+    );
+  }
+
+  #select(index) {
+    this.#selected = index;
+    for (const row of this.#list.querySelectorAll('[aria-selected]'))
+      row.setAttribute('aria-selected', String(row.id === `palette-${index}`));
+    this.#list.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' });
+    if (this.#shown.length === 0) this.#input.removeAttribute('aria-activedescendant');
+    else this.#input.setAttribute('aria-activedescendant', `palette-${index}`);
+  }
+
+  #run(index) {
+    const item = this.#shown[index];
+    this.#dialog.close();
+    item?.run();
+  }
+
+  #key(event) {
+    const count = this.#shown.length;
+    if (event.key === 'ArrowDown' && count > 0) this.#select((this.#selected + 1) % count);
+    else if (event.key === 'ArrowUp' && count > 0) this.#select((this.#selected + count - 1) % count);
+    else if (event.key === 'Enter' && !event.isComposing) this.#run(this.#selected);
+    else return;
+    event.preventDefault();
+  }
+
+  #shortcut(event) {
+    const { key, ctrlKey, metaKey, altKey, target } = event;
+    const isChord = key.toLowerCase() === 'k' && (ctrlKey || metaKey) && !altKey;
+    const isWriting = target.closest?.('input, textarea, dialog') && !(target.id === 'prompt' && target.value === '');
+    const isSlash = key === '/' && !ctrlKey && !metaKey && !isWriting;
+    if (!isChord && !isSlash) return;
+    event.preventDefault();
+    this.open();
+    this.#isAfterSlash = isSlash;
+  }
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { launchBrowser, openPage, type, until } from './open-page.ts';
+
+let browser: Browser;
+before(async () => {
+  browser = await launchBrowser();
+});
+after(() => browser.close());
+
+test('Up and Down go through what was sent, with its settings, and back to an empty prompt', async (t) => {
+  const { page } = await openPage(t, browser);
+  const sent = ['a panda seed:7', 'help', 'a cake on a green background n:2', 'a panda seed:7'];
+  for (const [k, text] of sent.entries()) {
+    await type(page, text);
+    await until(page, `document.querySelectorAll('.conversation:not([hidden]) .turn').length === ${k + 1}`);
+    await until(page, `document.querySelectorAll('.turn [data-busy]').length === 0`);
+  }
+  await page.focus('#prompt');
+  const shown = async (key: 'ArrowUp' | 'ArrowDown') => {
+    await page.keyboard.press(key);
+    return page.inputValue('#prompt');
+  };
+  assert.equal(await shown('ArrowUp'), 'a panda seed:7');
+  assert.equal(await shown('ArrowUp'), 'a cake on a green background n:2');
+  assert.equal(await shown('ArrowUp'), 'help');
+  assert.equal(await shown('ArrowUp'), 'help', 'there is nothing before it');
+  assert.equal(await shown('ArrowDown'), 'a cake on a green background n:2');
+  assert.equal(await shown('ArrowDown'), 'a panda seed:7');
+  assert.equal(await shown('ArrowDown'), '');
+});
+
+test('Up stays in a text that is being written', async (t) => {
+  const { page } = await openPage(t, browser);
+  await type(page, 'a panda seed:7');
+  await page.locator('[data-job]').waitFor();
+  await page.fill('#prompt', 'a new thought');
+  await page.keyboard.press('Escape');
+  await page.press('#prompt', 'ArrowUp');
+  assert.equal(await page.inputValue('#prompt'), 'a new thought');
+});
+
+test('a palette finds commands, settings, rooms and prompts by what they are called or mean, and does what is chosen', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser);
+  await type(page, 'a panda on a green background');
+  await page.locator('[data-job]').waitFor();
+  const palette = page.getByRole('dialog', { name: 'Help and commands' });
+  const search = palette.getByRole('combobox');
+  const choose = async (text: string, option: RegExp) => {
+    await page.keyboard.press('Control+k');
+    await search.fill(text);
+    await palette.getByRole('option', { name: option }).first().waitFor();
+    assert.match((await palette.getByRole('option', { selected: true }).textContent()) ?? '', option);
+    await page.keyboard.press('Enter');
+    await palette.waitFor({ state: 'detached' });
+  };
+  await choose('how to ask', /^help/);
+  await until(page, `document.querySelector('.note') !== null`);
+  assert.equal(core.commands.at(-1)?.text, 'help');
+  await page.fill('#prompt', 'a cake');
+  await choose('same picture', /^seed:/);
+  assert.equal(await page.inputValue('#prompt'), 'a cake seed:');
+  await page.fill('#prompt', '');
+  await choose('panda', /^a panda on a green background/);
+  assert.equal(await page.inputValue('#prompt'), 'a panda on a green background');
+  await choose('#stu', /^#studio/);
+  await until(page, `document.getElementById('room-title').textContent === 'studio'`);
+  assert.deepEqual(complaints, []);
+});
+
+test('a slash opens the palette where nothing is typed in, its arrows go round, and Escape gives the focus back', async (t) => {
+  const { page } = await openPage(t, browser);
+  await page.focus('#theme');
+  await page.keyboard.press('/');
+  const palette = page.getByRole('dialog', { name: 'Help and commands' });
+  await palette.getByRole('option', { name: /^seed:/ }).waitFor();
+  const selected = () => palette.getByRole('option', { selected: true }).getAttribute('id');
+  assert.equal(await selected(), 'palette-0');
+  await page.keyboard.press('ArrowUp');
+  assert.notEqual(await selected(), 'palette-0');
+  await page.keyboard.press('ArrowDown');
+  assert.equal(await selected(), 'palette-0');
+  await page.keyboard.press('Escape');
+  await palette.waitFor({ state: 'detached' });
+  assert.equal(await page.evaluate('document.activeElement.id'), 'theme');
+  await page.fill('#prompt', 'half a panda, half');
+  await page.keyboard.press('/');
+  assert.equal(await page.inputValue('#prompt'), 'half a panda, half/');
+  await page.fill('#prompt', '');
+  await page.keyboard.type('/wuerst a panda');
+  assert.equal(await page.inputValue('#prompt'), '/wuerst a panda', 'commands may be typed as elsewhere');
+  assert.equal(await palette.count(), 0);
+});
