@@ -20,8 +20,8 @@ export interface PictureFacts {
   /** As it is shown, turned as its camera was held. */
   readonly width: number;
   readonly height: number;
-  /** Whether some of it is transparent. */
-  readonly transparent: boolean;
+  /** Whether it says of each pixel how opaque that is. */
+  readonly hasAlpha: boolean;
   readonly animated: boolean;
 }
 
@@ -41,10 +41,9 @@ export async function reading(open: Open, { file, frames }: ReadRequest): Promis
   if (Math.min(width, height) < MIN_PICTURE_SIDE) return { type: 'too-small', width, height };
   const picture = () =>
     open(file, { limitInputPixels: MAX_PICTURE_PIXELS, failOn: 'error', sequentialRead: true, autoOrient: true });
-  const transparent = header.hasAlpha && !(await picture().stats()).isOpaque;
-  const facts = { width, height, transparent, animated: (header.pages ?? 1) > 1 };
+  const facts = { width, height, hasAlpha: header.hasAlpha ?? false, animated: (header.pages ?? 1) > 1 };
   // Reading it in small costs little memory, and tells whether all of it is there.
-  if (frames.length === 0 && !header.hasAlpha) await picture().resize(16, 16).raw().toBuffer();
+  if (frames.length === 0) await picture().resize(16, 16).raw().toBuffer();
   const read: Uint8Array[] = [];
   for (const frame of frames) read.push(await cut(picture(), frame));
   return { type: 'read', facts, frames: read };

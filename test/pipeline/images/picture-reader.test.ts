@@ -95,12 +95,12 @@ for (const [what, { make, code }] of Object.entries(REFUSED)) {
 
 test('a picture is read as it is shown: turned by EXIF, over white, in 8 bits and three channels', async (t) => {
   const turned = await fileOf(t, await gradient(40, 20).withMetadata({ orientation: 6 }).jpeg().toBuffer());
-  const facts = { transparent: false, animated: false };
+  const facts = { hasAlpha: false, animated: false };
   assert.deepEqual(await reader.inspect(turned), { width: 20, height: 40, ...facts });
   const clear = { create: { width: 16, height: 16, channels: 4, background: '#00000000' } } as const;
   const deep = await sharp(clear).toColourspace('rgb16').png().toBuffer();
   const file = await fileOf(t, deep);
-  assert.deepEqual(await reader.inspect(file), { width: 16, height: 16, transparent: true, animated: false });
+  assert.deepEqual(await reader.inspect(file), { width: 16, height: 16, hasAlpha: true, animated: false });
   const frame = { width: 8, height: 8 };
   const [colours, alpha] = await reader.frames(file, [
     { ...frame, of: 'colours' },

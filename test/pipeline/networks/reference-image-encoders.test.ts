@@ -4,11 +4,15 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { crc32 } from 'node:zlib';
+import { Component } from '../../../src/pipeline/checkpoint/checkpoint.ts';
+import { semanticCompressorGraph } from '../../../src/pipeline/graph/semantic-compressor.ts';
 import { type ImageEncoder, loadImageEncoder } from '../../../src/pipeline/networks/image-encoder.ts';
 import { type LoadedTensor, readSafetensors } from '../read-safetensors.ts';
 import { foldersIn, REFERENCE } from '../reference.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { type RawTensor, writeSafetensors } from '../write-safetensors.ts';
+
+const COCKTAIL = join(import.meta.dirname, '../../../data/models/cocktail/image-encoder');
 
 interface Case {
   readonly calls: readonly { readonly tolerance_abs: number }[];
@@ -93,7 +97,14 @@ function hash(value: number): number {
   return (x ^ (x >>> 16)) >>> 0;
 }
 
-const COCKTAIL = join(import.meta.dirname, '../../../data/models/cocktail/image-encoder');
+test('normalisations are part of the convolutions, which are all that is computed beside the activations', async () => {
+  const { ops } = semanticCompressorGraph(await Component.open(COCKTAIL));
+  const count = (op: string) => ops.filter((one) => one === op).length;
+  // Stem, two for each of three levels, two between them, and the mapper.
+  assert.equal(count('Conv'), 10);
+  assert.equal(count('Sigmoid'), 7);
+  assert.equal(count('BatchNormalization'), 0);
+});
 
 test('an encoder gives one cell for every cellPixels of any legal size, and refuses other sizes', async (t) => {
   const encoder = await loadImageEncoder(COCKTAIL);
