@@ -61,7 +61,7 @@ export interface Core {
   queuePosition(jobId: string): { readonly position: number | null; readonly eta: Eta | null };
   /**
    * Absolute path of an image's PNG, made again from its recipe if the file was lost. `null` when deleted or unknown.
-   * Making it again is charged to whoever asks, within their quotas; without an asker to its owner, and `null` beyond theirs.
+   * `null` too where the rules of the asker's place forbid it. Making it again is charged to whoever asks, within their quotas; without an asker to its owner, and `null` beyond theirs.
    */
   imagePath(imageId: string, asker?: Caller): Promise<string | null>;
   /**

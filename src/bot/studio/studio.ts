@@ -222,7 +222,10 @@ function coreOf({
     async imagePath(imageId, asker) {
       const job = jobs.get(history.images.get(imageId)?.jobId ?? '');
       if (job === null || refusal(job) !== undefined) return null;
-      if (asker !== undefined) return images.path(imageId, asker);
+      if (asker !== undefined) {
+        // It is shown where they ask: a room may not be for adults any more.
+        return rules.refusal(job.request, asker) === undefined ? images.path(imageId, asker) : null;
+      }
       return images.path(imageId, job.caller).catch((error: unknown) => {
         if (error instanceof UserError) return null;
         throw error;

@@ -169,3 +169,11 @@ test('erasing tells whoever watches which requests are gone, however many', asyn
   assert.deepEqual(erased.toSorted(), own.map(({ id }) => [null, id]).toSorted());
   assert.ok(studio.job(other.id));
 });
+
+test('a picture from a room that is not for adults any more is served to nobody there', async (t) => {
+  const { make, studio } = await openStudio(t);
+  const adult = caller(ADULTS);
+  const id = imageOf(await make('a nude statue', adult));
+  assert.ok(await studio.imagePath(id, adult));
+  assert.equal(await studio.imagePath(id, { ...adult, ageRestricted: false }), null);
+});

@@ -32,10 +32,11 @@ export function imageRoutes(app: WebApp, web: WebContext): void {
 }
 
 /** Whose time it is if the picture has to be made again: a name that is proven, else an address. */
-function askerOf(web: WebContext, c: WebRequest, { caller: { room, guild, ageRestricted } }: Job): Caller {
+function askerOf(web: WebContext, c: WebRequest, { caller: { room, guild } }: Job): Caller {
   const { user: proven, admin } = c.get('identity');
   const user = proven ?? personOf(web, c);
   const payer = personalPayer('web', user);
+  const ageRestricted = web.options.ageRestrictedRooms.includes(room);
   return { surface: 'web', user, name: user, room, guild, payer, moderator: admin, ageRestricted };
 }
 
