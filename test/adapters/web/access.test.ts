@@ -65,6 +65,7 @@ test('without the token nothing but the page and the probes is reachable', async
     '/images/a.png',
     '/metrics',
     '/api/complete',
+    '/api/everything',
     '/api/session',
   ]) {
     assert.equal((await app.request(path)).status, 401, path);

@@ -183,6 +183,23 @@ test('completion offers keys, values of the checkpoint and earlier prompts', asy
   assert.deepEqual(await labels('red fox'), ['a red fox in the snow']);
 });
 
+test('everything that can be typed is listed with what it means, and the latest prompts of whoever asks', async (t) => {
+  const { app } = await appOverFake(t);
+  await post(app, '/api/rooms/r/commands', { text: 'a panda on a green background', user: 'ann' });
+  const listed = async (user: string) => {
+    const { items } = await answerOf(app.request(`/api/everything?room=r&user=${user}`));
+    return items.map(({ kind, label, detail }) => `${kind} ${label}: ${detail}`);
+  };
+  const ofAnn = await listed('ann');
+  assert.ok(ofAnn.some((line) => /^command help: \w/.test(line)) && ofAnn.some((line) => /^key seed:: \w/.test(line)));
+  assert.ok(
+    ofAnn.every((line) => !line.endsWith(': ')),
+    'each says what it means',
+  );
+  assert.deepEqual(ofAnn.slice(-1), ['recent a panda on a green background: again']);
+  assert.ok((await listed('bob')).every((line) => !line.startsWith('recent')));
+});
+
 test('probes and metrics answer, also when not ready', async (t) => {
   let ready = false;
   const { app } = await appOverFake(t, { ready: () => ready, metrics: () => 'wuerst_jobs 1\n' });
