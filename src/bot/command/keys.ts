@@ -384,6 +384,8 @@ function widestRatio(limits: RequestLimits): number {
 function nearestRatio(typed: string, limits: RequestLimits): string {
   const [width = 0, height = 1] = numbersIn(typed);
   const widest = widestRatio(limits);
+  if (/^square/i.test(typed)) return '1:1';
+  if (/^(?:landscape|wide|horizontal)/i.test(typed)) return '3:2';
   if (width <= 0 || height <= 0) return commonRatios(limits)[1] ?? '1:1';
   if (width / height > widest) return `${widest}:1`;
   if (height / width > widest) return `1:${widest}`;

@@ -79,7 +79,7 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
   };
 }
 
-const SETTING_NAME = /^[-—–]*[\p{L}_-]+(?:\s*[=:：]\s*|\s+)?/u;
+const SETTING_NAME = /^(?:\p{L}[\p{L}_-]*\s\p{L}[\p{L}_-]*(?=[:：])|[-—–]*[\p{L}_-]+)(?:\s*[=:：]\s*|\s+)?/u;
 
 /** The prompt and the settings of a command as they were typed, the values without quotes. @throws CommandProblem as `readSettings` */
 export function partsOf(text: string, limits: RequestLimits) {

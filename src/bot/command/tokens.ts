@@ -26,7 +26,7 @@ export interface TextNote {
 }
 
 const PAIR = /^([a-z][a-z_-]{0,39})([:：])(.*)$/is;
-const DASHED = /^(--|[—–]{1,2})(\p{L}.*)$/su;
+const DASHED = /^(--|[—–]|[-—–]{2})(\p{L}.*)$/su;
 const OPTION = /^(\p{L}[\p{L}\p{N}_-]{0,39})(?:([=:：])(.*))?$/su;
 /** A name and its value without anything between them: `ar16:9`. */
 const GLUED = /^([a-z][a-z_-]*?)(-?[\d.].*)$/is;
@@ -63,7 +63,10 @@ export function tokensOf(text: string, limits: RequestLimits): Token[] {
     const found: Token | Unknown = isWeight
       ? { ...span, raw, kind: 'text', note: null }
       : tokenOf(raw, around, span, limits);
-    if ('kind' in found) {
+    const wider = isWeight ? null : inTwoWords(tokens.at(-1), raw, span, text, limits);
+    if (wider !== null) {
+      tokens.splice(-1, 1, wider);
+    } else if ('kind' in found) {
       tokens.push(found);
     } else {
       i += found.words;
@@ -72,6 +75,25 @@ export function tokensOf(text: string, limits: RequestLimits): Token[] {
   }
   if (foreign.length > 0) throw unknownSettings(foreign);
   return tokens;
+}
+
+/** `CFG scale:7`, `decoder steps:8`: a setting whose name has two words. */
+function inTwoWords(
+  before: Token | undefined,
+  raw: string,
+  { end }: Span,
+  text: string,
+  limits: RequestLimits,
+): Token | null {
+  const [, name = '', , value = ''] = PAIR.exec(raw) ?? [];
+  // "An image seed:4" has the seed of an image.
+  if (before?.kind !== 'text' || /^image$/i.test(before.raw)) return null;
+  const key = keyNamed(`${before.raw}-${name}`);
+  if (key === null || value === '' || !takes(key, value, limits)) return null;
+  // "A batch size:512x512" has no number of pictures.
+  if (/^(?:integer|number)$/.test(key.type) && !/^[+-]?[\d.,]+;?$/.test(value)) return null;
+  const { start } = before;
+  return { start, end, raw: text.slice(start, end), kind: 'pair', key, valueStart: end - value.length };
 }
 
 /** Whether no setting can begin before the colon: `(a step:1.3)`, but not `negative:(frame:1.3)`. */
@@ -114,7 +136,8 @@ function dashedToken(
 ): Token | Unknown {
   const [, name = '', separator, value = ''] = OPTION.exec(rest) ?? [];
   const key = keyNamed(name);
-  if (key !== null && separator === undefined) return { ...at, kind: 'option', key };
+  const isBehind = separator !== undefined && value === '' && untilSetting(around.after).length > 0;
+  if (key !== null && (separator === undefined || isBehind)) return { ...at, kind: 'option', key };
   if (key !== null) return { ...at, kind: 'pair', key, valueStart: at.end - value.length };
   const [, gluedName = '', gluedValue = ''] = GLUED.exec(rest) ?? [];
   const glued = foreignNamed(name) === null ? keyNamed(gluedName) : null;
@@ -308,7 +331,7 @@ function noteOn(raw: string, after: readonly string[], at: number, limits: Reque
   const bare = LONG_NAMES.find((one) => one === fold(raw));
   const numeric = bare === undefined ? null : keyNamed(bare);
   const [first = '', second = ''] = after;
-  const next = /^[=:]$/.test(first) ? second : first;
+  const next = /^[=:]$/.test(first) ? second : first.replace(/^[=:：](?=\d)/, '');
   if (numeric !== null && /^\d+(?:\.\d+)?[,;.]?$/.test(next) && takes(numeric, next, limits)) {
     const instead = `${numeric.name}:${next.replace(/[,;.]$/, '')}`;
     return numeric.type === 'text' && numeric.name !== 'seed' ? null : { kind: 'looks-like-option', instead };

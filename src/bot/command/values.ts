@@ -33,7 +33,9 @@ export function readDecimal(text: string, { min, max }: Range, fallback: number)
 }
 
 function clampedLead(text: string, min: number, max: number, fallback: number): number {
-  const lead = LEADING_NUMBER.exec(text)?.[0] ?? '';
+  // 1,024 and 1.024 where a whole thousand is meant.
+  const plain = /^\d{1,3}(?:[,.'’]\d{3})+$/.test(text) ? text.replace(/\D/g, '') : text;
+  const lead = LEADING_NUMBER.exec(plain)?.[0] ?? '';
   const value = lead === '' ? Number.NaN : Number(lead);
   return Number.isNaN(value) ? fallback : Math.min(max, Math.max(min, value));
 }
@@ -63,6 +65,7 @@ export function readSeed(text: string): Reading<bigint | null> {
     return { value, note: `The seed "${[...text].slice(0, 40).join('')}" is read as the number ${value}.` };
   }
   if (text.startsWith('-')) return { instead: 'random' };
+  if (/^0x[\da-f]{1,16}$/i.test(text)) return { instead: String(BigInt(text)) };
   const lead = /\d{1,19}/.exec(text)?.[0];
   return { instead: lead === undefined ? 'random' : String(BigInt(lead)) };
 }

@@ -107,6 +107,16 @@ describe('a request', () => {
     for (const weight of ['fox:1.2)', 'fox::2']) assert.match(say(weight), /a weight looks like \(panda:1\.3\)/);
   });
 
+  it('takes a name of two words, a blank behind a colon after dashes, and dashes that a phone made of one', () => {
+    const { request } = imagine('a hen decoder steps:8 CFG scale:3 at night --steps: 9 -–seed 5');
+    const { prompt, decoderSteps, guidance, steps, seed } = request;
+    assert.deepEqual([prompt, decoderSteps, guidance, steps, seed], ['a hen at night', 8, 3, 9, 5n]);
+    assert.equal(imagine('an image seed:4').request.prompt, 'an image');
+    assert.equal(imagine('a batch size:512x512').request.prompt, 'a batch');
+    assert.equal(refusal('a hen decoder steps:8 --tile').corrected, '/wuerst a hen decoder steps:8');
+    assert.match(imagine('a hen seed :4').notes.join(), /write seed:4/);
+  });
+
   it('reads sizes with x and ×, and picks a size on the grid for a ratio', () => {
     const sizeOf = (text: string) => {
       const { width, height } = imagine(`a fox ${text}`).request;

@@ -117,6 +117,9 @@ describe('the correction of a mistake', () => {
     assert.equal(refusal('a cat size:640-512').corrected, '/wuerst a cat size:640x512');
     assert.equal(refusal('a cat ar:3-2').corrected, '/wuerst a cat ar:3:2');
     assert.equal(refusal('a cat ar:1:400').corrected, '/wuerst a cat ar:1:15');
+    assert.equal(refusal('a cat ar:landscape').corrected, '/wuerst a cat ar:3:2');
+    assert.equal(refusal('a cat height:1,536').corrected, '/wuerst a cat height:1536');
+    assert.equal(refusal('a cat seed:0xff').corrected, '/wuerst a cat seed:255');
   });
 
   it('in one alternative leaves the others alone', () => {
