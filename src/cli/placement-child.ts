@@ -9,12 +9,13 @@ import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipel
 import { placementMark } from '../pipeline/runtime/placement.ts';
 import { PROVIDERS } from '../pipeline/runtime/providers.ts';
 
+const STDERR = 2;
 const arguments_ = z.tuple([z.string(), z.enum(PROVIDERS), z.enum(['auto', ...PRECISIONS])]);
 const [folder, provider, precision] = arguments_.parse(process.argv.slice(2));
 const pipeline = await WuerstchenCombinedPipeline.fromPretrained(folder, {
   ...{ provider, precision, residency: 'stage', verbose: true },
   onBlocking: ({ kind, graph }) => {
-    if (kind === 'create') writeSync(process.stderr.fd, placementMark(graph));
+    if (kind === 'create') writeSync(STDERR, placementMark(graph));
   },
 });
 for (const network of pipeline.networks) {

@@ -1,5 +1,9 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { type Placement, type ProviderNodes, placementsIn } from '../pipeline/runtime/placement.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
@@ -10,8 +14,6 @@ const CHILD = new URL(
   import.meta.url.endsWith('.ts') ? './placement-child.ts' : './placement-child.js',
   import.meta.url,
 );
-/** A log of the published model takes some megabytes. */
-const MOST_LOG = 2 ** 28;
 const CPU = 'CPUExecutionProvider';
 
 /**
@@ -25,23 +27,24 @@ export async function placementOf(
   provider: Provider,
   precision: Precision | 'auto',
 ): Promise<Placement[]> {
+  const temporary = await mkdtemp(join(tmpdir(), 'wuerst-placement-'));
   try {
-    const args = [...process.execArgv, CHILD.pathname, folder, provider, precision];
-    const { stderr } = await promisify(execFile)(process.execPath, args, {
+    const path = join(temporary, 'log');
+    const log = await open(path, 'w');
+    const args = [...process.execArgv, fileURLToPath(CHILD), folder, provider, precision];
+    // To a file: onnxruntime drops what a pipe does not take at once.
+    const child = spawn(process.execPath, args, {
       env: childEnvironment(process.env),
-      maxBuffer: MOST_LOG,
+      stdio: ['ignore', 'ignore', log.fd],
     });
-    return placementsIn(stderr);
-  } catch (cause) {
-    const { stderr = '' } = cause as { stderr?: string };
-    const reason = /^\w*Error: (.+)$/m.exec(stderr)?.[1] ?? 'its process ended without a word';
-    throw new OperatorError(
-      'placement_unknown',
-      `The sessions of ${folder} cannot be created on ${provider}: ${reason}`,
-      {
-        cause,
-      },
-    );
+    const [code] = await once(child, 'close').finally(() => log.close());
+    const said = await readFile(path, 'utf8');
+    if (code === 0) return placementsIn(said);
+    const reason = /^\w*Error: (.+)$/m.exec(said)?.[1] ?? 'its process ended without a word';
+    const message = `The sessions of ${folder} cannot be created on ${provider}: ${reason}`;
+    throw new OperatorError('placement_unknown', message);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
   }
 }
 

@@ -29,6 +29,10 @@ test('a session on WebGPU leaves arithmetic on shapes to the CPU and nothing els
     GRAPHS,
   );
   for (const { graph, providers } of placements) {
+    assert.ok(
+      providers.some(({ provider, nodes }) => provider === 'WebGpuExecutionProvider' && nodes > 0),
+      graph,
+    );
     for (const { provider, ops } of providers) {
       const allowed = graph === 'clip-text' ? OF_TEXTS : ON_THE_CPU;
       const known =

@@ -103,6 +103,7 @@ export const WEBGPU: Kernels = {
   Gather: { types: [...SHADED, 'bool'], indices: true },
   Gelu: { types: FLOATS },
   Gemm: { types: FLOATS },
+  Identity: { types: SHADED },
   LayerNormalization: { types: FLOATS },
   LeakyRelu: { types: FLOATS },
   MatMul: { types: FLOATS },
