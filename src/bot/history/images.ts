@@ -136,16 +136,13 @@ export class Images {
         String,
       ),
       jobsOfHash: database.column(
-        `SELECT DISTINCT jobs.id FROM images JOIN jobs ON jobs.num = images.job
-         WHERE images.hash = ? ORDER BY jobs.num LIMIT ${MOST_MAKERS}`,
+        `SELECT jobs.id FROM images JOIN jobs ON jobs.num = images.job WHERE images.hash = ? LIMIT ${MOST_MAKERS}`,
         String,
       ),
       takeBack: database.statement(
         `DELETE FROM given_pictures WHERE hash = ?
-         AND job IN (SELECT num FROM jobs WHERE NOT (surface = ? AND user = ?))
-         AND NOT EXISTS (
-           SELECT 1 FROM images JOIN jobs ON jobs.num = images.job
-           WHERE images.hash = given_pictures.hash AND images.deleted = 0)`,
+         AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.num = given_pictures.job AND surface = ? AND user = ?)
+         AND NOT EXISTS (SELECT 1 FROM images WHERE images.hash = given_pictures.hash AND deleted = 0)`,
       ),
       hashesOfJob: database.column(
         'SELECT hash FROM images WHERE job = ? UNION ALL SELECT hash FROM given_pictures WHERE job = ?',

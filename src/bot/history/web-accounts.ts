@@ -66,7 +66,7 @@ export class WebAccounts {
       accounts: accounts('WHERE name > ? ORDER BY name'),
       addAccount: database.statement('INSERT INTO web_accounts (name, looks, admin, created_at) VALUES (?, ?, ?, ?)'),
       usedNames: database.column(
-        `SELECT id FROM users WHERE surface = 'web' AND id NOT IN (SELECT name FROM web_accounts) ORDER BY first_seen`,
+        `SELECT id FROM users WHERE surface = 'web' AND id NOT IN (SELECT name FROM web_accounts) ORDER BY id`,
         String,
       ),
       setAdmin: database.statement('UPDATE web_accounts SET admin = ? WHERE name = ?'),
