@@ -55,7 +55,10 @@ test('bench prints a block for every size, with a column for every precision', (
 test('bench refuses what it cannot measure with an example', () => {
   for (const [args, message] of [
     [['--sizes', '512'], /Expected --sizes to be like 512x512,1024x1536, got 512/],
-    [['--batches', '0'], /Expected --batches to be a whole number from 1 to 16, got 0/],
+    [
+      ['--batches', '0'],
+      /Expected --batches to be a whole number from 1 to 16, got "0"\. \(Try: wuerst bench .*--batches 1\)/,
+    ],
     [['--precision', 'fp16'], /cpu computes in fp32 and int8 here, not in fp16/],
     [['--device', '1'], /A device can be chosen for CUDA, not for cpu\./],
   ] as const) {

@@ -266,7 +266,10 @@ test('bad input is one clear line and exit code 2, never a stack trace', async (
     [['imagine', 'fox', '--style', 'glossy'], /style/],
     [['imagine', 'fox', '--wdith', '5'], /--width/],
     [['imagine', 'fox', '--format', 'gif'], /png, webp or jpeg/],
-    [['imagine', 'fox', '--provider', 'quantum'], /auto, cuda, webgpu, cpu/],
+    [
+      ['imagine', 'fox', '--provider', 'quantum'],
+      /auto, cuda, webgpu or cpu, got "quantum"\. \(Try: wuerst imagine fox --provider auto\)/,
+    ],
     [['imagine', 'fox', '--threads', 'many'], /threads/],
     [['doctor', '--threads', '0'], /threads.*from 1 to 256, got 0/],
     [['imagine', 'fox width:512', '--width', '512'], /width/],

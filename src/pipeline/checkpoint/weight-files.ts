@@ -76,17 +76,18 @@ export async function weightSetsIn(dir: string, names: readonly string[]): Promi
 /** Real paths of the weight files of a component. */
 export async function weightFiles(dir: string): Promise<string[]> {
   const entries = await readdir(dir, { withFileTypes: true });
-  const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+  const names = entries.map(({ name }) => name);
   const [set] = await weightSetsIn(dir, names);
   if (set) {
     const weights = set.files.filter((name) => name.endsWith('.safetensors'));
     return Promise.all(weights.map((name) => realFile(join(dir, name))));
   }
-  const partial = names.find((name) => /\.(part|incomplete)$/.test(name));
+  const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+  const partial = files.find((name) => /\.(part|incomplete)$/.test(name));
   throw new OperatorError(
     'checkpoint_incomplete',
-    `The folder ${dir} should hold diffusion_pytorch_model.safetensors or model.safetensors, found ${names.join(', ') || 'nothing'}.`,
-    { hint: partial ? 'The download is not finished: run "wuerst models pull".' : hintFor(names) },
+    `The folder ${dir} should hold diffusion_pytorch_model.safetensors or model.safetensors, found ${files.join(', ') || 'nothing'}.`,
+    { hint: partial ? 'The download is not finished: run "wuerst models pull".' : hintFor(files) },
   );
 }
 
