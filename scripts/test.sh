@@ -4,7 +4,7 @@ set -u
 npx tsc --noEmit || exit 1
 npx biome check || exit 1
 counts=$(mktemp)
-find test -name '*.test.ts' | sort | xargs node --import tsx --test --test-concurrency=1 \
+find test -name '*.test.ts' | sort | xargs node --import tsx --test --test-concurrency=2 \
   --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=./scripts/count-reporter.mjs --test-reporter-destination="$counts"
 status=$?
