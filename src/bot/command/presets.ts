@@ -27,14 +27,14 @@ export const NO_PRESETS: Presets = { names: [], get: () => undefined };
 
 /**
  * The name as presets are kept under it: case, blanks, hyphens and underscores make no difference, since `My Style` has to
- * be typed as `preset:my-style`. `undefined` for what cannot be a name.
+ * be typed as `preset:my-style`; nor does the colon of `save night: text`. `undefined` for what cannot be a name.
  */
 export function presetName(typed: string): string | undefined {
   const name = typed
     .normalize('NFKC')
     .toLowerCase()
     .replace(/[\s_-]+/gu, '-')
-    .replace(/^-+|-+$/g, '');
+    .replace(/^-+|[-:]+$/g, '');
   return name !== '' && [...name].length <= LONGEST_NAME && !/[\p{C}"“”„,;{}]/u.test(name) ? name : undefined;
 }
 

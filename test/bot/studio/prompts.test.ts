@@ -26,6 +26,8 @@ test('a preset puts its words around the prompt, and typed settings count before
   assert.deepEqual([request.steps, request.style], [9, 'aesthetic']);
   assert.deepEqual([request.origins?.steps, request.origins?.style], ['preset film-still', 'typed']);
   assert.equal((await ask('a panda preset:none', ann)).request.prompt, 'a panda');
+  await say('presets save night: {prompt} at night', ann);
+  assert.equal((await ask('a ghost preset:night', ann)).request.prompt, 'a ghost at night');
   // Another person does not have it, and is told of one that is nearly so called.
   await assert.rejects(ask('a panda preset:film-still', bob), { code: 'preset_unknown' });
   await assert.rejects(ask('a panda preset:film-stil', ann), { hint: /Did you mean preset:film-still\?/ });
