@@ -34,13 +34,23 @@ for (const folder of ['bot/history/migrations', 'adapters/web/page']) {
 const BUNDLED = ['commander', 'zod', '@huggingface/tokenizers', 'pure-rand'];
 /** What the first step of a picture does not wait for stays in its own files: every further chunk would cost it a millisecond. */
 const APART = [
-  ...['bench/bench', 'doctor', 'info', 'invite', 'models', 'people', 'platforms', 'start'].map(
-    (name) => `cli/${name}.js`,
-  ),
+  ...[
+    'bench/bench',
+    'doctor',
+    'info',
+    'invite',
+    'models',
+    'people',
+    'platforms',
+    'presets',
+    'start',
+    'given-files',
+  ].map((name) => `cli/${name}.js`),
   ...['mix.js', 'prepare.js', 'prepared.js'].map((name) => `pipeline/derived-weights/${name}`),
   ...['fingerprint.js', 'read-ahead.js'].map((name) => `pipeline/checkpoint/${name}`),
   'pipeline/images/picture-reader.js',
   'models/store.js',
+  'bot/prompts/prompt-folder.js',
   ...['lora-file.js', 'lora-folder.js'].map((name) => `pipeline/lora/${name}`),
   'pipeline/engine/request-loras.js',
   'pipeline/hub/pretrained.js',
@@ -50,9 +60,11 @@ const { dependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
 const apart = {
   name: 'apart',
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
+    onResolve({ filter: /^\./ }, ({ path, resolveDir, importer }) => {
       const file = relative(at('dist'), resolve(resolveDir, path));
-      return APART.includes(file) ? { path: `${file.startsWith('cli/') ? '.' : '..'}/${file}`, external: true } : null;
+      return APART.includes(file)
+        ? { path: `${importer === at('dist/cli.js') ? '.' : '..'}/${file}`, external: true }
+        : null;
     }),
 };
 /** Node reads through a CommonJS package to find its names before it runs it; this one's are known. */

@@ -1,4 +1,4 @@
-import { loraTag } from '../../pipeline/images/imagine-request.ts';
+import { loraTag } from '../../pipeline/images/lora-tag.ts';
 import type { Completion } from '../core.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { describeKey, KEYS, type Key, keyNamed } from './keys.ts';

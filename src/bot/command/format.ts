@@ -1,4 +1,4 @@
-import { loraTag } from '../../pipeline/images/imagine-request.ts';
+import { loraTag } from '../../pipeline/images/lora-tag.ts';
 import { withoutWeights } from '../../pipeline/images/prompt-weights.ts';
 import type { ImagineRequest } from '../job.ts';
 import { DEFAULT_LIMITS, type Recommended } from '../request-limits.ts';

@@ -1,4 +1,5 @@
-import { type LoraUse, MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/imagine-request.ts';
+import type { LoraUse } from '../../pipeline/images/imagine-request.ts';
+import { MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/lora-tag.ts';
 import type { KnownLora, RequestLimits } from '../request-limits.ts';
 import { nearest } from './edit-distance.ts';
 import { quoted } from './problem.ts';

@@ -1,4 +1,4 @@
-import { MAX_LORAS } from '../../pipeline/images/imagine-request.ts';
+import { MAX_LORAS } from '../../pipeline/images/lora-tag.ts';
 import { UserError } from '../../system/errors.ts';
 import type { GivenPictures } from '../core.ts';
 import type { ImagineRequest } from '../job.ts';

@@ -1,4 +1,4 @@
-import { loraTag, MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/imagine-request.ts';
+import { loraTag, MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/lora-tag.ts';
 import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { formatRequest } from '../command/format.ts';

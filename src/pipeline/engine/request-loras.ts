@@ -1,4 +1,5 @@
-import { type LoraUse, MAX_LORAS } from '../images/imagine-request.ts';
+import type { LoraUse } from '../images/imagine-request.ts';
+import { MAX_LORAS } from '../images/lora-tag.ts';
 import type { LoraFolder } from '../lora/lora-folder.ts';
 import type { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
 

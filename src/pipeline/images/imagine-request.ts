@@ -20,16 +20,6 @@ const loraUse = z.object({
 /** A LoRA that a request uses. */
 export type LoraUse = Readonly<z.output<typeof loraUse>>;
 
-/** As prompts of most programs name it: `<lora:sketch:0.8>`. */
-export function loraTag({ name, weight }: Pick<LoraUse, 'name' | 'weight'>): string {
-  return `<lora:${name}:${weight}>`;
-}
-
-/** LoRAs of one picture, at most. */
-export const MAX_LORAS = 4;
-/** A LoRA's weight, at most, and at least with a minus. */
-export const MAX_LORA_WEIGHT = 2;
-
 /** A request in its stored form. Rows, messages, confirmations and the parameters in files are derived from this. */
 export const imagineRequest = z.object({
   prompt: z.string(),

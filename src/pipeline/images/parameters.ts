@@ -1,4 +1,5 @@
-import { loraTag, type PictureSettings } from './imagine-request.ts';
+import type { PictureSettings } from './imagine-request.ts';
+import { loraTag } from './lora-tag.ts';
 import { withoutWeights } from './prompt-weights.ts';
 import { stepCount } from './stage-c-steps.ts';
 
