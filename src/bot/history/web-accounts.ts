@@ -7,9 +7,8 @@ import { Database } from './database.ts';
 import { randomId } from './id.ts';
 import { decode } from './job-rows.ts';
 
-const KINDS = ['invitation', 'token', 'device'] as const;
 /** An `invitation` works once; a `token` is for scripts and to come back; a `device` is a browser that is signed in. */
-export type KeyKind = (typeof KINDS)[number];
+const KINDS = ['invitation', 'token', 'device'] as const;
 
 const flag = z.number().transform((value) => value === 1);
 const accountRow = z

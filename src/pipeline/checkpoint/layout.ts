@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { withoutMark } from '../../system/byte-order-mark.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { namesIn } from '../../system/names-in.ts';
 import { COMBINED_CLASS, HALVES, type HalfName } from './contents.ts';
 import { priorOfCard } from './model-card.ts';
 
@@ -214,14 +215,6 @@ function foldersIn(dir: string): string[] {
   return namesIn(dir)
     .map((name) => join(dir, name))
     .filter(isFolder);
-}
-
-function namesIn(dir: string): string[] {
-  try {
-    return readdirSync(dir).sort();
-  } catch {
-    return [];
-  }
 }
 
 export function isFolder(path: string): boolean {

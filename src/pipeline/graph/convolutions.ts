@@ -36,10 +36,6 @@ export function normedConv(x: Value, weights: Weights, norm: Norm, options: Conv
   return convolve(x, g, weight, shift, options);
 }
 
-export function silu(g: GraphBuilder, x: Value): Value {
-  return g.mul(x, g.unary('Sigmoid', x));
-}
-
 function convWeight(weights: Weights, { inputs, outputs, kernel, groups = 1 }: ConvOptions): Value {
   return weights.get('weight', [outputs, inputs / groups, kernel, kernel]);
 }

@@ -1,8 +1,9 @@
 import { z } from '../../system/zod-mini.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { parseConfig } from '../checkpoint/config-file.ts';
+import { silu } from './blocks.ts';
 import { GraphBuilder, type Value } from './builder.ts';
-import { conv, normedConv, type Sides, silu } from './convolutions.ts';
+import { conv, normedConv, type Sides } from './convolutions.ts';
 import { Weights } from './weights.ts';
 
 const positive = z.int().check(z.positive());

@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs';
 import { commandOutput } from '../../system/command-output.ts';
+import { namesIn } from '../../system/names-in.ts';
 
 /** What onnxruntime's CUDA provider is linked to since 1.27, besides the driver. */
 const CUDA_13 = ['libcudart.so.13', 'libcublas.so.13', 'libcublasLt.so.13', 'libcurand.so.10'];
@@ -31,12 +31,4 @@ export function loadableLibraries(env: NodeJS.ProcessEnv = process.env): Readonl
   const cached = (commandOutput('/sbin/ldconfig', ['-p']) ?? '').matchAll(/^\s+(\S+)/gm);
   const folders = [...(env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean), '/usr/lib/wsl/lib'];
   return new Set([...[...cached].map(([, name = '']) => name), ...folders.flatMap(namesIn)]);
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { release } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { namesIn } from '../../system/names-in.ts';
+import { SYSTEM } from './host-facts.ts';
 
 const ICD_FOLDERS = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d'];
 const LIBRARY_FOLDERS = [
@@ -43,18 +45,6 @@ function stampOf(path: string): string {
   return stat ? `${path} ${stat.size} ${stat.mtimeMs}` : '';
 }
 
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort();
-  } catch {
-    return [];
-  }
-}
-
 function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+  return SYSTEM.read(path) ?? '';
 }

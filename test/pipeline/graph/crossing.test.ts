@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ALL_FOLDS, type StepGraphs } from '../../../src/pipeline/graph/blocks.ts';
-import { bytesOf, crossing } from '../../../src/pipeline/graph/crossing.ts';
 import { decoderGraphs } from '../../../src/pipeline/graph/decoder.ts';
 import { priorGraphs } from '../../../src/pipeline/graph/prior.ts';
 import { fullSizeComponent } from '../full-size-graphs.ts';
+import { bytesOf, crossing } from './crossing.ts';
 
 const INSIDE = { ...ALL_FOLDS, conditioning: false };
 const SIZES = { b: 2, t: 77, h: 24, w: 24 };

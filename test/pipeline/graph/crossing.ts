@@ -1,4 +1,4 @@
-import type { Dim, DType, GraphParts, Value } from './graph-parts.ts';
+import type { Dim, DType, GraphParts, Value } from '../../../src/pipeline/graph/graph-parts.ts';
 
 const WIDTHS: Readonly<Record<DType, number>> = { f32: 4, f16: 2, bf16: 2, i64: 8, i32: 4, u8: 1, i8: 1, bool: 1 };
 
