@@ -39,6 +39,7 @@ const APART = [
     'doctor',
     'info',
     'invite',
+    'keys',
     'models',
     'people',
     'platforms',

@@ -25,6 +25,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   presets: async () => (await import('./cli/presets.ts')).presetsCommand(),
   backup: async () => (await import('./cli/start.ts')).backupCommand(),
   invite: async () => (await import('./cli/invite.ts')).inviteCommand(),
+  keys: async () => (await import('./cli/keys.ts')).keysCommand(),
   people: async () => (await import('./cli/people.ts')).peopleCommand(),
   discord: async () => (await import('./cli/platforms.ts')).discordCommand(),
   slack: async () => (await import('./cli/platforms.ts')).slackCommand(),

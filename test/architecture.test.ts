@@ -34,6 +34,7 @@ const FLOORS = [
   'bot/prompts',
   'bot/history',
   'bot/queue',
+  'bot/keys',
   'bot/command',
   'bot',
   'models',

@@ -1,4 +1,5 @@
 import { isOver, type Job, type JobEvent, type Surface } from '../../bot/job.ts';
+import { isProgram } from '../../bot/keys/api-key.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logging.ts';
 import type { Core } from '../adapter.ts';
@@ -43,7 +44,10 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
 
   /** Takes up the jobs whose end was not shown before the restart. */
   resume(): void {
-    for (const job of this.core.undelivered(this.surface)) this.takeUp(job);
+    for (const job of this.core.undelivered(this.surface)) {
+      if (isProgram(job.caller)) this.core.markDelivered(job.id);
+      else this.takeUp(job);
+    }
     this.#unsubscribe();
     this.#unsubscribe = this.core.postings?.subscribe(this.surface, () => this.#dropErased()) ?? this.#unsubscribe;
     for (const job of this.core.postings?.outdated(this.surface) ?? []) this.#refresh(job);
@@ -52,6 +56,11 @@ export abstract class JobMessages<Ref, Message extends JobMessage<Ref>> implemen
   onEvent({ job, type }: JobEvent): void {
     // The messages of erased jobs go as postings do.
     if (this.stopped || job.caller.surface !== this.surface || type === 'erased') return;
+    // A program has its answer by the API.
+    if (isProgram(job.caller)) {
+      if (isOver(job)) this.core.markDelivered(job.id);
+      return;
+    }
     const message = this.messages.get(job.id);
     if (message) {
       message.touch(job);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { systemClock } from '../../system/clock.ts';
+import { ApiKeys } from './api-keys.ts';
 import { Audit } from './audit.ts';
 import { type BackupReport, backUp, DATABASE_FILE, IMAGE_FOLDER } from './backup.ts';
 import { Confirmations } from './confirmations.ts';
@@ -98,6 +99,8 @@ export class History {
   readonly personalData: PersonalData;
   /** Names of the web chat that belong to somebody. */
   readonly webAccounts: WebAccounts;
+  /** What lets programs in. */
+  readonly apiKeys: ApiKeys;
   /** What platforms show apart from the messages of jobs, and what must go from them. */
   readonly postings: Postings;
   readonly #files: ImageFiles;
@@ -116,6 +119,7 @@ export class History {
     this.shares = new QueueShares(database);
     this.memos = new Memos(database);
     this.webAccounts = new WebAccounts(database, now);
+    this.apiKeys = new ApiKeys(database, now);
     this.settings = new StoredSettings(database, this.audit);
     this.presets = new SavedPresets(database);
     this.defaults = new SavedDefaults(database);

@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { RecentMap } from '../../system/memo.ts';
-import type { GuildSettings } from '../command/guild-settings.ts';
+import { type GuildSettings, guildSettingsWithin } from '../command/guild-settings.ts';
 import type { StoredSettings } from '../history/settings.ts';
 import { type Caller, guildOf, type ImagineRequest, ruledBy, SURFACES } from '../job.ts';
+import { keyPaying } from '../keys/api-key.ts';
+import type { KeyLimits } from '../keys/key-limits.ts';
 import { DEFAULT_LIMITS, type KnownLora, type RequestLimits } from '../request-limits.ts';
 import { refusalOf, type Words } from './moderation.ts';
 
@@ -31,6 +33,7 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   readonly #base: RequestLimits;
   readonly #loras: () => readonly KnownLora[];
   readonly #behind: (request: Pick<ImagineRequest, 'start'>) => readonly Words[];
+  readonly #limitsOfKey: (id: string) => KeyLimits | undefined;
   readonly #known = new RecentMap<string, GuildSettings>(REMEMBERED);
   /** Asked for every waiting party when the order is looked up. */
   readonly #weights = new RecentMap<string, number>(REMEMBERED);
@@ -39,6 +42,7 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
    * @param model what the model in use says about requests, also before it is loaded
    * @param loras that can be named now
    * @param behind what the pictures that a request starts from were made of, as far as it is known
+   * @param limitsOfKey what an API key tightens for itself
    */
   constructor(
     settings: StoredSettings,
@@ -46,6 +50,7 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
     model: Partial<RequestLimits> = {},
     loras: () => readonly KnownLora[] = () => [],
     behind: (request: Pick<ImagineRequest, 'start'>) => readonly Words[] = () => [],
+    limitsOfKey: (id: string) => KeyLimits | undefined = () => undefined,
   ) {
     super();
     this.#settings = settings;
@@ -53,9 +58,16 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
     this.#base = { ...DEFAULT_LIMITS, ...model };
     this.#loras = loras;
     this.#behind = behind;
+    this.#limitsOfKey = limitsOfKey;
   }
 
   at(where: Where): GuildSettings {
+    const id = keyPaying(where);
+    const limits = id === null ? undefined : this.#limitsOfKey(id);
+    return limits === undefined ? this.#ofGuild(where) : guildSettingsWithin(this.#ofGuild(where), limits);
+  }
+
+  #ofGuild(where: Where): GuildSettings {
     const guild = ruledBy(where);
     const key = `${where.surface}/${guild ?? ''}`;
     const known = this.#known.get(key);

@@ -139,6 +139,7 @@ function partsOf(options: StudioOptions) {
     options.model,
     () => loras.known,
     (request) => history.images.madeOf(request),
+    (id) => history.apiKeys.get(id)?.limits,
   );
   const queue = new JobQueue({ history, onProblem, weight: (payer) => rules.weight(payer) });
   rules.on('changed', () => queue.reweighed());

@@ -1,3 +1,4 @@
+import { isProgram } from '../../../bot/keys/api-key.ts';
 import { UserError } from '../../../system/errors.ts';
 import { notFound } from './problems.ts';
 
@@ -29,7 +30,7 @@ export function parseUser(user = ''): string {
       hint: 'Add "user": "ann" to the body, or ?user=ann to the address where there is no body.',
     });
   }
-  if ([...name].length > MAX_USER_LENGTH || UNSAFE_IN_NAMES.test(name)) {
+  if ([...name].length > MAX_USER_LENGTH || UNSAFE_IN_NAMES.test(name) || isProgram({ user: name })) {
     throw new UserError('user_invalid', 'This is not a valid user name.', {
       hint: `Use 1 to ${MAX_USER_LENGTH} characters without line breaks and control characters, for example "ann".`,
     });

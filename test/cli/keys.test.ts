@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { History } from '../../src/bot/history/history.ts';
+import { temporaryFolder } from '../pipeline/temporary-folder.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** `wuerst keys` with a data folder whose history is open, as while the bot runs. */
+async function keysBeside(t: TestContext) {
+  const folder = await temporaryFolder(t);
+  const history = History.open({ folder });
+  t.after(() => history.close());
+  const keys = (...args: string[]) =>
+    spawnSync(
+      process.execPath,
+      ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli.ts'), 'keys', ...args, '--data', folder],
+      { encoding: 'utf8', cwd: folder, env: { PATH: process.env.PATH, HOME: folder } },
+    );
+  return { history, keys };
+}
+
+test('keys are made for the bot that runs, listed without their secrets, and revoked', async (t) => {
+  const { history, keys } = await keysBeside(t);
+  const made = keys('create', '--name', 'open webui', '--guild', 'web:lobby', '--limits', 'images=4');
+  assert.equal(made.status, 0, made.stderr);
+  const secret = made.stdout.trim();
+  const key = history.apiKeys.admit(secret);
+  assert.deepEqual([key?.name, key?.surface, key?.guild, key?.limits], ['open webui', 'web', 'lobby', { images: 4 }]);
+  const list = keys('list').stdout;
+  assert.match(list, /^[a-z0-9]{12} {2}open webui {2}web:lobby {2}images=4 {2}made \S+ {2}last used \S+\n$/);
+  assert.ok(!list.includes(secret.slice(-32)));
+  assert.equal(JSON.parse(keys('list', '--json').stdout)[0].id, key?.id);
+  assert.equal(keys('revoke', 'open webui').stdout, 'open webui is let in no longer.\n');
+  assert.equal(history.apiKeys.admit(secret), null);
+  assert.equal(keys('list').stdout, '');
+});
+
+test('mistakes are answered with what is meant', async (t) => {
+  const { keys } = await keysBeside(t);
+  for (const [args, answer] of [
+    [['create', '--name', 'x', '--guild', 'lobby'], /Expected a Discord server.*web:lobby/],
+    [['create', '--name', 'x', '--guild', 'web:lobby', '--limits', 'pictures=2'], /no limit "pictures=2".*images/],
+    [['create', '--guild', 'web:lobby'], /--name <name>' not specified/],
+    [['revoke', 'nobody'], /no key "nobody".*wuerst keys list/],
+  ] as const) {
+    const { status, stderr } = keys(...args);
+    assert.equal(status, 2);
+    assert.match(stderr, answer);
+  }
+});
