@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { History } from '../src/bot/history/history.ts';
 import type { Caller } from '../src/bot/job.ts';
+import { Painters } from '../src/bot/jobs/painters.ts';
 import { createStudio } from '../src/bot/studio/studio.ts';
 
 const JOBS = 10_000;
@@ -16,6 +17,7 @@ const USERS = 10;
 
 const folder = mkdtempSync(join(tmpdir(), 'wuerst-bench-'));
 const painter = {
+  ...{ id: 'none', name: 'none' },
   status: { info: { checkpoint: 'none', provider: 'none', styles: ['interpolated'] } },
   async *generate() {},
 };
@@ -23,7 +25,7 @@ const logger = { info() {}, error: (...parts: unknown[]) => console.error(...par
 
 function open() {
   const history = History.open({ folder });
-  return { history, studio: createStudio({ history, painter, version: '0', logger }) };
+  return { history, studio: createStudio({ history, painters: new Painters([painter]), version: '0', logger }) };
 }
 
 function callerOf(index: number): Caller {

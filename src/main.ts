@@ -8,6 +8,8 @@ import { IMAGE_FOLDER } from './bot/history/backup.ts';
 import { startCheckpointer } from './bot/history/checkpointer.ts';
 import { History } from './bot/history/history.ts';
 import { PREVIEW_MAPS } from './bot/jobs/dispatcher.ts';
+import { Painters } from './bot/jobs/painters.ts';
+import { processPainter } from './bot/jobs/process-painter.ts';
 import { openPromptFolder } from './bot/prompts/prompt-folder.ts';
 import { modelLimits } from './bot/request-limits.ts';
 import { createStudio, type Studio } from './bot/studio/studio.ts';
@@ -179,12 +181,15 @@ async function compose(
     execArgv: options.execArgv,
     onOutput: (text) => logger.info({ text: text.trimEnd() }, 'output of the pipeline process'),
     onChanged: () => studio.rememberModel(),
+    onStatus: () => painters.changed(painter.id),
     onCrash: (ending) => logger.error({ ...ending }, 'the pipeline process died and is being replaced'),
     onFailure: (err) => logger.error({ err }, 'the pipeline process cannot be replaced yet; trying again'),
   });
+  const painter = processPainter(client, { id: 'here', name: 'this machine' });
+  const painters = new Painters([painter]);
   const metrics = createMetrics(client, surfaces);
   const studio = createStudio({
-    ...{ history, painter: client, version: VERSION, logger },
+    ...{ history, painters, version: VERSION, logger },
     describe: metadataOf,
     prompts: openPromptFolder(config.data, (err, file) => logger.error({ err, file }, 'presets cannot be read')),
     model: modelLimits(basename(config.model), recommended, promptTokens(config.model)),

@@ -6,20 +6,19 @@ import { type Eta, type Job, type JobEvent, seedOf } from '../job.ts';
 import type { FairOptions } from '../queue/fair-queue.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { type Progress, secondsOf, type Timings, type Work, workLeft } from './estimator.ts';
-import { isUnkept, jobErrorOf, MAX_ATTEMPTS } from './job-error.ts';
+import { isUnkept, jobErrorOf, MAX_ATTEMPTS, MAX_STARTS } from './job-error.ts';
 import type { JobServices } from './job-services.ts';
-import type { Painter } from './painter.ts';
+import { loadedBy, type Painter, speedOf } from './painter.ts';
 import type { Recipes } from './recipes.ts';
 import { Repainting } from './repainting.ts';
 
 export interface DispatcherOptions extends JobServices {
-  readonly painter: Painter;
   readonly recipes: Recipes;
   readonly rules: GuildRules;
   readonly onPainted: (work: Work, timings: Timings) => void;
 }
 
-/** How far the running job is. */
+/** How far a running job is. */
 export type LiveStep = Omit<Extract<JobEvent, { type: 'step' }>, 'seq' | 'type' | 'job'>;
 
 /** Key of the memo in which the pipeline keeps what its previews have learned. */
@@ -28,6 +27,7 @@ const RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
 
 interface Running {
+  readonly painter: Painter;
   /** As it is now. */
   job: Job;
   /** By the monotonic clock. */
@@ -47,11 +47,13 @@ interface Running {
   excused: boolean;
 }
 
-/** Takes one job after the other through the pipeline, and stores everything that happens to it. */
+/** Takes each job through the pipeline of a painter, and stores everything that happens to it. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #stopping = new AbortController();
-  #running: Running | undefined;
+  /** By the job's id, in the order in which they were started. */
+  readonly #running = new Map<string, Running>();
+  #isClosing = false;
   /** Pause after the next failure to start a job; it doubles up to the longest. */
   #startRetryMs = RETRY_MS;
 
@@ -59,23 +61,32 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  get runningId(): string | null {
-    return this.#running?.job.id ?? null;
+  /** Ids of the jobs that are being made, in the order in which they were started. */
+  get runningIds(): readonly string[] {
+    return [...this.#running.keys()];
   }
 
   /** How far a job is; `null` unless it is being made. */
   step(jobId: string): LiveStep | null {
-    if (this.#running?.job.id !== jobId) return null;
-    const { step, setAt } = this.#running;
-    if (step === undefined) return null;
+    const running = this.#running.get(jobId);
+    if (running?.step === undefined) return null;
+    const { step, setAt } = running;
     const set = Math.round(this.#clockSetting() - setAt);
     const eta = step.eta && { from: step.eta.from + set, to: step.eta.to + set };
     return { ...step, eta };
   }
 
-  /** Accelerator seconds until the running job should be done. */
-  get secondsLeft(): number {
-    return this.#running === undefined ? 0 : this.#secondsLeft(this.#running, this.#running.step?.fraction ?? 0);
+  /** When a running job should be done; `null` if it does not run, or where nothing was measured before. */
+  eta(jobId: string): Eta | null {
+    const running = this.#running.get(jobId);
+    if (running === undefined) return null;
+    const { estimator, clock } = this.#options;
+    return this.step(jobId)?.eta ?? estimator.eta(this.#secondsLeftOf(running), clock.now(), speedOf(running.painter));
+  }
+
+  /** Seconds until each of the running jobs should be done. */
+  get secondsLeft(): readonly number[] {
+    return [...this.#running.values()].map((running) => this.#secondsLeftOf(running));
   }
 
   /**
@@ -83,7 +94,7 @@ export class Dispatcher {
    * have taken, or the time that has passed if that is more.
    */
   computed(job: Job): number {
-    const running = this.#running?.job.id === job.id ? this.#running : undefined;
+    const running = this.#running.get(job.id);
     const kept = this.#keptSeconds(running?.job ?? job);
     if (running === undefined) return kept;
     const { secondsBefore, repainting } = running;
@@ -92,28 +103,29 @@ export class Dispatcher {
 
   /** From now on jobs are made. */
   start(): void {
-    this.#options.queue.start((turn) => this.#run(turn));
+    this.#options.queue.start((turn, painter) => this.#run(turn, painter));
   }
 
   /** Stops making a job that was cancelled. */
   abort(jobId: string): void {
-    if (this.#running?.job.id === jobId) this.#running.controller.abort();
+    this.#running.get(jobId)?.controller.abort();
   }
 
-  /** Resolves when nothing runs. At the deadline, the running job is put back into the queue without blame. */
+  /** Resolves when nothing runs. At the deadline, the running jobs are put back into the queue without blame. */
   async stop(deadlineMs: number): Promise<void> {
     const { clock, queue } = this.#options;
+    this.#isClosing = true;
     const ended = queue.pause();
-    const running = this.#running;
-    if (running !== undefined) {
-      this.#excuse(running);
+    const running = [...this.#running.values()];
+    if (running.length > 0) {
+      for (const each of running) this.#excuse(each);
       const inTime = new AbortController();
       void ended.then(() => inTime.abort());
       await pause(clock, deadlineMs, inTime.signal);
     }
     this.#stopping.abort(new PipelineStopped());
-    running?.controller.abort(new PipelineStopped());
-    if (running !== undefined) await ended;
+    for (const { controller } of running) controller.abort(new PipelineStopped());
+    if (running.length > 0) await ended;
   }
 
   /** Done at once, since whoever stops the bot may kill it before the deadline. */
@@ -131,7 +143,7 @@ export class Dispatcher {
   }
 
   /** Makes the job whose turn it is. */
-  async #run(turn: FairOptions): Promise<void> {
+  async #run(turn: FairOptions, painter: Painter): Promise<void> {
     const { history, bus, clock, queue, estimator, onProblem } = this.#options;
     let started: JobEvent | null;
     try {
@@ -150,10 +162,10 @@ export class Dispatcher {
     // Cancelled in the moment before.
     if (started === null) return queue.settle(turn.id, 0);
     const { job } = started;
-    const seconds = estimator.seconds(workLeft(job));
+    const seconds = estimator.seconds(workLeft(job), speedOf(painter));
     const controller = new AbortController();
     const running = {
-      job,
+      ...{ painter, job },
       startedAt: clock.monotonic(),
       seconds,
       secondsBefore: this.#keptSeconds(job),
@@ -162,12 +174,12 @@ export class Dispatcher {
       excused: false,
       setAt: 0,
     };
-    this.#running = running;
+    this.#running.set(job.id, running);
     bus.emit(started);
     try {
       await this.#work(job, running);
     } finally {
-      this.#running = undefined;
+      this.#running.delete(job.id);
     }
   }
 
@@ -187,17 +199,18 @@ export class Dispatcher {
 
   /** Makes and stores the pictures that are missing. */
   async #paint(job: Job, running: Running): Promise<{ readonly seconds: number; readonly notes: readonly string[] }> {
-    const { painter, recipes, estimator, history, rules } = this.#options;
+    const { recipes, estimator, history, rules } = this.#options;
+    const { painter } = running;
     // They may have changed while it waited.
     rules.refuse(job.request, job.caller);
-    const { info } = painter.status;
-    if (info === null) throw new OperatorError('pipeline_not_loaded', 'A job came before the model was loaded.');
+    const info = loadedBy(painter);
     const { signal } = running.controller;
     const { repainting } = running;
-    const request = await recipes.plan(job, info, repainting);
+    const request = await recipes.plan(job, painter, repainting);
     if (request.images.length === 0) return { seconds: 0, notes: [] };
     const work = workLeft(job);
-    const progress = estimator.progress(work);
+    const speed = speedOf(painter);
+    const progress = estimator.progress(work, speed);
     let timings: Timings = {};
     let notes: readonly string[] = [];
     for await (const event of painter.generate(request, { signal })) {
@@ -212,7 +225,7 @@ export class Dispatcher {
       repainting.spent.goOn(event);
     }
     signal.throwIfAborted();
-    estimator.learn(work, timings);
+    estimator.learn(work, timings, speed);
     this.#options.onPainted(work, timings);
     return { seconds: repainting.seconds + secondsOf(timings), notes };
   }
@@ -224,7 +237,7 @@ export class Dispatcher {
     const fraction = progress.step(stage, event.image, step, total);
     const now = clock.now();
     const eta =
-      estimator.eta(this.#secondsLeft(running, fraction), now) ??
+      estimator.eta(this.#secondsLeft(running, fraction), now, speedOf(running.painter)) ??
       extrapolated(clock.monotonic() - running.startedAt, fraction, now);
     // Nobody wants to hear of a cancelled job.
     if (running.controller.signal.aborted) return;
@@ -263,8 +276,13 @@ export class Dispatcher {
       queue.settle(job.id, computed);
       return null;
     }
-    if (error instanceof PipelineStopped || running.controller.signal.reason instanceof PipelineStopped) {
+    if (this.#isClosing && isStopped(error, running)) {
       return history.jobs.requeue(job.id, { forgiveAttempt: !running.excused });
+    }
+    if (error instanceof PipelineStopped && history.jobs.starts(job.id) < MAX_STARTS) {
+      const event = history.jobs.requeue(job.id, { forgiveAttempt: !running.excused });
+      queue.resume(stored);
+      return event;
     }
     if (!(error instanceof UserError)) onProblem(error, `job ${job.id}`);
     const attempts = stored.attempts + (running.excused ? 1 : 0);
@@ -321,6 +339,10 @@ export class Dispatcher {
     return clock.now() - clock.monotonic();
   }
 
+  #secondsLeftOf(running: Running): number {
+    return this.#secondsLeft(running, running.step?.fraction ?? 0);
+  }
+
   #secondsLeft({ startedAt, seconds }: Running, fraction: number): number {
     const elapsed = (this.#options.clock.monotonic() - startedAt) / 1000;
     if (fraction <= 0.05) return Math.max(0, seconds - elapsed);
@@ -334,6 +356,10 @@ function extrapolated(elapsed: number, fraction: number, now: number): Eta | nul
   if (fraction < 0.15) return null;
   const left = (elapsed / fraction) * (1 - fraction);
   return { from: Math.round(now + left / 2), to: Math.round(now + left * 2) };
+}
+
+function isStopped(error: unknown, { controller }: Running): boolean {
+  return error instanceof PipelineStopped || controller.signal.reason instanceof PipelineStopped;
 }
 
 function isBusy(error: unknown): boolean {

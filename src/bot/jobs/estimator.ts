@@ -23,46 +23,58 @@ const NEWEST = 0.2;
 const accuracy = z.object({ spread: z.number(), samples: z.number() }).catch(() => ({ spread: 0.35, samples: 0 }));
 
 interface Known extends z.output<typeof accuracy> {
-  readonly checkpoint: string;
+  readonly speed: string;
   readonly times: Map<string, StepTime>;
 }
 
-/** Estimates the accelerator seconds of a request from what earlier ones took on this checkpoint and machine. */
+/**
+ * Estimates the accelerator seconds of a request from what earlier ones took. A `speed` names what the step times are of:
+ * weights, provider and hardware; without one, an estimate is for whichever of the painters will do the work.
+ */
 export class Estimator {
   readonly #memos: Memos;
-  readonly #checkpoint: () => string | null;
-  #known: Known | null = null;
+  readonly #speeds: () => readonly string[];
+  readonly #known = new Map<string, Known>();
 
-  /** @param checkpoint tells apart whatever changes the speed; `null` while nothing is loaded. */
-  constructor(memos: Memos, checkpoint: () => string | null) {
+  /** @param speeds of the painters that may do the work, one for each; empty while nothing is loaded */
+  constructor(memos: Memos, speeds: () => readonly string[]) {
     this.#memos = memos;
-    this.#checkpoint = checkpoint;
+    this.#speeds = speeds;
   }
 
-  seconds(work: Work): number {
-    return TIMED.reduce((sum, stage) => sum + this.#stageSeconds(stage, work), 0);
+  /** Of several painters, each takes as many requests as it has the speed for: the mean is the harmonic one. */
+  seconds(work: Work, speed?: string | null): number {
+    const speeds = speed === undefined ? this.#speeds() : [speed];
+    if (speeds.length === 0) return secondsWith(undefined, work);
+    const perSecond = speeds.reduce((sum, each) => sum + 1 / secondsWith(this.#read(each), work), 0);
+    return speeds.length / perSecond;
   }
 
   /** When work that still needs about this many seconds should end; `null` while nothing was measured. */
-  eta(seconds: number, now: number): Eta | null {
-    const known = this.#read();
-    if (known === null || known.samples === 0) return null;
-    const off = Math.min(1, Math.max(0.08, known.spread * 1.5));
+  eta(seconds: number, now: number, speed?: string | null): Eta | null {
+    const speeds = speed === undefined ? this.#speeds() : [speed];
+    const spreads = speeds.flatMap((each) => {
+      const known = this.#read(each);
+      return known === undefined || known.samples === 0 ? [] : known.spread;
+    });
+    if (spreads.length === 0) return null;
+    const off = Math.min(1, Math.max(0.08, Math.max(...spreads) * 1.5));
     const ms = seconds * 1000;
     return { from: Math.round(now + ms / (1 + off)), to: Math.round(now + ms * (1 + off) + 500) };
   }
 
   /** Follows a request step by step. */
-  progress(work: Work): Progress {
-    const seconds = TIMED.map((stage) => [stage, this.#stageSeconds(stage, work)] as const);
+  progress(work: Work, speed = this.#first): Progress {
+    const known = this.#read(speed);
+    const seconds = TIMED.map((stage) => [stage, stageSeconds(known, stage, work)] as const);
     return new Progress(seconds, work.pictures);
   }
 
   /** Learns from what a finished request took. */
-  learn(work: Work, timings: Timings): void {
-    const known = this.#read();
-    if (known === null) return;
-    const expected = this.seconds(work);
+  learn(work: Work, timings: Timings, speed = this.#first): void {
+    const known = this.#read(speed);
+    if (known === undefined) return;
+    const expected = secondsWith(known, work);
     const actual = secondsOf(timings);
     const wasMeasured = known.samples > 0;
     for (const stage of TIMED) this.#learnStage(known, stage, work, timings[stage]);
@@ -71,7 +83,7 @@ export class Estimator {
       const off = Math.abs(actual / expected - 1);
       known.spread += NEWEST * (Math.min(1, off) - known.spread);
     }
-    this.#memos.set('estimate', known.checkpoint, { spread: known.spread, samples: known.samples });
+    this.#memos.set('estimate', known.speed, { spread: known.spread, samples: known.samples });
   }
 
   #learnStage(known: Known, stage: Timed, work: Work, ms: number | undefined): void {
@@ -85,33 +97,42 @@ export class Estimator {
     const seconds = before + Math.max(NEWEST, 1 / samples) * (fresh - before);
     const time: StepTime = { stage, width: bucket(work.width), height: bucket(work.height), seconds, samples };
     known.times.set(key, time);
-    this.#memos.saveStepTime(known.checkpoint, time);
+    this.#memos.saveStepTime(known.speed, time);
   }
 
-  #stageSeconds(stage: Timed, work: Work): number {
-    return this.#unit(stage, work) * work.units[stage];
+  get #first(): string | null {
+    return this.#speeds()[0] ?? null;
   }
 
-  /** Seconds of one unit at this size: measured, else from the measured size that is nearest, else guessed. */
-  #unit(stage: Timed, work: Work): number {
-    const times = this.#read()?.times;
-    const exact = times?.get(keyOf(stage, work));
-    if (exact !== undefined) return exact.seconds;
-    const pixels = work.width * work.height;
-    const [nearest = { seconds: GUESS[stage], width: 1000, height: 1000 }] = [...(times?.values() ?? [])]
-      .filter((time) => time.stage === stage)
-      .sort((a, b) => distance(a, pixels) - distance(b, pixels));
-    return nearest.seconds * (stage === 'text' ? 1 : pixels / (nearest.width * nearest.height));
+  #read(speed: string | null): Known | undefined {
+    if (speed === null) return undefined;
+    const read = this.#known.get(speed);
+    if (read !== undefined) return read;
+    const times = new Map(this.#memos.stepTimes(speed).map((time) => [keyOf(time.stage, time), time]));
+    const known = { speed, times, ...accuracy.parse(this.#memos.get('estimate', speed)) };
+    this.#known.set(speed, known);
+    return known;
   }
+}
 
-  #read(): Known | null {
-    const checkpoint = this.#checkpoint();
-    if (checkpoint === null) return null;
-    if (this.#known?.checkpoint === checkpoint) return this.#known;
-    const times = new Map(this.#memos.stepTimes(checkpoint).map((time) => [keyOf(time.stage, time), time]));
-    this.#known = { checkpoint, times, ...accuracy.parse(this.#memos.get('estimate', checkpoint)) };
-    return this.#known;
-  }
+function secondsWith(known: Known | undefined, work: Work): number {
+  return TIMED.reduce((sum, stage) => sum + stageSeconds(known, stage, work), 0);
+}
+
+function stageSeconds(known: Known | undefined, stage: Timed, work: Work): number {
+  return unitSeconds(known, stage, work) * work.units[stage];
+}
+
+/** Seconds of one unit at this size: measured, else from the measured size that is nearest, else guessed. */
+function unitSeconds(known: Known | undefined, stage: Timed, work: Work): number {
+  const times = known?.times;
+  const exact = times?.get(keyOf(stage, work));
+  if (exact !== undefined) return exact.seconds;
+  const pixels = work.width * work.height;
+  const [nearest = { seconds: GUESS[stage], width: 1000, height: 1000 }] = [...(times?.values() ?? [])]
+    .filter((time) => time.stage === stage)
+    .sort((a, b) => distance(a, pixels) - distance(b, pixels));
+  return nearest.seconds * (stage === 'text' ? 1 : pixels / (nearest.width * nearest.height));
 }
 
 /** Accelerator seconds of a request, without those of loading, which nobody is charged for. */

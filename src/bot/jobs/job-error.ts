@@ -4,6 +4,8 @@ import type { JobError } from '../history/history.ts';
 
 /** A job that the pipeline process died of this often is given up. */
 export const MAX_ATTEMPTS = 2;
+/** After so many starts a job is blamed for what ended them, although nothing shows that it was the cause. */
+export const MAX_STARTS = 5;
 
 /** What people are told of the error that a job failed with. */
 export function jobErrorOf(error: unknown): JobError {

@@ -3,9 +3,12 @@ import PQueue from 'p-queue';
 import type { Accepted, History, Party, StoredJob } from '../history/history.ts';
 import { type Caller, personalPayer, ruledBy } from '../job.ts';
 import { type FairOptions, FairQueue } from '../queue/fair-queue.ts';
+import type { Painter } from './painter.ts';
+import type { Painters } from './painters.ts';
 
 export interface JobQueueOptions {
   readonly history: History;
+  readonly painters: Painters;
   /** The weight of a payer, who is named `surface/payer`; people pay for themselves where a guild does not. */
   readonly weight: (payer: string) => number;
   readonly onProblem: (error: unknown, what: string) => void;
@@ -18,22 +21,27 @@ export interface ErrandOptions {
   readonly signal: AbortSignal;
 }
 
+/** Work whose turn it is, for a painter that has nothing else to do. */
+type Start = (turn: FairOptions, painter: Painter) => Promise<void>;
+
 /** Arrivals of errands start here, below those of all jobs, so that an errand comes before the person's own jobs. */
 const ERRANDS_FROM = -1e15;
 
 /**
- * The jobs that wait for the accelerator: p-queue with the fair order, whose shares are stored in the same transaction
- * as what changes them. Emits `changed` when the waiting jobs, or their order, may have changed.
+ * The jobs that wait for a painter: p-queue with the fair order, whose shares are stored in the same transaction
+ * as what changes them. As many run as there are painters for. Emits `changed` when the waiting jobs, or their order, may have changed.
  */
 export class JobQueue extends EventEmitter<{ changed: [] }> {
   readonly #options: JobQueueOptions;
   /** The one inside `#queue`, which p-queue makes itself. */
   #fair = new FairQueue();
   readonly #queue: PQueue<FairQueue, FairOptions>;
-  #run: (turn: FairOptions) => Promise<void> = async () => {};
+  #run: Start = async () => {};
   #started = false;
   /** Open transactions; no job starts during one. */
   #holds = 0;
+  /** Jobs and errands; each has a painter. */
+  #running = 0;
   #errands = 0;
   /** Who waits for an errand, once for each. */
   readonly #errandsFor = new Set<{ readonly caller: Caller; readonly seconds: number }>();
@@ -51,11 +59,20 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
       }
     };
     this.#queue = new PQueue({ concurrency: 1, autoStart: false, queueClass });
+    options.painters.on('changed', () => {
+      this.#release();
+      this.emit('changed');
+    });
   }
 
   /** What waits, in its order. */
   get waiting(): Pick<FairQueue, 'size' | 'places' | 'position' | 'costAhead'> {
     return this.#fair;
+  }
+
+  /** How many can run at a time. */
+  get places(): number {
+    return this.#running + this.#options.painters.free;
   }
 
   /** Takes up the jobs that an earlier process left waiting. */
@@ -69,14 +86,14 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
    * From now on jobs start.
    * @param run makes the job whose turn it is; its synchronous part runs before another job can start
    */
-  start(run: (turn: FairOptions) => Promise<void>): void {
+  start(run: Start): void {
     this.#run = run;
     this.#started = true;
     this.#release();
     this.emit('changed');
   }
 
-  /** From now on no job starts. Resolves when the running one has ended. */
+  /** From now on no job starts. Resolves when the running ones have ended. */
   pause(): Promise<void> {
     this.#started = false;
     this.#queue.pause();
@@ -126,7 +143,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   }
 
   /** Runs work that is not a job, at its fair turn, before the waiting jobs of the same person. */
-  async errand<T>(caller: Caller, options: ErrandOptions, work: () => Promise<T>): Promise<T> {
+  async errand<T>(caller: Caller, options: ErrandOptions, work: (painter: Painter) => Promise<T>): Promise<T> {
     const { seconds: cost, signal } = options;
     this.#errands += 1;
     const id = `errand-${this.#errands}`;
@@ -135,7 +152,8 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     const errand = { caller, seconds: cost };
     this.#errandsFor.add(errand);
     try {
-      return await this.#queue.add(work, { id, ...party, payer, cost, seq: ERRANDS_FROM + this.#errands, signal });
+      const turn = { id, ...party, payer, cost, seq: ERRANDS_FROM + this.#errands, signal };
+      return await this.#queue.add(() => this.#withPainter(work), turn);
     } finally {
       this.#errandsFor.delete(errand);
     }
@@ -157,8 +175,22 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   }
 
   #add(options: FairOptions): void {
-    const added = this.#queue.add(() => this.#run(options), options);
+    const added = this.#queue.add(() => this.#withPainter((painter) => this.#run(options, painter)), options);
     added.catch((error) => this.#options.onProblem(error, `job ${options.id}`));
+  }
+
+  async #withPainter<T>(work: (painter: Painter) => Promise<T>): Promise<T> {
+    const { painters } = this.#options;
+    const painter = painters.take();
+    if (painter === undefined) throw new RangeError('Expected a free painter, since a job was started.');
+    this.#running += 1;
+    try {
+      return await work(painter);
+    } finally {
+      this.#running -= 1;
+      painters.release(painter);
+      this.#release();
+    }
   }
 
   #store<T>(work: () => T, told: (result: T) => void = () => {}): T {
@@ -180,8 +212,13 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     }
   }
 
+  /** Lets as many jobs start as there are painters for. */
   #release(): void {
-    if (this.#started && this.#holds === 0) this.#queue.start();
+    const { places } = this;
+    // p-queue counts one that has just ended until the next turn of the event loop.
+    if (places > 0) this.#queue.concurrency = places;
+    if (places === 0) this.#queue.pause();
+    else if (this.#started && this.#holds === 0) this.#queue.start();
   }
 }
 

@@ -37,11 +37,9 @@ export class QueuePositions {
 
   /** Position from 1, `null` beyond `cap`. */
   of(job: Job, cap = ASKED_CAP): QueuePosition {
-    const { queue, estimator, clock, dispatcher } = this.#options;
+    const { queue, clock, dispatcher } = this.#options;
     const now = clock.now();
-    if (job.state === 'running') {
-      return { position: null, eta: dispatcher.step(job.id)?.eta ?? estimator.eta(dispatcher.secondsLeft, now) };
-    }
+    if (job.state === 'running') return { position: null, eta: dispatcher.eta(job.id) };
     const before = queue.waiting.position(job.id, cap);
     const ahead = queue.waiting.costAhead(job.id);
     return { position: before === null ? null : before + 1, eta: ahead === null ? null : this.#eta(job, ahead, now) };
@@ -78,9 +76,10 @@ export class QueuePositions {
   }
 
   #eta(job: Job, ahead: number, now: number): Eta | null {
-    const { estimator, dispatcher } = this.#options;
+    const { estimator, queue, dispatcher } = this.#options;
     const own = estimator.seconds(workLeft(job));
-    return estimator.eta(dispatcher.secondsLeft + ahead + own, now);
+    const running = dispatcher.secondsLeft.reduce((sum, seconds) => sum + seconds, 0);
+    return estimator.eta((running + ahead) / Math.max(1, queue.places) + own, now);
   }
 }
 

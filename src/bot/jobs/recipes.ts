@@ -5,7 +5,7 @@ import type { Embedding, History, ImageDetails, Recipe } from '../history/histor
 import { toJson } from '../history/json.ts';
 import { type ImagineRequest, type Job, pictureSettings, seedOf } from '../job.ts';
 import { detailsOf, drawsOf, goneImage, isFromWords, lostBefore, mixOf } from './ancestry.ts';
-import type { Describe, Painter } from './painter.ts';
+import { type Describe, loadedBy, type Painter } from './painter.ts';
 import type { Repainting } from './repainting.ts';
 
 /**
@@ -20,7 +20,6 @@ export const SAME_WEIGHTS = 'same weights';
 
 export interface RecipesOptions {
   readonly history: History;
-  readonly painter: Painter;
   /** Of this program, for the recipes. */
   readonly version: string;
   readonly describe: Describe;
@@ -38,15 +37,16 @@ export class Recipes {
    * What the pipeline is asked for: the pictures of a job that are still missing. What they are made from, and is not kept
    * any more, is painted again first, once for all of them.
    * @throws UserError what `lostBefore` throws
-   * @throws OperatorError as `remake` does
+   * @throws OperatorError as `remake` does, and `pipeline_not_loaded`
    */
-  async plan(job: Job, info: EngineInfo, repainting: Repainting): Promise<EngineRequest> {
+  async plan(job: Job, painter: Painter, repainting: Repainting): Promise<EngineRequest> {
+    const info = loadedBy(painter);
     const made = new Set(job.images.map(({ index }) => index));
     const missing = Array.from({ length: job.request.n }, (_, index) => index).filter((index) => !made.has(index));
     const recipes = missing.map((index) => [index, this.recipe(job, index, info)] as const);
     const [[, first] = []] = recipes;
     // They differ in their seeds alone.
-    if (first !== undefined) await this.#repaint(lostBefore(this.#options.history.images, first), repainting);
+    if (first !== undefined) await this.#repaint(lostBefore(this.#options.history.images, first), painter, repainting);
     const images = recipes.map(([index, recipe]) =>
       this.#picture(job.request, index, recipe, this.#source(recipe, repainting), info),
     );
@@ -75,17 +75,17 @@ export class Recipes {
    * @throws UserError what `lostBefore` throws
    * @throws OperatorError `checkpoint_changed`, `image_missing`, and what the pipeline throws
    */
-  async remake(imageId: string, repainting: Repainting): Promise<Uint8Array> {
+  async remake(imageId: string, painter: Painter, repainting: Repainting): Promise<Uint8Array> {
     const { images } = this.#options.history;
     const details = detailsOf(images, imageId);
-    if (details.embedding === null) await this.#repaint(lostBefore(images, details.recipe), repainting);
-    return (await this.#make(details, repainting)).png;
+    if (details.embedding === null) await this.#repaint(lostBefore(images, details.recipe), painter, repainting);
+    return (await this.#make(details, painter, repainting)).png;
   }
 
   /** Paints pictures again for their embeddings, the first first. */
-  async #repaint(lost: readonly ImageDetails[], repainting: Repainting): Promise<void> {
+  async #repaint(lost: readonly ImageDetails[], painter: Painter, repainting: Repainting): Promise<void> {
     for (const details of lost) {
-      const { embedding } = await this.#make(details, repainting);
+      const { embedding } = await this.#make(details, painter, repainting);
       repainting.painted(details.image.id, embedding);
     }
   }
@@ -135,11 +135,11 @@ export class Recipes {
     return { kind: 'enlarge', embedding, seed: stageCSeed, strength: renoise };
   }
 
-  async #make(details: ImageDetails, repainting: Repainting) {
+  async #make(details: ImageDetails, painter: Painter, repainting: Repainting) {
     const { recipe, image, jobId } = details;
     const job = this.#options.history.jobs.get(jobId);
     if (job === null) throw goneImage(image.id);
-    const loaded = this.#options.painter.status.info;
+    const loaded = painter.status.info;
     if (loaded !== null && !this.#isOf(recipe, loaded)) {
       throw new OperatorError('checkpoint_changed', `Image ${image.id} was made with another checkpoint.`, {
         hint: `It can be made again while the checkpoint ${recipe.checkpoint.slice(0, 12)} is loaded.`,
@@ -156,7 +156,7 @@ export class Recipes {
     const wanted = this.#wanted(request, [plan]);
     let made: { readonly png: Uint8Array; readonly embedding: Embedding } | null = null;
     const { signal, spent } = repainting;
-    for await (const event of this.#options.painter.generate(wanted, { signal })) {
+    for await (const event of painter.generate(wanted, { signal })) {
       spent.hold();
       if (event.type === 'image') made = { png: event.png, embedding: event.embedding };
       if (event.type === 'done') repainting.took(event.timings);

@@ -93,10 +93,10 @@ export class LostImages {
     const { history, recipes, queue, clock, onProblem } = this.#options;
     const { signal } = this.#stopping;
     try {
-      return await queue.errand(asker, { seconds, signal }, async () => {
+      return await queue.errand(asker, { seconds, signal }, async (painter) => {
         const repainting = new Repainting(clock, signal);
         try {
-          return await history.images.restore(imageId, await recipes.remake(imageId, repainting));
+          return await history.images.restore(imageId, await recipes.remake(imageId, painter, repainting));
         } finally {
           this.#charge(asker, imageId, Math.max(repainting.seconds, repainting.spent.seconds));
         }

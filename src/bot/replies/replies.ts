@@ -195,28 +195,38 @@ interface QueueView {
   readonly waiting: number;
   /** Unfinished jobs of this guild; `null` in a direct message. */
   readonly here: number | null;
-  readonly running: { readonly own: boolean; readonly fraction: number } | null;
+  readonly running: readonly { readonly own: boolean; readonly fraction: number }[];
   readonly own: readonly { readonly job: Job; readonly position: number | null; readonly eta: Eta | null }[];
 }
 
 export function queueReply({ waiting, here, running, own }: QueueView): Reply {
-  const now =
-    running === null
-      ? 'Nothing is being made right now.'
-      : `Being made: a request of ${running.own ? 'yours' : 'somebody else'}, ${Math.floor(running.fraction * 100)} %.`;
   const cancels = own
     .slice(0, ROW)
     .map(({ job }) => secondary(`cancel:${job.id}`, `Cancel ${shortened(titleOf(job.request), 24)}`));
   return {
     ...NOTICE,
     title: waiting === 0 ? 'Nothing waits' : waiting === 1 ? '1 request waits' : `${waiting} requests wait`,
-    lines: [now, ...(here === null || here === 0 ? [] : [`Unfinished requests from this place: ${here}.`])],
+    lines: [
+      beingMade(running),
+      ...(here === null || here === 0 ? [] : [`Unfinished requests from this place: ${here}.`]),
+    ],
     fields: own.map(({ job, ...place }) => ({
       name: `${shortened(titleOf(job.request), 60)} (${job.id})`,
       value: job.state === 'running' ? 'Being made' : waitingLabel(place),
     })),
     buttons: rowsOf(cancels),
   };
+}
+
+function beingMade(running: QueueView['running']): string {
+  const [only] = running;
+  if (only === undefined) return 'Nothing is being made right now.';
+  if (running.length === 1) {
+    return `Being made: a request of ${only.own ? 'yours' : 'somebody else'}, ${Math.floor(only.fraction * 100)} %.`;
+  }
+  const own = running.filter((each) => each.own).map(({ fraction }) => `${Math.floor(fraction * 100)} %`);
+  const yours = own.length === 0 ? 'none of them yours' : `of them yours: ${own.join(', ')}`;
+  return `Being made: ${running.length} requests, ${yours}.`;
 }
 
 /** Requests that wait for a yes. */

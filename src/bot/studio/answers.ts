@@ -266,11 +266,10 @@ export class Answers {
     const guild = ruledBy(caller);
     const { history, queue, dispatcher, positions } = this.#options;
     const own = history.lists.unfinished({ surface, user });
-    const { runningId } = dispatcher;
-    const running =
-      runningId === null
-        ? null
-        : { own: own.some(({ id }) => id === runningId), fraction: dispatcher.step(runningId)?.fraction ?? 0 };
+    const running = dispatcher.runningIds.map((id) => ({
+      own: own.some((job) => job.id === id),
+      fraction: dispatcher.step(id)?.fraction ?? 0,
+    }));
     const shown = own.slice(0, OWN_IN_QUEUE);
     return replies.queueReply({
       waiting: queue.waiting.size,

@@ -3,7 +3,7 @@ import { PictureReader } from '../../pipeline/images/picture-reader.ts';
 import { UserError } from '../../system/errors.ts';
 import type { History } from '../history/history.ts';
 import type { Caller } from '../job.ts';
-import type { Painter } from '../jobs/painter.ts';
+import type { Painters } from '../jobs/painters.ts';
 import { PERSON_BOUNDS } from '../person-bounds.ts';
 import { RateLimit, TooOften } from '../rate-limit.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
@@ -15,7 +15,7 @@ const MOST_WAITING = 30;
 interface Options {
   readonly history: History;
   readonly rules: GuildRules;
-  readonly painter: Painter;
+  readonly painters: Pick<Painters, 'info'>;
 }
 
 /** Takes the pictures that people give. */
@@ -63,7 +63,7 @@ export class GivenPictureFiles {
 
   /** Before anything is loaded nobody knows; the request will tell. */
   #requireEncoder(): void {
-    const { info } = this.#options.painter.status;
+    const { info } = this.#options.painters;
     if (info === null || info.startsFromPictures === true) return;
     throw new UserError('pictures_unsupported', 'The model in use here cannot start from pictures.', {
       hint: 'Its operator can add what it takes: wuerst models pull --pictures',

@@ -10,9 +10,10 @@ import { isOver, type Job } from '../job.ts';
 import { Dispatcher } from '../jobs/dispatcher.ts';
 import { Estimator, type Timings, type Work } from '../jobs/estimator.ts';
 import { EventBus } from '../jobs/event-bus.ts';
-import { MAX_ATTEMPTS } from '../jobs/job-error.ts';
+import { MAX_ATTEMPTS, MAX_STARTS } from '../jobs/job-error.ts';
 import { JobQueue } from '../jobs/job-queue.ts';
-import type { Describe, Painter } from '../jobs/painter.ts';
+import type { Describe } from '../jobs/painter.ts';
+import type { Painters } from '../jobs/painters.ts';
 import { type QueuePosition, QueuePositions } from '../jobs/queue-positions.ts';
 import { Recipes, SAME_WEIGHTS } from '../jobs/recipes.ts';
 import { Removals } from '../jobs/removals.ts';
@@ -31,7 +32,8 @@ import { GivenPictureFiles } from './given-pictures.ts';
 export interface StudioOptions {
   /** Open, and closed by who opened it. */
   readonly history: History;
-  readonly painter: Painter;
+  /** Who paints; they may join and leave at any time. */
+  readonly painters: Painters;
   /** Of this program; part of every recipe. */
   readonly version: string;
   readonly logger: Pick<Logger, 'info' | 'error'>;
@@ -50,8 +52,6 @@ export interface StudioOptions {
   readonly randomSeed?: () => bigint;
 }
 
-/** After so many starts a job is blamed for the bot's crashes, although its pipeline process survived them. */
-const MAX_STARTS = 5;
 const CRASHED_BOT = {
   code: 'pipeline_crashed',
   message: 'The bot crashed several times while making this request, so it was given up.',
@@ -84,7 +84,7 @@ export interface Studio extends Required<Core> {
 
 /**
  * @example
- * const studio = createStudio({ history, painter: client, version, logger });
+ * const studio = createStudio({ history, painters: new Painters([painter]), version, logger });
  * await studio.open();       // commands are taken, what an earlier process left waits again
  * await client.start();
  * studio.paint();            // jobs start
@@ -124,27 +124,23 @@ export function createStudio(options: StudioOptions): Studio {
 }
 
 function partsOf(options: StudioOptions) {
-  const { history, painter, version, logger, clock = systemClock, loras = NO_LORAS } = options;
+  const { history, painters, version, logger, clock = systemClock, loras = NO_LORAS } = options;
   const onProblem = (error: unknown, what: string) => logger.error({ err: error }, what);
-  const recipes = new Recipes({ history, painter, version, describe: options.describe ?? (() => ({})) });
-  const estimator = new Estimator(history.memos, () => {
-    const { info } = painter.status;
-    // The former one: it stays the same while the hash of large weights is computed.
-    return info === null ? null : `${info.formerCheckpoints?.[0] ?? info.checkpoint} ${info.provider}`;
-  });
+  const recipes = new Recipes({ history, version, describe: options.describe ?? (() => ({})) });
+  const estimator = new Estimator(history.memos, () => painters.speeds);
   const bus = new EventBus((error, event) => onProblem(error, `a listener failed on ${event.type} ${event.job.id}`));
   const rules = new GuildRules(
     history.settings,
-    () => painter.status.info ?? loadedModel(history.memos.get(...LOADED)),
+    () => painters.info ?? loadedModel(history.memos.get(...LOADED)),
     options.model,
     () => loras.known,
     (request) => history.images.madeOf(request),
     (id) => history.apiKeys.get(id)?.limits,
   );
-  const queue = new JobQueue({ history, onProblem, weight: (payer) => rules.weight(payer) });
+  const queue = new JobQueue({ history, painters, onProblem, weight: (payer) => rules.weight(payer) });
   rules.on('changed', () => queue.reweighed());
   const shared = { history, rules, estimator, queue, bus, clock, onProblem };
-  const dispatcher = new Dispatcher({ ...shared, painter, recipes, onPainted: options.onPainted ?? (() => {}) });
+  const dispatcher = new Dispatcher({ ...shared, recipes, onPainted: options.onPainted ?? (() => {}) });
   const positions = new QueuePositions({ ...shared, dispatcher });
   const images = new LostImages({ ...shared, recipes });
   const submissions = new Submissions({ ...shared, etaOf: (job) => positions.of(job).eta });
@@ -161,7 +157,7 @@ function partsOf(options: StudioOptions) {
     images,
     removals,
   });
-  const given = new GivenPictureFiles({ history, rules, painter });
+  const given = new GivenPictureFiles({ history, rules, painters });
   return { ...shared, dispatcher, positions, images, submissions, removals, answers, refreshLoras, given };
 }
 
@@ -283,8 +279,8 @@ function takeUp({ history, bus, dispatcher }: Parts, { job, attempts }: StoredJo
 }
 
 /** For the completions of the next start, before its model is loaded. */
-function rememberLoaded({ history, painter, logger }: StudioOptions): void {
-  const { info } = painter.status;
+function rememberLoaded({ history, painters, logger }: StudioOptions): void {
+  const { info } = painters;
   if (info === null) return;
   const { styles, mixesStyles = false, startsFromPictures = false, sizes, checkpoint, formerCheckpoints = [] } = info;
   try {

@@ -33,7 +33,7 @@ function isMeasured(estimator: Estimator): boolean {
 
 test('one finished request is enough to expect others, of other sizes, steps and numbers', (t) => {
   const { history } = openHistory(t);
-  const estimator = new Estimator(history.memos, () => 'c0ffee cpu');
+  const estimator = new Estimator(history.memos, () => ['c0ffee cpu']);
   assert.equal(isMeasured(estimator), false, 'nothing is promised before anything was measured');
   const first = request({ width: 1024, height: 1024, n: 1 });
   estimator.learn(workOf(first, null), timingsOf(first));
@@ -51,20 +51,20 @@ test('what was learned outlives a restart, and belongs to its checkpoint and mac
   const { history } = openHistory(t);
   const asked = request({ n: 1 });
   const work = workOf(asked, null);
-  new Estimator(history.memos, () => 'one cpu').learn(work, timingsOf(asked));
-  const again = new Estimator(history.memos, () => 'one cpu');
+  new Estimator(history.memos, () => ['one cpu']).learn(work, timingsOf(asked));
+  const again = new Estimator(history.memos, () => ['one cpu']);
   assert.ok(Math.abs(again.seconds(work) / secondsOf(timingsOf(asked)) - 1) < 0.01);
-  assert.equal(isMeasured(new Estimator(history.memos, () => 'two cpu')), false);
-  let loaded: string | null = null;
+  assert.equal(isMeasured(new Estimator(history.memos, () => ['two cpu'])), false);
+  let loaded: string[] = [];
   const late = new Estimator(history.memos, () => loaded);
   assert.equal(isMeasured(late), false);
-  loaded = 'one cpu';
+  loaded = ['one cpu'];
   assert.equal(isMeasured(late), true);
 });
 
 test('the range of an expected end holds what really happens, and narrows as times prove steady', (t) => {
   const { history } = openHistory(t);
-  const estimator = new Estimator(history.memos, () => 'c0ffee cpu');
+  const estimator = new Estimator(history.memos, () => ['c0ffee cpu']);
   const asked = request({ n: 1 });
   const work = workOf(asked, null);
   const widths: number[] = [];
@@ -83,7 +83,7 @@ test('the range of an expected end holds what really happens, and narrows as tim
 
 test('measurements that make no sense change nothing', (t) => {
   const { history } = openHistory(t);
-  const estimator = new Estimator(history.memos, () => 'c0ffee cpu');
+  const estimator = new Estimator(history.memos, () => ['c0ffee cpu']);
   const work = workOf(request(), null);
   const before = estimator.seconds(work);
   estimator.learn(work, { prior: Number.NaN, decoder: -5, vqgan: Number.POSITIVE_INFINITY });

@@ -1,4 +1,4 @@
-import type { Painter } from '../../../src/bot/jobs/painter.ts';
+import type { Painter, PainterStatus } from '../../../src/bot/jobs/painter.ts';
 import { PipelineCrashed } from '../../../src/pipeline/process/client.ts';
 import type { EngineEvent, EngineInfo, EngineRequest, ImagePlan } from '../../../src/pipeline/process/protocol.ts';
 import { OperatorError, UserError } from '../../../src/system/errors.ts';
@@ -42,8 +42,10 @@ function numbersOf(text: string): Float32Array<ArrayBuffer> {
  * cancelled), `long` (cuts off its end).
  */
 export class FakePainter implements Painter {
+  readonly id: string;
+  readonly name: string;
   readonly requests: EngineRequest[] = [];
-  status: { info: EngineInfo | null } = { info: INFO };
+  status: PainterStatus = { info: INFO };
   /** Called before the first event of each request. */
   onStart: (request: EngineRequest) => void = () => {};
   #dies = false;
@@ -52,6 +54,11 @@ export class FakePainter implements Painter {
   #released = new Promise<void>((resolve) => {
     this.#release = resolve;
   });
+
+  constructor(id = 'fake') {
+    this.id = id;
+    this.name = `Painter ${id}`;
+  }
 
   /** Dies of the request that waits. */
   crash(): void {

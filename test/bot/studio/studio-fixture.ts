@@ -2,6 +2,7 @@ import type { TestContext } from 'node:test';
 import type { Outcome } from '../../../src/adapters/adapter.ts';
 import { History, type HistoryOptions } from '../../../src/bot/history/history.ts';
 import type { Caller, Job, JobEvent } from '../../../src/bot/job.ts';
+import { Painters } from '../../../src/bot/jobs/painters.ts';
 import { type LoraShelf, NO_LORAS } from '../../../src/bot/lora-shelf.ts';
 import { openPromptFolder } from '../../../src/bot/prompts/prompt-folder.ts';
 import type { Reply } from '../../../src/bot/reply.ts';
@@ -30,6 +31,7 @@ export async function openStudio(t: TestContext, options: Options = {}) {
   const images = options.images === undefined ? {} : { images: options.images };
   const history = History.open({ folder, now: () => clock.now(), monotonic: () => clock.monotonic(), ...images });
   const painter = new FakePainter();
+  const painters = new Painters([painter]);
   const problems: string[] = [];
   const logger = {
     info: () => {},
@@ -44,7 +46,17 @@ export async function openStudio(t: TestContext, options: Options = {}) {
   };
   const { model = {}, loras = NO_LORAS } = options;
   const prompts = openPromptFolder(folder, (error, file) => logger.error({ err: error }, file));
-  const studio = createStudio({ history, painter, version: '0.1.0', logger, clock, randomSeed, model, prompts, loras });
+  const studio = createStudio({
+    history,
+    painters,
+    version: '0.1.0',
+    logger,
+    clock,
+    randomSeed,
+    model,
+    prompts,
+    loras,
+  });
   const events: JobEvent[] = [];
   studio.subscribe((event) => void events.push(event));
   let closed = false;
@@ -88,7 +100,7 @@ export async function openStudio(t: TestContext, options: Options = {}) {
     while (!events.some(isUnderWay)) await new Promise(setImmediate);
   };
   return {
-    ...{ studio, history, painter, clock, folder, events, problems, close },
+    ...{ studio, history, painter, painters, clock, folder, events, problems, close },
     ...{ ask, say, click, press, ended, make, started },
   };
 }
