@@ -55,6 +55,7 @@ const APART = [
   ...['lora-file.js', 'lora-folder.js'].map((name) => `pipeline/lora/${name}`),
   'pipeline/engine/request-loras.js',
   'pipeline/hub/pretrained.js',
+  'pipeline/runtime/probe.js',
 ];
 const { dependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
 /** Imported from where they lie: subcommands by the program, the others by a chunk. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { DECODER_CONTENTS, PRIOR_CONTENTS, STAGE_C_CONTENTS } from '../pipeline/checkpoint/contents.ts';
-import { folderName, repositorySchema } from '../pipeline/hub/repository.ts';
+import { type Contents, DECODER_CONTENTS, PRIOR_CONTENTS, STAGE_C_CONTENTS } from '../pipeline/checkpoint/contents.ts';
+import { folderName, type Repository, repositorySchema } from '../pipeline/hub/repository.ts';
 import { generationConfig } from '../pipeline/images/generation-config.ts';
 import { OperatorError } from '../system/errors.ts';
 import { z } from '../system/zod-mini.ts';
@@ -25,7 +25,8 @@ const modelSchema = z.strictObject({
   ),
 });
 
-const manifestSchema = z.strictObject({
+/** Of `manifest.json`. */
+export const manifestSchema = z.strictObject({
   models: z.array(modelSchema).check(
     z.refine((all) => new Set(all.map(({ name }) => name.toLowerCase())).size === all.length, {
       error: 'two models have the same name',
@@ -38,18 +39,19 @@ export interface Manifest {
   readonly models: readonly ModelEntry[];
 }
 
-const BASE = { ...STAGE_C_CONTENTS, style: 'base' };
-const AESTHETIC = { ...STAGE_C_CONTENTS, style: 'aesthetic' };
-const IMAGE_ENCODER = { ...STAGE_C_CONTENTS, part: 'image-encoder' };
-const INTERPOLATED = { ...STAGE_C_CONTENTS, style: 'interpolated', twin: 'wuerstchen-prior/prior' };
+const BASE = { ...STAGE_C_CONTENTS, style: 'base' } as const;
+const AESTHETIC = { ...STAGE_C_CONTENTS, style: 'aesthetic' } as const;
+const IMAGE_ENCODER = { ...STAGE_C_CONTENTS, part: 'image-encoder' } as const;
+const INTERPOLATED = { ...STAGE_C_CONTENTS, style: 'interpolated', twin: 'wuerstchen-prior/prior' } as const;
 
 /**
  * Every checkpoint the program knows by name. Revisions, sizes and hashes are not written here: they are read from the
- * hub when a model is pulled and kept in its lock file.
+ * hub when a model is pulled and kept in its lock file. It is what the schema would make of it, which a test holds: to
+ * check it at every start would take longer than everything else that is read.
  *
  * Licences and native sizes are those of the model cards at https://huggingface.co/warp-ai.
  */
-export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
+export const BUILT_IN_MANIFEST: Manifest = {
   models: [
     {
       name: 'cocktail',
@@ -80,6 +82,7 @@ export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
         [1536, 1024],
         [1536, 1536],
       ],
+      embedded: false,
       recommended: {
         ideas: [
           'a red fox in the snow, golden hour',
@@ -102,10 +105,25 @@ export const BUILT_IN_MANIFEST: Manifest = manifestSchema.parse({
       ],
     },
   ],
-});
+};
 
-function repository(repo: string, purpose: string, about: object) {
-  return { repo, folder: basename(repo), purpose, license: 'MIT', ...about };
+function repository(
+  repo: string,
+  purpose: string,
+  about: Contents & Partial<Pick<Repository, 'style' | 'part' | 'twin'>>,
+) {
+  const [files, weights, tokenizers] = [[...about.files], [...about.weights], [...about.tokenizers]];
+  return {
+    revision: 'main',
+    ...about,
+    files,
+    weights,
+    tokenizers,
+    repo,
+    folder: basename(repo),
+    purpose,
+    license: 'MIT',
+  };
 }
 
 /**

@@ -13,7 +13,6 @@ const LINE_BREAKS = /\r\n|[\r\u0085\u2028\u2029]/g;
 const OTHER_SPACING = /[\t\v\f]/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose
 const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g;
-const LONE_SURROGATES = /\p{Surrogate}/gu;
 /** Anything that leaves ink: not spacing, not an invisible format character such as a right-to-left mark. */
 const VISIBLE = /[^\s\p{Cf}]/u;
 
@@ -23,12 +22,7 @@ const VISIBLE = /[^\s\p{Cf}]/u;
  * the writing, and making them harmless on display is up to the surface.
  */
 export function normaliseText(text: string): string {
-  return text
-    .replace(LINE_BREAKS, '\n')
-    .replace(OTHER_SPACING, ' ')
-    .replace(CONTROLS, '')
-    .replace(LONE_SURROGATES, '\ufffd')
-    .trim();
+  return text.replace(LINE_BREAKS, '\n').replace(OTHER_SPACING, ' ').replace(CONTROLS, '').toWellFormed().trim();
 }
 
 export function isVisible(text: string): boolean {

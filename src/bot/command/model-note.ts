@@ -38,10 +38,23 @@ function unknownWords(prompt: string, { recommended: { words } }: RequestLimits)
   if (words === undefined) return [];
   const typed = prompt.normalize('NFKC').toLowerCase().replaceAll('’', "'");
   // What begins with a digit is a number, such as 3d or 1990s.
-  const found = typed.match(/[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}]+)*/gu) ?? [];
+  const found = typed.match(isPlain(typed) ? /[a-z\d]+(?:'[a-z]+)*/g : /[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}]+)*/gu) ?? [];
   return found.filter(
-    (word) => !/^\p{N}/u.test(word) && !UNPAINTABLE.has(word) && !forms(word).some((form) => words.has(form)),
+    (word) =>
+      !startsWithNumber(word) &&
+      !UNPAINTABLE.has(word) &&
+      !words.has(word) &&
+      !forms(word).some((form) => words.has(form)),
   );
+}
+
+/** To compile an expression over all of Unicode takes longer than everything else here. */
+function isPlain(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text);
+}
+
+function startsWithNumber(word: string): boolean {
+  return isPlain(word) ? /^\d/.test(word) : /^\p{N}/u.test(word);
 }
 
 /** A word, and what it may be the plural or the possessive of; or its plural. */

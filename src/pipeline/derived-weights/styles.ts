@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { copyFile, readdir, realpath, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -170,6 +169,7 @@ async function mixed(modelFolder: string, layout: ModelLayout, share: number, op
 async function mixPlaces(modelFolder: string, { mixedDir, cacheDir }: StageCOptions): Promise<string[]> {
   const own = mixedDir ?? join(modelFolder, 'mixed');
   if (cacheDir === undefined) return [own];
+  const { createHash } = await import('node:crypto');
   const model = createHash('sha256').update(await realpath(modelFolder));
   return [own, join(cacheDir, 'mixed', model.digest('hex').slice(0, 16))];
 }

@@ -11,6 +11,7 @@ import {
   type ProviderReport,
   reasonAgainst,
   thisMachine,
+  unusable,
 } from './providers.ts';
 
 /** Share of the largest value by which a provider may differ from the processor. */
@@ -36,7 +37,7 @@ type Outputs = Readonly<Record<string, OrtTensor>>;
 export async function probe(provider: Provider, options: ProbeOptions = {}): Promise<ProviderReport> {
   const { device, dtype = 'f32', machine = thisMachine(), useKept = true } = options;
   const against = reasonAgainst(provider, machine);
-  if (against !== null) return failure(provider, against);
+  if (against !== null) return unusable(provider, against);
   // CUDA's libraries are no driver, and it compiles nothing when it is tried.
   const identity = provider === 'webgpu' ? driverIdentity() : null;
   const key =
@@ -50,7 +51,7 @@ export async function probe(provider: Provider, options: ProbeOptions = {}): Pro
 }
 
 async function attempt(provider: Provider, device: number | undefined, dtype: 'f32' | 'f16'): Promise<ProviderReport> {
-  const fails = (reason: string) => failure(provider, reason);
+  const fails = (reason: string) => unusable(provider, reason);
   try {
     const expected = await outputsOf('cpu', undefined, 'f32');
     const found = await outputsOf(provider, device, dtype);
@@ -68,10 +69,6 @@ async function attempt(provider: Provider, device: number | undefined, dtype: 'f
 /** What was tried is a part of what was found. */
 function graphHash(dtype: 'f32' | 'f16'): string {
   return createHash('sha256').update(probeGraph(dtype).toBytes()).digest('hex').slice(0, 16);
-}
-
-function failure(provider: Provider, reason: string): ProviderReport {
-  return { provider, works: false, fusedAttention: false, reason };
 }
 
 async function outputsOf(provider: Provider, device: number | undefined, dtype: 'f32' | 'f16'): Promise<Outputs> {

@@ -21,6 +21,10 @@ export interface ProviderReport {
   readonly reason: string;
 }
 
+export function unusable(provider: Provider, reason: string): ProviderReport {
+  return { provider, works: false, fusedAttention: false, reason };
+}
+
 /** What can be seen of a machine without touching its GPU. */
 export interface Machine {
   readonly platform: string;

@@ -8,7 +8,7 @@ import { PEAKS, type WatchedGraph, watchHalves } from '../graph/peaks.ts';
 import { hostThreads } from './host-threads.ts';
 import { type MeasureMemory, MemoryPlan, measureOf, type Residency } from './memory-plan.ts';
 import { isWorthPreparing, type Preference, preferredPrecision } from './preferred-precision.ts';
-import { probe } from './probe.ts';
+import type { ProbeOptions } from './probe.ts';
 import {
   checkDevice,
   executionProvider,
@@ -16,6 +16,9 @@ import {
   PROVIDERS,
   type Provider,
   type ProviderReport,
+  reasonAgainst,
+  thisMachine,
+  unusable,
 } from './providers.ts';
 import { usableFolds } from './usable-folds.ts';
 
@@ -130,7 +133,7 @@ export class Runtime {
     if (wanted === 'cpu') return new Runtime({ provider: 'cpu', fusedAttention: true }, [], false, options);
     const fallbacks: ProviderReport[] = [];
     for (const provider of wanted === 'auto' ? PROVIDERS : [wanted]) {
-      const report = await probe(provider, { device });
+      const report = await reportOn(provider, { device });
       if (report.works) {
         const half = await checkHalf(provider, options);
         const fusedAttention = report.fusedAttention && (half?.fusedAttention ?? true);
@@ -279,7 +282,7 @@ async function checkHalf(
     );
   }
   if (provider === 'cpu') return null;
-  const report = await probe(provider, { device, dtype: 'f16' });
+  const report = await reportOn(provider, { device, dtype: 'f16' });
   if (report.works) return report;
   if (precision === 'auto') return null;
   throw new OperatorError(
@@ -289,4 +292,13 @@ async function checkHalf(
       hint: 'Use precision fp32 or auto.',
     },
   );
+}
+
+/** Where a provider is out of the question, what would try it is not even loaded. */
+async function reportOn(provider: Provider, options: ProbeOptions): Promise<ProviderReport> {
+  const machine = thisMachine();
+  const against = reasonAgainst(provider, machine);
+  if (against !== null) return unusable(provider, against);
+  const { probe } = await import('./probe.ts');
+  return probe(provider, { ...options, machine });
 }
