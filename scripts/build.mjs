@@ -1,8 +1,8 @@
 /** Builds dist/: compiled modules with types, the files they read beside them, and the program in one bundle. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const root = dirname(import.meta.dirname);
@@ -32,7 +32,7 @@ for (const folder of ['bot/history/migrations', 'adapters/web/page']) {
 }
 /** Bundled into the program, because loading their many files would take longer than everything before the first step. */
 const BUNDLED = ['commander', 'zod', '@huggingface/tokenizers', 'pure-rand'];
-/** What the first step of a picture does not wait for stays in its own files: every further chunk would cost it a millisecond. */
+/** What the first step of a picture does not wait for stays in its own files. */
 const APART = [
   ...[
     'bench/bench',
@@ -58,43 +58,43 @@ const APART = [
   'pipeline/runtime/probe.js',
 ];
 const { dependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
-/** Imported from where they lie: subcommands by the program, the others by a chunk. */
+/** Imported from where they lie. */
 const apart = {
   name: 'apart',
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^\./ }, ({ path, resolveDir, importer }) => {
+    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
       const file = relative(at('dist'), resolve(resolveDir, path));
-      return APART.includes(file)
-        ? { path: `${importer === at('dist/cli.js') ? '.' : '..'}/${file}`, external: true }
-        : null;
+      return APART.includes(file) ? { path: `../${file}`, external: true } : null;
     }),
 };
-/** Node reads through a CommonJS package to find its names before it runs it; this one's are known. */
-const onnxruntime = {
-  name: 'onnxruntime',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^onnxruntime-node$/ }, () => ({ path: 'onnxruntime-node', namespace: 'required' }));
-    onLoad({ filter: /./, namespace: 'required' }, () => ({
-      contents: `import { createRequire } from 'node:module';
-        export const { InferenceSession, Tensor, env, listSupportedBackends } = createRequire(import.meta.url)('onnxruntime-node');`,
-    }));
-  },
-};
-// Chunks lie in a folder below dist/, so that paths relative to a module of src/ hold in them too.
-await build({
+const { outputFiles } = await build({
   entryPoints: [at('dist/cli.js')],
-  outdir: at('dist'),
-  chunkNames: 'chunks/[name]-[hash]',
-  allowOverwrite: true,
+  outdir: at('dist/chunks'),
+  entryNames: 'program-[hash]',
+  outExtension: { '.js': '.cjs' },
   ...ESM,
-  splitting: true,
+  format: 'cjs',
+  write: false,
   minifyWhitespace: true,
   minifySyntax: true,
   external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
-  plugins: [apart, onnxruntime],
-  // What is bundled asks for nothing but Node's own modules.
-  banner: { js: 'const require = process.getBuiltinModule;' },
+  define: { 'import.meta.url': 'MODULE_URL', 'import.meta.dirname': '__dirname' },
+  banner: { js: 'const MODULE_URL=require("node:url").pathToFileURL(__filename).href;' },
+  plugins: [apart],
 });
+// A folder below dist/, so that paths relative to a module of src/ hold in the bundle too.
+mkdirSync(at('dist/chunks'));
+for (const { path, text } of outputFiles) {
+  writeFileSync(path, text.replaceAll(/\bimport\((?=")/g, 'importModule('));
+}
+await build({
+  entryPoints: [at('dist/cli/compiled.js')],
+  outfile: at('dist/cli.js'),
+  allowOverwrite: true,
+  ...ESM,
+  define: { PROGRAM: JSON.stringify(basename(outputFiles[0].path)) },
+});
+rmSync(at('dist/cli/compiled.js'));
 chmodSync(at('dist/cli.js'), 0o755);
 
 /** For programs that use the library. TypeScript is not there in an installation without development tools. */

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { Command, type CommanderError } from 'commander';
 import { VERSION } from './pipeline/version.ts';
 import type { OperatorError, UserError } from './system/errors.ts';
@@ -32,22 +31,28 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 };
 
 const asked = process.argv[2] ?? '';
-const wanted = Object.hasOwn(SUBCOMMANDS, asked) ? [asked] : Object.keys(SUBCOMMANDS);
-for (const name of wanted) {
-  const command = await SUBCOMMANDS[name]?.();
-  if (command) program.addCommand(settled(command));
-}
 
-// A reader that stops early, such as head, is not an error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
-});
+/** When the command is done, and the exit code is set. */
+export const done = main();
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = report(error);
+async function main(): Promise<void> {
+  const wanted = Object.hasOwn(SUBCOMMANDS, asked) ? [asked] : Object.keys(SUBCOMMANDS);
+  for (const name of wanted) {
+    const command = await SUBCOMMANDS[name]?.();
+    if (command) program.addCommand(settled(command));
+  }
+
+  // A reader that stops early, such as head, is not an error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
+
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.exitCode = report(error);
+  }
 }
 
 /** Gives subcommands the program's own way of handling errors. */
