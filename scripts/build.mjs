@@ -32,39 +32,14 @@ for (const folder of ['bot/history/migrations', 'adapters/web/page']) {
 }
 /** Bundled into the program, because loading their many files would take longer than everything before the first step. */
 const BUNDLED = ['commander', 'zod', '@huggingface/tokenizers', 'pure-rand'];
-/** What the first step of a picture does not wait for stays in its own files. */
-const APART = [
-  ...[
-    'bench/bench',
-    'doctor',
-    'info',
-    'invite',
-    'keys',
-    'models',
-    'people',
-    'platforms',
-    'presets',
-    'start',
-    'given-files',
-  ].map((name) => `cli/${name}.js`),
-  ...['mix.js', 'prepare.js', 'prepared.js'].map((name) => `pipeline/derived-weights/${name}`),
-  ...['fingerprint.js', 'read-ahead.js'].map((name) => `pipeline/checkpoint/${name}`),
-  'pipeline/images/picture-reader.js',
-  'models/store.js',
-  'bot/prompts/prompt-folder.js',
-  ...['lora-file.js', 'lora-folder.js'].map((name) => `pipeline/lora/${name}`),
-  'pipeline/engine/request-loras.js',
-  'pipeline/hub/pretrained.js',
-  'pipeline/runtime/probe.js',
-];
 const { dependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
-/** Imported from where they lie. */
+/** What is imported when it is needed stays in its own files: the first step of a picture does not wait for it. */
 const apart = {
   name: 'apart',
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
+    onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) => {
       const file = relative(at('dist'), resolve(resolveDir, path));
-      return APART.includes(file) ? { path: `../${file}`, external: true } : null;
+      return kind === 'dynamic-import' && file !== 'cli/imagine.js' ? { path: `../${file}`, external: true } : null;
     }),
 };
 const { outputFiles } = await build({
