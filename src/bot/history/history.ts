@@ -7,6 +7,7 @@ import { Confirmations } from './confirmations.ts';
 import { Database } from './database.ts';
 import { SavedDefaults } from './defaults.ts';
 import { EventLog } from './events.ts';
+import { Gallery } from './gallery.ts';
 import { ImageFiles, type ImageFilesOptions } from './image-files.ts';
 import { Images, type Removed, type Retention } from './images.ts';
 import { JobLists } from './job-lists.ts';
@@ -78,6 +79,8 @@ export class History {
   readonly events: EventLog;
   /** Images with their recipes, and what becomes of their files. */
   readonly images: Images;
+  /** Pictures by place, words and favourites. */
+  readonly gallery: Gallery;
   /** The platform's message that shows each job. */
   readonly messages: Messages;
   /** The fair queue's accounts. */
@@ -128,6 +131,7 @@ export class History {
     this.lists = new JobLists(database, this.jobs);
     this.messages = new Messages(database, this.jobs, now);
     this.postings = new Postings(database, now);
+    this.gallery = new Gallery(database, now);
     this.images = new Images({ ...this, database, files, now });
     this.personalData = new PersonalData({ ...this, database, files, now });
   }

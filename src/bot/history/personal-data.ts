@@ -7,6 +7,7 @@ import type { Confirmations } from './confirmations.ts';
 import type { Database } from './database.ts';
 import type { SavedDefaults } from './defaults.ts';
 import type { EventLog } from './events.ts';
+import type { Gallery } from './gallery.ts';
 import type { ImageFiles } from './image-files.ts';
 import type { Images } from './images.ts';
 import type { JobLists } from './job-lists.ts';
@@ -45,6 +46,7 @@ interface Options {
   readonly presets: SavedPresets;
   readonly defaults: SavedDefaults;
   readonly webAccounts: WebAccounts;
+  readonly gallery: Gallery;
   readonly now: () => number;
 }
 
@@ -53,13 +55,17 @@ const LOG_HOLDS_ERASED = ['personal-data', 'log-holds-erased'] as const;
 
 /**
  * Where something of one person is kept, by table, and what each is called in the export. Whatever is erased is exported.
- * The tables `images`, `recipes`, `given_pictures`, `events` and `idempotency_keys` go with the jobs.
+ * The tables `images`, `recipes`, `gallery`, `gallery_words`, `given_pictures`, `events` and `idempotency_keys` go with the jobs.
  */
 export const PERSONAL_TABLES = {
   users: 'person',
   jobs: 'jobs',
   images: 'jobs',
   recipes: 'jobs',
+  gallery: 'jobs',
+  gallery_words: 'jobs',
+  gallery_words_content: 'jobs',
+  favourites: 'favourites',
   given_pictures: 'jobs',
   events: 'jobs',
   idempotency_keys: 'keys',
@@ -136,7 +142,8 @@ export class PersonalData {
 
   /** Everything but the jobs. */
   #sections(surface: Surface, user: string): Record<Exclude<Section, 'jobs'>, unknown> {
-    const { jobs, usage, audit, confirmations, postings, shares, presets, defaults, webAccounts } = this.#options;
+    const { jobs, usage, audit, confirmations, postings, shares, presets, defaults, webAccounts, gallery } =
+      this.#options;
     const found = this.#sql.profile.get(surface, user);
     return {
       person: {
@@ -150,6 +157,7 @@ export class PersonalData {
       confirmations: confirmations.ofUser(surface, user),
       postings: postings.ofUser(surface, user),
       presets: presets.all({ surface, user }),
+      favourites: gallery.likedBy(surface, user),
       defaults: defaults.of({ surface, scope: 'person', owner: user }),
       signIn: surface === 'web' ? { account: webAccounts.get(user), keys: webAccounts.keysOf(user) } : null,
     };
@@ -226,7 +234,7 @@ export class PersonalData {
 
   #eraseRows(surface: Surface, user: string) {
     const { lists, images, usage, audit, confirmations, postings, shares, presets, defaults } = this.#options;
-    const { webAccounts } = this.#options;
+    const { webAccounts, gallery } = this.#options;
     const unfinished = lists.unfinished({ surface, user });
     if (unfinished.length > 0) {
       const ids = unfinished.slice(0, 5).map(({ id }) => id);
@@ -242,6 +250,7 @@ export class PersonalData {
     confirmations.erase(surface, user);
     shares.erase(surface, user);
     presets.erase(surface, user);
+    gallery.erase(surface, user);
     defaults.clear({ surface, scope: 'person', owner: user });
     usage.erase(surface, user);
     audit.erase(surface, user);

@@ -59,6 +59,7 @@ async function everywhere(t: Parameters<typeof openHistory>[0]) {
   history.confirmations.save({ caller: zaphod, requests: [], expiresAt: clock.now + DAY });
   history.presets.set(ZAPHOD, `preset-${WHO}`, { prompt: WHO, negative: '', settings: {} });
   const other = await finishedJob(history, ['of another']);
+  history.gallery.like(other.images[0] ?? '', ZAPHOD);
   return { ...opened, job, other };
 }
 
