@@ -1,4 +1,4 @@
-import type { Caller, Eta, Job, JobEvent, Surface } from './job.ts';
+import type { Caller, Eta, Job, JobEvent, JobImage, Surface } from './job.ts';
 import type { Button, Reply } from './reply.ts';
 import type { RequestLimits } from './request-limits.ts';
 
@@ -110,6 +110,56 @@ export interface Core {
 
   /** Absent where nothing is stored. */
   readonly postings?: Postings;
+  /** Absent where nothing is stored. */
+  readonly gallery?: Gallery;
+}
+
+/** A picture that was made and is still there. */
+export interface GalleryPicture {
+  /** With this picture alone. */
+  readonly job: Job;
+  readonly image: JobImage;
+  /** By the caller. */
+  readonly liked: boolean;
+}
+
+export interface GalleryQuery {
+  /** @default the caller's own pictures, of every room */
+  readonly room?: string;
+  /** What is typed to find them: words, `"phrases"`, `key:value`, and `-` before what to leave out. */
+  readonly text: string;
+  /** Only those that the caller likes. */
+  readonly liked: boolean;
+  /** From 0, counting what is withheld, too. */
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface GalleryPage {
+  /** Of all that were found, those that are withheld among them. */
+  readonly total: number;
+  /** Of this page, newest first, without what the rules forbid to show. */
+  readonly pictures: readonly GalleryPicture[];
+  /** How many of this page are left out. */
+  readonly withheld: number;
+}
+
+/** Where a picture comes from and what came of it. */
+export interface Family {
+  /** The nearest first. */
+  readonly ancestors: readonly GalleryPicture[];
+  readonly siblings: readonly GalleryPicture[];
+  readonly children: readonly GalleryPicture[];
+}
+
+/** Pictures apart from the conversations that they were made in. What a place no longer allows to be shown is never among them. */
+export interface Gallery {
+  /** @param isForAdults whether a room admits adults only, now */
+  search(query: GalleryQuery, caller: Caller, isForAdults: (room: string) => boolean): GalleryPage;
+  /** `null` for a picture that is deleted, unknown, withheld or not the caller's to see. */
+  picture(imageId: string, caller: Caller, isForAdults: (room: string) => boolean): GalleryPicture | null;
+  /** @param picture as `picture` gave it */
+  family(picture: GalleryPicture, caller: Caller, isForAdults: (room: string) => boolean): Family;
 }
 
 /** Something on a platform that is to be removed. */

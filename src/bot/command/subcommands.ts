@@ -54,6 +54,12 @@ export const SUBCOMMANDS = {
     native: { de: 'Deine letzten Bilder' },
     read: nothing,
   },
+  favourites: {
+    usage: 'favourites',
+    description: 'Pictures that you marked with ★',
+    native: { de: 'Bilder, die du mit ★ gemerkt hast' },
+    read: nothing,
+  },
   /** Brings a job, or the job of an image, back with its buttons. */
   show: {
     usage: 'show <id>',

@@ -11,12 +11,12 @@ export interface PictureSearch {
   readonly likedBy?: string | undefined;
 }
 
-/** What can be searched for as `key:value`, with the name in the index. */
-const KEYS: Readonly<Record<string, string>> = {
-  ...{ seed: 'seed', size: 'size', width: 'width', w: 'width', height: 'height', h: 'height', n: 'n', style: 'style' },
-  ...{ steps: 'steps', guidance: 'guidance', cfg: 'guidance', lora: 'lora', preset: 'preset', by: 'by', made: 'made' },
-  ...{ 'decoder-steps': 'decoder steps', 'decoder-guidance': 'decoder guidance' },
-};
+/** What can be searched for as `key:value`. */
+const KEYS: readonly string[] = [
+  ...['seed', 'size', 'width', 'height', 'n', 'style', 'steps', 'guidance', 'decoder-steps', 'decoder-guidance'],
+  ...['lora', 'preset', 'by', 'made'],
+];
+const ALIASES: Readonly<Record<string, string>> = { w: 'width', h: 'height', cfg: 'guidance' };
 const NEGATIVE = ['negative', 'no'];
 const MOST_WORDS = 16;
 const LONGEST = 500;
@@ -45,15 +45,14 @@ export function wordsQuery({ surface, of, text = '', likedBy }: PictureSearch): 
   return unwanted.length === 0 ? all : `(${all}) NOT (${unwanted.join(' OR ')})`;
 }
 
-function queryOf(key: string | undefined, phrase: string | undefined, word: string): string | null {
+function queryOf(typed: string | undefined, phrase: string | undefined, word: string): string | null {
   const value = phrase ?? word;
-  const isKnown = key !== undefined && Object.hasOwn(KEYS, key);
-  if (isKnown) return isBlank(value) ? null : `settings : ${quoted(`¦ ${KEYS[key]} ${plainNumber(value)} ¦`)}`;
-  const isNegative = key !== undefined && NEGATIVE.includes(key);
-  const column = isNegative ? 'negative' : 'prompt';
-  const searched = isNegative || key === undefined ? value : `${key} ${value}`;
+  const key = (typed && Object.hasOwn(ALIASES, typed) ? ALIASES[typed] : typed) ?? '';
+  if (KEYS.includes(key)) return isBlank(value) ? null : `settings : s${hex(`${key} ${stored(value)}`)}`;
+  const isNegative = NEGATIVE.includes(key);
+  const searched = isNegative ? value : `${key} ${value}`;
   if (isBlank(searched)) return null;
-  return `${column} : ${quoted(searched)}${phrase === undefined ? ' *' : ''}`;
+  return `${isNegative ? 'negative' : 'prompt'} : ${quoted(searched)}${phrase === undefined ? ' *' : ''}`;
 }
 
 /** Nothing of it is in an index of words. */
@@ -61,10 +60,10 @@ function isBlank(text: string): boolean {
   return !/[\p{L}\p{N}]/u.test(text);
 }
 
-/** A number as the index has it: `4.0` is `4`, `1024×1536` is `1024x1536`. */
-function plainNumber(value: string): string {
+/** A value as the index has it: `4.0` is `4`, `1024×1536` is `1024x1536`, and ASCII is in small letters. */
+function stored(value: string): string {
   if (/^\d{1,15}(?:\.\d{1,6})?$/.test(value)) return String(Number(value));
-  return value.replace(/(?<=\d)[×*](?=\d)/u, 'x');
+  return value.replace(/(?<=\d)[×*](?=\d)/u, 'x').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 function quoted(text: string): string {

@@ -170,6 +170,7 @@ function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonl
     ...(limits.startsFromPictures
       ? [{ ...plain('start', 'Use as start'), ask: { title: 'Use as start', ...asked } }]
       : []),
+    plain('favourite', '★ Favourite'),
     plain('info', 'Info'),
     {
       ...plain('save-preset', 'Save as preset'),

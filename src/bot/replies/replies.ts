@@ -185,6 +185,42 @@ export function historyReply(jobs: readonly Job[], { isPresent, spoiler, hidden 
   };
 }
 
+/** A person's latest favourites, newest picture first. */
+export function favouritesReply(
+  found: readonly { readonly job: Job; readonly image: JobImage }[],
+  { isPresent, spoiler, hidden }: HistoryView,
+): Reply {
+  const listed = found.slice(0, LISTED);
+  if (listed.length === 0 && hidden === 0) {
+    const line = 'The button ★ Favourite below a picture keeps it here for you alone.';
+    return { ...NOTICE, title: 'You have no favourites yet', lines: [line] };
+  }
+  const pictures = listed
+    .flatMap(({ job }) => shownImages(job))
+    .filter(({ id }) => isPresent(id))
+    .map((image) => ({ ...image, spoiler: image.spoiler || spoiler }));
+  return {
+    ...NOTICE,
+    title: 'Your favourites',
+    lines: hidden === 0 ? [] : [`${hidden} of them cannot be shown here.`],
+    fields: listed.map(({ job, image }) => ({ name: image.id, value: shortened(titleOf(job.request), 100) })),
+    images: pictures.slice(0, SHOWN_PICTURES),
+    buttons: rowsOf(listed.map(({ job, image }) => secondary(`show:${image.id}`, shortened(titleOf(job.request), 30)))),
+  };
+}
+
+export function favouredReply(imageId: string, isLiked: boolean): Reply {
+  if (!isLiked) {
+    return { ...NOTICE, title: 'No longer a favourite', buttons: [[secondary(`favourite:${imageId}`, '★ Favourite')]] };
+  }
+  return {
+    ...NOTICE,
+    title: 'Kept as a favourite',
+    lines: ['Only you see your favourites: /wuerst favourites'],
+    buttons: [[secondary(`unfavourite:${imageId}`, 'Take it out')]],
+  };
+}
+
 function outcome(job: Job): string {
   if (job.state !== 'done') return job.state === 'queued' ? 'waiting' : job.state;
   const count = kept(job).length;

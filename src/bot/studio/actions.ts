@@ -9,7 +9,18 @@ import { LARGER_FACTORS, largerSize, type RequestLimits, type Size } from '../re
 
 /** What a button can do. The first make new requests: `larger` by 1.5, `larger-2x` by 2. */
 const DRAFT_VERBS = [...VERBS, 'larger-2x', 'start'] as const;
-const ACTION_VERBS = [...DRAFT_VERBS, 'save-preset', 'info', 'delete', 'cancel', 'show', 'confirm', 'erase'] as const;
+const ACTION_VERBS = [
+  ...DRAFT_VERBS,
+  'favourite',
+  'unfavourite',
+  'save-preset',
+  'info',
+  'delete',
+  'cancel',
+  'show',
+  'confirm',
+  'erase',
+] as const;
 type ActionVerb = (typeof ACTION_VERBS)[number];
 export type DraftVerb = (typeof DRAFT_VERBS)[number];
 

@@ -33,7 +33,7 @@ import { defaultsReply } from './change-defaults.ts';
 import { type PromptContext, presetsReply, savePictureAsPreset } from './change-presets.ts';
 import { changeSettings, isOperator, settingsReply } from './change-settings.ts';
 import { wildcardsReply } from './change-wildcards.ts';
-import { isOwner, requireOwner, type Target, Targets } from './targets.ts';
+import { isOwner, isVisible, requireOwner, type Target, Targets } from './targets.ts';
 
 interface AnswersOptions {
   readonly history: History;
@@ -52,6 +52,8 @@ interface AnswersOptions {
 }
 
 const OWN_IN_QUEUE = 10;
+/** The latest ones that are looked through for those that may be shown. */
+const FAVOURITES = 100;
 const ERASED_PAGE = 500;
 
 /** What executes each subcommand. */
@@ -73,6 +75,7 @@ export class Answers {
     show: ({ id }, caller) =>
       jobOutcome({ job: this.#shown(this.#targets.get(id, caller).job, caller), repeated: true }),
     history: (_, caller) => reply(this.#historyOf(caller)),
+    favourites: (_, caller) => reply(this.#favouritesOf(caller)),
     queue: (_, caller) => reply(this.#queueFor(caller)),
     cancel: ({ id }, caller) => this.#cancel(this.#toCancel(id, caller), caller),
     settings: ({ key, changes }, caller) => {
@@ -156,6 +159,9 @@ export class Answers {
         return this.#show(target, caller);
       case 'info':
         return this.#info(target, caller);
+      case 'favourite':
+      case 'unfavourite':
+        return this.#favour(target, caller, verb === 'favourite');
       case 'save-preset':
         return this.#savePreset(target, caller, text);
       case 'cancel':
@@ -259,6 +265,30 @@ export class Answers {
       spoiler: here.spoiler,
       hidden: jobs.length - shown.length,
     });
+  }
+
+  #favouritesOf(caller: Caller): Reply {
+    const { surface, user } = caller;
+    const { history, rules } = this.#options;
+    const liked = history.gallery.likedBy(surface, user).slice(-FAVOURITES).reverse();
+    const pictures = liked.flatMap(({ id }) => history.gallery.get(id, caller) ?? []);
+    const shown = pictures.filter(
+      ({ job }) => isVisible(job, caller) && rules.refusal(job.request, caller) === undefined,
+    );
+    return replies.favouritesReply(shown, {
+      isPresent: (id) => history.images.file(id)?.state === 'present',
+      spoiler: rules.at(caller).spoiler,
+      hidden: pictures.length - shown.length,
+    });
+  }
+
+  #favour({ job, image }: Target, caller: Caller, isLiked: boolean): Outcome {
+    const { history, rules } = this.#options;
+    rules.refuse(job.request, caller);
+    const { id } = image ?? firstImage(job);
+    if (isLiked) history.gallery.like(id, caller);
+    else history.gallery.unlike(id, caller);
+    return reply(replies.favouredReply(id, isLiked));
   }
 
   #queueFor(caller: Caller): Reply {

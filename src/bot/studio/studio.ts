@@ -28,6 +28,7 @@ import type { RequestLimits } from '../request-limits.ts';
 import { GuildRules, type LoadedModel } from '../rules/guild-rules.ts';
 import { Answers } from './answers.ts';
 import { GivenPictureFiles } from './given-pictures.ts';
+import { PictureGallery } from './picture-gallery.ts';
 
 export interface StudioOptions {
   /** Open, and closed by who opened it. */
@@ -251,6 +252,7 @@ function coreOf({
     },
 
     exportText: (caller) => answers.exportText(caller),
+    gallery: new PictureGallery(history.gallery, rules),
 
     subscribe: (listener) => bus.subscribe(listener),
     eventsSince: (surface, room, seq, limit) => events.since(surface, room, seq, limit),

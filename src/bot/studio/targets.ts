@@ -59,7 +59,8 @@ export function requireOwner(job: Job, caller: Caller, what: 'cancel' | 'delete'
   });
 }
 
-function isVisible(job: Job, caller: Caller): boolean {
+/** Whether a job is of the caller's, or of their place. */
+export function isVisible(job: Job, caller: Caller): boolean {
   if (job.caller.surface !== caller.surface) return false;
   const sameGuild = job.caller.guild !== null && job.caller.guild === caller.guild;
   return isOwner(job, caller) || sameGuild || job.caller.room === caller.room;

@@ -14,6 +14,7 @@ import {
 import { type Button, EMPTY_REPLY, type Reply } from '../../../src/bot/reply.ts';
 import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { UserError } from '../../../src/system/errors.ts';
+import { FakeGallery } from './fake-gallery.ts';
 import { paintPicture } from './fake-pictures.ts';
 import { fakeJobReply, type LiveState } from './fake-reply.ts';
 
@@ -34,6 +35,7 @@ export class FakeCore implements Core {
   readonly #live = new Map<string, LiveState>();
   readonly #log: JobEvent[] = [];
   readonly #listeners = new Set<(event: JobEvent) => void>();
+  readonly gallery = new FakeGallery(() => [...this.#jobs.values()]);
   #clock = 1_790_000_000_000;
   #lastId = 0;
 
@@ -89,9 +91,15 @@ export class FakeCore implements Core {
       if (TERMINAL_STATES.includes(job.state)) throw new UserError('already_finished', 'This job has ended already.');
       return { kind: 'job', job: this.#close(job, 'cancelled', null), repeated: false };
     }
+    if (verb === 'favourite' || verb === 'unfavourite') {
+      this.gallery.like(target, caller.user, verb === 'favourite');
+      return { kind: 'reply', reply: { ...EMPTY_REPLY, title: 'Kept as a favourite', ephemeral: true } };
+    }
     if (verb === 'delete') {
       if (!caller.moderator && caller.user !== job.caller.user) throw new UserError('not_yours', 'This is not yours.');
-      const changed = this.#update(job, { images: job.images.map((image) => ({ ...image, deleted: true })) });
+      const isMeant = (id: string) => target === job.id || target === id;
+      const images = job.images.map((image) => ({ ...image, deleted: image.deleted || isMeant(image.id) }));
+      const changed = this.#update(job, { images });
       this.#emit({ type: 'changed', job: changed });
       return { kind: 'job', job: changed, repeated: false };
     }

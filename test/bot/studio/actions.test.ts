@@ -21,7 +21,7 @@ test('a finished job offers every verb, and each makes what it says', async (t) 
   const reply = studio.jobReply(parent);
   assert.deepEqual(actionsOf(reply), [
     `reroll:${parent.id}`,
-    ...['vary-subtle', 'vary-strong', 'larger', 'larger-2x', 'remix', 'info', 'save-preset', 'delete'].map(
+    ...['vary-subtle', 'vary-strong', 'larger', 'larger-2x', 'remix', 'favourite', 'info', 'save-preset', 'delete'].map(
       (verb) => `${verb}:${image}`,
     ),
   ]);

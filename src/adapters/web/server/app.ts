@@ -10,12 +10,14 @@ import { FormTurns } from './form-turns.ts';
 import { hostGuard, originGuard, securityHeaders } from './guard.ts';
 import { LiveEvents } from './live-events.ts';
 import type { WebAdapterOptions } from './options.ts';
+import { PictureZips } from './picture-zips.ts';
 import { notFound, problemResponse } from './problems.ts';
 import { accountRoutes } from './routes/account.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { completionRoutes } from './routes/completion.ts';
 import { eventRoutes } from './routes/events.ts';
 import { exportRoutes } from './routes/export.ts';
+import { galleryRoutes } from './routes/gallery.ts';
 import { healthRoutes, metricsRoute } from './routes/health.ts';
 import { imageRoutes } from './routes/images.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -51,6 +53,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
     positions: new RateLimit(PERSON_BOUNDS.positions),
     forms: new FormTurns(),
     thumbnails: new Thumbnails(),
+    zips: new PictureZips(),
   };
   let stopping = false;
 
@@ -77,6 +80,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
   modelRoutes(app, web);
   imageRoutes(app, web);
   exportRoutes(app, web);
+  galleryRoutes(app, web);
 
   return {
     app,

@@ -3,7 +3,7 @@ import type { Button, Reply, ReplyImage } from '../../../bot/reply.ts';
 import type { Core } from '../../adapter.ts';
 
 /** A number where JavaScript keeps it exact, else decimal digits. */
-type JsonSeed = number | string;
+export type JsonSeed = number | string;
 
 type ShownImage = ReplyImage & {
   /** Path of the PNG on this server. */
@@ -36,7 +36,7 @@ export interface JsonJob extends Omit<Job, 'caller' | 'request' | 'images'> {
   readonly reply: JsonReply;
 }
 
-function seedJson(seed: bigint): JsonSeed {
+export function seedJson(seed: bigint): JsonSeed {
   return seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(seed) : seed.toString();
 }
 

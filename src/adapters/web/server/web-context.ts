@@ -12,6 +12,7 @@ import type { FormTurns } from './form-turns.ts';
 import { type JsonJob, jobJson } from './job-json.ts';
 import type { LiveEvents } from './live-events.ts';
 import type { WebAdapterOptions } from './options.ts';
+import type { PictureZips } from './picture-zips.ts';
 import type { Thumbnails } from './thumbnails.ts';
 import type { WrongTokens } from './wrong-tokens.ts';
 
@@ -33,6 +34,7 @@ export interface WebContext {
   readonly positions: RateLimit;
   readonly forms: FormTurns;
   readonly thumbnails: Thumbnails;
+  readonly zips: PictureZips;
 }
 
 export interface WebEnv {

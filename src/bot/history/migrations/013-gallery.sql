@@ -19,25 +19,33 @@ CREATE TABLE favourites (
 
 CREATE INDEX favourites_by_image ON favourites (image);
 
--- rowid: the image's. settings: each between two broken bars, so that the whole of a value is found and not a part of it.
--- place and liked: one word for each room or person, so that the index alone gives a page of a room.
+-- rowid: the image's. settings, place and liked: a word in hexadecimal digits for each setting with its value, each room or person,
+-- so that the whole of a value is found and not a part of it, and the index alone gives a page of a room.
 CREATE VIRTUAL TABLE gallery_words USING fts5 (
   prompt, negative, settings, place, liked,
-  columnsize = 0, prefix = '1 2 3', tokenize = "unicode61 remove_diacritics 2 tokenchars '¦'"
+  columnsize = 0, prefix = '1 2 3', tokenize = 'unicode61 remove_diacritics 2'
 );
 -- What is deleted leaves the index at once, not when its parts are merged.
 INSERT INTO gallery_words (gallery_words, rank) VALUES ('secure-delete', 1);
 
 CREATE VIEW gallery_sources AS
 SELECT images.num AS image, jobs.surface, jobs.room, jobs.user, jobs.prompt, jobs.negative,
-  printf('¦ seed %s ¦ size %dx%d ¦ width %d ¦ height %d ¦ n %d ¦ style %s ¦ guidance %g ¦ decoder guidance %g ¦ decoder steps %d ¦ ',
-    images.seed, images.width, images.height, images.width, images.height, jobs.n, jobs.style, jobs.guidance,
-    jobs.decoder_guidance, jobs.decoder_steps)
-  || coalesce('steps ' || jobs.steps || ' ¦ ', '')
-  || 'by ' || jobs.user_name || ' ¦ '
-  || coalesce('made ' || jobs.verb || ' ¦ ', '')
-  || coalesce((SELECT group_concat('lora ' || json_extract(value, '$.name') || ' ¦ ', '') FROM json_each(jobs.loras)), '')
-  || coalesce((SELECT group_concat(DISTINCT value) FROM json_each(jobs.origins) WHERE value LIKE 'preset %'), '') || ' ¦'
+  (SELECT group_concat('s' || hex(lower(setting)), ' ') FROM (
+    SELECT 'seed ' || images.seed AS setting
+    UNION ALL SELECT printf('size %dx%d', images.width, images.height)
+    UNION ALL SELECT 'width ' || images.width
+    UNION ALL SELECT 'height ' || images.height
+    UNION ALL SELECT 'n ' || jobs.n
+    UNION ALL SELECT 'style ' || jobs.style
+    UNION ALL SELECT printf('guidance %g', jobs.guidance)
+    UNION ALL SELECT printf('decoder-guidance %g', jobs.decoder_guidance)
+    UNION ALL SELECT 'decoder-steps ' || jobs.decoder_steps
+    UNION ALL SELECT 'steps ' || jobs.steps
+    UNION ALL SELECT 'by ' || jobs.user_name
+    UNION ALL SELECT 'made ' || jobs.verb
+    UNION ALL SELECT 'lora ' || json_extract(value, '$.name') FROM json_each(jobs.loras)
+    UNION ALL SELECT DISTINCT value FROM json_each(jobs.origins) WHERE value LIKE 'preset %'
+  ) WHERE setting IS NOT NULL)
   AS settings,
   'r' || hex(jobs.surface || ' ' || jobs.room) || ' u' || hex(jobs.surface || ' ' || jobs.user) AS place
 FROM images JOIN jobs ON jobs.num = images.job;

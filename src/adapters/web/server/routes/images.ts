@@ -25,7 +25,7 @@ export function imageRoutes(app: WebApp, web: WebContext): void {
       c.header('Cache-Control', 'private, max-age=31536000, immutable');
       if (matches(c.req.header('if-none-match'), etag)) return c.body(null, 304);
       if (width === null) return sendFile(c, path);
-      const thumbnail = await web.thumbnails.get(id, path, width);
+      const thumbnail = await web.thumbnails.get(path, width);
       return c.body(new Uint8Array(thumbnail), 200, { 'Content-Type': 'image/webp' });
     },
   });
