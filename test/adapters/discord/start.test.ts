@@ -45,6 +45,7 @@ for (const guildId of [undefined, '200000000000000001']) {
       [
         'wuerst',
         'wuerst-history',
+        'wuerst-favourites',
         'wuerst-show',
         'wuerst-queue',
         'wuerst-cancel',
