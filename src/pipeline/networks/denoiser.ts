@@ -11,6 +11,7 @@ import type { Conditioning } from './conditioning.ts';
 import { KeptOutputs } from './kept-outputs.ts';
 import { Network } from './network.ts';
 import { checkChannels, toOrt } from './ort-tensors.ts';
+import { SharedSteps } from './shared-steps.ts';
 
 type Named = Conditioning['perRow'];
 type WriteGraphs = (component: Component, folds: Folds, adapted?: Adapted) => StepGraphs;
@@ -18,6 +19,7 @@ type WriteGraphs = (component: Component, folds: Folds, adapted?: Adapted) => St
 /** A network that predicts noise: Stage C or Stage B. */
 export abstract class Denoiser extends Network {
   abstract readonly config: { readonly c_in: number; readonly c_r: number };
+  #shared: SharedSteps | null = null;
   readonly #graphs: (adapter: Adapter | null) => StepGraphs;
   /** What the conditioning graph made. */
   protected readonly computed: KeptOutputs;
@@ -37,6 +39,16 @@ export abstract class Denoiser extends Network {
 
   /** @param r one timestep per row, 1 (noise) to 0 */
   abstract step(x: Tensor, r: Float32Array, conditioning: Conditioning): Promise<Tensor>;
+
+  /** Through which the loops of several requests take their steps together; `null` where each takes its own. */
+  get shared(): SharedSteps | null {
+    return this.#shared;
+  }
+
+  /** From the next loop on, requests share their steps. */
+  share(): void {
+    this.#shared ??= new SharedSteps((x, r, conditioning) => this.step(x, r, conditioning));
+  }
 
   override async release(): Promise<void> {
     this.computed.forgetOnDevice();

@@ -4,6 +4,7 @@ import type { DDPMWuerstchenScheduler } from '../math/scheduler.ts';
 import { pickTensorRows, rowSize, type Tensor } from '../math/tensor.ts';
 import { type Conditioning, pickRows } from '../networks/conditioning.ts';
 import type { Denoiser } from '../networks/denoiser.ts';
+import type { SharingLoop } from '../networks/shared-steps.ts';
 import { type Kept, keepRow } from './start.ts';
 
 /** One picture in the loop, with its own generator, timesteps and guidance. */
@@ -83,14 +84,20 @@ export interface DenoiseOptions {
  * The denoising loop. Each row walks its own timesteps; rows that are done wait for the others. Yields after
  * every step, and gives the event loop a turn before the next one.
  */
-export async function* denoise({
-  network,
-  rows,
-  latents,
-  conditioning,
-  kept,
-  signal,
-}: DenoiseOptions): AsyncGenerator<DenoiseStep, void> {
+export async function* denoise(options: DenoiseOptions): AsyncGenerator<DenoiseStep, void> {
+  const { network } = options;
+  const loop = network.shared?.enter();
+  try {
+    yield* stepsOf(options, loop ?? network);
+  } finally {
+    loop?.leave();
+  }
+}
+
+async function* stepsOf(
+  { rows, latents, conditioning, kept, signal }: DenoiseOptions,
+  network: Pick<SharingLoop, 'step'>,
+): AsyncGenerator<DenoiseStep, void> {
   const total = Math.max(0, ...rows.map((row) => row.scheduler.timesteps.length - 1));
   for (let i = 0; i < total; i += 1) {
     signal?.throwIfAborted();
@@ -102,7 +109,7 @@ export async function* denoise({
     const known = active.length === rows.length ? given : pickRows(given, networkRows(rows, active));
     const x = pickTensorRows(latents, [...active, ...guided]);
     const r = Float32Array.from([...active, ...guided], (index) => timesteps[active.indexOf(index)] ?? 0);
-    const output = await network.step(x, r, known);
+    const output = await network.step(x, r, known, signal);
     const epsilon = guide(output, rows, active, guided, size);
     const noise = drawNoise(
       active.flatMap((index) => rows[index]?.generator ?? []),
