@@ -20,9 +20,9 @@ const work = async (bot: RunningBot): Promise<void> => {
       return ask(bot, text, guest(`room${k % 5}`, `user${(done + k) % 97}`));
     });
     await allEnded(bot, await Promise.all(jobs));
-    if (done + BATCH === FIRST) before = memory(bot.pipeline.pid);
+    if (done + BATCH === FIRST) before = memory(bot.pipelines[0]?.pid ?? null);
   }
-  const after = memory(bot.pipeline.pid);
+  const after = memory(bot.pipelines[0]?.pid ?? null);
   if (before === null) throw new Error(`expected a multiple of ${10 * BATCH} jobs, got ${JOBS}`);
   for (const [what, key] of [
     ['main process, in use by JavaScript', 'heap'],

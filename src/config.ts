@@ -7,6 +7,7 @@ import { nearest } from './bot/command/edit-distance.ts';
 import { lorasFolder, modelInUse } from './models/model-folder.ts';
 import type { WarmUp } from './pipeline/process/protocol.ts';
 import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
+import { MOST_DEVICE } from './pipeline/runtime/providers.ts';
 import { DEFAULT_DATA } from './system/data-folder.ts';
 import { OperatorError } from './system/errors.ts';
 import { LOG_FORMATS } from './system/logging.ts';
@@ -17,6 +18,7 @@ const PROVIDERS = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 const PRECISIONS = ['auto', 'fp32', 'fp16', 'int8'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const DAY_MS = 86_400_000;
+const MOST_PROCESSES = 64;
 
 const days = wholeNumber.refine((count) => count >= 1, 'expected at least 1').transform((count) => count * DAY_MS);
 const folder = text.transform((path) => resolve(path));
@@ -28,6 +30,16 @@ const sizes = text.transform(
       return { width: Number(width), height: Number(height) };
     }),
 );
+
+const devices = text.transform((typed, { addIssue }): readonly number[] | 'auto' => {
+  if (typed.toLowerCase() === 'auto') return 'auto';
+  const numbers = typed.split(',').map((part) => (/^\s*\d{1,3}\s*$/.test(part) ? Number(part) : Number.NaN));
+  if (!numbers.every((number) => number <= MOST_DEVICE)) {
+    addIssue(`expected numbers of GPUs from 0 to ${MOST_DEVICE} such as 0,1,2, or auto`);
+  }
+  if (new Set(numbers).size < numbers.length) addIssue('expected each GPU once, such as 0,1,2');
+  return numbers;
+});
 
 const botOptions = z
   .object({
@@ -69,11 +81,18 @@ const botOptions = z
       sizes.default('auto'),
       '1024x1024 on GPUs',
     ),
-    device: variable(
-      'WUERST_DEVICE <number>',
-      'which GPU CUDA computes on, as nvidia-smi counts them',
-      wholeNumber.optional(),
+    devices: variable(
+      'WUERST_DEVICE <numbers>',
+      'which GPUs CUDA computes on, as nvidia-smi counts them, such as 0,1,2, with a process for each; or auto: all of them',
+      devices.optional(),
       '0',
+    ),
+    processes: variable(
+      'WUERST_PROCESSES <count>',
+      'processes that paint on the processor and share its threads and memory',
+      wholeNumber
+        .refine((count) => count >= 1 && count <= MOST_PROCESSES, `expected 1 to ${MOST_PROCESSES}`)
+        .prefault('1'),
     ),
     threads: variable(
       'WUERST_THREADS <count>',

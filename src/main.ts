@@ -9,7 +9,7 @@ import { startCheckpointer } from './bot/history/checkpointer.ts';
 import { History } from './bot/history/history.ts';
 import { PREVIEW_MAPS } from './bot/jobs/dispatcher.ts';
 import { Painters } from './bot/jobs/painters.ts';
-import { processPainter } from './bot/jobs/process-painter.ts';
+import { ProcessPainters } from './bot/jobs/process-painters.ts';
 import { openPromptFolder } from './bot/prompts/prompt-folder.ts';
 import { modelLimits } from './bot/request-limits.ts';
 import { createStudio, type Studio } from './bot/studio/studio.ts';
@@ -21,6 +21,7 @@ import { metadataOf } from './pipeline/images/parameters.ts';
 import { LoraFolder } from './pipeline/lora/lora-folder.ts';
 import { PipelineClient, PipelineCrashed, type PipelineStatus } from './pipeline/process/client.ts';
 import { leftAnOrphan } from './pipeline/process/orphan-note.ts';
+import { planProcesses } from './pipeline/runtime/process-plan.ts';
 import { VERSION } from './pipeline/version.ts';
 import { OperatorError } from './system/errors.ts';
 import { acquireLock } from './system/file-lock.ts';
@@ -48,8 +49,9 @@ export interface RunningBot {
   readonly studio: Studio;
   /** Of the web chat; `undefined` where it is turned off. */
   readonly url: string | undefined;
-  /** The pipeline process as it is now. */
-  readonly pipeline: PipelineStatus;
+  readonly painters: Painters;
+  /** The pipeline processes as they are now. */
+  readonly pipelines: readonly PipelineStatus[];
   readonly logger: Logger;
   /** Takes no new requests, lets the running job go on until the deadline and keeps the others for the next start. */
   stop(): Promise<void>;
@@ -116,13 +118,13 @@ export async function startBot(config: Config, options: StartOptions = {}): Prom
   };
   const served = { surfaces, onTrouble, isStopping: () => isStopping };
   try {
-    const { client, ...parts } = await compose(config, options, logger, started, served);
+    const { processes, ...parts } = await compose(config, options, logger, started, served);
     isUp = true;
     onTrouble();
     return {
       ...{ ...parts, logger, stop, stopped },
-      get pipeline() {
-        return client.status;
+      get pipelines() {
+        return processes.statuses;
       },
     };
   } catch (error) {
@@ -173,21 +175,33 @@ async function compose(
   });
   started.push(() => checkpointer.stop());
 
-  const lockPath = join(config.data, 'pipeline.lock');
-  const client = new PipelineClient({
-    engine: options.engine ?? ENGINE.href,
-    load: { ...loadOptions(config), previewMaps: history.memos.get('pipeline', PREVIEW_MAPS) },
-    lockPath,
-    execArgv: options.execArgv,
-    onOutput: (text) => logger.info({ text: text.trimEnd() }, 'output of the pipeline process'),
-    onChanged: () => studio.rememberModel(),
-    onStatus: () => painters.changed(painter.id),
-    onCrash: (ending) => logger.error({ ...ending }, 'the pipeline process died and is being replaced'),
-    onFailure: (err) => logger.error({ err }, 'the pipeline process cannot be replaced yet; trying again'),
+  const painters = new Painters();
+  const load = { ...loadOptions(config), previewMaps: history.memos.get('pipeline', PREVIEW_MAPS) };
+  const planned = planProcesses(config).map((plan, index) => ({ ...plan, lockPath: lockPathOf(config.data, index) }));
+  const processes = new ProcessPainters({
+    painters,
+    processes: planned.map(({ id, name, hardware, lockPath, load: part }) => ({
+      ...{ id, name },
+      ...(hardware === undefined ? {} : { hardware }),
+      connect: (onStatus) =>
+        new PipelineClient({
+          engine: options.engine ?? ENGINE.href,
+          load: { ...load, ...part },
+          ...{ lockPath, onStatus },
+          execArgv: options.execArgv,
+          onOutput: (text) => logger.info({ painter: name, text: text.trimEnd() }, 'output of the pipeline process'),
+          onChanged: () => studio.rememberModel(),
+          onCrash: (ending) =>
+            logger.error({ painter: name, ...ending }, 'the pipeline process died and is being replaced'),
+          onFailure: (err) =>
+            logger.error({ painter: name, err }, 'the pipeline process cannot be replaced yet; trying again'),
+        }),
+    })),
+    onProblem: (err, { name }) => logger.error({ painter: name, err }, 'one of the painters cannot be started'),
   });
-  const painter = processPainter(client, { id: 'here', name: 'this machine' });
-  const painters = new Painters([painter]);
-  const metrics = createMetrics(client, surfaces);
+  painters.on('ready', ({ name }) => logger.info({ painter: name }, 'a painter is ready'));
+  painters.on('lost', ({ name }) => logger.info({ painter: name }, 'a painter takes no more work'));
+  const metrics = createMetrics(processes, surfaces);
   const studio = createStudio({
     ...{ history, painters, version: VERSION, logger },
     describe: metadataOf,
@@ -198,12 +212,14 @@ async function compose(
   });
   started.push(({ adapterMs }) => Promise.all(surfaces.map((adapter) => adapter.stop(adapterMs))));
   // Together: at the deadline the client ends a process that is inside a long call.
-  started.push(({ drainMs }) => Promise.all([studio.close(drainMs), client.stop({ deadlineMs: drainMs })]));
-  await studio.open({ pipelineOutlived: await leftAnOrphan(lockPath) });
+  started.push(({ drainMs }) => Promise.all([studio.close(drainMs), processes.stop({ deadlineMs: drainMs })]));
+  // Which of them a job was given to is not known any more.
+  const outlived = await Promise.all(planned.map(({ lockPath }) => leftAnOrphan(lockPath)));
+  await studio.open({ pipelineOutlived: outlived.every(Boolean) });
   const waiting = history.jobs.waiting().map(({ job }) => job);
   metrics.watch(studio, waiting);
 
-  const ready = () => !isStopping() && isReady(client.status);
+  const ready = () => !isStopping() && processes.statuses.some(isReady);
   const web =
     config.web &&
     createWebAdapter({
@@ -212,7 +228,7 @@ async function compose(
     });
   const adapters = [...(web ? [web] : []), ...(await chatAdapters(config, logger)), ...(options.adapters ?? [])];
   // The page opens while a large model is still loading; until then jobs wait.
-  const loading = client.start();
+  const loading = processes.start();
   loading.catch(() => {});
   for (const adapter of adapters) {
     surfaces.push(adapter);
@@ -226,7 +242,7 @@ async function compose(
   started.push(() => clearInterval(tidying));
   tidy(history, config, logger);
 
-  return { studio, url: web?.url, client };
+  return { studio, url: web?.url, painters, processes };
 }
 
 function useDataFolder(folder: string, use: (folder: string, mode: number) => void): void {
@@ -246,6 +262,11 @@ function useDataFolder(folder: string, use: (folder: string, mode: number) => vo
   }
 }
 
+/** The lock of each pipeline process. */
+function lockPathOf(data: string, index: number): string {
+  return join(data, index === 0 ? 'pipeline.lock' : `pipeline-${index}.lock`);
+}
+
 /** What keeps the process from starting is the machine, or a library that it loads. */
 function explainPipelineStart(error: unknown): never {
   if (!(error instanceof PipelineCrashed)) throw error;
@@ -257,8 +278,8 @@ function explainPipelineStart(error: unknown): never {
   );
 }
 
-function loadOptions({ model, loras, data, provider, precision, residency, warmUp, device, threads }: Config) {
-  return { model, loras, cacheDir: data, provider, precision, residency, warmUp, device, threads };
+function loadOptions({ model, loras, data, precision, residency, warmUp }: Config) {
+  return { model, loras, cacheDir: data, precision, residency, warmUp };
 }
 
 /** Loaded only when they are used: each needs a large library. */

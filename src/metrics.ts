@@ -15,7 +15,7 @@ export interface Metrics {
   render(): Promise<string>;
 }
 
-/** Whether a model is loaded. */
+/** Whether its model is loaded. */
 export function isReady({ state }: PipelineStatus): boolean {
   return state === 'ready' || state === 'busy';
 }
@@ -31,7 +31,7 @@ function classOf({ caller }: Job): string {
 
 /** What an operator watches, counted from the events of jobs: nothing else has to know about it. */
 export function createMetrics(
-  pipeline: { readonly status: PipelineStatus },
+  pipelines: { readonly statuses: readonly PipelineStatus[] },
   surfaces: readonly Pick<Adapter, 'surface' | 'trouble'>[] = [],
 ): Metrics {
   const registry = new Registry();
@@ -63,13 +63,13 @@ export function createMetrics(
     new Gauge({
       ...{ name, help, registers },
       collect() {
-        this.set(value(pipeline.status));
+        this.set(pipelines.statuses.reduce((sum, status) => sum + value(status), 0));
       },
     });
   ofProcess('wuerst_pipeline_starts', 'Pipeline processes started', ({ starts }) => starts);
   ofProcess('wuerst_pipeline_crashes', 'Pipeline processes that died or were ended as hung', ({ crashes }) => crashes);
   ofProcess('wuerst_pipeline_hangs', 'Pipeline processes that were ended as hung', ({ hangs }) => hangs);
-  ofProcess('wuerst_pipeline_ready', '1 while a model is loaded', (status) => (isReady(status) ? 1 : 0));
+  ofProcess('wuerst_pipeline_ready', 'Pipeline processes with a model loaded', (status) => (isReady(status) ? 1 : 0));
   const surfaceReady = new Gauge({
     ...{ name: 'wuerst_surface_ready', help: '1 while people can be served there', labelNames: ['surface'], registers },
     collect() {

@@ -15,7 +15,7 @@ const printer: Adapter = {
     console.log('starting');
     core.subscribe(({ type, job }) => {
       // A job that an earlier bot left starts just before there is a bot to ask.
-      if (type === 'started') setImmediate(() => console.log(`pipeline ${bot?.pipeline.pid}`));
+      if (type === 'started') setImmediate(() => console.log(`pipeline ${bot?.pipelines[0]?.pid}`));
       console.log(`${type} ${job.id}`);
     });
   },

@@ -57,6 +57,24 @@ test('settings are read, tokens say which platforms are served', () => {
   assert.equal(readConfig({ WUERST_WEB: 'off', DISCORD_TOKEN: 'd-token' }).web, undefined);
 });
 
+test('one GPU, several or all of them may be named, and several processes', () => {
+  const named = (text: string) => readConfig({ WUERST_DEVICE: text }).devices;
+  assert.deepEqual(named(''), undefined);
+  assert.deepEqual(named('3'), [3]);
+  assert.deepEqual(named('0, 2,1'), [0, 2, 1]);
+  assert.equal(named('Auto'), 'auto');
+  for (const wrong of ['0,,1', '-1', '256', '1.5', 'gpu0', '0;1']) {
+    assert.match(
+      mistakesOf({ WUERST_DEVICE: wrong }),
+      /WUERST_DEVICE: expected numbers of GPUs from 0 to 255 such as 0,1,2/,
+    );
+  }
+  assert.match(mistakesOf({ WUERST_DEVICE: '1,1' }), /WUERST_DEVICE: expected each GPU once/);
+  assert.equal(readConfig({}).processes, 1);
+  assert.equal(readConfig({ WUERST_PROCESSES: '4' }).processes, 4);
+  assert.match(mistakesOf({ WUERST_PROCESSES: '0' }), /WUERST_PROCESSES: expected 1 to 64, got "0"/);
+});
+
 test('all mistakes are listed at once, and none of them shows a secret', () => {
   const message = mistakesOf({
     ...{ WUERST_WEB_PORT: '99999', WUERST_PROVIDER: 'gpu', WUERST_KEEP_BYTES: 'much', WUERST_WEB_HOST: '0.0.0.0' },

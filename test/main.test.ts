@@ -124,10 +124,10 @@ test('a bot whose last surface is lost ends with the reason, and goes on while a
   });
   one.fail(true);
   other.fail(false);
-  assert.equal(bot.pipeline.state, 'ready');
+  assert.equal(bot.pipelines[0]?.state, 'ready');
   other.fail(true);
   await ended;
-  assert.equal(bot.pipeline.state, 'stopped');
+  assert.equal(bot.pipelines[0]?.state, 'stopped');
 });
 
 test('a lost surface beside the web chat is told by the probe and the metrics', async (t) => {

@@ -3,7 +3,7 @@ import { nearest } from '../bot/command/edit-distance.ts';
 import { listed } from '../bot/command/problem.ts';
 import { PRECISIONS } from '../pipeline/checkpoint/weight-recipe.ts';
 import { MOST_THREADS } from '../pipeline/runtime/host-threads.ts';
-import { PROVIDERS } from '../pipeline/runtime/providers.ts';
+import { MOST_DEVICE, PROVIDERS } from '../pipeline/runtime/providers.ts';
 import { expected, type UserError } from '../system/errors.ts';
 import { withOption } from './own-command.ts';
 
@@ -21,10 +21,18 @@ export const precisionOption = (what: string): Option =>
     .default('auto')
     .env('WUERST_PRECISION');
 
+const readDevice = count('--device', MOST_DEVICE, { least: 0, env: 'WUERST_DEVICE' });
+
 export const deviceOption = (): Option =>
   new Option('--device <number>', 'which GPU CUDA computes on')
     .env('WUERST_DEVICE')
-    .argParser(unlessEmpty(count('--device', 255, { least: 0, env: 'WUERST_DEVICE' })));
+    .argParser(unlessEmpty(firstDevice));
+
+/** The variable may name several for the bot, or all; a command in the terminal computes on the first. */
+function firstDevice(typed: string): number | undefined {
+  if (typed.toLowerCase() === 'auto') return undefined;
+  return readDevice(typed.split(',', 1)[0]?.trim() ?? '');
+}
 
 export const readThreads = count('--threads', MOST_THREADS, { env: 'WUERST_THREADS' });
 
@@ -66,7 +74,7 @@ export function count(flag: string, most: number, { least = 1, env }: CountOptio
 }
 
 /** An empty variable is as good as none. */
-function unlessEmpty(read: (typed: string) => number): (typed: string) => number | undefined {
+function unlessEmpty(read: (typed: string) => number | undefined): (typed: string) => number | undefined {
   return (typed) => (typed === '' ? undefined : read(typed));
 }
 

@@ -56,7 +56,10 @@ export class Painters extends EventEmitter<PainterEvents> {
     return this.#info;
   }
 
-  /** How many more can be taken. While none is ready, one may be: the work waits for it and hears why it does not come. */
+  /**
+   * How many more can be taken. While none is ready, one that was may be: the work waits for it, and hears why it does not
+   * come back.
+   */
   get free(): number {
     return this.#free().length;
   }
@@ -117,7 +120,7 @@ export class Painters extends EventEmitter<PainterEvents> {
     const able = this.#able();
     const idle = able.filter(({ busy }) => !busy);
     if (able.some(({ ready }) => ready)) return idle;
-    return idle.length < able.length ? [] : idle.slice(0, 1);
+    return idle.length < able.length ? [] : idle.filter(({ painter }) => painter.status.info !== null).slice(0, 1);
   }
 
   /** The ones that are ready; all while none is. */

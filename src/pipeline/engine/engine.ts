@@ -120,12 +120,12 @@ class PipelineEngine implements Engine {
   }
 
   #runtime(options: LoadOptions): Promise<Runtime> {
-    const { provider = 'auto', device, threads, precision = 'auto', residency = 'auto' } = options;
+    const { provider = 'auto', device, threads, memoryBudget, precision = 'auto', residency = 'auto' } = options;
     const { measureMemory, beforeCall } = this.#options;
     return Runtime.create({
       provider: checkName('provider', PROVIDERS, provider, 'For example WUERST_PROVIDER=cpu.'),
       precision: checkName('precision', PRECISIONS, precision, 'For example WUERST_PRECISION=int8.'),
-      ...{ device, threads, residency, measureMemory },
+      ...{ device, threads, memoryBudget, residency, measureMemory },
       onPreparing: reportPreparing,
       onBlocking: async (call) => {
         await this.#context.announce(`${call.graph}.${call.kind}`, this.#times.expected(call));

@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly device?: number | undefined;
   /** Of the processor. @default the engine's choice */
   readonly threads?: number | undefined;
+  /** Bytes of the host's memory that the process may take, computing on the CPU. @default what is free */
+  readonly memoryBudget?: number | undefined;
   /** Whether everything stays loaded. @default 'auto' */
   readonly residency?: 'resident' | 'stage' | 'auto';
   /** From this many pixels on, pictures are made with as little memory as possible; 0 means all pictures. */

@@ -21,3 +21,9 @@ export function cudaMemory(
   const mebibytes = Number.parseInt(text ?? '', 10);
   return Number.isFinite(mebibytes) ? { bytes: mebibytes * 2 ** 20, of: `CUDA device ${id}` } : null;
 }
+
+/** Numbers of the CUDA devices, as `cudaMemory` takes them; empty if the driver's own tool does not report them. */
+export function cudaDevices(smi: NvidiaSmi = nvidiaSmi, visible = process.env.CUDA_VISIBLE_DEVICES): readonly number[] {
+  const listed = visible?.trim() || smi(['--query-gpu=index', '--format=csv,noheader'])?.trim().replaceAll('\n', ',');
+  return (listed || '').split(',').flatMap((id, index) => (id.trim() === '' ? [] : index));
+}

@@ -20,6 +20,16 @@ export function hostMemory(facts: HostFacts = SYSTEM): FreeMemory {
   return candidates.reduce((least, one) => (one.bytes < least.bytes ? one : least));
 }
 
+/** As `hostMemory`, of a process that may take so many bytes in all: other processes of this program have the rest. */
+export function memoryWithin(budget: number, facts: HostFacts = SYSTEM): FreeMemory {
+  const free = hostMemory(facts);
+  // Mapped weights count as free, as they do for the machine.
+  const anonymous = /^RssAnon:\s+(\d+) kB/m.exec((facts.platform === 'linux' && facts.read('/proc/self/status')) || '');
+  const taken = anonymous ? Number(anonymous[1]) * 1024 : process.memoryUsage.rss();
+  const left = Math.max(0, budget - taken);
+  return left < free.bytes ? { bytes: left, of: 'the part of this process' } : free;
+}
+
 function machineMemory({ platform, read, print, freemem }: HostFacts): FreeMemory {
   const of = 'this machine';
   const available = /^MemAvailable:\s+(\d+) kB/m.exec((platform === 'linux' && read('/proc/meminfo')) || '');

@@ -1,6 +1,6 @@
 import { byteSize } from '../../system/byte-size.ts';
 import { cudaMemory } from './device-memory.ts';
-import { type FreeMemory, hostMemory } from './host-memory.ts';
+import { type FreeMemory, hostMemory, memoryWithin } from './host-memory.ts';
 import type { Needs } from './memory-estimate.ts';
 import type { Provider } from './providers.ts';
 
@@ -112,8 +112,9 @@ export class MemoryPlan {
   }
 }
 
-export function measureOf(provider: Provider, device?: number | undefined): MeasureMemory {
-  if (provider === 'cpu') return () => hostMemory();
+/** @param budget bytes of the host's memory that this process may take in all. @default what is free */
+export function measureOf(provider: Provider, device?: number | undefined, budget?: number | undefined): MeasureMemory {
+  if (provider === 'cpu') return () => (budget === undefined ? hostMemory() : memoryWithin(budget));
   return () => (provider === 'cuda' ? cudaMemory(device) : null) ?? sharedMemory();
 }
 

@@ -87,13 +87,20 @@ export function executionProvider(
   return provider === 'cuda' && device !== undefined ? { name: 'cuda', deviceId: device } : provider;
 }
 
+/** The highest number of a GPU. */
+export const MOST_DEVICE = 255;
+
 /** @throws OperatorError `device_invalid`, `device_not_selectable` */
 export function checkDevice(device: number | undefined, provider: Provider | 'auto'): number | undefined {
   if (device === undefined) return undefined;
-  if (!Number.isInteger(device) || device < 0 || device > 255) {
-    throw new OperatorError('device_invalid', `Expected a device to be a whole number from 0 to 255, got ${device}.`, {
-      hint: 'Devices are counted as nvidia-smi counts them, for example WUERST_DEVICE=1.',
-    });
+  if (!Number.isInteger(device) || device < 0 || device > MOST_DEVICE) {
+    throw new OperatorError(
+      'device_invalid',
+      `Expected a device to be a whole number from 0 to ${MOST_DEVICE}, got ${device}.`,
+      {
+        hint: 'Devices are counted as nvidia-smi counts them, for example WUERST_DEVICE=1.',
+      },
+    );
   }
   if (provider === 'auto' || provider === 'cuda') return device;
   throw new OperatorError('device_not_selectable', `A device can be chosen for CUDA, not for ${provider}.`, {

@@ -45,6 +45,8 @@ export interface RuntimeOptions {
    * `stage`. @default 'resident'
    */
   readonly residency?: Residency | 'auto' | undefined;
+  /** Bytes of the host's memory that this process may take, computing on the CPU. @default what is free */
+  readonly memoryBudget?: number | undefined;
   /** Measures the free memory of the host or the device. @default the system */
   readonly measureMemory?: MeasureMemory | undefined;
   /**
@@ -107,7 +109,7 @@ export class Runtime {
     this.onPreparing = options.onPreparing;
     this.signal = options.signal;
     this.threads = options.threads ?? hostThreads().count;
-    const measure = options.measureMemory ?? measureOf(provider, options.device);
+    const measure = options.measureMemory ?? measureOf(provider, options.device, options.memoryBudget);
     this.memory = new MemoryPlan(provider, options.residency ?? 'resident', measure);
     this.folds = usableFolds(options.folds ?? ALL_FOLDS, { provider, fusedAttention });
     if (!fusedAttention) this.notes.push(`Attention is computed in parts: ${provider}'s own gives wrong numbers here.`);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { cudaMemory } from '../../../src/pipeline/runtime/device-memory.ts';
+import { cudaDevices, cudaMemory } from '../../../src/pipeline/runtime/device-memory.ts';
 import type { HostFacts } from '../../../src/pipeline/runtime/host-facts.ts';
-import { hostMemory } from '../../../src/pipeline/runtime/host-memory.ts';
+import { hostMemory, memoryWithin } from '../../../src/pipeline/runtime/host-memory.ts';
 import { chooseResidency } from '../../../src/pipeline/runtime/memory-plan.ts';
 
 const MEMINFO = 'MemTotal:       24684084 kB\nMemFree:         1000000 kB\nMemAvailable:   20000000 kB\n';
@@ -117,4 +117,22 @@ test('everything stays loaded where it fits with room to spare; a silent GPU is 
   assert.match(tight.reason, /need about 8\.00 GB.*9\.00 GB of this machine are free/);
   assert.equal(chooseResidency(needs, null).residency, 'stage');
   assert.equal(chooseResidency({ ...needs, resident: 5 * GB }, null).residency, 'resident');
+});
+
+test('a process that has a part of the memory may take what it has not taken of it, and never more than there is', () => {
+  const status = { '/proc/meminfo': MEMINFO, '/proc/self/status': 'VmRSS:\t 9000000 kB\nRssAnon:\t 1000000 kB\n' };
+  const part = { bytes: 3 * GB - 1_024_000_000, of: 'the part of this process' };
+  assert.deepEqual(memoryWithin(3 * GB, facts(status)), part);
+  assert.equal(memoryWithin(0.5 * GB, facts(status)).bytes, 0);
+  assert.equal(memoryWithin(30 * GB, facts(status)).of, 'this machine');
+});
+
+test('the GPUs are those that the driver lists, or those that CUDA may see, counted anew', () => {
+  const smi = () => '0\n1\n2\n';
+  assert.deepEqual(cudaDevices(smi, undefined), [0, 1, 2]);
+  assert.deepEqual(cudaDevices(smi, '3, 2'), [0, 1]);
+  assert.deepEqual(
+    cudaDevices(() => null, undefined),
+    [],
+  );
 });

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { Caller, Job, JobEvent } from '../src/bot/job.ts';
+import { readConfig } from '../src/config.ts';
+import { startBot } from '../src/main.ts';
+import { createLogger } from '../src/system/logging.ts';
+import { jobIn } from './bot/studio/studio-fixture.ts';
+import { temporaryFolder } from './bot-process.ts';
+
+const REQUESTS = ['a panda on a green background seed:7 n:2', 'a rocket in space seed:8 n:2'];
+const SETTINGS = 'size:256x256 steps:6 decoder-steps:3';
+
+async function botWith(t: TestContext, env: Readonly<Record<string, string>>) {
+  const bot = await startBot(
+    readConfig({ WUERST_DATA: temporaryFolder(t), WUERST_WEB_PORT: '0', WUERST_PROVIDER: 'cpu', ...env }),
+    { logger: createLogger({ level: 'silent', secrets: [] }), watchProcess: false },
+  );
+  t.after(() => bot.stop());
+  const events: JobEvent[] = [];
+  const listeners = new Set<() => void>();
+  const look = () => {
+    for (const listener of listeners) listener();
+  };
+  bot.painters.on('changed', look);
+  bot.studio.subscribe((event) => {
+    events.push(event);
+    look();
+  });
+  /** Resolves when something holds, which is looked at after each event. */
+  const until = <T>(what: () => T | undefined) =>
+    new Promise<T>((resolve) => {
+      const look = () => {
+        const found = what();
+        if (found === undefined) return;
+        listeners.delete(look);
+        resolve(found);
+      };
+      listeners.add(look);
+      look();
+    });
+  const ask = async (text: string, user: string) =>
+    jobIn(await bot.studio.command(`${text} ${SETTINGS}`, callerOf(user))).id;
+  const ended = (id: string) =>
+    until((): Job | undefined => {
+      const job = bot.studio.job(id);
+      return job?.finishedAt === null ? undefined : (job ?? undefined);
+    });
+  return { bot, events, until, ask, ended };
+}
+
+function callerOf(user: string): Caller {
+  const place = { room: user, guild: user, payer: user };
+  return { surface: 'web', user, name: user, ...place, moderator: false, ageRestricted: false };
+}
+
+function hashes({ images }: Job): readonly string[] {
+  return images.map(({ hash }) => hash);
+}
+
+test('of two processes one is killed in the middle of a job: both jobs end once, with the pictures of one process', async (t) => {
+  const alone = await botWith(t, { WUERST_THREADS: '1' });
+  const wanted = [];
+  for (const [index, text] of REQUESTS.entries()) {
+    wanted.push(hashes(await alone.ended(await alone.ask(text, `user${index}`))));
+  }
+  const { bot, events, until, ask, ended } = await botWith(t, { WUERST_THREADS: '2', WUERST_PROCESSES: '2' });
+  await until(() => (bot.painters.free === 2 ? true : undefined));
+  const ids: string[] = [];
+  for (const [index, text] of REQUESTS.entries()) ids.push(await ask(text, `user${index}`));
+  const isUnderWay = (id: string) => events.some(({ type, job }) => type === 'step' && job.id === id);
+  await until(() => (ids.every(isUnderWay) ? true : undefined));
+  const [first, second] = bot.pipelines;
+  assert.deepEqual([first?.state, second?.state], ['busy', 'busy'], 'both work at the same time');
+  process.kill(second?.pid ?? 0, 'SIGKILL');
+  const jobs = [];
+  for (const id of ids) jobs.push(await ended(id));
+  assert.deepEqual(jobs.map(hashes), wanted);
+  for (const id of ids) {
+    const told = events.filter(({ type, job }) => job.id === id && ['image', 'done', 'failed'].includes(type));
+    assert.deepEqual(
+      told.map(({ type }) => type),
+      ['image', 'image', 'done'],
+    );
+  }
+  const starts = ids.map((id) => events.filter(({ type, job }) => type === 'started' && job.id === id).length);
+  assert.deepEqual(starts.toSorted(), [1, 2], 'only the job of the killed one was started again');
+  assert.deepEqual(
+    bot.pipelines.map(({ crashes }) => crashes),
+    [0, 1],
+  );
+  await until(() => (bot.painters.free === 2 ? true : undefined));
+});
