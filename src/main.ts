@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Adapter } from './adapters/adapter.ts';
+import { programInterfaces } from './adapters/api/api.ts';
 import { createWebAdapter } from './adapters/web/server/adapter.ts';
 import { SESSION_KEY_FILE, sessionKey } from './adapters/web/server/session-key.ts';
 import { IMAGE_FOLDER } from './bot/history/backup.ts';
@@ -222,10 +223,13 @@ async function compose(
   const ready = () => !isStopping() && processes.statuses.some(isReady);
   const web =
     config.web &&
-    createWebAdapter({
-      ...{ ...config.web, logger, metrics: metrics.render, ready, surfaces: () => surfaces },
-      ...{ accounts: history.webAccounts, sessionKey: sessionKey(join(config.data, SESSION_KEY_FILE)) },
-    });
+    createWebAdapter(
+      {
+        ...{ ...config.web, logger, metrics: metrics.render, ready, surfaces: () => surfaces },
+        ...{ accounts: history.webAccounts, sessionKey: sessionKey(join(config.data, SESSION_KEY_FILE)) },
+      },
+      [programInterfaces({ keys: history.apiKeys, version: VERSION })],
+    );
   const adapters = [...(web ? [web] : []), ...(await chatAdapters(config, logger)), ...(options.adapters ?? [])];
   // The page opens while a large model is still loading; until then jobs wait.
   const loading = processes.start();

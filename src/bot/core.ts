@@ -42,9 +42,10 @@ export interface Core {
   /**
    * Checks and stores a picture that a person gives, for `CommandOptions.pictures`. It is read in a process of its own, within
    * bounds of memory and time.
+   * @param options.asMask what is transparent in it is to be painted anew: it becomes a mask, for `GivenPictures.mask`. @default false
    * @returns the hash of its file
    */
-  givePicture(content: Uint8Array, caller: Caller): Promise<string>;
+  givePicture(content: Uint8Array, caller: Caller, options?: { readonly asMask?: boolean }): Promise<string>;
 
   job(id: string): Job | null;
   /** The job that made an image, also after the image was deleted. */

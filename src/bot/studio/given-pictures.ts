@@ -1,5 +1,5 @@
 import { checkBytes, HEAD_BYTES, pictureKind } from '../../pipeline/images/picture-kind.ts';
-import { PictureReader } from '../../pipeline/images/picture-reader.ts';
+import { type PictureFacts, PictureReader } from '../../pipeline/images/picture-reader.ts';
 import { UserError } from '../../system/errors.ts';
 import type { History } from '../history/history.ts';
 import type { Caller } from '../job.ts';
@@ -9,6 +9,8 @@ import { RateLimit, TooOften } from '../rate-limit.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { refuseBlocked } from '../rules/moderation.ts';
 
+/** Pixels of the longer side of a mask that is made of a picture's transparency: finer ones would not show. */
+const MASK_SIDE = 2048;
 /** Pictures that wait to be read. Each may take seconds. */
 const MOST_WAITING = 30;
 
@@ -33,10 +35,10 @@ export class GivenPictureFiles {
   /**
    * Checks a picture and stores its file. Resolves to its hash.
    *
-   * @throws UserError `pictures_unsupported`, `pictures_too_often`, `pictures_busy`, `blocked_user`, and what is wrong with the
-   *   picture; OperatorError as `Images.give`
+   * @throws UserError `pictures_unsupported`, `pictures_too_often`, `pictures_busy`, `blocked_user`, `mask_opaque`, and what is wrong
+   *   with the picture; OperatorError as `Images.give`
    */
-  async take(content: Uint8Array, caller: Caller): Promise<string> {
+  async take(content: Uint8Array, caller: Caller, { asMask = false }: { readonly asMask?: boolean } = {}) {
     const { history, rules } = this.#options;
     this.#requireEncoder();
     refuseBlocked(caller, rules.at(caller));
@@ -51,14 +53,37 @@ export class GivenPictureFiles {
     this.#waiting += 1;
     try {
       const hash = await history.images.give(content);
-      await this.#reader.inspect(history.images.givenPath(hash) ?? '').catch((error: unknown) => {
+      try {
+        const facts = await this.#reader.inspect(history.images.givenPath(hash) ?? '');
+        if (!asMask) return hash;
+        const mask = await history.images.give(await this.#maskOf(hash, facts));
+        if (mask !== hash) history.images.removeUnused([hash]);
+        return mask;
+      } catch (error) {
         history.images.removeUnused([hash]);
         throw error;
-      });
-      return hash;
+      }
     } finally {
       this.#waiting -= 1;
     }
+  }
+
+  /** White where a picture is transparent. */
+  async #maskOf(hash: string, { width, height, hasAlpha }: PictureFacts): Promise<Uint8Array> {
+    if (!hasAlpha) {
+      throw new UserError('mask_opaque', 'Nothing in this mask is transparent, so nothing would be painted anew.', {
+        hint: 'Make a PNG with an alpha channel that is transparent where the picture is to change.',
+      });
+    }
+    const scale = Math.min(1, MASK_SIDE / Math.max(width, height));
+    const size = { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+    const path = this.#options.history.images.givenPath(hash) ?? '';
+    const [alpha = new Uint8Array()] = await this.#reader.frames(path, [{ ...size, of: 'alpha' }]);
+    const sharp = (await import('sharp')).default;
+    return sharp(alpha, { raw: { ...size, channels: 1 } })
+      .negate()
+      .png()
+      .toBuffer();
   }
 
   /** Before anything is loaded nobody knows; the request will tell. */

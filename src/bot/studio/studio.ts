@@ -208,7 +208,7 @@ function coreOf({
       }
       return answers.act(action, caller, options);
     },
-    givePicture: (content, caller) => given.take(content, caller),
+    givePicture: (content, caller, options) => given.take(content, caller, options),
 
     job: (id) => jobs.get(id),
     jobOfImage: (imageId) => jobs.get(history.images.get(imageId)?.jobId ?? ''),

@@ -19,6 +19,7 @@ interface Options {
   readonly pipelineOutlived?: boolean;
   readonly model?: StudioOptions['model'];
   readonly loras?: LoraShelf;
+  readonly painter?: FakePainter;
 }
 
 /** A studio over a real database and a painter in memory, with a clock that the test moves. */
@@ -30,7 +31,7 @@ export async function openStudio(t: TestContext, options: Options = {}) {
   const folder = options.folder ?? temporaryFolder(t);
   const images = options.images === undefined ? {} : { images: options.images };
   const history = History.open({ folder, now: () => clock.now(), monotonic: () => clock.monotonic(), ...images });
-  const painter = new FakePainter();
+  const painter = options.painter ?? new FakePainter();
   const painters = new Painters([painter]);
   const problems: string[] = [];
   const logger = {

@@ -6,6 +6,7 @@ import type { Adapter, Core } from '../../adapter.ts';
 import { createWebApp, type RunningWebApp } from './app.ts';
 import { urlOf } from './links.ts';
 import { bareHost, type WebAdapterOptions } from './options.ts';
+import type { Mount } from './web-context.ts';
 
 /** Milliseconds a client may take to send a whole request. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -16,7 +17,7 @@ export interface WebAdapter extends Adapter {
 }
 
 /** The web chat, for browsers and programs. */
-export function createWebAdapter(options: WebAdapterOptions): WebAdapter {
+export function createWebAdapter(options: WebAdapterOptions, mounts: readonly Mount[] = []): WebAdapter {
   const { host, logger } = options;
   let { port } = options;
   let running: { readonly server: ServerType; readonly web: RunningWebApp } | null = null;
@@ -29,7 +30,7 @@ export function createWebAdapter(options: WebAdapterOptions): WebAdapter {
     },
 
     async start(core: Core) {
-      const web = createWebApp(core, options);
+      const web = createWebApp(core, options, mounts);
       const server = createAdaptorServer({
         fetch: web.app.fetch,
         serverOptions: { requestTimeout: REQUEST_TIMEOUT_MS },

@@ -25,7 +25,7 @@ import { modelRoutes } from './routes/model.ts';
 import { pageRoutes } from './routes/page.ts';
 import { sessionGuard, sessionRoutes } from './routes/session.ts';
 import { Thumbnails } from './thumbnails.ts';
-import type { WebApp, WebContext, WebEnv } from './web-context.ts';
+import type { Mount, WebApp, WebContext, WebEnv } from './web-context.ts';
 import { WrongTokens } from './wrong-tokens.ts';
 
 export interface RunningWebApp {
@@ -37,9 +37,11 @@ export interface RunningWebApp {
 /**
  * The HTTP face over a core, without a socket.
  *
+ * @param mounts further routes, behind the guards that everything is behind
+ *
  * @example const { app } = createWebApp(core, { ...options, logger }); await app.request('/healthz');
  */
-export function createWebApp(core: Core, options: WebAdapterOptions): RunningWebApp {
+export function createWebApp(core: Core, options: WebAdapterOptions, mounts: readonly Mount[] = []): RunningWebApp {
   const access = new Access(options);
   const web: WebContext = {
     core,
@@ -66,6 +68,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions): RunningWeb
     if (stopping) throw new UserError('stopping', 'The bot is restarting.', { hint: 'Try again in a moment.' });
     await next();
   });
+  for (const mount of mounts) mount(app, web);
   pageRoutes(app);
   sessionRoutes(app, web);
   app.use('/api/*', sessionGuard(web));

@@ -33,11 +33,16 @@ export function isForm(c: Context): boolean {
   return /^multipart\/form-data\s*;/i.test(c.req.header('content-type') ?? '');
 }
 
-/** @throws UserError `body_too_large`, `body_not_form`, `body_invalid` */
-export async function readCommandForm(c: Context): Promise<CommandForm> {
+/** The parts of a form, which is taken to pieces by a thread. @throws UserError `body_too_large`, `body_not_form` */
+export async function readFormParts(c: Context): Promise<readonly FormPart[]> {
   const type = c.req.header('content-type') ?? '';
   const body = await readBytes(c, PICTURE_BOUNDS.allBytes + OVERHEAD);
-  const parts = await partsOf({ body: Uint8Array.from(body), type });
+  return partsOf({ body: Uint8Array.from(body), type });
+}
+
+/** @throws UserError `body_too_large`, `body_not_form`, `body_invalid` */
+export async function readCommandForm(c: Context): Promise<CommandForm> {
+  const parts = await readFormParts(c);
   const images: Uint8Array[] = [];
   const masks: Uint8Array[] = [];
   const texts = new Map<string, string>();

@@ -12,7 +12,7 @@ const STATUS: readonly (readonly [code: RegExp, status: ContentfulStatusCode])[]
   [/^body_too_large$/, 413],
   [/^body_not_json_type$/, 415],
   [/^stopping$/, 503],
-  [/^not_found$|^(?:job|image|action)_(?:unknown|deleted|gone)$/, 404],
+  [/^(?:model_)?not_found$|^(?:job|image|action)_(?:unknown|deleted|gone)$/, 404],
   [/^(?:blocked|nsfw)_|^(?:not_yours|user_mismatch|name_taken|name_not_proven|admins_only)$|_not_allowed$/, 403],
   [/^(?:limit|too_many)_|_limit$/, 429],
   [/^(?:already|job_not)_/, 409],
@@ -22,18 +22,32 @@ function statusOf({ code }: UserError): ContentfulStatusCode {
   return STATUS.find(([pattern]) => pattern.test(code))?.[1] ?? 400;
 }
 
-/** Turns any error into the answer that is sent. Only the words of a `UserError` go outside. */
-export function problemResponse(error: unknown, c: Context, logger: Logger): Response {
+/** An error as it goes outside. */
+export interface Problem {
+  readonly status: ContentfulStatusCode;
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+/** Logs what only the operator can mend, and sets the headers that go with an error. Only the words of a `UserError` go outside. */
+export function problemOf(error: unknown, c: Context, logger: Logger): Problem {
   c.header('Cache-Control', 'no-store');
   if (error instanceof UserError) {
     const status = statusOf(error);
     if (status === 413) c.header('Connection', 'close');
     if (error instanceof TooOften) c.header('Retry-After', String(error.retryAfter));
-    return c.json({ error: { code: error.code, message: error.message, hint: error.hint ?? null } }, status);
+    return { status, code: error.code, message: error.message, hint: error.hint ?? null };
   }
   logger.error({ err: error, method: c.req.method, path: c.req.path }, 'a web request failed');
   const [message, hint] = troubleOf(error);
-  return c.json({ error: { code: 'internal', message, hint } }, 500);
+  return { status: 500, code: 'internal', message, hint };
+}
+
+/** Turns any error into the answer that is sent. */
+export function problemResponse(error: unknown, c: Context, logger: Logger): Response {
+  const { status, ...problem } = problemOf(error, c, logger);
+  return c.json({ error: problem }, status);
 }
 
 export function notFound(message: string): UserError {

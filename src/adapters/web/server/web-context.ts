@@ -45,6 +45,10 @@ export interface WebEnv {
 }
 
 export type WebApp = Hono<WebEnv>;
+
+/** Adds routes of another interface. */
+export type Mount = (app: WebApp, web: WebContext) => void;
+
 export type WebRequest = Context<WebEnv>;
 
 /** Registers all methods of a path. Any other method is answered with 405 and the allowed ones. */

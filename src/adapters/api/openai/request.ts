@@ -1,0 +1,117 @@
+import type { NativeOptions } from '../../../bot/command/format.ts';
+import type { GivenPictures } from '../../../bot/core.ts';
+import { UserError } from '../../../system/errors.ts';
+import type { ApiCall } from '../serving/api-context.ts';
+import type { Wish } from '../serving/paintings.ts';
+import type { EncodeAs } from '../serving/picture-files.ts';
+import { literalPrompt } from '../serving/prompt-words.ts';
+import { WrongField } from '../serving/read-body.ts';
+import { EDIT, type Edit, GENERATION, type Generation, VARIATION, type Variation } from './schemas.ts';
+
+/** A request in this program's words. */
+export interface Translated {
+  readonly wish: Wish;
+  readonly encode: EncodeAs;
+  /** Links in place of the pictures. */
+  readonly asLinks: boolean;
+  /** What of the request had no effect. */
+  readonly notes: readonly string[];
+}
+
+const KNOWN = new Set([GENERATION, EDIT, VARIATION].flatMap(({ shape }) => Object.keys(shape)));
+/** Names of OpenAI's own models: programs that offer no choice send one of them. */
+const THEIRS = /^(?:dall-e-\d|gpt-image-|chatgpt-image)/;
+/** Styles of DALL-E 3. */
+const THEIR_STYLES = ['vivid', 'natural'];
+/** How much is painted anew, by `input_fidelity`. */
+const STRENGTHS = { low: 0.6, high: 0.3 } as const;
+const VARIATION_STRENGTH = 0.5;
+
+type Given = Generation | Edit | Variation;
+
+export function ofGeneration(call: ApiCall, body: Generation): Translated {
+  const style = body.style === undefined || THEIR_STYLES.includes(body.style) ? {} : { style: body.style };
+  const notes = [
+    ...(THEIR_STYLES.includes(body.style ?? '')
+      ? [`style ${body.style} has no effect: the styles here are others.`]
+      : []),
+    ...(body.moderation === 'low' ? ['moderation has no effect: the rules of the place hold.'] : []),
+  ];
+  return translated(call, body, { prompt: body.prompt, options: style, notes });
+}
+
+export async function ofEdit(call: ApiCall, body: Edit): Promise<Translated> {
+  if (body.mask !== undefined && body.image.length > 1) {
+    throw new WrongField('mask', 'mask: expected one image beside a mask.', 'Send one image.');
+  }
+  const { core } = call.api.web;
+  const pictures: string[] = [];
+  for (const image of body.image) pictures.push(await core.givePicture(image, call.caller));
+  const mask = body.mask && (await core.givePicture(body.mask, call.caller, { asMask: true }));
+  const strength = mask === undefined ? STRENGTHS[body.input_fidelity ?? 'low'] : 1;
+  return translated(call, body, { prompt: body.prompt, options: { strength }, pictures: { pictures, mask } });
+}
+
+export async function ofVariation(call: ApiCall, body: Variation): Promise<Translated> {
+  const picture = await call.api.web.core.givePicture(body.image, call.caller);
+  return translated(call, body, { options: { strength: VARIATION_STRENGTH }, pictures: { pictures: [picture] } });
+}
+
+interface Parts {
+  readonly prompt?: string;
+  readonly options: NativeOptions;
+  readonly pictures?: GivenPictures;
+  readonly notes?: readonly string[];
+}
+
+function translated(call: ApiCall, body: Given, { prompt, options, pictures, notes = [] }: Parts): Translated {
+  const { model, n, size, seed, negative_prompt: negative, background, quality } = body;
+  requireModel(call, model);
+  if (background === 'transparent') {
+    throw new WrongField('background', 'background: pictures here have no transparent parts.', 'Send opaque or auto.');
+  }
+  const [width, height] = size === undefined || size === 'auto' ? [] : size.split('x').map(Number);
+  const words = [
+    ...(prompt === undefined ? [] : [literalPrompt(prompt)]),
+    ...(negative === undefined || negative.trim() === '' ? [] : [`negative:${literalPrompt(negative)}`]),
+  ];
+  return {
+    wish: {
+      prompt: words.join(' '),
+      // A setting beside it says that a picture is wanted, whatever the words are.
+      options: {
+        ...options,
+        n: n ?? 1,
+        ...(width === undefined || height === undefined ? {} : { width, height }),
+        ...(seed === undefined ? {} : { seed: String(seed) }),
+      },
+      pictures,
+      idempotencyKey: idempotencyKey(call),
+    },
+    encode: { format: body.output_format ?? 'png', quality: body.output_compression },
+    asLinks: (body.response_format ?? (/^dall-e/.test(model ?? '') ? 'url' : 'b64_json')) === 'url',
+    notes: [
+      ...notes,
+      ...(quality === undefined || quality === 'auto'
+        ? []
+        : ['quality has no effect: every picture is made as well as it can be.']),
+      ...Object.keys(body).flatMap((name) =>
+        KNOWN.has(name) ? [] : [`${name.slice(0, 40)} is not known here, and has no effect.`],
+      ),
+    ],
+  };
+}
+
+function requireModel({ api }: ApiCall, model: string | undefined): void {
+  const own = api.web.core.limits().model;
+  if (model === undefined || model === own || THEIRS.test(model)) return;
+  throw new UserError('model_not_found', `There is no model "${model}" here.`, { hint: `The model in use is ${own}.` });
+}
+
+function idempotencyKey({ c }: ApiCall): string | undefined {
+  const key = c.req.header('idempotency-key');
+  if (key === undefined || /^[\x21-\x7e]{1,200}$/.test(key)) return key;
+  throw new UserError('idempotency_key_invalid', 'The Idempotency-Key is not valid.', {
+    hint: 'Use 1 to 200 printable characters without spaces, for example a UUID.',
+  });
+}

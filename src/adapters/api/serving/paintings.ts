@@ -1,0 +1,99 @@
+import { EventEmitter, on } from 'node:events';
+import type { NativeOptions } from '../../../bot/command/format.ts';
+import type { GivenPictures } from '../../../bot/core.ts';
+import { type Caller, isOver, type Job, type JobEvent } from '../../../bot/job.ts';
+import { UserError } from '../../../system/errors.ts';
+import type { Core } from '../../adapter.ts';
+
+/** What a program asks for. */
+export interface Wish {
+  /** As the grammar reads it: `literalPrompt` and `weightedPrompt` make it of a program's text. */
+  readonly prompt: string;
+  readonly options: NativeOptions;
+  readonly pictures?: GivenPictures | undefined;
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** How far a request is. */
+export type Step = Extract<JobEvent, { type: 'step' }>;
+
+/** A request that has ended without its pictures. */
+export class PaintingFailed extends UserError {
+  readonly job: Job;
+
+  constructor(job: Job) {
+    const { code, message, hint } = job.error ?? {
+      code: 'internal',
+      message: 'Something went wrong.',
+      hint: undefined,
+    };
+    super(job.state === 'cancelled' ? 'job_cancelled' : code, message, hint === undefined ? {} : { hint });
+    this.job = job;
+  }
+}
+
+/** Requests of programs that wait for their pictures, and how far they are. */
+export class Paintings {
+  readonly #core: Core;
+  /** By user, oldest first. */
+  readonly #running = new Map<string, Map<string, Step | null>>();
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** The requests that a program waits for, oldest first, each with its latest step. */
+  of({ user }: Caller): readonly { readonly job: Job; readonly step: Step | null }[] {
+    return [...(this.#running.get(user) ?? [])].flatMap(([id, step]) => {
+      const job = this.#core.job(id);
+      return job === null ? [] : [{ job, step }];
+    });
+  }
+
+  /** Submits a request and follows it to its end. When the program hangs up, the request is cancelled: nobody would have its pictures. */
+  async *paint(wish: Wish, caller: Caller, signal: AbortSignal): AsyncGenerator<Step, Job> {
+    const { prompt, options, pictures, idempotencyKey } = wish;
+    const outcome = await this.#core.command(prompt, caller, {
+      options,
+      ...(pictures === undefined ? {} : { pictures }),
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    });
+    if (outcome.kind === 'reply') throw new UserError('prompt_unclear', `${outcome.reply.title}.`);
+    const job = yield* this.#follow(outcome.job.id, caller, signal);
+    if (job.state === 'done') return job;
+    throw new PaintingFailed(job);
+  }
+
+  async *#follow(id: string, caller: Caller, signal: AbortSignal): AsyncGenerator<Step, Job> {
+    const events = new EventEmitter();
+    const own = this.#running.get(caller.user) ?? new Map<string, Step | null>();
+    this.#running.set(caller.user, own.set(id, null));
+    const stop = this.#core.subscribe((event) => {
+      if (event.job.id === id) events.emit('event', event);
+    });
+    try {
+      const found = this.#core.job(id);
+      if (found !== null && isOver(found)) return found;
+      for await (const [event] of on(events, 'event', { signal }) as AsyncIterable<[JobEvent]>) {
+        if (isOver(event.job) || event.type === 'erased') return event.job;
+        if (event.type !== 'step') continue;
+        own.set(id, event);
+        yield event;
+      }
+      throw new Error('the events of a request ended before it did');
+    } finally {
+      stop();
+      own.delete(id);
+      if (own.size === 0) this.#running.delete(caller.user);
+      if (signal.aborted) await this.cancel(id, caller);
+    }
+  }
+
+  /** Whatever is left of it is not made. */
+  async cancel(id: string, caller: Caller): Promise<void> {
+    await this.#core.act(`cancel:${id}`, caller).catch((error: unknown) => {
+      // It has just ended.
+      if (!(error instanceof UserError)) throw error;
+    });
+  }
+}

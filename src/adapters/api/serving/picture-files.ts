@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import type { Caller, Job } from '../../../bot/job.ts';
+import { UserError } from '../../../system/errors.ts';
+import type { Core } from '../../adapter.ts';
+
+export const PICTURE_FORMATS = ['png', 'jpeg', 'webp'] as const;
+export type PictureFormat = (typeof PICTURE_FORMATS)[number];
+
+export interface EncodeAs {
+  readonly format: PictureFormat;
+  /** 0 to 100, of a format with loss. @default 92 */
+  readonly quality?: number | undefined;
+}
+
+/** A picture's file as the bot keeps it, or in another format. @throws UserError `image_gone` */
+export async function pictureFile(
+  core: Core,
+  imageId: string,
+  asker: Caller | undefined,
+  { format, quality = 92 }: EncodeAs,
+): Promise<Buffer> {
+  const path = await core.imagePath(imageId, asker);
+  if (path === null) {
+    throw new UserError('image_gone', 'There is no picture with this id, or it was deleted.');
+  }
+  if (format === 'png') return readFile(path);
+  return sharp(path).toFormat(format, { quality }).toBuffer();
+}
+
+/** An unfinished picture, small as it is. */
+export function previewFile(preview: Uint8Array, { format, quality = 92 }: EncodeAs): Promise<Buffer> {
+  return sharp(preview).toFormat(format, { quality }).toBuffer();
+}
+
+/** Pictures of a job that are there, in order. */
+export function keptImages(job: Job) {
+  return job.images.filter(({ deleted }) => !deleted).toSorted((a, b) => a.index - b.index);
+}

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import OpenAI, { APIError, toFile } from 'openai';
+import sharp from 'sharp';
+import { openApi } from './open-api.ts';
+import { plain } from './png-painter.ts';
+
+/** The official client, over the interface in process. */
+async function openClient(t: TestContext, options: Parameters<typeof openApi>[1] = {}) {
+  const api = await openApi(t, options);
+  const client = new OpenAI({ apiKey: api.secret, baseURL: 'http://localhost/v1', fetch: api.fetch });
+  return { ...api, client };
+}
+
+async function sizeOf(base64 = '') {
+  const { width, height, format } = await sharp(Buffer.from(base64, 'base64')).metadata();
+  return { width, height, format };
+}
+
+function failure(status: number, code: string) {
+  return (error: unknown) => {
+    assert.ok(error instanceof APIError);
+    assert.deepEqual([error.status, error.code], [status, code], error.message);
+    return true;
+  };
+}
+
+test('the official client has pictures painted, with their seeds and what had no effect', async (t) => {
+  const { client, painter } = await openClient(t);
+  const answer = await client.images.generate({
+    model: 'gpt-image-1',
+    prompt: 'a panda on a green background',
+    ...{ n: 2, size: '1024x1536', quality: 'high' },
+  });
+  assert.equal(answer.data?.length, 2);
+  assert.deepEqual(await sizeOf(answer.data?.[1]?.b64_json), { width: 1024, height: 1536, format: 'png' });
+  const { seeds, notes } = (answer as unknown as { wuerst: { seeds: string[]; notes: string[] } }).wuerst;
+  assert.equal(Number(seeds[1]) - Number(seeds[0]), 1);
+  assert.ok(notes.some((note) => note.startsWith('quality has no effect')));
+  assert.equal(painter.requests[0]?.prompt, 'a panda on a green background');
+});
+
+test('a prompt is words, whatever is in it', async (t) => {
+  const { client, painter } = await openClient(t);
+  const prompts = [
+    'help',
+    'erase confirm',
+    'a panda --seed 7 n:4 width:512',
+    'a {red, green} panda with a "sign"',
+    'a (round) [square] panda\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 5, Size: 512x512',
+    'wuerst imagine "a panda"',
+    'a back\\slash',
+  ];
+  for (const prompt of prompts) {
+    const answer = await client.images.generate({ prompt, seed: 5 } as OpenAI.ImageGenerateParamsNonStreaming);
+    assert.equal(answer.data?.length, 1);
+    const { request } = { request: painter.requests.at(-1) };
+    assert.deepEqual(
+      [request?.prompt, request?.width, request?.weighted],
+      [prompt.replace('\n', ' '), 1024, undefined],
+    );
+  }
+});
+
+test('pictures are sent in the format and way that is asked for; links open without a key, for an hour', async (t) => {
+  const { client, fetch, history } = await openClient(t);
+  const webp = await client.images.generate({ prompt: 'a panda', output_format: 'webp', output_compression: 50 });
+  assert.equal((await sizeOf(webp.data?.[0]?.b64_json)).format, 'webp');
+  for (const params of [{ response_format: 'url' }, { model: 'dall-e-3' }] as const) {
+    const { data } = await client.images.generate({ prompt: 'a panda', ...params });
+    const url = data?.[0]?.url ?? '';
+    const picture = await fetch(url);
+    assert.deepEqual([picture.status, picture.headers.get('content-type')], [200, 'image/png']);
+    for (const wrong of [url.replace(/signature=./, 'signature=_'), url.replace(/expires=\d/, 'expires=9')]) {
+      assert.equal((await fetch(wrong)).status, 404);
+    }
+  }
+  assert.equal(history.apiKeys.all().length, 1);
+});
+
+test('a stream has unfinished pictures as they come, then the finished one', async (t) => {
+  const { client } = await openClient(t);
+  const stream = await client.images.generate({ prompt: 'a panda', stream: true, partial_images: 2 });
+  const events: OpenAI.ImageGenStreamEvent[] = [];
+  for await (const event of stream) events.push(event);
+  const types = events.map(({ type }) => type);
+  assert.equal(types.at(-1), 'image_generation.completed');
+  assert.ok(types.length >= 2 && types.slice(0, -1).every((type) => type === 'image_generation.partial_image'));
+  assert.equal((await sizeOf(events.at(-1)?.b64_json)).width, 1024);
+});
+
+test('a stream that fails ends with an error of the official client', async (t) => {
+  const { client } = await openClient(t);
+  const stream = await client.images.generate({ prompt: 'too-big', stream: true });
+  await assert.rejects(async () => {
+    for await (const event of stream) assert.fail(event.type);
+  }, /Too big for this machine/);
+});
+
+test('a picture is edited where its mask is transparent, blended with others, and varied', async (t) => {
+  const { client, painter } = await openClient(t);
+  const image = async (shade: number) => toFile(await plain({ shade }), 'a.png', { type: 'image/png' });
+  const mask = await toFile(await plain({ hole: true }), 'mask.png', { type: 'image/png' });
+  await client.images.edit({ image: await image(1), mask, prompt: 'a panda', n: 2, size: '1024x1024' });
+  const masked = painter.requests.at(-1);
+  assert.equal(masked?.images.length, 2);
+  assert.equal(masked?.start?.strength, 1);
+  const { data, info } = await sharp(masked?.files?.[masked.start?.mask ?? ''] ?? '')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  assert.deepEqual([data[0], data[(info.width - 1) * info.channels]], [255, 0], 'white where it was transparent');
+
+  await client.images.edit({ image: [await image(1), await image(2)], prompt: 'a panda', input_fidelity: 'high' });
+  assert.deepEqual(
+    [painter.requests.at(-1)?.start?.pictures.length, painter.requests.at(-1)?.start?.strength],
+    [2, 0.3],
+  );
+
+  await client.images.createVariation({ image: await image(3), n: 1 });
+  assert.deepEqual([painter.requests.at(-1)?.prompt, painter.requests.at(-1)?.start?.strength], ['', 0.5]);
+});
+
+test('an edit streams as well, and JSON takes what a form takes', async (t) => {
+  const { client } = await openClient(t);
+  const image = await toFile(await plain(), 'a.png', { type: 'image/png' });
+  const stream = await client.images.edit({ image, prompt: 'a panda', stream: true, partial_images: 1 });
+  const types: string[] = [];
+  for await (const { type } of stream) types.push(type);
+  assert.deepEqual(types, ['image_edit.partial_image', 'image_edit.completed']);
+});
+
+test('mistakes and rules are answered in the way that the official client reads', async (t) => {
+  const { client, history, secret, fetch } = await openClient(t, { limits: 'images=2,user-jobs=1' });
+  history.settings.set({ surface: 'discord', guild: '81384788765712384' }, 'blockedWords', ['banana'], {
+    ...{ surface: 'discord', user: 'mod' },
+  });
+  const painted = (params: object) =>
+    client.images.generate({ prompt: 'a panda', ...params } as OpenAI.ImageGenerateParamsNonStreaming);
+  await assert.rejects(painted({ prompt: 'a banana' }), failure(400, 'content_policy_violation'));
+  await assert.rejects(painted({ prompt: '' }), failure(400, 'body_invalid'));
+  await assert.rejects(
+    painted({ n: 11 }),
+    (error: APIError) => failure(400, 'body_invalid')(error) && error.param === 'n',
+  );
+  await assert.rejects(painted({ n: 3 }), failure(400, 'bad_n'));
+  await assert.rejects(painted({ size: 'huge' }), (error: APIError) => error.param === 'size');
+  await assert.rejects(painted({ background: 'transparent' }), (error: APIError) => error.param === 'background');
+  await assert.rejects(painted({ model: 'stable-diffusion' }), failure(404, 'model_not_found'));
+  await assert.rejects(painted({ prompt: 'too-big' }), failure(500, 'too_big'));
+  await assert.rejects(painted({ prompt: 'bug' }), failure(500, 'internal'));
+  const opaque = await toFile(await plain(), 'a.png', { type: 'image/png' });
+  await assert.rejects(client.images.edit({ image: opaque, mask: opaque, prompt: 'x' }), failure(400, 'mask_opaque'));
+  const text = await toFile(Buffer.from('no picture'), 'a.png', { type: 'image/png' });
+  await assert.rejects(client.images.edit({ image: text, prompt: 'x' }), failure(400, 'picture_kind_unknown'));
+  const stranger = new OpenAI({ apiKey: `${secret.slice(0, -1)}!`, baseURL: 'http://localhost/v1', fetch });
+  await assert.rejects(stranger.models.list(), failure(401, 'invalid_api_key'));
+  assert.equal((await fetch('http://localhost/v1/models')).status, 401);
+  assert.equal((await fetch('http://localhost/v1/images/generations')).status, 405);
+});
+
+test('a program that hangs up has its request cancelled', async (t) => {
+  const { client, painter, events, started } = await openClient(t);
+  const leaving = new AbortController();
+  const asked = client.images.generate({ prompt: 'wait panda' }, { signal: leaving.signal });
+  asked.catch(() => {});
+  while (painter.requests.length === 0) await new Promise(setImmediate);
+  const [queued] = events;
+  await started(queued?.job.id ?? '');
+  leaving.abort();
+  await assert.rejects(asked);
+  while (events.at(-1)?.type !== 'cancelled') await new Promise(setImmediate);
+});
+
+test('the same Idempotency-Key has the same pictures', async (t) => {
+  const { client, painter } = await openClient(t);
+  const again = () => client.images.generate({ prompt: 'a panda' }, { headers: { 'Idempotency-Key': 'k1' } });
+  const [first, second] = [await again(), await again()];
+  assert.deepEqual(first.data, second.data);
+  assert.equal(painter.requests.length, 1);
+});
+
+test('the model in use is listed', async (t) => {
+  const { client } = await openClient(t, { model: { model: 'cocktail' } });
+  const models: string[] = [];
+  for await (const { id } of client.models.list()) models.push(id);
+  assert.deepEqual(models, ['cocktail']);
+  assert.equal((await client.models.retrieve('cocktail')).owned_by, 'wuerst');
+  await assert.rejects(client.models.retrieve('other'), failure(404, 'model_not_found'));
+  assert.equal((await client.images.generate({ prompt: 'x', model: 'cocktail' })).data?.length, 1);
+});
+
+test('without a key nothing is there; the log never holds one', async (t) => {
+  const closed = await openApi(t, { key: false });
+  for (const path of ['/openapi.json', '/v1/models', '/v1/images/files/x.png']) {
+    assert.equal((await closed.plainFetch(`http://localhost${path}`)).status, 404);
+  }
+  const { post, lines, secret } = await openApi(t);
+  await post('/v1/images/generations', { prompt: 'bug' });
+  await post('/v1/images/generations', { prompt: 'a panda' }, { Authorization: `Basic ${secret}` });
+  assert.ok(!lines.join('').includes(secret.slice(-32)));
+});
+
+test('what Open WebUI sends is answered as it expects', async (t) => {
+  const { post, get } = await openApi(t);
+  assert.equal((await get('/v1/models')).status, 200);
+  for (const body of [
+    { model: 'gpt-image-1', prompt: 'a panda', n: 1, size: 'auto' },
+    { model: 'dall-e-2', prompt: 'a panda', n: 1, size: '512x512', response_format: 'b64_json' },
+  ]) {
+    const answer = await post('/v1/images/generations', body);
+    const { data } = (await answer.json()) as { data: { b64_json: string }[] };
+    assert.equal((await sizeOf(data[0]?.b64_json)).format, 'png');
+  }
+});
