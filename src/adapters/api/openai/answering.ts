@@ -44,10 +44,14 @@ export function answerStream(call: ApiCall, request: Translated, kind: StreamKin
       const common = { background: 'opaque', output_format: request.encode.format, quality: 'auto' } as const;
       const painting = api.paintings.paint(request.wish, caller, signal);
       let sent = 0;
+      let latest: Uint8Array | undefined;
       let next = await painting.next();
       for (; !next.done; next = await painting.next()) {
         const { job, fraction, preview } = next.value;
         if (preview === null || sent >= partialImages || fraction < (sent + 1) / (partialImages + 1)) continue;
+        // It does not change with every step.
+        if (latest !== undefined && Buffer.compare(latest, preview) === 0) continue;
+        latest = preview;
         const b64_json = (await previewFile(preview, request.encode)).toString('base64');
         const progress = { b64_json, created_at: secondsOf(job.createdAt), ...common, size: sizeOf(job) };
         await send({ type: `${kind}.partial_image`, partial_image_index: sent, ...progress });

@@ -29,6 +29,8 @@ export function serve(app: WebApp, api: ApiContext, { endpoints, problem }: Inte
       try {
         return await run(api, c);
       } catch (error) {
+        // The program has hung up: nobody reads an answer.
+        if (c.req.raw.signal.aborted) return new Response(null, { status: 499 });
         return answered(error, c);
       }
     });
