@@ -2,6 +2,18 @@ import type { Eta } from './job.ts';
 
 export type ButtonStyle = 'primary' | 'secondary' | 'danger';
 
+/** A form with one text. */
+export interface Form {
+  readonly title: string;
+  readonly label: string;
+  /** What it is prefilled with. */
+  readonly value: string;
+  /** In UTF-16 units. */
+  readonly maxLength: number;
+  /** It may be sent empty. @default false */
+  readonly optional?: boolean;
+}
+
 export interface Button {
   /** `verb:id`, at most 64 characters; what `Core.act` takes. */
   readonly action: string;
@@ -11,8 +23,8 @@ export interface Button {
   readonly style: ButtonStyle;
   /** Ask before acting, with this question. */
   readonly confirm?: string;
-  /** The action needs text (Remix): open a form with this label, prefilled with `value`. `maxLength` counts UTF-16 units. */
-  readonly ask?: { readonly title: string; readonly label: string; readonly value: string; readonly maxLength: number };
+  /** The action needs text (Remix): open a form. */
+  readonly ask?: Form;
   readonly disabled?: boolean;
 }
 

@@ -4,6 +4,7 @@ import type { ImagineRequest } from '../job.ts';
 import { DEFAULT_LIMITS, type Recommended } from '../request-limits.ts';
 import { FIELD_KEYS, KEYS, type KeyName } from './keys.ts';
 import { wordsOf } from './lexer.ts';
+import { tagsAsText } from './loras.ts';
 import { isSubcommandName, meantAsSubcommand } from './subcommands.ts';
 import { tokensOf } from './tokens.ts';
 import { formatSteps } from './values.ts';
@@ -25,12 +26,14 @@ export function formatRequest(request: ImagineRequest, usualSteps: Recommended['
   const settings = FIELD_KEYS.flatMap(({ key, field }) => {
     const value = field === 'steps' && request.steps !== usualSteps ? formatSteps(request.steps) : request[field];
     if (value === undefined || value === null || value === '' || value === false || field === 'loras') return [];
-    if (field === 'negative') return [`${key.name}:"${withoutDraws(bracketed(request.negative, request.weighted))}"`];
+    if (field === 'negative') {
+      return [`${key.name}:"${tagsAsText(withoutDraws(bracketed(request.negative, request.weighted)))}"`];
+    }
     return [`${key.name}:${value === true ? 'yes' : value}`];
   });
   const prompt = bracketed(request.prompt, request.weighted);
   const loras = (request.loras ?? []).map(loraTag);
-  return [isPlain(prompt) ? prompt : quote(prompt), ...loras, ...settings].join(' ');
+  return [isPlain(prompt) ? prompt : tagsAsText(quote(prompt)), ...loras, ...settings].join(' ');
 }
 
 /** A text of a request as it is typed: brackets that are text have backslashes. */

@@ -42,14 +42,14 @@ export function unitsOf(codePoints: number): number {
 }
 
 /** Characters that a backslash turns into plain text; before any other character it is an ordinary backslash. */
-const ESCAPABLE = new Set('\\"“”„\'‘’{},:：-—–');
+const ESCAPABLE = new Set('\\"“”„\'‘’{},:：<-—–');
 
 /** Whether a backslash at `at` protects the character after it. */
 export function isEscape(text: string, at: number): boolean {
   return text[at] === '\\' && ESCAPABLE.has(text[at + 1] ?? '');
 }
 
-const ESCAPED = /\\([\\"“”„'‘’{},:：—–-])/g;
+const ESCAPED = /\\([\\"“”„'‘’{},:：<—–-])/g;
 
 export function unescapeText(text: string): string {
   return text.replace(ESCAPED, '$1');

@@ -2,8 +2,9 @@ import type { LoraUse } from '../../pipeline/images/imagine-request.ts';
 import { MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/lora-tag.ts';
 import type { KnownLora, RequestLimits } from '../request-limits.ts';
 import { nearest } from './edit-distance.ts';
-import { quoted } from './problem.ts';
+import { CommandProblem, quoted } from './problem.ts';
 import type { Reading } from './values.ts';
+import { partsDrawnIn } from './wildcards.ts';
 
 /** Takes those of an older request away. */
 export const NO_LORAS = 'none';
@@ -35,7 +36,8 @@ export function expectedLoras({ loras = [] }: RequestLimits): string {
   if (loras.length === 0) return 'the name of a LoRA, of which there are none here';
   const names = loras.slice(0, 10).map(({ name }) => name);
   const more = loras.length > names.length ? ` and ${loras.length - names.length} more` : '';
-  return `up to ${MAX_LORAS} LoRAs of those here (${names.join(', ')}${more}), each with a weight from -${MAX_LORA_WEIGHT} to ${MAX_LORA_WEIGHT} such as ${names[0]}:0.8`;
+  const example = `${names[0]}:0.8`;
+  return `up to ${MAX_LORAS} LoRAs of those here (${names.join(', ')}${more}), each with a weight from -${MAX_LORA_WEIGHT} to ${MAX_LORA_WEIGHT} such as ${/\s/.test(example) ? `"${example}"` : example}`;
 }
 
 /** As `readLoras` reads them. */
@@ -47,20 +49,22 @@ export function withoutRepeats(loras: readonly LoraUse[]): LoraUse[] {
   return [...new Map(loras.map((lora) => [lora.name, lora])).values()];
 }
 
-const TAG = / ?<lora:([^<>]*)>/gi;
+const TAG = / ?(?<!\\)<lora:([^<>]*)>/gi;
 const DOUBLE_QUOTES = /["“”„]/g;
 
 /**
  * A command whose tags of LoRAs, as in `<lora:sketch:0.8>`, are settings. A tag inside quotes is taken out of them and
- * stands at the end.
+ * stands at the end. Those in `{a|b}` stay: which of them counts is drawn.
  *
  * @param leaveOut says by its name which one is not taken at all
  */
 export function withLoraSettings(text: string, leaveOut: (name: string) => boolean = () => false): string {
   const behind: string[] = [];
+  const isDrawn = partsDrawnIn(text);
   let quotes = 0;
   let seen = 0;
   const within = text.replace(TAG, (tag: string, inside: string, at: number) => {
+    if (isDrawn(at)) return tag;
     quotes += text.slice(seen, at).match(DOUBLE_QUOTES)?.length ?? 0;
     seen = at + tag.length;
     if (leaveOut(ONE.exec(inside)?.[1] ?? '')) return '';
@@ -73,10 +77,68 @@ export function withLoraSettings(text: string, leaveOut: (name: string) => boole
   return seen === 0 ? text : `${within.trim()}${behind.join('')}`;
 }
 
-/** A text without its tags of LoRAs, and these as a setting is typed; for texts in which no settings stand. */
-export function withoutLoraTags(text: string): { readonly text: string; readonly loras: string | undefined } {
-  const tags = [...text.matchAll(TAG)].map(([, inside = '']) => inside.trim());
-  return { text: text.replace(TAG, ''), loras: tags.length === 0 ? undefined : tags.join(', ') };
+/** The text as one whose tags of LoRAs, unescaped, are the same again. */
+export function tagsAsText(text: string): string {
+  return text.replace(/<(?=lora:)/gi, '\\<');
+}
+
+interface WithoutTags {
+  readonly text: string;
+  /** As they are typed, with their weights. */
+  readonly loras: readonly string[];
+}
+
+/** A text in which no settings stand, without its tags of LoRAs. */
+export function withoutLoraTags(text: string): WithoutTags {
+  const loras: string[] = [];
+  const rest = text.replace(TAG, (_tag: string, inside: string) => {
+    loras.push(inside.trim());
+    return '';
+  });
+  return { text: rest, loras };
+}
+
+/** As `withoutLoraTags`, but for those of which one has still to be drawn. */
+export function withoutSettledLoras(text: string): WithoutTags {
+  const isDrawn = partsDrawnIn(text);
+  const loras: string[] = [];
+  const rest = text.replace(TAG, (tag: string, inside: string, at: number) => {
+    if (isDrawn(at)) return tag;
+    loras.push(inside.trim());
+    return '';
+  });
+  return { text: rest, loras };
+}
+
+/**
+ * Those that were chosen, and those whose tags were drawn. Of one name that which was chosen counts, else the last one.
+ * @throws CommandProblem `bad_lora`, `loras_invalid`
+ */
+export function withDrawnLoras(
+  chosen: readonly LoraUse[],
+  drawn: readonly string[],
+  limits: RequestLimits,
+): readonly LoraUse[] {
+  const read = drawn.flatMap((one) => {
+    const reading = readLoras(one, limits);
+    if ('value' in reading) return reading.value;
+    throw new CommandProblem({
+      code: 'bad_lora',
+      message: `Expected LoRAs that are drawn to be ${expectedLoras(limits)}, got ${quoted(one)}.`,
+    });
+  });
+  const all = withoutRepeats([...read, ...chosen]);
+  if (all.length <= MAX_LORAS) return drawn.length === 0 ? chosen : all;
+  throw tooManyLoras(all);
+}
+
+export function tooManyLoras(loras: readonly LoraUse[], edits?: CommandProblem['details']['edits']): CommandProblem {
+  return new CommandProblem({
+    code: 'loras_invalid',
+    message: `Expected up to ${MAX_LORAS} LoRAs, each once, got ${formatLoras(loras)}.`,
+    allowed: 'Their changes add up: fewer, with more weight, do as much.',
+    ...(edits === undefined ? {} : { edits }),
+  });
 }
 
 /** As `withLoraSettings`, of a pasted command: LoRAs of other models may stand in it, which are left out with a note. */

@@ -1,42 +1,26 @@
 import { MAX_LORAS } from '../../pipeline/images/lora-tag.ts';
-import { UserError } from '../../system/errors.ts';
-import type { GivenPictures } from '../core.ts';
 import type { ImagineRequest } from '../job.ts';
-import { examplePrompt, fits, type RequestLimits, requestDefaults, type Size, shrunk } from '../request-limits.ts';
-import { nearest } from './edit-distance.ts';
+import type { RequestLimits } from '../request-limits.ts';
 import { asText, bracketed, type NativeOptions } from './format.ts';
 import { settingWithin } from './glued-values.ts';
 import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestSettings } from './keys.ts';
-import { type Chosen, type Origins, withinMaxima, withLayers } from './layers.ts';
-import { isVisible, lengthOf, normaliseText } from './lexer.ts';
-import { formatLoras, withLoraSettings, withoutLoraTags, withoutRepeats, withPastedLoras } from './loras.ts';
+import { normaliseText } from './lexer.ts';
+import { tooManyLoras, withLoraSettings, withoutRepeats, withPastedLoras } from './loras.ts';
+import { type MakingOptions, nativeTemplate, promptTooLong, requestOf } from './made-request.ts';
 import { type GivenCommand, type Reader, toUserError } from './mending.ts';
 import { modelNotes } from './model-note.ts';
 import { type PastedCommand, pastedCommand } from './pasted.ts';
 import { permutationsOf } from './permutations.ts';
-import { NO_PRESET, type Preset, type Presets, presetsHere } from './presets.ts';
-import { CommandProblem, END, quoted } from './problem.ts';
-import { NO_SOURCES, type PromptSources } from './prompt-sources.ts';
-import { resolvedTexts } from './prompt-text.ts';
+import { CommandProblem, END } from './problem.ts';
 import { clashing, readSettings, readValue, removal, type TypedSetting } from './read-settings.ts';
-import { isMisfit, type StartMisfit, startOf } from './start.ts';
 import { meantAsSubcommand, readSubcommand, type Subcommand } from './subcommands.ts';
 import { formatSteps } from './values.ts';
-import { hasDraws, WildcardError, withoutDraws } from './wildcards.ts';
+import { WildcardError } from './wildcards.ts';
 
-export interface ParseOptions {
-  readonly limits: RequestLimits;
+export interface ParseOptions extends MakingOptions {
   readonly options?: NativeOptions;
-  /** Settings of an older request, for those that are not given. */
-  readonly defaults?: Partial<Omit<ImagineRequest, 'prompt'>>;
-  /** Pictures that came with the command. @default none */
-  readonly pictures?: GivenPictures | undefined;
   /** Names of the guild's settings, in the spelling to hand back. @default none */
   readonly guildSettings?: readonly string[];
-  /** What people and places have saved. @default nothing */
-  readonly sources?: PromptSources;
-  /** Drawn once for each request without a seed; its low 32 bits are used. */
-  readonly randomSeed: () => bigint;
   /** A corrected command as it is typed on this surface. @default `/wuerst`, and the text */
   readonly show?: (command: GivenCommand) => string;
 }
@@ -108,14 +92,15 @@ export function randomSeed(): bigint {
   return BigInt(Math.floor(Math.random() * 2 ** 32));
 }
 
-/** Whole files stand behind it. */
-const IMPORT = /^\s*(?:\/wuerst\s+)?presets\s+import\s/i;
+/** Behind it stands what is kept as it is, whole files among it. */
+const KEPT = /^\s*(?:\/wuerst\s+)?(?:presets\s+import|wildcards\s+set)\s/i;
 
 /** What was typed, or what stands in what was pasted. */
 function commandIn(text: string, limits: RequestLimits): PastedCommand {
   const body = normaliseText(text.replace(/^\s*\/wuerst(?=\s|$)/i, ''));
-  const pasted = IMPORT.test(body) ? null : pastedCommand(body, limits);
-  if (pasted === null) return { command: IMPORT.test(body) ? body : withLoraSettings(body), notes: [] };
+  if (KEPT.test(body)) return { command: body, notes: [] };
+  const pasted = pastedCommand(body, limits);
+  if (pasted === null) return { command: withLoraSettings(body), notes: [] };
   const { command, notes } = withPastedLoras(pasted.command, limits);
   return { command, notes: [...pasted.notes, ...notes] };
 }
@@ -124,7 +109,7 @@ function read(text: string, options: ParseOptions): ParsedCommand {
   const { limits, guildSettings, defaults = {} } = options;
   const maxLength = 8 * limits.maxPromptLength + 1000;
   // Escapes, surrogate pairs and a negative prompt included, nothing longer can be valid.
-  if (text.length > maxLength && !IMPORT.test(text)) throw promptTooLong(text.length, limits);
+  if (text.length > maxLength && !KEPT.test(text)) throw promptTooLong(text.length, limits);
   const { command: body, notes: pasted } = commandIn(text, limits);
   // With settings beside it, a picture is wanted: `history` is a prompt then.
   const settings = { ...options.options, ...defaults };
@@ -174,85 +159,6 @@ function mendable<T>(text: string, make: () => T): T {
   }
 }
 
-/** Where settings came from. */
-interface GivenSettings {
-  readonly typed: readonly TypedSetting[];
-  /** Names of native options. */
-  readonly native: readonly string[];
-}
-
-/** What was asked for. */
-interface Asked {
-  readonly template: string;
-  /** As it was typed; `undefined` where it was not. */
-  readonly negative: string | undefined;
-  readonly chosen: RequestSettings;
-  /** Settings of an older request. */
-  readonly older: RequestSettings;
-}
-
-function requestOf(
-  { template, negative, chosen, older }: Asked,
-  given: GivenSettings,
-  { limits, randomSeed, sources, pictures, defaults }: ParseOptions,
-): { readonly request: ImagineRequest; readonly notes: readonly string[] } {
-  const { presets, wildcards, layers, maxima } = sources ?? NO_SOURCES;
-  const name = chosen.preset === NO_PRESET ? undefined : chosen.preset;
-  const preset = name === undefined ? undefined : presetNamed(name, presets);
-  if (name !== undefined && preset === undefined) throw presetUnknown(name, given, presets);
-  const typed = { settings: chosen, origins: originsOf(chosen, 'typed'), notes: [] };
-  const saved = preset === undefined ? [] : [{ origin: `preset ${name}`, values: preset.settings }];
-  const styled = withLayers(typed, saved, limits);
-  const remade = { ...styled, ...withOlder(styled, older) };
-  const all = withLayers(remade, layers, limits);
-  const { preset: _, seed: wanted, negative: settled = '', ...others } = all.settings;
-  const { strength: usual, weights: _weights, transparent: _transparent, loras = [], ...settings } = others;
-  // A default says how to start from a picture, not that there has to be one.
-  const strength = chosen.strength ?? (pictures === undefined ? undefined : usual);
-  const { weights, transparent } = chosen;
-  const start = startOf({ strength, weights, transparent }, pictures, defaults?.start);
-  if (isMisfit(start)) throw startProblem(start, given);
-  const seed = wanted ?? BigInt.asUintN(32, randomSeed());
-  // The text of a preset stands in the place of a default.
-  const isDefault = older.negative === undefined && (preset?.negative ?? '') !== '';
-  const typedNegative = negative ?? (isDefault ? '' : nativeTemplate(settled));
-  const { texts, notes } = resolvedTexts({ prompt: template, negative: typedNegative }, { preset, wildcards, seed });
-  if (start === undefined && !isVisible(texts.prompt)) throw promptMissing(given, limits);
-  for (const length of [texts.prompt, texts.negative].map(lengthOf)) {
-    if (length > limits.maxPromptLength) throw promptTooLong(length, limits);
-  }
-  const request = {
-    ...{ ...requestDefaults(limits), ...settings, ...texts, seed },
-    ...(start === undefined ? {} : { start }),
-    ...(loras.length > 0 ? { loras } : {}),
-    ...(saved.length + layers.length + maxima.length > 0 ? { origins: all.origins } : {}),
-  };
-  if (!fits(request, limits)) throw tooManyPixels(request, given, limits);
-  const clamped = withinMaxima(request, maxima, limits);
-  return { request: clamped.request, notes: [...all.notes, ...clamped.notes, ...notes] };
-}
-
-/** With the LoRAs of its text, as other programs have them there, among its settings. */
-function presetNamed(name: string, presets: Presets): Preset | undefined {
-  const preset = presets.get(name);
-  if (preset === undefined) return undefined;
-  const { text, loras } = withoutLoraTags(preset.prompt);
-  return { ...preset, prompt: text, settings: { ...(loras === undefined ? {} : { lora: loras }), ...preset.settings } };
-}
-
-function originsOf(settings: RequestSettings, origin: string): Origins {
-  const fields = Object.keys(settings).filter((field) => field !== 'preset' && field !== 'seed');
-  return Object.fromEntries(fields.map((field) => [field, origin]));
-}
-
-/** Settings of an older request, for what neither was typed nor is in a preset. */
-function withOlder({ settings, origins }: Chosen, older: RequestSettings): Pick<Chosen, 'settings' | 'origins'> {
-  return {
-    settings: { ...older, ...settings },
-    origins: { ...originsOf(older, 'the earlier picture'), ...origins },
-  };
-}
-
 function merged(typed: readonly TypedSetting[], native: RequestSettings): RequestSettings {
   for (const [i, setting] of typed.entries()) {
     const earlier = clashing(typed, i);
@@ -270,12 +176,7 @@ function lorasOf(all: readonly RequestSettings[], typed: readonly TypedSetting[]
   const loras = given.flat();
   const last = typed.findLast(({ settings }) => settings.loras !== undefined);
   if (loras.length > MAX_LORAS || withoutRepeats(loras).length < loras.length) {
-    throw new CommandProblem({
-      code: 'loras_invalid',
-      message: `Expected up to ${MAX_LORAS} LoRAs, each once, got ${formatLoras(loras)}.`,
-      allowed: 'Their changes add up: fewer, with more weight, do as much.',
-      ...(last === undefined ? {} : { edits: [removal(last)] }),
-    });
+    throw tooManyLoras(loras, last && [removal(last)]);
   }
   return given.length === 0 ? {} : { loras };
 }
@@ -300,11 +201,6 @@ function readOptions(values: NativeOptions, limits: RequestLimits) {
     if (earlier !== null) throw conflict(key, earlier.key, { options: { [key.name]: null } });
   }
   return { settings: merged(given, {}), notes: given.flatMap((setting) => setting.notes), given };
-}
-
-/** A native option is text without escapes, but words are drawn for it. */
-function nativeTemplate(text: string): string {
-  return hasDraws(text) ? text : withoutDraws(text);
 }
 
 /** The defaults of fields that nothing was chosen for. They are checked, since limits may have changed. */
@@ -344,69 +240,10 @@ function conflict(key: Key, earlier: Key, mending: Mending): CommandProblem {
   });
 }
 
-function presetUnknown(name: string, { typed }: GivenSettings, presets: Presets): CommandProblem {
-  const setting = typed.find(({ key }) => key.name === 'preset');
-  const meant = nearest(name, presets.names, 2);
-  const edits = setting && [meant === null ? removal(setting) : { ...setting, text: `preset:${meant}` }];
-  return new CommandProblem({
-    code: 'preset_unknown',
-    message: `There is no preset ${quoted(name)} here.`,
-    allowed: presetsHere(presets, name),
-    ...(edits === undefined ? { options: { preset: meant } } : { edits }),
-  });
-}
-
 function givenTwice(setting: TypedSetting, option: Key): CommandProblem {
   return new CommandProblem({
     code: 'setting_given_twice',
     message: `Expected ${option.name} once, got it both as an option and in the text (${setting.key.name}).`,
     edits: [removal(setting)],
-  });
-}
-
-function startProblem({ code, key, message, allowed }: StartMisfit, { typed }: GivenSettings): Error {
-  const setting = typed.find((one) => one.key.name === key);
-  // No other text would mend what is wrong with the pictures.
-  if (setting === undefined) return new UserError(code, message, { hint: allowed });
-  return new CommandProblem({ code, message, allowed, edits: [removal(setting)] });
-}
-
-function promptMissing({ typed, native }: GivenSettings, limits: RequestLimits): CommandProblem {
-  const hasSettings = typed.length + native.length > 0;
-  const idea = examplePrompt(limits);
-  return new CommandProblem({
-    code: 'prompt_missing',
-    message: `Expected a prompt, got ${hasSettings ? 'settings only' : 'nothing'}.`,
-    allowed: 'Say what to paint; settings may go anywhere in it.',
-    ...(hasSettings ? { edits: [{ start: 0, end: 0, text: `${idea} ` }] } : {}),
-    example: `${idea} style:${limits.styles.at(-1) ?? 'interpolated'}`,
-  });
-}
-
-function promptTooLong(length: number, { maxPromptLength, promptTokens }: RequestLimits): CommandProblem {
-  return new CommandProblem({
-    code: 'prompt_too_long',
-    message: `Expected a prompt of at most ${maxPromptLength} characters, got ${length}.`,
-    allowed:
-      promptTokens === undefined
-        ? undefined
-        : `The model reads ${promptTokens} tokens of a prompt and leaves out the end.`,
-  });
-}
-
-function tooManyPixels(size: Size, { typed, native }: GivenSettings, limits: RequestLimits): CommandProblem {
-  const smaller = shrunk(size, limits);
-  const instead = `size:${smaller.width}x${smaller.height}`;
-  const isSized = (key: Key) => key.fields.includes('width') || key.fields.includes('height');
-  const sized = typed.filter(({ key }) => isSized(key));
-  const options = KEYS.filter((key) => isSized(key) && native.includes(key.name)).map(({ name }) => [name, null]);
-  const edits = sized.map((one, i) => (i === 0 ? { ...one, text: instead } : removal(one)));
-  return new CommandProblem({
-    code: 'too_many_pixels',
-    message: `Expected a picture of at most ${limits.maxPixels} pixels, got ${size.width}×${size.height} = ${size.width * size.height}.`,
-    allowed: `Each side may have ${limits.minSide} to ${limits.maxSide} pixels.`,
-    ...(options.length > 0
-      ? { options: { ...Object.fromEntries(options), size: `${smaller.width}x${smaller.height}` } }
-      : { edits: edits.length > 0 ? edits : [{ ...END, text: ` ${instead}` }] }),
   });
 }

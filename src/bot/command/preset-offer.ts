@@ -2,6 +2,7 @@ import { weightlessText } from '../../pipeline/images/prompt-weights.ts';
 import { asciiSlug } from '../../system/slug.ts';
 import type { ImagineRequest } from '../job.ts';
 import { bracketed } from './format.ts';
+import { tagsAsText } from './loras.ts';
 import { PROMPT_PLACE } from './presets.ts';
 import { withoutDraws } from './wildcards.ts';
 
@@ -12,7 +13,7 @@ const LONGEST_SLUG = 24;
  * prompt around `{prompt}`. People name what is to be seen first, and behind it how.
  */
 export function presetOffer({ prompt, weighted }: Pick<ImagineRequest, 'prompt' | 'weighted'>): string {
-  const typed = withoutDraws(bracketed(prompt, weighted));
+  const typed = tagsAsText(withoutDraws(bracketed(prompt, weighted)));
   const style = typed.includes(',') ? typed.slice(typed.indexOf(',')) : '';
   const [subject = ''] = (weighted ? weightlessText(prompt) : prompt).split(',', 1);
   const words = asciiSlug(subject);

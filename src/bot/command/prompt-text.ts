@@ -1,6 +1,7 @@
 import { alternationsIn, hasWeights, weightlessText } from '../../pipeline/images/prompt-weights.ts';
 import type { ImagineRequest } from '../job.ts';
 import { isVisible, normaliseText, unescapeText } from './lexer.ts';
+import { withoutLoraTags } from './loras.ts';
 import { type Preset, withPreset } from './presets.ts';
 import { quoted } from './problem.ts';
 import { drawn, hasDraws, type Wildcards } from './wildcards.ts';
@@ -19,30 +20,42 @@ export interface ResolveOptions {
 
 type Texts = Pick<ImagineRequest, 'prompt' | 'negative' | 'weighted' | 'original' | 'originalNegative'>;
 
+interface ResolvedTexts {
+  readonly texts: Texts;
+  /** Those in which words of the preset stand. */
+  readonly styled: readonly (keyof PromptTemplates)[];
+  /** Those whose tags were drawn, as `lora` takes them. */
+  readonly drawnLoras: readonly string[];
+  readonly notes: readonly string[];
+}
+
 /**
  * The texts to paint: put into a preset, with words drawn, without escapes. Texts whose weights are all 1 have none.
  * @throws UserError as `drawn` does
  */
-export function resolvedTexts(
-  typed: PromptTemplates,
-  { preset, ...draw }: ResolveOptions,
-): { readonly texts: Texts; readonly notes: readonly string[] } {
+export function resolvedTexts(typed: PromptTemplates, { preset, ...draw }: ResolveOptions): ResolvedTexts {
   const templates = {
     prompt: preset === undefined ? typed.prompt : withPreset(preset.prompt, typed.prompt),
     negative: preset === undefined ? typed.negative : withPreset(preset.negative, typed.negative),
   };
+  const drawnLoras: string[] = [];
   const resolve = (of: 'prompt' | 'negative') => {
-    const text = normaliseText(unescapeText(drawn(templates[of], { ...draw, of })));
+    const { text: words, loras } = withoutLoraTags(drawn(templates[of], { ...draw, of }));
+    drawnLoras.push(...loras);
+    const text = normaliseText(unescapeText(words));
     return isVisible(text) || of === 'prompt' ? text : '';
   };
   const texts = { prompt: resolve('prompt'), negative: resolve('negative') };
-  const isChanged = (of: 'prompt' | 'negative') => hasDraws(templates[of]) || templates[of].trim() !== typed[of].trim();
+  const styled = (['prompt', 'negative'] as const).filter((of) => templates[of].trim() !== typed[of].trim());
+  const isChanged = (of: 'prompt' | 'negative') => hasDraws(templates[of]) || styled.includes(of);
   return {
     texts: {
       ...withWeightsRead(texts),
       ...(isChanged('prompt') ? { original: normaliseText(typed.prompt) } : {}),
       ...(isChanged('negative') ? { originalNegative: normaliseText(typed.negative) } : {}),
     },
+    styled,
+    drawnLoras,
     notes: [...textNotes(texts.prompt), ...textNotes(texts.negative)],
   };
 }

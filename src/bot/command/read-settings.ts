@@ -2,6 +2,7 @@ import type { RequestLimits } from '../request-limits.ts';
 import { type SettingWithin, settingWithin } from './glued-values.ts';
 import type { Field, Key, RequestSettings } from './keys.ts';
 import { insideQuotes, isDoubleQuote, isQuote, QuoteScanner, type Span, straightened, unescapeText } from './lexer.ts';
+import { tagsAsText } from './loras.ts';
 import { CommandProblem, type Edit, listed, MAX_NAMED, quoted } from './problem.ts';
 import { type TextNote, type Token, takes, tokensOf } from './tokens.ts';
 import { readSwitch } from './values.ts';
@@ -72,7 +73,7 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
   const whole = prose.length === 1 && only !== undefined ? insideQuotes(only.word) : null;
   const source = prose.map((piece) => piece.text).join('');
   return {
-    template: whole === null ? straightened(source) : withoutDraws(whole),
+    template: whole === null ? straightened(source) : tagsAsText(withoutDraws(whole)),
     prose: source.trim(),
     typed,
     notes: [...typed.flatMap(({ notes }) => notes), ...(whole === null ? notesOn(prose, limits) : [])],
@@ -256,6 +257,7 @@ const NOTES: Readonly<Record<TextNote['kind'], string>> = {
   'space-after-colon': 'Read as text, since a setting has no space after the colon',
   'looks-like-option': 'Read as text, since a setting looks like width:1024 or --width 1024',
   weight: 'Read as text, since a weight looks like (panda:1.3)',
+  network: 'Read as text, since LoRAs alone are used here, as in <lora:name:0.8>',
   command: 'Read as text, since a prompt needs no command before it',
 };
 

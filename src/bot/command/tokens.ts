@@ -18,7 +18,7 @@ export type Token = Span & { readonly raw: string } & (
 
 /** Why text that resembles a setting is none: worth telling, so that nothing is ignored silently. */
 export interface TextNote {
-  readonly kind: 'unknown-key' | 'space-after-colon' | 'looks-like-option' | 'weight' | 'command';
+  readonly kind: 'unknown-key' | 'space-after-colon' | 'looks-like-option' | 'weight' | 'network' | 'command';
   /** The setting that it resembles, where the words behind it may be its value. */
   readonly key?: Key;
   /** How to say it as a setting. */
@@ -290,7 +290,9 @@ const EQUALS = /^([a-z][a-z_-]{0,39})[=＝](.+)$/is;
 /** A setting that is glued to the word before it: `panda--ar 2:3`, `panda,seed:4`. */
 const GLUED_DASHED = /[^\s-]--([a-z][a-z_-]*?)(?:[:：=](.+)|(-?\d.*))?$/is;
 const GLUED_PAIR = /[^\s:：][,;([{]([a-z][a-z_-]{0,39})[:：](.+)$/is;
-const WEIGHT = /^[^:]*::?-?\d*\.?\d+\)+[,;.]?$|^\S+::-?[\d.]*$|^<(?:lora|lyco|hypernet):/i;
+const WEIGHT = /^[^:]*::?-?\d*\.?\d+\)+[,;.]?$|^\S+::-?[\d.]*$/i;
+/** Tags of other programs for what is no LoRA. */
+const NETWORK = /^<(?:lyco|lycoris|hypernet|embedding):/i;
 /** Longer words are not looked at closely. */
 const LONGEST_NOTED = 80;
 const BARE_SIZE = /^\d{3,4}[x×]\d{3,4}[,;.]?$/i;
@@ -327,6 +329,7 @@ function noteOn(raw: string, after: readonly string[], at: number, limits: Reque
   if (BARE_SIZE.test(raw)) return { kind: 'looks-like-option', instead: `size:${plain}` };
   if (BARE_RATIO.test(raw)) return { kind: 'looks-like-option', instead: `ar:${plain}` };
   if (WEIGHT.test(raw)) return { kind: 'weight' };
+  if (NETWORK.test(raw)) return { kind: 'network' };
   if (at === 0 && /^[/!][a-z][a-z_-]{2,30}$/i.test(raw)) return { kind: 'command' };
   const bare = LONG_NAMES.find((one) => one === fold(raw));
   const numeric = bare === undefined ? null : keyNamed(bare);

@@ -202,6 +202,13 @@ function barGroupsOf(text: string): ReadonlyMap<number, readonly number[]> {
   return groups;
 }
 
+/** Whether a place of the text is inside `{a|b}`, of which one alternative is drawn. */
+export function partsDrawnIn(text: string): (at: number) => boolean {
+  if (!text.includes('|')) return () => false;
+  const groups = [...barGroupsOf(text).values()].map((bounds) => [bounds[0] ?? 0, bounds.at(-1) ?? 0] as const);
+  return (at) => groups.some(([open, close]) => at > open && at < close);
+}
+
 function listNamed(typed: string, wildcards: Wildcards, path: readonly string[]) {
   const name = wildcardName(typed);
   if (name === undefined) {

@@ -168,7 +168,12 @@ function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonl
       ask: { title: 'Remix', ...asked },
     },
     ...(limits.startsFromPictures
-      ? [{ ...plain('start', 'Use as start'), ask: { title: 'Use as start', ...asked } }]
+      ? [
+          {
+            ...plain('start', 'Use as start'),
+            ask: { ...asked, title: 'Use as start', label: 'Prompt; without words, a variation', optional: true },
+          },
+        ]
       : []),
     plain('favourite', '★ Favourite'),
     plain('info', 'Info'),

@@ -2,7 +2,7 @@ import { loraTag, MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/lora-
 import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { formatRequest } from '../command/format.ts';
-import { FIELD_KEYS, type Key, type KeyName } from '../command/keys.ts';
+import { FIELD_KEYS, KEYS, type Key, type KeyName } from '../command/keys.ts';
 import { formatLoras } from '../command/loras.ts';
 import { listed } from '../command/problem.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
@@ -118,13 +118,21 @@ function startFields({ start }: ImagineRequest) {
   };
 }
 
+/** What `origins` are told of, in the order of display. */
+const ORIGINATED = [
+  { name: 'prompt', field: 'prompt' },
+  ...KEYS.flatMap(({ name, fields: [field, ...more] }) =>
+    field === undefined || more.length > 0 ? [] : [{ name, field }],
+  ),
+];
+
 /** `typed (width height); preset film (guidance); the model (the rest)`: without colons and commas, which settings have. */
 function originsOf({ request, derivation }: Job, limits: RequestLimits): string | undefined {
   const origins = request.origins ?? (derivation === null ? typedBeside(request, limits) : undefined);
   if (origins === undefined) return undefined;
-  const named = FIELD_KEYS.flatMap(({ key, field }) => {
+  const named = ORIGINATED.flatMap(({ name, field }) => {
     const origin = origins[field];
-    return origin === undefined ? [] : [{ name: key.name, origin }];
+    return origin === undefined ? [] : [{ name, origin }];
   });
   const groups = [...new Set(named.map(({ origin }) => origin))].map((origin) => {
     const names = named.filter((one) => one.origin === origin).map(({ name }) => name);

@@ -2,6 +2,7 @@ import { UserError } from '../../system/errors.ts';
 import { bracketed } from '../command/format.ts';
 import { typedForm } from '../command/layers.ts';
 import { lengthOf } from '../command/lexer.ts';
+import { tagsAsText } from '../command/loras.ts';
 import { NO_PRESET, PRESET_NAME, PROMPT_PLACE, type Preset, presetName, presetsHere } from '../command/presets.ts';
 import { quoted } from '../command/problem.ts';
 import type { Place, PresetsArgument } from '../command/prompt-subcommands.ts';
@@ -168,7 +169,7 @@ export function savePictureAsPreset(request: ImagineRequest, typed: string, cont
   const preset = {
     name: nameOf(name),
     prompt: text?.trim() ?? PROMPT_PLACE,
-    negative: withoutDraws(bracketed(negative, weighted)),
+    negative: tagsAsText(withoutDraws(bracketed(negative, weighted))),
     settings: typedForm({
       ...{ width, height, style, steps, decoderSteps, guidance, decoderGuidance },
       ...(loras === undefined ? {} : { loras }),

@@ -4,7 +4,7 @@ import { UserError } from '../../system/errors.ts';
 import type { Logger } from '../../system/logging.ts';
 import { completions } from '../command/completion.ts';
 import { randomSeed } from '../command/parse.ts';
-import type { Core } from '../core.ts';
+import type { CommandOptions, Core } from '../core.ts';
 import type { History, StoredJob } from '../history/history.ts';
 import { isOver, type Job } from '../job.ts';
 import { Dispatcher } from '../jobs/dispatcher.ts';
@@ -188,7 +188,7 @@ function coreOf({
   };
   return {
     async command(text, caller, options = {}) {
-      if (namesLora(text) || options.options?.lora !== undefined) await refreshLoras();
+      if (mayUseLoras(text, options.options)) await refreshLoras();
       try {
         return await answers.command(text, caller, options);
       } catch (error) {
@@ -199,7 +199,7 @@ function coreOf({
       }
     },
     async act(action, caller, options = {}) {
-      if (namesLora(options.text)) await refreshLoras();
+      if (mayUseLoras(options.text ?? '')) await refreshLoras();
       if (action.startsWith('start:')) {
         const target = answers.targetOf(action, caller);
         if (target !== null) rules.refuse(target.job.request, caller);
@@ -265,8 +265,13 @@ function coreOf({
   };
 }
 
-function namesLora(text: string | undefined): boolean {
-  return /lora/i.test(text ?? '');
+function namesLora(text: string): boolean {
+  return /lora/i.test(text);
+}
+
+/** By their names, or as presets and lists of words do. */
+function mayUseLoras(text: string, options: CommandOptions['options'] = {}): boolean {
+  return namesLora(text) || /preset|__/i.test(text) || options.lora !== undefined || options.preset !== undefined;
 }
 
 /** A job that was running when an earlier process died waits again, unless it is to blame. */

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { completions } from '../../../src/bot/command/completion.ts';
 import { formatRequest } from '../../../src/bot/command/format.ts';
 import { parseCommand } from '../../../src/bot/command/parse.ts';
+import { NO_SOURCES } from '../../../src/bot/command/prompt-sources.ts';
 import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { UserError } from '../../../src/system/errors.ts';
 
@@ -93,6 +94,14 @@ describe('a LoRA in a command', () => {
     assert.deepEqual(again.request, request);
   });
 
+  test('that is text stays text in the command that makes the picture again', () => {
+    const { request } = read('a sign "\\<lora:ink:1>" <lora:ink:0.5>');
+    assert.equal(request.prompt, 'a sign "<lora:ink:1>"');
+    const again = parseCommand(formatRequest(request), { limits, randomSeed: () => 7n });
+    assert.ok(again.kind === 'imagine');
+    assert.deepEqual(again.request, request);
+  });
+
   test('of an older request stays in a remix, until others or none are named', () => {
     const { prompt: _, ...defaults } = read(`${PANDA} <lora:ink:0.5>`).request;
     assert.deepEqual(read('an owl', { defaults }).loras, [['Ink', 0.5]]);
@@ -117,6 +126,69 @@ describe('a LoRA in a command', () => {
     assert.deepEqual(
       parsed.requests.map((one) => one.loras?.map(({ name }) => name)),
       [['sketch'], ['Ink']],
+    );
+  });
+});
+
+describe('a LoRA that is drawn', () => {
+  const list = '<lora:sketch:0.4> in pencil\n<lora:old film:0.7> in sepia\n';
+  const wildcards = { names: ['look', 'wrong'], get: (name: string) => (name === 'wrong' ? 'a <lora:gone:1>' : list) };
+  const presets = {
+    names: ['inked'],
+    get: () => ({
+      prompt: '{prompt} {<lora:ink:0.2>|<lora:ink:0.9>}',
+      negative: 'fog <lora:sketch:-0.5>',
+      settings: {},
+    }),
+  };
+  const sources = { ...NO_SOURCES, wildcards, presets };
+  const seeds = [1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n];
+
+  test('from a list or from braces counts with its line', () => {
+    const seen = new Set<string>();
+    for (const seed of seeds) {
+      const { prompt, loras: used, request } = read(`a panda __look__ seed:${seed}`, { sources });
+      seen.add(prompt);
+      assert.deepEqual(used, prompt === 'a panda in pencil' ? [['sketch', 0.4]] : [['old film', 0.7]]);
+      assert.equal(request.original, 'a panda __look__');
+    }
+    assert.deepEqual([...seen].sort(), ['a panda in pencil', 'a panda in sepia']);
+    const drawn = seeds.map((seed) => String(read(`a {<lora:ink:0.5>|<lora:old film>} panda seed:${seed}`).loras));
+    assert.deepEqual([...new Set(drawn)].sort(), ['Ink,0.5', 'old film,1']);
+  });
+
+  test('goes with those that are typed, which count where both are the same', () => {
+    const both = read('a panda __look__ <lora:ink:1> lora:sketch:2 seed:1', { sources });
+    assert.deepEqual(new Map(both.loras as never).get('sketch' as never), 2);
+    assert.ok((both.loras ?? []).some(([name]) => name === 'Ink'));
+  });
+
+  test('may be in a preset, around the prompt and in what is kept out', () => {
+    const { prompt, negative, loras: used } = read('a panda preset:inked seed:3', { sources });
+    assert.deepEqual([prompt, negative], ['a panda', 'fog']);
+    assert.deepEqual(used?.map(([name]) => name).sort(), ['Ink', 'sketch']);
+  });
+
+  test('is refused in a sentence where it is not here, and where there are too many', () => {
+    assert.throws(() => read('a panda __wrong__', { sources }), {
+      code: 'bad_lora',
+      message: /^Expected LoRAs that are drawn to be up to 4 LoRAs of those here .*, got "gone:1"\.$/,
+    });
+    const more = { ...limits, loras: [...loras, { name: 'fifth', hash: '5'.repeat(64) }] };
+    const four = 'a {<lora:fifth>|<lora:fifth:2>} panda lora:"sketch, ink, old film, v2.1_x"';
+    assert.throws(() => read(four, { limits: more }), { code: 'loras_invalid' });
+  });
+
+  test('stays as it was typed in a list that is saved, and is text behind a backslash', () => {
+    const saved = parseCommand('wildcards set look <lora:ink:0.5>, {a|<lora:sketch:1>}', {
+      limits,
+      randomSeed: () => 7n,
+    });
+    assert.ok(saved.kind === 'wildcards' && saved.action === 'set');
+    assert.equal(saved.list, '<lora:ink:0.5>\n{a|<lora:sketch:1>}');
+    assert.deepEqual(
+      [read('a panda \\<lora:ink:1>').prompt, read('a panda \\<lora:ink:1>').loras],
+      ['a panda <lora:ink:1>', undefined],
     );
   });
 });

@@ -34,6 +34,17 @@ describe('a preset', () => {
     assert.equal(request.weighted, true);
   });
 
+  it('is told of as where its texts come from', () => {
+    const { origins } = imagine('a panda preset:ink', options).request;
+    assert.deepEqual(
+      [origins?.prompt, origins?.negative, origins?.loras],
+      ['typed and preset ink', 'preset ink', 'preset ink'],
+    );
+    assert.equal(imagine('a panda preset:ink --no text', options).request.origins?.negative, 'typed and preset ink');
+    assert.equal(imagine('preset:alone', options).request.origins?.prompt, 'preset alone');
+    assert.equal(imagine('a panda preset:ink', options).request.origins?.strength, undefined);
+  });
+
   it('can stand alone, is joined to what is kept out, and is told where it is none', () => {
     assert.equal(imagine('preset:alone', options).request.prompt, 'a castle');
     assert.equal(imagine('a panda preset:ink --no text', options).request.negative, 'text, photo');

@@ -4,14 +4,14 @@ import {
   ComponentType,
   TextInputStyle,
 } from 'discord.js';
-import type { Button } from '../../../bot/reply.ts';
+import type { Form } from '../../../bot/reply.ts';
 import { plainText, withoutControls } from '../messages/escape.ts';
 import { LIMITS } from '../messages/render.ts';
 
 const INPUT = 'text';
 
 /** A modal with one input, prefilled, whose submission is the action. */
-export function formView(action: string, form: NonNullable<Button['ask']>): APIModalInteractionResponseCallbackData {
+export function formView(action: string, form: Form): APIModalInteractionResponseCallbackData {
   const max = Math.min(LIMITS.textInput, Math.max(1, form.maxLength));
   const value = withoutControls(form.value.slice(0, max));
   return {
@@ -26,7 +26,7 @@ export function formView(action: string, form: NonNullable<Button['ask']>): APIM
           custom_id: INPUT,
           style: TextInputStyle.Paragraph,
           max_length: max,
-          required: true,
+          required: form.optional !== true,
           ...(value === '' ? {} : { value }),
         },
       },

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Button } from '../../../bot/reply.ts';
+import type { Form } from '../../../bot/reply.ts';
 import { plain } from '../messages/render.ts';
 import { sentFile } from './given-files.ts';
 
@@ -23,7 +23,7 @@ export type Subject = z.infer<typeof subject>;
 const MAX_PARTS = 6;
 
 /** A modal, prefilled; a text that is longer than Slack's longest input goes into several. */
-export function formView({ title, label, value, maxLength }: NonNullable<Button['ask']>, about: Subject): object {
+export function formView({ title, label, value, maxLength, optional = false }: Form, about: Subject): object {
   return {
     type: 'modal',
     callback_id: FORM,
@@ -34,8 +34,7 @@ export function formView({ title, label, value, maxLength }: NonNullable<Button[
     blocks: partsOf(value.toWellFormed(), maxLength).map((part, index) => ({
       type: 'input',
       block_id: blockId(index),
-      // A picture needs no words.
-      optional: index > 0 || (about.files ?? []).length > 0,
+      optional: index > 0 || optional,
       label: plain(index === 0 ? label : `${label}, continued`, 2000),
       element: {
         type: 'plain_text_input',

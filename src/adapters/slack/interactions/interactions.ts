@@ -193,9 +193,11 @@ export class Interactions {
     const thread = message.thread_ts ?? message.ts;
     const origin = this.#originOf(context, user.id, channel.id, thread);
     const value = await callers.typed(message.text ?? '', origin, context.botUserId);
-    const form = { title: 'Paint this', label: 'Prompt', value, maxLength: value.length };
     // A form holds 3000 characters of what it is about.
     const files = picturesIn(message.files).slice(0, 5);
+    // A picture needs no words.
+    const optional = files.length > 0;
+    const form = { title: 'Paint this', label: 'Prompt', value, maxLength: value.length, optional };
     const view = formView(form, { action: null, channel: channel.id, thread, files });
     await this.#showForm({ key: trigger_id, origin, ack: () => ack(), respond: responder(respond) }, view);
   }

@@ -68,8 +68,8 @@ export async function askConfirmation(question, label, danger) {
 }
 
 /** The form of a button that needs text. Ctrl+Enter sends it too. */
-export function askText({ title, label, value, maxLength }) {
-  const area = el('textarea', { maxlength: maxLength, required: true, dir: 'auto', autofocus: true });
+export function askText({ title, label, value, maxLength, optional = false }) {
+  const area = el('textarea', { maxlength: maxLength, required: !optional, dir: 'auto', autofocus: true });
   area.value = value;
   area.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) area.form.requestSubmit();
