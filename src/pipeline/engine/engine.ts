@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { OperatorError } from '../../system/errors.ts';
 import { imageEncoderFolder } from '../checkpoint/image-encoder-folder.ts';
 import { PRECISIONS, type Precision } from '../checkpoint/weight-recipe.ts';
@@ -9,6 +10,7 @@ import { picturesTogether, roundsOf } from '../pipelines/batch-size.ts';
 import { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
 import { isShortage, sparingMemory } from '../pipelines/shortage.ts';
 import type {
+  Batch,
   Engine,
   EngineContext,
   EngineEvent,
@@ -23,6 +25,7 @@ import { CallTimes } from '../runtime/call-times.ts';
 import type { MeasureMemory } from '../runtime/memory-plan.ts';
 import { PROVIDERS } from '../runtime/providers.ts';
 import { type BlockingCall, Runtime } from '../runtime/runtime.ts';
+import { batchSize } from './batch-gain.ts';
 import { asEngineFailure } from './engine-failure.ts';
 import { givenStart } from './given-start.ts';
 import { batches, type StageCSpace } from './image-sources.ts';
@@ -36,6 +39,7 @@ import {
 } from './previewer.ts';
 import { useLoras } from './request-loras.ts';
 import { paintPlans, type StageTimes } from './round.ts';
+import { Turns } from './turns.ts';
 import { warmUp } from './warm-up.ts';
 
 export interface EngineOptions {
@@ -70,6 +74,11 @@ class PipelineEngine implements Engine {
   readonly #options: EngineOptions;
   readonly #times = new CallTimes();
   readonly #reader = new PictureReader();
+  /** Of the request that something is done for. */
+  readonly #requests = new AsyncLocalStorage<GenerateContext>();
+  readonly #turns = new Turns(() => this.#together);
+  #together = 1;
+  /** For what is done for no request, or for several. */
   #context: EngineContext = { announce: async () => {} };
   #loaded: Loaded | undefined;
 
@@ -104,11 +113,12 @@ class PipelineEngine implements Engine {
     const loras = new LoraFolder(options.loras ?? '');
     this.#loaded = { pipeline, checkpoint, maps, previewer, loras };
     const warmed = await this.#warmUp(pipeline, options.warmUp);
+    this.#together = await this.#batch(pipeline, options.batch);
     const memory = `${runtime.residency}: ${runtime.memory.reason}`;
     const sizes = { ...pipeline.grid.limits, gridStep: pipeline.grid.step };
     const made = { model: pipeline.name, checkpoint, formerCheckpoints: former, provider: pipeline.computedBy };
     const startsFromPictures = imageEncoderFolder(model) !== undefined;
-    const info = { ...made, styles, mixesStyles, sizes, startsFromPictures, memory, warmed };
+    const info = { ...made, styles, mixesStyles, sizes, startsFromPictures, memory, warmed, together: this.#together };
     whole?.then((known) => this.#identified(info, known, context), ignored);
     return info;
   }
@@ -128,7 +138,7 @@ class PipelineEngine implements Engine {
       ...{ device, threads, memoryBudget, residency, measureMemory },
       onPreparing: reportPreparing,
       onBlocking: async (call) => {
-        await this.#context.announce(`${call.graph}.${call.kind}`, this.#times.expected(call));
+        await this.#announce(`${call.graph}.${call.kind}`, this.#times.expected(call));
         beforeCall?.(call);
       },
       onReturned: (call, ms) => this.#times.measured(call, ms),
@@ -161,12 +171,47 @@ class PipelineEngine implements Engine {
     }
   }
 
+  /** How many pictures of several requests are painted at the same time. */
+  async #batch(pipeline: WuerstchenCombinedPipeline, asked: Batch = 'auto'): Promise<number> {
+    // Networks that come and go would do so once for each request.
+    if (pipeline.runtime.residency !== 'resident') return 1;
+    return batchSize(pipeline, asked);
+  }
+
+  #announce(call: string, expectedMs: number): Promise<void> {
+    return (this.#requests.getStore() ?? this.#context).announce(call, expectedMs);
+  }
+
   async *generate(request: EngineRequest, context: GenerateContext): AsyncGenerator<EngineEvent, void> {
+    const events = this.#turnOf(request, context.signal);
+    try {
+      for (;;) {
+        const { done, value } = await this.#requests.run(context, () => events.next());
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      await events.return();
+    }
+  }
+
+  async *#turnOf(request: EngineRequest, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
     const loaded = this.#loaded;
     if (!loaded) throw new Error('Expected load() before generate().');
     const { pipeline } = loaded;
-    this.#context = context;
-    const { signal } = context;
+    const rows = Math.min(request.images.length, picturesTogether(pipeline, request, this.#options.batchLatents));
+    const turn = await this.#turns.begin({ alike: alike(request), rows: Math.max(1, rows), signal });
+    try {
+      for await (const event of this.#paint(loaded, request, signal)) {
+        yield event.type === 'done' ? shared(event, turn.share) : event;
+      }
+    } finally {
+      turn.end();
+    }
+  }
+
+  async *#paint(loaded: Loaded, request: EngineRequest, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
+    const { pipeline } = loaded;
     const given = new Set<number>();
     try {
       const left = () => request.images.filter(({ index }) => !given.has(index));
@@ -186,6 +231,7 @@ class PipelineEngine implements Engine {
     loaded.pipeline.grid.check(request.width, request.height);
     await useLoras(pipeline, request.loras ?? [], loaded.loras, signal);
     yield* this.#useStyle(pipeline, request.style, signal);
+    if (this.#together > 1) this.#requests.exit(() => shareSteps(pipeline));
     const [h, w] = [grid.coveringCells(request.height), grid.coveringCells(request.width)];
     const { steps } = request;
     const scheduler = prior.newScheduler(stepCount(steps), timestepsOf(steps));
@@ -215,7 +261,7 @@ class PipelineEngine implements Engine {
     const mixing = (done: number, total: number) => {
       // The mix is also read once more for its hash, and notices an abort by itself.
       const expectedMs = (2 * total - done) / MIXED_PER_MS;
-      this.#context.announce(`style-${style}.mix`, expectedMs).catch(() => {});
+      this.#announce(`style-${style}.mix`, expectedMs).catch(() => {});
     };
     await pipeline.use(style, { signal, onStart: (total) => mixing(0, total), onProgress: mixing });
     const { prior } = pipeline.prior;
@@ -224,6 +270,22 @@ class PipelineEngine implements Engine {
     await prior.preload();
     yield { ...step, step: 1 };
   }
+}
+
+function shareSteps({ prior, decoder }: WuerstchenCombinedPipeline): void {
+  prior.prior.share();
+  decoder.decoder.share();
+}
+
+/** Equal for requests that can share the steps of the networks. */
+function alike({ width, height, style, loras = [] }: EngineRequest): string {
+  return JSON.stringify([width, height, style, loras.map(({ hash, weight }) => [hash, weight])]);
+}
+
+/** Of what was spent on several requests, the share of one. */
+function shared<E extends { readonly timings: StageTimes }>(done: E, share: number): E & { readonly share: number } {
+  const timings = Object.fromEntries(Object.entries(done.timings).map(([stage, ms]) => [stage, ms * share]));
+  return { ...done, timings, share };
 }
 
 /** Weights that cannot be read whole keep the hash that they have. */

@@ -84,24 +84,30 @@ const MIN_SIGNAL = 0.01;
 /** Shows what is being painted, and learns from finished pictures. */
 export class Previewer {
   readonly #options: PreviewerOptions;
-  #last = Number.NEGATIVE_INFINITY;
+  /** When each request had its last one. */
+  readonly #last = new WeakMap<object, number>();
 
   constructor(options: PreviewerOptions) {
     this.#options = options;
   }
 
-  /** A small JPEG of all pictures in a step, or `null`: too soon, too noisy, or nothing learned yet. */
+  /** A small JPEG of all pictures in a step of a request, or `null`: too soon, too noisy, or nothing learned yet. */
   async show(
     step: Pick<StepEvent, 'stage' | 'timestep' | 'predictedClean'>,
-    size: { readonly width: number; readonly height: number },
+    request: { readonly width: number; readonly height: number },
   ): Promise<Uint8Array | null> {
     const { maps, everyMs, now } = this.#options;
     const map = maps[step.stage];
     // cos² is the scheduler's ᾱ, apart from its small offset.
     const signal = Math.cos((step.timestep * Math.PI) / 2) ** 2;
-    if (map.pictures === 0 || signal < MIN_SIGNAL || now() - this.#last < everyMs) return null;
-    const preview = await contactSheet(map.paint(step.predictedClean()), size);
-    this.#last = now();
+    if (
+      map.pictures === 0 ||
+      signal < MIN_SIGNAL ||
+      now() - (this.#last.get(request) ?? Number.NEGATIVE_INFINITY) < everyMs
+    )
+      return null;
+    const preview = await contactSheet(map.paint(step.predictedClean()), request);
+    this.#last.set(request, now());
     return preview;
   }
 

@@ -31,6 +31,11 @@ export interface LoadOptions {
   readonly memoryBudget?: number | undefined;
   /** Whether everything stays loaded. @default 'auto' */
   readonly residency?: 'resident' | 'stage' | 'auto';
+  /**
+   * Pictures of several requests that are painted at the same time; `off` is 1, `auto` what a measurement finds worth while.
+   * @default 'auto'
+   */
+  readonly batch?: Batch;
   /** From this many pixels on, pictures are made with as little memory as possible; 0 means all pictures. */
   readonly leanFrom?: number;
   /** Sizes to prepare for, so that no request waits for the accelerator's first run. @default 'auto' */
@@ -42,6 +47,9 @@ export interface LoadOptions {
   /** From an earlier `done`; maps of another checkpoint are ignored. */
   readonly previewMaps?: unknown;
 }
+
+/** Pictures of several requests at the same time. */
+export type Batch = 'auto' | 'off' | number;
 
 /** Sizes in pixels; `auto` is 1024×1024 on accelerators that keep everything loaded, and nothing elsewhere. */
 export type WarmUp = 'auto' | readonly { readonly width: number; readonly height: number }[];
@@ -68,6 +76,11 @@ export interface EngineInfo {
   };
   /** Requests may start from pictures. @default false */
   readonly startsFromPictures?: boolean;
+  /**
+   * Pictures that requests which are alike (one size, style and the same LoRAs) may have painted at the same time, in all.
+   * @default 1: requests are worked on one after another
+   */
+  readonly together?: number;
   /** What stays loaded, and why; for people. */
   readonly memory?: string;
   /** The prepared sizes, or why there are none; for people. */
@@ -130,8 +143,10 @@ export type EngineEvent =
     }
   | {
       readonly type: 'done';
-      /** Milliseconds spent in each stage. */
+      /** Milliseconds spent in each stage; of a batch that was shared with others, the share of this request's rows. */
       readonly timings: Readonly<Partial<Record<EngineStage, number>>>;
+      /** That share of the time since the request was begun, above 0. @default 1 */
+      readonly share?: number;
       /** Sentences for the person who asked, such as what of the prompt the model could not read. */
       readonly warnings: readonly string[];
       /** What previews have learned, when there is something new: plain JSON, to be kept for the next `load`. */
@@ -157,7 +172,7 @@ export interface GenerateContext extends EngineContext {
   readonly signal: AbortSignal;
 }
 
-/** The model, as the pipeline process drives it: one request at a time. */
+/** The model, as the pipeline process drives it. Requests may come while others are painted; they wait if they have to. */
 export interface Engine {
   /** Called once, before any request. An `OperatorError` says what is wrong with the model or the provider. */
   load(options: LoadOptions, context: LoadContext): Promise<EngineInfo>;
