@@ -62,6 +62,8 @@ for (const { name, server, open } of PAGE_STATES) {
       [320, 256],
     ] as const) {
       await page.setViewportSize({ width, height });
+      // What is laid out by script follows in the next frame.
+      await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');
       assert.deepEqual(await page.evaluate(TOO_WIDE), [], `at ${width} pixels`);
     }
   });

@@ -54,6 +54,18 @@ async function withPicture({ page }: Opened): Promise<void> {
   await page.locator('.given-list li').waitFor();
 }
 
+/** The gallery of the room, with the focus in it. */
+async function gallery({ page, core }: Opened, prompts: readonly string[]): Promise<void> {
+  for (const prompt of prompts) {
+    const { id } = await core.request(prompt, 'lobby');
+    await core.complete(id);
+  }
+  await page.getByRole('link', { name: 'Gallery', exact: true }).click();
+  if (prompts.length === 0) await page.locator('.gallery-empty').waitFor();
+  else await page.locator('.tile[data-loaded]').first().waitFor();
+  if (prompts.length > 0) await page.locator('.gallery-grid').focus();
+}
+
 /** Every state whose looks and accessibility are tested. What opens a new one belongs here. */
 export const PAGE_STATES: readonly PageState[] = [
   { name: 'an empty room', open: ({ page }) => page.locator('.welcome:visible').waitFor() },
@@ -149,6 +161,48 @@ export const PAGE_STATES: readonly PageState[] = [
     open: async ({ page }) => {
       await page.keyboard.press('Control+k');
       await page.getByRole('option', { name: /^seed:/ }).waitFor();
+    },
+  },
+  { name: 'a gallery without pictures', open: (opened) => gallery(opened, []) },
+  {
+    name: 'a gallery',
+    open: async (opened) => {
+      await gallery(opened, ['a panda on a green background n:4', 'a spoiler', 'a penguin in the snow']);
+      await opened.page.keyboard.press('f');
+      await opened.page.locator('.tile[data-liked]').waitFor();
+    },
+  },
+  {
+    name: 'a search that finds nothing',
+    open: async (opened) => {
+      await gallery(opened, ['a panda']);
+      await opened.page.getByRole('searchbox').fill('wombat');
+      await opened.page.getByRole('heading', { name: 'Nothing found' }).waitFor();
+    },
+  },
+  {
+    name: 'a picture beside the gallery',
+    open: async (opened) => {
+      await gallery(opened, ['a panda on a green background n:3']);
+      await opened.page.keyboard.press('Enter');
+      await opened.page.locator('.family').waitFor();
+    },
+  },
+  {
+    name: 'chosen pictures',
+    open: async (opened) => {
+      await gallery(opened, ['a panda on a green background n:3']);
+      await opened.page.keyboard.press('Shift+ArrowRight');
+      await opened.page.getByRole('button', { name: 'Compare' }).waitFor();
+    },
+  },
+  {
+    name: 'two pictures compared',
+    open: async (opened) => {
+      await gallery(opened, ['a panda on a green background n:3']);
+      await opened.page.keyboard.press('Shift+ArrowRight');
+      await press(opened.page, 'Compare');
+      await opened.page.getByRole('dialog').waitFor();
     },
   },
   { name: 'a question', open: (opened) => pressed(opened, 'Delete') },

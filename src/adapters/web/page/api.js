@@ -53,6 +53,9 @@ export const api = {
   command: (room, body, key) => postOnce(`/api/rooms/${room}/commands`, body, key),
   act: (room, action, user, text, key) =>
     postOnce('/api/actions', { action, user, room, ...(text === undefined ? {} : { text }) }, key),
+  gallery: (query) => request(`/api/gallery?${new URLSearchParams(query)}`),
+  picture: (id, user) => request(`/api/pictures/${id}?${new URLSearchParams({ user })}`),
+  zip: (ids, user) => post('/api/zips', { ids, user }),
   model: () => request('/api/model'),
   jobs: (room, before) => request(`/api/rooms/${room}/jobs${before ? `?before=${encodeURIComponent(before)}` : ''}`),
   everything: (room, user) => request(`/api/everything?${new URLSearchParams({ room, user })}`),

@@ -4,9 +4,11 @@ import { avatar } from './avatar.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
 import { byId } from './dom.js';
+import { GalleryView } from './gallery-view.js';
 import { Palette } from './palette.js';
+import { galleryAddress, isRoomName, placeShown, placeTitle } from './place.js';
 import { Requests } from './requests.js';
-import { ROOM_NAME, Rooms } from './rooms.js';
+import { Rooms } from './rooms.js';
 import { Scroller } from './scroller.js';
 import { Session } from './session.js';
 import { sideDrawer } from './side-drawer.js';
@@ -14,6 +16,8 @@ import { Stream } from './stream.js';
 import { toggleTheme } from './theme.js';
 
 const CONNECTION = { connecting: 'Connecting…', live: 'Live', lost: 'Reconnecting…', 'signed-out': 'Signed out' };
+
+const CHANGES_PICTURES = new Set(['image', 'done', 'changed', 'erased']);
 
 const session = new Session();
 const rooms = new Rooms();
@@ -36,14 +40,45 @@ new Palette({
   who: () => ({ room: rooms.current, user: session.user }),
   own: () => [
     ...rooms.names.map((name) => ({ kind: 'room', label: `#${name}`, detail: '', run: () => openRoom(name) })),
+    {
+      kind: 'page',
+      label: 'Gallery',
+      detail: 'All pictures of this room',
+      run: () => openAddress(galleryAddress(rooms.current)),
+    },
+    {
+      kind: 'page',
+      label: 'Your pictures',
+      detail: 'Everything that you asked for, in every room',
+      run: () => openAddress(galleryAddress()),
+    },
     { kind: 'page', label: 'Dark or light', detail: 'Switch between the themes', run: switchTheme },
     { kind: 'page', label: 'Who you are', detail: 'Your name, devices and links', run: showMe },
   ],
   onPick: pick,
   onTyped: (text) => composer.offer(text),
 });
+const galleryView = new GalleryView({
+  user: () => session.user,
+  async act(room, action, text) {
+    const outcome = await requests.act(conversationIn(room), action, text);
+    // Its answer stands in the conversation.
+    if (outcome !== 'accepted' || action.startsWith('save-preset:')) openRoom(room);
+    else if (!action.startsWith('delete:')) announce(`It is being painted in ${room}.`);
+    return outcome === 'accepted';
+  },
+  onEdit(room, command) {
+    openRoom(room);
+    composer.show(room);
+    composer.offer(command.replace(/^\/wuerst /, ''));
+  },
+  report: (room, error) => requests.report(conversationIn(room), error),
+});
 const stream = new Stream({
-  onEvent: (event) => conversationIn(event.job.room).take(event),
+  onEvent: (event) => {
+    conversationIn(event.job.room).take(event);
+    if (CHANGES_PICTURES.has(event.type)) galleryView.stale(event.job.room);
+  },
   // The history is read only now, so that nothing between it and the events is missed.
   onHello: (replays) => refresh(rooms.names.filter((name) => !replays || !conversationIn(name).isLoaded)),
   onState: (state) => {
@@ -83,7 +118,7 @@ function changed(conversation) {
 function drawRooms() {
   rooms.draw((name) => ({ unread: conversationIn(name).unread, busy: conversationIn(name).isBusy }));
   const unread = [...conversations.values()].reduce((sum, { unread }) => sum + unread, 0);
-  document.title = `${unread > 0 ? `(${unread}) ` : ''}#${rooms.current} · wuerst`;
+  document.title = `${unread > 0 ? `(${unread}) ` : ''}${placeTitle(rooms.current)} · wuerst`;
 }
 
 async function refresh(names) {
@@ -108,10 +143,16 @@ function showConnection(state) {
   for (const conversation of conversations.values()) conversation.setConnected(isConnected);
 }
 
+/** The room or gallery in the page's address. */
+async function showPlace() {
+  showRoom();
+  await galleryView.show(rooms.current);
+  drawRooms();
+}
+
 function showRoom() {
   const name = rooms.current;
   rooms.add(name);
-  byId('room-title').textContent = name;
   const shown = conversationIn(name);
   for (const conversation of conversations.values()) conversation.element.hidden = conversation !== shown;
   shown.unread = 0;
@@ -143,14 +184,18 @@ function submitRoom(event) {
   event.preventDefault();
   const input = byId('room-name');
   const name = input.value.trim().replace(/^#/, '').replace(/\s+/g, '-');
-  input.setCustomValidity(ROOM_NAME.test(name) ? '' : 'Use only letters from A to Z, digits, hyphens and underscores.');
+  input.setCustomValidity(isRoomName(name) ? '' : 'Use only letters from A to Z, digits, hyphens and underscores.');
   if (!input.reportValidity()) return;
   input.value = '';
   openRoom(name);
 }
 
 function openRoom(name) {
-  location.hash = name;
+  openAddress(`#${name}`);
+}
+
+function openAddress(address) {
+  location.hash = address;
 }
 
 function switchTheme() {
@@ -163,7 +208,8 @@ function showMe() {
 
 /** A phone would open its keyboard. */
 function focusOnLargeScreen() {
-  if (matchMedia('(min-width: 52rem)').matches) composer.focus();
+  if (!matchMedia('(min-width: 52rem)').matches) return;
+  if (placeShown().view === 'chat') composer.focus();
 }
 
 function wire() {
@@ -177,7 +223,7 @@ function wire() {
   byId('room-name').addEventListener('input', (event) => event.target.setCustomValidity(''));
   addEventListener('hashchange', () => {
     if (session.takesLink()) return;
-    showRoom();
+    showPlace();
     drawer.close();
     focusOnLargeScreen();
   });
@@ -190,5 +236,5 @@ showUser();
 // Before the session is known, so that what is typed meanwhile is kept.
 composer.show(rooms.current);
 await session.begin().catch((error) => requests.report(current(), error));
-showRoom();
+await showPlace();
 focusOnLargeScreen();

@@ -1,21 +1,22 @@
 import { byId, el, redraw } from './dom.js';
+import { isRoomName, placeShown } from './place.js';
 import { storage } from './storage.js';
 
 const ROOMS_KEY = 'wuerst.rooms';
 const MAX_ROOMS = 12;
-export const ROOM_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** The list of rooms at the side. The page shows the one in its address (`#kitchen`). */
+/** The list of rooms at the side. The page shows the one in its address; where that names none, the one before. */
 export class Rooms {
   names = readNames();
+  #last = this.names[0] ?? 'lobby';
 
   constructor() {
     this.add(this.current);
   }
 
   get current() {
-    const wanted = location.hash.slice(1);
-    return ROOM_NAME.test(wanted) ? wanted : (this.names[0] ?? 'lobby');
+    this.#last = placeShown().room ?? this.#last;
+    return this.#last;
   }
 
   add(name) {
@@ -46,7 +47,7 @@ function roomRow({ name, isCurrent, unread, busy }) {
 function readNames() {
   try {
     const names = JSON.parse(storage.get(ROOMS_KEY) ?? '');
-    const known = Array.isArray(names) ? names.filter((name) => typeof name === 'string' && ROOM_NAME.test(name)) : [];
+    const known = Array.isArray(names) ? names.filter((name) => typeof name === 'string' && isRoomName(name)) : [];
     if (known.length > 0) return known;
   } catch {
     // Nothing is stored yet, or it is not JSON: start with the usual rooms.

@@ -1,0 +1,198 @@
+import { api } from './api.js';
+import { replyButton } from './buttons.js';
+import { copyText } from './copy.js';
+import { el, icon, iconButton } from './dom.js';
+import { openLightbox } from './lightbox.js';
+import { clockTime } from './time.js';
+
+/** Buttons that the panel has in another form. */
+const OWN_FORM = /^(?:info|favourite|unfavourite):/;
+/** Fields that stand elsewhere in it, or that say nothing about one picture. */
+const SHOWN_ELSEWHERE = new Set(['Picture', 'Request', 'Typed as', 'Negative typed as']);
+
+/**
+ * Everything about one picture, beside the grid; over it on a phone. `host`: `user()`, `act(picture, action, text)`,
+ * `like(picture, isLiked)`, `onEdit(command)`, `onClose()`, `onTurn(step)`, `onShow(picture)`.
+ */
+export class PicturePanel {
+  element = el('aside', { class: 'picture-panel', 'aria-label': 'Picture', tabindex: '-1', hidden: true });
+  #host;
+  #shown = null;
+
+  constructor(host) {
+    this.#host = host;
+  }
+
+  /** Its id; `null` while the panel is closed. */
+  get shown() {
+    return this.#shown;
+  }
+
+  close() {
+    this.#shown = null;
+    this.element.hidden = true;
+    this.element.replaceChildren();
+  }
+
+  /** Shows what is known at once, and the rest when it comes. */
+  async show(picture) {
+    if (this.#shown === picture.id) return;
+    this.#shown = picture.id;
+    this.element.hidden = false;
+    this.element.scrollTop = 0;
+    this.#draw(picture, null);
+    await this.refresh();
+  }
+
+  /** Reads it again. */
+  async refresh() {
+    const id = this.#shown;
+    try {
+      const details = await api.picture(id, this.#host.user());
+      if (this.#shown === id) this.#draw(details, details);
+    } catch (error) {
+      if (this.#shown !== id) return;
+      this.element
+        .querySelector('.panel-rest')
+        ?.replaceChildren(el('p', { class: 'problem', role: 'alert' }, error.message));
+    }
+  }
+
+  #draw(picture, details) {
+    const focused = this.element.contains(document.activeElement) ? document.activeElement.dataset.action : undefined;
+    const rest = details === null ? el('p', { class: 'panel-muted' }, 'Loading…') : this.#rest(details);
+    this.element.replaceChildren(
+      this.#head(picture),
+      this.#picture(picture, details),
+      el('div', { class: 'panel-rest' }, rest),
+    );
+    if (focused) this.element.querySelector(`[data-action="${focused}"]`)?.focus();
+  }
+
+  #head(picture) {
+    const { onTurn, onClose } = this.#host;
+    const star = iconButton('star', 'Favourite', () => this.#like(picture), 'star');
+    star.setAttribute('aria-pressed', String(picture.liked));
+    const download = el(
+      'a',
+      { class: 'icon-button', href: picture.url, download: picture.fileName, 'aria-label': 'Download' },
+      icon('download'),
+    );
+    const buttons = [
+      iconButton('left', 'Previous picture', () => onTurn(-1)),
+      iconButton('right', 'Next picture', () => onTurn(1)),
+      el('span', { class: 'panel-space' }),
+      star,
+      download,
+      iconButton('close', 'Close', onClose),
+    ];
+    for (const button of buttons) button.dataset.action = button.getAttribute('aria-label') ?? '';
+    return el('div', { class: 'panel-head' }, buttons);
+  }
+
+  async #like(picture) {
+    picture.liked = !picture.liked;
+    this.element.querySelector('.star').setAttribute('aria-pressed', String(picture.liked));
+    await this.#host.like(picture, picture.liked);
+  }
+
+  #picture(picture, details) {
+    const alt = picture.spoiler ? 'Covered picture' : picture.title;
+    const img = el('img', { src: `${picture.url}?w=640`, alt, width: picture.width, height: picture.height });
+    const open = () => {
+      if (button.dataset.spoiler === undefined) return this.#enlarge(picture, details);
+      delete button.dataset.spoiler;
+      button.setAttribute('aria-label', `Enlarge: ${picture.title}`);
+      img.alt = picture.title;
+    };
+    const button = el(
+      'button',
+      {
+        ...{ type: 'button', class: 'picture', '--shape': picture.width / picture.height, onclick: open },
+        'aria-label': picture.spoiler ? 'Covered picture: show it' : `Enlarge: ${picture.title}`,
+        'data-spoiler': picture.spoiler,
+        'data-action': 'enlarge',
+      },
+      img,
+    );
+    return button;
+  }
+
+  #enlarge(picture, details) {
+    openLightbox(0, {
+      images: [{ ...picture, alt: picture.title }],
+      buttonsOf: () => this.#buttons(details),
+      act: (action, text) => this.#host.act(picture, action, text),
+      title: picture.title,
+    });
+  }
+
+  #buttons(details) {
+    return (details?.buttons ?? []).filter(({ action }) => !OWN_FORM.test(action));
+  }
+
+  #rest(details) {
+    const act = (action, text) => this.#host.act(details, action, text);
+    return [
+      el('p', { class: 'prompt', dir: 'auto' }, details.title),
+      el('p', { class: 'panel-muted' }, `by ${details.user} in #${details.room}, `, timeOf(details.at)),
+      el(
+        'div',
+        { class: 'buttons' },
+        this.#copy('Copy prompt', details.request.prompt),
+        this.#copy('Copy seed', String(details.seed)),
+        el(
+          'button',
+          { type: 'button', class: 'button', 'data-action': 'edit', onclick: () => this.#host.onEdit(details) },
+          'Edit in chat',
+        ),
+        this.#buttons(details).map((button) => replyButton(button, act)),
+      ),
+      this.#family('Made from', details.ancestors),
+      this.#family('Made from it', details.children),
+      this.#family('From the same request', details.siblings),
+      facts(details.fields),
+    ];
+  }
+
+  #copy(label, text) {
+    const field = el('textarea', { class: 'visually-hidden', tabindex: '-1', 'aria-hidden': 'true', readonly: true });
+    field.value = text;
+    const onclick = () => copyText(text, () => field.select());
+    const button = el('button', { type: 'button', class: 'button', 'data-action': label, onclick }, label);
+    return el('span', {}, button, field);
+  }
+
+  #family(title, pictures) {
+    if (pictures.length === 0) return null;
+    const relative = (picture) =>
+      el(
+        'button',
+        {
+          type: 'button',
+          class: 'relative',
+          'aria-label': picture.spoiler ? 'Covered picture' : picture.title,
+          'data-spoiler': picture.spoiler,
+          'data-action': picture.id,
+          onclick: () => this.#host.onShow(picture),
+        },
+        el('img', { src: `${picture.url}?w=160`, alt: '' }),
+      );
+    return el(
+      'section',
+      { class: 'family', 'aria-label': title },
+      el('h2', { class: 'panel-title' }, title),
+      el('div', {}, pictures.map(relative)),
+    );
+  }
+}
+
+function facts(fields) {
+  const shown = fields.filter(({ name }) => !SHOWN_ELSEWHERE.has(name));
+  const rows = shown.map(({ name, value }) => el('div', {}, el('dt', {}, name), el('dd', { dir: 'auto' }, value)));
+  return el('dl', { class: 'facts' }, rows);
+}
+
+function timeOf(at) {
+  return el('time', { datetime: new Date(at).toISOString() }, clockTime(at));
+}
