@@ -14,6 +14,12 @@ export interface GivenPictures {
   readonly mask?: string | undefined;
 }
 
+/** A file that came with a command. */
+export interface GivenFile {
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
 export interface CommandOptions {
   /** The same key answers with the same job, also after a crash: the platform's id of the command or click. */
   readonly idempotencyKey?: string;
@@ -21,6 +27,8 @@ export interface CommandOptions {
   readonly options?: Readonly<Record<string, string | number | boolean>>;
   /** Pictures to start from, by what `givePicture` gave. @default none */
   readonly pictures?: GivenPictures | undefined;
+  /** What `presets import` reads; with any other command it is an error. @default none */
+  readonly file?: GivenFile | undefined;
   /** The text came by a command of its own (`/wuerst-show`): anything but a subcommand is an error, never a prompt. @default false */
   readonly subcommand?: boolean;
 }

@@ -55,10 +55,10 @@ export function discordSurface(bot: RunningBot, standIn: StandIn): Surface {
     await found(() => standIn.interactions.get(token)?.responses.length === 1);
     sendModal(standIn, id.replace('ask:', ''), text ?? '', from);
   };
-  const attached = (bytes: Buffer) => {
-    const path = '/attachments/1/photo.png';
+  const attached = (bytes: Buffer, filename = 'photo.png') => {
+    const path = `/attachments/1/${filename}`;
     standIn.files.set(path, bytes);
-    return { url: new URL(path, standIn.apiBase).href, size: bytes.length };
+    return { url: new URL(path, standIn.apiBase).href, size: bytes.length, filename };
   };
   return {
     name: 'Discord',
@@ -71,6 +71,8 @@ export function discordSurface(bot: RunningBot, standIn: StandIn): Surface {
     say: (text) => answer(() => sendCommand(standIn, 'wuerst', { prompt: text }, from)),
     press: (before, verb, text) => shown(() => click(before, verb, text)),
     ask: (before, verb, text) => answer(() => click(before, verb, text)),
+    importPresets: (name, content) =>
+      answer(() => sendAttachments(standIn, {}, { file: attached(content, name) }, from, 'wuerst-presets')),
     async again({ job }) {
       const before = new Set(standIn.messages.keys());
       sendCommand(standIn, 'wuerst-show', { id: job.id }, from);

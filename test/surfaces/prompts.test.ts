@@ -195,6 +195,23 @@ for (const name of names) {
     assert.match((await surface.offers('preset', 'ni')).join(), /night/);
   });
 
+  test(`presets of other programs on ${name}: pasted, and as a file where it takes one`, async () => {
+    const surface = surfaceNamed(name);
+    const csv = 'name,prompt,negative_prompt\nink,"{prompt}, ""ink"" drawing","photo, colour"\n';
+    assert.match(await surface.say(`presets import ${csv}`), /The preset ink is saved/);
+    const ink = await surface.paint(`a castle preset:ink ${QUICK}`);
+    assert.deepEqual([ink.job.request.prompt, ink.job.request.negative], ['a castle, "ink" drawing', 'photo, colour']);
+    assert.match(await surface.say('presets import'), /Expected presets to import, got none\./);
+    if (surface.importPresets === undefined) return;
+    const rows = Buffer.from(`\uFEFF${csv.replaceAll('ink', 'wash').replaceAll('\n', '\r\n')}`, 'utf16le');
+    assert.match(await surface.importPresets('styles.csv', rows), /The preset wash is saved/);
+    const fooocus = Buffer.from(JSON.stringify([{ name: 'sai-neon', prompt: 'neon {prompt}', negative_prompt: '' }]));
+    assert.match(await surface.importPresets('sdxl_styles.json', fooocus), /The preset sai-neon is saved/);
+    const neon = await surface.paint(`a castle preset:sai-neon ${QUICK}`);
+    assert.equal(neon.job.request.prompt, 'neon a castle');
+    assert.match(await surface.importPresets('photo.json', Buffer.from('{"a":')), /Expected JSON in the presets/);
+  });
+
   test(`wildcards on ${name}: drawn by the seed, in the file as words, in Info as typed`, async () => {
     const surface = surfaceNamed(name);
     const text = 'a __animal__ on a {red|blue} background';

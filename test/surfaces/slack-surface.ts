@@ -51,11 +51,11 @@ export function slackSurface(bot: RunningBot, standIn: StandIn): Surface {
     await found(() => standIn.views.size === 1);
     await submit(standIn, openForm(standIn), text, { user: BOSS });
   };
-  const sent = (content: Buffer) => {
-    const [name, path] = ['photo.png', '/files-pri/T1-F1/photo.png'];
+  const sent = (content: Buffer, name = 'photo.png', mimetype = 'image/png') => {
+    const path = `/files-pri/T1-F1/${name}`;
     standIn.sent.set(path, content);
     const url = new URL(path, standIn.apiUrl).href;
-    return { id: 'F1', name, mimetype: 'image/png', size: content.length, url_private: url };
+    return { id: 'F1', name, mimetype, size: content.length, url_private: url };
   };
   return {
     name: 'Slack',
@@ -68,6 +68,10 @@ export function slackSurface(bot: RunningBot, standIn: StandIn): Surface {
     say: (text) => answer(() => sendCommand(standIn, escaped(text), from)),
     press: (before, verb, text) => shown(() => press(before, verb, text)),
     ask: (before, verb, text) => answer(() => press(before, verb, text)),
+    importPresets: (name, content) => {
+      const extra = { files: [sent(content, name, name.endsWith('csv') ? 'text/csv' : 'application/json')] };
+      return answer(() => mention(standIn, { ...from, text: `<@${BOT}> presets import`, extra }));
+    },
     async again({ job }) {
       const before = new Set(standIn.messages);
       await sendCommand(standIn, `show ${job.id}`, from);

@@ -26,6 +26,8 @@ export interface Surface {
   ask(shown: Shown, verb: 'info' | 'save-preset', text?: string): Promise<string>;
   /** The file that is shown when its picture is asked for once more. */
   again(shown: Shown): Promise<Buffer>;
+  /** Sends a file of presets to be imported, where the platform takes files with commands. @returns the answer */
+  importPresets?(name: string, content: Buffer): Promise<string>;
   /** What is offered while a LoRA or a preset is being typed; `undefined` where the platform offers nothing. */
   offers?(setting: 'lora' | 'preset', typed: string): Promise<readonly string[]>;
   /** What the platform would have accepted and people would have suffered from. */

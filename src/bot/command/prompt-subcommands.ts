@@ -45,6 +45,7 @@ export type PresetsArgument =
   | { readonly action: 'show'; readonly name: string }
   | { readonly action: 'delete'; readonly place: Place; readonly name: string }
   | { readonly action: 'save'; readonly place: Place; readonly name: string; readonly text: string }
+  /** `file`: its text; empty where it comes beside the command. */
   | { readonly action: 'import'; readonly place: Place; readonly file: string };
 
 export const PRESETS_USAGE = 'presets [save|show|delete|import|export …]';
@@ -72,10 +73,22 @@ export function readPresetsArgument(argument: string): PresetsArgument | null {
     case 'save':
       return text === '' ? null : { action: 'save', place, name, text };
     case 'import':
-      return /^[[{]|^\uFEFF?"?name"?,/i.test(rest) ? { action: 'import', place, file: rest } : null;
+      return rest === '' || isPresetFile(rest) ? { action: 'import', place, file: rest } : null;
     default:
       return null;
   }
+}
+
+/** JSON, or a table whose first column is `name`. */
+function isPresetFile(text: string): boolean {
+  return /^\uFEFF?(?:[[{]|"?name"?\s*[,;\t])/i.test(text);
+}
+
+/** Whether a command reads a file that comes beside it. */
+export function takesFile(text: string): boolean {
+  const [, argument = ''] = /^presets\s+(.*)$/is.exec(text.trim()) ?? [];
+  const read = readPresetsArgument(argument);
+  return read?.action === 'import' && read.file === '';
 }
 
 export type WildcardsArgument =

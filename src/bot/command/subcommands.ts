@@ -30,7 +30,12 @@ interface Definition {
   /** At most 100 characters. */
   readonly description: string;
   /** For surfaces where it has a command of its own. */
-  readonly native?: { readonly de: string; readonly options?: readonly NativeOption[] };
+  readonly native?: {
+    readonly de: string;
+    readonly options?: readonly NativeOption[];
+    /** A file may come with it; without any other option the command is `subject`. */
+    readonly file?: NativeOption & { readonly subject: string };
+  };
   /**
    * What the text behind the name means; `null` where it is no argument of this subcommand, so that the whole is a prompt.
    * @param guildSettings names of the guild's settings, in the spelling to hand back
@@ -110,6 +115,10 @@ export const SUBCOMMANDS = {
     native: {
       de: 'Gespeicherte Stile: zeigen, sichern, ein- und ausgeben',
       options: [actionOption('save film {prompt}, film still; show film; delete film; import …; export csv')],
+      file: {
+        ...{ name: 'file', description: "What to import: A1111's styles.csv, or Fooocus' JSON", subject: 'import' },
+        de: ['datei', 'Was eingelesen wird: styles.csv von A1111 oder JSON von Fooocus'],
+      },
     },
     read: readPresetsArgument,
   },
@@ -167,7 +176,7 @@ export type Subcommand<Name extends SubcommandName = SubcommandName> = {
 
 /** Subcommands with a command of their own where a surface has native commands. */
 export const NATIVE_SUBCOMMANDS = Object.entries<Definition>(SUBCOMMANDS).flatMap(([name, { description, native }]) =>
-  native === undefined ? [] : [{ name: name as SubcommandName, description, options: [], ...native }],
+  native === undefined ? [] : [{ name: name as SubcommandName, description, options: [], file: undefined, ...native }],
 );
 
 export function isSubcommandName(word: string): word is SubcommandName {

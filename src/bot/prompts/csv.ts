@@ -1,13 +1,16 @@
-/** Rows of comma-separated values: quotes hold commas and line breaks, a doubled quote is one. */
-export function parseCsv(text: string): string[][] {
+export type Separator = ',' | ';' | '\t';
+
+/** Rows of separated values: quotes hold separators and line breaks, a doubled quote is one. */
+export function parseCsv(text: string, separator: Separator = ','): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
-  const cells = /(?:"((?:[^"]|"")*)"([^,\r\n]*)|([^,\r\n]*))(,|\r\n|\n|\r|$)/g;
   const source = text.replace(/^\uFEFF/, '');
+  const plainCell = `[^${separator}\\r\\n]*`;
+  const cells = new RegExp(`(?:"((?:[^"]|"")*)"(${plainCell})|(${plainCell}))(${separator}|\\r\\n|\\n|\\r|$)`, 'g');
   for (const { index, 0: all, 1: inQuotes, 2: rest = '', 3: plain = '', 4: end } of source.matchAll(cells)) {
     if (index === source.length && all === '' && row.length === 0) break;
     row.push(inQuotes === undefined ? plain : inQuotes.replaceAll('""', '"') + rest);
-    if (end === ',') continue;
+    if (end === separator) continue;
     rows.push(row);
     row = [];
     if (end === '') break;

@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { decodeText, decodeUtf16 } from '../../pipeline/images/text-encodings.ts';
 import { UserError } from '../../system/errors.ts';
 import { NO_PRESET, type Preset, presetName } from '../command/presets.ts';
-import { formatCsv, parseCsv } from './csv.ts';
+import { formatCsv, parseCsv, type Separator } from './csv.ts';
 
 export interface NamedPreset extends Preset {
   readonly name: string;
@@ -10,6 +11,8 @@ export interface NamedPreset extends Preset {
 export const PRESET_FORMATS = ['csv', 'json'] as const;
 export type PresetFormat = (typeof PRESET_FORMATS)[number];
 
+/** Bytes of one file. */
+export const PRESET_FILE_BYTES = 4 * 2 ** 20;
 /** More than any program ships. */
 const MOST_PRESETS = 1000;
 const LONGEST_TEXT = 4000;
@@ -29,6 +32,13 @@ export function readPresets(file: string, fallbackName = 'fooocus'): readonly Na
   return [...new Map(found.map((preset) => [preset.name, preset])).values()];
 }
 
+/** The text of a file, in whatever encoding editors and spreadsheets write it. */
+export function presetText(content: Uint8Array): string {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  const isUtf16 = /^(?:\xff\xfe|\xfe\xff)/.test(bytes.toString('latin1', 0, 2));
+  return isUtf16 ? decodeUtf16(bytes, false) : decodeText(bytes);
+}
+
 /** As A1111 writes `styles.csv`; settings have no place there. Fooocus leaves out what it does not know, such as `settings`. */
 export function formatPresets(presets: readonly NamedPreset[], format: PresetFormat): string {
   if (format === 'csv') {
@@ -42,9 +52,15 @@ export function formatPresets(presets: readonly NamedPreset[], format: PresetFor
   return `${JSON.stringify(styles, null, 4)}\n`;
 }
 
+/** Spreadsheets of many countries write semicolons or tabs for commas. */
+function separatorOf(text: string): Separator {
+  const [header = ''] = text.split(/[\r\n]/, 1);
+  return (/[,;\t]/.exec(header)?.[0] ?? ',') as Separator;
+}
+
 /** Older files have a column `text` in place of `prompt`. Rows without texts divide the list on A1111's page. */
 function fromCsv(text: string): readonly NamedPreset[] {
-  const [header = [], ...rows] = parseCsv(text);
+  const [header = [], ...rows] = parseCsv(text, separatorOf(text));
   const columns = header.map((title) => title.trim().toLowerCase());
   const at = (title: string) => columns.indexOf(title);
   const [name, prompt, negative] = [at('name'), at('prompt') >= 0 ? at('prompt') : at('text'), at('negative_prompt')];

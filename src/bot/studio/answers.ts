@@ -30,7 +30,7 @@ import type { RequestLimits } from '../request-limits.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { type DraftVerb, draftsOf, parseAction } from './actions.ts';
 import { defaultsReply } from './change-defaults.ts';
-import { type PromptContext, presetsReply, savePictureAsPreset } from './change-presets.ts';
+import { type PromptContext, presetsReply, savePictureAsPreset, withGivenFile } from './change-presets.ts';
 import { changeSettings, isOperator, settingsReply } from './change-settings.ts';
 import { wildcardsReply } from './change-wildcards.ts';
 import { isOwner, isVisible, requireOwner, type Target, Targets } from './targets.ts';
@@ -121,6 +121,11 @@ export class Answers {
       options: native,
     });
     if (subcommand && (parsed.kind === 'imagine' || parsed.kind === 'permutations')) throw noSubcommand(text);
+    const { file } = options;
+    if (parsed.kind === 'presets' && parsed.action === 'import') {
+      return reply(presetsReply(withGivenFile(parsed, file), this.#prompts(caller)));
+    }
+    if (file !== undefined) throw fileMisfit();
     if (parsed.kind === 'permutations') return this.#ask(caller, parsed.requests, parsed.notes);
     if (parsed.kind !== 'imagine') return this.#run(parsed, caller);
     const { request, notes, doubt } = parsed;
@@ -441,6 +446,12 @@ function firstImage(job: Job): JobImage {
   if (image !== undefined) return image;
   throw new UserError('image_unknown', 'This request has no picture to start from.', {
     hint: 'Reroll makes it again with new seeds.',
+  });
+}
+
+function fileMisfit(): UserError {
+  return new UserError('file_misfit', 'A file goes with the import of presets alone.', {
+    hint: 'Send it with: presets import',
   });
 }
 

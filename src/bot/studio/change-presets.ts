@@ -1,3 +1,4 @@
+import { basename, extname } from 'node:path';
 import { UserError } from '../../system/errors.ts';
 import { bracketed } from '../command/format.ts';
 import { typedForm } from '../command/layers.ts';
@@ -8,16 +9,32 @@ import { quoted } from '../command/problem.ts';
 import type { Place, PresetsArgument } from '../command/prompt-subcommands.ts';
 import { readSettings } from '../command/read-settings.ts';
 import { withoutDraws } from '../command/wildcards.ts';
+import type { GivenFile } from '../core.ts';
 import type { History } from '../history/history.ts';
 import type { PresetScope } from '../history/presets.ts';
 import { type Caller, type ImagineRequest, ruledBy } from '../job.ts';
-import { formatPresets, type NamedPreset, readPresets } from '../prompts/preset-files.ts';
+import { formatPresets, type NamedPreset, presetText, readPresets } from '../prompts/preset-files.ts';
 import type { PromptFolder } from '../prompts/prompt-folder.ts';
 import { presetScopes, promptSources } from '../prompts/sources.ts';
 import { shortened } from '../replies/job-reply.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { isOperator } from './change-settings.ts';
+
+/** What a person imports, with the name of its file where it has one. */
+type Import = Extract<PresetsArgument, { readonly action: 'import' }> & { readonly name?: string };
+
+/** @throws UserError `presets_missing` where nothing came, and `presets_given_twice` */
+export function withGivenFile(given: Import, file: GivenFile | undefined): Import {
+  if (file === undefined && given.file === '') {
+    throw new UserError('presets_missing', 'Expected presets to import, got none.', {
+      hint: "Paste A1111's styles.csv or Fooocus' JSON behind it, or send the file: on Discord as the option file, on Slack in a message to the bot with the words presets import.",
+    });
+  }
+  if (file === undefined) return given;
+  if (given.file !== '') throw new UserError('presets_given_twice', 'Expected presets as text or in a file, got both.');
+  return { ...given, file: presetText(file.content), name: basename(file.name, extname(file.name)) };
+}
 
 export interface PromptContext {
   readonly history: History;
@@ -38,7 +55,7 @@ const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
  * @throws UserError `preset_unknown`, `preset_name`, `preset_empty`, `presets_full`, `presets_not_allowed`,
  *   `presets_need_a_guild`, and what `readPresets` throws
  */
-export function presetsReply(given: PresetsArgument, context: PromptContext): Reply {
+export function presetsReply(given: PresetsArgument | Import, context: PromptContext): Reply {
   switch (given.action) {
     case 'list':
       return listReply(context);
@@ -53,7 +70,8 @@ export function presetsReply(given: PresetsArgument, context: PromptContext): Re
       return { ...NOTICE, title: `The preset ${name} was deleted` };
     }
     case 'import': {
-      const presets = readPresets(given.file);
+      const name = 'name' in given ? given.name : undefined;
+      const presets = readPresets(given.file, name);
       return stored(presets, given.place, context);
     }
     case 'export': {

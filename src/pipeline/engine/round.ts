@@ -90,6 +90,8 @@ function planned({ pipeline, request, space, start, signal }: RoundOptions, plan
         numImagesPerPrompt: plans.length,
         guidanceScale: request.guidance,
         ...{ generator: generators, timesteps, latents },
+        // Larger and Vary strong go on from a parent's embedding: outside a mask that is the original's, since the parent was made
+        // so, and what noise changes of it Stage B and the pixels put right. What is inside stays fitted to its surroundings.
         ...(start && latents === undefined
           ? { image: start.image, strength: request.start?.strength, mask: start.region?.mask }
           : {}),

@@ -124,8 +124,9 @@ export function sendCommand(standIn: StandIn, name: string, options: Record<stri
 export function sendAttachments(
   standIn: StandIn,
   options: Record<string, Value>,
-  attachments: Readonly<Record<string, { readonly url: string; readonly size: number }>>,
+  attachments: Readonly<Record<string, { readonly url: string; readonly size: number; readonly filename?: string }>>,
   from: From,
+  command = 'wuerst',
 ) {
   const ids = Object.keys(attachments).map((name, i) => [name, String(500 + i)] as const);
   return send<APIChatInputApplicationCommandInteraction>(standIn, {
@@ -133,7 +134,7 @@ export function sendAttachments(
     data: {
       id: '400000000000000001',
       type: ApplicationCommandType.ChatInput,
-      name: 'wuerst',
+      name: command,
       options: [
         ...Object.entries(options).map(([key, value]) => optionOf(key, value)),
         ...ids.map(([name, value]) => ({ name, type: ApplicationCommandOptionType.Attachment, value }) as const),
@@ -141,8 +142,8 @@ export function sendAttachments(
       resolved: {
         attachments: Object.fromEntries(
           ids.map(([name, id]) => {
-            const { url = '', size = 0 } = attachments[name] ?? {};
-            return [id, { id, filename: 'photo.png', url, proxy_url: url, size }];
+            const { url = '', size = 0, filename = 'photo.png' } = attachments[name] ?? {};
+            return [id, { id, filename, url, proxy_url: url, size }];
           }),
         ),
       },

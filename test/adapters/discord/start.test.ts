@@ -159,5 +159,5 @@ test('an app for servers alone registers nothing for accounts, and the other way
   standIn.installations = { 0: {} };
   await start();
   assert.ok(standIn.commands.every(({ integration_types }) => JSON.stringify(integration_types) === '[0]'));
-  assert.equal(standIn.commands.length, 12);
+  assert.equal(standIn.commands.length, 13);
 });

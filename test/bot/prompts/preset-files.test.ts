@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { withPreset } from '../../../src/bot/command/presets.ts';
 import { formatCsv, parseCsv } from '../../../src/bot/prompts/csv.ts';
-import { formatPresets, readPresets } from '../../../src/bot/prompts/preset-files.ts';
+import { formatPresets, presetText, readPresets } from '../../../src/bot/prompts/preset-files.ts';
 import { UserError } from '../../../src/system/errors.ts';
 
 /** As A1111's web UI writes it: with Python's csv.DictWriter, in utf-8-sig. */
@@ -53,6 +53,22 @@ test("A1111's styles.csv is read: quotes, line breaks, dividers, its older colum
     { name: '日本', prompt: '水彩, {prompt}', negative: '', settings: {} },
   ]);
   assert.deepEqual(readPresets('name,text\nold,"by night, {prompt}"\n')[0]?.prompt, 'by night, {prompt}');
+});
+
+test('what spreadsheets and editors make of it is read, too', () => {
+  const night = [{ name: 'night', prompt: '{prompt}, "by" night; dark', negative: 'sun, day', settings: {} }];
+  const rows = 'name;prompt;negative_prompt\nnight;"{prompt}, ""by"" night; dark";sun, day\n';
+  assert.deepEqual(readPresets(rows), night);
+  assert.deepEqual(readPresets(rows.replaceAll('\n', '\r\n')), night);
+  const tabs = '"negative_prompt"\t"name"\t"prompt"\rsun, day\tnight\t"{prompt}, ""by"" night; dark"\r';
+  assert.deepEqual(readPresets(tabs), night);
+  const encoded = [
+    Buffer.from(`\uFEFF${rows}`),
+    Buffer.from(`\uFEFF${rows}`, 'utf16le'),
+    Buffer.from(`\uFEFF${rows}`, 'utf16le').swap16(),
+  ];
+  for (const bytes of encoded) assert.deepEqual(readPresets(presetText(bytes)), night);
+  assert.equal(presetText(Buffer.from('caf\u00e9', 'latin1')), 'café');
 });
 
 test("Fooocus' styles and presets are read", () => {

@@ -77,6 +77,25 @@ test('presets are imported from and exported to files of other programs', async 
   await assert.rejects(say('presets import {"a":1}', ann), { code: 'presets_unreadable' });
 });
 
+test('presets are imported from a file that comes with the command, and from no other command', async (t) => {
+  const { studio, say, ask } = await openStudio(t, { still: true });
+  const send = async (text: string, name: string, content: string) =>
+    replyIn(await studio.command(text, ann, { file: { name, content: Buffer.from(content) } }));
+  const csv = 'name,prompt,negative_prompt\r\nnight,"{prompt} at night",sun\r\n';
+  assert.match((await send('presets import', 'styles.csv', csv)).title, /The preset night is saved/);
+  assert.equal((await ask('a castle preset:night', ann)).request.prompt, 'a castle at night');
+  const fooocus = JSON.stringify({ default_prompt: 'ink, ', default_cfg_scale: 6, default_styles: [] });
+  assert.match((await send('presets import', 'My Anime.json', fooocus)).title, /The preset my-anime is saved/);
+  assert.deepEqual((await ask('a castle preset:my-anime', ann)).request.guidance, 6);
+  await assert.rejects(send('presets import server', 'styles.csv', csv), { code: 'presets_not_allowed' });
+  await assert.rejects(send(`presets import ${csv}`, 'styles.csv', csv), { code: 'presets_given_twice' });
+  await assert.rejects(send('presets', 'styles.csv', csv), { code: 'file_misfit' });
+  await assert.rejects(send('a castle', 'styles.csv', csv), { code: 'file_misfit' });
+  await assert.rejects(send('presets import', 'photo.png', '\x89PNG\r\n'), { code: 'presets_unreadable' });
+  await assert.rejects(send('presets import', 'empty.csv', ''), { code: 'presets_unreadable' });
+  await assert.rejects(say('presets import', ann), { code: 'presets_missing', hint: /send the file/ });
+});
+
 test('a button saves any picture as a preset, with what was typed into its form', async (t) => {
   const { make, studio, ask, say } = await openStudio(t);
   const job = await make('a panda, soft light, (film:1.2) style:base steps:9 negative:"text" size:512x768', ann);

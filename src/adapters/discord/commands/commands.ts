@@ -99,6 +99,18 @@ const PICTURE_OPTIONS: readonly Option[] = [
   ]),
 ].map((base) => ({ ...base, type: ApplicationCommandOptionType.Attachment }));
 
+function fileOption({
+  name,
+  description,
+  de,
+}: {
+  name: string;
+  description: string;
+  de: readonly [string, string];
+}): Option {
+  return { ...named(name, description, de), type: ApplicationCommandOptionType.Attachment };
+}
+
 /** What is registered with Discord: numbers have the bounds that the core has without a guild's own, stricter ones. */
 export const commandsWithin = (limits: RequestLimits): readonly Command[] => [
   chat(PAINT_COMMAND, 'Paint a picture from a description', 'Male ein Bild nach einer Beschreibung', [
@@ -116,16 +128,21 @@ export const commandsWithin = (limits: RequestLimits): readonly Command[] => [
     ...PICTURE_OPTIONS,
     ...KEYS.map((key) => settingOption(key, limits)),
   ]),
-  ...NATIVE_SUBCOMMANDS.map(({ name, description, de, options }) =>
+  ...NATIVE_SUBCOMMANDS.map(({ name, description, de, options, file }) =>
     chat(
       `${SUBCOMMAND_PREFIX}${name}`,
       description,
       de,
-      options.map(({ name: option, description: text, de: german, required = false }) => ({
-        ...named(option, text, german),
-        type: ApplicationCommandOptionType.String,
-        required,
-      })),
+      [
+        ...options.map(
+          ({ name: option, description: text, de: german, required = false }): Option => ({
+            ...named(option, text, german),
+            type: ApplicationCommandOptionType.String,
+            required,
+          }),
+        ),
+        ...(file ? [fileOption(file)] : []),
+      ],
       name === 'settings' ? SERVER_ADMINS : EVERYWHERE,
     ),
   ),

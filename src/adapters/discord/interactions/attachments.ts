@@ -3,11 +3,11 @@ import {
   type APIChatInputApplicationCommandInteractionData,
   ApplicationCommandOptionType,
 } from 'discord.js';
-import type { GivenPictures } from '../../../bot/core.ts';
+import type { GivenFile, GivenPictures } from '../../../bot/core.ts';
 import type { Caller } from '../../../bot/job.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Core } from '../../adapter.ts';
-import { fetchPicture } from '../../delivery/fetch-picture.ts';
+import { fetchFile } from '../../delivery/fetch-file.ts';
 import { IMAGE_OPTIONS, MASK_OPTION } from '../commands/commands.ts';
 
 /** Where Discord keeps what people attach. */
@@ -26,7 +26,7 @@ export async function attachedPictures(
   origins: readonly string[],
 ): Promise<GivenPictures | undefined> {
   const take = async ({ url, size }: APIAttachment) =>
-    core.givePicture(await fetchPicture(url, { origins, size }), caller);
+    core.givePicture(await fetchFile(url, { origins, size }), caller);
   const images = IMAGE_OPTIONS.flatMap((name) => attachment(data, name) ?? []);
   const mask = attachment(data, MASK_OPTION);
   if (images.length === 0 && mask !== undefined) {
@@ -38,6 +38,18 @@ export async function attachedPictures(
   const pictures: string[] = [];
   for (const image of images) pictures.push(await take(image));
   return { pictures, mask: mask && (await take(mask)) };
+}
+
+/** The file of an option; `undefined` where none came. @throws UserError as `fetchFile` does */
+export async function attachedFile(
+  data: APIChatInputApplicationCommandInteractionData,
+  option: string,
+  origins: readonly string[],
+): Promise<GivenFile | undefined> {
+  const found = attachment(data, option);
+  if (found === undefined) return undefined;
+  const { filename, url, size } = found;
+  return { name: filename, content: await fetchFile(url, { origins, size, kind: 'file' }) };
 }
 
 function attachment(data: APIChatInputApplicationCommandInteractionData, name: string): APIAttachment | undefined {

@@ -14,7 +14,7 @@ import { CONTEXT_COMMAND, PAINT_COMMAND, SUBCOMMAND_PREFIX } from '../commands/c
 import { optionsOf, PROMPT_MARK, textOf, valuesOf } from '../commands/option-values.ts';
 import { missingPermissions } from '../commands/permissions.ts';
 import { ASK_PREFIX } from '../messages/render.ts';
-import { attachedPictures } from './attachments.ts';
+import { attachedFile, attachedPictures } from './attachments.ts';
 import type { Callers } from './callers.ts';
 
 /** Without these permissions Discord would silently drop the pictures. */
@@ -50,13 +50,15 @@ export function createCommandRunner(core: Core, callers: Callers, origins: reado
     }
     const subcommand = NATIVE_SUBCOMMANDS.find(({ name }) => data.name === `${SUBCOMMAND_PREFIX}${name}`);
     if (subcommand === undefined) throw unknownCommand(data.name);
-    const { name, options } = subcommand;
+    const { name, options, file: wanted } = subcommand;
     const caller = await callers.of(interaction, name === 'cancel' ? 'ManageMessages' : 'ManageGuild');
     if (name === 'show') requirePermissions(interaction);
     const values = options.map((option) => textOf(given, option.name));
     if (name === 'settings' && values[0] === undefined && values[1] !== undefined) throw settingMissing(values[1]);
-    const text = [name, ...values.filter((value) => value !== undefined)].join(' ');
-    return core.command(text, caller, { idempotencyKey, subcommand: true });
+    const file = wanted && (await attachedFile(data, wanted.name, origins));
+    const typed = values.filter((value) => value !== undefined);
+    const words = wanted !== undefined && file !== undefined && typed.length === 0 ? [wanted.subject] : typed;
+    return core.command([name, ...words].join(' '), caller, { idempotencyKey, subcommand: true, file });
   };
 
   function keptPrompt(promptId: string, caller: Caller): string {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { GivenPictures } from '../../../bot/core.ts';
+import type { GivenFile, GivenPictures } from '../../../bot/core.ts';
 import type { Caller } from '../../../bot/job.ts';
 import type { Core } from '../../adapter.ts';
 import type { SlackApi } from '../web-api/api.ts';
@@ -24,6 +24,17 @@ export function picturesIn(files: readonly z.infer<typeof slackFile>[] | null | 
     const url = url_private_download ?? url_private ?? '';
     return [{ url, size: size ?? 0, isMask: /^mask\b/i.test(name ?? '') }];
   });
+}
+
+/** The first file of a message that may be text, read; `undefined` where there is none. @throws UserError as `fetchFile` does */
+export async function takenFile(
+  files: readonly z.infer<typeof slackFile>[] | null | undefined,
+  api: SlackApi,
+): Promise<GivenFile | undefined> {
+  const file = (files ?? []).find(({ mimetype }) => !/^(?:image|video|audio)\//.test(mimetype ?? ''));
+  if (file === undefined) return undefined;
+  const url = file.url_private_download ?? file.url_private ?? '';
+  return { name: file.name ?? '', content: await api.download({ url, size: file.size ?? 0 }, 'file') };
 }
 
 /** Takes pictures from Slack; `undefined` where there are none. @throws UserError for what is wrong with one */

@@ -7,6 +7,7 @@ import type {
   SlackViewMiddlewareArgs,
   ViewSubmitAction,
 } from '@slack/bolt';
+import { takesFile } from '../../../bot/command/prompt-subcommands.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Origin } from '../messages/message-ref.ts';
 import { ACT, ASK } from '../messages/render.ts';
@@ -14,7 +15,7 @@ import { errorText, Refused, whyOf } from '../web-api/errors.ts';
 import { COMMAND, SHORTCUT } from '../web-api/methods.ts';
 import type { Answer, Answering, AnsweringOptions, Interaction } from './answering.ts';
 import { FORM, formErrors, formView, readForm } from './form.ts';
-import { picturesIn, takenPictures } from './given-files.ts';
+import { picturesIn, takenFile, takenPictures } from './given-files.ts';
 import { homeView } from './home.ts';
 import { click, message, revoked, shortcut } from './payloads.ts';
 import { mentionsInCodeOnly, typedIntoForm } from './typed-text.ts';
@@ -128,7 +129,11 @@ export class Interactions {
     await answering.answer({ key: `${channel}:${ts}`, origin }, async (caller, idempotencyKey) => {
       if (mentionsInCodeOnly(text ?? '', context.botUserId)) return core.command('help', caller, { idempotencyKey });
       const typed = (await callers.typed(text ?? '', origin, context.botUserId)).replace(CALLED, '');
-      const pictures = await takenPictures(core, caller, files, workspaces.of(origin).api);
+      const { api } = workspaces.of(origin);
+      if (takesFile(typed)) {
+        return core.command(typed, caller, { idempotencyKey, file: await takenFile(parsed.data.files, api) });
+      }
+      const pictures = await takenPictures(core, caller, files, api);
       return core.command(typed || (pictures ? '' : 'help'), caller, { idempotencyKey, pictures });
     });
   }

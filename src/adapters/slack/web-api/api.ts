@@ -1,7 +1,7 @@
 import { webApi } from '@slack/bolt';
 import * as z from 'zod';
 import { retryAfter } from '../../../system/retry-after.ts';
-import { fetchPicture } from '../../delivery/fetch-picture.ts';
+import { type FileKind, fetchFile } from '../../delivery/fetch-file.ts';
 import { UNREADABLE } from './answers.ts';
 import { LOST_TOKEN, problemOf, RateLimited, Refused, Unanswered } from './errors.ts';
 import type { Method } from './methods.ts';
@@ -123,10 +123,13 @@ export class SlackApi {
     this.#fileOrigins = fileOrigins(options.apiUrl);
   }
 
-  /** A file that somebody sent. @throws UserError as `fetchPicture` */
-  async download({ url, size }: { readonly url: string; readonly size: number }): Promise<Uint8Array> {
+  /** A file that somebody sent. @throws UserError as `fetchFile` */
+  async download(
+    { url, size }: { readonly url: string; readonly size: number },
+    kind: FileKind = 'picture',
+  ): Promise<Uint8Array> {
     const headers = { Authorization: `Bearer ${await this.#token.tokenOf()}` };
-    return fetchPicture(url, { origins: this.#fileOrigins, headers, size });
+    return fetchFile(url, { origins: this.#fileOrigins, headers, size, kind });
   }
 
   async #call<T>(method: Method, args: Record<string, unknown>, answer: z.ZodType<T>): Promise<T> {
