@@ -73,10 +73,10 @@ export class PipelineClient {
   /** Pixels of the smallest picture that a process had not enough memory for; 0 when that was loading. */
   #leanFrom = Number.POSITIVE_INFINITY;
   #next = new Deferred<PipelineChild>();
-  /** Ends with the last request that was accepted. */
-  #lastTurn: Promise<void> = Promise.resolve();
-  /** Ends with the request that the process works on. */
-  #active: Promise<void> = Promise.resolve();
+  /** Ends with the requests that were accepted. */
+  #lastTurn: Promise<unknown> = Promise.resolve();
+  /** Each ends with a request that the process works on. */
+  readonly #active = new Set<Promise<void>>();
 
   constructor(options: PipelineClientOptions) {
     this.#options = options;
@@ -111,28 +111,31 @@ export class PipelineClient {
    * The events of one request. Requests are worked on one after another; each waits for its turn and, after a crash,
    * for the next process. A cancellation takes effect after the blocking call that runs.
    *
+   * @param options.alongside does not wait for the requests before it: the engine paints it with them as far as it can
    * @throws PipelineCrashed if the process died while it worked on this request: the caller counts the attempts.
    * @throws PipelineStopped, the signal's reason, or the engine's UserError or OperatorError.
    */
   async *generate(
     request: EngineRequest,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal; readonly alongside?: boolean } = {},
   ): AsyncGenerator<EngineEvent, void> {
     const signal = options.signal ?? new AbortController().signal;
     const turn = new Deferred<void>();
     const before = this.#lastTurn;
-    this.#lastTurn = before.then(() => turn.promise);
+    this.#lastTurn = Promise.all([before, turn.promise]);
     try {
-      await this.#unlessStopped(before, signal);
+      if (!options.alongside) await this.#unlessStopped(before, signal);
       let child = await this.#unlessStopped(this.#next.promise, signal);
       // It may have died since it was handed out, before anybody was told.
       while (child.over) child = await this.#unlessStopped(this.#next.promise, signal);
-      this.#active = turn.promise;
+      this.#active.add(turn.promise);
       this.#update({ state: 'busy' });
       yield* child.generate(request, signal);
     } finally {
       turn.resolve();
-      if (this.#status.state === 'busy') this.#update({ state: this.#child?.over === false ? 'ready' : 'starting' });
+      this.#active.delete(turn.promise);
+      if (this.#status.state === 'busy' && this.#active.size === 0)
+        this.#update({ state: this.#child?.over === false ? 'ready' : 'starting' });
     }
   }
 
@@ -143,7 +146,7 @@ export class PipelineClient {
   async stop({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
     this.#stopping.abort(new PipelineStopped());
     this.#next.reject(new PipelineStopped());
-    const inTime = await this.#within(this.#active, deadlineMs);
+    const inTime = await this.#within(Promise.all(this.#active), deadlineMs);
     const child = this.#child;
     if (child !== null) {
       if (inTime) child.exit();

@@ -69,7 +69,8 @@ export class PipelineChild {
   #lastId = 0;
   #call: Call | null = null;
   #loading = true;
-  #request: EngineRequest | null = null;
+  /** What it works on, by id. */
+  readonly #requests = new Map<number, EngineRequest>();
   /** Why it ends, where that is known before. Libraries that abort while it exits change nothing about it. */
   #expected: 'hung' | 'stopped' | null = null;
   #output = '';
@@ -93,10 +94,12 @@ export class PipelineChild {
     this.#watch();
   }
 
-  /** Of a picture that it works on; 0 while it loads, infinitely many while it does nothing. */
+  /** Of the smallest picture that it works on; 0 while it loads, infinitely many while it does nothing. */
   get pixels(): number {
-    if (this.#request !== null) return this.#request.width * this.#request.height;
-    return this.#loading ? 0 : Number.POSITIVE_INFINITY;
+    const idle = this.#loading ? 0 : Number.POSITIVE_INFINITY;
+    return this.#requests.size === 0
+      ? idle
+      : Math.min(...[...this.#requests.values()].map(({ width, height }) => width * height));
   }
 
   get pid(): number | null {
@@ -116,7 +119,7 @@ export class PipelineChild {
     this.#queues.set(id, queue);
     const cancel = () => this.#send({ type: 'cancel', id });
     signal.addEventListener('abort', cancel, { once: true });
-    this.#request = request;
+    this.#requests.set(id, request);
     this.#send({ type: 'generate', id, request });
     if (signal.aborted) cancel();
     this.#watch();
@@ -173,7 +176,7 @@ export class PipelineChild {
     else {
       const { id, error } = message;
       this.answered += 1;
-      this.#request = null;
+      this.#requests.delete(id);
       const queue = this.#queues.get(id);
       this.#queues.delete(id);
       if (error?.kind === 'cancelled') queue?.close(new Cancelled());

@@ -136,8 +136,9 @@ test('a previewer shows nothing before it has learned, nor too often, nor amplif
   let now = 0;
   const previewer = new Previewer({ maps, learnUntil: 2, everyMs: 100, now: () => now });
   const { latents, picture } = sample(1);
-  const show = (timestep: number) =>
-    previewer.show({ stage: 'prior', timestep, predictedClean: () => latents }, { width: 500, height: 600 });
+  const request = { width: 500, height: 600 };
+  const show = (timestep: number, of = request) =>
+    previewer.show({ stage: 'prior', timestep, predictedClean: () => latents }, of);
   assert.equal(await show(0.5), null);
   for (let i = 0; i < 3; i++) previewer.learn('prior', latents, picture);
   assert.equal(maps.prior.pictures, 2);
@@ -146,6 +147,7 @@ test('a previewer shows nothing before it has learned, nor too often, nor amplif
   assert.ok(await show(0.5));
   now = 99;
   assert.equal(await show(0.4), null);
+  assert.ok(await show(0.4, { ...request }), 'somebody else sees a preview of their own');
   now = 100;
   assert.ok(await show(0.3));
 });

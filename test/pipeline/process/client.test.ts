@@ -101,6 +101,29 @@ describe('a request', () => {
     assert.equal(order.indexOf('b step'), order.indexOf('a done') + 1);
   });
 
+  test('does not wait where it may be painted alongside, and others after it wait for all', async (context) => {
+    const { client } = setting(context);
+    await client.start();
+    const stop = new AbortController();
+    const waiting = assert.rejects(collect(client.generate(request('wait'), { signal: stop.signal })), /enough/);
+    assert.equal((await collect(client.generate(request('a fox'), { alongside: true }))).at(-1)?.type, 'done');
+    assert.equal(client.status.state, 'busy');
+    const behind = collect(client.generate(request('a cat')));
+    stop.abort(new Error('enough'));
+    await waiting;
+    assert.equal((await behind).at(-1)?.type, 'done');
+    assert.equal(client.status.state, 'ready');
+  });
+
+  test('ends with the process, alongside others too', async (context) => {
+    const { client, endings } = setting(context);
+    await client.start();
+    const both = [client.generate(request('wait')), client.generate(request('kill'), { alongside: true })];
+    for (const events of both.map(collect)) await assert.rejects(events, PipelineCrashed);
+    assert.equal(endings.length, 1);
+    assert.equal((await collect(client.generate(request('a fox')))).at(-1)?.type, 'done');
+  });
+
   test('fails with the error of the engine, class, code and hint kept, and the process goes on', async (context) => {
     const { client } = setting(context);
     await client.start();
