@@ -26,6 +26,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   invite: async () => (await import('./cli/invite.ts')).inviteCommand(),
   keys: async () => (await import('./cli/keys.ts')).keysCommand(),
   people: async () => (await import('./cli/people.ts')).peopleCommand(),
+  certificate: async () => (await import('./cli/certificate.ts')).certificateCommand(),
   discord: async () => (await import('./cli/platforms.ts')).discordCommand(),
   slack: async () => (await import('./cli/platforms.ts')).slackCommand(),
 };

@@ -12,7 +12,7 @@ import { DEFAULT_DATA } from './system/data-folder.ts';
 import { OperatorError } from './system/errors.ts';
 import { LOG_FORMATS } from './system/logging.ts';
 import { plainEndpointWarning } from './system/plain-endpoint.ts';
-import { byteCount, oneOf, text, type Variable, variable, variables, wholeNumber } from './system/variables.ts';
+import { byteCount, oneOf, onOff, text, type Variable, variable, variables, wholeNumber } from './system/variables.ts';
 
 const PROVIDERS = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 const PRECISIONS = ['auto', 'fp32', 'fp16', 'int8'] as const;
@@ -136,6 +136,12 @@ const botOptions = z
       'WUERST_KEEP_EVENT_DAYS <days>',
       'how long events can be replayed, and a repeated command finds its request',
       days.prefault('30'),
+    ),
+    /** Whether pictures are signed where they leave. */
+    signature: variable(
+      'WUERST_SIGNATURE <on|off>',
+      'sign pictures as made by a machine (Content Credentials and XMP)',
+      onOff.prefault('on'),
     ),
     /** Of all pictures. @default no limit */
     keepBytes: variable(

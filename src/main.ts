@@ -15,6 +15,9 @@ import { openPromptFolder } from './bot/prompts/prompt-folder.ts';
 import { modelLimits } from './bot/request-limits.ts';
 import { createStudio, type Studio } from './bot/studio/studio.ts';
 import type { Config } from './config.ts';
+import { openCredential } from './marking/credential.ts';
+import { CREDENTIAL_FILE } from './marking/credential-file.ts';
+import { OwnMarker } from './marking/marker.ts';
 import { createMetrics, isReady } from './metrics.ts';
 import { promptTokens } from './models/prompt-tokens.ts';
 import { recommendedFor } from './models/recommended.ts';
@@ -203,12 +206,14 @@ async function compose(
   painters.on('ready', ({ name }) => logger.info({ painter: name }, 'a painter is ready'));
   painters.on('lost', ({ name }) => logger.info({ painter: name }, 'a painter takes no more work'));
   const metrics = createMetrics(processes, surfaces);
+  const marker = await openMarker(config, logger);
+  started.push(() => marker.stop());
   const studio = createStudio({
     ...{ history, painters, version: VERSION, logger },
     describe: metadataOf,
     prompts: openPromptFolder(config.data, (err, file) => logger.error({ err, file }, 'presets cannot be read')),
     model: modelLimits(basename(config.model), recommended, promptTokens(config.model)),
-    loras: new LoraFolder(config.loras),
+    ...{ loras: new LoraFolder(config.loras), marker },
     onPainted: metrics.painted,
   });
   started.push(({ adapterMs }) => Promise.all(surfaces.map((adapter) => adapter.stop(adapterMs))));
@@ -247,6 +252,17 @@ async function compose(
   tidy(history, config, logger);
 
   return { studio, url: web?.url, painters, processes };
+}
+
+/** A key that cannot be used is the operator's to mend; pictures go out all the same. */
+async function openMarker({ data, signature }: Config, logger: Logger): Promise<OwnMarker> {
+  const opening = signature ? openCredential(join(data, CREDENTIAL_FILE), new Date()) : undefined;
+  const credential = await opening?.catch((err: unknown) => {
+    logger.error({ err }, 'pictures are not signed');
+    return undefined;
+  });
+  const onProblem = (err: unknown) => logger.error({ err }, 'a picture could not be signed; it goes out without');
+  return new OwnMarker({ signature, credential, onProblem });
 }
 
 function useDataFolder(folder: string, use: (folder: string, mode: number) => void): void {

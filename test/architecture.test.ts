@@ -40,6 +40,7 @@ const FLOORS = [
   'bot/keys',
   'bot/command',
   'bot',
+  'marking',
   'models',
   'pipeline',
   'pipeline/engine',

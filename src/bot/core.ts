@@ -1,3 +1,4 @@
+import type { Marker } from '../marking/marker.ts';
 import type { Caller, Eta, Job, JobEvent, JobImage, Surface } from './job.ts';
 import type { Button, Reply } from './reply.ts';
 import type { RequestLimits } from './request-limits.ts';
@@ -73,6 +74,8 @@ export interface Core {
    * `null` too where the rules of the asker's place forbid it. Making it again is charged to whoever asks, within their quotas; without an asker to its owner, and `null` beyond theirs.
    */
   imagePath(imageId: string, asker?: Caller): Promise<string | null>;
+  /** What every picture passes on its way out, behind `imagePath`. Absent where nothing is marked. */
+  readonly marker?: Marker;
   /**
    * What the job's message shows now: waiting, progress with preview, images with buttons, or the error.
    * @param place where it waits and when it should be done, where that is known; `null` to leave it out. @default computed

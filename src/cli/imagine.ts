@@ -39,6 +39,7 @@ import {
   threadsOption,
 } from './compute-options.ts';
 import { existingModel } from './existing-model.ts';
+import { markingSettings } from './marking-settings.ts';
 import { checkOptions, givenOptions, shellCommand, typedCommand, withOption } from './own-command.ts';
 import { type FinishedPicture, PictureWriter, STANDARD_OUTPUT } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
@@ -193,6 +194,7 @@ async function imagine(words: readonly string[], options: Options, command: Comm
     words,
     names.filter((name) => keyNamed(name) === null),
   );
+  const marking = markingSettings(process.env);
   const stop = new AbortController();
   onStopSignal(() => stop.abort());
   const dir = await existingModel(process.env, options.model);
@@ -225,7 +227,7 @@ async function imagine(words: readonly string[], options: Options, command: Comm
   for (const note of notes) say(note);
   prepareOutput(options.out, requests);
   const bars = options.quiet || options.json ? null : new StageBars(process.stderr);
-  const files = new PictureWriter(pipeline, options);
+  const files = new PictureWriter(pipeline, { ...options, marking });
   try {
     for (const request of requests) {
       if (request.original !== undefined) say(`Painted: ${request.prompt}`);
@@ -305,6 +307,7 @@ async function paintAll(options: PaintOptions): Promise<void> {
   const afterStep = () => {
     pipeline.check();
     void files.identify(request.style);
+    files.prepare();
   };
   const paintRest = async function* (): AsyncGenerator<FinishedPicture, void> {
     const batches = inBatches(seeds.slice(made), picturesTogether(pipeline, request));

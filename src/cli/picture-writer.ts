@@ -2,16 +2,18 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ImagineRequest, pictureSettings } from '../bot/job.ts';
 import type { Identity } from '../pipeline/checkpoint/fingerprint.ts';
-import { encodeImage, type ImageFormat, type RgbImage } from '../pipeline/images/image-file.ts';
+import type { ImageFormat, RgbImage } from '../pipeline/images/image-file.ts';
 import { metadataOf } from '../pipeline/images/parameters.ts';
 import type { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
 import type { Timings } from '../pipeline/pipelines/pipeline-options.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { UserError } from '../system/errors.ts';
-import { RecentMap } from '../system/memo.ts';
+import { once, RecentMap } from '../system/memo.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { slug } from '../system/slug.ts';
+import type { MarkingSettings } from './marking-settings.ts';
+import type { TerminalMarker } from './terminal-marker.ts';
 
 /** Styles of one command are few. */
 const KEPT_IDENTITIES = 8;
@@ -25,6 +27,7 @@ export interface WriterOptions {
   readonly format: ImageFormat;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly marking: MarkingSettings;
 }
 
 export interface FinishedPicture {
@@ -79,6 +82,16 @@ export class PictureWriter {
     return identity;
   }
 
+  /** Begins to get ready for marking pictures, which is loaded behind the first step. */
+  prepare(): void {
+    this.#marking().catch(() => {});
+  }
+
+  readonly #marking = once(async (): Promise<TerminalMarker> => {
+    const { openTerminalMarker } = await import('./terminal-marker.ts');
+    return openTerminalMarker(this.#options.marking, (problem) => process.stderr.write(`${printableLine(problem)}\n`));
+  });
+
   /** Waits for the picture before this one. @throws UserError `out_unwritable` when that could not be written */
   async add(request: ImagineRequest, picture: FinishedPicture): Promise<void> {
     await this.finish();
@@ -117,7 +130,7 @@ export class PictureWriter {
       provider: this.#pipeline.computedBy,
       version: VERSION,
     });
-    const bytes = await encodeImage(image, { format, metadata });
+    const bytes = await (await this.#marking()).encode(image, { format, metadata });
     const path =
       out === STANDARD_OUTPUT
         ? await writeOut(bytes)

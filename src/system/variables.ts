@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { onOrOff } from './on-off.ts';
 
 /** An environment variable that sets one of the program's options. */
 export interface Variable {
@@ -53,9 +54,8 @@ export const port = z
   .refine((number) => number <= 65_535, 'expected a port from 0 to 65535');
 export const onOff = z
   .string()
-  .toLowerCase()
-  .pipe(z.enum(['on', 'off', 'yes', 'no', 'true', 'false', '1', '0'], 'expected on or off'))
-  .transform((word) => ['on', 'yes', 'true', '1'].includes(word));
+  .refine((word) => onOrOff(word) !== undefined, 'expected on or off')
+  .transform((word) => onOrOff(word) === true);
 export const list = z.string().transform((value) =>
   value
     .split(',')

@@ -62,12 +62,17 @@ function labelOf({ name }: Key): string {
   return name.charAt(0).toUpperCase() + name.slice(1).replace('-', ' ');
 }
 
-/** Every parameter of a picture, ready to paste. */
+/**
+ * Every parameter of a picture, ready to paste.
+ *
+ * @param signature who signs the pictures
+ */
 export function infoReply(
   job: Job,
   image: JobImage | null,
   details: ImageDetails | null,
   limits: RequestLimits,
+  signature?: string,
 ): Reply {
   const { request } = job;
   const recipe = details?.recipe ?? null;
@@ -86,6 +91,7 @@ export function infoReply(
     ...{ Picture: image?.id, Request: job.id },
     ...{ 'Typed as': request.original, 'Negative typed as': request.originalNegative },
     'Values from': originsOf(job, limits),
+    Signature: image === null ? undefined : signature,
   };
   return {
     ...NOTICE,

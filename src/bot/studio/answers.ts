@@ -49,6 +49,8 @@ interface AnswersOptions {
   readonly randomSeed: () => bigint;
   /** What whoever runs the bot has put into the data folder. */
   readonly prompts: PromptFolder | undefined;
+  /** Who signs the pictures. */
+  readonly signature: string | undefined;
 }
 
 const OWN_IN_QUEUE = 10;
@@ -417,13 +419,12 @@ export class Answers {
   }
 
   #info({ job, image }: Target, caller: Caller): Outcome {
-    const { history, rules } = this.#options;
+    const { history, rules, signature } = this.#options;
     rules.refuse(job.request, caller);
     const acted = image ?? kept(job)[0] ?? null;
     const details = acted === null ? null : history.images.get(acted.id);
-    return reply(
-      replies.infoReply(this.#withoutForbiddenOriginal(job, caller), acted, details, rules.limits(job.caller)),
-    );
+    const shown = this.#withoutForbiddenOriginal(job, caller);
+    return reply(replies.infoReply(shown, acted, details, rules.limits(job.caller), signature));
   }
 
   /** What was typed may name what was not drawn, and so was not refused. */

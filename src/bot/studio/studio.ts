@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { type Marker, UNMARKED } from '../../marking/marker.ts';
 import { type Clock, systemClock } from '../../system/clock.ts';
 import { UserError } from '../../system/errors.ts';
 import type { Logger } from '../../system/logging.ts';
@@ -46,6 +47,8 @@ export interface StudioOptions {
   readonly model?: Partial<RequestLimits>;
   /** @default none */
   readonly loras?: LoraShelf;
+  /** Marks the pictures that leave. @default nothing */
+  readonly marker?: Marker;
   /** Called with what each painted request asked for and took, in milliseconds. */
   readonly onPainted?: (work: Work, timings: Timings) => void;
   readonly clock?: Clock;
@@ -146,6 +149,7 @@ function partsOf(options: StudioOptions) {
   const images = new LostImages({ ...shared, recipes });
   const submissions = new Submissions({ ...shared, etaOf: (job) => positions.of(job).eta });
   const removals = new Removals({ history, clock });
+  const { marker = UNMARKED } = options;
   const refreshLoras = () => loras.refresh().catch((error: unknown) => onProblem(error, 'LoRAs cannot be listed'));
   const seeds = { randomSeed: options.randomSeed ?? randomSeed };
   const answers = new Answers({
@@ -157,9 +161,10 @@ function partsOf(options: StudioOptions) {
     submissions,
     images,
     removals,
+    signature: marker.note,
   });
   const given = new GivenPictureFiles({ history, rules, painters });
-  return { ...shared, dispatcher, positions, images, submissions, removals, answers, refreshLoras, given };
+  return { ...shared, dispatcher, positions, images, submissions, removals, answers, refreshLoras, given, marker };
 }
 
 type Parts = ReturnType<typeof partsOf>;
@@ -176,6 +181,7 @@ function coreOf({
   answers,
   refreshLoras,
   given,
+  marker,
 }: Parts): Required<Core> {
   const { jobs, lists, events, messages } = history;
   const refusal = (job: Job) => rules.refusal(job.request, job.caller);
@@ -262,6 +268,7 @@ function coreOf({
     undelivered: (surface) => lists.undelivered(surface),
     markDelivered: (jobId, problem) => messages.markDelivered(jobId, problem),
     postings: removals.postings,
+    marker,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Exif } from 'sharp';
 import { expected } from '../../system/errors.ts';
-import { pictureTexts } from './picture-texts.ts';
+import { pictureTexts, XMP_KEYWORD } from './picture-texts.ts';
 
 export type ImageFormat = 'png' | 'webp' | 'jpeg';
 export const IMAGE_FORMATS: readonly ImageFormat[] = ['png', 'webp', 'jpeg'];
@@ -14,11 +14,19 @@ export function imageFormat(name: string): ImageFormat | null {
 export interface EncodeOptions {
   /** @default 'png' */
   readonly format?: ImageFormat | undefined;
+  /** Of a WebP or JPEG, from 1 to 100. @default 92 */
+  readonly quality?: number | undefined;
+  /** A WebP with the very pixels. @default false */
+  readonly lossless?: boolean | undefined;
+  /** Pixels that the sides have at most; the shape stays. @default as large as it is */
+  readonly within?: { readonly width: number; readonly height?: number } | undefined;
   /**
    * Text by keyword: text chunks of a PNG. The others have an EXIF description with all of it, and `parameters` as
    * their user comment, which is where other programs look.
    */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** An XMP packet. @default none */
+  readonly xmp?: string | undefined;
 }
 
 /** Keyword of the EXIF description's JSON object, which holds every keyword and text. */
@@ -41,19 +49,29 @@ export async function cropTo(image: RgbImage, width: number, height: number): Pr
 /** A picture as a file. PNG is without loss; WebP and JPEG are at a quality where a loss is hard to see. */
 export async function encodeImage(
   image: RgbImage,
-  { format = 'png', metadata = {} }: EncodeOptions = {},
+  { format = 'png', quality = 92, lossless = false, within, metadata = {}, xmp }: EncodeOptions = {},
 ): Promise<Buffer> {
   const picture = await open(image);
+  if (within) picture.resize({ ...within, fit: 'inside', withoutEnlargement: true });
   // In the time that level 6 takes without them, row filters make files a fifth smaller.
   if (format === 'png') {
-    return withTextChunks(await picture.png({ compressionLevel: 3, adaptiveFiltering: true }).toBuffer(), metadata);
+    const texts = { ...metadata, ...(xmp === undefined ? {} : { [XMP_KEYWORD]: xmp }) };
+    return withTextChunks(await picture.png({ compressionLevel: 3, adaptiveFiltering: true }).toBuffer(), texts);
   }
   const texts = exifTexts(metadata);
   for (const { sign } of texts) picture.withExifMerge(sign);
-  const quality = 92;
-  const file = await (format === 'webp' ? picture.webp({ quality }) : picture.jpeg({ quality })).toBuffer();
+  if (xmp !== undefined) picture.withXmp(xmp);
+  const encoded = format === 'webp' ? picture.webp({ quality, lossless }) : picture.jpeg({ quality });
+  const file = await encoded.toBuffer();
   for (const text of texts) replace(file, text);
   return file;
+}
+
+/** The pixels of a PNG that this program wrote. */
+export async function decodeImage(png: Buffer): Promise<RgbImage> {
+  const sharp = await loadSharp();
+  const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data };
 }
 
 /**
@@ -76,8 +94,8 @@ async function open({ width, height, data }: RgbImage) {
   return sharp(data, { raw: { width, height, channels: 3 } });
 }
 
-/** Text chunks behind the header, where readers that stop at the pixels find them. */
-function withTextChunks(png: Buffer, metadata: Readonly<Record<string, string>>): Buffer {
+/** A PNG with texts by keyword: in chunks behind the header, where readers that stop at the pixels find them. */
+export function withTextChunks(png: Buffer, metadata: Readonly<Record<string, string>>): Buffer {
   const chunks = Object.entries(metadata).map(([keyword, text]) => {
     const body = textChunk(keyword, text);
     const chunk = Buffer.alloc(body.length + 8);

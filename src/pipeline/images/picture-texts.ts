@@ -12,7 +12,8 @@ export interface PictureTexts {
 
 /** What all compressed texts of a file may become together: a few bytes can claim to be gigabytes. */
 const MOST_INFLATED = 32 * 2 ** 20;
-const XMP_KEYWORD = 'XML:com.adobe.xmp';
+/** Of a PNG's text chunk with an XMP packet. */
+export const XMP_KEYWORD = 'XML:com.adobe.xmp';
 
 const inflateSync: typeof import('node:zlib').inflateSync = (...given) =>
   process.getBuiltinModule('node:zlib').inflateSync(...given);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import type { Caller, Job } from '../../../bot/job.ts';
+import { UNMARKED } from '../../../marking/marker.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Core } from '../../adapter.ts';
 
@@ -13,7 +14,7 @@ export interface EncodeAs {
   readonly quality?: number | undefined;
 }
 
-/** A picture's file as the bot keeps it, or in another format. @throws UserError `image_gone` */
+/** A picture's file, a PNG or in another format, as it leaves the bot. @throws UserError `image_gone` */
 export async function pictureFile(
   core: Core,
   imageId: string,
@@ -24,8 +25,8 @@ export async function pictureFile(
   if (path === null) {
     throw new UserError('image_gone', 'There is no picture with this id, or it was deleted.');
   }
-  if (format === 'png') return readFile(path);
-  return sharp(path).toFormat(format, { quality }).toBuffer();
+  const picture = (core.marker ?? UNMARKED).open(await readFile(path));
+  return picture.file(format === 'png' ? undefined : { format, quality });
 }
 
 /** An unfinished picture, small as it is. */

@@ -55,7 +55,7 @@ export async function composeReply(reply: Reply, options: ComposeOptions): Promi
     names.add(plain);
     pictures.push({ name: image.spoiler ? `SPOILER_${plain}` : plain, path, description, image: image.id });
   }
-  const prepared = await prepareFiles(pictures, options.limit);
+  const prepared = await prepareFiles(pictures, options.limit, options.core.marker);
   const files = [...prepared, ...small.slice(0, MAX_FILES - prepared.length)];
   attachments.push(...files.map(({ name, description }, id) => ({ id, filename: name, description })));
   return {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import sharp from 'sharp';
+import { type Encoding, type Marker, type OutgoingPicture, UNMARKED } from '../../../marking/marker.ts';
 import { OperatorError } from '../../../system/errors.ts';
 
 /** Bytes per file where the interaction names no other limit. */
@@ -14,28 +14,25 @@ interface UploadFile {
   readonly data: Buffer;
 }
 
-interface Step {
-  readonly extension: 'webp' | 'jpg';
-  readonly encode: (png: Buffer) => Promise<Buffer>;
+interface MarkedPng extends UploadFile {
+  readonly picture: OutgoingPicture;
 }
 
 /** From hardly visible loss to clearly visible; tried in order until one fits. */
-const LADDER: readonly Step[] = [
-  { extension: 'webp', encode: (png) => sharp(png).webp({ lossless: true }).toBuffer() },
-  { extension: 'webp', encode: (png) => sharp(png).webp({ quality: 90 }).toBuffer() },
-  { extension: 'jpg', encode: (png) => sharp(png).jpeg({ quality: 85 }).toBuffer() },
-  { extension: 'jpg', encode: (png) => sharp(png).jpeg({ quality: 60 }).toBuffer() },
-  {
-    extension: 'jpg',
-    encode: (png) => sharp(png).resize({ width: 1024, height: 1024, fit: 'inside' }).jpeg({ quality: 60 }).toBuffer(),
-  },
+const LADDER: readonly Encoding[] = [
+  { format: 'webp', lossless: true },
+  { format: 'webp', quality: 90 },
+  { format: 'jpeg', quality: 85 },
+  { format: 'jpeg', quality: 60 },
+  { format: 'jpeg', quality: 60, within: { width: 1024, height: 1024 } },
 ];
 
 /** The PNG itself where it has at most `limit` bytes, else the best re-encoding that does. */
-async function fit(name: string, png: Buffer, limit: number): Promise<UploadFile> {
+async function fit({ name, data: png, picture }: MarkedPng, limit: number): Promise<UploadFile> {
   if (png.length <= limit) return { name, data: png };
-  for (const { extension, encode } of LADDER) {
-    const data = await encode(png);
+  for (const step of LADDER) {
+    const data = await picture.file(step);
+    const extension = step.format === 'jpeg' ? 'jpg' : step.format;
     if (data.length <= limit) return { name: name.replace(/\.png$/, `.${extension}`), data };
   }
   throw new OperatorError('file_too_large', `${name} does not fit into ${limit} bytes in any format.`);
@@ -48,14 +45,18 @@ async function fit(name: string, png: Buffer, limit: number): Promise<UploadFile
 export async function prepareFiles<Picture extends { readonly name: string; readonly path: string }>(
   pictures: readonly Picture[],
   limit: number,
+  marker: Marker = UNMARKED,
 ): Promise<readonly (Picture & UploadFile)[]> {
-  const pngs: (Picture & UploadFile)[] = [];
-  for (const picture of pictures.slice(0, MAX_FILES)) pngs.push({ ...picture, data: await readFile(picture.path) });
+  const pngs: (Picture & MarkedPng)[] = [];
+  for (const one of pictures.slice(0, MAX_FILES)) {
+    const picture = marker.open(await readFile(one.path));
+    pngs.push({ ...one, picture, data: await picture.file() });
+  }
 
   const share = Math.floor(REQUEST_LIMIT / Math.max(1, pngs.length));
   const total = pngs.reduce((sum, { data }) => sum + Math.min(data.length, limit), 0);
   const cap = total > REQUEST_LIMIT ? Math.min(limit, share) : Math.min(limit, REQUEST_LIMIT);
   const files: (Picture & UploadFile)[] = [];
-  for (const png of pngs) files.push({ ...png, ...(await fit(png.name, png.data, cap)) });
+  for (const png of pngs) files.push({ ...png, ...(await fit(png, cap)) });
   return files;
 }

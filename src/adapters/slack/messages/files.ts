@@ -80,12 +80,13 @@ export class MessageFiles {
     const path = await this.#delivery.core.imagePath(image.id);
     if (path === null) return;
     const file = { id: '', ready: false };
-    await uploadImage(workspace, image, path, (id) => {
+    const begun = (id: string) => {
       if (this.#message.dropped) throw new Error('Another message shows the job now.');
       file.id = id;
       ref.files[image.id] = file;
       this.#message.save();
-    });
+    };
+    await uploadImage(workspace, image, path, { marker: this.#delivery.core.marker, begun });
     try {
       await whenReady(workspace, file.id, { clock: this.#delivery.clock, urgency: 'final' });
       file.ready = true;

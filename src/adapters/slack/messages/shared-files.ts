@@ -41,7 +41,7 @@ export class SharedFiles {
       const handle = { team, enterprise: workspace.enterprise, messages: [], files: [id] };
       if (job !== null) this.#core.postings?.save(job, image.id, handle);
     };
-    const file = await uploadImage(workspace, image, path, begun);
+    const file = await uploadImage(workspace, image, path, { marker: this.#core.marker, begun });
     await whenReady(workspace, file, { clock: this.#clock, urgency: 'final' });
     this.#files.set(key, { file, image: image.id, workspace });
     return file;

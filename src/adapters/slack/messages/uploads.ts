@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ReplyImage } from '../../../bot/reply.ts';
+import { type Marker, UNMARKED } from '../../../marking/marker.ts';
 import { type Clock, pause } from '../../../system/clock.ts';
 import type { UploadFile, UploadSteps } from '../web-api/api.ts';
 import type { Urgency } from '../web-api/call-budget.ts';
@@ -21,14 +22,21 @@ export async function upload(
   return within(uploads, randomUUID(), urgency, () => api.upload({ ...file, alt }, steps));
 }
 
+interface ImageSteps {
+  /** @default nothing is marked */
+  readonly marker?: Marker | undefined;
+  readonly begun: (file: string) => void;
+}
+
 /** Uploads a finished picture from its file. */
 export async function uploadImage(
   workspace: Workspace,
   { fileName, alt }: ReplyImage,
   path: string,
-  begun: (file: string) => void,
+  { marker = UNMARKED, begun }: ImageSteps,
 ): Promise<string> {
-  return upload(workspace, { fileName, data: await readFile(path), alt }, { begun, urgency: 'final' });
+  const data = await marker.open(await readFile(path)).file();
+  return upload(workspace, { fileName, data, alt }, { begun, urgency: 'final' });
 }
 
 /** Resolves once Slack has taken the file in, which it does some time after the upload. Rejects with `Unanswered` after a minute. */

@@ -24,7 +24,7 @@ import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/model.ts';
 import { pageRoutes } from './routes/page.ts';
 import { sessionGuard, sessionRoutes } from './routes/session.ts';
-import { Thumbnails } from './thumbnails.ts';
+import { ServedPictures } from './served-pictures.ts';
 import type { Mount, WebApp, WebContext, WebEnv } from './web-context.ts';
 import { WrongTokens } from './wrong-tokens.ts';
 
@@ -54,7 +54,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
     requests: new RateLimit(access.open ? PERSON_BOUNDS.ownMachineRequests : PERSON_BOUNDS.requests),
     positions: new RateLimit(PERSON_BOUNDS.positions),
     forms: new FormTurns(),
-    thumbnails: new Thumbnails(),
+    pictures: new ServedPictures(core.marker),
     zips: new PictureZips(),
   };
   let stopping = false;

@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { formatRequest } from '../../../bot/command/format.ts';
 import type { Gallery, GalleryPicture } from '../../../bot/core.ts';
 import type { Caller } from '../../../bot/job.ts';
+import { UNMARKED } from '../../../marking/marker.ts';
 import { UserError } from '../../../system/errors.ts';
 import { RecentMap } from '../../../system/memo.ts';
 import type { Core } from '../../adapter.ts';
@@ -57,8 +58,9 @@ export function zipOfPictures(
         continue;
       }
       const name = unused(fileNameOf(picture), id, names);
-      pictures.push(metadataOf(picture, name));
-      yield { name, at: picture.job.finishedAt ?? picture.job.createdAt, content: createReadStream(path) };
+      const content = await (core.marker ?? UNMARKED).open(await readFile(path)).file();
+      pictures.push(metadataOf(picture, name, content));
+      yield { name, at: picture.job.finishedAt ?? picture.job.createdAt, content: [content] };
     }
     const text = JSON.stringify({ pictures, missing }, undefined, 2);
     yield { name: 'metadata.json', at: Date.now(), content: [new TextEncoder().encode(text)] };
@@ -82,10 +84,11 @@ function unused(name: string, id: string, names: Set<string>): string {
   return free;
 }
 
-function metadataOf({ job, image }: GalleryPicture, file: string): object {
+function metadataOf({ job, image }: GalleryPicture, file: string, content: Uint8Array): object {
+  const sha256 = createHash('sha256').update(content).digest('hex');
   const made = { ...job.request, seed: image.seed, n: 1 };
   return {
-    ...{ file, id: image.id, sha256: image.hash, job: job.id, room: job.caller.room, user: job.caller.user },
+    ...{ file, id: image.id, sha256, job: job.id, room: job.caller.room, user: job.caller.user },
     ...{ createdAt: new Date(job.createdAt).toISOString(), command: `/wuerst ${formatRequest(made)}` },
     ...{ request: requestJson(made), derivation: job.derivation },
   };

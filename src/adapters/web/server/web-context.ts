@@ -13,7 +13,7 @@ import { type JsonJob, jobJson } from './job-json.ts';
 import type { LiveEvents } from './live-events.ts';
 import type { WebAdapterOptions } from './options.ts';
 import type { PictureZips } from './picture-zips.ts';
-import type { Thumbnails } from './thumbnails.ts';
+import type { ServedPictures } from './served-pictures.ts';
 import type { WrongTokens } from './wrong-tokens.ts';
 
 /** On the answer to the first request under a free name: proves the name from then on. */
@@ -33,7 +33,7 @@ export interface WebContext {
   readonly requests: RateLimit;
   readonly positions: RateLimit;
   readonly forms: FormTurns;
-  readonly thumbnails: Thumbnails;
+  readonly pictures: ServedPictures;
   readonly zips: PictureZips;
 }
 

@@ -1,19 +1,16 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { type Caller, type Job, personalPayer } from '../../../../bot/job.ts';
 import { UserError } from '../../../../system/errors.ts';
 import { parseId } from '../names.ts';
 import { notFound } from '../problems.ts';
-import { THUMBNAIL_WIDTHS } from '../thumbnails.ts';
+import { THUMBNAIL_WIDTHS } from '../served-pictures.ts';
 import { personOf, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
 
 /** `GET /images/{id}.png`, or a small WebP with `?w=`. The picture of an id never changes. */
 export function imageRoutes(app: WebApp, web: WebContext): void {
   route(app, '/images/:file', {
     GET: async (c) => {
-      const file = c.req.param('file') ?? '';
-      const id = parseId(file.endsWith('.png') ? file.slice(0, -4) : '', 'image');
+      const name = c.req.param('file') ?? '';
+      const id = parseId(name.endsWith('.png') ? name.slice(0, -4) : '', 'image');
       const width = parseWidth(c.req.query('w'));
       // Before the ETag is compared, so that a deleted picture is gone for browsers that have it too. The pictures of other
       // platforms are for those who see them there.
@@ -24,9 +21,10 @@ export function imageRoutes(app: WebApp, web: WebContext): void {
       c.header('ETag', etag);
       c.header('Cache-Control', 'private, max-age=31536000, immutable');
       if (matches(c.req.header('if-none-match'), etag)) return c.body(null, 304);
-      if (width === null) return sendFile(c, path);
-      const thumbnail = await web.thumbnails.get(path, width);
-      return c.body(new Uint8Array(thumbnail), 200, { 'Content-Type': 'image/webp' });
+      const file = await (width === null ? web.pictures.whole(path) : web.pictures.thumbnail(path, width));
+      c.header('Content-Type', width === null ? 'image/png' : 'image/webp');
+      c.header('Content-Length', String(file.length));
+      return c.req.raw.method === 'HEAD' ? c.body(null) : c.body(new Uint8Array(file));
     },
   });
 }
@@ -38,14 +36,6 @@ function askerOf(web: WebContext, c: WebRequest, { caller: { room, guild } }: Jo
   const payer = personalPayer('web', user);
   const ageRestricted = web.options.ageRestrictedRooms.includes(room);
   return { surface: 'web', user, name: user, room, guild, payer, moderator: admin, ageRestricted };
-}
-
-async function sendFile(c: WebRequest, path: string): Promise<Response> {
-  const { size } = await stat(path);
-  c.header('Content-Type', 'image/png');
-  c.header('Content-Length', String(size));
-  if (c.req.raw.method === 'HEAD') return c.body(null);
-  return c.body(Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>);
 }
 
 function parseWidth(text: string | undefined): number | null {

@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { loadDotEnv } from '../config.ts';
+import {
+  type Credential,
+  hasExpired,
+  issuerName,
+  openCredential,
+  readCredential,
+  replaceCredential,
+  signerName,
+} from '../marking/credential.ts';
+import { UserError } from '../system/errors.ts';
+import { printable, printableJson } from '../system/printable.ts';
+import { markingSettings } from './marking-settings.ts';
+
+interface Options {
+  readonly data?: string;
+}
+
+export function certificateCommand(): Command {
+  const command = new Command('certificate').description('show or choose what pictures are signed with');
+  command
+    .command('show')
+    .description('who signs pictures here, until when, and the certificate that others can trust')
+    .option('--data <folder>', 'data folder (WUERST_DATA)')
+    .option('--json', 'print one JSON object')
+    .action(async ({ json, ...options }: Options & { readonly json?: boolean }) => {
+      const { credential: path } = settingsOf(options);
+      const credential = await openCredential(path, new Date());
+      process.stdout.write(`${json ? printableJson(factsOf(credential, path)) : described(credential, path)}\n`);
+    });
+  command
+    .command('use')
+    .description('sign with a certificate of an authority from now on; a running bot does from its next start')
+    .argument('<chain>', "PEM file of the certificate and its issuers', with the key or without")
+    .option('--key <file>', 'PEM file of the private key')
+    .option('--data <folder>', 'data folder (WUERST_DATA)')
+    .action(async (chain: string, { key, ...options }: Options & { readonly key?: string }) => {
+      const { credential: path } = settingsOf(options);
+      const files = [chain, ...(key === undefined ? [] : [key])];
+      const credential = readCredential((await Promise.all(files.map(contentOf))).join('\n'));
+      requireInForce(credential, new Date());
+      replaceCredential(path, credential);
+      process.stdout.write(`${described(credential, path)}\n`);
+    });
+  return command;
+}
+
+function settingsOf({ data }: Options) {
+  loadDotEnv();
+  return markingSettings({ ...process.env, ...(data === undefined ? {} : { WUERST_DATA: data }) });
+}
+
+async function contentOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const reason = missing ? 'there is no such file' : (cause as Error).message;
+    throw new UserError('file_unreadable', `Cannot read ${resolve(path)}: ${reason}.`, { cause });
+  }
+}
+
+/** Signatures without a time stamp hold as long as the certificate does. */
+function requireInForce(credential: Credential, now: Date): void {
+  const { validFrom, validTo } = credential.leaf;
+  const isEarly = Date.parse(validFrom) > now.getTime();
+  if (!isEarly && !hasExpired(credential, now)) return;
+  const problem = isEarly ? `is valid only from ${day(validFrom)} on` : `has expired on ${day(validTo)}`;
+  throw new UserError('certificate_not_in_force', `The certificate ${problem}.`, {
+    hint: 'Ask its authority for a new one.',
+  });
+}
+
+function factsOf({ leaf, algorithm, isOwn, chain }: Credential, file: string) {
+  return {
+    signer: signerName({ leaf }),
+    issuer: issuerName({ leaf }),
+    trusted: isOwn ? 'no: made by the program itself' : 'by those who trust its authority',
+    algorithm: algorithm.name,
+    validFrom: day(leaf.validFrom),
+    validTo: day(leaf.validTo),
+    fingerprint: leaf.fingerprint256,
+    file,
+    authority: String(chain.at(-1) ?? leaf),
+  };
+}
+
+function described(credential: Credential, path: string): string {
+  const facts = factsOf(credential, path);
+  return [
+    `Signer       ${printable(facts.signer)}`,
+    `Issued by    ${printable(facts.issuer)}`,
+    `Trusted      ${facts.trusted}`,
+    `Valid        ${facts.validFrom} to ${facts.validTo}`,
+    `Algorithm    ${facts.algorithm}`,
+    `Fingerprint  ${facts.fingerprint}`,
+    `File         ${printable(path)}`,
+    '',
+    'Whoever trusts this certificate trusts the signatures:',
+    facts.authority.trim(),
+  ].join('\n');
+}
+
+function day(time: string): string {
+  return new Date(time).toISOString().slice(0, 10);
+}

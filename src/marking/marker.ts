@@ -1,0 +1,114 @@
+import {
+  decodeImage,
+  type EncodeOptions,
+  encodeImage,
+  type RgbImage,
+  readMetadata,
+  withTextChunks,
+} from '../pipeline/images/image-file.ts';
+import { XMP_KEYWORD } from '../pipeline/images/picture-texts.ts';
+import { type Credential, issuerName, signerName } from './credential.ts';
+import { XMP_PACKET } from './digital-source.ts';
+import { Signer } from './signer.ts';
+
+/** How a picture is encoded anew: without it, it stays the PNG that it is. */
+export type Encoding = Omit<EncodeOptions, 'metadata' | 'xmp'>;
+
+/** A stored picture on its way out. */
+export interface OutgoingPicture {
+  /** Its file, marked after everything else: each encoding has its own signature. */
+  file(encoding?: Encoding): Promise<Buffer>;
+}
+
+/**
+ * Says of pictures that a machine made them, where they leave: what is stored and compared stays as it was painted.
+ */
+export interface Marker {
+  /** A sentence about who signs. `undefined` where nobody does. */
+  readonly note: string | undefined;
+  /** A picture of the program's own, from its stored PNG. */
+  open(png: Buffer): OutgoingPicture;
+  /** A picture as a file. */
+  encode(image: RgbImage, options: EncodeOptions): Promise<Buffer>;
+}
+
+/** Marks nothing. */
+export const UNMARKED: Marker = {
+  note: undefined,
+  open: (png) => ({
+    file: async (encoding) =>
+      encoding === undefined
+        ? png
+        : encodeImage(await decodeImage(png), { ...encoding, metadata: await readMetadata(png) }),
+  }),
+  encode: encodeImage,
+};
+
+export interface MarkerOptions {
+  /** Whether files say what they are. */
+  readonly signature: boolean;
+  /** Without it, they say so and nobody signs that. */
+  readonly credential: Credential | undefined;
+  /** Called once, when a picture cannot be signed: it goes out all the same. */
+  readonly onProblem: (error: unknown) => void;
+}
+
+/** The marker of this installation. */
+export class OwnMarker implements Marker {
+  readonly note: string | undefined;
+  readonly #signer: Signer | undefined;
+  readonly #xmp: string | undefined;
+  readonly #onProblem: (error: unknown) => void;
+  #hasFailed = false;
+
+  constructor({ signature, credential, onProblem }: MarkerOptions) {
+    this.#xmp = signature ? XMP_PACKET : undefined;
+    this.note = credential && signingNote(credential);
+    this.#signer = credential && new Signer(credential.pem);
+    this.#onProblem = onProblem;
+  }
+
+  /** Gets ready for the first picture, which would wait for it. */
+  prepare(): void {
+    this.#signer?.prepare();
+  }
+
+  open(png: Buffer): OutgoingPicture {
+    return {
+      file: async (encoding) => {
+        if (encoding === undefined) return this.#sign(this.#stated(png), 'png');
+        return this.encode(await decodeImage(png), { ...encoding, metadata: await readMetadata(png) });
+      },
+    };
+  }
+
+  async encode(image: RgbImage, options: EncodeOptions): Promise<Buffer> {
+    return this.#sign(await encodeImage(image, { ...options, xmp: this.#xmp }), options.format ?? 'png');
+  }
+
+  async stop(): Promise<void> {
+    await this.#signer?.stop();
+  }
+
+  #stated(png: Buffer): Buffer {
+    return this.#xmp === undefined ? png : withTextChunks(png, { [XMP_KEYWORD]: this.#xmp });
+  }
+
+  async #sign(file: Buffer, format: string): Promise<Buffer> {
+    if (this.#signer === undefined) return file;
+    try {
+      return Buffer.from(await this.#signer.sign(file, `image/${format}`));
+    } catch (error) {
+      if (!this.#hasFailed) this.#onProblem(error);
+      this.#hasFailed = true;
+      return file;
+    }
+  }
+}
+
+function signingNote(credential: Credential): string {
+  const name = signerName(credential);
+  return credential.isOwn
+    ? `Signed by ${name}, untrusted: the bot made its certificate itself, and no authority vouches for it.`
+    : `Signed by ${name}, whose certificate is from ${issuerName(credential)}.`;
+}
