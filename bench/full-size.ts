@@ -20,7 +20,7 @@ const AT_MOST: Readonly<Record<string, number>> = {
   'Stage C, a step in int8': 0.4,
   'Stage B, a step in int8': 0.5,
   'memory, one stage at a time': 0.6,
-  sessions: 1.2,
+  sessions: 1.1,
 };
 
 const { values, positionals } = parseArgs({

@@ -4,7 +4,7 @@ import { size } from '../math/tensor.ts';
 import { readJson, requireFolder } from './config-file.ts';
 import { type ByteRange, readHeader, type TensorEntry } from './safetensors.ts';
 import { commonFolder, weightFiles } from './weight-files.ts';
-import type { Precision, PreparedTensor, WeightRecipe } from './weight-recipe.ts';
+import { type Precision, type PreparedTensor, sourcesOf, type WeightRecipe } from './weight-recipe.ts';
 
 export interface LocatedTensor extends TensorEntry {
   /** Real path of the file that holds it. */
@@ -35,11 +35,13 @@ export class Component {
   readonly weightsDir: string;
   /** How graphs over this component keep its weights. */
   readonly precision: Precision;
+  /** Whether weights that have to be computed are, or will be, prepared; otherwise graphs compute them whenever they are loaded. */
+  readonly isPrepared: boolean;
   readonly #tensors: ReadonlyMap<string, LocatedTensor>;
   readonly #used = new Set<string>();
   /** Paths relative to `weightsDir`, by file: there are few files, but many tensors in them. */
   readonly #locations = new Map<string, string>();
-  readonly #prepared: Prepared | null;
+  readonly #prepared: Prepared | undefined;
   readonly #recipes = new Map<string, WeightRecipe>();
 
   private constructor(
@@ -47,20 +49,32 @@ export class Component {
     config: Readonly<Record<string, unknown>>,
     tensors: ReadonlyMap<string, LocatedTensor>,
     precision: Precision = 'fp32',
-    prepared: Prepared | null = null,
+    prepared: Prepared | 'planned' | undefined = undefined,
   ) {
     this.dir = dir;
     this.config = config;
     this.precision = precision;
     this.#tensors = tensors;
-    this.#prepared = prepared;
-    const located = [...tensors.values(), ...(prepared?.values() ?? [])];
+    this.isPrepared = prepared !== undefined;
+    this.#prepared = prepared === 'planned' ? undefined : prepared;
+    const located = [...tensors.values(), ...(this.#prepared?.values() ?? [])];
     this.weightsDir = commonFolder([...new Set(located.map((tensor) => tensor.file))]);
   }
 
-  /** The same component in another precision: without `prepared`, graphs over it only collect what has to be prepared. */
+  /** The same component in a precision: without `prepared`, graphs over it only collect what has to be prepared. */
   in(precision: Precision, prepared: Prepared | null = null): Component {
-    return new Component(this.dir, this.config, this.#tensors, precision, prepared);
+    return new Component(this.dir, this.config, this.#tensors, precision, prepared ?? 'planned');
+  }
+
+  /** The same component in a precision, for graphs that compute everything whenever they are loaded: not for 8 bits. */
+  unprepared(precision: Precision): Component {
+    return new Component(this.dir, this.config, this.#tensors, precision);
+  }
+
+  /** Whether weights need not change their type for a precision. */
+  isStoredIn(precision: Precision): boolean {
+    const isHalf = ({ dtype }: LocatedTensor) => dtype === 'F16';
+    return precision === 'fp32' || (precision === 'fp16' && [...this.#tensors.values()].every(isHalf));
   }
 
   /** What the graphs written so far need to be prepared. */
@@ -70,12 +84,11 @@ export class Component {
 
   /** A tensor that is made by a recipe: prepared already, or to be prepared. */
   made(recipe: WeightRecipe, { name, dtype, shape }: PreparedTensor): LocatedTensor {
-    this.tensor(recipe.from, recipe.shape);
-    if (recipe.right) this.tensor(recipe.right.from, recipe.right.shape);
+    for (const { from, shape } of recipe.parts.flatMap(sourcesOf)) this.tensor(from, shape);
     this.#recipes.set(recipe.name, recipe);
     const found = this.#prepared?.get(name);
     if (found?.dtype === dtype && String(found.shape) === String(shape)) return found;
-    if (this.#prepared === null) return { name, dtype, shape, offset: 0, length: 0, file: join(this.weightsDir, name) };
+    if (!this.#prepared) return { name, dtype, shape, offset: 0, length: 0, file: join(this.weightsDir, name) };
     throw new OperatorError(
       'prepared_stale',
       `The prepared ${this.precision} weights of ${this.dir} lack "${name}" ${dtype} [${shape}].`,
@@ -125,8 +138,10 @@ export class Component {
 
   /** Real paths of the files that hold most of what sessions load. */
   get filesInUse(): string[] {
-    const made = new Set([...(this.#prepared?.values() ?? [])].map(({ file }) => file));
-    return made.size > 0 ? [...made] : this.files;
+    const made = [...(this.#prepared?.values() ?? [])];
+    const files = [...new Set(made.map(({ file }) => file))];
+    const elements = made.reduce((sum, { shape }) => sum + size(shape), 0);
+    return elements > 0.8 * this.parameters ? files : [...files, ...this.files];
   }
 
   /** Real paths of the weight files. */

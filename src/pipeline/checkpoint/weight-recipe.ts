@@ -9,23 +9,38 @@ export type Precision = 'fp32' | 'fp16' | 'int8';
 export const PRECISIONS: readonly Precision[] = ['fp32', 'fp16', 'int8'];
 
 /**
- * A tensor that is computed once from one of the checkpoint's, seen as a matrix of rows (its first dimension) and columns
- * (all others), and written beside the checkpoint.
+ * A matrix that is computed once from tensors of the checkpoint, and written beside it. `int8` is written transposed, with a
+ * scale for each row in `<name>.scale`.
  */
 export interface WeightRecipe {
   /** In the prepared file. */
   readonly name: string;
-  /** Tensor of the checkpoint, with the shape that it must have. */
+  readonly as: 'f32' | 'f16' | 'int8';
+  /** Rows of one follow those of the other. */
+  readonly parts: readonly RecipePart[];
+}
+
+/** Rows that one tensor of the checkpoint gives, seen as a matrix of its first dimension and all others. */
+export interface RecipePart {
+  /** In the checkpoint, with the shape that it must have. */
   readonly from: string;
   readonly shape: readonly number[];
+  /** The order that its dimensions are brought into first, and the rows of the matrix that this gives. @default as they are */
+  readonly order?: { readonly axes: readonly number[]; readonly rows: number };
+  /** What each row is made of, side by side. */
+  readonly row: readonly RowPiece[];
+}
+
+export interface RowPiece {
   /** Columns that are taken: from (inclusive), to (exclusive). */
   readonly columns: readonly [number, number];
-  /**
-   * `f32`, `f16`: the columns, in that type. `int8`: the columns, transposed, with a scale for each row in
-   * `<name>.scale`. `product`: the columns times the small matrix `right`, in float32.
-   */
-  readonly as: 'f32' | 'f16' | 'int8' | 'product';
-  readonly right?: { readonly from: string; readonly shape: readonly number[] };
+  /** What they are multiplied with, in float32: a tensor of the checkpoint, read as a matrix of as many rows as there are columns. */
+  readonly times?: Factor;
+}
+
+export interface Factor {
+  readonly from: string;
+  readonly shape: readonly number[];
 }
 
 /** One tensor of the prepared file. */
@@ -38,21 +53,44 @@ export interface PreparedTensor {
 export const scaleOf = (name: string): string => `${name}.scale`;
 
 /** What a recipe writes. */
-export function outputsOf({ name, shape, columns, as, right }: WeightRecipe): PreparedTensor[] {
-  const [rows = 0, ...rest] = shape;
-  const width = columns[1] - columns[0];
-  const whole = width === columnsOf(shape);
-  switch (as) {
-    case 'int8':
-      return [
-        { name, dtype: 'I8', shape: [width, rows] },
-        { name: scaleOf(name), dtype: 'F32', shape: [rows] },
-      ];
-    case 'product':
-      return [{ name, dtype: 'F32', shape: [rows, size(right?.shape ?? []) / width] }];
-    default:
-      return [{ name, dtype: as === 'f16' ? 'F16' : 'F32', shape: whole ? [rows, ...rest] : [rows, width] }];
+export function outputsOf({ name, as, parts }: WeightRecipe): PreparedTensor[] {
+  const [only] = parts;
+  const rows = parts.reduce((sum, part) => sum + rowsOf(part), 0);
+  const width = only ? widthOf(only) : 0;
+  if (as === 'int8') {
+    return [
+      { name, dtype: 'I8', shape: [width, rows] },
+      { name: scaleOf(name), dtype: 'F32', shape: [rows] },
+    ];
   }
+  const shape = only && parts.length === 1 && isWhole(only) ? only.shape : [rows, width];
+  return [{ name, dtype: as === 'f16' ? 'F16' : 'F32', shape }];
+}
+
+/** Whether a part is its tensor as it is. */
+export function isWhole({ shape, order, row }: RecipePart): boolean {
+  const [piece] = row;
+  if (order || !piece || row.length > 1 || piece.times) return false;
+  return piece.columns[1] - piece.columns[0] === columnsOf(shape);
+}
+
+/** Rows that a part gives. */
+export function rowsOf({ shape, order }: RecipePart): number {
+  return order?.rows ?? shape[0] ?? 0;
+}
+
+/** Columns that a part gives. */
+export function widthOf({ row }: RecipePart): number {
+  return row.reduce((sum, piece) => sum + pieceWidth(piece), 0);
+}
+
+export function pieceWidth({ columns: [from, to], times }: RowPiece): number {
+  return times ? size(times.shape) / (to - from) : to - from;
+}
+
+/** The tensors of the checkpoint that a part is computed from. */
+export function sourcesOf({ from, shape, row }: RecipePart): Factor[] {
+  return [{ from, shape }, ...row.flatMap(({ times }) => (times ? [times] : []))];
 }
 
 /** Columns of a tensor seen as a matrix. */

@@ -2,12 +2,20 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { isDiskFull } from '../../system/disk.ts';
 import { OperatorError } from '../../system/errors.ts';
 import type { Component, LocatedTensor, Prepared } from '../checkpoint/checkpoint.ts';
-import { columnsOf, outputsOf, type PreparedTensor, type WeightRecipe } from '../checkpoint/weight-recipe.ts';
+import {
+  columnsOf,
+  type Factor,
+  outputsOf,
+  type PreparedTensor,
+  type RecipePart,
+  type WeightRecipe,
+} from '../checkpoint/weight-recipe.ts';
 import { toFloats } from '../math/number-formats.ts';
 import { size as elements } from '../math/tensor.ts';
-import { convert, type Rows } from './convert.ts';
+import { convert, type Rows, type Source } from './convert.ts';
 import { type DerivedFileOptions, makeOnce, readFully, writeDerivedFile } from './derived-file.ts';
 import { describeSources, hashRecipes, openPrepared, type PreparedRecord, preparedFile } from './prepared.ts';
+import { Products } from './products.ts';
 
 /** Bytes of one tensor that are read at a time. */
 const PIECE_BYTES = 8 * 2 ** 20;
@@ -15,7 +23,7 @@ const BYTES = { F32: 4, F16: 2, I8: 1 };
 
 /**
  * Writes the weights that graphs over `planned` asked for beside its checkpoint, one tensor after the other: memory stays at the largest
- * 8-bit weight and a few pieces of 8 MiB. The file appears under its name only when it is whole; a stopped run
+ * 8-bit weight, or kernel that is reordered, and a few pieces of 8 MiB. The file appears under its name only when it is whole; a stopped run
  * is continued by the next one. One process at a time prepares a component; the others wait and find it done.
  *
  * @throws OperatorError `weight_not_finite`, `weight_too_large`, `disk_full`, `prepared_not_writable`
@@ -41,10 +49,10 @@ async function write(planned: Component, file: string, options: DerivedFileOptio
   const sources = await describeSources(planned);
   const { header, offsets, size } = layOut(planned.recipes);
   const reader = new Reader(planned);
+  const products = new Products();
   async function* pieces(recipe: WeightRecipe, isFirst: boolean) {
     if (isFirst) yield { at: 0, bytes: header };
-    const right = recipe.right ? await reader.whole(recipe.right.from, recipe.right.shape) : null;
-    for await (const { name, offset, bytes } of convert(recipe, reader.rows(recipe), right)) {
+    for await (const { name, offset, bytes } of convert(recipe, reader, products.multiply)) {
       yield { at: (offsets.get(name) ?? 0) + offset, bytes };
     }
   }
@@ -60,12 +68,12 @@ async function write(planned: Component, file: string, options: DerivedFileOptio
       return { recipes, sources, size, mtimeMs, sha256 } satisfies PreparedRecord;
     });
   } finally {
-    await reader.close();
+    await Promise.all([reader.close(), products.release()]);
   }
 }
 
 /** Reads tensors of a checkpoint by rows. */
-class Reader {
+class Reader implements Source {
   readonly #component: Component;
   readonly #files = new Map<string, FileHandle>();
 
@@ -73,7 +81,11 @@ class Reader {
     this.#component = component;
   }
 
-  async *rows({ from, shape }: WeightRecipe): AsyncGenerator<Rows> {
+  async *rows({ from, shape, order }: RecipePart): AsyncGenerator<Rows> {
+    if (order) {
+      yield { first: 0, data: reordered(await this.whole({ from, shape }), shape, order.axes) };
+      return;
+    }
     const entry = this.#component.tensor(from, shape);
     const columns = columnsOf(shape);
     const bytes = entry.length / elements(shape);
@@ -85,8 +97,8 @@ class Reader {
     }
   }
 
-  async whole(name: string, shape: readonly number[]): Promise<Float32Array> {
-    const entry = this.#component.tensor(name, shape);
+  async whole({ from, shape }: Factor): Promise<Float32Array> {
+    const entry = this.#component.tensor(from, shape);
     return this.#floats(entry, 0, entry.length);
   }
 
@@ -103,6 +115,25 @@ class Reader {
     await readFully(file, entry.file, entry.offset + from, bytes);
     return toFloats(dtype, bytes.buffer);
   }
+}
+
+/** A tensor with its dimensions in the order of `axes`. */
+function reordered(data: Float32Array, shape: readonly number[], axes: readonly number[]): Float32Array {
+  const strides = shape.map((_, axis) => elements(shape.slice(axis + 1)));
+  const result = new Float32Array(data.length);
+  let at = 0;
+  const walk = (depth: number, from: number) => {
+    const axis = axes[depth];
+    if (axis === undefined) {
+      result[at] = data[from] ?? 0;
+      at += 1;
+      return;
+    }
+    const [length = 1, stride = 1] = [shape[axis], strides[axis]];
+    for (let i = 0; i < length; i += 1) walk(depth + 1, from + i * stride);
+  };
+  walk(0, 0);
+  return result;
 }
 
 interface Layout {

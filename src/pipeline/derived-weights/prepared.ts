@@ -9,7 +9,7 @@ import type { WeightRecipe } from '../checkpoint/weight-recipe.ts';
 import { readRecord } from './read-record.ts';
 
 /** To be raised when the output for the same recipes changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 const source = z.object({ file: z.string(), size: z.number(), mtimeMs: z.number() });
 const recordSchema = z.object({

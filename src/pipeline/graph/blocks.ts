@@ -1,3 +1,4 @@
+import type { RowPiece } from '../checkpoint/weight-recipe.ts';
 import { type AttentionPlan, attentionInPieces } from './attention.ts';
 import type { Dim, GraphBuilder, Value } from './builder.ts';
 import { dense, denseTogether, withLowRank } from './dense.ts';
@@ -132,19 +133,19 @@ function expandWithSkip(normed: Value, weights: Weights, c: number, skip: Skip |
   }
   // W · [x, M·e + m] + b = [W_x, W_e·M] · [x, e] + (b + W_e·m): the K of the product falls by cCond − 16.
   const { mapper: mapping, cCond, channels } = effnet;
-  const times = (key: string, small: readonly number[]) =>
-    weights.product('weight', shape, [own, inputs], { weights: mapping, key, shape: small });
-  const small = times('weight', [cCond, channels, 1, 1]);
-  const bias = g.add(weights.get('bias', [4 * c]), g.reshape(times('bias', [cCond]), [4 * c]));
+  const rest = [own, inputs] as const;
+  const small = { columns: rest, times: mapping.factor('weight', [cCond, channels, 1, 1]) };
+  const shift = { columns: rest, times: mapping.factor('bias', [cCond]) };
+  const matrix = (as: 'f32' | 'f16', row: readonly RowPiece[]) =>
+    weights.matrix(as, [weights.part('weight', shape, { row })]);
+  const bias = g.add(weights.get('bias', [4 * c]), g.reshape(matrix('f32', [shift]), [4 * c]));
   if (weights.precision === 'int8') {
     // Skips have other ranges: quantised together with the normed activations they would cost them precision.
     const product = dense(normed, weights, inputs, 4 * c, { columns: [0, c], bias });
-    const rest = level ? [weights.columns('weight', shape, [c, own]), small] : [small];
-    return g.gemm(join([...seen.slice(1), effnet.x]), join(rest), product);
+    const beside = matrix('f32', [...(level ? [{ columns: [c, own] } as const] : []), small]);
+    return g.gemm(join([...seen.slice(1), effnet.x]), beside, product);
   }
-  const half = weights.precision === 'fp16';
-  const seenWeight = half ? weights.half('weight', shape, [0, own]) : weights.columns('weight', shape, [0, own]);
-  const folded = g.concat([seenWeight, g.cast(small, seenWeight.dtype)], 1);
+  const folded = matrix(weights.precision === 'fp16' ? 'f16' : 'f32', [{ columns: [0, own] }, small]);
   return g.gemm(g.cast(join([...seen, effnet.x]), folded.dtype), folded, g.cast(bias, folded.dtype));
 }
 
@@ -165,9 +166,9 @@ function contractWithGrn(hidden: Value, weights: Weights, at: Grid, c: number): 
   const factor = g.add(g.mul(relative, g.reshape(grn.get('gamma', [1, 1, 1, wide]), [1, 1, wide])), g.scalar(1));
   const scaled = g.reshape(g.mul(x, g.cast(factor, x.dtype)), [at.tokens, wide]);
   const out = weights.at(4);
-  const beta = { weights: grn, key: 'beta', shape: [1, 1, 1, wide] };
-  const shift = g.reshape(out.product('weight', [c, wide], [0, wide], beta), [c]);
-  const constant = () => grn.get(beta.key, beta.shape);
+  const row = [{ columns: [0, wide], times: grn.factor('beta', [1, 1, 1, wide]) }] as const;
+  const shift = g.reshape(out.matrix('f32', [out.part('weight', [c, wide], { row })]), [c]);
+  const constant = () => grn.get('beta', [1, 1, 1, wide]);
   return g.cast(dense(scaled, out, wide, c, { bias: g.add(out.get('bias', [c]), shift), constant }), 'f32');
 }
 

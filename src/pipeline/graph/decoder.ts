@@ -1,4 +1,5 @@
 import type { Component } from '../checkpoint/checkpoint.ts';
+import { size } from '../math/tensor.ts';
 import { WHOLE } from './attention.ts';
 import {
   type AttentionShape,
@@ -205,23 +206,22 @@ function downsample(x: Value, weights: Weights, from: Grid, to: Grid, cFrom: num
   const g = weights.graph;
   const split = g.reshape(x, [from.b, to.h, 2, to.w, 2, cFrom]);
   const patches = g.reshape(g.transpose(split, [0, 1, 3, 2, 4, 5]), [to.tokens, 4 * cFrom]);
-  const weight = kernelOf(weights, [cTo, cFrom, 2, 2]);
-  const kernel = g.reshape(g.transpose(weight, [0, 2, 3, 1]), [cTo, 4 * cFrom]);
+  const kernel = kernelOf(weights, [cTo, cFrom, 2, 2], { axes: [0, 2, 3, 1], rows: cTo });
   return g.cast(g.gemm(g.cast(patches, kernel.dtype), kernel, g.cast(weights.get('bias', [cTo]), kernel.dtype)), 'f32');
 }
 
 /** A 2×2 transposed convolution of stride 2 as a matrix product whose result is laid out as patches. */
 function upsample(x: Value, weights: Weights, from: Grid, to: Grid, cFrom: number, cTo: number): Value {
   const g = weights.graph;
-  const weight = kernelOf(weights, [cFrom, cTo, 2, 2]);
-  const kernel = g.reshape(g.transpose(weight, [2, 3, 1, 0]), [4 * cTo, cFrom]);
+  const kernel = kernelOf(weights, [cFrom, cTo, 2, 2], { axes: [2, 3, 1, 0], rows: 4 * cTo });
   const bias = g.cast(weights.get('bias', [cTo]), kernel.dtype);
   const patches = g.cast(g.gemm(g.cast(x, kernel.dtype), kernel, g.concat([bias, bias, bias, bias], 0)), 'f32');
   const split = g.reshape(patches, [from.b, from.h, from.w, 2, 2, cTo]);
   return g.reshape(g.transpose(split, [0, 1, 3, 2, 4, 5]), [to.tokens, cTo]);
 }
 
-/** Weights of a change of resolution: 16 bits in `fp16`, else 32. */
-function kernelOf(weights: Weights, shape: readonly number[]): Value {
-  return weights.precision === 'fp16' ? weights.half('weight', shape) : weights.get('weight', shape);
+/** Weights of a change of resolution, as a matrix: 16 bits in `fp16`, else 32. */
+function kernelOf(weights: Weights, shape: readonly number[], order: { axes: readonly number[]; rows: number }): Value {
+  const part = weights.part('weight', shape, { order, row: [{ columns: [0, size(shape) / order.rows] }] });
+  return weights.matrix(weights.precision === 'fp16' ? 'f16' : 'f32', [part]);
 }

@@ -1,9 +1,9 @@
-import type { Value } from './builder.ts';
-import type { Columns, Weights } from './weights.ts';
+import type { GraphBuilder, Value } from './builder.ts';
+import type { Weights } from './weights.ts';
 
 export interface DenseOptions {
   /** The columns of the weight that `x` is multiplied with. @default all */
-  readonly columns?: Columns;
+  readonly columns?: readonly [from: number, to: number];
   /** float32 [N], instead of the layer's own bias. */
   readonly bias?: Value;
   /** float32 [1], a factor of weight and bias. */
@@ -65,30 +65,25 @@ function product(
   if (!first) throw new Error('A product has at least one layer.');
   const g = first.graph;
   const { columns = [0, inputs], gain } = options;
-  const joined = (values: readonly Value[], axis: number) => {
-    const [only] = values;
-    return only && values.length === 1 ? only : g.concat(values, axis);
-  };
   const times = (value: Value) => (gain ? g.mul(value, gain) : value);
-  const shape = [outputs, inputs];
   const biases = () => all.map((layer) => layer.get('bias', [outputs]));
-  const bias = times(options.bias ?? joined(biases(), 0));
+  const bias = times(options.bias ?? joined(g, biases()));
+  const parts = all.map((layer) => layer.part('weight', [outputs, inputs], { row: [{ columns }] }));
   switch (first.precision) {
-    case 'fp32': {
-      const whole = columns[1] - columns[0] === inputs;
-      const one = (layer: Weights) => (whole ? layer.get('weight', shape) : layer.columns('weight', shape, columns));
-      return g.gemm(x, times(joined(all.map(one), 0)), bias);
-    }
+    case 'fp32':
+      return g.gemm(x, times(first.matrix('f32', parts)), bias);
     case 'fp16': {
-      const halves = all.map((layer) => layer.half('weight', shape, columns));
-      const weight = joined(halves, 0);
+      const weight = first.matrix('f16', parts);
       return g.gemm(g.cast(x, 'f16'), gain ? g.mul(weight, g.cast(gain, 'f16')) : weight, g.cast(bias, 'f16'));
     }
     case 'int8': {
-      const parts = all.map((layer) => layer.int8('weight', shape, columns));
-      const [weights, scales] = [parts.map(({ weight }) => weight), parts.map(({ scale }) => scale)];
-      const weight = joined(weights, 1);
-      return g.quantisedMatMul(x, weight, times(joined(scales, 0)), bias);
+      const { weight, scale } = first.int8(parts);
+      return g.quantisedMatMul(x, weight, times(scale), bias);
     }
   }
+}
+
+function joined(g: GraphBuilder, values: readonly Value[]): Value {
+  const [only] = values;
+  return only && values.length === 1 ? only : g.concat(values, 0);
 }

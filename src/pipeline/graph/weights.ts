@@ -1,6 +1,15 @@
 import type { Component } from '../checkpoint/checkpoint.ts';
 import type { TensorEntry } from '../checkpoint/safetensors.ts';
-import { columnsOf, outputsOf, type WeightRecipe } from '../checkpoint/weight-recipe.ts';
+import {
+  columnsOf,
+  type Factor,
+  isWhole,
+  outputsOf,
+  type RecipePart,
+  type RowPiece,
+  rowsOf,
+  type WeightRecipe,
+} from '../checkpoint/weight-recipe.ts';
 import { size } from '../math/tensor.ts';
 import type { Dim, DType, GraphBuilder, Value } from './builder.ts';
 
@@ -10,15 +19,10 @@ const DTYPES: Readonly<Record<string, DType>> = { F32: 'f32', F16: 'f16', BF16: 
 export type Adapted = ReadonlySet<string>;
 export const UNADAPTED: Adapted = new Set();
 
-/** Columns of a weight: from (inclusive), to (exclusive). */
-export type Columns = readonly [number, number];
-
-/** A small tensor of the same checkpoint that a weight is multiplied with. */
-export interface Factor {
-  readonly weights: Weights;
-  readonly key: string;
-  /** Shape in the checkpoint; it is read as [columns of the weight, product of the rest]. */
-  readonly shape: readonly number[];
+interface PartOptions {
+  readonly order?: RecipePart['order'];
+  /** @default all columns */
+  readonly row?: readonly RowPiece[];
 }
 
 /**
@@ -87,31 +91,33 @@ export class Weights {
 
   /** A tensor, as float32. */
   get(key: string, shape: readonly number[]): Value {
-    const name = this.#path + key;
-    return this.#once(`${name} f32`, () =>
-      this.graph.cast(this.#external(name, this.#component.tensor(name, shape), shape), 'f32'),
-    );
+    return this.#stored(this.#path + key, shape, 'f32');
   }
 
-  /** Columns of a matrix, as float32: a slice of the checkpoint's in `fp32`, else prepared. */
-  columns(key: string, shape: readonly number[], [from, to]: Columns): Value {
-    if (this.precision === 'fp32') return this.graph.slice(this.get(key, shape), 1, from, to);
-    return this.#made('f32', key, shape, [from, to]);
+  /** The part of a matrix that this layer's tensor gives. */
+  part(key: string, shape: readonly number[], { order, row = [{ columns: [0, columnsOf(shape)] }] }: PartOptions = {}) {
+    return { from: this.#path + key, shape, ...(order ? { order } : {}), row } satisfies RecipePart;
   }
 
-  /** A tensor, or columns of it, as float16: the checkpoint's own where it is stored so, else prepared. */
-  half(key: string, shape: readonly number[], columns: Columns = [0, columnsOf(shape)]): Value {
-    const name = this.#path + key;
-    const entry = this.#component.tensor(name, shape);
-    if (entry.dtype !== 'F16') return this.#made('f16', key, shape, columns);
-    const whole = this.#once(`${name} f16`, () => this.#external(name, entry, shape));
-    const [from, to] = columns;
-    return to - from === columnsOf(shape) ? whole : this.graph.slice(whole, 1, from, to);
+  /** A tensor that columns are multiplied with, read as [columns, product of the rest]. */
+  factor(key: string, shape: readonly number[]): Factor {
+    return { from: this.#path + key, shape };
   }
 
-  /** A matrix [N, K], or columns of it, as 8-bit [K, N] with a scale for each of its N columns. */
-  int8(key: string, shape: readonly number[], columns: Columns = [0, columnsOf(shape)]) {
-    const recipe = this.#recipe('int8', key, shape, columns);
+  /** A matrix [N, K] of float32 or float16: the checkpoint's own tensor if that is all it is, else prepared, else nodes over it. */
+  matrix(as: 'f32' | 'f16', parts: readonly RecipePart[]): Value {
+    const recipe = { name: nameOf(as, parts), as, parts } satisfies WeightRecipe;
+    return this.#once(recipe.name, () => {
+      if (!this.#component.isPrepared || this.#isStored(recipe)) return this.#computed(recipe);
+      const [output] = outputsOf(recipe);
+      if (!output) throw new Error('A recipe makes a tensor.');
+      return this.#external(recipe.name, this.#component.made(recipe, output), output.shape);
+    });
+  }
+
+  /** A matrix as 8-bit [K, N] with a scale for each of its N columns. */
+  int8(parts: readonly RecipePart[]) {
+    const recipe = { name: nameOf('int8', parts), as: 'int8', parts } satisfies WeightRecipe;
     const [weight, scale] = outputsOf(recipe).map((output) =>
       this.#once(output.name, () => this.#external(output.name, this.#component.made(recipe, output), output.shape)),
     );
@@ -119,46 +125,49 @@ export class Weights {
     return { weight, scale };
   }
 
-  /** Columns of a matrix times a small one, [N, M] float32: nodes over the checkpoint's in `fp32`, else prepared. */
-  product(key: string, shape: readonly number[], columns: Columns, factor: Factor): Value {
-    const { weights, key: factorKey, shape: factorShape } = factor;
-    if (this.precision === 'fp32') {
-      const [from, to] = columns;
-      const right = this.graph.reshape(weights.get(factorKey, factorShape), [
-        to - from,
-        size(factorShape) / (to - from),
-      ]);
-      const whole = to - from === columnsOf(shape);
-      return this.graph.matMul(whole ? this.get(key, shape) : this.columns(key, shape, columns), right);
-    }
-    return this.#made('product', key, shape, columns, { from: weights.#path + factorKey, shape: factorShape });
+  /** Whether the checkpoint holds a matrix as it is wanted. */
+  #isStored({ as, parts }: WeightRecipe): boolean {
+    const [only] = parts;
+    if (!only || parts.length > 1 || !isWhole(only)) return false;
+    return this.#component.tensor(only.from, only.shape).dtype === 'F16' || as === 'f32';
   }
 
-  #made(
-    as: WeightRecipe['as'],
-    key: string,
-    shape: readonly number[],
-    columns: Columns,
-    right?: NonNullable<WeightRecipe['right']>,
-  ): Value {
-    const recipe = this.#recipe(as, key, shape, columns, right);
-    const [output] = outputsOf(recipe);
-    if (!output) throw new Error('A recipe makes a tensor.');
-    const entry = this.#component.made(recipe, output);
-    return this.#once(recipe.name, () => this.#external(recipe.name, entry, output.shape));
+  /** Nodes that do what a recipe says. */
+  #computed({ as, parts }: WeightRecipe): Value {
+    const g = this.graph;
+    const joined = (values: readonly Value[], axis: number) => {
+      const [only] = values;
+      return only && values.length === 1 ? only : g.concat(values, axis);
+    };
+    const rows = parts.map((part) =>
+      joined(
+        part.row.map((piece) => this.#piece(part, piece, as)),
+        1,
+      ),
+    );
+    return joined(rows, 0);
   }
 
-  #recipe(
-    as: WeightRecipe['as'],
-    key: string,
-    shape: readonly number[],
-    columns: Columns,
-    right?: NonNullable<WeightRecipe['right']>,
-  ): WeightRecipe {
-    const from = this.#path + key;
-    const part = columns[1] - columns[0] === columnsOf(shape) ? '' : `.${columns[0]}-${columns[1]}`;
-    const name = `${from}${part}${right ? ` x ${right.from}` : ''}.${as}`;
-    return { name, from, shape, columns, as, ...(right ? { right } : {}) };
+  #piece(part: RecipePart, { columns: [from, to], times }: RowPiece, as: 'f32' | 'f16' | 'int8'): Value {
+    const g = this.graph;
+    const stored = this.#stored(part.from, part.shape, times || as !== 'f16' ? 'f32' : 'f16');
+    if (isWhole(part)) return stored;
+    const ordered = part.order ? g.transpose(stored, part.order.axes) : stored;
+    const rows = rowsOf(part);
+    const columns = size(part.shape) / rows;
+    const matrix = ordered.shape.length === 2 ? ordered : g.reshape(ordered, [rows, columns]);
+    const taken = to - from === columns ? matrix : g.slice(matrix, 1, from, to);
+    if (!times) return taken;
+    const right = this.#stored(times.from, times.shape, 'f32');
+    const product = g.matMul(taken, g.reshape(right, [to - from, size(times.shape) / (to - from)]));
+    return g.cast(product, as === 'f16' ? 'f16' : 'f32');
+  }
+
+  #stored(name: string, shape: readonly number[], as: DType): Value {
+    return this.#once(`${name} ${as}`, () => {
+      const stored = this.#once(name, () => this.#external(name, this.#component.tensor(name, shape), shape));
+      return this.graph.cast(stored, as);
+    });
   }
 
   #once(name: string, make: () => Value): Value {
@@ -174,4 +183,14 @@ export class Weights {
     if (!dtype) throw this.#component.unusableDtype(entry);
     return this.graph.external(name, dtype, shape, this.#component.range(entry));
   }
+}
+
+/** The first part says enough: no tensor begins two matrices of one type with as many parts. */
+function nameOf(as: WeightRecipe['as'], parts: readonly RecipePart[]): string {
+  const [first] = parts;
+  if (!first) throw new Error('A matrix has at least one part.');
+  const pieces = first.row.map(({ columns: [from, to], times }) => `${from}-${to}${times ? ` x ${times.from}` : ''}`);
+  const taken = isWhole(first) ? [] : [first.order ? `(${first.order.axes})` : '', pieces.join(', ')];
+  const words = [first.from, ...taken, parts.length > 1 ? `+ ${parts.length - 1}` : ''];
+  return `${words.filter(Boolean).join(' ')}.${as}`;
 }

@@ -1,7 +1,8 @@
-import { Component, type Prepared } from '../checkpoint/checkpoint.ts';
+import { Component } from '../checkpoint/checkpoint.ts';
 import type { Precision } from '../checkpoint/weight-recipe.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { Adapter } from '../lora/adapter.ts';
+import { isWorthPreparing } from '../runtime/preferred-precision.ts';
 import { Runtime, type RuntimeOptions, type Session, type Tensors } from '../runtime/runtime.ts';
 
 export interface OpenOptions {
@@ -118,13 +119,16 @@ async function inPrecision<T extends Network>(Class: NetworkClass<T>, dir: strin
   const component = await Component.open(dir);
   const wanted = runtime.precisionFor(component.parameters);
   const precision = Class.instead?.[wanted] ?? wanted;
-  if (precision === 'fp32') return new Class(component, runtime);
+  if (precision === 'fp32' && !isWorthPreparing(component.parameters)) return new Class(component, runtime);
   const planned = component.in(precision);
   new Class(planned, runtime).check();
   if (planned.recipes.length === 0) return new Class(component.in(precision, new Map()), runtime);
   const { openPrepared } = await import('../derived-weights/prepared.ts');
-  const prepared = (await openPrepared(planned)) ?? (await prepareNow(planned, runtime));
-  return new Class(prepared ? component.in(precision, prepared) : component, runtime);
+  const prepared = await openPrepared(planned);
+  return new Class(
+    prepared ? component.in(precision, prepared) : await prepareNow(component, planned, runtime),
+    runtime,
+  );
 }
 
 const NO_ROOM = ['prepared_not_writable', 'disk_full'];
@@ -132,23 +136,28 @@ const NO_ROOM = ['prepared_not_writable', 'disk_full'];
 /**
  * Preparing is rare, so the modules it needs are loaded on demand.
  *
- * @returns null if there is no room for the weights and this precision was not asked for explicitly
+ * @returns what can be used if there is no room for the weights: the checkpoint's own in their precision, which takes longer to
+ *   load, or those in 32 bits if this precision was not asked for explicitly
  */
 async function prepareNow(
+  component: Component,
   planned: Component,
   { onPreparing, signal, precision, notes }: Runtime,
-): Promise<Prepared | null> {
+): Promise<Component> {
   const { prepare } = await import('../derived-weights/prepare.ts');
   try {
-    return await prepare(planned, {
+    const prepared = await prepare(planned, {
       signal,
       onProgress: (done, total) => onPreparing?.(planned.dir, planned.precision, done, total),
     });
+    return component.in(planned.precision, prepared);
   } catch (error) {
     // By its code: modules outside the bundle have their own error classes.
     const noRoom = error instanceof Error && NO_ROOM.includes((error as NodeJS.ErrnoException).code ?? '');
-    if (precision !== 'auto' || !noRoom) throw error;
+    if (!noRoom) throw error;
+    if (component.isStoredIn(planned.precision)) return component.unprepared(planned.precision);
+    if (precision !== 'auto') throw error;
     notes.push(`${error.message} They stay in 32 bits.`);
-    return null;
+    return component;
   }
 }

@@ -46,7 +46,7 @@ const left = (dir: string) => readdirSync(join(dir, 'prepared')).filter((name) =
 
 test('8-bit weights are the rows of the checkpoint as columns, each to its own scale, off by half a step at most', async (t) => {
   const dir = await copy(t);
-  const key = 'blocks.2.attention.to_q.weight';
+  const key = 'blocks.2.attention.to_out.0.weight';
   const prepared = await run(dir, 'int8');
   const checkpoint = await readSafetensors(join(dir, 'diffusion_pytorch_model.safetensors'));
   const weight = floats(checkpoint, key);
