@@ -15,6 +15,7 @@ const FLOORS = [
   'metrics.ts',
   'adapters/api',
   'adapters/api/openai',
+  'adapters/api/a1111',
   'adapters/api/serving',
   'adapters/web/server',
   'adapters/discord',

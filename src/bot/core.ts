@@ -93,6 +93,8 @@ export interface Core {
    * within the rules of their place.
    */
   limits(caller?: Caller): RequestLimits;
+  /** Saved styles that can be named here, with their texts. Absent where nothing is saved. */
+  presets?(caller: Caller): readonly { readonly name: string; readonly prompt: string; readonly negative: string }[];
   /** Recent prompts of a person, newest first, for completion. `containing` is matched as plain text. */
   recentPrompts(
     caller: Caller,

@@ -1,13 +1,14 @@
 import type { ApiKeys } from '../../bot/history/api-keys.ts';
 import { notFound } from '../web/server/problems.ts';
 import type { Mount } from '../web/server/web-context.ts';
+import { A1111 } from './a1111/a1111.ts';
 import { OPENAI } from './openai/openai.ts';
 import { serve } from './serving/interface.ts';
 import { openApiDocument } from './serving/openapi.ts';
 import { Paintings } from './serving/paintings.ts';
 import { PictureLinks } from './serving/picture-links.ts';
 
-export const INTERFACES = [OPENAI] as const;
+export const INTERFACES = [OPENAI, A1111] as const;
 
 interface Options {
   readonly keys: ApiKeys;

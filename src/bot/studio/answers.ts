@@ -141,6 +141,15 @@ export class Answers {
     return { ...this.#options.rules.limits(caller), presets: this.#sources(caller).presets.names };
   }
 
+  /** Saved styles that can be named here. */
+  presets(caller: Caller) {
+    const { presets } = this.#sources(caller);
+    return presets.names.flatMap((name) => {
+      const preset = presets.get(name);
+      return preset === undefined ? [] : [{ name, prompt: preset.prompt, negative: preset.negative }];
+    });
+  }
+
   #sources(caller: Caller): PromptSources {
     return promptSources(caller, this.#options.history, this.#options.prompts);
   }

@@ -249,6 +249,7 @@ function coreOf({
     },
 
     limits: (caller) => (caller === undefined ? rules.checkpoint() : answers.limits(caller)),
+    presets: (caller) => answers.presets(caller),
     recentPrompts: (caller, containing, limit) => lists.recentPrompts(caller, containing, limit),
     promptById: (id, caller) => lists.promptById(id, caller),
     completions(textBeforeCursor, caller) {

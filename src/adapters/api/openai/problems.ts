@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import { TooOften } from '../../../bot/rate-limit.ts';
 import type { Problem } from '../../web/server/problems.ts';
+import { sentenceOf } from '../serving/interface.ts';
 import { PaintingFailed } from '../serving/paintings.ts';
 import { WrongField } from '../serving/read-body.ts';
 
@@ -20,16 +21,15 @@ function typeOf(status: number, code: string): string {
 }
 
 /** An error as OpenAI's clients read it. */
-export function openAiProblem({ status: usual, code: own, message, hint }: Problem, error: unknown) {
+export function openAiProblem(problem: Problem, error: unknown) {
+  const { status: usual, code: own } = problem;
   const code = CODES.find(([pattern]) => pattern.test(own))?.[1] ?? own;
   // What was accepted and could not be painted is no fault of the request.
   const status =
     error instanceof PaintingFailed && usual === 400 ? 500 : code === 'content_policy_violation' ? 400 : usual;
-  // Corrected commands are for chats.
-  const advice = hint?.replace(/ ?Try: \/wuerst .*$/s, '') ?? '';
   const param = error instanceof WrongField && error.field !== '' ? error.field : null;
   const body = {
-    error: { message: advice === '' ? message : `${message} ${advice}`, type: typeOf(status, code), param, code },
+    error: { message: sentenceOf(problem), type: typeOf(status, code), param, code },
   };
   return { status, body } as const;
 }

@@ -17,6 +17,12 @@ export interface Interface {
   problem(problem: Problem, error: unknown, c: Context): { readonly status: Problem['status']; readonly body: object };
 }
 
+/** An error in one text, without the corrected command of its hint, which is for chats. */
+export function sentenceOf({ message, hint }: Pick<Problem, 'message' | 'hint'>): string {
+  const advice = hint?.replace(/ ?Try: \/wuerst .*$/s, '') ?? '';
+  return advice === '' ? message : `${message} ${advice}`;
+}
+
 /** Adds the paths of an interface. Any other method of a path is answered with the allowed ones. */
 export function serve(app: WebApp, api: ApiContext, { endpoints, problem }: Interface): void {
   const { logger } = api.web.options;

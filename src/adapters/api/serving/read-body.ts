@@ -71,8 +71,12 @@ async function givenIn(call: ApiCall, schema: z.ZodType): Promise<unknown> {
     return api.web.forms.take(`key ${key.id}`, read);
   };
   if (isForm(c)) return turn(() => formValue(c, schema));
-  const isShort = Number(c.req.header('content-length') ?? Number.POSITIVE_INFINITY) <= SHORT;
-  return isShort ? parsed(await readBytes(c, SHORT)) : turn(async () => parsedApart(await readBytes(c, MOST)));
+  const length = Number(c.req.header('content-length') ?? Number.POSITIVE_INFINITY);
+  if (length <= SHORT) return parsed(await readBytes(c, SHORT));
+  return turn(async () => {
+    const bytes = await readBytes(c, MOST);
+    return bytes.byteLength <= SHORT ? parsed(bytes) : parsedApart(bytes);
+  });
 }
 
 function parsed(bytes: Uint8Array): unknown {
