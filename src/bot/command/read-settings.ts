@@ -82,6 +82,38 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
 
 const SETTING_NAME = /^(?:\p{L}[\p{L}_-]*\s\p{L}[\p{L}_-]*(?=[:：])|[-—–]*[\p{L}_-]+)(?:\s*[=:：]\s*|\s+)?/u;
 
+/** What a setting of an unfinished command is, and where it stands. */
+export interface SettingSpan extends Span {
+  readonly key: Key;
+  /** `undefined` where its value is none that the key takes. */
+  readonly settings: RequestSettings | undefined;
+}
+
+/** The settings in a text that is still being written; those that can be told, where it has mistakes. */
+export function settingSpans(text: string, limits: RequestLimits): readonly SettingSpan[] {
+  try {
+    return readSettings(text, limits).typed;
+  } catch (error) {
+    if (!(error instanceof CommandProblem)) throw error;
+    return pairsIn(text, limits);
+  }
+}
+
+function pairsIn(text: string, limits: RequestLimits): readonly SettingSpan[] {
+  try {
+    return tokensOf(text, limits).flatMap((token) => {
+      if (token.kind !== 'pair') return [];
+      const { key, start, end, valueStart } = token;
+      const value = text.slice(valueStart, end);
+      const reading = key.read(insideQuotes(value) ?? value, limits);
+      return [{ key, start, end, settings: 'value' in reading ? reading.value : undefined }];
+    });
+  } catch (error) {
+    if (error instanceof CommandProblem) return [];
+    throw error;
+  }
+}
+
 /** The prompt and the settings of a command as they were typed, the values without quotes. @throws CommandProblem as `readSettings` */
 export function partsOf(text: string, limits: RequestLimits) {
   const { prose, typed } = readSettings(text, limits);

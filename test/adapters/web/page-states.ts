@@ -163,6 +163,14 @@ export const PAGE_STATES: readonly PageState[] = [
       await page.getByRole('option', { name: /^seed:/ }).waitFor();
     },
   },
+  {
+    name: 'settings beside the prompt',
+    open: async ({ page }) => {
+      await page.fill('#prompt', 'a panda --ar 2:3 seed:7');
+      await page.getByRole('button', { name: 'Settings', exact: true }).click();
+      await page.locator('.sizes [aria-pressed=true]').waitFor();
+    },
+  },
   { name: 'a gallery without pictures', open: (opened) => gallery(opened, []) },
   {
     name: 'a gallery',

@@ -56,6 +56,8 @@ export const api = {
   gallery: (query) => request(`/api/gallery?${new URLSearchParams(query)}`),
   picture: (id, user) => request(`/api/pictures/${id}?${new URLSearchParams({ user })}`),
   zip: (ids, user) => post('/api/zips', { ids, user }),
+  settings: (room, user) => request(`/api/settings?${new URLSearchParams({ room, user })}`),
+  settingsIn: (text, room, user) => request(`/api/settings/in?${new URLSearchParams({ text, room, user })}`),
   model: () => request('/api/model'),
   jobs: (room, before) => request(`/api/rooms/${room}/jobs${before ? `?before=${encodeURIComponent(before)}` : ''}`),
   everything: (room, user) => request(`/api/everything?${new URLSearchParams({ room, user })}`),

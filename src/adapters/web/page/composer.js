@@ -1,6 +1,7 @@
 import { Completion } from './completion.js';
 import { byId, el } from './dom.js';
 import { givenPictures } from './given-pictures.js';
+import { SettingsPanel } from './settings-panel.js';
 import { storage } from './storage.js';
 
 const KEYS = ['size:', 'style:', 'n:', 'seed:', 'negative:'];
@@ -13,18 +14,25 @@ export class Composer {
   #room = '';
   #onSend;
   #sentBefore;
+  #panel;
   /** How many texts back the one that is shown was sent; 0 for what is being written. */
   #back = 0;
 
   /**
    * `onSend(text)` resolves to `accepted`, to `refused` for a text that has to be corrected, or to `failed` for one that the
    * conversation keeps to be sent again; `who()` → `{ room, user }`; `sentBefore()` → texts, the newest
-   * last.
+   * last; `lastSeed()` → that of the newest request, or `null`.
    */
-  constructor({ onSend, who, sentBefore }) {
+  constructor({ onSend, who, sentBefore, lastSeed }) {
     this.#onSend = onSend;
     this.#sentBefore = sentBefore;
     this.#completion = new Completion(who);
+    this.#panel = new SettingsPanel({
+      who,
+      text: () => this.#input.value,
+      write: (text) => this.#rewrite(text),
+      lastSeed,
+    });
     this.#input.addEventListener('input', () => {
       this.#back = 0;
       this.#grow();
@@ -81,6 +89,7 @@ export class Composer {
     if (outcome === 'failed') return;
     if (outcome === 'refused' && this.#room === room && this.#input.value === '') this.#write(text);
     if (outcome === 'accepted') this.forget(room, text);
+    if (outcome === 'accepted' && this.#room === room && this.#input.value === '') this.#write(this.#panel.kept);
     if (this.#room === room) this.#saveDraft();
   }
 
@@ -120,7 +129,14 @@ export class Composer {
     this.#grow();
   }
 
+  /** Takes a text that says the same in other settings, while somebody is busy elsewhere. */
+  #rewrite(text) {
+    this.#write(text);
+    this.#saveDraft();
+  }
+
   #grow() {
+    this.#panel.textChanged();
     this.#form.toggleAttribute('data-empty', this.#input.value.trim() === '');
     this.#input.style.height = 'auto';
     this.#input.style.height = `${this.#input.scrollHeight}px`;

@@ -45,6 +45,11 @@ export class Conversation {
     return texts.filter((text, k) => texts.lastIndexOf(text) === k);
   }
 
+  /** Of this user's newest request here. */
+  get lastSeed() {
+    return this.#turns.findLast(({ job }) => job?.user === this.host.user())?.job.request.seed ?? null;
+  }
+
   /** Reads the newest jobs again: at the start, and whenever events may have been missed. */
   async refresh() {
     const [{ jobs, more }] = await Promise.all([api.jobs(this.room), loadModel()]);

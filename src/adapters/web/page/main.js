@@ -30,6 +30,7 @@ const composer = new Composer({
   onSend: (text) => requests.send(current(), text),
   who: () => ({ room: rooms.current, user: session.user }),
   sentBefore: () => current().sentByMe,
+  lastSeed: () => current().lastSeed,
 });
 const requests = new Requests({
   session,

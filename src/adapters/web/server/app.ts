@@ -24,6 +24,7 @@ import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/model.ts';
 import { pageRoutes } from './routes/page.ts';
 import { sessionGuard, sessionRoutes } from './routes/session.ts';
+import { settingsRoutes } from './routes/settings.ts';
 import { ServedPictures } from './served-pictures.ts';
 import type { Mount, WebApp, WebContext, WebEnv } from './web-context.ts';
 import { WrongTokens } from './wrong-tokens.ts';
@@ -84,6 +85,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
   imageRoutes(app, web);
   exportRoutes(app, web);
   galleryRoutes(app, web);
+  settingsRoutes(app, web);
 
   return {
     app,
