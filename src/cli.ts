@@ -27,6 +27,8 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   keys: async () => (await import('./cli/keys.ts')).keysCommand(),
   people: async () => (await import('./cli/people.ts')).peopleCommand(),
   certificate: async () => (await import('./cli/certificate.ts')).certificateCommand(),
+  worker: async () => (await import('./cli/worker.ts')).workerCommand(),
+  workers: async () => (await import('./cli/workers.ts')).workersCommand(),
   discord: async () => (await import('./cli/platforms.ts')).discordCommand(),
   slack: async () => (await import('./cli/platforms.ts')).slackCommand(),
 };

@@ -13,6 +13,7 @@ import { OperatorError } from './system/errors.ts';
 import { LOG_FORMATS } from './system/logging.ts';
 import { plainEndpointWarning } from './system/plain-endpoint.ts';
 import { byteCount, oneOf, onOff, text, type Variable, variable, variables, wholeNumber } from './system/variables.ts';
+import { type WorkersOptions, workersOptions } from './workers/options.ts';
 
 const PROVIDERS = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 const PRECISIONS = ['auto', 'fp32', 'fp16', 'int8'] as const;
@@ -89,10 +90,8 @@ const botOptions = z
     ),
     processes: variable(
       'WUERST_PROCESSES <count>',
-      'processes that paint on the processor and share its threads and memory',
-      wholeNumber
-        .refine((count) => count >= 1 && count <= MOST_PROCESSES, `expected 1 to ${MOST_PROCESSES}`)
-        .prefault('1'),
+      'processes that paint on the processor and share its threads and memory; 0 where only workers on other machines paint',
+      wholeNumber.refine((count) => count <= MOST_PROCESSES, `expected 0 to ${MOST_PROCESSES}`).prefault('1'),
     ),
     threads: variable(
       'WUERST_THREADS <count>',
@@ -172,9 +171,13 @@ function fieldsOf(part: Part): { readonly key: string; readonly variable: Variab
 }
 
 /** Every variable, in the order of the help. */
-export const VARIABLES: readonly Variable[] = [botOptions, webOptions, discordOptions, slackOptions].flatMap((part) =>
-  fieldsOf(part).map(({ variable }) => variable),
-);
+export const VARIABLES: readonly Variable[] = [
+  botOptions,
+  webOptions,
+  workersOptions,
+  discordOptions,
+  slackOptions,
+].flatMap((part) => fieldsOf(part).map(({ variable }) => variable));
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -184,6 +187,8 @@ export interface Config extends z.output<typeof botOptions> {
   readonly web: WebOptions | undefined;
   readonly discord: DiscordOptions | undefined;
   readonly slack: SlackOptions | undefined;
+  /** Painting on other machines; `undefined` where it is turned off. */
+  readonly workers: WorkersOptions | undefined;
   /** Values that no log may show. */
   readonly secrets: readonly string[];
   /** Sentences about settings that work and are dangerous. */
@@ -219,10 +224,14 @@ export function readConfig(environment: Environment): Config {
     return result;
   };
   const [bot, web, discord, slack] = [read(botOptions), read(webOptions), read(discordOptions), read(slackOptions)];
+  const workers = read(workersOptions);
   if ([web, discord, slack].every(({ success, data }) => success && data === undefined)) {
     mistakes.push(
       'WUERST_WEB is off, and neither DISCORD_TOKEN nor SLACK_BOT_TOKEN is set: nobody could ask for anything',
     );
+  }
+  if (bot.data?.processes === 0 && workers.success && workers.data === undefined) {
+    mistakes.push('WUERST_PROCESSES is 0, and WUERST_REDIS is not set: nobody could paint');
   }
   if (!bot.success || mistakes.length > 0) {
     const lines = [...new Set(mistakes)].map((mistake) => `\n- ${mistake}`);
@@ -233,12 +242,21 @@ export function readConfig(environment: Environment): Config {
   const secrets = VARIABLES.flatMap((variable) =>
     variable.option === undefined ? (typedValue(variable, environment) ?? []) : [],
   );
+  if (workers.data?.redis.password) secrets.push(workers.data.redis.password);
   const warnings = [
     plainEndpointWarning('DISCORD_API_BASE', discord.data?.apiBase, 'DISCORD_TOKEN'),
     plainEndpointWarning('SLACK_API_URL', slack.data?.apiUrl, "Slack's tokens"),
     plainEndpointWarning('SLACK_REDIRECT_URI', slack.data?.oauth?.redirectUri, "the codes for Slack's tokens"),
   ].filter((warning) => warning !== undefined);
-  return { ...bot.data, web: web.data, discord: discord.data, slack: slack.data, secrets, warnings };
+  return {
+    ...bot.data,
+    web: web.data,
+    discord: discord.data,
+    slack: slack.data,
+    workers: workers.data,
+    secrets,
+    warnings,
+  };
 }
 
 function typedValue({ name }: Variable, environment: Environment): string | undefined {

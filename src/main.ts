@@ -18,7 +18,7 @@ import type { Config } from './config.ts';
 import { openCredential } from './marking/credential.ts';
 import { CREDENTIAL_FILE } from './marking/credential-file.ts';
 import { OwnMarker } from './marking/marker.ts';
-import { createMetrics, isReady } from './metrics.ts';
+import { createMetrics } from './metrics.ts';
 import { promptTokens } from './models/prompt-tokens.ts';
 import { recommendedFor } from './models/recommended.ts';
 import { metadataOf } from './pipeline/images/parameters.ts';
@@ -35,6 +35,8 @@ import { once } from './system/memo.ts';
 import { openFolderWarning } from './system/private-file.ts';
 import { proveWritable } from './system/prove-writable.ts';
 import { onStopSignal } from './system/stop-signals.ts';
+import { WorkerOrders } from './workers/bot/orders.ts';
+import type { Workforce, WorkforceOptions } from './workers/bot/workforce.ts';
 
 export interface StartOptions {
   /** URL of the module with the engine. @default the real one */
@@ -45,6 +47,8 @@ export interface StartOptions {
   readonly watchProcess?: boolean;
   /** Node's options for the pipeline process. @default those of this one */
   readonly execArgv?: readonly string[];
+  /** For tests. @default as in `WorkforceOptions` */
+  readonly workerTiming?: Pick<WorkforceOptions, 'leaseMs' | 'lookMs' | 'silenceMs'>;
   /** More chat platforms, e.g. in tests. */
   readonly adapters?: readonly Adapter[];
 }
@@ -53,6 +57,8 @@ export interface RunningBot {
   readonly studio: Studio;
   /** Of the web chat; `undefined` where it is turned off. */
   readonly url: string | undefined;
+  /** Where workers reach it; `undefined` where there are none. */
+  readonly workersUrl: string | undefined;
   readonly painters: Painters;
   /** The pipeline processes as they are now. */
   readonly pipelines: readonly PipelineStatus[];
@@ -179,6 +185,7 @@ async function compose(
   });
   started.push(() => checkpointer.stop());
 
+  let workforce: Workforce | undefined;
   const painters = new Painters();
   const load = { ...loadOptions(config), previewMaps: history.memos.get('pipeline', PREVIEW_MAPS) };
   const planned = planProcesses(config).map((plan, index) => ({ ...plan, lockPath: lockPathOf(config.data, index) }));
@@ -205,7 +212,12 @@ async function compose(
   });
   painters.on('ready', ({ name }) => logger.info({ painter: name }, 'a painter is ready'));
   painters.on('lost', ({ name }) => logger.info({ painter: name }, 'a painter takes no more work'));
-  const metrics = createMetrics(processes, surfaces);
+  const metrics = createMetrics(processes, surfaces, {
+    painters: () => painters.all,
+    ...(config.workers === undefined ? {} : { workers: () => workforce?.workers ?? [] }),
+    waitingSeconds: () => history.jobs.waitingSeconds(),
+  });
+  const loras = new LoraFolder(config.loras);
   const marker = await openMarker(config, logger);
   started.push(() => marker.stop());
   const studio = createStudio({
@@ -213,19 +225,21 @@ async function compose(
     describe: metadataOf,
     prompts: openPromptFolder(config.data, (err, file) => logger.error({ err, file }, 'presets cannot be read')),
     model: modelLimits(basename(config.model), recommended, promptTokens(config.model)),
-    ...{ loras: new LoraFolder(config.loras), marker },
+    ...{ loras, marker },
     onPainted: metrics.painted,
   });
   started.push(({ adapterMs }) => Promise.all(surfaces.map((adapter) => adapter.stop(adapterMs))));
   // Together: at the deadline the client ends a process that is inside a long call.
-  started.push(({ drainMs }) => Promise.all([studio.close(drainMs), processes.stop({ deadlineMs: drainMs })]));
+  started.push(({ drainMs }) =>
+    Promise.all([studio.close(drainMs), processes.stop({ deadlineMs: drainMs }), workforce?.stop(drainMs)]),
+  );
   // Which of them a job was given to is not known any more.
   const outlived = await Promise.all(planned.map(({ lockPath }) => leftAnOrphan(lockPath)));
   await studio.open({ pipelineOutlived: outlived.every(Boolean) });
   const waiting = history.jobs.waiting().map(({ job }) => job);
   metrics.watch(studio, waiting);
 
-  const ready = () => !isStopping() && processes.statuses.some(isReady);
+  const ready = () => !isStopping() && painters.all.some((painter) => painter.ready);
   const web =
     config.web &&
     createWebAdapter(
@@ -237,13 +251,15 @@ async function compose(
     );
   const adapters = [...(web ? [web] : []), ...(await chatAdapters(config, logger)), ...(options.adapters ?? [])];
   // The page opens while a large model is still loading; until then jobs wait.
-  const loading = processes.start();
+  const loading = planned.length === 0 ? Promise.resolve(null) : processes.start();
   loading.catch(() => {});
   for (const adapter of adapters) {
     surfaces.push(adapter);
     await adapter.start(studio, onTrouble);
   }
   const info = await loading.catch(explainPipelineStart);
+  workforce = await startWorkers(config, options.workerTiming, { history, painters, loras, logger });
+  if (workforce) painters.on('ready', () => studio.rememberModel());
   studio.paint();
   logger.info({ ...info, url: web?.url, version: VERSION }, 'wuerst is ready');
 
@@ -251,7 +267,32 @@ async function compose(
   started.push(() => clearInterval(tidying));
   tidy(history, config, logger);
 
-  return { studio, url: web?.url, painters, processes };
+  return { studio, url: web?.url, workersUrl: workforce?.url, painters, processes };
+}
+
+interface WorkforceParts {
+  readonly history: History;
+  readonly painters: Painters;
+  readonly loras: LoraFolder;
+  readonly logger: Logger;
+}
+
+/** Painters on other machines. Loaded only where they are used: BullMQ is large. */
+async function startWorkers(
+  { workers, processes }: Config,
+  timing: StartOptions['workerTiming'],
+  { history, painters, loras, logger }: WorkforceParts,
+): Promise<Workforce | undefined> {
+  if (!workers) return undefined;
+  const { startWorkforce } = await import('./workers/bot/workforce.ts');
+  const orders = new WorkerOrders(history.memos);
+  return startWorkforce({
+    ...{ ...workers, ...timing, painters, logger },
+    // Without painters here, the first worker decides what is painted with.
+    info: () => painters.info ?? (processes === 0 ? undefined : null),
+    orders: () => orders.all,
+    loras: () => loras.known,
+  });
 }
 
 /** A key that cannot be used is the operator's to mend; pictures go out all the same. */

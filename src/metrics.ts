@@ -3,8 +3,10 @@ import type { Adapter } from './adapters/adapter.ts';
 import type { Core } from './bot/core.ts';
 import type { Job, JobEvent } from './bot/job.ts';
 import type { Timings, Work } from './bot/jobs/estimator.ts';
+import type { PainterView } from './bot/jobs/painters.ts';
 import type { PipelineStatus } from './pipeline/process/client.ts';
 import type { EngineStage } from './pipeline/process/protocol.ts';
+import type { WorkerView } from './workers/bot/roster.ts';
 
 export interface Metrics {
   /** Counts the events of jobs from now on. `waiting` are the jobs that wait already. */
@@ -29,10 +31,65 @@ function classOf({ caller }: Job): string {
   return `${caller.surface}-${caller.guild === null ? 'direct' : 'guild'}`;
 }
 
+/** What an operator watches of those who paint. */
+export interface PaintingFacts {
+  readonly painters: () => readonly PainterView[];
+  /** On other machines. */
+  readonly workers: () => readonly WorkerView[];
+  readonly waitingSeconds: () => readonly { readonly style: string; readonly seconds: number }[];
+}
+
+type Registers = Registry[];
+
+function paintersGauges(painters: PaintingFacts['painters'], registers: Registers): void {
+  const gauge = (name: string, help: string, value: (painter: PainterView) => boolean) =>
+    new Gauge({
+      ...{ name, help, labelNames: ['painter'], registers },
+      collect() {
+        this.reset();
+        for (const view of painters()) this.set({ painter: view.painter.name }, value(view) ? 1 : 0);
+      },
+    });
+  gauge('wuerst_painter_ready', '1 while it can paint', ({ ready }) => ready);
+  gauge('wuerst_painter_busy', '1 while it paints', ({ busy }) => busy);
+}
+
+function workerGauges(workers: PaintingFacts['workers'], registers: Registers): void {
+  const named = () => workers().map((view) => ({ ...view, painter: view.registration?.name ?? view.id }));
+  new Gauge({
+    ...{ name: 'wuerst_worker_jobs', help: 'Jobs that a worker was given since it came, by what became of them' },
+    ...{ labelNames: ['painter', 'outcome'], registers },
+    collect() {
+      this.reset();
+      for (const { painter, painted, lost } of named()) {
+        this.inc({ painter, outcome: 'done' }, painted);
+        this.inc({ painter, outcome: 'lost' }, lost);
+      }
+    },
+  });
+  new Gauge({
+    ...{ name: 'wuerst_worker_step_seconds', help: 'Of its last job, one step of a stage' },
+    ...{ labelNames: ['painter', 'stage'], registers },
+    collect() {
+      this.reset();
+      for (const { painter, registration } of named()) {
+        for (const [stage, seconds] of Object.entries(registration?.stepSeconds ?? {}))
+          this.set({ painter, stage }, seconds);
+      }
+    },
+  });
+}
+
+/** Mixes of styles are as many as there are numbers. */
+function labelOf(style: string): string {
+  return /^[0-9.]+$/.test(style) ? 'mixed' : style;
+}
+
 /** What an operator watches, counted from the events of jobs: nothing else has to know about it. */
 export function createMetrics(
   pipelines: { readonly statuses: readonly PipelineStatus[] },
   surfaces: readonly Pick<Adapter, 'surface' | 'trouble'>[] = [],
+  { painters, workers, waitingSeconds }: Partial<PaintingFacts> = {},
 ): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -78,6 +135,18 @@ export function createMetrics(
   });
   surfaceReady.reset();
   depth.reset();
+  if (painters) paintersGauges(painters, registers);
+  if (workers) workerGauges(workers, registers);
+  if (waitingSeconds) {
+    new Gauge({
+      ...{ name: 'wuerst_queue_seconds', help: 'Estimated accelerator seconds of the jobs that wait, by style' },
+      ...{ labelNames: ['style'], registers },
+      collect() {
+        this.reset();
+        for (const { style, seconds } of waitingSeconds()) this.inc({ style: labelOf(style) }, seconds);
+      },
+    });
+  }
 
   const count = (event: JobEvent) => {
     const { job } = event;

@@ -72,7 +72,9 @@ test('one GPU, several or all of them may be named, and several processes', () =
   assert.match(mistakesOf({ WUERST_DEVICE: '1,1' }), /WUERST_DEVICE: expected each GPU once/);
   assert.equal(readConfig({}).processes, 1);
   assert.equal(readConfig({ WUERST_PROCESSES: '4' }).processes, 4);
-  assert.match(mistakesOf({ WUERST_PROCESSES: '0' }), /WUERST_PROCESSES: expected 1 to 64, got "0"/);
+  assert.match(mistakesOf({ WUERST_PROCESSES: '65' }), /WUERST_PROCESSES: expected 0 to 64, got "65"/);
+  assert.match(mistakesOf({ WUERST_PROCESSES: '0' }), /WUERST_PROCESSES is 0, and WUERST_REDIS is not set/);
+  assert.equal(readConfig({ WUERST_PROCESSES: '0', WUERST_REDIS: 'redis://localhost' }).processes, 0);
 });
 
 test('all mistakes are listed at once, and none of them shows a secret', () => {
@@ -143,11 +145,24 @@ test('.env adds to the environment and never overrides it; a missing one is fine
   assert.deepEqual([process.env[set], process.env[unset]], ['kept', 'from file']);
 });
 
+test('the address of Redis is checked, and its password is none of what a log shows', () => {
+  const { workers, secrets } = readConfig({ WUERST_REDIS: 'rediss://ann:gro%2Fss@cache.example' });
+  assert.equal(workers?.redis.shown, 'cache.example:6379');
+  assert.ok(secrets.includes('gro/ss'));
+  const mistakes = mistakesOf({ WUERST_REDIS: 'redis://ann:geheim@cache.example' });
+  assert.match(mistakes, /WUERST_REDIS is a plain redis:\/\/ address of another machine.*WUERST_PLAIN_HOSTS/);
+  assert.doesNotMatch(mistakes, /geheim/);
+  assert.equal(
+    readConfig({ WUERST_REDIS: 'redis://valkey', WUERST_PLAIN_HOSTS: 'bot, valkey' }).workers?.redis.shown,
+    'valkey:6379',
+  );
+});
+
 test('every setting has a line of help, and secrets are no options', () => {
   assert.ok(VARIABLES.length >= 20);
   for (const { name, option, help, otherwise } of VARIABLES) {
     assert.ok(help.length > 0 && otherwise.length > 0 && !help.includes('\n'), name);
-    assert.equal(option === undefined, /TOKEN|SECRET/.test(name), name);
+    assert.equal(option === undefined, /TOKEN|SECRET|REDIS/.test(name), name);
   }
 });
 

@@ -1,8 +1,13 @@
+/** Whether a host name of a URL is this machine's own. */
+export function isThisMachine(hostname: string): boolean {
+  return /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+}
+
 /** Whether what is sent to an address can be read by everyone on the way: plain HTTP to another machine. */
 export function isReadableOnTheWay(address: string): boolean {
   if (!URL.canParse(address)) return false;
   const { protocol, hostname } = new URL(address);
-  return protocol === 'http:' && !/^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+  return protocol === 'http:' && !isThisMachine(hostname);
 }
 
 /**

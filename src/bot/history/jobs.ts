@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { hashesOfStart } from '../../pipeline/images/start-request.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { type Caller, type Job, type JobEvent, type JobState, ruledBy, type Surface } from '../job.ts';
@@ -6,6 +7,7 @@ import type { DurableType, EventLog } from './events.ts';
 import { JOB_ID_LENGTH, randomId } from './id.ts';
 import {
   type Accepted,
+  decode,
   decodeImage,
   decodeJobRow,
   IMAGES_OF_JOB,
@@ -34,6 +36,8 @@ interface Options {
   readonly now: () => number;
 }
 
+const styleSeconds = z.object({ style: z.string(), seconds: z.number() });
+
 /**
  * Jobs and their states. A change is one transaction together with its event, which is returned to be passed on; `null`
  * means that the job's present state forbids the change, and nothing was written. So of two racing ends exactly one counts.
@@ -51,6 +55,10 @@ export class Jobs {
       byId: find('id = ?'),
       images: database.query(IMAGES_OF_JOB, decodeImage),
       waiting: find("state = 'queued' ORDER BY num"),
+      waitingSeconds: database.query(
+        "SELECT style, sum(estimate_ms) / 1000.0 AS seconds FROM jobs WHERE state = 'queued' GROUP BY style",
+        (row) => decode(styleSeconds, row, 'sum of what waits'),
+      ),
       running: find("state = 'running' ORDER BY num"),
       idByKey: database.column(
         `SELECT jobs.id FROM idempotency_keys AS keys JOIN jobs ON jobs.num = keys.job
@@ -109,6 +117,11 @@ export class Jobs {
   /** Queued jobs in the order of arrival. */
   waiting(): readonly StoredJob[] {
     return this.#sql.waiting.all().map((row) => this.#stored(row));
+  }
+
+  /** Estimated accelerator seconds of the queued jobs, by style. */
+  waitingSeconds(): readonly { readonly style: string; readonly seconds: number }[] {
+    return this.#sql.waitingSeconds.all();
   }
 
   /** Running jobs: at start, those that a crash interrupted. */

@@ -10,7 +10,7 @@ export interface ProcessesWanted {
   readonly provider: string;
   /** GPUs for CUDA, as `nvidia-smi` counts them: a process for each. @default one process, on the provider's first */
   readonly devices?: readonly number[] | 'auto' | undefined;
-  /** Processes that share the processor. @default 1 */
+  /** Processes that share the processor; 0 for none at all. @default 1 */
   readonly processes?: number | undefined;
   /** Of the processor, for all processes together. @default `hostThreads` */
   readonly threads?: number | undefined;
@@ -50,6 +50,7 @@ const HERE: Shared = {
  */
 export function planProcesses(wanted: ProcessesWanted, shared: Shared = HERE): readonly ProcessPlan[] {
   const { provider, threads, processes = 1 } = wanted;
+  if (processes === 0) return [];
   const devices = devicesOf(wanted, shared);
   if (processes > 1) return onProcessor(wanted, processes, shared);
   if (devices.length < 2)

@@ -1,0 +1,180 @@
+import { cpus, hostname } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { loadDotEnv } from '../config.ts';
+import { lorasFolder } from '../models/model-folder.ts';
+import type { Precision } from '../pipeline/checkpoint/weight-recipe.ts';
+import { LoraFolder } from '../pipeline/lora/lora-folder.ts';
+import type { EngineInfo } from '../pipeline/process/protocol.ts';
+import { nvidiaSmi } from '../pipeline/runtime/device-memory.ts';
+import type { Residency } from '../pipeline/runtime/memory-plan.ts';
+import type { Provider } from '../pipeline/runtime/providers.ts';
+import { DEFAULT_DATA } from '../system/data-folder.ts';
+import { expected, OperatorError } from '../system/errors.ts';
+import { createLogger, LOG_FORMATS, type LogFormat } from '../system/logging.ts';
+import { makeFolder } from '../system/make-folder.ts';
+import { isReadableOnTheWay } from '../system/plain-endpoint.ts';
+import { readRedisAddress } from '../workers/redis-address.ts';
+import type { RunningWorker } from '../workers/worker/worker.ts';
+import {
+  choiceOption,
+  deviceOption,
+  modelOption,
+  precisionOption,
+  providerOption,
+  threadsOption,
+} from './compute-options.ts';
+import { existingModel } from './existing-model.ts';
+
+interface Options {
+  readonly redis?: string;
+  readonly bot?: string;
+  readonly name?: string;
+  readonly plain?: string;
+  readonly data: string;
+  readonly model?: string;
+  readonly loras?: string;
+  readonly provider: Provider | 'auto';
+  readonly precision: Precision | 'auto';
+  readonly residency: Residency | 'auto';
+  readonly device?: number;
+  readonly threads?: number;
+  readonly logLevel: string;
+  readonly logFormat: LogFormat;
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
+/** Ctrl-C again within this time is the same one: npm passes on what the terminal has sent to all. */
+const SAME_MS = 1000;
+// Beside this file's folder, both in the sources and in the built package.
+const ENGINE = new URL(
+  import.meta.url.endsWith('.ts') ? '../pipeline/engine/engine.ts' : '../pipeline/engine/engine.js',
+  import.meta.url,
+);
+
+export function workerCommand(): Command {
+  // Before the options are read: their values may stand there.
+  if (process.argv[2] === 'worker') loadDotEnv();
+  return new Command('worker')
+    .description('paint for a bot on another machine')
+    .addOption(
+      new Option(
+        '--redis <address>',
+        'address of Redis or Valkey, as the bot has it; better in WUERST_REDIS, since other users of this machine see command lines',
+      ).env('WUERST_REDIS'),
+    )
+    .addOption(new Option('--bot <url>', 'where the bot listens for workers').env('WUERST_BOT_URL'))
+    .addOption(new Option('--name <name>', 'of this worker, for people; the name of this machine otherwise'))
+    .addOption(
+      new Option('--plain <hosts>', 'other machines that may be reached without encryption, with commas').env(
+        'WUERST_PLAIN_HOSTS',
+      ),
+    )
+    .addOption(
+      new Option('--data <folder>', 'folder for what can be computed again').env('WUERST_DATA').default(DEFAULT_DATA),
+    )
+    .addOption(modelOption().env('WUERST_MODEL'))
+    .addOption(new Option('--loras <folder>', 'folder of the LoRAs; "loras" among the models otherwise'))
+    .addOption(providerOption())
+    .addOption(precisionOption('of weights and products'))
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .addOption(
+      choiceOption('--residency <kind>', 'keep all networks loaded, one at a time, or what the free memory admits', [
+        'auto',
+        'resident',
+        'stage',
+      ])
+        .default('auto')
+        .env('WUERST_RESIDENCY'),
+    )
+    .addOption(
+      choiceOption('--log-level <level>', LOG_LEVELS.join(', '), LOG_LEVELS).default('info').env('WUERST_LOG_LEVEL'),
+    )
+    .addOption(
+      choiceOption('--log-format <format>', 'pretty lines or json', LOG_FORMATS)
+        .default('auto')
+        .env('WUERST_LOG_FORMAT'),
+    )
+    .addHelpText(
+      'after',
+      '\nThe first SIGTERM or Ctrl-C lets it finish its job, the second gives the job back at once. See docs/workers.md.',
+    )
+    .action(work);
+}
+
+async function work(options: Options): Promise<void> {
+  const { redis, bot, name, plain = '', provider, precision, residency, device, threads } = options;
+  const plainHosts = plain.split(',').map((host) => host.trim().toLowerCase());
+  if (redis === undefined || redis === '') {
+    throw expected('redis_missing', 'the address of Redis in WUERST_REDIS or after --redis', 'none', HINT);
+  }
+  const address = readRedisAddress(redis, { setting: '--redis', plainHosts, plainSetting: '--plain' });
+  const botUrl = readBot(bot, plainHosts);
+  const own =
+    name ??
+    hostname()
+      .replace(/[^\w.-]/g, '-')
+      .slice(0, 64);
+  if (!/^[\w.-]{1,64}$/.test(own)) {
+    throw expected('name_invalid', '--name to be letters, digits, dots and dashes', `"${own}"`, 'For example: gpu-1');
+  }
+  const data = resolve(options.data);
+  makeFolder(data, 0o700);
+  const model = await existingModel(process.env, options.model);
+  const loras = new LoraFolder(options.loras ? resolve(options.loras) : lorasFolder(process.env));
+  const { logLevel: level, logFormat: format } = options;
+  const logger = createLogger({ level, format, secrets: [address.url, address.password] });
+  const { startWorker } = await import('../workers/worker/worker.ts');
+  const worker = await startWorker({
+    ...{ redis: address, bot: botUrl, name: own, logger },
+    engine: ENGINE.href,
+    load: {
+      ...{ model, provider, precision, residency, device, threads, loras: loras.dir, cacheDir: data },
+    },
+    lockPath: join(data, `pipeline-${own}.lock`),
+    hardware: (info) => hardwareOf(info, device, threads),
+    loras: async () => {
+      await loras.refresh();
+      return loras.known.map(({ hash }) => hash);
+    },
+  });
+  process.stderr.write(`\nwuerst worker ${own} paints ${basename(model)} for ${botUrl.host}\n\n`);
+  onSignals(worker);
+  await worker.stopped;
+}
+
+const HINT =
+  'For example: WUERST_REDIS=rediss://wuerst:password@redis.example:6379 wuerst worker --bot https://bot.example';
+
+function readBot(typed: string | undefined, plainHosts: readonly string[]): URL {
+  if (typed === undefined || !URL.canParse(typed) || !/^https?:$/.test(new URL(typed).protocol)) {
+    throw expected('bot_address_invalid', 'the address of the bot after --bot', typed ? `"${typed}"` : 'none', HINT);
+  }
+  const url = new URL(typed.endsWith('/') ? typed : `${typed}/`);
+  if (!isReadableOnTheWay(url.href) || plainHosts.includes(url.hostname)) return url;
+  throw new OperatorError(
+    'bot_unencrypted',
+    `--bot is a plain http:// address of another machine, ${url.host}, so everyone on the way could read prompts and pictures.`,
+    { hint: 'Use https://, or name the host in --plain if only you can read that network.' },
+  );
+}
+
+/** Two machines are as fast as each other where these are the same. */
+function hardwareOf({ provider }: EngineInfo, device: number | undefined, threads: number | undefined): string {
+  const processors = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${threads ?? cpus().length} threads`;
+  if (!provider.startsWith('cuda')) return processors;
+  const gpu = nvidiaSmi(['--query-gpu=name', '--format=csv,noheader', `--id=${device ?? 0}`])?.trim();
+  return gpu || processors;
+}
+
+function onSignals(worker: RunningWorker): void {
+  let since: number | undefined;
+  const stop = (signal: NodeJS.Signals) => {
+    if (since === undefined) {
+      since = performance.now();
+      void worker.drain();
+    } else if (signal === 'SIGTERM' || performance.now() - since > SAME_MS) void worker.giveBack();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
+}

@@ -1,0 +1,64 @@
+import * as z from 'zod';
+import type { EngineInfo } from '../../pipeline/process/protocol.ts';
+import { type Registration, registration, type Verdict } from '../roll.ts';
+import { parsedJson } from '../wire.ts';
+
+/** What the operator has ordered about workers, by their names. */
+export type Orders = Readonly<Record<string, 'drain' | 'ban'>>;
+
+export interface Standards {
+  /** Of this program. */
+  readonly version: string;
+  /** What the bot paints with; `null` while its own process loads that, `undefined` where the first worker decides. */
+  readonly info: Pick<EngineInfo, 'checkpoint' | 'formerCheckpoints'> | null | undefined;
+  readonly orders: Orders;
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** Absent for one that does not fit the schema. */
+  readonly registration?: Registration;
+}
+
+const versioned = z.object({ version: z.string().max(50), name: z.string().max(64) });
+
+/** Decides about a worker from what it wrote; `undefined` while that cannot be decided. */
+export function judge(text: string, { version, info, orders }: Standards): Judgement | undefined {
+  const said = parsedJson(text);
+  const read = registration.safeParse(said);
+  const { name = 'unknown', version: theirs = 'unknown' } = versioned.safeParse(said).data ?? {};
+  if (theirs !== version) {
+    return refused(
+      `The worker ${name} runs wuerst ${theirs}, and this bot ${version}: pictures could differ. Install ${version} there.`,
+      read.data,
+    );
+  }
+  if (!read.success) return refused('The registration of this worker cannot be read.');
+  const worker = read.data;
+  if (orders[name] === 'ban') return refused(`The operator has banned the worker ${name}.`, worker);
+  // Its model is still loading.
+  if (info === null || worker.checkpoint === '') return undefined;
+  if (info !== undefined && !isSame(worker, info)) {
+    return refused(
+      `The worker ${name} has other weights (${short(worker)}) than this bot (${short(info)}): its pictures would be others.`,
+      worker,
+    );
+  }
+  const state = orders[name] === 'drain' || worker.leaving ? 'draining' : 'accepted';
+  return { verdict: { state }, registration: worker };
+}
+
+/** The hash of large weights is known some time after they are loaded, to each at its own time. */
+function isSame(a: Pick<EngineInfo, 'checkpoint' | 'formerCheckpoints'>, b: typeof a): boolean {
+  const hashes = [a.checkpoint, ...(a.formerCheckpoints ?? [])];
+  return [b.checkpoint, ...(b.formerCheckpoints ?? [])].some((hash) => hashes.includes(hash));
+}
+
+function short({ checkpoint }: Pick<EngineInfo, 'checkpoint'>): string {
+  return checkpoint.slice(0, 12);
+}
+
+function refused(reason: string, registration?: Registration): Judgement {
+  const verdict = { state: 'refused', reason: reason.slice(0, 500) } as const;
+  return registration === undefined ? { verdict } : { verdict, registration };
+}

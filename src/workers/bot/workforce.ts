@@ -1,0 +1,167 @@
+import { createAdaptorServer, type ServerType } from '@hono/node-server';
+import type { Painters } from '../../bot/jobs/painters.ts';
+import { VERSION } from '../../pipeline/version.ts';
+import { type Clock, doneWithin, pause, systemClock } from '../../system/clock.ts';
+import { OperatorError } from '../../system/errors.ts';
+import type { Logger } from '../../system/logging.ts';
+import { checkRedis, failureOf, redisConnection } from '../redis.ts';
+import type { RedisAddress } from '../redis-address.ts';
+import { isLasting, redisProblem } from '../redis-problem.ts';
+import { Attempts } from './attempts.ts';
+import { createIntake } from './intake.ts';
+import type { Orders, Standards } from './judgement.ts';
+import { Roster, type WorkerView } from './roster.ts';
+
+export interface WorkforceOptions {
+  readonly redis: RedisAddress;
+  /** Where workers send what they paint. */
+  readonly host: string;
+  readonly port: number;
+  readonly painters: Painters;
+  /** See `Standards`. */
+  readonly info: () => Standards['info'];
+  /** What the operator has ordered, read anew each time. */
+  readonly orders: () => Orders;
+  readonly loras: () => readonly { readonly name: string; readonly hash: string }[];
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** How long a worker may be silent about a job, in milliseconds. @default 30000 */
+  readonly leaseMs?: number;
+  /** Between two looks at the roll, in milliseconds. @default 1000 */
+  readonly lookMs?: number;
+  /** See `RedisOptions`. */
+  readonly silenceMs?: number | undefined;
+}
+
+export interface Workforce {
+  /** Where workers reach the bot on this machine. */
+  readonly url: string;
+  readonly workers: readonly WorkerView[];
+  /** Hands nothing over any more, and gives up what is still being painted at the deadline. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** A worker hears a verdict at least this often, in looks at the roll. */
+const VERDICT_LOOKS = 30;
+
+/**
+ * The workers on other machines, as painters of the core. Redis may come and go: without it nothing is handed over, and
+ * what is being painted goes on.
+ *
+ * @throws OperatorError what somebody has to mend about Redis, and `workers_port_in_use`
+ */
+export async function startWorkforce(options: WorkforceOptions): Promise<Workforce> {
+  const { redis: address, painters, logger, leaseMs = 30_000, lookMs = 1000, silenceMs } = options;
+  const clock = options.clock ?? systemClock;
+  const redis = redisConnection(address, { patient: false, silenceMs });
+  const sight = new Sight(address, logger);
+  const attempts = new Attempts({ leaseMs, clock });
+  const roster = new Roster({
+    ...{ redis, painters, attempts, logger, clock, loras: options.loras },
+    verdictMs: VERDICT_LOOKS * lookMs,
+    standards: () => ({ version: VERSION, info: options.info(), orders: options.orders() }),
+    onProblem: (error) => sight.lost(failureOf(redis, error)),
+  });
+  const stopping = new AbortController();
+  let checked = false;
+  redis.on('close', () => {
+    checked = false;
+  });
+  const look = async () => {
+    if (redis.status === 'wait' || redis.status === 'end') await redis.connect();
+    if (!checked) for (const warning of await checkRedis(redis, address)) logger.warn({}, warning);
+    checked = true;
+    await roster.look();
+    sight.found();
+  };
+  try {
+    await look();
+  } catch (error) {
+    const problem = sight.lost(failureOf(redis, error));
+    if (isLasting(problem)) {
+      redis.disconnect();
+      throw problem;
+    }
+  }
+  const server = createAdaptorServer({ fetch: createIntake({ attempts, logger }).fetch });
+  const url = await listen(server, options.host, options.port).catch((error) => {
+    redis.disconnect();
+    throw error;
+  });
+  logger.info({ url, redis: address.shown }, 'workers can send what they paint');
+  const looking = (async () => {
+    while (!stopping.signal.aborted) {
+      await pause(clock, lookMs, stopping.signal);
+      if (stopping.signal.aborted) return;
+      await look().catch((error) => {
+        sight.lost(failureOf(redis, error));
+        roster.lostSight();
+      });
+    }
+  })();
+  return {
+    url,
+    get workers() {
+      return roster.workers;
+    },
+    async stop(deadlineMs) {
+      roster.lostSight();
+      await doneWithin(attempts.allOver(), deadlineMs);
+      attempts.closeAll();
+      stopping.abort();
+      await looking;
+      roster.close();
+      redis.disconnect();
+      const closed = new Promise((resolve) => server.close(resolve));
+      if ('closeAllConnections' in server) server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** Tells the operator once that Redis is away, and once that it is there again. */
+class Sight {
+  readonly #address: RedisAddress;
+  readonly #logger: Logger;
+  #code = '';
+
+  constructor(address: RedisAddress, logger: Logger) {
+    this.#address = address;
+    this.#logger = logger;
+  }
+
+  lost(error: unknown): OperatorError {
+    const problem = redisProblem(error, this.#address.shown);
+    const { code, hint, message } = problem;
+    if (code !== this.#code) this.#logger.error({ code, hint }, message);
+    this.#code = code;
+    return problem;
+  }
+
+  found(): void {
+    if (this.#code !== '') this.#logger.info({}, `Redis at ${this.#address.shown} answers again.`);
+    this.#code = '';
+  }
+}
+
+function listen(server: ServerType, host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(
+        new OperatorError(
+          'workers_port_in_use',
+          `The bot cannot listen for workers on ${host}, port ${port}: ${cause.message}.`,
+          {
+            hint: 'Choose another one with WUERST_WORKERS_PORT, or another address with WUERST_WORKERS_HOST.',
+            cause,
+          },
+        ),
+      ),
+    );
+    server.listen(port, host, () => {
+      const address = server.address();
+      const own = address !== null && typeof address === 'object' ? address.port : port;
+      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${own}/`);
+    });
+  });
+}

@@ -1,0 +1,81 @@
+import * as z from 'zod';
+import { ENGINE_STAGES } from '../pipeline/process/protocol.ts';
+
+/**
+ * What is kept in Redis: who works here, and the jobs that were handed over. No prompt and no picture is in it: those go
+ * over HTTP. Every key begins with `wuerst:`.
+ */
+
+export const PREFIX = 'wuerst';
+/** The ids of all workers. */
+export const ROLL = `${PREFIX}:workers`;
+/** What a worker says of itself; it is gone soon after the worker. */
+export const registrationKey = (id: string): string => `${PREFIX}:worker:${id}`;
+/** What the bot answers it. */
+export const verdictKey = (id: string): string => `${PREFIX}:verdict:${id}`;
+/** The queue of a worker: the bot decides who paints what. */
+export const queueName = (id: string): string => `worker-${id}`;
+
+export const workerId = z.string().regex(/^[0-9a-f]{16}$/);
+
+const text = z.string().max(500);
+const hash = z.string().max(128);
+
+export const registration = z.strictObject({
+  id: workerId,
+  /** For people; two may have the same. */
+  name: z.string().regex(/^[\w.-]{1,64}$/),
+  /** Of the program. */
+  version: z.string().max(50),
+  /** Milliseconds since 1970, by the worker's clock. */
+  since: z.number(),
+  model: text,
+  checkpoint: hash,
+  formerCheckpoints: z.array(hash).max(20).readonly(),
+  provider: text,
+  /** What its speed depends on besides. */
+  hardware: text,
+  styles: z.array(text).max(20).readonly(),
+  mixesStyles: z.boolean(),
+  /** Hashes of its LoRAs' files. */
+  loras: z.array(hash).max(10_000).readonly(),
+  sizes: z
+    .object({ minSide: z.number(), maxSide: z.number(), maxPixels: z.number(), gridStep: z.number() })
+    .exactOptional(),
+  startsFromPictures: z.boolean(),
+  /** Measured seconds a step, by stage. */
+  stepSeconds: z.partialRecord(z.enum(ENGINE_STAGES), z.number().min(0)),
+  /** Its pipeline process has the model loaded. */
+  ready: z.boolean(),
+  /** The attempt that it works on. */
+  attempt: z.string().max(200).exactOptional(),
+  style: text.exactOptional(),
+  /** It wants to stop. */
+  leaving: z.boolean(),
+  lastError: z.string().max(1000).exactOptional(),
+});
+
+/** A worker as it describes itself. */
+export type Registration = Readonly<z.output<typeof registration>>;
+
+export const verdict = z.discriminatedUnion('state', [
+  z.strictObject({ state: z.literal('accepted') }),
+  /** It gets no new job. */
+  z.strictObject({ state: z.literal('draining') }),
+  /** It can go: nothing is waiting for it any more. */
+  z.strictObject({ state: z.literal('released'), reason: text }),
+  /** It never gets a job, for a reason that its operator can mend. */
+  z.strictObject({ state: z.literal('refused'), reason: text }),
+]);
+
+export type Verdict = Readonly<z.output<typeof verdict>>;
+
+/** A job of a worker's queue. */
+export const handOver = z.strictObject({
+  /** Path below the bot's address, with signature. */
+  path: z.string().regex(/^\/workers\/jobs\/[0-9a-f-]{36}\/attempts\/\d{1,15}\/[\w-]{43}$/),
+  /** Of the weights that it is painted with. */
+  checkpoint: hash,
+});
+
+export type HandOver = Readonly<z.output<typeof handOver>>;

@@ -1,0 +1,178 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
+import {
+  type EngineEvent,
+  type EngineRequest,
+  type EngineStage,
+  reportError,
+} from '../../pipeline/process/protocol.ts';
+import type { Clock } from '../../system/clock.ts';
+import { OperatorError } from '../../system/errors.ts';
+import type { WireEnd, WireRequest } from '../wire.ts';
+import { AttemptOver, type BotConnection } from './bot-connection.ts';
+import { Outbox } from './outbox.ts';
+
+/** Paints: the pipeline process has it. */
+export interface Hands {
+  generate(request: EngineRequest, options: { readonly signal: AbortSignal }): AsyncGenerator<EngineEvent, void>;
+}
+
+export interface AttemptOptions {
+  readonly bot: BotConnection;
+  readonly hands: Hands;
+  readonly clock: Clock;
+  /** Milliseconds between two signs of life. */
+  readonly beatMs: number;
+  /** Aborted when the lock is lost or the worker gives its job back. */
+  readonly signal: AbortSignal;
+  /** Says why this worker cannot paint the request; `undefined` if it can. */
+  readonly objection: (request: WireRequest) => string | undefined;
+  /** The request has come. */
+  readonly onRequest: (request: WireRequest) => void;
+}
+
+export interface AttemptResult {
+  /** `over`: the bot did not want it any more. */
+  readonly end: WireEnd | 'over';
+  /** Measured seconds a step, by stage. */
+  readonly stepSeconds: Readonly<Partial<Record<EngineStage, number>>>;
+}
+
+/** Paints one job that was handed over, and tells the bot everything about it. What was lost on the way is thrown away. */
+export async function attempt(options: AttemptOptions): Promise<AttemptResult> {
+  const { bot, signal } = options;
+  const controller = new AbortController();
+  const stop = () => controller.abort(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const beating = beat(options, controller);
+  const steps = new StepTimes();
+  let end: WireEnd | 'over';
+  try {
+    const done = await paint(options, controller, steps);
+    end = { kind: 'done', ...done };
+  } catch (error) {
+    end = endOf(error, controller.signal);
+  }
+  try {
+    await bot.end(end === 'over' ? { kind: 'given-back', reason: 'It was not wanted any more.', leaving: false } : end);
+  } catch (error) {
+    if (!(error instanceof AttemptOver)) throw error;
+    end = 'over';
+  } finally {
+    beating.stop();
+    signal.removeEventListener('abort', stop);
+  }
+  return { end, stepSeconds: end !== 'over' && end.kind === 'done' ? steps.seconds(end.timings) : {} };
+}
+
+async function paint(
+  { bot, hands, objection, onRequest }: AttemptOptions,
+  controller: AbortController,
+  steps: StepTimes,
+) {
+  const { signal } = controller;
+  const request = await bot.request();
+  onRequest(request);
+  const why = objection(request);
+  if (why !== undefined) throw new Unfit(why);
+  const outbox = new Outbox(bot, (error) => controller.abort(error));
+  const folder = request.files === undefined ? undefined : mkdtempSync(join(tmpdir(), 'wuerst-worker-'));
+  try {
+    const { files: hashes = [], ...settings } = request;
+    const files = await fetched(bot, hashes, folder ?? '', signal);
+    const wanted: EngineRequest = folder === undefined ? settings : { ...settings, files };
+    let done: Omit<Extract<EngineEvent, { type: 'done' }>, 'type' | 'previewMaps'> | undefined;
+    for await (const event of hands.generate(wanted, { signal })) {
+      signal.throwIfAborted();
+      if (event.type === 'done') done = { timings: event.timings, warnings: event.warnings };
+      else outbox.put(event);
+      if (event.type === 'step') steps.count(event);
+    }
+    await outbox.emptied();
+    signal.throwIfAborted();
+    if (done === undefined)
+      throw new OperatorError('job_unfinished', 'The pipeline process ended a job without its end.');
+    return done;
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function fetched(bot: BotConnection, hashes: readonly string[], folder: string, signal: AbortSignal) {
+  const files: Record<string, string> = {};
+  for (const hash of hashes) {
+    const path = join(folder, hash);
+    writeFileSync(path, await bot.file(hash), { mode: 0o600 });
+    signal.throwIfAborted();
+    files[hash] = path;
+  }
+  return files;
+}
+
+/** The worker stops: it takes nothing else either. */
+export class WorkerLeaves extends Error {
+  override readonly name = 'WorkerLeaves';
+}
+
+/** What was handed over does not fit this worker. */
+class Unfit extends Error {}
+
+function endOf(error: unknown, signal: AbortSignal): WireEnd | 'over' {
+  const reason = signal.aborted ? signal.reason : error;
+  if (reason instanceof AttemptOver) return 'over';
+  if (signal.aborted || reason instanceof PipelineStopped || reason instanceof Unfit || isOfTheWay(reason)) {
+    const why = reason instanceof Error ? reason.message : String(reason);
+    return { kind: 'given-back', reason: why, leaving: reason instanceof WorkerLeaves };
+  }
+  if (reason instanceof PipelineCrashed) return { kind: 'crashed', ending: reason.ending };
+  return { kind: 'failed', error: reportError(reason, false) };
+}
+
+/** Between bot and worker: another worker may have more luck. */
+function isOfTheWay(error: unknown): boolean {
+  return error instanceof OperatorError && /^(?:bot_|file_damaged$|request_unreadable$|lock_held$)/.test(error.code);
+}
+
+/** Says that the worker lives until it is stopped; aborts when the bot does not want the job any more. */
+function beat({ bot, clock, beatMs }: AttemptOptions, controller: AbortController) {
+  let stopped = false;
+  let callOff = () => {};
+  const next = () => {
+    callOff = clock.after(beatMs, () => {
+      bot
+        .beat()
+        .catch((error) => controller.abort(error))
+        .finally(() => {
+          if (!stopped) next();
+        });
+    });
+  };
+  next();
+  return {
+    stop() {
+      stopped = true;
+      callOff();
+    },
+  };
+}
+
+/** Counts the steps of a job, for the seconds that one takes. */
+class StepTimes {
+  readonly #counts = new Map<EngineStage, number>();
+
+  count({ stage, step }: Extract<EngineEvent, { type: 'step' }>): void {
+    if (step > 0) this.#counts.set(stage, (this.#counts.get(stage) ?? 0) + 1);
+  }
+
+  seconds(timings: Readonly<Partial<Record<EngineStage, number>>>) {
+    const measured: Partial<Record<EngineStage, number>> = {};
+    for (const [stage, count] of this.#counts) {
+      const ms = timings[stage];
+      if (ms !== undefined && count > 0) measured[stage] = ms / 1000 / count;
+    }
+    return measured;
+  }
+}

@@ -1,0 +1,49 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/** A child process of a test, by the lines that it prints. */
+export class ChildLines {
+  readonly child: ChildProcess;
+  readonly lines: string[] = [];
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  readonly #waiting = new Set<() => void>();
+  #isOver = false;
+
+  constructor(t: { after(end: () => unknown): void }, file: string, env: Readonly<Record<string, string>>) {
+    this.child = spawn(process.execPath, ['--import', 'tsx', file], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.after(() => {
+      this.child.kill('SIGKILL');
+    });
+    this.ended = new Promise((resolve) => {
+      this.child.once('close', (code, signal) => {
+        this.#isOver = true;
+        for (const wake of this.#waiting) wake();
+        resolve({ code, signal });
+      });
+    });
+    const { stdout } = this.child;
+    if (stdout === null) throw new Error('expected the output of the child');
+    createInterface(stdout).on('line', (line) => {
+      this.lines.push(line);
+      for (const wake of this.#waiting) wake();
+    });
+  }
+
+  /** The first line, printed now or later, that contains this; `undefined` when the process ends without it. */
+  async line(part: string, from = 0): Promise<string | undefined> {
+    for (;;) {
+      const found = this.lines.slice(from).find((line) => line.includes(part));
+      if (found !== undefined || this.#isOver) return found;
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          this.#waiting.delete(wake);
+          resolve();
+        };
+        this.#waiting.add(wake);
+      });
+    }
+  }
+}

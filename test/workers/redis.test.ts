@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Redis } from 'ioredis';
+import { OperatorError } from '../../src/system/errors.ts';
+import { checkRedis, failureOf, redisConnection } from '../../src/workers/redis.ts';
+import { readRedisAddress } from '../../src/workers/redis-address.ts';
+import { redisProblem } from '../../src/workers/redis-problem.ts';
+import { RedisServer } from './redis-server.ts';
+import { endsOf, openWorkshop } from './workshop.ts';
+
+const read = (text: string, plainHosts: readonly string[] = []) =>
+  readRedisAddress(text, { setting: 'WUERST_REDIS', plainHosts, plainSetting: 'WUERST_PLAIN_HOSTS' });
+
+test('an address of another machine needs encryption and a password, unless its host is allowed by name', () => {
+  const codeOf = (text: string, hosts?: readonly string[]) => {
+    try {
+      return read(text, hosts).shown;
+    } catch (error) {
+      assert.ok(error instanceof OperatorError);
+      assert.doesNotMatch(`${error.message} ${error.hint}`, /geheim/);
+      return error.code;
+    }
+  };
+  assert.equal(codeOf('redis://127.0.0.1:7000'), '127.0.0.1:7000');
+  assert.equal(codeOf('redis://localhost'), 'localhost:6379');
+  assert.equal(codeOf('redis://[::1]:7000/2'), '[::1]:7000');
+  assert.equal(codeOf('rediss://ann:geheim@cache.example:6380'), 'cache.example:6380');
+  assert.equal(codeOf('redis://ann:geheim@cache.example'), 'redis_unencrypted');
+  assert.equal(codeOf('redis://ann:geheim@CACHE.example', ['cache.example']), 'cache.example:6379');
+  assert.equal(codeOf('redis://valkey', ['valkey']), 'valkey:6379');
+  assert.equal(codeOf('redis://valkey', ['other']), 'redis_unencrypted');
+  assert.equal(codeOf('rediss://cache.example'), 'redis_unprotected');
+  assert.equal(codeOf('http://ann:geheim@cache.example'), 'redis_address_invalid');
+  assert.equal(codeOf('geheim'), 'redis_address_invalid');
+  assert.equal(codeOf('rediss://ann:geheim@cache.example/first'), 'redis_address_invalid');
+});
+
+/** What is said of a Redis with these lines in its configuration, signed in as this user. */
+async function said(server: RedisServer, user = ''): Promise<string> {
+  const address = server.addressAs(user);
+  const redis = redisConnection(address, { patient: false });
+  try {
+    await redis.connect();
+    await checkRedis(redis, address);
+    return 'fine';
+  } catch (error) {
+    const problem = redisProblem(failureOf(redis, error), address.shown);
+    assert.match(problem.message, /^Redis at 127\.0\.0\.1:\d+ .*\.$/);
+    return problem.code;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+test('what is wrong with Redis is a sentence for each', async (t) => {
+  const evicting = await RedisServer.start(endsOf(t), ['maxmemory 100mb', 'maxmemory-policy allkeys-lru']);
+  assert.equal(await said(evicting), 'redis_evicts');
+  const replica = await RedisServer.start(endsOf(t), [`replicaof 127.0.0.1 ${evicting.port}`]);
+  assert.equal(await said(replica), 'redis_readonly');
+  const guarded = await RedisServer.start(endsOf(t), [
+    'user default off',
+    'user wuerst on >password ~wuerst:* &wuerst:* +@all -@admin -@dangerous +info',
+    'user reader on >password ~wuerst:* +@read',
+  ]);
+  assert.equal(await said(guarded, 'wuerst:password@'), 'fine');
+  assert.equal(await said(guarded, 'wuerst:wrong@'), 'redis_sign_in_refused');
+  assert.equal(await said(guarded), 'redis_sign_in_refused');
+  assert.equal(await said(guarded, 'reader:password@'), 'redis_not_permitted');
+  await guarded.kill();
+  assert.equal(await said(guarded, 'wuerst:password@'), 'redis_away');
+});
+
+test('the rights that docs/workers.md gives are enough to hand over and to paint', async (t) => {
+  const redis = await RedisServer.start(endsOf(t), [
+    'user default off',
+    'user wuerst on >password ~wuerst:* &wuerst:* +@all -@admin -@dangerous +info',
+  ]);
+  const address = redis.addressAs('wuerst:password@');
+  const shop = await openWorkshop(t, { redis, address });
+  await shop.worker('gpu-1', { redis: address });
+  assert.equal((await shop.ended((await shop.ask('a panda size:128x128')).id)).state, 'done');
+});
+
+test('a Redis whose memory is full, or that has become a replica, loses no job', async (t) => {
+  const shop = await openWorkshop(t);
+  const admin = new Redis(shop.redis.port);
+  endsOf(t).after(() => admin.disconnect());
+  await shop.worker('gpu-1');
+  await admin.config('SET', 'maxmemory', '1');
+  const job = await shop.ask('a panda size:128x128');
+  await shop.log.line('redis_full');
+  await admin.config('SET', 'maxmemory', '0');
+  assert.equal((await shop.ended(job.id)).state, 'done');
+
+  await admin.replicaof('127.0.0.1', '1');
+  const second = await shop.ask('a cat size:128x128');
+  await shop.log.line('redis_readonly');
+  await admin.replicaof('NO', 'ONE');
+  assert.equal((await shop.ended(second.id)).state, 'done');
+});

@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EMBEDDED_MODELS } from '../../src/models/model-folder.ts';
+import type { Timing } from '../../src/workers/worker/worker.ts';
+import { ChildLines } from './child-lines.ts';
+
+export interface WorkerChildOptions {
+  readonly redis: string;
+  readonly bot: string;
+  readonly name: string;
+  /** Its folder. */
+  readonly data: string;
+  readonly engine: string;
+  readonly model: string;
+  readonly timing: Partial<Timing>;
+  readonly version?: string;
+}
+
+export const REAL_ENGINE = new URL('../../src/pipeline/engine/engine.ts', import.meta.url).href;
+const CHILD = fileURLToPath(new URL('./worker-child.ts', import.meta.url));
+/** Short, so that what is lost is noticed soon. Nothing goes wrong where they are missed: work is done twice. */
+export const QUICK: Timing = { lockMs: 2000, beatMs: 200, registerMs: 250, patienceMs: 3000, silenceMs: 1500 };
+
+/** A worker as a process of its own. */
+export class WorkerProcess extends ChildLines {
+  constructor(
+    t: { after(end: () => unknown): void },
+    options: Pick<WorkerChildOptions, 'redis' | 'bot' | 'name' | 'data'> & Partial<WorkerChildOptions>,
+  ) {
+    const all = { engine: REAL_ENGINE, model: join(EMBEDDED_MODELS, 'cocktail'), timing: QUICK, ...options };
+    super(t, CHILD, { TEST_OPTIONS: JSON.stringify(all) });
+  }
+
+  /** Its pipeline process; `undefined` while it has none. */
+  get pipelinePid(): number | undefined {
+    const line = this.lines.findLast((text) => text.startsWith('pipeline '));
+    return line === undefined ? undefined : Number(line.slice('pipeline '.length));
+  }
+}
