@@ -58,7 +58,11 @@ type Reading = 'plain' | 'signs';
  * blank, and each digit is a word; what is not seen is `UNSEEN`.
  */
 function folded(text: string, reading: Reading): string {
-  return [...text.normalize('NFC')].map((character) => foldedCharacter(character, reading)).join('');
+  let result = '';
+  for (const character of text.normalize('NFC')) {
+    result += ASCII[reading][character.codePointAt(0) ?? 0] ?? foldedCharacter(character, reading);
+  }
+  return result;
 }
 
 function foldedCharacter(character: string, reading: Reading): string {
@@ -75,6 +79,12 @@ function foldedCharacter(character: string, reading: Reading): string {
     })
     .join('');
 }
+
+const asciiRead = (reading: Reading) =>
+  Array.from({ length: 0x80 }, (_, code) => foldedCharacter(String.fromCharCode(code), reading));
+
+/** What most texts are made of, by code. */
+const ASCII: Readonly<Record<Reading, readonly string[]>> = { plain: asciiRead('plain'), signs: asciiRead('signs') };
 
 /** Code points of the A of alphabets that Unicode does not decompose: white in black circles and squares, and flags. */
 const SYMBOL_ALPHABETS = [0x1f150, 0x1f170, 0x1f1e6];
@@ -151,7 +161,8 @@ function needlesIn(phrases: readonly string[]): readonly Needle[] {
  */
 export function heldPhrase(texts: readonly string[], phrases: readonly string[]): string | null {
   if (phrases.length === 0) return null;
-  const haystacks = texts.flatMap((text) => [folded(text, 'plain'), folded(text, 'signs')]);
+  const readings = [...new Set(texts)].flatMap((text) => [folded(text, 'plain'), folded(text, 'signs')]);
+  const haystacks = [...new Set(readings)];
   const spelled = haystacks.flatMap(spelledWords);
   const isHeld = ({ pattern, letters }: Needle) =>
     haystacks.some((haystack) => pattern.test(haystack)) ||

@@ -156,7 +156,8 @@ export class Answers {
 
   #prompts(caller: Caller): PromptContext {
     const { history, rules, prompts } = this.#options;
-    return { history, folder: prompts, limits: rules.limits(caller), caller };
+    const refusal = (prompt: string, negative = '') => rules.refusal({ prompt, negative, weighted: true }, caller);
+    return { history, folder: prompts, limits: rules.limits(caller), caller, refusal };
   }
 
   act(

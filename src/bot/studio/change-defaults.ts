@@ -55,8 +55,11 @@ function shown(place: DefaultsArgument['place'], context: PromptContext): Reply 
   };
 }
 
-function fieldsOf(scope: DefaultsScope, { history }: PromptContext): Reply['fields'] {
-  return Object.entries(history.defaults.of(scope)).map(([name, value]) => ({ name, value }));
+function fieldsOf(scope: DefaultsScope, { history, refusal }: PromptContext): Reply['fields'] {
+  return Object.entries(history.defaults.of(scope)).map(([name, value]) => ({
+    name,
+    value: name === 'negative' && refusal('', value) !== undefined ? '(words not allowed here)' : value,
+  }));
 }
 
 function change(scope: DefaultsScope, typed: string, value: string, context: PromptContext): void {

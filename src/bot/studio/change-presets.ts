@@ -13,7 +13,13 @@ import type { GivenFile } from '../core.ts';
 import type { History } from '../history/history.ts';
 import type { PresetScope } from '../history/presets.ts';
 import { type Caller, type ImagineRequest, ruledBy } from '../job.ts';
-import { formatPresets, type NamedPreset, presetText, readPresets } from '../prompts/preset-files.ts';
+import {
+  formatPresets,
+  type NamedPreset,
+  type PresetFormat,
+  presetText,
+  readPresets,
+} from '../prompts/preset-files.ts';
 import type { PromptFolder } from '../prompts/prompt-folder.ts';
 import { presetScopes, promptSources } from '../prompts/sources.ts';
 import { shortened } from '../replies/job-reply.ts';
@@ -42,6 +48,8 @@ export interface PromptContext {
   readonly folder: PromptFolder | undefined;
   readonly limits: RequestLimits;
   readonly caller: Caller;
+  /** What the place of the caller forbids in texts, which are not shown there then either. */
+  readonly refusal: (text: string, negative?: string) => UserError | undefined;
 }
 
 /** Of one person, or one guild. */
@@ -74,36 +82,59 @@ export function presetsReply(given: PresetsArgument | Import, context: PromptCon
       const presets = readPresets(given.file, name);
       return stored(presets, given.place, context);
     }
-    case 'export': {
-      const presets = visible(context);
-      const lost = given.format === 'csv' && presets.some(({ settings }) => Object.keys(settings).length > 0);
-      return {
-        ...NOTICE,
-        title: presets.length === 1 ? '1 preset' : `${presets.length} presets`,
-        lines: lost
-          ? ['A styles.csv has no place for settings, so they are left out. To keep them: presets export json']
-          : [],
-        code: formatPresets(presets, given.format),
-      };
-    }
+    case 'export':
+      return exportReply(given.format, context);
   }
 }
 
-function listReply({ history, folder, caller }: PromptContext): Reply {
+function exportReply(format: PresetFormat, context: PromptContext): Reply {
+  const all = visible(context);
+  const presets = all.filter((preset) => refusalOf(preset, context) === undefined);
+  const lost = format === 'csv' && presets.some(({ settings }) => Object.keys(settings).length > 0);
+  return {
+    ...NOTICE,
+    title: presets.length === 1 ? '1 preset' : `${presets.length} presets`,
+    lines: [
+      ...(lost
+        ? ['A styles.csv has no place for settings, so they are left out. To keep them: presets export json']
+        : []),
+      ...hiddenLine(all.length - presets.length),
+    ],
+    code: formatPresets(presets, format),
+  };
+}
+
+/** What the place forbids in a preset. */
+function refusalOf({ name, prompt, negative }: NamedPreset, { refusal }: PromptContext): UserError | undefined {
+  return refusal(`${name.replaceAll('-', ' ')}, ${prompt}`, negative);
+}
+
+export function hiddenLine(count: number): readonly string[] {
+  return count === 0
+    ? []
+    : [`Not shown, since words in ${count === 1 ? 'it' : 'them'} are not allowed here: ${count}.`];
+}
+
+function listReply({ history, folder, caller, refusal }: PromptContext): Reply {
   const whose = (scope: PresetScope) =>
     scope === 'everywhere' ? "Everyone's" : 'user' in scope ? 'Yours' : "This server's";
   const saved = presetScopes(caller).map((scope) => [whose(scope), history.presets.names(scope)] as const);
   const all = [...saved, ['Of this bot', folder?.presets.names ?? []] as const];
+  let hidden = 0;
   const lines = all.flatMap(([title, names]) => {
-    if (names.length === 0) return [];
+    const first = names.slice(0, LISTED);
+    const shown = first.filter((name) => refusal(name.replaceAll('-', ' ')) === undefined);
+    hidden += first.length - shown.length;
+    if (shown.length === 0) return [];
     const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
-    return [`${title}: ${names.slice(0, LISTED).join(', ')}${more}`];
+    return [`${title}: ${shown.join(', ')}${more}`];
   });
   return {
     ...NOTICE,
     title: lines.length === 0 ? 'There are no presets here yet' : 'Presets',
     lines: [
       ...lines,
+      ...hiddenLine(hidden),
       'Use one: a panda preset:name. Save one with the button below a picture, or with presets save name and a text with {prompt}.',
     ],
   };
@@ -113,6 +144,8 @@ function showReply(typed: string, context: PromptContext): Reply {
   const name = nameOf(typed);
   const preset = promptSources(context.caller, context.history, context.folder).presets.get(name);
   if (preset === undefined) throw unknown(name, context);
+  const refused = refusalOf({ name, ...preset }, context);
+  if (refused !== undefined) throw refused;
   return { ...NOTICE, title: `The preset ${name}`, fields: fieldsOf(preset), code: `/wuerst a panda preset:${name}` };
 }
 
@@ -165,7 +198,8 @@ function stored(presets: readonly NamedPreset[], place: Place, context: PromptCo
   const [first] = presets;
   const example = `/wuerst a panda on a green background preset:${first?.name ?? ''}`;
   if (presets.length === 1 && first !== undefined) {
-    return { ...NOTICE, title: `The preset ${first.name} is saved`, fields: fieldsOf(first), code: example };
+    const fields = refusalOf(first, context) === undefined ? fieldsOf(first) : [];
+    return { ...NOTICE, title: `The preset ${first.name} is saved`, fields, code: example };
   }
   const names = presets.slice(0, LISTED).map(({ name }) => name);
   const more = presets.length > LISTED ? ` and ${presets.length - LISTED} more` : '';

@@ -6,7 +6,7 @@ import { ruledBy } from '../job.ts';
 import { promptSources } from '../prompts/sources.ts';
 import { shortened } from '../replies/job-reply.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
-import type { PromptContext } from './change-presets.ts';
+import { hiddenLine, type PromptContext } from './change-presets.ts';
 
 /** Of one guild. */
 const MOST_LISTS = 200;
@@ -25,12 +25,18 @@ export function wildcardsReply(given: WildcardsArgument, context: PromptContext)
   const { wildcards } = promptSources(context.caller, context.history, context.folder);
   if (given.action === 'list') {
     const { names } = wildcards;
+    const first = names.slice(0, LISTED);
+    const shown = first.filter((name) => context.refusal(wordsIn(name)) === undefined);
     const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
     const use = 'Use one: a __colour__ panda. Moderators add one: wildcards set colour red, green, 3::blue';
     return {
       ...NOTICE,
       title: names.length === 0 ? 'There are no wildcards here yet' : 'Wildcards',
-      lines: [...(names.length === 0 ? [] : [`${names.slice(0, LISTED).join(', ')}${more}`]), use],
+      lines: [
+        ...(shown.length === 0 ? [] : [`${shown.join(', ')}${more}`]),
+        ...hiddenLine(first.length - shown.length),
+        use,
+      ],
     };
   }
   const name = wildcardName(given.name);
@@ -43,12 +49,7 @@ export function wildcardsReply(given: WildcardsArgument, context: PromptContext)
     const list = wildcards.get(name);
     // Says what there is instead.
     if (list === undefined) drawn(`__${name}__`, { wildcards, seed: 0n, of: 'prompt' });
-    const lines = choicesIn(list ?? '').length;
-    return {
-      ...NOTICE,
-      title: `The wildcard ${name}, ${lines === 1 ? '1 choice' : `${lines} choices`}`,
-      code: (list ?? '').slice(0, SHOWN),
-    };
+    return showReply(name, list ?? '', context);
   }
   if (given.action === 'set') return set(name, given.list, context);
   if (context.history.wildcards.remove(scopeFor(context), name)) {
@@ -57,6 +58,22 @@ export function wildcardsReply(given: WildcardsArgument, context: PromptContext)
   throw new UserError('wildcard_unknown', `There is no wildcard ${quoted(name)} of this server.`, {
     hint: 'Its wildcards are listed by /wuerst wildcards',
   });
+}
+
+function showReply(name: string, list: string, { refusal }: PromptContext): Reply {
+  const choices = choicesIn(list).length;
+  const begin = list.slice(0, SHOWN).split(/\r\n|[\n\r]/);
+  const shown = begin.filter((line) => refusal(`${wordsIn(name)}, ${line}`) === undefined);
+  return {
+    ...NOTICE,
+    title: `The wildcard ${name}, ${choices === 1 ? '1 choice' : `${choices} choices`}`,
+    lines: hiddenLine(begin.length - shown.length),
+    code: shown.join('\n'),
+  };
+}
+
+function wordsIn(name: string): string {
+  return name.replace(/[-_]+/g, ' ');
 }
 
 function set(name: string, list: string, context: PromptContext): Reply {
@@ -79,10 +96,11 @@ function set(name: string, list: string, context: PromptContext): Reply {
       hint: 'Delete some first: /wuerst wildcards delete <name>',
     });
   });
+  const shown = choices.map(({ text }) => text).filter((text) => context.refusal(text) === undefined);
   return {
     ...NOTICE,
     title: `The wildcard ${name} has ${choices.length === 1 ? '1 choice' : `${choices.length} choices`}`,
-    lines: [shortened(choices.map(({ text }) => text).join(', '), 300)],
+    lines: [shortened(shown.join(', '), 300), ...hiddenLine(choices.length - shown.length)],
     code: `/wuerst a __${name}__ panda`,
   };
 }

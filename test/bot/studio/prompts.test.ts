@@ -223,6 +223,30 @@ test('moderation sees what is painted: drawn words, presets, and words that weig
   assert.equal(fieldValue(fields, 'Typed as'), undefined);
 });
 
+test('texts with words that a place forbids are saved, but not shown there', async (t) => {
+  const { say } = await openStudio(t, { still: true });
+  await say('wildcards set animal badger, cat, {red|(bad)(ger)} hat', mod);
+  await say('wildcards set badger_like cat', mod);
+  await say('presets save sett {prompt}, badger', ann);
+  await say('presets save film {prompt}, film', ann);
+  await say('defaults negative:badger steps:9', ann);
+  await say('settings blocked-words +badger', mod);
+  const told = async (text: string) => JSON.stringify(await say(text, ann));
+  await assert.rejects(say('presets show sett', ann), { code: 'blocked_word' });
+  const exported = await told('presets export');
+  assert.match(exported, /Not shown, since words in it are not allowed here: 1\..*film/s);
+  assert.match(await told('wildcards'), /animal.*: 1\./s);
+  assert.match(await told('wildcards show animal'), /, 3 choices.*in them are not allowed here: 2\..*"cat"/s);
+  assert.match(await told('defaults'), /negative:\(words not allowed here\) steps:9/);
+  assert.match(await told('presets save sett {prompt}, a badger'), /The preset sett is saved/);
+  for (const text of ['presets', 'presets export', 'wildcards', 'wildcards show animal', 'defaults']) {
+    assert.doesNotMatch(await told(text), /badger|ger\)/, text);
+  }
+  assert.doesNotMatch(await told('presets save sett {prompt}, a badger'), /badger/);
+  // Elsewhere they are as they were.
+  assert.match(JSON.stringify(await say('presets show sett', elsewhere)), /badger/);
+});
+
 test('what a person saved is in their export, and gone when they are erased', async (t) => {
   const { say, history } = await openStudio(t, { still: true });
   await say('presets save film {prompt}, film', ann);
