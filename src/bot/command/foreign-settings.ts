@@ -97,8 +97,15 @@ export function wordsOfForeign(kind: ForeignValue | null, words: readonly string
     }
     case null:
       if (ADDRESS.test(first)) return listed();
-      return NUMBER.test(first) || isSwitch(first) || isOnly || isQuoted ? 1 : 0;
+      return NUMBER.test(first) || isSwitch(first) || isOnly || isQuoted || isBeforePrompt(words) ? 1 : 0;
   }
+}
+
+const ARTICLE = /^["“]?(?:an?|the|one|two|three|some)$/i;
+
+/** Whether the first word stands before what begins a prompt: `maybe a panda`. */
+function isBeforePrompt([first = '', second = '']: readonly string[]): boolean {
+  return /^[\p{L}\p{N}_.-]+$/u.test(first) && !ARTICLE.test(first) && ARTICLE.test(second);
 }
 
 /** Without no, on and off, which begin prose. */

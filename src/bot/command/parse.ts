@@ -11,7 +11,7 @@ import { type GivenCommand, type Reader, toUserError } from './mending.ts';
 import { modelNotes } from './model-note.ts';
 import { type PastedCommand, pastedCommand } from './pasted.ts';
 import { permutationsOf } from './permutations.ts';
-import { CommandProblem, END } from './problem.ts';
+import { CommandProblem, type Edit, END } from './problem.ts';
 import { clashing, readSettings, readValue, removal, type TypedSetting } from './read-settings.ts';
 import { meantAsSubcommand, readSubcommand, type Subcommand } from './subcommands.ts';
 import { formatSteps } from './values.ts';
@@ -131,7 +131,7 @@ function readOne(text: string, options: ParseOptions) {
   const native = readOptions(options.options ?? {}, limits);
   const { template, typed, notes } = readSettings(text, limits);
   const given = { typed, native: Object.keys(options.options ?? {}) };
-  const chosen = merged(typed, native.settings);
+  const chosen = merged(typed, native.settings, (earlier, later) => inBatches(earlier, later, text, limits));
   const older = readDefaults(defaults, chosen, limits);
   const negative = [...typed, ...native.given].find(({ key }) => key.name === 'negative')?.template;
   const made = mendable(text, () => requestOf({ template, negative, chosen, older }, given, options));
@@ -159,15 +159,35 @@ function mendable<T>(text: string, make: () => T): T {
   }
 }
 
-function merged(typed: readonly TypedSetting[], native: RequestSettings): RequestSettings {
+/** @param together how two settings of one key come to one; `undefined` where only one of them can be meant */
+function merged(
+  typed: readonly TypedSetting[],
+  native: RequestSettings,
+  together: (earlier: TypedSetting, later: TypedSetting) => Edit | undefined = () => undefined,
+): RequestSettings {
   for (const [i, setting] of typed.entries()) {
     const earlier = clashing(typed, i);
-    if (earlier !== null) throw conflict(setting.key, earlier.key, { edits: [removal(setting)] });
+    if (earlier !== null) {
+      const both = together(earlier, setting);
+      throw conflict(setting.key, earlier.key, { edits: [...(both === undefined ? [] : [both]), removal(setting)] });
+    }
     const given = FIELD_KEYS.find(({ field }) => setting.key.fields.includes(field) && native[field] !== undefined);
     if (given !== undefined && !given.key.repeats) throw givenTwice(setting, given.key);
   }
   const all = [native, ...typed.map((setting) => setting.settings)];
   return Object.assign({}, ...all, lorasOf(all, typed));
+}
+
+/** Other programs paint so many pictures at once, and that so often. */
+const AT_ONCE = /^-*(?:batch[_-]?size|n[_-]?samples|num[_-]?images[_-]?per[_-]?prompt)\b/i;
+const SO_OFTEN = /^-*(?:batch[_-]?count|n[_-]?iter|iterations)\b/i;
+
+/** `--batch_size 2 --n_iter 3` comes to 6 pictures. */
+function inBatches(earlier: TypedSetting, later: TypedSetting, text: string, limits: RequestLimits): Edit | undefined {
+  const [one, other] = [earlier, later].map(({ start, end }) => text.slice(start, end)) as [string, string];
+  const isProduct = (AT_ONCE.test(one) && SO_OFTEN.test(other)) || (SO_OFTEN.test(one) && AT_ONCE.test(other));
+  const count = (earlier.settings.n ?? 1) * (later.settings.n ?? 1);
+  return isProduct ? { ...earlier, text: `n:${Math.min(count, limits.maxImages)}` } : undefined;
 }
 
 /** Those of all settings together. */

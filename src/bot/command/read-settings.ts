@@ -288,6 +288,7 @@ const NOTES: Readonly<Record<TextNote['kind'], string>> = {
   'unknown-key': 'Read as text, since there is no such setting',
   'space-after-colon': 'Read as text, since a setting has no space after the colon',
   'looks-like-option': 'Read as text, since a setting looks like width:1024 or --width 1024',
+  bracketed: 'Read as a weight, since it is in brackets',
   weight: 'Read as text, since a weight looks like (panda:1.3)',
   network: 'Read as text, since LoRAs alone are used here, as in <lora:name:0.8>',
   command: 'Read as text, since a prompt needs no command before it',

@@ -18,7 +18,14 @@ export type Token = Span & { readonly raw: string } & (
 
 /** Why text that resembles a setting is none: worth telling, so that nothing is ignored silently. */
 export interface TextNote {
-  readonly kind: 'unknown-key' | 'space-after-colon' | 'looks-like-option' | 'weight' | 'network' | 'command';
+  readonly kind:
+    | 'unknown-key'
+    | 'space-after-colon'
+    | 'looks-like-option'
+    | 'weight'
+    | 'bracketed'
+    | 'network'
+    | 'command';
   /** The setting that it resembles, where the words behind it may be its value. */
   readonly key?: Key;
   /** How to say it as a setting. */
@@ -30,6 +37,8 @@ const DASHED = /^(--|[—–]|[-—–]{2})(\p{L}.*)$/su;
 const OPTION = /^(\p{L}[\p{L}\p{N}_-]{0,39})(?:([=:：])(.*))?$/su;
 /** A name and its value without anything between them: `ar16:9`. */
 const GLUED = /^([a-z][a-z_-]*?)(-?[\d.].*)$/is;
+/** Its name may have blanks. */
+const LORA_TAG = /<lora:[^<>]*>/gi;
 /** An emoji shortcode stuck to a word: `fox:seedling:`. */
 const SHORTCODE_VALUE = /^[a-z][a-z0-9_+-]{0,60}:$/i;
 
@@ -52,6 +61,7 @@ export function tokensOf(text: string, limits: RequestLimits): Token[] {
   const spans = wordsOf(text);
   const words = spans.map((span) => text.slice(span.start, span.end));
   const weights = [...weightColonsIn(text)];
+  const tags = [...text.matchAll(LORA_TAG)].map(({ index, 0: tag }) => ({ start: index, end: index + tag.length }));
   const foreign: Foreign[] = [];
   const tokens: Token[] = [];
   for (let i = 0; i < spans.length; i++) {
@@ -60,8 +70,12 @@ export function tokensOf(text: string, limits: RequestLimits): Token[] {
     const around = { after: words.slice(i + 1, i + 9), isBehind: tokens[0]?.kind === 'text' };
     const colon = weights.find((at) => at >= span.start && at < span.end);
     const isWeight = colon !== undefined && isFirstColon(text, span.start, colon);
+    if (tags.some(({ start, end }) => start < span.start && span.start < end)) {
+      tokens.push({ ...span, raw, kind: 'text', note: null });
+      continue;
+    }
     const found: Token | Unknown = isWeight
-      ? { ...span, raw, kind: 'text', note: null }
+      ? { ...span, raw, kind: 'text', note: noteOnWeight(text.slice(span.start, colon), text.slice(colon)) }
       : tokenOf(raw, around, span, limits);
     const wider = isWeight ? null : inTwoWords(tokens.at(-1), raw, span, text, limits);
     if (wider !== null) {
@@ -70,7 +84,8 @@ export function tokensOf(text: string, limits: RequestLimits): Token[] {
       tokens.push(found);
     } else {
       i += found.words;
-      foreign.push({ name: found.name, start: span.start, end: spans[i]?.end ?? span.end });
+      const next = found.isUnclear ? words[i + 1] : undefined;
+      foreign.push({ name: found.name, next, start: span.start, end: spans[i]?.end ?? span.end });
     }
   }
   if (foreign.length > 0) throw unknownSettings(foreign);
@@ -101,14 +116,27 @@ function isFirstColon(text: string, start: number, colon: number): boolean {
   return !/[:：=]/.test(text.slice(start, colon));
 }
 
+/** What stands before the colon of a weight may be meant as a setting: `(seed:4)`. */
+function noteOnWeight(before: string, behind: string): TextNote | null {
+  const key = keyNamed(/[a-z][a-z_-]*$/i.exec(before)?.[0] ?? '');
+  // Weights are seldom whole numbers.
+  const [, value] = /^:\s*(\d{1,20})\s*\)/.exec(behind) ?? [];
+  if (key === null || value === undefined || (key.type === 'text' && key.name !== 'seed')) return null;
+  return { kind: 'bracketed', instead: `${key.name}:${value}` };
+}
+
 interface Foreign extends Span {
   readonly name: string;
+  /** The word behind it that may be its value, or stays in the prompt. */
+  readonly next?: string | undefined;
 }
 
 /** A setting that nobody knows here, and how many words behind it are its value. */
 interface Unknown {
   readonly name: string;
   readonly words: number;
+  /** Whether a word behind it may be its value although it is not taken for that. */
+  readonly isUnclear?: boolean;
 }
 
 /** What stands around a word. */
@@ -173,7 +201,8 @@ function unknownOption(
   if (dash !== '--' && !isSlip(name)) {
     return { ...at, kind: 'text', note: OPTION.test(rest) ? { kind: 'unknown-key' } : null };
   }
-  if (meant === null) return { name: shown, words };
+  const isUnclear = words === 0 && separator === undefined && after.length > 0;
+  if (meant === null) return { name: shown, words, isUnclear };
   const start = at.start + dash.length;
   throw unknownSetting(shown, `--${meant}`, 'put a space after the dashes', {
     ...{ start, end: start + name.length, text: meant },
@@ -258,11 +287,14 @@ export function takes(key: Key, value: string, limits: RequestLimits): boolean {
 
 function unknownSettings(unknown: readonly Foreign[]): CommandProblem {
   const names = [...new Set(unknown.map(({ name }) => quoted(name)))];
+  const unclear = unknown.flatMap(({ name, next }) =>
+    next === undefined ? [] : [`If ${quoted(next)} is meant for ${quoted(name)}, leave it out, too.`],
+  );
   const shown = names.length > MAX_NAMED ? [...names.slice(0, MAX_NAMED), `${names.length - MAX_NAMED} more`] : names;
   return new CommandProblem({
     code: 'unknown_setting',
     message: `There ${names.length > 1 ? 'are no settings' : 'is no setting'} ${listed(shown, 'and')} here.`,
-    allowed: allowedSettings('put a space after the dashes'),
+    allowed: [...unclear, allowedSettings('put a space after the dashes')].join(' '),
     edits: unknown.map(({ start, end }) => ({ start: Math.max(0, start - 1), end, text: '' })),
   });
 }

@@ -34,10 +34,24 @@ export function readDecimal(text: string, { min, max }: Range, fallback: number)
 
 function clampedLead(text: string, min: number, max: number, fallback: number): number {
   // 1,024 and 1.024 where a whole thousand is meant.
-  const plain = /^\d{1,3}(?:[,.'’]\d{3})+$/.test(text) ? text.replace(/\D/g, '') : text;
+  const plain = /^\d{1,3}(?:[,.'’]\d{3})+$/.test(text) ? text.replace(/\D/g, '') : numberWord(text);
   const lead = LEADING_NUMBER.exec(plain)?.[0] ?? '';
   const value = lead === '' ? Number.NaN : Number(lead);
   return Number.isNaN(value) ? fallback : Math.min(max, Math.max(min, value));
+}
+
+const NUMBER_WORDS: ReadonlyMap<string, number> = new Map([
+  ...'zero one two three four five six seven eight nine ten eleven twelve'
+    .split(' ')
+    .map((word, i) => [word, i] as const),
+  ...'twenty thirty forty fifty sixty seventy eighty ninety hundred'
+    .split(' ')
+    .map((word, i) => [word, 20 + 10 * i] as const),
+]);
+
+/** A number that is written as a word, in digits; any other text as it is. */
+function numberWord(text: string): string {
+  return String(NUMBER_WORDS.get(text.toLowerCase()) ?? text);
 }
 
 /** The usual schedule by name, and what else a request has instead of a number of equal steps. */

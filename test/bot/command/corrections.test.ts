@@ -191,4 +191,22 @@ describe('the correction of a mistake', () => {
     assert.match(refusal('x '.repeat(2000), { limits }).error.hint ?? '', /^The model reads 32 tokens/);
     assert.doesNotMatch(refusal('x '.repeat(2000)).error.hint ?? '', /tokens/);
   });
+
+  it('reads what several settings of other programs come to, numbers in words, and a value before the prompt', () => {
+    const cases = [
+      ['a panda --batch-count 3 --batch_size 2', '/wuerst a panda n:6'],
+      ['a panda --n_iter 2 --steps 9 --n_samples 4', '/wuerst a panda n:8 --steps 9'],
+      ['a panda --batch_size 5 --iterations 4', '/wuerst a panda n:10'],
+      ['a panda n:3 --batch_size 2', '/wuerst a panda n:3'],
+      ['a panda n:Three', '/wuerst a panda n:3'],
+      ['a panda steps:forty', '/wuerst a panda steps:40'],
+      ['a panda guidance:six seed:4', '/wuerst a panda guidance:6 seed:4'],
+      ['--wobble gently the panda', '/wuerst the panda'],
+      ['--wobble a gentle panda', '/wuerst a gentle panda'],
+    ] as const;
+    for (const [typed, corrected] of cases) assert.equal(refusal(typed).corrected, corrected);
+    const { error } = refusal('--wobble red panda');
+    assert.match(error.hint ?? '', /^If "red" is meant for "--wobble", leave it out, too\./);
+    assert.doesNotMatch(refusal('a panda --wobble').error.hint ?? '', /leave it out/);
+  });
 });

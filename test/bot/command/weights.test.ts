@@ -15,18 +15,22 @@ describe('weighted words', () => {
   });
 
   it('with a number behind the colon are no setting, whatever the word', () => {
-    for (const text of [
-      '(a big step:1.2)',
-      '(seed:7)',
-      '(x n:4)',
-      'a (red, width:0.5), b',
-      '(ra:1.3)',
-      '((steps: 20 ))',
-    ]) {
+    for (const [text, meant] of [
+      ['(a big step:1.2)', undefined],
+      ['(seed:7)', 'seed:7'],
+      ['(x n:4)', 'n:4'],
+      ['a (red, width:0.5), b', undefined],
+      ['(ra:1.3)', undefined],
+      ['((steps: 20 ))', 'steps:20'],
+      ['(style:2)', undefined],
+    ] as const) {
       const { request, notes } = imagine(text);
       assert.equal(request.prompt, text);
       assert.equal(request.weighted, true);
-      assert.deepEqual([request.n, request.steps, notes], [1, null, []], text);
+      assert.deepEqual([request.n, request.steps, notes.length], [1, null, meant === undefined ? 0 : 1], text);
+      if (meant === undefined) continue;
+      assert.match(notes[0] ?? '', /^Read as a weight, since it is in brackets: /);
+      assert.ok(notes[0]?.endsWith(`for a setting, write ${meant}.`), notes[0]);
     }
     // Without a bracket, or with a space behind the number's end, it is one.
     assert.equal(imagine('a panda steps:20 (red)').request.steps, 20);
