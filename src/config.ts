@@ -5,7 +5,7 @@ import { type SlackOptions, slackOptions } from './adapters/slack/options.ts';
 import { type WebOptions, webOptions } from './adapters/web/server/options.ts';
 import { nearest } from './bot/command/edit-distance.ts';
 import { lorasFolder, modelInUse } from './models/model-folder.ts';
-import type { WarmUp } from './pipeline/process/protocol.ts';
+import type { Batch, WarmUp } from './pipeline/process/protocol.ts';
 import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
 import { MOST_DEVICE } from './pipeline/runtime/providers.ts';
 import { DEFAULT_DATA } from './system/data-folder.ts';
@@ -20,6 +20,7 @@ const PRECISIONS = ['auto', 'fp32', 'fp16', 'int8'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const DAY_MS = 86_400_000;
 const MOST_PROCESSES = 64;
+const MOST_TOGETHER = 64;
 
 const days = wholeNumber.refine((count) => count >= 1, 'expected at least 1').transform((count) => count * DAY_MS);
 const folder = text.transform((path) => resolve(path));
@@ -31,6 +32,15 @@ const sizes = text.transform(
       return { width: Number(width), height: Number(height) };
     }),
 );
+
+const batch = text.transform((typed, { addIssue }): Batch => {
+  const kind = typed.toLowerCase();
+  if (kind === 'auto' || kind === 'off') return kind;
+  if (!/^\d+$/.test(typed) || Number(typed) < 1 || Number(typed) > MOST_TOGETHER) {
+    addIssue(`expected a number of pictures from 1 to ${MOST_TOGETHER}, off, or auto`);
+  }
+  return Number(typed);
+});
 
 const devices = text.transform((typed, { addIssue }): readonly number[] | 'auto' => {
   if (typed.toLowerCase() === 'auto') return 'auto';
@@ -75,6 +85,11 @@ const botOptions = z
       'WUERST_RESIDENCY <kind>',
       'keep all networks loaded (resident), one at a time (stage), or what the free memory admits (auto)',
       oneOf(['auto', 'resident', 'stage']).prefault('auto'),
+    ),
+    batch: variable(
+      'WUERST_BATCH <count>',
+      'pictures of several requests that are painted at the same time, off, or auto: on GPUs what pays there',
+      batch.prefault('auto'),
     ),
     warmUp: variable(
       'WUERST_WARM_UP <sizes>',

@@ -339,8 +339,8 @@ function explainPipelineStart(error: unknown): never {
   );
 }
 
-function loadOptions({ model, loras, data, precision, residency, warmUp }: Config) {
-  return { model, loras, cacheDir: data, precision, residency, warmUp };
+function loadOptions({ model, loras, data, precision, residency, batch, warmUp }: Config) {
+  return { model, loras, cacheDir: data, precision, residency, batch, warmUp };
 }
 
 /** Loaded only when they are used: each needs a large library. */

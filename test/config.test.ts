@@ -45,6 +45,12 @@ test('settings are read, tokens say which platforms are served', () => {
   assert.deepEqual(readConfig({ WUERST_WARM_UP: 'off' }).warmUp, []);
   assert.equal(readConfig({ WUERST_THREADS: '3' }).threads, 3);
   assert.match(mistakesOf({ WUERST_THREADS: '0' }), /WUERST_THREADS: expected 1 to 256, got "0"/);
+  assert.deepEqual(
+    [undefined, 'off', 'Auto', '4'].map((typed) => readConfig({ WUERST_BATCH: typed }).batch),
+    ['auto', 'off', 'auto', 4],
+  );
+  for (const typed of ['0', 'many', '65', '1.5'])
+    assert.match(mistakesOf({ WUERST_BATCH: typed }), /from 1 to 64, off, or auto/);
   assert.match(mistakesOf({ WUERST_WARM_UP: '1024' }), /WUERST_WARM_UP: expected sizes such as 1024x1024/);
   assert.deepEqual([config.keepMs, config.keepBytes], [30 * 86_400_000, 1.5e9]);
   assert.deepEqual(config.web?.ageRestrictedRooms, ['a', 'b']);

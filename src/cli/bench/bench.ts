@@ -9,6 +9,7 @@ import { UserError } from '../../system/errors.ts';
 import { printable, printableJson, printableLine } from '../../system/printable.ts';
 import { choiceOption, count, deviceOption, modelOption, providerOption, threadsOption } from '../compute-options.ts';
 import { existingModel } from '../existing-model.ts';
+import { benchBatch } from './batch.ts';
 import { availablePrecisions, type BenchRow, measure } from './measure.ts';
 import { benchTable } from './table.ts';
 
@@ -21,6 +22,7 @@ interface Options {
   readonly sizes: string;
   readonly batches: string;
   readonly steps?: number;
+  readonly batch?: boolean;
   readonly json?: boolean;
 }
 
@@ -39,6 +41,7 @@ export function benchCommand(): Command {
       'of both denoising stages, to be quick; what pictures usually take otherwise',
       count('--steps', 200),
     )
+    .option('--batch', 'only what several requests gain that are painted at the same time, as WUERST_BATCH has them')
     .option('--json', 'print it for programs')
     .action(bench);
 }
@@ -49,6 +52,7 @@ async function bench(options: Options): Promise<void> {
   const sizes = list(options.sizes).map(readSize);
   const batches = list(options.batches).map(count('--batches', 16));
   const { provider, threads } = await Runtime.create({ provider: options.provider, device, threads: options.threads });
+  if (options.batch) return benchBatch({ model, provider, device, threads, sizes, steps }, options.json ?? false);
   const available = await availablePrecisions(provider, device);
   const asked = options.precision ?? available;
   const missing = asked.find((precision) => !available.includes(precision));

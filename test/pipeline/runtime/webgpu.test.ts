@@ -173,3 +173,27 @@ test('a precision that a provider cannot compute in is refused, and auto does wi
   if (works) assert.equal((await asked).precisionFor(1), 'fp16');
   else await assert.rejects(asked, { code: 'precision_unavailable' });
 });
+
+test('rows of several requests that share the steps of a network on WebGPU agree with those made alone', async () => {
+  const runtime = await Runtime.create({ provider: 'webgpu' });
+  const prior = await WuerstchenPrior.load(join(COCKTAIL, 'wuerstchen-prior/prior'), runtime);
+  const { c_in, c_cond } = prior.config;
+  const requests = await Promise.all(
+    [1, 2].map(async (rows) => ({
+      x: noise(rows, [rows, c_in, 6, 6]),
+      r: Float32Array.from({ length: rows }, (_, i) => 0.9 - 0.2 * i - 0.1 * rows),
+      conditioning: await prior.condition(noise(10 + rows, [rows, 9, c_cond])),
+    })),
+  );
+  const alone = [];
+  for (const { x, r, conditioning } of requests) alone.push(await prior.step(x, r, conditioning));
+  prior.share();
+  const loops = requests.map(() => prior.shared?.enter());
+  const together = await Promise.all(requests.map(({ x, r, conditioning }, i) => loops[i]?.step(x, r, conditioning)));
+  // Products of more rows are summed in another order here, as in a batch of one request.
+  for (const [i, rows] of together.entries()) {
+    assert.ok(rows && alone[i]);
+    agree(rows, alone[i], `request ${i}`);
+  }
+  await prior.release();
+});
