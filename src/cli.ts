@@ -29,6 +29,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   certificate: async () => (await import('./cli/certificate.ts')).certificateCommand(),
   worker: async () => (await import('./cli/worker.ts')).workerCommand(),
   workers: async () => (await import('./cli/workers.ts')).workersCommand(),
+  verify: async () => (await import('./cli/verify.ts')).verifyCommand(),
   discord: async () => (await import('./cli/platforms.ts')).discordCommand(),
   slack: async () => (await import('./cli/platforms.ts')).slackCommand(),
 };

@@ -1,4 +1,3 @@
-import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import { bracketed, formatPrompt } from '../bot/command/format.ts';
@@ -9,13 +8,11 @@ import { DEFAULT_LIMITS } from '../bot/request-limits.ts';
 import { modelInUse } from '../models/model-folder.ts';
 import { ownTexts } from '../pipeline/images/image-file.ts';
 import { pictureTexts } from '../pipeline/images/picture-texts.ts';
-import { byteSize } from '../system/byte-size.ts';
 import { UserError } from '../system/errors.ts';
 import { printable, printableJson } from '../system/printable.ts';
 import { type FoundRecipe, foundRecipe } from './found-recipe.ts';
+import { pictureContent } from './picture-content.ts';
 import { shellWord } from './shell-word.ts';
-
-const MOST_BYTES = 512e6;
 
 interface Options {
   readonly json?: boolean;
@@ -45,7 +42,7 @@ export function infoCommand(): Command {
 
 /** @throws UserError `file_unreadable`, `file_too_large`, `not_an_image`, `no_parameters` */
 async function describe(path: string, { json }: Options): Promise<readonly string[]> {
-  const { texts, problems } = pictureTexts(await contentOf(path));
+  const { texts, problems } = pictureTexts(await pictureContent(path));
   for (const problem of problems) process.stderr.write(`${printable(`${path}: ${problem}`)}\n`);
   const recipe = foundRecipe(ownTexts(texts));
   if (recipe === null) {
@@ -58,23 +55,6 @@ async function describe(path: string, { json }: Options): Promise<readonly strin
   const told = recipe.text === '' ? [] : [printable(recipe.text), ''];
   if (command !== null) return [...told, `${introduction(recipe)}:`, `  ${command}`];
   return [...told, `Made with ${printable(recipe.program)}; its prompt cannot be told from its workflow.`];
-}
-
-async function contentOf(path: string): Promise<Buffer> {
-  try {
-    const file = await stat(path);
-    if (file.isFile() && file.size > MOST_BYTES) {
-      const size = `${byteSize(file.size)}, which is more than a picture has`;
-      throw new UserError('file_too_large', `The file ${path} has ${size}.`);
-    }
-    if (!file.isFile()) throw new Error(file.isDirectory() ? 'it is a folder' : 'it is not an ordinary file');
-    return await readFile(path);
-  } catch (cause) {
-    if (cause instanceof UserError) throw cause;
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    const reason = missing ? 'there is no such file' : (cause as Error).message;
-    throw new UserError('file_unreadable', `Cannot read ${path}: ${reason}.`, { cause });
-  }
 }
 
 function introduction({ program, difference }: FoundRecipe): string {

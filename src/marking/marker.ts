@@ -26,6 +26,8 @@ export interface OutgoingPicture {
 export interface Marker {
   /** A sentence about who signs. `undefined` where nobody does. */
   readonly note: string | undefined;
+  /** The certificate that the signer's leads to, as PEM. */
+  readonly certificate: string | undefined;
   /** A picture of the program's own, from its stored PNG. */
   open(png: Buffer): OutgoingPicture;
   /** A picture as a file. */
@@ -35,6 +37,7 @@ export interface Marker {
 /** Marks nothing. */
 export const UNMARKED: Marker = {
   note: undefined,
+  certificate: undefined,
   open: (png) => ({
     file: async (encoding) =>
       encoding === undefined
@@ -56,6 +59,7 @@ export interface MarkerOptions {
 /** The marker of this installation. */
 export class OwnMarker implements Marker {
   readonly note: string | undefined;
+  readonly certificate: string | undefined;
   readonly #signer: Signer | undefined;
   readonly #xmp: string | undefined;
   readonly #onProblem: (error: unknown) => void;
@@ -64,6 +68,7 @@ export class OwnMarker implements Marker {
   constructor({ signature, credential, onProblem }: MarkerOptions) {
     this.#xmp = signature ? XMP_PACKET : undefined;
     this.note = credential && signingNote(credential);
+    this.certificate = credential?.chain.at(-1)?.toString();
     this.#signer = credential && new Signer(credential.pem);
     this.#onProblem = onProblem;
   }

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
+import { openCredential, signerName } from '../../../src/marking/credential.ts';
+import { CREDENTIAL_FILE } from '../../../src/marking/credential-file.ts';
+import { OwnMarker } from '../../../src/marking/marker.ts';
+import { temporaryFolder } from '../../pipeline/temporary-folder.ts';
 import { launchBrowser, openPage, until } from './open-page.ts';
 
 let browser: Browser;
@@ -89,4 +94,24 @@ test('a refused picture is said, and stays to be taken out', async (t) => {
   await page.locator('.note-title', { hasText: 'This picture is damaged.' }).waitFor();
   await items(page, 1);
   assert.deepEqual(core.commands, []);
+});
+
+test('a picture that is dropped is looked at: who signed it, and whether it was changed', async (t) => {
+  const { page } = await openPage(t, browser);
+  const folder = await temporaryFolder(t);
+  const credential = await openCredential(join(folder, CREDENTIAL_FILE), new Date());
+  const marker = new OwnMarker({ signature: true, credential, onProblem: (error) => assert.fail(String(error)) });
+  t.after(() => marker.stop());
+  const signed = await marker.open(await picture('#0000ff')).file();
+  const said = (words: string) =>
+    until(page, `document.querySelector('.given-marks').textContent.includes('${words}')`);
+  await hand(page, 'drop', signed.toString('base64'));
+  await said(`handed.png: It has not been changed since it was signed by ${signerName(credential)}, untrusted`);
+  signed[signed.length - 20] = (signed[signed.length - 20] ?? 0) ^ 1;
+  await hand(page, 'drop', signed.toString('base64'));
+  await said('It has been CHANGED');
+  await hand(page, 'drop', (await picture('#00ff00')).toString('base64'));
+  await said('It is not signed');
+  await page.click('.remove-picture');
+  await until(page, "document.querySelector('.given-marks').textContent === ''");
 });

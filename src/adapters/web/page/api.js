@@ -58,6 +58,7 @@ export const api = {
   zip: (ids, user) => post('/api/zips', { ids, user }),
   settings: (room, user) => request(`/api/settings?${new URLSearchParams({ room, user })}`),
   settingsIn: (text, room, user) => request(`/api/settings/in?${new URLSearchParams({ text, room, user })}`),
+  marks: (file) => request('/api/marks', { method: 'POST', headers: { 'content-type': file.type }, body: file }),
   model: () => request('/api/model'),
   jobs: (room, before) => request(`/api/rooms/${room}/jobs${before ? `?before=${encodeURIComponent(before)}` : ''}`),
   everything: (room, user) => request(`/api/everything?${new URLSearchParams({ room, user })}`),

@@ -1,3 +1,4 @@
+import { api } from './api.js';
 import { byId, el, iconButton } from './dom.js';
 import { paintMask } from './mask-brush.js';
 
@@ -13,6 +14,8 @@ class GivenPictures {
   #mask = null;
   #list = el('ul', { class: 'given-list', 'aria-label': 'Pictures to start from' });
   #problem = el('p', { class: 'problem', role: 'alert' });
+  /** Who signed the picture that was added last, and whether it was changed since. */
+  #marks = el('p', { class: 'given-marks', role: 'status' });
   #strength = el('input', {
     ...{ type: 'range', id: 'strength', min: 0, max: 1, step: 0.05, value: USUAL_STRENGTH },
     oninput: () => this.#showStrength(),
@@ -31,6 +34,7 @@ class GivenPictures {
       this.#said,
       this.#part,
     ),
+    this.#marks,
     this.#problem,
   );
 
@@ -78,6 +82,7 @@ class GivenPictures {
   clear() {
     this.#files = [];
     this.#mask = null;
+    this.#marks.textContent = '';
     this.#strength.value = USUAL_STRENGTH;
     this.#draw();
   }
@@ -88,7 +93,10 @@ class GivenPictures {
       if (!file.type.startsWith('image/')) this.#refuse(`${file.name} is no picture.`);
       else if (file.size > MOST_BYTES) this.#refuse(`${file.name} is larger than ${MOST_BYTES / 2 ** 20} MB.`);
       else if (this.#files.length >= MOST_PICTURES) this.#refuse(`At most ${MOST_PICTURES} pictures can be blended.`);
-      else this.#files.push(file);
+      else {
+        this.#files.push(file);
+        this.#showMarks(file);
+      }
     }
     if (this.#files.length > 1) this.#mask = null;
     this.#draw();
@@ -99,6 +107,15 @@ class GivenPictures {
     if (!data || data.files.length === 0) return;
     event.preventDefault();
     this.add(data.files);
+  }
+
+  /** What is wrong with a file is said when it is sent. */
+  async #showMarks(file) {
+    this.#marks.textContent = '';
+    const { sentences } = await api.marks(file).catch(() => ({ sentences: [] }));
+    if (this.#files.at(-1) === file && sentences.length > 0) {
+      this.#marks.textContent = `${file.name}: ${sentences.join(' ')}`;
+    }
   }
 
   #refuse(why) {
@@ -133,6 +150,7 @@ class GivenPictures {
       this.#files.splice(i, 1);
       this.#mask = null;
       this.#problem.textContent = '';
+      this.#marks.textContent = '';
       this.#draw();
       byId('prompt').focus();
     };

@@ -21,6 +21,7 @@ import { galleryRoutes } from './routes/gallery.ts';
 import { healthRoutes, metricsRoute } from './routes/health.ts';
 import { imageRoutes } from './routes/images.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { markRoutes } from './routes/marks.ts';
 import { modelRoutes } from './routes/model.ts';
 import { pageRoutes } from './routes/page.ts';
 import { sessionGuard, sessionRoutes } from './routes/session.ts';
@@ -83,6 +84,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
   completionRoutes(app, web);
   modelRoutes(app, web);
   imageRoutes(app, web);
+  markRoutes(app, web);
   exportRoutes(app, web);
   galleryRoutes(app, web);
   settingsRoutes(app, web);
