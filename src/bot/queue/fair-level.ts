@@ -66,7 +66,9 @@ export const MIN_COST = 0.01;
  * only flows with tag V (and an older ticket) are served. Serving one raises its tag by at least
  * MIN_COST ÷ MAX_WEIGHT > 0, and a refund leaves at least that, so it is above V and comes after the newcomer. So at
  * most one job of each other flow starts before the newcomer's first, and none of a flow that came later. Neither
- * cost, nor weight, nor how much waits behind a flow appears in this. Finish tags (WFQ, SCFQ) would break it: an
+ * cost, nor weight, nor how much waits behind a flow appears in this, nor how many jobs run at a time: a refund for a job
+ * that ran before brings its flow to V at most, where it comes after the newcomer if it was served since, for it then
+ * has a younger ticket. Finish tags (WFQ, SCFQ) would break it: an
  * expensive first job would wait for several cheap ones of everybody else.
  *
  * Starvation: each served job raises a tag by a positive amount, so finitely many can start below any given tag.

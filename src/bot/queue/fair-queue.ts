@@ -64,7 +64,7 @@ export const POSITION_CAP = 25;
 /**
  * Weighted fair order as the `queueClass` of p-queue: between payers by weight, then between the users of a payer,
  * then first come, first served; measured in accelerator seconds. `FairLevel` has the algorithm and the proof of its
- * bound: a newcomer's first job starts after at most one running job and one job of each other active payer. A newcomer has
+ * bound: a newcomer's first job starts after at most the running jobs and one job of each other active payer. A newcomer has
  * nothing else that waits or runs: a person's jobs are charged to a share of their own, too, whoever pays, and who has work
  * elsewhere waits in that share (`payerFor`).
  *

@@ -20,22 +20,29 @@ function orderOf(queue: FairQueue): string[] {
   return [...queue.places()].map(({ id }) => id);
 }
 
-/** One accelerator: at most one job runs; what the queue reports for storage is kept, as a database would. */
+/** So many painters, each with one job at a time; what the queue reports for storage is kept, as a database would. */
 class Bench {
   readonly queue: FairQueue;
   readonly shares = new Map<string, Share>();
   readonly waiting = new Map<string, Row>();
   readonly started: Row[] = [];
-  running: Row | null = null;
+  readonly runs: Row[] = [];
   readonly #weights: Readonly<Record<string, number>>;
   readonly #persons: boolean;
+  readonly #painters: number;
   #seq = 0;
 
   /** @param persons users of the same name are one person, whoever pays */
-  constructor(weights: Readonly<Record<string, number>> = {}, persons = false) {
+  constructor(weights: Readonly<Record<string, number>> = {}, persons = false, painters = 1) {
     this.#weights = weights;
     this.#persons = persons;
+    this.#painters = painters;
     this.queue = this.#newQueue();
+  }
+
+  /** Of those that run, the one that was started first. */
+  get running(): Row | null {
+    return this.runs[0] ?? null;
   }
 
   add(place: string, user: string, cost: number): string {
@@ -57,30 +64,35 @@ class Bench {
   }
 
   start(): Row | null {
-    if (this.running !== null) return null;
+    if (this.runs.length >= this.#painters) return null;
     const [next] = orderOf(this.queue);
     assert.equal(this.queue.dequeue() === undefined, next === undefined);
     if (next === undefined) return null;
     const row = this.waiting.get(next);
     assert.ok(row !== undefined);
     this.waiting.delete(next);
-    this.running = row;
+    this.runs.push(row);
     this.started.push(row);
     this.#store();
     return row;
   }
 
-  finish(actual?: number): void {
-    if (this.running === null) return;
-    this.queue.settle(this.running.id, actual ?? this.running.cost);
-    this.running = null;
+  finish(actual?: number, which = 0): void {
+    const [row] = this.runs.splice(which, 1);
+    if (row === undefined) return;
+    this.queue.settle(row.id, actual ?? row.cost);
     this.#store();
+  }
+
+  /** Every painter that has nothing to do takes a job. */
+  fill(): void {
+    while (this.start() !== null);
   }
 
   /** Starts and finishes everything that waits. */
   drain(): string[] {
     const before = this.started.length;
-    this.finish();
+    while (this.runs.length > 0) this.finish();
     while (this.start() !== null) this.finish();
     return this.started.slice(before).map((row) => row.id);
   }
@@ -90,7 +102,7 @@ class Bench {
     const queue = this.#newQueue();
     queue.restore([...this.shares.values()]);
     for (const row of this.waiting.values()) queue.enqueue(async () => {}, row);
-    if (this.running !== null) queue.enqueue(async () => {}, { ...this.running, resumed: true });
+    for (const row of this.runs) queue.enqueue(async () => {}, { ...row, resumed: true });
     return queue;
   }
 
@@ -268,6 +280,85 @@ describe('the order of the fair queue', () => {
     });
     assert.deepEqual(payers, ['away', 'busy', 'away', 'busy', 'away', 'busy']);
   });
+});
+
+describe('several painters', () => {
+  const PEOPLE = ['ann', 'bob', 'cid'] as const;
+  const ending = fc.record({ kind: fc.constant('end' as const), which: fc.nat(), factor });
+  const asking = fc.record({
+    ...{ kind: fc.constant('add' as const), payer: fc.constantFrom(...PAYERS), user: fc.constantFrom(...PEOPLE), cost },
+  });
+  const leaving = fc.record({ kind: fc.constant('cancel' as const), which: fc.nat() });
+  const event = fc.oneof(
+    { weight: 6, arbitrary: asking },
+    { weight: 6, arbitrary: ending },
+    { weight: 1, arbitrary: leaving },
+  );
+  const events = fc.array(event, { minLength: 20, maxLength: 200 });
+  type Event = typeof event extends fc.Arbitrary<infer T> ? T : never;
+
+  function happens(bench: Bench, what: Event): void {
+    if (what.kind === 'add') bench.add(what.payer, what.user, what.cost);
+    else if (what.kind === 'cancel') {
+      bench.cancel([...bench.waiting.keys()][what.which % Math.max(1, bench.waiting.size)] ?? 'unknown');
+    } else {
+      const which = what.which % Math.max(1, bench.runs.length);
+      bench.finish((bench.runs[which]?.cost ?? 0) * what.factor, which);
+    }
+    bench.fill();
+  }
+
+  for (const painters of [1, 4, 16]) {
+    for (const persons of [false, true]) {
+      const counted = persons ? 'share' : 'guild';
+      test(`with ${painters}, a newcomer starts after the running jobs and at most one job of each other ${counted}`, () => {
+        fc.assert(
+          fc.property(events, events, weights, cost, (before, after, shares, newcomersCost) => {
+            const bench = new Bench(shares, persons, painters);
+            // All painters have work: else the newcomer would start at once.
+            for (let index = 0; index < painters; index += 1) bench.add(`first ${index}`, `first ${index}`, 1);
+            bench.fill();
+            for (const what of before) happens(bench, what);
+            const startedBefore = bench.started.length;
+            const newcomersJob = bench.add('newcomer', 'eve', newcomersCost);
+            bench.fill();
+            for (const what of after) if (what.kind !== 'cancel') happens(bench, what);
+            bench.drain();
+            const started = bench.started.slice(startedBefore);
+            const index = started.findIndex(({ id }) => id === newcomersJob);
+            assert.ok(index >= 0);
+            const others = started.slice(0, index).map(({ payer }) => payer);
+            assert.equal(new Set(others).size, others.length, `before the newcomer started ${others}`);
+          }),
+          { numRuns: 200 },
+        );
+      });
+    }
+
+    test(`with ${painters}, a restart starts what ran first, and then the others in the same order`, () => {
+      fc.assert(
+        fc.property(events, weights, (before, shares) => {
+          const bench = new Bench(shares, true, painters);
+          for (const what of before) happens(bench, what);
+          const running = bench.runs.toSorted((a, b) => a.seq - b.seq).map(({ id }) => id);
+          assert.deepEqual(orderOf(bench.restarted()), [...running, ...orderOf(bench.queue)]);
+        }),
+        { numRuns: 100 },
+      );
+    });
+
+    test(`with ${painters}, payers who always have work share the seconds by their weights, within so many jobs`, () => {
+      const bench = new Bench({ a: 1, b: 3 }, false, painters);
+      for (let index = 0; index < 400; index += 1) for (const payer of ['a', 'b']) bench.add(payer, 'ann', 1);
+      bench.fill();
+      for (let turn = 0; turn < 200; turn += 1) {
+        bench.finish(undefined, turn % painters);
+        bench.fill();
+      }
+      const of = (payer: string) => bench.started.filter((row) => row.payer === payer).length;
+      assert.ok(Math.abs(of('b') - 3 * of('a')) <= 4, `${of('a')} and ${of('b')}`);
+    });
+  }
 });
 
 describe('one person with many payers', () => {
