@@ -64,7 +64,7 @@ test('of two processes one is killed in the middle of a job: both jobs end once,
     wanted.push(hashes(await alone.ended(await alone.ask(text, `user${index}`))));
   }
   const { bot, events, until, ask, ended } = await botWith(t, { WUERST_THREADS: '2', WUERST_PROCESSES: '2' });
-  await until(() => (bot.painters.free === 2 ? true : undefined));
+  await until(() => (bot.painters.free().length === 2 ? true : undefined));
   const ids: string[] = [];
   for (const [index, text] of REQUESTS.entries()) ids.push(await ask(text, `user${index}`));
   const isUnderWay = (id: string) => events.some(({ type, job }) => type === 'step' && job.id === id);
@@ -88,5 +88,31 @@ test('of two processes one is killed in the middle of a job: both jobs end once,
     bot.pipelines.map(({ crashes }) => crashes),
     [0, 1],
   );
-  await until(() => (bot.painters.free === 2 ? true : undefined));
+  await until(() => (bot.painters.free().length === 2 ? true : undefined));
+});
+
+test('of two processes that share a request one is killed: it ends once, with the pictures of one process', async (t) => {
+  const text = 'a cat on a blue background seed:40 n:4';
+  const alone = await botWith(t, { WUERST_THREADS: '1' });
+  const wanted = hashes(await alone.ended(await alone.ask(text, 'ann')));
+  const { bot, events, until, ask, ended } = await botWith(t, { WUERST_THREADS: '2', WUERST_PROCESSES: '2' });
+  await until(() => (bot.painters.free().length === 2 ? true : undefined));
+  const id = await ask(text, 'ann');
+  await until(() => (bot.pipelines.every(({ state }) => state === 'busy') ? true : undefined));
+  const steps = () => events.filter(({ type, job }) => type === 'step' && job.id === id).length;
+  await until(() => (steps() > 6 ? true : undefined));
+  process.kill(bot.pipelines[1]?.pid ?? 0, 'SIGKILL');
+  const job = await ended(id);
+  assert.deepEqual(hashes(job), wanted);
+  const told = events.filter((event) => event.job.id === id && event.seq !== null).map(({ type }) => type);
+  assert.equal(told.filter((type) => type === 'image').length, 4);
+  assert.deepEqual(
+    told.filter((type) => type === 'started' || type === 'done'),
+    ['started', 'started', 'done'],
+  );
+  const previews = events.flatMap((event) => (event.type === 'step' && event.preview ? [event.previewOf ?? []] : []));
+  assert.ok(
+    previews.some((of) => of.length === 4),
+    'the previews of both are shown together',
+  );
 });

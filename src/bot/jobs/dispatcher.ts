@@ -1,21 +1,24 @@
+import { joinSheets, type Sheet } from '../../pipeline/images/contact-sheet.ts';
 import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
-import type { EngineEvent, EngineInfo } from '../../pipeline/process/protocol.ts';
+import type { EngineEvent, EngineInfo, EngineRequest } from '../../pipeline/process/protocol.ts';
 import { pause } from '../../system/clock.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { type Eta, type Job, type JobEvent, seedOf } from '../job.ts';
 import type { FairOptions } from '../queue/fair-queue.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
-import { type Progress, secondsOf, type Timings, type Work, workLeft } from './estimator.ts';
+import { secondsOf, type Timings, type Work, workLeft, workOf } from './estimator.ts';
 import { isUnkept, jobErrorOf, MAX_ATTEMPTS, MAX_STARTS } from './job-error.ts';
+import type { Hands } from './job-queue.ts';
 import type { JobServices } from './job-services.ts';
 import { loadedBy, type Painter, speedOf } from './painter.ts';
+import { deal, fractionOf, Part, slowestStep } from './part.ts';
 import type { Recipes } from './recipes.ts';
 import { Repainting } from './repainting.ts';
 
 export interface DispatcherOptions extends JobServices {
   readonly recipes: Recipes;
   readonly rules: GuildRules;
-  readonly onPainted: (work: Work, timings: Timings) => void;
+  readonly onPainted: (work: Work, timings: Timings, painter: Painter) => void;
 }
 
 /** How far a running job is. */
@@ -27,14 +30,16 @@ const RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
 
 interface Running {
-  readonly painter: Painter;
+  readonly hands: Hands;
   /** As it is now. */
   job: Job;
   /** By the monotonic clock. */
   readonly startedAt: number;
-  /** Estimated accelerator seconds. */
+  /** Estimated accelerator seconds, if one painter makes all. */
   readonly seconds: number;
-  /** Those of the pictures that were kept before this start. */
+  /** What each of its painters makes; empty while parents are painted again. */
+  parts: readonly Part[];
+  /** Accelerator seconds of the pictures that were kept before this start. */
   readonly secondsBefore: number;
   /** What its pictures are made from and is not kept any more. */
   readonly repainting: Repainting;
@@ -81,12 +86,19 @@ export class Dispatcher {
     const running = this.#running.get(jobId);
     if (running === undefined) return null;
     const { estimator, clock } = this.#options;
-    return this.step(jobId)?.eta ?? estimator.eta(this.#secondsLeftOf(running), clock.now(), speedOf(running.painter));
+    return (
+      this.step(jobId)?.eta ?? estimator.eta(this.#secondsLeft(running), clock.now(), speedOf(running.hands.painter))
+    );
   }
 
-  /** Seconds until each of the running jobs should be done. */
-  get secondsLeft(): readonly number[] {
-    return [...this.#running.values()].map((running) => this.#secondsLeftOf(running));
+  /** Seconds until a painter should be done with its part of a job; 0 if it makes none. */
+  secondsUntilFree({ id }: Painter): number {
+    for (const running of this.#running.values()) {
+      const part = running.parts.find(({ painter }) => painter.id === id);
+      if (part !== undefined) return this.#secondsOfPart(running, part);
+      if (running.parts.length === 0 && running.hands.painter.id === id) return this.#secondsLeft(running);
+    }
+    return 0;
   }
 
   /**
@@ -97,13 +109,14 @@ export class Dispatcher {
     const running = this.#running.get(job.id);
     const kept = this.#keptSeconds(running?.job ?? job);
     if (running === undefined) return kept;
-    const { secondsBefore, repainting } = running;
-    return Math.max(kept + repainting.seconds, secondsBefore + repainting.spent.seconds);
+    const { secondsBefore, repainting, parts } = running;
+    const spent = parts.reduce((sum, part) => sum + part.spent.seconds, repainting.spent.seconds);
+    return Math.max(kept + repainting.seconds, secondsBefore + spent);
   }
 
   /** From now on jobs are made. */
   start(): void {
-    this.#options.queue.start((turn, painter) => this.#run(turn, painter));
+    this.#options.queue.start((turn, hands) => this.#run(turn, hands));
   }
 
   /** Stops making a job that was cancelled. */
@@ -143,7 +156,7 @@ export class Dispatcher {
   }
 
   /** Makes the job whose turn it is. */
-  async #run(turn: FairOptions, painter: Painter): Promise<void> {
+  async #run(turn: FairOptions, hands: Hands): Promise<void> {
     const { history, bus, clock, queue, estimator, onProblem } = this.#options;
     let started: JobEvent | null;
     try {
@@ -162,10 +175,10 @@ export class Dispatcher {
     // Cancelled in the moment before.
     if (started === null) return queue.settle(turn.id, 0);
     const { job } = started;
-    const seconds = estimator.seconds(workLeft(job), speedOf(painter));
+    const seconds = estimator.seconds(workLeft(job), speedOf(hands.painter));
     const controller = new AbortController();
-    const running = {
-      ...{ painter, job },
+    const running: Running = {
+      ...{ hands, job, parts: [] },
       startedAt: clock.monotonic(),
       seconds,
       secondsBefore: this.#keptSeconds(job),
@@ -199,56 +212,125 @@ export class Dispatcher {
 
   /** Makes and stores the pictures that are missing. */
   async #paint(job: Job, running: Running): Promise<{ readonly seconds: number; readonly notes: readonly string[] }> {
-    const { recipes, estimator, history, rules } = this.#options;
-    const { painter } = running;
+    const { recipes, rules } = this.#options;
+    const { hands, repainting, controller } = running;
     // They may have changed while it waited.
     rules.refuse(job.request, job.caller);
-    const info = loadedBy(painter);
-    const { signal } = running.controller;
-    const { repainting } = running;
-    const request = await recipes.plan(job, painter, repainting);
+    const request = await recipes.plan(job, hands.painter, repainting);
     if (request.images.length === 0) return { seconds: 0, notes: [] };
-    const work = workLeft(job);
-    const speed = speedOf(painter);
-    const progress = estimator.progress(work, speed);
-    let timings: Timings = {};
+    const parts = this.#divide(running, request);
+    running.parts = parts;
+    const failing = new AbortController();
+    const signal = AbortSignal.any([controller.signal, failing.signal]);
+    let left = parts.length;
+    const ends = await Promise.allSettled(
+      parts.map(async (part) => {
+        try {
+          return await this.#paintPart(running, part, { ...request, images: part.images }, signal);
+        } catch (error) {
+          // Where a painter is lost, the others make what they have begun; what is wrong with the request is wrong for them too.
+          if (!isLost(error)) failing.abort(error);
+          throw error;
+        } finally {
+          part.spent.hold();
+          left -= 1;
+          // The last one is kept until the end is stored.
+          if (left > 0) hands.release(part.painter);
+        }
+      }),
+    );
+    controller.signal.throwIfAborted();
+    const errors = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+    if (errors.length > 0) throw gravest(errors);
+    const notes = ends.flatMap((end) => (end.status === 'fulfilled' ? end.value : []));
+    const seconds = parts.reduce((sum, { timings }) => sum + secondsOf(timings), repainting.seconds);
+    return { seconds, notes: [...new Set(notes)] };
+  }
+
+  /** Deals the pictures out to the painters that have nothing to do, if nobody waits for one. */
+  #divide(running: Running, request: EngineRequest): readonly Part[] {
+    const { estimator, clock } = this.#options;
+    const { hands, job } = running;
+    const { provider } = loadedBy(hands.painter);
+    const workFor = (pictures: number) => workOf(job.request, job.derivation?.verb ?? null, pictures);
+    // Other providers and precisions give other last digits, and one request should look the same.
+    const alike = hands.helpers().filter(({ status }) => status.info?.provider === provider);
+    const painters = request.images.length > 1 ? [hands.painter, ...alike] : [hands.painter];
+    const seconds = (painter: Painter, pictures: number) => estimator.seconds(workFor(pictures), speedOf(painter));
+    const counts = deal(request.images.length, painters, seconds);
+    let from = 0;
+    return painters.flatMap((painter, index) => {
+      const images = request.images.slice(from, from + (counts[index] ?? 0));
+      from += images.length;
+      if (images.length === 0) return [];
+      if (painter !== hands.painter) hands.take(painter);
+      return new Part({ painter, images, work: workFor(images.length), estimator, clock });
+    });
+  }
+
+  /** Makes and stores the pictures of one painter; what the person should know about them. */
+  async #paintPart(
+    running: Running,
+    part: Part,
+    request: EngineRequest,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const { estimator, history, onPainted } = this.#options;
+    const { painter, work, spent, speed } = part;
+    const info = loadedBy(painter);
     let notes: readonly string[] = [];
     for await (const event of painter.generate(request, { signal })) {
-      repainting.spent.hold();
-      if (event.type === 'step') this.#step(running, progress, event);
-      else if (event.type === 'image') await this.#image(running, progress, event, info);
+      spent.hold();
+      if (event.type === 'step') await this.#step(running, part, event);
+      else if (event.type === 'image') await this.#image(running, part, event, info);
       else {
-        ({ timings, warnings: notes } = event);
+        notes = event.warnings;
+        part.timings = event.timings;
         // For the next start of the process: a preview should be recognisable from the first step on.
         if ('previewMaps' in event) history.memos.set('pipeline', PREVIEW_MAPS, event.previewMaps);
       }
-      repainting.spent.goOn(event);
+      spent.goOn(event);
     }
     signal.throwIfAborted();
-    estimator.learn(work, timings, speed);
-    this.#options.onPainted(work, timings);
-    return { seconds: repainting.seconds + secondsOf(timings), notes };
+    estimator.learn(work, part.timings, speed);
+    onPainted(work, part.timings, painter);
+    return notes;
   }
 
-  #step(running: Running, progress: Progress, event: Extract<EngineEvent, { type: 'step' }>): void {
+  async #step(running: Running, part: Part, event: Extract<EngineEvent, { type: 'step' }>): Promise<void> {
     const { bus, estimator, clock } = this.#options;
-    const { stage, step, total } = event;
-    const { preview, previewOf = [] } = event.preview === null ? (running.step ?? event) : event;
-    const fraction = progress.step(stage, event.image, step, total);
+    const { parts, controller } = running;
+    part.advance(event);
+    const shown = event.preview === null ? running.step : await this.#previewOf(running, part);
+    const { preview = null, previewOf = [] } = shown ?? {};
+    const step = slowestStep(parts);
+    // Nobody wants to hear of a cancelled job.
+    if (controller.signal.aborted || step === undefined) return;
+    const fraction = fractionOf(parts);
     const now = clock.now();
     const eta =
-      estimator.eta(this.#secondsLeft(running, fraction), now, speedOf(running.painter)) ??
+      estimator.eta(this.#secondsLeft(running), now, part.speed) ??
       extrapolated(clock.monotonic() - running.startedAt, fraction, now);
-    // Nobody wants to hear of a cancelled job.
-    if (running.controller.signal.aborted) return;
     running.setAt = this.#clockSetting();
-    running.step = { stage, step, total, fraction, eta, preview, previewOf };
+    running.step = { ...step, fraction, eta, preview, previewOf };
     bus.emit({ seq: null, type: 'step', job: running.job, ...running.step });
+  }
+
+  /** What all its pictures look like now. */
+  async #previewOf({ parts, job }: Running, newest: Part): Promise<Sheet | undefined> {
+    const sheets = parts.flatMap(({ preview }) => preview ?? []);
+    if (sheets.length < 2) return sheets[0];
+    try {
+      return await joinSheets(sheets, job.request);
+    } catch (error) {
+      this.#options.onProblem(error, `the previews of job ${job.id} cannot be joined`);
+      return newest.preview;
+    }
   }
 
   async #image(
     running: Running,
-    progress: Progress,
+    part: Part,
     event: Extract<EngineEvent, { type: 'image' }>,
     info: EngineInfo,
   ): Promise<void> {
@@ -264,7 +346,7 @@ export class Dispatcher {
     );
     if (stored !== null) running.job = stored.job;
     bus.emit(stored);
-    progress.image(index);
+    part.finish(index);
   }
 
   /** Decides what becomes of a job that was not finished; runs inside the transaction. */
@@ -339,11 +421,17 @@ export class Dispatcher {
     return clock.now() - clock.monotonic();
   }
 
-  #secondsLeftOf(running: Running): number {
-    return this.#secondsLeft(running, running.step?.fraction ?? 0);
+  #secondsLeft(running: Running): number {
+    const { parts, seconds } = running;
+    if (parts.length === 0) return this.#remaining(running, seconds, 0);
+    return Math.max(...parts.map((part) => this.#secondsOfPart(running, part)));
   }
 
-  #secondsLeft({ startedAt, seconds }: Running, fraction: number): number {
+  #secondsOfPart(running: Running, { seconds, fraction }: Part): number {
+    return this.#remaining(running, seconds, fraction);
+  }
+
+  #remaining({ startedAt }: Running, seconds: number, fraction: number): number {
     const elapsed = (this.#options.clock.monotonic() - startedAt) / 1000;
     if (fraction <= 0.05) return Math.max(0, seconds - elapsed);
     // The further the job is, the more its own speed counts.
@@ -356,6 +444,18 @@ function extrapolated(elapsed: number, fraction: number, now: number): Eta | nul
   if (fraction < 0.15) return null;
   const left = (elapsed / fraction) * (1 - fraction);
   return { from: Math.round(now + left / 2), to: Math.round(now + left * 2) };
+}
+
+/** The painter is gone, whether or not over this request. */
+function isLost(error: unknown): boolean {
+  return error instanceof PipelineCrashed || error instanceof PipelineStopped;
+}
+
+/** The error that decides what becomes of the job. */
+function gravest(errors: readonly unknown[]): unknown {
+  return (
+    errors.find((error) => !isLost(error)) ?? errors.find((error) => error instanceof PipelineCrashed) ?? errors[0]
+  );
 }
 
 function isStopped(error: unknown, { controller }: Running): boolean {

@@ -3,12 +3,15 @@ import PQueue from 'p-queue';
 import type { Accepted, History, Party, StoredJob } from '../history/history.ts';
 import { type Caller, personalPayer, ruledBy } from '../job.ts';
 import { type FairOptions, FairQueue } from '../queue/fair-queue.ts';
-import type { Painter } from './painter.ts';
-import type { Painters } from './painters.ts';
+import type { Estimator } from './estimator.ts';
+import { type Painter, speedOf } from './painter.ts';
+import type { Needs, Painters } from './painters.ts';
+import { type Work, workLeft } from './work.ts';
 
 export interface JobQueueOptions {
   readonly history: History;
   readonly painters: Painters;
+  readonly estimator: Pick<Estimator, 'seconds'>;
   /** The weight of a payer, who is named `surface/payer`; people pay for themselves where a guild does not. */
   readonly weight: (payer: string) => number;
   readonly onProblem: (error: unknown, what: string) => void;
@@ -19,10 +22,29 @@ export interface ErrandOptions {
   readonly seconds: number;
   /** Takes the work out of the queue; it rejects with the signal's reason. */
   readonly signal: AbortSignal;
+  /** What the work is. */
+  readonly wanted: Wanted;
 }
 
-/** Work whose turn it is, for a painter that has nothing else to do. */
-type Start = (turn: FairOptions, painter: Painter) => Promise<void>;
+/** What a painter is chosen by. */
+export interface Wanted {
+  readonly needs: Needs;
+  readonly work: Work;
+}
+
+/** The painters of one job or errand. */
+export interface Hands {
+  readonly painter: Painter;
+  /** Others that could help now. While anything waits there are none. */
+  helpers(): readonly Painter[];
+  /** Takes one of these. */
+  take(helper: Painter): void;
+  /** Its part is done, before the whole is. */
+  release(painter: Painter): void;
+}
+
+/** Makes the job whose turn it is. */
+type Start = (turn: FairOptions, hands: Hands) => Promise<void>;
 
 /** Arrivals of errands start here, below those of all jobs, so that an errand comes before the person's own jobs. */
 const ERRANDS_FROM = -1e15;
@@ -40,8 +62,10 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   #started = false;
   /** Open transactions; no job starts during one. */
   #holds = 0;
-  /** Jobs and errands; each has a painter. */
-  #running = 0;
+  /** Ids of the jobs and errands that run. */
+  readonly #running = new Set<string>();
+  /** By the id of what waits or runs. */
+  readonly #wanted = new Map<string, Wanted>();
   #errands = 0;
   /** Who waits for an errand, once for each. */
   readonly #errandsFor = new Set<{ readonly caller: Caller; readonly seconds: number }>();
@@ -52,9 +76,12 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     const adopt = (fair: FairQueue) => {
       this.#fair = fair;
     };
+    // One that is to be started again waits until its former start has given its painters back.
+    const mayStart = (id: string) =>
+      !this.#running.has(id) && options.painters.free(this.#wanted.get(id)?.needs).length > 0;
     const queueClass = class extends FairQueue {
       constructor() {
-        super(options.weight);
+        super(options.weight, mayStart);
         adopt(this);
       }
     };
@@ -70,15 +97,10 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     return this.#fair;
   }
 
-  /** How many can run at a time. */
-  get places(): number {
-    return this.#running + this.#options.painters.free;
-  }
-
   /** Takes up the jobs that an earlier process left waiting. */
   restore(jobs: readonly StoredJob[]): void {
     this.#fair.restore(this.#options.history.shares.all());
-    for (const job of jobs) this.#add(fairOptions(job));
+    for (const job of jobs) this.#addJob(job, fairOptions(job));
     this.#store(() => undefined);
   }
 
@@ -115,7 +137,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     const options = fairOptions(accepted);
     const payer = this.#fair.payerFor(options);
     if (payer !== options.payer) this.#options.history.jobs.setQueuePayer(accepted.job.id, payer);
-    this.#add({ ...options, payer });
+    this.#addJob(accepted, { ...options, payer });
   }
 
   /** A job that was running starts again before all others, and is not charged again. */
@@ -123,7 +145,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     // The transaction may be a repeated one.
     if (this.#fair.has(job.job.id)) return;
     this.#fair.settle(job.job.id, job.estimate);
-    this.#add({ ...fairOptions(job), resumed: true });
+    this.#addJob(job, { ...fairOptions(job), resumed: true });
   }
 
   /** A job that could not be started waits again, as if it had not been its turn. */
@@ -135,6 +157,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   /** Takes a waiting job out. */
   remove(jobId: string): void {
     this.#fair.remove(jobId);
+    this.#wanted.delete(jobId);
   }
 
   /** Charges a running job for the accelerator seconds that it took. */
@@ -144,7 +167,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
 
   /** Runs work that is not a job, at its fair turn, before the waiting jobs of the same person. */
   async errand<T>(caller: Caller, options: ErrandOptions, work: (painter: Painter) => Promise<T>): Promise<T> {
-    const { seconds: cost, signal } = options;
+    const { seconds: cost, signal, wanted } = options;
     this.#errands += 1;
     const id = `errand-${this.#errands}`;
     const party = partyOf(caller);
@@ -153,8 +176,12 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     this.#errandsFor.add(errand);
     try {
       const turn = { id, ...party, payer, cost, seq: ERRANDS_FROM + this.#errands, signal };
-      return await this.#queue.add(() => this.#withPainter(work), turn);
+      this.#wanted.set(id, wanted);
+      const added = this.#queue.add(() => this.#withPainter(id, ({ painter }) => work(painter)), turn);
+      this.#release();
+      return await added;
     } finally {
+      this.#wanted.delete(id);
       this.#errandsFor.delete(errand);
     }
   }
@@ -174,23 +201,54 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     this.emit('changed');
   }
 
+  #addJob({ job }: Pick<StoredJob, 'job'>, options: FairOptions): void {
+    this.#wanted.set(job.id, { needs: job.request, work: workLeft(job) });
+    this.#add(options);
+  }
+
   #add(options: FairOptions): void {
-    const added = this.#queue.add(() => this.#withPainter((painter) => this.#run(options, painter)), options);
+    const added = this.#queue.add(() => this.#withPainter(options.id, (hands) => this.#run(options, hands)), options);
     added.catch((error) => this.#options.onProblem(error, `job ${options.id}`));
   }
 
-  async #withPainter<T>(work: (painter: Painter) => Promise<T>): Promise<T> {
-    const { painters } = this.#options;
-    const painter = painters.take();
-    if (painter === undefined) throw new RangeError('Expected a free painter, since a job was started.');
-    this.#running += 1;
+  async #withPainter<T>(id: string, work: (hands: Hands) => Promise<T>): Promise<T> {
+    const hands = this.#hands(id);
+    this.#running.add(id);
+    this.#release();
     try {
-      return await work(painter);
+      return await work(hands);
     } finally {
-      this.#running -= 1;
-      painters.release(painter);
+      this.#running.delete(id);
+      hands.end();
+      if (!this.#fair.has(id)) this.#wanted.delete(id);
       this.#release();
     }
+  }
+
+  #hands(id: string): Hands & { end(): void } {
+    const { painters, estimator } = this.#options;
+    const wanted = this.#wanted.get(id);
+    const needs = wanted?.needs;
+    const painter = painters.best(needs, (one) => (wanted ? estimator.seconds(wanted.work, speedOf(one)) : 0));
+    if (painter === undefined) throw new RangeError(`Expected a free painter for ${id}, since it was started.`);
+    const held = new Set<Painter>();
+    const take = (one: Painter) => {
+      painters.take(one, needs);
+      held.add(one);
+    };
+    take(painter);
+    return {
+      ...{ painter, take },
+      helpers: () => (this.#started && this.#fair.size === 0 ? painters.free(needs) : []),
+      release: (one) => {
+        if (!held.delete(one)) return;
+        painters.release(one);
+        this.#release();
+      },
+      end() {
+        for (const one of held) painters.release(one);
+      },
+    };
   }
 
   #store<T>(work: () => T, told: (result: T) => void = () => {}): T {
@@ -212,10 +270,11 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     }
   }
 
-  /** Lets as many jobs start as there are painters for. */
+  /** Lets the next one start if there is a painter for it; when that has started, the one after it. */
   #release(): void {
-    const { places } = this;
-    // p-queue counts one that has just ended until the next turn of the event loop.
+    const hasPainter = this.#options.painters.free().length > 0;
+    const places = this.#running.size + (hasPainter && this.#fair.mayStart ? 1 : 0);
+    // p-queue counts one that has just ended until the next turn of the event loop, and knows no places for nobody.
     if (places > 0) this.#queue.concurrency = places;
     if (places === 0) this.#queue.pause();
     else if (this.#started && this.#holds === 0) this.#queue.start();

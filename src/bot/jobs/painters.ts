@@ -1,18 +1,28 @@
 import { EventEmitter } from 'node:events';
 import type { EngineInfo } from '../../pipeline/process/protocol.ts';
+import type { ImagineRequest } from '../job.ts';
 import { type Painter, type PainterStatus, speedOf } from './painter.ts';
 
 interface Member {
   readonly painter: Painter;
   /** As it was seen last; `undefined` before it was. */
   status: PainterStatus | undefined;
+  /** It can take work: it is there, and has the weights of the others. */
   ready: boolean;
   /** It has work. */
   busy: boolean;
+  /** The Stage C that its last work was made with. */
+  stageC: string | undefined;
 }
 
 /** A painter with what the core knows of it. */
-export type PainterView = Readonly<Member>;
+export type PainterView = Readonly<Pick<Member, 'painter' | 'ready' | 'busy'>>;
+
+/** What a painter has to have for some work. */
+export type Needs = Pick<ImagineRequest, 'width' | 'height' | 'style' | 'loras'>;
+
+/** Seconds that some work would take a painter. */
+export type SecondsAt = (painter: Painter) => number;
 
 interface PainterEvents {
   /** It can take work from now on. */
@@ -23,9 +33,12 @@ interface PainterEvents {
   readonly changed: [];
 }
 
+/** A painter that has the Stage C of some work loaded may be slower than the fastest by this factor, and is chosen all the same. */
+const SLOWER = 1.5;
+
 /**
  * The painters that the core has at the moment. They join and leave while it runs; what one of them works on when it leaves
- * ends with the error that its `generate` throws.
+ * ends with the error that its `generate` throws. All have the same weights: one with others than the first gets no work.
  *
  * @example
  * painters.join(painter);           // it gets work as soon as its status says that it is ready
@@ -46,6 +59,11 @@ export class Painters extends EventEmitter<PainterEvents> {
     return [...this.#members.values()];
   }
 
+  /** Those that get work: the ones that are ready; while none is, those that were. */
+  get working(): readonly Painter[] {
+    return this.#working().map(({ painter }) => painter);
+  }
+
   /** What the first of them has loaded, or what was loaded last: what people can ask for. */
   get info(): EngineInfo | null {
     for (const { painter } of this.#members.values()) {
@@ -56,18 +74,9 @@ export class Painters extends EventEmitter<PainterEvents> {
     return this.#info;
   }
 
-  /**
-   * How many more can be taken. While none is ready, one that was may be: the work waits for it, and hears why it does not
-   * come back.
-   */
-  get free(): number {
-    return this.#free().length;
-  }
-
-  /** Of the painters that are ready, which measured step times are theirs; of all while none is ready. */
+  /** Which measured step times are those of the painters that get work. */
   get speeds(): readonly string[] {
-    const members = this.#able();
-    return members.flatMap(({ painter }) => speedOf(painter) ?? []);
+    return this.working.flatMap((painter) => speedOf(painter) ?? []);
   }
 
   /** @throws RangeError if one with its id is there */
@@ -75,7 +84,8 @@ export class Painters extends EventEmitter<PainterEvents> {
     if (this.#members.has(painter.id)) {
       throw new RangeError(`Expected a new painter, got "${painter.id}", which is there already.`);
     }
-    this.#members.set(painter.id, { painter, status: undefined, ready: false, busy: false });
+    const member = { painter, status: undefined, ready: false, busy: false, stageC: undefined };
+    this.#members.set(painter.id, member);
     this.changed(painter.id);
   }
 
@@ -83,12 +93,9 @@ export class Painters extends EventEmitter<PainterEvents> {
   changed(id: string): void {
     const member = this.#members.get(id);
     if (member === undefined) return;
-    const { painter, status: before, ready: wasReady } = member;
-    const { status } = painter;
-    const { ready = true } = status;
-    Object.assign(member, { status, ready });
-    if (ready !== wasReady) this.emit(ready ? 'ready' : 'lost', painter);
-    if (ready !== wasReady || isNews(before, status)) this.emit('changed');
+    const before = member.status;
+    member.status = member.painter.status;
+    if (isNews(before, member.status)) this.#judge();
   }
 
   /** It gets no more work. */
@@ -99,15 +106,40 @@ export class Painters extends EventEmitter<PainterEvents> {
     this.#info = this.info;
     this.#members.delete(id);
     if (member.ready) this.emit('lost', member.painter);
-    this.emit('changed');
+    this.#judge();
   }
 
-  /** One that has no work, to be given back with `release`. */
-  take(): Painter | undefined {
-    const [member] = this.#free();
-    if (member === undefined) return undefined;
+  /**
+   * Those that have nothing to do and can do this. While none is ready, one that was may be taken: the work waits for it, and
+   * hears why it does not come back. What nobody here has the memory, the style or the LoRA for may be taken by any: it tells.
+   */
+  free(needs?: Needs): readonly Painter[] {
+    const working = this.#working();
+    const able = needs === undefined ? working : working.filter(({ painter }) => canMake(painter, needs));
+    const idle = (able.length > 0 ? able : working).filter(({ busy }) => !busy);
+    if (working.some(({ ready }) => ready)) return idle.map(({ painter }) => painter);
+    const first = working.some(({ busy }) => busy) ? [] : idle.slice(0, 1);
+    return first.map(({ painter }) => painter);
+  }
+
+  /** Of the free ones, the best for some work: one that has its Stage C loaded, unless that is much slower; else the fastest. */
+  best(needs: Needs | undefined, seconds: SecondsAt): Painter | undefined {
+    const free = this.free(needs);
+    if (free.length < 2) return free[0];
+    const timed = free.map((painter) => ({ painter, seconds: seconds(painter), has: this.#hasLoaded(painter, needs) }));
+    const most = Math.min(...timed.map((one) => one.seconds)) * SLOWER;
+    const [best] = timed
+      .filter((one) => one.seconds <= most)
+      .sort((a, b) => Number(b.has) - Number(a.has) || a.seconds - b.seconds);
+    return best?.painter;
+  }
+
+  /** It has work, until `release`. */
+  take(painter: Painter, needs?: Needs): void {
+    const member = this.#members.get(painter.id);
+    if (member?.painter !== painter) return;
     member.busy = true;
-    return member.painter;
+    if (needs !== undefined) member.stageC = stageCOf(needs);
   }
 
   release(painter: Painter): void {
@@ -116,22 +148,53 @@ export class Painters extends EventEmitter<PainterEvents> {
     if (member?.painter === painter) member.busy = false;
   }
 
-  #free(): Member[] {
-    const able = this.#able();
-    const idle = able.filter(({ busy }) => !busy);
-    if (able.some(({ ready }) => ready)) return idle;
-    return idle.length < able.length ? [] : idle.filter(({ painter }) => painter.status.info !== null).slice(0, 1);
+  /** Decides anew who is ready, and tells of it. */
+  #judge(): void {
+    const { info } = this;
+    for (const member of this.#members.values()) {
+      const { painter, ready: wasReady } = member;
+      const { status } = painter;
+      const ready = (status.ready ?? true) && hasWeightsOf(info, status.info);
+      member.ready = ready;
+      if (ready !== wasReady) this.emit(ready ? 'ready' : 'lost', painter);
+    }
+    this.emit('changed');
   }
 
-  /** The ones that are ready; all while none is. */
-  #able(): Member[] {
+  #working(): readonly Member[] {
     const members = [...this.#members.values()];
     const ready = members.filter((member) => member.ready);
-    return ready.length > 0 ? ready : members;
+    if (ready.length > 0) return ready;
+    const { info } = this;
+    return members.filter(({ painter: { status } }) => status.info !== null && hasWeightsOf(info, status.info));
+  }
+
+  #hasLoaded({ id }: Painter, needs: Needs | undefined): boolean {
+    return needs !== undefined && this.#members.get(id)?.stageC === stageCOf(needs);
   }
 }
 
 function isNews(before: PainterStatus | undefined, now: PainterStatus): boolean {
   if (before === undefined) return true;
-  return before.info !== now.info || before.maxPixels !== now.maxPixels || before.loras !== now.loras;
+  if ((before.ready ?? true) !== (now.ready ?? true) || before.info !== now.info) return true;
+  return before.maxPixels !== now.maxPixels || before.loras !== now.loras;
+}
+
+/** Weights may have several hashes: one that is known at once, and one of all bytes. */
+function hasWeightsOf(first: EngineInfo | null, own: EngineInfo | null): boolean {
+  if (first === null || own === null || first === own) return true;
+  const hashes = new Set([first.checkpoint, ...(first.formerCheckpoints ?? [])]);
+  return [own.checkpoint, ...(own.formerCheckpoints ?? [])].some((hash) => hashes.has(hash));
+}
+
+function canMake({ status: { info, maxPixels, loras } }: Painter, needs: Needs): boolean {
+  if (maxPixels !== undefined && needs.width * needs.height > maxPixels) return false;
+  if (loras !== undefined && needs.loras?.some(({ name }) => !loras.includes(name))) return false;
+  if (info === null || info.styles.includes(needs.style)) return true;
+  return info.mixesStyles === true && Number.isFinite(Number(needs.style));
+}
+
+/** Names the weights of Stage C that a picture is made with. */
+function stageCOf({ style, loras = [] }: Needs): string {
+  return JSON.stringify([style, loras]);
 }

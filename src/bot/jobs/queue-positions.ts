@@ -1,8 +1,10 @@
 import type { Eta, Job } from '../job.ts';
-import { POSITION_CAP } from '../queue/fair-queue.ts';
+import { type Place, POSITION_CAP } from '../queue/fair-queue.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { workLeft } from './estimator.ts';
 import type { JobServices } from './job-services.ts';
+import { speedOf } from './painter.ts';
+import type { Painters } from './painters.ts';
 
 /** Where a job waits. */
 export interface QueuePosition {
@@ -12,6 +14,7 @@ export interface QueuePosition {
 }
 
 export interface QueuePositionsOptions extends JobServices {
+  readonly painters: Pick<Painters, 'working'>;
   readonly dispatcher: Dispatcher;
 }
 
@@ -41,7 +44,8 @@ export class QueuePositions {
     const now = clock.now();
     if (job.state === 'running') return { position: null, eta: dispatcher.eta(job.id) };
     const before = queue.waiting.position(job.id, cap);
-    const ahead = queue.waiting.costAhead(job.id);
+    const near = before === null || before >= POSITION_CAP ? null : before;
+    const ahead = near === null ? queue.waiting.costAhead(job.id) : [...queue.waiting.places(near + 1)];
     return { position: before === null ? null : before + 1, eta: ahead === null ? null : this.#eta(job, ahead, now) };
   }
 
@@ -63,10 +67,11 @@ export class QueuePositions {
     const { queue, history, bus, clock } = this.#options;
     const now = clock.now();
     const told = new Map<string, QueuePosition>();
-    for (const [index, { id, costAhead }] of [...queue.waiting.places(POSITION_CAP)].entries()) {
+    const places = [...queue.waiting.places(POSITION_CAP)];
+    for (const [index, { id }] of places.entries()) {
       const job = history.jobs.get(id);
       if (job?.state !== 'queued') continue;
-      const place = { position: index + 1, eta: this.#eta(job, costAhead, now) };
+      const place = { position: index + 1, eta: this.#eta(job, places.slice(0, index + 1), now) };
       const before = this.#told.get(id);
       const isKnown = before !== undefined && !isNews(before, place);
       told.set(id, isKnown ? before : place);
@@ -75,12 +80,38 @@ export class QueuePositions {
     this.#told = told;
   }
 
-  #eta(job: Job, ahead: number, now: number): Eta | null {
-    const { estimator, queue, dispatcher } = this.#options;
-    const own = estimator.seconds(workLeft(job));
-    const running = dispatcher.secondsLeft.reduce((sum, seconds) => sum + seconds, 0);
-    return estimator.eta((running + ahead) / Math.max(1, queue.places) + own, now);
+  /** @param ahead the places up to its own or, far from the front, about how many accelerator seconds are before it */
+  #eta(job: Job, ahead: readonly Place[] | number, now: number): Eta | null {
+    const { estimator, painters, dispatcher } = this.#options;
+    const slots = painters.working.map((painter) => ({
+      speed: speedOf(painter),
+      freeIn: dispatcher.secondsUntilFree(painter),
+    }));
+    if (slots.length === 0) return null;
+    const work = workLeft(job);
+    const mean = estimator.seconds(work);
+    if (typeof ahead === 'number') {
+      const all = slots.reduce((sum, { freeIn }) => sum + freeIn, ahead);
+      return estimator.eta(all / slots.length + mean, now);
+    }
+    // Each job before it goes to the painter that is free first.
+    for (const [index, { costAhead }] of ahead.slice(0, -1).entries()) {
+      const first = firstFree(slots);
+      const cost = (ahead[index + 1]?.costAhead ?? costAhead) - costAhead;
+      first.freeIn += (cost * estimator.seconds(work, first.speed)) / mean;
+    }
+    const own = firstFree(slots);
+    return estimator.eta(own.freeIn + estimator.seconds(work, own.speed), now, own.speed);
   }
+}
+
+interface Slot {
+  readonly speed: string | null;
+  freeIn: number;
+}
+
+function firstFree(slots: readonly Slot[]): Slot {
+  return slots.reduce((first, slot) => (slot.freeIn < first.freeIn ? slot : first));
 }
 
 function isNews(before: QueuePosition, now: QueuePosition): boolean {

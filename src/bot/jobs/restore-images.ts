@@ -5,10 +5,12 @@ import { type Caller, ruledBy } from '../job.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { refuseBlocked } from '../rules/moderation.ts';
 import { checkQuotas } from '../rules/quotas.ts';
-import { lostBefore, secondsToRepaint } from './ancestry.ts';
+import { detailsOf, goneImage, lostBefore, secondsToRepaint } from './ancestry.ts';
+import type { Wanted } from './job-queue.ts';
 import type { JobServices } from './job-services.ts';
 import type { Recipes } from './recipes.ts';
 import { Repainting } from './repainting.ts';
+import { workOf } from './work.ts';
 
 export interface LostImagesOptions extends JobServices {
   readonly recipes: Recipes;
@@ -93,7 +95,8 @@ export class LostImages {
     const { history, recipes, queue, clock, onProblem } = this.#options;
     const { signal } = this.#stopping;
     try {
-      return await queue.errand(asker, { seconds, signal }, async (painter) => {
+      const wanted = this.#wanted(imageId);
+      return await queue.errand(asker, { seconds, signal, wanted }, async (painter) => {
         const repainting = new Repainting(clock, signal);
         try {
           return await history.images.restore(imageId, await recipes.remake(imageId, painter, repainting));
@@ -105,6 +108,16 @@ export class LostImages {
       if (!signal.aborted) onProblem(error, `image ${imageId} cannot be made again`);
       return null;
     }
+  }
+
+  /** What a painter needs for it. @throws UserError `image_gone` */
+  #wanted(imageId: string): Wanted {
+    const { jobs, images } = this.#options.history;
+    const { jobId, recipe, embedding } = detailsOf(images, imageId);
+    const job = jobs.get(jobId);
+    if (job === null) throw goneImage(imageId);
+    const work = workOf(job.request, embedding === null ? recipe.verb : 'vary-subtle', 1);
+    return { needs: { ...job.request, style: recipe.style }, work };
   }
 
   #charge(asker: Caller, imageId: string, seconds: number): void {

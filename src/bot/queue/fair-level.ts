@@ -9,8 +9,10 @@ export interface Source<Job> {
   add(job: Job): void;
   /** Takes out a waiting job, which will not run. */
   delete(job: Job): void;
-  /** Takes the job that is next, and charges it. Only called while `size` > 0. */
-  take(): Job;
+  /** The first waiting job that may start. Of a user, no job passes an earlier one. */
+  next(mayStart: (job: Job) => boolean): Job | undefined;
+  /** Takes a job that `next` gave, and charges it. */
+  take(job: Job): void;
   /** A job that is charged already runs, or is about to. */
   start?(job: Job): void;
   /** A running job has ended; it took `seconds` more than it was charged. */
@@ -58,7 +60,7 @@ export const MIN_COST = 0.01;
 /**
  * One level of start-time fair queueing: of the flows with waiting jobs, the one whose next job has the smallest
  * virtual start time is served; then that flow's tag grows by cost ÷ weight. The clock is the largest start tag
- * served so far. A flow that comes back after it was empty starts at max(clock, its old tag): being away earns
+ * served so far, or the smallest that waits, if that is less: its job was passed over because no painter that can make it is free. A flow that comes back after it was empty starts at max(clock, its old tag): being away earns
  * nothing, and what was just used is not forgotten. When nothing waits or runs, all accounts are closed.
  *
  * The bound. Let a newcomer come when the clock shows V; its tag is V. All other waiting flows have tags ≥ V (they
@@ -150,12 +152,20 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
     this.#closeAccounts();
   }
 
-  take(): Job {
-    const flow = this.#waiting.first;
-    if (flow === undefined) throw new RangeError('Expected a waiting job, got an empty level.');
+  next(mayStart: (job: Job) => boolean): Job | undefined {
+    for (const { source } of this.#waiting) {
+      const job = source.next(mayStart);
+      if (job !== undefined) return job;
+    }
+    return undefined;
+  }
+
+  take(job: Job): void {
+    const flow = this.#flowOf(job);
     const start = flow.tag;
-    this.#advance(start);
-    const job = flow.source.take();
+    // What was passed over, since no painter for it is free, keeps its place before all that come.
+    this.#advance(Math.min(start, this.#waiting.first?.tag ?? start));
+    flow.source.take(job);
     this.#shrink(job.cost);
     const rate = this.#begin(flow, job);
     for (const charged of [flow, ...this.#secondOf(job)]) {
@@ -165,7 +175,6 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
       this.#place(charged);
     }
     this.#closeAccounts();
-    return job;
   }
 
   start(job: Job): void {

@@ -80,6 +80,7 @@ export const POSITION_CAP = 25;
  * queue.add(run, { id: 'k3v9', payer: 'guild 7', user: 'ann', cost: 12.5, seq: 41 });
  */
 export class FairQueue implements Queue<Run, FairOptions> {
+  readonly #mayStart: (id: string) => boolean;
   readonly #payers: FairLevel<FairJob, FairLevel<FairJob, UserJobs>>;
   readonly #jobs = new Map<string, FairJob>();
   readonly #resumed = new SortedList<FairJob>(byPriority);
@@ -93,8 +94,12 @@ export class FairQueue implements Queue<Run, FairOptions> {
   /** Those that were not read yet. */
   #furtherPlaces: Iterator<Place, void> | undefined;
 
-  /** @param weight a payer's, 0.01 to 100; call `reweighed` when one has changed */
-  constructor(weight: (payer: string) => number = () => 1) {
+  /**
+   * @param weight a payer's, 0.01 to 100; call `reweighed` when one has changed
+   * @param mayStart whether there is who can make a job now; one that may not keeps its place, and the next one starts
+   */
+  constructor(weight: (payer: string) => number = () => 1, mayStart: (id: string) => boolean = () => true) {
+    this.#mayStart = mayStart;
     const tickets = this.#tickets;
     const mark = (level: string, key: string) => this.#changed.set(JSON.stringify([level, key]), { level, key });
     this.#payers = new FairLevel({
@@ -146,11 +151,16 @@ export class FairQueue implements Queue<Run, FairOptions> {
     }
   }
 
-  /** The job that is next, charged with its estimate. If nobody settles it, it is settled at that when `run` ends. */
+  /** Whether a waiting job may start. */
+  get mayStart(): boolean {
+    return this.#next() !== undefined;
+  }
+
+  /** The job that is next, charged with its estimate; `undefined` if none may start. If nobody settles it, it is settled at that when `run` ends. */
   dequeue(): Run | undefined {
-    if (this.size === 0) return undefined;
-    const job = this.#resumed.first ?? this.#payers.take();
-    this.#resumed.delete(job);
+    const job = this.#next();
+    if (job === undefined) return undefined;
+    if (!this.#resumed.delete(job)) this.#payers.take(job);
     this.#forgetPlaces();
     this.#jobs.delete(job.id);
     this.#running.set(job.id, job);
@@ -158,7 +168,8 @@ export class FairQueue implements Queue<Run, FairOptions> {
       try {
         return await job.run();
       } finally {
-        this.settle(job.id, job.cost);
+        // It may have been started again by now.
+        if (this.#running.get(job.id) === job) this.settle(job.id, job.cost);
       }
     };
   }
@@ -289,6 +300,12 @@ export class FairQueue implements Queue<Run, FairOptions> {
     }
   }
 
+  #next(): FairJob | undefined {
+    const mayStart = ({ id }: FairJob) => this.#mayStart(id);
+    for (const job of this.#resumed) if (mayStart(job)) return job;
+    return this.#payers.next(mayStart);
+  }
+
   *#forecast(): Generator<Place, void> {
     let costAhead = 0;
     for (const jobs of [this.#resumed, this.#payers.forecast()]) {
@@ -328,11 +345,12 @@ class UserJobs extends SortedList<FairJob> implements Source<FairJob> {
     return true;
   }
 
-  take(): FairJob {
-    const job = this.first;
-    if (job === undefined) throw new RangeError('Expected a waiting job, got a user without any.');
+  next(mayStart: (job: FairJob) => boolean): FairJob | undefined {
+    return this.first !== undefined && mayStart(this.first) ? this.first : undefined;
+  }
+
+  take(job: FairJob): void {
     this.delete(job);
-    return job;
   }
 
   forecast(): Iterator<FairJob, void> {

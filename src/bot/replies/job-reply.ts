@@ -41,13 +41,14 @@ export function jobReply(job: Job, options: JobReplyOptions): Reply {
       const label = place === null ? 'Waiting' : waitingLabel(place);
       const progress = { fraction: 0, label };
       const eta = place?.eta ?? null;
-      return { ...base, lines, progress, eta, images, buttons: [[cancel]] };
+      return { ...base, lines, progress, eta, images: shownImages(inOrder(job)), buttons: [[cancel]] };
     }
     case 'running': {
       const { step } = options;
       const progress = { fraction: step?.fraction ?? 0, label: step === null ? 'Starting' : stepLabel(step, job) };
       const eta = (step ?? options.place)?.eta ?? null;
       const { preview = null, previewOf = [] } = step ?? {};
+      const images = shownImages(inOrder(job));
       return { ...base, lines, progress, eta, preview, previewOf, images, buttons: [[cancel]] };
     }
     case 'done': {
@@ -100,6 +101,11 @@ function derivedFrom(derivation: Derivation | null): string[] {
 
 export function kept(job: Job): readonly JobImage[] {
   return job.images.filter(({ deleted }) => !deleted);
+}
+
+/** The job with the pictures before the first that is missing: several painters may finish a later one first. */
+function inOrder(job: Job): Job {
+  return { ...job, images: job.images.filter(({ index }, place) => index === place) };
 }
 
 export function shownImages(job: Job): readonly ReplyImage[] {

@@ -13,7 +13,7 @@ import { Estimator, type Timings, type Work } from '../jobs/estimator.ts';
 import { EventBus } from '../jobs/event-bus.ts';
 import { MAX_ATTEMPTS, MAX_STARTS } from '../jobs/job-error.ts';
 import { JobQueue } from '../jobs/job-queue.ts';
-import type { Describe } from '../jobs/painter.ts';
+import type { Describe, Painter } from '../jobs/painter.ts';
 import type { Painters } from '../jobs/painters.ts';
 import { type QueuePosition, QueuePositions } from '../jobs/queue-positions.ts';
 import { Recipes, SAME_WEIGHTS } from '../jobs/recipes.ts';
@@ -50,7 +50,7 @@ export interface StudioOptions {
   /** Marks the pictures that leave. @default nothing */
   readonly marker?: Marker;
   /** Called with what each painted request asked for and took, in milliseconds. */
-  readonly onPainted?: (work: Work, timings: Timings) => void;
+  readonly onPainted?: (work: Work, timings: Timings, painter: Painter) => void;
   readonly clock?: Clock;
   /** A seed for a request that names none. @default 32 random bits */
   readonly randomSeed?: () => bigint;
@@ -141,11 +141,11 @@ function partsOf(options: StudioOptions) {
     (request) => history.images.madeOf(request),
     (id) => history.apiKeys.get(id)?.limits,
   );
-  const queue = new JobQueue({ history, painters, onProblem, weight: (payer) => rules.weight(payer) });
+  const queue = new JobQueue({ history, painters, estimator, onProblem, weight: (payer) => rules.weight(payer) });
   rules.on('changed', () => queue.reweighed());
   const shared = { history, rules, estimator, queue, bus, clock, onProblem };
   const dispatcher = new Dispatcher({ ...shared, recipes, onPainted: options.onPainted ?? (() => {}) });
-  const positions = new QueuePositions({ ...shared, dispatcher });
+  const positions = new QueuePositions({ ...shared, painters, dispatcher });
   const images = new LostImages({ ...shared, recipes });
   const submissions = new Submissions({ ...shared, etaOf: (job) => positions.of(job).eta });
   const removals = new Removals({ history, clock });

@@ -41,3 +41,36 @@ export async function contactSheet(
   );
   return new Uint8Array(await sheet.jpeg({ quality: QUALITY }).toBuffer());
 }
+
+/** A sheet, and which pictures are on it, row by row. */
+export interface Sheet {
+  readonly preview: Uint8Array;
+  readonly previewOf: readonly number[];
+}
+
+/** One sheet of the pictures of several, in the order of their positions. */
+export async function joinSheets(
+  sheets: readonly Sheet[],
+  size: { readonly width: number; readonly height: number },
+): Promise<Sheet> {
+  const cells = (await Promise.all(sheets.map(cellsOf))).flat().sort((a, b) => a.position - b.position);
+  const pictures = cells.map(({ picture }) => picture);
+  return { preview: await contactSheet(pictures, size), previewOf: cells.map(({ position }) => position) };
+}
+
+/** The pictures of a sheet. */
+async function cellsOf({ preview, previewOf }: Sheet) {
+  const sharp = await loadSharp();
+  const columns = Math.ceil(Math.sqrt(previewOf.length));
+  const rows = Math.ceil(previewOf.length / columns);
+  const sheet = await sharp(preview).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const raw = { width: sheet.info.width, height: sheet.info.height, channels: sheet.info.channels };
+  const [width, height] = [Math.floor(raw.width / columns), Math.floor(raw.height / rows)];
+  return Promise.all(
+    previewOf.map(async (position, i) => {
+      const area = { left: (i % columns) * width, top: Math.floor(i / columns) * height, width, height };
+      const data = await sharp(sheet.data, { raw }).extract(area).toColourspace('srgb').raw().toBuffer();
+      return { position, picture: { data, width, height } };
+    }),
+  );
+}

@@ -93,7 +93,10 @@ export class FakePainter implements Painter {
     if (words.has('bug')) throw new TypeError('x is not a function');
     yield { ...step, step: 1, preview: Uint8Array.of(1, 2, 3) };
     if (words.has('wait')) await this.#until(signal);
-    if (this.#dies) throw crashed();
+    if (this.#dies) {
+      this.#dies = false;
+      throw crashed();
+    }
     for (const plan of request.images) {
       signal?.throwIfAborted();
       const png = pictureOf(request, plan);

@@ -70,13 +70,13 @@ test('the first process loads alone, and is enough to paint; the others follow t
   const { painters, clients, processes, states, turn } = several(3);
   const started = processes.start();
   await turn();
-  assert.deepEqual([states(), painters.free], [['starting', 'new', 'new'], 0]);
+  assert.deepEqual([states(), painters.free().length], [['starting', 'new', 'new'], 0]);
   clients[0]?.load();
   assert.equal(await started, INFO);
-  assert.deepEqual([states(), painters.free], [['ready', 'starting', 'starting'], 1]);
+  assert.deepEqual([states(), painters.free().length], [['ready', 'starting', 'starting'], 1]);
   clients[2]?.load();
   await turn();
-  assert.deepEqual([states(), painters.free], [['ready', 'starting', 'ready'], 2]);
+  assert.deepEqual([states(), painters.free().length], [['ready', 'starting', 'ready'], 2]);
   clients[1]?.load();
   await processes.stop({ deadlineMs: 0 });
 });

@@ -361,6 +361,70 @@ describe('several painters', () => {
   }
 });
 
+describe('jobs that not every painter can make', () => {
+  const blocked = new Set<string>();
+  const seconds = fc.integer({ min: 1, max: 30 });
+
+  function queueOf(jobs: readonly (readonly [payer: string, cost: number])[]) {
+    const queue = new FairQueue(undefined, (id) => !blocked.has(id));
+    const started: string[] = [];
+    const add = (payer: string, user: string, cost: number, seq: number) => {
+      const id = `${payer} ${seq}`;
+      queue.enqueue(async () => void started.push(payer), { id, payer, user, cost, seq });
+      return id;
+    };
+    const ids = jobs.map(([payer, cost], seq) => add(payer, 'ann', cost, seq));
+    const start = async () => {
+      const run = queue.dequeue();
+      await run?.();
+      return run !== undefined;
+    };
+    return { queue, started, add, ids, start };
+  }
+
+  test('let the ones behind them start, and lose nothing by it', async () => {
+    const { queue, started, ids, start } = queueOf([
+      ['a', 9],
+      ['a', 1],
+      ['b', 9],
+      ['b', 9],
+      ['c', 9],
+    ]);
+    blocked.add(ids[0] ?? '');
+    for (let turn = 0; turn < 3; turn += 1) await start();
+    assert.deepEqual(started, ['b', 'c', 'b'], 'no job of a user passes an earlier one');
+    assert.equal(queue.mayStart, false);
+    assert.equal(await start(), false);
+    blocked.clear();
+    for (let turn = 0; turn < 2; turn += 1) await start();
+    assert.deepEqual(started.slice(3), ['a', 'a']);
+  });
+
+  test('keep the bound: at most one of each other guild starts before a newcomer that anybody can make', async () => {
+    const job = fc.tuple(fc.constantFrom(...PAYERS), seconds);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(job, { minLength: 10, maxLength: 40 }),
+        fc.nat(),
+        seconds,
+        async (jobs, turns, cost) => {
+          const { started, ids, start, add } = queueOf(jobs);
+          // The guilds of `a` and `b` need a painter that is away for so many turns.
+          for (const id of ids) if (/^[ab] /.test(id)) blocked.add(id);
+          for (let turn = 0; turn < turns % jobs.length; turn += 1) await start();
+          blocked.clear();
+          const before = started.length;
+          add('newcomer', 'eve', cost, jobs.length);
+          while (await start());
+          const others = started.slice(before, started.indexOf('newcomer'));
+          assert.equal(new Set(others).size, others.length, `before the newcomer started ${others}`);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
 describe('one person with many payers', () => {
   const PEOPLE = ['ann', 'bob', 'cid'] as const;
   const busy = fc.array(
