@@ -32,17 +32,17 @@ function chunk(name: string, data: Buffer): Buffer {
 }
 
 /**
- * Paints one colour. Words of the prompt: `die` ends the process, `endless` goes on until it is cancelled, `hold` until there is the file `go`
+ * Paints one colour; the name of its model is its checkpoint. Words of the prompt: `die` ends the process, `busy` blocks it for two seconds, `endless` goes on until it is cancelled, `hold` until there is the file `go`
  * in its folder.
  */
 class SketchEngine implements Engine {
   #folder = '';
 
-  async load({ cacheDir = '' }: LoadOptions) {
+  async load({ cacheDir = '', model }: LoadOptions) {
     this.#folder = cacheDir;
     const sizes = { minSide: 64, maxSide: 1024, maxPixels: 1024 ** 2, gridStep: 64 };
     const styles = ['interpolated', 'base', 'aesthetic'];
-    return { model: 'sketch', checkpoint: process.env.TEST_CHECKPOINT ?? 'sketch', provider: 'fake', styles, sizes };
+    return { model: 'sketch', checkpoint: model, provider: 'fake', styles, sizes };
   }
 
   async *generate(request: EngineRequest, { announce, signal }: GenerateContext): AsyncGenerator<EngineEvent, void> {
@@ -52,6 +52,7 @@ class SketchEngine implements Engine {
         await announce('prior.run', 1);
         yield { type: 'step', stage: 'prior', image: index, step, total: 3, timestep: null, preview: null };
       }
+      if (words.includes('busy')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
       if (words.includes('die')) process.kill(process.pid, 'SIGKILL');
       while (words.includes('endless') || (words.includes('hold') && !existsSync(join(this.#folder, 'go')))) {
         await new Promise((resolve) => setTimeout(resolve, 20));

@@ -175,7 +175,7 @@ class Work implements RunningWorker {
   readonly stopped: Promise<void>;
   readonly drain: () => Promise<void>;
   readonly #parts: Parts;
-  readonly #since = Date.now();
+  readonly #since: number;
   readonly #membership: Membership;
   readonly #taker: Taker;
   readonly #released = new AbortController();
@@ -189,6 +189,7 @@ class Work implements RunningWorker {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#since = parts.clock.now();
     const { redis, queues, clock, timing, problems, logger } = parts;
     this.stopped = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock } from '../../src/system/clock.ts';
+import { RedisServer } from './redis-server.ts';
+import { SilentProxy } from './silent-proxy.ts';
+import { QUICK } from './worker-process.ts';
+import { endsOf, openWorker, openWorkshop } from './workshop.ts';
+
+const SIZE = 'size:128x128';
+
+test('a picture that takes several times the duration of the lock is painted once', async (t) => {
+  const shop = await openWorkshop(t);
+  // Its pipeline process blocks for two seconds.
+  await shop.worker('gpu-1', { timing: { ...QUICK, lockMs: 600 } });
+  const job = await shop.ended((await shop.ask(`a busy panda ${SIZE}`)).id);
+  assert.equal(job.state, 'done');
+  assert.equal(startsOf(shop, job.id), 1);
+});
+
+for (const keepData of [true, false]) {
+  test(`Redis goes away and comes back ${keepData ? 'with' : 'without'} its data: what is painted arrives, what waits is painted later`, async (t) => {
+    const shop = await openWorkshop(t);
+    await shop.worker('gpu-1');
+    const running = await shop.ask(`a panda hold ${SIZE}`);
+    await shop.steps(running.id);
+    await shop.redis.kill();
+    const waiting = await shop.ask(`a cat ${SIZE}`, 'bob');
+    await shop.log.line('redis_away');
+    writeFileSync(join(shop.folder, 'go'), '');
+    assert.equal((await shop.ended(running.id)).state, 'done', 'pictures come over HTTP');
+    assert.equal(shop.studio.job(waiting.id)?.state, 'queued');
+    await shop.redis.start({ keepData });
+    assert.equal((await shop.ended(waiting.id)).state, 'done');
+    for (const { id } of [running, waiting]) assert.equal(startsOf(shop, id), 1);
+  });
+}
+
+test('a lock that is lost stops the painting, and its work is thrown away', async (t) => {
+  const shop = await openWorkshop(t);
+  await shop.worker('gpu-1', { timing: { ...QUICK, lockMs: 600 } });
+  const job = await shop.ask(`a panda hold ${SIZE}`);
+  await shop.steps(job.id);
+  await shop.redis.kill();
+  await shop.redis.start({ keepData: false });
+  await shop.log.line('The lock of the job was lost.');
+  writeFileSync(join(shop.folder, 'go'), '');
+  const done = await shop.ended(job.id);
+  assert.equal(done.state, 'done');
+  assert.equal(done.images.length, 1);
+  assert.equal(startsOf(shop, job.id), 2);
+});
+
+test('connections to Redis that fall silent are given up, and jobs go on over new ones', async (t) => {
+  const redis = await RedisServer.start(endsOf(t));
+  const proxy = await SilentProxy.start(endsOf(t), redis.port);
+  const address = redis.addressAs('', proxy.port);
+  const shop = await openWorkshop(t, { redis, address });
+  await shop.worker('gpu-1', { redis: address });
+  assert.equal((await shop.ended((await shop.ask(`a panda ${SIZE}`)).id)).state, 'done');
+  proxy.silence();
+  assert.equal((await shop.ended((await shop.ask(`a cat ${SIZE}`)).id)).state, 'done');
+});
+
+test('a job that kills painters is given up after two, with the reason', async (t) => {
+  const shop = await openWorkshop(t);
+  await Promise.all([shop.worker('gpu-1'), shop.worker('gpu-2')]);
+  const job = await shop.ended((await shop.ask(`a panda that makes you die ${SIZE}`)).id);
+  assert.equal(job.state, 'failed');
+  assert.equal(job.error?.code, 'pipeline_crashed');
+  assert.match(job.error?.message ?? '', /died 2 times over this request/);
+  assert.equal((await shop.ended((await shop.ask(`a cat ${SIZE}`)).id)).state, 'done', 'the painters are back');
+});
+
+test('a worker of another version, or with other weights, is refused with a sentence', async (t) => {
+  const shop = await openWorkshop(t);
+  await shop.worker('gpu-1');
+  const near = { redis: shop.redis.address, bot: new URL(shop.force.url) };
+  const older = await openWorker(t, { ...near, name: 'older', version: '0.0.9' });
+  await assert.rejects(older.stopped, { code: 'worker_refused', message: /older runs wuerst 0\.0\.9, and this bot/ });
+  const other = await openWorker(t, { ...near, name: 'other', load: { model: 'other' } });
+  await assert.rejects(other.stopped, { message: /other has other weights \(other\) than this bot \(sketch\)/ });
+  assert.deepEqual(
+    shop.painters.all.map(({ painter }) => painter.name),
+    ['gpu-1'],
+  );
+});
+
+test('two workers that believe they own one job: the one that was given up delivers nothing', async (t) => {
+  const shop = await openWorkshop(t, { leaseMs: 400 });
+  // Its signs of life come too late.
+  await shop.worker('slow', { timing: { ...QUICK, beatMs: 60_000 } });
+  const job = await shop.ask(`a panda hold n:2 ${SIZE}`);
+  await shop.log.line('handed over again');
+  await shop.worker('quick', { timing: { ...QUICK, beatMs: 50 } });
+  await shop.steps(job.id, 2);
+  writeFileSync(join(shop.folder, 'go'), '');
+  const done = await shop.ended(job.id);
+  assert.equal(done.state, 'done');
+  assert.equal(done.images.length, 2);
+  assert.equal(shop.events.filter(({ type }) => type === 'image').length, 2);
+  const [slow, quick] = shop.force.workers
+    .map(({ registration, painted }) => [registration?.name, painted])
+    .sort()
+    .reverse();
+  assert.deepEqual(
+    [slow, quick],
+    [
+      ['slow', 0],
+      ['quick', 1],
+    ],
+  );
+});
+
+test('a worker whose clock is an hour off paints like any other', async (t) => {
+  const shop = await openWorkshop(t);
+  await shop.worker('late', { clock: { ...systemClock, now: () => Date.now() + 3_600_000 } });
+  assert.equal((await shop.ended((await shop.ask(`a panda ${SIZE}`)).id)).state, 'done');
+});
+
+test('a disk that is full when a picture arrives fails the job as without workers, and the worker is free again', async (t) => {
+  let full = true;
+  const shop = await openWorkshop(t, {
+    images: {
+      write: async (file, content) => {
+        if (full) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+        await file.writeFile(content);
+      },
+    },
+  });
+  await shop.worker('gpu-1');
+  const job = await shop.ended((await shop.ask(`a panda ${SIZE}`)).id);
+  assert.deepEqual([job.state, job.error?.code], ['failed', 'disk_full']);
+  full = false;
+  assert.equal((await shop.ended((await shop.ask(`a cat ${SIZE}`)).id)).state, 'done');
+});
+
+test('drain and ban hold for a name: drained it finishes, banned its job goes to another at once', async (t) => {
+  const shop = await openWorkshop(t);
+  const first = await shop.worker('first');
+  const job = await shop.ask(`a panda hold ${SIZE}`);
+  await shop.steps(job.id);
+  shop.orders.first = 'ban';
+  await assert.rejects(first.stopped, { message: 'The operator has banned the worker first.' });
+  const second = await shop.worker('second');
+  await shop.steps(job.id, 2);
+  shop.orders.second = 'drain';
+  writeFileSync(join(shop.folder, 'go'), '');
+  assert.equal((await shop.ended(job.id)).state, 'done');
+  await second.stopped;
+});
+
+function startsOf({ events }: Pick<Awaited<ReturnType<typeof openWorkshop>>, 'events'>, id: string): number {
+  return events.filter(({ type, job }) => type === 'started' && job.id === id).length;
+}
