@@ -82,6 +82,11 @@ export class Component {
     return [...this.#recipes.values()];
   }
 
+  /** Whether a tensor lies in the prepared file. */
+  holdsPrepared(name: string): boolean {
+    return this.#prepared?.has(name) ?? false;
+  }
+
   /** A tensor that is made by a recipe: prepared already, or to be prepared. */
   made(recipe: WeightRecipe, { name, dtype, shape }: PreparedTensor): LocatedTensor {
     for (const { from, shape } of recipe.parts.flatMap(sourcesOf)) this.tensor(from, shape);

@@ -23,6 +23,8 @@ export interface Folds {
   readonly gammas: boolean;
   /** What does not depend on the timestep is a graph of its own. */
   readonly conditioning: boolean;
+  /** Keys and values of the text are one product for all blocks; only in 16 bits, which are prepared anyway. */
+  readonly textKeys: boolean;
   /** Attention is one operator, which has to split its matrix of scores by itself; otherwise the graph does. */
   readonly wholeAttention: boolean;
   /** A piece of attention is one operator; otherwise two products with a softmax between them. */
@@ -30,10 +32,12 @@ export interface Folds {
 }
 
 export const ALL_FOLDS: Folds = {
-  ...{ skip: true, qkv: true, gammas: true, conditioning: true, wholeAttention: true, fusedAttention: true },
+  ...{ skip: true, qkv: true, gammas: true, conditioning: true, textKeys: true },
+  ...{ wholeAttention: true, fusedAttention: true },
 };
 export const NO_FOLDS: Folds = {
-  ...{ skip: false, qkv: false, gammas: false, conditioning: false, wholeAttention: false, fusedAttention: false },
+  ...{ skip: false, qkv: false, gammas: false, conditioning: false, textKeys: false },
+  ...{ wholeAttention: false, fusedAttention: false },
 };
 
 /** What a picture needs once, and what it needs at every step. */
@@ -199,19 +203,8 @@ export interface KeyValue {
 }
 
 /** heads × dim_head, as diffusers' Attention computes it. */
-function innerDim({ c, heads }: AttentionShape): number {
+export function innerDim({ c, heads }: AttentionShape): number {
   return Math.floor(c / heads) * heads;
-}
-
-/** Keys and values [B, T, inner] of the text (tokens [B·T, cCond], SiLU applied); they do not depend on the timestep. */
-export function textKeyValue(text: Value, weights: Weights, shape: AttentionShape): KeyValue {
-  const g = weights.graph;
-  const { c, cCond, textTokens } = shape;
-  const inner = innerDim(shape);
-  const mapped = dense(text, weights.at('kv_mapper', 1), cCond, c);
-  const attention = weights.at('attention');
-  const project = (key: string) => g.reshape(dense(mapped, attention.at(key), c, inner), ['b', textTokens, inner]);
-  return { key: project('to_k'), value: project('to_v') };
 }
 
 export function silu(g: GraphBuilder, x: Value): Value {

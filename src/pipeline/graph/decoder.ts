@@ -14,12 +14,12 @@ import {
   type Skip,
   type StepGraphs,
   silu,
-  textKeyValue,
   textTokens,
   timestepBlock,
 } from './blocks.ts';
 import { GraphBuilder, type Value } from './builder.ts';
 import { type BlockPlan, type DecoderConfig, decoderConfig, injectedLevels, planBlocks } from './decoder-plan.ts';
+import { textKeysAndValues } from './text-keys.ts';
 import { Weights } from './weights.ts';
 
 const EPSILON = 1e-6;
@@ -94,11 +94,13 @@ function writeConditioning(weights: Weights, config: DecoderConfig, folds: Folds
   const mapped = linear(textTokens(g, clip), weights.at('clip_mapper'), config.clip_embd, config.c_cond);
   const activated = silu(g, g.layerNorm(mapped, EPSILON));
   const { down, up } = planBlocks(config);
-  const text = new Map<string, KeyValue>();
-  for (const { type, key, level } of [...down, ...up].flatMap(({ blocks }) => blocks)) {
-    if (type === 'A')
-      text.set(key.join('.'), textKeyValue(activated, weights.at(...key), attentionShape(config, level, folds)));
-  }
+  const attending = [...down, ...up].flatMap(({ blocks }) => blocks).filter(({ type }) => type === 'A');
+  const blocks = attending.map(({ key, level }) => ({
+    weights: weights.at(...key),
+    shape: attentionShape(config, level, folds),
+  }));
+  const pairs = textKeysAndValues(activated, blocks, folds);
+  const text = new Map(pairs.map((pair, i) => [attending[i]?.key.join('.') ?? '', pair]));
   const levels = injectedLevels(config);
   const effnet = new Map<number, Value>();
   if (levels.length > 0) {

@@ -13,13 +13,13 @@ import {
   resBlock,
   type StepGraphs,
   silu,
-  textKeyValue,
   textTokens,
   timestepBlock,
   toImage,
   toTokens,
 } from './blocks.ts';
 import { GraphBuilder, type Value } from './builder.ts';
+import { textKeysAndValues } from './text-keys.ts';
 import { type Adapted, UNADAPTED, Weights } from './weights.ts';
 
 const positive = z.int().check(z.positive());
@@ -79,9 +79,9 @@ function conditioning(weights: Weights, config: PriorConfig, text: Value, folds:
   const mapper = weights.at('cond_mapper');
   const hidden = g.leakyRelu(linear(textTokens(g, text), mapper.at(0), c_cond, c), 0.2);
   const activated = silu(g, linear(hidden, mapper.at(2), c, c));
-  return Array.from({ length: depth }, (_, i) =>
-    textKeyValue(activated, weights.at('blocks', 3 * i + 2), attentionShape(config, folds)),
-  );
+  const shape = attentionShape(config, folds);
+  const blocks = Array.from({ length: depth }, (_, i) => ({ weights: weights.at('blocks', 3 * i + 2), shape }));
+  return textKeysAndValues(activated, blocks, folds);
 }
 
 function writeStep(weights: Weights, config: PriorConfig, text: readonly KeyValue[], folds: Folds): void {

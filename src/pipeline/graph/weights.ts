@@ -56,6 +56,10 @@ export class Weights {
     return this.#component.precision;
   }
 
+  get isPrepared() {
+    return this.#component.isPrepared;
+  }
+
   at(...keys: readonly (string | number)[]): Weights {
     const path = this.#path + keys.map((key) => `${key}.`).join('');
     return new Weights(this.graph, this.#component, this.#adapted, path, this.#cache);
@@ -108,7 +112,9 @@ export class Weights {
   matrix(as: 'f32' | 'f16', parts: readonly RecipePart[]): Value {
     const recipe = { name: nameOf(as, parts), as, parts } satisfies WeightRecipe;
     return this.#once(recipe.name, () => {
-      if (!this.#component.isPrepared || this.#isStored(recipe)) return this.#computed(recipe);
+      if (!this.isPrepared || this.#isStored(recipe)) return this.#computed(recipe);
+      // Beside a LoRA, layers may stand alone that are prepared as one.
+      if (this.#adapted.size > 0 && !this.#component.holdsPrepared(recipe.name)) return this.#computed(recipe);
       const [output] = outputsOf(recipe);
       if (!output) throw new Error('A recipe makes a tensor.');
       return this.#external(recipe.name, this.#component.made(recipe, output), output.shape);

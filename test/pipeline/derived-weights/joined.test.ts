@@ -23,7 +23,9 @@ import { temporaryFolder } from '../temporary-folder.ts';
 
 const COCKTAIL = join(import.meta.dirname, '../../../data/models/cocktail');
 /** Elements; norms, biases and what belongs to them have fewer. */
-const LARGE = 100_000;
+const LARGE = 200_000;
+/** Keys and values of the text as one product are rounded less often, in 16 bits: test/pipeline/graph/text-keys.test.ts. */
+const SAME_NUMBERS = { ...ALL_FOLDS, textKeys: false };
 
 /** What onnxruntime would have to compute whenever it loads a graph. */
 function computedAtLoad({ parts: { name, nodes, initializers } }: GraphBuilder): string[] {
@@ -64,14 +66,14 @@ function noise(seed: number, dims: number[]): Tensor {
 /** What each network of the embedded model gives, with its weights prepared or computed when they are loaded. */
 const NETWORKS = {
   'wuerstchen-prior/text_encoder': {
-    graphs: (component: Component) => clipTextGraph(component, ALL_FOLDS),
+    graphs: (component: Component) => clipTextGraph(component, SAME_NUMBERS),
     run: (component: Component, runtime: Runtime) => {
       const ids = BigInt64Array.from({ length: 12 }, (_, i) => BigInt(7 * i));
       return new ClipTextModel(component, runtime).run(ids, new BigInt64Array(12).fill(1n));
     },
   },
   'wuerstchen-prior/prior': {
-    graphs: (component: Component) => priorGraphs(component, ALL_FOLDS),
+    graphs: (component: Component) => priorGraphs(component, SAME_NUMBERS),
     run: (component: Component, runtime: Runtime) => {
       const network = new WuerstchenPrior(component, runtime);
       const { c_in, c_cond } = network.config;
@@ -79,7 +81,7 @@ const NETWORKS = {
     },
   },
   'wuerstchen/decoder': {
-    graphs: (component: Component) => decoderGraphs(component, ALL_FOLDS),
+    graphs: (component: Component) => decoderGraphs(component, SAME_NUMBERS),
     run: (component: Component, runtime: Runtime) => {
       const network = new WuerstchenDiffNeXt(component, runtime);
       const { c_in, effnet_embd, clip_embd } = network.config;
@@ -103,7 +105,7 @@ async function prepared(component: Component, precision: Precision, write: (plan
 }
 
 test('weights that are prepared give what the same weights computed while loading give', async (t) => {
-  const runtime = await Runtime.create({ provider: 'cpu' });
+  const runtime = await Runtime.create({ provider: 'cpu', folds: SAME_NUMBERS });
   for (const [folder, { graphs, run }] of Object.entries(NETWORKS)) {
     const component = await copy(t, folder);
     for (const precision of ['fp32', 'fp16'] as const) {

@@ -186,8 +186,8 @@ test('linear layers inside blocks are in 16 bits; norms, their sums, the residua
       assert.equal(wide(op), all(op), `${op} of ${name}`);
   }
   assert.deepEqual(narrow, {
-    prior: ['Cast', 'Concat', 'Gelu', 'Gemm', 'Mul', 'MultiHeadAttention', 'Reshape', 'Split'],
-    decoder: ['Cast', 'Concat', 'Gelu', 'Gemm', 'Mul', 'MultiHeadAttention', 'Reshape', 'Split'],
+    prior: ['Cast', 'Concat', 'Gelu', 'Gemm', 'Mul', 'MultiHeadAttention', 'Reshape', 'Slice', 'Split'],
+    decoder: ['Cast', 'Concat', 'Gelu', 'Gemm', 'Mul', 'MultiHeadAttention', 'Reshape', 'Slice', 'Split'],
     vqgan: ['Cast', 'Gelu', 'Gemm', 'Mul'],
     text: ['Cast', 'Gemm', 'MultiHeadAttention', 'QuickGelu', 'Reshape', 'Split'],
   });
