@@ -25,6 +25,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   backup: async () => (await import('./cli/start.ts')).backupCommand(),
   invite: async () => (await import('./cli/invite.ts')).inviteCommand(),
   keys: async () => (await import('./cli/keys.ts')).keysCommand(),
+  mcp: async () => (await import('./cli/mcp.ts')).mcpCommand(),
   people: async () => (await import('./cli/people.ts')).peopleCommand(),
   certificate: async () => (await import('./cli/certificate.ts')).certificateCommand(),
   worker: async () => (await import('./cli/worker.ts')).workerCommand(),

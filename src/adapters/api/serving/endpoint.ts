@@ -15,7 +15,7 @@ export interface Answer {
 
 /** A path of an interface: what it takes and answers is checked, documented and tested by the same schemas. */
 export interface Endpoint {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'delete';
   readonly path: string;
   readonly summary: string;
   readonly query: z.ZodObject | undefined;

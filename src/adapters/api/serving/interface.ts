@@ -17,9 +17,10 @@ export interface Interface {
   problem(problem: Problem, error: unknown, c: Context): { readonly status: Problem['status']; readonly body: object };
 }
 
-/** An error in one text, without the corrected command of its hint, which is for chats. */
+/** An error in one text, without the commands of its hint, which are for chats. */
 export function sentenceOf({ message, hint }: Pick<Problem, 'message' | 'hint'>): string {
-  const advice = hint?.replace(/ ?Try: \/wuerst .*$/s, '') ?? '';
+  const sentences = (hint?.replace(/ ?Try: \/wuerst .*$/s, '') ?? '').split(/(?<=[.?!])\s+/);
+  const advice = sentences.filter((sentence) => !sentence.includes('/wuerst')).join(' ');
   return advice === '' ? message : `${message} ${advice}`;
 }
 

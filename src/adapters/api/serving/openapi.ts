@@ -68,10 +68,12 @@ function requestBody({ schema, types }: Body) {
 }
 
 function response(answers: readonly Answer[]) {
-  const content = answers.map(({ schema, type = 'application/json' }) => [
-    type,
-    schema === undefined ? {} : { schema: schemaOf(schema, 'output') },
-  ]);
+  const content = answers
+    .filter(({ schema, type }) => schema !== undefined || type !== undefined)
+    .map(({ schema, type = 'application/json' }) => [
+      type,
+      schema === undefined ? {} : { schema: schemaOf(schema, 'output') },
+    ]);
   return { description: answers.map(({ description }) => description).join(' '), content: Object.fromEntries(content) };
 }
 

@@ -3,7 +3,7 @@ import type { NativeOptions } from '../../../bot/command/format.ts';
 import type { GivenPictures } from '../../../bot/core.ts';
 import { type Caller, isOver, type Job, type JobEvent } from '../../../bot/job.ts';
 import { UserError } from '../../../system/errors.ts';
-import type { Core } from '../../adapter.ts';
+import type { Core, Outcome } from '../../adapter.ts';
 
 /** What a program asks for. */
 export interface Wish {
@@ -58,6 +58,20 @@ export class Paintings {
       ...(pictures === undefined ? {} : { pictures }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     });
+    return yield* this.#followed(outcome, caller, signal);
+  }
+
+  /** As `paint`, for what a button would make of a picture: `verb:id`, and the new words of a remix. */
+  async *derive(
+    { action, text }: { readonly action: string; readonly text?: string | undefined },
+    caller: Caller,
+    signal: AbortSignal,
+  ): AsyncGenerator<Step, Job> {
+    const outcome = await this.#core.act(action, caller, text === undefined ? {} : { text });
+    return yield* this.#followed(outcome, caller, signal);
+  }
+
+  async *#followed(outcome: Outcome, caller: Caller, signal: AbortSignal): AsyncGenerator<Step, Job> {
     if (outcome.kind === 'reply') throw new UserError('prompt_unclear', `${outcome.reply.title}.`);
     const job = yield* this.#follow(outcome.job.id, caller, signal);
     if (job.state === 'done') return job;

@@ -70,7 +70,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
     if (stopping) throw new UserError('stopping', 'The bot is restarting.', { hint: 'Try again in a moment.' });
     await next();
   });
-  for (const mount of mounts) mount(app, web);
+  const closings = mounts.map((mount) => mount(app, web));
   pageRoutes(app);
   sessionRoutes(app, web);
   app.use('/api/*', sessionGuard(web));
@@ -95,6 +95,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
       stopping = true;
       for (const stream of [...web.streams.keys()]) stream.end();
       web.live.close();
+      for (const close of closings) close?.();
     },
   };
 }

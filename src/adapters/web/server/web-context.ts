@@ -46,8 +46,8 @@ export interface WebEnv {
 
 export type WebApp = Hono<WebEnv>;
 
-/** Adds routes of another interface. */
-export type Mount = (app: WebApp, web: WebContext) => void;
+/** Adds routes of another interface. Returns what ends its streams, if it has any. */
+export type Mount = (app: WebApp, web: WebContext) => (() => void) | undefined;
 
 export type WebRequest = Context<WebEnv>;
 

@@ -1,0 +1,58 @@
+import { Command } from 'commander';
+import { createStdioAdapter } from '../adapters/api/mcp/stdio-adapter.ts';
+import { loadDotEnv, readConfig } from '../config.ts';
+import { type RunningBot, startBot } from '../main.ts';
+import { VERSION } from '../pipeline/version.ts';
+import { OperatorError } from '../system/errors.ts';
+import { createLogger } from '../system/logging.ts';
+
+interface Options {
+  readonly data?: string;
+  readonly model?: string;
+}
+
+/** For programs that start their tools themselves. */
+export function mcpCommand(): Command {
+  return new Command('mcp')
+    .description('paint for a program that speaks the model context protocol over standard input and output')
+    .option('--data <folder>', 'folder of the database and the pictures (WUERST_DATA)')
+    .option('--model <model>', 'name of a model, or its folder (WUERST_MODEL)')
+    .addHelpText(
+      'after',
+      '\nA bot that runs already serves the same over HTTP, at /mcp, with a key of "wuerst keys create".',
+    )
+    .action(async ({ data, model }: Options) => {
+      loadDotEnv();
+      const config = readConfig({
+        ...process.env,
+        ...(data === undefined ? {} : { WUERST_DATA: data }),
+        ...(model === undefined ? {} : { WUERST_MODEL: model }),
+      });
+      const { logLevel: level, logFormat: format, secrets } = config;
+      // The standard output is the protocol's.
+      const destination = { write: (line: string) => void process.stderr.write(line) };
+      const logger = createLogger({ level, format, secrets, destination });
+      let bot: RunningBot | undefined;
+      let isClosed = false;
+      const onClosed = () => {
+        isClosed = true;
+        void bot?.stop();
+      };
+      const adapter = createStdioAdapter({ version: VERSION, logger, onClosed });
+      bot = await startBot(
+        // Nobody waits for what is still being painted when the other end has closed.
+        { ...config, web: undefined, discord: undefined, slack: undefined, drainMs: 0 },
+        { adapters: [adapter], logger },
+      ).catch(explainLock);
+      if (isClosed) await bot.stop();
+      await bot.stopped;
+    });
+}
+
+function explainLock(error: unknown): never {
+  if (!(error instanceof OperatorError && error.code === 'lock_held')) throw error;
+  throw new OperatorError(error.code, error.message, {
+    hint: 'A bot runs there: let the program use http://localhost:3210/mcp with a key of "wuerst keys create", or name another folder with --data.',
+    cause: error,
+  });
+}
