@@ -8,9 +8,35 @@ import { partsDrawnIn } from './wildcards.ts';
 
 /** Takes those of an older request away. */
 export const NO_LORAS = 'none';
-const ONE = /^(.*?)(?::\s*([+-]?(?:\d{1,3}(?:\.\d{0,9})?|\.\d{1,9})))?$/s;
+/** Far more than are allowed. */
+const MOST_PARTS = 4 * MAX_LORAS;
+const WEIGHT = /^(.*?)\s*:\s*([+-]?(?:\d{1,3}(?:[.,]\d{0,9})?|\.\d{1,9}))$/s;
+/** Endings of files, which belong to no name. */
+const ENDING = /\.(?:safetensors|ckpt|pt|bin)$/i;
 
 const fold = (name: string) => name.normalize('NFKC').toLowerCase().trim();
+
+function named(name: string, known: readonly KnownLora[]): KnownLora | undefined {
+  return known.find((one) => one.name === name) ?? known.find((one) => fold(one.name) === fold(name));
+}
+
+/** One of `text`, with its weight; `undefined` where it is none that is known, or its weight is not allowed. */
+function readOne(text: string, known: readonly KnownLora[]): LoraUse | undefined {
+  const [, name = text, number = '1'] = WEIGHT.exec(text) ?? [];
+  const weight = Number(number.replace(',', '.')) + 0;
+  const lora = Math.abs(weight) <= MAX_LORA_WEIGHT ? named(name.trim(), known) : undefined;
+  return lora && { ...lora, weight };
+}
+
+/** What may be meant by what is none: `sketsh:0.8`, `sketch:9`, `sketch.safetensors`, `sketch:50%`. */
+function meantBy(text: string, known: readonly KnownLora[]): LoraUse | undefined {
+  const [name = '', ...behind] = text.split(':');
+  const lora = nearestTo(name.trim().replace(ENDING, ''), known);
+  // Other programs have a weight for each network: that of the one that paints stands last.
+  const weight = Number(behind.at(-1)?.replace(',', '.') ?? 1);
+  const within = Math.min(MAX_LORA_WEIGHT, Math.max(-MAX_LORA_WEIGHT, weight)) + 0;
+  return lora && { ...lora, weight: Number.isNaN(weight) || behind.at(-1)?.trim() === '' ? 1 : within };
+}
 
 /** `sketch:0.8`, also several with commas between; the weight is 1 unless given. */
 export function readLoras(text: string, { loras: known = [] }: RequestLimits): Reading<readonly LoraUse[]> {
@@ -18,13 +44,17 @@ export function readLoras(text: string, { loras: known = [] }: RequestLimits): R
   if (fold(typed) === NO_LORAS) return { value: [] };
   const found: LoraUse[] = [];
   let isRight = true;
-  for (const part of typed.split(',')) {
-    const [, name = '', number = '1'] = ONE.exec(part.trim()) ?? [];
-    const lora = known.find((one) => one.name === name) ?? known.find((one) => fold(one.name) === fold(name));
-    const meant = lora ?? nearestTo(name, known);
-    const weight = Math.min(MAX_LORA_WEIGHT, Math.max(-MAX_LORA_WEIGHT, Number(number))) + 0;
-    isRight &&= lora !== undefined && weight === Number(number);
-    if (meant !== undefined) found.push({ ...meant, weight });
+  const parts = typed.split(',').slice(0, MOST_PARTS);
+  for (let at = 0; at < parts.length; ) {
+    // Names, and weights of half the world, may have commas.
+    const ends = parts.map((_, i) => parts.length - i).filter((end) => end > at);
+    const joined = (end: number) => parts.slice(at, end).join(',').trim();
+    const end = ends.find((one) => readOne(joined(one), known) !== undefined) ?? at + 1;
+    const lora = readOne(joined(end), known);
+    const meant = lora ?? meantBy(joined(end), known);
+    isRight &&= lora !== undefined;
+    if (meant !== undefined) found.push(meant);
+    at = end;
   }
   const distinct = withoutRepeats(found);
   if (isRight && distinct.length === found.length && found.length <= MAX_LORAS) return { value: found };
@@ -49,12 +79,14 @@ export function withoutRepeats(loras: readonly LoraUse[]): LoraUse[] {
   return [...new Map(loras.map((lora) => [lora.name, lora])).values()];
 }
 
-const TAG = / ?(?<!\\)<lora:([^<>]*)>/gi;
+const TAG = / ?(?<!\\)<\s?lora:([^<>]*)>/gi;
+/** With what parts it from the words behind it, as a setting has it. */
+const TAG_IN_LIST = new RegExp(`${TAG.source}(?:[,;.](?=\\s|$))?`, TAG.flags);
 const DOUBLE_QUOTES = /["“”„]/g;
 
 /**
- * A command whose tags of LoRAs, as in `<lora:sketch:0.8>`, are settings. A tag inside quotes is taken out of them and
- * stands at the end. Those in `{a|b}` stay: which of them counts is drawn.
+ * A command whose tags of LoRAs, as in `<lora:sketch:0.8>`, are settings at its end, where they part nothing; those in
+ * braces are settings of their alternative. Tags in `{a|b}` stay: which of them counts is drawn.
  *
  * @param leaveOut says by its name which one is not taken at all
  */
@@ -62,17 +94,21 @@ export function withLoraSettings(text: string, leaveOut: (name: string) => boole
   const behind: string[] = [];
   const isDrawn = partsDrawnIn(text);
   let quotes = 0;
+  let braces = 0;
   let seen = 0;
-  const within = text.replace(TAG, (tag: string, inside: string, at: number) => {
+  const within = text.replace(TAG_IN_LIST, (tag: string, inside: string, at: number) => {
     if (isDrawn(at)) return tag;
-    quotes += text.slice(seen, at).match(DOUBLE_QUOTES)?.length ?? 0;
+    const before = text.slice(seen, at);
+    quotes += before.match(DOUBLE_QUOTES)?.length ?? 0;
+    braces += (before.match(/\{/g)?.length ?? 0) - (before.match(/\}/g)?.length ?? 0);
     seen = at + tag.length;
-    if (leaveOut(ONE.exec(inside)?.[1] ?? '')) return '';
+    // A word that begins right behind it does not belong to what is before it.
+    const gap = /[^\s,;.]/.test(text[seen] ?? '') ? ' ' : '';
+    if (leaveOut(WEIGHT.exec(inside)?.[1] ?? inside)) return gap;
     const setting = ` lora:"${inside.replace(DOUBLE_QUOTES, '')}"`;
-    // A word that begins right behind it does not belong to it.
-    if (quotes % 2 === 0) return /[^\s,;.]/.test(text[seen] ?? '') ? `${setting} ` : setting;
+    if (braces > 0 && quotes % 2 === 0) return `${setting}${gap}`;
     behind.push(setting);
-    return '';
+    return gap;
   });
   return seen === 0 ? text : `${within.trim()}${behind.join('')}`;
 }

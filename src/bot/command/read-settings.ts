@@ -69,6 +69,7 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
       i += values.length;
     }
   }
+  const afterLoras = typed.flatMap((setting) => weightNote(setting, tokens, text));
   const [only] = prose;
   const whole = prose.length === 1 && only !== undefined ? insideQuotes(only.word) : null;
   const source = prose.map((piece) => piece.text).join('');
@@ -76,8 +77,21 @@ export function readSettings(text: string, limits: RequestLimits): ReadCommand {
     template: whole === null ? straightened(source) : tagsAsText(withoutDraws(whole)),
     prose: source.trim(),
     typed,
-    notes: [...typed.flatMap(({ notes }) => notes), ...(whole === null ? notesOn(prose, limits) : [])],
+    notes: [...typed.flatMap(({ notes }) => notes), ...afterLoras, ...(whole === null ? notesOn(prose, limits) : [])],
   };
+}
+
+/** `lora:sketch 0.8` has a weight of 1, and a number in the prompt. */
+function weightNote({ key, start, end }: TypedSetting, tokens: readonly Token[], text: string): readonly string[] {
+  const typed = text.slice(start, end);
+  const behind = tokens.find((token) => token.start >= end);
+  if (key.name !== 'lora' || behind?.kind !== 'text' || !/^-?[0-2]?(?:[.,]\d+)?$/.test(behind.raw)) return [];
+  const name = typed.replace(/^\W*loras?[\s:=]+/i, '').replace(/^"(.*)"$/, '$1');
+  if (/:[^:]*\d$/.test(name)) return [];
+  const instead = `${name}:${behind.raw.replace(',', '.')}`;
+  return [
+    `Read as text: ${quoted(behind.raw)}; for the weight of a LoRA, write lora:${/\s/.test(name) ? `"${instead}"` : instead}.`,
+  ];
 }
 
 const SETTING_NAME = /^(?:\p{L}[\p{L}_-]*\s\p{L}[\p{L}_-]*(?=[:：])|[-—–]*[\p{L}_-]+)(?:\s*[=:：]\s*|\s+)?/u;
@@ -290,7 +304,7 @@ const NOTES: Readonly<Record<TextNote['kind'], string>> = {
   'looks-like-option': 'Read as text, since a setting looks like width:1024 or --width 1024',
   bracketed: 'Read as a weight, since it is in brackets',
   weight: 'Read as text, since a weight looks like (panda:1.3)',
-  network: 'Read as text, since LoRAs alone are used here, as in <lora:name:0.8>',
+  network: 'Read as text, since only LoRAs are used here, written <lora:name:0.8>',
   command: 'Read as text, since a prompt needs no command before it',
 };
 

@@ -70,7 +70,7 @@ export function tokensOf(text: string, limits: RequestLimits): Token[] {
     const around = { after: words.slice(i + 1, i + 9), isBehind: tokens[0]?.kind === 'text' };
     const colon = weights.find((at) => at >= span.start && at < span.end);
     const isWeight = colon !== undefined && isFirstColon(text, span.start, colon);
-    if (tags.some(({ start, end }) => start < span.start && span.start < end)) {
+    if (tags.some(({ start, end }) => start <= span.start && span.start < end)) {
       tokens.push({ ...span, raw, kind: 'text', note: null });
       continue;
     }
@@ -323,8 +323,8 @@ const EQUALS = /^([a-z][a-z_-]{0,39})[=＝](.+)$/is;
 const GLUED_DASHED = /[^\s-]--([a-z][a-z_-]*?)(?:[:：=](.+)|(-?\d.*))?$/is;
 const GLUED_PAIR = /[^\s:：][,;([{]([a-z][a-z_-]{0,39})[:：](.+)$/is;
 const WEIGHT = /^[^:]*::?-?\d*\.?\d+\)+[,;.]?$|^\S+::-?[\d.]*$/i;
-/** Tags of other programs for what is no LoRA. */
-const NETWORK = /^<(?:lyco|lycoris|hypernet|embedding):/i;
+/** Tags of other programs for what is no LoRA, and one that is not closed. */
+const NETWORK = /^<(?:lora|lyco|lycoris|hypernet|embedding):/i;
 /** Longer words are not looked at closely. */
 const LONGEST_NOTED = 80;
 const BARE_SIZE = /^\d{3,4}[x×]\d{3,4}[,;.]?$/i;

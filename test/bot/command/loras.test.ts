@@ -8,7 +8,10 @@ import { NO_SOURCES } from '../../../src/bot/command/prompt-sources.ts';
 import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { UserError } from '../../../src/system/errors.ts';
 
-const loras = ['sketch', 'Ink', 'old film', 'v2.1_x'].map((name, i) => ({ name, hash: String(i).repeat(64) }));
+const loras = ['sketch', 'Ink', 'old film', 'v2.1_x', 'ink, red'].map((name, i) => ({
+  name,
+  hash: String(i).repeat(64),
+}));
 const limits = { ...DEFAULT_LIMITS, loras };
 
 function read(text: string, options = {}) {
@@ -63,6 +66,24 @@ describe('a LoRA in a command', () => {
       ],
     ],
     ['a sign "hello <lora:ink:1> there"', [['Ink', 1]], 'a sign "hello there"'],
+    [`${PANDA} <lora:sketch:0,8>`, [['sketch', 0.8]]],
+    [
+      `${PANDA} lora:"sketch:-0,5, old film, ink:1,5"`,
+      [
+        ['sketch', -0.5],
+        ['old film', 1],
+        ['Ink', 1.5],
+      ],
+    ],
+    [
+      `${PANDA} lora:"ink, red:0.25, sketch"`,
+      [
+        ['ink, red', 0.25],
+        ['sketch', 1],
+      ],
+    ],
+    [`<lora:ink, red:0.5> ${PANDA}`, [['ink, red', 0.5]]],
+    ['a panda < lora:sketch > on a green background', [['sketch', 1]]],
   ] as const) {
     test(text, () => {
       const found = read(text);
@@ -81,6 +102,35 @@ describe('a LoRA in a command', () => {
   test('has no words near it that are taken for it', () => {
     for (const text of ['flora:fauna', 'Nora:smiling', 'logo:blue', 'for:sale'])
       assert.equal(read(`a panda ${text}`).prompt, `a panda ${text}`);
+  });
+
+  test('parts no words of a setting that it stands in', () => {
+    for (const text of ['a panda --no text <lora:ink:1> frame', 'a panda --no <lora:ink:1> text frame']) {
+      const { prompt, negative, loras: used } = read(text);
+      assert.deepEqual([prompt, negative, used], ['a panda', 'text frame', [['Ink', 1]]]);
+    }
+  });
+
+  test('with its weight behind a blank is told how to be written', () => {
+    const notes = (text: string) => {
+      const parsed = parseCommand(text, { limits, randomSeed: () => 7n });
+      return parsed.kind === 'imagine' ? parsed.notes : [];
+    };
+    assert.deepEqual(notes('a panda lora:ink 0.8'), [
+      'Read as text: "0.8"; for the weight of a LoRA, write lora:ink:0.8.',
+    ]);
+    assert.match(notes('a panda --lora "old film" 1').join(), /write lora:"old film:1"\./);
+    for (const text of ['a panda lora:ink:1 2', 'a panda lora:ink 20 birds', 'a panda lora:ink']) {
+      assert.deepEqual(notes(text), [], text);
+    }
+  });
+
+  test('that is not closed, and what is no LoRA, is told of', () => {
+    for (const text of ['a panda <lora:ink:1', 'a panda <lyco:ink:1>', 'a panda <hypernet:x:1> here']) {
+      const parsed = parseCommand(text, { limits, randomSeed: () => 7n });
+      assert.ok(parsed.kind === 'imagine');
+      assert.match(parsed.notes.join(), /only LoRAs are used here, written <lora:name:0\.8>/);
+    }
   });
 
   test('is none of the words, so nothing can hide behind it', () => {
@@ -197,11 +247,16 @@ describe('refused with a sentence and a command that is accepted', () => {
   for (const [text, said, mended] of [
     [
       'a panda <lora:sketsh:0.8>',
-      /Expected lora to be up to 4 LoRAs of those here \(sketch, Ink, old film, v2\.1_x\)/,
+      /Expected lora to be up to 4 LoRAs of those here \(sketch, Ink, old film, v2\.1_x, ink, red\)/,
       /sketch:0\.8/,
     ],
     ['a panda lora:sketch:3', /from -2 to 2/, /sketch:2/],
     ['a panda <lora:sketch:0.8:0.5>', /sketch:0\.8:0\.5/, undefined],
+    ['a panda <lora:sketch:0.9:0.4>', /sketch:0\.9:0\.4/, /sketch:0\.4/],
+    ['a panda <lora:sketch:1e9>', /1e9/, /sketch:2/],
+    ['a panda <lora:sketch:half>', /half/, /sketch:1/],
+    ['a panda lora:old', /Expected lora/, undefined],
+    ['a panda <lora:old film.safetensors:0.5>', /safetensors/, /old film:0\.5/],
     ['a panda lora:nothing-like-it', /nothing-like-it/, undefined],
     ['a panda <lora:sketch:1> <lora:sketch:0.5>', /each once/, /sketch:1/],
   ] as const) {
@@ -246,8 +301,9 @@ test('names are completed, as a tag and as a setting', () => {
     '<lora:Ink:0.8>',
     '<lora:old film:0.8>',
     '<lora:v2.1_x:0.8>',
+    '<lora:ink, red:0.8>',
   ]);
-  assert.deepEqual(labels('a panda <lora:IN'), ['<lora:Ink:0.8>']);
+  assert.deepEqual(labels('a panda <lora:IN'), ['<lora:Ink:0.8>', '<lora:ink, red:0.8>']);
   assert.deepEqual(labels('a panda lora:s'), ['lora:sketch']);
   assert.ok(labels('a panda lo').includes('lora:'));
 });
