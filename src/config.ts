@@ -8,6 +8,7 @@ import { lorasFolder, modelInUse } from './models/model-folder.ts';
 import type { Batch, WarmUp } from './pipeline/process/protocol.ts';
 import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
 import { MOST_DEVICE } from './pipeline/runtime/providers.ts';
+import { RESIDENCIES } from './pipeline/runtime/residency.ts';
 import { DEFAULT_DATA } from './system/data-folder.ts';
 import { OperatorError } from './system/errors.ts';
 import { LOG_FORMATS } from './system/logging.ts';
@@ -83,8 +84,8 @@ const botOptions = z
     ),
     residency: variable(
       'WUERST_RESIDENCY <kind>',
-      'keep all networks loaded (resident), one at a time (stage), or what the free memory admits (auto)',
-      oneOf(['auto', 'resident', 'stage']).prefault('auto'),
+      'keep all networks loaded (resident), one at a time (stage), a few of its blocks (sequential), or what the free memory admits (auto)',
+      oneOf(['auto', ...RESIDENCIES]).prefault('auto'),
     ),
     batch: variable(
       'WUERST_BATCH <count>',

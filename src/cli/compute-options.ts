@@ -4,6 +4,7 @@ import { listed } from '../bot/command/problem.ts';
 import { PRECISIONS } from '../pipeline/checkpoint/weight-recipe.ts';
 import { MOST_THREADS } from '../pipeline/runtime/host-threads.ts';
 import { MOST_DEVICE, PROVIDERS } from '../pipeline/runtime/providers.ts';
+import { RESIDENCIES } from '../pipeline/runtime/residency.ts';
 import { expected, type UserError } from '../system/errors.ts';
 import { withOption } from './own-command.ts';
 
@@ -40,6 +41,15 @@ export const threadsOption = (): Option =>
   new Option('--threads <count>', 'processor threads; one for each processor, within the CPU quota, otherwise')
     .env('WUERST_THREADS')
     .argParser(unlessEmpty(readThreads));
+
+export const residencyOption = (): Option =>
+  choiceOption(
+    '--residency <kind>',
+    'keep all networks loaded, one stage at a time, a few of its blocks at a time, or what the free memory admits',
+    ['auto', ...RESIDENCIES],
+  )
+    .default('auto')
+    .env('WUERST_RESIDENCY');
 
 /** Takes one of a few values, or several of them; another one is answered with the person's own command. */
 export function choiceOption(flags: string, description: string, choices: readonly string[]): Option {

@@ -8,7 +8,7 @@ import { listModels, type ModelStatus } from '../models/store.ts';
 import type { Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { availableStyles } from '../pipeline/derived-weights/styles.ts';
 import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
-import { pictureNeeds } from '../pipeline/pipelines/picture-needs.ts';
+import { residencyNeeds } from '../pipeline/pipelines/picture-needs.ts';
 import { hostMemory } from '../pipeline/runtime/host-memory.ts';
 import { type HostThreads, hostThreads } from '../pipeline/runtime/host-threads.ts';
 import type { Placement } from '../pipeline/runtime/placement.ts';
@@ -121,8 +121,8 @@ function linesOf({
     ...models.map(({ name, state, inUse, styles, memory, problem }) => {
       const called = inUse ? `${name} (in use)` : name;
       if (memory === null) return `  no   ${called}: ${problem ?? state}`;
-      const { resident, stage, choice } = memory;
-      return `  yes  ${called}: styles ${styles.join(', ')}; in 32 bits at 1024×1024 about ${byteSize(resident)} with everything loaded, ${byteSize(stage)} one network at a time; on ${best} here ${choice}`;
+      const { resident, stage, sequential, choice } = memory;
+      return `  yes  ${called}: styles ${styles.join(', ')}; in 32 bits at 1024×1024 about ${byteSize(resident)} with everything loaded, ${byteSize(stage)} one network at a time, ${byteSize(sequential)} one block at a time; on ${best} here ${choice}`;
     }),
     ...(placement.length === 0 ? [] : ['', 'Placement', ...placement.map((one) => `  ${placementLine(one)}`)]),
     ...(data.warning === null ? [] : ['', 'Data', `  ${data.warning}`]),
@@ -149,7 +149,8 @@ async function modelsHere(env: NodeJS.ProcessEnv): Promise<readonly ModelHere[]>
 
 /**
  * Bytes that a picture of 1024×1024 needs in 32 bits on a provider, with everything loaded
- * (`resident`) or one network at a time (`stage`); or why the model cannot be opened. No weight is read.
+ * (`resident`), one network at a time (`stage`) or one block at a time (`sequential`); or why the model cannot be opened. No
+ * weight is read.
  */
 async function memoryOf({ folder, state }: ModelHere, provider: Provider) {
   if (state === 'absent') return { memory: null, problem: null };
@@ -161,7 +162,7 @@ async function memoryOf({ folder, state }: ModelHere, provider: Provider) {
     const options = { provider, residency: 'auto', ...(style ? { style } : {}) } as const;
     const pipeline = await WuerstchenCombinedPipeline.fromPretrained(folder, options);
     const { residency, reason } = pipeline.runtime.memory;
-    const needs = pictureNeeds(pipeline, { width: 1024, height: 1024 }, 'whole');
+    const needs = residencyNeeds(pipeline, { width: 1024, height: 1024 });
     return { memory: { ...needs, choice: `${residency}: ${reason}` }, problem: null };
   } catch (error) {
     return { memory: null, problem: error instanceof Error ? error.message : String(error) };

@@ -22,8 +22,9 @@ import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipel
 import type { PreparedStart } from '../pipeline/pipelines/picture-start.ts';
 import { paintRound } from '../pipeline/pipelines/round.ts';
 import { sparingMemory } from '../pipeline/pipelines/shortage.ts';
-import type { Residency } from '../pipeline/runtime/memory-plan.ts';
+import { measureSlowness } from '../pipeline/pipelines/slowness.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
+import type { Residency } from '../pipeline/runtime/residency.ts';
 import type { RuntimeOptions } from '../pipeline/runtime/runtime.ts';
 import { expected, UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
@@ -31,11 +32,11 @@ import { printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
 import { askBeforeMany } from './ask-many.ts';
 import {
-  choiceOption,
   deviceOption,
   modelOption,
   precisionOption,
   providerOption,
+  residencyOption,
   threadsOption,
 } from './compute-options.ts';
 import { existingModel } from './existing-model.ts';
@@ -121,15 +122,7 @@ export function imagineCommand(): Command {
     .addOption(precisionOption('of weights and products; auto takes fewer bits for large models where they pay'))
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .addOption(
-      choiceOption(
-        '--residency <kind>',
-        'keep all networks loaded, one stage at a time, or what the free memory admits',
-        ['auto', 'resident', 'stage'],
-      )
-        .default('auto')
-        .env('WUERST_RESIDENCY'),
-    )
+    .addOption(residencyOption())
     .option('--json', 'print one JSON object a picture, for scripts')
     .option('--quiet', 'no progress')
     .option('-y, --yes', 'paint without asking however many pictures braces such as {red, blue} make')
@@ -223,7 +216,8 @@ async function imagine(words: readonly string[], options: Options, command: Comm
   }
   for (const note of pipeline.runtime.notes) say(note);
   const { memory } = pipeline.runtime;
-  if (memory.residency === 'stage' && options.residency === 'auto') say(`one network at a time: ${memory.reason}`);
+  if (memory.residency === 'sequential') say(`a few blocks of a network at a time: ${memory.reason}`);
+  else if (memory.residency === 'stage' && options.residency === 'auto') say(`one network at a time: ${memory.reason}`);
   for (const note of notes) say(note);
   prepareOutput(options.out, requests);
   const bars = options.quiet || options.json ? null : new StageBars(process.stderr);
@@ -302,6 +296,7 @@ async function paintAll(options: PaintOptions): Promise<void> {
   const { pipeline, request, files, say, signal } = options;
   const seeds = Array.from({ length: request.n }, (_, k) => seedOf(request, k));
   const warnings = new Set<string>();
+  const slowness = measureSlowness(pipeline.runtime);
   let made = 0;
   // Behind the first step, which would have to wait for it.
   const afterStep = () => {
@@ -319,7 +314,7 @@ async function paintAll(options: PaintOptions): Promise<void> {
     await files.add(request, picture);
     made += 1;
   }
-  for (const warning of warnings) say(warning);
+  for (const warning of [...warnings, ...slowness()]) say(warning);
 }
 
 /** @returns warnings */

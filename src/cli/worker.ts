@@ -7,8 +7,8 @@ import type { Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { LoraFolder } from '../pipeline/lora/lora-folder.ts';
 import type { EngineInfo } from '../pipeline/process/protocol.ts';
 import { nvidiaSmi } from '../pipeline/runtime/device-memory.ts';
-import type { Residency } from '../pipeline/runtime/memory-plan.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
+import type { Residency } from '../pipeline/runtime/residency.ts';
 import { DEFAULT_DATA } from '../system/data-folder.ts';
 import { expected, OperatorError } from '../system/errors.ts';
 import { createLogger, LOG_FORMATS, type LogFormat } from '../system/logging.ts';
@@ -22,6 +22,7 @@ import {
   modelOption,
   precisionOption,
   providerOption,
+  residencyOption,
   threadsOption,
 } from './compute-options.ts';
 import { existingModel } from './existing-model.ts';
@@ -79,15 +80,7 @@ export function workerCommand(): Command {
     .addOption(precisionOption('of weights and products'))
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .addOption(
-      choiceOption('--residency <kind>', 'keep all networks loaded, one at a time, or what the free memory admits', [
-        'auto',
-        'resident',
-        'stage',
-      ])
-        .default('auto')
-        .env('WUERST_RESIDENCY'),
-    )
+    .addOption(residencyOption())
     .addOption(
       choiceOption('--log-level <level>', LOG_LEVELS.join(', '), LOG_LEVELS).default('info').env('WUERST_LOG_LEVEL'),
     )

@@ -37,8 +37,8 @@ export type { SamplingOptions, StepEvent, Timings } from './pipelines/pipeline-o
 export type { PretrainedOptions } from './pipelines/pretrained.ts';
 export { type PriorOptions, type PriorOutput, WuerstchenPriorPipeline } from './pipelines/prior-pipeline.ts';
 export { SizeGrid } from './pipelines/size-grid.ts';
-export type { Residency } from './runtime/memory-plan.ts';
 export { probe } from './runtime/probe.ts';
 export type { Provider, ProviderReport } from './runtime/providers.ts';
+export type { Residency } from './runtime/residency.ts';
 export { Runtime, type RuntimeOptions } from './runtime/runtime.ts';
 export { ClipTokenizer } from './text/tokenizer.ts';

@@ -9,6 +9,7 @@ import { LoraFolder } from '../lora/lora-folder.ts';
 import { picturesTogether, roundsOf } from '../pipelines/batch-size.ts';
 import { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
 import { isShortage, sparingMemory } from '../pipelines/shortage.ts';
+import { measureSlowness } from '../pipelines/slowness.ts';
 import type {
   Batch,
   Engine,
@@ -90,7 +91,10 @@ class PipelineEngine implements Engine {
     const { model, previewMaps, cacheDir } = options;
     this.#context = context;
     const runtime = await this.#runtime(options);
-    if (options.leanFrom !== undefined) await this.#spare(runtime, options.leanFrom);
+    if (options.leanFrom !== undefined) {
+      runtime.memory.ended(options.leanFrom);
+      await runtime.memory.beginPicture(0);
+    }
     const { styles, mixesStyles } = availableStyles(model);
     const style = styles[0] ?? 'interpolated';
     const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { runtime, style, cacheDir });
@@ -228,6 +232,7 @@ class PipelineEngine implements Engine {
   async *#attempt(loaded: Loaded, request: EngineRequest, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
     const { pipeline, previewer, maps, checkpoint } = loaded;
     const { grid, prior, runtime } = pipeline;
+    const slowness = measureSlowness(runtime);
     loaded.pipeline.grid.check(request.width, request.height);
     await useLoras(pipeline, request.loras ?? [], loaded.loras, signal);
     yield* this.#useStyle(pipeline, request.style, signal);
@@ -243,11 +248,11 @@ class PipelineEngine implements Engine {
     for (const round of roundsOf(pipeline, all)) {
       yield* paintPlans({ pipeline, previewer, request, space, start, times, signal }, round);
     }
-    if (runtime.residency === 'stage') await runtime.memory.releaseAll();
+    if (runtime.residency !== 'resident') await runtime.memory.releaseAll();
     yield {
       type: 'done',
       timings: times,
-      warnings: prior.text.warnings([request.prompt], request),
+      warnings: [...prior.text.warnings([request.prompt], request), ...slowness()],
       ...(learns ? { previewMaps: previewMapsJson(maps, checkpoint) } : {}),
     };
   }
@@ -265,7 +270,7 @@ class PipelineEngine implements Engine {
     };
     await pipeline.use(style, { signal, onStart: (total) => mixing(0, total), onProgress: mixing });
     const { prior } = pipeline.prior;
-    if (prior.isLoaded || pipeline.runtime.residency === 'stage') return;
+    if (prior.isLoaded || pipeline.runtime.residency !== 'resident') return;
     yield { ...step, step: 0 };
     await prior.preload();
     yield { ...step, step: 1 };

@@ -14,7 +14,8 @@ export async function warmUp(pipeline: WuerstchenCombinedPipeline, asked: WarmUp
   const { runtime } = pipeline;
   const sizes = asked === 'auto' ? (runtime.provider === 'cpu' ? [] : USUAL) : asked;
   if (sizes.length === 0) return asked === 'auto' ? 'nothing: processors need no warming up' : 'nothing: not asked for';
-  if (runtime.residency === 'stage') return 'nothing: networks that come and go would have to be warmed up each time';
+  if (runtime.residency !== 'resident')
+    return 'nothing: networks that come and go would have to be warmed up each time';
   const start = performance.now();
   for (const { width, height } of sizes) {
     pipeline.grid.check(width, height);

@@ -51,6 +51,7 @@ export function clipTextGraph(component: Component, folds: Folds, adapted: Adapt
   const activate = (v: Value) => (config.hidden_act === 'gelu' ? g.gelu(v) : g.quickGelu(v));
   for (let i = 0; i < config.num_hidden_layers; i += 1) {
     const layer = weights.at('encoder', 'layers', i);
+    g.seam();
     const attended = selfAttention(norm(x, layer.at('layer_norm1')), layer.at('self_attn'), c, heads, bias, folds);
     x = g.add(x, g.cast(attended, 'f32'));
     const hidden = activate(dense(norm(x, layer.at('layer_norm2')), layer.at('mlp', 'fc1'), c, wide));

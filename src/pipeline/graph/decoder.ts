@@ -132,6 +132,7 @@ function writeStep(weights: Weights, config: DecoderConfig, conditioning: Condit
   const at = (level: number): Grid => grids[level] ?? grid();
 
   const run = (x: Value, block: BlockPlan, level: Value | null): Value => {
+    g.seam();
     const scope = weights.at(...block.key);
     const channels = c(block.level);
     const where = at(block.level);

@@ -21,6 +21,7 @@ export abstract class GraphWriter {
   readonly #inputs: Value[] = [];
   readonly #outputs: Value[] = [];
   readonly #initializers: Initializer[] = [];
+  readonly #seams: number[] = [];
   readonly #constants = new Map<string, Value>();
   /** Run-time value (int64, one element) of each symbolic dimension. */
   readonly #dims = new Map<string, () => Value>();
@@ -108,6 +109,16 @@ export abstract class GraphWriter {
 
   filled(value: number, length: number): Value {
     return this.floats(new Float32Array(length).fill(value), [length]);
+  }
+
+  /** Between two blocks: a graph may be cut here, and few tensors cross. */
+  seam(): void {
+    this.#seams.push(this.#nodes.length);
+  }
+
+  /** The number of nodes before each seam. */
+  get seams(): readonly number[] {
+    return this.#seams;
   }
 
   get parts(): GraphParts {

@@ -94,8 +94,10 @@ function writeStep(weights: Weights, config: PriorConfig, text: readonly KeyValu
   let x = pointwise(toTokens(g, input, at), weights.at('projection'), cIn, c);
   text.forEach((keyValue, i) => {
     const block = (k: number) => weights.at('blocks', 3 * i + k);
+    g.seam();
     x = resBlock(x, block(0), at, { c, kernel: 3, fold: folds.skip });
     x = timestepBlock(x, rEmbed, block(1), at, c, cR);
+    g.seam();
     x = attnBlock(x, keyValue, block(2), at, attentionShape(config, folds), folds.qkv);
   });
   const out = pointwise(g.layerNorm(x, EPSILON), weights.at('out', 1), c, 2 * cIn);

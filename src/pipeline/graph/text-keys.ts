@@ -12,7 +12,12 @@ export interface AttentionBlock {
 export function textKeysAndValues(text: Value, blocks: readonly AttentionBlock[], folds: Folds): KeyValue[] {
   const [first] = blocks;
   const isOne = first?.weights.precision === 'fp16' && first.weights.isPrepared && !blocks.some(hasAdaptedText);
-  if (!folds.textKeys || !isOne) return blocks.map(({ weights, shape }) => textKeyValue(text, weights, shape));
+  if (!folds.textKeys || !isOne) {
+    return blocks.map(({ weights, shape }) => {
+      weights.graph.seam();
+      return textKeyValue(text, weights, shape);
+    });
+  }
   const g = first.weights.graph;
   const { weight, bias } = textProduct(first.weights, blocks);
   const all = g.reshape(g.gemm(g.cast(text, 'f16'), weight, bias), ['b', first.shape.textTokens, weight.shape[0] ?? 0]);

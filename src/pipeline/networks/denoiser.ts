@@ -5,7 +5,9 @@ import type { Adapted } from '../graph/weights.ts';
 import type { Adapter } from '../lora/adapter.ts';
 import type { Tensor } from '../math/tensor.ts';
 import { timestepEmbedding } from '../math/timestep-embedding.ts';
+import { LearnedMemory } from '../runtime/learned-memory.ts';
 import type { Runtime, Tensors } from '../runtime/runtime.ts';
+import { takenOn } from '../runtime/taken-memory.ts';
 import { adaptedGraphs } from './adapted-graphs.ts';
 import type { Conditioning } from './conditioning.ts';
 import { KeptOutputs } from './kept-outputs.ts';
@@ -20,6 +22,7 @@ type WriteGraphs = (component: Component, folds: Folds, adapted?: Adapted) => St
 export abstract class Denoiser extends Network {
   abstract readonly config: { readonly c_in: number; readonly c_r: number };
   #shared: SharedSteps | null = null;
+  readonly #learned: LearnedMemory;
   readonly #graphs: (adapter: Adapter | null) => StepGraphs;
   /** What the conditioning graph made. */
   protected readonly computed: KeptOutputs;
@@ -34,6 +37,7 @@ export abstract class Denoiser extends Network {
       component.assertAllUsed();
       return graphs;
     };
+    this.#learned = new LearnedMemory(takenOn(runtime.provider));
     this.#graphs = adaptedGraphs(plain, (layers) => write(component, folds, layers));
   }
 
@@ -50,9 +54,24 @@ export abstract class Denoiser extends Network {
     this.#shared ??= new SharedSteps((x, r, conditioning) => this.step(x, r, conditioning));
   }
 
+  /** As `working`, as it is written down. */
+  protected abstract estimate(sides: readonly [number, number], rows: number): number;
+
+  /** Bytes that a step takes beside the weights, with latents of these sides, as far as it is known. */
+  working(sides: readonly [number, number], rows: number): number {
+    return this.#learned.correct(this.estimate(sides, rows));
+  }
+
+  protected override workingFor({ x }: Tensors): number {
+    // Only a step has latents.
+    const [rows = 0, , h = 0, w = 0] = x?.dims ?? [];
+    return this.working([h, w], rows);
+  }
+
   override async release(): Promise<void> {
     this.computed.forgetOnDevice();
     await super.release();
+    this.#learned.released();
   }
 
   check(): void {
@@ -97,11 +116,17 @@ export abstract class Denoiser extends Network {
     checkChannels('latents', x, 4, 1, c_in);
     const { adapter } = conditioning;
     const { step } = this.#graphs(adapter);
+    const [rows = 0, , h = 0, w = 0] = x.dims;
+    const estimate = this.estimate([h, w], rows);
     const own = { x: toOrt(x), r: new OrtTensor('float32', timestepEmbedding(r, c_r), [r.length, c_r]) };
     return this.computed.use(
       conditioning,
       () => this.#compute(conditioning),
-      (tensors) => this.runAdapted(step, { ...own, ...tensors }, adapter, fetches),
+      async (tensors) => {
+        // What loading takes is none of what the run does.
+        await this.adaptedSession(step, adapter);
+        return this.#learned.during(estimate, () => this.runAdapted(step, { ...own, ...tensors }, adapter, fetches));
+      },
     );
   }
 }

@@ -48,6 +48,11 @@ export abstract class Network {
    */
   abstract check(): void;
 
+  /** Bytes that a run takes beside the weights, as far as it matters. */
+  protected workingFor(_feeds: Tensors): number {
+    return 0;
+  }
+
   /** Creates the sessions of a picture now. */
   abstract preload(): Promise<void>;
 
@@ -59,10 +64,10 @@ export abstract class Network {
     await Promise.all(sessions.map(async (session) => (await session).release()));
   }
 
-  /** Runs a graph that is needed once a picture; with one network loaded at a time, its session is released at once. */
+  /** Runs a graph that is needed once a picture; unless everything stays loaded, its session is released at once. */
   protected async runOnce(graph: GraphBuilder, feeds: Tensors, adapter: Adapter | null = null): Promise<Tensors> {
     const outputs = await this.runAdapted(graph, feeds, adapter);
-    if (this.runtime.residency === 'stage') {
+    if (this.runtime.residency !== 'resident') {
       const session = this.#sessions.get(graph.name);
       this.#sessions.delete(graph.name);
       await (await session)?.release();
@@ -96,7 +101,9 @@ export abstract class Network {
     const known = this.#sessions.get(graph.name);
     if (known) return known;
     const made = this.runtime.memory.enter(this);
-    const created = made.then(() => this.runtime.session(graph, this.component.weightsDir));
+    const created = made.then(() =>
+      this.runtime.session(graph, this.component.weightsDir, (feeds) => this.workingFor(feeds)),
+    );
     this.#sessions.set(graph.name, created);
     created.catch(() => this.#sessions.delete(graph.name));
     return created;

@@ -4,6 +4,7 @@ import { decoderGraphs } from '../graph/decoder.ts';
 import { decoderConfig, injectedLevels } from '../graph/decoder-plan.ts';
 import { bicubicMatrices } from '../math/resize.ts';
 import type { Tensor } from '../math/tensor.ts';
+import { decoderWorking } from '../runtime/memory-estimate.ts';
 import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
 import type { Conditioning } from './conditioning.ts';
 import { Denoiser } from './denoiser.ts';
@@ -24,6 +25,10 @@ export class WuerstchenDiffNeXt extends Denoiser {
 
   static load(dir: string, runtime?: RuntimeOptions | Runtime, options?: OpenOptions): Promise<WuerstchenDiffNeXt> {
     return open(WuerstchenDiffNeXt, dir, runtime, options);
+  }
+
+  protected override estimate(sides: readonly [number, number], rows: number): number {
+    return decoderWorking(this.config, sides, rows, this.component.precision, this.runtime.provider);
   }
 
   /** @param text [B, T, clip_embd] @param effnet [B, effnet_embd, h, w] @param sides height and width of the latents */

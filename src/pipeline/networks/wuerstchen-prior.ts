@@ -1,6 +1,7 @@
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { priorConfig, priorGraphs } from '../graph/prior.ts';
 import type { Tensor } from '../math/tensor.ts';
+import { priorWorking } from '../runtime/memory-estimate.ts';
 import type { Runtime, RuntimeOptions } from '../runtime/runtime.ts';
 import type { Conditioning } from './conditioning.ts';
 import { Denoiser } from './denoiser.ts';
@@ -21,6 +22,10 @@ export class WuerstchenPrior extends Denoiser {
 
   static load(dir: string, runtime?: RuntimeOptions | Runtime, options?: OpenOptions): Promise<WuerstchenPrior> {
     return open(WuerstchenPrior, dir, runtime, options);
+  }
+
+  protected override estimate(sides: readonly [number, number], rows: number): number {
+    return priorWorking(this.config, sides, rows, this.component.precision, this.runtime.provider);
   }
 
   /** Pictures of the same words share it. @param text [B, T, c_cond] */

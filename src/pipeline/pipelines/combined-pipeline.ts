@@ -16,7 +16,7 @@ import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
 import { LOADING } from '../runtime/memory-estimate.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
-import { pictureNeeds } from './picture-needs.ts';
+import { residencyNeeds } from './picture-needs.ts';
 import { type PreparedStart, prepareStart, type StartSources, type StartTarget } from './picture-start.ts';
 import {
   describeValue,
@@ -153,7 +153,7 @@ export class WuerstchenCombinedPipeline {
       like: prior.text,
     });
     const pipeline = new WuerstchenCombinedPipeline(dir, { style, cacheDir: options.cacheDir }, prior, decoder);
-    pipeline.runtime.memory.decide(pictureNeeds(pipeline, USUAL_SIZE, 'whole'));
+    pipeline.runtime.memory.decide(residencyNeeds(pipeline, USUAL_SIZE));
     return pipeline;
   }
 
@@ -202,7 +202,7 @@ export class WuerstchenCombinedPipeline {
    * order of use does.
    */
   async preload(): Promise<void> {
-    if (this.runtime.residency === 'stage') return;
+    if (this.runtime.residency !== 'resident') return;
     const networks = this.networks.toSorted((a, b) => b.component.parameters - a.component.parameters);
     for (const network of networks) await network.preload();
   }
@@ -286,7 +286,7 @@ export class WuerstchenCombinedPipeline {
   }
 
   /**
-   * Yields after every denoising step of both stages. With residency `stage`, one stream has to end before the next begins.
+   * Yields after every denoising step of both stages. Unless the residency is `resident`, one stream has to end before the next begins.
    *
    * @throws UserError for options that do not fit, before any work; the signal's reason within one step of an abort
    */

@@ -1,7 +1,7 @@
 import { decodeContext } from '../graph/vqgan.ts';
 import { SMALLEST_TILE } from '../networks/tiles.ts';
 import type { FreeMemory } from '../runtime/host-memory.ts';
-import { decoderWorking, type Needs, needs, priorWorking } from '../runtime/memory-estimate.ts';
+import { leastOf, type Needs, needs } from '../runtime/memory-estimate.ts';
 import type { WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
 import type { WuerstchenPriorPipeline } from './prior-pipeline.ts';
 import type { SizeGrid } from './size-grid.ts';
@@ -57,11 +57,17 @@ export function pictureNeeds(pipeline: OpenModel, size: PictureSize, decode: 'wh
       vqgan: decoder.vqgan.weightBytes,
     },
     {
-      prior: priorWorking(prior.prior.config, cells, priorRows, prior.prior.component.precision),
-      decoder: decoderWorking(decoder.decoder.config, latents, decoderRows, decoder.decoder.component.precision),
+      prior: prior.prior.working(cells, priorRows),
+      decoder: decoder.decoder.working(latents, decoderRows),
       vqgan: decoder.vqgan.working(decoded),
     },
   );
+}
+
+/** What decides what stays loaded: unless everything does, large pictures are decoded in tiles. */
+export function residencyNeeds(pipeline: OpenModel, size: PictureSize): Needs {
+  const { resident } = pictureNeeds(pipeline, size, 'whole');
+  return { ...pictureNeeds(pipeline, size, 'tiles'), resident };
 }
 
 const SMALLER = [0.875, 0.75, 0.625, 0.5, 0.375, 0.25];
@@ -76,7 +82,10 @@ export function smallerThatFits(
   for (const factor of SMALLER) {
     const [w, h] = [width, height].map((side) => Math.round((side * factor) / step) * step) as [number, number];
     if (Math.min(w, h) < limits.minSide) return null;
-    if (w * h < width * height && pictureNeeds(pipeline, { width: w, height: h, ...rest }, 'tiles').stage <= free.bytes)
+    if (
+      w * h < width * height &&
+      leastOf(pictureNeeds(pipeline, { width: w, height: h, ...rest }, 'tiles')) <= free.bytes
+    )
       return { width: w, height: h };
   }
   return null;

@@ -148,7 +148,8 @@ async function* stageA<B extends Batch>(
  */
 async function readStageB({ prior, decoder }: OpenModel): Promise<() => void> {
   const { residency, memory } = prior.runtime;
-  if (residency === 'resident' || memory.lean) return () => {};
+  // With one block at a time, Stage C's own files are read again at every step.
+  if (residency !== 'stage' || memory.lean) return () => {};
   const next = [decoder.text.model, decoder.decoder];
   const bytes = next.reduce((sum, network) => sum + network.weightBytes, 0);
   // Files are read into the host's memory, whatever computes. What Stage C takes comes first.

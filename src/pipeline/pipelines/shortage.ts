@@ -1,5 +1,6 @@
 import { byteSize } from '../../system/byte-size.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { leastOf, savesMuch } from '../runtime/memory-estimate.ts';
 import {
   type Asked,
   type OpenModel,
@@ -21,12 +22,12 @@ export function isShortage(error: unknown): boolean {
   return false;
 }
 
-/** A picture that does not even fit with one network at a time and small tiles: what it needs, and what would fit. */
+/** A picture that does not even fit with as little as possible: what it needs, and what would fit. */
 function shortageOf(model: OpenModel, size: PictureSize, cause: unknown): OperatorError {
   const { width, height } = size;
   const { memory } = model.prior.runtime;
   const free = memory.free();
-  const need = byteSize(pictureNeeds(model, size, 'tiles').stage);
+  const need = byteSize(leastOf(pictureNeeds(model, size, 'tiles')));
   const fits = free && smallerThatFits(model, size, free);
   const has = free ? `; ${byteSize(free.bytes)} of ${free.of} are free` : '';
   return new OperatorError('memory_short', `A picture of ${width}×${height} needs about ${need} of memory${has}.`, {
@@ -38,8 +39,8 @@ function shortageOf(model: OpenModel, size: PictureSize, cause: unknown): Operat
 }
 
 /**
- * Paints with the memory that there is: where it runs out, what is left is made once more with as little as possible, and
- * so are later pictures of that size from the start.
+ * Paints with the memory that there is: where it runs out, what is left is made once more with less, one network at a time
+ * and then one block at a time, and so are later pictures of that size from the start.
  *
  * @param paint is called again after a shortage, and leaves out what it has yielded already
  * @throws OperatorError `memory_short`
@@ -57,7 +58,9 @@ export async function* sparingMemory<T>(
     return yield* paint();
   } catch (error) {
     if (signal.aborted || !isShortage(error)) throw error;
-    if (memory.lean) throw shortageOf(model, sizeOf(asked), error);
+    const size = sizeOf(asked);
+    const isLeanest = memory.residency === 'sequential' || !savesMuch(pictureNeeds(model, size, 'tiles'));
+    if (memory.lean && isLeanest) throw shortageOf(model, size, error);
   }
   memory.ranOut(pixels);
   yield* sparingMemory(model, asked, signal, paint);

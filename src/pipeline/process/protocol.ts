@@ -30,7 +30,7 @@ export interface LoadOptions {
   /** Bytes of the host's memory that the process may take, computing on the CPU. @default what is free */
   readonly memoryBudget?: number | undefined;
   /** Whether everything stays loaded. @default 'auto' */
-  readonly residency?: 'resident' | 'stage' | 'auto';
+  readonly residency?: 'resident' | 'stage' | 'sequential' | 'auto';
   /**
    * Pictures of several requests that are painted at the same time; `off` is 1, `auto` what a measurement finds worth while.
    * @default 'auto'

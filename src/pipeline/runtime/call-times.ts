@@ -46,8 +46,9 @@ export class CallTimes {
   }
 }
 
-function key({ kind, graph, weightsDir, inputs }: BlockingCall): string {
-  return `${kind} ${graph} ${weightsDir} ${inputs.join(' ')}`;
+function key({ kind, graph, group, weightsDir, inputs }: BlockingCall): string {
+  const part = group ? `${group.index}/${group.of}` : 'all';
+  return `${kind} ${graph} ${part} ${weightsDir} ${inputs.join(' ')}`;
 }
 
 /** Of NCHW latents, tokens [B, T, C], or ids [B, T]. */

@@ -23,11 +23,14 @@ export function hostMemory(facts: HostFacts = SYSTEM): FreeMemory {
 /** As `hostMemory`, of a process that may take so many bytes in all: other processes of this program have the rest. */
 export function memoryWithin(budget: number, facts: HostFacts = SYSTEM): FreeMemory {
   const free = hostMemory(facts);
-  // Mapped weights count as free, as they do for the machine.
-  const anonymous = /^RssAnon:\s+(\d+) kB/m.exec((facts.platform === 'linux' && facts.read('/proc/self/status')) || '');
-  const taken = anonymous ? Number(anonymous[1]) * 1024 : process.memoryUsage.rss();
-  const left = Math.max(0, budget - taken);
+  const left = Math.max(0, budget - ownMemory(facts));
   return left < free.bytes ? { bytes: left, of: 'the part of this process' } : free;
+}
+
+/** Bytes that this process takes, without mapped files where the system tells them apart: weights count as free, as they do for the machine. */
+export function ownMemory({ platform, read }: HostFacts = SYSTEM): number {
+  const anonymous = /^RssAnon:\s+(\d+) kB/m.exec((platform === 'linux' && read('/proc/self/status')) || '');
+  return anonymous ? Number(anonymous[1]) * 1024 : process.memoryUsage.rss();
 }
 
 function machineMemory({ platform, read, print, freemem }: HostFacts): FreeMemory {

@@ -5,8 +5,8 @@ import type { VqganConfig } from '../graph/vqgan.ts';
 import type { Provider } from './providers.ts';
 
 /**
- * What pictures need, in bytes. Written down from measurements of the 3.1-billion-parameter networks on the CPU; an
- * accelerator's buffers are the same tensors.
+ * What pictures need, in bytes: written down for the 3.1-billion-parameter networks, by provider and precision, each with
+ * its source. `LearnedMemory` corrects it by what a process has really taken.
  *
  * - *Weights*: once, in the precision in use. onnxruntime drops the mapped file pages as it repacks a matrix, so there
  *   are never two copies of all (Stage B in fp32: 4.22 GB on disk, 3.92 GB loaded, 4.6 GB while it loads).
@@ -18,15 +18,41 @@ import type { Provider } from './providers.ts';
 export const LOADING = 1.15;
 /** Node, onnxruntime and its thread pools. */
 export const BASE_BYTES = 200e6;
+/**
+ * What `sequential` takes where there is room for more. Larger groups would hardly save time, as all weights are loaded again
+ * whatever their number, and would take memory from the files that the system keeps, out of which they are loaded.
+ */
+const SEQUENTIAL_BYTES = 1.3e9;
+/** The same for decoding a tile. */
+export const SEQUENTIAL_DECODE_BYTES = SEQUENTIAL_BYTES - BASE_BYTES;
+/**
+ * The largest blocks of the published networks: the table of words of Stage C's text encoder in 32 bits (0.25 GB), and the keys
+ * and values of all of Stage C's blocks in 16 (0.30).
+ */
+const LARGEST_BLOCK_BYTES = 0.3e9;
+/** Below this share of what one network at a time needs, one block at a time is worth its time. */
+const MUCH_LESS = 0.75;
 
 const FLOAT = 4;
+type ByPrecision = Readonly<Record<Provider, Readonly<Record<Precision, number>>>>;
+
 /**
- * Activations of c channels that are alive at once: x, its norm, 4c before and 4c after GELU, and half again; in `int8` a
- * layer's output is there before and after it is scaled.
+ * Activations of c channels in 32 bits that are alive at once in Stages C and B.
+ *
+ * - *cpu*: measured. x, its norm, 4c before and 4c after GELU, and half again; in `int8` a layer's output is there before and
+ *   after it is scaled.
+ * - *cuda*: in `fp16` what onnxruntime 1.29 asks the driver for, on a stand-in that counts it: Stage B takes 2.00 GiB at
+ *   1024×1024 and 3.01 at 2048×2048, weights and all, so that activations grow by 1.01 (1.04 by this). In `fp32` by
+ *   arithmetic: what is in 16 bits there, both sides of GELU, takes twice as much.
+ * - *webgpu*: not measured, so that it has the CPU's in 32 bits.
  */
-const ACTIVATIONS: Readonly<Record<Precision, number>> = { fp32: 16, fp16: 16, int8: 19 };
+const ACTIVATIONS: ByPrecision = {
+  cpu: { fp32: 16, fp16: 16, int8: 19 },
+  cuda: { fp32: 24, fp16: 16, int8: 24 },
+  webgpu: { fp32: 16, fp16: 16, int8: 16 },
+};
 /**
- * The same for Stage A, by provider.
+ * The same for Stage A.
  *
  * - *cpu*: measured. What the allocator keeps besides is between nothing and a third, by size and in no order: 12.3 of its
  *   widest activations at 1024×1024 (2.47 GB) and 15.4 at 2048×2048, in `int8` 16.6 and 21.7.
@@ -35,7 +61,7 @@ const ACTIVATIONS: Readonly<Record<Precision, number>> = { fp32: 16, fp16: 16, i
  *   two, which these become.
  * - *webgpu*: not measured, so that it has the CPU's in 32 bits.
  */
-const STAGE_A_ACTIVATIONS: Readonly<Record<Provider, Readonly<Record<Precision, number>>>> = {
+const STAGE_A_ACTIVATIONS: ByPrecision = {
   cpu: { fp32: 16, fp16: 16, int8: 22 },
   cuda: { fp32: 20, fp16: 10, int8: 20 },
   webgpu: { fp32: 16, fp16: 16, int8: 16 },
@@ -46,8 +72,9 @@ export function priorWorking(
   [h, w]: readonly [number, number],
   rows: number,
   precision: Precision,
+  provider: Provider,
 ): number {
-  return rows * h * w * c * FLOAT * ACTIVATIONS[precision];
+  return rows * h * w * c * FLOAT * ACTIVATIONS[provider][precision];
 }
 
 export function decoderWorking(
@@ -55,12 +82,13 @@ export function decoderWorking(
   [h, w]: readonly [number, number],
   rows: number,
   precision: Precision,
+  provider: Provider,
 ): number {
   const { c_hidden: hidden, patch_size: patch } = config;
   const levels = hidden.map((c, level) => (h * w * c) / (patch * 2 ** level) ** 2);
   // The skips of the levels above are kept for the way up, while the current level has all its parts.
   const kept = levels.reduce((sum, level) => sum + level, 0);
-  return rows * FLOAT * (Math.max(...levels) * ACTIVATIONS[precision] + kept);
+  return rows * FLOAT * (Math.max(...levels) * ACTIVATIONS[provider][precision] + kept);
 }
 
 export function vqganWorking(
@@ -95,6 +123,23 @@ export interface Needs {
   readonly resident: number;
   /** One network at a time. */
   readonly stage: number;
+  /** At least, one block at a time. */
+  readonly sequential: number;
+}
+
+/** Bytes of weights of a group of blocks whose run takes so many bytes besides. */
+export function groupBytes(working: number): number {
+  return Math.max(LARGEST_BLOCK_BYTES, (SEQUENTIAL_BYTES - BASE_BYTES - working) / LOADING);
+}
+
+/** With whatever takes the least; one block at a time is not used where it saves little. */
+export function leastOf(needs: Needs): number {
+  return savesMuch(needs) ? needs.sequential : needs.stage;
+}
+
+/** Whether one block at a time needs much less than one network at a time. */
+export function savesMuch({ stage, sequential }: Needs): boolean {
+  return sequential < MUCH_LESS * stage;
 }
 
 export function needs(weights: WeightBytes, working: WorkingBytes): Needs {
@@ -109,5 +154,13 @@ export function needs(weights: WeightBytes, working: WorkingBytes): Needs {
     Math.max(LOADING * weights.decoder, weights.decoder + working.decoder),
     weights.vqgan + working.vqgan,
   );
-  return { resident: resident + BASE_BYTES, stage: stage + BASE_BYTES };
+  const block = (bytes: number) => LOADING * Math.min(bytes, LARGEST_BLOCK_BYTES);
+  const sequential = Math.max(
+    block(weights.priorText),
+    block(weights.decoderText),
+    block(weights.prior) + working.prior,
+    block(weights.decoder) + working.decoder,
+    weights.vqgan + working.vqgan,
+  );
+  return { resident: resident + BASE_BYTES, stage: stage + BASE_BYTES, sequential: sequential + BASE_BYTES };
 }

@@ -1,8 +1,9 @@
 import { byteSize } from '../../system/byte-size.ts';
 import { cudaMemory } from './device-memory.ts';
 import { type FreeMemory, hostMemory, memoryWithin } from './host-memory.ts';
-import type { Needs } from './memory-estimate.ts';
+import { groupBytes, LOADING, type Needs, SEQUENTIAL_DECODE_BYTES, savesMuch } from './memory-estimate.ts';
 import type { Provider } from './providers.ts';
+import { type Residency, USUAL_SLOWDOWN } from './residency.ts';
 
 /** Networks as the plan sees them. */
 export interface Releasable {
@@ -29,10 +30,18 @@ const LEAN_DECODE_BYTES = 400e6;
 /** What stays loaded, and how much memory a step may take. */
 export class MemoryPlan {
   readonly provider: Provider;
-  /** The most sparing mode: one network at a time, small tiles, one picture at a time. */
+  /** A sparing mode: one network at a time, small tiles, one picture at a time. */
   lean = false;
+  /** The most sparing mode: lean, one block at a time. */
+  isLeanest = false;
   /** Pictures of so many pixels, and larger ones, are made lean: one of them had run out of memory. */
   #leanFrom = Number.POSITIVE_INFINITY;
+  /** The same, with one block at a time. */
+  #leanestFrom = Number.POSITIVE_INFINITY;
+  /** As `#leanFrom`, of what had ended the process. */
+  #endedFrom = Number.POSITIVE_INFINITY;
+  /** Whether one block at a time needs much less than one network. */
+  #savesMuch = false;
   readonly #measure: MeasureMemory;
   readonly #asked: Residency | 'auto';
   #decided: { readonly residency: Residency; readonly reason: string } | null = null;
@@ -45,13 +54,24 @@ export class MemoryPlan {
   }
 
   get residency(): Residency {
-    if (this.lean) return 'stage';
+    if (this.isLeanest) return 'sequential';
+    return this.lean && this.#usual === 'resident' ? 'stage' : this.#usual;
+  }
+
+  get #usual(): Residency {
     // Until the networks are known, the careful choice.
     return this.#asked === 'auto' ? (this.#decided?.residency ?? 'stage') : this.#asked;
   }
 
-  /** Why it is `residency`, for people. */
+  /** Why it is `residency`, for people; with one block at a time, also what that costs. */
   get reason(): string {
+    const why = this.#why;
+    return this.residency === 'sequential'
+      ? `${why}; it takes about ${USUAL_SLOWDOWN} times as long as one network at a time`
+      : why;
+  }
+
+  get #why(): string {
     if (this.lean) return 'memory ran out';
     return this.#asked === 'auto' ? (this.#decided?.reason ?? 'nothing is loaded yet') : 'asked for';
   }
@@ -62,10 +82,11 @@ export class MemoryPlan {
 
   /** Decides what `auto` means for networks with these needs. */
   decide(needs: Needs): void {
+    this.#savesMuch = savesMuch(needs);
     if (this.#asked === 'auto') this.#decided = chooseResidency(needs, this.#measure());
   }
 
-  /** Called before a network is loaded; with one network at a time, the others are released first. */
+  /** Called before a network is loaded; unless everything stays loaded, the others are released first. */
   async enter(network: Releasable): Promise<void> {
     this.#loaded.add(network);
     if (this.residency === 'resident') return;
@@ -91,16 +112,26 @@ export class MemoryPlan {
     await Promise.all([...this.#loaded].map((network) => network.release()));
   }
 
-  /** From now on, pictures of so many pixels and larger ones are made lean; with 0, all of them. */
+  /** From now on, pictures of so many pixels and larger ones are made lean, or leaner than now; with 0, all of them. */
   ranOut(pixels: number): void {
+    if (this.lean) this.#leanestFrom = Math.min(this.#leanestFrom, pixels);
     this.#leanFrom = Math.min(this.#leanFrom, pixels);
+  }
+
+  /** As `ranOut`, where it ended the process before this one: the residency of that one did not suffice. */
+  ended(pixels: number): void {
+    this.ranOut(pixels);
+    this.#endedFrom = pixels;
   }
 
   /** Decides how sparing to be with a picture of so many pixels; becoming more sparing releases everything. */
   async beginPicture(pixels: number): Promise<void> {
     const lean = pixels >= this.#leanFrom;
-    if (lean && !this.lean) await this.releaseAll();
+    const isNotEnough = pixels >= this.#endedFrom && this.#usual === 'stage' && this.#savesMuch;
+    const isLeanest = pixels >= this.#leanestFrom || isNotEnough;
+    if ((lean && !this.lean) || (isLeanest && !this.isLeanest)) await this.releaseAll();
     this.lean = lean;
+    this.isLeanest = isLeanest;
   }
 
   /** Bytes that decoding one tile may take, if the whole picture would take `whole`. */
@@ -108,7 +139,16 @@ export class MemoryPlan {
     if (this.lean) return Math.min(whole / 4, LEAN_DECODE_BYTES);
     if (whole <= SMALL_BYTES) return whole;
     const free = this.#measure();
-    return free ? free.bytes * USABLE : UNMEASURED_DECODE_BYTES;
+    const most = this.residency === 'sequential' ? SEQUENTIAL_DECODE_BYTES : Number.POSITIVE_INFINITY;
+    return Math.min(most, free ? free.bytes * USABLE : UNMEASURED_DECODE_BYTES);
+  }
+
+  /** Bytes that the weights of a group of blocks may take beside so many bytes; with 0, one block is a group. */
+  groupBytes(working: number): number {
+    if (this.lean) return 0;
+    const free = this.#measure();
+    const most = groupBytes(working);
+    return free ? Math.min(most, Math.max(0, free.bytes * USABLE - working) / LOADING) : most;
   }
 }
 
@@ -124,18 +164,20 @@ function sharedMemory(): FreeMemory | null {
   return host.bytes * USABLE < ASSUMED_DEVICE_BYTES ? host : null;
 }
 
-/** `resident` if everything fits with some room to spare, else `stage`. */
+/** `resident` if everything fits with some room to spare, else `stage` if that does, or if `sequential` needs hardly less. */
 export function chooseResidency(
-  { resident }: Needs,
+  needs: Needs,
   free: FreeMemory | null,
 ): { readonly residency: Residency; readonly reason: string } {
   const usable = free ? free.bytes * USABLE : ASSUMED_DEVICE_BYTES;
   const has = free
     ? `${byteSize(free.bytes)} of ${free.of} are free`
     : `a GPU whose memory cannot be asked is taken to have ${byteSize(ASSUMED_DEVICE_BYTES)}`;
+  const { resident, stage, sequential } = needs;
+  if (stage > usable && savesMuch(needs)) {
+    const reason = `one network at a time needs about ${byteSize(stage)}, a block at a time ${byteSize(sequential)}, ${has}`;
+    return { residency: 'sequential', reason };
+  }
   const residency = resident <= usable ? 'resident' : 'stage';
   return { residency, reason: `all networks need about ${byteSize(resident)}, ${has}` };
 }
-
-/** What stays loaded between uses: everything, or only the network at work. */
-export type Residency = 'resident' | 'stage';

@@ -3,10 +3,11 @@ import { OperatorError } from '../../system/errors.ts';
 import type { Precision } from '../checkpoint/weight-recipe.ts';
 import { ALL_FOLDS, type Folds } from '../graph/blocks.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
+import type { GraphParts } from '../graph/graph-parts.ts';
 import { modelBytes } from '../graph/model-bytes.ts';
 import { PEAKS, type WatchedGraph, watchHalves } from '../graph/peaks.ts';
 import { hostThreads } from './host-threads.ts';
-import { type MeasureMemory, MemoryPlan, measureOf, type Residency } from './memory-plan.ts';
+import { type MeasureMemory, MemoryPlan, measureOf } from './memory-plan.ts';
 import { isWorthPreparing, type Preference, preferredPrecision } from './preferred-precision.ts';
 import type { ProbeOptions } from './probe.ts';
 import {
@@ -20,18 +21,11 @@ import {
   thisMachine,
   unusable,
 } from './providers.ts';
+import type { Residency } from './residency.ts';
+import type { BlockingCall, Session, Tensors } from './session.ts';
 import { usableFolds } from './usable-folds.ts';
 
-/** A call that blocks its thread until it returns. */
-export interface BlockingCall {
-  readonly kind: 'create' | 'run';
-  /** Graph that is loaded or run, e.g. `decoder`. */
-  readonly graph: string;
-  /** Folder of its weights. */
-  readonly weightsDir: string;
-  /** Shapes of what is fed into a run; none for `create`. */
-  readonly inputs: readonly (readonly number[])[];
-}
+export type { BlockingCall, Session, Tensors } from './session.ts';
 
 export interface RuntimeOptions {
   /** @default 'auto': the first of CUDA, WebGPU and CPU that works here */
@@ -41,8 +35,10 @@ export interface RuntimeOptions {
   /** Threads of one operator on the CPU. @default what `hostThreads` finds */
   readonly threads?: number | undefined;
   /**
-   * `auto` is decided by the combined pipeline, by what its networks need and what is free; for other pipelines it is
-   * `stage`. @default 'resident'
+   * What stays loaded: `resident`, everything; `stage`, the network at work; `sequential`, the blocks at work, which are loaded
+   * again at every step, so that a picture of the published model takes 1.3 GB of memory and half as much time again, or more.
+   * The pictures are the same. `auto` is decided by the combined pipeline, by what its networks need and what is free; for
+   * other pipelines it is `stage`. @default 'resident'
    */
   readonly residency?: Residency | 'auto' | undefined;
   /** Bytes of the host's memory that this process may take, computing on the CPU. @default what is free */
@@ -95,6 +91,7 @@ export class Runtime {
   readonly #verbose: boolean;
   readonly #hasHalf: boolean;
   #onnxMs = 0;
+  #againMs = 0;
 
   private constructor(
     { provider, fusedAttention }: Pick<ProviderReport, 'provider' | 'fusedAttention'>,
@@ -172,15 +169,47 @@ export class Runtime {
     return this.#onnxMs;
   }
 
-  async session(graph: GraphBuilder, weightsDir: string): Promise<Session> {
-    const call: BlockingCall = { kind: 'create', graph: graph.name, weightsDir, inputs: [] };
+  /** Milliseconds of these that went into loading what one network at a time would have kept. */
+  get againMs(): number {
+    return this.#againMs;
+  }
+
+  /** @param working bytes that a run takes beside the weights */
+  async session(
+    graph: GraphBuilder,
+    weightsDir: string,
+    working: (feeds: Tensors) => number = () => 0,
+  ): Promise<Session> {
+    const load = (parts: GraphParts, group?: BlockingCall['group']) => this.#load(graph, parts, weightsDir, group);
+    if (this.residency !== 'sequential' || graph.seams.length === 0 || this.#onPeaks) return load(graph.parts);
+    const { SequentialSession } = await import('./sequential-session.ts');
+    return new SequentialSession(graph, {
+      working,
+      room: (bytes) => this.memory.groupBytes(bytes),
+      load: async (parts, group, isAgain) => {
+        const before = this.#onnxMs;
+        const session = await load(parts, group);
+        if (isAgain) this.#againMs += this.#onnxMs - before;
+        return session;
+      },
+    });
+  }
+
+  async #load(
+    { name, feedsGraphs }: GraphBuilder,
+    parts: GraphParts,
+    weightsDir: string,
+    group: BlockingCall['group'],
+  ): Promise<Session> {
+    const part = { graph: name, weightsDir, group };
+    const call: BlockingCall = { kind: 'create', ...part, inputs: [] };
     await this.#onBlocking?.(call);
-    const watched = this.#onPeaks && watchHalves(graph.parts);
+    const watched = this.#onPeaks && watchHalves(parts);
     // One network at a time, the session may be the last one, with which the device forgets everything.
     const staysOnDevice =
-      graph.feedsGraphs && this.provider === 'webgpu' && this.residency === 'resident' && watched === undefined;
+      feedsGraphs && this.provider === 'webgpu' && this.residency === 'resident' && watched === undefined;
     const created = await this.#timed(call, () =>
-      InferenceSession.create(watched ? modelBytes(watched.parts) : graph.toBytes(), {
+      InferenceSession.create(modelBytes(watched?.parts ?? parts), {
         executionProviders: [executionProvider(this.provider, this.#device)],
         intraOpNumThreads: this.threads,
         graphOptimizationLevel: 'all',
@@ -198,21 +227,21 @@ export class Runtime {
         },
       }),
     ).catch((cause: unknown) => {
-      throw new OperatorError('session_failed', `Cannot load ${graph.name} on ${this.provider}: ${firstLine(cause)}.`, {
+      throw new OperatorError('session_failed', `Cannot load ${name} on ${this.provider}: ${firstLine(cause)}.`, {
         cause,
       });
     });
     return {
       run: async (feeds, fetches) => {
         const inputs = Object.values(feeds).map(({ dims }) => dims);
-        const call: BlockingCall = { kind: 'run', graph: graph.name, weightsDir, inputs };
+        const call: BlockingCall = { kind: 'run', ...part, inputs };
         await this.#onBlocking?.(call);
         if (!watched) {
           const outputs = await this.#timed(call, () => (fetches ? created.run(feeds, fetches) : created.run(feeds)));
           return requireFinite(outputs, call, this.precision);
         }
         const result = await this.#timed(call, () => created.run(feeds));
-        this.#onPeaks?.(graph.name, namedPeaks(watched, result[PEAKS]));
+        this.#onPeaks?.(name, namedPeaks(watched, result[PEAKS]));
         return result;
       },
       release: () => created.release(),
@@ -258,14 +287,6 @@ function isFinite32(data: Float32Array): boolean {
 function namedPeaks({ names }: WatchedGraph, peaks: OrtTensor | undefined): Map<string, number> {
   const values = peaks?.data as Float32Array;
   return new Map(names.map((name, i) => [name, values[i] ?? Number.NaN]));
-}
-
-export type Tensors = Readonly<Record<string, OrtTensor>>;
-
-/** A loaded graph. */
-export interface Session {
-  run(feeds: Tensors, fetches?: readonly string[]): Promise<Tensors>;
-  release(): Promise<void>;
 }
 
 /** @returns what was found of a provider's 16-bit floats, tried where that matters; `null` where it has none */

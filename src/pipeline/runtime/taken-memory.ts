@@ -1,11 +1,12 @@
 import { type NvidiaSmi, nvidiaSmi } from './device-memory.ts';
+import { ownMemory } from './host-memory.ts';
 import type { Provider } from './providers.ts';
 
 /** Bytes that this process takes where a provider computes; `null` if nobody says. */
 export type MeasureTaken = () => number | null;
 
 export function takenOn(provider: Provider, smi: NvidiaSmi = nvidiaSmi): MeasureTaken {
-  if (provider === 'cpu') return () => process.memoryUsage.rss();
+  if (provider === 'cpu') return () => ownMemory();
   // WebGPU has no question for it.
   return provider === 'cuda' ? () => cudaTaken(smi) : () => null;
 }

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { cudaDevices, cudaMemory } from '../../../src/pipeline/runtime/device-memory.ts';
 import type { HostFacts } from '../../../src/pipeline/runtime/host-facts.ts';
 import { hostMemory, memoryWithin } from '../../../src/pipeline/runtime/host-memory.ts';
-import { chooseResidency } from '../../../src/pipeline/runtime/memory-plan.ts';
+import { chooseResidency, MemoryPlan } from '../../../src/pipeline/runtime/memory-plan.ts';
+import type { Residency } from '../../../src/pipeline/runtime/residency.ts';
 
 const MEMINFO = 'MemTotal:       24684084 kB\nMemFree:         1000000 kB\nMemAvailable:   20000000 kB\n';
 const GB = 1e9;
@@ -109,7 +110,7 @@ test('a CUDA device is asked by the number it has for this process, and is unkno
 });
 
 test('everything stays loaded where it fits with room to spare; a silent GPU is taken for a small one', () => {
-  const needs = { resident: 8 * GB, stage: 3 * GB };
+  const needs = { resident: 8 * GB, stage: 3 * GB, sequential: GB };
   const free = (bytes: number) => ({ bytes, of: 'this machine' });
   assert.equal(chooseResidency(needs, free(10 * GB)).residency, 'resident');
   const tight = chooseResidency(needs, free(9 * GB));
@@ -135,4 +136,65 @@ test('the GPUs are those that the driver lists, or those that CUDA may see, coun
     cudaDevices(() => null, undefined),
     [],
   );
+});
+
+test('a few blocks are loaded at a time only where no whole network fits, and where that saves much', () => {
+  const needs = { resident: 16 * GB, stage: 5 * GB, sequential: 0.9 * GB };
+  const free = (bytes: number) => ({ bytes, of: 'the memory limit of its control group' });
+  assert.equal(chooseResidency(needs, free(6 * GB)).residency, 'stage');
+  const { residency, reason } = chooseResidency(needs, free(3.2 * GB));
+  assert.equal(residency, 'sequential');
+  assert.equal(
+    reason,
+    'one network at a time needs about 5.00 GB, a block at a time 900.0 MB, 3.20 GB of the memory limit of its control group are free',
+  );
+  assert.equal(chooseResidency({ ...needs, sequential: 4 * GB }, free(3 * GB)).residency, 'stage');
+  assert.equal(chooseResidency({ ...needs, stage: 8 * GB }, null).residency, 'sequential');
+});
+
+describe('as little memory as possible', () => {
+  const large = { resident: 16 * GB, stage: 5 * GB, sequential: 0.9 * GB };
+  const planned = (asked: Residency | 'auto', bytes: number) => {
+    const plan = new MemoryPlan('cpu', asked, () => ({ bytes, of: 'this machine' }));
+    plan.decide(large);
+    return plan;
+  };
+
+  test('after one network at a time comes one block at a time, for pictures of that size', async () => {
+    const plan = planned('resident', 20 * GB);
+    const seen = [];
+    for (const pixels of [100, 100, 50]) {
+      await plan.beginPicture(pixels);
+      seen.push(plan.residency);
+      if (pixels === 100) plan.ranOut(100);
+    }
+    await plan.beginPicture(200);
+    assert.deepEqual([...seen, plan.residency], ['resident', 'stage', 'resident', 'sequential']);
+    assert.match(plan.reason, /^memory ran out; it takes about [\d.]+ times as long as one network at a time$/);
+  });
+
+  test('where the system ended the process with one network at a time, the next one begins with blocks', async () => {
+    for (const [asked, after] of [
+      ['resident', 'stage'],
+      ['stage', 'sequential'],
+      ['auto', 'sequential'],
+    ] as const) {
+      const plan = planned(asked, 8 * GB);
+      plan.ended(100);
+      await plan.beginPicture(100);
+      assert.equal(plan.residency, after, asked);
+      await plan.beginPicture(50);
+      assert.equal(plan.residency, asked === 'auto' ? 'stage' : asked);
+    }
+  });
+
+  test('a group of blocks takes what is free beside its run, up to a limit that leaves files in memory', () => {
+    const bytes = (free: number, working: number) => planned('sequential', free).groupBytes(working);
+    assert.equal(bytes(20 * GB, 0.1 * GB), bytes(4 * GB, 0.1 * GB));
+    assert.ok(bytes(20 * GB, 0.1 * GB) < 1.1 * GB);
+    assert.ok(bytes(20 * GB, 0.5 * GB) < bytes(20 * GB, 0.1 * GB));
+    assert.ok(bytes(20 * GB, 5 * GB) > 0.2 * GB, 'no smaller than the largest block');
+    assert.ok(bytes(0.6 * GB, 0.1 * GB) < 0.4 * GB);
+    assert.equal(bytes(0.1 * GB, 0.2 * GB), 0);
+  });
 });

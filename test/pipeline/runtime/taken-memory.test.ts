@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LearnedMemory } from '../../../src/pipeline/runtime/learned-memory.ts';
-import { vqganWorking } from '../../../src/pipeline/runtime/memory-estimate.ts';
+import { decoderWorking, vqganWorking } from '../../../src/pipeline/runtime/memory-estimate.ts';
 import { takenOn } from '../../../src/pipeline/runtime/taken-memory.ts';
 
 /** Of the published model. */
@@ -25,6 +25,17 @@ for (const [provider, precision, sides, real] of [
     assert.ok(estimate >= real * 0.96 && estimate <= real * 1.31, `${estimate / GIB} GiB for ${real / GIB}`);
   });
 }
+
+test('the estimate of Stage B on cuda in fp16 grows with the picture as what it takes', () => {
+  const decoder = {
+    ...{ c_in: 4, c_out: 4, c_r: 64, patch_size: 2, c_cond: 1024, c_hidden: [320, 640, 1280, 1280], kernel_size: 3 },
+    ...{ nhead: [-1, 10, 20, 20], blocks: [4, 4, 14, 4], level_config: ['CT', 'CTA', 'CTA', 'CTA'] },
+    ...{ inject_effnet: [false, true, true, true], effnet_embd: 16, clip_embd: 1024 },
+  };
+  const [large, usual] = [512, 256].map((side) => decoderWorking(decoder, [side, side], 1, 'fp16', 'cuda'));
+  const grown = (large ?? 0) - (usual ?? 0);
+  assert.ok(Math.abs(grown / (1.01 * GIB) - 1) < 0.05, `${grown / GIB} GiB`);
+});
 
 /** A process that takes what it is told. */
 function learning() {
