@@ -32,18 +32,32 @@ export class ChildLines {
     });
   }
 
+  /** Resolves with the next line, or with `false` at the end of the process. */
+  async next(): Promise<boolean> {
+    const before = this.lines.length;
+    while (this.lines.length === before) {
+      if (this.#isOver) return false;
+      await this.#change();
+    }
+    return true;
+  }
+
   /** The first line, printed now or later, that contains this; `undefined` when the process ends without it. */
   async line(part: string, from = 0): Promise<string | undefined> {
     for (;;) {
       const found = this.lines.slice(from).find((line) => line.includes(part));
       if (found !== undefined || this.#isOver) return found;
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          this.#waiting.delete(wake);
-          resolve();
-        };
-        this.#waiting.add(wake);
-      });
+      await this.#change();
     }
+  }
+
+  #change(): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const wake = () => {
+        this.#waiting.delete(wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+    });
   }
 }

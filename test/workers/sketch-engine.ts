@@ -53,7 +53,7 @@ class SketchEngine implements Engine {
         yield { type: 'step', stage: 'prior', image: index, step, total: 3, timestep: null, preview: null };
       }
       if (words.includes('busy')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
-      if (words.includes('die')) process.kill(process.pid, 'SIGKILL');
+      if (words.includes('die')) process.abort();
       while (words.includes('endless') || (words.includes('hold') && !existsSync(join(this.#folder, 'go')))) {
         await new Promise((resolve) => setTimeout(resolve, 20));
         signal.throwIfAborted();

@@ -10,6 +10,7 @@ import {
 } from '../../pipeline/process/protocol.ts';
 import type { Clock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { oomKills } from '../../system/oom-kills.ts';
 import type { WireEnd, WireRequest } from '../wire.ts';
 import { AttemptOver, type BotConnection } from './bot-connection.ts';
 import { Outbox } from './outbox.ts';
@@ -49,12 +50,13 @@ export async function attempt(options: AttemptOptions): Promise<AttemptResult> {
   if (signal.aborted) stop();
   const beating = beat(options, controller);
   const steps = new StepTimes();
+  const killsBefore = oomKills();
   let end: WireEnd | 'over';
   try {
     const done = await paint(options, controller, steps);
     end = { kind: 'done', ...done };
   } catch (error) {
-    end = endOf(error, controller.signal);
+    end = endOf(error, controller.signal, killsBefore);
   }
   try {
     await bot.end(end === 'over' ? { kind: 'given-back', reason: 'It was not wanted any more.', leaving: false } : end);
@@ -120,15 +122,25 @@ export class WorkerLeaves extends Error {
 /** What was handed over does not fit this worker. */
 class Unfit extends Error {}
 
-function endOf(error: unknown, signal: AbortSignal): WireEnd | 'over' {
+function endOf(error: unknown, signal: AbortSignal, killsBefore: number | undefined): WireEnd | 'over' {
   const reason = signal.aborted ? signal.reason : error;
   if (reason instanceof AttemptOver) return 'over';
   if (signal.aborted || reason instanceof PipelineStopped || reason instanceof Unfit || isOfTheWay(reason)) {
     const why = reason instanceof Error ? reason.message : String(reason);
     return { kind: 'given-back', reason: why, leaving: reason instanceof WorkerLeaves };
   }
+  if (reason instanceof PipelineCrashed && isFromOutside(reason, killsBefore)) {
+    return { kind: 'given-back', reason: 'Somebody killed the pipeline process.', leaving: false };
+  }
   if (reason instanceof PipelineCrashed) return { kind: 'crashed', ending: reason.ending };
   return { kind: 'failed', error: reportError(reason, false) };
+}
+
+/** Whether somebody killed the process: the job is not to blame, as it may be where memory ran out. */
+function isFromOutside({ ending }: PipelineCrashed, killsBefore: number | undefined): boolean {
+  return (
+    ending.reason === 'signal' && ending.signal === 'SIGKILL' && killsBefore !== undefined && oomKills() === killsBefore
+  );
 }
 
 /** Between bot and worker: another worker may have more luck. */
