@@ -53,7 +53,7 @@ export async function killAround(t: Ends, options: KillOptions): Promise<KillRep
   const keys = new Map<string, string>();
   for (let kill = 0; kill < options.kills; kill += 1) {
     for (const key of await house.fill(options.open, keys.size)) keys.set(key, '');
-    await house.someEvents(1 + Math.floor(30 * options.random()));
+    await house.someEvents(1 + Math.floor(50 * options.random()));
     const victim = chosen(options.shares, options.random());
     killed[victim] += 1;
     options.onKill?.(kill + 1, victim);
