@@ -67,6 +67,8 @@ export interface Core {
     readonly before?: string;
     readonly limit: number;
   }): readonly Job[];
+  /** The rooms in which a person has asked for pictures, the one of the latest request first. */
+  rooms(caller: Pick<Caller, 'surface' | 'user'>): readonly string[];
   /** Position (from 1, `null` for more than 25 until asked for here) and expected end of a waiting or running job. */
   queuePosition(jobId: string): { readonly position: number | null; readonly eta: Eta | null };
   /**

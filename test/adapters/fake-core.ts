@@ -217,6 +217,10 @@ export class FakeCore implements Core {
     return [...this.jobsById.values()].find((job) => job.images.some(({ id }) => id === imageId)) ?? null;
   }
 
+  rooms(): readonly string[] {
+    return [];
+  }
+
   jobs(filter: { readonly surface: Surface; readonly limit: number }): readonly Job[] {
     return [...this.jobsById.values()]
       .filter((job) => job.caller.surface === filter.surface)

@@ -34,6 +34,8 @@ const promptRow = z
   .object({ id: z.string(), prompt: z.string(), weighted: z.number().nullable() })
   .transform(({ id, prompt, weighted }): RecentPrompt => ({ id, prompt: weighted ? prompt : withoutWeights(prompt) }));
 
+const roomRow = z.object({ room: z.string(), num: z.number() });
+
 /** Lists of jobs, each read along an index. */
 export class JobLists {
   readonly #sql;
@@ -58,6 +60,10 @@ export class JobLists {
       // and here from the room's jobs, which are many, while the user's are few.
       userInRoom: page('surface = ? AND user = ? AND +room = ?'),
       number: database.column('SELECT num FROM jobs WHERE id = ?', Number),
+      rooms: database.query(
+        'SELECT room, max(num) AS num FROM jobs WHERE surface = ? AND user = ? GROUP BY room',
+        (row) => decode(roomRow, row, 'room'),
+      ),
       prompts: database.query(
         'SELECT id, prompt, weighted FROM jobs WHERE surface = ? AND user = ? ORDER BY num DESC LIMIT ?',
         (row) => decode(promptRow, row, 'prompt'),
@@ -81,6 +87,12 @@ export class JobLists {
     if (room !== undefined) return this.#sql.room.all(surface, room, ...range);
     if (user !== undefined) return this.#sql.user.all(surface, user, ...range);
     return this.#sql.surface.all(surface, ...range);
+  }
+
+  /** Rooms of a person's jobs, that of the latest one first. */
+  rooms(surface: Surface, user: string): readonly string[] {
+    const found = [...this.#sql.rooms.all(surface, user)].sort((a, b) => b.num - a.num);
+    return found.map(({ room }) => room);
   }
 
   /** Different prompts of a person, newest first, that contain a text, whatever the case and width of its letters. */

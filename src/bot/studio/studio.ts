@@ -219,6 +219,7 @@ function coreOf({
     job: (id) => jobs.get(id),
     jobOfImage: (imageId) => jobs.get(history.images.get(imageId)?.jobId ?? ''),
     jobs: (filter) => lists.page(filter),
+    rooms: ({ surface, user }) => lists.rooms(surface, user),
     queuePosition(jobId) {
       const job = jobs.get(jobId);
       return job === null ? { position: null, eta: null } : positions.of(job);

@@ -126,6 +126,11 @@ export class FakeCore implements Core {
       .slice(0, filter.limit);
   }
 
+  rooms({ user }: Pick<Caller, 'user'>): readonly string[] {
+    const own = [...this.#jobs.values()].filter(({ caller }) => caller.user === user).reverse();
+    return [...new Set(own.map(({ caller }) => caller.room))];
+  }
+
   queuePosition(jobId: string) {
     const live = this.#live.get(jobId);
     return { position: live?.position ?? null, eta: live?.eta ?? null };

@@ -53,6 +53,7 @@ export const api = {
   command: (room, body, key) => postOnce(`/api/rooms/${room}/commands`, body, key),
   act: (room, action, user, text, key) =>
     postOnce('/api/actions', { action, user, room, ...(text === undefined ? {} : { text }) }, key),
+  rooms: (user) => request(`/api/rooms?${new URLSearchParams({ user })}`),
   gallery: (query) => request(`/api/gallery?${new URLSearchParams(query)}`),
   picture: (id, user) => request(`/api/pictures/${id}?${new URLSearchParams({ user })}`),
   zip: (ids, user) => post('/api/zips', { ids, user }),

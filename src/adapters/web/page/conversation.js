@@ -21,6 +21,8 @@ export class Conversation {
   #isLoadingOlder = false;
   #more = true;
   #isConnected = true;
+  /** Ids of what was shown before the server had answered. */
+  #stored = [];
 
   /** `host`: `user()`, `act(conversation, action, text, turn)`, `onIdea(text)`, `onChange(conversation)`, `keepPlace(change)`. */
   constructor(room, host) {
@@ -56,9 +58,34 @@ export class Conversation {
     if (!this.isLoaded) this.#more = more;
     if (!this.isLoaded) this.#empty.replaceChildren(...welcome(model.ideas, this.host.onIdea));
     this.isLoaded = true;
+    this.#dropStored(jobs);
     // Oldest first, so that each new one goes to the end.
     for (const job of jobs.reverse()) this.#put(job, false);
     this.#changed();
+  }
+
+  /** Shows what was here before a reload, until the server has answered. */
+  showStored(jobs) {
+    if (this.isLoaded) return;
+    for (const job of jobs) this.#put(job, false);
+    this.#stored = jobs.map(({ id }) => id);
+    this.#changed();
+  }
+
+  /** Takes away what the server does not know any more. @param jobs that it knows */
+  #dropStored(jobs) {
+    const known = new Set(jobs.map(({ id }) => id));
+    for (const id of this.#stored) if (!known.has(id)) this.#remove(id);
+    this.#stored = [];
+  }
+
+  /** Of whoever is not signed in nothing stays in sight. */
+  forgetStored() {
+    this.#dropStored([]);
+  }
+
+  get jobs() {
+    return this.#turns.flatMap(({ job }) => job ?? []);
   }
 
   /** Adds another page of older jobs, if there is one. */

@@ -56,7 +56,7 @@ function mark(link, isCurrent) {
 }
 
 function loadStyles(name) {
-  const link = el('link', { rel: 'stylesheet', href: `/page/${name}` });
+  const link = el('link', { rel: 'stylesheet', href: new URL(name, import.meta.url).pathname });
   return new Promise((resolve) => {
     link.addEventListener('load', resolve);
     // Without styles is better than not at all.

@@ -1,10 +1,13 @@
 import { newLinkNote } from './account.js';
 import { announce } from './announce.js';
+import { api } from './api.js';
 import { avatar } from './avatar.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
 import { byId } from './dom.js';
 import { GalleryView } from './gallery-view.js';
+import { lastState } from './last-state.js';
+import { Notifications } from './notifications.js';
 import { Palette } from './palette.js';
 import { galleryAddress, isRoomName, placeShown, placeTitle } from './place.js';
 import { Requests } from './requests.js';
@@ -22,6 +25,7 @@ const CHANGES_PICTURES = new Set(['image', 'done', 'changed', 'erased']);
 const session = new Session();
 const rooms = new Rooms();
 const drawer = sideDrawer();
+const notifications = new Notifications((room) => openRoom(room));
 const conversations = new Map();
 let isConnected = true;
 const current = () => conversationIn(rooms.current);
@@ -53,6 +57,12 @@ new Palette({
       detail: 'Everything that you asked for, in every room',
       run: () => openAddress(galleryAddress()),
     },
+    {
+      kind: 'page',
+      label: 'Notifications',
+      detail: 'Tell me when my pictures are done, on or off',
+      run: () => notifications.toggle(),
+    },
     { kind: 'page', label: 'Dark or light', detail: 'Switch between the themes', run: switchTheme },
     { kind: 'page', label: 'Who you are', detail: 'Your name, devices and links', run: showMe },
   ],
@@ -78,6 +88,7 @@ const galleryView = new GalleryView({
 const stream = new Stream({
   onEvent: (event) => {
     conversationIn(event.job.room).take(event);
+    if (event.seq !== null && event.job.user === session.user) notifications.tell(event.type, event.job);
     if (CHANGES_PICTURES.has(event.type)) galleryView.stale(event.job.room);
   },
   // The history is read only now, so that nothing between it and the events is missed.
@@ -112,6 +123,7 @@ function changed(conversation) {
   if (conversation.room === rooms.current) {
     if (document.visibilityState === 'visible') conversation.unread = 0;
     scroller.grew();
+    if (conversation.isLoaded) lastState.saveSoon(session.user, conversation.room, () => conversation.jobs);
   }
   drawRooms();
 }
@@ -207,6 +219,14 @@ function showMe() {
   session.show().catch((error) => requests.report(current(), error));
 }
 
+/** Those in which this person was with another browser. */
+async function addRooms() {
+  const known = await api.rooms(session.user).catch(() => ({ rooms: [] }));
+  rooms.merge(known.rooms);
+  drawRooms();
+  stream.listen([...rooms.names]);
+}
+
 /** A phone would open its keyboard. */
 function focusOnLargeScreen() {
   if (!matchMedia('(min-width: 52rem)').matches) return;
@@ -215,7 +235,14 @@ function focusOnLargeScreen() {
 
 function wire() {
   session.addEventListener('change', showUser);
-  session.addEventListener('signed-in', () => stream.retry());
+  session.addEventListener('signed-in', () => {
+    stream.retry();
+    addRooms();
+  });
+  session.addEventListener('signed-out', () => {
+    lastState.forget();
+    for (const conversation of conversations.values()) conversation.forgetStored();
+  });
   session.addEventListener('needs-link', offerLink);
   byId('me').addEventListener('click', showMe);
   byId('reconnect').addEventListener('click', () => stream.retry());
@@ -236,6 +263,9 @@ wire();
 showUser();
 // Before the session is known, so that what is typed meanwhile is kept.
 composer.show(rooms.current);
+conversationIn(rooms.current).showStored(lastState.load(session.user, rooms.current));
+conversationIn(rooms.current).element.hidden = false;
 await session.begin().catch((error) => requests.report(current(), error));
 await showPlace();
+addRooms();
 focusOnLargeScreen();

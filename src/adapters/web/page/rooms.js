@@ -24,6 +24,11 @@ export class Rooms {
     storage.set(ROOMS_KEY, JSON.stringify(this.names));
   }
 
+  /** Takes in the rooms that the server knows of this person: those that they were in last, as far as there is room for them. */
+  merge(names) {
+    for (const name of names) if (isRoomName(name) && this.names.length < MAX_ROOMS) this.add(name);
+  }
+
   /** `stateOf(name)` → `{ unread, busy }`. */
   draw(stateOf) {
     const current = this.current;

@@ -38,6 +38,7 @@ export class Session extends EventTarget {
   async signIn(secret = null) {
     if (this.#signingIn) return;
     this.#open = false;
+    this.dispatchEvent(new Event('signed-out'));
     this.#signingIn = new AbortController();
     const { signal } = this.#signingIn;
     const name = GUEST.test(this.user) ? '' : this.user;

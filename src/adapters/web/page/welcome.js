@@ -11,7 +11,7 @@ export function welcome(ideas, onIdea) {
     return el('li', {}, el('button', properties, el('span', {}, text), ' ', el('code', {}, settings)));
   };
   return [
-    el('img', { src: '/page/icon.svg', alt: '' }),
+    el('img', { src: new URL('icon.svg', import.meta.url).pathname, alt: '' }),
     el('h2', {}, WELCOME),
     el('p', {}, INTRO),
     el('ul', { class: 'ideas', 'aria-label': 'Ideas to start with' }, ideas.map(idea)),

@@ -20,7 +20,7 @@ import { exportRoutes } from './routes/export.ts';
 import { galleryRoutes } from './routes/gallery.ts';
 import { healthRoutes, metricsRoute } from './routes/health.ts';
 import { imageRoutes } from './routes/images.ts';
-import { jobRoutes } from './routes/jobs.ts';
+import { jobRoutes, roomRoutes } from './routes/jobs.ts';
 import { markRoutes } from './routes/marks.ts';
 import { modelRoutes } from './routes/model.ts';
 import { pageRoutes } from './routes/page.ts';
@@ -80,6 +80,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
   accountRoutes(app, web);
   commandRoutes(app, web);
   jobRoutes(app, web);
+  roomRoutes(app, web);
   eventRoutes(app, web);
   completionRoutes(app, web);
   modelRoutes(app, web);

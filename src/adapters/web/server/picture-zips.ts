@@ -39,8 +39,6 @@ export class PictureZips {
 
 /**
  * The pictures that may be seen and are there, each read when its turn comes, then `metadata.json` with what they were made of.
- *
- * @param read a picture as it is given away, by the path of its file
  */
 export function zipOfPictures(
   core: Core,

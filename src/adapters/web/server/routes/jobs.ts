@@ -34,6 +34,16 @@ export function jobRoutes(app: WebApp, web: WebContext): void {
   });
 }
 
+/** `GET /api/rooms`: the rooms in which whoever asks was, the latest first. */
+export function roomRoutes(app: WebApp, web: WebContext): void {
+  route(app, '/api/rooms', {
+    GET: (c) => {
+      const rooms = web.core.rooms(callerOf(web, c, c.req.query('user'), 'rooms'));
+      return c.json({ rooms: rooms.slice(0, MAX_LIMIT) });
+    },
+  });
+}
+
 /** Throws `not_found`, also for the jobs of other platforms. */
 function findJob(web: WebContext, id: string | undefined): Job {
   const job = web.core.job(parseId(id, 'job'));

@@ -12,27 +12,49 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
+/** Where the files of this version are, and may be kept for good: a reload asks for the page alone. */
+function versionOf(files: ReadonlyMap<string, Uint8Array>): string {
+  const hash = createHash('sha256');
+  for (const [name, bytes] of files) hash.update(`${name}\0${bytes.length}\0`).update(bytes);
+  return hash.digest('base64url').slice(0, 12);
+}
+
 /** The files of the page, read once. No request can reach any other file. */
 export function pageRoutes(app: WebApp): void {
   const folder = fileURLToPath(new URL('../../page/', import.meta.url));
-  for (const name of readdirSync(folder)) {
-    const type = TYPES[extname(name)];
-    if (type === undefined) continue;
-    const bytes = new Uint8Array(readFileSync(`${folder}/${name}`));
-    const small = new Uint8Array(gzipSync(bytes, { level: constants.Z_BEST_COMPRESSION }));
-    const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
-    route(app, name === 'index.html' ? '/' : `/page/${name}`, {
-      GET: (c) => {
-        c.header('ETag', etag);
-        // Checked each time, so that a new version of the bot shows its own page at once.
-        c.header('Cache-Control', 'no-cache');
-        c.header('Vary', 'Accept-Encoding');
-        if (c.req.header('if-none-match') === etag) return c.body(null, 304);
-        if (!acceptsGzip(c.req.header('accept-encoding'))) return c.body(bytes, 200, { 'Content-Type': type });
-        return c.body(small, 200, { 'Content-Type': type, 'Content-Encoding': 'gzip' });
-      },
-    });
+  const names = readdirSync(folder)
+    .sort()
+    .filter((name) => extname(name) in TYPES);
+  const files = new Map(names.map((name) => [name, new Uint8Array(readFileSync(`${folder}/${name}`))]));
+  const kept = `/page/${versionOf(files)}/`;
+  for (const [name, bytes] of files) {
+    if (name === 'index.html') {
+      const html = new TextDecoder().decode(bytes).replaceAll('"/page/', `"${kept}`);
+      fileRoute(app, '/', name, new TextEncoder().encode(html), CHECKED);
+      continue;
+    }
+    fileRoute(app, `${kept}${name}`, name, bytes, 'public, max-age=31536000, immutable');
+    fileRoute(app, `/page/${name}`, name, bytes, CHECKED);
   }
+}
+
+/** Checked each time, so that a new version of the bot shows its own page at once. */
+const CHECKED = 'no-cache';
+
+function fileRoute(app: WebApp, path: string, name: string, bytes: Uint8Array<ArrayBuffer>, cache: string): void {
+  const type = TYPES[extname(name)] ?? '';
+  const small = new Uint8Array(gzipSync(bytes, { level: constants.Z_BEST_COMPRESSION }));
+  const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
+  route(app, path, {
+    GET: (c) => {
+      c.header('ETag', etag);
+      c.header('Cache-Control', cache);
+      c.header('Vary', 'Accept-Encoding');
+      if (c.req.header('if-none-match') === etag) return c.body(null, 304);
+      if (!acceptsGzip(c.req.header('accept-encoding'))) return c.body(bytes, 200, { 'Content-Type': type });
+      return c.body(small, 200, { 'Content-Type': type, 'Content-Encoding': 'gzip' });
+    },
+  });
 }
 
 /** `gzip;q=0` refuses it. */
