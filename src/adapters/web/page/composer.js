@@ -59,6 +59,11 @@ export class Composer {
     this.offer([this.#input.value, text].filter(Boolean).join('\n'));
   }
 
+  /** A text that another app hands over, behind what is being written; in full view before it is sent. */
+  takeShared(text) {
+    if (text !== '') this.takeBack(text);
+  }
+
   /** Replaces the text, ready to be changed and sent. */
   offer(text) {
     this.#write(text);

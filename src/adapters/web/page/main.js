@@ -14,6 +14,7 @@ import { Requests } from './requests.js';
 import { Rooms } from './rooms.js';
 import { Scroller } from './scroller.js';
 import { Session } from './session.js';
+import { takeSharedText } from './shared-text.js';
 import { sideDrawer } from './side-drawer.js';
 import { Stream } from './stream.js';
 import { toggleTheme } from './theme.js';
@@ -263,6 +264,7 @@ wire();
 showUser();
 // Before the session is known, so that what is typed meanwhile is kept.
 composer.show(rooms.current);
+composer.takeShared(takeSharedText());
 conversationIn(rooms.current).showStored(lastState.load(session.user, rooms.current));
 conversationIn(rooms.current).element.hidden = false;
 await session.begin().catch((error) => requests.report(current(), error));

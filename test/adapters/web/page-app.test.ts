@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import sharp from 'sharp';
+import * as z from 'zod';
+import { launchBrowser, openPage } from './open-page.ts';
+import { appOverFake } from './serve-fake.ts';
+
+let browser: Browser;
+before(async () => {
+  browser = await launchBrowser();
+});
+after(() => browser.close());
+
+const installable = z.object({ installabilityErrors: z.array(z.object({ errorId: z.string() })) });
+const parsed = z.object({ errors: z.array(z.unknown()), url: z.string() });
+
+test('a browser reads the manifest without complaint, and its icons are what it says', async (t) => {
+  const { page, complaints, context } = await openPage(t, browser);
+  const devtools = await context.newCDPSession(page);
+  const { errors, url } = parsed.parse(await devtools.send('Page.getAppManifest'));
+  assert.deepEqual(errors, []);
+  const { installabilityErrors } = installable.parse(await devtools.send('Page.getInstallabilityErrors'));
+  // Contexts of tests are private windows, where nothing can be installed.
+  assert.deepEqual(
+    installabilityErrors.filter(({ errorId }) => errorId !== 'in-incognito'),
+    [],
+  );
+  assert.deepEqual(complaints, []);
+  const { app } = await appOverFake(t);
+  const { pathname } = new URL(url);
+  const { icons } = z
+    .object({ icons: z.array(z.object({ src: z.string(), sizes: z.string() })) })
+    .parse(await (await app.request(pathname)).json());
+  for (const { src, sizes } of icons.filter(({ sizes }) => sizes !== 'any')) {
+    const answer = await app.request(new URL(src, `http://localhost${pathname}`).pathname);
+    const { width, height, format } = await sharp(await answer.arrayBuffer()).metadata();
+    assert.deepEqual([`${width}x${height}`, format], [sizes, 'png'], src);
+  }
+});
+
+test('a text that another app shares begins a prompt, once, and is not sent by itself', async (t) => {
+  const { core, visit } = await openPage(t, browser);
+  const page = await visit('?title=A+panda&text=A+panda&url=https%3A%2F%2Fexample.org%2F%3Fa%3Db#lobby');
+  assert.equal(await page.inputValue('#prompt'), 'A panda https://example.org/?a=b');
+  assert.equal(new URL(page.url()).search, '');
+  await page.fill('#prompt', '');
+  await page.reload();
+  assert.equal(await page.inputValue('#prompt'), '');
+  assert.deepEqual(core.commands, []);
+});
