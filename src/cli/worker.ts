@@ -124,6 +124,8 @@ async function work(options: Options): Promise<void> {
     engine: ENGINE.href,
     load: {
       ...{ model, provider, precision, residency, device, threads, loras: loras.dir, cacheDir: data },
+      // It gets one job at a time.
+      batch: 'off',
     },
     lockPath: join(data, `pipeline-${own}.lock`),
     hardware: (info) => hardwareOf(info, device, threads),

@@ -93,12 +93,12 @@ export class Dispatcher {
 
   /** Seconds until a painter should be done with its part of a job; 0 if it makes none. */
   secondsUntilFree({ id }: Painter): number {
-    for (const running of this.#running.values()) {
+    const left = [...this.#running.values()].map((running) => {
       const part = running.parts.find(({ painter }) => painter.id === id);
       if (part !== undefined) return this.#secondsOfPart(running, part);
-      if (running.parts.length === 0 && running.hands.painter.id === id) return this.#secondsLeft(running);
-    }
-    return 0;
+      return running.parts.length === 0 && running.hands.painter.id === id ? this.#secondsLeft(running) : 0;
+    });
+    return Math.max(0, ...left);
   }
 
   /**
@@ -110,7 +110,7 @@ export class Dispatcher {
     const kept = this.#keptSeconds(running?.job ?? job);
     if (running === undefined) return kept;
     const { secondsBefore, repainting, parts } = running;
-    const spent = parts.reduce((sum, part) => sum + part.spent.seconds, repainting.spent.seconds);
+    const spent = parts.reduce((sum, part) => sum + part.spent.seconds * part.share, repainting.spent.seconds);
     return Math.max(kept + repainting.seconds, secondsBefore + spent);
   }
 
@@ -279,20 +279,23 @@ export class Dispatcher {
     const { painter, work, spent, speed } = part;
     const info = loadedBy(painter);
     let notes: readonly string[] = [];
-    for await (const event of painter.generate(request, { signal })) {
+    const alongside = running.hands.alongside && painter === running.hands.painter;
+    for await (const event of painter.generate(request, { signal, alongside })) {
       spent.hold();
       if (event.type === 'step') await this.#step(running, part, event);
       else if (event.type === 'image') await this.#image(running, part, event, info);
       else {
         notes = event.warnings;
         part.timings = event.timings;
+        part.share = event.share ?? 1;
         // For the next start of the process: a preview should be recognisable from the first step on.
         if ('previewMaps' in event) history.memos.set('pipeline', PREVIEW_MAPS, event.previewMaps);
       }
       spent.goOn(event);
     }
     signal.throwIfAborted();
-    estimator.learn(work, part.timings, speed);
+    // The time of a batch says little of the time alone.
+    if (part.share === 1) estimator.learn(work, part.timings, speed);
     onPainted(work, part.timings, painter);
     return notes;
   }

@@ -5,7 +5,7 @@ import { type Caller, personalPayer, ruledBy } from '../job.ts';
 import { type FairOptions, FairQueue } from '../queue/fair-queue.ts';
 import type { Estimator } from './estimator.ts';
 import { type Painter, speedOf } from './painter.ts';
-import type { Needs, Painters } from './painters.ts';
+import type { Company, Needs, Painters } from './painters.ts';
 import { type Work, workLeft } from './work.ts';
 
 export interface JobQueueOptions {
@@ -30,11 +30,15 @@ export interface ErrandOptions {
 export interface Wanted {
   readonly needs: Needs;
   readonly work: Work;
+  /** Pictures that may be painted at the same time as other work. @default none */
+  readonly pictures?: number;
 }
 
 /** The painters of one job or errand. */
 export interface Hands {
   readonly painter: Painter;
+  /** It paints something else at the same time. */
+  readonly alongside: boolean;
   /** Others that could help now. While anything waits there are none. */
   helpers(): readonly Painter[];
   /** Takes one of these. */
@@ -78,7 +82,8 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     };
     // One that is to be started again waits until its former start has given its painters back.
     const mayStart = (id: string) =>
-      !this.#running.has(id) && options.painters.free(this.#wanted.get(id)?.needs).length > 0;
+      !this.#running.has(id) &&
+      (options.painters.free(this.#wanted.get(id)?.needs).length > 0 || this.#companion(id) !== undefined);
     const queueClass = class extends FairQueue {
       constructor() {
         super(options.weight, mayStart);
@@ -202,7 +207,10 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   }
 
   #addJob({ job }: Pick<StoredJob, 'job'>, options: FairOptions): void {
-    this.#wanted.set(job.id, { needs: job.request, work: workLeft(job) });
+    const pictures = job.request.n - job.images.length;
+    // A process may have died of one that was running: nobody else should die of it.
+    const company = options.resumed ? {} : { pictures };
+    this.#wanted.set(job.id, { needs: job.request, work: workLeft(job), ...company });
     this.#add(options);
   }
 
@@ -229,26 +237,34 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     const { painters, estimator } = this.#options;
     const wanted = this.#wanted.get(id);
     const needs = wanted?.needs;
-    const painter = painters.best(needs, (one) => (wanted ? estimator.seconds(wanted.work, speedOf(one)) : 0));
-    if (painter === undefined) throw new RangeError(`Expected a free painter for ${id}, since it was started.`);
-    const held = new Set<Painter>();
-    const take = (one: Painter) => {
-      painters.take(one, needs);
-      held.add(one);
-    };
-    take(painter);
+    const free = painters.best(needs, (one) => (wanted ? estimator.seconds(wanted.work, speedOf(one)) : 0));
+    const company = companyOf(wanted);
+    const painter = free ?? (company && painters.companion(company));
+    if (painter === undefined) throw new RangeError(`Expected a painter for ${id}, since it was started.`);
+    const held = new Map([[painter, painters.take(painter, needs, company)]]);
     return {
-      ...{ painter, take },
+      ...{ painter, alongside: free === undefined },
+      take: (one) => void held.set(one, painters.take(one, needs)),
       helpers: () => (this.#started && this.#fair.size === 0 ? painters.free(needs) : []),
       release: (one) => {
-        if (!held.delete(one)) return;
-        painters.release(one);
-        this.#release();
+        held.get(one)?.();
+        if (held.delete(one)) this.#release();
       },
       end() {
-        for (const one of held) painters.release(one);
+        for (const release of held.values()) release();
       },
     };
+  }
+
+  /**
+   * A painter that can take this beside what it paints. Only for the one whose turn it is: others would prolong the batch
+   * that it waits for.
+   */
+  #companion(id: string): Painter | undefined {
+    const { painters } = this.#options;
+    if (!painters.hasCompany || this.#fair.first !== id) return undefined;
+    const company = companyOf(this.#wanted.get(id));
+    return company && painters.companion(company);
   }
 
   #store<T>(work: () => T, told: (result: T) => void = () => {}): T {
@@ -272,13 +288,18 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
 
   /** Lets the next one start if there is a painter for it; when that has started, the one after it. */
   #release(): void {
-    const hasPainter = this.#options.painters.free().length > 0;
+    const { first } = this.#fair;
+    const hasPainter = this.#options.painters.free().length > 0 || (first !== undefined && this.#companion(first));
     const places = this.#running.size + (hasPainter && this.#fair.mayStart ? 1 : 0);
     // p-queue counts one that has just ended until the next turn of the event loop, and knows no places for nobody.
     if (places > 0) this.#queue.concurrency = places;
     if (places === 0) this.#queue.pause();
     else if (this.#started && this.#holds === 0) this.#queue.start();
   }
+}
+
+function companyOf({ needs, pictures }: Partial<Wanted> = {}): Company | undefined {
+  return needs === undefined || pictures === undefined ? undefined : { needs, pictures };
 }
 
 function partyOf({ surface, payer, user }: Caller) {

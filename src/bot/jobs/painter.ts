@@ -15,13 +15,17 @@ export interface Painter {
   readonly hardware?: string;
   readonly status: PainterStatus;
   /**
-   * Paints one request; the core gives it the next one only when this has ended, well or not.
+   * Paints one request; the core gives it the next one only when this has ended, well or not, or `alongside` it where the
+   * painter's `info.together` admits it.
    *
    * @throws PipelineCrashed if it died of the request, or while it worked on it: the start counts against the job
    * @throws PipelineStopped if it gives the request back: another painter takes it up, and nobody is blamed
    * @throws the signal's reason, or the engine's UserError or OperatorError
    */
-  generate(request: EngineRequest, options?: { readonly signal?: AbortSignal }): AsyncGenerator<EngineEvent, void>;
+  generate(
+    request: EngineRequest,
+    options?: { readonly signal?: AbortSignal; readonly alongside?: boolean },
+  ): AsyncGenerator<EngineEvent, void>;
 }
 
 /** A painter as it is now. Whoever let it join tells `Painters.changed` of each change. */

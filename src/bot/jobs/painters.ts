@@ -9,14 +9,30 @@ interface Member {
   status: PainterStatus | undefined;
   /** It can take work: it is there, and has the weights of the others. */
   ready: boolean;
-  /** It has work. */
-  busy: boolean;
+  /** What it paints at the moment. */
+  readonly work: Set<HeldWork>;
   /** The Stage C that its last work was made with. */
   stageC: string | undefined;
 }
 
+/** Some work that a painter has. */
+interface HeldWork {
+  /** Equal for work that can be painted at the same time; unlike all others where that is not wanted. */
+  readonly alike: string | symbol;
+  readonly pictures: number;
+}
+
 /** A painter with what the core knows of it. */
-export type PainterView = Readonly<Pick<Member, 'painter' | 'ready' | 'busy'>>;
+export interface PainterView extends Readonly<Pick<Member, 'painter' | 'ready'>> {
+  /** It has work. */
+  readonly busy: boolean;
+}
+
+/** Work that may be painted at the same time as other work. */
+export interface Company {
+  readonly needs: Needs;
+  readonly pictures: number;
+}
 
 /** What a painter has to have for some work. */
 export type Needs = Pick<ImagineRequest, 'width' | 'height' | 'style' | 'loras'>;
@@ -56,7 +72,7 @@ export class Painters extends EventEmitter<PainterEvents> {
 
   /** In the order in which they came. */
   get all(): readonly PainterView[] {
-    return [...this.#members.values()];
+    return [...this.#members.values()].map(({ painter, ready, work }) => ({ painter, ready, busy: work.size > 0 }));
   }
 
   /** Those that get work: the ones that are ready; while none is, those that were. */
@@ -84,7 +100,7 @@ export class Painters extends EventEmitter<PainterEvents> {
     if (this.#members.has(painter.id)) {
       throw new RangeError(`Expected a new painter, got "${painter.id}", which is there already.`);
     }
-    const member = { painter, status: undefined, ready: false, busy: false, stageC: undefined };
+    const member = { painter, status: undefined, ready: false, work: new Set<HeldWork>(), stageC: undefined };
     this.#members.set(painter.id, member);
     this.changed(painter.id);
   }
@@ -116,9 +132,9 @@ export class Painters extends EventEmitter<PainterEvents> {
   free(needs?: Needs): readonly Painter[] {
     const working = this.#working();
     const able = needs === undefined ? working : working.filter(({ painter }) => canMake(painter, needs));
-    const idle = (able.length > 0 ? able : working).filter(({ busy }) => !busy);
+    const idle = (able.length > 0 ? able : working).filter(({ work }) => work.size === 0);
     if (working.some(({ ready }) => ready)) return idle.map(({ painter }) => painter);
-    const first = working.some(({ busy }) => busy) ? [] : idle.slice(0, 1);
+    const first = working.some(({ work }) => work.size > 0) ? [] : idle.slice(0, 1);
     return first.map(({ painter }) => painter);
   }
 
@@ -134,18 +150,36 @@ export class Painters extends EventEmitter<PainterEvents> {
     return best?.painter;
   }
 
-  /** It has work, until `release`. */
-  take(painter: Painter, needs?: Needs): void {
-    const member = this.#members.get(painter.id);
-    if (member?.painter !== painter) return;
-    member.busy = true;
-    if (needs !== undefined) member.stageC = stageCOf(needs);
+  /** Whether some painter might paint more than one thing at a time. */
+  get hasCompany(): boolean {
+    return this.working.some((painter) => togetherOf(painter) > 1);
   }
 
-  release(painter: Painter): void {
+  /** One that paints, and can paint this at the same time: work that is alike in all that the networks need. */
+  companion({ needs, pictures }: Company): Painter | undefined {
+    const alike = alikeOf(needs);
+    const fits = ({ painter, ready, work }: Member) => {
+      const taken = [...work].reduce((sum, one) => sum + one.pictures, pictures);
+      return ready && work.size > 0 && taken <= togetherOf(painter) && [...work].every((one) => one.alike === alike);
+    };
+    return [...this.#members.values()].find(fits)?.painter;
+  }
+
+  /**
+   * It has work, until that is given back.
+   *
+   * @param company how the work can be painted at the same time as other work. @default not at all
+   * @returns gives the work back
+   */
+  take(painter: Painter, needs?: Needs, company?: Company): () => void {
     const member = this.#members.get(painter.id);
     // One that has left and come back is another one.
-    if (member?.painter === painter) member.busy = false;
+    if (member?.painter !== painter) return () => {};
+    const alike = company === undefined ? Symbol('alone') : alikeOf(company.needs);
+    const held: HeldWork = { alike, pictures: company?.pictures ?? 1 };
+    member.work.add(held);
+    if (needs !== undefined) member.stageC = stageCOf(needs);
+    return () => void member.work.delete(held);
   }
 
   /** Decides anew who is ready, and tells of it. */
@@ -197,4 +231,13 @@ function canMake({ status: { info, maxPixels, loras } }: Painter, needs: Needs):
 /** Names the weights of Stage C that a picture is made with. */
 function stageCOf({ style, loras = [] }: Needs): string {
   return JSON.stringify([style, loras]);
+}
+
+/** Names what the steps of a network can be shared over. */
+function alikeOf({ width, height, ...stageC }: Needs): string {
+  return JSON.stringify([width, height, stageCOf({ width, height, ...stageC })]);
+}
+
+function togetherOf({ status: { info } }: Painter): number {
+  return info?.together ?? 1;
 }

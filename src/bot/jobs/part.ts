@@ -32,6 +32,8 @@ export class Part {
   fraction = 0;
   step: { readonly stage: Stage; readonly step: number; readonly total: number } | undefined;
   preview: Sheet | undefined;
+  /** Of the time that has passed, what counts as its own: less than 1 if others were painted at the same time. */
+  share = 1;
   /** What it took; empty until it is done. */
   timings: Timings = {};
   readonly #progress: Progress;
@@ -46,7 +48,8 @@ export class Part {
     this.#progress = estimator.progress(work, this.speed);
   }
 
-  advance({ stage, image, step, total, preview, previewOf = [] }: Step): void {
+  advance({ stage, image, step, total, preview, previewOf = [], share = 1 }: Step): void {
+    this.share = share;
     this.fraction = this.#progress.step(stage, image, step, total);
     this.step = { stage, step, total };
     if (preview !== null) this.preview = { preview, previewOf };

@@ -156,6 +156,12 @@ export class FairQueue implements Queue<Run, FairOptions> {
     return this.#next() !== undefined;
   }
 
+  /** Whose turn it is, whether or not it may start. */
+  get first(): string | undefined {
+    for (const { id } of this.#resumed) return id;
+    return this.#payers.next(() => true)?.id;
+  }
+
   /** The job that is next, charged with its estimate; `undefined` if none may start. If nobody settles it, it is settled at that when `run` ends. */
   dequeue(): Run | undefined {
     const job = this.#next();

@@ -207,7 +207,8 @@ class PipelineEngine implements Engine {
     const turn = await this.#turns.begin({ alike: alike(request), rows: Math.max(1, rows), signal });
     try {
       for await (const event of this.#paint(loaded, request, signal)) {
-        yield event.type === 'done' ? shared(event, turn.share) : event;
+        if (event.type === 'done') yield shared(event, turn.share);
+        else yield event.type === 'step' ? { ...event, share: turn.share } : event;
       }
     } finally {
       turn.end();

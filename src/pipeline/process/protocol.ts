@@ -133,6 +133,8 @@ export type EngineEvent =
       readonly preview: Uint8Array | null;
       /** Positions of the pictures in the preview, row by row. */
       readonly previewOf?: readonly number[];
+      /** As that of `done`, up to here. @default 1 */
+      readonly share?: number;
     }
   | {
       readonly type: 'image';

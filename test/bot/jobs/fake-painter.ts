@@ -45,7 +45,11 @@ export class FakePainter implements Painter {
   readonly id: string;
   readonly name: string;
   readonly requests: EngineRequest[] = [];
+  /** Prompts of the requests that came alongside another. */
+  readonly alongside: string[] = [];
   status: PainterStatus = { info: INFO };
+  /** Of its time, what each request is charged for. */
+  share = 1;
   /** Called before the first event of each request. */
   onStart: (request: EngineRequest) => void = () => {};
   #dies = false;
@@ -75,9 +79,10 @@ export class FakePainter implements Painter {
 
   async *generate(
     request: EngineRequest,
-    { signal }: { readonly signal?: AbortSignal } = {},
+    { signal, alongside = false }: { readonly signal?: AbortSignal; readonly alongside?: boolean } = {},
   ): AsyncGenerator<EngineEvent, void> {
     this.requests.push(request);
+    if (alongside) this.alongside.push(request.prompt);
     this.onStart(request);
     const words = new Set(request.prompt.split(' '));
     const step = { type: 'step', stage: 'prior', image: null, total: 2, timestep: null } as const;
@@ -119,6 +124,7 @@ export class FakePainter implements Painter {
     yield {
       type: 'done',
       warnings,
+      ...(this.share < 1 ? { share: this.share } : {}),
       timings: { load: 60_000, text: 10, prior: 580 * n, decoder: 240 * n, vqgan: 50 * n, encode: 20 * n },
     };
   }
