@@ -1,7 +1,7 @@
 import { stepCount } from '../../pipeline/images/stage-c-steps.ts';
 import type { ImagineRequest } from '../job.ts';
 import { fits, type RequestLimits, shrunk } from '../request-limits.ts';
-import { FIELD_KEYS, type Field, type Key, keyNamed, type RequestField, type RequestSettings } from './keys.ts';
+import { FIELD_KEYS, type Field, KEYS, type Key, keyNamed, type RequestField, type RequestSettings } from './keys.ts';
 import { formatLoras } from './loras.ts';
 import type { DefaultsLayer, Maximum } from './prompt-sources.ts';
 import { formatSteps } from './values.ts';
@@ -138,14 +138,14 @@ function changeFor(request: ImagineRequest, name: Maximum['name'], most: number,
 }
 
 /** Settings as they are typed, by the names of their keys. */
-export function typedForm(settings: Partial<ImagineRequest>): Readonly<Record<string, string>> {
+export function typedForm(settings: RequestSettings): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    FIELD_KEYS.flatMap(({ key, field }) => {
-      const value = settings[field];
-      if (value === undefined) return [];
-      if (field === 'steps') return [[key.name, formatSteps(settings.steps ?? null)]];
-      if (field === 'loras') return [[key.name, formatLoras(settings.loras ?? [])]];
-      return [[key.name, value === true ? 'yes' : value === false ? 'no' : String(value)]];
+    KEYS.flatMap(({ name, fields: [field, ...more] }) => {
+      const value = field === undefined || more.length > 0 ? undefined : settings[field];
+      if (value === undefined || (value === null && field !== 'steps')) return [];
+      if (field === 'steps') return [[name, formatSteps(settings.steps ?? null)]];
+      if (field === 'loras') return [[name, formatLoras(settings.loras ?? [])]];
+      return [[name, value === true ? 'yes' : value === false ? 'no' : String(value)]];
     }),
   );
 }

@@ -12,7 +12,7 @@ import { CommandProblem, END, quoted } from './problem.ts';
 import { type DefaultsLayer, NO_SOURCES, type PromptSources } from './prompt-sources.ts';
 import { type PromptTemplates, resolvedTexts } from './prompt-text.ts';
 import { removal, type TypedSetting } from './read-settings.ts';
-import { isMisfit, type StartMisfit, startOf } from './start.ts';
+import { isMisfit, type StartMisfit, type StartSettings, startOf } from './start.ts';
 import { hasDraws, withoutDraws } from './wildcards.ts';
 
 export interface MakingOptions {
@@ -62,11 +62,10 @@ export function requestOf(
   if (name !== undefined && preset === undefined) throw presetUnknown(name, given, presets);
   const all = settingsOf(asked, { name, preset, layers }, limits);
   const { preset: _, seed: wanted, negative: settled = '', ...others } = all.settings;
-  const { strength: usual, weights: _weights, transparent: _transparent, loras = [], ...settings } = others;
-  // A default says how to start from a picture, not that there has to be one.
-  const strength = chosen.strength ?? (pictures === undefined ? undefined : usual);
-  const { weights, transparent } = chosen;
-  const start = startOf({ strength, weights, transparent }, pictures, defaults?.start);
+  const { strength, weights, transparent, loras = [], ...settings } = others;
+  const usual = usualStart({ strength, weights, transparent }, pictures);
+  const how = { ...usual, ...startSettings(chosen) };
+  const start = startOf(how, pictures, defaults?.start);
   if (isMisfit(start)) throw startProblem(start, given);
   const seed = wanted ?? BigInt.asUintN(32, randomSeed());
   // The text of a preset stands in the place of a default.
@@ -87,11 +86,29 @@ export function requestOf(
     ...{ ...requestDefaults(limits), ...settings, ...texts, seed },
     ...(start === undefined ? {} : { start }),
     ...(used.length > 0 ? { loras: used } : {}),
-    ...(isSaved ? { origins: start === undefined ? withoutStrength(origins) : origins } : {}),
+    ...(isSaved ? { origins: withoutUnused(origins, how) } : {}),
   };
   if (!fits(request, limits)) throw tooManyPixels(request, given, limits);
   const clamped = withinMaxima(request, maxima, limits);
   return { request: clamped.request, notes: [...all.notes, ...clamped.notes, ...notes] };
+}
+
+function startSettings({ strength, weights, transparent }: RequestSettings): Partial<StartSettings> {
+  const given = Object.entries({ strength, weights, transparent }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given);
+}
+
+/** What is saved says how to start from pictures, not that there have to be any, nor how many. */
+function usualStart(
+  { strength, weights, transparent }: StartSettings,
+  pictures: GivenPictures | undefined,
+): StartSettings {
+  const count = pictures?.pictures.length;
+  return {
+    strength: count === undefined ? undefined : strength,
+    weights: weights?.length === count ? weights : undefined,
+    transparent: count === 1 && pictures?.mask === undefined ? transparent : undefined,
+  };
 }
 
 /** What was chosen, what is in the preset, what an older request had, and defaults, in this order. */
@@ -124,8 +141,10 @@ function presetOrigins(
   );
 }
 
-function withoutStrength({ strength: _, ...origins }: Origins): Origins {
-  return origins;
+/** Without what is saved for pictures and does not hold for those that are given. */
+function withoutUnused(origins: Origins, how: StartSettings): Origins {
+  const isUsed = (field: string) => !Object.hasOwn(how, field) || how[field as keyof StartSettings] !== undefined;
+  return Object.fromEntries(Object.entries(origins).filter(([field]) => isUsed(field)));
 }
 
 /** With the LoRAs of its texts, as other programs have them there, among its settings. */

@@ -196,7 +196,7 @@ function changed(options: NativeOptions, changes: Readonly<Partial<Record<string
   return Object.fromEntries(values) as NativeOptions;
 }
 
-function withEdits(text: string, edits: readonly Edit[]): string {
+export function withEdits(text: string, edits: readonly Edit[]): string {
   let result = text;
   for (const edit of [...edits].sort((a, b) => b.start - a.start)) {
     result = result.slice(0, edit.start) + edit.text + result.slice(edit.end);

@@ -43,7 +43,7 @@ export const PRESET_NAME = `a name of up to ${LONGEST_NAME} letters, digits and 
 
 /** `text` put into the text of a preset, as A1111's web UI does. */
 export function withPreset(preset: string, text: string): string {
-  if (preset.includes(PROMPT_PLACE)) return preset.replaceAll(PROMPT_PLACE, () => text);
+  if (preset.toLowerCase().includes(PROMPT_PLACE)) return preset.replace(/\{prompt\}/gi, () => text);
   return [text, preset.trim()].filter((part) => part.trim() !== '').join(', ');
 }
 

@@ -79,9 +79,11 @@ export function readPresetsArgument(argument: string): PresetsArgument | null {
   }
 }
 
-/** JSON, or a table whose first column is `name`. */
+/** JSON, or a table with a column `name`. */
 function isPresetFile(text: string): boolean {
-  return /^\uFEFF?(?:[[{]|"?name"?\s*[,;\t])/i.test(text);
+  const [header = ''] = text.replace(/^\uFEFF/, '').split(/[\r\n]/, 1);
+  const columns = header.split(/[,;\t]/).map((column) => column.replace(/"/g, '').trim().toLowerCase());
+  return /^[[{]/.test(header) || (columns.length > 1 && columns.includes('name'));
 }
 
 /** Whether a command reads a file that comes beside it. */
@@ -102,13 +104,19 @@ export const WILDCARDS_USAGE = 'wildcards [set|show|delete name …]';
 export function readWildcardsArgument(argument: string): WildcardsArgument | null {
   const [typed, behind] = parted(argument);
   const action = typed.toLowerCase();
-  const [first, rest] = parted(behind);
+  const [first, rest] = wildcardPart(behind);
   const name = /^__(.+)__$/.exec(first)?.[1] ?? first;
   if (action === '' || action === 'list') return behind === '' ? { action: 'list' } : null;
   if (action === 'set') return rest === '' ? null : { action, name, list: linesOf(rest) };
   const isNamed = name !== '' && rest === '';
   if (action === 'delete' || action === 'remove') return isNamed ? { action: 'delete', name } : null;
   return action === 'show' && isNamed ? { action, name } : null;
+}
+
+/** A name, also with a colon or an equals sign behind it, and the rest. */
+function wildcardPart(text: string): readonly [name: string, rest: string] {
+  const [, name, rest = ''] = /^([^\s:=,|"“”„]+)\s*[:=](?!:)\s*(.*)$/s.exec(text) ?? [];
+  return name === undefined ? namedPart(text) : [name, rest];
 }
 
 /** One choice a line. Bars and commas inside braces belong to a choice. */

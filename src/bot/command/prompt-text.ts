@@ -56,7 +56,7 @@ export function resolvedTexts(typed: PromptTemplates, { preset, ...draw }: Resol
     },
     styled,
     drawnLoras,
-    notes: [...textNotes(texts.prompt), ...textNotes(texts.negative)],
+    notes: [...templateNotes(templates.prompt, preset), ...textNotes(texts.prompt), ...textNotes(texts.negative)],
   };
 }
 
@@ -67,6 +67,22 @@ function withWeightsRead({ prompt, negative }: PromptTemplates): Texts {
     return isVisible(words) ? words : text;
   };
   return { prompt: plain(prompt), negative: plain(negative) };
+}
+
+/** What would be more requests or more words if it were typed, or in other programs. */
+function templateNotes(template: string, preset: Preset | undefined): readonly string[] {
+  const notes: string[] = [];
+  const several = /\{\s*\d+(?:-\d+)?\$\$/.exec(template);
+  if (several !== null) {
+    notes.push(`Read as text, since one alternative is drawn here and never several: ${quoted(several[0].slice(1))}.`);
+  }
+  const braces = /\{[^{}|]*,[^{}|]*\}/.exec(preset?.prompt ?? '');
+  if (braces !== null) {
+    notes.push(
+      `Read as text, since a preset makes no more requests: ${quoted(braces[0])}; with bars, one of them is drawn.`,
+    );
+  }
+  return notes;
 }
 
 /** What other programs would read in a text and this one does not. */

@@ -29,6 +29,8 @@ interface Definition {
   readonly usage: string;
   /** At most 100 characters. */
   readonly description: string;
+  /** Words behind its name after which a prompt is hardly ever meant. */
+  readonly actions?: readonly string[];
   /** For surfaces where it has a command of its own. */
   readonly native?: {
     readonly de: string;
@@ -112,6 +114,7 @@ export const SUBCOMMANDS = {
   presets: {
     usage: PRESETS_USAGE,
     description: 'Saved styles: list, save, import and export them',
+    actions: ['save', 'show', 'delete', 'remove', 'import', 'export', 'list'],
     native: {
       de: 'Gespeicherte Stile: zeigen, sichern, ein- und ausgeben',
       options: [actionOption('save film {prompt}, film still; show film; delete film; import …; export csv')],
@@ -125,6 +128,7 @@ export const SUBCOMMANDS = {
   wildcards: {
     usage: WILDCARDS_USAGE,
     description: 'Lists of words that __name__ draws from; moderators keep them',
+    actions: ['set', 'add', 'show', 'delete', 'remove', 'list'],
     native: {
       de: 'Wortlisten, aus denen __name__ zieht; Moderatoren pflegen sie',
       options: [actionOption('set colour red, green, 3::blue; show colour; delete colour; without it all')],
@@ -221,7 +225,9 @@ const ELSEWHERE = new Set(
 export function meantAsSubcommand(text: string, guildSettings: readonly string[] = []): readonly string[] | null {
   const [first = '', ...rest] = text.toLowerCase().split(/\s+/);
   const typed = first.replace(/^[/!](?:wuerst-)?|[.!?]$/g, '');
-  if (!/^[a-z][a-z-]{0,19}$/.test(typed) || rest.length > 2) return null;
+  if (!/^[a-z][a-z-]{0,19}$/.test(typed)) return null;
+  if (isSubcommandName(typed) && actionsOf(typed).includes(rest[0] ?? '')) return [SUBCOMMANDS[typed].usage];
+  if (rest.length > 2) return null;
   const hasSlash = /^[/!]/.test(first);
   const name = isSubcommandName(typed) ? typed : (misspelt(typed) ?? shortNamed(typed, rest.join(' '), guildSettings));
   if (name === null) {
@@ -233,6 +239,11 @@ export function meantAsSubcommand(text: string, guildSettings: readonly string[]
   // "expert mode" is near to `export`, but has no form of it.
   const isMeant = rest.length === 0 || typed === name || hasSlash || read(rest.join(' '), guildSettings) !== null;
   return isMeant ? [usage] : null;
+}
+
+function actionsOf(name: SubcommandName): readonly string[] {
+  const { actions = [] }: Definition = SUBCOMMANDS[name];
+  return actions;
 }
 
 /** The subcommand that `typed` is a misspelling of. Short names have many words near them (snow, queen, camel). */

@@ -75,9 +75,9 @@ function fromCsv(text: string): readonly NamedPreset[] {
 
 const style = z.object({
   name: z.string(),
-  prompt: z.string().optional(),
-  negative_prompt: z.string().optional(),
-  settings: z.record(z.string(), z.string()).optional(),
+  prompt: z.string().nullish(),
+  negative_prompt: z.string().nullish(),
+  settings: z.record(z.string(), z.string()).nullish(),
 });
 const fooocusPreset = z.object({
   default_prompt: z.string().optional(),
@@ -95,12 +95,23 @@ function fromJson(text: string, fallbackName: string): readonly NamedPreset[] {
   } catch (cause) {
     throw unreadable('JSON', `text that is not (${(cause as Error).message.slice(0, 100)})`);
   }
-  if (!Array.isArray(json)) return [ofFooocus(json, fallbackName)].flat();
-  return json.flatMap((entry) => {
-    const { success, data, error } = style.safeParse(entry);
-    if (!success) throw unreadable('a name and a prompt for every style', z.prettifyError(error).slice(0, 200));
-    return named(data.name, { prompt: data.prompt, negative: data.negative_prompt, settings: data.settings });
-  });
+  if (!Array.isArray(json)) return isStyle(json) ? ofStyle(json) : ofFooocus(json, fallbackName);
+  return json.flatMap(ofStyle);
+}
+
+function isStyle(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && 'name' in json && 'prompt' in json;
+}
+
+function ofStyle(entry: unknown, index = 0): readonly NamedPreset[] {
+  const { success, data, error } = style.safeParse(entry);
+  if (!success) {
+    const [first] = error.issues;
+    const what = first?.path.join('.') || 'entry';
+    throw unreadable('a name and a prompt, as text, for every style', `another ${what} in number ${index + 1}`);
+  }
+  const { name, prompt, negative_prompt: negative, settings } = data;
+  return named(name, { prompt, negative, settings });
 }
 
 function ofFooocus(json: unknown, name: string): readonly NamedPreset[] {
@@ -123,12 +134,20 @@ function ofFooocus(json: unknown, name: string): readonly NamedPreset[] {
 }
 
 interface Parts {
-  readonly prompt?: string | undefined;
-  readonly negative?: string | undefined;
-  readonly settings?: Readonly<Record<string, string>> | undefined;
+  readonly prompt?: string | null | undefined;
+  readonly negative?: string | null | undefined;
+  readonly settings?: Readonly<Record<string, string>> | null | undefined;
 }
 
-function named(name = '', { prompt = '', negative = '', settings = {} }: Parts, isWhole = false): NamedPreset[] {
+function named(name: string | undefined, parts: Parts, isWhole = false): NamedPreset[] {
+  return whole(
+    name ?? '',
+    { prompt: parts.prompt ?? '', negative: parts.negative ?? '', settings: parts.settings ?? {} },
+    isWhole,
+  );
+}
+
+function whole(name: string, { prompt, negative, settings }: Preset, isWhole: boolean): NamedPreset[] {
   const kept = presetName(name);
   const isEmpty = prompt.trim() === '' && negative.trim() === '' && Object.keys(settings).length === 0;
   if ((isEmpty && !isWhole) || kept === NO_PRESET) return [];

@@ -31,6 +31,10 @@ export function defaultsReply({ place, reset, changes }: DefaultsArgument, conte
   const { history, caller } = context;
   if (!reset && changes.length === 0) return shown(place, context);
   const scope = scopeFor(place ?? 'person', caller);
+  const repeated = changes.find(({ key }, i) => changes.findIndex((other) => other.key === key) < i);
+  if (repeated !== undefined) {
+    throw new UserError('setting_given_twice', `Expected ${repeated.key} once, got it twice.`);
+  }
   history.atomically(() => {
     if (reset) history.defaults.clear(scope);
     for (const { key, value } of changes) change(scope, key, value, context);
@@ -87,7 +91,8 @@ function change(scope: DefaultsScope, typed: string, value: string, context: Pro
     return;
   }
   const key = keyNamed(typed);
-  if (key === null || key.name === 'preset') throw unknownSetting(typed);
+  if (key?.name === 'preset') throw presetAsDefault();
+  if (key === null) throw unknownSetting(typed);
   if (isBack) {
     for (const other of clashing(key)) defaults.set(scope, other.name, undefined);
     return;
@@ -107,6 +112,16 @@ function change(scope: DefaultsScope, typed: string, value: string, context: Pro
 /** A key and those that fill the same fields. */
 function clashing(key: Key): readonly Key[] {
   return KEYS.filter((other) => other === key || other.fields.some((field) => key.fields.includes(field)));
+}
+
+function presetAsDefault(): UserError {
+  return new UserError(
+    'default_unknown',
+    'A preset is no default, since it would stand around words that have it already.',
+    {
+      hint: 'Its settings can be defaults: /wuerst defaults steps:20 style:base',
+    },
+  );
 }
 
 function unknownSetting(typed: string): UserError {

@@ -4,10 +4,10 @@ import { bracketed } from '../command/format.ts';
 import { typedForm } from '../command/layers.ts';
 import { lengthOf } from '../command/lexer.ts';
 import { tagsAsText } from '../command/loras.ts';
+import { readPresetText } from '../command/preset-text.ts';
 import { NO_PRESET, PRESET_NAME, PROMPT_PLACE, type Preset, presetName, presetsHere } from '../command/presets.ts';
 import { quoted } from '../command/problem.ts';
 import type { Place, PresetsArgument } from '../command/prompt-subcommands.ts';
-import { readSettings } from '../command/read-settings.ts';
 import { withoutDraws } from '../command/wildcards.ts';
 import type { GivenFile } from '../core.ts';
 import type { History } from '../history/history.ts';
@@ -74,7 +74,7 @@ export function presetsReply(given: PresetsArgument | Import, context: PromptCon
     case 'delete': {
       const scope = scopeOf(given.place, context.caller);
       const name = nameOf(given.name);
-      if (!context.history.presets.remove(scope, name)) throw unknown(name, context);
+      if (!context.history.presets.remove(scope, name)) throw notOf(given.place, name);
       return { ...NOTICE, title: `The preset ${name} was deleted` };
     }
     case 'import': {
@@ -156,25 +156,15 @@ function fieldsOf({ prompt, negative, settings }: Preset): Reply['fields'] {
 
 /** A text with settings in it, as a command has them. */
 function saved(typed: string, text: string, place: Place, context: PromptContext): Reply {
-  const { template, typed: settings } = readSettings(text, context.limits);
-  const values = typedForm(Object.assign({}, ...settings.map((setting) => setting.settings)));
-  const { negative: _, seed: _seed, ...rest } = values;
-  const negative = settings.find(({ key }) => key.name === 'negative')?.template ?? '';
-  const preset = { name: nameOf(typed), prompt: template.trim(), negative, settings: withSeed(rest, settings) };
-  if (preset.prompt === '' && negative === '' && settings.length === 0) {
+  const name = nameOf(typed);
+  const command = `presets save ${place === 'person' ? '' : `${place === 'guild' ? 'server' : place} `}${name}`;
+  const preset = readPresetText(text, context.limits, command);
+  if (preset.prompt === '' && preset.negative === '' && Object.keys(preset.settings).length === 0) {
     throw new UserError('preset_empty', 'Expected a text for the preset, got nothing.', {
       hint: `For example: /wuerst presets save film ${PROMPT_PLACE}, film still, soft light style:base`,
     });
   }
-  return stored([preset], place, context);
-}
-
-function withSeed(
-  rest: Readonly<Record<string, string>>,
-  settings: readonly { readonly settings: { readonly seed?: bigint | null } }[],
-): Readonly<Record<string, string>> {
-  const seed = settings.map((one) => one.settings.seed).find((one) => one !== undefined && one !== null);
-  return seed === undefined || seed === null ? rest : { ...rest, seed: String(seed) };
+  return stored([{ name, ...preset }], place, context);
 }
 
 function stored(presets: readonly NamedPreset[], place: Place, context: PromptContext): Reply {
@@ -250,6 +240,13 @@ function nameOf(typed: string): string {
 function unknown(name: string, { history, folder, caller }: PromptContext): UserError {
   return new UserError('preset_unknown', `There is no preset ${quoted(name)} here.`, {
     hint: presetsHere(promptSources(caller, history, folder).presets, name),
+  });
+}
+
+function notOf(place: Place, name: string): UserError {
+  const whose = place === 'person' ? 'of yours' : place === 'guild' ? 'of this server' : "of everyone's";
+  return new UserError('preset_unknown', `There is no preset ${quoted(name)} ${whose}.`, {
+    hint: 'Whose each one is, is told by /wuerst presets',
   });
 }
 

@@ -14,6 +14,9 @@ const LONGEST_LIST = 100_000;
 const LISTED = 100;
 const SHOWN = 4000;
 
+/** What is left of a choice whose weight could not be read. */
+const LIKE_A_WEIGHT = /^\s*[+-]?[\d.,]*(?:e[+-]?\d+)?::/i;
+
 const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
 
 /**
@@ -83,6 +86,12 @@ function set(name: string, list: string, context: PromptContext): Reply {
   if (choices.every(({ weight }) => weight === 0)) {
     throw new UserError('wildcard_empty', `Expected something to draw from for ${name}, got nothing.`, {
       hint: 'For example: /wuerst wildcards set colour red, green, 3::blue',
+    });
+  }
+  const odd = choices.find(({ text }) => LIKE_A_WEIGHT.test(text));
+  if (odd !== undefined) {
+    throw new UserError('wildcard_weight', `Expected a weight such as 3::red, got ${quoted(odd.text)}.`, {
+      hint: 'It is a number from 0 to 999999, with a point if it is none of the whole ones.',
     });
   }
   if (list.length > LONGEST_LIST) {

@@ -45,6 +45,18 @@ describe('a preset', () => {
     assert.equal(imagine('a panda preset:ink', options).request.origins?.strength, undefined);
   });
 
+  it('takes the prompt in any case, and says what is text in it', () => {
+    const preset = { prompt: '{Prompt}, {PROMPT} in {red, blue}', negative: '', settings: {} };
+    const odd = { ...options, sources: { ...sources, presets: { names: ['odd'], get: () => preset } } };
+    const { request, notes } = imagine('a cat preset:odd', odd);
+    assert.equal(request.prompt, 'a cat, a cat in {red, blue}');
+    assert.match(notes.join(' '), /a preset makes no more requests: "\{red, blue\}"; with bars, one of them is drawn/);
+    assert.match(
+      imagine('a {2$$red|blue} cat').notes.join(' '),
+      /one alternative is drawn here and never several: "2\$\$"/,
+    );
+  });
+
   it('can stand alone, is joined to what is kept out, and is told where it is none', () => {
     assert.equal(imagine('preset:alone', options).request.prompt, 'a castle');
     assert.equal(imagine('a panda preset:ink --no text', options).request.negative, 'text, photo');

@@ -71,6 +71,17 @@ test('what spreadsheets and editors make of it is read, too', () => {
   assert.equal(presetText(Buffer.from('caf\u00e9', 'latin1')), 'café');
 });
 
+test('empty values, a single style and columns in another order are read, and what is wrong is named', () => {
+  const style = { name: 'Ink', prompt: '{prompt}, ink', negative_prompt: null };
+  const read = [{ name: 'ink', prompt: '{prompt}, ink', negative: '', settings: {} }];
+  assert.deepEqual(readPresets(JSON.stringify([style])), read);
+  assert.deepEqual(readPresets(JSON.stringify(style)), read);
+  assert.deepEqual(readPresets('prompt,name\n"{prompt}, ink",Ink\n'), read);
+  assert.throws(() => readPresets(JSON.stringify([style, { name: 'x', prompt: 5 }])), {
+    message: /Expected a name and a prompt, as text, for every style in the presets, got another prompt in number 2\./,
+  });
+});
+
 test("Fooocus' styles and presets are read", () => {
   assert.deepEqual(
     readPresets(FOOOCUS_STYLES).map(({ name, negative }) => [name, negative]),

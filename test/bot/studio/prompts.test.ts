@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import sharp from 'sharp';
 import { History } from '../../../src/bot/history/history.ts';
 import type { Caller } from '../../../src/bot/job.ts';
+import { UserError } from '../../../src/system/errors.ts';
 import { caller, newJob, request, temporaryFolder } from '../history/history-fixture.ts';
-import { imageOf, openStudio, replyIn } from './studio-fixture.ts';
+import { INFO } from '../jobs/fake-painter.ts';
+import { imageOf, jobIn, openStudio, replyIn } from './studio-fixture.ts';
 
 const place = { surface: 'discord', room: 'c1', guild: 'g1', payer: 'discord:guild:g1' } as const;
 const ann = caller({ ...place, user: 'ann' });
@@ -31,6 +34,56 @@ test('a preset puts its words around the prompt, and typed settings count before
   // Another person does not have it, and is told of one that is nearly so called.
   await assert.rejects(ask('a panda preset:film-still', bob), { code: 'preset_unknown' });
   await assert.rejects(ask('a panda preset:film-stil', ann), { hint: /Did you mean preset:film-still\?/ });
+});
+
+test('what cannot be saved is said in a sentence, with the command as it would be right', async (t) => {
+  const { say } = await openStudio(t, { still: true });
+  await assert.rejects(say('presets save huge {prompt}, wide size:9000x9000', ann), (error) => {
+    assert.ok(error instanceof UserError && error.code === 'bad_size');
+    assert.match(error.hint ?? '', /Try: \/wuerst presets save huge \{prompt\}, wide size:\d+x\d+$/);
+    return true;
+  });
+  await assert.rejects(say('presets save server ink {prompt} stepps:9', mod), {
+    hint: /Try: \/wuerst presets save server ink \{prompt\} steps:9$/,
+  });
+  await assert.rejects(say('presets save deep {prompt} preset:ink', ann), { code: 'preset_in_preset' });
+  await assert.rejects(say('presets save two {prompt} steps:9 --steps 8', ann), { code: 'setting_given_twice' });
+  await say('presets save ink {prompt}, ink', ann);
+  await assert.rejects(say('presets delete server ink', mod), { message: /There is no preset "ink" of this server\./ });
+  await assert.rejects(say('defaults steps:9 steps:8', ann), { code: 'setting_given_twice' });
+  await assert.rejects(say('defaults preset:ink', ann), { code: 'default_unknown', message: /A preset is no default/ });
+  for (const text of ['presets save ink', 'presets show a b c', 'wildcards add colour red', 'wildcards set colour']) {
+    assert.match((await say(text, mod)).title, /^Paint “/, text);
+  }
+  for (const weight of ['-1::red', '1e3::red', '1234567::red', '::red']) {
+    await assert.rejects(say(`wildcards set colour ${weight}, green`, mod), { code: 'wildcard_weight' }, weight);
+  }
+  assert.match((await say('wildcards set colour: 2::red, green', mod)).title, /The wildcard colour has 2 choices/);
+});
+
+test('a saved strength holds for pictures that are given, and is told of', async (t) => {
+  const { studio, painter, say, press, ended } = await openStudio(t, { still: true });
+  painter.status = { info: { ...INFO, startsFromPictures: true } };
+  studio.paint();
+  const picture = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#00ff00' } })
+    .png()
+    .toBuffer();
+  const hash = await studio.givePicture(picture, ann);
+  const made = async (text: string, pictures: readonly string[] = [hash]) =>
+    ended(jobIn(await studio.command(text, ann, pictures.length === 0 ? {} : { pictures: { pictures } })).id);
+  await say('presets save faint {prompt}, faint strength:0.2 picture-weights:3,1', ann);
+  assert.match(JSON.stringify((await say('presets show faint', ann)).fields), /"strength","value":"0\.2"/);
+  const faint = await made('a cat preset:faint');
+  assert.deepEqual([faint.request.start?.strength, faint.request.origins?.strength], [0.2, 'preset faint']);
+  const info = await press(`info:${imageOf(faint)}`, ann);
+  assert.match(fieldValue(info.fields, 'Values from') ?? '', /preset faint \(strength\)/);
+  const blended = await made('a cat preset:faint strength:0.7', [hash, hash]);
+  assert.deepEqual(
+    blended.request.start?.pictures.map(({ weight }) => weight),
+    [3, 1],
+  );
+  assert.equal(blended.request.start?.strength, 0.7);
+  assert.equal((await made('a cat preset:faint', [])).request.start, undefined);
 });
 
 test('presets are kept per person, per guild by moderators, and for the bot in a folder; the nearest counts', async (t) => {
