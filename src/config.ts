@@ -176,11 +176,13 @@ const botOptions = z
     }
   });
 
+const processOptions = botOptions.in.pick({ provider: true, devices: true, processes: true, threads: true });
+
 type Part = z.ZodPipe<z.ZodObject>;
 
 /** The fields of a schema, with the variables that set them. */
-function fieldsOf(part: Part): { readonly key: string; readonly variable: Variable }[] {
-  return Object.entries(part.in.shape).flatMap(([key, schema]) => {
+function fieldsOf(part: z.ZodObject): { readonly key: string; readonly variable: Variable }[] {
+  return Object.entries(part.shape).flatMap(([key, schema]) => {
     const variable = variables.get(schema);
     return variable === undefined ? [] : [{ key, variable }];
   });
@@ -193,7 +195,7 @@ export const VARIABLES: readonly Variable[] = [
   workersOptions,
   discordOptions,
   slackOptions,
-].flatMap((part) => fieldsOf(part).map(({ variable }) => variable));
+].flatMap((part) => fieldsOf(part.in).map(({ variable }) => variable));
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -230,13 +232,8 @@ export function loadDotEnv(folder: string = process.cwd()): void {
 export function readConfig(environment: Environment): Config {
   const mistakes = misspelt(environment);
   const read = <P extends Part>(part: P) => {
-    const fields = fieldsOf(part).map((field) => ({ ...field, value: typedValue(field.variable, environment) }));
-    const typed = fields.filter(({ value }) => value !== undefined).map(({ key, value }) => [key, value]);
-    const result = part.safeParse(Object.fromEntries(typed));
-    for (const { path, message } of result.error?.issues ?? []) {
-      const field = fields.find(({ key }) => key === path[0]);
-      mistakes.push(field ? mistakeIn(field.variable, field.value, message) : message);
-    }
+    const { result, wrong } = parse(part, part.in, environment);
+    mistakes.push(...wrong);
     return result;
   };
   const [bot, web, discord, slack] = [read(botOptions), read(webOptions), read(discordOptions), read(slackOptions)];
@@ -273,6 +270,29 @@ export function readConfig(environment: Environment): Config {
     secrets,
     warnings,
   };
+}
+
+/**
+ * Which pipeline processes the environment asks for.
+ *
+ * @throws OperatorError `config_invalid`
+ */
+export function readProcesses(environment: Environment): z.output<typeof processOptions> {
+  const { result, wrong } = parse(processOptions, processOptions, environment);
+  if (result.success) return result.data;
+  throw new OperatorError('config_invalid', `${wrong.join('; ')}.`);
+}
+
+/** @param fields the variables of the schema */
+function parse<S extends z.ZodType>(schema: S, fields: z.ZodObject, environment: Environment) {
+  const set = fieldsOf(fields).map((field) => ({ ...field, value: typedValue(field.variable, environment) }));
+  const typed = set.filter(({ value }) => value !== undefined).map(({ key, value }) => [key, value]);
+  const result = schema.safeParse(Object.fromEntries(typed));
+  const wrong = (result.error?.issues ?? []).map(({ path, message }) => {
+    const field = set.find(({ key }) => key === path[0]);
+    return field ? mistakeIn(field.variable, field.value, message) : message;
+  });
+  return { result, wrong };
 }
 
 function typedValue({ name }: Variable, environment: Environment): string | undefined {

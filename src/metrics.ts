@@ -2,7 +2,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Adapter } from './adapters/adapter.ts';
 import type { Core } from './bot/core.ts';
 import type { Job, JobEvent } from './bot/job.ts';
-import type { Timings, Work } from './bot/jobs/estimator.ts';
+import { secondsOf, type Timings, type Work } from './bot/jobs/estimator.ts';
+import type { Painter } from './bot/jobs/painter.ts';
 import type { PainterView } from './bot/jobs/painters.ts';
 import type { PipelineStatus } from './pipeline/process/client.ts';
 import type { EngineStage } from './pipeline/process/protocol.ts';
@@ -11,8 +12,8 @@ import type { WorkerView } from './workers/bot/roster.ts';
 export interface Metrics {
   /** Counts the events of jobs from now on. `waiting` are the jobs that wait already. */
   watch(core: Pick<Core, 'subscribe'>, waiting: readonly Job[]): void;
-  /** Counts a painted request. */
-  painted(work: Work, timings: Timings): void;
+  /** Counts a painted request, or the part of it that one painter made. */
+  painted(work: Work, timings: Timings, painter: Pick<Painter, 'name'>): void;
   /** In the text format of Prometheus. */
   render(): Promise<string>;
 }
@@ -112,6 +113,9 @@ export function createMetrics(
     ...{ labelNames: ['surface', 'outcome'], registers },
   });
   const images = new Counter({ name: 'wuerst_images_total', help: 'Pictures that were made', registers });
+  const ofPainter = (name: string, help: string) => new Counter({ name, help, labelNames: ['painter'], registers });
+  const painted = ofPainter('wuerst_painter_images_total', 'Pictures that it made of requests that it was given');
+  const seconds = ofPainter('wuerst_painter_seconds_total', 'Accelerator seconds that these took, without loading');
   const steps = new Histogram({
     ...{ name: 'wuerst_step_seconds', help: 'One step of a stage; of stages without steps, one picture' },
     ...{ labelNames: ['stage'], buckets: STEPS, registers },
@@ -172,7 +176,9 @@ export function createMetrics(
       }
       core.subscribe(count);
     },
-    painted(work, timings) {
+    painted(work, timings, painter) {
+      painted.inc({ painter: painter.name }, work.pictures);
+      seconds.inc({ painter: painter.name }, secondsOf(timings));
       for (const [stage, units] of Object.entries(work.units)) {
         const ms = timings[stage as EngineStage];
         if (ms !== undefined && units > 0) steps.observe({ stage }, ms / 1000 / units);

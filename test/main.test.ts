@@ -42,6 +42,8 @@ test('a bot is a page, a queue and a pipeline process over one data folder, and 
   const metrics = await (await fetch(new URL('metrics', url))).text();
   assert.match(metrics, /wuerst_jobs_total\{surface="web",outcome="done"\} 1/);
   assert.match(metrics, /wuerst_pipeline_starts 1/);
+  assert.match(metrics, /wuerst_painter_images_total\{painter="this machine"\} 2/);
+  assert.match(metrics, /wuerst_painter_seconds_total\{painter="this machine"\} \d/);
   assert.match(metrics, /wuerst_step_seconds_count\{stage="prior"\} 1/);
   assert.match(metrics, /wuerst_queue_wait_seconds_count\{class="web-guild"\} 1/);
   await assert.rejects(startBot(config, { engine: ENGINE, logger, watchProcess: false }), {

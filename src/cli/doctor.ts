@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { loadDotEnv } from '../config.ts';
+import { loadDotEnv, readProcesses } from '../config.ts';
 import { modelInUse, modelsFolder } from '../models/model-folder.ts';
 import { recommendedFor } from '../models/recommended.ts';
 import { listModels, type ModelStatus } from '../models/store.ts';
@@ -13,9 +13,11 @@ import { hostMemory } from '../pipeline/runtime/host-memory.ts';
 import { type HostThreads, hostThreads } from '../pipeline/runtime/host-threads.ts';
 import type { Placement } from '../pipeline/runtime/placement.ts';
 import { probe } from '../pipeline/runtime/probe.ts';
+import { type ProcessPlan, planProcesses } from '../pipeline/runtime/process-plan.ts';
 import { checkDevice, PROVIDERS, type Provider, type ProviderReport } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { byteSize } from '../system/byte-size.ts';
+import { OperatorError } from '../system/errors.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { openFolderWarning } from '../system/private-file.ts';
 import { deviceOption, precisionOption, readThreads, threadsOption } from './compute-options.ts';
@@ -83,7 +85,24 @@ async function diagnose(device: number | undefined, threads: HostThreads) {
     free: hostMemory().bytes,
   };
   const folder = dataFolder();
-  return { machine, providers, models, data: { folder, warning: openFolderWarning(folder) ?? null } };
+  const painters = paintersHere();
+  return { machine, providers, painters, models, data: { folder, warning: openFolderWarning(folder) ?? null } };
+}
+
+/** What the bot would paint with here, by its settings; or why it would not start. */
+function paintersHere(): { readonly planned: readonly ProcessPlan[]; readonly problem: string | null } {
+  try {
+    return { planned: planProcesses(readProcesses(process.env)), problem: null };
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    return { planned: [], problem: [error.message, error.hint ?? ''].join(' ').trim() };
+  }
+}
+
+function painterLine({ name, load: { provider, threads } }: ProcessPlan, providers: readonly ProviderReport[]): string {
+  const part = threads === undefined ? '' : `, ${threads === 1 ? '1 thread' : `${threads} threads`}`;
+  const isLost = providers.some((report) => report.provider === provider && !report.works);
+  return isLost ? `  no   ${name}: ${provider} does not work here` : `  yes  ${name}: ${provider}${part}`;
 }
 
 type Diagnosis = Awaited<ReturnType<typeof diagnose>>;
@@ -102,6 +121,7 @@ async function placementHere(
 function linesOf({
   machine,
   providers,
+  painters,
   models,
   data,
   placement = [],
@@ -116,6 +136,13 @@ function linesOf({
     ...providers.map(({ provider, works, reason }) =>
       reason === 'works' ? `  yes  ${provider}` : `  ${works ? 'yes' : 'no '}  ${provider}: ${reason}`,
     ),
+    '',
+    'Painters of the bot',
+    ...painters.planned.map((plan) => painterLine(plan, providers)),
+    ...(painters.problem === null ? [] : [`  no   ${painters.problem}`]),
+    ...(painters.planned.length + (painters.problem === null ? 0 : 1) === 0
+      ? ['  only workers on other machines']
+      : []),
     '',
     'Models',
     ...models.map(({ name, state, inUse, styles, memory, problem }) => {

@@ -13,6 +13,7 @@ import { type Caller, type ImagineRequest, isOver, type Job, type JobImage, rule
 import type { Dispatcher } from '../jobs/dispatcher.ts';
 import type { EventBus } from '../jobs/event-bus.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
+import type { Painters } from '../jobs/painters.ts';
 import type { QueuePositions } from '../jobs/queue-positions.ts';
 import type { Removals } from '../jobs/removals.ts';
 import type { LostImages } from '../jobs/restore-images.ts';
@@ -39,6 +40,7 @@ interface AnswersOptions {
   readonly history: History;
   readonly rules: GuildRules;
   readonly queue: JobQueue;
+  readonly painters: Pick<Painters, 'all'>;
   readonly dispatcher: Dispatcher;
   readonly positions: QueuePositions;
   readonly submissions: Submissions;
@@ -81,8 +83,8 @@ export class Answers {
     queue: (_, caller) => reply(this.#queueFor(caller)),
     cancel: ({ id }, caller) => this.#cancel(this.#toCancel(id, caller), caller),
     settings: ({ key, changes }, caller) => {
-      const { history, rules } = this.#options;
-      const context = { history, rules, caller };
+      const { history, rules, painters } = this.#options;
+      const context = { history, rules, painters, caller };
       return reply(changes.length > 0 ? changeSettings(context, changes) : settingsReply(context, key));
     },
     loras: (_, caller) => reply(replies.lorasReply(this.#options.rules.limits(caller).loras ?? [])),

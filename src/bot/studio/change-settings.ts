@@ -13,6 +13,7 @@ import { listed, quoted } from '../command/problem.ts';
 import type { SettingChange } from '../command/subcommands.ts';
 import type { History, SettingsScope } from '../history/history.ts';
 import type { Caller } from '../job.ts';
+import type { Painters } from '../jobs/painters.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { lastChanges } from './setting-changes.ts';
@@ -21,6 +22,7 @@ interface Context {
   readonly history: History;
   readonly rules: GuildRules;
   readonly caller: Caller;
+  readonly painters: Pick<Painters, 'all'>;
 }
 
 /** Whoever runs the bot: the admin of its own page or terminal. Moderators of a guild rule over that guild alone. */
@@ -41,10 +43,20 @@ export function settingsReply(context: Context, only: string | null): Reply {
         name: `${setting.name} (${setting.description})`,
         value: shownValue(setting, context),
       })),
+      ...(only === null && isOperator(caller) ? [paintersField(context.painters)] : []),
       ...(only === null ? lastChanges(history, caller, isOperator(caller)) : []),
     ],
     ephemeral: true,
   };
+}
+
+function paintersField({ all }: Pick<Painters, 'all'>) {
+  const lines = all.map(({ painter, ready, busy }) => {
+    const does = ready ? (busy ? 'paints' : 'is ready') : 'is not ready';
+    const { info } = painter.status;
+    return `${painter.name} ${does}${info === null ? '' : ` (${info.provider})`}`;
+  });
+  return { name: 'Who paints', value: lines.length === 0 ? 'nobody' : lines.join('\n') };
 }
 
 /**

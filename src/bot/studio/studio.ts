@@ -154,6 +154,7 @@ function partsOf(options: StudioOptions) {
   const seeds = { randomSeed: options.randomSeed ?? randomSeed };
   const answers = new Answers({
     ...shared,
+    painters,
     ...seeds,
     prompts: options.prompts,
     positions,

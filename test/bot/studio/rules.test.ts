@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Caller } from '../../../src/bot/job.ts';
 import { heldPhrase } from '../../../src/bot/rules/word-filter.ts';
 import { auditLog, caller } from '../history/history-fixture.ts';
+import { FakePainter } from '../jobs/fake-painter.ts';
 import { actionsOf, imageOf, openStudio, replyIn } from './studio-fixture.ts';
 
 const admin = caller({ user: 'mo', moderator: true });
@@ -159,6 +160,23 @@ test('blocked people may ask for nothing; results may have to be covered', async
   await assert.rejects(ask('a fox', caller({ user: 'bob' })), { code: 'blocked_user' });
   await assert.rejects(studio.act(`info:${imageOf(job)}`, caller({ user: 'bob' })), { code: 'blocked_user' });
   assert.equal((await ask('a grey fox')).request.spoiler, true);
+});
+
+test('whoever runs the bot sees among the settings who paints and what each does', async (t) => {
+  const { say, ask, started, painters, painter } = await openStudio(t);
+  painters.join(new FakePainter('second'));
+  const away = new FakePainter('third');
+  away.status = { info: null, ready: false };
+  painters.join(away);
+  await started((await ask('wait panda seed:1 n:1')).id);
+  const shown = async (who: Caller) => (await say('settings', who)).fields.find(({ name }) => name === 'Who paints');
+  assert.equal(
+    (await shown(caller({ moderator: true })))?.value,
+    'Painter fake paints (fake-fp32)\nPainter second is ready (fake-fp32)\nPainter third is not ready',
+  );
+  assert.equal(await shown(caller()), undefined);
+  assert.equal(await shown(caller({ surface: 'discord', moderator: true })), undefined, 'a moderator of a guild');
+  painter.release();
 });
 
 test('settings are for moderators, within what whoever runs the bot allows', async (t) => {
