@@ -64,10 +64,14 @@ export abstract class Network {
     await Promise.all(sessions.map(async (session) => (await session).release()));
   }
 
-  /** Runs a graph that is needed once a picture; unless everything stays loaded, its session is released at once. */
+  /**
+   * Runs a graph that is needed once a picture; unless everything stays loaded, its session is released at once, or what it gave
+   * stays on the device: freeing that afterwards would end the process.
+   */
   protected async runOnce(graph: GraphBuilder, feeds: Tensors, adapter: Adapter | null = null): Promise<Tensors> {
     const outputs = await this.runAdapted(graph, feeds, adapter);
-    if (this.runtime.residency !== 'resident') {
+    const staysOnDevice = graph.feedsGraphs && this.runtime.keepsOnDevice;
+    if (this.runtime.residency !== 'resident' && !staysOnDevice) {
       const session = this.#sessions.get(graph.name);
       this.#sessions.delete(graph.name);
       await (await session)?.release();

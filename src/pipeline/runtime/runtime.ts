@@ -164,6 +164,11 @@ export class Runtime {
     return this.memory.residency;
   }
 
+  /** Whether outputs that only other graphs read stay where they are computed, as long as the session that gave them. */
+  get keepsOnDevice(): boolean {
+    return this.provider === 'webgpu' && this.#onPeaks === undefined && this.residency !== 'sequential';
+  }
+
   /** Milliseconds spent inside onnxruntime so far. */
   get onnxMs(): number {
     return this.#onnxMs;
@@ -205,9 +210,7 @@ export class Runtime {
     const call: BlockingCall = { kind: 'create', ...part, inputs: [] };
     await this.#onBlocking?.(call);
     const watched = this.#onPeaks && watchHalves(parts);
-    // One network at a time, the session may be the last one, with which the device forgets everything.
-    const staysOnDevice =
-      feedsGraphs && this.provider === 'webgpu' && this.residency === 'resident' && watched === undefined;
+    const staysOnDevice = feedsGraphs && this.keepsOnDevice;
     const created = await this.#timed(call, () =>
       InferenceSession.create(modelBytes(watched?.parts ?? parts), {
         executionProviders: [executionProvider(this.provider, this.#device)],
