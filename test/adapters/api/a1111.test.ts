@@ -153,6 +153,19 @@ test('pictures and masks of several megabytes are read by a thread, white in a m
   assert.equal(painter.requests.at(-1)?.start?.pictures.length, 2);
 });
 
+test('a long body of other things than pictures is refused before it holds anybody up', async (t) => {
+  const { post } = await openClient(t);
+  for (const waste of [
+    Array(60_000).fill(0),
+    'x! '.repeat(400_000),
+    JSON.parse('['.repeat(40_000) + ']'.repeat(40_000)),
+  ]) {
+    const answer = await post('txt2img', { prompt: 'a panda', alwayson_scripts: waste });
+    const { error } = (await answer.json()) as { error: string };
+    assert.deepEqual([answer.status, error], [400, 'body_not_json']);
+  }
+});
+
 test('png-info reads what was written, also from a picture whose text claims to be enormous', async (t) => {
   const { post, lines } = await openClient(t);
   const written = metadataOf({

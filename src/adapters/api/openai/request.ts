@@ -30,6 +30,7 @@ const VARIATION_STRENGTH = 0.5;
 type Given = Generation | Edit | Variation;
 
 export function ofGeneration(call: ApiCall, body: Generation): Translated {
+  requirePossible(call, body);
   const style = body.style === undefined || THEIR_STYLES.includes(body.style) ? {} : { style: body.style };
   const notes = [
     ...(THEIR_STYLES.includes(body.style ?? '')
@@ -44,6 +45,7 @@ export async function ofEdit(call: ApiCall, body: Edit): Promise<Translated> {
   if (body.mask !== undefined && body.image.length > 1) {
     throw new WrongField('mask', 'mask: expected one image beside a mask.', 'Send one image.');
   }
+  requirePossible(call, body);
   const { core } = call.api.web;
   const pictures: string[] = [];
   for (const image of body.image) pictures.push(await core.givePicture(image, call.caller));
@@ -53,6 +55,7 @@ export async function ofEdit(call: ApiCall, body: Edit): Promise<Translated> {
 }
 
 export async function ofVariation(call: ApiCall, body: Variation): Promise<Translated> {
+  requirePossible(call, body);
   const picture = await call.api.web.core.givePicture(body.image, call.caller);
   return translated(call, body, { options: { strength: VARIATION_STRENGTH }, pictures: { pictures: [picture] } });
 }
@@ -65,11 +68,7 @@ interface Parts {
 }
 
 function translated(call: ApiCall, body: Given, { prompt, options, pictures, notes = [] }: Parts): Translated {
-  const { model, n, size, seed, negative_prompt: negative, background, quality } = body;
-  requireModel(call, model);
-  if (background === 'transparent') {
-    throw new WrongField('background', 'background: pictures here have no transparent parts.', 'Send opaque or auto.');
-  }
+  const { model, n, size, seed, negative_prompt: negative, quality } = body;
   const [width, height] = size === undefined || size === 'auto' ? [] : size.split('x').map(Number);
   const words = [
     ...(prompt === undefined ? [] : [literalPrompt(prompt)]),
@@ -102,7 +101,11 @@ function translated(call: ApiCall, body: Given, { prompt, options, pictures, not
   };
 }
 
-function requireModel({ api }: ApiCall, model: string | undefined): void {
+/** Before any picture is stored. */
+function requirePossible({ api }: ApiCall, { model, background }: Pick<Given, 'model' | 'background'>): void {
+  if (background === 'transparent') {
+    throw new WrongField('background', 'background: pictures here have no transparent parts.', 'Send opaque or auto.');
+  }
   const own = api.web.core.limits().model;
   if (model === undefined || model === own || THEIRS.test(model)) return;
   throw new UserError('model_not_found', `There is no model "${model}" here.`, { hint: `The model in use is ${own}.` });
