@@ -3,7 +3,11 @@ import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Adapter } from './adapters/adapter.ts';
 import { programInterfaces } from './adapters/api/api.ts';
+import { PictureLinks } from './adapters/api/serving/picture-links.ts';
+import { Webhooks } from './adapters/api/webhooks/webhooks.ts';
 import { createWebAdapter } from './adapters/web/server/adapter.ts';
+import { pageUrl } from './adapters/web/server/links.ts';
+import type { WebOptions } from './adapters/web/server/options.ts';
 import { SESSION_KEY_FILE, sessionKey } from './adapters/web/server/session-key.ts';
 import { IMAGE_FOLDER } from './bot/history/backup.ts';
 import { startCheckpointer } from './bot/history/checkpointer.ts';
@@ -249,6 +253,11 @@ async function compose(
       },
       [programInterfaces({ keys: history.apiKeys, version: VERSION })],
     );
+  if (config.web) {
+    const webhooks = createWebhooks(config.web, history, sessionKey(join(config.data, SESSION_KEY_FILE)), logger);
+    started.push(() => webhooks.stop());
+    webhooks.start(studio);
+  }
   const adapters = [...(web ? [web] : []), ...(await chatAdapters(config, logger)), ...(options.adapters ?? [])];
   // The page opens while a large model is still loading; until then jobs wait.
   const loading = planned.length === 0 ? Promise.resolve(null) : processes.start();
@@ -304,6 +313,13 @@ async function openMarker({ data, signature }: Config, logger: Logger): Promise<
   });
   const onProblem = (err: unknown) => logger.error({ err }, 'a picture could not be signed; it goes out without');
   return new OwnMarker({ signature, credential, onProblem });
+}
+
+/** What programs are told of the ends of their requests. */
+function createWebhooks(web: WebOptions, history: History, secret: Uint8Array, logger: Logger): Webhooks {
+  const links = new PictureLinks(secret);
+  const options = { keys: history.apiKeys, messages: history.webhookMessages, secret, links, logger };
+  return new Webhooks({ ...options, baseUrl: pageUrl(web), allowPrivate: web.webhookPrivate });
 }
 
 function useDataFolder(folder: string, use: (folder: string, mode: number) => void): void {

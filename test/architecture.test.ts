@@ -18,6 +18,7 @@ const FLOORS = [
   'adapters/api',
   'adapters/api/openai',
   'adapters/api/a1111',
+  'adapters/api/webhooks',
   'adapters/api/mcp',
   'adapters/api/serving',
   'adapters/web/server',

@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { webhookSecret } from '../adapters/api/webhooks/signature.ts';
+import { readWebhookUrl } from '../adapters/api/webhooks/webhook-url.ts';
+import { SESSION_KEY_FILE, sessionKey } from '../adapters/web/server/session-key.ts';
 import type { ApiKeys } from '../bot/history/api-keys.ts';
 import { type ApiKey, formatPlace, readPlace } from '../bot/keys/api-key.ts';
 import { formatKeyLimits, readKeyLimits } from '../bot/keys/key-limits.ts';
-import { loadDotEnv } from '../config.ts';
+import { loadDotEnv, readConfig } from '../config.ts';
 import { OperatorError, UserError } from '../system/errors.ts';
 import { printable } from '../system/printable.ts';
 import { dataFolder } from './saved-prompts.ts';
@@ -60,23 +63,43 @@ export function keysCommand(): Command {
       process.stdout.write(lines.map((line) => `${line}\n`).join(''));
     });
   command
+    .command('webhook')
+    .description(
+      'tell a program at an address when its requests end, or no longer; prints what it checks the messages with',
+    )
+    .argument('<key>', 'its id or name')
+    .argument('<url>', 'such as https://example.org/hooks/wuerst, or off')
+    .addOption(data())
+    .action(async (name: string, typed: string, { data: folder }: Place) => {
+      loadDotEnv();
+      const config = readConfig({ ...process.env, ...(folder === undefined ? {} : { WUERST_DATA: folder }) });
+      const allowPrivate = config.web?.webhookPrivate ?? false;
+      const url = typed === 'off' ? null : readWebhookUrl(typed, { allowPrivate });
+      const key = await withKeys(folder, (keys) => keys.setWebhook(name, url));
+      if (key === null) throw unknownKey(name);
+      if (url === null) process.stdout.write(`${printable(key.name)} is told nothing.\n`);
+      else process.stdout.write(`${webhookSecret(sessionKey(join(config.data, SESSION_KEY_FILE)), key.id)}\n`);
+    });
+  command
     .command('revoke')
     .description('let a program in no longer; what it has asked for is still painted')
     .argument('<key>', 'its id or name')
     .addOption(data())
     .action(async (key: string, { data: folder }: Place) => {
       const revoked = await withKeys(folder, (keys) => keys.revoke(key));
-      if (revoked === null) {
-        throw new UserError('key_unknown', `There is no key "${printable(key)}".`, {
-          hint: 'See them all: wuerst keys list',
-        });
-      }
+      if (revoked === null) throw unknownKey(key);
       process.stdout.write(`${printable(revoked.name)} is let in no longer.\n`);
     });
   return command;
 }
 
-function lineOf({ id, name, limits, createdAt, usedAt, ...place }: ApiKey): string {
+function unknownKey(name: string): UserError {
+  return new UserError('key_unknown', `There is no key "${printable(name)}".`, {
+    hint: 'See them all: wuerst keys list',
+  });
+}
+
+function lineOf({ id, name, limits, createdAt, usedAt, webhook, ...place }: ApiKey): string {
   const date = (time: number) => new Date(time).toISOString().slice(0, 10);
   const used = usedAt === null ? 'never used' : `last used ${date(usedAt)}`;
   const within = formatKeyLimits(limits);
@@ -85,6 +108,7 @@ function lineOf({ id, name, limits, createdAt, usedAt, ...place }: ApiKey): stri
     printable(name),
     formatPlace(place),
     ...(within === '' ? [] : [within]),
+    ...(webhook === undefined ? [] : [`tells ${new URL(webhook).host}`]),
     `made ${date(createdAt)}`,
     used,
   ].join('  ');

@@ -37,6 +37,32 @@ test('keys are made for the bot that runs, listed without their secrets, and rev
   assert.equal(keys('list').stdout, '');
 });
 
+test('a webhook is set and taken away; its secret is the same each time, and only addresses of the internet are taken', async (t) => {
+  const { history, keys } = await keysBeside(t);
+  keys('create', '--name', 'x', '--guild', 'web:lobby');
+  const set = () => keys('webhook', 'x', 'https://example.org/hooks').stdout;
+  const secret = set();
+  assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=\n$/);
+  assert.equal(set(), secret);
+  assert.equal(history.apiKeys.all()[0]?.webhook, 'https://example.org/hooks');
+  assert.match(keys('list').stdout, / {2}tells example\.org {2}/);
+  for (const wrong of [
+    'http://example.org/',
+    'https://127.0.0.1/',
+    'https://[::1]/',
+    'https://2130706433/',
+    'https://a:b@example.org/',
+    'x',
+  ]) {
+    const { status, stderr } = keys('webhook', 'x', wrong);
+    assert.equal(status, 2, wrong);
+    assert.match(stderr, /https:\/\/ address|not an address of the internet/);
+  }
+  assert.equal(keys('webhook', 'x', 'off').stdout, 'x is told nothing.\n');
+  assert.equal(history.apiKeys.all()[0]?.webhook, undefined);
+  assert.equal(keys('webhook', 'nobody', 'off').status, 2);
+});
+
 test('mistakes are answered with what is meant', async (t) => {
   const { keys } = await keysBeside(t);
   for (const [args, answer] of [

@@ -17,11 +17,13 @@ const keyRow = z
     surface: z.enum(SURFACES),
     guild: z.string(),
     limits_json: z.string(),
+    webhook: z.string().nullable(),
     created_at: z.number(),
     used_at: z.number().nullable(),
   })
-  .transform(({ created_at, used_at, limits_json, ...key }) => ({
+  .transform(({ created_at, used_at, limits_json, webhook, ...key }) => ({
     ...{ ...key, createdAt: created_at, usedAt: used_at },
+    webhook: webhook ?? undefined,
     limits: decodeJson(keyLimits, limits_json, 'limits of an API key'),
   }));
 
@@ -54,6 +56,7 @@ export class ApiKeys {
         'INSERT INTO api_keys (id, hash, name, surface, guild, limits_json, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
       ),
       used: database.statement('UPDATE api_keys SET used_at = ? WHERE id = ?'),
+      setWebhook: database.statement('UPDATE api_keys SET webhook = ? WHERE id = ?'),
       remove: database.statement('DELETE FROM api_keys WHERE id = ?'),
     };
   }
@@ -95,11 +98,25 @@ export class ApiKeys {
   /** Removes a key by its id or name. Requests that wait go on. `null` for an unknown one. */
   revoke(idOrName: string): ApiKey | null {
     return this.#database.write(() => {
-      const key = this.#sql.byId.get(idOrName) ?? this.#sql.byName.get(idOrName.normalize('NFC').trim());
+      const key = this.#named(idOrName);
       if (key === undefined) return null;
       this.#sql.remove.run(key.id);
       return withoutHash(key);
     });
+  }
+
+  /** @param url `null` for nowhere. Returns the key; `null` for an unknown one */
+  setWebhook(idOrName: string, url: string | null): ApiKey | null {
+    return this.#database.write(() => {
+      const key = this.#named(idOrName);
+      if (key === undefined) return null;
+      this.#sql.setWebhook.run(url, key.id);
+      return this.get(key.id);
+    });
+  }
+
+  #named(idOrName: string): StoredKey | undefined {
+    return this.#sql.byId.get(idOrName) ?? this.#sql.byName.get(idOrName.normalize('NFC').trim());
   }
 
   /** The key of a secret, which counts as used now; `null` for a wrong or revoked one. */

@@ -21,6 +21,7 @@ import { QueueShares } from './queue-shares.ts';
 import { StoredSettings } from './settings.ts';
 import { Usage } from './usage.ts';
 import { WebAccounts } from './web-accounts.ts';
+import { WebhookMessages } from './webhook-messages.ts';
 import { SavedWildcards } from './wildcards.ts';
 
 export type { SettingsScope } from './audit.ts';
@@ -104,6 +105,8 @@ export class History {
   readonly webAccounts: WebAccounts;
   /** What lets programs in. */
   readonly apiKeys: ApiKeys;
+  /** What programs are still to be told. */
+  readonly webhookMessages: WebhookMessages;
   /** What platforms show apart from the messages of jobs, and what must go from them. */
   readonly postings: Postings;
   readonly #files: ImageFiles;
@@ -123,6 +126,7 @@ export class History {
     this.memos = new Memos(database);
     this.webAccounts = new WebAccounts(database, now);
     this.apiKeys = new ApiKeys(database, now);
+    this.webhookMessages = new WebhookMessages(database);
     this.settings = new StoredSettings(database, this.audit);
     this.presets = new SavedPresets(database);
     this.defaults = new SavedDefaults(database);

@@ -10,6 +10,8 @@ export interface ApiKey extends Place {
   readonly name: string;
   /** Tighter than the settings of its guild. */
   readonly limits: KeyLimits;
+  /** Where it hears of the ends of its requests. */
+  readonly webhook: string | undefined;
   readonly createdAt: number;
   /** To within ten minutes; `null` before the first time. */
   readonly usedAt: number | null;

@@ -17,11 +17,16 @@ export class PictureLinks {
 
   /** Below the address that the request came to. */
   link(c: WebRequest, imageId: string, format: PictureFormat): string {
+    const base = new URL(c.req.url);
+    // This server speaks plain HTTP; a proxy in front of it says what the program sees.
+    if (c.req.header('x-forwarded-proto')?.split(',')[0]?.trim() === 'https') base.protocol = 'https:';
+    return this.below(base.href, imageId, format);
+  }
+
+  below(base: string, imageId: string, format: PictureFormat): string {
     const file = `${imageId}.${format}`;
     const expires = this.#now() + VALID_MS;
-    const url = new URL(`/v1/images/files/${file}`, c.req.url);
-    // This server speaks plain HTTP; a proxy in front of it says what the program sees.
-    if (c.req.header('x-forwarded-proto')?.split(',')[0]?.trim() === 'https') url.protocol = 'https:';
+    const url = new URL(`/v1/images/files/${file}`, base);
     url.search = new URLSearchParams({ expires: String(expires), signature: this.#sign(file, expires) }).toString();
     return url.href;
   }

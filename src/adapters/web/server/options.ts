@@ -59,6 +59,11 @@ export const webOptions = z
       list.default([]),
       'none',
     ),
+    webhookPrivate: variable(
+      'WUERST_WEBHOOK_PRIVATE <on|off>',
+      'whether webhooks of API keys may reach this machine and its networks, also without TLS',
+      onOff.prefault('off'),
+    ),
     /** Asked for on loopback too. */
     token: variable(
       'WUERST_WEB_TOKEN',
