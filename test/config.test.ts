@@ -20,7 +20,7 @@ function mistakesOf(env: Record<string, string>): string {
 test('without any setting it is the whole product on this machine alone', () => {
   const { web, discord, slack, provider, model, keepMs, keepBytes, residency, warmUp, data } = readConfig({});
   assert.deepEqual(web, {
-    ...{ host: '127.0.0.1', port: 3210, ageRestrictedRooms: [] },
+    ...{ host: '127.0.0.1', port: 3210, ageRestrictedRooms: [], webhookPrivate: false },
     hostnames: new Set(['localhost', '127.0.0.1', '::1']),
   });
   assert.deepEqual([discord, slack, provider, residency, warmUp], [undefined, undefined, 'auto', 'auto', 'auto']);
