@@ -124,12 +124,15 @@ export class MemoryPlan {
     this.#endedFrom = pixels;
   }
 
-  /** Decides how sparing to be with a picture of so many pixels; becoming more sparing releases everything. */
+  /**
+   * Decides how sparing to be with a picture of so many pixels. Becoming more sparing releases everything, and so does
+   * loading whole networks again.
+   */
   async beginPicture(pixels: number): Promise<void> {
     const lean = pixels >= this.#leanFrom;
     const isNotEnough = pixels >= this.#endedFrom && this.#usual === 'stage' && this.#savesMuch;
     const isLeanest = pixels >= this.#leanestFrom || isNotEnough;
-    if ((lean && !this.lean) || (isLeanest && !this.isLeanest)) await this.releaseAll();
+    if ((lean && !this.lean) || isLeanest !== this.isLeanest) await this.releaseAll();
     this.lean = lean;
     this.isLeanest = isLeanest;
   }

@@ -162,14 +162,29 @@ describe('as little memory as possible', () => {
 
   test('after one network at a time comes one block at a time, for pictures of that size', async () => {
     const plan = planned('resident', 20 * GB);
-    const seen = [];
-    for (const pixels of [100, 100, 50]) {
+    const seen: string[] = [];
+    const network = {
+      release: async () => {
+        plan.left(network);
+        seen.push('released');
+      },
+    };
+    const begin = async (pixels: number) => {
       await plan.beginPicture(pixels);
+      await plan.enter(network);
       seen.push(plan.residency);
-      if (pixels === 100) plan.ranOut(100);
+    };
+    for (const shortage of [true, true, false]) {
+      await begin(100);
+      if (shortage) plan.ranOut(100);
     }
-    await plan.beginPicture(200);
-    assert.deepEqual([...seen, plan.residency], ['resident', 'stage', 'resident', 'sequential']);
+    await begin(50);
+    await begin(200);
+    assert.deepEqual(
+      seen.join(' '),
+      'resident released stage released sequential released resident released sequential',
+      'a session of one kind is none of the other',
+    );
     assert.match(plan.reason, /^memory ran out; it takes about [\d.]+ times as long as one network at a time$/);
   });
 
