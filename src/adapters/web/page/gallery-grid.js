@@ -122,9 +122,10 @@ export class GalleryGrid {
     const last = Math.min(count, (Math.ceil((scrollTop + clientHeight) / step) + SPARE_ROWS) * this.#columns) - 1;
     for (const [index, tile] of this.#tiles) if (index < first || index > last) this.#drop(index, tile);
     for (let index = first; index <= last; index += 1) this.#place(index, count);
-    const active = this.#tiles.get(this.active);
-    if (active) this.#list.setAttribute('aria-activedescendant', active.element.id);
-    else this.#list.removeAttribute('aria-activedescendant');
+    const active = this.#tiles.get(this.active)?.element.id ?? '';
+    if (this.#list.getAttribute('aria-activedescendant') !== active) {
+      this.#list.setAttribute('aria-activedescendant', active);
+    }
     if (!this.#isFast) this.#source.onSee(first, last);
   }
 

@@ -13,6 +13,9 @@ export class GalleryPages {
   #loading = new Set();
   #wanted = [];
   #total = null;
+  /** Pages of which something is withheld, in order, and how much in all: asked for with every picture of every frame. */
+  #gaps = [];
+  #withheld = 0;
   /** Counts lists: answers about an earlier one are late. */
   #list = 0;
 
@@ -24,8 +27,7 @@ export class GalleryPages {
 
   /** `null` until the first page is there. */
   get count() {
-    if (this.#total === null) return null;
-    return this.#total - [...this.#pages.values()].reduce((sum, { withheld }) => sum + withheld, 0);
+    return this.#total === null ? null : this.#total - this.#withheld;
   }
 
   /** `undefined` for one that has not been read yet. */
@@ -83,6 +85,7 @@ export class GalleryPages {
       if (!fresh && answer.total !== this.#total) return this.restart();
       this.#total = answer.total;
       this.#pages.set(page, { pictures: answer.pictures, withheld: answer.withheld });
+      this.#findGaps();
     } catch (error) {
       failure = error;
     }
@@ -93,11 +96,16 @@ export class GalleryPages {
     if (failure === undefined) this.#load();
   }
 
+  #findGaps() {
+    const gaps = [...this.#pages].flatMap(([page, { withheld }]) => (withheld > 0 ? [[page, withheld]] : []));
+    this.#gaps = gaps.sort(([a], [b]) => a - b);
+    this.#withheld = gaps.reduce((sum, [, withheld]) => sum + withheld, 0);
+  }
+
   /** Where in the server's list, in which each page has its full length, the picture at an index is. */
   #placeOf(index) {
     let place = index;
-    const pages = [...this.#pages].filter(([, { withheld }]) => withheld > 0).sort(([a], [b]) => a - b);
-    for (const [page, { withheld }] of pages) if (place >= (page + 1) * SIZE - withheld) place += withheld;
+    for (const [page, withheld] of this.#gaps) if (place >= (page + 1) * SIZE - withheld) place += withheld;
     return place;
   }
 }

@@ -31,13 +31,53 @@ export function pageRoutes(app: WebApp): void {
   const kept = `/page/${versionOf(files)}/`;
   for (const [name, bytes] of files) {
     if (name === 'index.html') {
-      const html = new TextDecoder().decode(bytes).replaceAll('"/page/', `"${kept}`);
-      fileRoute(app, '/', name, new TextEncoder().encode(html), CHECKED);
+      const { html, styles } = joined(textOf(bytes), files);
+      fileRoute(app, '/', name, new TextEncoder().encode(html.replaceAll('"/page/', `"${kept}`)), CHECKED);
+      fileRoute(app, kept + STYLES, STYLES, new TextEncoder().encode(styles), KEPT);
       continue;
     }
-    fileRoute(app, `${kept}${name}`, name, bytes, 'public, max-age=31536000, immutable');
+    fileRoute(app, kept + name, name, bytes, KEPT);
     fileRoute(app, `/page/${name}`, name, bytes, CHECKED);
   }
+}
+
+const KEPT = 'public, max-age=31536000, immutable';
+/** All styles of the page in one file. */
+const STYLES = 'page.css';
+
+/** The page with one file of styles, which it waits for, and with its modules named, so that none waits for another. */
+function joined(
+  html: string,
+  files: ReadonlyMap<string, Uint8Array>,
+): { readonly html: string; readonly styles: string } {
+  const links = [...html.matchAll(/ *<link rel="stylesheet" href="\/page\/([\w.-]+)">\n/g)];
+  const styles = links.map(([, name = '']) => textOf(files.get(name))).join('\n');
+  const modules = [...modulesFrom('main.js', files)].map(
+    (name) => `  <link rel="modulepreload" href="/page/${name}">\n`,
+  );
+  const [first = ''] = links[0] ?? [];
+  const without = links.slice(1).reduce((text, [link]) => text.replace(link, ''), html);
+  const one = `  <link rel="stylesheet" href="/page/${STYLES}">\n`;
+  // Behind what the first paint waits for.
+  const main = /(?= *<script type="module")/;
+  return { html: without.replace(first, () => one).replace(main, () => modules.join('')), styles };
+}
+
+/** What a module imports before it runs, and what that imports. */
+function modulesFrom(
+  name: string,
+  files: ReadonlyMap<string, Uint8Array>,
+  found = new Set<string>(),
+): ReadonlySet<string> {
+  if (found.has(name)) return found;
+  found.add(name);
+  const imports = textOf(files.get(name)).matchAll(/^(?:import|\}) .*from '\.\/([\w.-]+)';$/gm);
+  for (const [, imported = ''] of imports) modulesFrom(imported, files, found);
+  return found;
+}
+
+function textOf(bytes: Uint8Array | undefined): string {
+  return new TextDecoder().decode(bytes);
 }
 
 /** Checked each time, so that a new version of the bot shows its own page at once. */
