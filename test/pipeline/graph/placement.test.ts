@@ -9,7 +9,6 @@ import type { GraphBuilder } from '../../../src/pipeline/graph/builder.ts';
 import { clipTextGraph } from '../../../src/pipeline/graph/clip-text.ts';
 import { decoderGraphs } from '../../../src/pipeline/graph/decoder.ts';
 import { efficientNetGraph } from '../../../src/pipeline/graph/efficientnet.ts';
-import type { Node } from '../../../src/pipeline/graph/graph-parts.ts';
 import { priorGraphs } from '../../../src/pipeline/graph/prior.ts';
 import { semanticCompressorGraph } from '../../../src/pipeline/graph/semantic-compressor.ts';
 import { decodeGraph, encodeGraph } from '../../../src/pipeline/graph/vqgan.ts';
@@ -17,45 +16,13 @@ import { usableFolds } from '../../../src/pipeline/runtime/usable-folds.ts';
 import { fullSizeComponent } from '../full-size-graphs.ts';
 import { foldersIn } from '../reference.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { ATTRIBUTES, CUDA, type Kernel, type Kernels, WEBGPU } from './gpu-operators.ts';
+import { CUDA, type Kernels, WEBGPU } from './gpu-operators.ts';
+import { placed } from './placed.ts';
 
 const COCKTAIL_ENCODER = join(import.meta.dirname, '../../../data/models/cocktail/image-encoder');
-/** Arithmetic on shapes, which onnxruntime leaves on the CPU on purpose, as well as ids and masks of 77 tokens. */
-const ON_THE_CPU = ['Concat', 'Div', 'Mul', 'Shape', 'Slice', 'Reshape', 'GreaterOrEqual', 'Identity'];
-/** Of graphs that no picture needs, known to fall to the CPU: WebGPU does not give int64. */
-const KNOWN = new Set(['webgpu vqgan-decode-quantised ArgMax']);
-
-function isShapeArithmetic({ op, inputs, outputs }: Node): boolean {
-  return ON_THE_CPU.includes(op) && (inputs[0]?.dtype === 'i64' || outputs[0]?.dtype === 'i64');
-}
-
-function isImplemented({ inputs, outputs }: Node, { types, host = [], indices = false }: Kernel): boolean {
-  const given = inputs.filter((_, i) => !host.includes(i));
-  return [...given, ...outputs].every(
-    (value) => value === null || types.includes(value.dtype) || (indices && value.dtype === 'i64'),
-  );
-}
-
-function describe({ op, inputs, outputs }: Node): string {
-  const typed = (values: Node['inputs']) =>
-    values.map((value) => (value ? `${value.dtype}[${value.shape.length}]` : '-')).join(', ');
-  return `${op}(${typed(inputs)}) → ${typed(outputs)}`;
-}
-
 /** What of the graphs a provider would leave to the CPU, and attributes that nobody has looked up. */
 function misplaced(provider: 'cuda' | 'webgpu', kernels: Kernels, graphs: readonly GraphBuilder[]): string[] {
-  const found = graphs.flatMap((graph) =>
-    graph.parts.nodes.flatMap((node) => {
-      const unknown = Object.keys(node.attributes).filter((name) => !ATTRIBUTES[node.op]?.includes(name));
-      const kernel = kernels[node.op];
-      if (unknown.length > 0) return [`${graph.name}: attribute ${unknown} of ${node.op}`];
-      if (isShapeArithmetic(node) || (kernel && isImplemented(node, kernel))) return [];
-      // What an output is called is no work: onnxruntime takes such nodes out, and keeps an input of the same type.
-      if (node.op === 'Identity' || KNOWN.has(`${provider} ${graph.name} ${node.op}`)) return [];
-      return [`${graph.name}: ${describe(node)}`];
-    }),
-  );
-  return [...new Set(found)];
+  return [...new Set(graphs.flatMap((graph) => placed(provider, kernels, graph).misplaced))];
 }
 
 async function efficientNet(t: TestContext): Promise<Component> {
