@@ -214,14 +214,18 @@ for (const [order, seconds] of Object.entries(waits)) {
     const row = SHARES.map((share) => percentile(theirs, share));
     percentiles.set(name, row);
     console.log(`${name}: ${row.map((wait, i) => `p${100 * (SHARES[i] ?? 0)} ${wait.toFixed(1)} s`).join(', ')}`);
-    const byHour = Array.from({ length: 24 }, (_, hour) =>
-      [...seconds]
-        .filter((_, seq) => isIn(all[seq]?.guild ?? 0) && Math.floor((all[seq]?.at ?? 0) / 3600) === hour)
-        .sort((a, b) => a - b),
-    );
+    const byHour = Array.from({ length: 24 }, (): number[] => []);
+    for (const [seq, { at, guild }] of all.entries()) {
+      if (isIn(guild)) byHour[Math.floor(at / 3600)]?.push(seconds[seq] ?? 0);
+    }
     hours.set(
       name,
-      byHour.map((own) => percentile(own, 0.95)),
+      byHour.map((own) =>
+        percentile(
+          own.sort((x, y) => x - y),
+          0.95,
+        ),
+      ),
     );
   }
 }
