@@ -54,22 +54,21 @@ const settings = imagineRequest.omit({
   ...{ original: true, originalNegative: true, origins: true },
 }).shape;
 
+export const wirePlan = z.strictObject({ index, source: imageSource, stageBSeed: uint64, metadata });
+
 /** What a worker is asked to paint. The files that it starts from are fetched by their hashes. */
 export const wireRequest = z.strictObject({
   ...settings,
   width: z.number().int().positive(),
   height: z.number().int().positive(),
-  images: z
-    .array(z.strictObject({ index, source: imageSource, stageBSeed: uint64, metadata }))
-    .min(1)
-    .max(10)
-    .readonly(),
+  images: z.array(wirePlan).min(1).max(10).readonly(),
   files: z.array(z.string().regex(/^[0-9a-f]{64}$/)).exactOptional(),
 });
 
 export type WireRequest = z.output<typeof wireRequest>;
 
 const stage = z.enum(ENGINE_STAGES);
+const share = z.number().min(0).max(1).exactOptional();
 
 export const wireStep = z.strictObject({
   type: z.literal('step'),
@@ -80,6 +79,7 @@ export const wireStep = z.strictObject({
   timestep: z.number().nullable(),
   preview: bytes.nullable(),
   previewOf: z.array(index).readonly().exactOptional(),
+  share,
 });
 
 const error = z.object({
@@ -98,13 +98,17 @@ const ending = z.object({
   output: z.string().max(4000),
 });
 
+/** A job that is done. */
+export const wireDone = z.strictObject({
+  kind: z.literal('done'),
+  timings: z.partialRecord(stage, z.number().min(0)),
+  warnings: z.array(z.string().max(2000)).max(20).readonly(),
+  share,
+});
+
 /** How a worker ended with a job. */
 export const wireEnd = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('done'),
-    timings: z.partialRecord(stage, z.number().min(0)),
-    warnings: z.array(z.string().max(2000)).max(20).readonly(),
-  }),
+  wireDone,
   z.strictObject({ kind: z.literal('failed'), error }),
   /** The pipeline process died over it. */
   z.strictObject({ kind: z.literal('crashed'), ending }),

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import type { EngineEvent, EngineRequest } from '../../src/pipeline/process/protocol.ts';
+import type { EngineEvent, EngineRequest, ImagePlan } from '../../src/pipeline/process/protocol.ts';
 import { Attempts } from '../../src/workers/bot/attempts.ts';
 import { createIntake } from '../../src/workers/bot/intake.ts';
-import { packImage, wireRequest } from '../../src/workers/wire.ts';
+import { packImage, wireDone, wirePlan, wireRequest, wireStep } from '../../src/workers/wire.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { sketch } from './sketch-engine.ts';
 
@@ -59,6 +59,28 @@ test('a request arrives as it was, with every bit of its seeds and embeddings', 
   const { app, attempt } = open();
   const answer = await app.request(attempt.path);
   assert.deepEqual(wireRequest.parse(await answer.json()), REQUEST);
+});
+
+test('everything that the pipeline process is told and says has its place on the way', () => {
+  type Of<T extends EngineEvent['type']> = Extract<EngineEvent, { type: T }>;
+  // A field that is new there does not compile here until it is listed, and then fails until it is sent.
+  const request: Record<keyof EngineRequest, true> = {
+    ...{ prompt: true, negative: true, width: true, height: true, style: true, steps: true, decoderSteps: true },
+    ...{ guidance: true, decoderGuidance: true, loras: true, start: true, weighted: true, images: true, files: true },
+  };
+  const plan: Record<keyof ImagePlan, true> = { index: true, source: true, stageBSeed: true, metadata: true };
+  const step: Record<keyof Of<'step'>, true> = {
+    ...{ type: true, stage: true, image: true, step: true, total: true, timestep: true },
+    ...{ preview: true, previewOf: true, share: true },
+  };
+  const done: Record<Exclude<keyof Of<'done'>, 'type' | 'previewMaps'>, true> = {
+    ...{ timings: true, warnings: true, share: true },
+  };
+  const names = (fields: object) => Object.keys(fields).sort();
+  assert.deepEqual(names(wireRequest.shape), names(request));
+  assert.deepEqual(names(wirePlan.shape), names(plan));
+  assert.deepEqual(names(wireStep.shape), names(step));
+  assert.deepEqual(names(wireDone.shape), names({ kind: true, ...done }));
 });
 
 test('a picture is taken with its embedding, once, however often it is sent', async () => {

@@ -295,7 +295,7 @@ export class Dispatcher {
     }
     signal.throwIfAborted();
     // The time of a batch says little of the time alone.
-    history.atomically(() => if (part.share === 1) estimator.learn(work, part.timings, speed));
+    if (part.share === 1) history.atomically(() => estimator.learn(work, part.timings, speed));
     onPainted(work, part.timings, painter);
     return notes;
   }

@@ -118,8 +118,8 @@ export class Attempt {
     if (this.#state === 'cancelled') this.#end(this.#cancelled);
     else if (end.kind !== 'done') this.#end(new AttemptFailed(end));
     else {
-      const { timings, warnings } = end;
-      this.#queue.push({ event: { type: 'done', timings, warnings }, taken: () => {} });
+      const { kind: _, ...done } = end;
+      this.#queue.push({ event: { type: 'done', ...done }, taken: () => {} });
       this.#end(null);
     }
   }

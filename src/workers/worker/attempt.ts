@@ -89,8 +89,10 @@ async function paint(
     let done: Omit<Extract<EngineEvent, { type: 'done' }>, 'type' | 'previewMaps'> | undefined;
     for await (const event of hands.generate(wanted, { signal })) {
       signal.throwIfAborted();
-      if (event.type === 'done') done = { timings: event.timings, warnings: event.warnings };
-      else outbox.put(event);
+      if (event.type === 'done') {
+        const { type: _, previewMaps: __, ...rest } = event;
+        done = rest;
+      } else outbox.put(event);
       if (event.type === 'step') steps.count(event);
     }
     await outbox.emptied();
