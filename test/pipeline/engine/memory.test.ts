@@ -156,6 +156,25 @@ describe('what stays loaded', () => {
   });
 });
 
+test('with a block at a time the picture is the same, and the answer says how much longer it took', async () => {
+  const one = request([words(9n)], { width: 256, height: 256 });
+  const scarce = { measureMemory: () => ({ bytes: 1, of: 'this machine' }) };
+  const { engine, info } = await loaded(scarce, { residency: 'sequential' });
+  assert.match(
+    info.memory ?? '',
+    /^sequential: asked for; it takes about [\d.]+ times as long as one network at a time$/,
+  );
+  const warnings: string[] = [];
+  const pictures: Buffer[] = [];
+  for await (const event of engine.generate(one, QUIET)) {
+    if (event.type === 'done') warnings.push(...event.warnings);
+    if (event.type === 'image') pictures.push(await sharp(event.png).removeAlpha().raw().toBuffer());
+  }
+  assert.equal(warnings.length, 1);
+  assert.match(warnings.join(), /^Memory is short here, .*: painting took \d+\.\d times as long\.$/);
+  assert.deepEqual(pictures, (await paint((await loaded()).engine, one)).pixels);
+});
+
 describe('what is known is not computed again', () => {
   for (const residency of ['resident', 'stage'] as const) {
     test(`the words of a reroll, and of another style (${residency})`, async () => {
