@@ -82,8 +82,8 @@ export const CUDA: Kernels = {
 const SHADED = ['f32', 'f16', 'i32'] as const;
 
 /**
- * There is no document: these are the types that kernels are registered with, checked with what a session really does by
- * test/cli/placement.test.ts. Round is missing, as are ArgMax with int64 and bytes but for the end of Cast.
+ * There is no document: these are the types that kernels are registered with. test/pipeline/graph/webgpu-kernels.test.ts asks the
+ * onnxruntime that is installed, node by node, and test/cli/placement.test.ts what sessions really do. Round is missing, as are ArgMax with int64 and bytes but for the end of Cast.
  *
  * @see https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/providers/webgpu/webgpu_execution_provider.cc
  * @see https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/providers/webgpu/webgpu_supported_types.h

@@ -33,7 +33,7 @@ export function placed(provider: 'cuda' | 'webgpu', kernels: Kernels, graph: Gra
   return { device, shapes, misplaced: [...misplaced] };
 }
 
-function isShapeArithmetic({ op, inputs, outputs }: Node): boolean {
+export function isShapeArithmetic({ op, inputs, outputs }: Node): boolean {
   return ON_THE_CPU.includes(op) && (inputs[0]?.dtype === 'i64' || outputs[0]?.dtype === 'i64');
 }
 
