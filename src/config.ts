@@ -158,6 +158,12 @@ const botOptions = z
       'sign pictures as made by a machine (Content Credentials and XMP)',
       onOff.prefault('on'),
     ),
+    /** Whether the pixels of pictures that leave say who made them. */
+    watermark: variable(
+      'WUERST_WATERMARK <on|off>',
+      'mark pictures invisibly as made by this program, which survives chat apps and cropping',
+      onOff.prefault('on'),
+    ),
     /** Of all pictures. @default no limit */
     keepBytes: variable(
       'WUERST_KEEP_BYTES <size>',

@@ -305,14 +305,14 @@ async function startWorkers(
 }
 
 /** A key that cannot be used is the operator's to mend; pictures go out all the same. */
-async function openMarker({ data, signature }: Config, logger: Logger): Promise<OwnMarker> {
+async function openMarker({ data, signature, watermark }: Config, logger: Logger): Promise<OwnMarker> {
   const opening = signature ? openCredential(join(data, CREDENTIAL_FILE), new Date()) : undefined;
   const credential = await opening?.catch((err: unknown) => {
     logger.error({ err }, 'pictures are not signed');
     return undefined;
   });
   const onProblem = (err: unknown) => logger.error({ err }, 'a picture could not be signed; it goes out without');
-  return new OwnMarker({ signature, credential, onProblem });
+  return new OwnMarker({ signature, credential, watermark, onProblem });
 }
 
 /** What programs are told of the ends of their requests. */

@@ -10,6 +10,8 @@ import { personalFolder } from '../system/personal-folder.ts';
 export interface MarkingSettings {
   /** Whether they are signed. */
   readonly signature: boolean;
+  /** Whether their pixels are. */
+  readonly watermark: boolean;
   /** Where the key is, or will be. */
   readonly credential: string;
 }
@@ -25,6 +27,7 @@ export function markingSettings(env: NodeJS.ProcessEnv): MarkingSettings {
   const here = existsSync(join(DEFAULT_DATA, CREDENTIAL_FILE)) ? DEFAULT_DATA : undefined;
   return {
     signature: switchedOn(env, 'WUERST_SIGNATURE'),
+    watermark: switchedOn(env, 'WUERST_WATERMARK'),
     credential: resolve(named || here || personalFolder(env), CREDENTIAL_FILE),
   };
 }

@@ -11,7 +11,7 @@ export type TerminalMarker = Pick<Marker, 'encode'>;
  * @param say called with a sentence when pictures cannot be signed
  */
 export async function openTerminalMarker(
-  { signature, credential: path }: MarkingSettings,
+  { signature, watermark, credential: path }: MarkingSettings,
   say: (problem: string) => void,
 ): Promise<TerminalMarker> {
   const tell = (error: unknown) =>
@@ -21,7 +21,7 @@ export async function openTerminalMarker(
     tell(error);
     return undefined;
   });
-  const marker = new OwnMarker({ signature, credential, onProblem: tell });
+  const marker = new OwnMarker({ signature, credential, watermark, onProblem: tell });
   marker.prepare();
   return marker;
 }

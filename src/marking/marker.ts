@@ -7,9 +7,11 @@ import {
   withTextChunks,
 } from '../pipeline/images/image-file.ts';
 import { XMP_KEYWORD } from '../pipeline/images/picture-texts.ts';
+import { once } from '../system/memo.ts';
 import { type Credential, issuerName, signerName } from './credential.ts';
 import { XMP_PACKET } from './digital-source.ts';
 import { Signer } from './signer.ts';
+import { watermarked } from './watermark.ts';
 
 /** How a picture is encoded anew: without it, it stays the PNG that it is. */
 export type Encoding = Omit<EncodeOptions, 'metadata' | 'xmp'>;
@@ -52,6 +54,8 @@ export interface MarkerOptions {
   readonly signature: boolean;
   /** Without it, they say so and nobody signs that. */
   readonly credential: Credential | undefined;
+  /** Whether the pixels say so, too. */
+  readonly watermark: boolean;
   /** Called once, when a picture cannot be signed: it goes out all the same. */
   readonly onProblem: (error: unknown) => void;
 }
@@ -62,10 +66,12 @@ export class OwnMarker implements Marker {
   readonly certificate: string | undefined;
   readonly #signer: Signer | undefined;
   readonly #xmp: string | undefined;
+  readonly #watermark: boolean;
   readonly #onProblem: (error: unknown) => void;
   #hasFailed = false;
 
-  constructor({ signature, credential, onProblem }: MarkerOptions) {
+  constructor({ signature, credential, watermark, onProblem }: MarkerOptions) {
+    this.#watermark = watermark;
     this.#xmp = signature ? XMP_PACKET : undefined;
     this.note = credential && signingNote(credential);
     this.certificate = credential?.chain.at(-1)?.toString();
@@ -79,15 +85,24 @@ export class OwnMarker implements Marker {
   }
 
   open(png: Buffer): OutgoingPicture {
+    const pixels = once(async () => this.#withWatermark(await decodeImage(png)));
     return {
       file: async (encoding) => {
-        if (encoding === undefined) return this.#sign(this.#stated(png), 'png');
-        return this.encode(await decodeImage(png), { ...encoding, metadata: await readMetadata(png) });
+        if (encoding === undefined && !this.#watermark) return this.#sign(this.#stated(png), 'png');
+        return this.#file(await pixels(), { ...encoding, metadata: await readMetadata(png) });
       },
     };
   }
 
-  async encode(image: RgbImage, options: EncodeOptions): Promise<Buffer> {
+  encode(image: RgbImage, options: EncodeOptions): Promise<Buffer> {
+    return this.#file(this.#withWatermark(image), options);
+  }
+
+  #withWatermark(image: RgbImage): RgbImage {
+    return this.#watermark ? watermarked(image) : image;
+  }
+
+  async #file(image: RgbImage, options: EncodeOptions): Promise<Buffer> {
     return this.#sign(await encodeImage(image, { ...options, xmp: this.#xmp }), options.format ?? 'png');
   }
 

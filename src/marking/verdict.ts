@@ -20,6 +20,8 @@ export interface Verdict {
   readonly program?: string | undefined;
   /** Whether the file says that a model made it, in the statement or in XMP. */
   readonly madeByModel: boolean;
+  /** Whether the watermark of this program is in its pixels. `undefined` where it was not looked for. */
+  readonly watermark?: boolean | undefined;
   /** The parameters that it was made with, as text. */
   readonly parameters?: string | undefined;
   /** What speaks against the signature, as C2PA names it. */
@@ -84,8 +86,15 @@ function typeOf(file: Buffer): string {
   return file[0] === 0xff ? 'image/jpeg' : 'image/webp';
 }
 
-/** One sentence about the signature, and one about what the file says it is. */
-export function sentencesOf({ signature, signer, trusted, madeByModel, problems }: Verdict): readonly string[] {
+/** Sentences about the signature, what the file says it is, and the watermark that was found. */
+export function sentencesOf({
+  signature,
+  signer,
+  trusted,
+  madeByModel,
+  watermark,
+  problems,
+}: Verdict): readonly string[] {
   const name = signer ?? 'somebody without a name';
   const doubt = trusted ? '' : ', untrusted: no authority that is known here vouches for the name';
   const first: Readonly<Record<SignatureState, string>> = {
@@ -98,5 +107,6 @@ export function sentencesOf({ signature, signer, trusted, madeByModel, problems 
   const second = madeByModel
     ? 'It says that a model made it.'
     : 'It does not say that a model made it, which proves nothing.';
-  return [first[signature], second];
+  const third = watermark ? ['The watermark of this program is in its pixels.'] : [];
+  return [first[signature], second, ...third];
 }

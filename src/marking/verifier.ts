@@ -1,6 +1,7 @@
 import { UserError } from '../system/errors.ts';
 import { startThread } from '../system/thread.ts';
 import type { Verdict } from './verdict.ts';
+import { hasWatermark } from './watermarked-file.ts';
 
 export interface ToVerify {
   readonly file: Uint8Array;
@@ -22,11 +23,17 @@ const ENTRY = new URL(
 );
 
 /**
- * `verdictOf` in a thread of its own, which ends with the file: whoever sent it can neither stop nor slow anything else.
+ * What a file of unknown origin says of itself, and whether the watermark is in it. It is read in a thread and a process of their own:
+ * whoever sent it can neither stop nor slow anything else.
  *
  * @throws UserError `not_an_image`, `picture_not_verifiable`
  */
-export function verify(request: ToVerify): Promise<Verdict> {
+export async function verify(request: ToVerify): Promise<Verdict> {
+  const verdict = await verdictInThread(request);
+  return { ...verdict, watermark: await hasWatermark(request.file) };
+}
+
+function verdictInThread(request: ToVerify): Promise<Verdict> {
   return new Promise((resolve, reject) => {
     const thread = startThread(ENTRY, request);
     const fail = (cause?: unknown) =>

@@ -91,7 +91,12 @@ for (const [name, key] of Object.entries({
     const folder = await temporaryFolder(t);
     const files = await issued(folder, { key });
     const credential = readCredential(`${await readFile(files.chain, 'utf8')}${await readFile(files.key, 'utf8')}`);
-    const marker = new OwnMarker({ signature: true, credential, onProblem: (error) => assert.fail(String(error)) });
+    const marker = new OwnMarker({
+      signature: true,
+      watermark: false,
+      credential,
+      onProblem: (error) => assert.fail(String(error)),
+    });
     t.after(() => marker.stop());
     assert.match(marker.note ?? '', /^Signed by Panda Press Signing, whose certificate is from Test Authority\.$/);
     const image = { width: 8, height: 8, data: new Uint8Array(192).fill(90) };

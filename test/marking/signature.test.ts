@@ -30,7 +30,12 @@ function storedPng(side = 96): Promise<Buffer> {
 async function ownMarker(t: TestContext, folder?: string) {
   const credential = await openCredential(join(folder ?? (await temporaryFolder(t)), CREDENTIAL_FILE), new Date());
   const problems: unknown[] = [];
-  const marker = new OwnMarker({ signature: true, credential, onProblem: (error) => problems.push(error) });
+  const marker = new OwnMarker({
+    signature: true,
+    watermark: false,
+    credential,
+    onProblem: (error) => problems.push(error),
+  });
   t.after(() => marker.stop());
   return { marker, credential, problems };
 }
@@ -127,7 +132,12 @@ test('a picture that cannot be signed goes out all the same, and that is told on
   const { credential } = await ownMarker(t);
   const problems: unknown[] = [];
   const broken = { ...credential, pem: 'no key' };
-  const marker = new OwnMarker({ signature: true, credential: broken, onProblem: (error) => problems.push(error) });
+  const marker = new OwnMarker({
+    signature: true,
+    watermark: false,
+    credential: broken,
+    onProblem: (error) => problems.push(error),
+  });
   t.after(() => marker.stop());
   const png = await storedPng();
   for (let i = 0; i < 2; i += 1) {

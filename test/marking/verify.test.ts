@@ -18,7 +18,12 @@ const PARAMETERS = 'a lighthouse\nSteps: 3, Seed: 9';
 async function signed(t: TestContext) {
   const folder = await temporaryFolder(t);
   const credential = await openCredential(join(folder, CREDENTIAL_FILE), new Date());
-  const marker = new OwnMarker({ signature: true, credential, onProblem: (error) => assert.fail(String(error)) });
+  const marker = new OwnMarker({
+    signature: true,
+    watermark: false,
+    credential,
+    onProblem: (error) => assert.fail(String(error)),
+  });
   t.after(() => marker.stop());
   const data = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
   const image = { width: 64, height: 64, data };
@@ -67,7 +72,12 @@ test('a file that was cut off is damaged, one without a signature but with XMP s
   const { encode, image } = await signed(t);
   const file = await encode('png');
   assert.equal((await verdictOf(file.subarray(0, file.length / 2))).signature, 'unreadable');
-  const marker = new OwnMarker({ signature: true, credential: undefined, onProblem: () => assert.fail() });
+  const marker = new OwnMarker({
+    signature: true,
+    watermark: false,
+    credential: undefined,
+    onProblem: () => assert.fail(),
+  });
   const verdict = await verdictOf(await marker.encode(image, { format: 'webp' }));
   assert.deepEqual([verdict.signature, verdict.madeByModel], ['none', true]);
 });

@@ -100,7 +100,12 @@ test('a picture that is dropped is looked at: who signed it, and whether it was 
   const { page } = await openPage(t, browser);
   const folder = await temporaryFolder(t);
   const credential = await openCredential(join(folder, CREDENTIAL_FILE), new Date());
-  const marker = new OwnMarker({ signature: true, credential, onProblem: (error) => assert.fail(String(error)) });
+  const marker = new OwnMarker({
+    signature: true,
+    watermark: false,
+    credential,
+    onProblem: (error) => assert.fail(String(error)),
+  });
   t.after(() => marker.stop());
   const signed = await marker.open(await picture('#0000ff')).file();
   const said = (words: string) =>
