@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { Command, Option } from 'commander';
-import { formatPresets, PRESET_FORMATS, type PresetFormat, readPresets } from '../bot/prompts/preset-files.ts';
+import {
+  formatPresets,
+  PRESET_FORMATS,
+  type PresetFormat,
+  presetText,
+  readPresets,
+} from '../bot/prompts/preset-files.ts';
 import { openPromptFolder, PRESET_FOLDER } from '../bot/prompts/prompt-folder.ts';
 import { UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
@@ -64,7 +70,7 @@ function all(data: string | undefined) {
 
 function read(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return presetText(readFileSync(file));
   } catch (cause) {
     throw new UserError('file_unreadable', `Cannot read ${file}: ${(cause as Error).message}.`, { cause });
   }

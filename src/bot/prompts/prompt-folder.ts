@@ -3,14 +3,12 @@ import { basename, extname, join } from 'node:path';
 import { RecentMap } from '../../system/memo.ts';
 import { type Presets, presetName } from '../command/presets.ts';
 import { type Wildcards, wildcardName } from '../command/wildcards.ts';
-import { type NamedPreset, readPresets } from './preset-files.ts';
+import { type NamedPreset, PRESET_FILE_BYTES, presetText, readPresets } from './preset-files.ts';
 
 /** Folders in the data folder: of `colour.txt`, and of `styles.csv` and JSON files. */
 export const WILDCARD_FOLDER = 'wildcards';
 export const PRESET_FOLDER = 'presets';
 
-/** Larger files are no lists of words. */
-const MOST_BYTES = 4 * 2 ** 20;
 const KEPT_FILES = 64;
 
 /** What whoever runs the bot has put into the data folder, for everyone. Changes count at once. */
@@ -26,8 +24,7 @@ export function openPromptFolder(data: string, onProblem: (error: unknown, file:
   const kept = new RecentMap<string, { readonly state: string; readonly presets: readonly NamedPreset[] }>(KEPT_FILES);
   const lists = () => filesIn(join(data, WILDCARD_FOLDER), ['.txt'], wildcardName);
   const presetsIn = (file: string): readonly NamedPreset[] => {
-    const { mtimeMs, size } = statSync(file);
-    const state = `${mtimeMs} ${size}`;
+    const state = stateOf(file);
     const known = kept.get(file);
     if (known?.state === state) return known.presets;
     let presets: readonly NamedPreset[] = [];
@@ -50,7 +47,13 @@ export function openPromptFolder(data: string, onProblem: (error: unknown, file:
       },
       get(name) {
         const file = lists().get(name);
-        return file === undefined ? undefined : readText(file);
+        if (file === undefined) return undefined;
+        try {
+          return readText(file);
+        } catch (error) {
+          onProblem(error, file);
+          return undefined;
+        }
       },
     },
     presets: {
@@ -84,6 +87,16 @@ function filesIn(
   );
 }
 
+/** What changes with a file; the same for all that cannot be looked at. */
+function stateOf(file: string): string {
+  try {
+    const { mtimeMs, size } = statSync(file);
+    return `${mtimeMs} ${size}`;
+  } catch {
+    return '';
+  }
+}
+
 function readText(file: string): string {
-  return statSync(file).size > MOST_BYTES ? '' : readFileSync(file, 'utf8');
+  return statSync(file).size > PRESET_FILE_BYTES ? '' : presetText(readFileSync(file));
 }

@@ -13,9 +13,9 @@ export interface ShelvedLora {
   readonly bytes: number;
 }
 
-const ENDING = '.safetensors';
-/** Names that can be typed in a prompt: without what ends a name or a list there, and without control characters. */
-const TYPABLE = /^[^\p{C}:<>{},"']{1,100}$/u;
+const ENDING = /\.safetensors$/i;
+/** Names that can be typed in a prompt: without what ends a name there, and without control characters; no hidden files. */
+const TYPABLE = /^(?!\.)[^\p{C}:<>{}"']{1,100}$/u;
 
 /** The LoRAs that people can ask for by name: the safetensors files of a folder, which may be missing. */
 export class LoraFolder {
@@ -33,10 +33,11 @@ export class LoraFolder {
   async list(): Promise<ShelvedLora[]> {
     const files = (await ifThere(readdir(this.dir))) ?? [];
     const found = files.map(async (file): Promise<ShelvedLora[]> => {
-      const name = file.slice(0, -ENDING.length);
-      if (!file.endsWith(ENDING) || !TYPABLE.test(name)) return [];
+      const name = file.replace(ENDING, '');
+      if (name === file || !TYPABLE.test(name)) return [];
       const path = join(this.dir, file);
-      const stats = await ifThere(stat(path));
+      // What cannot even be looked at, such as a link in a circle, hides no other.
+      const stats = await stat(path).catch(() => undefined);
       return stats?.isFile() ? [{ name, path, bytes: stats.size }] : [];
     });
     return (await Promise.all(found)).flat().sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -86,7 +87,10 @@ export class LoraFolder {
   async fileOf({ name, hash }: LoraUse): Promise<ShelvedLora> {
     const all = await this.list();
     const named = all.filter((lora) => lora.name === name);
-    for (const lora of [...named, ...all]) if ((await this.hashOf(lora)) === hash) return lora;
+    for (const lora of [...named, ...all]) {
+      const own = await this.hashOf(lora).catch(() => undefined);
+      if (own === hash) return lora;
+    }
     if (named.length === 0) throw missing(name, all);
     throw new UserError('lora_changed', `The LoRA ${name} is another file than the one that this was made with.`, {
       hint: `Its SHA-256 was ${hash.slice(0, 12)}…; ask anew to use the file that is here now.`,
