@@ -36,7 +36,8 @@ test('a bot is a page, a queue and a pipeline process over one data folder, and 
     .parse(await (await fetch(new URL(`api/jobs/${job.id}`, url))).json());
   assert.equal(shown.state, 'done');
   assert.deepEqual(shown.images[1]?.actions.toSorted(), [
-    ...['delete', 'info', 'larger', 'larger-2x', 'remix', 'reroll', 'save-preset', 'vary-strong', 'vary-subtle'],
+    ...['delete', 'favourite', 'info', 'larger', 'larger-2x', 'remix', 'reroll', 'save-preset', 'vary-strong'],
+    'vary-subtle',
   ]);
   assert.equal((await fetch(new URL(shown.images[0]?.url ?? '', url))).status, 200);
   const metrics = await (await fetch(new URL('metrics', url))).text();

@@ -236,7 +236,7 @@ test('doctor names every provider with its reason, the models and their memory',
 test('doctor says which processes the bot would paint with, or what is wrong with the settings', () => {
   const painters = (env: Record<string, string>) =>
     /^Painters of the bot\n((?: {2}.*\n)+)/m.exec(wuerst(['doctor'], env).stdout)?.[1];
-  assert.equal(painters({}), '  yes  this machine: auto\n');
+  assert.equal(painters({}), '  yes  this machine: cpu\n');
   assert.equal(
     painters({ WUERST_PROCESSES: '2', WUERST_THREADS: '3' }),
     '  yes  process 1 of 2: cpu, 2 threads\n  yes  process 2 of 2: cpu, 1 thread\n',

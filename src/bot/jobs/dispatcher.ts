@@ -94,7 +94,7 @@ export class Dispatcher {
   /** Seconds until a painter should be done with its part of a job; 0 if it makes none. */
   secondsUntilFree({ id }: Painter): number {
     const left = [...this.#running.values()].map((running) => {
-      const part = running.parts.find(({ painter }) => painter.id === id);
+      const part = running.parts.find(({ painter, isOver }) => painter.id === id && !isOver);
       if (part !== undefined) return this.#secondsOfPart(running, part);
       return running.parts.length === 0 && running.hands.painter.id === id ? this.#secondsLeft(running) : 0;
     });
@@ -233,6 +233,7 @@ export class Dispatcher {
           throw error;
         } finally {
           part.spent.hold();
+          part.isOver = true;
           left -= 1;
           // The last one is kept until the end is stored.
           if (left > 0) hands.release(part.painter);
@@ -247,15 +248,19 @@ export class Dispatcher {
     return { seconds, notes: [...new Set(notes)] };
   }
 
-  /** Deals the pictures out to the painters that have nothing to do, if nobody waits for one. */
+  /**
+   * Deals the pictures out to the painters that have nothing to do, if nobody waits for one. A request that a painter may have
+   * died of is made by one alone.
+   */
   #divide(running: Running, request: EngineRequest): readonly Part[] {
-    const { estimator, clock } = this.#options;
+    const { estimator, clock, history } = this.#options;
     const { hands, job } = running;
     const { provider } = loadedBy(hands.painter);
     const workFor = (pictures: number) => workOf(job.request, job.derivation?.verb ?? null, pictures);
     // Other providers and precisions give other last digits, and one request should look the same.
     const alike = hands.helpers().filter(({ status }) => status.info?.provider === provider);
-    const painters = request.images.length > 1 ? [hands.painter, ...alike] : [hands.painter];
+    const isFirstStart = (history.jobs.stored(job.id)?.attempts ?? 1) <= 1;
+    const painters = isFirstStart && request.images.length > 1 ? [hands.painter, ...alike] : [hands.painter];
     const seconds = (painter: Painter, pictures: number) => estimator.seconds(workFor(pictures), speedOf(painter));
     const counts = deal(request.images.length, painters, seconds);
     let from = 0;

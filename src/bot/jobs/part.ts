@@ -34,6 +34,8 @@ export class Part {
   preview: Sheet | undefined;
   /** Of the time that has passed, what counts as its own: less than 1 if others were painted at the same time. */
   share = 1;
+  /** Its painter has ended it, well or not. */
+  isOver = false;
   /** What it took; empty until it is done. */
   timings: Timings = {};
   readonly #progress: Progress;

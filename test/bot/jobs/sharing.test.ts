@@ -101,14 +101,19 @@ test('if one of several painters dies, what the others make is kept, and only th
   await inTheMiddle(events, job.id, 2);
   all[1]?.crash();
   all[0]?.release();
-  await inTheMiddle(events, job.id, 4);
+  await inTheMiddle(events, job.id, 3);
   for (const painter of all) painter.release();
   const done = await ended(job.id);
   assert.deepEqual(hashes(done), hashes(wanted));
-  assert.deepEqual(all.map(indices), [
-    [[0, 1], [2]],
-    [[2, 3], [3]],
-  ]);
+  assert.deepEqual(
+    all.flatMap(indices).toSorted(),
+    [
+      [0, 1],
+      [2, 3],
+      [2, 3],
+    ],
+    'by one alone, since it may have been what the other died of',
+  );
   assert.equal(typesOf(events, job.id).filter((type) => type === 'done').length, 1);
   assert.equal(history.jobs.starts(job.id), 2);
 });
