@@ -29,6 +29,9 @@ export function programInterfaces({ keys, version }: Options): Mount {
       return c.json(document);
     });
     for (const one of interfaces) serve(app, api, one);
-    return mcp.close;
+    return () => {
+      paintings.close();
+      mcp.close();
+    };
   };
 }

@@ -45,5 +45,5 @@ export async function openApi(t: TestContext, { limits = '', key = true, still =
       headers: { ...headers, 'Content-Type': 'application/json', ...more },
       body: JSON.stringify(body),
     });
-  return { ...studio, secret, create, fetch, plainFetch, document, get, post, lines };
+  return { ...studio, web, secret, create, fetch, plainFetch, document, get, post, lines };
 }

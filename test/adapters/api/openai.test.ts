@@ -171,6 +171,32 @@ test('a program that hangs up has its request cancelled', async (t) => {
   while (events.at(-1)?.type !== 'cancelled') await new Promise(setImmediate);
 });
 
+test('a request that may be repeated goes on when its program hangs up, and so does every one when the bot stops', async (t) => {
+  const { client, painter, events, started, web } = await openClient(t);
+  const hungUp = async (headers: Record<string, string>, stop = () => {}) => {
+    const leaving = new AbortController();
+    const count = painter.requests.length;
+    const asked = client.images.generate({ prompt: 'wait panda' }, { signal: leaving.signal, headers });
+    asked.catch(() => {});
+    while (painter.requests.length === count) await new Promise(setImmediate);
+    await started(events.at(-1)?.job.id ?? '');
+    stop();
+    leaving.abort();
+    await assert.rejects(asked);
+  };
+  await hungUp({ 'Idempotency-Key': 'k1' });
+  const repeated = client.images.generate({ prompt: 'wait panda' }, { headers: { 'Idempotency-Key': 'k1' } });
+  painter.release();
+  assert.equal((await repeated).data?.length, 1);
+  assert.equal(painter.requests.length, 1);
+  await hungUp({}, () => web.close());
+  await new Promise(setImmediate);
+  assert.equal(
+    events.some(({ type }) => type === 'cancelled'),
+    false,
+  );
+});
+
 test('the same Idempotency-Key has the same pictures', async (t) => {
   const { client, painter } = await openClient(t);
   const again = () => client.images.generate({ prompt: 'a panda' }, { headers: { 'Idempotency-Key': 'k1' } });

@@ -25,6 +25,8 @@ const THEIRS = /^(?:dall-e-\d|gpt-image-|chatgpt-image)/;
 const THEIR_STYLES = ['vivid', 'natural'];
 /** How much is painted anew, by `input_fidelity`. */
 const STRENGTHS = { low: 0.6, high: 0.3 } as const;
+/** Fields that a note names. */
+const MOST_NAMED = 40;
 const VARIATION_STRENGTH = 0.5;
 
 type Given = Generation | Edit | Variation;
@@ -94,9 +96,9 @@ function translated(call: ApiCall, body: Given, { prompt, options, pictures, not
       ...(quality === undefined || quality === 'auto'
         ? []
         : ['quality has no effect: every picture is made as well as it can be.']),
-      ...Object.keys(body).flatMap((name) =>
-        KNOWN.has(name) ? [] : [`${name.slice(0, 40)} is not known here, and has no effect.`],
-      ),
+      ...Object.keys(body)
+        .slice(0, MOST_NAMED)
+        .flatMap((name) => (KNOWN.has(name) ? [] : [`${name.slice(0, 40)} is not known here, and has no effect.`])),
     ],
   };
 }

@@ -37,9 +37,15 @@ export class Paintings {
   readonly #core: Core;
   /** By user, oldest first. */
   readonly #running = new Map<string, Map<string, Step | null>>();
+  #isClosed = false;
 
   constructor(core: Core) {
     this.#core = core;
+  }
+
+  /** From now on connections end because the bot stops: their requests go on at its next start. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** The requests that a program waits for, oldest first, each with its latest step. */
@@ -50,7 +56,10 @@ export class Paintings {
     });
   }
 
-  /** Submits a request and follows it to its end. When the program hangs up, the request is cancelled: nobody would have its pictures. */
+  /**
+   * Submits a request and follows it to its end. When the program hangs up, the request is cancelled: nobody would have its
+   * pictures. One with a key for repeating it goes on, since the program may ask again.
+   */
   async *paint(wish: Wish, caller: Caller, signal: AbortSignal): AsyncGenerator<Step, Job> {
     const { prompt, options, pictures, idempotencyKey } = wish;
     const outcome = await this.#core.command(prompt, caller, {
@@ -58,7 +67,7 @@ export class Paintings {
       ...(pictures === undefined ? {} : { pictures }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     });
-    return yield* this.#followed(outcome, caller, signal);
+    return yield* this.#followed(outcome, caller, signal, idempotencyKey === undefined);
   }
 
   /** As `paint`, for what a button would make of a picture: `verb:id`, and the new words of a remix. */
@@ -71,14 +80,19 @@ export class Paintings {
     return yield* this.#followed(outcome, caller, signal);
   }
 
-  async *#followed(outcome: Outcome, caller: Caller, signal: AbortSignal): AsyncGenerator<Step, Job> {
+  async *#followed(
+    outcome: Outcome,
+    caller: Caller,
+    signal: AbortSignal,
+    endsWithCaller = true,
+  ): AsyncGenerator<Step, Job> {
     if (outcome.kind === 'reply') throw new UserError('prompt_unclear', `${outcome.reply.title}.`);
-    const job = yield* this.#follow(outcome.job.id, caller, signal);
+    const job = yield* this.#follow(outcome.job.id, caller, signal, endsWithCaller);
     if (job.state === 'done') return job;
     throw new PaintingFailed(job);
   }
 
-  async *#follow(id: string, caller: Caller, signal: AbortSignal): AsyncGenerator<Step, Job> {
+  async *#follow(id: string, caller: Caller, signal: AbortSignal, endsWithCaller: boolean): AsyncGenerator<Step, Job> {
     const events = new EventEmitter();
     const own = this.#running.get(caller.user) ?? new Map<string, Step | null>();
     this.#running.set(caller.user, own.set(id, null));
@@ -99,7 +113,7 @@ export class Paintings {
       stop();
       own.delete(id);
       if (own.size === 0) this.#running.delete(caller.user);
-      if (signal.aborted) await this.cancel(id, caller);
+      if (signal.aborted && endsWithCaller && !this.#isClosed) await this.cancel(id, caller);
     }
   }
 
