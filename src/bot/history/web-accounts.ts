@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import unhomoglyph from 'unhomoglyph';
 import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
+import { isProgram } from '../keys/api-key.ts';
 import { PERSON_BOUNDS } from '../person-bounds.ts';
 import { Database } from './database.ts';
 import { randomId } from './id.ts';
@@ -113,7 +114,8 @@ export class WebAccounts {
    */
   bindUsed(): void {
     this.#database.write(() => {
-      for (const name of this.#sql.usedNames.all()) {
+      // Those of programs are no names of the chat.
+      for (const name of this.#sql.usedNames.all().filter((user) => !isProgram({ user }))) {
         const looks = looksOf(name);
         const isTwin = this.#sql.alike.get(looks) !== undefined;
         // Both were used. The space keeps them apart: looks have none.

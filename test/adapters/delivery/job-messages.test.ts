@@ -90,6 +90,25 @@ test('a job that nobody claims gets a message in its room after five seconds', a
   assert.deepEqual([platform.log, core.messages.get(id)], [['queued'], { room: 'room' }]);
 });
 
+test('what a program asked for by a key is shown nowhere, and counts as delivered at its end, also after a restart', async () => {
+  const { clock, core, platform } = await setting();
+  platform.log.length = 0;
+  const program = { ...CALLER, user: 'key:abc123', room: 'key:abc123' };
+  const outcomes = [core.accept(REQUEST, program), core.accept(REQUEST, program)];
+  const [first = '', second = ''] = outcomes.map((outcome) => (outcome.kind === 'job' ? outcome.job.id : ''));
+  clock.advance(5000);
+  core.finish(first);
+  await settle();
+  const ids = () => core.undelivered('discord').map(({ id }) => id);
+  assert.deepEqual([platform.log, ids().includes(first)], [[], false]);
+  await platform.drain(0);
+  core.finish(second);
+  assert.ok(ids().includes(second));
+  new TestPlatform({ core, clock, logger }).resume();
+  await settle();
+  assert.deepEqual([platform.log, ids().includes(second)], [[], false]);
+});
+
 test('a failed attempt is repeated after one second, then after two, and so on, and the end is noted once', async () => {
   const { clock, core, platform, id } = await setting();
   let failures = 3;

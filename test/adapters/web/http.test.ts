@@ -133,6 +133,7 @@ test('every mistake is answered with a code, a message and a fitting status', as
     ['wrong shape', post(app, path, { text: 7, user: 'ann' }), 400, 'body_invalid'],
     ['a key nobody knows', post(app, path, { text: 'a', user: 'ann', admin: true }), 400, 'body_invalid'],
     ['no user', post(app, path, { text: 'a fox' }), 400, 'user_missing'],
+    ['a name that stands for a key', post(app, path, { text: 'a', user: 'key:abc123' }), 400, 'user_invalid'],
     ['a user that turns text around', post(app, path, { text: 'a', user: 'ann\u202e' }), 400, 'user_invalid'],
     ['a large body', post(app, path, { text: 'x'.repeat(70_000), user: 'ann' }), 413, 'body_too_large'],
     [

@@ -110,3 +110,17 @@ test('places, names and limits are read as they are written; mistakes say what i
   }
   assert.ok(isProgram({ user: 'key:abc' }) && !isProgram({ user: 'keyboard' }));
 });
+
+test('what a key asked for makes no name of the web chat', async (t) => {
+  const { history, make } = await openStudio(t);
+  const web = { surface: 'web', guild: 'lobby' } as const;
+  const key = history.apiKeys.admit(history.apiKeys.create({ name: 'program', ...web, limits: {} }));
+  assert.ok(key !== null);
+  await make('a panda', callerOfKey(key));
+  await make('a panda', caller());
+  history.webAccounts.bindUsed();
+  assert.deepEqual(
+    history.webAccounts.all().map(({ name }) => name),
+    ['ann'],
+  );
+});
