@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { openCredential, signerName } from '../../../src/marking/credential.ts';
@@ -119,4 +120,45 @@ test('a picture that is dropped is looked at: who signed it, and whether it was 
   await said('It is not signed');
   await page.click('.remove-picture');
   await until(page, "document.querySelector('.given-marks').textContent === ''");
+});
+
+/** A PNG with a text chunk before its pixels, as other programs write it. */
+async function pngWith(text: string): Promise<Buffer> {
+  const png = await picture('#336699');
+  const content = Buffer.from(`tEXtparameters\0${text}`, 'latin1');
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(content.length - 4);
+  check.writeUInt32BE(crc32(content));
+  const afterHeader = 8 + 25;
+  return Buffer.concat([png.subarray(0, afterHeader), length, content, check, png.subarray(afterHeader)]);
+}
+
+test('a picture that says how it was made offers that as a prompt, in place of a start', async (t) => {
+  const { core, page } = await openPage(t, browser);
+  const parameters = 'a panda on a green background\nNegative prompt: trees\nSteps: 20, Seed: 7, Size: 512x768';
+  await hand(page, 'drop', (await picture('#00ff00')).toString('base64'));
+  await hand(page, 'drop', (await pngWith(parameters)).toString('base64'));
+  await page.getByRole('button', { name: 'Use the prompt and settings of handed.png' }).click();
+  await items(page, 1);
+  assert.equal(await page.inputValue('#prompt'), parameters);
+  await page.getByRole('button', { name: /^Use the prompt/ }).waitFor({ state: 'hidden' });
+  assert.deepEqual(core.commands, [], 'it is not sent by itself');
+});
+
+test('strokes of the brush are taken back and done again', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser);
+  await page.setInputFiles('#picture-files', [await file('a.png', '#ff0000')]);
+  await page.getByRole('button', { name: 'Paint only a part' }).press('Enter');
+  await page.locator('.mask-canvas').waitFor();
+  for (const key of [' ', ...Array<string>(6).fill('ArrowRight'), ' ']) await page.keyboard.press(key);
+  for (const key of ['Control+z', 'Control+z', 'Control+Shift+z']) await page.keyboard.press(key);
+  await page.getByRole('button', { name: 'Use this part' }).press('Enter');
+  await page.getByRole('button', { name: 'Change the part' }).waitFor();
+  await page.fill('#prompt', 'a panda');
+  await page.press('#prompt', 'Enter');
+  await items(page, 0);
+  const { data } = await sharp(core.given[1]).greyscale().raw().toBuffer({ resolveWithObject: true });
+  assert.equal(data[50 * 200 + 100], 255, 'the first stroke was done again');
+  assert.equal(data[50 * 200 + 130], 0, 'the second one was not');
+  assert.deepEqual(complaints, []);
 });

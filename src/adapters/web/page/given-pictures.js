@@ -16,6 +16,9 @@ class GivenPictures {
   #problem = el('p', { class: 'problem', role: 'alert' });
   /** Who signed the picture that was added last, and whether it was changed since. */
   #marks = el('p', { class: 'given-marks', role: 'status' });
+  /** Where that picture says how it was made. */
+  #again = el('button', { type: 'button', class: 'key', hidden: true, onclick: () => this.#useParameters() });
+  #parameters = '';
   #strength = el('input', {
     ...{ type: 'range', id: 'strength', min: 0, max: 1, step: 0.05, value: USUAL_STRENGTH },
     oninput: () => this.#showStrength(),
@@ -35,6 +38,7 @@ class GivenPictures {
       this.#part,
     ),
     this.#marks,
+    this.#again,
     this.#problem,
   );
 
@@ -82,7 +86,7 @@ class GivenPictures {
   clear() {
     this.#files = [];
     this.#mask = null;
-    this.#marks.textContent = '';
+    this.#forgetMarks();
     this.#strength.value = USUAL_STRENGTH;
     this.#draw();
   }
@@ -111,11 +115,31 @@ class GivenPictures {
 
   /** What is wrong with a file is said when it is sent. */
   async #showMarks(file) {
+    this.#forgetMarks();
+    const { sentences, parameters = '' } = await api.marks(file).catch(() => ({ sentences: [] }));
+    if (this.#files.at(-1) !== file) return;
+    if (sentences.length > 0) this.#marks.textContent = `${file.name}: ${sentences.join(' ')}`;
+    this.#parameters = parameters.trim();
+    this.#again.hidden = this.#parameters === '';
+    this.#again.textContent = `Use the prompt and settings of ${file.name}`;
+  }
+
+  #forgetMarks() {
     this.#marks.textContent = '';
-    const { sentences } = await api.marks(file).catch(() => ({ sentences: [] }));
-    if (this.#files.at(-1) === file && sentences.length > 0) {
-      this.#marks.textContent = `${file.name}: ${sentences.join(' ')}`;
-    }
+    this.#parameters = '';
+    this.#again.hidden = true;
+  }
+
+  /** Paints it again instead of starting from it: what it says of itself becomes the prompt. */
+  #useParameters() {
+    const prompt = byId('prompt');
+    prompt.value = this.#parameters;
+    this.#files.pop();
+    this.#mask = null;
+    this.#forgetMarks();
+    this.#draw();
+    prompt.dispatchEvent(new Event('input', { bubbles: true }));
+    prompt.focus();
   }
 
   #refuse(why) {
@@ -150,7 +174,7 @@ class GivenPictures {
       this.#files.splice(i, 1);
       this.#mask = null;
       this.#problem.textContent = '';
-      this.#marks.textContent = '';
+      this.#forgetMarks();
       this.#draw();
       byId('prompt').focus();
     };

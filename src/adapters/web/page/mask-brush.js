@@ -6,6 +6,9 @@ const LONG_SIDE = 768;
 const BRUSH = { usual: 0.08, least: 0.02, most: 0.3 };
 const STEP = 1 / 40;
 
+/** Strokes that can be taken back, of a few MB each. */
+const MOST_UNDONE = 20;
+
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** Lets somebody paint over a part of a picture. Resolves to a PNG that is white there, or to `null` when it was cancelled. */
@@ -21,6 +24,8 @@ export async function paintMask(file) {
   const buttons = el(
     'div',
     { class: 'sheet-buttons' },
+    el('button', { type: 'button', class: 'button', onclick: () => brush.undo() }, 'Undo'),
+    el('button', { type: 'button', class: 'button', onclick: () => brush.redo() }, 'Redo'),
     el('button', { type: 'button', class: 'button', onclick: () => brush.clear() }, 'Clear'),
     el('button', { type: 'button', class: 'button', onclick: close('') }, 'Cancel'),
     el('button', { type: 'button', class: 'button', 'data-style': 'primary', onclick: close('done') }, 'Use this part'),
@@ -32,7 +37,7 @@ export async function paintMask(file) {
     el(
       'p',
       { id: 'mask-help' },
-      'Drag, or use the arrow keys to move the brush and Space to paint; E erases, + and − change its size.',
+      'Drag, or use the arrow keys to move the brush and Space to paint; E erases, + and − change its size, Ctrl+Z takes back.',
     ),
     brush.element,
     buttons,
@@ -53,6 +58,9 @@ class Brush {
   #size = BRUSH.usual;
   #erases = false;
   #isDown = false;
+  /** Masks before each stroke, and those that were taken back. */
+  #past = [];
+  #future = [];
   hasPainted = false;
   element;
 
@@ -72,14 +80,43 @@ class Brush {
         this.#isDown = false;
       },
     });
-    this.clear();
+    this.#draw();
   }
 
   clear() {
+    this.#remember();
     const pen = this.#mask.getContext('2d');
     pen.globalCompositeOperation = 'source-over';
     pen.clearRect(0, 0, this.#mask.width, this.#mask.height);
     this.hasPainted = false;
+    this.#draw();
+  }
+
+  undo() {
+    this.#goTo(this.#past, this.#future);
+  }
+
+  redo() {
+    this.#goTo(this.#future, this.#past);
+  }
+
+  /** Before a stroke. */
+  #remember() {
+    this.#past = [...this.#past, this.#state()].slice(-MOST_UNDONE);
+    this.#future = [];
+  }
+
+  #state() {
+    const { width, height } = this.#mask;
+    return { pixels: this.#mask.getContext('2d').getImageData(0, 0, width, height), hasPainted: this.hasPainted };
+  }
+
+  #goTo(from, to) {
+    const state = from.pop();
+    if (!state) return;
+    to.push(this.#state());
+    this.#mask.getContext('2d').putImageData(state.pixels, 0, 0);
+    this.hasPainted = state.hasPainted;
     this.#draw();
   }
 
@@ -99,11 +136,15 @@ class Brush {
   }
 
   #key(event) {
+    if ((event.ctrlKey || event.metaKey) && /^[zy]$/i.test(event.key)) {
+      event.preventDefault();
+      return event.shiftKey || /y/i.test(event.key) ? this.redo() : this.undo();
+    }
     const move = MOVES[event.key];
     if (move) {
       const step = Math.max(this.#mask.width, this.#mask.height) * STEP;
       this.#to(this.#at[0] + move[0] * step, this.#at[1] + move[1] * step, event.getModifierState('CapsLock'));
-    } else if (event.key === ' ' || event.key === 'Enter') this.#dab();
+    } else if (event.key === ' ' || event.key === 'Enter') this.#stroke();
     else if (event.key === 'e' || event.key === 'E') this.#erases = !this.#erases;
     else if (event.key === '+' || event.key === '=') this.#size = Math.min(BRUSH.most, this.#size * 1.25);
     else if (event.key === '-') this.#size = Math.max(BRUSH.least, this.#size / 1.25);
@@ -112,8 +153,14 @@ class Brush {
     this.#draw();
   }
 
+  #stroke() {
+    this.#remember();
+    this.#dab();
+  }
+
   #down(event) {
     this.#isDown = true;
+    this.#remember();
     this.element.setPointerCapture(event.pointerId);
     this.#to(...this.#place(event), true);
   }
