@@ -25,6 +25,8 @@ export interface Folds {
   readonly conditioning: boolean;
   /** Keys and values of the text are one product for all blocks; only in 16 bits, which are prepared anyway. */
   readonly textKeys: boolean;
+  /** Sums over the area are products of as many rows of ones as the batch has: CUDA then needs no list of addresses for each. */
+  readonly stridedSums: boolean;
   /** Attention is one operator, which has to split its matrix of scores by itself; otherwise the graph does. */
   readonly wholeAttention: boolean;
   /** A piece of attention is one operator; otherwise two products with a softmax between them. */
@@ -32,11 +34,11 @@ export interface Folds {
 }
 
 export const ALL_FOLDS: Folds = {
-  ...{ skip: true, qkv: true, gammas: true, conditioning: true, textKeys: true },
+  ...{ skip: true, qkv: true, gammas: true, conditioning: true, textKeys: true, stridedSums: true },
   ...{ wholeAttention: true, fusedAttention: true },
 };
 export const NO_FOLDS: Folds = {
-  ...{ skip: false, qkv: false, gammas: false, conditioning: false, textKeys: false },
+  ...{ skip: false, qkv: false, gammas: false, conditioning: false, textKeys: false, stridedSums: false },
   ...{ wholeAttention: false, fusedAttention: false },
 };
 
@@ -98,7 +100,7 @@ export function resBlock(
   x: Value,
   weights: Weights,
   at: Grid,
-  options: { c: number; kernel: number; skip?: Skip; fold: boolean },
+  options: { c: number; kernel: number; skip?: Skip; folds: Folds },
 ): Value {
   const g = weights.graph;
   const { c, kernel } = options;
@@ -116,8 +118,8 @@ export function resBlock(
   );
   const normed = g.layerNorm(toTokens(g, convolved, at), EPSILON);
   const channelwise = weights.at('channelwise');
-  const hidden = g.gelu(expandWithSkip(normed, channelwise.at(0), c, options.skip, options.fold));
-  return g.add(x, contractWithGrn(hidden, channelwise, at, c));
+  const hidden = g.gelu(expandWithSkip(normed, channelwise.at(0), c, options.skip, options.folds.skip));
+  return g.add(x, contractWithGrn(hidden, channelwise, at, c, options.folds));
 }
 
 /** `channelwise.0` on `concat(normed, skip)`. */
@@ -157,7 +159,7 @@ function expandWithSkip(normed: Value, weights: Weights, c: number, skip: Skip |
  * GlobalResponseNorm and `channelwise.4`. The norm is one factor per row and channel, and its `beta` a constant that
  * the second linear layer turns into a part of its bias.
  */
-function contractWithGrn(hidden: Value, weights: Weights, at: Grid, c: number): Value {
+function contractWithGrn(hidden: Value, weights: Weights, at: Grid, c: number, folds: Folds): Value {
   const g = weights.graph;
   const wide = 4 * c;
   const grn = weights.at(2);
@@ -165,7 +167,8 @@ function contractWithGrn(hidden: Value, weights: Weights, at: Grid, c: number): 
   // Squares overflow 16 bits long before the activations do.
   const exact = g.cast(x, 'f32');
   // The sum over the area as a product with ones: onnxruntime's reductions over an inner axis are up to nine times slower.
-  const norm = g.unary('Sqrt', g.matMul(g.ones(at.area), g.mul(exact, exact)));
+  const ones = g.ones(at.area, folds.stridedSums ? 'b' : 1);
+  const norm = g.unary('Sqrt', g.matMul(ones, g.mul(exact, exact)));
   const relative = g.div(norm, g.add(g.reduce('ReduceMean', norm, 2), g.scalar(EPSILON)));
   const factor = g.add(g.mul(relative, g.reshape(grn.get('gamma', [1, 1, 1, wide]), [1, 1, wide])), g.scalar(1));
   const scaled = g.reshape(g.mul(x, g.cast(factor, x.dtype)), [at.tokens, wide]);

@@ -262,10 +262,11 @@ export class GraphBuilder extends GraphWriter {
     return this.append('Reshape', [x, this.#shapeTensor(parts)], x.dtype, shape);
   }
 
-  /** A row of ones [1, 1, dim]; made once. */
-  ones(dim: string): Value {
-    return this.kept(`ones ${dim}`, () =>
-      this.append('Expand', [this.scalar(1), this.#shapeTensor([1, 1, this.dim(dim)])], 'f32', [1, 1, dim]),
+  /** A row of ones [1, 1, dim], or one for each row of a batch; made once. */
+  ones(dim: string, batch: 'b' | 1 = 1): Value {
+    const rows = batch === 1 ? 1 : this.dim(batch);
+    return this.kept(`ones ${batch} ${dim}`, () =>
+      this.append('Expand', [this.scalar(1), this.#shapeTensor([rows, 1, this.dim(dim)])], 'f32', [batch, 1, dim]),
     );
   }
 

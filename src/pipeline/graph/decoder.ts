@@ -149,7 +149,7 @@ function writeStep(weights: Weights, config: DecoderConfig, conditioning: Condit
         ? { effnet: { x: effnet, mapper: weights.at('effnet_mappers', block.mapper), channels: effnet_embd, cCond } }
         : {}),
     };
-    return resBlock(x, scope, where, { c: channels, kernel: config.kernel_size, skip, fold: folds.skip });
+    return resBlock(x, scope, where, { c: channels, kernel: config.kernel_size, skip, folds });
   };
 
   const { down, up } = planBlocks(config);

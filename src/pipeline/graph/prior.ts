@@ -95,7 +95,7 @@ function writeStep(weights: Weights, config: PriorConfig, text: readonly KeyValu
   text.forEach((keyValue, i) => {
     const block = (k: number) => weights.at('blocks', 3 * i + k);
     g.seam();
-    x = resBlock(x, block(0), at, { c, kernel: 3, fold: folds.skip });
+    x = resBlock(x, block(0), at, { c, kernel: 3, folds });
     x = timestepBlock(x, rEmbed, block(1), at, c, cR);
     g.seam();
     x = attnBlock(x, keyValue, block(2), at, attentionShape(config, folds), folds.qkv);
