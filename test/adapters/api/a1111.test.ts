@@ -154,13 +154,15 @@ test('pictures and masks of several megabytes are read by a thread, white in a m
 });
 
 test('a long body of other things than pictures is refused before it holds anybody up', async (t) => {
-  const { post } = await openClient(t);
+  const { fetch, secret } = await openClient(t);
+  const headers = { Authorization: `Bearer ${secret}`, 'Content-Type': 'application/json' };
   for (const waste of [
-    Array(60_000).fill(0),
-    'x! '.repeat(400_000),
-    JSON.parse('['.repeat(40_000) + ']'.repeat(40_000)),
+    JSON.stringify(Array(60_000).fill(0)),
+    JSON.stringify('x! '.repeat(400_000)),
+    '['.repeat(40_000) + ']'.repeat(40_000),
   ]) {
-    const answer = await post('txt2img', { prompt: 'a panda', alwayson_scripts: waste });
+    const body = `{ "prompt": "a panda", "alwayson_scripts": ${waste} }`;
+    const answer = await fetch('http://localhost/sdapi/v1/txt2img', { method: 'POST', headers, body });
     const { error } = (await answer.json()) as { error: string };
     assert.deepEqual([answer.status, error], [400, 'body_not_json']);
   }
