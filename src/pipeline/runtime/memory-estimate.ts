@@ -19,8 +19,8 @@ export const LOADING = 1.15;
 /** Node, onnxruntime and its thread pools. */
 export const BASE_BYTES = 200e6;
 /**
- * What `sequential` takes where there is room for more; measured with the published model at 1024×1024: 1.30 GB of anonymous
- * memory in 32 bits, 1.33 in 8. Larger groups would hardly save time, as all weights are loaded again
+ * What `sequential` takes where there is room for more; measured with the published model at 1024×1024: 1.1 to 1.3 GB of
+ * anonymous memory in 32 bits and in 8. Larger groups would hardly save time, as all weights are loaded again
  * whatever their number, and would take memory from the files that the system keeps, out of which they are loaded.
  */
 const SEQUENTIAL_BYTES = 1.3e9;

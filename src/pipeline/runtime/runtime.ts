@@ -36,7 +36,7 @@ export interface RuntimeOptions {
   readonly threads?: number | undefined;
   /**
    * What stays loaded: `resident`, everything; `stage`, the network at work; `sequential`, the blocks at work, which are loaded
-   * again at every step, so that a picture of the published model takes 1.3 GB of memory, and about 1.4 times as long or more.
+   * again at every step, so that a picture of the published model takes 1.3 GB of memory, and about 1.3 times as long or more.
    * The pictures are the same. `auto` is decided by the combined pipeline, by what its networks need and what is free; for
    * other pipelines it is `stage`. @default 'resident'
    */
