@@ -44,7 +44,7 @@ import { markingSettings } from './marking-settings.ts';
 import { checkOptions, givenOptions, shellCommand, typedCommand, withOption } from './own-command.ts';
 import { type FinishedPicture, PictureWriter, STANDARD_OUTPUT } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
-import { savedPrompts } from './saved-prompts.ts';
+import { mayNameLoras, savedPrompts } from './saved-prompts.ts';
 import { shellWord } from './shell-word.ts';
 
 interface Options {
@@ -202,13 +202,12 @@ async function imagine(words: readonly string[], options: Options, command: Comm
     check: false,
   });
   const say = (line: string) => void (options.quiet || process.stderr.write(`${printableLine(line)}\n`));
-  const loras = /lora/i.test(words.join(' ')) || options.lora !== undefined ? await openLoras() : undefined;
+  const typed = [...words, options.preset === undefined ? '' : 'preset', options.negative ?? ''].join(' ');
+  const mayUseLoras = options.lora !== undefined || mayNameLoras(typed);
+  const loras = mayUseLoras ? await openLoras() : undefined;
   const before = { ...limitsBefore(options.model), loras: loras?.known ?? [] };
   const given = options.image || options.mask ? await openGiven(options) : undefined;
-  const sources = await savedPrompts(
-    [...words, options.preset === undefined ? '' : 'preset', options.negative ?? ''].join(' '),
-    say,
-  );
+  const sources = await savedPrompts(typed, say);
   const { requests, notes } = readRequests(words, command, pipeline, before, { pictures: given?.pictures, sources });
   await askBeforeMany(requests, options.yes ?? false, stop.signal);
   if (asksForGpu(options)) {

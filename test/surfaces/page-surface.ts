@@ -59,8 +59,11 @@ export async function pageSurface(bot: RunningBot): Promise<Surface> {
     },
     press: (before, verb, text) => shown(() => press(before, verb, text)),
     async ask(before, verb, text) {
+      const aside = turnOf(before).locator('.aside');
+      // What was answered before, in whose place the answer comes.
+      for (const one of await aside.getByRole('button', { name: 'Dismiss' }).all()) await one.click();
       await press(before, verb, text);
-      return noted(turnOf(before).locator('.aside .note'));
+      return noted(aside.locator('.note'));
     },
     async again(before) {
       await send(`show ${before.job.id}`);

@@ -40,6 +40,8 @@ export async function openBot(folder: string, adapters: readonly Adapter[]): Pro
   const loras = join(folder, 'loras');
   const config = readConfig({
     ...{ WUERST_DATA: folder, WUERST_LORAS: loras, WUERST_WEB_PORT: '0', WUERST_PROVIDER: 'cpu' },
+    // What is promised of pixels holds before files are marked.
+    WUERST_WATERMARK: 'off',
   });
   return startBot(config, { logger: pino({ level: 'silent' }), watchProcess: false, adapters });
 }
