@@ -68,7 +68,8 @@ export const wireRequest = z.strictObject({
 export type WireRequest = z.output<typeof wireRequest>;
 
 const stage = z.enum(ENGINE_STAGES);
-const share = z.number().min(0).max(1).exactOptional();
+/** Rounding may take it a little above 1. */
+const share = z.number().min(0).exactOptional();
 
 export const wireStep = z.strictObject({
   type: z.literal('step'),

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { killAround } from './kills.ts';
 import { endsOf, folderOf } from './workshop.ts';
 
-test('bot, workers, pipeline processes and Redis killed 30 times at random: every job ends once, with the pictures that it has alone', async (t) => {
+test('bot, workers, pipeline processes and Redis killed 30 times at random: every job ends once, with the pictures that it has alone', {
+  timeout: 900_000,
+}, async (t) => {
   const plan: string[] = [];
   const { jobs, killed, problems, compared } = await killAround(endsOf(t), {
     ...{ kills: 30, folder: folderOf(t), open: 3, compared: 8, random: Math.random },
