@@ -178,7 +178,8 @@ export class PipelineClient {
     for (let failures = 0; ; ) {
       if (child !== null) {
         this.#ended(child, await child.ended);
-        this.#next = new Deferred();
+        // Who waits while one dies that has not loaded yet waits for the one after it.
+        if (this.#next.isSettled) this.#next = new Deferred();
       }
       if (this.#stopping.signal.aborted) return;
       failures = child !== null && child.answered > 0 ? 1 : failures + 1;
@@ -292,13 +293,20 @@ export class PipelineClient {
 /** A promise to be settled from outside; one that nobody waits for may be rejected. */
 class Deferred<T> {
   readonly promise: Promise<T>;
+  isSettled = false;
   resolve: (value: T) => void = () => {};
   reject: (error: unknown) => void = () => {};
 
   constructor() {
     this.promise = new Promise<T>((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
+      this.resolve = (value) => {
+        this.isSettled = true;
+        resolve(value);
+      };
+      this.reject = (error) => {
+        this.isSettled = true;
+        reject(error);
+      };
     });
     this.promise.catch(() => {});
   }

@@ -115,6 +115,15 @@ describe('a request', () => {
     assert.equal(client.status.state, 'ready');
   });
 
+  test('waits on while the process that replaces a dead one dies before it has loaded', async (context) => {
+    const { client, endings } = setting(context, { load: { model: `crash-second ${join(folder, 'starts')}` } });
+    await client.start();
+    await assert.rejects(collect(client.generate(request('kill'))), PipelineCrashed);
+    const waiting = collect(client.generate(request('a fox')));
+    assert.equal((await waiting).at(-1)?.type, 'done');
+    assert.equal(endings.length, 2);
+  });
+
   test('ends with the process, alongside others too', async (context) => {
     const { client, endings } = setting(context);
     await client.start();

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   type Engine,
   type EngineEvent,
@@ -36,6 +36,11 @@ class FakeEngine implements Engine {
     if (what === 'crash-once' && !existsSync(file)) {
       writeFileSync(file, '');
       process.exit(9);
+    }
+    if (what === 'crash-second') {
+      const starts = existsSync(file) ? readFileSync(file, 'utf8').length + 1 : 1;
+      writeFileSync(file, 'x'.repeat(starts));
+      if (starts === 2) process.exit(9);
     }
     if (what === 'block') {
       await announce('session.create', 1000);
