@@ -165,7 +165,7 @@ test('every statement finds its rows by an index, without a search through a tab
       // In these, SQLite walks an index that holds exactly the wanted rows, or one batch of them in order;
       // queue_shares is read as a whole; an index of words is a table of its own to SQLite.
       const walked =
-        /SCAN (queue_shares|gallery_words VIRTUAL TABLE INDEX \d+:M\d|jobs USING INDEX jobs_(waiting|running)|files USING (COVERING )?INDEX files_by_time)\b/.test(
+        /SCAN (queue_shares|gallery_words VIRTUAL TABLE INDEX \d+:M\d|jobs USING (COVERING )?INDEX jobs_(waiting|waiting_by_style|running)|files USING (COVERING )?INDEX files_by_time)\b/.test(
           step,
         );
       assert.ok(walked || !/SCAN|TEMP B-TREE/.test(step), `${step}: ${sql}`);
