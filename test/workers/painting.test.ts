@@ -99,6 +99,8 @@ test('the first request to stop lets a worker finish its job, the second gives t
   const job = await shop.ask(`a panda hold size:128x128`);
   await shop.steps(job.id);
   const drained = first.drain();
+  // Until the bot has read that, it may still hand over a job.
+  await shop.log.line('"state":"draining"');
   const later = await shop.ask('a cat endless size:128x128', 'bob');
   writeFileSync(latch, '');
   assert.equal((await shop.ended(job.id)).state, 'done');

@@ -134,8 +134,8 @@ export class Painters extends EventEmitter<PainterEvents> {
     const able = needs === undefined ? working : working.filter(({ painter }) => canMake(painter, needs));
     const idle = (able.length > 0 ? able : working).filter(({ work }) => work.size === 0);
     if (working.some(({ ready }) => ready)) return idle.map(({ painter }) => painter);
-    const first = working.some(({ work }) => work.size > 0) ? [] : idle.slice(0, 1);
-    return first.map(({ painter }) => painter);
+    const keeping = idle.map(({ painter }) => painter).filter(({ status }) => status.keepsWork ?? true);
+    return working.some(({ work }) => work.size > 0) ? [] : keeping.slice(0, 1);
   }
 
   /** Of the free ones, the best for some work: one that has its Stage C loaded, unless that is much slower; else the fastest. */

@@ -43,7 +43,8 @@ export class RemotePainter implements Painter {
   }
 
   get status(): PainterStatus {
-    return { info: this.#info, ready: this.#usable, loras: this.#options.loras(this.#registration) };
+    const loras = this.#options.loras(this.#registration);
+    return { info: this.#info, ready: this.#usable, keepsWork: false, loras };
   }
 
   get registration(): Registration {
