@@ -7,8 +7,27 @@ export const API_BASE = 'https://discord.com/api';
 const REQUEST_TIMEOUT = 60_000;
 
 export function restOptions(apiBase: string | undefined): Pick<RESTOptions, 'api' | 'timeout' | 'makeRequest'> {
-  const makeRequest = readable(DefaultRestOptions.makeRequest);
+  const makeRequest = readable(plain(DefaultRestOptions.makeRequest));
   return { api: (apiBase ?? API_BASE).replace(/\/+$/, ''), timeout: REQUEST_TIMEOUT, makeRequest };
+}
+
+/**
+ * Forms as bytes. Of several versions of undici in one process, the first that is loaded makes the connections of all, and it
+ * cannot send the forms of another.
+ */
+function plain(makeRequest: RESTOptions['makeRequest']): RESTOptions['makeRequest'] {
+  return async (url, init) => {
+    if (!(init.body instanceof FormData)) return makeRequest(url, init);
+    const form = new Response(init.body);
+    const headers = { ...Object.fromEntries(new Headers(init.headers as Record<string, string>)) };
+    const type = form.headers.get('content-type');
+    const body = Buffer.from(await form.arrayBuffer());
+    return makeRequest(url, {
+      ...init,
+      body,
+      headers: { ...headers, ...(type === null ? {} : { 'content-type': type }) },
+    });
+  };
 }
 
 /** Answers to interactions must arrive within seconds: they go before everything else. */
@@ -20,6 +39,6 @@ const URGENT = /\/interactions\/\d+\/[^/]+\/callback/;
  */
 export function fewConnections(most: number): RESTOptions['makeRequest'] {
   const requests = new PQueue({ concurrency: most });
-  const makeRequest = readable(DefaultRestOptions.makeRequest);
+  const makeRequest = readable(plain(DefaultRestOptions.makeRequest));
   return (url, init) => requests.add(() => makeRequest(url, init), { priority: URGENT.test(url) ? 1 : 0 });
 }
