@@ -4,27 +4,18 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
-import { openCredential, signerName } from '../../src/marking/credential.ts';
-import { CREDENTIAL_FILE } from '../../src/marking/credential-file.ts';
+import { signerName } from '../../src/marking/credential.ts';
 import { OwnMarker } from '../../src/marking/marker.ts';
 import { sentencesOf, verdictOf } from '../../src/marking/verdict.ts';
 import { encodeImage } from '../../src/pipeline/images/image-file.ts';
 import { appOverFake } from '../adapters/web/serve-fake.ts';
-import { temporaryFolder } from '../pipeline/temporary-folder.ts';
+import { signingMarker } from './own-marker.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PARAMETERS = 'a lighthouse\nSteps: 3, Seed: 9';
 
 async function signed(t: TestContext) {
-  const folder = await temporaryFolder(t);
-  const credential = await openCredential(join(folder, CREDENTIAL_FILE), new Date());
-  const marker = new OwnMarker({
-    signature: true,
-    watermark: false,
-    credential,
-    onProblem: (error) => assert.fail(String(error)),
-  });
-  t.after(() => marker.stop());
+  const { folder, credential, marker } = await signingMarker(t);
   const data = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
   const image = { width: 64, height: 64, data };
   const encode = (format: 'png' | 'jpeg' | 'webp') =>

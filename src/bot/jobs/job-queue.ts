@@ -83,7 +83,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     // One that is to be started again waits until its former start has given its painters back.
     const mayStart = (id: string) =>
       !this.#running.has(id) &&
-      (options.painters.free(this.#wanted.get(id)?.needs).length > 0 || this.#companion(id) !== undefined);
+      (options.painters.free(this.#wanted.get(id)?.needs).length > 0 || id === this.#joining());
     const queueClass = class extends FairQueue {
       constructor() {
         super(options.weight, mayStart);
@@ -257,14 +257,14 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   }
 
   /**
-   * A painter that can take this beside what it paints. Only for the one whose turn it is: others would prolong the batch
+   * The one whose turn it is, if a painter can take it beside what it paints. Only this one: others would prolong the batch
    * that it waits for.
    */
-  #companion(id: string): Painter | undefined {
+  #joining(): string | undefined {
     const { painters } = this.#options;
-    if (!painters.hasCompany || this.#fair.first !== id) return undefined;
-    const company = companyOf(this.#wanted.get(id));
-    return company && painters.companion(company);
+    const first = painters.hasCompany ? this.#fair.first : undefined;
+    const company = first === undefined ? undefined : companyOf(this.#wanted.get(first));
+    return company && painters.companion(company) ? first : undefined;
   }
 
   #store<T>(work: () => T, told: (result: T) => void = () => {}): T {
@@ -288,8 +288,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
 
   /** Lets the next one start if there is a painter for it; when that has started, the one after it. */
   #release(): void {
-    const { first } = this.#fair;
-    const hasPainter = this.#options.painters.free().length > 0 || (first !== undefined && this.#companion(first));
+    const hasPainter = this.#options.painters.free().length > 0 || this.#joining() !== undefined;
     const places = this.#running.size + (hasPainter && this.#fair.mayStart ? 1 : 0);
     // p-queue counts one that has just ended until the next turn of the event loop, and knows no places for nobody.
     if (places > 0) this.#queue.concurrency = places;

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
-import { openCredential, signerName } from '../../../src/marking/credential.ts';
-import { CREDENTIAL_FILE } from '../../../src/marking/credential-file.ts';
-import { OwnMarker } from '../../../src/marking/marker.ts';
-import { temporaryFolder } from '../../pipeline/temporary-folder.ts';
+import { signerName } from '../../../src/marking/credential.ts';
+import { signingMarker } from '../../marking/own-marker.ts';
 import { launchBrowser, openPage, until } from './open-page.ts';
 
 let browser: Browser;
@@ -99,15 +96,7 @@ test('a refused picture is said, and stays to be taken out', async (t) => {
 
 test('a picture that is dropped is looked at: who signed it, and whether it was changed', async (t) => {
   const { page } = await openPage(t, browser);
-  const folder = await temporaryFolder(t);
-  const credential = await openCredential(join(folder, CREDENTIAL_FILE), new Date());
-  const marker = new OwnMarker({
-    signature: true,
-    watermark: false,
-    credential,
-    onProblem: (error) => assert.fail(String(error)),
-  });
-  t.after(() => marker.stop());
+  const { marker, credential } = await signingMarker(t);
   const signed = await marker.open(await picture('#0000ff')).file();
   const said = (words: string) =>
     until(page, `document.querySelector('.given-marks').textContent.includes('${words}')`);

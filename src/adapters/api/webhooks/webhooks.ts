@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import { Agent, request } from 'undici';
+import type { Agent, request } from 'undici';
 import type { ApiKeys } from '../../../bot/history/api-keys.ts';
 import type { WebhookMessage, WebhookMessages } from '../../../bot/history/webhook-messages.ts';
 import { isOver, type Job } from '../../../bot/job.ts';
@@ -39,6 +39,11 @@ const TIMEOUT = 10 * SECOND;
 /** Bytes of an answer; a longer one ends the connection. */
 const MOST_READ = 16 * 1024;
 
+interface Client {
+  readonly agent: Agent;
+  readonly request: typeof request;
+}
+
 /**
  * Tells programs of the ends of their requests, at least once: a message is stored before the request counts as delivered,
  * and goes when it was taken. It has the same id at every attempt.
@@ -46,7 +51,9 @@ const MOST_READ = 16 * 1024;
 export class Webhooks {
   readonly #options: Options;
   readonly #clock: Clock;
-  readonly #agent: Agent;
+  readonly #open: () => Promise<Client>;
+  /** Loaded with the first message: most bots never send one. */
+  #client: Promise<Client> | undefined;
   readonly #queue = new PQueue({ concurrency: AT_ONCE });
   /** Ids of keys. */
   readonly #sending = new Set<string>();
@@ -60,7 +67,10 @@ export class Webhooks {
     const connect = options.allowPrivate
       ? { timeout: TIMEOUT }
       : { timeout: TIMEOUT, lookup: publicLookup(options.resolve) };
-    this.#agent = new Agent({ connect, headersTimeout: TIMEOUT, bodyTimeout: TIMEOUT });
+    this.#open = async () => {
+      const { Agent, request } = await import('undici');
+      return { request, agent: new Agent({ connect, headersTimeout: TIMEOUT, bodyTimeout: TIMEOUT }) };
+    };
   }
 
   /** To be called before any adapter starts, which would count requests as delivered. */
@@ -81,7 +91,7 @@ export class Webhooks {
     for (const stop of this.#stops.splice(0)) stop();
     this.#wake();
     this.#queue.clear();
-    await this.#agent.destroy();
+    await (await this.#client)?.agent.destroy();
     await this.#queue.onIdle();
   }
 
@@ -150,7 +160,9 @@ export class Webhooks {
       if (!allowPrivate) requirePublicHost(new URL(url));
       const signal = AbortSignal.timeout(TIMEOUT);
       // It follows no redirection: that could lead anywhere.
-      const answer = await request(url, { method: 'POST', headers, body, dispatcher: this.#agent, signal });
+      this.#client ??= this.#open();
+      const { agent, request } = await this.#client;
+      const answer = await request(url, { method: 'POST', headers, body, dispatcher: agent, signal });
       // Nobody reads it; the connection can be used again.
       await answer.body.dump({ limit: MOST_READ }).catch(() => undefined);
       const { statusCode } = answer;
