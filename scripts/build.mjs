@@ -27,6 +27,9 @@ await build({
 });
 declareTypes();
 
+for (const file of readdirSync(at('src/texts')).filter((name) => /\.js(?:on)?$/.test(name))) {
+  cpSync(at('src/texts', file), at('dist/texts', file));
+}
 for (const folder of ['bot/history/migrations', 'adapters/web/page']) {
   if (existsSync(at('src', folder))) cpSync(at('src', folder), at('dist', folder), { recursive: true });
 }

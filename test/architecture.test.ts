@@ -63,6 +63,7 @@ const FLOORS = [
   'pipeline/images',
   'pipeline/math',
   'system',
+  'texts',
 ];
 
 interface Import {
