@@ -9,7 +9,9 @@ const root = dirname(import.meta.dirname);
 const at = (...parts) => join(root, ...parts);
 rmSync(at('dist'), { recursive: true, force: true });
 
-const modules = readdirSync(at('src'), { recursive: true }).filter((file) => file.endsWith('.ts'));
+const modules = readdirSync(at('src'), { recursive: true }).filter(
+  (file) => file.endsWith('.ts') && !file.endsWith('.d.ts'),
+);
 const ESM = { bundle: true, platform: 'node', target: 'node20', format: 'esm' };
 await build({
   ...ESM,
