@@ -1,6 +1,7 @@
 import { UserError } from '../../system/errors.ts';
 import type { History } from '../history/history.ts';
 import type { Caller, Job, JobImage } from '../job.ts';
+import { kept } from '../replies/job-reply.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { refuseBlocked } from '../rules/moderation.ts';
 
@@ -64,4 +65,13 @@ export function isVisible(job: Job, caller: Caller): boolean {
   if (job.caller.surface !== caller.surface) return false;
   const sameGuild = job.caller.guild !== null && job.caller.guild === caller.guild;
   return isOwner(job, caller) || sameGuild || job.caller.room === caller.room;
+}
+
+/** The picture meant by an action on a job: its first one that is left. @throws UserError `image_unknown` */
+export function firstImage(job: Job): JobImage {
+  const [image] = kept(job);
+  if (image !== undefined) return image;
+  throw new UserError('image_unknown', 'This request has no picture to start from.', {
+    hint: 'Reroll makes it again with new seeds.',
+  });
 }
