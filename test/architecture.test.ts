@@ -48,6 +48,7 @@ const FLOORS = [
   'marking',
   'workers',
   'models',
+  'models/classifier',
   'pipeline',
   'pipeline/engine',
   'pipeline/pipelines',

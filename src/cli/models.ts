@@ -1,5 +1,7 @@
 import { Argument, Command } from 'commander';
-import { lorasFolder, modelsFolder, readCurrentModel } from '../models/model-folder.ts';
+import type { PublishedClassifier } from '../models/classifier/published.ts';
+import { Registry, registryOptionsFrom } from '../models/classifier/registry.ts';
+import { lorasFolder, modelsFolder, readCurrentModel, safetyFolder } from '../models/model-folder.ts';
 import {
   checkRemovable,
   findModel,
@@ -24,6 +26,7 @@ import { printableJson, printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
 import { choiceOption } from './compute-options.ts';
 import { loraLines, pullLoraFile, removeLora } from './model-loras.ts';
+import { pullSafety, removeSafety, SAFETY, safetyLine, verifySafety } from './model-safety.ts';
 import { type ProgressStream, type PullProgress, pullProgress } from './pull-progress.ts';
 
 interface PullOptions {
@@ -32,6 +35,7 @@ interface PullOptions {
   readonly pictures?: boolean;
   readonly revision?: string;
   readonly lora?: string;
+  readonly from?: string;
 }
 
 export interface ModelsSurroundings {
@@ -43,6 +47,8 @@ export interface ModelsSurroundings {
   readonly err?: ProgressStream;
   /** Overrides the hub options of the environment. */
   readonly hub?: HubOptions;
+  /** @default the one that is published */
+  readonly classifier?: PublishedClassifier | undefined;
   readonly setExitCode?: (code: number) => void;
 }
 
@@ -52,9 +58,10 @@ export interface ModelsSurroundings {
  */
 export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
   const { env = process.env, out = process.stdout, err = process.stderr, hub: extra = {} } = surroundings;
-  const { setExitCode = exitLater } = surroundings;
+  const { setExitCode = exitLater, classifier: published } = surroundings;
   const modelsDir = modelsFolder(env);
   const loras = new LoraFolder(lorasFolder(env));
+  const safety = safetyFolder(env);
   const say = (line: string) => void out.write(`${printableLine(line)}\n`);
   const note = (line: string) => void err.write(`${printableLine(line)}\n`);
   const openHub = (progress: PullProgress) => {
@@ -63,6 +70,13 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     if (warning) note(warning);
     return new Hub({ onRetry: (reason) => progress.note(`${reason} Trying again.`), ...options });
   };
+
+  const openRegistry = (progress: PullProgress) =>
+    new Registry({
+      onRetry: (reason) => progress.note(`${reason} Trying again.`),
+      ...extra,
+      ...registryOptionsFrom(env),
+    });
 
   const list = new Command('list')
     .description('show the models and LoRAs: which are here, how large, which is in use')
@@ -76,12 +90,17 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       if (json) return void out.write(`${printableJson(models, 2)}\n`);
       for (const line of table(models)) say(line);
       if (shelved.length > 0) for (const line of ['', ...loraLines(loras.dir, shelved)]) say(line);
+      for (const line of ['', await safetyLine(safety)]) say(line);
       if (env.WUERST_MODEL) note(`WUERST_MODEL is set and takes precedence: ${env.WUERST_MODEL}`);
     });
 
   const pull = new Command('pull')
     .description('fetch a model from the Hugging Face hub; run again to go on after a cut')
-    .argument('[model]', 'name of the model', 'wuerstchen-v2')
+    .argument(
+      '[model]',
+      `name of the model, or ${SAFETY}: what finds pictures that are not safe for work`,
+      'wuerstchen-v2',
+    )
     .addOption(
       choiceOption('--style <styles...>', 'Stage C checkpoints to fetch', [...STYLES, 'all']).default(['interpolated']),
     )
@@ -91,12 +110,22 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .option('--pictures', 'also fetch what it takes to start from pictures')
     .option('--revision <revision>', 'branch, tag or commit of every repository')
     .option('--lora <repository>', 'instead of a model: a LoRA, owner/name or owner/name/file.safetensors')
+    .option('--from <file>', `for ${SAFETY}: the package as npm packs it, a .tgz file or a folder`)
     .addHelpText(
       'after',
-      '\nHF_ENDPOINT, HF_TOKEN, HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read; WUERST_MODELS is the folder.',
+      '\nHF_ENDPOINT, HF_TOKEN, HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read, for safety npm_config_registry; WUERST_MODELS is the folder.',
     )
     .action(async (name: string, options: PullOptions) => {
       const progress = pullProgress(err);
+      if (name === SAFETY) {
+        const surroundings = { registry: openRegistry(progress), published, progress, say };
+        return pullSafety(safety, options.from, surroundings);
+      }
+      if (options.from !== undefined) {
+        throw new UserError('from_misplaced', `--from goes with ${SAFETY} alone.`, {
+          hint: `For example: wuerst models pull ${SAFETY} --from nsfwjs-4.3.0.tgz`,
+        });
+      }
       if (options.lora !== undefined) {
         return pullLoraFile(options.lora, loras, options.revision, { env, hub: openHub(progress), progress, say });
       }
@@ -131,6 +160,10 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .argument('[model]', 'name of the model; the one in use when left out')
     .action(async (given: string | undefined) => {
       const name = given ?? readCurrentModel(modelsDir);
+      if (name === SAFETY) {
+        if (!(await verifySafety(safety, say))) setExitCode(1);
+        return;
+      }
       const status = (await listModels(modelsDir)).find((model) => model.name === name);
       const model = status && status.source !== 'own' ? await findModel(modelsDir, name) : undefined;
       if (!status) await findModel(modelsDir, name);
@@ -165,6 +198,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .option('--lora <name>', 'instead of a model: a LoRA')
     .option('--yes', 'really delete it')
     .action(async (name: string | undefined, { yes, lora }: { yes?: boolean; lora?: string }) => {
+      if (name === SAFETY && lora === undefined) return say(await removeSafety(safety, yes ?? false));
       const isModel = async () => (await listModels(modelsDir)).some((model) => model.name === name);
       const shelved = lora ?? (name !== undefined && (await loras.has(name)) && !(await isModel()) ? name : undefined);
       if (shelved !== undefined) return say(await removeLora(loras, shelved, yes ?? false));

@@ -19,6 +19,11 @@ export function lorasFolder(env: NodeJS.ProcessEnv): string {
   return env.WUERST_LORAS ? resolve(env.WUERST_LORAS) : join(modelsFolder(env), 'loras');
 }
 
+/** Folder of the picture classifier, among the models. */
+export function safetyFolder(env: NodeJS.ProcessEnv): string {
+  return join(modelsFolder(env), 'safety');
+}
+
 /**
  * The chosen model's name, from `current.json` in the models folder; cocktail if nothing was chosen.
  *

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { PassThrough, type Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { modelsCommand } from '../../src/cli/models.ts';
+import type { PublishedClassifier } from '../../src/models/classifier/published.ts';
 import type { HubOptions } from '../../src/pipeline/hub/hub-options.ts';
 import { OperatorError, UserError } from '../../src/system/errors.ts';
 
@@ -17,10 +18,14 @@ export interface CallOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly hub?: HubOptions;
   readonly isTTY?: boolean;
+  readonly classifier?: PublishedClassifier;
 }
 
 /** `wuerst models …` in this process; errors that a person can't mend are thrown. */
-export async function callModels(args: readonly string[], { env = {}, hub = {}, isTTY = false }: CallOptions) {
+export async function callModels(
+  args: readonly string[],
+  { env = {}, hub = {}, isTTY = false, classifier }: CallOptions,
+) {
   const [out, err] = [new PassThrough(), Object.assign(new PassThrough(), { isTTY })];
   const texts = Promise.all([text(out), text(err)]);
   let exitCode: number | undefined;
@@ -30,6 +35,7 @@ export async function callModels(args: readonly string[], { env = {}, hub = {}, 
     out,
     err,
     hub: { minRetryMs: 1, ...hub },
+    classifier,
     setExitCode: (code) => {
       exitCode = code;
     },

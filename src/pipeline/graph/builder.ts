@@ -122,19 +122,29 @@ export class GraphBuilder extends GraphWriter {
     });
   }
 
-  /** Convolution of NCHW `x` with zero padding; `sides` are the output's height and width. */
+  /**
+   * Convolution of NCHW `x` with zero padding, the same all around or [before, after] of each axis; `sides` are the output's
+   * height and width.
+   */
   conv(
     x: Value,
     weight: Value,
     bias: Value | undefined,
-    options: { kernel: number; stride?: number; pad?: number; groups?: number; sides: readonly [Dim, Dim] },
+    options: {
+      kernel: number;
+      stride?: number;
+      pad?: number | readonly [before: number, after: number];
+      groups?: number;
+      sides: readonly [Dim, Dim];
+    },
   ): Value {
     const { kernel, stride = 1, pad = 0, groups = 1, sides } = options;
+    const [before, after] = typeof pad === 'number' ? [pad, pad] : pad;
     const inputs = bias ? [x, weight, bias] : [x, weight];
     return this.append('Conv', inputs, this.common('Conv', inputs), [x.shape[0] ?? 1, weight.shape[0] ?? 1, ...sides], {
       kernel_shape: [kernel, kernel],
       strides: [stride, stride],
-      pads: [pad, pad, pad, pad],
+      pads: [before, before, after, after],
       group: groups,
     });
   }

@@ -2,6 +2,8 @@ import { OperatorError } from '../../system/errors.ts';
 import { type Proxies, proxiesFrom } from '../../system/proxies.ts';
 
 export interface HubOptions extends Proxies {
+  /** What the server is called in messages. @default 'hub' */
+  readonly called?: string;
   /** @default 'https://huggingface.co' */
   readonly endpoint?: string | undefined;
   /** Sent to the endpoint's own origin only, never to where it redirects. */

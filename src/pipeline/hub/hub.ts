@@ -51,6 +51,7 @@ class Transient extends Error {
  */
 export class Hub {
   readonly endpoint: string;
+  readonly #called: string;
   readonly retries: number;
   readonly minRetryMs: number;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
@@ -66,6 +67,7 @@ export class Hub {
   constructor(options: HubOptions = {}) {
     const endpoint = checkEndpoint(options.endpoint ?? 'https://huggingface.co');
     this.endpoint = endpoint.href.replace(/\/+$/, '');
+    this.#called = options.called ?? 'hub';
     this.#origin = endpoint.origin;
     this.#token = checkToken(options.token);
     this.retries = options.retries ?? 5;
@@ -126,10 +128,15 @@ export class Hub {
 
   /** Opens a file of a commit at a byte. The answer may start at byte 0 nevertheless: check its status. */
   async open(repo: string, commit: string, path: string, from: number, signal?: AbortSignal): Promise<Response> {
-    const url = `${this.endpoint}/${repo}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;
+    const url = this.urlOf(repo, commit, path);
     // Byte ranges and sizes only make sense without compression.
     const headers = { 'accept-encoding': 'identity', ...(from > 0 && { range: `bytes=${from}-` }) };
     return this.#request(url, headers, `${repo}/${path}`, signal);
+  }
+
+  /** Where a file of a commit is. */
+  protected urlOf(repo: string, commit: string, path: string): string {
+    return `${this.endpoint}/${repo}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;
   }
 
   async close(): Promise<void> {
@@ -235,7 +242,7 @@ export class Hub {
       const { endpoint } = this;
       return refusal({ response, who: this.#nameOf(url), to, what, endpoint, hasToken: this.#token !== undefined });
     }
-    const message = `The hub answered ${status} for ${what}`;
+    const message = `The ${this.#called} answered ${status} for ${what}`;
     const waitMs = retryAfter(headers, 0);
     if (waitMs <= LONGEST_WAIT_MS) return new Transient(`${message}.`, MIRROR, waitMs);
     return new OperatorError('hub_busy', `${message} and asks to wait ${Math.ceil(waitMs / 60_000)} minutes.`, {
@@ -244,7 +251,9 @@ export class Hub {
   }
 
   #nameOf({ origin, host }: URL): string {
-    return origin === this.#origin ? `The hub at ${origin}` : `The host ${host}, to which the hub sends,`;
+    return origin === this.#origin
+      ? `The ${this.#called} at ${origin}`
+      : `The host ${host}, to which the ${this.#called} sends,`;
   }
 }
 

@@ -1,0 +1,87 @@
+import { rm } from 'node:fs/promises';
+import { type InstalledClassifier, readInstalled } from '../models/classifier/installed.ts';
+import { PUBLISHED_CLASSIFIER, type PublishedClassifier } from '../models/classifier/published.ts';
+import { pullClassifier } from '../models/classifier/pull-classifier.ts';
+import type { Registry } from '../models/classifier/registry.ts';
+import { byteSize } from '../system/byte-size.ts';
+import { UserError } from '../system/errors.ts';
+import { onStopSignal } from '../system/stop-signals.ts';
+import type { PullProgress } from './pull-progress.ts';
+
+/** What `wuerst models` calls the picture classifier. */
+export const SAFETY = 'safety';
+
+/** `wuerst models list`: what finds pictures that are not safe for work. */
+export async function safetyLine(folder: string): Promise<string> {
+  const found = await readInstalled(folder);
+  if (found === undefined) return 'No picture classifier. To fetch one: wuerst models pull safety';
+  const { license, bytes, intact } = found;
+  return `Picture classifier: ${nameOf(found)} (${license}), ${byteSize(bytes)}${intact ? '' : ', damaged'}`;
+}
+
+export interface PullSafetySurroundings {
+  readonly registry: Registry;
+  readonly published?: PublishedClassifier | undefined;
+  readonly progress: PullProgress;
+  readonly say: (line: string) => void;
+}
+
+/** `wuerst models pull safety` */
+export async function pullSafety(
+  folder: string,
+  from: string | undefined,
+  { registry, published = PUBLISHED_CLASSIFIER, progress, say }: PullSafetySurroundings,
+): Promise<void> {
+  const stop = new AbortController();
+  const leave = onStopSignal(() =>
+    stop.abort(new UserError('stopped', 'Stopped.', { hint: 'Run the same command again to go on from here.' })),
+  );
+  try {
+    const pulling = pullClassifier({ published, folder, registry, from, signal: stop.signal });
+    for await (const event of pulling) progress.show(event);
+  } finally {
+    leave();
+    progress.stop();
+    await registry.close();
+  }
+  say(`The picture classifier is in ${folder}`);
+  say(
+    'Bot and workers have it from their next start on. Where it acts is a setting: /wuerst settings nsfw-pictures:blur',
+  );
+}
+
+/** `wuerst models verify safety` @returns whether it is as it was written */
+export async function verifySafety(folder: string, say: (line: string) => void): Promise<boolean> {
+  const found = required(await readInstalled(folder));
+  const { package: name, version, source, license } = found;
+  say(
+    found.intact
+      ? `The picture classifier is complete: ${nameOf(found)}.`
+      : 'The picture classifier is damaged. Run: wuerst models pull safety',
+  );
+  if (found.intact) say(`It was taken from the package ${name} ${version} (${license}), ${source}`);
+  return found.intact;
+}
+
+/** `wuerst models remove safety` */
+export async function removeSafety(folder: string, yes: boolean): Promise<string> {
+  const { bytes } = required(await readInstalled(folder));
+  if (!yes) {
+    throw new UserError('not_confirmed', `This would delete ${folder}, ${byteSize(bytes)}.`, {
+      hint: 'Then no picture is looked at any more. To delete it: wuerst models remove safety --yes',
+    });
+  }
+  await rm(folder, { recursive: true });
+  return `The picture classifier was deleted; ${byteSize(bytes)} are free again.`;
+}
+
+function nameOf({ package: name, version, model }: InstalledClassifier): string {
+  return `${name} ${version} ${model}`;
+}
+
+function required(found: InstalledClassifier | undefined): InstalledClassifier {
+  if (found !== undefined) return found;
+  throw new UserError('model_absent', 'There is no picture classifier on this disk.', {
+    hint: 'To fetch it: wuerst models pull safety',
+  });
+}
