@@ -3,7 +3,8 @@
  * restart with 10,000 jobs. Run with `node --import tsx bench/fair-queue.ts`.
  */
 import { performance } from 'node:perf_hooks';
-import { type FairOptions, FairQueue } from '../src/bot/queue/fair-queue.ts';
+import type { FairOptions } from '../src/bot/queue/fair-job.ts';
+import { FairQueue } from '../src/bot/queue/fair-queue.ts';
 
 const PAYERS = 200;
 const USERS = 50;

@@ -12,8 +12,8 @@ import { SESSION_KEY_FILE, sessionKey } from './adapters/web/server/session-key.
 import { IMAGE_FOLDER } from './bot/history/backup.ts';
 import { startCheckpointer } from './bot/history/checkpointer.ts';
 import { History } from './bot/history/history.ts';
-import { PREVIEW_MAPS } from './bot/jobs/dispatcher.ts';
 import { Painters } from './bot/jobs/painters.ts';
+import { PREVIEW_MAPS } from './bot/jobs/painting.ts';
 import { ProcessPainters } from './bot/jobs/process-painters.ts';
 import { openPromptFolder } from './bot/prompts/prompt-folder.ts';
 import { modelLimits } from './bot/request-limits.ts';

@@ -1,38 +1,6 @@
+import { byTurn, type Flow, type Source } from './flow.ts';
+import { Forecast } from './forecast.ts';
 import { SortedList } from './sorted-list.ts';
-
-/** What waits behind a flow: a user's own jobs, or another level. */
-export interface Source<Job> {
-  /** Waiting jobs. */
-  readonly size: number;
-  /** Their accelerator seconds together. */
-  readonly cost: number;
-  add(job: Job): void;
-  /** Takes out a waiting job, which will not run. */
-  delete(job: Job): void;
-  /** The first waiting job that may start. Of a user, no job passes an earlier one. */
-  next(mayStart: (job: Job) => boolean): Job | undefined;
-  /** Takes a job that `next` gave, and charges it. */
-  take(job: Job): void;
-  /** A job that is charged already runs, or is about to. */
-  start?(job: Job): void;
-  /** A running job has ended; it took `seconds` more than it was charged. */
-  settle?(job: Job, seconds: number): void;
-  /** The order in which jobs would be taken if nobody else came. Nothing may change while it is read. */
-  forecast(): Iterator<Job, void>;
-  /** About how many accelerator seconds are taken before a waiting job. */
-  costAhead(job: Job): number;
-}
-
-/** One party to a level: a payer, or a user of a payer. */
-interface Flow<S> {
-  readonly key: string;
-  readonly source: S;
-  /** Virtual start time of the flow's next job, in accelerator seconds per weight. */
-  tag: number;
-  /** Decides between equal tags: the lower was drawn earlier, when its flow got this tag. `null` while nothing waits. */
-  ticket: number | null;
-  running: number;
-}
 
 export interface LevelOptions<Job, S> {
   /** The flow that a job belongs to; not empty. */
@@ -301,78 +269,6 @@ export class FairLevel<Job extends { readonly cost: number }, S extends Source<J
       this.#options.changed(flow.key);
     }
   }
-}
-
-interface Turn<Job, S> {
-  readonly flow: Flow<S>;
-  readonly jobs: Iterator<Job, void>;
-  tag: number;
-  ticket: number | null;
-  /** Waiting jobs that had no turn yet. */
-  left: number;
-}
-
-/** The turns of a level if nobody else came. Flows are looked at only when their turn may be the next one. */
-class Forecast<Job, S extends Source<Job>> {
-  readonly #flows: Iterator<Flow<S>>;
-  readonly #turns = new SortedList<Turn<Job, S>>(byTurn);
-  readonly #met = new Map<string, Turn<Job, S>>();
-  /** Places of flows that were charged before they were met. */
-  readonly #raised = new Map<string, Ordered>();
-  #next: Flow<S> | undefined;
-  #ticket: number;
-
-  /** @param flows with waiting jobs, in their order */
-  constructor(flows: Iterator<Flow<S>>, ticket: number) {
-    this.#flows = flows;
-    this.#ticket = ticket;
-    this.#next = this.#flows.next().value;
-  }
-
-  get first(): Turn<Job, S> | undefined {
-    // A charge only puts a flow further back, so that those not met yet come after the next of them.
-    for (let flow = this.#next; flow !== undefined; flow = this.#next) {
-      const { first } = this.#turns;
-      if (first !== undefined && byTurn(first, flow) < 0) break;
-      const { tag, ticket } = this.#raised.get(flow.key) ?? flow;
-      const turn = { flow, tag, ticket, jobs: flow.source.forecast(), left: flow.source.size };
-      this.#met.set(flow.key, turn);
-      this.#turns.add(turn);
-      this.#next = this.#flows.next().value;
-    }
-    return this.#turns.first;
-  }
-
-  /** A turn is over. */
-  charge(turn: Turn<Job, S>, start: number, charge: number): void {
-    turn.left -= 1;
-    this.#charge(turn, start, charge);
-  }
-
-  /** A flow is charged for another one's turn. */
-  chargeToo(flow: Flow<S>, start: number, charge: number): void {
-    const turn = this.#met.get(flow.key);
-    if (turn === undefined) {
-      const { tag } = this.#raised.get(flow.key) ?? flow;
-      this.#raised.set(flow.key, { tag: Math.max(tag, start) + charge, ticket: this.#ticket++ });
-    } else this.#charge(turn, start, charge);
-  }
-
-  #charge(turn: Turn<Job, S>, start: number, charge: number): void {
-    this.#turns.delete(turn);
-    turn.tag = Math.max(turn.tag, start) + charge;
-    turn.ticket = this.#ticket++;
-    if (turn.left > 0) this.#turns.add(turn);
-  }
-}
-
-interface Ordered {
-  readonly tag: number;
-  readonly ticket: number | null;
-}
-
-function byTurn(a: Ordered, b: Ordered): number {
-  return a.tag - b.tag || (a.ticket ?? 0) - (b.ticket ?? 0);
 }
 
 function byTagAndKey(a: { tag: number; key: string }, b: { tag: number; key: string }): number {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import PQueue from 'p-queue';
-import { type FairOptions, FairQueue, type Share } from '../../../src/bot/queue/fair-queue.ts';
+import type { FairOptions } from '../../../src/bot/queue/fair-job.ts';
+import { FairQueue, type Share } from '../../../src/bot/queue/fair-queue.ts';
 
 interface Row {
   readonly id: string;
