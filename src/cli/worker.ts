@@ -15,7 +15,7 @@ import { createLogger, LOG_FORMATS, type LogFormat } from '../system/logging.ts'
 import { makeFolder } from '../system/make-folder.ts';
 import { isReadableOnTheWay } from '../system/plain-endpoint.ts';
 import { readRedisAddress } from '../workers/redis-address.ts';
-import type { RunningWorker } from '../workers/worker/worker.ts';
+import type { RunningWorker } from '../workers/worker/worker-options.ts';
 import {
   choiceOption,
   deviceOption,

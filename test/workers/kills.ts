@@ -1,13 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isDeepStrictEqual } from 'node:util';
-import sharp from 'sharp';
 import * as z from 'zod';
 import { History } from '../../src/bot/history/history.ts';
 import type { Job } from '../../src/bot/job.ts';
 import { post } from '../bot-process.ts';
-import { ChildLines } from './child-lines.ts';
+import { ChildLines, typeScript } from '../child-lines.ts';
+import { endProblems, pictureProblems } from './job-checks.ts';
 import { freePort, RedisServer } from './redis-server.ts';
 import { WorkerProcess } from './worker-process.ts';
 import type { Ends } from './workshop.ts';
@@ -69,33 +68,13 @@ export async function killAround(t: Ends, options: KillOptions): Promise<KillRep
   const history = History.open({ folder: options.folder });
   try {
     const jobs = history.lists.page({ surface: 'web', limit: 100_000 });
-    problems.push(...endProblems(history, jobs));
+    problems.push(...endProblems(history, ROOM, jobs));
     const sample = jobs.filter(({ state }) => state === 'done').slice(0, options.compared);
-    problems.push(...(await house.compare(history, sample)));
+    problems.push(...(await pictureProblems(history, options.folder, sample)));
     return { jobs, killed, problems, compared: sample.length };
   } finally {
     history.close();
   }
-}
-
-/** What is not as it should be about how jobs ended. */
-function endProblems(history: History, jobs: readonly Job[]): string[] {
-  const events = history.events.since('web', ROOM, 0, 1_000_000);
-  return jobs.flatMap((job) => {
-    const told = events.filter((event) => event.job.id === job.id).map(({ type }) => type);
-    const ends = told.filter((type) => type === 'done' || type === 'failed' || type === 'cancelled');
-    const problems = isDeepStrictEqual(ends, [job.state]) ? [] : [`${job.id} is ${job.state}, and ended as ${ends}`];
-    if (job.state !== 'done') return problems;
-    const indices = job.images.map(({ index }) => index);
-    if (indices.length !== job.request.n || new Set(indices).size !== indices.length)
-      problems.push(`${job.id} has the pictures ${indices}`);
-    if (told.filter((type) => type === 'image').length !== job.request.n) problems.push(`${job.id} told of ${told}`);
-    for (const { id, index, seed } of job.images) {
-      if (seed !== job.request.seed + BigInt(index)) problems.push(`${id} has the seed ${seed}`);
-      if (history.images.file(id)?.state !== 'present') problems.push(`${id} has no file`);
-    }
-    return problems;
-  });
 }
 
 function chosen(shares: KillOptions['shares'], at: number): Victim {
@@ -200,26 +179,6 @@ class House {
     return this.#asked;
   }
 
-  /** Paints pictures of these jobs again, each alone, and compares them. */
-  async compare(history: History, jobs: readonly Job[]): Promise<string[]> {
-    if (jobs.length === 0) return [];
-    const folder = join(this.#folder, 'alone');
-    mkdirSync(folder);
-    const { paintAlone } = await import('./paint-alone.ts');
-    const again = await paintAlone(folder, jobs);
-    const problems: string[] = [];
-    for (const job of jobs) {
-      for (const { id, seed } of job.images) {
-        const file = history.images.file(id);
-        const path = file?.state === 'present' ? file.path : '';
-        const alone = again.get(`${job.id} ${seed}`);
-        if (alone === undefined || !(await isSame(path, alone)))
-          problems.push(`${id} of ${job.id} is another picture than alone`);
-      }
-    }
-    return problems;
-  }
-
   async close(): Promise<void> {
     for (const { child } of [this.#bot, ...this.#workers]) child.kill('SIGKILL');
     await Promise.all([this.#bot, ...this.#workers].map(({ ended }) => ended));
@@ -239,7 +198,7 @@ class House {
   }
 
   #newBot(): ChildLines {
-    return new ChildLines(this.#ends, BOT, {
+    return new ChildLines(this.#ends, typeScript(BOT), {
       ...{ WUERST_DATA: this.#folder, WUERST_WEB_PORT: '0', WUERST_PROCESSES: '0', WUERST_PROVIDER: 'cpu' },
       ...{ WUERST_REDIS: this.#redis.address.url, WUERST_WORKERS_PORT: String(this.#workersPort) },
       TEST_WORKER_TIMING: JSON.stringify(TIMING),
@@ -260,17 +219,4 @@ class House {
     // What ended before it was killed, and was not heard of.
     for (const id of this.#open) if (await this.#isOver(id)) this.#open.delete(id);
   }
-}
-
-/** As the seed contract says: at most one value in a thousand differs, and by one at most. */
-async function isSame(path: string, png: Uint8Array): Promise<boolean> {
-  const [a, b] = await Promise.all([path, png].map((file) => sharp(file).removeAlpha().raw().toBuffer()));
-  if (a === undefined || b === undefined || a.length !== b.length) return false;
-  let different = 0;
-  for (const [i, value] of a.entries()) {
-    const by = Math.abs(value - (b[i] ?? 0));
-    if (by > 1) return false;
-    different += by;
-  }
-  return different <= a.length / 1000;
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EMBEDDED_MODELS } from '../../src/models/model-folder.ts';
-import type { Timing } from '../../src/workers/worker/worker.ts';
-import { ChildLines } from './child-lines.ts';
+import type { Timing } from '../../src/workers/worker/worker-options.ts';
+import { ChildLines, typeScript } from '../child-lines.ts';
 
 export interface WorkerChildOptions {
   readonly redis: string;
@@ -28,7 +28,7 @@ export class WorkerProcess extends ChildLines {
     options: Pick<WorkerChildOptions, 'redis' | 'bot' | 'name' | 'data'> & Partial<WorkerChildOptions>,
   ) {
     const all = { engine: REAL_ENGINE, model: join(EMBEDDED_MODELS, 'cocktail'), timing: QUICK, ...options };
-    super(t, CHILD, { TEST_OPTIONS: JSON.stringify(all) });
+    super(t, typeScript(CHILD), { TEST_OPTIONS: JSON.stringify(all) });
   }
 
   /** Its pipeline process; `undefined` while it has none. */

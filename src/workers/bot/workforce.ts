@@ -4,9 +4,10 @@ import { VERSION } from '../../pipeline/version.ts';
 import { type Clock, doneWithin, pause, systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import type { Logger } from '../../system/logging.ts';
+import { ProblemLog } from '../problem-log.ts';
 import { checkRedis, failureOf, redisConnection } from '../redis.ts';
 import type { RedisAddress } from '../redis-address.ts';
-import { isLasting, redisProblem } from '../redis-problem.ts';
+import { isLasting } from '../redis-problem.ts';
 import { Attempts } from './attempts.ts';
 import { createIntake } from './intake.ts';
 import type { Orders, Standards } from './judgement.ts';
@@ -54,13 +55,13 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
   const { redis: address, painters, logger, leaseMs = 30_000, lookMs = 1000, silenceMs } = options;
   const clock = options.clock ?? systemClock;
   const redis = redisConnection(address, { patient: false, silenceMs });
-  const sight = new Sight(address, logger);
+  const problems = new ProblemLog({ redis: address, logger, level: 'error' });
   const attempts = new Attempts({ leaseMs, clock });
   const roster = new Roster({
     ...{ redis, painters, attempts, logger, clock, loras: options.loras },
     verdictMs: VERDICT_LOOKS * lookMs,
     standards: () => ({ version: VERSION, info: options.info(), orders: options.orders() }),
-    onProblem: (error) => sight.lost(failureOf(redis, error)),
+    onProblem: (error) => problems.redis(failureOf(redis, error)),
   });
   const stopping = new AbortController();
   let checked = false;
@@ -72,12 +73,12 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
     if (!checked) for (const warning of await checkRedis(redis, address)) logger.warn({}, warning);
     checked = true;
     await roster.look();
-    sight.found();
+    problems.redisAnswers();
   };
   try {
     await look();
   } catch (error) {
-    const problem = sight.lost(failureOf(redis, error));
+    const problem = problems.redis(failureOf(redis, error));
     if (isLasting(problem)) {
       redis.disconnect();
       throw problem;
@@ -94,7 +95,7 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
       await pause(clock, lookMs, stopping.signal);
       if (stopping.signal.aborted) return;
       await look().catch((error) => {
-        sight.lost(failureOf(redis, error));
+        problems.redis(failureOf(redis, error));
         roster.lostSight();
       });
     }
@@ -117,31 +118,6 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
       await closed;
     },
   };
-}
-
-/** Tells the operator once that Redis is away, and once that it is there again. */
-class Sight {
-  readonly #address: RedisAddress;
-  readonly #logger: Logger;
-  #code = '';
-
-  constructor(address: RedisAddress, logger: Logger) {
-    this.#address = address;
-    this.#logger = logger;
-  }
-
-  lost(error: unknown): OperatorError {
-    const problem = redisProblem(error, this.#address.shown);
-    const { code, hint, message } = problem;
-    if (code !== this.#code) this.#logger.error({ code, hint }, message);
-    this.#code = code;
-    return problem;
-  }
-
-  found(): void {
-    if (this.#code !== '') this.#logger.info({}, `Redis at ${this.#address.shown} answers again.`);
-    this.#code = '';
-  }
 }
 
 function listen(server: ServerType, host: string, port: number): Promise<string> {

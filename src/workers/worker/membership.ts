@@ -10,6 +10,8 @@ export interface MembershipOptions {
   readonly everyMs: number;
   readonly registration: () => Registration;
   readonly onVerdict: (verdict: Verdict) => void;
+  /** Redis has answered. */
+  readonly onAnswer: () => void;
   readonly onProblem: (error: unknown) => void;
 }
 
@@ -54,7 +56,7 @@ export class Membership {
   }
 
   async #tell(): Promise<void> {
-    const { redis, everyMs, registration, onVerdict } = this.#options;
+    const { redis, everyMs, registration, onAnswer, onVerdict } = this.#options;
     if (redis.status !== 'ready') return;
     const said = registration();
     const answers = await redis
@@ -64,6 +66,7 @@ export class Membership {
       .get(verdictKey(said.id))
       .exec();
     for (const [failure] of answers ?? []) if (failure) throw failure;
+    onAnswer();
     const answer = answers?.at(-1)?.[1];
     if (typeof answer !== 'string') return;
     const read = verdict.safeParse(parsedJson(answer));

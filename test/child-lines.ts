@@ -1,19 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** A child process of a test, by the lines that it prints. */
+/** A child process, by the lines that it prints. */
 export class ChildLines {
   readonly child: ChildProcess;
   readonly lines: string[] = [];
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  /** Called with each line. */
+  onLine: (line: string) => void = () => {};
   readonly #waiting = new Set<() => void>();
   #isOver = false;
 
-  constructor(t: { after(end: () => unknown): void }, file: string, env: Readonly<Record<string, string>>) {
-    this.child = spawn(process.execPath, ['--import', 'tsx', file], {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+  /** @param command a program with its arguments */
+  constructor(
+    t: { after(end: () => unknown): void },
+    [program = '', ...args]: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ) {
+    this.child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
     t.after(() => {
       this.child.kill('SIGKILL');
     });
@@ -28,6 +32,7 @@ export class ChildLines {
     if (stdout === null) throw new Error('expected the output of the child');
     createInterface(stdout).on('line', (line) => {
       this.lines.push(line);
+      this.onLine(line);
       for (const wake of this.#waiting) wake();
     });
   }
@@ -60,4 +65,9 @@ export class ChildLines {
       this.#waiting.add(wake);
     });
   }
+}
+
+/** The command that runs a file of TypeScript. */
+export function typeScript(file: string): readonly string[] {
+  return [process.execPath, '--import', 'tsx', file];
 }

@@ -1,0 +1,232 @@
+import { randomBytes } from 'node:crypto';
+import { Worker as Taker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { PipelineClient } from '../../pipeline/process/client.ts';
+import type { EngineInfo, EngineStage } from '../../pipeline/process/protocol.ts';
+import { VERSION } from '../../pipeline/version.ts';
+import { type Clock, doneWithin, pause } from '../../system/clock.ts';
+import { OperatorError } from '../../system/errors.ts';
+import { once } from '../../system/memo.ts';
+import type { ProblemLog } from '../problem-log.ts';
+import { failureOf } from '../redis.ts';
+import { handOver, PREFIX, queueName, type Registration, type Verdict } from '../roll.ts';
+import { type AttemptResult, attempt, WorkerLeaves } from './attempt.ts';
+import { BotConnection } from './bot-connection.ts';
+import { Membership } from './membership.ts';
+import { objectionTo } from './objection.ts';
+import type { RunningWorker, Timing, WorkerOptions } from './worker-options.ts';
+
+/** A worker that leaves waits so long for the bot to let it go. */
+const RELEASE_MS = 10_000;
+/** To tell Redis that the job has ended. */
+const CLOSE_MS = 3000;
+
+export interface PaintingWorkerOptions extends Omit<WorkerOptions, 'redis'> {
+  readonly clock: Clock;
+  readonly timing: Timing;
+  /** For the roll. */
+  readonly redis: Redis;
+  /** For BullMQ. */
+  readonly queues: Redis;
+  readonly client: PipelineClient;
+  readonly problems: ProblemLog;
+  readonly hashes: readonly string[];
+}
+
+/** Takes the jobs that are handed over to this worker, has them painted, and keeps it on the roll. */
+export class PaintingWorker implements RunningWorker {
+  readonly id = randomBytes(8).toString('hex');
+  readonly stopped: Promise<void>;
+  readonly drain: () => Promise<void>;
+  readonly #parts: PaintingWorkerOptions;
+  readonly #since: number;
+  readonly #membership: Membership;
+  readonly #taker: Taker;
+  readonly #released = new AbortController();
+  #stepSeconds: Partial<Record<EngineStage, number>> = {};
+  #current: { readonly id: string; readonly controller: AbortController; style?: string } | undefined;
+  #lastError: string | undefined;
+  #leaving = false;
+  #state = '';
+  #verdict: Verdict | undefined;
+  #settle: { resolve: () => void; reject: (error: unknown) => void } = { resolve() {}, reject() {} };
+
+  constructor(parts: PaintingWorkerOptions) {
+    this.#parts = parts;
+    this.#since = parts.clock.now();
+    const { redis, queues, clock, timing, problems, logger } = parts;
+    this.stopped = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    this.stopped.catch(() => {});
+    this.drain = once(() => this.#drain());
+    this.#membership = new Membership({
+      ...{ redis, clock, everyMs: timing.registerMs },
+      registration: () => this.#registration(),
+      onVerdict: (verdict) => this.#heard(verdict),
+      onAnswer: () => problems.redisAnswers(),
+      onProblem: (error) => problems.redis(failureOf(redis, error)),
+    });
+    this.#taker = new Taker(queueName(this.id), ({ id, data }) => this.#paint(id ?? '', data), {
+      ...{ connection: queues, prefix: PREFIX, autorun: false, concurrency: 1, lockDuration: timing.lockMs },
+      // Who lost the lock has lost the job: the bot hands it over again.
+      ...{ maxStalledCount: 0, stalledInterval: timing.lockMs },
+      // A connection that is silent for longer than this wait is given up.
+      drainDelay: timing.silenceMs / 3000,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
+    });
+    this.#taker.on('error', (error) => logger.debug({ err: error }, 'BullMQ'));
+    this.#taker.on('lockRenewalFailed', (ids) => {
+      if (this.#current && ids.includes(this.#current.id)) this.#abort(new Error('The lock of the job was lost.'));
+    });
+  }
+
+  get pid(): number | null {
+    return this.#parts.client.status.pid;
+  }
+
+  start(): void {
+    this.#membership.start();
+    this.#taker.run().catch((error) => this.#parts.problems.redis(error));
+  }
+
+  /** The pipeline process is another, or its model is. */
+  changed(): void {
+    const { client } = this.#parts;
+    const state = `${isUp(client)} ${client.status.info?.checkpoint}`;
+    // It says far more often that it computes.
+    if (state !== this.#state) this.#membership.changed();
+    this.#state = state;
+  }
+
+  async giveBack(): Promise<void> {
+    this.#leaving = true;
+    this.#released.abort();
+    this.#abort(new WorkerLeaves('The worker was stopped.'));
+    await this.drain();
+  }
+
+  async #drain(): Promise<void> {
+    this.#leaving = true;
+    this.#membership.changed();
+    const { clock, logger } = this.#parts;
+    logger.info({}, 'stopping: this worker takes no new job');
+    // Until the bot has read that, it may still hand over a job.
+    if (!this.#released.signal.aborted) await pause(clock, RELEASE_MS, this.#released.signal);
+    await this.#stop();
+    this.#settle.resolve();
+  }
+
+  readonly #stop = once(async () => {
+    const { client, redis, queues } = this.#parts;
+    // Where Redis is away it would wait for that.
+    const isAway = queues.status !== 'ready';
+    if (isAway) void this.#taker.disconnect().catch(() => {});
+    const isClosed = await doneWithin(this.#taker.close(isAway), CLOSE_MS);
+    if (!isClosed) void this.#taker.disconnect().catch(() => {});
+    await client.stop({ deadlineMs: 0 });
+    await this.#membership.end();
+    queues.disconnect();
+    redis.disconnect();
+    this.#parts.logger.info({}, 'stopped');
+  });
+
+  #abort(why: Error): void {
+    this.#current?.controller.abort(why);
+  }
+
+  #heard(verdict: Verdict): void {
+    const { logger } = this.#parts;
+    const isNews = verdict.state !== this.#verdict?.state;
+    this.#verdict = verdict;
+    if (verdict.state === 'released') {
+      this.#released.abort();
+      if (isNews && !this.#leaving) {
+        logger.info({}, verdict.reason);
+        void this.drain();
+      }
+    }
+    if (verdict.state === 'refused' && isNews) {
+      const refusal = new OperatorError('worker_refused', verdict.reason);
+      this.#abort(new WorkerLeaves(verdict.reason));
+      this.#released.abort();
+      this.#stop().then(() => this.#settle.reject(refusal), this.#settle.reject);
+    }
+    if (verdict.state === 'accepted' && isNews) logger.info({}, 'the bot hands jobs over to this worker');
+  }
+
+  /** Never throws: what became of the attempt is between this worker and the bot. */
+  async #paint(id: string, data: unknown): Promise<void> {
+    const { bot, client, clock, timing, logger } = this.#parts;
+    const order = handOver.safeParse(data);
+    if (!order.success) {
+      logger.error({ id }, 'a job in Redis was not written by a bot of this version and is thrown away');
+      return;
+    }
+    const { info } = client.status;
+    const controller = new AbortController();
+    const current: { readonly id: string; readonly controller: AbortController; style?: string } = { id, controller };
+    this.#current = current;
+    try {
+      const result = await attempt({
+        bot: new BotConnection(order.data.path, { bot, clock, patienceMs: timing.patienceMs }),
+        ...{ hands: client, clock, beatMs: timing.beatMs, signal: controller.signal },
+        objection: (request) => objectionTo(request, order.data, info, this.#parts.hashes),
+        onRequest: ({ style }) => {
+          current.style = style;
+        },
+      });
+      this.#ended(id, result);
+    } catch (error) {
+      this.#lastError = error instanceof Error ? error.message : String(error);
+      logger.warn({ id, err: error }, 'the end of a job could not be told to the bot');
+    } finally {
+      this.#current = undefined;
+    }
+  }
+
+  #ended(id: string, { end, stepSeconds }: AttemptResult): void {
+    const { logger } = this.#parts;
+    this.#stepSeconds = { ...this.#stepSeconds, ...stepSeconds };
+    const outcome = end === 'over' ? end : end.kind;
+    if (end !== 'over' && end.kind === 'failed') this.#lastError = end.error.message;
+    if (end !== 'over' && end.kind === 'crashed') this.#lastError = `The pipeline process died (${end.ending.reason}).`;
+    if (end !== 'over' && end.kind === 'given-back') this.#lastError = end.reason;
+    logger.info({ id, outcome }, 'a job ended');
+  }
+
+  #registration(): Registration {
+    const { client, name, hashes, hardware, version = VERSION } = this.#parts;
+    const { info } = client.status;
+    const { id: attempt, style } = this.#current ?? {};
+    return {
+      hardware: info === null ? '' : hardware(info),
+      ...{ id: this.id, name, version, since: this.#since, loras: hashes },
+      ...described(info),
+      stepSeconds: this.#stepSeconds,
+      ready: isUp(client),
+      leaving: this.#leaving,
+      ...(attempt === undefined ? {} : { attempt }),
+      ...(style === undefined ? {} : { style }),
+      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError.slice(0, 1000) }),
+    };
+  }
+}
+
+function isUp({ status: { state } }: PipelineClient): boolean {
+  return state === 'ready' || state === 'busy';
+}
+
+function described(info: EngineInfo | null) {
+  return {
+    model: info?.model ?? '',
+    checkpoint: info?.checkpoint ?? '',
+    formerCheckpoints: info?.formerCheckpoints ?? [],
+    provider: info?.provider ?? '',
+    styles: info?.styles ?? [],
+    mixesStyles: info?.mixesStyles ?? false,
+    ...(info?.sizes === undefined ? {} : { sizes: info.sizes }),
+    startsFromPictures: info?.startsFromPictures ?? false,
+  };
+}
