@@ -1,5 +1,6 @@
 import type { Marker } from '../marking/marker.ts';
 import type { Caller, Eta, Job, JobEvent, JobImage, Surface } from './job.ts';
+import type { QueueOverview } from './queue-overview.ts';
 import type { Button, Reply } from './reply.ts';
 import type { RequestLimits } from './request-limits.ts';
 
@@ -123,6 +124,9 @@ export interface Core {
   undelivered(surface: Surface): readonly Job[];
   /** The message now shows the job's final state for good (or can never show it, with the reason). */
   markDelivered(jobId: string, problem?: string): void;
+
+  /** What is being painted and what waits. Absent where nothing waits. */
+  queueOverview?(caller: Caller): QueueOverview;
 
   /** Absent where nothing is stored. */
   readonly postings?: Postings;

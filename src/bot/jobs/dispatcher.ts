@@ -36,6 +36,14 @@ export class Dispatcher {
     return this.#running.get(jobId)?.step ?? null;
   }
 
+  /** Who makes a job, or the parts of it that are not done. */
+  paintersOf(jobId: string): readonly Painter[] {
+    const running = this.#running.get(jobId);
+    if (running === undefined) return [];
+    const { parts, hands } = running;
+    return parts.length === 0 ? [hands.painter] : parts.filter(({ isOver }) => !isOver).map(({ painter }) => painter);
+  }
+
   /** When a running job should be done; `null` if it does not run, or where nothing was measured before. */
   eta(jobId: string): Eta | null {
     return this.#running.get(jobId)?.eta ?? null;

@@ -40,13 +40,31 @@ export class QueuePositions {
 
   /** Position from 1, `null` beyond `cap`. */
   of(job: Job, cap = ASKED_CAP): QueuePosition {
-    const { queue, clock, dispatcher } = this.#options;
-    const now = clock.now();
+    const { clock, dispatcher } = this.#options;
     if (job.state === 'running') return { position: null, eta: dispatcher.eta(job.id) };
-    const before = queue.waiting.position(job.id, cap);
+    const { before, ahead } = this.#before(job, cap);
+    return {
+      position: before === null ? null : before + 1,
+      eta: ahead === null ? null : this.#eta(job, ahead, clock.now()),
+    };
+  }
+
+  /** When a waiting job should be started, and when it should be done. */
+  expected(job: Job): { readonly start: Eta | null; readonly end: Eta | null } {
+    const { clock, estimator } = this.#options;
+    const now = clock.now();
+    const { ahead } = this.#before(job, POSITION_CAP);
+    const turn = ahead === null ? null : this.#turn(job, ahead);
+    if (turn === null) return { start: null, end: null };
+    const { startsIn, seconds, speed } = turn;
+    return { start: estimator.eta(startsIn, now, speed), end: estimator.eta(startsIn + seconds, now, speed) };
+  }
+
+  #before(job: Job, cap: number) {
+    const { waiting } = this.#options.queue;
+    const before = waiting.position(job.id, cap);
     const near = before === null || before >= POSITION_CAP ? null : before;
-    const ahead = near === null ? queue.waiting.costAhead(job.id) : [...queue.waiting.places(near + 1)];
-    return { position: before === null ? null : before + 1, eta: ahead === null ? null : this.#eta(job, ahead, now) };
+    return { before, ahead: near === null ? waiting.costAhead(job.id) : [...waiting.places(near + 1)] };
   }
 
   close(): void {
@@ -80,8 +98,17 @@ export class QueuePositions {
     this.#told = told;
   }
 
-  /** @param ahead the places up to its own or, far from the front, about how many accelerator seconds are before it */
   #eta(job: Job, ahead: readonly Place[] | number, now: number): Eta | null {
+    const turn = this.#turn(job, ahead);
+    return turn && this.#options.estimator.eta(turn.startsIn + turn.seconds, now, turn.speed);
+  }
+
+  /**
+   * In how many seconds it starts, how many it takes, and at whose speed; `null` while nobody paints.
+   *
+   * @param ahead the places up to its own or, far from the front, about how many accelerator seconds are before it
+   */
+  #turn(job: Job, ahead: readonly Place[] | number): Turn | null {
     const { estimator, painters, dispatcher } = this.#options;
     const slots = painters.working.map((painter) => ({
       speed: speedOf(painter),
@@ -92,7 +119,7 @@ export class QueuePositions {
     const mean = estimator.seconds(work);
     if (typeof ahead === 'number') {
       const all = slots.reduce((sum, { freeIn }) => sum + freeIn, ahead);
-      return estimator.eta(all / slots.length + mean, now);
+      return { startsIn: all / slots.length, seconds: mean, speed: undefined };
     }
     // Each job before it goes to the painter that is free first.
     for (const [index, { costAhead }] of ahead.slice(0, -1).entries()) {
@@ -101,8 +128,15 @@ export class QueuePositions {
       first.freeIn += (cost * estimator.seconds(work, first.speed)) / mean;
     }
     const own = firstFree(slots);
-    return estimator.eta(own.freeIn + estimator.seconds(work, own.speed), now, own.speed);
+    return { startsIn: own.freeIn, seconds: estimator.seconds(work, own.speed), speed: own.speed };
   }
+}
+
+interface Turn {
+  readonly startsIn: number;
+  readonly seconds: number;
+  /** `undefined` for whichever painter will do the work. */
+  readonly speed: string | null | undefined;
 }
 
 interface Slot {

@@ -7,12 +7,8 @@ import { type ImagineRequest, type Job, pictureSettings, seedOf } from '../job.t
 import { detailsOf, drawsOf, goneImage, isFromWords, lostBefore, mixOf } from './ancestry.ts';
 import { type Describe, loadedBy, type Painter } from './painter.ts';
 import type { Repainting } from './repainting.ts';
+import { LARGER_RENOISE } from './work.ts';
 
-/**
- * How far Larger re-noises the resized embedding. Reduced to the old size, the pictures of bench/larger.ts then differ from the old
- * ones hardly more than without any noise (2×: 30.3 dB to 32.3 dB); with 0.2 they lose 4 dB, with 0.4 13 dB.
- */
-const LARGER_RENOISE = 0.1;
 /** How far Vary strong re-noises a parent that was not drawn from seeds alone: an enlarged one. */
 const STRONG_RENOISE = 0.7;
 /** Memos of hashes that weights had before all their bytes were hashed: the hash that they have now. */

@@ -30,6 +30,7 @@ import { GuildRules, type LoadedModel } from '../rules/guild-rules.ts';
 import { Answers } from './answers.ts';
 import { GivenPictureFiles } from './given-pictures.ts';
 import { PictureGallery } from './picture-gallery.ts';
+import { queueOverview } from './queue-overview.ts';
 
 export interface StudioOptions {
   /** Open, and closed by who opened it. */
@@ -152,38 +153,20 @@ function partsOf(options: StudioOptions) {
   const { marker = UNMARKED } = options;
   const refreshLoras = () => loras.refresh().catch((error: unknown) => onProblem(error, 'LoRAs cannot be listed'));
   const seeds = { randomSeed: options.randomSeed ?? randomSeed };
-  const answers = new Answers({
+  const all = {
     ...shared,
-    painters,
-    ...seeds,
-    prompts: options.prompts,
-    positions,
-    dispatcher,
-    submissions,
-    images,
-    removals,
-    signature: marker.note,
-  });
+    ...{ painters, dispatcher, positions, submissions, images, removals, ...seeds },
+    ...{ prompts: options.prompts, signature: marker.note },
+  };
   const given = new GivenPictureFiles({ history, rules, painters });
-  return { ...shared, dispatcher, positions, images, submissions, removals, answers, refreshLoras, given, marker };
+  return { ...all, answers: new Answers(all), refreshLoras, given, marker };
 }
 
 type Parts = ReturnType<typeof partsOf>;
 
 /** What adapters see of the parts. */
-function coreOf({
-  history,
-  rules,
-  bus,
-  dispatcher,
-  positions,
-  images,
-  removals,
-  answers,
-  refreshLoras,
-  given,
-  marker,
-}: Parts): Required<Core> {
+function coreOf(parts: Parts): Required<Core> {
+  const { history, rules, bus, dispatcher, positions, images, removals, answers, refreshLoras, given, marker } = parts;
   const { jobs, lists, events, messages } = history;
   const refusal = (job: Job) => rules.refusal(job.request, job.caller);
   const showJob = (job: Job, known?: QueuePosition | null) => {
@@ -250,6 +233,7 @@ function coreOf({
       }
     },
 
+    queueOverview: (caller) => queueOverview(parts, caller),
     limits: (caller) => (caller === undefined ? rules.checkpoint() : answers.limits(caller)),
     presets: (caller) => answers.presets(caller),
     recentPrompts: (caller, containing, limit) => lists.recentPrompts(caller, containing, limit),

@@ -157,3 +157,30 @@ async function openWhenFree(url: string, signal: AbortSignal): Promise<void> {
     await response.arrayBuffer();
   }
 }
+
+test('a stream that asks for it tells when the queue is different in any room, at most once in a while', async (t) => {
+  const { app, core } = await appOverFake(t, { liveIntervalMs: 10 });
+  const [watching, quiet] = [
+    await app.request('/api/rooms/r/events?queue=1'),
+    await app.request('/api/rooms/r/events'),
+  ];
+  for (let k = 0; k < 20; k++) await core.request('a panda', 'elsewhere');
+  await core.request('a cake', 'r');
+  const isEnough = (read: readonly { type: string }[]) => read.at(-1)?.type === 'queued';
+  const [told, untold] = await Promise.all([readEvents(watching, isEnough), readEvents(quiet, isEnough)]);
+  assert.equal(told.filter(({ type }) => type === 'queue').length <= 1, true);
+  const again = await app.request('/api/rooms/r/events?queue=1');
+  await core.request('a panda', 'elsewhere');
+  const events = await readEvents(again, (read) => read.some(({ type }) => type === 'queue'));
+  assert.deepEqual(
+    events.map(({ type, id }) => [type, id]),
+    [
+      ['hello', null],
+      ['queue', null],
+    ],
+  );
+  assert.deepEqual(
+    untold.map(({ type }) => type),
+    ['hello', 'queued'],
+  );
+});

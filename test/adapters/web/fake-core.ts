@@ -11,6 +11,7 @@ import {
   type Stage,
   TERMINAL_STATES,
 } from '../../../src/bot/job.ts';
+import type { QueueEntry, QueueOverview } from '../../../src/bot/queue-overview.ts';
 import { type Button, EMPTY_REPLY, type Reply } from '../../../src/bot/reply.ts';
 import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { UserError } from '../../../src/system/errors.ts';
@@ -134,6 +135,32 @@ export class FakeCore implements Core {
   queuePosition(jobId: string) {
     const live = this.#live.get(jobId);
     return { position: live?.position ?? null, eta: live?.eta ?? null };
+  }
+
+  /** In the order of arrival. Requests of rooms that begin with `secret` are shown to whoever asked for them alone. */
+  queueOverview({ user, moderator }: Caller): QueueOverview {
+    const open = [...this.#jobs.values()].filter(({ state }) => !TERMINAL_STATES.includes(state));
+    const entryOf = (job: Job, index: number): QueueEntry => {
+      const { room, name } = job.caller;
+      const own = job.caller.user === user;
+      const seen = own || !room.startsWith('secret');
+      const { eta = null, fraction = 0 } = this.#live.get(job.id) ?? {};
+      const isRunning = job.state === 'running';
+      return {
+        ...{ id: seen ? job.id : null, room: seen ? room : null, user: seen ? name : null },
+        ...{ prompt: seen ? job.request.prompt : null, surface: 'web', pictures: job.request.n, own },
+        ...{ mayCancel: seen && (own || moderator), askedAt: job.createdAt, position: isRunning ? null : index + 1 },
+        ...{ ahead: { own: 0, others: index }, start: isRunning ? null : eta, end: eta },
+        ...{ painters: isRunning ? ['GPU 1'] : [], fraction },
+      };
+    };
+    const waiting = open.filter(({ state }) => state === 'queued');
+    return {
+      count: waiting.length,
+      running: open.filter(({ state }) => state === 'running').map(entryOf),
+      waiting: waiting.map(entryOf),
+      painters: [{ name: 'GPU 1', ready: true, busy: open.length > waiting.length }],
+    };
   }
 
   button(): Button | null {

@@ -244,3 +244,18 @@ test('the page is told what the model in use paints best, each idea as a command
     assert.equal(parsed.kind === 'imagine' && parsed.request.prompt, text);
   }
 });
+
+test('the queue is for whoever asks, in the room that they ask from', async (t) => {
+  const { app, core } = await appOverFake(t);
+  await core.request('a panda on a green background', 'r', 'ann');
+  await core.request('a lion at sunset', 'secret', 'bob');
+  const answer = await app.request('/api/queue?room=r&user=ann');
+  assert.equal(answer.status, 200);
+  const { count, waiting } = (await answer.json()) as { count: number; waiting: { prompt: string | null }[] };
+  assert.equal(count, 2);
+  assert.deepEqual(
+    waiting.map(({ prompt }) => prompt),
+    ['a panda on a green background', null],
+  );
+  assert.equal((await app.request('/api/queue?room=no%20room&user=ann')).status, 400);
+});

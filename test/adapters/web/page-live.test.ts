@@ -113,3 +113,35 @@ test('signing out leaves nothing of the last state in the browser', async (t) =>
   await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
   assert.equal(await page.evaluate(`localStorage.getItem('wuerst.last')`), null);
 });
+
+test('the queue tells what waits where and why, goes on by itself, and lets one’s own requests be cancelled', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser);
+  await page.evaluate(`localStorage.setItem('wuerst.name', 'ann')`);
+  await page.reload();
+  await page.locator('#connection[data-state=live]').waitFor();
+  const { id } = await core.request('a panda on a green background', 'lobby', 'bob');
+  await page.getByRole('link', { name: 'Queue', exact: true }).click();
+  const rows = page.locator('.queue-row');
+  await rows.getByText('a panda on a green background').waitFor();
+  await rows.getByText('next in turn').waitFor();
+
+  // Neither room is listened to: the one stream says that the queue is different.
+  const own = await core.request('a cake', 'attic', 'ann');
+  await core.request('a lion at sunset', 'secret', 'eve');
+  await rows.nth(2).waitFor();
+  assert.equal(await rows.getByText('a lion at sunset').count(), 0);
+  await rows.getByText('A request in another room').waitFor();
+  await rows.getByText('after 2 of others').waitFor();
+
+  core.start(id);
+  await page.getByRole('region', { name: 'Being painted' }).getByText('painted by GPU 1').waitFor();
+  core.step(id, 7);
+  await until(page, `document.querySelector('.queue-row .bar')?.getAttribute('aria-valuenow') === '70'`);
+
+  await page.getByRole('button', { name: '#attic 1' }).click();
+  assert.deepEqual(await rows.getByRole('paragraph').first().allTextContents(), ['a cake']);
+  await page.getByRole('button', { name: 'Cancel: a cake' }).click();
+  await rows.getByText('a cake').waitFor({ state: 'detached' });
+  assert.equal(core.job(own.id)?.state, 'cancelled');
+  assert.deepEqual(complaints, []);
+});

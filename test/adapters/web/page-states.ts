@@ -66,6 +66,24 @@ async function gallery({ page, core }: Opened, prompts: readonly string[]): Prom
   if (prompts.length > 0) await page.locator('.gallery-grid').focus();
 }
 
+/** Requests of several rooms, one of them being painted. */
+async function queue({ page, core }: Opened): Promise<void> {
+  const { id } = await core.request('a panda on a green background n:4', 'lobby');
+  core.start(id);
+  core.step(id, 6);
+  const asked = [
+    ['a penguin in the snow', 'lobby', 'bob'],
+    ['a cake', 'secret', 'eve'],
+    ['a lion at sunset', 'kitchen'],
+  ] as const;
+  for (const [k, [prompt, room, user]] of asked.entries()) {
+    const job = await core.request(prompt, room, user);
+    core.wait(job.id, k + 1);
+  }
+  await page.getByRole('link', { name: 'Queue', exact: true }).click();
+  await page.locator('.queue-row').nth(3).waitFor();
+}
+
 /** Every state whose looks and accessibility are tested. What opens a new one belongs here. */
 export const PAGE_STATES: readonly PageState[] = [
   { name: 'an empty room', open: ({ page }) => page.locator('.welcome:visible').waitFor() },
@@ -213,6 +231,14 @@ export const PAGE_STATES: readonly PageState[] = [
       await opened.page.getByRole('dialog').waitFor();
     },
   },
+  {
+    name: 'a queue in which nothing waits',
+    open: async ({ page }) => {
+      await page.getByRole('link', { name: 'Queue', exact: true }).click();
+      await page.getByRole('heading', { name: 'Nothing is waiting' }).waitFor();
+    },
+  },
+  { name: 'a queue', open: queue },
   { name: 'a question', open: (opened) => pressed(opened, 'Delete') },
   { name: 'a form for a prompt', open: (opened) => pressed(opened, 'Remix') },
   {

@@ -45,6 +45,8 @@ test('one finished request is enough to expect others, of other sizes, steps and
   }
   const variation = estimator.seconds(workOf(first, 'vary-subtle'));
   assert.ok(variation < estimator.seconds(workOf(first, null)) / 2, 'without Stage C');
+  const [larger, whole] = [workOf(first, 'larger'), workOf(first, null)].map(({ units }) => units.prior);
+  assert.ok((larger ?? 1) / (whole ?? 1) < 0.2, 'an enlarged picture keeps most of its steps');
 });
 
 test('what was learned outlives a restart, and belongs to its checkpoint and machine', (t) => {

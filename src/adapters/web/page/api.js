@@ -14,7 +14,7 @@ const OFFLINE = {
   hint: 'It may be restarting. Try again in a moment.',
 };
 
-async function request(path, options = {}) {
+export async function request(path, options = {}) {
   const response = await fetch(path, options).catch(() => {
     throw new Problem(0, OFFLINE);
   });
@@ -24,7 +24,7 @@ async function request(path, options = {}) {
   throw new Problem(response.status, body?.error ?? OFFLINE);
 }
 
-function post(path, body, key) {
+export function post(path, body, key) {
   const isForm = body instanceof FormData;
   const type = isForm ? {} : { 'content-type': 'application/json' };
   const headers = { ...type, ...(key ? { 'idempotency-key': key } : {}) };
@@ -60,6 +60,7 @@ export const api = {
   settings: (room, user) => request(`/api/settings?${new URLSearchParams({ room, user })}`),
   settingsIn: (text, room, user) => request(`/api/settings/in?${new URLSearchParams({ text, room, user })}`),
   marks: (file) => request('/api/marks', { method: 'POST', headers: { 'content-type': file.type }, body: file }),
+  queue: (room, user) => request(`/api/queue?${new URLSearchParams({ room, user })}`),
   model: () => request('/api/model'),
   jobs: (room, before) => request(`/api/rooms/${room}/jobs${before ? `?before=${encodeURIComponent(before)}` : ''}`),
   everything: (room, user) => request(`/api/everything?${new URLSearchParams({ room, user })}`),

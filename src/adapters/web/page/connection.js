@@ -13,7 +13,7 @@ export class Connection {
   #timer = null;
   #handlers;
 
-  /** `address()` of the next attempt, `onEvent(event)`, `onHello()`, `onState('connecting' | 'live' | 'lost' | 'signed-out')`. */
+  /** `address()` of the next attempt, `onEvent(event)`, `onQueue()` when the queue is different, `onHello()`, `onState('connecting' | 'live' | 'lost' | 'signed-out')`. */
   constructor(handlers) {
     this.#handlers = handlers;
   }
@@ -24,7 +24,7 @@ export class Connection {
 
   open() {
     this.close();
-    const { address, onEvent, onHello, onState } = this.#handlers;
+    const { address, onEvent, onQueue, onHello, onState } = this.#handlers;
     const source = new EventSource(address());
     this.#source = source;
     let since = Number.POSITIVE_INFINITY;
@@ -35,6 +35,7 @@ export class Connection {
       onHello();
     });
     for (const type of TYPES) source.addEventListener(type, (message) => onEvent(JSON.parse(message.data)));
+    source.addEventListener('queue', onQueue);
     source.addEventListener('error', () => this.#failed(source.readyState === EventSource.CLOSED, since));
   }
 

@@ -9,7 +9,7 @@ let lastId = 0;
  * `null` when it was cancelled. When `read` throws, the dialog stays open and shows why. A `locked` one is cancelled by its
  * `signal` alone.
  */
-function ask({ title, intro, body = null, ok, danger = false, locked = false, signal, read }) {
+export function ask({ title, intro, body = null, ok, danger = false, locked = false, signal, read }) {
   const titleId = `dialog-${++lastId}`;
   const problem = el('p', { class: 'problem', role: 'alert' });
   const close = () => dialog.close();
@@ -54,7 +54,7 @@ function shown(dialog) {
   });
 }
 
-function field(label, control) {
+export function field(label, control) {
   return el('label', { class: 'field' }, label, control);
 }
 

@@ -5,11 +5,10 @@ import { avatar } from './avatar.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
 import { byId } from './dom.js';
-import { GalleryView } from './gallery-view.js';
 import { lastState } from './last-state.js';
 import { Notifications } from './notifications.js';
 import { Palette } from './palette.js';
-import { galleryAddress, isRoomName, placeShown, placeTitle } from './place.js';
+import { isRoomName, placeAddress, placeShown, placeTitle } from './place.js';
 import { Requests } from './requests.js';
 import { Rooms } from './rooms.js';
 import { Scroller } from './scroller.js';
@@ -18,6 +17,7 @@ import { takeSharedText } from './shared-text.js';
 import { sideDrawer } from './side-drawer.js';
 import { Stream } from './stream.js';
 import { toggleTheme } from './theme.js';
+import { Views } from './views.js';
 
 const CONNECTION = { connecting: 'Connecting…', live: 'Live', lost: 'Reconnecting…', 'signed-out': 'Signed out' };
 
@@ -50,13 +50,19 @@ new Palette({
       kind: 'page',
       label: 'Gallery',
       detail: 'All pictures of this room',
-      run: () => openAddress(galleryAddress(rooms.current)),
+      run: () => openAddress(placeAddress('gallery', rooms.current)),
     },
     {
       kind: 'page',
       label: 'Your pictures',
       detail: 'Everything that you asked for, in every room',
-      run: () => openAddress(galleryAddress()),
+      run: () => openAddress(placeAddress('gallery')),
+    },
+    {
+      kind: 'page',
+      label: 'Queue',
+      detail: 'What is being painted, what waits, and why there',
+      run: () => openAddress(placeAddress('queue', rooms.current)),
     },
     {
       kind: 'page',
@@ -70,8 +76,11 @@ new Palette({
   onPick: pick,
   onTyped: (text) => composer.offer(text),
 });
-const galleryView = new GalleryView({
+const views = new Views({
   user: () => session.user,
+  isAdmin: () => session.isAdmin,
+  room: () => rooms.current,
+  rooms: () => rooms.names,
   async act(room, action, text) {
     const outcome = await requests.act(conversationIn(room), action, text);
     // Its answer stands in the conversation.
@@ -90,8 +99,10 @@ const stream = new Stream({
   onEvent: (event) => {
     conversationIn(event.job.room).take(event);
     if (event.seq !== null && event.job.user === session.user) notifications.tell(event.type, event.job);
-    if (CHANGES_PICTURES.has(event.type)) galleryView.stale(event.job.room);
+    if (CHANGES_PICTURES.has(event.type)) views.stale(event.job.room);
+    if (event.type === 'step') views.stepped(event.job);
   },
+  onQueue: () => views.queueChanged(),
   // The history is read only now, so that nothing between it and the events is missed.
   onHello: (replays) => refresh(rooms.names.filter((name) => !replays || !conversationIn(name).isLoaded)),
   onState: (state) => {
@@ -160,7 +171,7 @@ function showConnection(state) {
 /** The room or gallery in the page's address. */
 async function showPlace() {
   showRoom();
-  await galleryView.show(rooms.current);
+  await views.show(rooms.current);
   drawRooms();
 }
 

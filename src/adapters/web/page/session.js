@@ -10,6 +10,8 @@ const GUEST = /^guest(?:-[a-z0-9]{4})?$/;
 /** The user of the page: a name chosen freely, or the name that the sign-in proves where there is a token. */
 export class Session extends EventTarget {
   user = storage.get(NAME_KEY) ?? '';
+  /** May look after the bot, as far as is known. */
+  isAdmin = false;
   #open = true;
   /** Of the form that asks who somebody is, while it is shown. */
   #signingIn = null;
@@ -24,9 +26,9 @@ export class Session extends EventTarget {
   async begin() {
     const secret = takeSecret();
     try {
-      const { user, open } = await api.session();
+      const { user, open, admin } = await api.session();
       this.#open = open;
-      if (user !== null) this.#set(user);
+      this.#set(user ?? this.user, admin);
       if (secret !== null && !open) await this.#change(secret);
     } catch (error) {
       if (error.status !== 401) throw error;
@@ -38,14 +40,15 @@ export class Session extends EventTarget {
   async signIn(secret = null) {
     if (this.#signingIn) return;
     this.#open = false;
+    this.isAdmin = false;
     this.dispatchEvent(new Event('signed-out'));
     this.#signingIn = new AbortController();
     const { signal } = this.#signingIn;
     const name = GUEST.test(this.user) ? '' : this.user;
     const entered = secret === null ? null : await enter(secret, signal);
-    const { user } = entered ?? (await askToken(name, signal, api.signIn)) ?? (await api.session());
+    const signedIn = entered ?? (await askToken(name, signal, api.signIn)) ?? (await api.session());
     this.#signingIn = null;
-    await this.#signedIn(user);
+    await this.#signedIn(signedIn);
   }
 
   /** Stops asking: somebody signed in, in another tab of this browser. */
@@ -62,8 +65,8 @@ export class Session extends EventTarget {
 
   /** Another tab has signed in as somebody else. */
   async reload() {
-    const { user } = await api.session();
-    if (user !== null) this.#set(user);
+    const { user, admin } = await api.session();
+    if (user !== null) this.#set(user, admin);
   }
 
   /** Who am I: another name, or the devices and links of the one that is proved. */
@@ -84,18 +87,19 @@ export class Session extends EventTarget {
     const question = `Use this link? You are signed in as ${this.user}, and will be whoever the link is for.`;
     if (!(await askConfirmation(question, 'Use the link', false))) return;
     const entered = await enter(secret);
-    if (entered !== null) await this.#signedIn(entered.user);
+    if (entered !== null) await this.#signedIn(entered);
   }
 
-  async #signedIn(user) {
-    this.#set(user);
+  async #signedIn({ user, admin }) {
+    this.#set(user, admin);
     this.dispatchEvent(new Event('signed-in'));
     const { keys } = await api.account();
     if (!keys.some(({ kind }) => kind === 'token')) this.dispatchEvent(new Event('needs-link'));
   }
 
-  #set(user) {
+  #set(user, isAdmin = this.isAdmin) {
     this.user = user;
+    this.isAdmin = isAdmin;
     storage.set(NAME_KEY, user);
     this.dispatchEvent(new Event('change'));
   }

@@ -29,12 +29,13 @@ export class Stream {
   #connection;
   #handlers;
 
-  /** `onEvent(event)`, `onHello(replays)`, `onState('connecting' | 'live' | 'lost' | 'signed-out')`, `mayRest()`. */
+  /** `onEvent(event)`, `onQueue()` when the queue of all rooms is different, `onHello(replays)`, `onState('connecting' | 'live' | 'lost' | 'signed-out')`, `mayRest()`. */
   constructor(handlers) {
     this.#handlers = handlers;
     this.#connection = new Connection({
       address: () => this.#address(),
       onEvent: (event) => this.#publish('event', event),
+      onQueue: () => this.#publish('queue'),
       onHello: () => this.#publish('hello', this.#from),
       onState: (state) => this.#publish('state', state),
     });
@@ -132,6 +133,7 @@ export class Stream {
   #address() {
     const [first, ...others] = new Set([...this.#rooms, ...[...this.#others.values()].flat()]);
     const query = new URLSearchParams(others.slice(0, MAX_ROOMS - 1).map((room) => ['also', room]));
+    query.set('queue', '1');
     if (this.#from !== null) query.set('after', this.#from);
     return `/api/rooms/${first}/events?${query}`;
   }
@@ -153,6 +155,7 @@ export class Stream {
     if (kind === 'event') this.#takeEvent(value);
     else if (kind === 'hello') this.#handlers.onHello(value !== null && this.#lastId !== null && this.#lastId >= value);
     else if (kind === 'state') this.#handlers.onState(value);
+    else if (kind === 'queue') this.#handlers.onQueue();
     else if (kind === 'who') this.#post('here', this.#here());
     else if (!this.#release) return;
     else if (kind === 'here') this.#admit(value);

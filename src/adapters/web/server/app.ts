@@ -24,6 +24,7 @@ import { jobRoutes, roomRoutes } from './routes/jobs.ts';
 import { markRoutes } from './routes/marks.ts';
 import { modelRoutes } from './routes/model.ts';
 import { pageRoutes } from './routes/page.ts';
+import { queueRoutes } from './routes/queue.ts';
 import { sessionGuard, sessionRoutes } from './routes/session.ts';
 import { settingsRoutes } from './routes/settings.ts';
 import { ServedPictures } from './served-pictures.ts';
@@ -89,6 +90,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
   exportRoutes(app, web);
   galleryRoutes(app, web);
   settingsRoutes(app, web);
+  queueRoutes(app, web);
 
   return {
     app,

@@ -6,6 +6,8 @@ import { LatestLive, type LiveEvents } from './live-events.ts';
 const REPLAY_PAGE = 50;
 /** Bytes that may wait between this stream and its socket. */
 const HIGH_WATER_BYTES = 16 * 1024;
+/** Between two notices that the queue is different, in intervals of live updates. */
+const QUEUE_INTERVALS = 8;
 const HEARTBEAT = new TextEncoder().encode(': still here\n\n');
 
 export interface EventStreamOptions {
@@ -18,6 +20,8 @@ export interface EventStreamOptions {
   /** Milliseconds between two live updates. */
   readonly liveIntervalMs: number;
   readonly heartbeatMs: number;
+  /** Whether the page also wants to hear that the queue, of all rooms, is different. @default false */
+  readonly watchesQueue?: boolean;
   /** Asked with each heartbeat; the stream of somebody who signed out meanwhile ends. @default always */
   readonly mayGoOn?: () => boolean;
   /** Called when the page has stopped reading, and its socket should be closed. */
@@ -42,6 +46,9 @@ export class EventStream {
   #greeted = false;
   #heartbeatDue = false;
   #liveTimer: NodeJS.Timeout | null = null;
+  #stopWatching: (() => void) | null = null;
+  #queueChanged = false;
+  #queueTimer: NodeJS.Timeout | null = null;
   #wake: (() => void) | null = null;
   #ended = false;
 
@@ -51,6 +58,12 @@ export class EventStream {
     this.#mayHaveMore = options.after !== null;
     for (const event of options.live.latest(options.rooms)) this.#waitingLive.take(event);
     this.#stopListening = options.live.listen(options.rooms, (event) => this.#take(event));
+    if (options.watchesQueue) {
+      this.#stopWatching = options.live.watchQueue(() => {
+        this.#queueChanged = true;
+        this.#wakeUp();
+      });
+    }
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs).unref();
     this.body = new ReadableStream<Uint8Array>(
       { pull: (controller) => this.#pull(controller), cancel: () => this.end() },
@@ -62,6 +75,8 @@ export class EventStream {
     if (this.#ended) return;
     this.#ended = true;
     this.#stopListening();
+    this.#stopWatching?.();
+    if (this.#queueTimer) clearTimeout(this.#queueTimer);
     clearInterval(this.#heartbeat);
     if (this.#liveTimer) clearTimeout(this.#liveTimer);
     this.#waitingLive.clear();
@@ -102,7 +117,7 @@ export class EventStream {
     }
     const durable = this.#nextDurable();
     if (durable) return this.#options.encoder.encode(durable);
-    return this.#nextLive() ?? (this.#heartbeatDue ? HEARTBEAT : null);
+    return this.#nextQueue() ?? this.#nextLive() ?? (this.#heartbeatDue ? HEARTBEAT : null);
   }
 
   #nextDurable(): JobEvent | null {
@@ -119,6 +134,17 @@ export class EventStream {
     const events = rooms.flatMap((room) => core.eventsSince('web', room, after, REPLAY_PAGE));
     this.#mayHaveMore = events.length > 0;
     return events.sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0)).slice(0, REPLAY_PAGE);
+  }
+
+  /** Only that it is different: what it looks like is for each person to ask. */
+  #nextQueue(): Uint8Array | null {
+    if (!this.#queueChanged || this.#queueTimer !== null) return null;
+    this.#queueChanged = false;
+    this.#queueTimer = setTimeout(() => {
+      this.#queueTimer = null;
+      this.#wakeUp();
+    }, QUEUE_INTERVALS * this.#options.liveIntervalMs);
+    return sseFrame('queue', {}, null);
   }
 
   #nextLive(): Uint8Array | null {

@@ -3,6 +3,11 @@ import type { Core } from '../../adapter.ts';
 
 type LiveListener = (event: JobEvent) => void;
 
+/** Steps change nothing about who waits. */
+const CHANGE_QUEUE: ReadonlySet<JobEvent['type']> = new Set([
+  ...(['queued', 'started', 'done', 'failed', 'cancelled', 'erased'] as const),
+]);
+
 /** The latest live event (position, step, preview) of each job, by its id. */
 export class LatestLive extends Map<string, JobEvent> {
   /** Keeps a live event, or forgets the job's when a durable event makes it obsolete. */
@@ -17,12 +22,14 @@ export class LiveEvents {
   readonly #core: Core;
   readonly #listeners = new Map<string, Set<LiveListener>>();
   readonly #latest = new LatestLive();
+  readonly #queueListeners = new Set<() => void>();
   readonly #unsubscribe: () => void;
 
   constructor(core: Core) {
     this.#core = core;
     this.#unsubscribe = core.subscribe((event) => {
       if (event.job.caller.surface === 'web') this.#take(event);
+      if (CHANGE_QUEUE.has(event.type)) for (const listener of this.#queueListeners) listener();
     });
   }
 
@@ -41,6 +48,12 @@ export class LiveEvents {
     };
   }
 
+  /** Tells when the queue is different, on whichever platform. Returns a function that stops listening. */
+  watchQueue(listener: () => void): () => void {
+    this.#queueListeners.add(listener);
+    return () => this.#queueListeners.delete(listener);
+  }
+
   latest(rooms: readonly string[]): JobEvent[] {
     return [...this.#latest.values()].filter((event) => rooms.includes(event.job.caller.room));
   }
@@ -48,6 +61,7 @@ export class LiveEvents {
   close(): void {
     this.#unsubscribe();
     this.#listeners.clear();
+    this.#queueListeners.clear();
   }
 
   #take(event: JobEvent): void {

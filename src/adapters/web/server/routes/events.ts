@@ -6,7 +6,7 @@ import { personOf, route, type WebApp, type WebContext, type WebRequest } from '
 
 /**
  * `GET /api/rooms/{room}/events`. `?also=other` (repeatable) adds rooms to the same stream, because browsers allow few
- * connections to one server. `Last-Event-ID`, or `?after=` where headers cannot be set, replays what was missed.
+ * connections to one server; `?queue=1` tells when the queue is different. `Last-Event-ID`, or `?after=` where headers cannot be set, replays what was missed.
  */
 export function eventRoutes(app: WebApp, web: WebContext): void {
   route(app, '/api/rooms/:room/events', {
@@ -52,6 +52,7 @@ function openStream(c: WebRequest, web: WebContext, rooms: readonly string[], af
     after,
     liveIntervalMs,
     heartbeatMs,
+    watchesQueue: c.req.query('queue') === '1',
     mayGoOn: () => web.access.holds(identity),
     // Not `end`, which would wait for a page that does not read.
     onStalled: () => c.env?.outgoing?.destroy(),

@@ -1,0 +1,70 @@
+import type { History } from '../history/history.ts';
+import { type Caller, type Job, titleOf } from '../job.ts';
+import type { Dispatcher } from '../jobs/dispatcher.ts';
+import type { JobQueue } from '../jobs/job-queue.ts';
+import type { Painters } from '../jobs/painters.ts';
+import type { QueuePositions } from '../jobs/queue-positions.ts';
+import type { QueueEntry, QueueOverview } from '../queue-overview.ts';
+import type { GuildRules } from '../rules/guild-rules.ts';
+import { isOperator } from './change-settings.ts';
+import { isOwner, isVisible } from './targets.ts';
+
+interface Parts {
+  readonly history: History;
+  readonly rules: GuildRules;
+  readonly queue: JobQueue;
+  readonly dispatcher: Dispatcher;
+  readonly positions: QueuePositions;
+  readonly painters: Painters;
+}
+
+/** Of those that wait, the first. */
+const LISTED = 60;
+
+/** What is being painted and what waits. Of other places' requests only that they are there. */
+export function queueOverview(parts: Parts, caller: Caller): QueueOverview {
+  const { history, queue, dispatcher, painters } = parts;
+  const known = (id: string) => history.jobs.get(id) ?? [];
+  const running = dispatcher.runningIds.flatMap(known).map((job): QueueEntry => {
+    const { fraction = 0, eta = null } = dispatcher.step(job.id) ?? {};
+    return {
+      ...entryOf(parts, job, caller),
+      ...{ position: null, ahead: { own: 0, others: 0 }, start: null, end: eta ?? dispatcher.eta(job.id) },
+      ...{ painters: dispatcher.paintersOf(job.id).map(({ name }) => name), fraction },
+    };
+  });
+  const before: Job[] = [];
+  const waiting = [...queue.waiting.places(LISTED)].flatMap(({ id }, index): QueueEntry[] => {
+    const job = history.jobs.get(id);
+    // Lost pictures that are being made again take places, too.
+    if (job === null) return [];
+    const own = before.filter((other) => isOwner(other, job.caller)).length;
+    const ahead = { own, others: index - own };
+    before.push(job);
+    const { start, end } = parts.positions.expected(job);
+    return [{ ...entryOf(parts, job, caller), position: index + 1, ahead, start, end, painters: [], fraction: 0 }];
+  });
+  return {
+    ...{ count: queue.waiting.size, running, waiting },
+    painters: painters.all.map(({ painter: { name }, ready, busy }) => ({ name, ready, busy })),
+  };
+}
+
+function entryOf({ rules }: Parts, job: Job, caller: Caller) {
+  const own = isOwner(job, caller);
+  const operator = isOperator(caller);
+  const seen = isVisible(job, caller) || (operator && job.caller.surface === caller.surface);
+  const shown = seen && rules.refusal(job.request, caller) === undefined;
+  return {
+    // The operator may cancel what they may not read.
+    id: seen || operator ? job.id : null,
+    room: seen ? job.caller.room : null,
+    user: seen ? job.caller.name : null,
+    prompt: shown ? titleOf(job.request) : null,
+    surface: job.caller.surface,
+    pictures: job.request.n,
+    own,
+    mayCancel: own || operator || (seen && caller.moderator),
+    askedAt: job.createdAt,
+  };
+}
