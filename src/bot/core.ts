@@ -1,5 +1,5 @@
 import type { Marker } from '../marking/marker.ts';
-import type { Caller, Eta, Job, JobEvent, JobImage, Surface } from './job.ts';
+import type { Caller, Eta, Job, JobEvent, JobImage, Reader, Surface } from './job.ts';
 import type { QueueOverview } from './queue-overview.ts';
 import type { Button, Reply } from './reply.ts';
 import type { RequestLimits } from './request-limits.ts';
@@ -182,8 +182,8 @@ export interface Gallery {
   family(picture: GalleryPicture, caller: Caller, isForAdults: (room: string) => boolean): Family;
 }
 
-/** Something on a platform that is to be removed. */
-export interface Doomed {
+/** Something on a platform that is to be removed, and who wants that: they are told what is left of it. */
+export interface Doomed extends Reader {
   readonly id: number;
   /** Id of the job that it is from, which may be gone. */
   readonly job: string;

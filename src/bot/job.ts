@@ -1,5 +1,6 @@
 import type { ImagineRequest, PictureSettings } from '../pipeline/images/imagine-request.ts';
 import type { EngineStage } from '../pipeline/process/protocol.ts';
+import { inLanguage, type Language } from '../texts/language.ts';
 
 export type { ImagineRequest };
 
@@ -45,6 +46,21 @@ export interface Caller {
   readonly moderator: boolean;
   /** The room admits adults only. */
   readonly ageRestricted: boolean;
+  /** What they read. @default English */
+  readonly language?: Language | undefined;
+}
+
+/** Whose language texts are in. */
+export type Reader = Pick<Caller, 'language'>;
+
+/** As part of a caller. */
+export function readerOf(language: Language): Reader {
+  return language === 'en' ? {} : { language };
+}
+
+/** Runs what makes texts for one person, whoever caused it. */
+export function forReader<T>({ language = 'en' }: Reader, run: () => T): T {
+  return inLanguage(language, run);
 }
 
 /**

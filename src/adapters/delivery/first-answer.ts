@@ -40,15 +40,22 @@ export class FirstAnswers {
     this.#seen.delete(key);
   }
 
-  /** Runs the work, and acknowledges if it takes longer than a moment. Errors become replies. */
+  /** Runs the work. Errors become replies, in the language in which this is called. */
+  async outcomeOf(work: () => Promise<Outcome>): Promise<Outcome> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof UserError)) this.#report(error);
+      return { kind: 'reply', reply: this.#core.errorReply(error) };
+    }
+  }
+
+  /** As `outcomeOf`, and acknowledges if it takes longer than a moment. Errors become replies. */
   async decide<Acknowledged>(
     work: () => Promise<Outcome>,
     acknowledge: () => Promise<Acknowledged>,
   ): Promise<Decision<Acknowledged>> {
-    const outcome = work().catch((error: unknown): Outcome => {
-      if (!(error instanceof UserError)) this.#report(error);
-      return { kind: 'reply', reply: this.#core.errorReply(error) };
-    });
+    const outcome = this.outcomeOf(work);
     const early = await Promise.race([outcome, pause(this.#clock, DECIDE_WITHIN).then(() => null)]);
     if (early) return { outcome: early, acknowledged: null };
     const acknowledged = await acknowledge();

@@ -1,4 +1,4 @@
-import { isOver, type Job } from '../../bot/job.ts';
+import { forReader, isOver, type Job, type Reader } from '../../bot/job.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logging.ts';
 import type { Core } from '../adapter.ts';
@@ -44,6 +44,7 @@ export abstract class JobMessage<Ref = unknown> {
   /** The platform's handle on the message, stored with the job. */
   readonly ref: Ref;
   protected readonly delivery: Delivery;
+  readonly #owner: Reader;
   /** The message was deleted or is out of reach: nothing more is shown until the job ends. */
   protected hidden = false;
   /** Failed attempts since the last success. */
@@ -62,6 +63,7 @@ export abstract class JobMessage<Ref = unknown> {
     this.delivery = delivery;
     this.jobId = job.id;
     this.ref = ref;
+    this.#owner = job.caller;
     this.#over = isOver(job);
   }
 
@@ -106,6 +108,11 @@ export abstract class JobMessage<Ref = unknown> {
     this.#dropped = true;
     this.#due?.cancel();
     this.delivery.updated(this);
+  }
+
+  /** Runs what makes texts for the message: in the language of whoever asked for the job, whoever's doing it is. */
+  protected forOwner<T>(run: () => T): T {
+    return forReader(this.#owner, run);
   }
 
   /** Tries again after at least `ms`. */
@@ -173,7 +180,7 @@ export abstract class JobMessage<Ref = unknown> {
     this.#due.cancel();
     this.#due = null;
     if (this.#dueAt() > this.delivery.clock.monotonic()) this.#schedule();
-    else void this.#work();
+    else void this.forOwner(() => this.#work());
   }
 
   async #work(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Doomed } from '../../bot/core.ts';
-import type { Surface } from '../../bot/job.ts';
+import { forReader, type Surface } from '../../bot/job.ts';
 import type { DeliveryOptions } from './job-message.ts';
 
 /** Pause after the first failed attempt; it grows fourfold up to the longest. In ms. */
@@ -83,7 +83,9 @@ export abstract class Removals {
   async #attempt(doomed: Doomed): Promise<void> {
     const { core, clock, logger } = this.options;
     const { id, job, handle, tries } = doomed;
-    const rest = await this.remove(doomed).catch((error: unknown): Rest => ({ handle, why: this.whyOf(error) }));
+    const rest = await forReader(doomed, () =>
+      this.remove(doomed).catch((error: unknown): Rest => ({ handle, why: this.whyOf(error) })),
+    );
     // What was removed while the bot stopped is found to be gone at the next start.
     if (this.#stopped) return;
     if (rest === null) {

@@ -89,7 +89,7 @@ async function start(options: SlackAdapterOptions, core: Core, health: Health): 
     tokenLost: () => void tokenWatch?.check(),
   });
   const files = new SharedFiles(core, clock);
-  const callers = new Callers(workspaces, clock);
+  const callers = new Callers(workspaces, clock, logger);
   const deliveries = new Deliveries({ core, workspaces, files, clock, logger });
   const removals = new SlackRemovals({ core, workspaces, clock, logger });
   const parts = { core, workspaces, callers, deliveries, files, clock, logger };

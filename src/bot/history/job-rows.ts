@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { imagineRequest, uint64Text } from '../../pipeline/images/imagine-request.ts';
 import { startRequest } from '../../pipeline/images/start-request.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { LANGUAGES } from '../../texts/language.ts';
 import { type Caller, JOB_STATES, type Job, type JobEvent, type JobImage, ruledBy, SURFACES, VERBS } from '../job.ts';
 import type { Value } from './database.ts';
 import { fromJson, toJson } from './json.ts';
@@ -52,6 +53,7 @@ export const callerSchema = z.object({
   payer: z.string(),
   moderator: z.boolean(),
   ageRestricted: z.boolean(),
+  language: z.enum(LANGUAGES).optional(),
 }) satisfies z.ZodType<Caller>;
 
 const errorSchema = z
@@ -59,7 +61,10 @@ const errorSchema = z
   .transform(({ code, message, hint }) => (hint === undefined ? { code, message } : { code, message, hint }));
 
 // A row is read in parts, each by the schema of what it becomes.
-const callerRow = callerSchema.extend({ moderator: flag, ageRestricted: flag });
+const callerRow = callerSchema.extend({
+  ...{ moderator: flag, ageRestricted: flag },
+  language: callerSchema.shape.language.unwrap().nullable(),
+});
 const requestRow = imagineRequest.extend({
   spoiler: flag,
   steps: z.number().nullable(),
@@ -159,6 +164,7 @@ function unreadable(what: string, finding: string, cause: unknown): OperatorErro
 
 export function decodeJobRow(row: unknown): JobRow {
   const { verb, parentImage, parentJob, strength } = decode(derivationRow, row, 'job');
+  const { language, ...caller } = decode(callerRow, row, 'job');
   const { timesteps, steps, weighted, original, originalNegative, origins, loras, start, ...request } = decode(
     requestRow,
     row,
@@ -166,7 +172,7 @@ export function decodeJobRow(row: unknown): JobRow {
   );
   return {
     ...decode(stateRow, row, 'job'),
-    caller: decode(callerRow, row, 'job'),
+    caller: language === null ? caller : { ...caller, language },
     request: {
       ...request,
       steps: timesteps === null ? steps : decodeJson(timestepList, timesteps, 'timesteps'),
@@ -226,7 +232,7 @@ export const INSERT_JOB = `INSERT INTO jobs (${FIELDS.map(columnOf).join(', ')})
 export function insertValues(id: string, input: NewJob, chargedMs: number, now: number): readonly Value[] {
   const { caller, derivation, priority = 0 } = input;
   const { steps, origins, loras, start, ...request } = input.request;
-  const record: Readonly<Record<string, Value | boolean>> = {
+  const record: Readonly<Record<string, Value | boolean | undefined>> = {
     ...{ id, ...caller, ...request, ...derivation },
     ...(typeof steps === 'number' ? { steps } : { timesteps: steps && toJson(steps) }),
     ...(origins === undefined ? {} : { origins: toJson(origins) }),

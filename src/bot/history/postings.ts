@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { currentLanguage, LANGUAGES } from '../../texts/language.ts';
 import type { Doomed, Failure } from '../core.ts';
-import type { Surface } from '../job.ts';
+import { readerOf, type Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import { decode, decodeJson } from './job-rows.ts';
 import { toJson } from './json.ts';
@@ -12,7 +13,10 @@ export interface Left {
   readonly problem: string | null;
 }
 
-const doomedRow = z.object({ num: z.number(), job: z.string(), handle_json: z.string(), tries: z.number() });
+const doomedRow = z.object({
+  ...{ num: z.number(), job: z.string(), handle_json: z.string(), tries: z.number() },
+  language: z.enum(LANGUAGES).nullable(),
+});
 const leftRow = z.object({ tries: z.number(), problem: z.string().nullable() });
 const postingRow = z.object({ job: z.string(), image: z.string().nullable(), handle_json: z.string(), at: z.number() });
 
@@ -27,24 +31,26 @@ export class Postings {
   constructor(database: Database, now: () => number) {
     this.#now = now;
     const doom = (where: string) =>
-      database.statement(`UPDATE postings SET doomed_at = ?, due_at = ? WHERE doomed_at IS NULL AND ${where}`);
-    // Handles of messages, with the times from which they are doomed and due.
+      database.statement(
+        `UPDATE postings SET doomed_at = ?, due_at = ?, language = ? WHERE doomed_at IS NULL AND ${where}`,
+      );
+    // Handles of messages, with the times from which they are doomed and due, and the language of whoever wants that.
     const take = (where: string) =>
       database.statement(
-        `INSERT INTO postings (surface, user, job, handle_json, at, doomed_at, due_at)
-         SELECT surface, user, id, message_json, ?, ?, ? FROM jobs WHERE message_json IS NOT NULL AND ${where}`,
+        `INSERT INTO postings (surface, user, job, handle_json, at, doomed_at, due_at, language)
+         SELECT surface, user, id, message_json, ?, ?, ?, ? FROM jobs WHERE message_json IS NOT NULL AND ${where}`,
       );
     this.#sql = {
       insert: database.statement(
-        `INSERT INTO postings (surface, user, job, image, handle_json, at, doomed_at, due_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO postings (surface, user, job, image, handle_json, at, doomed_at, due_at, language)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ),
       doomImage: doom('job = ? AND (image = ? OR image IS NULL)'),
       doomUser: doom('surface = ? AND user = ?'),
       takeOfUser: take('surface = ? AND user = ?'),
       takeOfJob: take('num = ?'),
       due: database.query(
-        `SELECT num, job, handle_json, tries FROM postings
+        `SELECT num, job, handle_json, tries, language FROM postings
          WHERE surface = ? AND doomed_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?`,
         (row) => decode(doomedRow, row, 'posting'),
       ),
@@ -69,37 +75,39 @@ export class Postings {
 
   /** Something that shows a picture of a job, or, where `image` is `null`, the job. */
   save(of: { surface: Surface; user: string; job: string; image: string | null }, handle: unknown): void {
-    this.#sql.insert.run(of.surface, of.user, of.job, of.image, toJson(handle), this.#now(), null, null);
+    this.#sql.insert.run(of.surface, of.user, of.job, of.image, toJson(handle), this.#now(), null, null, null);
   }
 
   /** As `save`, for what is to be removed at once. */
   discard(of: { surface: Surface; user: string; job: string }, handle: unknown): void {
     const now = this.#now();
-    this.#sql.insert.run(of.surface, of.user, of.job, null, toJson(handle), now, now, now);
+    this.#sql.insert.run(of.surface, of.user, of.job, null, toJson(handle), now, now, now, currentLanguage());
   }
 
   /** All that shows a picture is to be removed. Inside the transaction that deletes it. */
   doomImage(job: string, image: string): void {
     const now = this.#now();
-    this.#sql.doomImage.run(now, now, job, image);
+    this.#sql.doomImage.run(now, now, currentLanguage(), job, image);
   }
 
   /** All that shows something of a person is to be removed. Inside the transaction that erases them, and before their jobs go. */
   doomUser(surface: Surface, user: string): void {
     const now = this.#now();
-    this.#sql.doomUser.run(now, now, surface, user);
-    this.#sql.takeOfUser.run(now, now, now, surface, user);
+    const language = currentLanguage();
+    this.#sql.doomUser.run(now, now, language, surface, user);
+    this.#sql.takeOfUser.run(now, now, now, language, surface, user);
   }
 
   /** The message of a job stays in reach when its row goes. */
   keepMessage(jobNum: number): void {
-    this.#sql.takeOfJob.run(this.#now(), null, null, jobNum);
+    this.#sql.takeOfJob.run(this.#now(), null, null, null, jobNum);
   }
 
   /** What is to be removed now, the longest due first. */
   due(surface: Surface, limit: number): readonly Doomed[] {
-    return this.#sql.due.all(surface, this.#now(), limit).map(({ num, job, handle_json, tries }) => ({
+    return this.#sql.due.all(surface, this.#now(), limit).map(({ num, job, handle_json, tries, language }) => ({
       ...{ id: num, job, tries },
+      ...readerOf(language ?? 'en'),
       handle: decodeJson(z.unknown(), handle_json, 'posting'),
     }));
   }

@@ -1,7 +1,7 @@
 import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
 import { pause } from '../../system/clock.ts';
 import { UserError } from '../../system/errors.ts';
-import type { Eta, Job, JobEvent } from '../job.ts';
+import { type Eta, forReader, type Job, type JobEvent } from '../job.ts';
 import type { FairOptions } from '../queue/fair-job.ts';
 import { FIRST_RETRY_MS, insist, MAX_RETRY_MS } from './insist.ts';
 import { isUnkept, jobErrorOf, MAX_ATTEMPTS, MAX_STARTS } from './job-error.ts';
@@ -130,7 +130,7 @@ export class Dispatcher {
     this.#running.set(job.id, running);
     bus.emit(started);
     try {
-      await this.#work(job, running);
+      await forReader(job.caller, () => this.#work(job, running));
     } finally {
       this.#running.delete(job.id);
     }

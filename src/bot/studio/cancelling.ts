@@ -1,6 +1,7 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { Outcome } from '../core.ts';
-import { type Caller, isOver, type Job } from '../job.ts';
+import { type Caller, forReader, isOver, type Job } from '../job.ts';
 import { jobOutcome } from './outcomes.ts';
 import type { StudioParts } from './studio-parts.ts';
 import { isOwner } from './targets.ts';
@@ -28,7 +29,8 @@ export function cancelJob(
     });
   }
   const own = isOwner(job, caller);
-  const reason = { code: 'cancelled', message: own ? 'Cancelled.' : 'Cancelled by a moderator.' };
+  const message = forReader(job.caller, () => (own ? t('Cancelled.') : t('Cancelled by a moderator.')));
+  const reason = { code: 'cancelled', message };
   const cancel = () => {
     const cancelled = history.jobs.cancel(job.id, reason, dispatcher.computed(job));
     if (cancelled !== null && !own) {

@@ -3,11 +3,12 @@ import { type Marker, UNMARKED } from '../../marking/marker.ts';
 import { type Clock, systemClock } from '../../system/clock.ts';
 import { UserError } from '../../system/errors.ts';
 import type { Logger } from '../../system/logging.ts';
+import { t } from '../../texts/translate.ts';
 import { completions } from '../command/completion.ts';
 import { randomSeed } from '../command/parse.ts';
 import type { CommandOptions, Core } from '../core.ts';
 import type { History, StoredJob } from '../history/history.ts';
-import { isOver, type Job } from '../job.ts';
+import { forReader, isOver, type Job } from '../job.ts';
 import { Dispatcher } from '../jobs/dispatcher.ts';
 import { Estimator, type Timings, type Work } from '../jobs/estimator.ts';
 import { EventBus } from '../jobs/event-bus.ts';
@@ -57,11 +58,11 @@ export interface StudioOptions {
   readonly randomSeed?: () => bigint;
 }
 
-const CRASHED_BOT = {
+const crashedBot = () => ({
   code: 'pipeline_crashed',
-  message: 'The bot crashed several times while making this request, so it was given up.',
-  hint: 'Only pictures that are kept were charged. A smaller picture may work.',
-};
+  message: t('The bot crashed several times while making this request, so it was given up.'),
+  hint: t('Only pictures that are kept were charged. A smaller picture may work.'),
+});
 /** Owner and key of the memo of what was loaded last. */
 const LOADED = ['checkpoint', 'loaded'] as const;
 
@@ -274,7 +275,7 @@ function takeUp({ history, bus, dispatcher }: Parts, { job, attempts }: StoredJo
   const isBlamed = attempts >= MAX_ATTEMPTS && !forgiveAttempt;
   bus.emit(
     isBlamed
-      ? history.jobs.fail(job.id, CRASHED_BOT, dispatcher.computed(job))
+      ? history.jobs.fail(job.id, forReader(job.caller, crashedBot), dispatcher.computed(job))
       : history.jobs.requeue(job.id, { forgiveAttempt }),
   );
 }

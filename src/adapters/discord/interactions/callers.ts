@@ -5,9 +5,10 @@ import {
   InteractionContextType,
   PermissionFlagsBits,
 } from 'discord.js';
-import type { Caller } from '../../../bot/job.ts';
+import { type Caller, readerOf } from '../../../bot/job.ts';
 import type { Clock } from '../../../system/clock.ts';
 import { RecentMap } from '../../../system/memo.ts';
+import { type Language, languageOf } from '../../../texts/language.ts';
 import { missingPermissions, type PermissionName } from '../commands/permissions.ts';
 import type { DiscordApi } from '../rest/api.ts';
 
@@ -35,6 +36,12 @@ export function userOf(interaction: APIInteraction): { readonly id: string; read
   const user = interaction.member?.user ?? interaction.user;
   if (!user) return { id: '0', name: '' };
   return { id: user.id, name: interaction.member?.nick ?? user.global_name ?? user.username };
+}
+
+/** What the person reads who sent it, or where Discord does not say that, the server. */
+export function languageIn(interaction: APIInteraction): Language {
+  const own = 'locale' in interaction ? interaction.locale : undefined;
+  return languageOf([own ?? interaction.guild_locale ?? '']);
 }
 
 /** Whether the bot's own token reaches the messages of this channel, now and after the interaction's token has died. */
@@ -88,6 +95,7 @@ export class Callers {
       payer: payerOf(interaction),
       moderator: (permissions & authorities) !== 0n,
       ageRestricted: this.#ageRestricted(interaction) ?? false,
+      ...readerOf(languageIn(interaction)),
     };
   }
 

@@ -11,6 +11,7 @@ import {
 import { type Button, EMPTY_REPLY, type Reply } from '../../../bot/reply.ts';
 import { UserError } from '../../../system/errors.ts';
 import { RecentMap } from '../../../system/memo.ts';
+import { inLanguage } from '../../../texts/language.ts';
 import type { Outcome } from '../../adapter.ts';
 import { composeReply } from '../messages/compose.ts';
 import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
@@ -19,7 +20,7 @@ import type { DiscordRemovals } from '../messages/removing.ts';
 import { ASK_PREFIX, MORE_PREFIX } from '../messages/render.ts';
 import { errorFields, whyOf } from '../rest/errors.ts';
 import { Answering, type AnsweringOptions, type Clicked, isOnEphemeral } from './answering.ts';
-import { botHasAccess, type Callers, userOf } from './callers.ts';
+import { botHasAccess, type Callers, languageIn, userOf } from './callers.ts';
 import { completions } from './complete.ts';
 import { formView, readForm } from './form.ts';
 import { createCommandRunner, requirePermissions } from './run-command.ts';
@@ -55,7 +56,7 @@ export class Interactions {
   async handle(interaction: APIInteraction): Promise<void> {
     if (!this.#answering.isNew(interaction)) return;
     try {
-      await this.#route(interaction);
+      await inLanguage(languageIn(interaction), () => this.#route(interaction));
     } catch (error) {
       this.#options.logger.warn(
         { interaction: interaction.id, ...errorFields(error) },

@@ -318,7 +318,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     const { clock } = this.#options;
     if (ref.place !== 'reply' || !ref.interaction || this.#settled) return;
     const wait = Math.max(0, ref.interaction.expires - NOTICE_BEFORE - clock.now());
-    this.#cancelNotice = clock.after(wait, () => void this.#checkAccess());
+    this.#cancelNotice = clock.after(wait, () => void this.forOwner(() => this.#checkAccess()));
   }
 
   async #checkAccess(): Promise<void> {

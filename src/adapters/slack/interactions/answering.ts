@@ -1,4 +1,4 @@
-import type { Caller } from '../../../bot/job.ts';
+import { type Caller, forReader, type Reader } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
 import type { Outcome } from '../../adapter.ts';
 import { FirstAnswers } from '../../delivery/first-answer.ts';
@@ -86,11 +86,25 @@ export class Answering {
       return;
     }
     let { origin } = interaction;
+    let reader: Reader = {};
     const decide = async () => {
       if (origin.channel === '') origin = await this.#inDm(origin);
-      return this.#decide(origin, interaction.key, work);
+      const caller = await this.#options.callers.of(origin);
+      reader = caller;
+      return forReader(caller, () =>
+        this.#first.outcomeOf(async () => this.#decide(origin, caller, interaction.key, work)),
+      );
     };
     const { outcome, acknowledged } = await this.#first.decide(decide, () => this.acknowledge(interaction));
+    await forReader(reader, () => this.#conclude(interaction, origin, outcome, acknowledged));
+  }
+
+  async #conclude(
+    interaction: Interaction,
+    origin: Origin,
+    outcome: Outcome,
+    acknowledged: boolean | null,
+  ): Promise<void> {
     if (outcome.kind === 'reply') {
       if (acknowledged === null && (await this.#answerAtOnce(interaction, origin, outcome.reply))) return;
       if (acknowledged === null) await this.acknowledge(interaction);
@@ -101,9 +115,8 @@ export class Answering {
     if (acknowledged === null) await this.acknowledge(interaction);
   }
 
-  async #decide(origin: Origin, key: string, work: Work): Promise<Outcome> {
-    const { callers, deliveries } = this.#options;
-    const caller = await callers.of(origin);
+  #decide(origin: Origin, caller: Caller, key: string, work: Work): Promise<Outcome> {
+    const { deliveries } = this.#options;
     deliveries.expect(caller.user, caller.room, origin);
     return work(caller, `slack:${origin.team}:${key}`);
   }

@@ -8,6 +8,7 @@ import type {
   ViewSubmitAction,
 } from '@slack/bolt';
 import { takesFile } from '../../../bot/command/prompt-subcommands.ts';
+import { forReader } from '../../../bot/job.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Origin } from '../messages/message-ref.ts';
 import { ACT, ASK } from '../messages/render.ts';
@@ -161,14 +162,14 @@ export class Interactions {
   async #openForm(interaction: Interaction, action: string): Promise<boolean> {
     const { core, callers, answering } = this.#options;
     const caller = await callers.of(interaction.origin);
-    const form = core.button(action, caller)?.ask;
+    const form = forReader(caller, () => core.button(action, caller))?.ask;
     if (!form) return false;
     if (!answering.isNew(`form:${interaction.key}`)) {
       await answering.acknowledge(interaction);
       return true;
     }
     const { channel, thread } = interaction.origin;
-    await this.#showForm(interaction, formView(form, { action, channel, thread }));
+    await forReader(caller, () => this.#showForm(interaction, formView(form, { action, channel, thread })));
     return true;
   }
 
@@ -197,14 +198,19 @@ export class Interactions {
     const { user, channel, message, trigger_id } = parsed.data;
     const thread = message.thread_ts ?? message.ts;
     const origin = this.#originOf(context, user.id, channel.id, thread);
-    const value = await callers.typed(message.text ?? '', origin, context.botUserId);
+    const [caller, value] = await Promise.all([
+      callers.of(origin),
+      callers.typed(message.text ?? '', origin, context.botUserId),
+    ]);
     // A form holds 3000 characters of what it is about.
     const files = picturesIn(message.files).slice(0, 5);
     // A picture needs no words.
     const optional = files.length > 0;
-    const form = { title: 'Paint this', label: 'Prompt', value, maxLength: value.length, optional };
-    const view = formView(form, { action: null, channel: channel.id, thread, files });
-    await this.#showForm({ key: trigger_id, origin, ack: () => ack(), respond: responder(respond) }, view);
+    await forReader(caller, () => {
+      const form = { title: 'Paint this', label: 'Prompt', value, maxLength: value.length, optional };
+      const view = formView(form, { action: null, channel: channel.id, thread, files });
+      return this.#showForm({ key: trigger_id, origin, ack: () => ack(), respond: responder(respond) }, view);
+    });
   }
 
   async #submit({ view, body, ack, context }: SlackViewMiddlewareArgs<ViewSubmitAction> & Args): Promise<void> {
@@ -232,7 +238,7 @@ export class Interactions {
     try {
       const caller = await callers.of(origin);
       const { api } = workspaces.of(origin);
-      await api.publishHome(origin.user, await homeView(core, caller, clock.now()));
+      await api.publishHome(origin.user, await forReader(caller, () => homeView(core, caller, clock.now())));
     } catch (error) {
       logger.warn({ problem: errorText(error) }, 'slack: the Home tab could not be shown');
     }

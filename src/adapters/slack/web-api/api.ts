@@ -34,6 +34,8 @@ export interface Person {
   /** Administers the workspace that it belongs to. */
   readonly admin: boolean;
   readonly team: string | null;
+  /** What Slack speaks with them, such as `de-DE`. */
+  readonly locale: string | null;
 }
 
 /** A file's bytes, and how Slack names it. */
@@ -77,6 +79,7 @@ const userInfo = z.object({
     team_id: z.string().nullish(),
     is_admin: z.boolean().nullish(),
     is_owner: z.boolean().nullish(),
+    locale: z.string().nullish(),
     profile: z.object({ display_name: z.string().nullish() }).nullish(),
   }),
 });
@@ -242,11 +245,12 @@ export class SlackApi {
   }
 
   async person(user: string): Promise<Person> {
-    const { user: found } = await this.#call('users.info', { user }, userInfo);
+    const { user: found } = await this.#call('users.info', { user, include_locale: true }, userInfo);
     return {
       name: found.profile?.display_name || found.real_name || found.name || user,
       admin: found.is_admin === true || found.is_owner === true,
       team: found.team_id ?? null,
+      locale: found.locale ?? null,
     };
   }
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../../../system/clock.ts';
 import { RecentMap } from '../../../system/memo.ts';
 import { RateLimited } from './errors.ts';
@@ -57,7 +58,8 @@ export class CallBudget {
       if (waiting.urgency === 'final' && urgency === 'progress') return;
       if (urgency === 'final' && waiting.urgency === 'progress') this.#pending.delete(key);
     }
-    this.#pending.set(key, { urgency, run });
+    // It runs on another call's turn, and still for whoever asked for it.
+    this.#pending.set(key, { urgency, run: AsyncResource.bind(run) });
     this.#pump();
   }
 
