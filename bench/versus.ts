@@ -4,12 +4,14 @@
  * machine makes rounds slower, never faster.
  * The peer is a command that prints one JSON line with `total_s`, `peak_rss_mb` and `median_s` ({ prior_step,
  * decoder_step, vqgan_decode, … }, seconds) for the same checkpoint folder, size, threads and steps. Of Stages C and B
- * one step is compared, of Stage A one decode.
+ * one step is compared, of Stage A one decode, all of them of one picture or, with `--batch`, of a picture of one.
  *
  * usage: node --import tsx bench/versus.ts [--rounds 3] [--picture="--model DIR --width 512 --height 512 --repeat 1"] --
  *   python diffusers_picture.py DIR/wuerstchen-prior DIR/wuerstchen --width 512 --height 512 --repeat 1
  *
- * `--picture` holds options of bench/picture.ts.
+ * `--picture` holds options of bench/picture.ts. diffusers need not be installed: with PYTHONPATH=diffusers/src a checkout of
+ * https://github.com/huggingface/diffusers does, for a Python that has torch, transformers, accelerate, pillow, httpx and
+ * importlib_metadata. Its Würstchen lies under pipelines/deprecated/wuerstchen.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
