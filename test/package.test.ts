@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { AS_FIRST_PROCESS, childrenOf, firstProcess } from './first-process.ts';
 import { temporaryFolder } from './pipeline/temporary-folder.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -103,6 +104,34 @@ test('SIGTERM to npm start stops the bot before npm ends', async (t) => {
   await Promise.race([ready, once(npm, 'exit')]);
   const ended = once(npm, 'close');
   npm.kill('SIGTERM');
+  assert.deepEqual(await ended, [0, null], output);
+  assert.match(output, /"msg":"stopped"/);
+});
+
+test('as process 1 of a container the bot replaces a killed pipeline process, leaves no zombie and stops at SIGTERM', async (t) => {
+  const data = await temporaryFolder(t);
+  const [file = '', ...args] = [...AS_FIRST_PROCESS, process.execPath, 'dist/cli.js', 'start', '--data', data];
+  const container = spawn(file, [...args, '--web-port', '0'], { cwd: ROOT });
+  t.after(() => container.kill('SIGKILL'));
+  const ended = once(container, 'close');
+  let output = '';
+  const printed = async (text: string, times = 1) => {
+    while (output.split(text).length <= times && container.exitCode === null)
+      await Promise.race([once(container.stdout, 'data'), ended]);
+  };
+  container.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  await printed('wuerst is ready');
+  const bot = firstProcess(container);
+  const [pipeline] = childrenOf(bot);
+  assert.ok(pipeline);
+  process.kill(pipeline.pid, 'SIGKILL');
+  await printed('"a painter is ready"', 2);
+  const [replacement, ...others] = childrenOf(bot);
+  assert.notEqual(replacement?.pid, pipeline.pid);
+  assert.deepEqual([replacement?.state === 'Z', others], [false, []], output);
+  process.kill(bot, 'SIGTERM');
   assert.deepEqual(await ended, [0, null], output);
   assert.match(output, /"msg":"stopped"/);
 });

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 import { cacheFolder } from '../system/cache-folder.ts';
+import { endOnSignalsAsFirstProcess } from '../system/stop-signals.ts';
 
 /**
  * The program as it is installed: one file, with its machine code kept from the last picture. To compile what a picture needs
@@ -21,6 +22,9 @@ declare const PROGRAM: string;
 const CHECKSUM_BYTES = 8;
 /** Of versions of Node, and of this program. */
 const MOST_KEPT = 4;
+
+// Whoever stops a container that has just been started need not wait until it is killed.
+endOnSignalsAsFirstProcess();
 
 const path = fileURLToPath(new URL(`./chunks/${PROGRAM}`, import.meta.url));
 const folder = join(cacheFolder(), 'compiled');

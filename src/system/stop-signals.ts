@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /** Ctrl-C within this time after the first signal is the same one: npm passes on what the terminal has sent to all. */
 const SAME_MS = 1000;
 const LAUNCHER_POLL_MS = 200;
@@ -23,6 +25,19 @@ export function onStopSignal(stop: (reason: string) => void): () => void {
     for (const signal of SIGNALS) process.off(signal, onSignal);
     leave();
   };
+}
+
+/**
+ * Gives signals back their usual meaning in process 1 of a container, for which the kernel drops every signal that it does not
+ * handle: without other listeners they end the process.
+ */
+export function endOnSignalsAsFirstProcess(): void {
+  if (process.pid !== 1) return;
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(128 + constants.signals[signal]);
+    });
+  }
 }
 
 /** npm and npx pass SIGTERM on to their shell, which ends without telling this process. */
