@@ -1,11 +1,11 @@
 import { Option } from 'commander';
 import { nearest } from '../bot/command/edit-distance.ts';
-import { listed } from '../bot/command/problem.ts';
 import { PRECISIONS } from '../pipeline/checkpoint/weight-recipe.ts';
 import { MOST_THREADS } from '../pipeline/runtime/host-threads.ts';
 import { MOST_DEVICE, PROVIDERS } from '../pipeline/runtime/providers.ts';
 import { RESIDENCIES } from '../pipeline/runtime/residency.ts';
 import { expected, type UserError } from '../system/errors.ts';
+import { listedAs } from '../texts/translate.ts';
 import { withOption } from './own-command.ts';
 
 /** Options of every command that computes in the terminal. */
@@ -58,7 +58,12 @@ export function choiceOption(flags: string, description: string, choices: readon
     if (typed === '' && option.envVar !== undefined) return option.defaultValue;
     if (!choices.includes(typed)) {
       const instead = nearest(typed.toLowerCase(), choices, 2) ?? choices[0] ?? '';
-      throw wrongValue({ flag: option.long ?? flags, env: option.envVar }, listed(choices), typed, instead);
+      throw wrongValue(
+        { flag: option.long ?? flags, env: option.envVar },
+        listedAs('disjunction', choices),
+        typed,
+        instead,
+      );
     }
     if (!option.variadic) return typed;
     return Array.isArray(before) && before !== option.defaultValue ? [...before, typed] : [typed];

@@ -5,7 +5,6 @@ import { quote } from '../bot/command/format.ts';
 import { KEYS, keyNamed } from '../bot/command/keys.ts';
 import type { GivenCommand } from '../bot/command/mending.ts';
 import { type ParseOptions, parseCommand, randomSeed } from '../bot/command/parse.ts';
-import { listed } from '../bot/command/problem.ts';
 import { commandOfWords } from '../bot/command/shell-words.ts';
 import { type ImagineRequest, seedOf } from '../bot/job.ts';
 import { DEFAULT_LIMITS, modelLimits, type RequestLimits } from '../bot/request-limits.ts';
@@ -30,6 +29,7 @@ import { expected, UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
+import { listedAs } from '../texts/translate.ts';
 import { askBeforeMany } from './ask-many.ts';
 import {
   deviceOption,
@@ -93,12 +93,13 @@ class ImagineCommand extends Command {
     const key = keyNamed(last.replace(/^-+/, ''));
     const limits = limitsBefore(this.opts<Options>().model);
     const option = this.options.find(({ long, short }) => last === long || last === short);
-    const wanted = key?.expected(limits) ?? (option?.argChoices ? listed(option.argChoices) : 'a value');
+    const wanted = option?.argChoices ? listedAs('disjunction', option.argChoices) : 'a value';
     const [, placeholder = ''] = option?.flags.split(/ (?=<)/) ?? [];
     const example =
       key?.example(limits) ?? option?.argChoices?.[0] ?? option?.defaultValue ?? EXAMPLE_VALUES[placeholder];
     if (example === undefined) return super.error(message, options);
     const hint = `Try: ${typedCommand()} ${String(example).replaceAll('"', "'")}`;
+    if (key !== null) throw new UserError('setting_without_value', key.expected(limits).missing(`"${last}"`), { hint });
     throw expected('setting_without_value', `${wanted} after "${last}"`, 'nothing', hint);
   }
 }
@@ -115,7 +116,9 @@ export function imagineCommand(): Command {
     .option('--mask <file>', 'a picture that is white where the given one is to be painted anew')
     .option('-o, --out <folder>', 'where the files go; - writes one picture to the standard output', 'out')
     .addOption(
-      new Option('--format <format>', `of the files: ${listed(IMAGE_FORMATS)}`).default('png').argParser(readFormat),
+      new Option('--format <format>', `of the files: ${listedAs('disjunction', IMAGE_FORMATS)}`)
+        .default('png')
+        .argParser(readFormat),
     )
     .addOption(modelOption())
     .addOption(providerOption())
@@ -166,7 +169,7 @@ function readFormat(typed: string): ImageFormat {
   const format = imageFormat(typed);
   if (format !== null) return format;
   const hint = `Try: ${withOption('--format', nearest(typed.toLowerCase(), IMAGE_FORMATS, 2) ?? 'png')}`;
-  throw expected('format_unknown', `--format to be ${listed(IMAGE_FORMATS)}`, `"${typed}"`, hint);
+  throw expected('format_unknown', `--format to be ${listedAs('disjunction', IMAGE_FORMATS)}`, `"${typed}"`, hint);
 }
 
 /** Large weights in another precision are prepared once; that is said on one line. */

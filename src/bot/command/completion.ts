@@ -1,9 +1,16 @@
 import { loraTag } from '../../pipeline/images/lora-tag.ts';
+import { currentLanguage } from '../../texts/language.ts';
+import { t } from '../../texts/translate.ts';
 import type { Completion } from '../core.ts';
 import type { RequestLimits } from '../request-limits.ts';
-import { describeKey, KEYS, type Key, keyNamed } from './keys.ts';
-import { wordsOf } from './lexer.ts';
+import { describeKey, fold, KEYS, type Key, keyNamed } from './keys.ts';
+import { NAME, wordsOf } from './lexer.ts';
 import { SUBCOMMANDS } from './subcommands.ts';
+
+const OPTION = new RegExp(`^(?:--|—|–)(${NAME})$`, 'i');
+const PAIR = new RegExp(`^((?:--|—|–)?(${NAME})[:=：])(.*)$`, 'is');
+const BEGUN = new RegExp(`^(--|—|–)?(${NAME})?$`, 'i');
+const USED = new RegExp(`^(?:(?:--|—|–)(${NAME})|(${NAME})[:：].)`, 'i');
 
 /** Of a LoRA: less than all of it is what most are made for. */
 const USUAL_WEIGHT = 0.8;
@@ -25,10 +32,10 @@ export function completions(textBeforeCursor: string, limits: RequestLimits): Co
   const earlier = words.slice(0, isOpen ? -1 : undefined).map((span) => textBeforeCursor.slice(span.start, span.end));
   if (earlier.length === 0 && word === '') return subcommandsFrom('', from);
 
-  const option = earlier.at(-1)?.match(/^(?:--|—|–)([a-z_-]+)$/i);
+  const option = earlier.at(-1)?.match(OPTION);
   const optionKey = option?.[1] === undefined ? null : keyNamed(option[1]);
   if (optionKey !== null) return valuesOf(optionKey, word, '', from, limits);
-  const pair = /^((?:--|—|–)?([a-z][a-z_-]*)[:=：])(.*)$/is.exec(word);
+  const pair = PAIR.exec(word);
   if (pair !== null) {
     const [, head = '', name = '', value = ''] = pair;
     const key = keyNamed(name);
@@ -36,11 +43,11 @@ export function completions(textBeforeCursor: string, limits: RequestLimits): Co
   }
   const tag = /^<lora:([^<>:]*)$/i.exec(word);
   if (tag !== null) return loraTags(tag[1] ?? '', from, limits);
-  const begun = /^(--|—|–)?([a-z][a-z_-]*)?$/i.exec(word);
+  const begun = BEGUN.exec(word);
   if (begun === null) return [];
   const [, dashes, prefix = ''] = begun;
   const settings = unusedKeys(earlier)
-    .filter((key) => key.name.startsWith(prefix.toLowerCase()))
+    .filter((key) => key.name.startsWith(prefix.toLowerCase()) || isLocally(key, prefix))
     .map((key) => ({
       insert: dashes === undefined ? `${key.name}:` : `--${key.name} `,
       from,
@@ -50,6 +57,12 @@ export function completions(textBeforeCursor: string, limits: RequestLimits): Co
   return earlier.length === 0 && dashes === undefined ? [...subcommandsFrom(prefix, from), ...settings] : settings;
 }
 
+/** Whether the key is called so in the reader's language. */
+function isLocally({ names }: Key, prefix: string): boolean {
+  const language = currentLanguage();
+  return language !== 'en' && prefix !== '' && fold(names[language]).startsWith(fold(prefix));
+}
+
 function subcommandsFrom(prefix: string, from: number): Completion[] {
   return Object.entries(SUBCOMMANDS)
     .filter(([name]) => name.startsWith(prefix.toLowerCase()))
@@ -57,7 +70,7 @@ function subcommandsFrom(prefix: string, from: number): Completion[] {
       insert: usage.includes('<') ? `${name} ` : name,
       from,
       label: usage,
-      description,
+      description: t(description),
     }));
 }
 
@@ -65,7 +78,7 @@ function loraTags(begun: string, from: number, { loras = [] }: RequestLimits): C
   const fitting = loras.filter(({ name }) => name.toLowerCase().startsWith(begun.toLowerCase()));
   return fitting.map(({ name }) => ({
     insert: loraTag({ name, weight: USUAL_WEIGHT }),
-    ...{ from, label: name, description: 'A LoRA and its weight' },
+    ...{ from, label: name, description: t('A LoRA and its weight') },
   }));
 }
 
@@ -78,7 +91,7 @@ function valuesOf(key: Key, value: string, head: string, from: number, limits: R
 function unusedKeys(earlier: readonly string[]): readonly Key[] {
   const used = new Set(
     earlier.flatMap((word) => {
-      const name = /^(?:(?:--|—|–)([a-z_-]+)|([a-z_-]+)[:：].)/i.exec(word);
+      const name = USED.exec(word);
       return keyNamed(name?.[1] ?? name?.[2] ?? '')?.fields ?? [];
     }),
   );

@@ -1,5 +1,6 @@
 import type { RequestLimits } from '../request-limits.ts';
 import { type Key, keyNamed } from './keys.ts';
+import { NAME } from './lexer.ts';
 
 /** A setting that runs into the value of another one: `1024height:512`, `16:9--seed`. */
 export interface SettingWithin {
@@ -12,8 +13,8 @@ export interface SettingWithin {
   readonly keyValue: string;
 }
 
-const DASHED_NAME = /^(?:--|[—–]{1,2})([a-z][a-z_-]{0,39})[:：=]?(.*)$/is;
-const NAME_WITH_COLON = /^([a-z][a-z_-]{0,39})[:：=](.+)$/is;
+const DASHED_NAME = new RegExp(`^(?:--|[—–]{1,2})(${NAME})[:：=]?(.*)$`, 'is');
+const NAME_WITH_COLON = new RegExp(`^(${NAME})[:：=](.+)$`, 'is');
 const NUMERIC = /^[+-]?[\d.]+(?:[x×*:/][\d.]+)?$/i;
 /** Values with another setting in them are not longer. */
 const LONGEST = 200;

@@ -1,6 +1,7 @@
 import type { Provenance } from '../../pipeline/images/imagine-request.ts';
 import { stepCount } from '../../pipeline/images/stage-c-steps.ts';
 import { DEFAULT_STRENGTH, MAX_START_PICTURES } from '../../pipeline/images/start-limits.ts';
+import { t, translatable } from '../../texts/translate.ts';
 import type { ImagineRequest } from '../job.ts';
 import {
   defaultSize,
@@ -11,12 +12,26 @@ import {
   shrunk,
   sizeForRatio,
 } from '../request-limits.ts';
+import {
+  decimalNumber,
+  type Expectation,
+  freeText,
+  presentStyle,
+  ratio,
+  seedOrRandom,
+  sides,
+  styleOrMixture,
+  weightsOfPictures,
+  wholeNumber,
+  yesOrNo,
+} from './expectation.ts';
 import { isVisible, lengthOf, normaliseText } from './lexer.ts';
+import { KEY_NAMES, type LocalNames } from './local-names.ts';
 import { expectedLoras, readLoras } from './loras.ts';
-import { NO_PRESET, PRESET_NAME, presetName } from './presets.ts';
-import { listed } from './problem.ts';
+import { expectedPresetName, NO_PRESET, presetName } from './presets.ts';
 import {
   formatSteps,
+  MAX_SEED,
   type Range,
   type Reading,
   readDecimal,
@@ -54,16 +69,13 @@ interface KeyDefinition {
   readonly aliases?: readonly string[];
   /** How a surface with native options offers it. */
   readonly type: 'integer' | 'number' | 'text' | 'switch';
-  /** With its usual value at most 100 characters. */
+  /** To be shown with `t`; with its usual value at most 100 characters. */
   readonly description: string;
-  /** German name and description. */
-  readonly de: readonly [name: string, description: string];
   /** The fields it fills; two keys that fill the same one exclude each other. */
   readonly fields: readonly Field[];
-  /** A noun phrase: `a whole number from 1 to 10`. */
-  expected(limits: RequestLimits): string;
-  /** What is chosen where nothing is given, if that can be said. */
-  usual?(limits: RequestLimits): number | string;
+  expected(limits: RequestLimits): Expectation;
+  /** What is chosen where nothing is given, if that can be said: `4 unless given`. */
+  usual?(limits: RequestLimits): string;
   /** Bounds of the numeric types, inclusive. */
   range?(limits: RequestLimits): Range;
   /** The usual values, or all there are. */
@@ -80,7 +92,7 @@ function map<T>(reading: Reading<T>, settings: (value: T) => RequestSettings): R
   return 'value' in reading ? { ...reading, value: settings(reading.value) } : reading;
 }
 
-interface NumericOptions extends Pick<KeyDefinition, 'aliases' | 'description' | 'de' | 'usual'> {
+interface NumericOptions extends Pick<KeyDefinition, 'aliases' | 'description' | 'usual'> {
   choices?(limits: RequestLimits): readonly string[];
   range(limits: RequestLimits): Range;
   example(limits: RequestLimits): number;
@@ -90,7 +102,7 @@ interface NumericOptions extends Pick<KeyDefinition, 'aliases' | 'description' |
 function numeric(type: 'integer' | 'number', field: Field, options: NumericOptions): KeyDefinition {
   const { choices, range, example, ...rest } = options;
   const read = type === 'integer' ? readWhole : readDecimal;
-  const noun = type === 'integer' ? 'a whole number' : 'a number';
+  const expected = type === 'integer' ? wholeNumber : decimalNumber;
   const within = (values: readonly string[], { min, max }: Range) =>
     values.filter((value) => Number(value) >= min && Number(value) <= max);
   return {
@@ -99,7 +111,7 @@ function numeric(type: 'integer' | 'number', field: Field, options: NumericOptio
     fields: [field],
     range,
     ...(choices === undefined ? {} : { choices: (limits) => within(choices(limits), range(limits)) }),
-    expected: (limits) => `${noun} from ${range(limits).min} to ${range(limits).max}`,
+    expected: (limits) => expected(range(limits)),
     example: (limits) => String(example(limits)),
     read: (value, limits) => map(read(value, range(limits), example(limits)), (number) => ({ [field]: number })),
   };
@@ -119,6 +131,10 @@ function commonSides(limits: RequestLimits, side: keyof Size): readonly string[]
   return [...new Set(sides)].sort((a, b) => a - b).map(String);
 }
 
+function unlessGiven(value: number | string): string {
+  return t('{value} unless given', { value: String(value) });
+}
+
 /** A number of steps that may be typed: the model's own, if it has equal steps. */
 function exampleSteps({ recommended: { steps }, maxSteps }: RequestLimits): number {
   return Math.min(typeof steps === 'number' ? steps : 30, maxSteps);
@@ -127,18 +143,16 @@ function exampleSteps({ recommended: { steps }, maxSteps }: RequestLimits): numb
 const DEFINITIONS = {
   width: numeric('integer', 'width', {
     aliases: ['w'],
-    description: 'Width in pixels',
-    de: ['breite', 'Breite in Pixeln'],
-    usual: (limits) => defaultSize(limits).width,
+    description: translatable('Width in pixels'),
+    usual: (limits) => unlessGiven(defaultSize(limits).width),
     choices: (limits) => commonSides(limits, 'width'),
     range: side,
     example: (limits) => defaultSize(limits).width,
   }),
   height: numeric('integer', 'height', {
     aliases: ['h'],
-    description: 'Height in pixels',
-    de: ['höhe', 'Höhe in Pixeln'],
-    usual: (limits) => defaultSize(limits).height,
+    description: translatable('Height in pixels'),
+    usual: (limits) => unlessGiven(defaultSize(limits).height),
     choices: (limits) => commonSides(limits, 'height'),
     range: side,
     example: (limits) => defaultSize(limits).height,
@@ -146,10 +160,9 @@ const DEFINITIONS = {
   size: {
     aliases: ['resolution', 'aspect-ratios-selection'],
     type: 'text',
-    description: 'Width and height at once, such as 1024x1536',
-    de: ['format', 'Breite und Höhe in Pixeln, etwa 1024x1536'],
+    description: translatable('Width and height at once, such as 1024x1536'),
     fields: ['width', 'height'],
-    expected: ({ minSide, maxSide }) => `width×height such as 1024x1536, each side from ${minSide} to ${maxSide}`,
+    expected: (limits) => sides(side(limits), '1024x1536'),
     choices: (limits) => {
       const sizes = COMMON_RATIOS.flatMap((ratio) => sizeForRatio(readRatio(ratio) ?? Number.NaN, limits) ?? []);
       return [...new Set([...nativeSizes(limits), ...sizes].map(formatSize))];
@@ -167,13 +180,9 @@ const DEFINITIONS = {
   ar: {
     aliases: ['aspect', 'aspect-ratio', 'ratio'],
     type: 'text',
-    description: 'Aspect ratio such as 2:3: picks a size with about the usual number of pixels',
-    de: ['seitenverhältnis', 'Seitenverhältnis, etwa 2:3'],
+    description: translatable('Aspect ratio such as 2:3: picks a size with about the usual number of pixels'),
     fields: ['width', 'height'],
-    expected: (limits) => {
-      const widest = widestRatio(limits);
-      return `a ratio of width to height such as 2:3, from 1:${widest} to ${widest}:1`;
-    },
+    expected: (limits) => ratio(widestRatio(limits)),
     choices: commonRatios,
     example: (limits) => commonRatios(limits)[1] ?? '1:1',
     read: (value, limits) => {
@@ -186,22 +195,17 @@ const DEFINITIONS = {
       ...['images', 'num-images', 'image-number', 'num-images-per-prompt', 'n-samples', 'n-iter'],
       ...['batch-size', 'batch-count', 'iterations'],
     ],
-    description: 'How many pictures',
-    de: ['bilder', 'Wie viele Bilder'],
-    usual: () => 1,
+    description: translatable('How many pictures'),
+    usual: () => unlessGiven(1),
     choices: () => ['1', '2', '4', '10'],
     range: ({ maxImages }) => ({ min: 1, max: maxImages }),
     example: ({ maxImages }) => Math.min(4, maxImages),
   }),
   style: {
     type: 'text',
-    description: 'Which model paints; a number from 0 (base) to 1 (aesthetic) mixes the two',
-    de: ['stil', 'interpolated, base, aesthetic oder eine Zahl von 0 (base) bis 1 (aesthetic)'],
+    description: translatable('Which model paints; a number from 0 (base) to 1 (aesthetic) mixes the two'),
     fields: ['style'],
-    expected: ({ styles, mixesStyles }) =>
-      mixesStyles
-        ? listed([...styles, 'a number from 0 (base) to 1 (aesthetic)'])
-        : `${listed(styles)} (the operator gets the others with "wuerst models pull --style all")`,
+    expected: ({ styles, mixesStyles }) => (mixesStyles ? styleOrMixture(styles) : presentStyle(styles)),
     choices: ({ styles }) => styles,
     example: ({ styles }) => styles.at(-1) ?? 'interpolated',
     read: (value, { styles, mixesStyles }) => map(readStyle(value, styles, mixesStyles), (style) => ({ style })),
@@ -209,10 +213,9 @@ const DEFINITIONS = {
   seed: {
     aliases: ['noise-seed', 'image-seed'],
     type: 'text',
-    description: 'What the randomness starts from: the same seed and settings give the same picture',
-    de: ['startwert', 'Gleicher Startwert und gleiche Einstellungen geben das gleiche Bild'],
+    description: translatable('What the randomness starts from: the same seed and settings give the same picture'),
     fields: ['seed'],
-    expected: () => 'a whole number from 0 to 18446744073709551615, a word, or random',
+    expected: () => seedOrRandom(MAX_SEED),
     choices: () => ['random'],
     example: () => '7',
     read: (value) => map(readSeed(value), (seed) => ({ seed })),
@@ -223,45 +226,42 @@ const DEFINITIONS = {
         ...['sampling-steps', 'num-inference-steps', 'inference-steps', 'num-steps', 'ddim-steps', 'overwrite-step'],
         ...['prior-steps', 'prior-num-inference-steps'],
       ],
-      description: `Equal steps of the first stage, or reference for the usual ${stepCount(null)}`,
-      de: ['schritte', 'Gleiche Schritte der ersten Stufe'],
+      description: translatable('Equal steps of the first stage, or reference for the usual schedule'),
       usual: ({ recommended: { steps } }) =>
-        Array.isArray(steps) ? `${stepCount(steps)} of its own` : formatSteps(steps),
+        Array.isArray(steps)
+          ? t("{count} of the model's own unless given", { count: stepCount(steps) })
+          : unlessGiven(formatSteps(steps)),
       range: steps,
       example: exampleSteps,
     }),
     read: (value, limits) => map(readSteps(value, steps(limits), exampleSteps(limits)), (steps) => ({ steps })),
   },
   'decoder-steps': numeric('integer', 'decoderSteps', {
-    description: 'Steps of the second stage',
-    de: ['decoder-schritte', 'Schritte der zweiten Stufe'],
-    usual: ({ recommended }) => recommended.decoderSteps,
+    description: translatable('Steps of the second stage'),
+    usual: ({ recommended }) => unlessGiven(recommended.decoderSteps),
     range: steps,
     example: ({ recommended, maxSteps }) => Math.min(recommended.decoderSteps, maxSteps),
   }),
   guidance: numeric('number', 'guidance', {
     aliases: ['cfg', 'cfg-scale', 'scale', 'guidance-scale', 'prior-guidance', 'prior-guidance-scale'],
-    description: 'How closely to follow the prompt; 1 or less switches it off',
-    de: ['führung', 'Wie genau dem Text gefolgt wird'],
-    usual: ({ recommended }) => recommended.guidance,
+    description: translatable('How closely to follow the prompt; 1 or less switches it off'),
+    usual: ({ recommended }) => unlessGiven(recommended.guidance),
     range: scale,
     example: ({ recommended, maxGuidance }) => Math.min(recommended.guidance, maxGuidance),
   }),
   'decoder-guidance': numeric('number', 'decoderGuidance', {
     aliases: ['decoder-cfg-scale', 'decoder-guidance-scale'],
-    description: 'The same for the second stage',
-    de: ['decoder-führung', 'Dasselbe für die zweite Stufe'],
-    usual: ({ recommended }) => recommended.decoderGuidance,
+    description: translatable('The same for the second stage'),
+    usual: ({ recommended }) => unlessGiven(recommended.decoderGuidance),
     range: scale,
     example: ({ recommended }) => recommended.decoderGuidance,
   }),
   negative: {
     aliases: ['no', 'neg', 'negative-prompt', 'prior-negative-prompt'],
     type: 'text',
-    description: 'What to keep out of the picture',
-    de: ['ohne', 'Was nicht im Bild sein soll'],
+    description: translatable('What to keep out of the picture'),
     fields: ['negative'],
-    expected: ({ maxPromptLength }) => `text of at most ${maxPromptLength} characters, in quotes if it has spaces`,
+    expected: ({ maxPromptLength }) => freeText(maxPromptLength),
     example: () => '"text, frame"',
     read: (value, { maxPromptLength }) => {
       const negative = normaliseText(value);
@@ -272,38 +272,34 @@ const DEFINITIONS = {
   strength: {
     ...numeric('number', 'strength', {
       aliases: ['denoise', 'denoising', 'denoising-strength'],
-      description: 'How much of a given picture is painted anew: 0 nothing, 1 all',
-      de: ['stärke', 'Wie viel eines gegebenen Bildes neu gemalt wird: 0 nichts, 1 alles'],
-      usual: () => DEFAULT_STRENGTH,
+      description: translatable('How much of a given picture is painted anew: 0 nothing, 1 all'),
+      usual: () => unlessGiven(DEFAULT_STRENGTH),
       range: () => ({ min: 0, max: 1 }),
       example: () => DEFAULT_STRENGTH,
     }),
   },
   'picture-weights': {
     type: 'text',
-    description: 'How much each of several given pictures counts, such as 2,1',
-    de: ['bild-gewichte', 'Wie viel jedes von mehreren gegebenen Bildern zählt, etwa 2,1'],
+    description: translatable('How much each of several given pictures counts, such as 2,1'),
     fields: ['weights'],
-    expected: () => `up to ${MAX_START_PICTURES} numbers above 0 with commas, such as 2,1`,
+    expected: () => weightsOfPictures(MAX_START_PICTURES, '2,1'),
     example: () => '2,1',
     read: (value) => map(readWeights(value), (weights) => ({ weights })),
   },
   transparent: {
     type: 'switch',
-    description: 'Paint only what is transparent in the given picture',
-    de: ['durchsichtiges', 'Nur malen, was im gegebenen Bild durchsichtig ist'],
+    description: translatable('Paint only what is transparent in the given picture'),
     fields: ['transparent'],
-    expected: () => 'yes or no',
+    expected: yesOrNo,
     choices: () => ['yes', 'no'],
     example: () => 'yes',
     read: (value) => map(readSwitch(value), (transparent) => ({ transparent })),
   },
   preset: {
     type: 'text',
-    description: 'A saved style: words around the prompt, and settings; /wuerst presets lists them',
-    de: ['vorlage', 'Ein gespeicherter Stil: Worte um die Beschreibung und Einstellungen'],
+    description: translatable('A saved style: words around the prompt, and settings; /wuerst presets lists them'),
     fields: ['preset'],
-    expected: () => PRESET_NAME,
+    expected: expectedPresetName,
     choices: ({ presets = [] }) => presets,
     example: ({ presets = [] }) => presets[0] ?? NO_PRESET,
     read: (value) => {
@@ -314,8 +310,7 @@ const DEFINITIONS = {
   lora: {
     aliases: ['loras'],
     type: 'text',
-    description: 'A LoRA and its weight, such as sketch:0.8; /wuerst loras lists them',
-    de: ['lora', 'Ein LoRA und sein Gewicht, etwa sketch:0.8'],
+    description: translatable('A LoRA and its weight, such as sketch:0.8; /wuerst loras lists them'),
     fields: ['loras'],
     repeats: true,
     expected: expectedLoras,
@@ -325,10 +320,9 @@ const DEFINITIONS = {
   },
   spoiler: {
     type: 'switch',
-    description: 'Hide the result behind a spoiler cover',
-    de: ['spoiler', 'Die Bilder hinter einer Abdeckung zeigen'],
+    description: translatable('Hide the result behind a spoiler cover'),
     fields: ['spoiler'],
-    expected: () => 'yes or no',
+    expected: yesOrNo,
     choices: () => ['yes', 'no'],
     example: () => 'yes',
     read: (value) => map(readSwitch(value), (spoiler) => ({ spoiler })),
@@ -336,26 +330,26 @@ const DEFINITIONS = {
 } as const satisfies Record<string, KeyDefinition>;
 
 export type KeyName = keyof typeof DEFINITIONS;
+const NAMES: Readonly<Record<KeyName, LocalNames>> = KEY_NAMES;
 
 /** One setting of a request: everything that parser, help, completion and native options know of it. */
 export interface Key extends KeyDefinition {
   readonly name: KeyName;
   readonly aliases: readonly string[];
+  /** What it is called in other languages. */
+  readonly names: LocalNames;
 }
 
 export const KEYS: readonly Key[] = Object.entries<KeyDefinition>(DEFINITIONS).map(([name, definition]) => ({
   aliases: [],
   ...definition,
   name: name as KeyName,
+  names: NAMES[name as KeyName],
 }));
 
-/** What a key is for, and its usual value here. */
+/** What a key is for, and its usual value here, in the reader's language. */
 export function describeKey({ description, usual }: Key, limits: RequestLimits): string {
-  return usual === undefined ? description : `${description} (${usual(limits)} unless given)`;
-}
-
-export function describeKeyInGerman({ de: [, description], usual }: Key, limits: RequestLimits): string {
-  return usual === undefined ? description : `${description} (sonst ${usual(limits)})`;
+  return usual === undefined ? t(description) : `${t(description)} (${usual(limits)})`;
 }
 
 /** What a request does not have under its own name. */
@@ -401,15 +395,26 @@ function commonRatios(limits: RequestLimits): readonly string[] {
   return COMMON_RATIOS.filter((ratio) => sizeForRatio(readRatio(ratio) ?? Number.NaN, limits) !== null);
 }
 
-const BY_NAME = new Map(
-  KEYS.flatMap((key) =>
-    [key.name, ...key.aliases].flatMap((name) => spellings(name).map((one) => [one, key] as const)),
-  ),
-);
+function byName(namesOf: (key: Key) => readonly string[]): ReadonlyMap<string, Key> {
+  return new Map(
+    KEYS.flatMap((key) => namesOf(key).flatMap((name) => spellings(fold(name)).map((one) => [one, key] as const))),
+  );
+}
 
-/** The key of that name or alias, in any case, with `_` for `-` or without either (`decoder_steps`, `decoderSteps`). */
+const IN_ENGLISH = byName(({ name, aliases }) => [name, ...aliases]);
+const LOCAL = byName(({ names }) => Object.values(names));
+
+/**
+ * The key of that name or alias, or of that name in any language; in any case, with `_` for `-` or without either
+ * (`decoder_steps`, `decoderSteps`), also without its accents (`hohe`).
+ */
 export function keyNamed(name: string): Key | null {
-  return BY_NAME.get(fold(name)) ?? null;
+  return keyInEnglish(name) ?? LOCAL.get(fold(name)) ?? null;
+}
+
+/** The same for English names alone: those that programs write. */
+export function keyInEnglish(name: string): Key | null {
+  return IN_ENGLISH.get(fold(name)) ?? null;
 }
 
 /** A folded name, with and without its hyphens. */
@@ -417,6 +422,13 @@ export function spellings(name: string): readonly string[] {
   return [name, name.replaceAll('-', '')];
 }
 
+/** Accents of Latin letters go, as they do where people write in capitals or in haste; the marks of Japanese kana, which tell them apart, stay. */
 export function fold(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-');
+  const folded = name.toLowerCase().replaceAll('_', '-');
+  if (/^[\0-\x7f]*$/.test(folded)) return folded;
+  return folded
+    .normalize('NFKD')
+    .replace(/[\u0300-\u036f]/g, '')
+    .replaceAll('ß', 'ss')
+    .normalize('NFC');
 }

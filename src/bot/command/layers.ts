@@ -1,8 +1,10 @@
 import { stepCount } from '../../pipeline/images/stage-c-steps.ts';
+import { t, translatable } from '../../texts/translate.ts';
 import type { ImagineRequest } from '../job.ts';
 import { fits, type RequestLimits, shrunk } from '../request-limits.ts';
 import { FIELD_KEYS, type Field, KEYS, type Key, keyNamed, type RequestField, type RequestSettings } from './keys.ts';
 import { formatLoras } from './loras.ts';
+import { DEFAULT_OF, LIMIT_OF, presetIn } from './origins.ts';
 import type { DefaultsLayer, Maximum } from './prompt-sources.ts';
 import { formatSteps } from './values.ts';
 
@@ -31,7 +33,7 @@ export function withLayers(chosen: Chosen, layers: readonly DefaultsLayer[], lim
       const missing = key?.fields.filter((field) => settings[field] === undefined) ?? [];
       if (key === null || missing.length === 0) continue;
       const read = nearestTo(key, typed, limits);
-      if (read.note !== undefined) notes.push(`The ${name}:${typed} of ${whose(origin)} ${read.note}.`);
+      if (read.note !== undefined) notes.push(read.note(`${name}:${typed}`, origin));
       for (const field of missing) {
         if (read.settings[field] === undefined) continue;
         Object.assign(settings, { [field]: read.settings[field] });
@@ -42,20 +44,46 @@ export function withLayers(chosen: Chosen, layers: readonly DefaultsLayer[], lim
   return withSizeThatFits({ settings, origins, notes }, chosen, limits);
 }
 
-function whose(origin: string): string {
-  return origin.startsWith('preset') ? `the ${origin}` : origin;
+/** What is said where the value of a layer was replaced, by its origin; behind them, where it comes from a preset. */
+const REPLACED = {
+  [DEFAULT_OF.person]: translatable('The {setting} of your default is not allowed here and became {instead}.'),
+  [DEFAULT_OF.channel]: translatable(
+    "The {setting} of the channel's default is not allowed here and became {instead}.",
+  ),
+  [DEFAULT_OF.guild]: translatable("The {setting} of the server's default is not allowed here and became {instead}."),
+} as const;
+
+const LEFT_OUT = {
+  [DEFAULT_OF.person]: translatable('The {setting} of your default is not allowed here and was left out.'),
+  [DEFAULT_OF.channel]: translatable("The {setting} of the channel's default is not allowed here and was left out."),
+  [DEFAULT_OF.guild]: translatable("The {setting} of the server's default is not allowed here and was left out."),
+} as const;
+
+function replacedNote(setting: string, origin: string, instead: string): string {
+  const preset = presetIn(origin) ?? origin;
+  return Object.hasOwn(REPLACED, origin)
+    ? t(REPLACED[origin as keyof typeof REPLACED], { setting, instead })
+    : t('The {setting} of the preset {preset} is not allowed here and became {instead}.', { setting, preset, instead });
+}
+
+function leftOutNote(setting: string, origin: string): string {
+  const preset = presetIn(origin) ?? origin;
+  return Object.hasOwn(LEFT_OUT, origin)
+    ? t(LEFT_OUT[origin as keyof typeof LEFT_OUT], { setting })
+    : t('The {setting} of the preset {preset} is not allowed here and was left out.', { setting, preset });
 }
 
 function nearestTo(
   key: Key,
   typed: string,
   limits: RequestLimits,
-): { readonly settings: RequestSettings; readonly note?: string } {
+): { readonly settings: RequestSettings; readonly note?: (setting: string, origin: string) => string } {
   const reading = key.read(typed, limits);
   if ('value' in reading) return { settings: reading.value };
-  const again = reading.instead === null ? reading : key.read(reading.instead, limits);
-  if ('value' in again) return { settings: again.value, note: `is not allowed here and became ${reading.instead}` };
-  return { settings: {}, note: 'is not allowed here and was left out' };
+  const { instead } = reading;
+  const again = instead === null ? reading : key.read(instead, limits);
+  if (instead === null || !('value' in again)) return { settings: {}, note: leftOutNote };
+  return { settings: again.value, note: (setting, origin) => replacedNote(setting, origin, instead) };
 }
 
 /** Sides that layers chose make way where they do not fit. */
@@ -68,7 +96,10 @@ function withSizeThatFits(all: Chosen, chosen: Chosen, limits: RequestLimits): C
   const smaller = shrunk(size, limits);
   const became = `${smaller.width}×${smaller.height}`;
   if (chosen.settings.width === undefined && chosen.settings.height === undefined) {
-    const note = `${size.width}×${size.height} is more than is allowed here and became ${became}.`;
+    const note = t('{size} is more than is allowed here and became {smaller}.', {
+      size: `${size.width}×${size.height}`,
+      smaller: became,
+    });
     return { ...all, settings: { ...all.settings, ...smaller }, notes: [...all.notes, note] };
   }
   const { width: typedWidth, height: typedHeight } = chosen.settings;
@@ -92,24 +123,35 @@ export function withinMaxima(
     if (Object.keys(changed).length === 0) continue;
     const before = result;
     result = { ...result, ...changed };
-    const shown = FIELD_KEYS.filter(({ field }) => field in changed).map(
-      ({ key, field }) => `${key.name}:${shownValue(result, field)} in place of ${shownValue(before, field)}`,
-    );
-    notes.push(
-      `${place.charAt(0).toUpperCase()}${place.slice(1)} allows ${most} ${WHAT[name]} at most: ${shown.join(', ')}.`,
-    );
-    const origins = Object.fromEntries(Object.keys(changed).map((field) => [field, `the limit of ${place}`]));
+    const changes = FIELD_KEYS.filter(({ field }) => field in changed)
+      .map(({ key, field }) =>
+        t('{setting} in place of {before}', {
+          setting: `${key.name}:${shownValue(result, field)}`,
+          before: shownValue(before, field),
+        }),
+      )
+      .join(', ');
+    notes.push(t(AT_MOST[place][name], { most, changes }));
+    const origins = Object.fromEntries(Object.keys(changed).map((field) => [field, LIMIT_OF[place]]));
     if (request.origins !== undefined) result = { ...result, origins: { ...result.origins, ...origins } };
   }
   return { request: result, notes };
 }
 
-const WHAT: Readonly<Record<Maximum['name'], string>> = {
-  n: 'pictures a request',
-  pixels: 'pixels a picture',
-  steps: 'steps',
-  guidance: 'as guidance',
-};
+const AT_MOST = {
+  channel: {
+    n: translatable('This channel allows {most} pictures a request at most: {changes}.'),
+    pixels: translatable('This channel allows {most} pixels a picture at most: {changes}.'),
+    steps: translatable('This channel allows {most} steps at most: {changes}.'),
+    guidance: translatable('This channel allows {most} as guidance at most: {changes}.'),
+  },
+  guild: {
+    n: translatable('This server allows {most} pictures a request at most: {changes}.'),
+    pixels: translatable('This server allows {most} pixels a picture at most: {changes}.'),
+    steps: translatable('This server allows {most} steps at most: {changes}.'),
+    guidance: translatable('This server allows {most} as guidance at most: {changes}.'),
+  },
+} as const;
 
 function shownValue(request: ImagineRequest, field: RequestField): string {
   return field === 'steps' ? formatSteps(request.steps) : String(request[field]);

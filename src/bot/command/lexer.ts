@@ -49,6 +49,15 @@ export function isEscape(text: string, at: number): boolean {
   return text[at] === '\\' && ESCAPABLE.has(text[at + 1] ?? '');
 }
 
+/** Without spaces, wide colons and wide equals signs. */
+const LETTERS = 'a-z\\xa1-\\u1fff\\u2010-\\u2027\\u2030-\\u2fff\\u3001-\\uff19\\uff1b\\uff1c\\uff1e-\\uffff';
+
+/**
+ * The source of an expression for a name: of a key, also in another language, or of a setting of other programs. All letters
+ * beyond ASCII are let through, since to compile an expression that knows them takes longer than to look a name up.
+ */
+export const NAME = `[${LETTERS}][${LETTERS}_-]{0,39}`;
+
 const ESCAPED = /\\([\\"“”„'‘’{},:：<—–-])/g;
 
 export function unescapeText(text: string): string {

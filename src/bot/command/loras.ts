@@ -1,8 +1,10 @@
 import type { LoraUse } from '../../pipeline/images/imagine-request.ts';
 import { MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/lora-tag.ts';
+import { t } from '../../texts/translate.ts';
 import type { KnownLora, RequestLimits } from '../request-limits.ts';
 import { nearest } from './edit-distance.ts';
-import { CommandProblem, quoted } from './problem.ts';
+import { type LoraExpectation, lorasHere, noLora } from './expectation.ts';
+import { CommandProblem, enumerated, quoted } from './problem.ts';
 import type { Reading } from './values.ts';
 import { partsDrawnIn } from './wildcards.ts';
 
@@ -62,13 +64,20 @@ export function readLoras(text: string, { loras: known = [] }: RequestLimits): R
 }
 
 /** What `readLoras` takes. */
-export function expectedLoras({ loras = [] }: RequestLimits): string {
-  if (loras.length === 0) return 'the name of a LoRA, of which there are none here';
-  const names = loras.slice(0, 10).map(({ name }) => name);
-  const more = loras.length > names.length ? ` and ${loras.length - names.length} more` : '';
-  const example = `${names[0]}:0.8`;
-  return `up to ${MAX_LORAS} LoRAs of those here (${names.join(', ')}${more}), each with a weight from -${MAX_LORA_WEIGHT} to ${MAX_LORA_WEIGHT} such as ${/\s/.test(example) ? `"${example}"` : example}`;
+export function expectedLoras({ loras = [] }: RequestLimits): LoraExpectation {
+  const [first] = loras;
+  if (first === undefined) return noLora();
+  const example = `${first.name}:0.8`;
+  return lorasHere(
+    enumerated(
+      loras.map(({ name }) => name),
+      MOST_NAMED,
+    ),
+    /\s/.test(example) ? `"${example}"` : example,
+  );
 }
+
+const MOST_NAMED = 10;
 
 /** As `readLoras` reads them. */
 export function formatLoras(loras: readonly Pick<LoraUse, 'name' | 'weight'>[]): string {
@@ -160,7 +169,7 @@ export function withDrawnLoras(
     if ('value' in reading) return reading.value;
     throw new CommandProblem({
       code: 'bad_lora',
-      message: `Expected LoRAs that are drawn to be ${expectedLoras(limits)}, got ${quoted(one)}.`,
+      message: expectedLoras(limits).drawn(quoted(one)),
     });
   });
   const all = withoutRepeats([...read, ...chosen]);
@@ -171,8 +180,8 @@ export function withDrawnLoras(
 export function tooManyLoras(loras: readonly LoraUse[], edits?: CommandProblem['details']['edits']): CommandProblem {
   return new CommandProblem({
     code: 'loras_invalid',
-    message: `Expected up to ${MAX_LORAS} LoRAs, each once, got ${formatLoras(loras)}.`,
-    allowed: 'Their changes add up: fewer, with more weight, do as much.',
+    message: t('Expected up to {most} LoRAs, each once, got {loras}.', { most: MAX_LORAS, loras: formatLoras(loras) }),
+    allowed: t('Their changes add up: fewer, with more weight, do as much.'),
     ...(edits === undefined ? {} : { edits }),
   });
 }
@@ -186,7 +195,10 @@ export function withPastedLoras(text: string, { loras = [] }: RequestLimits) {
     return !isHere;
   });
   const names = [...left].map((name) => quoted(name)).join(', ');
-  return { command, notes: left.size === 0 ? [] : [`Left out of what was pasted: LoRAs that are not here, ${names}.`] };
+  return {
+    command,
+    notes: left.size === 0 ? [] : [t('Left out of what was pasted: LoRAs that are not here, {names}.', { names })],
+  };
 }
 
 function nearestTo(name: string, known: readonly KnownLora[]): KnownLora | undefined {

@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { GivenPictures } from '../core.ts';
 import type { ImagineRequest } from '../job.ts';
 import { examplePrompt, fits, type RequestLimits, requestDefaults, type Size, shrunk } from '../request-limits.ts';
@@ -7,6 +8,7 @@ import { KEYS, type Key, type RequestSettings } from './keys.ts';
 import { type Chosen, type Origins, withinMaxima, withLayers } from './layers.ts';
 import { isVisible, lengthOf } from './lexer.ts';
 import { withDrawnLoras, withoutSettledLoras } from './loras.ts';
+import { OLDER, originOfPreset, TYPED, withOriginOfPreset } from './origins.ts';
 import { NO_PRESET, type Preset, type Presets, presetsHere } from './presets.ts';
 import { CommandProblem, END, quoted } from './problem.ts';
 import { type DefaultsLayer, NO_SOURCES, type PromptSources } from './prompt-sources.ts';
@@ -121,9 +123,9 @@ function settingsOf(
   },
   limits: RequestLimits,
 ): Chosen {
-  const typed = { settings: chosen, origins: originsOf(chosen, 'typed'), notes: [] };
+  const typed = { settings: chosen, origins: originsOf(chosen, TYPED), notes: [] };
   const { name, preset, layers } = saved;
-  const own = preset === undefined ? [] : [{ origin: `preset ${name}`, values: preset.settings }];
+  const own = preset === undefined ? [] : [{ origin: originOfPreset(String(name)), values: preset.settings }];
   const styled = withLayers(typed, own, limits);
   return withLayers({ ...styled, ...withOlder(styled, older) }, layers, limits);
 }
@@ -133,11 +135,14 @@ function presetOrigins(
   name: string | undefined,
   styled: readonly ('prompt' | 'negative')[],
   templates: PromptTemplates,
-  { negative = 'typed' }: Origins,
+  { negative = TYPED }: Origins,
 ): Readonly<Record<string, string>> {
-  const own = { prompt: 'typed', negative };
+  const own = { prompt: TYPED, negative };
   return Object.fromEntries(
-    styled.map((of) => [of, templates[of].trim() === '' ? `preset ${name}` : `${own[of]} and preset ${name}`]),
+    styled.map((of) => [
+      of,
+      templates[of].trim() === '' ? originOfPreset(String(name)) : withOriginOfPreset(own[of], String(name)),
+    ]),
   );
 }
 
@@ -171,7 +176,7 @@ function originsOf(settings: RequestSettings, origin: string): Origins {
 function withOlder({ settings, origins }: Chosen, older: RequestSettings): Pick<Chosen, 'settings' | 'origins'> {
   return {
     settings: { ...older, ...settings },
-    origins: { ...originsOf(older, 'the earlier picture'), ...origins },
+    origins: { ...originsOf(older, OLDER), ...origins },
   };
 }
 
@@ -181,7 +186,7 @@ function presetUnknown(name: string, { typed }: GivenSettings, presets: Presets)
   const edits = setting && [meant === null ? removal(setting) : { ...setting, text: `preset:${meant}` }];
   return new CommandProblem({
     code: 'preset_unknown',
-    message: `There is no preset ${quoted(name)} here.`,
+    message: t('There is no preset {name} here.', { name: quoted(name) }),
     allowed: presetsHere(presets, name),
     ...(edits === undefined ? { options: { preset: meant } } : { edits }),
   });
@@ -199,8 +204,8 @@ function promptMissing({ typed, native }: GivenSettings, limits: RequestLimits):
   const idea = examplePrompt(limits);
   return new CommandProblem({
     code: 'prompt_missing',
-    message: `Expected a prompt, got ${hasSettings ? 'settings only' : 'nothing'}.`,
-    allowed: 'Say what to paint; settings may go anywhere in it.',
+    message: hasSettings ? t('Expected a prompt, got settings only.') : t('Expected a prompt, got nothing.'),
+    allowed: t('Say what to paint; settings may go anywhere in it.'),
     ...(hasSettings ? { edits: [{ start: 0, end: 0, text: `${idea} ` }] } : {}),
     example: `${idea} style:${limits.styles.at(-1) ?? 'interpolated'}`,
   });
@@ -209,11 +214,11 @@ function promptMissing({ typed, native }: GivenSettings, limits: RequestLimits):
 export function promptTooLong(length: number, { maxPromptLength, promptTokens }: RequestLimits): CommandProblem {
   return new CommandProblem({
     code: 'prompt_too_long',
-    message: `Expected a prompt of at most ${maxPromptLength} characters, got ${length}.`,
+    message: t('Expected a prompt of at most {most} characters, got {length}.', { most: maxPromptLength, length }),
     allowed:
       promptTokens === undefined
         ? undefined
-        : `The model reads ${promptTokens} tokens of a prompt and leaves out the end.`,
+        : t('The model reads {tokens} tokens of a prompt and leaves out the end.', { tokens: promptTokens }),
   });
 }
 
@@ -226,8 +231,12 @@ function tooManyPixels(size: Size, { typed, native }: GivenSettings, limits: Req
   const edits = sized.map((one, i) => (i === 0 ? { ...one, text: instead } : removal(one)));
   return new CommandProblem({
     code: 'too_many_pixels',
-    message: `Expected a picture of at most ${limits.maxPixels} pixels, got ${size.width}×${size.height} = ${size.width * size.height}.`,
-    allowed: `Each side may have ${limits.minSide} to ${limits.maxSide} pixels.`,
+    message: t('Expected a picture of at most {most} pixels, got {size} = {pixels}.', {
+      most: limits.maxPixels,
+      size: `${size.width}×${size.height}`,
+      pixels: size.width * size.height,
+    }),
+    allowed: t('Each side may have {min} to {max} pixels.', { min: limits.minSide, max: limits.maxSide }),
     ...(options.length > 0
       ? { options: { ...Object.fromEntries(options), size: `${smaller.width}x${smaller.height}` } }
       : { edits: edits.length > 0 ? edits : [{ ...END, text: ` ${instead}` }] }),

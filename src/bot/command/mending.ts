@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { ImagineRequest } from '../job.ts';
 import { examplePrompt, type RequestLimits } from '../request-limits.ts';
 import { formatRequest, type NativeOptions, quote } from './format.ts';
@@ -37,7 +38,9 @@ export function toUserError(problem: CommandProblem, given: GivenCommand, reader
   const shown =
     mended(given, reader) ??
     examples.map((text) => ({ text, options: {} })).find((command) => isAccepted(command, reader));
-  const parts = [allowed, shown && `Try: ${reader.show(shown)}`].filter((part) => part !== undefined);
+  const parts = [allowed, shown && t('Try: {command}', { command: reader.show(shown) })].filter(
+    (part) => part !== undefined,
+  );
   return new UserError(code, message, { hint: parts.join(' ') });
 }
 

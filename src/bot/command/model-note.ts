@@ -1,6 +1,7 @@
+import { listedAs, t } from '../../texts/translate.ts';
 import type { ImagineRequest } from '../job.ts';
 import { nativeSizes, type RequestLimits, type Size } from '../request-limits.ts';
-import { listed, quoted } from './problem.ts';
+import { quoted, someOf } from './problem.ts';
 
 /** Words without a picture of their own: to say that a model does not know them would help nobody. */
 const UNPAINTABLE = new Set(
@@ -9,20 +10,19 @@ const UNPAINTABLE = new Set(
     'they he she as from for into onto off out up down about around through very some any all one which who while'
   ).split(' '),
 );
-const MAX_NAMED = 5;
 
 /** What the model in use is not good at, of what was asked for: one sentence, or nothing. */
 export function modelNotes(requests: readonly ImagineRequest[], limits: RequestLimits): readonly string[] {
   const sizes = [...new Set(requests.flatMap((request) => betterSize(request, limits) ?? []))];
   const words = [...new Set(requests.flatMap(({ prompt }) => unknownWords(prompt, limits)))].map(quoted);
-  const more = words.length > MAX_NAMED ? [`${words.length - MAX_NAMED} more`] : [];
-  const parts = [
-    ...(sizes.length > 0 ? [`paints best at ${listed(sizes)}`] : []),
-    ...(words.length > 0 ? [`does not know ${listed([...words.slice(0, MAX_NAMED), ...more])}`] : []),
-  ];
-  if (parts.length === 0) return [];
-  const { model } = limits;
-  return [`${model.charAt(0).toUpperCase()}${model.slice(1)} ${parts.join('; it ')}.`];
+  const model = `${limits.model.charAt(0).toUpperCase()}${limits.model.slice(1)}`;
+  const best = listedAs('disjunction', sizes);
+  const unknown = someOf('disjunction', words);
+  if (sizes.length > 0 && words.length > 0) {
+    return [t('{model} paints best at {best}; it does not know {unknown}.', { model, best, unknown })];
+  }
+  if (sizes.length > 0) return [t('{model} paints best at {best}.', { model, best })];
+  return words.length > 0 ? [t('{model} does not know {unknown}.', { model, unknown })] : [];
 }
 
 /** Of the sizes that the model was trained on, the one most like this one, unless it is one of them. */

@@ -1,5 +1,5 @@
 import { foreignNamed } from './foreign-settings.ts';
-import { fold, type KeyName, keyNamed } from './keys.ts';
+import { fold, type KeyName, keyInEnglish } from './keys.ts';
 import { QuoteScanner } from './lexer.ts';
 import { readSides } from './values.ts';
 
@@ -123,14 +123,14 @@ function beginningOfSettings(text: string, masked: string): number | null {
 
 function isList(tail: string, isApart: boolean): boolean {
   const [, name = '', value = ''] = FIRST_PAIR.exec(tail) ?? [];
-  if (!isApart && keyNamed(hyphenated(name)) !== null && keyFor(name, value.trim()) === null) return false;
+  if (!isApart && keyInEnglish(hyphenated(name)) !== null && keyFor(name, value.trim()) === null) return false;
   const named = namedValues(tail);
   const fitting = [...named].filter(([name, value]) => keyFor(name, value) !== null).length;
   const [first = ''] = tail.split('\n', 1);
   const parts = first.replaceAll(/"(?:\\.|[^\\"])*"|[[{][^\]}]*[\]}]/g, '').split(',');
   if (!parts.every((part) => part.trim() === '' || /^\s*\w[\w /-]{0,60}:/.test(part))) return false;
   if (!isApart) return fitting >= 2 && /^[A-Z]/.test(tail) && /\b(?:Steps|CFG scale|Guidance|Seed|Size):/.test(first);
-  const foreign = [...named.keys()].filter((name) => isSettingName(name) && keyNamed(hyphenated(name)) === null);
+  const foreign = [...named.keys()].filter((name) => isSettingName(name) && keyInEnglish(hyphenated(name)) === null);
   return fitting >= 1 || (foreign.length === named.size && (named.size > 1 || /^(?:Sampler|Model hash):/.test(tail)));
 }
 
@@ -156,7 +156,7 @@ function settingsOf(named: ReadonlyMap<string, string>) {
 
 /** The setting that a name stands for, where its value is of the kind; the pictures of a batch are no setting of one. */
 function keyFor(name: string, value: string): KeyName | null {
-  const key = keyNamed(hyphenated(name));
+  const key = keyInEnglish(hyphenated(name));
   if (key === null || key.name === 'n' || key.name === 'negative' || key.name === 'spoiler') return null;
   const typed = plain(value);
   switch (key.name) {
@@ -182,7 +182,7 @@ function plain(value: string): string {
 
 function isSettingName(name: string): boolean {
   const folded = hyphenated(name);
-  const key = keyNamed(folded);
+  const key = keyInEnglish(folded);
   if (key !== null) return key.name !== 'negative';
   return (foreignNamed(folded) ?? 'none') !== 'none' || FURTHER_NAMES.has(name.toLowerCase());
 }

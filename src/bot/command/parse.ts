@@ -1,4 +1,5 @@
 import { MAX_LORAS } from '../../pipeline/images/lora-tag.ts';
+import { t } from '../../texts/translate.ts';
 import type { ImagineRequest } from '../job.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { asText, bracketed, type NativeOptions } from './format.ts';
@@ -248,14 +249,14 @@ function conflict(key: Key, earlier: Key, mending: Mending): CommandProblem {
   if (key === earlier) {
     return new CommandProblem({
       code: 'setting_given_twice',
-      message: `Expected ${key.name} once, got it twice.`,
+      message: t('Expected {name} once, got it twice.', { name: key.name }),
       ...mending,
     });
   }
   return new CommandProblem({
     code: 'settings_conflict',
-    message: `Expected one of ${earlier.name} and ${key.name}, got both.`,
-    allowed: 'The size is given by width and height, by size, or by ar: one of the three.',
+    message: t('Expected one of {earlier} and {later}, got both.', { earlier: earlier.name, later: key.name }),
+    allowed: t('The size is given by width and height, by size, or by ar: one of the three.'),
     ...mending,
   });
 }
@@ -263,7 +264,10 @@ function conflict(key: Key, earlier: Key, mending: Mending): CommandProblem {
 function givenTwice(setting: TypedSetting, option: Key): CommandProblem {
   return new CommandProblem({
     code: 'setting_given_twice',
-    message: `Expected ${option.name} once, got it both as an option and in the text (${setting.key.name}).`,
+    message: t('Expected {name} once, got it both as an option and in the text ({typed}).', {
+      name: option.name,
+      typed: setting.key.name,
+    }),
     edits: [removal(setting)],
   });
 }

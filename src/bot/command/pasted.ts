@@ -1,8 +1,10 @@
+import { t } from '../../texts/translate.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { formatPrompt } from './format.ts';
 import { keyNamed } from './keys.ts';
+import { NAME } from './lexer.ts';
 import { readParametersText } from './parameters-text.ts';
-import { CommandProblem, listed, MAX_NAMED, quoted } from './problem.ts';
+import { CommandProblem, MAX_NAMED, quoted, someOf } from './problem.ts';
 import { commandOfWords, shellWords } from './shell-words.ts';
 import { tokensOf } from './tokens.ts';
 import { withoutDraws } from './wildcards.ts';
@@ -18,7 +20,7 @@ const OWN_COMMAND = /^(?=[\s\S]*\bSize:?\s+\d+×\d)(?=[\s\S]*\bSeed:?\s+\d)[\s\S
 const INTRODUCED_COMMAND = /\s(?:To (?:make|paint)|Made with)\b[^\n:]*:\s+wuerst imagine\s[\s\S]*$/;
 const TERMINAL_COMMAND = /^(?:\$\s+)?(?:npx\s+)?wuerst imagine\s+(?=\S)/i;
 /** Settings of the grammar behind what was pasted. */
-const ADDED = /\s(?:(?:--|[—–])([\p{L}][\p{L}_-]*)|([a-z][a-z_-]*):(?=\S))/gu;
+const ADDED = new RegExp(`\\s(?:(?:--|[—–])(${NAME})|(${NAME}):(?=\\S))`, 'gi');
 
 /**
  * The command that stands in a pasted text: this program's own Info, parameters of a picture, or a command for a terminal.
@@ -63,10 +65,8 @@ function addedAt(text: string, from: number): number | null {
 
 function droppedNote(dropped: readonly string[]): readonly string[] {
   if (dropped.length === 0) return [];
-  const more = dropped.length > MAX_NAMED ? [`${dropped.length - MAX_NAMED} more`] : [];
-  return [
-    `Left out of what was pasted, since it means nothing here: ${listed([...dropped.slice(0, MAX_NAMED), ...more], 'and')}.`,
-  ];
+  const names = someOf('conjunction', dropped);
+  return [t('Left out of what was pasted, since it means nothing here: {names}.', { names })];
 }
 
 /** A pasted prompt is taken as it is; what means something in other programs, or would here, is mentioned. */
@@ -82,8 +82,17 @@ function promptNotes(prompt: string, limits: RequestLimits): readonly string[] {
         .map(({ raw }) => quoted(raw))
         .join(', ');
     return [
-      ...(weights.length > 0 ? [`Read as text, since a weight looks like (panda:1.3): ${words(weights)}.`] : []),
-      ...(settings.length > 0 ? [`Read as text, since it stands in a pasted prompt: ${words(settings)}.`] : []),
+      ...(weights.length > 0
+        ? [
+            t('Read as text, since a weight looks like {example}: {words}.', {
+              example: '(panda:1.3)',
+              words: words(weights),
+            }),
+          ]
+        : []),
+      ...(settings.length > 0
+        ? [t('Read as text, since it stands in a pasted prompt: {words}.', { words: words(settings) })]
+        : []),
     ];
   } catch (error) {
     if (error instanceof CommandProblem) return [];

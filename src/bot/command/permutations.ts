@@ -1,3 +1,4 @@
+import { t } from '../../texts/translate.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { isEscape, isSpace, QuoteScanner, type Span } from './lexer.ts';
 import { CommandProblem } from './problem.ts';
@@ -49,11 +50,15 @@ export function permutationsOf(
 ): readonly Permutation[] {
   const { groups, count } = groupsOf(text);
   if (count > maxPermutations) {
-    const shown = count > 1e6 ? 'more than a million' : String(count);
     throw new CommandProblem({
       code: 'too_many_permutations',
-      message: `Expected braces to make at most ${maxPermutations} requests, got ${shown}.`,
-      allowed: 'The numbers of alternatives multiply; write \\{ for a brace that is text.',
+      message:
+        count > 1e6
+          ? t('Expected braces to make at most {most} requests, got more than a million.', { most: maxPermutations })
+          : t('Expected braces to make at most {most} requests, got {got}.', { most: maxPermutations, got: count }),
+      allowed: t('The numbers of alternatives multiply; write {escaped} for a brace that is text.', {
+        escaped: '\\{',
+      }),
       example: 'a {red, grey} fox in the snow',
     });
   }

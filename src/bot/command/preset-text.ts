@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { typedForm } from './layers.ts';
 import { withEdits } from './mending.ts';
@@ -16,12 +17,14 @@ export function readPresetText(text: string, limits: RequestLimits, command: str
   const { template, typed } = mendable(text, command, () => readSettings(text, limits));
   for (const [i, { key }] of typed.entries()) {
     if (key.name === 'preset') {
-      throw new UserError('preset_in_preset', 'A preset holds no other preset.', {
-        hint: 'Write its words and settings instead; /wuerst presets show night tells them.',
+      throw new UserError('preset_in_preset', t('A preset holds no other preset.'), {
+        hint: t('Write its words and settings instead; {command} tells them.', {
+          command: '/wuerst presets show night',
+        }),
       });
     }
     if (clashing(typed, i) === null) continue;
-    throw new UserError('setting_given_twice', `Expected ${key.name} once, got it twice.`);
+    throw new UserError('setting_given_twice', t('Expected {name} once, got it twice.', { name: key.name }));
   }
   const loras = typed.flatMap(({ settings }) => settings.loras ?? []);
   const settings = Object.assign({}, ...typed.map((one) => one.settings), loras.length > 0 ? { loras } : {});
@@ -36,7 +39,7 @@ function mendable<T>(text: string, command: string, read: () => T): T {
   } catch (error) {
     if (!(error instanceof CommandProblem)) throw error;
     const { code, message, allowed, edits } = error.details;
-    const again = edits && `Try: /wuerst ${command} ${withEdits(text, edits)}`;
+    const again = edits && t('Try: {command}', { command: `/wuerst ${command} ${withEdits(text, edits)}` });
     throw new UserError(code, message, { hint: [allowed, again].filter((part) => part !== undefined).join(' ') });
   }
 }

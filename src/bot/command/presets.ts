@@ -1,5 +1,7 @@
+import { t } from '../../texts/translate.ts';
 import { nearest } from './edit-distance.ts';
-import { listed } from './problem.ts';
+import { type Expectation, shortName } from './expectation.ts';
+import { someOf } from './problem.ts';
 
 /** Stands for what was typed in the text of a preset. */
 export const PROMPT_PLACE = '{prompt}';
@@ -38,8 +40,10 @@ export function presetName(typed: string): string | undefined {
   return name !== '' && [...name].length <= LONGEST_NAME && !/[\p{C}"“”„,;{}]/u.test(name) ? name : undefined;
 }
 
-/** What a name has to be; ends the sentence "expected …". */
-export const PRESET_NAME = `a name of up to ${LONGEST_NAME} letters, digits and hyphens, such as film-still`;
+/** What a name has to be. */
+export function expectedPresetName(): Expectation {
+  return shortName(LONGEST_NAME, 'film-still');
+}
 
 /** `text` put into the text of a preset, as A1111's web UI does. */
 export function withPreset(preset: string, text: string): string {
@@ -51,9 +55,8 @@ const MOST_NAMED = 20;
 
 /** What is said of the presets there are, where somebody asked for another one. */
 export function presetsHere({ names }: Presets, typed: string): string {
-  if (names.length === 0) return 'There are none here yet: save one with the button below a picture.';
+  if (names.length === 0) return t('There are none here yet: save one with the button below a picture.');
   const meant = nearest(typed.slice(0, LONGEST_NAME), names, 2);
-  if (meant !== null) return `Did you mean preset:${meant}?`;
-  const more = names.length > MOST_NAMED ? [`${names.length - MOST_NAMED} more`] : [];
-  return `Presets here are ${listed([...names.slice(0, MOST_NAMED), ...more], 'and')}.`;
+  if (meant !== null) return t('Did you mean {setting}?', { setting: `preset:${meant}` });
+  return t('Presets here are {names}.', { names: someOf('conjunction', names, MOST_NAMED) });
 }

@@ -1,3 +1,4 @@
+import { listedAs, t } from '../../texts/translate.ts';
 import type { Span } from './lexer.ts';
 
 /** A change to the source that mends it. */
@@ -45,7 +46,16 @@ export function quoted(value: string): string {
   return `"${short}"`;
 }
 
-/** `a, b or c`. */
-export function listed(words: readonly string[], conjunction = 'or'): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${conjunction} ${words.at(-1) ?? ''}`;
+/** `a, b or 3 more`: as many of the words as one sentence names. */
+export function someOf(type: 'conjunction' | 'disjunction', words: readonly string[], most = MAX_NAMED): string {
+  const left = words.length - most;
+  const more = left > 0 ? [t('{count} more | {count} more', { count: left })] : [];
+  return listedAs(type, [...words.slice(0, most), ...more]);
+}
+
+/** `a, b and 3 more`, of words that stand for themselves. */
+export function enumerated(words: readonly string[], most = MAX_NAMED): string {
+  const left = words.length - most;
+  const names = words.slice(0, most).join(', ');
+  return left > 0 ? t('{names} and {count} more | {names} and {count} more', { names, count: left }) : names;
 }

@@ -3,7 +3,7 @@ import { NO_WILDCARDS, type Wildcards } from './wildcards.ts';
 
 /** Values that hold where nothing is typed. */
 export interface DefaultsLayer {
-  /** For people, behind the value: `your default`. */
+  /** As `origins.ts` has it. */
   readonly origin: string;
   /** As they are typed, by the names of their keys. */
   readonly values: Readonly<Record<string, string>>;
@@ -16,8 +16,7 @@ export type MaximumName = (typeof MAXIMA)[number];
 export interface Maximum {
   readonly name: MaximumName;
   readonly most: number;
-  /** For people: `this channel`. */
-  readonly place: string;
+  readonly place: 'channel' | 'guild';
 }
 
 /** What people and places have saved for prompts, as it holds for one caller. */

@@ -1,4 +1,4 @@
-import { unescapeText, wordsOf } from './lexer.ts';
+import { NAME, unescapeText, wordsOf } from './lexer.ts';
 
 /** Whose presets or defaults, as it is typed in front of a name. */
 const PLACES = {
@@ -142,6 +142,8 @@ export interface DefaultsArgument {
 
 export const DEFAULTS_USAGE = 'defaults [channel|server] [key:value …]';
 
+const CHANGE = new RegExp(`^(${NAME})[:=](.+)$`, 'is');
+
 /** Nothing, a place, and settings or `reset` behind it. */
 export function readDefaultsArgument(argument: string): DefaultsArgument | null {
   const [place, rest] = placed(argument);
@@ -151,7 +153,7 @@ export function readDefaultsArgument(argument: string): DefaultsArgument | null 
   if (words.length === 0) return base;
   if (/^reset$/i.test(rest)) return { ...base, reset: true };
   const changes = words.map((word) => {
-    const [, key, value] = /^([a-z][a-z_-]{0,39})[:=](.+)$/is.exec(word) ?? [];
+    const [, key, value] = CHANGE.exec(word) ?? [];
     return key === undefined || value === undefined ? null : { key: key.toLowerCase(), value: plain(value) };
   });
   const known = changes.filter((change) => change !== null);

@@ -1,4 +1,5 @@
 import { alternationsIn, hasWeights, weightlessText } from '../../pipeline/images/prompt-weights.ts';
+import { t } from '../../texts/translate.ts';
 import type { ImagineRequest } from '../job.ts';
 import { isVisible, normaliseText, unescapeText } from './lexer.ts';
 import { withoutLoraTags } from './loras.ts';
@@ -74,12 +75,15 @@ function templateNotes(template: string, preset: Preset | undefined): readonly s
   const notes: string[] = [];
   const several = /\{\s*\d+(?:-\d+)?\$\$/.exec(template);
   if (several !== null) {
-    notes.push(`Read as text, since one alternative is drawn here and never several: ${quoted(several[0].slice(1))}.`);
+    const words = quoted(several[0].slice(1));
+    notes.push(t('Read as text, since one alternative is drawn here and never several: {words}.', { words }));
   }
   const braces = /\{[^{}|]*,[^{}|]*\}/.exec(preset?.prompt ?? '');
   if (braces !== null) {
     notes.push(
-      `Read as text, since a preset makes no more requests: ${quoted(braces[0])}; with bars, one of them is drawn.`,
+      t('Read as text, since a preset makes no more requests: {words}; with bars, one of them is drawn.', {
+        words: quoted(braces[0]),
+      }),
     );
   }
   return notes;
@@ -90,14 +94,20 @@ function textNotes(text: string): readonly string[] {
   const notes: string[] = [];
   const [open, close] = [...alternationsIn(text)].sort((a, b) => a - b);
   if (open !== undefined && close !== undefined) {
-    notes.push(`Read as text, since nothing is painted in turns here: ${quoted(text.slice(open, close + 1))}.`);
+    const words = quoted(text.slice(open, close + 1));
+    notes.push(t('Read as text, since nothing is painted in turns here: {words}.', { words }));
   }
   const edited = /\[[^[\]()|]*:\s*\d*\.?\d+\s*\]/.exec(text);
   if (edited !== null) {
-    notes.push(`Prompts do not change between steps here: the words in ${quoted(edited[0])} only count a little less.`);
+    const words = quoted(edited[0]);
+    notes.push(
+      t('Prompts do not change between steps here: the words in {words} only count a little less.', { words }),
+    );
   }
   // Not where all is in capitals.
   const word = /\p{Ll}/u.test(text) ? /(?<=^|\s)(?:AND|BREAK)(?=\s|$)/.exec(text) : null;
-  if (word !== null) notes.push(`Read as text, since prompts are not joined here: ${quoted(word[0])}.`);
+  if (word !== null) {
+    notes.push(t('Read as text, since prompts are not joined here: {words}.', { words: quoted(word[0]) }));
+  }
   return notes;
 }

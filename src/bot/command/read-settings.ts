@@ -1,9 +1,10 @@
+import { listedAs, t, translatable } from '../../texts/translate.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { type SettingWithin, settingWithin } from './glued-values.ts';
-import type { Field, Key, RequestSettings } from './keys.ts';
+import { type Field, type Key, keyInEnglish, type RequestSettings } from './keys.ts';
 import { insideQuotes, isDoubleQuote, isQuote, QuoteScanner, type Span, straightened, unescapeText } from './lexer.ts';
 import { tagsAsText } from './loras.ts';
-import { CommandProblem, type Edit, listed, MAX_NAMED, quoted } from './problem.ts';
+import { CommandProblem, type Edit, enumerated, MAX_NAMED, quoted } from './problem.ts';
 import { type TextNote, type Token, takes, tokensOf } from './tokens.ts';
 import { readSwitch } from './values.ts';
 import { withoutDraws } from './wildcards.ts';
@@ -90,7 +91,10 @@ function weightNote({ key, start, end }: TypedSetting, tokens: readonly Token[],
   if (/:[^:]*\d$/.test(name)) return [];
   const instead = `${name}:${behind.raw.replace(',', '.')}`;
   return [
-    `Read as text: ${quoted(behind.raw)}; for the weight of a LoRA, write lora:${/\s/.test(name) ? `"${instead}"` : instead}.`,
+    t('Read as text: {word}; for the weight of a LoRA, write {setting}.', {
+      word: quoted(behind.raw),
+      setting: `lora:${/\s/.test(name) ? `"${instead}"` : instead}`,
+    }),
   ];
 }
 
@@ -181,8 +185,10 @@ function count(text: string, character: string): number {
 
 function listNote({ settings }: TypedSetting): string {
   const [first = ''] = (settings.negative ?? '').split(',', 1);
-  const all = quoted(settings.negative ?? '');
-  return `Kept out is ${all}: all up to the next setting; to keep out less, write negative:"${first.trim().slice(0, 40)}".`;
+  return t('Kept out is {all}: all up to the next setting; to keep out less, write {setting}.', {
+    all: quoted(settings.negative ?? ''),
+    setting: `negative:"${first.trim().slice(0, 40)}"`,
+  });
 }
 
 /** How many of the words after an option are its value. */
@@ -204,8 +210,8 @@ function readOption(option: Token & { kind: 'option' }, values: readonly Token[]
   if (key.type === 'switch') return { key, start, end: option.end, ...readValue(key, 'yes', limits, () => ({})) };
   throw new CommandProblem({
     code: 'setting_without_value',
-    message: `Expected ${key.expected(limits)} after "--${key.name}", got nothing.`,
-    allowed: `Write --${key.name} ${key.example(limits)}, or leave it out.`,
+    message: key.expected(limits).missing(`"--${key.name}"`),
+    allowed: t('Write {option}, or leave it out.', { option: `--${key.name} ${key.example(limits)}` }),
     edits: [{ start: option.end, end: option.end, text: ` ${key.example(limits)}` }],
   });
 }
@@ -225,11 +231,19 @@ function readPair(key: Key, span: Span, valueStart: number, text: string, limits
       (instead) => {
         const within = settingWithin(key, text.slice(valueStart, span.end), limits);
         if (within !== null) return { edits: [parting(within, valueStart)] };
-        return { edits: [instead === null ? removal(span) : { ...span, start: valueStart, text: instead }] };
+        if (instead === null) return { edits: [removal(span)] };
+        const isLocal = keyInEnglish(typedName(text.slice(span.start, valueStart))) === null;
+        if (isLocal) return { edits: [{ ...span, text: `${key.name}:${instead}` }] };
+        return { edits: [{ ...span, start: valueStart, text: instead }] };
       },
-      hasColon ? 'To keep it as text, put a space after the colon.' : undefined,
+      hasColon ? t('To keep it as text, put a space after the colon.') : undefined,
     ),
   };
+}
+
+/** Of `--höhe=` or `decoder führung:`, as the table has it. */
+function typedName(text: string): string {
+  return text.replace(/^[-—–]+|[\s=:：]+$/g, '').replace(/\s+/g, '-');
 }
 
 /** A space between a value and the setting that runs into it. */
@@ -253,7 +267,7 @@ export function readValue(
   if ('value' in reading) return { settings: reading.value, notes: reading.note === undefined ? [] : [reading.note] };
   throw new CommandProblem({
     code: `bad_${key.name.replace('-', '_')}`,
-    message: `Expected ${key.name} to be ${key.expected(limits)}, got ${quoted(value)}.`,
+    message: key.expected(limits).wrong(key.name, quoted(value)),
     allowed: key.type === 'text' ? asText : undefined,
     ...mending(reading.instead),
   });
@@ -288,8 +302,8 @@ function unclosedQuote(key: Key, raw: string, valueStart: number, source: string
   const end = valueStart + 1 + next;
   return new CommandProblem({
     code: 'unclosed_quote',
-    message: `Expected a closing quote for ${key.name}, got ${quoted(raw)}.`,
-    allowed: 'A value with spaces goes between two quotes.',
+    message: t('Expected a closing quote for {name}, got {value}.', { name: key.name, value: quoted(raw) }),
+    allowed: t('A value with spaces goes between two quotes.'),
     edits: [
       { start: valueStart, end: valueStart + 1, text: '"' },
       { start: end, end, text: '"' },
@@ -297,15 +311,42 @@ function unclosedQuote(key: Key, raw: string, valueStart: number, source: string
   });
 }
 
-/** What is said of words that were read as text; where it can be, they are followed by the way to say them as settings. */
-const NOTES: Readonly<Record<TextNote['kind'], string>> = {
-  'unknown-key': 'Read as text, since there is no such setting',
-  'space-after-colon': 'Read as text, since a setting has no space after the colon',
-  'looks-like-option': 'Read as text, since a setting looks like width:1024 or --width 1024',
-  bracketed: 'Read as a weight, since it is in brackets',
-  weight: 'Read as text, since a weight looks like (panda:1.3)',
-  network: 'Read as text, since only LoRAs are used here, written <lora:name:0.8>',
-  command: 'Read as text, since a prompt needs no command before it',
+/** What is said of words that were read as text. */
+const NOTES = {
+  'unknown-key': translatable('Read as text, since there is no such setting: {words}.'),
+  'space-after-colon': translatable('Read as text, since a setting has no space after the colon: {words}.'),
+  'looks-like-option': translatable('Read as text, since a setting looks like {example} or {option}: {words}.'),
+  bracketed: translatable('Read as a weight, since it is in brackets: {words}.'),
+  weight: translatable('Read as text, since a weight looks like {example}: {words}.'),
+  network: translatable('Read as text, since only LoRAs are used here, written {example}: {words}.'),
+  command: translatable('Read as text, since a prompt needs no command before it: {words}.'),
+} as const satisfies Record<TextNote['kind'], string>;
+
+/** The same where it can be told how to say them as settings. */
+const NOTES_WITH_SETTINGS = {
+  'unknown-key': translatable(
+    'Read as text, since there is no such setting: {words}; for a setting, write {settings}.',
+  ),
+  'space-after-colon': translatable(
+    'Read as text, since a setting has no space after the colon: {words}; for a setting, write {settings}.',
+  ),
+  'looks-like-option': translatable(
+    'Read as text, since a setting looks like {example} or {option}: {words}; for a setting, write {settings}.',
+  ),
+  bracketed: translatable('Read as a weight, since it is in brackets: {words}; for a setting, write {settings}.'),
+  weight: translatable('Read as text, since a weight looks like {example}: {words}; for a setting, write {settings}.'),
+  network: translatable(
+    'Read as text, since only LoRAs are used here, written {example}: {words}; for a setting, write {settings}.',
+  ),
+  command: translatable(
+    'Read as text, since a prompt needs no command before it: {words}; for a setting, write {settings}.',
+  ),
+} as const satisfies Record<TextNote['kind'], string>;
+
+const NOTE_EXAMPLES: Readonly<Partial<Record<TextNote['kind'], string>>> = {
+  'looks-like-option': 'width:1024',
+  weight: '(panda:1.3)',
+  network: '<lora:name:0.8>',
 };
 
 function notesOn(prose: readonly Prose[], limits: RequestLimits): string[] {
@@ -313,10 +354,10 @@ function notesOn(prose: readonly Prose[], limits: RequestLimits): string[] {
     const noted = prose.filter(({ note }) => note?.kind === kind);
     const words = [...new Set(noted.map(({ word }) => quoted(word)))];
     if (words.length === 0) return [];
-    const more = words.length > MAX_NAMED ? ` and ${words.length - MAX_NAMED} more` : '';
     const instead = [...new Set(noted.flatMap((piece) => asSetting(piece, limits)))].slice(0, MAX_NAMED);
-    const say = instead.length === 0 ? '' : `; for a setting, write ${listed(instead)}`;
-    return [`${NOTES[kind]}: ${words.slice(0, MAX_NAMED).join(', ')}${more}${say}.`];
+    const given = { words: enumerated(words), example: NOTE_EXAMPLES[kind] ?? '', option: '--width 1024' };
+    if (instead.length === 0) return [t(NOTES[kind], given)];
+    return [t(NOTES_WITH_SETTINGS[kind], { ...given, settings: listedAs('disjunction', instead) })];
   });
 }
 

@@ -1,5 +1,6 @@
 import { DEFAULT_STRENGTH, MAX_START_PICTURES } from '../../pipeline/images/start-limits.ts';
 import type { StartRequest } from '../../pipeline/images/start-request.ts';
+import { t, translatable } from '../../texts/translate.ts';
 import type { GivenPictures } from '../core.ts';
 import type { RequestSettings } from './keys.ts';
 
@@ -9,9 +10,11 @@ export type StartSettings = { readonly [K in 'strength' | 'weights' | 'transpare
 type StartKey = 'strength' | 'picture-weights' | 'transparent';
 
 const ALLOWED: Readonly<Record<StartKey, string>> = {
-  strength: 'It is a number from 0 to 1.',
-  'picture-weights': 'Up to three pictures are blended, for example with picture-weights:2,1.',
-  transparent: 'Only one picture can be painted anew in part, where a mask is white or it is transparent itself.',
+  strength: translatable('It is a number from 0 to 1.'),
+  'picture-weights': translatable('Up to three pictures are blended, for example with picture-weights:2,1.'),
+  transparent: translatable(
+    'Only one picture can be painted anew in part, where a mask is white or it is transparent itself.',
+  ),
 };
 
 /** What is wrong with them, if something is: the setting, what was expected, and what is allowed. */
@@ -38,14 +41,25 @@ export function startOf(
   const [key] = (['strength', 'picture-weights', 'transparent'] as const).filter((name) => typed[name] !== undefined);
   if (given === undefined || count === 0) return key && noPicture(key);
   if (count > MAX_START_PICTURES)
-    return misfit('picture-weights', `at most ${MAX_START_PICTURES} pictures, got ${count}`);
+    return misfit(
+      'picture-weights',
+      t('Expected at most {most} pictures, got {got}.', { most: MAX_START_PICTURES, got: count }),
+    );
   if (weights !== undefined && weights.length !== count) {
-    return misfit('picture-weights', `a weight for each of ${count} pictures, got ${weights.length}`);
+    return misfit(
+      'picture-weights',
+      t('Expected a weight for each of the pictures, which are {pictures}, got {got}.', {
+        pictures: count,
+        got: weights.length,
+      }),
+    );
   }
   if (transparent && pictures?.mask !== undefined)
-    return misfit('transparent', 'either a mask or transparent, got both');
+    return misfit('transparent', t('Expected either a mask or {key}, got both.', { key: 'transparent' }));
   const mask = transparent ? given.pictures[0] : given.mask;
-  if (mask !== undefined && count > 1) return misfit(key ?? 'transparent', `one picture beside a mask, got ${count}`);
+  if (mask !== undefined && count > 1) {
+    return misfit(key ?? 'transparent', t('Expected one picture beside a mask, got {got}.', { got: count }));
+  }
   return {
     pictures: given.pictures.map((hash, i) => ({ hash, weight: weights?.[i] ?? older?.pictures[i]?.weight ?? 1 })),
     strength: strength ?? older?.strength ?? DEFAULT_STRENGTH,
@@ -58,10 +72,10 @@ export function isMisfit(start: StartRequest | StartMisfit | undefined): start i
 }
 
 function noPicture(key: StartKey): StartMisfit {
-  const allowed = `The setting ${key} goes with a picture to start from: attach one.`;
-  return { code: 'picture_missing', key, message: `Expected a picture beside ${key}, got none.`, allowed };
+  const allowed = t('The setting {key} goes with a picture to start from: attach one.', { key });
+  return { code: 'picture_missing', key, message: t('Expected a picture beside {key}, got none.', { key }), allowed };
 }
 
-function misfit(key: StartKey, expected: string): StartMisfit {
-  return { code: 'pictures_misfit', key, message: `Expected ${expected}.`, allowed: ALLOWED[key] };
+function misfit(key: StartKey, message: string): StartMisfit {
+  return { code: 'pictures_misfit', key, message, allowed: t(ALLOWED[key]) };
 }

@@ -1,7 +1,9 @@
+import { listedAs, t, translatable } from '../../texts/translate.ts';
 import { editDistance, nearest } from './edit-distance.ts';
 import { fold, type KeyName, keyNamed } from './keys.ts';
 import { unescapeText, wordsOf } from './lexer.ts';
-import { CommandProblem, listed, quoted } from './problem.ts';
+import type { OPTION_NAMES } from './local-names.ts';
+import { CommandProblem, quoted } from './problem.ts';
 import {
   DEFAULTS_USAGE,
   PRESETS_USAGE,
@@ -16,24 +18,24 @@ export interface SettingChange {
   readonly value: string;
 }
 
+type OptionName = keyof typeof OPTION_NAMES;
+
 /** An option of a subcommand's own native command. Their values, in order, are its argument. */
 interface NativeOption {
-  readonly name: string;
+  readonly name: OptionName;
+  /** To be shown with `t`. */
   readonly description: string;
-  /** German name and description. */
-  readonly de: readonly [name: string, description: string];
   readonly required?: boolean;
 }
 
 interface Definition {
   readonly usage: string;
-  /** At most 100 characters. */
+  /** To be shown with `t`; at most 100 characters. */
   readonly description: string;
   /** Words behind its name after which a prompt is hardly ever meant. */
   readonly actions?: readonly string[];
   /** For surfaces where it has a command of its own. */
   readonly native?: {
-    readonly de: string;
     readonly options?: readonly NativeOption[];
     /** A file may come with it; without any other option the command is `subject`. */
     readonly file?: NativeOption & { readonly subject: string };
@@ -45,35 +47,34 @@ interface Definition {
   read(argument: string, guildSettings: readonly string[]): object | null;
 }
 
-function idOption(description: string, german: string, required = false): NativeOption {
-  return { name: 'id', description, de: ['id', german], required };
+function idOption(description: string, required = false): NativeOption {
+  return { name: 'id', description, required };
 }
 
 function actionOption(description: string): NativeOption {
-  return { name: 'action', description, de: ['aktion', description] };
+  return { name: 'action', description };
 }
 
 /** The subcommands: grammar, help, completion and native commands follow this table, and so does what executes them. */
 export const SUBCOMMANDS = {
   history: {
     usage: 'history',
-    description: 'Your latest pictures',
-    native: { de: 'Deine letzten Bilder' },
+    description: translatable('Your latest pictures'),
+    native: {},
     read: nothing,
   },
   favourites: {
     usage: 'favourites',
-    description: 'Pictures that you marked with ★',
-    native: { de: 'Bilder, die du mit ★ gemerkt hast' },
+    description: translatable('Pictures that you marked with ★'),
+    native: {},
     read: nothing,
   },
   /** Brings a job, or the job of an image, back with its buttons. */
   show: {
     usage: 'show <id>',
-    description: 'Bring a picture back with its buttons',
+    description: translatable('Bring a picture back with its buttons'),
     native: {
-      de: 'Hole ein Bild mit seinen Knöpfen zurück',
-      options: [idOption('The id below the picture', 'Die Kennung unter dem Bild', true)],
+      options: [idOption(translatable('The id below the picture'), true)],
     },
     read: (argument) => {
       const id = idIn(argument);
@@ -82,72 +83,70 @@ export const SUBCOMMANDS = {
   },
   queue: {
     usage: 'queue',
-    description: 'What is being made and what is waiting',
-    native: { de: 'Was gerade entsteht und was wartet' },
+    description: translatable('What is being made and what is waiting'),
+    native: {},
     read: nothing,
   },
   /** `id: null` means the caller's own newest job that is not finished. */
   cancel: {
     usage: 'cancel [id]',
-    description: 'Cancel your latest request, or the one with this id',
+    description: translatable('Cancel your latest request, or the one with this id'),
     native: {
-      de: 'Brich deine letzte Anfrage ab, oder die mit dieser Kennung',
-      options: [
-        idOption('The id below the picture; without it your latest request', 'Die Kennung; ohne sie deine letzte'),
-      ],
+      options: [idOption(translatable('The id below the picture; without it your latest request'))],
     },
     read: optionalId,
   },
   /** What holds in this guild: without changes all of it, with `key` alone that one. */
   settings: {
     usage: 'settings [key value]',
-    description: 'Show the limits and rules here; moderators can change them',
+    description: translatable('Show the limits and rules here; moderators can change them'),
     native: {
-      de: 'Zeige oder ändere Grenzen und Regeln dieses Servers',
       options: [
-        { name: 'setting', description: 'Which setting; without it all', de: ['einstellung', 'Welche; ohne sie alle'] },
-        { name: 'value', description: 'Its new value', de: ['wert', 'Ihr neuer Wert'] },
+        { name: 'setting', description: translatable('Which setting; without it all') },
+        { name: 'value', description: translatable('Its new value') },
       ],
     },
     read: readSettingsArgument,
   },
   presets: {
     usage: PRESETS_USAGE,
-    description: 'Saved styles: list, save, import and export them',
+    description: translatable('Saved styles: list, save, import and export them'),
     actions: ['save', 'show', 'delete', 'remove', 'import', 'export', 'list'],
     native: {
-      de: 'Gespeicherte Stile: zeigen, sichern, ein- und ausgeben',
-      options: [actionOption('save film {prompt}, film still; show film; delete film; import …; export csv')],
+      options: [
+        actionOption(translatable('save film {prompt}, film still; show film; delete film; import …; export csv')),
+      ],
       file: {
-        ...{ name: 'file', description: "What to import: A1111's styles.csv, or Fooocus' JSON", subject: 'import' },
-        de: ['datei', 'Was eingelesen wird: styles.csv von A1111 oder JSON von Fooocus'],
+        name: 'file',
+        description: translatable("What to import: A1111's styles.csv, or Fooocus' JSON"),
+        subject: 'import',
       },
     },
     read: readPresetsArgument,
   },
   wildcards: {
     usage: WILDCARDS_USAGE,
-    description: 'Lists of words that __name__ draws from; moderators keep them',
+    description: translatable('Lists of words that __name__ draws from; moderators keep them'),
     actions: ['set', 'add', 'show', 'delete', 'remove', 'list'],
     native: {
-      de: 'Wortlisten, aus denen __name__ zieht; Moderatoren pflegen sie',
-      options: [actionOption('set colour red, green, 3::blue; show colour; delete colour; without it all')],
+      options: [
+        actionOption(translatable('set colour red, green, 3::blue; show colour; delete colour; without it all')),
+      ],
     },
     read: readWildcardsArgument,
   },
   defaults: {
     usage: DEFAULTS_USAGE,
-    description: 'What is chosen where nothing is typed: for you, a channel or a server',
+    description: translatable('What is chosen where nothing is typed: for you, a channel or a server'),
     native: {
-      de: 'Was gilt, wo nichts getippt ist: für dich, einen Kanal oder Server',
-      options: [actionOption('steps:20 style:base; channel max-steps:30; server reset; without it all')],
+      options: [actionOption(translatable('steps:20 style:base; channel max-steps:30; server reset; without it all'))],
     },
     read: readDefaultsArgument,
   },
   help: {
     usage: 'help',
-    description: 'How to ask for pictures; help seed explains one setting',
-    native: { de: 'Wie man um Bilder bittet; help seed erklärt eine Einstellung' },
+    description: translatable('How to ask for pictures; help seed explains one setting'),
+    native: {},
     read: (argument): { readonly topic: KeyName | null } | null => {
       const topic = keyNamed(argument)?.name ?? null;
       return argument === '' || topic !== null ? { topic } : null;
@@ -155,21 +154,21 @@ export const SUBCOMMANDS = {
   },
   loras: {
     usage: 'loras',
-    description: 'The LoRAs that can be named in a prompt',
-    native: { de: 'Die LoRAs, die in einer Beschreibung stehen können' },
+    description: translatable('The LoRAs that can be named in a prompt'),
+    native: {},
     read: nothing,
   },
-  export: { usage: 'export', description: 'Get a copy of everything kept about you', read: nothing },
+  export: { usage: 'export', description: translatable('Get a copy of everything kept about you'), read: nothing },
   erase: {
     usage: 'erase',
-    description: 'Erase everything kept about you, after asking',
+    description: translatable('Erase everything kept about you, after asking'),
     read: (argument) => {
       const confirmed = argument.toLowerCase() === 'confirm';
       return argument === '' || confirmed ? { confirmed } : null;
     },
   },
   /** Says yes to a question (the jobs of permutations); `id: null` means the newest. */
-  confirm: { usage: 'confirm [id]', description: 'Say yes to the last question', read: optionalId },
+  confirm: { usage: 'confirm [id]', description: translatable('Say yes to the last question'), read: optionalId },
 } satisfies Record<string, Definition>;
 
 export type SubcommandName = keyof typeof SUBCOMMANDS;
@@ -179,9 +178,11 @@ export type Subcommand<Name extends SubcommandName = SubcommandName> = {
 }[Name];
 
 /** Subcommands with a command of their own where a surface has native commands. */
-export const NATIVE_SUBCOMMANDS = Object.entries<Definition>(SUBCOMMANDS).flatMap(([name, { description, native }]) =>
-  native === undefined ? [] : [{ name: name as SubcommandName, description, options: [], file: undefined, ...native }],
-);
+export const NATIVE_SUBCOMMANDS = Object.entries<Definition>(SUBCOMMANDS).flatMap(([name, { description, native }]) => {
+  if (native === undefined) return [];
+  const { options = [], file } = native;
+  return [{ name: name as SubcommandName, description, options, file }];
+});
 
 export function isSubcommandName(word: string): word is SubcommandName {
   return Object.hasOwn(SUBCOMMANDS, word);
@@ -345,8 +346,11 @@ function unknownGuildSetting(
 ): CommandProblem {
   return new CommandProblem({
     code: 'unknown_guild_setting',
-    message: `There is no setting ${quoted(name)} here${meant === null ? '.' : `; did you mean "${meant}"?`}`,
-    allowed: `Settings here are ${listed(names, 'and')}.`,
+    message:
+      meant === null
+        ? t('There is no setting {name} here.', { name: quoted(name) })
+        : t('There is no setting {name} here; did you mean {meant}?', { name: quoted(name), meant: quoted(meant) }),
+    allowed: t('Settings here are {names}.', { names: listedAs('conjunction', names) }),
     example: meant === null ? 'settings' : `settings ${argument.replace(name, () => meant)}`,
   });
 }

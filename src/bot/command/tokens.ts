@@ -1,10 +1,11 @@
 import { weightColonsIn } from '../../pipeline/images/prompt-weights.ts';
+import { t } from '../../texts/translate.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { editDistance, nearest } from './edit-distance.ts';
 import { foreignNamed, isForeignPair, wordsOfForeign } from './foreign-settings.ts';
 import { fold, KEYS, type Key, type KeyName, keyNamed } from './keys.ts';
-import { insideQuotes, type Span, wordsOf } from './lexer.ts';
-import { CommandProblem, type Edit, listed, MAX_NAMED, quoted } from './problem.ts';
+import { insideQuotes, NAME, type Span, wordsOf } from './lexer.ts';
+import { CommandProblem, type Edit, quoted, someOf } from './problem.ts';
 import { readRatio } from './values.ts';
 
 /** What one word of a command is. */
@@ -32,11 +33,13 @@ export interface TextNote {
   readonly instead?: string;
 }
 
-const PAIR = /^([a-z][a-z_-]{0,39})([:：])(.*)$/is;
+/** Names in other languages begin with other letters; what is none of them is text. */
+const PAIR = new RegExp(`^(${NAME})([:：])(.*)$`, 'is');
 const DASHED = /^(--|[—–]|[-—–]{2})(\p{L}.*)$/su;
 const OPTION = /^(\p{L}[\p{L}\p{N}_-]{0,39})(?:([=:：])(.*))?$/su;
 /** A name and its value without anything between them: `ar16:9`. */
-const GLUED = /^([a-z][a-z_-]*?)(-?[\d.].*)$/is;
+const GLUED = new RegExp(`^(${NAME}?)(-?[\\d.].*)$`, 'is');
+const NAME_AT_END = new RegExp(`${NAME}$`, 'i');
 /** Its name may have blanks. */
 const LORA_TAG = /<lora:[^<>]*>/gi;
 /** An emoji shortcode stuck to a word: `fox:seedling:`. */
@@ -118,7 +121,7 @@ function isFirstColon(text: string, start: number, colon: number): boolean {
 
 /** What stands before the colon of a weight may be meant as a setting: `(seed:4)`. */
 function noteOnWeight(before: string, behind: string): TextNote | null {
-  const key = keyNamed(/[a-z][a-z_-]*$/i.exec(before)?.[0] ?? '');
+  const key = keyNamed(NAME_AT_END.exec(before)?.[0] ?? '');
   // Weights are seldom whole numbers.
   const [, value] = /^:\s*(\d{1,20})\s*\)/.exec(behind) ?? [];
   if (key === null || value === undefined || (key.type === 'text' && key.name !== 'seed')) return null;
@@ -151,8 +154,14 @@ function tokenOf(raw: string, around: Around, span: Span, limits: RequestLimits)
   const [, dash, rest] = DASHED.exec(raw) ?? [];
   if (dash !== undefined && rest !== undefined) return dashedToken(dash, rest, around, { ...span, raw }, limits);
   const pair = PAIR.exec(raw);
-  if (pair !== null) return pairToken(pair, raw, span, limits);
+  if (pair !== null && (isPlainName(pair[1]) || keyNamed(pair[1] ?? '') !== null)) {
+    return pairToken(pair, raw, span, limits);
+  }
   return { ...span, raw, kind: 'text', note: noteOn(raw, around.after, span.start, limits) };
+}
+
+function isPlainName(name = ''): boolean {
+  return /^[a-z_-]*$/i.test(name);
 }
 
 function dashedToken(
@@ -204,7 +213,7 @@ function unknownOption(
   const isUnclear = words === 0 && separator === undefined && after.length > 0;
   if (meant === null) return { name: shown, words, isUnclear };
   const start = at.start + dash.length;
-  throw unknownSetting(shown, `--${meant}`, 'put a space after the dashes', {
+  throw unknownSetting(shown, `--${meant}`, dashesAsText(), {
     ...{ start, end: start + name.length, text: meant },
   });
 }
@@ -236,7 +245,7 @@ function pairToken(match: RegExpExecArray, raw: string, span: Span, limits: Requ
   const meant = near === 'ar' || near === 'n' ? near : guess(name, value, limits);
   const end = span.start + name.length;
   const edit = meant === null ? { start: end, end, text: '\\' } : { start: span.start, end, text: meant };
-  throw unknownSetting(name, meant, `write ${shortened(name)}\\: with a backslash`, edit);
+  throw unknownSetting(name, meant, colonAsText(name), edit);
 }
 
 /** Many words and names are near to `lora`: logo, look, Nora. */
@@ -288,40 +297,56 @@ export function takes(key: Key, value: string, limits: RequestLimits): boolean {
 function unknownSettings(unknown: readonly Foreign[]): CommandProblem {
   const names = [...new Set(unknown.map(({ name }) => quoted(name)))];
   const unclear = unknown.flatMap(({ name, next }) =>
-    next === undefined ? [] : [`If ${quoted(next)} is meant for ${quoted(name)}, leave it out, too.`],
+    next === undefined
+      ? []
+      : [t('If {word} is meant for {setting}, leave it out, too.', { word: quoted(next), setting: quoted(name) })],
   );
-  const shown = names.length > MAX_NAMED ? [...names.slice(0, MAX_NAMED), `${names.length - MAX_NAMED} more`] : names;
+  const shown = someOf('conjunction', names);
   return new CommandProblem({
     code: 'unknown_setting',
-    message: `There ${names.length > 1 ? 'are no settings' : 'is no setting'} ${listed(shown, 'and')} here.`,
-    allowed: [...unclear, allowedSettings('put a space after the dashes')].join(' '),
+    message:
+      names.length > 1
+        ? t('There are no settings {names} here.', { names: shown })
+        : t('There is no setting {name} here.', { name: shown }),
+    allowed: [...unclear, allowedSettings(dashesAsText())].join(' '),
     edits: unknown.map(({ start, end }) => ({ start: Math.max(0, start - 1), end, text: '' })),
   });
 }
 
-/** @param asText how to keep it as text */
+/** @param asText how to keep it as text, as a sentence */
 function unknownSetting(name: string, meant: string | null, asText: string, edit: Edit): CommandProblem {
   return new CommandProblem({
     code: 'unknown_setting',
-    message: `There is no setting ${quoted(name)}${meant === null ? '.' : `; did you mean "${meant}"?`}`,
+    message:
+      meant === null
+        ? t('There is no setting {name}.', { name: quoted(name) })
+        : t('There is no setting {name}; did you mean {meant}?', { name: quoted(name), meant: quoted(meant) }),
     allowed: allowedSettings(asText),
     edits: [edit],
   });
 }
 
 function allowedSettings(asText: string): string {
-  return `Settings are ${KEYS.map((key) => key.name).join(', ')}. To keep it as text, ${asText}.`;
+  return `${t('Settings are {names}.', { names: KEYS.map((key) => key.name).join(', ') })} ${asText}`;
+}
+
+function dashesAsText(): string {
+  return t('To keep it as text, put a space after the dashes.');
+}
+
+function colonAsText(name: string): string {
+  return t('To keep it as text, write {escaped} with a backslash.', { escaped: `${shortened(name)}\\:` });
 }
 
 function shortened(name: string): string {
   return name.length > 20 ? `${name.slice(0, 20)}…` : name;
 }
 
-const MARKED = /^(?:-|[([*_~]{1,3})([a-z][a-z_-]{0,39})(?:[:：](.+))?$/is;
-const EQUALS = /^([a-z][a-z_-]{0,39})[=＝](.+)$/is;
+const MARKED = new RegExp(`^(?:-|[([*_~]{1,3})(${NAME})(?:[:：](.+))?$`, 'is');
+const EQUALS = new RegExp(`^(${NAME})[=＝](.+)$`, 'is');
 /** A setting that is glued to the word before it: `panda--ar 2:3`, `panda,seed:4`. */
 const GLUED_DASHED = /[^\s-]--([a-z][a-z_-]*?)(?:[:：=](.+)|(-?\d.*))?$/is;
-const GLUED_PAIR = /[^\s:：][,;([{]([a-z][a-z_-]{0,39})[:：](.+)$/is;
+const GLUED_PAIR = new RegExp(`[^\\s:：][,;([{](${NAME})[:：](.+)$`, 'is');
 const WEIGHT = /^[^:]*::?-?\d*\.?\d+\)+[,;.]?$|^\S+::-?[\d.]*$/i;
 /** Tags of other programs for what is no LoRA, and one that is not closed. */
 const NETWORK = /^<(?:lora|lyco|lycoris|hypernet|embedding):/i;

@@ -1,6 +1,8 @@
 import { isSchedule, type StageCSteps } from '../../pipeline/images/stage-c-steps.ts';
 import { MAX_START_PICTURES, MAX_START_WEIGHT } from '../../pipeline/images/start-limits.ts';
+import { t } from '../../texts/translate.ts';
 import { nearest } from './edit-distance.ts';
+import { quoted } from './problem.ts';
 
 /** A value, with a sentence on how it was read where that is not plain; or the nearest one that is allowed, if one is near. */
 export type Reading<T> = { readonly value: T; readonly note?: string } | { readonly instead: string | null };
@@ -8,7 +10,7 @@ export type Reading<T> = { readonly value: T; readonly note?: string } | { reado
 const WHOLE = /^\+?\d{1,30}$/;
 const DECIMAL = /^[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?$/i;
 const LEADING_NUMBER = /^[+-]?\d{0,20}(?:\.\d{1,20})?(?:(?<=\d)e[+-]?\d{1,3})?/i;
-const MAX_SEED = 2n ** 64n - 1n;
+export const MAX_SEED = 2n ** 64n - 1n;
 
 export interface Range {
   readonly min: number;
@@ -76,7 +78,7 @@ export function readSeed(text: string): Reading<bigint | null> {
   if (/^\d{1,40}$/.test(text) && BigInt(text) <= MAX_SEED) return { value: BigInt(text) };
   if (/^\p{L}/u.test(text)) {
     const value = seedOfWords(text);
-    return { value, note: `The seed "${[...text].slice(0, 40).join('')}" is read as the number ${value}.` };
+    return { value, note: t('The seed {words} is read as the number {value}.', { words: quoted(text), value }) };
   }
   if (text.startsWith('-')) return { instead: 'random' };
   if (/^0x[\da-f]{1,16}$/i.test(text)) return { instead: String(BigInt(text)) };

@@ -1,8 +1,9 @@
 import { UserError } from '../../system/errors.ts';
 import { RecentMap } from '../../system/memo.ts';
+import { t } from '../../texts/translate.ts';
 import { nearest } from './edit-distance.ts';
 import { isEscape, QuoteScanner } from './lexer.ts';
-import { listed, quoted } from './problem.ts';
+import { quoted, someOf } from './problem.ts';
 
 /** Lists of words that prompts draw from: `__colour__` is a line of the list `colour`. */
 export interface Wildcards {
@@ -214,8 +215,8 @@ function listNamed(typed: string, wildcards: Wildcards, path: readonly string[])
   if (name === undefined) {
     throw new WildcardError(
       'wildcard_name',
-      `Expected the name of a wildcard, got ${quoted(typed)}.`,
-      `A name has letters, digits, - and _ only, and no path: __colour__. ${asText(typed)}`,
+      t('Expected the name of a wildcard, got {typed}.', { typed: quoted(typed) }),
+      `${t('A name has letters, digits, - and _ only, and no path: {example}.', { example: '__colour__' })} ${asText(typed)}`,
       typed,
     );
   }
@@ -223,8 +224,8 @@ function listNamed(typed: string, wildcards: Wildcards, path: readonly string[])
     const circle = [...path.slice(path.indexOf(name)), name].join(' → ');
     throw new WildcardError(
       'wildcard_cycle',
-      `The wildcard "${name}" draws from itself: ${circle}.`,
-      'Whoever keeps these lists has to take one of them out of another.',
+      t('The wildcard {name} draws from itself: {circle}.', { name: quoted(name), circle }),
+      t('Whoever keeps these lists has to take one of them out of another.'),
       path[0],
     );
   }
@@ -234,20 +235,21 @@ function listNamed(typed: string, wildcards: Wildcards, path: readonly string[])
 }
 
 function asText(typed: string): string {
-  return `To keep it as text, write \\__${typed.slice(0, 40)}__.`;
+  return t('To keep it as text, write {escaped}.', { escaped: `\\__${typed.slice(0, 40)}__` });
 }
 
 function unknown(name: string, typed: string, names: readonly string[]): WildcardError {
-  const more = names.length > MOST_NAMED ? [`${names.length - MOST_NAMED} more`] : [];
   const here =
     names.length === 0
-      ? 'There are none here yet'
-      : `Here are ${listed([...names.slice(0, MOST_NAMED), ...more], 'and')}`;
+      ? t('There are none here yet.')
+      : t('Here are {names}.', { names: someOf('conjunction', names, MOST_NAMED) });
   const meant = nearest(name.slice(0, 64), names, 2);
   return new WildcardError(
     'wildcard_unknown',
-    `There is no wildcard ${quoted(name)} here${meant === null ? '.' : `; did you mean "${meant}"?`}`,
-    `${here}. ${asText(typed)}`,
+    meant === null
+      ? t('There is no wildcard {name} here.', { name: quoted(name) })
+      : t('There is no wildcard {name} here; did you mean {meant}?', { name: quoted(name), meant: quoted(meant) }),
+    `${here} ${asText(typed)}`,
     typed,
     meant,
   );
@@ -256,8 +258,8 @@ function unknown(name: string, typed: string, names: readonly string[]): Wildcar
 function empty(name: string, typed: string): WildcardError {
   return new WildcardError(
     'wildcard_empty',
-    `The wildcard "${name}" has no line to draw.`,
-    'A list has one choice a line; lines that begin with # and those of weight 0 are never drawn.',
+    t('The wildcard {name} has no line to draw.', { name: quoted(name) }),
+    t('A list has one choice a line; lines that begin with # and those of weight 0 are never drawn.'),
     typed,
   );
 }
@@ -265,7 +267,10 @@ function empty(name: string, typed: string): WildcardError {
 function tooMany(): WildcardError {
   return new WildcardError(
     'wildcards_too_many',
-    'This prompt draws more words than a prompt can have.',
-    `At most ${MOST_DRAWS} words are drawn for one prompt, and lists lie at most ${MOST_NESTED} deep in each other.`,
+    t('This prompt draws more words than a prompt can have.'),
+    t('At most {words} words are drawn for one prompt, and lists lie at most {depth} deep in each other.', {
+      words: MOST_DRAWS,
+      depth: MOST_NESTED,
+    }),
   );
 }

@@ -1,3 +1,4 @@
+import { DEFAULT_OF } from '../command/origins.ts';
 import type { Presets } from '../command/presets.ts';
 import { type DefaultsLayer, MAXIMA, type Maximum, type PromptSources } from '../command/prompt-sources.ts';
 import type { Wildcards } from '../command/wildcards.ts';
@@ -28,12 +29,6 @@ export function defaultsScopes(caller: Caller): readonly DefaultsScope[] {
   ];
 }
 
-const WHOSE: Readonly<Record<DefaultsScope['scope'], readonly [origin: string, place: string]>> = {
-  person: ['your default', 'you'],
-  channel: ["the channel's default", 'this channel'],
-  guild: ["the server's default", 'this server'],
-};
-
 /** What holds for the prompts of a caller: nothing is read before it is asked for, but for the defaults. */
 export function promptSources(
   caller: Caller,
@@ -44,12 +39,13 @@ export function promptSources(
   const maxima: Maximum[] = [];
   for (const scope of defaultsScopes(caller)) {
     const all = Object.entries(history.defaults.of(scope));
-    const [origin, place] = WHOSE[scope.scope];
     const values = all.filter(([key]) => !key.startsWith(MAXIMUM_PREFIX));
-    if (values.length > 0) layers.push({ origin, values: Object.fromEntries(values) });
+    if (values.length > 0) layers.push({ origin: DEFAULT_OF[scope.scope], values: Object.fromEntries(values) });
     for (const [key, value] of all) {
       const name = MAXIMA.find((one) => key === `${MAXIMUM_PREFIX}${one}`);
-      if (name !== undefined && scope.scope !== 'person') maxima.push({ name, most: Number(value), place });
+      if (name !== undefined && scope.scope !== 'person') {
+        maxima.push({ name, most: Number(value), place: scope.scope });
+      }
     }
   }
   return {

@@ -1,3 +1,4 @@
+import { t } from '../../texts/translate.ts';
 import { describeKey, KEYS, type Key, type KeyName, keyNamed } from '../command/keys.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
@@ -16,7 +17,7 @@ function overview(limits: RequestLimits): Partial<Reply> {
     lines: [
       'Write key:value without a space after the colon, or --key value. Quotes hold spaces: negative:"text, frame".',
       '{red, grey} fox makes one request for each, after asking. A backslash keeps a character as text: \\{ or \\:',
-      ...Object.values(SUBCOMMANDS).map(({ usage, description }) => `/wuerst ${usage}: ${description}.`),
+      ...Object.values(SUBCOMMANDS).map(({ usage, description }) => `/wuerst ${usage}: ${t(description)}.`),
     ],
     fields: KEYS.map((key) => ({ name: example(key, limits), value: `${describeKey(key, limits)}.` })),
     code: `/wuerst ${examplePrompt(limits)} ar:2:3 style:${limits.styles.at(-1) ?? 'interpolated'}`,
@@ -28,7 +29,7 @@ function explanation(key: Key, limits: RequestLimits): Partial<Reply> {
     values.length === 0 ? [] : [{ name, value: values.join(', ') }];
   return {
     title: key.name,
-    lines: [`${describeKey(key, limits)}.`, `Write ${key.expected(limits)}.`],
+    lines: [`${describeKey(key, limits)}.`, key.expected(limits).rule],
     fields: [...field('For example', key.choices?.(limits)), ...field('Also written', key.aliases)],
     code: `/wuerst ${examplePrompt(limits)} ${example(key, limits)}`,
   };

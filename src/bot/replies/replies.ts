@@ -1,10 +1,11 @@
 import { loraTag, MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/lora-tag.ts';
 import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
+import { listedAs } from '../../texts/translate.ts';
 import { formatRequest } from '../command/format.ts';
 import { FIELD_KEYS, KEYS, type Key, type KeyName } from '../command/keys.ts';
 import { formatLoras } from '../command/loras.ts';
-import { listed } from '../command/problem.ts';
+import { originText } from '../command/origins.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import type { ImageDetails } from '../history/history.ts';
 import { type Eta, type ImagineRequest, type Job, type JobImage, titleOf } from '../job.ts';
@@ -142,7 +143,7 @@ function originsOf({ request, derivation }: Job, limits: RequestLimits): string 
   });
   const groups = [...new Set(named.map(({ origin }) => origin))].map((origin) => {
     const names = named.filter((one) => one.origin === origin).map(({ name }) => name);
-    return `${origin} (${names.join(' ')})`;
+    return `${originText(origin)} (${names.join(' ')})`;
   });
   return [...groups, groups.length === 0 ? 'the model (all)' : 'the model (the rest)'].join('; ');
 }
@@ -305,7 +306,7 @@ export function doubtReply({ id, requests, notes }: Question, meant: readonly st
   const [only] = meant;
   const line =
     only === undefined
-      ? `Commands are ${listed(commands, 'and')}.`
+      ? `Commands are ${listedAs('conjunction', commands)}.`
       : `It looks like a command but is not one. The command is /wuerst ${only}`;
   return {
     ...NOTICE,

@@ -1,7 +1,8 @@
 import { UserError } from '../../system/errors.ts';
+import { listedAs } from '../../texts/translate.ts';
 import { guildSettings } from '../command/guild-settings.ts';
 import { parseCommand } from '../command/parse.ts';
-import { listed, quoted } from '../command/problem.ts';
+import { quoted } from '../command/problem.ts';
 import { isSubcommandName, SUBCOMMANDS, type Subcommand, type SubcommandName } from '../command/subcommands.ts';
 import type { CommandOptions, Outcome } from '../core.ts';
 import type { Caller, Job } from '../job.ts';
@@ -198,7 +199,7 @@ function fileMisfit(): UserError {
 
 function noSubcommand(text: string): UserError {
   const [name = ''] = text.split(' ', 1);
-  const usage = isSubcommandName(name) ? SUBCOMMANDS[name].usage : listed(Object.keys(SUBCOMMANDS));
+  const usage = isSubcommandName(name) ? SUBCOMMANDS[name].usage : listedAs('disjunction', Object.keys(SUBCOMMANDS));
   return new UserError('subcommand_malformed', `Expected ${usage}, got ${quoted(text)}.`, {
     hint: 'An id is the letters and digits below a picture. For yours, see /wuerst history',
   });

@@ -1,6 +1,7 @@
 import { UserError } from '../../system/errors.ts';
+import { listedAs } from '../../texts/translate.ts';
 import { KEYS, type Key, keyNamed } from '../command/keys.ts';
-import { listed, quoted } from '../command/problem.ts';
+import { quoted } from '../command/problem.ts';
 import { MAXIMA, type MaximumName } from '../command/prompt-sources.ts';
 import type { DefaultsArgument } from '../command/prompt-subcommands.ts';
 import type { DefaultsScope } from '../history/defaults.ts';
@@ -99,11 +100,9 @@ function change(scope: DefaultsScope, typed: string, value: string, context: Pro
   }
   const reading = key.read(value, context.limits);
   if (!('value' in reading)) {
-    throw new UserError(
-      'default_value',
-      `Expected ${key.name} to be ${key.expected(context.limits)}, got ${quoted(value)}.`,
-      { hint: `For example: /wuerst defaults ${key.name}:${reading.instead ?? key.example(context.limits)}` },
-    );
+    throw new UserError('default_value', key.expected(context.limits).wrong(key.name, quoted(value)), {
+      hint: `For example: /wuerst defaults ${key.name}:${reading.instead ?? key.example(context.limits)}`,
+    });
   }
   for (const other of clashing(key)) defaults.set(scope, other.name, undefined);
   defaults.set(scope, key.name, value);
@@ -127,7 +126,10 @@ function presetAsDefault(): UserError {
 function unknownSetting(typed: string): UserError {
   const names = KEYS.filter(({ name }) => name !== 'preset').map(({ name }) => name);
   return new UserError('default_unknown', `There is no setting ${quoted(typed)}.`, {
-    hint: `Settings are ${listed(names, 'and')}; for a channel or a server also ${listed(MAXIMA.map((name) => MAXIMUM_PREFIX + name))}.`,
+    hint: `Settings are ${listedAs('conjunction', names)}; for a channel or a server also ${listedAs(
+      'disjunction',
+      MAXIMA.map((name) => MAXIMUM_PREFIX + name),
+    )}.`,
   });
 }
 

@@ -5,7 +5,14 @@ import { typedForm } from '../command/layers.ts';
 import { lengthOf } from '../command/lexer.ts';
 import { tagsAsText } from '../command/loras.ts';
 import { readPresetText } from '../command/preset-text.ts';
-import { NO_PRESET, PRESET_NAME, PROMPT_PLACE, type Preset, presetName, presetsHere } from '../command/presets.ts';
+import {
+  expectedPresetName,
+  NO_PRESET,
+  PROMPT_PLACE,
+  type Preset,
+  presetName,
+  presetsHere,
+} from '../command/presets.ts';
 import { quoted } from '../command/problem.ts';
 import type { Place, PresetsArgument } from '../command/prompt-subcommands.ts';
 import { withoutDraws } from '../command/wildcards.ts';
@@ -232,7 +239,7 @@ function visible({ history, folder, caller }: PromptContext): readonly NamedPres
 function nameOf(typed: string): string {
   const name = presetName(typed);
   if (name !== undefined && name !== NO_PRESET) return name;
-  throw new UserError('preset_name', `Expected ${PRESET_NAME}, got ${quoted(typed)}.`, {
+  throw new UserError('preset_name', expectedPresetName().wrong('preset', quoted(typed)), {
     hint: `For example: /wuerst presets save film-still ${PROMPT_PLACE}, film still`,
   });
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { listedAs } from '../../texts/translate.ts';
 import {
   formatGuildSetting,
   type GuildSettingKey,
@@ -9,7 +10,7 @@ import {
   type PlacedSetting,
   readGuildSetting,
 } from '../command/guild-settings.ts';
-import { listed, quoted } from '../command/problem.ts';
+import { quoted } from '../command/problem.ts';
 import type { SettingChange } from '../command/subcommands.ts';
 import type { History, SettingsScope } from '../history/history.ts';
 import type { Caller } from '../job.ts';
@@ -89,9 +90,9 @@ function applied({ history, caller }: Context, { key, value }: SettingChange): P
   const operator = isOperator(caller);
   if (setting === null) {
     throw new UserError('unknown_guild_setting', `There is no setting ${quoted(key)} here.`, {
-      hint: `Settings here are ${listed(
+      hint: `Settings here are ${listedAs(
+        'conjunction',
         guildSettings(operator).map(({ name }) => name),
-        'and',
       )}.`,
     });
   }

@@ -6,10 +6,13 @@ import {
   PermissionFlagsBits,
   type RESTPostAPIApplicationCommandsJSONBody,
 } from 'discord.js';
-import { describeKey, describeKeyInGerman, KEYS, type Key, type KeyName } from '../../../bot/command/keys.ts';
+import { describeKey, KEYS, type Key, type KeyName } from '../../../bot/command/keys.ts';
 import { unitsOf } from '../../../bot/command/lexer.ts';
+import { type LocalNames, OPTION_NAMES } from '../../../bot/command/local-names.ts';
 import { NATIVE_SUBCOMMANDS } from '../../../bot/command/subcommands.ts';
 import type { RequestLimits } from '../../../bot/request-limits.ts';
+import { inLanguage } from '../../../texts/language.ts';
+import { t, translatable } from '../../../texts/translate.ts';
 import { optionName } from './option-values.ts';
 
 type Command = RESTPostAPIApplicationCommandsJSONBody;
@@ -27,17 +30,25 @@ const LONGEST: Readonly<Partial<Record<KeyName, (limits: RequestLimits) => numbe
 /** Keys whose values are offered while they are typed. */
 export const COMPLETED: readonly KeyName[] = ['size', 'width', 'height', 'ar', 'style', 'lora', 'preset'];
 
-function named(name: string, description: string, [germanName, german]: readonly [name: string, description: string]) {
+function named(name: string, { de }: LocalNames, description: () => string) {
+  return { name, name_localizations: { de }, ...described(description) };
+}
+
+function described(description: () => string) {
   return {
-    ...{ name, name_localizations: { de: germanName } },
-    ...{ description, description_localizations: { de: german } },
+    description: inLanguage('en', description),
+    description_localizations: { de: inLanguage('de', description) },
   };
+}
+
+/** An option that is no key. */
+function option(name: keyof typeof OPTION_NAMES, description: string) {
+  return named(name, OPTION_NAMES[name], () => t(description));
 }
 
 function settingOption(key: Key, limits: RequestLimits): Option {
   const { Integer, Number: Decimal, Boolean: Switch, String: Text } = ApplicationCommandOptionType;
-  const german = [key.de[0], describeKeyInGerman(key, limits)] as const;
-  const base = named(optionName(key), describeKey(key, limits), german);
+  const base = named(optionName(key), key.names, () => describeKey(key, limits));
   const complete = COMPLETED.includes(key.name) ? ({ autocomplete: true } as const) : {};
   const range = key.range?.(limits);
   const bounds = range === undefined ? {} : { min_value: range.min, max_value: range.max };
@@ -56,6 +67,10 @@ function settingOption(key: Key, limits: RequestLimits): Option {
   }
 }
 
+function attachment(base: ReturnType<typeof named>): Option {
+  return { ...base, type: ApplicationCommandOptionType.Attachment };
+}
+
 /** Where commands can be used: installed to a server or to an account; in servers, with the bot alone, and among friends. */
 const EVERYWHERE = {
   integration_types: [ApplicationIntegrationType.GuildInstall, ApplicationIntegrationType.UserInstall],
@@ -68,9 +83,9 @@ const SERVER_ADMINS = {
   default_member_permissions: PermissionFlagsBits.ManageGuild.toString(),
 };
 
-function chat(name: string, description: string, de: string, options: Option[], scope: object = EVERYWHERE): Command {
+function chat(name: string, description: string, options: Option[], scope: object = EVERYWHERE): Command {
   return {
-    ...{ type: ApplicationCommandType.ChatInput, name, description, description_localizations: { de } },
+    ...{ type: ApplicationCommandType.ChatInput, name, ...described(() => t(description)) },
     ...{ options, ...scope },
   };
 }
@@ -84,41 +99,17 @@ export const IMAGE_OPTIONS = ['image', 'image-2', 'image-3'] as const;
 export const MASK_OPTION = 'mask';
 
 const PICTURE_OPTIONS: readonly Option[] = [
-  named('image', 'A picture to start from; without words, a variation of it', [
-    'bild',
-    'Ein Bild, von dem ausgegangen wird; ohne Worte eine Variation davon',
-  ]),
-  named('image-2', 'A second picture, to be blended with the first', [
-    'bild-2',
-    'Ein zweites Bild, das mit dem ersten gemischt wird',
-  ]),
-  named('image-3', 'A third one', ['bild-3', 'Ein drittes']),
-  named(MASK_OPTION, 'A picture that is white where the first one is painted anew', [
-    'maske',
-    'Ein Bild, das weiß ist, wo das erste neu gemalt wird',
-  ]),
-].map((base) => ({ ...base, type: ApplicationCommandOptionType.Attachment }));
-
-function fileOption({
-  name,
-  description,
-  de,
-}: {
-  name: string;
-  description: string;
-  de: readonly [string, string];
-}): Option {
-  return { ...named(name, description, de), type: ApplicationCommandOptionType.Attachment };
-}
+  option('image', translatable('A picture to start from; without words, a variation of it')),
+  option('image-2', translatable('A second picture, to be blended with the first')),
+  option('image-3', translatable('A third one')),
+  option(MASK_OPTION, translatable('A picture that is white where the first one is painted anew')),
+].map(attachment);
 
 /** What is registered with Discord: numbers have the bounds that the core has without a guild's own, stricter ones. */
 export const commandsWithin = (limits: RequestLimits): readonly Command[] => [
-  chat(PAINT_COMMAND, 'Paint a picture from a description', 'Male ein Bild nach einer Beschreibung', [
+  chat(PAINT_COMMAND, translatable('Paint a picture from a description'), [
     {
-      ...named('prompt', 'What to paint; settings like width:1536 may stand anywhere in it', [
-        'beschreibung',
-        'Was gemalt werden soll; Einstellungen wie width:1536 dürfen darin stehen',
-      ]),
+      ...option('prompt', translatable('What to paint; settings like width:1536 may stand anywhere in it')),
       type: ApplicationCommandOptionType.String,
       // A picture may stand in its place.
       required: false,
@@ -128,20 +119,19 @@ export const commandsWithin = (limits: RequestLimits): readonly Command[] => [
     ...PICTURE_OPTIONS,
     ...KEYS.map((key) => settingOption(key, limits)),
   ]),
-  ...NATIVE_SUBCOMMANDS.map(({ name, description, de, options, file }) =>
+  ...NATIVE_SUBCOMMANDS.map(({ name, description, options, file }) =>
     chat(
       `${SUBCOMMAND_PREFIX}${name}`,
       description,
-      de,
       [
         ...options.map(
-          ({ name: option, description: text, de: german, required = false }): Option => ({
-            ...named(option, text, german),
+          ({ name: its, description: what, required = false }): Option => ({
+            ...option(its, what),
             type: ApplicationCommandOptionType.String,
             required,
           }),
         ),
-        ...(file ? [fileOption(file)] : []),
+        ...(file ? [attachment(option(file.name, file.description))] : []),
       ],
       name === 'settings' ? SERVER_ADMINS : EVERYWHERE,
     ),
