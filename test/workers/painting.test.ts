@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { PREFIX, queueName, ROLL, registration, registrationKey } from '../../src/workers/roll.ts';
+import { caller } from '../bot/history/history-fixture.ts';
+import { RedisServer } from './redis-server.ts';
 import { sketch } from './sketch-engine.ts';
-import { openWorkshop } from './workshop.ts';
+import { endsOf, openWorkshop } from './workshop.ts';
 
 test('a worker paints what is asked for, in order, and the bot keeps its pictures', async (t) => {
   const shop = await openWorkshop(t);
@@ -62,6 +68,65 @@ test('Redis never holds a prompt, and nothing of a job once it has ended', async
 function isOfJob(key: string): boolean {
   return /[0-9a-f-]{36}\.\d/.test(key);
 }
+
+test('who is erased is gone from Redis: a job that waited there, one that was painted, and one that had ended', async (t) => {
+  const shop = await openWorkshop(t, { leaseMs: 60_000 });
+  const worker = await shop.worker('gpu-1');
+  const redis = new Redis(shop.redis.port);
+  endsOf(t).after(() => redis.disconnect());
+  const person = caller({ user: 'rosalind-7', name: 'Rosalind F.' });
+  const ask = async (text: string) => {
+    const outcome = await shop.studio.command(`${text} size:128x128`, person);
+    assert.ok(outcome.kind === 'job');
+    return outcome.job;
+  };
+  const done = await shop.ended((await ask('marzipan')).id);
+  const painted = await ask('endless marzipan');
+  await shop.steps(painted.id);
+  // One that never takes what is handed over to it.
+  const idle = 'f'.repeat(16);
+  const said = registration.parse(JSON.parse((await redis.get(registrationKey(worker.id))) ?? ''));
+  const { attempt: _, ...others } = said;
+  await redis.set(registrationKey(idle), JSON.stringify({ ...others, id: idle, name: 'idle' }));
+  await redis.sadd(ROLL, idle);
+  const waiting = await ask('marzipan cake');
+  const jobsOf = async (id: string) => (await redis.keys(`wuerst:${queueName(id)}:*`)).filter(isOfJob);
+  while (!t.signal.aborted && (await jobsOf(idle)).length === 0);
+  assert.ok((await jobsOf(worker.id)).length > 0);
+  const secrets = [
+    'marzipan',
+    'rosalind',
+    'Rosalind',
+    done.id,
+    painted.id,
+    waiting.id,
+    ...done.images.map(({ id }) => id),
+  ];
+  const found = async () => {
+    const all = await shop.redis.contents();
+    return secrets.filter((secret) => all.includes(secret));
+  };
+  assert.deepEqual(await found(), [], 'not even before');
+
+  for (const { id } of [waiting, painted]) await shop.studio.act(`cancel:${id}`, person);
+  for (const { id } of [waiting, painted]) await shop.ended(id);
+  await shop.studio.act('erase:me', person);
+  assert.equal(shop.studio.job(done.id), null);
+  while (!t.signal.aborted && (await jobsOf(idle)).length + (await jobsOf(worker.id)).length > 0);
+  assert.deepEqual(await found(), []);
+});
+
+test('what a worker and a bot that are both gone have left in Redis is removed by the next bot', async (t) => {
+  const redis = await RedisServer.start(endsOf(t));
+  const client = new Redis(redis.port);
+  endsOf(t).after(() => client.disconnect());
+  const gone = 'e'.repeat(16);
+  const queue = new Queue(queueName(gone), { connection: client, prefix: PREFIX });
+  await queue.add('paint', { path: 'somewhere' }, { jobId: `${randomUUID()}.7` });
+  await client.sadd(ROLL, gone, 'nonsense');
+  await openWorkshop(t, { redis });
+  while (!t.signal.aborted && (await client.keys(`*${gone}*`)).length + (await client.scard(ROLL)) > 0);
+});
 
 function appendOnly(folder: string): string {
   const files = [1, 2].map((n) => join(folder, 'appendonlydir', `appendonly.aof.${n}.incr.aof`));

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { type RedisAddress, readRedisAddress } from '../../src/workers/redis-address.ts';
 
 interface Cleanup {
@@ -75,6 +76,26 @@ export class RedisServer {
       });
     });
     child.removeAllListeners('exit');
+  }
+
+  /** All that it keeps, as text: the keys and what is in them. */
+  async contents(): Promise<string> {
+    const redis = new Redis(this.port);
+    const read: Readonly<Record<string, (key: string) => Promise<unknown>>> = {
+      string: (key) => redis.get(key),
+      hash: (key) => redis.hgetall(key),
+      list: (key) => redis.lrange(key, 0, -1),
+      set: (key) => redis.smembers(key),
+      zset: (key) => redis.zrange(key, 0, -1),
+      stream: (key) => redis.xrange(key, '-', '+'),
+    };
+    try {
+      const keys = await redis.keys('*');
+      const values = await Promise.all(keys.map(async (key) => [key, await read[await redis.type(key)]?.(key)]));
+      return values.map((value) => JSON.stringify(value)).join('\n');
+    } finally {
+      redis.disconnect();
+    }
   }
 
   async kill(): Promise<void> {

@@ -95,6 +95,8 @@ export class Roster {
     const gone = listed.filter((id) => (texts[ids.indexOf(id)] ?? null) === null);
     const there = new Set(ids.filter((id) => !gone.includes(id)));
     for (const id of this.#known.keys()) if (!there.has(id)) this.#gone(id);
+    // An earlier bot may have handed over to them.
+    for (const id of gone) if (ids.includes(id) && !this.#members.has(id)) await this.#clear(id);
     await this.#answer(answers, gone);
   }
 
@@ -149,12 +151,8 @@ export class Roster {
 
   async #welcome(registration: Registration): Promise<Member> {
     const { id } = registration;
-    const { redis, attempts, onProblem, logger, loras } = this.#options;
-    const queue = new Queue<HandOver>(queueName(id), {
-      ...{ connection: redis, prefix: PREFIX, skipVersionCheck: true, skipMetasUpdate: true },
-      streams: { events: { maxLen: 10 } },
-    });
-    queue.on('error', () => {});
+    const { attempts, onProblem, logger, loras } = this.#options;
+    const queue = this.#queueOf(id);
     // What an earlier bot left in it: that job is handed over anew.
     await queue.obliterate({ force: true });
     const painter = new RemotePainter({
@@ -201,10 +199,21 @@ export class Roster {
 
   #dismiss(id: string, { queue }: Member): void {
     this.#members.delete(id);
-    queue
-      .obliterate({ force: true })
-      .catch(() => {})
-      .finally(() => queue.close().catch(() => {}));
+    emptied(queue).catch(() => {});
+  }
+
+  /** Removes the queue of a worker that no painter here stands for. */
+  #clear(id: string): Promise<void> {
+    return emptied(this.#queueOf(id));
+  }
+
+  #queueOf(id: string): Queue<HandOver> {
+    const queue = new Queue<HandOver>(queueName(id), {
+      ...{ connection: this.#options.redis, prefix: PREFIX, skipVersionCheck: true, skipMetasUpdate: true },
+      streams: { events: { maxLen: 10 } },
+    });
+    queue.on('error', () => {});
+    return queue;
   }
 
   async #answer(answers: readonly (readonly [string, Verdict])[], gone: readonly string[]): Promise<void> {
@@ -214,5 +223,14 @@ export class Roster {
     for (const [id, verdict] of answers) pipeline.set(verdictKey(id), JSON.stringify(verdict), 'PX', verdictMs);
     if (gone.length > 0) pipeline.srem(ROLL, ...gone);
     for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+  }
+}
+
+/** Removes a queue with everything in it. */
+async function emptied(queue: Queue<HandOver>): Promise<void> {
+  try {
+    await queue.obliterate({ force: true });
+  } finally {
+    await queue.close().catch(() => {});
   }
 }
