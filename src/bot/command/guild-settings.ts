@@ -1,14 +1,17 @@
 import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
-import { quoted } from './problem.ts';
+import { listedAs, t, translatable } from '../../texts/translate.ts';
+import { enumerated, quoted } from './problem.ts';
 import { readSwitch } from './values.ts';
 
 const NSFW_RULES = ['off', 'age-restricted'] as const;
 type NsfwRule = (typeof NSFW_RULES)[number];
 
 interface Kind {
-  /** Ends the sentence "expected …". */
-  readonly expected: string;
+  /** What a value has to be, as a sentence. */
+  readonly rule: () => string;
+  /** @param value as it is quoted */
+  wrong(name: string, value: string): string;
   readonly example: string;
   /**
    * Reads a typed value; `undefined` where it is none. The setting's schema holds it to its bounds.
@@ -21,9 +24,24 @@ interface Kind {
 
 type Value = number | boolean | NsfwRule | readonly string[] | null;
 
+/** Words that are typed. */
+const WORDS = { none: 'none', default: 'default' };
+const WEIGHTS = { min: 0.01, max: 100 };
+const LISTS = { ...WORDS, most: 2000, add: '+word', remove: '-word' };
+
+function oneOfRule(words: readonly string[]): string {
+  return t('Expected {choices}.', { choices: listedAs('disjunction', words) });
+}
+
+function oneOfWrong(words: readonly string[], name: string, value: string): string {
+  return t('Expected {name} to be {choices}, got {value}.', { name, choices: listedAs('disjunction', words), value });
+}
+
 const KINDS = {
   limit: {
-    expected: 'a whole number from 1, none or default',
+    rule: () => t('Expected a whole number from 1, {none} or {default}.', WORDS),
+    wrong: (name, value) =>
+      t('Expected {name} to be a whole number from 1, {none} or {default}, got {value}.', { ...WORDS, name, value }),
     example: '10',
     read: (typed) => (/^(?:none|unlimited|null)$/i.test(typed) ? null : readNumber(typed)),
     within: (everywhere, own) => {
@@ -32,14 +50,30 @@ const KINDS = {
     },
   },
   weight: {
-    expected: 'a number from 0.01 to 100, or default',
+    rule: () => t('Expected a number from {min} to {max}, or {default}.', { ...WEIGHTS, ...WORDS }),
+    wrong: (name, value) =>
+      t('Expected {name} to be a number from {min} to {max}, or {default}, got {value}.', {
+        ...WEIGHTS,
+        ...WORDS,
+        name,
+        value,
+      }),
     example: '1',
     read: readNumber,
     // Only the operator sets it, for one guild or for all.
     within: (_, own) => own,
   },
   list: {
-    expected: 'up to 2000 words with commas between them, +word to add, -word to remove, none or default',
+    rule: () =>
+      t(
+        'Expected up to {most} words with commas between them, {add} to add, {remove} to remove, {none} or {default}.',
+        LISTS,
+      ),
+    wrong: (name, value) =>
+      t(
+        'Expected {name} to be up to {most} words with commas between them, {add} to add, {remove} to remove, {none} or {default}, got {value}.',
+        { ...LISTS, name, value },
+      ),
     example: '+word',
     read: readList,
     within: (everywhere, own) => [
@@ -47,7 +81,8 @@ const KINDS = {
     ],
   },
   switch: {
-    expected: 'yes, no or default',
+    rule: () => oneOfRule(['yes', 'no', 'default']),
+    wrong: (name, value) => oneOfWrong(['yes', 'no', 'default'], name, value),
     example: 'yes',
     read: (typed) => {
       const reading = readSwitch(typed);
@@ -56,7 +91,8 @@ const KINDS = {
     within: (everywhere, own) => everywhere === true || own === true,
   },
   nsfw: {
-    expected: `${NSFW_RULES.join(', ')} or default`,
+    rule: () => oneOfRule([...NSFW_RULES, 'default']),
+    wrong: (name, value) => oneOfWrong([...NSFW_RULES, 'default'], name, value),
     example: 'off',
     read: (typed) => NSFW_RULES.find((choice) => choice === typed.toLowerCase()),
     within: (everywhere, own) => (everywhere === 'off' ? everywhere : own),
@@ -68,6 +104,7 @@ interface Definition {
   readonly schema: z.ZodType;
   /** What holds until someone sets it. */
   readonly initial: unknown;
+  /** To be shown with `t`. */
   readonly description: string;
   readonly kind: keyof typeof KINDS;
 }
@@ -81,36 +118,41 @@ const limit = (initial: number | null, description: string, schema = count) =>
 
 /** What admins set, for one guild or everywhere, in the order of display. */
 export const GUILD_SETTINGS = {
-  guildJobs: limit(500, 'unfinished requests here at once'),
+  guildJobs: limit(500, translatable('unfinished requests here at once')),
   /** Over all guilds and direct messages. */
-  userJobs: limit(50, 'unfinished requests per person at once'),
-  guildSeconds: limit(null, 'accelerator seconds a day here'),
+  userJobs: limit(50, translatable('unfinished requests per person at once')),
+  guildSeconds: limit(null, translatable('accelerator seconds a day here')),
   /** Over all guilds and direct messages. */
-  userSeconds: limit(null, 'accelerator seconds a day per person'),
-  pixels: limit(null, 'pixels per picture'),
-  images: limit(null, 'pictures per request, at most 10', count.max(10)),
+  userSeconds: limit(null, translatable('accelerator seconds a day per person')),
+  pixels: limit(null, translatable('pixels per picture')),
+  images: limit(null, translatable('pictures per request, at most 10'), count.max(10)),
   /** In pictures of the usual size and steps, whatever makes it costly. */
-  cost: limit(100, 'time of one request, in usual pictures'),
+  cost: limit(100, translatable('time of one request, in usual pictures')),
   /** Where what is not safe for work may be asked for. */
   nsfw: {
     ...{ kind: 'nsfw', schema: z.enum(NSFW_RULES), initial: 'age-restricted' },
-    description: 'off, or in age-restricted rooms only',
+    description: translatable('off, or in age-restricted rooms only'),
   },
   /** As they were typed. */
-  blockedWords: { kind: 'list', schema: list, initial: [], description: 'words that no prompt may hold' },
-  blockedUsers: { kind: 'list', schema: list, initial: [], description: 'ids of people who may not use the bot' },
+  blockedWords: { kind: 'list', schema: list, initial: [], description: translatable('words that no prompt may hold') },
+  blockedUsers: {
+    kind: 'list',
+    schema: list,
+    initial: [],
+    description: translatable('ids of people who may not use the bot'),
+  },
   spoiler: {
     kind: 'switch',
     schema: z.boolean(),
     initial: false,
-    description: 'results always behind a spoiler cover',
+    description: translatable('results always behind a spoiler cover'),
   },
   /** Among paying parties. */
   weight: {
     kind: 'weight',
     schema: z.number().min(0.01).max(100),
     initial: 1,
-    description: 'share of the queue, usually 1',
+    description: translatable('share of the queue, usually 1'),
   },
 } as const satisfies Record<string, Definition>;
 
@@ -166,9 +208,9 @@ export function guildSettingNamed(typed: string): PlacedSetting | null {
   return PLACED.find(({ name }) => name === typed) ?? null;
 }
 
-/** What a setting's value has to be; ends the sentence "expected …". */
+/** What a setting's value has to be, as a sentence. */
 export function expectedOf(key: GuildSettingKey): string {
-  return KINDS[GUILD_SETTINGS[key].kind].expected;
+  return KINDS[GUILD_SETTINGS[key].kind].rule();
 }
 
 /**
@@ -183,11 +225,11 @@ export function readGuildSetting(
 ): GuildSettings[GuildSettingKey] | undefined {
   const text = typed.trim();
   if (text.toLowerCase() === 'default') return undefined;
-  const { expected, example, read }: Kind = KINDS[kind];
+  const { wrong, example, read }: Kind = KINDS[kind];
   const value = read(text, Array.isArray(before) ? before : []);
   if (value !== undefined) return value;
-  throw new UserError('setting_value', `Expected ${name} to be ${expected}, got ${quoted(text)}.`, {
-    hint: `For example: /wuerst settings ${name} ${example}`,
+  throw new UserError('setting_value', wrong(name, quoted(text)), {
+    hint: t('For example: {command}', { command: `/wuerst settings ${name} ${example}` }),
   });
 }
 
@@ -212,13 +254,15 @@ function readList(text: string, before: readonly string[]): readonly string[] {
   return [...list];
 }
 
-/** A setting's value for people. */
+/** Words of a list that are shown. */
+const MOST_SHOWN = 20;
+
+/** A setting's value for people, in the words that it is typed in. */
 export function formatGuildSetting({ key }: GuildSetting, settings: GuildSettings): string {
   const value = settings[key];
-  if (value === null) return 'no limit';
+  if (value === null) return t('no limit');
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'string' || typeof value === 'number') return String(value);
   if (value.length === 0) return 'none';
-  const shown = value.slice(0, 20).join(', ');
-  return value.length > 20 ? `${shown} and ${value.length - 20} more` : shown;
+  return enumerated(value, MOST_SHOWN);
 }

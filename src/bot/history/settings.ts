@@ -56,7 +56,7 @@ export class StoredSettings {
   set<K extends GuildSettingKey>(scope: SettingsScope, key: K, value: GuildSettings[K] | undefined, by: Actor): void {
     if (value !== undefined && !GUILD_SETTINGS[key].schema.safeParse(value).success) {
       throw new UserError('setting_value', `"${key}" cannot be ${toJson(value).slice(0, 100)}.`, {
-        hint: `Expected ${expectedOf(key)}.`,
+        hint: expectedOf(key),
       });
     }
     const [surface, guild] = columnsOf(scope);

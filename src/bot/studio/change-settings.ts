@@ -1,5 +1,5 @@
 import { UserError } from '../../system/errors.ts';
-import { listedAs } from '../../texts/translate.ts';
+import { listedAs, t } from '../../texts/translate.ts';
 import {
   formatGuildSetting,
   type GuildSettingKey,
@@ -41,7 +41,7 @@ export function settingsReply(context: Context, only: string | null): Reply {
     lines: caller.moderator ? ['Change one: settings blocked-words +word, or settings user-jobs:10'] : [],
     fields: [
       ...(asked === null ? guildSettings(false) : [asked]).map((setting) => ({
-        name: `${setting.name} (${setting.description})`,
+        name: `${setting.name} (${t(setting.description)})`,
         value: shownValue(setting, context),
       })),
       ...(only === null && isOperator(caller) ? [paintersField(context.painters)] : []),
