@@ -4,7 +4,7 @@ import { type DiscordOptions, discordOptions } from './adapters/discord/options.
 import { type SlackOptions, slackOptions } from './adapters/slack/options.ts';
 import { type WebOptions, webOptions } from './adapters/web/server/options.ts';
 import { nearest } from './bot/command/edit-distance.ts';
-import { lorasFolder, modelInUse } from './models/model-folder.ts';
+import { lorasFolder, modelInUse, modelsFolder } from './models/model-folder.ts';
 import type { Batch, WarmUp } from './pipeline/process/protocol.ts';
 import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
 import { MOST_DEVICE } from './pipeline/runtime/providers.ts';
@@ -175,7 +175,12 @@ const botOptions = z
   .transform(({ model, models, loras, ...options }, { addIssue }) => {
     const folders = { WUERST_MODELS: models, WUERST_LORAS: loras };
     try {
-      return { ...options, model: modelInUse(folders, model), loras: lorasFolder(folders) };
+      return {
+        ...options,
+        model: modelInUse(folders, model),
+        models: modelsFolder(folders),
+        loras: lorasFolder(folders),
+      };
     } catch (error) {
       addIssue(error instanceof Error ? error.message : String(error));
       return z.NEVER;

@@ -25,6 +25,7 @@ import { OwnMarker } from './marking/marker.ts';
 import { createMetrics } from './metrics.ts';
 import { promptTokens } from './models/prompt-tokens.ts';
 import { recommendedFor } from './models/recommended.ts';
+import { operationsOf } from './operations.ts';
 import { metadataOf } from './pipeline/images/parameters.ts';
 import { LoraFolder } from './pipeline/lora/lora-folder.ts';
 import { PipelineClient, PipelineCrashed, type PipelineStatus } from './pipeline/process/client.ts';
@@ -244,11 +245,14 @@ async function compose(
   metrics.watch(studio, waiting);
 
   const ready = () => !isStopping() && painters.all.some((painter) => painter.ready);
+  const operations = operationsOf(config, history, () => workforce?.workers ?? []);
+  started.push(() => operations.models.stop());
   const web =
     config.web &&
     createWebAdapter(
       {
         ...{ ...config.web, logger, metrics: metrics.render, ready, surfaces: () => surfaces },
+        operations,
         ...{ accounts: history.webAccounts, sessionKey: sessionKey(join(config.data, SESSION_KEY_FILE)) },
       },
       [programInterfaces({ keys: history.apiKeys, version: VERSION })],

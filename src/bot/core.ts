@@ -1,4 +1,5 @@
 import type { Marker } from '../marking/marker.ts';
+import type { Administration } from './administration.ts';
 import type { Caller, Eta, Job, JobEvent, JobImage, Reader, Surface } from './job.ts';
 import type { QueueOverview } from './queue-overview.ts';
 import type { Button, Reply } from './reply.ts';
@@ -132,6 +133,8 @@ export interface Core {
   readonly postings?: Postings;
   /** Absent where nothing is stored. */
   readonly gallery?: Gallery;
+  /** For whoever runs the bot. Absent where nobody looks after anything. */
+  readonly administration?: Administration;
 }
 
 /** A picture that was made and is still there. */

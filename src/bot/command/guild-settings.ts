@@ -213,6 +213,21 @@ export function expectedOf(key: GuildSettingKey): string {
   return KINDS[GUILD_SETTINGS[key].kind].rule();
 }
 
+/** The only values that a setting has, as they are typed; empty where there are many. */
+export function choicesOf(key: GuildSettingKey): readonly string[] {
+  const { kind }: Definition = GUILD_SETTINGS[key];
+  if (kind === 'nsfw') return NSFW_RULES;
+  return kind === 'switch' ? ['yes', 'no'] : [];
+}
+
+/** A value as it would be typed, however long a list is. */
+export function typedGuildSetting(value: unknown): string {
+  if (value === null) return 'none';
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (!Array.isArray(value)) return String(value);
+  return value.length === 0 ? 'none' : value.join(', ');
+}
+
 /**
  * A typed value; `undefined` for `default`, which takes the setting back. A list is replaced, or with `+word`
  * and `-word` changed.

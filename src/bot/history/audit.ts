@@ -61,6 +61,8 @@ export class Audit {
       ),
       changesIn: changes('audit.guild = ? AND audit.surface = ?'),
       changesEverywhere: changes("audit.guild = ''"),
+      lastIn: changes('audit.guild = ? AND audit.surface = ? AND audit.target = ?'),
+      lastEverywhere: changes("audit.guild = '' AND audit.target = ?"),
       byActor: database.query(`SELECT ${COLUMNS} FROM audit WHERE surface = ? AND actor = ? ORDER BY num`, (row) =>
         decode(entry, row, 'audit entry'),
       ),
@@ -82,6 +84,15 @@ export class Audit {
     return scope === 'everywhere'
       ? this.#sql.changesEverywhere.all(limit)
       : this.#sql.changesIn.all(scope.guild, scope.surface, limit);
+  }
+
+  /** Who changed a setting last in exactly this scope; `null` where nobody did, or so long ago that it is forgotten. */
+  lastChange(scope: SettingsScope, key: string): SettingsChange | null {
+    const [last] =
+      scope === 'everywhere'
+        ? this.#sql.lastEverywhere.all(key, 1)
+        : this.#sql.lastIn.all(scope.guild, scope.surface, key, 1);
+    return last ?? null;
   }
 
   /** Everything that a person did, oldest first. */

@@ -14,6 +14,7 @@ import { JobLists } from './job-lists.ts';
 import { Jobs } from './jobs.ts';
 import { Memos } from './memos.ts';
 import { Messages } from './messages.ts';
+import { Overview } from './overview.ts';
 import { PersonalData } from './personal-data.ts';
 import { Postings } from './postings.ts';
 import { SavedPresets } from './presets.ts';
@@ -78,6 +79,8 @@ export class History {
   /** Pages of jobs, prompts for completion, unfinished and undelivered jobs. */
   readonly lists: JobLists;
   readonly events: EventLog;
+  /** People, failures and files of all places, for whoever runs the bot. */
+  readonly overview: Overview;
   /** Images with their recipes, and what becomes of their files. */
   readonly images: Images;
   /** Pictures by place, words and favourites. */
@@ -133,6 +136,7 @@ export class History {
     this.wildcards = new SavedWildcards(database);
     this.jobs = new Jobs({ database, events: this.events, usage: this.usage, now });
     this.lists = new JobLists(database, this.jobs);
+    this.overview = new Overview(database, this.jobs);
     this.messages = new Messages(database, this.jobs, now);
     this.postings = new Postings(database, now);
     this.gallery = new Gallery(database, now);

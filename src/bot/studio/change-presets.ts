@@ -161,11 +161,25 @@ function fieldsOf({ prompt, negative, settings }: Preset): Reply['fields'] {
   return Object.entries(all).flatMap(([name, value]) => (value === '' ? [] : [{ name, value: shortened(value, 500) }]));
 }
 
+interface NewPreset {
+  readonly name: string;
+  readonly text: string;
+  /** Apart from the text, where it has none. */
+  readonly negative: string;
+  readonly place: Place;
+}
+
+/** As `presets save`, with what is to be left out apart from the text. @throws UserError as `presetsReply` */
+export function savePreset({ name, text, negative, place }: NewPreset, context: PromptContext): Reply {
+  return saved(name, text, place, context, negative);
+}
+
 /** A text with settings in it, as a command has them. */
-function saved(typed: string, text: string, place: Place, context: PromptContext): Reply {
+function saved(typed: string, text: string, place: Place, context: PromptContext, apart = ''): Reply {
   const name = nameOf(typed);
   const command = `presets save ${place === 'person' ? '' : `${place === 'guild' ? 'server' : place} `}${name}`;
-  const preset = readPresetText(text, context.limits, command);
+  const read = readPresetText(text, context.limits, command);
+  const preset = { ...read, negative: read.negative || apart };
   if (preset.prompt === '' && preset.negative === '' && Object.keys(preset.settings).length === 0) {
     throw new UserError('preset_empty', 'Expected a text for the preset, got nothing.', {
       hint: `For example: /wuerst presets save film ${PROMPT_PLACE}, film still, soft light style:base`,

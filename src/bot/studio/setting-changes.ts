@@ -21,14 +21,18 @@ export function lastChanges(history: History, caller: Caller, isOperator: boolea
     caller.guild === null ? [] : history.audit.changes({ surface: caller.surface, guild: caller.guild }, SHOWN);
   const everywhere = isOperator ? history.audit.changes('everywhere', SHOWN) : [];
   const newest = [...here, ...everywhere].toSorted((a, b) => b.num - a.num).slice(0, SHOWN);
-  return newest.map((change) => ({ name: `Changed ${timeOf(change)} by ${actorOf(change)}`, value: changeOf(change) }));
+  return newest.map((change) => ({
+    name: `Changed ${timeOf(change)} by ${changedBy(change)}`,
+    value: changeOf(change),
+  }));
 }
 
 function timeOf({ at }: SettingsChange): string {
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-function actorOf({ actor, name }: SettingsChange): string {
+/** What to call who changed something. */
+export function changedBy({ actor, name }: SettingsChange): string {
   if (actor === ERASED) return 'a person whose data was erased';
   return name === null ? actor : `${shortened(name, 60)} (${actor})`;
 }

@@ -28,6 +28,7 @@ import { jobReply } from '../replies/job-reply.ts';
 import { errorReply, withheldReply } from '../replies/replies.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { GuildRules, type LoadedModel } from '../rules/guild-rules.ts';
+import { administration } from './administration.ts';
 import { Answers } from './answers.ts';
 import { GivenPictureFiles } from './given-pictures.ts';
 import { PictureGallery } from './picture-gallery.ts';
@@ -234,6 +235,7 @@ function coreOf(parts: Parts): Required<Core> {
       }
     },
 
+    administration: administration(parts),
     queueOverview: (caller) => queueOverview(parts, caller),
     limits: (caller) => (caller === undefined ? rules.checkpoint() : answers.limits(caller)),
     presets: (caller) => answers.presets(caller),

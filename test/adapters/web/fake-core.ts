@@ -15,6 +15,7 @@ import type { QueueEntry, QueueOverview } from '../../../src/bot/queue-overview.
 import { type Button, EMPTY_REPLY, type Reply } from '../../../src/bot/reply.ts';
 import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { UserError } from '../../../src/system/errors.ts';
+import { FakeAdministration } from './fake-administration.ts';
 import { FakeGallery } from './fake-gallery.ts';
 import { paintPicture } from './fake-pictures.ts';
 import { fakeJobReply, type LiveState } from './fake-reply.ts';
@@ -36,6 +37,7 @@ export class FakeCore implements Core {
   readonly #live = new Map<string, LiveState>();
   readonly #log: JobEvent[] = [];
   readonly #listeners = new Set<(event: JobEvent) => void>();
+  readonly administration = new FakeAdministration();
   readonly gallery = new FakeGallery(() => [...this.#jobs.values()]);
   #clock = 1_790_000_000_000;
   #lastId = 0;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
+import { fakeOperations } from './fake-administration.ts';
 import { launchBrowser, openPage, until } from './open-page.ts';
 
 let browser: Browser;
@@ -102,4 +103,90 @@ test('the panel is opened and closed by keys, and is as it was left after a relo
   await page.getByRole('group', { name: 'Style' }).getByRole('button').first().press('Escape');
   await page.locator('#settings').waitFor({ state: 'hidden' });
   assert.equal(await page.evaluate(`document.activeElement.id`), 'settings-open');
+});
+
+test('an admin looks after rules, people, workers, presets and keys; what is wrong is said where it is', async (t) => {
+  const operations = fakeOperations();
+  const { core, page, complaints } = await openPage(t, browser, { server: { operations } });
+  const { administration } = core;
+  const admin = page.getByRole('region', { name: 'Administration' });
+  const press = (name: string, where: Page | Locator = page) =>
+    where.getByRole('button', { name, exact: true }).click();
+  const part = (name: string) =>
+    page.getByRole('navigation', { name: 'Parts of the administration' }).getByText(name).click();
+  await page.getByRole('link', { name: 'Administration' }).click();
+
+  const rule = admin.getByRole('textbox', { name: 'everywhere-user-jobs' });
+  await rule.fill('many');
+  await page.keyboard.press('Enter');
+  await admin.getByRole('alert').getByText('Expected everywhere-user-jobs to be a whole number').waitFor();
+  await rule.fill('3');
+  await press('Save everywhere-user-jobs');
+  await admin.getByText(/Changed .* by Root \(root\)/).waitFor();
+  assert.equal(administration.values.get('everywhere-user-jobs'), '3');
+  await press('Take back everywhere-user-jobs');
+  await until(page, `!document.body.textContent.includes('by Root (root)')`);
+  assert.equal(administration.values.size, 0);
+
+  await part('People');
+  await press('Ban Bob');
+  await press('Ban', page.getByRole('dialog'));
+  await admin.getByText('banned', { exact: true }).waitFor();
+  await press('Let in Bob again');
+  await until(page, `!document.body.textContent.includes('banned')`);
+  assert.equal(administration.blocked.size, 0);
+
+  await part('Painters');
+  await press('Drain cellar: it finishes its job and stops');
+  await admin.getByText('accepted, is to be drained').waitFor();
+  assert.equal(operations.given.get('cellar'), 'drain');
+  await press('Admit cellar again');
+  await until(page, `!document.body.textContent.includes('is to be drained')`);
+
+  await part('Presets and wildcards');
+  await press('New preset');
+  const form = page.getByRole('dialog', { name: 'New preset' });
+  await form.getByLabel('Name').fill('a/b');
+  await form.getByLabel('Text').fill('{prompt}, in ink');
+  await press('Save', form);
+  await form.getByRole('alert').getByText('without a slash').waitFor();
+  await form.getByLabel('Name').fill('ink');
+  await press('Save', form);
+  await admin.getByText('{prompt}, in ink').waitFor();
+  await press('Delete ink');
+  await press('Delete', page.getByRole('dialog'));
+  await admin.getByText('{prompt}, in ink').waitFor({ state: 'detached' });
+
+  await part('API keys');
+  await press('New key');
+  await page.getByLabel('What it is for').fill('open webui');
+  await press('New key', page.getByRole('dialog'));
+  const secret = page.getByRole('dialog', { name: 'Your new key' }).getByLabel('Key', { exact: true });
+  assert.match(await secret.inputValue(), /^sk-wuerst-/);
+  await press('Close');
+  await admin.getByText('open webui').waitFor();
+  assert.equal(await page.getByText(/sk-wuerst-/).count(), 0);
+  await press('Revoke open webui');
+  await press('Revoke', page.getByRole('dialog'));
+  await admin.getByText('None.').waitFor();
+  // The browser itself complains of the refusals.
+  assert.deepEqual(
+    complaints.filter((one) => !one.includes('400')),
+    [],
+  );
+});
+
+test('what admins look after is loaded when it is opened, and is told to nobody else', async (t) => {
+  const { page } = await openPage(t, browser);
+  const names = `performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => name.includes('admin'))`;
+  assert.deepEqual(await page.evaluate(names), []);
+  const other = await openPage(t, browser, { server: { token: 'correct horse battery' }, waitFor: 'shown' });
+  const form = other.page.getByRole('dialog', { name: 'Sign in' });
+  await form.getByLabel('Token').fill('correct horse battery');
+  await form.getByLabel('Name').fill('ann');
+  await form.getByRole('button', { name: 'Sign in' }).click();
+  await other.page.locator('#connection[data-state=live]').waitFor();
+  assert.equal(await other.page.getByRole('link', { name: 'Administration' }).count(), 0);
+  await other.page.evaluate(`location.hash = '#/admin/keys'`);
+  await other.page.getByRole('heading', { name: 'Only admins can look after this bot' }).waitFor();
 });

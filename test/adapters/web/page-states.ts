@@ -1,6 +1,7 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import type { WebAdapterOptions } from '../../../src/adapters/web/server/options.ts';
 import { WebAccounts } from '../../../src/bot/history/web-accounts.ts';
+import { fakeOperations } from './fake-administration.ts';
 import type { FakeCore } from './fake-core.ts';
 import { paintPreviews } from './fake-pictures.ts';
 import { type } from './open-page.ts';
@@ -64,6 +65,11 @@ async function gallery({ page, core }: Opened, prompts: readonly string[]): Prom
   if (prompts.length === 0) await page.locator('.gallery-empty').waitFor();
   else await page.locator('.tile[data-loaded]').first().waitFor();
   if (prompts.length > 0) await page.locator('.gallery-grid').focus();
+}
+
+async function administration(page: Page, part: string, shown: string): Promise<void> {
+  await page.evaluate(`location.hash = '#/admin/${part}'`);
+  await page.locator('.admin').getByText(shown).first().waitFor();
 }
 
 /** Requests of several rooms, one of them being painted. */
@@ -239,6 +245,40 @@ export const PAGE_STATES: readonly PageState[] = [
     },
   },
   { name: 'a queue', open: queue },
+  ...(
+    [
+      ['rules', 'unfinished requests per person at once'],
+      ['people', '1 of 50, 49 left'],
+      ['painters', 'prior 21 ms, decoder 48 ms'],
+      ['models', 'small model that comes with wuerst'],
+      ['prompts', 'red, green, 3::blue'],
+      ['keys', 'within the rules of a place'],
+      ['failures', 'There was too little memory for it.'],
+      ['disk', '/var/lib/wuerst/models'],
+    ] as const
+  ).map(([part, shown]) => ({
+    name: `the administration of ${part}`,
+    server: () => ({ operations: fakeOperations() }),
+    open: ({ page }: Opened) => administration(page, part, shown),
+  })),
+  {
+    name: 'a form for a preset',
+    server: () => ({ operations: fakeOperations() }),
+    open: async ({ page }) => {
+      await administration(page, 'prompts', 'film still');
+      await press(page, 'Edit film');
+      await page.getByRole('dialog').waitFor();
+    },
+  },
+  {
+    name: 'the administration for who is no admin',
+    server: asksWhoSomebodyIs,
+    open: async (opened) => {
+      await signedIn(opened);
+      await opened.page.evaluate(`location.hash = '#/admin'`);
+      await opened.page.getByRole('heading', { name: 'Only admins can look after this bot' }).waitFor();
+    },
+  },
   { name: 'a question', open: (opened) => pressed(opened, 'Delete') },
   { name: 'a form for a prompt', open: (opened) => pressed(opened, 'Remix') },
   {

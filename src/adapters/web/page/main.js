@@ -23,6 +23,13 @@ const CONNECTION = { connecting: 'Connecting…', live: 'Live', lost: 'Reconnect
 
 const CHANGES_PICTURES = new Set(['image', 'done', 'changed', 'erased']);
 
+const ADMINISTRATION = {
+  kind: 'page',
+  label: 'Administration',
+  detail: 'Rules, people, painters, models, presets, API keys, failures, disk',
+  run: () => openAddress(placeAddress('admin')),
+};
+
 const session = new Session();
 const rooms = new Rooms();
 const drawer = sideDrawer();
@@ -64,6 +71,7 @@ new Palette({
       detail: 'What is being painted, what waits, and why there',
       run: () => openAddress(placeAddress('queue', rooms.current)),
     },
+    ...(session.isAdmin ? [ADMINISTRATION] : []),
     {
       kind: 'page',
       label: 'Notifications',
@@ -189,6 +197,7 @@ function showRoom() {
 
 function showUser() {
   byId('me-text').textContent = session.user;
+  byId('admin-link').hidden = !session.isAdmin;
   byId('me').querySelector('.avatar').replaceWith(avatar(session.user));
 }
 

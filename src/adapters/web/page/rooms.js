@@ -32,7 +32,12 @@ export class Rooms {
   /** `stateOf(name)` → `{ unread, busy }`. */
   draw(stateOf) {
     const current = this.current;
-    const rows = this.names.map((name) => ({ name, isCurrent: name === current, ...stateOf(name) }));
+    const { view } = placeShown();
+    const rows = this.names.map((name) => ({
+      name,
+      isCurrent: name === current && view !== 'admin',
+      ...stateOf(name),
+    }));
     redraw(byId('rooms'), rows, () => rows.map(roomRow));
   }
 }

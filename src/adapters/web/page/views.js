@@ -6,6 +6,7 @@ const TEXT = { own: 'Your pictures', admin: 'Administration' };
 /** What each view needs; it is loaded when it is first looked at. */
 const VIEWS = {
   gallery: { styles: ['gallery.css', 'picture-panel.css'], load: async () => (await import('./gallery.js')).Gallery },
+  admin: { styles: ['queue.css', 'admin.css'], load: async () => (await import('./admin.js')).Admin },
   queue: { styles: ['queue.css'], load: async () => (await import('./queue.js')).Queue },
 };
 

@@ -13,6 +13,7 @@ import type { WebAdapterOptions } from './options.ts';
 import { PictureZips } from './picture-zips.ts';
 import { notFound, problemResponse } from './problems.ts';
 import { accountRoutes } from './routes/account.ts';
+import { adminRoutes } from './routes/admin.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { completionRoutes } from './routes/completion.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -91,6 +92,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
   galleryRoutes(app, web);
   settingsRoutes(app, web);
   queueRoutes(app, web);
+  adminRoutes(app, web);
 
   return {
     app,

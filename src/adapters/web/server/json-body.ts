@@ -5,17 +5,17 @@ import { UserError } from '../../../system/errors.ts';
 const MAX_BYTES = 64 * 1024;
 
 /**
- * Reads a JSON body, and stops reading at the limit whatever the length header says.
+ * Reads a JSON body, and stops reading at the limit, in bytes, whatever the length header says.
  * Throws `UserError`: `body_not_json_type`, `body_too_large`, `body_not_json`, `body_invalid`.
  */
-export async function readJson<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
+export async function readJson<T>(c: Context, schema: z.ZodType<T>, most = MAX_BYTES): Promise<T> {
   const type = c.req.header('content-type') ?? '';
   if (!/^application\/json\s*(?:;|$)/i.test(type)) {
     throw new UserError('body_not_json_type', `Expected Content-Type application/json, got "${type.slice(0, 100)}".`, {
       hint: 'Send the header Content-Type: application/json.',
     });
   }
-  const parsed = schema.safeParse(parse(await readBytes(c, MAX_BYTES)));
+  const parsed = schema.safeParse(parse(await readBytes(c, most)));
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the body'}: ${issue.message}`);
   throw new UserError('body_invalid', `The body has the wrong form: ${faults.join('; ').slice(0, 500)}.`, {

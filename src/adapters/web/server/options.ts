@@ -4,6 +4,7 @@ import type { Logger } from '../../../system/logging.ts';
 import { list, onOff, port, secret, text, together, variable } from '../../../system/variables.ts';
 import type { Adapter } from '../../adapter.ts';
 import { addressSet } from './client-address.ts';
+import type { Operations } from './operations.ts';
 
 const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 const ANY_ADDRESS: readonly string[] = ['0.0.0.0', '::', ''];
@@ -106,6 +107,8 @@ export interface WebAdapterOptions extends WebOptions {
   readonly sessionKey?: Uint8Array;
   /** Renders the Prometheus registry as text. Without it there is no `/metrics`. */
   readonly metrics?: () => Promise<string> | string;
+  /** What admins look after beside the core. @default nothing */
+  readonly operations?: Operations;
   /** Whether jobs are being taken and made, for `/readyz`. @default always */
   readonly ready?: () => Promise<boolean> | boolean;
   /** What else has to work for `/readyz`. @default nothing */

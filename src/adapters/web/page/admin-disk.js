@@ -1,0 +1,31 @@
+import { adminApi } from './admin-api.js';
+import { adminPart, byteSize, table } from './admin-parts.js';
+import { el } from './dom.js';
+
+const TEXT = {
+  title: 'Disk',
+  intro: 'What the bot keeps on this machine, and what is free.',
+  caption: 'What takes up the disk',
+  heads: ['What', 'Where', 'Size', 'Free there'],
+  database: 'Database',
+  pictures: (files) => `Pictures, ${files} ${files === 1 ? 'file' : 'files'}`,
+  models: 'Models',
+};
+
+export function diskPart(host) {
+  const part = adminPart({
+    ...{ title: TEXT.title, intro: TEXT.intro },
+    read: async () => {
+      const { data, models, pictures } = await adminApi.get('disk', { user: host.user() });
+      const path = (folder) => el('code', { class: 'admin-path' }, folder);
+      const rows = [
+        [TEXT.database, path(data.folder), byteSize(data.database), byteSize(data.free)],
+        [TEXT.pictures(pictures.files), path(data.folder), byteSize(pictures.bytes), byteSize(data.free)],
+        [TEXT.models, path(models.folder), byteSize(models.bytes), byteSize(models.free)],
+      ];
+      return [table(TEXT.caption, TEXT.heads, rows)];
+    },
+  });
+  part.reload();
+  return part;
+}

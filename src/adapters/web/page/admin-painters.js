@@ -1,0 +1,114 @@
+import { adminApi } from './admin-api.js';
+import { actButton, adminPart, table } from './admin-parts.js';
+import { askConfirmation } from './dialogs.js';
+import { el } from './dom.js';
+import { duration } from './time.js';
+
+const TEXT = {
+  title: 'Painters',
+  intro: 'Who paints, and how long a picture of 1024 × 1024 in the usual steps takes there.',
+  pool: 'The pool',
+  poolHeads: ['Name', 'State', 'Computes on', 'Styles', 'A picture', 'Paints'],
+  states: { busy: 'paints', ready: 'ready', away: 'not ready' },
+  unmeasured: 'not measured yet',
+  workers: 'Workers on other machines',
+  workersOff: 'This bot paints alone. With WUERST_REDIS other machines can paint for it: see docs/workers.md.',
+  workerHeads: ['Name', 'State', 'There for', 'Computes on', 'Paints', 'A step', 'Done, lost', 'Last error', ''],
+  workerStates: { accepted: 'accepted', draining: 'is drained', released: 'drained', refused: 'refused' },
+  waits: 'waits for the bot',
+  nothing: 'nothing',
+  drain: 'Drain',
+  drainThis: (name) => `Drain ${name}: it finishes its job and stops`,
+  ban: 'Ban',
+  banThis: (name) => `Ban ${name}`,
+  reallyBan: (name) => `Ban ${name}? What it paints is given to another painter at once.`,
+  admit: 'Admit',
+  admitThis: (name) => `Admit ${name} again`,
+  ordered: { drain: 'is to be drained', ban: 'banned' },
+  gone: 'Ordered, and not here now',
+  ms: (seconds) => `${Math.round(seconds * 1000)} ms`,
+};
+
+const REFRESH_MS = 5000;
+
+/** The pool and the workers; it follows them while it is shown. */
+export function paintersPart(host) {
+  const query = () => ({ user: host.user() });
+  const part = adminPart({
+    ...{ title: TEXT.title, intro: TEXT.intro },
+    read: async () => {
+      const { painters, workers, orders, now } = await adminApi.get('painters', query());
+      return [
+        table(TEXT.pool, TEXT.poolHeads, painters.map(poolRow)),
+        el('h3', { class: 'admin-subtitle' }, TEXT.workers),
+        ...(workers === null
+          ? [el('p', { class: 'admin-note' }, TEXT.workersOff)]
+          : workersParts(workers, orders, now, order)),
+      ];
+    },
+  });
+  const order = (name, what) => part.run(() => adminApi.post('workers', query(), { name, order: what }));
+  const timer = setInterval(() => document.visibilityState === 'visible' && part.reload(), REFRESH_MS);
+  part.reload();
+  return { ...part, close: () => clearInterval(timer) };
+}
+
+function poolRow({ name, ready, busy, provider, hardware, styles, secondsPerPicture, paints }) {
+  return [
+    el('bdi', {}, name),
+    TEXT.states[ready ? (busy ? 'busy' : 'ready') : 'away'],
+    [provider, hardware].filter(Boolean).join(', ') || '–',
+    styles.join(', ') || '–',
+    secondsPerPicture === null ? TEXT.unmeasured : duration(secondsPerPicture * 1000),
+    paints.length === 0 ? TEXT.nothing : el('bdi', { class: 'admin-prompt' }, paints.join(' · ')),
+  ];
+}
+
+function workersParts(workers, orders, now, order) {
+  const rows = workers.map((worker) => workerRow(worker, orders[worker.name], now, order));
+  const here = new Set(workers.map(({ name }) => name));
+  const gone = Object.entries(orders).filter(([name]) => !here.has(name));
+  return [
+    table(TEXT.workers, TEXT.workerHeads, rows),
+    gone.length > 0 && el('h4', { class: 'admin-subtitle' }, TEXT.gone),
+    gone.length > 0 &&
+      el(
+        'ul',
+        { class: 'admin-list' },
+        gone.map(([name, what]) =>
+          el('li', {}, el('bdi', {}, name), ` ${TEXT.ordered[what]} `, admitButton(name, order)),
+        ),
+      ),
+  ];
+}
+
+function workerRow(worker, ordered, now, order) {
+  const { name, state, reason, since, provider, hardware, paints, steps, painted, lost, lastError } = worker;
+  const said = state === null ? TEXT.waits : TEXT.workerStates[state];
+  const times = Object.entries(steps).map(([stage, seconds]) => `${stage} ${TEXT.ms(seconds)}`);
+  return [
+    el('bdi', {}, name),
+    ordered === undefined ? said : `${said}, ${TEXT.ordered[ordered]}`,
+    since === null ? '–' : duration(Math.max(0, now - since)),
+    [provider, hardware].filter(Boolean).join(', ') || '–',
+    paints ?? TEXT.nothing,
+    times.join(', ') || '–',
+    `${painted}, ${lost}`,
+    reason ?? lastError ?? '–',
+    el('div', { class: 'buttons' }, ordersFor(name, ordered, order)),
+  ];
+}
+
+function ordersFor(name, ordered, order) {
+  const ban = actButton(TEXT.ban, {
+    ...{ spoken: TEXT.banThis(name), danger: true },
+    onclick: async () => (await askConfirmation(TEXT.reallyBan(name), TEXT.ban, true)) && order(name, 'ban'),
+  });
+  if (ordered !== undefined) return [admitButton(name, order), ordered === 'drain' && ban].filter(Boolean);
+  const drain = actButton(TEXT.drain, { spoken: TEXT.drainThis(name), onclick: () => order(name, 'drain') });
+  return [drain, ban];
+}
+
+function admitButton(name, order) {
+  return actButton(TEXT.admit, { spoken: TEXT.admitThis(name), onclick: () => order(name, 'admit') });
+}

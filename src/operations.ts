@@ -1,0 +1,64 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DiskReport, Operations, WorkerReport, Workers } from './adapters/web/server/operations.ts';
+import { DATABASE_FILE, type History } from './bot/history/history.ts';
+import type { Config } from './config.ts';
+import { ModelManager } from './models/model-manager.ts';
+import { freeBytes } from './system/disk.ts';
+import { ifThere } from './system/if-there.ts';
+import { WorkerOrders } from './workers/bot/orders.ts';
+import type { WorkerView } from './workers/bot/roster.ts';
+
+/**
+ * What runs beside the core and is looked after on the page of the administration.
+ *
+ * @param workers as they are now; the first ones come after the start
+ */
+export function operationsOf(
+  config: Pick<Config, 'data' | 'models' | 'workers'>,
+  history: History,
+  workers: () => readonly WorkerView[],
+): Operations {
+  const models = new ModelManager({ ...process.env, WUERST_MODELS: config.models });
+  return {
+    models,
+    keys: history.apiKeys,
+    disk: () => diskReport(config.data, models),
+    ...(config.workers === undefined ? {} : { workers: workersOf(history, workers) }),
+  };
+}
+
+function workersOf(history: History, workers: () => readonly WorkerView[]): Workers {
+  const orders = new WorkerOrders(history.memos);
+  return {
+    all: () => workers().map(workerReport),
+    orders: () => orders.all,
+    give: (name, order) => orders.give(name, order),
+  };
+}
+
+function workerReport({ id, registration, verdict, painted, lost }: WorkerView): WorkerReport {
+  const { name = id, since = null, provider = null, hardware = null } = registration ?? {};
+  const { attempt, style = 'something', stepSeconds = {}, lastError = null } = registration ?? {};
+  return {
+    ...{ id, name, since, provider, hardware, painted, lost, lastError },
+    state: verdict?.state ?? null,
+    reason: verdict?.state === 'refused' ? verdict.reason : null,
+    paints: attempt === undefined ? null : style,
+    steps: stepSeconds,
+  };
+}
+
+async function diskReport(data: string, models: ModelManager): Promise<DiskReport> {
+  const files = [DATABASE_FILE, `${DATABASE_FILE}-wal`].map((file) => ifThere(stat(join(data, file))));
+  const [database, free, listed] = await Promise.all([Promise.all(files), freeBytes(data), models.list()]);
+  const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
+  return {
+    data: { folder: data, database: sum(database.map((found) => found?.size ?? 0)), free },
+    models: {
+      folder: models.folder,
+      bytes: sum(listed.map(({ bytes }) => bytes)),
+      free: await models.freeBytes(),
+    },
+  };
+}

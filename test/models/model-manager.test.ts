@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ModelManager } from '../../src/models/model-manager.ts';
+import { assertOnlyRightFiles, DEFAULT_FILES } from './pulled.ts';
+import { scene } from './scene.ts';
+
+const WISH = { styles: ['interpolated'], pictures: false } as const;
+const NAME = 'wuerstchen-v2';
+
+test('a model is fetched with progress, checked, listed with its hashes, and removed', async (t) => {
+  const { hub, modelsDir, env } = await scene(t);
+  const manager = new ModelManager(env);
+  await manager.pull(NAME, WISH);
+  assert.deepEqual([manager.task?.state, manager.task?.kind], ['running', 'pull']);
+  await assert.rejects(manager.verify('cocktail'), { code: 'already_at_work' });
+  await assert.rejects(manager.remove(NAME), { code: 'already_at_work' });
+  await manager.idle;
+  const { state, done = 0, bytes, problem } = manager.task ?? {};
+  assert.deepEqual([state, problem], ['done', null]);
+  assert.ok(done > 0 && done === bytes, `${done} of ${bytes}`);
+  assert.deepEqual(assertOnlyRightFiles(hub, modelsDir), DEFAULT_FILES);
+  const files = await manager.files(NAME);
+  assert.deepEqual(files.map(({ path }) => path).sort(), DEFAULT_FILES);
+  assert.ok(files.every(({ sha256, size }) => /^[0-9a-f]{64}$/.test(sha256) && size >= 0));
+  await manager.verify(NAME);
+  await manager.idle;
+  assert.deepEqual(
+    [manager.task?.kind, manager.task?.state, manager.task?.findings.every((finding) => finding.state === 'ok')],
+    ['verify', 'done', true],
+  );
+  await manager.remove(NAME);
+  const listed = (await manager.list()).find(({ name }) => name === NAME);
+  assert.equal(listed?.state, 'absent');
+});
+
+test('what the hub refuses is told, and one that is stopped goes on from there', async (t) => {
+  const { env } = await scene(t, { HF_ENDPOINT: 'http://127.0.0.1:9' });
+  const manager = new ModelManager(env, { retries: 0 });
+  await manager.pull(NAME, WISH);
+  await manager.idle;
+  assert.equal(manager.task?.state, 'failed');
+  assert.match(manager.task?.problem ?? '', /127\.0\.0\.1/);
+  await manager.pull(NAME, WISH);
+  await manager.stop();
+  assert.ok(['stopped', 'failed'].includes(manager.task?.state ?? ''));
+});
+
+test('what cannot be is refused before anything begins', async (t) => {
+  const { env } = await scene(t);
+  const manager = new ModelManager(env);
+  await assert.rejects(manager.pull('cocktail', WISH), { code: 'model_embedded' });
+  await assert.rejects(manager.pull('nothing', WISH), { code: 'unknown_model' });
+  await assert.rejects(manager.verify(NAME), { code: 'model_absent' });
+  await assert.rejects(manager.verify('nothing'), { code: 'unknown_model' });
+  await assert.rejects(manager.remove('cocktail'), { code: 'model_embedded' });
+  await assert.rejects(manager.use(NAME), { code: 'model_incomplete' });
+  assert.equal(manager.task, undefined);
+});
