@@ -3,8 +3,9 @@
 set -u
 npx tsc --noEmit || exit 1
 npx biome check || exit 1
+node scripts/compile-tests.mjs || exit 1
 counts=$(mktemp)
-find test -name '*.test.ts' | sort | xargs node --import tsx --test --test-concurrency=2 \
+find .compiled/test -name '*.test.js' | sort | xargs node --test --test-concurrency=2 \
   --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=./scripts/count-reporter.mjs --test-reporter-destination="$counts"
 status=$?

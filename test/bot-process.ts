@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { ChildLines, typeScript } from './child-lines.ts';
+import { ChildLines } from './child-lines.ts';
+import { running } from './program.ts';
 
-const CHILD = fileURLToPath(new URL('./bot-child.ts', import.meta.url));
+const CHILD = new URL('./bot-child.ts', import.meta.url);
 
 export function temporaryFolder(t: { after(end: () => void): void }): string {
   const folder = mkdtempSync(join(tmpdir(), 'wuerst-bot-'));
@@ -23,7 +23,7 @@ export class BotProcess extends ChildLines {
     launcher: readonly string[] = [],
   ) {
     const own = { WUERST_DATA: folder, WUERST_WEB_PORT: '0', WUERST_DRAIN_SECONDS: '1' };
-    super(t, [...launcher, ...typeScript(CHILD)], { ...own, ...env });
+    super(t, [...launcher, process.execPath, ...running(CHILD)], { ...own, ...env });
   }
 
   async url(): Promise<string> {

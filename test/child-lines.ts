@@ -66,8 +66,3 @@ export class ChildLines {
     });
   }
 }
-
-/** The command that runs a file of TypeScript. */
-export function typeScript(file: string): readonly string[] {
-  return [process.execPath, '--import', 'tsx', file];
-}

@@ -6,8 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { AS_FIRST_PROCESS, childrenOf, firstProcess } from './first-process.ts';
 import { temporaryFolder } from './pipeline/temporary-folder.ts';
-
-const ROOT = join(import.meta.dirname, '..');
+import { REPOSITORY } from './program.ts';
 
 const PROGRAM = `
 import { TorchGenerator, WuerstchenCombinedPipeline, type Tensor } from 'wuerst/pipeline';
@@ -23,7 +22,7 @@ test('the packed package works in an empty folder, with types', async (t) => {
   const dir = await temporaryFolder(t);
   const run = (file: string, args: string[], cwd = dir) => execFileSync(file, args, { cwd, encoding: 'utf8' });
   const [{ filename, files }] = JSON.parse(
-    run('npm', ['pack', '--json', '--pack-destination', dir, '--silent'], ROOT).replace(/^[^[]*/, ''),
+    run('npm', ['pack', '--json', '--pack-destination', dir, '--silent'], REPOSITORY).replace(/^[^[]*/, ''),
   );
   const paths: string[] = files.map(({ path }: { path: string }) => path);
   assert.ok(paths.includes('dist/bot/history/migrations/001-jobs.sql') && paths.includes('dist/cli.js'));
@@ -36,13 +35,13 @@ test('the packed package works in an empty folder, with types', async (t) => {
   const modules = join(dir, 'node_modules');
   await mkdir(join(modules, 'wuerst'), { recursive: true });
   run('tar', ['-xzf', filename, '--strip-components=1', '-C', join(modules, 'wuerst')]);
-  for (const name of await readdir(join(ROOT, 'node_modules'))) {
-    if (!name.startsWith('.')) await symlink(join(ROOT, 'node_modules', name), join(modules, name));
+  for (const name of await readdir(join(REPOSITORY, 'node_modules'))) {
+    if (!name.startsWith('.')) await symlink(join(REPOSITORY, 'node_modules', name), join(modules, name));
   }
   await writeFile(join(dir, 'package.json'), '{ "type": "module" }');
   await writeFile(join(dir, 'program.ts'), PROGRAM);
   run(process.execPath, [
-    join(ROOT, 'node_modules/typescript/bin/tsc'),
+    join(REPOSITORY, 'node_modules/typescript/bin/tsc'),
     '--strict',
     '--module',
     'nodenext',
@@ -58,12 +57,12 @@ test('the packed package works in an empty folder, with types', async (t) => {
 
 test('installing fetches nothing of CUDA: the lock file names no install script of onnxruntime', async () => {
   // npm puts it back when onnxruntime-node is upgraded; versions before 11.19 do not know allowScripts and would run it.
-  const { packages } = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8'));
+  const { packages } = JSON.parse(await readFile(join(REPOSITORY, 'package-lock.json'), 'utf8'));
   assert.equal(packages['node_modules/onnxruntime-node'].hasInstallScript, undefined);
 });
 
 test('every package is what the lock file says, byte by byte, and comes from the registry', async () => {
-  const { packages } = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8'));
+  const { packages } = JSON.parse(await readFile(join(REPOSITORY, 'package-lock.json'), 'utf8'));
   const entries = Object.entries<{ integrity?: string; resolved?: string }>(packages).filter(([path]) => path !== '');
   assert.ok(entries.length > 100);
   for (const [path, { integrity = '', resolved = 'https://registry.npmjs.org/' }] of entries) {
@@ -75,23 +74,23 @@ test('every package is what the lock file says, byte by byte, and comes from the
 test('an installation without development tools is built, and one without sources is not', async (t) => {
   const dir = await temporaryFolder(t);
   const prepare = () => execFileSync('npm', ['run', 'prepare', '--silent'], { cwd: dir, encoding: 'utf8' });
-  await cp(join(ROOT, 'package.json'), join(dir, 'package.json'));
+  await cp(join(REPOSITORY, 'package.json'), join(dir, 'package.json'));
   assert.equal(prepare(), '');
-  const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+  const { dependencies } = JSON.parse(await readFile(join(REPOSITORY, 'package.json'), 'utf8'));
   for (const name of Object.keys(dependencies)) {
     const link = join(dir, 'node_modules', name);
     await mkdir(join(link, '..'), { recursive: true });
-    await symlink(join(ROOT, 'node_modules', name), link);
+    await symlink(join(REPOSITORY, 'node_modules', name), link);
   }
   for (const name of ['src', 'scripts', 'tsconfig.json', 'tsconfig.build.json'])
-    await cp(join(ROOT, name), join(dir, name), { recursive: true });
+    await cp(join(REPOSITORY, name), join(dir, name), { recursive: true });
   assert.equal(prepare(), '');
   assert.match(execFileSync(process.execPath, [join(dir, 'dist/cli.js'), '--version'], { encoding: 'utf8' }), /^\d/);
 });
 
 test('SIGTERM to npm start stops the bot before npm ends', async (t) => {
   const data = await temporaryFolder(t);
-  const npm = spawn('npm', ['start', '--', '--data', data, '--web-port', '0'], { cwd: ROOT });
+  const npm = spawn('npm', ['start', '--', '--data', data, '--web-port', '0'], { cwd: REPOSITORY });
   t.after(() => npm.kill('SIGKILL'));
   let output = '';
   npm.stdout.setEncoding('utf8');

@@ -4,18 +4,15 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { psnr } from '../../src/cli/bench/measure.ts';
 import { benchTable } from '../../src/cli/bench/table.ts';
+import { WUERST } from '../program.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
 function bench(...args: string[]) {
-  return spawnSync(
-    process.execPath,
-    ['--import', 'tsx', join(ROOT, 'src/cli.ts'), 'bench', '--provider', 'cpu', ...args],
-    {
-      encoding: 'utf8',
-      cwd: ROOT,
-    },
-  );
+  return spawnSync(process.execPath, [...WUERST, 'bench', '--provider', 'cpu', ...args], {
+    encoding: 'utf8',
+    cwd: ROOT,
+  });
 }
 
 test('bench measures every precision, size and batch of this machine, and says which pictures it compared', () => {

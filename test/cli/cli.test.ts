@@ -5,20 +5,17 @@ import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
+import { WUERST } from '../program.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
 /** Runs `wuerst` as a person would, with no terminal attached. */
 function wuerst(args: string[], env: Record<string, string> = {}) {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', join(ROOT, 'src/cli.ts'), ...args],
-    {
-      encoding: 'utf8',
-      cwd: ROOT,
-      env: { ...process.env, WUERST_PROVIDER: 'cpu', ...env },
-    },
-  );
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...WUERST, ...args], {
+    encoding: 'utf8',
+    cwd: ROOT,
+    env: { ...process.env, WUERST_PROVIDER: 'cpu', ...env },
+  });
   return { status, stdout, stderr };
 }
 
@@ -185,11 +182,10 @@ test('files keep the letters of every script, and --format jpg is jpeg', async (
 
 test('-o - writes one picture and nothing else to the standard output', () => {
   const paint = (...args: string[]) =>
-    spawnSync(
-      process.execPath,
-      ['--import', 'tsx', join(ROOT, 'src/cli.ts'), 'imagine', 'a moon', ...QUICK, '-o', '-', ...args],
-      { cwd: ROOT, env: { ...process.env, WUERST_PROVIDER: 'cpu' } },
-    );
+    spawnSync(process.execPath, [...WUERST, 'imagine', 'a moon', ...QUICK, '-o', '-', ...args], {
+      cwd: ROOT,
+      env: { ...process.env, WUERST_PROVIDER: 'cpu' },
+    });
   const { status, stdout, stderr } = paint('--seed', '3', '--json', '--format', 'webp');
   assert.equal(status, 0, String(stderr));
   assert.equal(stdout.toString('latin1', 8, 12), 'WEBP');

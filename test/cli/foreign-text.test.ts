@@ -8,12 +8,12 @@ import { test } from 'node:test';
 import { COCKTAIL, HALVES } from '../models/folders.ts';
 import { scene } from '../models/scene.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
+import { WUERST } from '../program.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
 const BAD = 'x\u001b[2J\u009b31m\u202ey\u0007';
 
 async function wuerst(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'src/cli.ts'), ...args], {
+  const child = spawn(process.execPath, [...WUERST, ...args], {
     env: { ...process.env, WUERST_PROVIDER: 'cpu', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -4,12 +4,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
+import { WUERST } from '../program.ts';
 import { exif, exifSegment, iTXt, jpeg, png, tEXt, webp, xmpSegment, zTXt } from './foreign-files.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
 function info(...args: string[]) {
-  const all = ['--import', 'tsx', join(ROOT, 'src/cli.ts'), 'info', ...args];
+  const all = [...WUERST, 'info', ...args];
   const { status, stdout, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8', cwd: ROOT });
   return { status, stdout, stderr };
 }

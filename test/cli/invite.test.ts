@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { linkWith, pageUrl } from '../../src/adapters/web/server/links.ts';
 import { webOptions } from '../../src/adapters/web/server/options.ts';
 import { History } from '../../src/bot/history/history.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
+import { WUERST } from '../program.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
 const TOKEN = 'a token that many people know';
 
 /** `wuerst` with a data folder whose history is open, as while the bot runs. */
@@ -16,14 +15,10 @@ async function wuerstBeside(t: TestContext, settings: Record<string, string> = {
   const history = History.open({ folder });
   t.after(() => history.close());
   const wuerst = (...args: string[]) =>
-    spawnSync(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli.ts'), ...args, '--data', folder],
-      {
-        ...{ encoding: 'utf8', cwd: folder },
-        env: { PATH: process.env.PATH, HOME: folder, ...settings },
-      },
-    );
+    spawnSync(process.execPath, [...WUERST, ...args, '--data', folder], {
+      ...{ encoding: 'utf8', cwd: folder },
+      env: { PATH: process.env.PATH, HOME: folder, ...settings },
+    });
   return { accounts: history.webAccounts, wuerst };
 }
 

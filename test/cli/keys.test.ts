@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { History } from '../../src/bot/history/history.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
-
-const ROOT = join(import.meta.dirname, '../..');
+import { WUERST } from '../program.ts';
 
 /** `wuerst keys` with a data folder whose history is open, as while the bot runs. */
 async function keysBeside(t: TestContext) {
@@ -13,11 +11,11 @@ async function keysBeside(t: TestContext) {
   const history = History.open({ folder });
   t.after(() => history.close());
   const keys = (...args: string[]) =>
-    spawnSync(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli.ts'), 'keys', ...args, '--data', folder],
-      { encoding: 'utf8', cwd: folder, env: { PATH: process.env.PATH, HOME: folder } },
-    );
+    spawnSync(process.execPath, [...WUERST, 'keys', ...args, '--data', folder], {
+      encoding: 'utf8',
+      cwd: folder,
+      env: { PATH: process.env.PATH, HOME: folder },
+    });
   return { history, keys };
 }
 

@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import sharp from 'sharp';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
-
-const ROOT = join(import.meta.dirname, '../..');
+import { WUERST } from '../program.ts';
 
 test('a program starts wuerst mcp, has a picture painted and ends it by closing', async (t) => {
   const folder = await temporaryFolder(t);
   const transport = new StdioClientTransport({
     command: process.execPath,
-    args: ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli.ts'), 'mcp', '--data', folder],
+    args: [...WUERST, 'mcp', '--data', folder],
     ...{ cwd: folder, env: { PATH: process.env.PATH ?? '', HOME: folder }, stderr: 'pipe' },
   });
   const client = new Client({ name: 'test', version: '1' });

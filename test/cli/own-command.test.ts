@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { WUERST } from '../program.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
 function imagine(...args: readonly string[]) {
-  const all = ['--import', 'tsx', join(ROOT, 'src/cli.ts'), 'imagine', ...args];
+  const all = [...WUERST, 'imagine', ...args];
   const { status, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8', cwd: ROOT });
   return { status, stderr };
 }
@@ -49,7 +50,7 @@ test('wrong values of options that are none of the grammar get the same answer, 
   }
   const { stderr } = imagine('a panda', '--model', 'warp-ai/wuerstchen-prior');
   assert.match(stderr, /Run "wuerst models pull wuerstchen-v2"\. Then try: .* --model wuerstchen-v2\)/);
-  const set = spawnSync(process.execPath, ['--import', 'tsx', join(ROOT, 'src/cli.ts'), 'imagine', 'a panda'], {
+  const set = spawnSync(process.execPath, [...WUERST, 'imagine', 'a panda'], {
     encoding: 'utf8',
     env: { ...process.env, WUERST_PROVIDER: 'gpu', WUERST_THREADS: '' },
   });

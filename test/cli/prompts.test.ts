@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import sharp from 'sharp';
 import { pictureTexts } from '../../src/pipeline/images/picture-texts.ts';
 import { temporaryFolder } from '../bot-process.ts';
+import { WUERST } from '../program.ts';
 import { writeLora } from '../surfaces/surface.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -15,20 +16,16 @@ const folder = temporaryFolder({ after });
 let pictures = 0;
 
 function wuerst(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', join(ROOT, 'src/cli.ts'), ...args],
-    {
-      encoding: 'utf8',
-      cwd: ROOT,
-      env: {
-        ...process.env,
-        ...{ WUERST_PROVIDER: 'cpu', WUERST_DATA: folder, WUERST_LORAS: join(folder, 'loras') },
-        // What is promised of pixels holds before files are marked.
-        WUERST_WATERMARK: 'off',
-      },
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...WUERST, ...args], {
+    encoding: 'utf8',
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      ...{ WUERST_PROVIDER: 'cpu', WUERST_DATA: folder, WUERST_LORAS: join(folder, 'loras') },
+      // What is promised of pixels holds before files are marked.
+      WUERST_WATERMARK: 'off',
     },
-  );
+  });
   return { status, said: `${stdout}${stderr}` };
 }
 

@@ -9,11 +9,12 @@ import { OwnMarker } from '../../src/marking/marker.ts';
 import { readManifests } from '../../src/marking/read-manifests.ts';
 import { encodeImage } from '../../src/pipeline/images/image-file.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
+import { WUERST } from '../program.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
 function certificate(folder: string, ...args: string[]) {
-  const all = ['--import', 'tsx', join(ROOT, 'src/cli.ts'), 'certificate', ...args];
+  const all = [...WUERST, 'certificate', ...args];
   const env = { ...process.env, WUERST_DATA: folder };
   return spawnSync(process.execPath, all, { encoding: 'utf8', cwd: ROOT, env });
 }

@@ -9,6 +9,7 @@ import { OwnMarker } from '../../src/marking/marker.ts';
 import { sentencesOf, verdictOf } from '../../src/marking/verdict.ts';
 import { encodeImage } from '../../src/pipeline/images/image-file.ts';
 import { appOverFake } from '../adapters/web/serve-fake.ts';
+import { WUERST } from '../program.ts';
 import { signingMarker } from './own-marker.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -85,7 +86,7 @@ test('wuerst verify tells of each file, and its exit code of the gravest', async
   await writeFile(at('plain.png'), await encodeImage({ width: 8, height: 8, data: new Uint8Array(192) }));
   await writeFile(at('text.png'), 'no picture');
   const verify = (data: string, ...args: string[]) =>
-    spawnSync(process.execPath, ['--import', 'tsx', join(ROOT, 'src/cli.ts'), 'verify', ...args], {
+    spawnSync(process.execPath, [...WUERST, 'verify', ...args], {
       encoding: 'utf8',
       cwd: ROOT,
       env: { ...process.env, WUERST_DATA: data },

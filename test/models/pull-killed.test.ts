@@ -4,16 +4,16 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { running } from '../program.ts';
 import { LARGE } from './checkpoints.ts';
 import { assertOnlyRightFiles, DEFAULT_FILES, partsOf } from './pulled.ts';
 import { type Scene, scene } from './scene.ts';
 
-const ENTRY = fileURLToPath(new URL('./models-entry.ts', import.meta.url));
+const ENTRY = new URL('./models-entry.ts', import.meta.url);
 const TOKEN = 'hf_onlyForTheHub';
 
 function startPull(t: TestContext, env: NodeJS.ProcessEnv): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', ENTRY, 'pull'], {
+  const child = spawn(process.execPath, [...running(ENTRY), 'pull'], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -3,13 +3,13 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Destination, isPassing, networkFailure, strangeAnswer } from '../../src/system/network-failure.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
+import { running } from '../program.ts';
 import { closedPort, distrustedServer } from './closed-networks.ts';
 
-const CHILD = fileURLToPath(new URL('./fetch-child.ts', import.meta.url));
+const CHILD = new URL('./fetch-child.ts', import.meta.url);
 const TO: Destination = { host: 'example.org' };
 
 /** Fetches in a process that trusts the server's certificate as an authority. */
@@ -18,7 +18,7 @@ async function fetchTrusting(t: TestContext, certificate: Parameters<typeof dist
   const file = join(await temporaryFolder(t), 'authority.pem');
   await writeFile(file, cert);
   const env = { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: file };
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', CHILD, `https://${host}`], {
+  const { stdout } = await promisify(execFile)(process.execPath, [...running(CHILD), `https://${host}`], {
     env,
   });
   return JSON.parse(stdout);

@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { History } from '../../src/bot/history/history.ts';
 import type { Job } from '../../src/bot/job.ts';
 import { post } from '../bot-process.ts';
-import { ChildLines, typeScript } from '../child-lines.ts';
+import { ChildLines } from '../child-lines.ts';
+import { running } from '../program.ts';
 import { endProblems, pictureProblems } from './job-checks.ts';
 import { freePort, RedisServer } from './redis-server.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -36,7 +36,7 @@ export interface KillReport {
   readonly compared: number;
 }
 
-const BOT = fileURLToPath(new URL('./bot-child.ts', import.meta.url));
+const BOT = new URL('./bot-child.ts', import.meta.url);
 const ROOM = 'room';
 const WORKERS = 2;
 const TIMING = { leaseMs: 3000, lookMs: 100, silenceMs: 1500 };
@@ -198,7 +198,7 @@ class House {
   }
 
   #newBot(): ChildLines {
-    return new ChildLines(this.#ends, typeScript(BOT), {
+    return new ChildLines(this.#ends, [process.execPath, ...running(BOT)], {
       ...{ WUERST_DATA: this.#folder, WUERST_WEB_PORT: '0', WUERST_PROCESSES: '0', WUERST_PROVIDER: 'cpu' },
       ...{ WUERST_REDIS: this.#redis.address.url, WUERST_WORKERS_PORT: String(this.#workersPort) },
       TEST_WORKER_TIMING: JSON.stringify(TIMING),

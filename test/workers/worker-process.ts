@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { EMBEDDED_MODELS } from '../../src/models/model-folder.ts';
 import type { Timing } from '../../src/workers/worker/worker-options.ts';
-import { ChildLines, typeScript } from '../child-lines.ts';
+import { ChildLines } from '../child-lines.ts';
+import { running } from '../program.ts';
 
 export interface WorkerChildOptions {
   readonly redis: string;
@@ -17,7 +17,7 @@ export interface WorkerChildOptions {
 }
 
 export const REAL_ENGINE = new URL('../../src/pipeline/engine/engine.ts', import.meta.url).href;
-const CHILD = fileURLToPath(new URL('./worker-child.ts', import.meta.url));
+const CHILD = new URL('./worker-child.ts', import.meta.url);
 /** Short, so that what is lost is noticed soon. Nothing goes wrong where they are missed: work is done twice. */
 export const QUICK: Timing = { lockMs: 2000, beatMs: 200, registerMs: 250, patienceMs: 3000, silenceMs: 1500 };
 
@@ -28,7 +28,7 @@ export class WorkerProcess extends ChildLines {
     options: Pick<WorkerChildOptions, 'redis' | 'bot' | 'name' | 'data'> & Partial<WorkerChildOptions>,
   ) {
     const all = { engine: REAL_ENGINE, model: join(EMBEDDED_MODELS, 'cocktail'), timing: QUICK, ...options };
-    super(t, typeScript(CHILD), { TEST_OPTIONS: JSON.stringify(all) });
+    super(t, [process.execPath, ...running(CHILD)], { TEST_OPTIONS: JSON.stringify(all) });
   }
 
   /** Its pipeline process; `undefined` while it has none. */

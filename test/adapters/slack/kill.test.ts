@@ -3,13 +3,13 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { History } from '../../../src/bot/history/history.ts';
 import { temporaryFolder } from '../../bot-process.ts';
+import { LOADER } from '../../program.ts';
 import { mention, sendCommand } from './payloads.ts';
 import { StandIn } from './stand-in.ts';
 
-const CHILD = fileURLToPath(new URL('./kill-child.ts', import.meta.url));
+const CHILD = new URL('./kill-child.ts', import.meta.url);
 const KILLS = 4;
 const COMMANDS = 5;
 
@@ -30,7 +30,7 @@ test('killed again and again at any moment, every command and mention becomes on
   standIn.faults.push({ method: 'files.completeUploadExternal', how: 'drop-after', times: 2 });
 
   const born = async (): Promise<ChildProcess> => {
-    const process = fork(CHILD, [standIn.apiUrl, folder], { execArgv: ['--import', 'tsx'], stdio: 'inherit' });
+    const process = fork(CHILD, [standIn.apiUrl, folder], { execArgv: [...LOADER], stdio: 'inherit' });
     await once(process, 'message');
     return process;
   };

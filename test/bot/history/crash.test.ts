@@ -3,14 +3,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { History } from '../../../src/bot/history/history.ts';
+import { running } from '../../program.ts';
 import { newJob, openHistory, temporaryFolder } from './history-fixture.ts';
 
-const CHILD = fileURLToPath(new URL('./history-child.ts', import.meta.url));
+const CHILD = new URL('./history-child.ts', import.meta.url);
 
 function child(t: TestContext, what: 'hold' | 'claim' | 'work', folder: string) {
-  const spawned = spawn(process.execPath, ['--import', 'tsx', CHILD, what, folder], {
+  const spawned = spawn(process.execPath, [...running(CHILD), what, folder], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   t.after(() => spawned.kill('SIGKILL'));

@@ -5,7 +5,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { EMBEDDED_MODELS } from '../../../src/models/model-folder.ts';
 import { type MixOptions, mixCheckpoints } from '../../../src/pipeline/derived-weights/mix.ts';
@@ -13,6 +12,7 @@ import { MIX_BY_DTYPE } from '../../../src/pipeline/derived-weights/mix-numbers.
 import { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat } from '../../../src/pipeline/math/number-formats.ts';
 import { STAGE_C, safetensors, someFloats, tensorsIn } from '../../models/checkpoints.ts';
 import { sha256 } from '../../models/fake-hub.ts';
+import { running } from '../../program.ts';
 import { readSafetensors } from '../read-safetensors.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
@@ -198,8 +198,8 @@ test('memory stays far below the size of what is mixed', async (t) => {
 
 test('a mix that is killed leaves nothing under its name, and the next one makes it whole', async (t) => {
   const { base, aesthetic, out, mix } = await parents(t, someParent('one'), someParent('two'));
-  const entry = fileURLToPath(new URL('./mix-entry.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', entry, base, aesthetic, out, '200000']);
+  const entry = new URL('./mix-entry.ts', import.meta.url);
+  const child = spawn(process.execPath, [...running(entry), base, aesthetic, out, '200000']);
   const [, endedBy] = await once(child, 'exit');
   assert.equal(endedBy, 'SIGKILL');
   assert.ok(!readdirSync(join(out, '..')).includes('out'));

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { cpSync, existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Component } from '../../../src/pipeline/checkpoint/checkpoint.ts';
 import type { Precision } from '../../../src/pipeline/checkpoint/weight-recipe.ts';
 import type { DerivedFileOptions } from '../../../src/pipeline/derived-weights/derived-file.ts';
@@ -12,12 +11,13 @@ import { prepare } from '../../../src/pipeline/derived-weights/prepare.ts';
 import { openPrepared } from '../../../src/pipeline/derived-weights/prepared.ts';
 import { ALL_FOLDS } from '../../../src/pipeline/graph/blocks.ts';
 import { priorGraphs } from '../../../src/pipeline/graph/prior.ts';
+import { running } from '../../program.ts';
 import { type LoadedTensor, readSafetensors } from '../read-safetensors.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { writeSafetensors } from '../write-safetensors.ts';
 
 const PRIOR = join(import.meta.dirname, '../../../data/models/cocktail/wuerstchen-prior/prior');
-const ENTRY = fileURLToPath(new URL('./prepare-entry.ts', import.meta.url));
+const ENTRY = new URL('./prepare-entry.ts', import.meta.url);
 
 async function copy(t: TestContext): Promise<string> {
   const dir = await temporaryFolder(t);
@@ -131,7 +131,7 @@ test('a stopped preparation is gone on with and gives the same bytes', async (t)
 
 test('a killed preparation leaves nothing under the final name, and the next one finishes', async (t) => {
   const dir = await copy(t);
-  const child = spawn(process.execPath, ['--import', 'tsx', ENTRY, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...running(ENTRY), dir], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');
   child.kill('SIGKILL');

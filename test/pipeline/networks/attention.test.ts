@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { ALL_FOLDS } from '../../../src/pipeline/graph/blocks.ts';
 import { type Tensor, TorchGenerator, WuerstchenDiffNeXt, WuerstchenPrior } from '../../../src/pipeline/index.ts';
 import { attendsInPieces } from '../../../src/pipeline/runtime/fused-attention.ts';
+import { running } from '../../program.ts';
 
 const COCKTAIL = join(import.meta.dirname, '../../../data/models/cocktail');
 const IN_PIECES = { ...ALL_FOLDS, wholeAttention: false };
@@ -12,8 +13,8 @@ const IN_PIECES = { ...ALL_FOLDS, wholeAttention: false };
 const MATRIX = 8 * 4096 ** 2 * 4;
 
 function grownBy(pieces: readonly number[], env: NodeJS.ProcessEnv): number {
-  const file = join(import.meta.dirname, 'attention-memory.ts');
-  const args = ['--import', 'tsx', file, ...pieces.map(String)];
+  const file = new URL('./attention-memory.ts', import.meta.url);
+  const args = [...running(file), ...pieces.map(String)];
   return Number(execFileSync(process.execPath, args, { env: { ...process.env, ...env }, encoding: 'utf8' }));
 }
 

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { running } from '../../program.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const LAVAPIPE = '/usr/share/vulkan/icd.d/lvp_icd.x86_64.json';
@@ -22,7 +23,7 @@ async function networksOn(t: TestContext, settings: Readonly<Record<string, stri
   const folder = await temporaryFolder(t);
   const shim = join(import.meta.dirname, 'vulkan-shim.c');
   execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-o', join(folder, 'libvulkan.so.1'), shim, '-ldl']);
-  const printed = execFileSync(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'webgpu-networks.ts')], {
+  const printed = execFileSync(process.execPath, [...running(new URL('./webgpu-networks.ts', import.meta.url))], {
     encoding: 'utf8',
     env: {
       ...process.env,
