@@ -110,7 +110,7 @@ test('SIGTERM to npm start stops the bot before npm ends', async (t) => {
 test('as process 1 of a container the bot replaces a killed pipeline process, leaves no zombie and stops at SIGTERM', async (t) => {
   const data = await temporaryFolder(t);
   const [file = '', ...args] = [...AS_FIRST_PROCESS, process.execPath, 'dist/cli.js', 'start', '--data', data];
-  const container = spawn(file, [...args, '--web-port', '0'], { cwd: ROOT });
+  const container = spawn(file, [...args, '--web-port', '0'], { cwd: REPOSITORY });
   t.after(() => container.kill('SIGKILL'));
   const ended = once(container, 'close');
   let output = '';
