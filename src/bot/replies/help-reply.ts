@@ -11,12 +11,45 @@ export function helpReply(limits: RequestLimits, topic: KeyName | null = null): 
   return { ...EMPTY_REPLY, ephemeral: true, ...shown };
 }
 
+/** Something that can be typed, for help that is searched. */
+export interface HelpTopic {
+  readonly kind: 'command' | 'setting';
+  /** How it is typed. */
+  readonly usage: string;
+  /** A sentence. */
+  readonly about: string;
+  /** Further sentences. */
+  readonly details: readonly string[];
+  /** What to begin with in the prompt. */
+  readonly insert: string;
+}
+
+/** All settings and commands, with what `help` says of them all and of each. */
+export function helpTopics(limits: RequestLimits): readonly HelpTopic[] {
+  const settings = KEYS.map((key): HelpTopic => {
+    const { lines = [], fields = [] } = explanation(key, limits);
+    const [about = '', ...rules] = lines;
+    const details = [...rules, ...fields.map(({ name, value }) => `${name}: ${value}.`)];
+    return { kind: 'setting', usage: example(key, limits), about, details, insert: `${key.name}:` };
+  });
+  const commands = Object.entries(SUBCOMMANDS).map(([name, { usage, description }]): HelpTopic => {
+    const insert = `/wuerst ${usage === name ? name : `${name} `}`;
+    return { kind: 'command', usage: `/wuerst ${usage}`, about: `${t(description)}.`, details: [], insert };
+  });
+  return [...settings, ...commands];
+}
+
+/** How settings are written, whichever they are. */
+export const WRITING: readonly string[] = [
+  'Write key:value without a space after the colon, or --key value. Quotes hold spaces: negative:"text, frame".',
+  '{red, grey} fox makes one request for each, after asking. A backslash keeps a character as text: \\{ or \\:',
+];
+
 function overview(limits: RequestLimits): Partial<Reply> {
   return {
     title: 'Say what to paint, with settings anywhere in it',
     lines: [
-      'Write key:value without a space after the colon, or --key value. Quotes hold spaces: negative:"text, frame".',
-      '{red, grey} fox makes one request for each, after asking. A backslash keeps a character as text: \\{ or \\:',
+      ...WRITING,
       ...Object.values(SUBCOMMANDS).map(({ usage, description }) => `/wuerst ${usage}: ${t(description)}.`),
     ],
     fields: KEYS.map((key) => ({ name: example(key, limits), value: `${describeKey(key, limits)}.` })),

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { KEYS } from '../../../src/bot/command/keys.ts';
 import { parseCommand } from '../../../src/bot/command/parse.ts';
+import { SUBCOMMANDS } from '../../../src/bot/command/subcommands.ts';
+import { helpReply } from '../../../src/bot/replies/help-reply.ts';
 import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { OperatorError } from '../../../src/system/errors.ts';
 import { answerOf } from './answer.ts';
@@ -258,4 +261,27 @@ test('the queue is for whoever asks, in the room that they ask from', async (t) 
     ['a panda on a green background', null],
   );
   assert.equal((await app.request('/api/queue?room=no%20room&user=ann')).status, 400);
+});
+
+test('the help holds every command and setting, in the words of all platforms', async (t) => {
+  const { app } = await appOverFake(t);
+  const answer = await app.request('/api/help?room=r&user=ann');
+  const { topics } = (await answer.json()) as {
+    topics: { kind: string; usage: string; about: string; insert: string }[];
+  };
+  const ofKind = (wanted: string) => topics.filter(({ kind }) => kind === wanted);
+  assert.deepEqual(
+    ofKind('command').map(({ usage }) => usage),
+    Object.values(SUBCOMMANDS).map(({ usage }) => `/wuerst ${usage}`),
+  );
+  assert.deepEqual(
+    ofKind('setting').map(({ insert }) => insert),
+    KEYS.map(({ name }) => `${name}:`),
+  );
+  const said = helpReply(DEFAULT_LIMITS);
+  assert.deepEqual(
+    ofKind('setting').map(({ about }) => about),
+    said.fields.map(({ value }) => value),
+  );
+  for (const { usage, about } of ofKind('command')) assert.ok(said.lines.includes(`${usage}: ${about}`), usage);
 });

@@ -92,3 +92,36 @@ test('a slash opens the palette where nothing is typed in, its arrows go round, 
   assert.equal(await page.inputValue('#prompt'), '/wuerst a panda', 'commands may be typed as elsewhere');
   assert.equal(await palette.count(), 0);
 });
+
+test('a question mark opens the help, which is searched, walked through and closed by keys, and fills the prompt', async (t) => {
+  const { page, complaints } = await openPage(t, browser);
+  await page.focus('#theme');
+  await page.keyboard.press('?');
+  const help = page.getByRole('dialog', { name: 'Help' });
+  await help.getByRole('heading', { name: 'Settings' }).waitFor();
+  const all = await help.getByRole('listitem').count();
+  assert.ok(all > 40, `${all} entries`);
+  await page.keyboard.type('same picture');
+  await help
+    .getByRole('status')
+    .getByText(/^\d+ entr/)
+    .waitFor();
+  assert.ok((await help.getByRole('listitem').count()) < 5);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await help.waitFor({ state: 'detached' });
+  assert.equal(await page.inputValue('#prompt'), 'seed:');
+
+  await page.fill('#prompt', 'is this a panda');
+  await page.keyboard.press('?');
+  assert.equal(await page.inputValue('#prompt'), 'is this a panda?', 'in a text it is a question mark');
+  await page.fill('#prompt', '');
+  await page.keyboard.press('?');
+  await help.waitFor();
+  await page.keyboard.type('wombat');
+  await help.getByText('Nothing is called so').waitFor();
+  await page.keyboard.press('Escape');
+  await help.waitFor({ state: 'detached' });
+  assert.equal(await page.evaluate('document.activeElement.id'), 'prompt');
+  assert.deepEqual(complaints, []);
+});

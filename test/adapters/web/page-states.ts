@@ -188,6 +188,13 @@ export const PAGE_STATES: readonly PageState[] = [
     },
   },
   {
+    name: 'the help sheet',
+    open: async ({ page }) => {
+      await page.getByRole('button', { name: 'Help', exact: true }).click();
+      await page.getByRole('dialog', { name: 'Help' }).getByRole('heading', { name: 'Settings' }).waitFor();
+    },
+  },
+  {
     name: 'settings beside the prompt',
     open: async ({ page }) => {
       await page.fill('#prompt', 'a panda --ar 2:3 seed:7');

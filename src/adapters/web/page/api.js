@@ -64,6 +64,7 @@ export const api = {
   model: () => request('/api/model'),
   jobs: (room, before) => request(`/api/rooms/${room}/jobs${before ? `?before=${encodeURIComponent(before)}` : ''}`),
   everything: (room, user) => request(`/api/everything?${new URLSearchParams({ room, user })}`),
+  help: (room, user) => request(`/api/help?${new URLSearchParams({ room, user })}`),
   complete: (room, user, text, cursor) => request(`/api/complete?${new URLSearchParams({ room, user, text, cursor })}`),
 };
 

@@ -5,6 +5,7 @@ import { avatar } from './avatar.js';
 import { Composer } from './composer.js';
 import { Conversation } from './conversation.js';
 import { byId } from './dom.js';
+import { helpOpener } from './help.js';
 import { lastState } from './last-state.js';
 import { Notifications } from './notifications.js';
 import { Palette } from './palette.js';
@@ -49,10 +50,19 @@ const requests = new Requests({
   composer,
   onTurn: (conversation) => conversation === current() && scroller.toEnd(),
 });
+const openHelp = helpOpener({
+  who: () => ({ room: rooms.current, user: session.user }),
+  onPick(text) {
+    openRoom(rooms.current);
+    if (text.startsWith('/')) composer.offer(text);
+    else composer.add(text);
+  },
+});
 new Palette({
   who: () => ({ room: rooms.current, user: session.user }),
   own: () => [
     ...rooms.names.map((name) => ({ kind: 'room', label: `#${name}`, detail: '', run: () => openRoom(name) })),
+    { kind: 'page', label: 'Help', detail: 'Everything that can be typed, explained', run: openHelp },
     {
       kind: 'page',
       label: 'Gallery',

@@ -1,6 +1,7 @@
 import { announce } from './announce.js';
 import { api } from './api.js';
-import { byId, el } from './dom.js';
+import { el } from './dom.js';
+import { isWriting } from './writing.js';
 
 const COMMAND = 'wuerst ';
 /** Titles, in the order in which they are shown. */
@@ -13,8 +14,8 @@ const GROUPS = {
 };
 
 /**
- * Everything that can be done, with what it means, to be searched and chosen by keys: the help, and the quick way. Opened by
- * Ctrl+K, by `/` while nothing is typed in, and by its button.
+ * Everything that can be done, with what it means, to be searched and chosen by keys. Opened by Ctrl+K, and by `/` while nothing
+ * is typed in.
  */
 export class Palette {
   #host;
@@ -30,7 +31,6 @@ export class Palette {
   constructor(host) {
     this.#host = host;
     addEventListener('keydown', (event) => this.#shortcut(event));
-    byId('help').addEventListener('click', () => this.open());
   }
 
   open() {
@@ -152,10 +152,9 @@ export class Palette {
   }
 
   #shortcut(event) {
-    const { key, ctrlKey, metaKey, altKey, target } = event;
+    const { key, ctrlKey, metaKey, altKey } = event;
     const isChord = key.toLowerCase() === 'k' && (ctrlKey || metaKey) && !altKey;
-    const isWriting = target.closest?.('input, textarea, dialog') && !(target.id === 'prompt' && target.value === '');
-    const isSlash = key === '/' && !ctrlKey && !metaKey && !isWriting;
+    const isSlash = key === '/' && !ctrlKey && !metaKey && !isWriting(event);
     if (!isChord && !isSlash) return;
     event.preventDefault();
     this.open();

@@ -1,4 +1,5 @@
-import { byId, el } from './dom.js';
+import { byId } from './dom.js';
+import { loadStyles } from './load-styles.js';
 import { placeAddress, placeShown } from './place.js';
 
 const TEXT = { own: 'Your pictures', admin: 'Administration' };
@@ -75,14 +76,4 @@ export class Views {
 function mark(link, isCurrent) {
   if (isCurrent) link.setAttribute('aria-current', 'page');
   else link.removeAttribute('aria-current');
-}
-
-function loadStyles(name) {
-  const link = el('link', { rel: 'stylesheet', href: new URL(name, import.meta.url).pathname });
-  return new Promise((resolve) => {
-    link.addEventListener('load', resolve);
-    // Without styles is better than not at all.
-    link.addEventListener('error', resolve);
-    document.head.append(link);
-  });
 }

@@ -1,6 +1,7 @@
 import { isSubcommandName } from '../../../../bot/command/subcommands.ts';
 import type { Completion } from '../../../../bot/core.ts';
 import type { Caller } from '../../../../bot/job.ts';
+import { helpTopics, WRITING } from '../../../../bot/replies/help-reply.ts';
 import type { Core } from '../../../adapter.ts';
 import { parseRoom } from '../names.ts';
 import { callerOf, route, type WebApp, type WebContext } from '../web-context.ts';
@@ -26,6 +27,7 @@ export interface JsonCompletion {
 /**
  * `GET /api/complete?text=…&cursor=…&room=…&user=…`: suggestions for the word before the cursor.
  * `GET /api/everything?room=…&user=…`: all commands, all settings and the latest prompts.
+ * `GET /api/help?room=…&user=…`: the same commands and settings, explained.
  */
 export function completionRoutes(app: WebApp, web: WebContext): void {
   route(app, '/api/complete', {
@@ -40,6 +42,12 @@ export function completionRoutes(app: WebApp, web: WebContext): void {
     GET: (c) => {
       const caller = callerOf(web, c, c.req.query('user'), parseRoom(c.req.query('room')));
       return c.json({ items: everything(web.core, caller) });
+    },
+  });
+  route(app, '/api/help', {
+    GET: (c) => {
+      const caller = callerOf(web, c, c.req.query('user'), parseRoom(c.req.query('room')));
+      return c.json({ writing: WRITING, topics: helpTopics(web.core.limits(caller)) });
     },
   });
 }

@@ -1,0 +1,129 @@
+import { api } from './api.js';
+import { el, iconButton } from './dom.js';
+
+const TEXT = {
+  title: 'Help',
+  search: 'Search the help',
+  placeholder: 'Search: size, cancel, seed…',
+  close: 'Close the help',
+  found: (n) => (n === 1 ? '1 entry' : `${n} entries`),
+  none: 'Nothing is called so. Fewer letters find more.',
+  insert: (usage) => `Put ${usage} into the prompt`,
+  groups: { writing: 'How to ask', setting: 'Settings', command: 'Commands', key: 'Keys' },
+  keys: [
+    ['?', 'this help, while nothing is typed'],
+    ['Ctrl+K or /', 'find commands, settings, rooms and recent prompts'],
+    ['Enter', 'send'],
+    ['Shift+Enter', 'begin a new line'],
+    ['Up and Down', 'go through what was sent, while nothing is typed'],
+    ['Tab', 'take a suggestion'],
+    ['Left and Right', 'the other pictures of an enlarged one'],
+    ['Escape', 'close what is open'],
+    ['Arrows, F, Space, Delete', 'in the gallery: move, keep as a favourite, choose, delete'],
+  ],
+};
+
+/** Everything that can be typed, with what it means, to be searched. `host`: `who()` → `{ room, user }`, `onPick(text)`. */
+export async function showHelp(host) {
+  const { room, user } = host.who();
+  const { writing, topics } = await api.help(room, user);
+  const entries = [
+    ...writing.map((about) => ({ kind: 'writing', usage: '', about, details: [], insert: null })),
+    ...topics,
+    ...TEXT.keys.map(([usage, about]) => ({ kind: 'key', usage, about: `${about}.`, details: [], insert: null })),
+  ];
+  const status = el('p', { class: 'help-count', role: 'status' });
+  const list = el('div', { class: 'help-list', tabindex: '0', role: 'region', 'aria-label': TEXT.title });
+  const input = el('input', {
+    ...{
+      type: 'text',
+      role: 'searchbox',
+      class: 'palette-input',
+      'aria-label': TEXT.search,
+      placeholder: TEXT.placeholder,
+    },
+    ...{ autofocus: true, spellcheck: 'false', autocomplete: 'off', oninput: () => draw() },
+  });
+  const head = el(
+    'div',
+    { class: 'help-head' },
+    el('h2', { id: 'help-title' }, TEXT.title),
+    status,
+    iconButton('close', TEXT.close, () => dialog.close()),
+  );
+  const dialog = el('dialog', { class: 'palette panel help', 'aria-labelledby': 'help-title' }, head, input, list);
+  const pick = (insert) => {
+    dialog.close();
+    host.onPick(insert);
+  };
+
+  function draw() {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = entries.filter((entry) => {
+      const text = [entry.usage, entry.about, ...entry.details].join(' ').toLowerCase();
+      return words.every((word) => text.includes(word));
+    });
+    status.textContent = TEXT.found(found.length);
+    list.replaceChildren(
+      ...Object.entries(TEXT.groups).flatMap(([kind, title]) =>
+        group(
+          title,
+          found.filter((one) => one.kind === kind),
+          pick,
+        ),
+      ),
+    );
+    if (found.length === 0) list.append(el('p', { class: 'palette-none' }, TEXT.none));
+  }
+
+  dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener('keydown', (event) => move(event, [input, ...list.querySelectorAll('button')]));
+  dialog.addEventListener('close', () => dialog.remove());
+  draw();
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+function group(title, entries, pick) {
+  if (entries.length === 0) return [];
+  return [
+    el(
+      'section',
+      { 'aria-label': title },
+      el('h3', { class: 'side-title' }, title),
+      el(
+        'ul',
+        {},
+        entries.map((entry) => row(entry, pick)),
+      ),
+    ),
+  ];
+}
+
+function row({ usage, about, details, insert }, pick) {
+  const name =
+    insert === null
+      ? usage && el('kbd', { class: 'help-name' }, usage)
+      : el(
+          'button',
+          { type: 'button', class: 'help-name', title: TEXT.insert(usage), onclick: () => pick(insert) },
+          el('code', {}, usage),
+        );
+  return el(
+    'li',
+    { class: 'help-row' },
+    name || null,
+    el('p', {}, about),
+    details.map((detail) => el('p', { class: 'help-detail' }, detail)),
+  );
+}
+
+/** Up and Down go through the search field and what can be put into the prompt. */
+function move(event, stops) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step === undefined) return;
+  const next = stops[stops.indexOf(document.activeElement) + step];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+}
