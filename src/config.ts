@@ -4,7 +4,7 @@ import { type DiscordOptions, discordOptions } from './adapters/discord/options.
 import { type SlackOptions, slackOptions } from './adapters/slack/options.ts';
 import { type WebOptions, webOptions } from './adapters/web/server/options.ts';
 import { nearest } from './bot/command/edit-distance.ts';
-import { lorasFolder, modelInUse, modelsFolder } from './models/model-folder.ts';
+import { lorasFolder, modelInUse, modelsFolder, safetyFolder } from './models/model-folder.ts';
 import type { Batch, WarmUp } from './pipeline/process/protocol.ts';
 import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
 import { MOST_DEVICE } from './pipeline/runtime/providers.ts';
@@ -180,6 +180,7 @@ const botOptions = z
         model: modelInUse(folders, model),
         models: modelsFolder(folders),
         loras: lorasFolder(folders),
+        classifier: safetyFolder(folders),
       };
     } catch (error) {
       addIssue(error instanceof Error ? error.message : String(error));

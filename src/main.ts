@@ -359,8 +359,8 @@ function explainPipelineStart(error: unknown): never {
   );
 }
 
-function loadOptions({ model, loras, data, precision, residency, batch, warmUp }: Config) {
-  return { model, loras, cacheDir: data, precision, residency, batch, warmUp };
+function loadOptions({ model, loras, classifier, data, precision, residency, batch, warmUp }: Config) {
+  return { model, loras, classifier, cacheDir: data, precision, residency, batch, warmUp };
 }
 
 /** Loaded only when they are used: each needs a large library. */

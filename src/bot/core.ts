@@ -2,7 +2,7 @@ import type { Marker } from '../marking/marker.ts';
 import type { Administration } from './administration.ts';
 import type { Caller, Eta, Job, JobEvent, JobImage, Reader, Surface } from './job.ts';
 import type { QueueOverview } from './queue-overview.ts';
-import type { Button, Reply } from './reply.ts';
+import type { Button, Cover, Reply } from './reply.ts';
 import type { RequestLimits } from './request-limits.ts';
 
 /** The answer to a command or a button: a job to follow, or a reply to show. */
@@ -75,9 +75,13 @@ export interface Core {
   queuePosition(jobId: string): { readonly position: number | null; readonly eta: Eta | null };
   /**
    * Absolute path of an image's PNG, made again from its recipe if the file was lost. `null` when deleted or unknown.
+   * The rules for pictures that are not safe for work hold: `null` for one that is blocked, a blurred copy of one that is
+   * blurred. `fileIdOf` names other versions; only moderators get an `original`.
    * `null` too where the rules of the asker's place forbid it. Making it again is charged to whoever asks, within their quotas; without an asker to its owner, and `null` beyond theirs.
    */
-  imagePath(imageId: string, asker?: Caller): Promise<string | null>;
+  imagePath(fileId: string, asker?: Caller): Promise<string | null>;
+  /** How a picture is shown where its job was asked for or, with an asker, there. Absent where nothing is looked at. */
+  cover?(imageId: string, asker?: Caller): Cover;
   /** What every picture passes on its way out, behind `imagePath`. Absent where nothing is marked. */
   readonly marker?: Marker;
   /**

@@ -1,4 +1,5 @@
 import type { ImagineRequest, PictureSettings } from '../pipeline/images/imagine-request.ts';
+import type { PictureVerdict } from '../pipeline/images/picture-verdict.ts';
 import type { EngineStage } from '../pipeline/process/protocol.ts';
 import { inLanguage, type Language } from '../texts/language.ts';
 
@@ -91,7 +92,14 @@ export interface JobImage {
   /** SHA-256 of the PNG file, in hex. */
   readonly hash: string;
   readonly deleted: boolean;
+  /** What the picture classifier found; absent where it did not look. */
+  readonly verdict?: PictureVerdict;
+  /** What a moderator decided, whatever that was. */
+  readonly overruled?: Overruling;
 }
+
+export const OVERRULINGS = ['shown', 'hidden'] as const;
+export type Overruling = (typeof OVERRULINGS)[number];
 
 export interface Job {
   /** Short, unguessable, `[a-z0-9]`. */

@@ -28,9 +28,11 @@ export interface Button {
   readonly disabled?: boolean;
 }
 
-/** `Core.imagePath(id)` gives its file. */
+/** `Core.imagePath(fileIdOf(image))` gives its file. */
 export interface ReplyImage {
   readonly id: string;
+  /** What of the picture is shown. @default all of it */
+  readonly version?: PictureVersion;
   /** Name to give the file, e.g. `a-red-fox-7.png`; `[a-z0-9.-]` only. */
   readonly fileName: string;
   readonly width: number;
@@ -38,6 +40,24 @@ export interface ReplyImage {
   /** What a screen reader says: the prompt. Untrusted. */
   readonly alt: string;
   readonly spoiler: boolean;
+}
+
+/** How a place shows a picture: as it is, behind a cover that a click takes away, blurred, or not at all. */
+export type Cover = 'none' | 'spoiler' | 'blur' | 'block';
+
+/** `blurred`, `covered` until somebody clicks, or, for moderators, the `original` of what others see so. */
+export const PICTURE_VERSIONS = ['blurred', 'covered', 'original'] as const;
+export type PictureVersion = (typeof PICTURE_VERSIONS)[number];
+
+/** Names what is shown of a picture: another file where the picture's rules have changed. */
+export function fileIdOf({ id, version }: Pick<ReplyImage, 'id' | 'version'>): string {
+  return version === undefined ? id : `${id}-${version}`;
+}
+
+/** The picture and the version that a `fileIdOf` names. */
+export function pictureOfFile(fileId: string): { readonly id: string; readonly version?: PictureVersion } {
+  const version = PICTURE_VERSIONS.find((one) => fileId.endsWith(`-${one}`));
+  return version === undefined ? { id: fileId } : { id: fileId.slice(0, -version.length - 1), version };
 }
 
 /**

@@ -2,7 +2,7 @@ import { cpus, hostname } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { loadDotEnv } from '../config.ts';
-import { lorasFolder } from '../models/model-folder.ts';
+import { lorasFolder, safetyFolder } from '../models/model-folder.ts';
 import type { Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { LoraFolder } from '../pipeline/lora/lora-folder.ts';
 import type { EngineInfo } from '../pipeline/process/protocol.ts';
@@ -124,6 +124,7 @@ async function work(options: Options): Promise<void> {
     engine: ENGINE.href,
     load: {
       ...{ model, provider, precision, residency, device, threads, loras: loras.dir, cacheDir: data },
+      classifier: safetyFolder(process.env),
       // It gets one job at a time.
       batch: 'off',
     },

@@ -43,6 +43,8 @@ export const registration = z.strictObject({
     .object({ minSide: z.number(), maxSide: z.number(), maxPixels: z.number(), gridStep: z.number() })
     .exactOptional(),
   startsFromPictures: z.boolean(),
+  /** Its picture classifier, if it has one. */
+  classifier: text.exactOptional(),
   /** Measured seconds a step, by stage. */
   stepSeconds: z.partialRecord(z.enum(ENGINE_STAGES), z.number().min(0)),
   /** Its pipeline process has the model loaded. */

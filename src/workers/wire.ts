@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { imagineRequest } from '../pipeline/images/imagine-request.ts';
+import { type PictureVerdict, pictureVerdict } from '../pipeline/images/picture-verdict.ts';
 import { ENGINE_STAGES, type EngineEmbedding, type EngineRequest } from '../pipeline/process/protocol.ts';
 
 /**
@@ -63,6 +64,7 @@ export const wireRequest = z.strictObject({
   height: z.number().int().positive(),
   images: z.array(wirePlan).min(1).max(10).readonly(),
   files: z.array(z.string().regex(/^[0-9a-f]{64}$/)).exactOptional(),
+  judge: z.boolean().exactOptional(),
 });
 
 export type WireRequest = z.output<typeof wireRequest>;
@@ -125,18 +127,22 @@ export const wireEnd = z.discriminatedUnion('kind', [
 export type WireEnd = z.output<typeof wireEnd>;
 
 /** The head of a finished picture; the bytes of the embedding and then those of the PNG come after it. */
-export const wireImage = z.strictObject({ metadata, dims, embeddingBytes: z.number().int().min(0) });
+export const wireImage = z.strictObject({
+  ...{ metadata, dims, embeddingBytes: z.number().int().min(0) },
+  verdict: pictureVerdict.exactOptional(),
+});
 
 export interface WireImage {
   readonly metadata: Readonly<Record<string, string>>;
   readonly embedding: EngineEmbedding;
   readonly png: Uint8Array;
+  readonly verdict?: PictureVerdict;
 }
 
 /** As it is uploaded: the length of the head in 4 bytes, the head, the embedding, the PNG. */
-export function packImage({ metadata, embedding, png }: WireImage): Buffer {
+export function packImage({ metadata, embedding, png, verdict }: WireImage): Buffer {
   const floats = floatBytes(embedding.data);
-  const head = Buffer.from(JSON.stringify({ metadata, dims: embedding.dims, embeddingBytes: floats.length }));
+  const head = Buffer.from(JSON.stringify({ metadata, dims: embedding.dims, embeddingBytes: floats.length, verdict }));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(head.length);
   return Buffer.concat([length, head, floats, png]);
@@ -149,11 +155,12 @@ export function unpackImage(body: Buffer): WireImage | undefined {
   if (headEnd > body.length) return undefined;
   const head = wireImage.safeParse(parsedJson(body.subarray(4, headEnd).toString('utf8')));
   if (!head.success) return undefined;
-  const { metadata, dims, embeddingBytes } = head.data;
+  const { metadata, dims, embeddingBytes, verdict } = head.data;
   const issues: unknown[] = [];
   const given = embeddingOf(dims, body.subarray(headEnd, headEnd + embeddingBytes), issues);
   if (issues.length > 0) return undefined;
-  return { metadata, embedding: given, png: body.subarray(headEnd + embeddingBytes) };
+  const png = body.subarray(headEnd + embeddingBytes);
+  return { metadata, embedding: given, png, ...(verdict === undefined ? {} : { verdict }) };
 }
 
 export function parsedJson(text: string): unknown {

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PICTURE_CLASSES } from '../../src/pipeline/images/picture-verdict.ts';
+import { PICTURE_CLASSES } from '../../src/pipeline/images/picture-classes.ts';
 import { writeSafetensors } from './write-safetensors.ts';
 
 /** Expansion, channels at width 0.1, and blocks. */

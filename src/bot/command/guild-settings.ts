@@ -7,6 +7,10 @@ import { readSwitch } from './values.ts';
 const NSFW_RULES = ['off', 'age-restricted'] as const;
 type NsfwRule = (typeof NSFW_RULES)[number];
 
+/** What becomes of a picture that is not safe for work, from the mildest to the strictest. */
+export const PICTURE_RULES = ['off', 'spoiler', 'blur', 'block'] as const;
+export type PictureRule = (typeof PICTURE_RULES)[number];
+
 interface Kind {
   /** What a value has to be, as a sentence. */
   readonly rule: () => string;
@@ -22,7 +26,7 @@ interface Kind {
   within(everywhere: Value, own: Value): Value;
 }
 
-type Value = number | boolean | NsfwRule | readonly string[] | null;
+type Value = number | boolean | NsfwRule | PictureRule | readonly string[] | null;
 
 /** Words that are typed. */
 const WORDS = { none: 'none', default: 'default' };
@@ -97,6 +101,13 @@ const KINDS = {
     read: (typed) => NSFW_RULES.find((choice) => choice === typed.toLowerCase()),
     within: (everywhere, own) => (everywhere === 'off' ? everywhere : own),
   },
+  pictures: {
+    rule: () => oneOfRule([...PICTURE_RULES, 'default']),
+    wrong: (name, value) => oneOfWrong([...PICTURE_RULES, 'default'], name, value),
+    example: 'blur',
+    read: (typed) => PICTURE_RULES.find((choice) => choice === typed.toLowerCase()),
+    within: (everywhere, own) => PICTURE_RULES[Math.max(strictness(everywhere), strictness(own))] ?? 'block',
+  },
 } satisfies Record<string, Kind>;
 
 interface Definition {
@@ -132,6 +143,11 @@ export const GUILD_SETTINGS = {
   nsfw: {
     ...{ kind: 'nsfw', schema: z.enum(NSFW_RULES), initial: 'age-restricted' },
     description: translatable('off, or in age-restricted rooms only'),
+  },
+  /** Of pictures that the picture classifier finds, outside rooms where `nsfw` admits them. */
+  nsfwPictures: {
+    ...{ kind: 'pictures', schema: z.enum(PICTURE_RULES), initial: 'off' },
+    description: translatable('what becomes of pictures that look not safe for work: off, spoiler, blur or block'),
   },
   /** As they were typed. */
   blockedWords: { kind: 'list', schema: list, initial: [], description: translatable('words that no prompt may hold') },
@@ -208,6 +224,13 @@ export function guildSettingNamed(typed: string): PlacedSetting | null {
   return PLACED.find(({ name }) => name === typed) ?? null;
 }
 
+/** `nsfw:blur` means the rule for pictures: that for words has other values. */
+export function guildSettingMeant(typed: string, value: string): PlacedSetting | null {
+  const setting = guildSettingNamed(typed);
+  const isOfPictures = setting?.key === 'nsfw' && /^(?:spoiler|blur|block)$/i.test(value.trim());
+  return isOfPictures ? guildSettingNamed(typed.replace('nsfw', 'nsfw-pictures')) : setting;
+}
+
 /** What a setting's value has to be, as a sentence. */
 export function expectedOf(key: GuildSettingKey): string {
   return KINDS[GUILD_SETTINGS[key].kind].rule();
@@ -246,6 +269,11 @@ export function readGuildSetting(
   throw new UserError('setting_value', wrong(name, quoted(text)), {
     hint: t('For example: {command}', { command: `/wuerst settings ${name} ${example}` }),
   });
+}
+
+function strictness(rule: Value): number {
+  const rules: readonly Value[] = PICTURE_RULES;
+  return rules.indexOf(rule);
 }
 
 function readNumber(text: string): number | undefined {

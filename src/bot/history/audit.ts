@@ -22,7 +22,7 @@ const entry = z.object({
   guild: z.string().transform((guild) => (guild === '' ? null : guild)),
   /** Id of who did it. */
   actor: z.string(),
-  action: z.enum(['set', 'delete', 'cancel', 'erase']),
+  action: z.enum(['set', 'delete', 'cancel', 'erase', 'overrule']),
   /** What it was done to: a setting's key, an image's, job's or person's id. */
   target: z.string(),
   /** Anything that JSON can hold. */

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
+import type { PictureVerdict } from '../../pipeline/images/picture-verdict.ts';
 import { hashesOfStart } from '../../pipeline/images/start-request.ts';
-import type { ImagineRequest, JobEvent, JobImage, Surface } from '../job.ts';
+import type { ImagineRequest, JobEvent, JobImage, Overruling, Surface } from '../job.ts';
 import type { Actor, Audit } from './audit.ts';
 import type { Database } from './database.ts';
 import type { EventLog } from './events.ts';
@@ -23,6 +24,7 @@ export interface FinishedImage {
   /** Kept so that later pictures can be derived, and this one made again, without Stage C. */
   readonly embedding: Embedding | null;
   readonly png: Uint8Array;
+  readonly verdict?: PictureVerdict | undefined;
 }
 
 export interface ImageDetails {
@@ -109,7 +111,8 @@ export class Images {
       database.query(`SELECT hash, bytes FROM files WHERE ${rest}`, (row) => decode(fileRow, row, 'file'));
     this.#sql = {
       insert: database.statement(
-        'INSERT INTO images (id, job, idx, seed, width, height, hash, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        `INSERT INTO images (id, job, idx, seed, width, height, hash, at, verdict_json)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ),
       insertRecipe: database.statement(
         'INSERT INTO recipes (image, recipe_json, embedding_dims_json, embedding) VALUES (?, ?, ?, ?)',
@@ -121,6 +124,9 @@ export class Images {
         (row) => ({ ...decode(detailsRow, row, 'recipe'), image: decodeImage(row) }),
       ),
       atIndex: database.column('SELECT 1 FROM images WHERE job = ? AND idx = ?', Number),
+      overrule: database.statement(
+        'UPDATE images SET overruled = ? WHERE num = ? AND deleted = 0 AND overruled IS NOT ?',
+      ),
       setHash: database.statement('UPDATE images SET hash = ? WHERE id = ?'),
       markDeleted: database.statement('UPDATE images SET deleted = 1 WHERE num = ? AND deleted = 0'),
       dropEmbedding: database.statement(
@@ -304,6 +310,23 @@ export class Images {
     return event;
   }
 
+  /** Keeps what a moderator decided about a picture, over what the classifier found. `null` if that was decided before. */
+  overrule(imageId: string, decision: Overruling, { surface, user }: Actor): JobEvent | null {
+    const { database, jobs, events, audit, messages, postings, now } = this.#options;
+    const found = this.#sql.details.get(imageId);
+    if (found === undefined) return null;
+    return database.write(() => {
+      const row = jobs.row(found.job_id);
+      if (row === null || this.#sql.overrule.run(decision, found.num, decision).changes === 0) return null;
+      messages.setOutdated(found.job_id, true);
+      if (decision === 'hidden') postings.doomImage(found.job_id, imageId);
+      const detail = { decision };
+      audit.add({ surface, guild: row.caller.guild, actor: user, action: 'overrule', target: imageId, detail });
+      const job = jobs.get(found.job_id);
+      return job === null ? null : events.add(row.num, job, 'changed', imageId, now());
+    });
+  }
+
   /** Hashes of the files of a job's images, and of the pictures it starts from. */
   hashesOfJob(jobNum: number): readonly string[] {
     return this.#sql.hashesOfJob.all(jobNum, jobNum);
@@ -397,8 +420,10 @@ export class Images {
 
   #insert(jobNum: number, image: FinishedImage, hash: string, at: number): string {
     const id = randomId(IMAGE_ID_LENGTH);
-    const { index, seed, width, height, recipe, embedding } = image;
-    const { lastInsertRowid } = this.#sql.insert.run(id, jobNum, index, seed.toString(), width, height, hash, at);
+    const { index, seed, width, height, recipe, embedding, verdict } = image;
+    const judged = verdict === undefined ? null : toJson(verdict);
+    const values = [id, jobNum, index, seed.toString(), width, height, hash, at, judged] as const;
+    const { lastInsertRowid } = this.#sql.insert.run(...values);
     const stored = embedding === null ? [null, null] : [toJson(embedding.dims), embeddingBytes(embedding)];
     this.#sql.insertRecipe.run(lastInsertRowid, toJson(recipe), ...stored);
     return id;

@@ -1,9 +1,20 @@
 import * as z from 'zod';
 import { imagineRequest, uint64Text } from '../../pipeline/images/imagine-request.ts';
+import { pictureVerdict } from '../../pipeline/images/picture-verdict.ts';
 import { startRequest } from '../../pipeline/images/start-request.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { LANGUAGES } from '../../texts/language.ts';
-import { type Caller, JOB_STATES, type Job, type JobEvent, type JobImage, ruledBy, SURFACES, VERBS } from '../job.ts';
+import {
+  type Caller,
+  JOB_STATES,
+  type Job,
+  type JobEvent,
+  type JobImage,
+  OVERRULINGS,
+  ruledBy,
+  SURFACES,
+  VERBS,
+} from '../job.ts';
 import type { Value } from './database.ts';
 import { fromJson, toJson } from './json.ts';
 import { dayOf } from './usage.ts';
@@ -128,11 +139,22 @@ const imageRow = z
     height: z.number(),
     hash: z.string(),
     deleted: flag,
+    verdict_json: z.string().nullable(),
+    overruled: z.enum(OVERRULINGS).nullable(),
   })
-  .transform(({ idx, ...image }): JobImage => ({ ...image, index: idx }));
+  .transform(
+    ({ idx, verdict_json, overruled, ...image }): JobImage => ({
+      ...{ ...image, index: idx },
+      ...(verdict_json === null ? {} : { verdict: decodeJson(pictureVerdict, verdict_json, 'verdict') }),
+      ...(overruled === null ? {} : { overruled }),
+    }),
+  );
 
-export const IMAGE_COLUMNS =
-  'images.id, images.idx, images.seed, images.width, images.height, images.hash, images.deleted';
+export const IMAGE_COLUMNS = [
+  ...['id', 'idx', 'seed', 'width', 'height', 'hash', 'deleted', 'verdict_json', 'overruled'],
+]
+  .map((column) => `images.${column}`)
+  .join(', ');
 
 /** Takes a job's number. */
 export const IMAGES_OF_JOB = `SELECT ${IMAGE_COLUMNS} FROM images WHERE job = ? ORDER BY idx`;

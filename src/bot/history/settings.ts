@@ -32,6 +32,10 @@ export class StoredSettings {
         `INSERT INTO settings (surface, guild, key, value_json) VALUES (?, ?, ?, ?)
          ON CONFLICT (surface, guild, key) DO UPDATE SET value_json = excluded.value_json`,
       ),
+      pictureRules: database.column(
+        `SELECT 1 FROM settings WHERE key = 'nsfwPictures' AND value_json <> '"off"' LIMIT 1`,
+        Number,
+      ),
       unset: database.statement('DELETE FROM settings WHERE surface = ? AND guild = ? AND key = ?'),
     };
   }
@@ -50,6 +54,11 @@ export class StoredSettings {
   at(scope: SettingsScope): GuildSettings {
     const everywhere = { ...INITIAL, ...this.own('everywhere') };
     return scope === 'everywhere' ? everywhere : guildSettingsWithin(everywhere, this.own(scope));
+  }
+
+  /** Whether any place, or whoever runs the bot, wants pictures looked at. */
+  get someCoverPictures(): boolean {
+    return this.#sql.pictureRules.get() !== undefined;
   }
 
   /** `undefined` goes back to what holds everywhere, or to the initial value. @throws UserError `setting_value` */

@@ -1,6 +1,7 @@
 import { joinSheets, type Sheet } from '../../pipeline/images/contact-sheet.ts';
+import type { PictureVerdict } from '../../pipeline/images/picture-verdict.ts';
 import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
-import type { EngineEvent, EngineInfo, EngineRequest } from '../../pipeline/process/protocol.ts';
+import type { EngineEvent, EngineRequest } from '../../pipeline/process/protocol.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { seedOf } from '../job.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
@@ -11,6 +12,8 @@ import { loadedBy, type Painter, speedOf } from './painter.ts';
 import { deal, Part } from './part.ts';
 import type { Recipes } from './recipes.ts';
 import type { RunningJob } from './running-job.ts';
+
+type ImageEvent = Extract<EngineEvent, { type: 'image' }>;
 
 export interface PaintingOptions extends JobServices {
   readonly recipes: Recipes;
@@ -46,7 +49,8 @@ export class Painting {
     const { job, hands, repainting, controller } = running;
     // They may have changed while it waited.
     rules.refuse(job.request, job.caller);
-    const request = await recipes.plan(job, hands.painter, repainting);
+    const planned = await recipes.plan(job, hands.painter, repainting);
+    const request: EngineRequest = rules.looksAtPictures ? { ...planned, judge: true } : planned;
     if (request.images.length === 0) return { seconds: 0, notes: [] };
     const parts = this.#divide(running, request);
     running.parts = parts;
@@ -111,13 +115,13 @@ export class Painting {
   ): Promise<readonly string[]> {
     const { estimator, history, onPainted } = this.#options;
     const { painter, work, spent, speed } = part;
-    const info = loadedBy(painter);
     let notes: readonly string[] = [];
     const alongside = running.hands.alongside && painter === running.hands.painter;
     for await (const event of painter.generate(request, { signal, alongside })) {
       spent.hold();
       if (event.type === 'step') await this.#step(running, part, event);
-      else if (event.type === 'image') await this.#image(running, part, event, info);
+      else if (event.type === 'image')
+        await this.#image(running, part, event, this.#verdictOn(event, request, painter));
       else {
         notes = event.warnings;
         part.timings = event.timings;
@@ -136,7 +140,9 @@ export class Painting {
 
   async #step(running: RunningJob, part: Part, event: Extract<EngineEvent, { type: 'step' }>): Promise<void> {
     part.advance(event);
-    const sheet = event.preview === null ? undefined : await this.#previewOf(running, part);
+    // What is looked at when it is finished is not shown before.
+    const isUnseen = event.preview === null || this.#options.rules.hidesUnfinished(running.job.caller);
+    const sheet = isUnseen ? undefined : await this.#previewOf(running, part);
     // Nobody wants to hear of a cancelled job.
     if (running.controller.signal.aborted) return;
     const step = running.advanced(part, sheet);
@@ -155,19 +161,14 @@ export class Painting {
     }
   }
 
-  async #image(
-    running: RunningJob,
-    part: Part,
-    event: Extract<EngineEvent, { type: 'image' }>,
-    info: EngineInfo,
-  ): Promise<void> {
+  async #image(running: RunningJob, part: Part, event: ImageEvent, verdict: PictureVerdict | undefined): Promise<void> {
     const { history, recipes, bus, clock, onProblem } = this.#options;
     const { image: index, png, embedding } = event;
     const { job } = running;
     const { width, height } = job.request;
-    const recipe = recipes.recipe(job, index, info);
+    const recipe = recipes.recipe(job, index, loadedBy(part.painter));
     const seed = seedOf(job.request, index);
-    const image = { index, seed, width, height, recipe, embedding, png };
+    const image = { index, seed, width, height, recipe, embedding, png, verdict };
     const what = `picture ${index} of job ${job.id}`;
     const stored = await insist({ clock, onProblem, stopping: this.#stopping, what, mayPass: isBusy }, () =>
       history.images.finish(job.id, image),
@@ -176,6 +177,23 @@ export class Painting {
     bus.emit(stored);
     part.finish(index);
   }
+
+  /** What is known of a picture: one that should have been looked at and was not is as doubtful as one that could not be. */
+  #verdictOn({ verdict }: ImageEvent, { judge }: EngineRequest, painter: Painter): PictureVerdict | undefined {
+    if (judge !== true) return undefined;
+    const { rules, onProblem } = this.#options;
+    const problem = `${painter.name} has no picture classifier.`;
+    const found = verdict ?? { classifier: rules.classifier ?? 'unknown', problem };
+    if ('problem' in found) onProblem(classifierFailed(found.problem), 'a picture could not be looked at');
+    return found;
+  }
+}
+
+/** For the operator. */
+function classifierFailed(problem: string): OperatorError {
+  return new OperatorError('classifier_failed', problem, {
+    hint: 'Where nsfw-pictures is set, the picture is hidden. Look with "wuerst models verify safety", or fetch it again with "wuerst models pull safety".',
+  });
 }
 
 /** The painter is gone, whether or not over this request. */

@@ -6,8 +6,9 @@ import { type Derivation, type Eta, type Job, type JobImage, type Stage, titleOf
 import type { QueuePosition } from '../jobs/queue-positions.ts';
 import type { LiveStep } from '../jobs/running-job.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
-import { type Button, EMPTY_REPLY, type Reply, type ReplyImage } from '../reply.ts';
+import { type Button, type Cover, EMPTY_REPLY, type Reply, type ReplyImage } from '../reply.ts';
 import { LARGER_FACTORS, largerSize, type RequestLimits } from '../request-limits.ts';
+import { coverLines } from './covered-pictures.ts';
 
 const STAGES: Readonly<Record<Stage, string>> = {
   load: 'Loading the model',
@@ -27,13 +28,21 @@ interface JobReplyOptions {
   readonly step: LiveStep | null;
   /** Of the place where the job was asked for. */
   readonly limits: RequestLimits;
+  /** How that place shows each picture. @default none is covered */
+  readonly cover?: CoverOf;
 }
+
+/** How a place shows a picture. */
+export type CoverOf = (image: JobImage) => Cover;
+
+const uncovered: CoverOf = () => 'none';
 
 /** What the message of a job shows now. */
 export function jobReply(job: Job, options: JobReplyOptions): Reply {
+  const { cover = uncovered } = options;
   const base = { ...EMPTY_REPLY, title: titleOf(job.request) };
-  const lines = [...derivedFrom(job.derivation), ...job.notes];
-  const images = shownImages(job);
+  const lines = [...derivedFrom(job.derivation), ...coverLines(job, cover), ...job.notes];
+  const images = shownImages(job, cover);
   const cancel = secondary(`cancel:${job.id}`, 'Cancel');
   switch (job.state) {
     case 'queued': {
@@ -41,27 +50,27 @@ export function jobReply(job: Job, options: JobReplyOptions): Reply {
       const label = place === null ? 'Waiting' : waitingLabel(place);
       const progress = { fraction: 0, label };
       const eta = place?.eta ?? null;
-      return { ...base, lines, progress, eta, images: shownImages(inOrder(job)), buttons: [[cancel]] };
+      return { ...base, lines, progress, eta, images: shownImages(inOrder(job), cover), buttons: [[cancel]] };
     }
     case 'running': {
       const { step } = options;
       const progress = { fraction: step?.fraction ?? 0, label: step === null ? 'Starting' : stepLabel(step, job) };
       const eta = (step ?? options.place)?.eta ?? null;
       const { preview = null, previewOf = [] } = step ?? {};
-      const images = shownImages(inOrder(job));
+      const images = shownImages(inOrder(job), cover);
       return { ...base, lines, progress, eta, preview, previewOf, images, buttons: [[cancel]] };
     }
     case 'done': {
-      const shown = images.length > 0 ? lines : [...lines, 'The pictures were deleted.'];
-      return { ...base, lines: shown, images, buttons: doneButtons(job, options.limits) };
+      const shown = kept(job).length > 0 ? lines : [...lines, 'The pictures were deleted.'];
+      return { ...base, lines: shown, images, buttons: doneButtons(job, options) };
     }
     case 'cancelled': {
       const why = job.error?.message ?? 'Cancelled.';
-      return { ...base, lines: [...lines, why], images, buttons: endedButtons(job, options.limits) };
+      return { ...base, lines: [...lines, why], images, buttons: endedButtons(job, options) };
     }
     case 'failed': {
       const why = [job.error?.message ?? 'It failed.', ...(job.error?.hint === undefined ? [] : [job.error.hint])];
-      return { ...base, tone: 'error', lines: [...why, ...lines], images, buttons: endedButtons(job, options.limits) };
+      return { ...base, tone: 'error', lines: [...why, ...lines], images, buttons: endedButtons(job, options) };
     }
   }
 }
@@ -108,21 +117,27 @@ function inOrder(job: Job): Job {
   return { ...job, images: job.images.filter(({ index }, place) => index === place) };
 }
 
-export function shownImages(job: Job): readonly ReplyImage[] {
-  return kept(job).map(({ id, seed, width, height }) => ({
-    ...{ id, width, height },
-    fileName: `${asciiSlug(titleOf(job.request))}-${seed}.png`,
-    alt: titleOf(job.request),
-    spoiler: job.request.spoiler,
-  }));
+export function shownImages(job: Job, cover: CoverOf = uncovered): readonly ReplyImage[] {
+  return kept(job).flatMap((image) => {
+    const { id, seed, width, height } = image;
+    const covered = cover(image);
+    if (covered === 'block') return [];
+    return {
+      ...{ id, width, height },
+      fileName: `${asciiSlug(titleOf(job.request))}-${seed}.png`,
+      alt: titleOf(job.request),
+      spoiler: job.request.spoiler || covered === 'spoiler',
+      ...(covered === 'none' ? {} : { version: covered === 'blur' ? ('blurred' as const) : ('covered' as const) }),
+    };
+  });
 }
 
 function reroll(job: Job, label = 'Reroll'): Button {
   return { action: `reroll:${job.id}`, label, style: 'primary' };
 }
 
-function endedButtons(job: Job, limits: RequestLimits): readonly (readonly Button[])[] {
-  return kept(job).length > 0 ? doneButtons(job, limits) : [[reroll(job, 'Try again')]];
+function endedButtons(job: Job, options: JobReplyOptions): readonly (readonly Button[])[] {
+  return kept(job).length > 0 ? doneButtons(job, options) : [[reroll(job, 'Try again')]];
 }
 
 /** Buttons in a row. */
@@ -137,8 +152,9 @@ export function secondary(action: string, label: string): Button {
 }
 
 /** Every button of a finished job, most important first. */
-function doneButtons(job: Job, limits: RequestLimits): readonly (readonly Button[])[] {
+function doneButtons(job: Job, { limits, cover = uncovered }: JobReplyOptions): readonly (readonly Button[])[] {
   const images = kept(job);
+  const buttonsOf = (image: JobImage) => imageButtons(job, image, limits, cover(image));
   const all: Button = {
     action: `delete:${job.id}`,
     label: 'Delete all',
@@ -146,14 +162,14 @@ function doneButtons(job: Job, limits: RequestLimits): readonly (readonly Button
     confirm: `Delete all ${images.length} pictures for good?`,
   };
   if (images.length === 0) return [[reroll(job)]];
-  if (images.length === 1) return [[reroll(job), ...images.flatMap((image) => imageButtons(job, image, limits))]];
+  if (images.length === 1) return [[reroll(job), ...images.flatMap(buttonsOf)]];
   const picks =
     images.length < PICKED_FROM ? [] : images.map(({ id, index }) => secondary(`show:${id}`, `Picture ${index + 1}`));
-  return [[reroll(job), all], ...rowsOf(picks), ...images.map((image) => imageButtons(job, image, limits))];
+  return [[reroll(job), all], ...rowsOf(picks), ...images.map(buttonsOf)];
 }
 
 /** What can be done with one picture. */
-function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonly Button[] {
+function imageButtons(job: Job, image: JobImage, limits: RequestLimits, covered: Cover): readonly Button[] {
   const number = job.request.n > 1 ? ` ${image.index + 1}` : '';
   const value = bracketed(job.request.prompt, job.request.weighted);
   const asked = { label: 'Prompt', value, maxLength: unitsOf(limits.maxPromptLength) };
@@ -165,6 +181,9 @@ function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonl
     const factor = LARGER_FACTORS[verb];
     return largerSize(image, factor, limits) === null ? [] : [plain(verb, `Larger ${factor}×`)];
   });
+  const remove: Button = { ...plain('delete', 'Delete'), style: 'danger', confirm: 'Delete this picture for good?' };
+  // Nothing is made of a picture that nobody sees.
+  if (covered === 'block') return [plain('info', 'Info'), remove];
   return [
     plain('vary-subtle', 'Vary subtle'),
     plain('vary-strong', 'Vary strong'),
@@ -192,18 +211,21 @@ function imageButtons(job: Job, image: JobImage, limits: RequestLimits): readonl
         maxLength: unitsOf(limits.maxPromptLength),
       },
     },
-    { ...plain('delete', 'Delete'), style: 'danger', confirm: 'Delete this picture for good?' },
+    remove,
   ];
 }
 
 /** One picture with its own buttons. */
-export function imageReply(job: Job, image: JobImage, limits: RequestLimits): Reply {
+export function imageReply(job: Job, image: JobImage, limits: RequestLimits, cover: CoverOf = uncovered): Reply {
   return {
     ...EMPTY_REPLY,
     title: titleOf(job.request),
-    lines: [`Picture ${image.index + 1} of ${job.request.n}, seed ${image.seed}, from ${job.id}`],
-    images: shownImages(job).filter(({ id }) => id === image.id),
-    buttons: [imageButtons(job, image, limits)],
+    lines: [
+      `Picture ${image.index + 1} of ${job.request.n}, seed ${image.seed}, from ${job.id}`,
+      ...coverLines({ ...job, images: [image] }, cover),
+    ],
+    images: shownImages(job, cover).filter(({ id }) => id === image.id),
+    buttons: [imageButtons(job, image, limits, cover(image))],
     ephemeral: true,
   };
 }

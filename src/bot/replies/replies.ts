@@ -12,7 +12,7 @@ import { type Eta, type ImagineRequest, type Job, type JobImage, titleOf } from 
 import type { Outlook } from '../jobs/removals.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import { type KnownLora, type RequestLimits, requestDefaults } from '../request-limits.ts';
-import { kept, ROW, rowsOf, secondary, shortened, shownImages, waitingLabel } from './job-reply.ts';
+import { type CoverOf, kept, ROW, rowsOf, secondary, shortened, shownImages, waitingLabel } from './job-reply.ts';
 
 const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
 const LISTED = 10;
@@ -176,17 +176,19 @@ interface HistoryView {
   readonly isPresent: (imageId: string) => boolean;
   /** The place covers all pictures. */
   readonly spoiler: boolean;
+  /** How it shows each picture. */
+  readonly cover: CoverOf;
   /** Jobs left out, because the rules of this place forbid to show them. */
   readonly hidden: number;
 }
 
-export function historyReply(jobs: readonly Job[], { isPresent, spoiler, hidden }: HistoryView): Reply {
+export function historyReply(jobs: readonly Job[], { isPresent, spoiler, cover, hidden }: HistoryView): Reply {
   const listed = jobs.slice(0, LISTED);
   if (listed.length === 0 && hidden === 0) {
     return { ...NOTICE, title: 'You have asked for nothing yet', code: '/wuerst a red fox in the snow' };
   }
   const pictures = listed
-    .flatMap((job) => shownImages(job).slice(0, 1))
+    .flatMap((job) => shownImages(job, cover).slice(0, 1))
     .filter(({ id }) => isPresent(id))
     .map((image) => ({ ...image, spoiler: image.spoiler || spoiler }));
   const buttons = listed.map(({ id, request }) => secondary(`show:${id}`, shortened(titleOf(request), 30)));
@@ -203,7 +205,7 @@ export function historyReply(jobs: readonly Job[], { isPresent, spoiler, hidden 
 /** A person's latest favourites, newest picture first. */
 export function favouritesReply(
   found: readonly { readonly job: Job; readonly image: JobImage }[],
-  { isPresent, spoiler, hidden }: HistoryView,
+  { isPresent, spoiler, cover, hidden }: HistoryView,
 ): Reply {
   const listed = found.slice(0, LISTED);
   if (listed.length === 0 && hidden === 0) {
@@ -211,7 +213,7 @@ export function favouritesReply(
     return { ...NOTICE, title: 'You have no favourites yet', lines: [line] };
   }
   const pictures = listed
-    .flatMap(({ job }) => shownImages(job))
+    .flatMap(({ job }) => shownImages(job, cover))
     .filter(({ id }) => isPresent(id))
     .map((image) => ({ ...image, spoiler: image.spoiler || spoiler }));
   return {

@@ -2,11 +2,13 @@ import { EventEmitter } from 'node:events';
 import { RecentMap } from '../../system/memo.ts';
 import { type GuildSettings, guildSettingsWithin } from '../command/guild-settings.ts';
 import type { StoredSettings } from '../history/settings.ts';
-import { type Caller, guildOf, type ImagineRequest, ruledBy, SURFACES } from '../job.ts';
+import { type Caller, guildOf, type ImagineRequest, type JobImage, ruledBy, SURFACES } from '../job.ts';
 import { keyPaying } from '../keys/api-key.ts';
 import type { KeyLimits } from '../keys/key-limits.ts';
+import type { Cover } from '../reply.ts';
 import { DEFAULT_LIMITS, type KnownLora, type RequestLimits } from '../request-limits.ts';
 import { refusalOf, type Words } from './moderation.ts';
+import { isHidden, pictureRule } from './picture-cover.ts';
 
 /** What the loaded model says about itself. */
 export interface LoadedModel {
@@ -34,15 +36,18 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   readonly #loras: () => readonly KnownLora[];
   readonly #behind: (request: Pick<ImagineRequest, 'start'>) => readonly Words[];
   readonly #limitsOfKey: (id: string) => KeyLimits | undefined;
+  readonly #classifier: () => string | undefined;
   readonly #known = new RecentMap<string, GuildSettings>(REMEMBERED);
   /** Asked for every waiting party when the order is looked up. */
   readonly #weights = new RecentMap<string, number>(REMEMBERED);
+  #someCover: boolean | undefined;
 
   /**
    * @param model what the model in use says about requests, also before it is loaded
    * @param loras that can be named now
    * @param behind what the pictures that a request starts from were made of, as far as it is known
    * @param limitsOfKey what an API key tightens for itself
+   * @param classifier of pictures, by name; `undefined` where none is installed
    */
   constructor(
     settings: StoredSettings,
@@ -51,6 +56,7 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
     loras: () => readonly KnownLora[] = () => [],
     behind: (request: Pick<ImagineRequest, 'start'>) => readonly Words[] = () => [],
     limitsOfKey: (id: string) => KeyLimits | undefined = () => undefined,
+    classifier: () => string | undefined = () => undefined,
   ) {
     super();
     this.#settings = settings;
@@ -59,6 +65,7 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
     this.#loras = loras;
     this.#behind = behind;
     this.#limitsOfKey = limitsOfKey;
+    this.#classifier = classifier;
   }
 
   at(where: Where): GuildSettings {
@@ -94,6 +101,33 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   refuse(...what: Parameters<GuildRules['refusal']>): void {
     const refused = this.refusal(...what);
     if (refused !== undefined) throw refused;
+  }
+
+  /** The picture classifier, by name; `undefined` where none is installed. */
+  get classifier(): string | undefined {
+    return this.#classifier();
+  }
+
+  /** Whether new pictures are looked at: wherever they are made, they may be shown where a rule is set. */
+  get looksAtPictures(): boolean {
+    this.#someCover ??= this.#settings.someCoverPictures;
+    return this.#someCover && this.classifier !== undefined;
+  }
+
+  /** Whether pictures are looked at before a place sees anything of them. */
+  hidesUnfinished(place: Where & Pick<Caller, 'ageRestricted'>): boolean {
+    return this.looksAtPictures && this.covers(place);
+  }
+
+  /** Whether a place covers pictures that are not safe for work. */
+  covers(place: Where & Pick<Caller, 'ageRestricted'>): boolean {
+    return pictureRule(this.at(place), place) !== 'off';
+  }
+
+  /** How a place shows a picture, as far as the pixels go; `refusal` judges the words. */
+  cover(image: Pick<JobImage, 'verdict' | 'overruled'>, place: Where & Pick<Caller, 'ageRestricted'>): Cover {
+    const rule = isHidden(image) ? pictureRule(this.at(place), place) : 'off';
+    return rule === 'off' ? 'none' : rule;
   }
 
   /** What a command may ask for here: the checkpoint's limits within the guild's. */
@@ -142,6 +176,7 @@ export class GuildRules extends EventEmitter<{ changed: [] }> {
   forget(): void {
     this.#known.clear();
     this.#weights.clear();
+    this.#someCover = undefined;
     this.emit('changed');
   }
 }

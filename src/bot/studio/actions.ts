@@ -18,6 +18,8 @@ const ACTION_VERBS = [
   'delete',
   'cancel',
   'show',
+  'uncover',
+  'hide',
   'confirm',
   'erase',
 ] as const;

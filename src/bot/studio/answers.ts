@@ -20,6 +20,7 @@ import { changeSettings, isOperator, settingsReply } from './change-settings.ts'
 import { wildcardsReply } from './change-wildcards.ts';
 import { deletePictures, erasePerson } from './deleting.ts';
 import { jobOutcome, replyOutcome as reply } from './outcomes.ts';
+import { overrule } from './overruling.ts';
 import { favouritesOf, historyOf, queueFor } from './own-lists.ts';
 import { promptContext, sourcesFor } from './prompt-context.ts';
 import { ask, confirm, earlierOutcome } from './questions.ts';
@@ -141,6 +142,9 @@ export class Answers {
         return favour(this.#parts, target, caller, verb === 'favourite');
       case 'save-preset':
         return savePreset(this.#parts, target, caller, text);
+      case 'uncover':
+      case 'hide':
+        return overrule(this.#parts, target, caller, verb === 'uncover' ? 'shown' : 'hidden');
       case 'cancel':
         return this.#cancel(target.job, caller);
       case 'delete':

@@ -4,6 +4,7 @@ import {
   formatGuildSetting,
   type GuildSettingKey,
   type GuildSettings,
+  guildSettingMeant,
   guildSettingNamed,
   guildSettings,
   guildSettingsWithin,
@@ -18,6 +19,8 @@ import type { Painters } from '../jobs/painters.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { lastChanges } from './setting-changes.ts';
+
+const NO_CLASSIFIER = 'new pictures are not looked at: no picture classifier is installed';
 
 interface Context {
   readonly history: History;
@@ -82,11 +85,12 @@ export function changeSettings(context: Context, changes: readonly SettingChange
 }
 
 function shownValue(setting: PlacedSetting, { history, rules, caller }: Context): string {
-  return formatGuildSetting(setting, setting.everywhere ? history.settings.at('everywhere') : rules.at(caller));
+  const value = formatGuildSetting(setting, setting.everywhere ? history.settings.at('everywhere') : rules.at(caller));
+  return setting.key === 'nsfwPictures' && rules.classifier === undefined ? `${value} (${NO_CLASSIFIER})` : value;
 }
 
 function applied({ history, caller }: Context, { key, value }: SettingChange): PlacedSetting {
-  const setting = guildSettingNamed(key);
+  const setting = guildSettingMeant(key, value);
   const operator = isOperator(caller);
   if (setting === null) {
     throw new UserError('unknown_guild_setting', `There is no setting ${quoted(key)} here.`, {

@@ -20,6 +20,7 @@ export function historyOf({ history, rules }: StudioParts, caller: Caller): Repl
   return replies.historyReply(shown, {
     isPresent: (id) => history.images.file(id)?.state === 'present',
     spoiler: here.spoiler,
+    cover: (image) => rules.cover(image, caller),
     hidden: jobs.length - shown.length,
   });
 }
@@ -35,6 +36,7 @@ export function favouritesOf({ history, rules }: StudioParts, caller: Caller): R
   return replies.favouritesReply(shown, {
     isPresent: (id) => history.images.file(id)?.state === 'present',
     spoiler: rules.at(caller).spoiler,
+    cover: (image) => rules.cover(image, caller),
     hidden: pictures.length - shown.length,
   });
 }

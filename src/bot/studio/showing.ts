@@ -1,9 +1,11 @@
 import type { Outcome } from '../core.ts';
-import type { Caller, Job } from '../job.ts';
+import type { Caller, Job, JobImage } from '../job.ts';
+import { pictureWithheld, reviewReply } from '../replies/covered-pictures.ts';
 import { imageReply, kept } from '../replies/job-reply.ts';
 import * as replies from '../replies/replies.ts';
 import { savePictureAsPreset } from './change-presets.ts';
 import { jobOutcome, replyOutcome } from './outcomes.ts';
+import { mayOverrule } from './overruling.ts';
 import { promptContext } from './prompt-context.ts';
 import type { StudioParts } from './studio-parts.ts';
 import { firstImage, type Target } from './targets.ts';
@@ -17,7 +19,8 @@ export function showJob(parts: StudioParts, { job }: Pick<Target, 'job'>, caller
 export function show(parts: StudioParts, { job, image }: Target, caller: Caller): Outcome {
   if (image === null) return showJob(parts, { job }, caller);
   const seen = shown(parts, job, caller, [image]);
-  return replyOutcome(imageReply(seen, image, parts.rules.limits(job.caller)));
+  const { rules } = parts;
+  return replyOutcome(imageReply(seen, image, rules.limits(job.caller), (one) => rules.cover(one, job.caller)));
 }
 
 /** What a picture was made with. */
@@ -27,7 +30,9 @@ export function info(parts: StudioParts, { job, image }: Target, caller: Caller)
   const acted = image ?? kept(job)[0] ?? null;
   const details = acted === null ? null : history.images.get(acted.id);
   const seen = withoutForbiddenOriginal(parts, job, caller);
-  return replyOutcome(replies.infoReply(seen, acted, details, rules.limits(job.caller), signature));
+  const reply = replies.infoReply(seen, acted, details, rules.limits(job.caller), signature);
+  const isReview = acted !== null && mayOverrule(job, caller) && rules.covers(job.caller);
+  return replyOutcome(isReview ? reviewReply(reply, job, acted) : reply);
 }
 
 export function favour(
@@ -56,6 +61,7 @@ export function savePreset(parts: StudioParts, { job }: Target, caller: Caller, 
 function shown({ history, rules, images }: StudioParts, job: Job, caller: Caller, pictures = kept(job)): Job {
   const place = rules.at(caller);
   rules.refuse(job.request, caller);
+  refuseCovered({ history, rules }, job, caller, pictures);
   images.restore(
     pictures.map(({ id }) => id),
     caller,
@@ -63,6 +69,21 @@ function shown({ history, rules, images }: StudioParts, job: Job, caller: Caller
   if (!place.spoiler || job.request.spoiler) return job;
   history.jobs.cover(job.id);
   return { ...job, request: { ...job.request, spoiler: true } };
+}
+
+/** The message of a job shows what its own place shows. @throws UserError `nsfw_picture` where that is more than this one shows */
+function refuseCovered(
+  { history, rules }: Pick<StudioParts, 'history' | 'rules'>,
+  job: Job,
+  caller: Caller,
+  pictures: readonly JobImage[],
+): void {
+  for (const picture of pictures) {
+    const here = rules.cover(picture, caller);
+    if (here === 'none' || here === rules.cover(picture, job.caller)) continue;
+    if (here !== 'spoiler') throw pictureWithheld(here);
+    history.jobs.cover(job.id);
+  }
 }
 
 /** What was typed may name what was not drawn, and so was not refused. */

@@ -8,7 +8,7 @@ import { completions } from '../command/completion.ts';
 import { randomSeed } from '../command/parse.ts';
 import type { CommandOptions, Core } from '../core.ts';
 import type { History, StoredJob } from '../history/history.ts';
-import { forReader, isOver, type Job } from '../job.ts';
+import { type Caller, forReader, isOver, type Job, type JobImage } from '../job.ts';
 import { Dispatcher } from '../jobs/dispatcher.ts';
 import { Estimator, type Timings, type Work } from '../jobs/estimator.ts';
 import { EventBus } from '../jobs/event-bus.ts';
@@ -26,10 +26,12 @@ import type { PromptFolder } from '../prompts/prompt-folder.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { jobReply } from '../replies/job-reply.ts';
 import { errorReply, withheldReply } from '../replies/replies.ts';
+import { pictureOfFile } from '../reply.ts';
 import type { RequestLimits } from '../request-limits.ts';
-import { GuildRules, type LoadedModel } from '../rules/guild-rules.ts';
+import { GuildRules } from '../rules/guild-rules.ts';
 import { administration } from './administration.ts';
 import { Answers } from './answers.ts';
+import { BlurredFiles } from './blurred-files.ts';
 import { GivenPictureFiles } from './given-pictures.ts';
 import { PictureGallery } from './picture-gallery.ts';
 import { queueOverview } from './queue-overview.ts';
@@ -143,6 +145,7 @@ function partsOf(options: StudioOptions) {
     () => loras.known,
     (request) => history.images.madeOf(request),
     (id) => history.apiKeys.get(id)?.limits,
+    () => classifierOf(painters) ?? loadedModel(history.memos.get(...LOADED))?.classifier,
   );
   const queue = new JobQueue({ history, painters, estimator, onProblem, weight: (payer) => rules.weight(payer) });
   rules.on('changed', () => queue.reweighed());
@@ -161,7 +164,8 @@ function partsOf(options: StudioOptions) {
     ...{ prompts: options.prompts, signature: marker.note },
   };
   const given = new GivenPictureFiles({ history, rules, painters });
-  return { ...all, answers: new Answers(all), refreshLoras, given, marker };
+  const blurredFiles = new BlurredFiles(history.images);
+  return { ...all, answers: new Answers(all), refreshLoras, given, blurredFiles, marker };
 }
 
 type Parts = ReturnType<typeof partsOf>;
@@ -169,14 +173,23 @@ type Parts = ReturnType<typeof partsOf>;
 /** What adapters see of the parts. */
 function coreOf(parts: Parts): Required<Core> {
   const { history, rules, bus, dispatcher, positions, images, removals, answers, refreshLoras, given, marker } = parts;
+  const { blurredFiles } = parts;
   const { jobs, lists, events, messages } = history;
   const refusal = (job: Job) => rules.refusal(job.request, job.caller);
   const showJob = (job: Job, known?: QueuePosition | null) => {
     const place = isOver(job) || known === null ? null : (known ?? positions.of(job, POSITION_CAP));
-    const reply = jobReply(job, { place, step: dispatcher.step(job.id), limits: rules.limits(job.caller) });
+    const cover = (image: JobImage) => rules.cover(image, job.caller);
+    const reply = jobReply(job, { place, step: dispatcher.step(job.id), limits: rules.limits(job.caller), cover });
     // Rules may have become stricter since the job was accepted.
     const refused = refusal(job);
     return refused === undefined ? reply : withheldReply(reply, refused);
+  };
+  const pathFor = (imageId: string, job: Job, asker: Caller | undefined) => {
+    if (asker !== undefined) return images.path(imageId, asker);
+    return images.path(imageId, job.caller).catch((error: unknown) => {
+      if (error instanceof UserError) return null;
+      throw error;
+    });
   };
   return {
     async command(text, caller, options = {}) {
@@ -210,17 +223,24 @@ function coreOf(parts: Parts): Required<Core> {
       const job = jobs.get(jobId);
       return job === null ? { position: null, eta: null } : positions.of(job);
     },
-    async imagePath(imageId, asker) {
-      const job = jobs.get(history.images.get(imageId)?.jobId ?? '');
-      if (job === null || refusal(job) !== undefined) return null;
-      if (asker !== undefined) {
-        // It is shown where they ask: a room may not be for adults any more.
-        return rules.refusal(job.request, asker) === undefined ? images.path(imageId, asker) : null;
-      }
-      return images.path(imageId, job.caller).catch((error: unknown) => {
-        if (error instanceof UserError) return null;
-        throw error;
-      });
+    async imagePath(fileId, asker) {
+      const { id, version } = pictureOfFile(fileId);
+      const { image, jobId = '' } = history.images.get(id) ?? {};
+      const job = jobs.get(jobId);
+      if (job === null || image === undefined || refusal(job) !== undefined) return null;
+      // It is shown where they ask: a room may not be for adults any more.
+      if (asker !== undefined && rules.refusal(job.request, asker) !== undefined) return null;
+      const cover = rules.cover(image, asker ?? job.caller);
+      const isOriginal = version === 'original' && (asker === undefined || asker.moderator);
+      if (!isOriginal && (cover === 'block' || version === 'original')) return null;
+      const path = await pathFor(id, job, asker);
+      const isBlurred = !isOriginal && (cover === 'blur' || version === 'blurred');
+      return path === null || !isBlurred ? path : blurredFiles.path(path);
+    },
+    cover(imageId, asker) {
+      const { image, jobId = '' } = history.images.get(imageId) ?? {};
+      const place = asker ?? jobs.get(jobId)?.caller;
+      return image === undefined || place === undefined ? 'none' : rules.cover(image, place);
     },
     jobReply: showJob,
     errorReply,
@@ -287,8 +307,9 @@ function rememberLoaded({ history, painters, logger }: StudioOptions): void {
   const { info } = painters;
   if (info === null) return;
   const { styles, mixesStyles = false, startsFromPictures = false, sizes, checkpoint, formerCheckpoints = [] } = info;
+  const classifier = classifierOf(painters);
   try {
-    history.memos.set(...LOADED, { styles, mixesStyles, startsFromPictures, sizes });
+    history.memos.set(...LOADED, { styles, mixesStyles, startsFromPictures, sizes, classifier });
     for (const former of formerCheckpoints) {
       if (former !== checkpoint) history.memos.set(SAME_WEIGHTS, former, checkpoint);
     }
@@ -301,9 +322,15 @@ const storedModel = z.object({
   styles: z.array(z.string()).min(1),
   mixesStyles: z.boolean().default(false),
   startsFromPictures: z.boolean().default(false),
+  classifier: z.string().optional(),
   sizes: z.object({ minSide: z.number(), maxSide: z.number(), maxPixels: z.number(), gridStep: z.number() }).optional(),
 });
 
-function loadedModel(memo: unknown): LoadedModel | null {
+/** Of any of the painters. */
+function classifierOf({ all }: Pick<Painters, 'all'>): string | undefined {
+  return all.map(({ painter }) => painter.status.info?.classifier).find((name) => name !== undefined);
+}
+
+function loadedModel(memo: unknown): z.output<typeof storedModel> | null {
   return storedModel.safeParse(memo).data ?? null;
 }

@@ -3,7 +3,7 @@ import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hub, HubFile } from '../../pipeline/hub/hub.ts';
 import { fetchChecked, type PullEvent } from '../../pipeline/hub/pull.ts';
-import { PICTURE_CLASSES } from '../../pipeline/images/picture-verdict.ts';
+import { PICTURE_CLASSES } from '../../pipeline/images/picture-classes.ts';
 import { checkSpace, explainDiskError } from '../../system/disk.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { type FileLock, lockFolder } from '../../system/file-lock.ts';

@@ -30,6 +30,7 @@ import { batchSize } from './batch-gain.ts';
 import { asEngineFailure } from './engine-failure.ts';
 import { givenStart } from './given-start.ts';
 import { batches, type StageCSpace } from './image-sources.ts';
+import { PictureJudge } from './picture-judge.ts';
 import {
   newPreviewMaps,
   Previewer,
@@ -68,6 +69,8 @@ interface Loaded {
   readonly checkpoint: string;
   readonly maps: PreviewMaps;
   readonly previewer: Previewer;
+  /** Absent where no picture classifier is installed. */
+  readonly judge: PictureJudge | undefined;
 }
 
 /** The pipelines over a model folder, as the pipeline process drives them. */
@@ -115,14 +118,18 @@ class PipelineEngine implements Engine {
       now: () => performance.now(),
     });
     const loras = new LoraFolder(options.loras ?? '');
-    this.#loaded = { pipeline, checkpoint, maps, previewer, loras };
+    const judge = await this.#openJudge(options);
+    this.#loaded = { pipeline, checkpoint, maps, previewer, loras, judge };
     const warmed = await this.#warmUp(pipeline, options.warmUp);
     this.#together = await this.#batch(pipeline, options.batch);
     const memory = `${runtime.residency}: ${runtime.memory.reason}`;
     const sizes = { ...pipeline.grid.limits, gridStep: pipeline.grid.step };
     const made = { model: pipeline.name, checkpoint, formerCheckpoints: former, provider: pipeline.computedBy };
     const startsFromPictures = imageEncoderFolder(model) !== undefined;
-    const info = { ...made, styles, mixesStyles, sizes, startsFromPictures, memory, warmed, together: this.#together };
+    const info = {
+      ...{ ...made, styles, mixesStyles, sizes, startsFromPictures, memory, warmed, together: this.#together },
+      ...(judge === undefined ? {} : { classifier: judge.classifier }),
+    };
     whole?.then((known) => this.#identified(info, known, context), ignored);
     return info;
   }
@@ -133,20 +140,31 @@ class PipelineEngine implements Engine {
     changed?.({ ...info, checkpoint });
   }
 
+  #openJudge({ classifier, threads }: LoadOptions): Promise<PictureJudge | undefined> {
+    return PictureJudge.open(classifier, { threads, ...this.#watched() });
+  }
+
   #runtime(options: LoadOptions): Promise<Runtime> {
     const { provider = 'auto', device, threads, memoryBudget, precision = 'auto', residency = 'auto' } = options;
-    const { measureMemory, beforeCall } = this.#options;
+    const { measureMemory } = this.#options;
     return Runtime.create({
       provider: checkName('provider', PROVIDERS, provider, 'For example WUERST_PROVIDER=cpu.'),
       precision: checkName('precision', PRECISIONS, precision, 'For example WUERST_PRECISION=int8.'),
       ...{ device, threads, memoryBudget, residency, measureMemory },
       onPreparing: reportPreparing,
-      onBlocking: async (call) => {
-        await this.#announce(`${call.graph}.${call.kind}`, this.#times.expected(call));
-        beforeCall?.(call);
-      },
-      onReturned: (call, ms) => this.#times.measured(call, ms),
+      ...this.#watched(),
     });
+  }
+
+  /** Every call into onnxruntime is announced and timed. */
+  #watched() {
+    return {
+      onBlocking: async (call: BlockingCall) => {
+        await this.#announce(`${call.graph}.${call.kind}`, this.#times.expected(call));
+        this.#options.beforeCall?.(call);
+      },
+      onReturned: (call: BlockingCall, ms: number) => this.#times.measured(call, ms),
+    };
   }
 
   /** If not even the weights fit into memory together, networks are loaded one at a time from then on. */
@@ -232,6 +250,7 @@ class PipelineEngine implements Engine {
 
   async *#attempt(loaded: Loaded, request: EngineRequest, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
     const { pipeline, previewer, maps, checkpoint } = loaded;
+    const judge = request.judge === true ? loaded.judge : undefined;
     const { grid, prior, runtime } = pipeline;
     const slowness = measureSlowness(runtime);
     loaded.pipeline.grid.check(request.width, request.height);
@@ -247,7 +266,7 @@ class PipelineEngine implements Engine {
     const all = batches(request.images, picturesTogether(pipeline, request, this.#options.batchLatents));
     const start = await givenStart(pipeline, request, [h, w], this.#reader);
     for (const round of roundsOf(pipeline, all)) {
-      yield* paintPlans({ pipeline, previewer, request, space, start, times, signal }, round);
+      yield* paintPlans({ pipeline, previewer, request, space, start, judge, times, signal }, round);
     }
     if (runtime.residency !== 'resident') await runtime.memory.releaseAll();
     yield {

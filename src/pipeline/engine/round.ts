@@ -5,6 +5,7 @@ import type { PreparedStart } from '../pipelines/picture-start.ts';
 import { type Batch, type PaintedPicture, paintRound } from '../pipelines/round.ts';
 import type { EngineEmbedding, EngineEvent, EngineRequest, EngineStage, ImagePlan } from '../process/protocol.ts';
 import { givenEmbeddings, type StageCSpace, stageBGenerator, stageCLatents, stageCRun } from './image-sources.ts';
+import type { PictureJudge } from './picture-judge.ts';
 import type { Previewer } from './previewer.ts';
 
 /** Keyword of the text of a PNG that holds its image embedding: Stages B and A make the picture from it again. */
@@ -20,6 +21,8 @@ export interface RoundOptions {
   readonly space: StageCSpace;
   /** Pictures to start from, prepared. */
   readonly start: PreparedStart | undefined;
+  /** Looks at the finished pictures, where that is wanted. */
+  readonly judge: PictureJudge | undefined;
   /** Added to. */
   readonly times: StageTimes;
   readonly signal: AbortSignal;
@@ -109,32 +112,33 @@ function planned({ pipeline, request, space, start, signal }: RoundOptions, plan
 
 /** Learns from a picture and makes a file of it. */
 function finish(
-  { pipeline, previewer, request, start, times }: RoundOptions,
+  options: RoundOptions,
   plan: ImagePlan | undefined,
   { image, latents, imageEmbedding }: PaintedPicture,
 ): Promise<EngineEvent> {
+  const { pipeline, previewer } = options;
   if (!plan || !image) throw new Error('Expected a picture for each plan.');
   if (previewer.learns) {
     previewer.learn('prior', stageCLatents(imageEmbedding, pipeline.prior.values), image);
     previewer.learn('decoder', latents, image);
   }
-  return encode(image, request, plan, imageEmbedding, times, start);
+  return encode(image, plan, imageEmbedding, options);
 }
 
 async function encode(
   picture: RgbImage,
-  { width, height }: EngineRequest,
   { index, metadata }: ImagePlan,
   embedding: Tensor,
-  times: StageTimes,
-  start: PreparedStart | undefined,
+  { request: { width, height }, start, judge, times, signal }: RoundOptions,
 ): Promise<EngineEvent> {
   const began = performance.now();
   const texts = { ...metadata, [EMBEDDING_TEXT]: embeddingText(embedding) };
   const cropped = await cropTo(picture, width, height);
-  const png = await encodeImage(start?.region?.paste(cropped) ?? cropped, { format: 'png', metadata: texts });
+  const finished = start?.region?.paste(cropped) ?? cropped;
+  const png = await encodeImage(finished, { format: 'png', metadata: texts });
+  const verdict = await judge?.judge(finished, signal);
   addTimes(times, { encode: performance.now() - began });
-  return { type: 'image', image: index, png, metadata, embedding };
+  return { type: 'image', image: index, png, metadata, embedding, ...(verdict === undefined ? {} : { verdict }) };
 }
 
 /** As JSON: dims, and the values as little-endian 32-bit floats in base64. */

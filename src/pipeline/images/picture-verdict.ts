@@ -1,18 +1,15 @@
 import * as z from 'zod';
-
-/** What the picture classifier tells apart; the last three are people as the classes of photographs call them. */
-export const PICTURE_CLASSES = ['drawing', 'hentai', 'neutral', 'porn', 'sexy'] as const;
-export type PictureClass = (typeof PICTURE_CLASSES)[number];
+import { PICTURE_CLASSES, type PictureClass } from './picture-classes.ts';
 
 const share = z.number().min(0).max(1);
-const classifier = z.string().max(100);
+/** Name and version. */
+const classifier = z.string().max(200);
 
 /** What the picture classifier found in a picture, or why it could not look. */
 export const pictureVerdict = z.union([
   z.strictObject({
-    /** Name and version. */
     classifier,
-    /** Not safe for work, by the probabilities and the thresholds that held. */
+    /** Not safe for work, by the thresholds that held when it was made. */
     explicit: z.boolean(),
     /** Probabilities, which sum to 1. */
     shares: z.strictObject(
@@ -21,9 +18,9 @@ export const pictureVerdict = z.union([
   }),
   z.strictObject({ classifier, problem: z.string().max(1000) }),
 ]);
-export type PictureVerdict = z.output<typeof pictureVerdict>;
+export type PictureVerdict = Readonly<z.output<typeof pictureVerdict>>;
 
 /** Whether a picture counts as not safe for work: what could not be looked at does. */
-export function isExplicit(verdict: PictureVerdict): boolean {
+export function isDoubtful(verdict: PictureVerdict): boolean {
   return 'problem' in verdict || verdict.explicit;
 }

@@ -1,5 +1,6 @@
 import { OperatorError, UserError } from '../../system/errors.ts';
 import type { PictureSettings } from '../images/imagine-request.ts';
+import type { PictureVerdict } from '../images/picture-verdict.ts';
 import type { NoiseMix } from '../math/mixed-generator.ts';
 
 /**
@@ -44,6 +45,8 @@ export interface LoadOptions {
   readonly cacheDir?: string | undefined;
   /** Folder of the LoRAs that requests name. @default none */
   readonly loras?: string | undefined;
+  /** Folder of the picture classifier, which may be missing. @default none */
+  readonly classifier?: string | undefined;
   /** From an earlier `done`; maps of another checkpoint are ignored. */
   readonly previewMaps?: unknown;
 }
@@ -74,6 +77,8 @@ export interface EngineInfo {
     readonly maxPixels: number;
     readonly gridStep: number;
   };
+  /** Name and version of the picture classifier. @default none is installed */
+  readonly classifier?: string;
   /** Requests may start from pictures. @default false */
   readonly startsFromPictures?: boolean;
   /**
@@ -116,6 +121,8 @@ export interface EngineRequest extends PictureSettings {
   readonly images: readonly ImagePlan[];
   /** Paths of the files that `start` names, by hash. @default none */
   readonly files?: Readonly<Record<string, string>>;
+  /** The picture classifier looks at each picture, where one is installed. @default false */
+  readonly judge?: boolean;
 }
 
 export type EngineEvent =
@@ -142,6 +149,8 @@ export type EngineEvent =
       readonly png: Uint8Array;
       readonly metadata: Readonly<Record<string, string>>;
       readonly embedding: EngineEmbedding;
+      /** What the picture classifier found, where it was asked and is installed. */
+      readonly verdict?: PictureVerdict;
     }
   | {
       readonly type: 'done';

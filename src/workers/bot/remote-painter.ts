@@ -150,8 +150,11 @@ export class RemotePainter implements Painter {
 }
 
 function infoOf(registration: Registration): EngineInfo {
-  const { model, checkpoint, formerCheckpoints, provider, styles, mixesStyles, sizes, startsFromPictures } =
-    registration;
-  const known = { model, checkpoint, formerCheckpoints, provider, styles, mixesStyles, startsFromPictures };
-  return sizes === undefined ? known : { ...known, sizes };
+  const { model, checkpoint, formerCheckpoints, provider, styles, mixesStyles } = registration;
+  const { sizes, startsFromPictures, classifier } = registration;
+  return {
+    ...{ model, checkpoint, formerCheckpoints, provider, styles, mixesStyles, startsFromPictures },
+    ...(sizes === undefined ? {} : { sizes }),
+    ...(classifier === undefined ? {} : { classifier }),
+  };
 }

@@ -228,5 +228,6 @@ function described(info: EngineInfo | null) {
     mixesStyles: info?.mixesStyles ?? false,
     ...(info?.sizes === undefined ? {} : { sizes: info.sizes }),
     startsFromPictures: info?.startsFromPictures ?? false,
+    ...(info?.classifier === undefined ? {} : { classifier: info.classifier }),
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -22,6 +22,7 @@ import {
 } from '../../../src/pipeline/process/protocol.ts';
 import { CallTimes } from '../../../src/pipeline/runtime/call-times.ts';
 import { OperatorError, UserError } from '../../../src/system/errors.ts';
+import { writeTinyClassifier } from '../tiny-mobilenet.ts';
 
 const MODEL = join(import.meta.dirname, '../../../data/models/cocktail');
 const SIDE = 256;
@@ -91,7 +92,9 @@ describe('the engine', () => {
   };
 
   before(async () => {
-    const info = await engine.load({ model: MODEL, provider: 'cpu' }, context());
+    await writeTinyClassifier(join(folder, 'safety'), { version: '1.0' });
+    const info = await engine.load({ model: MODEL, provider: 'cpu', classifier: join(folder, 'safety') }, context());
+    assert.equal(info.classifier, 'tiny 1.0');
     assert.match(info.checkpoint, /^[0-9a-f]{64}$/);
     assert.equal(info.provider, 'cpu-fp32');
     assert.deepEqual([info.styles, info.mixesStyles], [['interpolated', 'base', 'aesthetic'], true]);
@@ -137,6 +140,35 @@ describe('the engine', () => {
     assert.deepEqual(done.warnings, []);
     for (const stage of ['text', 'prior', 'decoder', 'vqgan', 'encode'] as const)
       assert.ok((done.timings[stage] ?? 0) > 0);
+  });
+
+  test('looks at pictures where that is asked for, and at no others; a broken classifier loses none', async () => {
+    const calls: string[] = [];
+    const announce = async (call: string) => void calls.push(call);
+    const images = [plan(0, words(1n), 1n)];
+    const judged = async (judge: boolean) =>
+      imagesIn(await collect(engine.generate(request(images, { judge }), context({ announce }))))[0]?.verdict;
+    assert.equal(await judged(false), undefined);
+    assert.deepEqual(
+      calls.filter((call) => call.startsWith('mobilenet')),
+      [],
+    );
+    const verdict = await judged(true);
+    assert.ok(verdict !== undefined && 'shares' in verdict);
+    assert.equal(verdict.classifier, 'tiny 1.0');
+    const { porn, hentai, sexy } = verdict.shares;
+    assert.equal(verdict.explicit, porn + hentai + sexy >= 0.5);
+    assert.ok(Math.abs(Object.values(verdict.shares).reduce((sum, share) => sum + share, 0) - 1) < 1e-5);
+    assert.deepEqual(
+      calls.filter((call) => call.startsWith('mobilenet')),
+      ['mobilenet.create', 'mobilenet.run'],
+    );
+    writeFileSync(join(folder, 'safety/config.json'), '{"package":"tiny"}');
+    const broken = createEngine();
+    await broken.load({ model: MODEL, provider: 'cpu', classifier: join(folder, 'safety') }, context());
+    const [image] = imagesIn(await collect(broken.generate(request(images, { judge: true }), context())));
+    assert.ok(image?.verdict !== undefined && 'problem' in image.verdict);
+    assert.match(image.verdict.problem, /Expected class MobileNetV2Classifier in .*safety/);
   });
 
   test('mixes a style that is asked for, and loads nothing but its Stage C', async () => {
