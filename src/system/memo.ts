@@ -10,6 +10,10 @@ export class Recent<T, K = string> {
     this.#isSame = isSame;
   }
 
+  has(key: K): boolean {
+    return this.#entries.some((entry) => this.#isSame(entry.key, key));
+  }
+
   /** The value of a key, which is made if it is missing. A failure is not kept. */
   async get(key: K, make: () => Promise<T>): Promise<T> {
     const find = () => this.#entries.findIndex((entry) => this.#isSame(entry.key, key));

@@ -16,6 +16,11 @@ export type TokenRows =
   | readonly BigInt64Array[]
   | { readonly data: BigInt64Array; readonly dims: readonly number[] };
 
+export interface TokenisedText {
+  readonly inputIds: TokenRows;
+  readonly attentionMask: TokenRows;
+}
+
 /** transformers' CLIPTextModel. */
 export class ClipTextModel extends Network {
   /** It runs once a prompt, and its outliers are known not to bear 8 bits. */
@@ -49,13 +54,25 @@ export class ClipTextModel extends Network {
 
   /** @returns `last_hidden_state` [B, T, hidden_size] */
   async run(inputIds: TokenRows, attentionMask: TokenRows): Promise<Tensor> {
+    const [states] = await this.runEach([{ inputIds, attentionMask }]);
+    if (!states) throw new Error('A run of the text encoder gives states.');
+    return states;
+  }
+
+  /** As `run`, of several texts, each by itself: what is made of one does not depend on the others. */
+  async runEach(texts: readonly TokenisedText[]): Promise<Tensor[]> {
     const { adapter } = this;
-    const feeds = { input_ids: int64Tensor(inputIds), attention_mask: int64Tensor(attentionMask) };
-    const [, tokens = 0] = feeds.input_ids.dims;
-    if (tokens > this.config.max_position_embeddings) {
+    const feeds = texts.map(({ inputIds, attentionMask }) => ({
+      input_ids: int64Tensor(inputIds),
+      attention_mask: int64Tensor(attentionMask),
+    }));
+    for (const { input_ids } of feeds) {
+      const [, tokens = 0] = input_ids.dims;
+      if (tokens <= this.config.max_position_embeddings) continue;
       throw expected('too_many_tokens', `at most ${this.config.max_position_embeddings} tokens`, tokens);
     }
-    return fromOrt((await this.runAdapted(this.#graph(adapter), feeds, adapter)).last_hidden_state);
+    const outputs = await this.runEachAdapted(this.#graph(adapter), feeds, adapter);
+    return outputs.map(({ last_hidden_state }) => fromOrt(last_hidden_state));
   }
 }
 

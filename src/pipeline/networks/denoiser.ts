@@ -6,7 +6,7 @@ import type { Adapter } from '../lora/adapter.ts';
 import type { Tensor } from '../math/tensor.ts';
 import { timestepEmbedding } from '../math/timestep-embedding.ts';
 import { LearnedMemory } from '../runtime/learned-memory.ts';
-import type { Runtime, Tensors } from '../runtime/runtime.ts';
+import type { RunMemory, Runtime, Tensors } from '../runtime/runtime.ts';
 import { takenOn } from '../runtime/taken-memory.ts';
 import { adaptedGraphs } from './adapted-graphs.ts';
 import type { Conditioning } from './conditioning.ts';
@@ -62,10 +62,17 @@ export abstract class Denoiser extends Network {
     return this.#learned.correct(this.estimate(sides, rows));
   }
 
-  protected override workingFor({ x }: Tensors): number {
+  protected override get runMemory(): RunMemory {
     // Only a step has latents.
-    const [rows = 0, , h = 0, w = 0] = x?.dims ?? [];
-    return this.working([h, w], rows);
+    const estimate = ({ x }: Tensors) => {
+      const [rows = 0, , h = 0, w = 0] = x?.dims ?? [];
+      return this.estimate([h, w], rows);
+    };
+    return {
+      working: (feeds) => this.#learned.correct(estimate(feeds)),
+      during: (feeds, run) => this.#learned.during(estimate(feeds), run),
+      inGroups: (feeds) => this.#learned.inGroups(estimate(feeds)),
+    };
   }
 
   override async release(): Promise<void> {
@@ -116,17 +123,11 @@ export abstract class Denoiser extends Network {
     checkChannels('latents', x, 4, 1, c_in);
     const { adapter } = conditioning;
     const { step } = this.#graphs(adapter);
-    const [rows = 0, , h = 0, w = 0] = x.dims;
-    const estimate = this.estimate([h, w], rows);
     const own = { x: toOrt(x), r: new OrtTensor('float32', timestepEmbedding(r, c_r), [r.length, c_r]) };
     return this.computed.use(
       conditioning,
       () => this.#compute(conditioning),
-      async (tensors) => {
-        // What loading takes is none of what the run does.
-        await this.adaptedSession(step, adapter);
-        return this.#learned.during(estimate, () => this.runAdapted(step, { ...own, ...tensors }, adapter, fetches));
-      },
+      (tensors) => this.runAdapted(step, { ...own, ...tensors }, adapter, fetches),
     );
   }
 }

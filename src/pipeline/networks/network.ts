@@ -3,7 +3,7 @@ import type { Precision } from '../checkpoint/weight-recipe.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { Adapter } from '../lora/adapter.ts';
 import { isWorthPreparing } from '../runtime/preferred-precision.ts';
-import { Runtime, type RuntimeOptions, type Session, type Tensors } from '../runtime/runtime.ts';
+import { type RunMemory, Runtime, type RuntimeOptions, type Session, type Tensors } from '../runtime/runtime.ts';
 
 export interface OpenOptions {
   /** Whether `check` is called now; else by whoever opens it, or a part of it when a graph is first used. @default true */
@@ -48,9 +48,9 @@ export abstract class Network {
    */
   abstract check(): void;
 
-  /** Bytes that a run takes beside the weights, as far as it matters. */
-  protected workingFor(_feeds: Tensors): number {
-    return 0;
+  /** What is known of what runs take beside the weights. @default it does not matter */
+  protected get runMemory(): RunMemory | undefined {
+    return undefined;
   }
 
   /** Creates the sessions of a picture now. */
@@ -90,6 +90,17 @@ export abstract class Network {
     return session.run({ ...feeds, ...adapter?.feeds(graph.parts.inputs) }, fetches);
   }
 
+  /** As `runAdapted`, several times in a row. */
+  protected async runEachAdapted(
+    graph: GraphBuilder,
+    all: readonly Tensors[],
+    adapter: Adapter | null,
+  ): Promise<Tensors[]> {
+    const session = await this.adaptedSession(graph, adapter);
+    const more = adapter?.feeds(graph.parts.inputs);
+    return session.runEach(all.map((feeds) => ({ ...feeds, ...more })));
+  }
+
   /**
    * Sessions of graphs with other branches hold the same weights once more, so those are released first. What goes through
    * the branches is fed, so that it can change without that.
@@ -105,9 +116,7 @@ export abstract class Network {
     const known = this.#sessions.get(graph.name);
     if (known) return known;
     const made = this.runtime.memory.enter(this);
-    const created = made.then(() =>
-      this.runtime.session(graph, this.component.weightsDir, (feeds) => this.workingFor(feeds)),
-    );
+    const created = made.then(() => this.runtime.session(graph, this.component.weightsDir, this.runMemory));
     this.#sessions.set(graph.name, created);
     created.catch(() => this.#sessions.delete(graph.name));
     return created;

@@ -152,11 +152,14 @@ export class WuerstchenDecoderPipeline extends SamplingPipeline<DecoderOptions, 
   /** Hidden states of the prompts, then, with guidance, of their negatives: one tensor each. */
   async #encode(options: DecoderOptions, prompts: readonly string[], guided: boolean): Promise<readonly Tensor[]> {
     const { promptEmbeds, negativePrompt, negativePromptEmbeds, weighted } = options;
-    const positive = promptEmbeds ?? (await this.text.encode(prompts, { weighted }));
-    if (!guided) return [positive];
-    const empty = Array.from({ length: positive.dims[0] ?? 0 }, () => '');
-    const negatives = promptEmbeds ? empty : (negativeList(negativePrompt, prompts) ?? empty);
-    const negative = negativePromptEmbeds ?? (await this.text.encode(negatives, { weighted }));
+    const empty = Array.from({ length: promptEmbeds?.dims[0] ?? prompts.length }, () => '');
+    const given = guided && !promptEmbeds ? negativeList(negativePrompt, prompts) : undefined;
+    const negatives = guided && !negativePromptEmbeds ? (given ?? empty) : [];
+    const [encoded, encodedNegatives] = await this.text.encodeBoth(prompts, negatives, { weighted });
+    const positive = promptEmbeds ?? encoded;
+    if (!positive) throw new Error('Stage B has prompts, or what was made of them.');
+    const negative = guided ? (negativePromptEmbeds ?? encodedNegatives) : null;
+    if (!negative) return [positive];
     if (String(negative.dims) !== String(positive.dims)) throw embedsMismatch(positive, negative);
     return [positive, negative];
   }

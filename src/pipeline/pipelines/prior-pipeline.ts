@@ -177,15 +177,16 @@ export class WuerstchenPriorPipeline extends SamplingPipeline<PriorOptions, Prio
     guided: boolean,
     images: number,
   ) {
-    const prompts = promptEmbeds ? null : promptList('prompt', prompt);
-    const positive = promptEmbeds ?? (await this.text.encode(prompts ?? [], { weighted }));
-    const warnings = prompts ? this.text.warnings(prompts, { weighted }) : [];
-    const negatives = () => {
-      const empty = Array.from({ length: positive.dims[0] ?? 0 }, () => '');
-      return negativeList(negativePrompt, prompts ?? empty) ?? empty;
-    };
-    const negative = guided ? (negativePromptEmbeds ?? (await this.text.encode(negatives(), { weighted }))) : null;
+    const prompts = promptEmbeds ? [] : promptList('prompt', prompt);
+    const empty = Array.from({ length: promptEmbeds?.dims[0] ?? prompts.length }, () => '');
+    const readsNegatives = guided && !negativePromptEmbeds;
+    const negatives = readsNegatives ? (negativeList(negativePrompt, promptEmbeds ? empty : prompts) ?? empty) : [];
+    const [encoded, encodedNegatives] = await this.text.encodeBoth(prompts, negatives, { weighted });
+    const positive = promptEmbeds ?? encoded;
+    if (!positive) throw new Error('The prior has prompts, or what was made of them.');
+    const negative = guided ? (negativePromptEmbeds ?? encodedNegatives) : null;
     if (negative && String(negative.dims) !== String(positive.dims)) throw embedsMismatch(positive, negative);
+    const warnings = this.text.warnings(prompts, { weighted });
     return {
       promptEmbeds: repeatRows(positive, images),
       negativePromptEmbeds: negative && repeatRows(negative, images),

@@ -1,3 +1,4 @@
+import type { GroupRuns } from './session.ts';
 import type { MeasureTaken } from './taken-memory.ts';
 
 /** What a run takes less than this is lost among other changes of a process. */
@@ -16,6 +17,8 @@ export class LearnedMemory {
   #known = { estimate: 0, taken: 0 };
   /** A session keeps what it once took: what it took so far, and the largest estimate of its runs. */
   #session = { taken: 0, estimate: 0 };
+  /** The largest estimate of the runs in groups that were measured. */
+  #inGroups = 0;
 
   constructor(taken: MeasureTaken) {
     this.#taken = taken;
@@ -34,6 +37,28 @@ export class LearnedMemory {
     const after = before === null ? null : this.#taken();
     if (before !== null && after !== null) this.#learn(estimate, Math.max(0, after - before));
     return result;
+  }
+
+  /** Measures a run in groups of blocks, each a session of its own: the one that takes the most is what the run takes. */
+  inGroups(estimate: number): GroupRuns {
+    const isNews = estimate > this.#inGroups;
+    let most: number | null = null;
+    return {
+      during: async (run) => {
+        const before = isNews ? this.#taken() : null;
+        const result = await run();
+        const after = before === null ? null : this.#taken();
+        if (before !== null && after !== null) most = Math.max(most ?? 0, after - before);
+        return result;
+      },
+      end: () => {
+        if (most === null) return;
+        this.#inGroups = estimate;
+        this.released();
+        this.#learn(estimate, most);
+        this.released();
+      },
+    };
   }
 
   /** The session was released: the next one takes everything anew. */

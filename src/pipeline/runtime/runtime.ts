@@ -22,10 +22,10 @@ import {
   unusable,
 } from './providers.ts';
 import type { Residency } from './residency.ts';
-import type { BlockingCall, Session, Tensors } from './session.ts';
+import type { BlockingCall, RunMemory, Session, Tensors } from './session.ts';
 import { usableFolds } from './usable-folds.ts';
 
-export type { BlockingCall, Session, Tensors } from './session.ts';
+export type { BlockingCall, RunMemory, Session, Tensors } from './session.ts';
 
 export interface RuntimeOptions {
   /** @default 'auto': the first of CUDA, WebGPU and CPU that works here */
@@ -70,6 +70,13 @@ export interface RuntimeOptions {
   /** Called after each such call that succeeded. */
   readonly onReturned?: ((call: BlockingCall, ms: number) => void) | undefined;
 }
+
+/** Where nobody wants to know. */
+const NO_MEMORY: RunMemory = {
+  working: () => 0,
+  during: (_feeds, run) => run(),
+  inGroups: () => ({ during: (run) => run(), end: () => {} }),
+};
 
 /** The one place that creates sessions. */
 export class Runtime {
@@ -179,17 +186,15 @@ export class Runtime {
     return this.#againMs;
   }
 
-  /** @param working bytes that a run takes beside the weights */
-  async session(
-    graph: GraphBuilder,
-    weightsDir: string,
-    working: (feeds: Tensors) => number = () => 0,
-  ): Promise<Session> {
+  async session(graph: GraphBuilder, weightsDir: string, memory: RunMemory = NO_MEMORY): Promise<Session> {
     const load = (parts: GraphParts, group?: BlockingCall['group']) => this.#load(graph, parts, weightsDir, group);
-    if (this.residency !== 'sequential' || graph.seams.length === 0 || this.#onPeaks) return load(graph.parts);
+    if (this.residency !== 'sequential' || graph.seams.length === 0 || this.#onPeaks) {
+      const session = await load(graph.parts);
+      return { ...session, run: (feeds, fetches) => memory.during(feeds, () => session.run(feeds, fetches)) };
+    }
     const { SequentialSession } = await import('./sequential-session.ts');
     return new SequentialSession(graph, {
-      working,
+      memory,
       room: (bytes) => this.memory.groupBytes(bytes),
       load: async (parts, group, isAgain) => {
         const before = this.#onnxMs;
@@ -234,18 +239,24 @@ export class Runtime {
         cause,
       });
     });
+    const run: Session['run'] = async (feeds, fetches) => {
+      const inputs = Object.values(feeds).map(({ dims }) => dims);
+      const call: BlockingCall = { kind: 'run', ...part, inputs };
+      await this.#onBlocking?.(call);
+      if (!watched) {
+        const outputs = await this.#timed(call, () => (fetches ? created.run(feeds, fetches) : created.run(feeds)));
+        return requireFinite(outputs, call, this.precision);
+      }
+      const result = await this.#timed(call, () => created.run(feeds));
+      this.#onPeaks?.(name, namedPeaks(watched, result[PEAKS]));
+      return result;
+    };
     return {
-      run: async (feeds, fetches) => {
-        const inputs = Object.values(feeds).map(({ dims }) => dims);
-        const call: BlockingCall = { kind: 'run', ...part, inputs };
-        await this.#onBlocking?.(call);
-        if (!watched) {
-          const outputs = await this.#timed(call, () => (fetches ? created.run(feeds, fetches) : created.run(feeds)));
-          return requireFinite(outputs, call, this.precision);
-        }
-        const result = await this.#timed(call, () => created.run(feeds));
-        this.#onPeaks?.(name, namedPeaks(watched, result[PEAKS]));
-        return result;
+      run,
+      runEach: async (all) => {
+        const outputs: Tensors[] = [];
+        for (const feeds of all) outputs.push(await run(feeds));
+        return outputs;
       },
       release: () => created.release(),
     };

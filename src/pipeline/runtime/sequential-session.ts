@@ -1,10 +1,9 @@
 import type { GraphParts } from '../graph/graph-parts.ts';
 import { groupsOf, type SeamedGraph } from '../graph/groups.ts';
-import type { BlockingCall, Session, Tensors } from './session.ts';
+import type { BlockingCall, RunMemory, Session, Tensors } from './session.ts';
 
 export interface SequentialOptions {
-  /** Bytes that a run takes beside the weights. */
-  readonly working: (feeds: Tensors) => number;
+  readonly memory: RunMemory;
   /** Bytes that the weights of a group may take beside so many bytes. */
   readonly room: (working: number) => number;
   /** @param isAgain whether these weights were loaded by this session before */
@@ -28,16 +27,12 @@ export class SequentialSession implements Session {
   }
 
   async run(feeds: Tensors, fetches?: readonly string[]): Promise<Tensors> {
-    const groups = this.#groupsFor(feeds);
-    const [only] = groups;
-    if (only && groups.length === 1) {
-      this.#whole ??= await this.#options.load(only, undefined, false);
-      return this.#whole.run(feeds, fetches);
-    }
-    await this.release();
-    const outputs = await this.#runGroups(groups, feeds, fetches ?? this.#graph.parts.outputs.map(({ name }) => name));
-    this.#hasRun = true;
+    const [outputs = {}] = await this.#runAll([feeds], fetches);
     return outputs;
+  }
+
+  runEach(all: readonly Tensors[]): Promise<Tensors[]> {
+    return this.#runAll(all);
   }
 
   async release(): Promise<void> {
@@ -46,8 +41,30 @@ export class SequentialSession implements Session {
     await whole?.release();
   }
 
-  async #runGroups(groups: readonly GraphParts[], feeds: Tensors, wanted: readonly string[]): Promise<Tensors> {
-    let known = new Map(Object.entries(feeds));
+  async #runAll(all: readonly Tensors[], fetches?: readonly string[]): Promise<Tensors[]> {
+    const groups = this.#groupsFor(all);
+    const [only] = groups;
+    if (!only || groups.length > 1) {
+      await this.release();
+      const outputs = await this.#runGroups(groups, all, fetches ?? this.#graph.parts.outputs.map(({ name }) => name));
+      this.#hasRun = true;
+      return outputs;
+    }
+    const { load, memory } = this.#options;
+    this.#whole ??= await load(only, undefined, false);
+    const whole = this.#whole;
+    const outputs: Tensors[] = [];
+    for (const feeds of all) outputs.push(await memory.during(feeds, () => whole.run(feeds, fetches)));
+    return outputs;
+  }
+
+  async #runGroups(
+    groups: readonly GraphParts[],
+    all: readonly Tensors[],
+    wanted: readonly string[],
+  ): Promise<Tensors[]> {
+    const { load, memory } = this.#options;
+    const runs = all.map((feeds) => ({ known: new Map(Object.entries(feeds)), taken: memory.inGroups(feeds) }));
     for (const [i, parts] of groups.entries()) {
       const needed = new Set([
         ...wanted,
@@ -55,26 +72,29 @@ export class SequentialSession implements Session {
       ]);
       const put = parts.outputs.map(({ name }) => name).filter((name) => needed.has(name));
       if (put.length === 0) continue;
-      const own = picked(
-        known,
-        parts.inputs.map(({ name }) => name),
-      );
+      const read = parts.inputs.map(({ name }) => name);
       const group = { index: i, of: groups.length };
-      const session = await this.#options.load(parts, group, this.#hasRun);
+      const session = await load(parts, group, this.#hasRun);
       try {
-        for (const [name, value] of Object.entries(await session.run(own, put))) known.set(name, value);
+        for (const { known, taken } of runs) {
+          const made = await taken.during(() => session.run(picked(known, read), put));
+          for (const [name, value] of Object.entries(made)) known.set(name, value);
+          // What no later group reads takes no memory from now on.
+          for (const name of known.keys()) if (!needed.has(name)) known.delete(name);
+        }
       } finally {
         await session.release();
       }
-      // What no later group reads takes no memory from now on.
-      known = new Map([...known].filter(([name]) => needed.has(name)));
     }
-    return picked(known, wanted);
+    return runs.map(({ known, taken }) => {
+      taken.end();
+      return picked(known, wanted);
+    });
   }
 
-  /** What is free changes from run to run; the groups do so with the size of the picture only. */
-  #groupsFor(feeds: Tensors): readonly GraphParts[] {
-    const working = this.#options.working(feeds);
+  /** What is free changes from run to run; the groups do so with what a run takes only: with the size of the picture. */
+  #groupsFor(all: readonly Tensors[]): readonly GraphParts[] {
+    const working = Math.max(0, ...all.map((feeds) => this.#options.memory.working(feeds)));
     if (this.#cut?.working !== working) {
       this.#cut = { working, groups: groupsOf(this.#graph, this.#options.room(working)) };
     }

@@ -4,7 +4,7 @@ import { OperatorError } from '../../system/errors.ts';
 import { Recent } from '../../system/memo.ts';
 import { type PlacedHalf, partOf } from '../checkpoint/layout.ts';
 import { hasWeights, promptWeights, weightlessText } from '../images/prompt-weights.ts';
-import { concatRows, type Tensor } from '../math/tensor.ts';
+import { concatRows, sliceRows, type Tensor } from '../math/tensor.ts';
 import { ClipTextModel } from '../networks/clip-text-model.ts';
 import type { OpenOptions } from '../networks/network.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -58,16 +58,34 @@ export class PromptEncoder {
    * @throws UserError `weights_too_large`
    */
   async encode(texts: readonly string[], options: ReadingOptions = {}): Promise<Tensor> {
+    const readings = texts.map((text) => this.#read(text, options));
+    const missing = new Map(
+      readings.map((one) => [this.#key(one), one] as const).filter(([key]) => !this.#kept.has(key)),
+    );
+    // Together, since the encoder may have to be loaded anew for each call.
+    const made = missing.size > 0 ? await this.model.runEach([...missing.values()]) : [];
+    const states = new Map([...missing.keys()].map((key, i) => [key, made[i]] as const));
     const rows: Tensor[] = [];
-    for (const text of texts) {
-      const encoding = this.#read(text, options);
-      const { inputIds, attentionMask } = encoding;
-      // Texts that only differ in what the tokenizer drops are one.
-      const key = `${inputIds.join(' ')} ${attentionMask.join('')} ${this.model.adapter?.id ?? ''}`;
-      const states = await this.#kept.get(key, () => this.model.run(inputIds, attentionMask));
-      rows.push('weights' in encoding ? weighStates(states, encoding.weights) : states);
+    for (const reading of readings) {
+      const { inputIds, attentionMask } = reading;
+      const key = this.#key(reading);
+      const own = await this.#kept.get(key, async () => states.get(key) ?? this.model.run(inputIds, attentionMask));
+      rows.push('weights' in reading ? weighStates(own, reading.weights) : own);
     }
     return concatRows(rows);
+  }
+
+  /** As `encode`, of prompts and negative prompts at once; `null` where there are none. */
+  async encodeBoth(
+    prompts: readonly string[],
+    negatives: readonly string[],
+    options: ReadingOptions = {},
+  ): Promise<readonly [prompts: Tensor | null, negatives: Tensor | null]> {
+    const texts = [...prompts, ...negatives];
+    if (texts.length === 0) return [null, null];
+    const states = await this.encode(texts, options);
+    const rows = (from: number, to: number) => (from < to ? sliceRows(states, from, to) : null);
+    return [rows(0, prompts.length), rows(prompts.length, texts.length)];
   }
 
   /** A sentence that says what the model did not read, where the reference warns too; `[]` when all fits. */
@@ -78,6 +96,11 @@ export class PromptEncoder {
     if (removed.length === 0) return [];
     const ends = [...new Set(removed)].map((end) => `"${end}"`).join(', ');
     return [`The model reads ${this.tokenizer.maxLength} tokens of a prompt and left out the end: ${ends}.`];
+  }
+
+  /** Texts that only differ in what the tokenizer drops are one. */
+  #key({ inputIds, attentionMask }: Encoding): string {
+    return `${inputIds.join(' ')} ${attentionMask.join('')} ${this.model.adapter?.id ?? ''}`;
   }
 
   /** A prompt whose words all have the weight 1 is one without weights. */

@@ -135,6 +135,29 @@ test('a network that fits as a whole is loaded once, and one that does not block
   assert.match(slowness.join(), /^Memory is short here, so a few blocks .*: painting took \d+\.\d times as long\.$/);
 });
 
+test('each block of the text encoder is loaded once for prompts and negative prompts, and each text is read once', async () => {
+  const calls: BlockingCall[] = [];
+  const few = await open({ residency: 'sequential', onBlocking: (call) => void calls.push(call) }, BLOCK);
+  const all = await open({ residency: 'resident' });
+  const texts = [
+    ['a panda', 'a rocket'],
+    ['red', 'red'],
+  ] as const;
+  assert.deepEqual(await few.prior.text.encodeBoth(...texts), await all.prior.text.encodeBoth(...texts));
+  const indices = (kind: string) => calls.filter((call) => call.kind === kind).map(({ group }) => group?.index);
+  const created = indices('create');
+  assert.ok(created.length > 2);
+  assert.deepEqual(created, [...new Set(created)]);
+  assert.deepEqual(
+    indices('run'),
+    created.flatMap((index) => [index, index, index]),
+  );
+  calls.length = 0;
+  await paint(few, { ...OPTIONS, prompt: 'a rocket', negativePrompt: 'red' });
+  assert.ok(!calls.some(({ graph, weightsDir }) => graph === 'clip-text' && weightsDir.includes('prior')));
+  await Promise.all([few.release(), all.release()]);
+});
+
 test('a picture that is cancelled between two blocks ends there, and the next one is whole', async () => {
   const stop = new AbortController();
   let runs = 0;

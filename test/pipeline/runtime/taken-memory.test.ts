@@ -78,6 +78,32 @@ test('a session keeps what it took: later pictures of its size take no more, and
   assert.equal(Math.round(learned.correct(4e9)), 3.3e9);
 });
 
+test('of a run in groups of blocks, each loaded by itself, the group that takes the most counts', async () => {
+  let taken = 1e9;
+  let asked = 0;
+  const learned = new LearnedMemory(() => {
+    asked += 1;
+    return taken;
+  });
+  const step = async (estimate: number, ...groups: readonly number[]) => {
+    const runs = learned.inGroups(estimate);
+    for (const more of groups) {
+      await runs.during(async () => {
+        taken += more;
+      });
+      taken -= more;
+    }
+    runs.end();
+  };
+  await step(1e9, 300e6, 600e6, 400e6);
+  assert.equal(Math.round(learned.correct(1e9)), 660e6);
+  await step(1e9, 5e9);
+  assert.equal(asked, 6, 'what is known is not measured again');
+  await step(2e9, 3e9, 0);
+  assert.equal(learned.correct(2e9), 3e9);
+  assert.equal(learned.correct(4e9), 6e9);
+});
+
 test('small runs, failed ones and providers that do not say teach nothing', async () => {
   const { learned, run } = learning();
   await run(200e6, 100e6);

@@ -156,6 +156,30 @@ test('with one network loaded at a time, too: it stays while its network does', 
   );
 });
 
+test('with a few blocks loaded at a time, Stage B gives the same numbers bit by bit', async () => {
+  const groups: number[] = [];
+  const predict = async (residency: 'resident' | 'sequential') => {
+    // Some blocks fit together: each group compiles its shaders anew, which takes a software driver a second.
+    const measureMemory = () => ({ bytes: 17e6, of: 'this GPU' });
+    const runtime = await Runtime.create({
+      ...{ provider: 'webgpu', residency, measureMemory },
+      onReturned: ({ kind, graph, group }) => {
+        if (kind === 'create' && graph === 'decoder' && group) groups.push(group.index);
+      },
+    });
+    const decoder = await WuerstchenDiffNeXt.load(join(COCKTAIL, 'wuerstchen/decoder'), runtime);
+    const { sideDivisor: side, config } = decoder;
+    const [x, effnet] = [noise(3, [1, config.c_in, side, side]), noise(4, [1, config.effnet_embd, 2, 2])];
+    const predicted = await decoder.run(x, Float32Array.of(0.5), effnet, noise(5, [1, 9, config.clip_embd]));
+    await decoder.release();
+    return predicted;
+  };
+  const whole = await predict('resident');
+  assert.deepEqual(groups, []);
+  assert.deepEqual(await predict('sequential'), whole);
+  assert.deepEqual(groups, [0, 1, 2]);
+});
+
 test('what a conditioning graph computes lies on the device', async () => {
   const folder = join(COCKTAIL, 'wuerstchen-prior/prior');
   const component = await Component.open(folder);
