@@ -1,6 +1,8 @@
 #!/bin/sh
 # Types, lint, then every test; the last line is `N passed, N failed`.
 set -u
+# What the program says is tested in English, whatever this terminal speaks.
+export LC_ALL=C
 npx tsc --noEmit || exit 1
 npx biome check || exit 1
 node scripts/compile-tests.mjs || exit 1

@@ -1,17 +1,13 @@
 import { Command, type CommanderError } from 'commander';
+import { commanderWords, helpInLanguage } from './cli/commander-words.ts';
 import { VERSION } from './pipeline/version.ts';
 import type { OperatorError, UserError } from './system/errors.ts';
 import { printable, printableLine } from './system/printable.ts';
+import { setStandardLanguage, terminalLanguage } from './texts/language.ts';
+import { t } from './texts/translate.ts';
 
 /** Exit code for errors that the person at the terminal can fix. */
 const EXIT_USAGE = 2;
-
-const program = new Command('wuerst')
-  .description('paint pictures with Würstchen v2: in the terminal, in the browser, in Discord and Slack')
-  .version(VERSION)
-  .showSuggestionAfterError()
-  .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(`wuerst: ${printable(text.replace(/^error: /, ''))}`) });
 
 /** A subcommand is loaded only when it is asked for: each needs libraries that the others do not. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -41,10 +37,12 @@ const asked = process.argv[2] ?? '';
 export const done = main();
 
 async function main(): Promise<void> {
+  await speak();
+  const program = newProgram();
   const wanted = Object.hasOwn(SUBCOMMANDS, asked) ? [asked] : Object.keys(SUBCOMMANDS);
   for (const name of wanted) {
     const command = await SUBCOMMANDS[name]?.();
-    if (command) program.addCommand(settled(command));
+    if (command) program.addCommand(settled(command, program));
   }
 
   // A reader that stops early, such as head, is not an error.
@@ -60,10 +58,31 @@ async function main(): Promise<void> {
   }
 }
 
+/** Chooses the language of the person at the terminal. */
+async function speak(): Promise<void> {
+  const language = terminalLanguage(process.env);
+  if (language === 'en') return;
+  setStandardLanguage(language);
+  // The program is bundled, and files that it loads later have their own copy of the module.
+  (await import('./texts/language.ts')).setStandardLanguage(language);
+}
+
+function newProgram(): Command {
+  return new Command('wuerst')
+    .description(t('paint pictures with Würstchen v2: in the terminal, in the browser, in Discord and Slack'))
+    .version(VERSION, '-V, --version', t('output the version number'))
+    .helpOption('-h, --help', t('display help for command'))
+    .helpCommand('help [command]', t('display help for command'))
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureHelp(helpInLanguage)
+    .configureOutput({ outputError: (text, write) => write(`wuerst: ${printable(commanderWords(text))}`) });
+}
+
 /** Gives subcommands the program's own way of handling errors. */
-function settled(command: Command): Command {
+function settled(command: Command, program: Command): Command {
   command.copyInheritedSettings(program);
-  for (const child of command.commands) settled(child as Command);
+  for (const child of command.commands) settled(child as Command, program);
   return command;
 }
 
@@ -77,11 +96,11 @@ function report(error: unknown): number {
     return EXIT_USAGE;
   }
   if (error instanceof Error && error.name === 'AbortError') {
-    console.error('wuerst: Stopped.');
+    console.error(`wuerst: ${t('Stopped.')}`);
     return 130;
   }
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  console.error(`wuerst: Unexpected error: ${printable(what)}`);
+  console.error(`wuerst: ${t('Unexpected error: {error}', { error: printable(what) })}`);
   return 1;
 }
 

@@ -14,6 +14,8 @@ import { OperatorError } from './system/errors.ts';
 import { LOG_FORMATS } from './system/logging.ts';
 import { plainEndpointWarning } from './system/plain-endpoint.ts';
 import { byteCount, oneOf, onOff, text, type Variable, variable, variables, wholeNumber } from './system/variables.ts';
+import { inLanguage } from './texts/language.ts';
+import { t } from './texts/translate.ts';
 import { type WorkersOptions, workersOptions } from './workers/options.ts';
 
 const PROVIDERS = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
@@ -23,13 +25,15 @@ const DAY_MS = 86_400_000;
 const MOST_PROCESSES = 64;
 const MOST_TOGETHER = 64;
 
-const days = wholeNumber.refine((count) => count >= 1, 'expected at least 1').transform((count) => count * DAY_MS);
+const days = wholeNumber
+  .refine((count) => count >= 1, { error: () => t('expected at least 1') })
+  .transform((count) => count * DAY_MS);
 const folder = text.transform((path) => resolve(path));
 const sizes = text.transform(
   (typed, { addIssue }): WarmUp =>
     (typed.toLowerCase() === 'off' ? [] : typed.split(',')).map((size) => {
       const [, width, height] = /^\s*(\d{2,4})x(\d{2,4})\s*$/i.exec(size) ?? [];
-      if (!width || !height) addIssue('expected sizes such as 1024x1024,1024x1536, or off');
+      if (!width || !height) addIssue(t('expected sizes such as 1024x1024,1024x1536, or off'));
       return { width: Number(width), height: Number(height) };
     }),
 );
@@ -38,7 +42,7 @@ const batch = text.transform((typed, { addIssue }): Batch => {
   const kind = typed.toLowerCase();
   if (kind === 'auto' || kind === 'off') return kind;
   if (!/^\d+$/.test(typed) || Number(typed) < 1 || Number(typed) > MOST_TOGETHER) {
-    addIssue(`expected a number of pictures from 1 to ${MOST_TOGETHER}, off, or auto`);
+    addIssue(t('expected a number of pictures from 1 to {most}, off, or auto', { most: MOST_TOGETHER }));
   }
   return Number(typed);
 });
@@ -47,129 +51,155 @@ const devices = text.transform((typed, { addIssue }): readonly number[] | 'auto'
   if (typed.toLowerCase() === 'auto') return 'auto';
   const numbers = typed.split(',').map((part) => (/^\s*\d{1,3}\s*$/.test(part) ? Number(part) : Number.NaN));
   if (!numbers.every((number) => number <= MOST_DEVICE)) {
-    addIssue(`expected numbers of GPUs from 0 to ${MOST_DEVICE} such as 0,1,2, or auto`);
+    addIssue(t('expected numbers of GPUs from 0 to {most} such as 0,1,2, or auto', { most: MOST_DEVICE }));
   }
-  if (new Set(numbers).size < numbers.length) addIssue('expected each GPU once, such as 0,1,2');
+  if (new Set(numbers).size < numbers.length) addIssue(t('expected each GPU once, such as 0,1,2'));
   return numbers;
 });
 
 const botOptions = z
   .object({
     /** Absolute. */
-    data: variable('WUERST_DATA <folder>', 'folder of the database and the pictures', folder.prefault(DEFAULT_DATA)),
+    data: variable(
+      'WUERST_DATA <folder>',
+      () => t('folder of the database and the pictures'),
+      folder.prefault(DEFAULT_DATA),
+    ),
     /** Absolute. */
     model: variable(
       'WUERST_MODEL <model>',
-      'name of a model, or its folder',
+      () => t('name of a model, or its folder'),
       text.optional(),
-      'what `wuerst models use` chose',
+      () => t('what `wuerst models use` chose'),
     ),
-    models: variable('WUERST_MODELS <folder>', 'folder that models are pulled to', text.optional(), 'the embedded one'),
+    models: variable(
+      'WUERST_MODELS <folder>',
+      () => t('folder that models are pulled to'),
+      text.optional(),
+      () => t('the embedded one'),
+    ),
     /** Absolute. */
     loras: variable(
       'WUERST_LORAS <folder>',
-      'folder of the LoRAs that prompts can name',
+      () => t('folder of the LoRAs that prompts can name'),
       text.optional(),
-      '`loras` among the models',
+      () => t('`loras` among the models'),
     ),
     provider: variable(
       'WUERST_PROVIDER <name>',
-      `where to compute: ${PROVIDERS.join(', ')}`,
+      () => t('where to compute: {providers}', { providers: PROVIDERS.join(', ') }),
       oneOf(PROVIDERS).prefault('auto'),
     ),
     precision: variable(
       'WUERST_PRECISION <name>',
-      `of weights and products: ${PRECISIONS.join(', ')}`,
+      () => t('of weights and products: {precisions}', { precisions: PRECISIONS.join(', ') }),
       oneOf(PRECISIONS).prefault('auto'),
     ),
     residency: variable(
       'WUERST_RESIDENCY <kind>',
-      'keep all networks loaded (resident), one at a time (stage), a few of its blocks (sequential), or what the free memory admits (auto)',
+      () =>
+        t(
+          'keep all networks loaded (resident), one at a time (stage), a few of its blocks (sequential), or what the free memory admits (auto)',
+        ),
       oneOf(['auto', ...RESIDENCIES]).prefault('auto'),
     ),
     batch: variable(
       'WUERST_BATCH <count>',
-      'pictures of several requests that are painted at the same time, off, or auto: on GPUs what pays there',
+      () => t('pictures of several requests that are painted at the same time, off, or auto: on GPUs what pays there'),
       batch.prefault('auto'),
     ),
     warmUp: variable(
       'WUERST_WARM_UP <sizes>',
-      'sizes to make ready for at start, such as 1024x1024,1024x1536, so that no request waits for it; or off',
+      () => t('sizes to make ready for at start, such as 1024x1024,1024x1536, so that no request waits for it; or off'),
       sizes.default('auto'),
-      '1024x1024 on GPUs',
+      () => t('1024x1024 on GPUs'),
     ),
     devices: variable(
       'WUERST_DEVICE <numbers>',
-      'which GPUs CUDA computes on, as nvidia-smi counts them, such as 0,1,2, with a process for each; or auto: all of them',
+      () =>
+        t(
+          'which GPUs CUDA computes on, as nvidia-smi counts them, such as 0,1,2, with a process for each; or auto: all of them',
+        ),
       devices.optional(),
-      '0',
+      () => '0',
     ),
     processes: variable(
       'WUERST_PROCESSES <count>',
-      'processes that paint on the processor and share its threads and memory; 0 where only workers on other machines paint',
-      wholeNumber.refine((count) => count <= MOST_PROCESSES, `expected 0 to ${MOST_PROCESSES}`).prefault('1'),
+      () =>
+        t(
+          'processes that paint on the processor and share its threads and memory; 0 where only workers on other machines paint',
+        ),
+      wholeNumber
+        .refine((count) => count <= MOST_PROCESSES, {
+          error: () => t('expected 0 to {most}', { most: MOST_PROCESSES }),
+        })
+        .prefault('1'),
     ),
     threads: variable(
       'WUERST_THREADS <count>',
-      'processor threads that compute',
-      wholeNumber.refine((count) => count >= 1 && count <= MOST_THREADS, `expected 1 to ${MOST_THREADS}`).optional(),
-      'one for each processor, within the CPU quota',
+      () => t('processor threads that compute'),
+      wholeNumber
+        .refine((count) => count >= 1 && count <= MOST_THREADS, {
+          error: () => t('expected 1 to {most}', { most: MOST_THREADS }),
+        })
+        .optional(),
+      () => t('one for each processor, within the CPU quota'),
     ),
     logFormat: variable(
       'WUERST_LOG_FORMAT <format>',
-      'pretty lines, json, or auto: pretty in a terminal and json elsewhere',
+      () => t('pretty lines, json, or auto: pretty in a terminal and json elsewhere'),
       oneOf(LOG_FORMATS).prefault('auto'),
     ),
-    logLevel: variable('WUERST_LOG_LEVEL <level>', LOG_LEVELS.join(', '), oneOf(LOG_LEVELS).prefault('info')),
+    logLevel: variable('WUERST_LOG_LEVEL <level>', () => LOG_LEVELS.join(', '), oneOf(LOG_LEVELS).prefault('info')),
     /** Milliseconds that the running job may go on after the bot was told to stop. */
     drainMs: variable(
       'WUERST_DRAIN_SECONDS <seconds>',
-      'how long the running job may go on when the bot is stopped',
+      () => t('how long the running job may go on when the bot is stopped'),
       wholeNumber.transform((seconds) => seconds * 1000).prefault('20'),
     ),
     /** Milliseconds that pictures are kept. @default for ever */
     keepMs: variable(
       'WUERST_KEEP_DAYS <days>',
-      'how long picture files are kept; later they are made again from their recipe',
+      () => t('how long picture files are kept; later they are made again from their recipe'),
       days.optional(),
-      'as long as their requests',
+      () => t('as long as their requests'),
     ),
     /** Milliseconds that requests are kept: their prompts, recipes, embeddings and pictures. */
     keepRecordsMs: variable(
       'WUERST_KEEP_RECORD_DAYS <days>',
-      'how long requests are kept after their end, with prompts, recipes, embeddings and pictures',
+      () => t('how long requests are kept after their end, with prompts, recipes, embeddings and pictures'),
       days.prefault('730'),
     ),
     /** Milliseconds that the audit log is kept. */
     keepAuditMs: variable(
       'WUERST_KEEP_AUDIT_DAYS <days>',
-      'how long it is kept who set, deleted, cancelled or erased what',
+      () => t('how long it is kept who set, deleted, cancelled or erased what'),
       days.prefault('365'),
     ),
     /** Milliseconds that events are kept. */
     keepEventsMs: variable(
       'WUERST_KEEP_EVENT_DAYS <days>',
-      'how long events can be replayed, and a repeated command finds its request',
+      () => t('how long events can be replayed, and a repeated command finds its request'),
       days.prefault('30'),
     ),
     /** Whether pictures are signed where they leave. */
     signature: variable(
       'WUERST_SIGNATURE <on|off>',
-      'sign pictures as made by a machine (Content Credentials and XMP)',
+      () => t('sign pictures as made by a machine (Content Credentials and XMP)'),
       onOff.prefault('on'),
     ),
     /** Whether the pixels of pictures that leave say who made them. */
     watermark: variable(
       'WUERST_WATERMARK <on|off>',
-      'mark pictures invisibly as made by this program, which survives chat apps and cropping',
+      () => t('mark pictures invisibly as made by this program, which survives chat apps and cropping'),
       onOff.prefault('on'),
     ),
     /** Of all pictures. @default no limit */
     keepBytes: variable(
       'WUERST_KEEP_BYTES <size>',
-      'how much room picture files may take, such as 20GB; the oldest go first',
+      () => t('how much room picture files may take, such as 20GB; the oldest go first'),
       byteCount.optional(),
-      'no limit',
+      () => t('no limit'),
     ),
   })
   .transform(({ model, models, loras, ...options }, { addIssue }) => {
@@ -232,7 +262,7 @@ export function loadDotEnv(folder: string = process.cwd()): void {
     process.loadEnvFile(path);
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return;
-    throw new OperatorError('env_unreadable', `The file ${path} cannot be read.`, { cause });
+    throw new OperatorError('env_unreadable', () => t('The file {path} cannot be read.', { path }), { cause });
   }
 }
 
@@ -252,27 +282,28 @@ export function readConfig(environment: Environment): Config {
   const workers = read(workersOptions);
   if ([web, discord, slack].every(({ success, data }) => success && data === undefined)) {
     mistakes.push(
-      'WUERST_WEB is off, and neither DISCORD_TOKEN nor SLACK_BOT_TOKEN is set: nobody could ask for anything',
+      t('WUERST_WEB is off, and neither DISCORD_TOKEN nor SLACK_BOT_TOKEN is set: nobody could ask for anything'),
     );
   }
   if (bot.data?.processes === 0 && workers.success && workers.data === undefined) {
-    mistakes.push('WUERST_PROCESSES is 0, and WUERST_REDIS is not set: nobody could paint');
+    mistakes.push(t('WUERST_PROCESSES is 0, and WUERST_REDIS is not set: nobody could paint'));
   }
   if (!bot.success || mistakes.length > 0) {
     const lines = [...new Set(mistakes)].map((mistake) => `\n- ${mistake}`);
-    throw new OperatorError('config_invalid', `The settings cannot be used:${lines.join('')}`, {
-      hint: 'They are environment variables, also from a file .env; "wuerst start --help" lists them.',
+    throw new OperatorError('config_invalid', () => [t('The settings cannot be used:'), ...lines].join(''), {
+      hint: () => t('They are environment variables, also from a file .env; "wuerst start --help" lists them.'),
     });
   }
   const secrets = VARIABLES.flatMap((variable) =>
     variable.option === undefined ? (typedValue(variable, environment) ?? []) : [],
   );
   if (workers.data?.redis.password) secrets.push(workers.data.redis.password);
-  const warnings = [
+  // They are logged.
+  const warnings = inLanguage('en', () => [
     plainEndpointWarning('DISCORD_API_BASE', discord.data?.apiBase, 'DISCORD_TOKEN'),
     plainEndpointWarning('SLACK_API_URL', slack.data?.apiUrl, "Slack's tokens"),
     plainEndpointWarning('SLACK_REDIRECT_URI', slack.data?.oauth?.redirectUri, "the codes for Slack's tokens"),
-  ].filter((warning) => warning !== undefined);
+  ]).filter((warning) => warning !== undefined);
   return {
     ...bot.data,
     web: web.data,
@@ -312,7 +343,9 @@ function typedValue({ name }: Variable, environment: Environment): string | unde
 }
 
 function mistakeIn({ name, option }: Variable, value: string | undefined, message: string): string {
-  return option === undefined ? `${name}: ${message}` : `${name}: ${message}, got "${value?.slice(0, 80)}"`;
+  return option === undefined || value === undefined
+    ? `${name}: ${message}`
+    : t('{name}: {problem}, got "{value}"', { name, problem: message, value: value.slice(0, 80) });
 }
 
 function misspelt(environment: Environment): string[] {
@@ -320,6 +353,6 @@ function misspelt(environment: Environment): string[] {
   return Object.keys(environment).flatMap((name) => {
     if (!name.startsWith('WUERST_') || names.includes(name)) return [];
     const meant = nearest(name, names, 2);
-    return meant === null ? [] : [`${name} is no setting; did you mean ${meant}?`];
+    return meant === null ? [] : [t('{name} is no setting; did you mean {meant}?', { name, meant })];
   });
 }

@@ -1,6 +1,7 @@
 import type { ImagineRequest } from '../bot/job.ts';
 import { DEFAULT_LIMITS } from '../bot/request-limits.ts';
 import { UserError } from '../system/errors.ts';
+import { t } from '../texts/translate.ts';
 import { typedCommand } from './own-command.ts';
 
 /** Braces that make more pictures than one request may have are asked about. */
@@ -18,18 +19,32 @@ export async function askBeforeMany(
 ): Promise<void> {
   const pictures = requests.reduce((sum, { n }) => sum + n, 0);
   if (yes || requests.length === 1 || pictures <= UNASKED) return;
-  const made = `The braces make ${requests.length} requests, ${pictures} pictures in all`;
+  const made = { requests: requests.length, pictures };
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new UserError('many_pictures', `${made}, which needs a yes when more than ${UNASKED} are made.`, {
-      hint: `Write \\{ for a brace that is text. To paint them, try: ${typedCommand()} --yes`,
+    const message = t(
+      'The braces make {requests} requests, {pictures} pictures in all, which needs a yes when more than {unasked} are made.',
+      { ...made, unasked: UNASKED },
+    );
+    throw new UserError('many_pictures', message, {
+      hint: t('Write {brace} for a brace that is text. To paint them, try: {command}', {
+        brace: '\\{',
+        command: `${typedCommand()} --yes`,
+      }),
     });
   }
   const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`${made}. Paint them? [y/N] `, { signal });
-    if (!/^y(?:es)?$/i.test(answer.trim())) throw new UserError('many_pictures', 'Nothing was painted.');
+    const question = t('The braces make {requests} requests, {pictures} pictures in all. Paint them? [y/N]', made);
+    const answer = await terminal.question(`${question} `, { signal });
+    if (!isYes(answer.trim())) throw new UserError('many_pictures', t('Nothing was painted.'));
   } finally {
     terminal.close();
   }
+}
+
+/** The English answer is understood in every language. */
+function isYes(answer: string): boolean {
+  const own = t('y, yes').split(/,\s*/);
+  return ['y', 'yes', ...own].includes(answer.toLowerCase());
 }

@@ -13,6 +13,9 @@ import {
 } from '../marking/credential.ts';
 import { UserError } from '../system/errors.ts';
 import { printable, printableJson } from '../system/printable.ts';
+import { t } from '../texts/translate.ts';
+import { columns } from './columns.ts';
+import { dataOption } from './compute-options.ts';
 import { markingSettings } from './marking-settings.ts';
 
 interface Options {
@@ -20,12 +23,12 @@ interface Options {
 }
 
 export function certificateCommand(): Command {
-  const command = new Command('certificate').description('show or choose what pictures are signed with');
+  const command = new Command('certificate').description(t('show or choose what pictures are signed with'));
   command
     .command('show')
-    .description('who signs pictures here, until when, and the certificate that others can trust')
-    .option('--data <folder>', 'data folder (WUERST_DATA)')
-    .option('--json', 'print one JSON object')
+    .description(t('who signs pictures here, until when, and the certificate that others can trust'))
+    .addOption(dataOption())
+    .option('--json', t('print one JSON object'))
     .action(async ({ json, ...options }: Options & { readonly json?: boolean }) => {
       const { credential: path } = settingsOf(options);
       const credential = await openCredential(path, new Date());
@@ -33,10 +36,10 @@ export function certificateCommand(): Command {
     });
   command
     .command('use')
-    .description('sign with a certificate of an authority from now on; a running bot does from its next start')
-    .argument('<chain>', "PEM file of the certificate and its issuers', with the key or without")
-    .option('--key <file>', 'PEM file of the private key')
-    .option('--data <folder>', 'data folder (WUERST_DATA)')
+    .description(t('sign with a certificate of an authority from now on; a running bot does from its next start'))
+    .argument('<chain>', t("PEM file of the certificate and its issuers', with the key or without"))
+    .option('--key <file>', t('PEM file of the private key'))
+    .addOption(dataOption())
     .action(async (chain: string, { key, ...options }: Options & { readonly key?: string }) => {
       const { credential: path } = settingsOf(options);
       const files = [chain, ...(key === undefined ? [] : [key])];
@@ -58,8 +61,11 @@ async function contentOf(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (cause) {
     const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    const reason = missing ? 'there is no such file' : (cause as Error).message;
-    throw new UserError('file_unreadable', `Cannot read ${resolve(path)}: ${reason}.`, { cause });
+    const file = resolve(path);
+    const message = missing
+      ? t('Cannot read {path}: there is no such file.', { path: file })
+      : t('Cannot read {path}: {reason}.', { path: file, reason: (cause as Error).message });
+    throw new UserError('file_unreadable', message, { cause });
   }
 }
 
@@ -68,9 +74,11 @@ function requireInForce(credential: Credential, now: Date): void {
   const { validFrom, validTo } = credential.leaf;
   const isEarly = Date.parse(validFrom) > now.getTime();
   if (!isEarly && !hasExpired(credential, now)) return;
-  const problem = isEarly ? `is valid only from ${day(validFrom)} on` : `has expired on ${day(validTo)}`;
-  throw new UserError('certificate_not_in_force', `The certificate ${problem}.`, {
-    hint: 'Ask its authority for a new one.',
+  const message = isEarly
+    ? t('The certificate is valid only from {day} on.', { day: day(validFrom) })
+    : t('The certificate has expired on {day}.', { day: day(validTo) });
+  throw new UserError('certificate_not_in_force', message, {
+    hint: t('Ask its authority for a new one.'),
   });
 }
 
@@ -90,16 +98,19 @@ function factsOf({ leaf, algorithm, isOwn, chain }: Credential, file: string) {
 
 function described(credential: Credential, path: string): string {
   const facts = factsOf(credential, path);
+  const rows = [
+    [t('Signer'), printable(facts.signer)],
+    [t('Issued by'), printable(facts.issuer)],
+    [t('Trusted'), credential.isOwn ? t('no: made by the program itself') : t('by those who trust its authority')],
+    [t('Valid'), t('{from} to {to}', { from: facts.validFrom, to: facts.validTo })],
+    [t('Algorithm'), facts.algorithm],
+    [t('Fingerprint'), facts.fingerprint],
+    [t('File'), printable(path)],
+  ];
   return [
-    `Signer       ${printable(facts.signer)}`,
-    `Issued by    ${printable(facts.issuer)}`,
-    `Trusted      ${facts.trusted}`,
-    `Valid        ${facts.validFrom} to ${facts.validTo}`,
-    `Algorithm    ${facts.algorithm}`,
-    `Fingerprint  ${facts.fingerprint}`,
-    `File         ${printable(path)}`,
+    ...columns(rows),
     '',
-    'Whoever trusts this certificate trusts the signatures:',
+    t('Whoever trusts this certificate trusts the signatures:'),
     facts.authority.trim(),
   ].join('\n');
 }

@@ -4,16 +4,18 @@ import { PRECISIONS } from '../pipeline/checkpoint/weight-recipe.ts';
 import { MOST_THREADS } from '../pipeline/runtime/host-threads.ts';
 import { MOST_DEVICE, PROVIDERS } from '../pipeline/runtime/providers.ts';
 import { RESIDENCIES } from '../pipeline/runtime/residency.ts';
-import { expected, type UserError } from '../system/errors.ts';
-import { listedAs } from '../texts/translate.ts';
+import { UserError } from '../system/errors.ts';
+import { listedAs, t } from '../texts/translate.ts';
 import { withOption } from './own-command.ts';
 
 /** Options of every command that computes in the terminal. */
 export const modelOption = (): Option =>
-  new Option('--model <model>', 'name of a model, or its folder; the one chosen with "wuerst models use" otherwise');
+  new Option('--model <model>', t('name of a model, or its folder; the one chosen with "wuerst models use" otherwise'));
+
+export const dataOption = (): Option => new Option('--data <folder>', t('data folder (WUERST_DATA)'));
 
 export const providerOption = (): Option =>
-  choiceOption('--provider <name>', 'where to compute', ['auto', ...PROVIDERS])
+  choiceOption('--provider <name>', t('where to compute'), ['auto', ...PROVIDERS])
     .default('auto')
     .env('WUERST_PROVIDER');
 
@@ -25,7 +27,7 @@ export const precisionOption = (what: string): Option =>
 const readDevice = count('--device', MOST_DEVICE, { least: 0, env: 'WUERST_DEVICE' });
 
 export const deviceOption = (): Option =>
-  new Option('--device <number>', 'which GPU CUDA computes on')
+  new Option('--device <number>', t('which GPU CUDA computes on'))
     .env('WUERST_DEVICE')
     .argParser(unlessEmpty(firstDevice));
 
@@ -38,14 +40,14 @@ function firstDevice(typed: string): number | undefined {
 export const readThreads = count('--threads', MOST_THREADS, { env: 'WUERST_THREADS' });
 
 export const threadsOption = (): Option =>
-  new Option('--threads <count>', 'processor threads; one for each processor, within the CPU quota, otherwise')
+  new Option('--threads <count>', t('processor threads; one for each processor, within the CPU quota, otherwise'))
     .env('WUERST_THREADS')
     .argParser(unlessEmpty(readThreads));
 
 export const residencyOption = (): Option =>
   choiceOption(
     '--residency <kind>',
-    'keep all networks loaded, one stage at a time, a few of its blocks at a time, or what the free memory admits',
+    t('keep all networks loaded, one stage at a time, a few of its blocks at a time, or what the free memory admits'),
     ['auto', ...RESIDENCIES],
   )
     .default('auto')
@@ -84,7 +86,12 @@ export function count(flag: string, most: number, { least = 1, env }: CountOptio
     if (/^\d+$/.test(typed) && number >= least && number <= most) return number;
     const near = Math.round(Number.parseFloat(typed));
     const instead = Number.isNaN(near) ? least : Math.min(most, Math.max(least, near));
-    throw wrongValue({ flag, env }, `a whole number from ${least} to ${most}`, typed, String(instead));
+    throw wrongValue(
+      { flag, env },
+      t('a whole number from {least} to {most}', { least, most }),
+      typed,
+      String(instead),
+    );
   };
 }
 
@@ -103,6 +110,12 @@ function wrongValue({ flag, env }: Source, wanted: string, typed: string, instea
   const isOption = words.some((word) => word === flag || word.startsWith(`${flag}=`));
   const isWhole = words.some((word, i) => word === `${flag}=${typed}` || (word === typed && words[i - 1] === flag));
   const name = isOption ? flag : (env ?? flag);
-  const hint = isWhole ? `Try: ${withOption(flag, instead)}` : isOption ? undefined : `For example: ${name}=${instead}`;
-  return expected('option_invalid', `${name} to be ${wanted}`, `"${typed}"`, hint);
+  const hint = isWhole
+    ? t('Try: {command}', { command: withOption(flag, instead) })
+    : isOption
+      ? undefined
+      : t('For example: {example}', { example: `${name}=${instead}` });
+  return new UserError('option_invalid', t('Expected {name} to be {wanted}, got "{typed}".', { name, wanted, typed }), {
+    ...(hint === undefined ? {} : { hint }),
+  });
 }

@@ -20,6 +20,7 @@ import { byteSize } from '../system/byte-size.ts';
 import { OperatorError } from '../system/errors.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { openFolderWarning } from '../system/private-file.ts';
+import { t } from '../texts/translate.ts';
 import { deviceOption, precisionOption, readThreads, threadsOption } from './compute-options.ts';
 import { installCuda } from './install-cuda.ts';
 import { placementLine, placementOf } from './placement.ts';
@@ -37,14 +38,16 @@ interface Options {
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('say which providers work here and why the others do not, which models are present and what they need')
-    .option('--json', 'print it for programs')
-    .option('--install-cuda', "have onnxruntime fetch its CUDA libraries first, on a machine with NVIDIA's driver")
+    .description(
+      t('say which providers work here and why the others do not, which models are present and what they need'),
+    )
+    .option('--json', t('print it for programs'))
+    .option('--install-cuda', t("have onnxruntime fetch its CUDA libraries first, on a machine with NVIDIA's driver"))
     .option(
       '--placement',
-      'say on which provider onnxruntime puts each part of the model in use, and what stays on the CPU',
+      t('say on which provider onnxruntime puts each part of the model in use, and what stays on the CPU'),
     )
-    .addOption(precisionOption('with --placement, of weights and products'))
+    .addOption(precisionOption(t('with --placement, of weights and products')))
     .addOption(deviceOption())
     .addOption(threadsOption())
     .action(async (options: Options) => {

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { nearest } from '../bot/command/edit-distance.ts';
 import { modelInUse, modelsFolder } from '../models/model-folder.ts';
-import { expected } from '../system/errors.ts';
+import { UserError } from '../system/errors.ts';
+import { t } from '../texts/translate.ts';
 import { withOption } from './own-command.ts';
 
 /** @returns the folder of the model that is given or in use @throws UserError `unknown_model` for one that is not on this disk */
@@ -20,7 +21,14 @@ export async function existingModel(env: NodeJS.ProcessEnv, given: string | unde
   );
   const meant = holder?.name ?? nearest(given.toLowerCase(), names, 2) ?? 'cocktail';
   const model = models.find(({ name }) => name === meant);
-  const first = model === undefined || model.state === 'absent' ? `Run "wuerst models pull ${meant}". Then try` : 'Try';
-  const hint = `${first}: ${withOption('--model', meant)}`;
-  throw expected('unknown_model', `--model to be a folder, or one of ${names.join(', ')}`, `"${given}"`, hint);
+  const command = withOption('--model', meant);
+  const hint =
+    model === undefined || model.state === 'absent'
+      ? t('Run "{pull}". Then try: {command}', { pull: `wuerst models pull ${meant}`, command })
+      : t('Try: {command}', { command });
+  throw new UserError(
+    'unknown_model',
+    t('Expected --model to be a folder, or one of {names}, got "{given}".', { names: names.join(', '), given }),
+    { hint },
+  );
 }

@@ -7,6 +7,11 @@ import { isSchedule } from '../pipeline/images/stage-c-steps.ts';
 import { comfyFinding } from './comfy-graph.ts';
 import { isPlain, type Json, parsed, record } from './loose-json.ts';
 
+/** Of a program that does not say its name. */
+export const UNNAMED = 'another program';
+/** Of one that writes the parameters as A1111's web UI does. */
+export const LIKE_WEB_UI = "a program that writes like A1111's web UI";
+
 /** What a picture's texts say of how it was made. */
 export interface FoundRecipe {
   /** Of the program that made it. */
@@ -20,8 +25,8 @@ export interface FoundRecipe {
   readonly own?: Readonly<Record<string, unknown>>;
   /** Name of the model, where this program painted. */
   readonly model?: string;
-  /** Why the command does not give the same picture. */
-  readonly difference?: string;
+  /** Why the command does not give the same picture: it was made from another one, or from one that somebody gave. */
+  readonly difference?: 'derived' | 'start';
 }
 
 type Texts = Readonly<Record<string, string>>;
@@ -57,8 +62,8 @@ function ownRecipe(texts: Texts): FoundRecipe | null {
     program: 'wuerst',
     ...{ prompt: own.prompt, settings, own, model: own.model },
     text: texts.parameters ?? own.prompt,
-    ...(made.success ? { difference: 'it was made from another picture (a variation, or larger)' } : {}),
-    ...(own.start === undefined ? {} : { difference: 'it starts from a picture, which belongs behind --image' }),
+    ...(made.success ? { difference: 'derived' as const } : {}),
+    ...(own.start === undefined ? {} : { difference: 'start' as const }),
   };
 }
 
@@ -129,7 +134,7 @@ function webUiProgram(named: ReadonlyMap<string, string>): string {
   if (version.startsWith('wuerst')) return 'wuerst';
   if (/^f\d|forge/i.test(version)) return 'Forge';
   if (/^v?\d/.test(version)) return "A1111's web UI";
-  return named.get('App') ?? (version || "a program that writes like A1111's web UI");
+  return named.get('App') ?? (version || LIKE_WEB_UI);
 }
 
 /** Names in the JSON of InvokeAI, NovelAI, Fooocus and others. */
@@ -148,7 +153,7 @@ const JSON_NAMES: Readonly<Record<'prompt' | KeyName, readonly string[]>> = {
 
 function jsonRecipe(text: string | undefined, program: string): FoundRecipe | null {
   const json = record(parsed(text));
-  return json && fromJson(record(json.sui_image_params) ?? json, program || 'another program');
+  return json && fromJson(record(json.sui_image_params) ?? json, program || UNNAMED);
 }
 
 function fromJson(json: Json, program: string): FoundRecipe | null {

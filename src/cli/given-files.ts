@@ -7,6 +7,7 @@ import { PictureReader } from '../pipeline/images/picture-reader.ts';
 import type { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
 import type { PreparedStart } from '../pipeline/pipelines/picture-start.ts';
 import { UserError } from '../system/errors.ts';
+import { t } from '../texts/translate.ts';
 
 /** Pictures to start from that lie on this disk. */
 export class GivenFiles {
@@ -47,11 +48,11 @@ async function content(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (cause) {
-    const why =
+    const message =
       cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-        ? 'there is no such file'
-        : 'it cannot be read';
-    const hint = 'For example: wuerst imagine "a panda" --image photo.jpg --strength 0.5';
-    throw new UserError('picture_unreadable', `Cannot start from ${path}: ${why}.`, { hint, cause });
+        ? t('Cannot start from {path}: there is no such file.', { path })
+        : t('Cannot start from {path}: it cannot be read.', { path });
+    const command = 'wuerst imagine "a panda" --image photo.jpg --strength 0.5';
+    throw new UserError('picture_unreadable', message, { hint: t('For example: {command}', { command }), cause });
   }
 }

@@ -25,11 +25,12 @@ import { measureSlowness } from '../pipeline/pipelines/slowness.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
 import type { Residency } from '../pipeline/runtime/residency.ts';
 import type { RuntimeOptions } from '../pipeline/runtime/runtime.ts';
-import { expected, UserError } from '../system/errors.ts';
+import { UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
-import { listedAs } from '../texts/translate.ts';
+import { currentLanguage } from '../texts/language.ts';
+import { listedAs, t } from '../texts/translate.ts';
 import { askBeforeMany } from './ask-many.ts';
 import {
   deviceOption,
@@ -70,8 +71,7 @@ interface Options {
 const SETTING_OPTIONS = KEYS.filter(({ type }) => type !== 'switch').map(
   ({ name, aliases, type, description, usual }) => {
     const names = name.length > 1 ? `--${name}` : `-${name}, --${aliases[0] ?? name}`;
-    const said = description.charAt(0).toLowerCase() + description.slice(1);
-    return { name, usual, option: new Option(`${names} <${type === 'text' ? 'value' : 'number'}>`, said) };
+    return { name, usual, description, option: new Option(`${names} <${type === 'text' ? 'value' : 'number'}>`) };
   },
 );
 
@@ -93,42 +93,60 @@ class ImagineCommand extends Command {
     const key = keyNamed(last.replace(/^-+/, ''));
     const limits = limitsBefore(this.opts<Options>().model);
     const option = this.options.find(({ long, short }) => last === long || last === short);
-    const wanted = option?.argChoices ? listedAs('disjunction', option.argChoices) : 'a value';
+    const wanted = option?.argChoices ? listedAs('disjunction', option.argChoices) : undefined;
     const [, placeholder = ''] = option?.flags.split(/ (?=<)/) ?? [];
     const example =
       key?.example(limits) ?? option?.argChoices?.[0] ?? option?.defaultValue ?? EXAMPLE_VALUES[placeholder];
     if (example === undefined) return super.error(message, options);
-    const hint = `Try: ${typedCommand()} ${String(example).replaceAll('"', "'")}`;
-    if (key !== null) throw new UserError('setting_without_value', key.expected(limits).missing(`"${last}"`), { hint });
-    throw expected('setting_without_value', `${wanted} after "${last}"`, 'nothing', hint);
+    const hint = t('Try: {command}', { command: `${typedCommand()} ${String(example).replaceAll('"', "'")}` });
+    const after = `"${last}"`;
+    if (key !== null) throw new UserError('setting_without_value', key.expected(limits).missing(after), { hint });
+    const missing =
+      wanted === undefined
+        ? t('Expected a value after {after}, got nothing.', { after })
+        : t('Expected {wanted} after {after}, got nothing.', { wanted, after });
+    throw new UserError('setting_without_value', missing, { hint });
   }
 }
 
 export function imagineCommand(): Command {
   const command = new ImagineCommand('imagine')
-    .description('paint pictures and write them to a folder')
-    .argument('[prompt...]', 'what to paint; settings may stand in it, as in "a panda width:1024 height:1536"')
+    .description(t('paint pictures and write them to a folder'))
+    .argument(
+      '[prompt...]',
+      t('what to paint; settings may stand in it, as in "{example}"', { example: 'a panda width:1024 height:1536' }),
+    )
     // The grammar knows what other programs call them, and corrects them.
     .allowUnknownOption();
-  for (const { option } of SETTING_OPTIONS) command.addOption(option);
+  for (const { option, description } of SETTING_OPTIONS) {
+    option.description = inHelp(t(description));
+    command.addOption(option);
+  }
   return command
-    .option('--image <file>', 'a picture to start from; given up to three times, they are blended', collected)
-    .option('--mask <file>', 'a picture that is white where the given one is to be painted anew')
-    .option('-o, --out <folder>', 'where the files go; - writes one picture to the standard output', 'out')
+    .option('--image <file>', t('a picture to start from; given up to three times, they are blended'), collected)
+    .option('--mask <file>', t('a picture that is white where the given one is to be painted anew'))
+    .option(
+      '-o, --out <folder>',
+      t('where the files go; {dash} writes one picture to the standard output', { dash: STANDARD_OUTPUT }),
+      'out',
+    )
     .addOption(
-      new Option('--format <format>', `of the files: ${listedAs('disjunction', IMAGE_FORMATS)}`)
+      new Option('--format <format>', t('of the files: {formats}', { formats: listedAs('disjunction', IMAGE_FORMATS) }))
         .default('png')
         .argParser(readFormat),
     )
     .addOption(modelOption())
     .addOption(providerOption())
-    .addOption(precisionOption('of weights and products; auto takes fewer bits for large models where they pay'))
+    .addOption(precisionOption(t('of weights and products; auto takes fewer bits for large models where they pay')))
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addOption(residencyOption())
-    .option('--json', 'print one JSON object a picture, for scripts')
-    .option('--quiet', 'no progress')
-    .option('-y, --yes', 'paint without asking however many pictures braces such as {red, blue} make')
+    .option('--json', t('print one JSON object a picture, for scripts'))
+    .option('--quiet', t('no progress'))
+    .option(
+      '-y, --yes',
+      t('paint without asking however many pictures braces such as {braces} make', { braces: '{red, blue}' }),
+    )
     .addHelpText('after', ({ command }) => usualValues(command.opts<Options>()))
     .action((words: string[], options: Options, command: Command) => {
       // A picture may stand in its place.
@@ -137,9 +155,16 @@ export function imagineCommand(): Command {
     });
 }
 
+/** English lines of help begin small, unlike the names of settings elsewhere. */
+function inHelp(description: string): string {
+  return currentLanguage() === 'en' ? description.charAt(0).toLowerCase() + description.slice(1) : description;
+}
+
 function promptMissing(model: string | undefined) {
   const [idea = 'a panda'] = limitsBefore(model).recommended.ideas;
-  return expected('prompt_missing', 'a prompt', 'none', `Try: ${typedCommand()} ${shellWord(idea)}`);
+  return new UserError('prompt_missing', t('Expected a prompt, got none.'), {
+    hint: t('Try: {command}', { command: `${typedCommand()} ${shellWord(idea)}` }),
+  });
 }
 
 /** What is chosen where an option is left out, for the model in use. */
@@ -148,7 +173,11 @@ function usualValues({ model }: Options): string {
     const limits = limitsBefore(model);
     const values = SETTING_OPTIONS.flatMap(({ usual, option }) => (usual ? `${option.long} ${usual(limits)}` : []));
     const [idea = ''] = limits.recommended.ideas;
-    return `\nUsual with ${limits.model}: ${values.join(', ')}\nFor example: wuerst imagine "${idea}"`;
+    return [
+      '',
+      t('Usual with {model}: {values}', { model: limits.model, values: values.join(', ') }),
+      t('For example: {command}', { command: `wuerst imagine "${idea}"` }),
+    ].join('\n');
   } catch {
     // Painting says what is wrong with the model.
     return '';
@@ -168,8 +197,13 @@ function collected(value: string, before: readonly string[] = []): readonly stri
 function readFormat(typed: string): ImageFormat {
   const format = imageFormat(typed);
   if (format !== null) return format;
-  const hint = `Try: ${withOption('--format', nearest(typed.toLowerCase(), IMAGE_FORMATS, 2) ?? 'png')}`;
-  throw expected('format_unknown', `--format to be ${listedAs('disjunction', IMAGE_FORMATS)}`, `"${typed}"`, hint);
+  const command = withOption('--format', nearest(typed.toLowerCase(), IMAGE_FORMATS, 2) ?? 'png');
+  const hint = t('Try: {command}', { command });
+  throw new UserError(
+    'format_unknown',
+    t('Expected --format to be {formats}, got "{typed}".', { formats: listedAs('disjunction', IMAGE_FORMATS), typed }),
+    { hint },
+  );
 }
 
 /** Large weights in another precision are prepared once; that is said on one line. */
@@ -178,9 +212,12 @@ function preparingLine({ quiet, json }: Options): RuntimeOptions['onPreparing'] 
   return (dir, precision, done, total) => {
     const start = process.stderr.isTTY ? '\r' : '';
     if (done < total && start === '') return;
-    process.stderr.write(
-      `${start}preparing ${precision} weights in ${printableLine(dir)}: ${Math.floor((100 * done) / total)} %${done === total ? '\n' : ''}`,
-    );
+    const percent = Math.floor((100 * done) / total);
+    const line = t('preparing {precision} weights in {folder}: {percent} %', {
+      ...{ precision, percent },
+      folder: printableLine(dir),
+    });
+    process.stderr.write(`${start}${line}${done === total ? '\n' : ''}`);
   };
 }
 
@@ -214,19 +251,21 @@ async function imagine(words: readonly string[], options: Options, command: Comm
   const { requests, notes } = readRequests(words, command, pipeline, before, { pictures: given?.pictures, sources });
   await askBeforeMany(requests, options.yes ?? false, stop.signal);
   if (asksForGpu(options)) {
-    for (const { provider, reason } of pipeline.runtime.fallbacks) say(`${provider} is not used: ${reason}`);
+    for (const { provider, reason } of pipeline.runtime.fallbacks)
+      say(t('{provider} is not used: {reason}', { provider, reason }));
   }
   for (const note of pipeline.runtime.notes) say(note);
   const { memory } = pipeline.runtime;
-  if (memory.residency === 'sequential') say(`a few blocks of a network at a time: ${memory.reason}`);
-  else if (memory.residency === 'stage' && options.residency === 'auto') say(`one network at a time: ${memory.reason}`);
+  if (memory.residency === 'sequential') say(t('a few blocks of a network at a time: {reason}', memory));
+  else if (memory.residency === 'stage' && options.residency === 'auto')
+    say(t('one network at a time: {reason}', memory));
   for (const note of notes) say(note);
   prepareOutput(options.out, requests);
   const bars = options.quiet || options.json ? null : new StageBars(process.stderr);
   const files = new PictureWriter(pipeline, { ...options, marking });
   try {
     for (const request of requests) {
-      if (request.original !== undefined) say(`Painted: ${request.prompt}`);
+      if (request.original !== undefined) say(t('Painted: {prompt}', request));
       await loras?.use(pipeline, request.loras ?? [], stop.signal);
       const start = await given?.prepare(pipeline, request);
       await paintAll({ pipeline, request, start, files, bars, say, signal: stop.signal });
@@ -239,7 +278,7 @@ async function imagine(words: readonly string[], options: Options, command: Comm
 
 /** Without pictures to start from, nothing of them is loaded. */
 async function openGiven({ image = [], mask }: Options) {
-  if (image.length === 0) throw expected('picture_missing', '--image beside --mask', 'none');
+  if (image.length === 0) throw new UserError('picture_missing', t('Expected --image beside --mask, got none.'));
   const { GivenFiles } = await import('./given-files.ts');
   return GivenFiles.open(image, mask);
 }
@@ -269,17 +308,25 @@ function prepareOutput(out: string, requests: readonly ImagineRequest[]): void {
   if (out === STANDARD_OUTPUT) {
     const pictures = requests.reduce((sum, { n }) => sum + n, 0);
     if (pictures > 1) {
-      const hint = 'Leave -n and braces out, or name a folder: -o out';
-      throw expected('one_picture_only', 'one picture for the standard output', pictures, hint);
+      const hint = t('Leave -n and braces out, or name a folder: {example}', { example: '-o out' });
+      throw new UserError(
+        'one_picture_only',
+        t('Expected one picture for the standard output, got {pictures}.', { pictures }),
+        { hint },
+      );
     }
     if (!process.stdout.isTTY) return;
-    const hint = `Try: ${typedCommand()} > picture.png`;
-    throw new UserError('output_is_terminal', 'A picture cannot be shown in a terminal.', { hint });
+    const hint = t('Try: {command}', { command: `${typedCommand()} > picture.png` });
+    throw new UserError('output_is_terminal', t('A picture cannot be shown in a terminal.'), { hint });
   }
   try {
     makeFolder(out);
   } catch (cause) {
-    throw new UserError('out_unwritable', `Cannot make the folder ${out}: ${(cause as Error).message}.`, { cause });
+    throw new UserError(
+      'out_unwritable',
+      t('Cannot make the folder {out}: {reason}.', { out, reason: (cause as Error).message }),
+      { cause },
+    );
   }
 }
 
@@ -388,6 +435,8 @@ function readRequests(
   const parsed = parseCommand(text, { ...more, limits, options: Object.fromEntries(given), randomSeed, show });
   if (parsed.kind === 'imagine') return { requests: [parsed.request], notes: parsed.notes };
   if (parsed.kind === 'permutations') return { requests: parsed.requests, notes: parsed.notes };
-  const hint = `To paint these words, try: wuerst imagine ${shellWord(quote(text))}`;
-  throw expected('prompt_missing', 'a prompt', `the chat command "${text}"`, hint);
+  const hint = t('To paint these words, try: {command}', { command: `wuerst imagine ${shellWord(quote(text))}` });
+  throw new UserError('prompt_missing', t('Expected a prompt, got the chat command "{text}".', { text }), {
+    hint,
+  });
 }

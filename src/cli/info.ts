@@ -10,7 +10,8 @@ import { ownTexts } from '../pipeline/images/image-file.ts';
 import { pictureTexts } from '../pipeline/images/picture-texts.ts';
 import { UserError } from '../system/errors.ts';
 import { printable, printableJson } from '../system/printable.ts';
-import { type FoundRecipe, foundRecipe } from './found-recipe.ts';
+import { t } from '../texts/translate.ts';
+import { type FoundRecipe, foundRecipe, LIKE_WEB_UI, UNNAMED } from './found-recipe.ts';
 import { pictureContent } from './picture-content.ts';
 import { shellWord } from './shell-word.ts';
 
@@ -20,9 +21,9 @@ interface Options {
 
 export function infoCommand(): Command {
   return new Command('info')
-    .description('print the parameters that pictures were made with, and the command to make them again')
-    .argument('<files...>', 'PNG, WebP or JPEG files, also of A1111, ComfyUI and InvokeAI')
-    .option('--json', 'print one JSON object a file, with every number')
+    .description(t('print the parameters that pictures were made with, and the command to make them again'))
+    .argument('<files...>', t('PNG, WebP or JPEG files, also of A1111, ComfyUI and InvokeAI'))
+    .option('--json', t('print one JSON object a file, with every number'))
     .action(async (paths: readonly string[], options: Options) => {
       const failures: unknown[] = [];
       for (const [i, path] of paths.entries()) {
@@ -46,21 +47,35 @@ async function describe(path: string, { json }: Options): Promise<readonly strin
   for (const problem of problems) process.stderr.write(`${printable(`${path}: ${problem}`)}\n`);
   const recipe = foundRecipe(ownTexts(texts));
   if (recipe === null) {
-    throw new UserError('no_parameters', `${path} has no parameters in it.`, {
-      ...(problems.length > 0 ? {} : { hint: 'Chat apps remove them from pictures that they recompress.' }),
+    throw new UserError('no_parameters', t('{path} has no parameters in it.', { path }), {
+      ...(problems.length > 0 ? {} : { hint: t('Chat apps remove them from pictures that they recompress.') }),
     });
   }
   const command = commandOf(recipe);
   if (json) return [printableJson({ ...jsonOf(path, recipe, command), problems })];
   const told = recipe.text === '' ? [] : [printable(recipe.text), ''];
-  if (command !== null) return [...told, `${introduction(recipe)}:`, `  ${command}`];
-  return [...told, `Made with ${printable(recipe.program)}; its prompt cannot be told from its workflow.`];
+  if (command !== null) return [...told, introduction(recipe), `  ${command}`];
+  const program = printable(recipe.program);
+  return [...told, t('Made with {program}; its prompt cannot be told from its workflow.', { program })];
 }
 
 function introduction({ program, difference }: FoundRecipe): string {
-  if (difference !== undefined) return `To paint its words, but not the same picture, since ${difference}`;
-  if (program === 'wuerst') return 'To make it again';
-  return `Made with ${printable(program)}. To paint the same words here`;
+  if (difference === 'derived') {
+    return t(
+      'To paint its words, but not the same picture, since it was made from another picture (a variation, or larger):',
+    );
+  }
+  if (difference === 'start') {
+    return t(
+      'To paint its words, but not the same picture, since it starts from a picture, which belongs behind --image:',
+    );
+  }
+  if (program === 'wuerst') return t('To make it again:');
+  if (program === UNNAMED) return t('Made with another program. To paint the same words here:');
+  if (program === LIKE_WEB_UI) {
+    return t("Made with a program that writes like A1111's web UI. To paint the same words here:");
+  }
+  return t('Made with {program}. To paint the same words here:', { program: printable(program) });
 }
 
 /** What was used, in numbers where it is that; texts otherwise, as seeds are too large for numbers. */

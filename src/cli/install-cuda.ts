@@ -9,6 +9,7 @@ import { OperatorError, UserError } from '../system/errors.ts';
 import { networkFailure, strangeAnswer } from '../system/network-failure.ts';
 import { printable } from '../system/printable.ts';
 import { checkProxies, type Proxies, proxiesFrom, proxyFor } from '../system/proxies.ts';
+import { t } from '../texts/translate.ts';
 
 /** Where the library's script fetches the files. */
 const SOURCE = new URL('https://api.nuget.org');
@@ -34,9 +35,13 @@ export interface InstallCudaOptions {
 export async function installCuda(options: InstallCudaOptions = {}): Promise<string> {
   const { platform = `${process.platform}-${process.arch}`, folder = librariesFolder(), say = () => {} } = options;
   if (platform !== 'linux-x64') {
-    throw new UserError('cuda_platform', `There are CUDA files for linux-x64 only, and this is ${platform}.`, {
-      hint: 'WebGPU uses the GPU here: run "wuerst doctor".',
-    });
+    throw new UserError(
+      'cuda_platform',
+      t('There are CUDA files for linux-x64 only, and this is {platform}.', { platform }),
+      {
+        hint: t('WebGPU uses the GPU here: run "{command}".', { command: 'wuerst doctor' }),
+      },
+    );
   }
   const script = options.script ?? createRequire(import.meta.url).resolve('onnxruntime-node/script/install.js');
   const env = options.env ?? process.env;
@@ -44,11 +49,21 @@ export async function installCuda(options: InstallCudaOptions = {}): Promise<str
   checkProxies(proxies);
   const { code, errors } = await run(script, scriptEnv(env, proxies), say);
   if (code === 0 && existsSync(join(folder, CUDA_LIBRARY))) return folder;
-  const reason = code === 0 ? `${CUDA_LIBRARY} is not in ${folder}` : reasonIn(errors);
+  const reason = code === 0 ? t('{file} is not in {folder}', { file: CUDA_LIBRARY, folder }) : reasonIn(errors);
   const advice = code === 0 ? '' : adviceFor(errors, reason, proxies);
-  throw new OperatorError('cuda_install_failed', `The CUDA files of onnxruntime could not be fetched: ${reason}.`, {
-    hint: `${advice}They are fetched from api.nuget.org, through HTTPS_PROXY where it is set, and written to ${folder}.`,
-  });
+  throw new OperatorError(
+    'cuda_install_failed',
+    () => t('The CUDA files of onnxruntime could not be fetched: {reason}.', { reason }),
+    {
+      hint: () => {
+        const where = t(
+          'They are fetched from api.nuget.org, through HTTPS_PROXY where it is set, and written to {folder}.',
+          { folder },
+        );
+        return `${advice}${where}`;
+      },
+    },
+  );
 }
 
 /** Through which the script's library is told of proxies. */
@@ -91,6 +106,6 @@ function reasonIn(errors: string): string {
   const lines = errors.split('\n').map((line) => line.trim());
   const error = lines.find((line) => /^(\w*Error|Error \[\w+\]): /.test(line));
   return (
-    error?.replace(/^[^:]*: /, '') ?? lines.findLast((line) => line !== '') ?? 'its script ended without a message'
+    error?.replace(/^[^:]*: /, '') ?? lines.findLast((line) => line !== '') ?? t('its script ended without a message')
   );
 }

@@ -5,6 +5,7 @@ import { DEFAULT_DATA } from '../system/data-folder.ts';
 import { UserError } from '../system/errors.ts';
 import { onOrOff } from '../system/on-off.ts';
 import { personalFolder } from '../system/personal-folder.ts';
+import { t } from '../texts/translate.ts';
 
 /** How pictures of the terminal are marked. */
 export interface MarkingSettings {
@@ -36,5 +37,8 @@ function switchedOn(env: NodeJS.ProcessEnv, name: string): boolean {
   const typed = env[name]?.trim() || 'on';
   const isOn = onOrOff(typed);
   if (isOn !== undefined) return isOn;
-  throw new UserError('config_invalid', `${name}: expected on or off, got "${typed.slice(0, 80)}".`);
+  throw new UserError(
+    'config_invalid',
+    t('{name}: expected on or off, got "{value}".', { name, value: typed.slice(0, 80) }),
+  );
 }

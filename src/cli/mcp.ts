@@ -5,6 +5,7 @@ import { type RunningBot, startBot } from '../main.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { OperatorError } from '../system/errors.ts';
 import { createLogger } from '../system/logging.ts';
+import { t } from '../texts/translate.ts';
 
 interface Options {
   readonly data?: string;
@@ -14,12 +15,12 @@ interface Options {
 /** For programs that start their tools themselves. */
 export function mcpCommand(): Command {
   return new Command('mcp')
-    .description('paint for a program that speaks the model context protocol over standard input and output')
-    .option('--data <folder>', 'folder of the database and the pictures (WUERST_DATA)')
-    .option('--model <model>', 'name of a model, or its folder (WUERST_MODEL)')
+    .description(t('paint for a program that speaks the model context protocol over standard input and output'))
+    .option('--data <folder>', t('folder of the database and the pictures (WUERST_DATA)'))
+    .option('--model <model>', t('name of a model, or its folder (WUERST_MODEL)'))
     .addHelpText(
       'after',
-      '\nA bot that runs already serves the same over HTTP, at /mcp, with a key of "wuerst keys create".',
+      `\n${t('A bot that runs already serves the same over HTTP, at /mcp, with a key of "{command}".', { command: 'wuerst keys create' })}`,
     )
     .action(async ({ data, model }: Options) => {
       loadDotEnv();
@@ -51,8 +52,12 @@ export function mcpCommand(): Command {
 
 function explainLock(error: unknown): never {
   if (!(error instanceof OperatorError && error.code === 'lock_held')) throw error;
-  throw new OperatorError(error.code, error.message, {
-    hint: 'A bot runs there: let the program use http://localhost:3210/mcp with a key of "wuerst keys create", or name another folder with --data.',
+  throw new OperatorError(error.code, () => error.again().message, {
+    hint: () =>
+      t('A bot runs there: let the program use {url} with a key of "{command}", or name another folder with --data.', {
+        url: 'http://localhost:3210/mcp',
+        command: 'wuerst keys create',
+      }),
     cause: error,
   });
 }

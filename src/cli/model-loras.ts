@@ -11,13 +11,17 @@ import type { LoraFolder, ShelvedLora } from '../pipeline/lora/lora-folder.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { OperatorError, UserError } from '../system/errors.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
+import { t } from '../texts/translate.ts';
+import { columns } from './columns.ts';
 import type { PullProgress } from './pull-progress.ts';
 
 /** `wuerst models list --lora` */
 export function loraLines(dir: string, all: readonly ShelvedLora[]): string[] {
-  if (all.length === 0) return [`There are no LoRAs in ${dir}`];
-  const width = Math.max(...all.map(({ name }) => name.length));
-  return [`LoRAs in ${dir}:`, ...all.map(({ name, bytes }) => `  ${name.padEnd(width)}  ${byteSize(bytes)}`)];
+  if (all.length === 0) return [t('There are no LoRAs in {folder}', { folder: dir })];
+  return [
+    t('LoRAs in {folder}:', { folder: dir }),
+    ...columns(all.map(({ name, bytes }) => [`  ${name}`, byteSize(bytes)])),
+  ];
 }
 
 export interface PullLoraSurroundings {
@@ -36,7 +40,7 @@ export async function pullLoraFile(
 ): Promise<void> {
   const stop = new AbortController();
   const leave = onStopSignal(() =>
-    stop.abort(new UserError('stopped', 'Stopped.', { hint: 'Run the same command again to go on from here.' })),
+    stop.abort(new UserError('stopped', t('Stopped.'), { hint: t('Run the same command again to go on from here.') })),
   );
   try {
     const pulling = pullLora({ from, folder: folder.dir, hub, revision, signal: stop.signal });
@@ -49,9 +53,9 @@ export async function pullLoraFile(
       progress.stop();
       const name = basename(value, '.safetensors');
       const misfit = await misfitWith(env, value);
-      say(`The LoRA ${name} is in ${folder.dir}`);
-      if (misfit !== undefined) say(`It cannot be used with the model in use: ${misfit}`);
-      else say(`To use it, write <lora:${name}:0.8> in a prompt.`);
+      say(t('The LoRA {name} is in {folder}', { name, folder: folder.dir }));
+      if (misfit !== undefined) say(t('It cannot be used with the model in use: {reason}', { reason: misfit }));
+      else say(t('To use it, write {tag} in a prompt.', { tag: `<lora:${name}:0.8>` }));
       return;
     }
   } finally {
@@ -81,10 +85,10 @@ async function misfitWith(env: NodeJS.ProcessEnv, path: string): Promise<string 
 export async function removeLora(folder: LoraFolder, typed: string, yes: boolean): Promise<string> {
   const { name, path, bytes } = await folder.find(typed);
   if (!yes) {
-    throw new UserError('not_confirmed', `This would delete ${path}, ${byteSize(bytes)}.`, {
-      hint: `To delete it: wuerst models remove --lora ${name} --yes`,
+    throw new UserError('not_confirmed', t('This would delete {path}, {size}.', { path, size: byteSize(bytes) }), {
+      hint: t('To delete it: {command}', { command: `wuerst models remove --lora ${name} --yes` }),
     });
   }
   await rm(path);
-  return `The LoRA ${name} was deleted; ${byteSize(bytes)} are free again.`;
+  return t('The LoRA {name} was deleted; {size} are free again.', { name, size: byteSize(bytes) });
 }

@@ -20,10 +20,12 @@ import { type HubOptions, hubOptionsFrom } from '../pipeline/hub/hub-options.ts'
 import { pullModel } from '../pipeline/hub/pull.ts';
 import { LoraFolder } from '../pipeline/lora/lora-folder.ts';
 import { byteSize } from '../system/byte-size.ts';
-import { expected, UserError } from '../system/errors.ts';
+import { UserError } from '../system/errors.ts';
 import { plainEndpointWarning } from '../system/plain-endpoint.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
+import { t, translatable } from '../texts/translate.ts';
+import { columns } from './columns.ts';
 import { choiceOption } from './compute-options.ts';
 import { loraLines, pullLoraFile, removeLora } from './model-loras.ts';
 import { pullSafety, removeSafety, SAFETY, safetyLine, verifySafety } from './model-safety.ts';
@@ -68,20 +70,20 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     const options = { ...hubOptionsFrom(env), ...extra };
     const warning = options.token && plainEndpointWarning('HF_ENDPOINT', options.endpoint, 'HF_TOKEN');
     if (warning) note(warning);
-    return new Hub({ onRetry: (reason) => progress.note(`${reason} Trying again.`), ...options });
+    return new Hub({ onRetry: (reason) => progress.note(t('{reason} Trying again.', { reason })), ...options });
   };
 
   const openRegistry = (progress: PullProgress) =>
     new Registry({
-      onRetry: (reason) => progress.note(`${reason} Trying again.`),
+      onRetry: (reason) => progress.note(t('{reason} Trying again.', { reason })),
       ...extra,
       ...registryOptionsFrom(env),
     });
 
   const list = new Command('list')
-    .description('show the models and LoRAs: which are here, how large, which is in use')
-    .option('--lora', 'show the LoRAs alone')
-    .option('--json', 'print every field, for programs')
+    .description(t('show the models and LoRAs: which are here, how large, which is in use'))
+    .option('--lora', t('show the LoRAs alone'))
+    .option('--json', t('print every field, for programs'))
     .action(async ({ json, lora }: { json?: boolean; lora?: boolean }) => {
       const shelved = await loras.list();
       if (lora && json) return void out.write(`${printableJson(shelved, 2)}\n`);
@@ -91,29 +93,38 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       for (const line of table(models)) say(line);
       if (shelved.length > 0) for (const line of ['', ...loraLines(loras.dir, shelved)]) say(line);
       for (const line of ['', await safetyLine(safety)]) say(line);
-      if (env.WUERST_MODEL) note(`WUERST_MODEL is set and takes precedence: ${env.WUERST_MODEL}`);
+      if (env.WUERST_MODEL) note(t('WUERST_MODEL is set and takes precedence: {model}', { model: env.WUERST_MODEL }));
     });
 
   const pull = new Command('pull')
-    .description('fetch a model from the Hugging Face hub; run again to go on after a cut')
+    .description(t('fetch a model from the Hugging Face hub; run again to go on after a cut'))
     .argument(
       '[model]',
-      `name of the model, or ${SAFETY}: what finds pictures that are not safe for work`,
+      t('name of the model, or {safety}: what finds pictures that are not safe for work', { safety: SAFETY }),
       'wuerstchen-v2',
     )
     .addOption(
-      choiceOption('--style <styles...>', 'Stage C checkpoints to fetch', [...STYLES, 'all']).default(['interpolated']),
+      choiceOption('--style <styles...>', t('Stage C checkpoints to fetch'), [...STYLES, 'all']).default([
+        'interpolated',
+      ]),
     )
     .addOption(
-      choiceOption('--variant <precision>', 'precision of the weights, where the hub has it', VARIANTS.filter(Boolean)),
+      choiceOption(
+        '--variant <precision>',
+        t('precision of the weights, where the hub has it'),
+        VARIANTS.filter(Boolean),
+      ),
     )
-    .option('--pictures', 'also fetch what it takes to start from pictures')
-    .option('--revision <revision>', 'branch, tag or commit of every repository')
-    .option('--lora <repository>', 'instead of a model: a LoRA, owner/name or owner/name/file.safetensors')
-    .option('--from <file>', `for ${SAFETY}: the package as npm packs it, a .tgz file or a folder`)
+    .option('--pictures', t('also fetch what it takes to start from pictures'))
+    .option('--revision <revision>', t('branch, tag or commit of every repository'))
+    .option('--lora <repository>', t('instead of a model: a LoRA, owner/name or owner/name/file.safetensors'))
+    .option(
+      '--from <file>',
+      t('for {safety}: the package as npm packs it, a .tgz file or a folder', { safety: SAFETY }),
+    )
     .addHelpText(
       'after',
-      '\nHF_ENDPOINT, HF_TOKEN, HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read, for safety npm_config_registry; WUERST_MODELS is the folder.',
+      `\n${t('HF_ENDPOINT, HF_TOKEN, HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read, for {safety} npm_config_registry; WUERST_MODELS is the folder.', { safety: SAFETY })}`,
     )
     .action(async (name: string, options: PullOptions) => {
       const progress = pullProgress(err);
@@ -131,9 +142,13 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       }
       const model = await findModel(modelsDir, name);
       if (model.embedded) {
-        throw new UserError('model_embedded', `The model ${name} comes with wuerst: there is nothing to fetch.`, {
-          hint: 'For example: wuerst models pull wuerstchen-v2',
-        });
+        throw new UserError(
+          'model_embedded',
+          t('The model {name} comes with wuerst: there is nothing to fetch.', { name }),
+          {
+            hint: t('For example: {command}', { command: 'wuerst models pull wuerstchen-v2' }),
+          },
+        );
       }
       const folder = folderOf(modelsDir, model);
       const hub = openHub(progress);
@@ -141,7 +156,9 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       const { variant, revision, pictures: imageEncoder } = options;
       const stop = new AbortController();
       const interrupt = () =>
-        stop.abort(new UserError('stopped', 'Stopped.', { hint: 'Run the same command again to go on from here.' }));
+        stop.abort(
+          new UserError('stopped', t('Stopped.'), { hint: t('Run the same command again to go on from here.') }),
+        );
       const leave = onStopSignal(interrupt);
       try {
         const pulling = pullModel({ model, folder, hub, styles, imageEncoder, variant, revision, signal: stop.signal });
@@ -151,13 +168,14 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
         progress.stop();
         await hub.close();
       }
-      say(`${name} is complete in ${folder}`);
-      if (readCurrentModel(modelsDir) !== name) say(`To use it: wuerst models use ${name}`);
+      say(t('{name} is complete in {folder}', { name, folder }));
+      if (readCurrentModel(modelsDir) !== name)
+        say(t('To use it: {command}', { command: `wuerst models use ${name}` }));
     });
 
   const verify = new Command('verify')
-    .description('read every file of a model again and compare it with what the hub listed')
-    .argument('[model]', 'name of the model; the one in use when left out')
+    .description(t('read every file of a model again and compare it with what the hub listed'))
+    .argument('[model]', t('name of the model; the one in use when left out'))
     .action(async (given: string | undefined) => {
       const name = given ?? readCurrentModel(modelsDir);
       if (name === SAFETY) {
@@ -175,8 +193,8 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     model: Awaited<ReturnType<typeof findModel>> | undefined,
   ) => {
     if (state === 'absent') {
-      throw new UserError('model_absent', `The model ${name} is not on this disk.`, {
-        hint: `Run: wuerst models pull ${name}`,
+      throw new UserError('model_absent', t('The model {name} is not on this disk.', { name }), {
+        hint: t('Run: {command}', { command: `wuerst models pull ${name}` }),
       });
     }
     let bad = 0;
@@ -186,44 +204,55 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       if (found === 'unlisted') unlisted++;
       else if (found !== 'ok') bad++;
     }
-    if (unlisted > 0) say(`${unlisted} weights are readable, but no lock file says what their bytes should be.`);
-    if (bad === 0) return say(`${name} is complete.`);
+    if (unlisted > 0)
+      say(
+        t(
+          '{count} weight is readable, but no lock file says what its bytes should be. | {count} weights are readable, but no lock file says what their bytes should be.',
+          { count: unlisted },
+        ),
+      );
+    if (bad === 0) return say(t('{name} is complete.', { name }));
     setExitCode(1);
-    say(`${name} has ${bad} bad ${bad === 1 ? 'file' : 'files'}. ${mending(model, name)}`);
+    const count = t('{name} has {count} bad file. | {name} has {count} bad files.', { name, count: bad });
+    say(`${count} ${mending(model, name)}`);
   };
 
   const remove = new Command('remove')
-    .description('delete a fetched model, or a LoRA, from this disk')
-    .argument('[model]', 'name of the model')
-    .option('--lora <name>', 'instead of a model: a LoRA')
-    .option('--yes', 'really delete it')
+    .description(t('delete a fetched model, or a LoRA, from this disk'))
+    .argument('[model]', t('name of the model'))
+    .option('--lora <name>', t('instead of a model: a LoRA'))
+    .option('--yes', t('really delete it'))
     .action(async (name: string | undefined, { yes, lora }: { yes?: boolean; lora?: string }) => {
       if (name === SAFETY && lora === undefined) return say(await removeSafety(safety, yes ?? false));
       const isModel = async () => (await listModels(modelsDir)).some((model) => model.name === name);
       const shelved = lora ?? (name !== undefined && (await loras.has(name)) && !(await isModel()) ? name : undefined);
       if (shelved !== undefined) return say(await removeLora(loras, shelved, yes ?? false));
-      if (name === undefined) throw expected('model_missing', 'the name of a model', 'none', 'See: wuerst models list');
+      if (name === undefined)
+        throw new UserError('model_missing', t('Expected the name of a model, got none.'), {
+          hint: t('See: {command}', { command: 'wuerst models list' }),
+        });
       const status = await checkRemovable(modelsDir, name);
       if (!yes) {
-        throw new UserError('not_confirmed', `This would delete ${status.folder}, ${toFree(status)}.`, {
-          hint: `To delete it: wuerst models remove ${name} --yes`,
+        throw new UserError('not_confirmed', wouldDelete(status), {
+          hint: t('To delete it: {command}', { command: `wuerst models remove ${name} --yes` }),
         });
       }
       await removeModel(modelsDir, name);
-      say(`${name} was deleted${freed(status)}.`);
+      say(deleted(name, status));
     });
 
   const use = new Command('use')
-    .description('choose the model that wuerst paints with, from its next start on')
-    .addArgument(new Argument('<model>', 'name of the model'))
+    .description(t('choose the model that wuerst paints with, from its next start on'))
+    .addArgument(new Argument('<model>', t('name of the model')))
     .action(async (name: string) => {
       const { folder } = await useModel(modelsDir, name);
-      say(`${name} is in use from the next start on.`);
-      if (env.WUERST_MODEL) note(`WUERST_MODEL is set and takes precedence: unset it, or set it to ${folder}`);
+      say(t('{name} is in use from the next start on.', { name }));
+      if (env.WUERST_MODEL)
+        note(t('WUERST_MODEL is set and takes precedence: unset it, or set it to {folder}', { folder }));
     });
 
   return new Command('models')
-    .description('fetch, check and choose the checkpoints')
+    .description(t('fetch, check and choose the checkpoints'))
     .addCommand(list)
     .addCommand(pull)
     .addCommand(verify)
@@ -238,32 +267,54 @@ function exitLater(code: number): void {
 function table(models: readonly ModelStatus[]): string[] {
   const rows = models.map(({ inUse, name, state, missing, bytes, styles, license, purpose }) => [
     `${inUse ? '*' : ' '} ${printableLine(name)}`,
-    state === 'partial' ? `partial, ${missing.length} files missing` : state,
+    stateOf(state, missing.length),
     bytes > 0 ? byteSize(bytes) : '-',
     styles.join(' ') || '-',
     printableLine(license),
     printableLine(purpose),
   ]);
-  const all = [['  model', 'state', 'size', 'styles', 'licence', 'for'], ...rows];
-  const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  const all = [[`  ${t('model')}`, t('state'), t('size'), t('styles'), t('licence'), t('for')], ...rows];
+  return columns(all);
+}
+
+const STATES: Readonly<Record<ModelStatus['state'], string>> = {
+  ready: translatable('ready'),
+  partial: translatable('partial'),
+  absent: translatable('absent'),
+};
+
+function stateOf(state: ModelStatus['state'], missing: number): string {
+  if (state !== 'partial') return t(STATES[state]);
+  return t('partial, {count} file missing | partial, {count} files missing', { count: missing });
 }
 
 /** What deleting a model frees: not what links lead to. */
-function toFree({ freed, bytes }: Removable): string {
-  if (isLinked({ freed, bytes })) return `only links: the ${byteSize(bytes)} that they lead to would stay`;
-  return `${byteSize(freed)}${bytes > freed ? '; what its links lead to would stay' : ''}`;
+function wouldDelete(status: Removable): string {
+  const { folder, bytes } = status;
+  const size = byteSize(status.freed);
+  if (isLinked(status)) {
+    const linked = byteSize(bytes);
+    return t('This would delete {folder}, only links: the {size} that they lead to would stay.', {
+      folder,
+      size: linked,
+    });
+  }
+  if (bytes > status.freed) {
+    return t('This would delete {folder}, {size}; what its links lead to would stay.', { folder, size });
+  }
+  return t('This would delete {folder}, {size}.', { folder, size });
 }
 
-function freed(status: Removable): string {
-  if (isLinked(status)) return `; the ${byteSize(status.bytes)} that its links lead to stay`;
-  const rest = status.bytes > status.freed ? '; what its links lead to stays' : '';
-  return `; ${byteSize(status.freed)} are free again${rest}`;
+function deleted(name: string, status: Removable): string {
+  const { bytes } = status;
+  const size = byteSize(status.freed);
+  if (isLinked(status)) {
+    return t('{name} was deleted; the {size} that its links lead to stay.', { name, size: byteSize(bytes) });
+  }
+  if (bytes > status.freed) {
+    return t('{name} was deleted; {size} are free again; what its links lead to stays.', { name, size });
+  }
+  return t('{name} was deleted; {size} are free again.', { name, size });
 }
 
 /** Small files, such as a lock file, may lie beside the links. */
@@ -273,6 +324,6 @@ function isLinked({ freed, bytes }: Pick<Removable, 'freed' | 'bytes'>): boolean
 
 /** How to replace damaged files. Where a folder of the operator's own came from is not known. */
 function mending(model: { readonly embedded: boolean } | undefined, name: string): string {
-  if (model === undefined) return 'Replace the files named above.';
-  return model.embedded ? 'Install wuerst again.' : `Run: wuerst models pull ${name}`;
+  if (model === undefined) return t('Replace the files named above.');
+  return model.embedded ? t('Install wuerst again.') : t('Run: {command}', { command: `wuerst models pull ${name}` });
 }

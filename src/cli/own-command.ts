@@ -9,6 +9,7 @@ import { CommandProblem } from '../bot/command/problem.ts';
 import { partsOf } from '../bot/command/read-settings.ts';
 import type { RequestLimits } from '../bot/request-limits.ts';
 import { UserError } from '../system/errors.ts';
+import { t } from '../texts/translate.ts';
 import { shellWord } from './shell-word.ts';
 
 /** The command that is being run, as it was typed, with some of its words changed. */
@@ -77,9 +78,9 @@ export function checkOptions(words: readonly string[], names: readonly string[])
   }
   const [first] = mended;
   if (first === undefined) return;
-  const [typed, meant] = first.map((word) => word.split('=', 1));
-  throw new UserError('option_unknown', `There is no option "${typed}"; did you mean "${meant}"?`, {
-    hint: `Try: ${typedCommand((word) => mended.get(word) ?? word)}`,
+  const [typed = '', meant = ''] = first.map((word) => word.replace(/=.*$/s, ''));
+  throw new UserError('option_unknown', t('There is no option "{typed}"; did you mean "{meant}"?', { typed, meant }), {
+    hint: t('Try: {command}', { command: typedCommand((word) => mended.get(word) ?? word) }),
   });
 }
 

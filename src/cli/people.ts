@@ -2,6 +2,8 @@ import { Command } from 'commander';
 import { parseUser } from '../adapters/web/server/names.ts';
 import { UserError } from '../system/errors.ts';
 import { printable } from '../system/printable.ts';
+import { t } from '../texts/translate.ts';
+import { dataOption } from './compute-options.ts';
 import { withWebPeople } from './web-people.ts';
 
 interface Options {
@@ -11,9 +13,9 @@ interface Options {
 
 export function peopleCommand(): Command {
   const list = new Command('list')
-    .description('show whose names are bound')
-    .option('--json', 'print it for programs')
-    .option('--data <folder>', 'data folder (WUERST_DATA)')
+    .description(t('show whose names are bound'))
+    .option('--json', t('print it for programs'))
+    .addOption(dataOption())
     .action(async ({ data, json = false }: Options) => {
       const people = await withWebPeople(data, (accounts) =>
         accounts.all().map(({ name, admin, createdAt }) => {
@@ -25,19 +27,22 @@ export function peopleCommand(): Command {
       process.stdout.write(lines.map((line) => `${line}\n`).join(''));
     });
   const lock = new Command('lock')
-    .description('sign somebody out everywhere and end their tokens; only a new invitation opens the name again')
+    .description(t('sign somebody out everywhere and end their tokens; only a new invitation opens the name again'))
     .argument('<name>')
-    .option('--data <folder>', 'data folder (WUERST_DATA)')
+    .addOption(dataOption())
     .action(async (typed: string, { data }: Options) => {
       const name = parseUser(typed);
       if (!(await withWebPeople(data, (accounts) => accounts.lock(name)))) {
-        throw new UserError('name_unknown', `Nobody has the name "${printable(name)}".`, {
-          hint: 'See them all: wuerst people list',
+        throw new UserError('name_unknown', t('Nobody has the name "{name}".', { name: printable(name) }), {
+          hint: t('See them all: {command}', { command: 'wuerst people list' }),
         });
       }
       process.stdout.write(`${printable(name)} is signed out everywhere.\n`);
     });
-  return new Command('people').description('see and lock the names of the web chat').addCommand(list).addCommand(lock);
+  return new Command('people')
+    .description(t('see and lock the names of the web chat'))
+    .addCommand(list)
+    .addCommand(lock);
 }
 
 function lineOf({ name, admin, devices, tokens }: { name: string; admin: boolean; devices: number; tokens: number }) {

@@ -12,6 +12,7 @@ import { UserError } from '../system/errors.ts';
 import { once, RecentMap } from '../system/memo.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { slug } from '../system/slug.ts';
+import { t } from '../texts/translate.ts';
 import type { MarkingSettings } from './marking-settings.ts';
 import type { TerminalMarker } from './terminal-marker.ts';
 
@@ -112,7 +113,9 @@ export class PictureWriter {
   #tell(report: Report): void {
     const { path, seed, seconds } = report;
     const { json, out, quiet } = this.#options;
-    const line = json ? printableJson(report) : `${printableLine(path)}  seed ${seed}  ${seconds} s`;
+    const line = json
+      ? printableJson(report)
+      : [printableLine(path), t('seed {seed}', { seed }), t('{seconds} s', { seconds })].join('  ');
     if (out !== STANDARD_OUTPUT) process.stdout.write(`${line}\n`);
     else if (json || !quiet) process.stderr.write(`${line}\n`);
   }
@@ -163,7 +166,11 @@ async function writeNew(folder: string, name: string, extension: string, bytes: 
       if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
       // Half a picture is none.
       await rm(path, { force: true });
-      throw new UserError('out_unwritable', `Cannot write ${path}: ${(cause as Error).message}.`, { cause });
+      throw new UserError(
+        'out_unwritable',
+        t('Cannot write {path}: {reason}.', { path, reason: (cause as Error).message }),
+        { cause },
+      );
     }
   }
 }

@@ -2,19 +2,20 @@ import { Command } from 'commander';
 import { loadDotEnv, readConfig } from '../config.ts';
 import { UserError } from '../system/errors.ts';
 import { printableLine } from '../system/printable.ts';
+import { t } from '../texts/translate.ts';
 
 export function discordCommand(): Command {
   const invite = new Command('invite')
-    .description('print the links that add the bot to a server or to an account, with exactly the rights it needs')
+    .description(t('print the links that add the bot to a server or to an account, with exactly the rights it needs'))
     .action(async () => {
       loadDotEnv();
       const { discord } = readConfig(process.env);
       if (!discord) {
         throw new UserError(
           'discord_token_missing',
-          'Expected DISCORD_TOKEN in the environment or in .env, and it is not set.',
+          t('Expected DISCORD_TOKEN in the environment or in .env, and it is not set.'),
           {
-            hint: 'Get one in the Developer Portal → your application → Bot → Reset Token.',
+            hint: t('Get one in the Developer Portal → your application → Bot → Reset Token.'),
           },
         );
       }
@@ -25,15 +26,15 @@ export function discordCommand(): Command {
         `Add ${printableLine(name)} to a server:  ${inviteUrl(id)}\nAdd it to your account:  ${userInstallUrl(id)}\n`,
       );
     });
-  return new Command('discord').description('set up Discord').addCommand(invite);
+  return new Command('discord').description(t('set up Discord')).addCommand(invite);
 }
 
 export function slackCommand(): Command {
   const manifest = new Command('manifest')
-    .description('print the app manifest to paste into Slack')
+    .description(t('print the app manifest to paste into Slack'))
     .action(async () => {
       const { slackManifest } = await import('../adapters/slack/connection/manifest.ts');
       process.stdout.write(slackManifest());
     });
-  return new Command('slack').description('set up Slack').addCommand(manifest);
+  return new Command('slack').description(t('set up Slack')).addCommand(manifest);
 }

@@ -1,11 +1,16 @@
 import type { StepEvent } from '../pipeline/pipelines/pipeline-options.ts';
+import { t, translatable } from '../texts/translate.ts';
 
 /** Where a stage stands; Stage A has a step for each picture. */
 export interface Progress extends Pick<StepEvent, 'step' | 'total'> {
   readonly stage: StepEvent['stage'] | 'vqgan';
 }
 
-const NAMES: Readonly<Record<Progress['stage'], string>> = { prior: 'Stage C', decoder: 'Stage B', vqgan: 'Stage A' };
+const NAMES: Readonly<Record<Progress['stage'], string>> = {
+  prior: translatable('Stage C'),
+  decoder: translatable('Stage B'),
+  vqgan: translatable('Stage A'),
+};
 const WIDTH = 30;
 
 /** A bar a stage, redrawn in place on a terminal; a line at the end of each stage elsewhere. */
@@ -19,13 +24,14 @@ export class StageBars {
 
   show({ stage, step, total }: Progress): void {
     const last = step === total;
+    const name = t(NAMES[stage]);
     if (!this.#stream.isTTY) {
-      if (last) this.#stream.write(`${NAMES[stage]}: ${total} ${total === 1 ? 'step' : 'steps'}\n`);
+      if (last) this.#stream.write(`${t('{name}: {count} step | {name}: {count} steps', { name, count: total })}\n`);
       return;
     }
     const filled = Math.round((step / total) * WIDTH);
     const bar = '█'.repeat(filled) + '░'.repeat(WIDTH - filled);
-    this.#stream.write(`\r${NAMES[stage]} ${bar} ${step}/${total}${last ? '\n' : ''}`);
+    this.#stream.write(`\r${name} ${bar} ${step}/${total}${last ? '\n' : ''}`);
     this.#open = !last;
   }
 

@@ -1,5 +1,6 @@
 import { openCredential } from '../marking/credential.ts';
 import { type Marker, OwnMarker } from '../marking/marker.ts';
+import { t } from '../texts/translate.ts';
 import type { MarkingSettings } from './marking-settings.ts';
 
 /** What the terminal needs of a marker. */
@@ -15,7 +16,7 @@ export async function openTerminalMarker(
   say: (problem: string) => void,
 ): Promise<TerminalMarker> {
   const tell = (error: unknown) =>
-    say(`The pictures are not signed: ${error instanceof Error ? error.message : String(error)}`);
+    say(t('The pictures are not signed: {reason}', { reason: error instanceof Error ? error.message : String(error) }));
   const opening = signature ? openCredential(path, new Date()) : undefined;
   const credential = await opening?.catch((error: unknown) => {
     tell(error);

@@ -6,6 +6,7 @@ import { sentencesOf, type Verdict } from '../marking/verdict.ts';
 import { verify } from '../marking/verifier.ts';
 import { UserError } from '../system/errors.ts';
 import { printable, printableJson, printableLine } from '../system/printable.ts';
+import { t } from '../texts/translate.ts';
 import { markingSettings } from './marking-settings.ts';
 import { pictureContent } from './picture-content.ts';
 
@@ -21,10 +22,14 @@ const BY_GRAVITY = [EXIT_UNREAD, 1, 3, 0];
 
 export function verifyCommand(): Command {
   return new Command('verify')
-    .description('say who signed pictures, whether they were changed since, and what they say of their origin')
-    .argument('<files...>', 'PNG, WebP or JPEG files, of any program')
-    .option('--trust <file>', 'PEM file of certificates whose signatures count as trusted; may be repeated', collected)
-    .option('--json', 'print one JSON object a file')
+    .description(t('say who signed pictures, whether they were changed since, and what they say of their origin'))
+    .argument('<files...>', t('PNG, WebP or JPEG files, of any program'))
+    .option(
+      '--trust <file>',
+      t('PEM file of certificates whose signatures count as trusted; may be repeated'),
+      collected,
+    )
+    .option('--json', t('print one JSON object a file'))
     .addHelpText(
       'after',
       '\nExit code: 0 where all are signed and unchanged, 1 where one was changed, 3 where one is not signed, 2 where one cannot be read.',
@@ -79,12 +84,16 @@ async function certificatesIn(path: string): Promise<string> {
   try {
     pem = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new UserError('file_unreadable', `Cannot read ${path}: ${(cause as Error).message}.`, { cause });
+    throw new UserError(
+      'file_unreadable',
+      t('Cannot read {path}: {reason}.', { path, reason: (cause as Error).message }),
+      { cause },
+    );
   }
   const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
   if (certificates !== null) return certificates.join('\n');
-  throw new UserError('certificate_missing', `Expected certificates in PEM form in ${path}, got none.`, {
-    hint: 'They begin with -----BEGIN CERTIFICATE-----.',
+  throw new UserError('certificate_missing', t('Expected certificates in PEM form in {path}, got none.', { path }), {
+    hint: t('They begin with -----BEGIN CERTIFICATE-----.'),
   });
 }
 

@@ -10,10 +10,11 @@ import { nvidiaSmi } from '../pipeline/runtime/device-memory.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
 import type { Residency } from '../pipeline/runtime/residency.ts';
 import { DEFAULT_DATA } from '../system/data-folder.ts';
-import { expected, OperatorError } from '../system/errors.ts';
+import { OperatorError, UserError } from '../system/errors.ts';
 import { createLogger, LOG_FORMATS, type LogFormat } from '../system/logging.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { isReadableOnTheWay } from '../system/plain-endpoint.ts';
+import { t } from '../texts/translate.ts';
 import { readRedisAddress } from '../workers/redis-address.ts';
 import type { RunningWorker } from '../workers/worker/worker-options.ts';
 import {
@@ -57,27 +58,31 @@ export function workerCommand(): Command {
   // Before the options are read: their values may stand there.
   if (process.argv[2] === 'worker') loadDotEnv();
   return new Command('worker')
-    .description('paint for a bot on another machine')
+    .description(t('paint for a bot on another machine'))
     .addOption(
       new Option(
         '--redis <address>',
-        'address of Redis or Valkey, as the bot has it; better in WUERST_REDIS, since other users of this machine see command lines',
+        t(
+          'address of Redis or Valkey, as the bot has it; better in WUERST_REDIS, since other users of this machine see command lines',
+        ),
       ).env('WUERST_REDIS'),
     )
-    .addOption(new Option('--bot <url>', 'where the bot listens for workers').env('WUERST_BOT_URL'))
-    .addOption(new Option('--name <name>', 'of this worker, for people; the name of this machine otherwise'))
+    .addOption(new Option('--bot <url>', t('where the bot listens for workers')).env('WUERST_BOT_URL'))
+    .addOption(new Option('--name <name>', t('of this worker, for people; the name of this machine otherwise')))
     .addOption(
-      new Option('--plain <hosts>', 'other machines that may be reached without encryption, with commas').env(
+      new Option('--plain <hosts>', t('other machines that may be reached without encryption, with commas')).env(
         'WUERST_PLAIN_HOSTS',
       ),
     )
     .addOption(
-      new Option('--data <folder>', 'folder for what can be computed again').env('WUERST_DATA').default(DEFAULT_DATA),
+      new Option('--data <folder>', t('folder for what can be computed again'))
+        .env('WUERST_DATA')
+        .default(DEFAULT_DATA),
     )
     .addOption(modelOption().env('WUERST_MODEL'))
-    .addOption(new Option('--loras <folder>', 'folder of the LoRAs; "loras" among the models otherwise'))
+    .addOption(new Option('--loras <folder>', t('folder of the LoRAs; "loras" among the models otherwise')))
     .addOption(providerOption())
-    .addOption(precisionOption('of weights and products'))
+    .addOption(precisionOption(t('of weights and products')))
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addOption(residencyOption())
@@ -85,7 +90,7 @@ export function workerCommand(): Command {
       choiceOption('--log-level <level>', LOG_LEVELS.join(', '), LOG_LEVELS).default('info').env('WUERST_LOG_LEVEL'),
     )
     .addOption(
-      choiceOption('--log-format <format>', 'pretty lines or json', LOG_FORMATS)
+      choiceOption('--log-format <format>', t('pretty lines or json'), LOG_FORMATS)
         .default('auto')
         .env('WUERST_LOG_FORMAT'),
     )
@@ -100,7 +105,11 @@ async function work(options: Options): Promise<void> {
   const { redis, bot, name, plain = '', provider, precision, residency, device, threads } = options;
   const plainHosts = plain.split(',').map((host) => host.trim().toLowerCase());
   if (redis === undefined || redis === '') {
-    throw expected('redis_missing', 'the address of Redis in WUERST_REDIS or after --redis', 'none', HINT);
+    throw new UserError(
+      'redis_missing',
+      t('Expected the address of Redis in WUERST_REDIS or after --redis, got none.'),
+      { hint: HINT },
+    );
   }
   const address = readRedisAddress(redis, { setting: '--redis', plainHosts, plainSetting: '--plain' });
   const botUrl = readBot(bot, plainHosts);
@@ -110,7 +119,11 @@ async function work(options: Options): Promise<void> {
       .replace(/[^\w.-]/g, '-')
       .slice(0, 64);
   if (!/^[\w.-]{1,64}$/.test(own)) {
-    throw expected('name_invalid', '--name to be letters, digits, dots and dashes', `"${own}"`, 'For example: gpu-1');
+    throw new UserError(
+      'name_invalid',
+      t('Expected --name to be letters, digits, dots and dashes, got "{own}".', { own }),
+      { hint: t('For example: {example}', { example: 'gpu-1' }) },
+    );
   }
   const data = resolve(options.data);
   makeFolder(data, 0o700);
@@ -145,14 +158,22 @@ const HINT =
 
 function readBot(typed: string | undefined, plainHosts: readonly string[]): URL {
   if (typed === undefined || !URL.canParse(typed) || !/^https?:$/.test(new URL(typed).protocol)) {
-    throw expected('bot_address_invalid', 'the address of the bot after --bot', typed ? `"${typed}"` : 'none', HINT);
+    throw new UserError(
+      'bot_address_invalid',
+      t('Expected the address of the bot after --bot, got {none}.', { none: typed ? `"${typed}"` : 'none' }),
+      { hint: HINT },
+    );
   }
   const url = new URL(typed.endsWith('/') ? typed : `${typed}/`);
   if (!isReadableOnTheWay(url.href) || plainHosts.includes(url.hostname)) return url;
   throw new OperatorError(
     'bot_unencrypted',
-    `--bot is a plain http:// address of another machine, ${url.host}, so everyone on the way could read prompts and pictures.`,
-    { hint: 'Use https://, or name the host in --plain if only you can read that network.' },
+    () =>
+      t(
+        '--bot is a plain http:// address of another machine, {host}, so everyone on the way could read prompts and pictures.',
+        { host: url.host },
+      ),
+    { hint: () => t('Use https://, or name the host in --plain if only you can read that network.') },
   );
 }
 

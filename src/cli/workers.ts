@@ -4,10 +4,12 @@ import { Command } from 'commander';
 import { type Config, loadDotEnv, readConfig } from '../config.ts';
 import { OperatorError } from '../system/errors.ts';
 import { printable, printableJson } from '../system/printable.ts';
+import { t } from '../texts/translate.ts';
 import type { Orders } from '../workers/bot/judgement.ts';
 import { WorkerOrders } from '../workers/bot/orders.ts';
 import { redisProblem } from '../workers/redis-problem.ts';
 import type { ListedWorker } from '../workers/roll-reader.ts';
+import { dataOption } from './compute-options.ts';
 
 interface Options {
   readonly json?: boolean;
@@ -18,9 +20,9 @@ const NAME_RULE = /^[\w.-]{1,64}$/;
 
 export function workersCommand(): Command {
   const command = new Command('workers')
-    .description('see who paints for this bot on other machines, and stop them; the bot may be running')
-    .option('--json', 'print it for programs')
-    .option('--data <folder>', 'data folder (WUERST_DATA)')
+    .description(t('see who paints for this bot on other machines, and stop them; the bot may be running'))
+    .option('--json', t('print it for programs'))
+    .addOption(dataOption())
     .action(list);
   const order = (name: string, what: string, given: Orders[string] | undefined, done: (worker: string) => string) =>
     command
@@ -98,8 +100,8 @@ function read(data: string | undefined): Config {
 /** @throws OperatorError `workers_off`, or what is wrong with Redis */
 async function readFrom({ workers }: Config): Promise<readonly ListedWorker[]> {
   if (workers === undefined) {
-    throw new OperatorError('workers_off', 'This bot paints alone: WUERST_REDIS is not set.', {
-      hint: 'See docs/workers.md for painting on other machines.',
+    throw new OperatorError('workers_off', () => t('This bot paints alone: WUERST_REDIS is not set.'), {
+      hint: () => t('See docs/workers.md for painting on other machines.'),
     });
   }
   const [{ failureOf, redisConnection }, { readRoll }] = await Promise.all([
@@ -119,9 +121,13 @@ async function readFrom({ workers }: Config): Promise<readonly ListedWorker[]> {
 
 async function giveOrder(data: string | undefined, name: string, order: Orders[string] | undefined): Promise<void> {
   if (!NAME_RULE.test(name)) {
-    throw new OperatorError('worker_name_invalid', `"${printable(name)}" is not the name of a worker.`, {
-      hint: 'See them all: wuerst workers',
-    });
+    throw new OperatorError(
+      'worker_name_invalid',
+      () => t('"{name}" is not the name of a worker.', { name: printable(name) }),
+      {
+        hint: () => t('See them all: {command}', { command: 'wuerst workers' }),
+      },
+    );
   }
   await withOrders(read(data), (stored) => stored.give(name, order));
 }
@@ -129,8 +135,8 @@ async function giveOrder(data: string | undefined, name: string, order: Orders[s
 async function withOrders<T>({ data }: Config, use: (orders: WorkerOrders) => T): Promise<T> {
   const { DATABASE_FILE, History } = await import('../bot/history/history.ts');
   if (!existsSync(join(data, DATABASE_FILE))) {
-    throw new OperatorError('no_database', `There is no database in the data folder ${data}.`, {
-      hint: 'Start the bot once, or name its data folder with --data or WUERST_DATA.',
+    throw new OperatorError('no_database', () => t('There is no database in the data folder {data}.', { data }), {
+      hint: () => t('Start the bot once, or name its data folder with --data or WUERST_DATA.'),
     });
   }
   const history = History.open({ folder: data });

@@ -1,3 +1,5 @@
+import { inStandardLanguage } from '../texts/language.ts';
+
 export interface WuerstErrorOptions {
   /** What is allowed and a corrected example, in one or two sentences. */
   readonly hint?: string;
@@ -29,7 +31,32 @@ export function expected(code: string, wanted: string, got: unknown, hint?: stri
   return new UserError(code, `Expected ${wanted}, got ${got}.`, hint === undefined ? {} : { hint });
 }
 
+/** A function where `t` is called in it: the operator reads the program's own language, whoever asked for what failed. */
+export type OperatorText = string | (() => string);
+
+export interface OperatorErrorOptions {
+  /** What is allowed and a corrected example, in one or two sentences. */
+  readonly hint?: OperatorText | undefined;
+  readonly cause?: unknown;
+}
+
 /** Something only the operator can fix: logged with its cause, shown to users as "something went wrong here". */
 export class OperatorError extends WuerstError {
   override readonly name = 'OperatorError';
+  readonly #texts: { readonly message: OperatorText; readonly hint: OperatorText | undefined };
+
+  constructor(code: string, message: OperatorText, { hint, cause }: OperatorErrorOptions = {}) {
+    super(code, written(message), { cause, ...(hint === undefined ? {} : { hint: written(hint) }) });
+    this.#texts = { message, hint };
+  }
+
+  /** The same, in the language that the program speaks now. */
+  again(): OperatorError {
+    const { message, hint } = this.#texts;
+    return new OperatorError(this.code, message, { hint, cause: this.cause });
+  }
+}
+
+function written(text: OperatorText): string {
+  return typeof text === 'string' ? text : inStandardLanguage(text);
 }

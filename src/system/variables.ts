@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { t } from '../texts/translate.ts';
 import { onOrOff } from './on-off.ts';
 
 /** An environment variable that sets one of the program's options. */
@@ -7,7 +8,7 @@ export interface Variable {
   readonly name: string;
   /** The option of `wuerst start`, e.g. `--web-port <port>`. Secrets have none: other users see command lines. */
   readonly option: string | undefined;
-  /** One line. */
+  /** One line, in the language of whoever reads it. */
   readonly help: string;
   /** What applies when it is not set, in words. */
   readonly otherwise: string;
@@ -23,38 +24,48 @@ export const variables = z.registry<Variable>();
  *   it is a secret
  * @param otherwise what applies when it is not set, in words. @default the schema's default
  */
-export function variable<T extends z.ZodType>(usage: string, help: string, schema: T, otherwise?: string): T {
+export function variable<T extends z.ZodType>(
+  usage: string,
+  help: () => string,
+  schema: T,
+  otherwise?: () => string,
+): T {
   const [name = '', value] = usage.split(' ');
   const flag = name
     .replace(/^WUERST_/, '')
     .replaceAll('_', '-')
     .toLowerCase();
+  const usual = schema instanceof z.ZodPrefault ? String(schema.def.defaultValue) : undefined;
   variables.add(schema, {
     name,
     option: value === undefined ? undefined : `--${flag} ${value}`,
-    help,
-    otherwise: otherwise ?? (schema instanceof z.ZodPrefault ? String(schema.def.defaultValue) : 'not set'),
+    get help() {
+      return help();
+    },
+    get otherwise() {
+      return otherwise?.() ?? usual ?? t('not set');
+    },
   });
   return schema;
 }
 
 export const text = z.string();
-export const secret = z.string().min(16, 'expected at least 16 characters');
+export const secret = z.string().min(16, { error: () => t('expected at least 16 characters') });
 export const address = z
   .string()
-  .refine((url) => URL.canParse(url) && /^https?:/.test(url), 'expected an http(s) address');
+  .refine((url) => URL.canParse(url) && /^https?:/.test(url), { error: () => t('expected an http(s) address') });
 export const wholeNumber = z
   .string()
-  .regex(/^\d{1,9}$/, 'expected a whole number')
+  .regex(/^\d{1,9}$/, { error: () => t('expected a whole number') })
   .transform(Number);
 export const port = z
   .string()
-  .regex(/^\d{1,5}$/, 'expected a port from 0 to 65535')
+  .regex(/^\d{1,5}$/, { error: () => t('expected a port from 0 to 65535') })
   .transform(Number)
-  .refine((number) => number <= 65_535, 'expected a port from 0 to 65535');
+  .refine((number) => number <= 65_535, { error: () => t('expected a port from 0 to 65535') });
 export const onOff = z
   .string()
-  .refine((word) => onOrOff(word) !== undefined, 'expected on or off')
+  .refine((word) => onOrOff(word) !== undefined, { error: () => t('expected on or off') })
   .transform((word) => onOrOff(word) === true);
 export const list = z.string().transform((value) =>
   value
@@ -64,7 +75,7 @@ export const list = z.string().transform((value) =>
 );
 
 export function oneOf<const T extends readonly string[]>(values: T) {
-  return z.enum(values, `expected ${values.join(', ')}`);
+  return z.enum(values, { error: () => t('expected {values}', { values: values.join(', ') }) });
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
@@ -72,7 +83,7 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9,
 /** `20GB`, `1.5 G`, `300`: decimal units. */
 export const byteCount = z
   .string()
-  .regex(/^\d+(?:\.\d+)?\s*[KMGT]?B?$/i, 'expected a size such as 20GB')
+  .regex(/^\d+(?:\.\d+)?\s*[KMGT]?B?$/i, { error: () => t('expected a size such as 20GB') })
   .transform((size) => {
     const [, number = '', unit = ''] = /^([\d.]+)\s*([KMGT]?)B?$/i.exec(size) ?? [];
     return Math.round(Number(number) * (UNITS[unit.toUpperCase()] ?? 1));

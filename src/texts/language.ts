@@ -20,6 +20,11 @@ export function currentLanguage(): Language {
   return reader.getStore() ?? standard;
 }
 
+/** Runs something for whoever runs the program. */
+export function inStandardLanguage<T>(run: () => T): T {
+  return reader.run(standard, run);
+}
+
 /** For a program with one reader: the terminal. */
 export function setStandardLanguage(language: Language): void {
   standard = language;
@@ -39,6 +44,17 @@ export function languageOf(tags: readonly string[]): Language {
     if (language === 'c' || language === 'posix') return 'en';
   }
   return 'en';
+}
+
+/**
+ * Of the person at a terminal, as POSIX and gettext have it: the list in `LANGUAGE` counts unless the locale is `C`.
+ *
+ * @see https://www.gnu.org/software/gettext/manual/html_node/Locale-Environment-Variables.html
+ */
+export function terminalLanguage({ LANGUAGE, LC_ALL, LC_MESSAGES, LANG }: NodeJS.ProcessEnv): Language {
+  const locale = LC_ALL || LC_MESSAGES || LANG || 'C';
+  const isPlain = /^(?:C|POSIX)(?![a-z])/i.test(locale);
+  return languageOf(LANGUAGE && !isPlain ? LANGUAGE.split(':') : [locale]);
 }
 
 /** The languages of an `Accept-Language` header, the most wanted first. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { OperatorError } from '../system/errors.ts';
 import { list, port, text, variable } from '../system/variables.ts';
+import { t } from '../texts/translate.ts';
 import { readRedisAddress } from './redis-address.ts';
 
 /** The options of painting on other machines; `undefined` where it is turned off. */
@@ -8,22 +9,25 @@ export const workersOptions = z
   .object({
     redis: variable(
       'WUERST_REDIS',
-      'address of Redis or Valkey, as in rediss://user:password@host:6379, to paint on other machines with `wuerst worker`',
+      () =>
+        t(
+          'address of Redis or Valkey, as in rediss://user:password@host:6379, to paint on other machines with `wuerst worker`',
+        ),
       text.optional(),
-      'this machine paints alone',
+      () => t('this machine paints alone'),
     ),
     plainHosts: variable(
       'WUERST_PLAIN_HOSTS <hosts>',
-      'hosts of other machines whose Redis may be used without encryption, with commas',
+      () => t('hosts of other machines whose Redis may be used without encryption, with commas'),
       list.default([]),
-      'none',
+      () => t('none'),
     ),
     host: variable(
       'WUERST_WORKERS_HOST <address>',
-      'address that the bot listens on for the pictures of workers',
+      () => t('address that the bot listens on for the pictures of workers'),
       text.prefault('127.0.0.1'),
     ),
-    port: variable('WUERST_WORKERS_PORT <port>', 'its port; 0 takes any free one', port.prefault('3211')),
+    port: variable('WUERST_WORKERS_PORT <port>', () => t('its port; 0 takes any free one'), port.prefault('3211')),
   })
   .transform(({ redis, plainHosts, ...options }, { addIssue }) => {
     if (redis === undefined) return undefined;

@@ -2,26 +2,32 @@ import * as z from 'zod';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logging.ts';
 import { address, text, variable } from '../../system/variables.ts';
+import { t } from '../../texts/translate.ts';
 
 /** The options of the Discord adapter; `undefined` where Discord is not served. */
 export const discordOptions = z
   .object({
-    token: variable('DISCORD_TOKEN', 'bot token; Discord is served when it is set', text.optional(), 'without Discord'),
+    token: variable(
+      'DISCORD_TOKEN',
+      () => t('bot token; Discord is served when it is set'),
+      text.optional(),
+      () => t('without Discord'),
+    ),
     guildId: variable(
       'DISCORD_GUILD_ID <id>',
-      'register the commands in this server only',
+      () => t('register the commands in this server only'),
       z
         .string()
-        .regex(/^\d{5,20}$/, 'expected the id of a server: digits')
+        .regex(/^\d{5,20}$/, { error: () => t('expected the id of a server: digits') })
         .optional(),
-      'everywhere',
+      () => t('everywhere'),
     ),
     /** Without the version. */
     apiBase: variable(
       'DISCORD_API_BASE <url>',
-      'another server that speaks the API of Discord',
+      () => t('another server that speaks the API of Discord'),
       address.optional(),
-      'https://discord.com/api',
+      () => 'https://discord.com/api',
     ),
   })
   .transform(({ token, ...options }) => (token === undefined ? undefined : { token, ...options }));

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logging.ts';
 import { address, port, secret, text, together, variable } from '../../system/variables.ts';
+import { t } from '../../texts/translate.ts';
 
 export interface SlackOAuth {
   readonly clientId: string;
@@ -32,74 +33,78 @@ export const slackOptions = z
   .object({
     botToken: variable(
       'SLACK_BOT_TOKEN',
-      'bot token; serves one workspace of Slack',
+      () => t('bot token; serves one workspace of Slack'),
       z
         .string()
-        .startsWith(
-          'xoxb-',
-          'expected a bot token, which starts with "xoxb-": the "Bot User OAuth Token" under "OAuth & Permissions"',
-        )
+        .startsWith('xoxb-', {
+          error: () =>
+            t(
+              'expected a bot token, which starts with "xoxb-": the "Bot User OAuth Token" under "OAuth & Permissions"',
+            ),
+        })
         .optional(),
-      'without Slack, unless SLACK_CLIENT_ID is set',
+      () => t('without Slack, unless SLACK_CLIENT_ID is set'),
     ),
     appToken: variable(
       'SLACK_APP_TOKEN',
-      'app-level token for Socket Mode',
+      () => t('app-level token for Socket Mode'),
       z
         .string()
-        .startsWith(
-          'xapp-',
-          'expected an app-level token, which starts with "xapp-": make one with the scope connections:write under "Basic Information"',
-        )
+        .startsWith('xapp-', {
+          error: () =>
+            t(
+              'expected an app-level token, which starts with "xapp-": make one with the scope connections:write under "Basic Information"',
+            ),
+        })
         .optional(),
-      'Slack comes over HTTP',
+      () => t('Slack comes over HTTP'),
     ),
     signingSecret: variable(
       'SLACK_SIGNING_SECRET',
-      'shows that HTTP requests come from Slack',
+      () => t('shows that HTTP requests come from Slack'),
       text.optional(),
-      'Socket Mode is needed',
+      () => t('Socket Mode is needed'),
     ),
     apiUrl: variable(
       'SLACK_API_URL <url>',
-      'another server that speaks the API of Slack',
+      () => t('another server that speaks the API of Slack'),
       address.transform((url) => (url.endsWith('/') ? url : `${url}/`)).prefault('https://slack.com/api/'),
     ),
     port: variable(
       'SLACK_PORT <port>',
-      'port for HTTP requests from Slack, and for installations through the browser',
+      () => t('port for HTTP requests from Slack, and for installations through the browser'),
       port.prefault('3000'),
     ),
     clientId: variable(
       'SLACK_CLIENT_ID <id>',
-      'serves every workspace that installs the app through the browser, in place of SLACK_BOT_TOKEN',
+      () => t('serves every workspace that installs the app through the browser, in place of SLACK_BOT_TOKEN'),
       z
         .string()
-        .regex(/^\d+\.\d+$/, 'expected a client ID such as 123456.789012')
+        .regex(/^\d+\.\d+$/, { error: () => t('expected a client ID such as 123456.789012') })
         .optional(),
-      'one workspace',
+      () => t('one workspace'),
     ),
     clientSecret: variable(
       'SLACK_CLIENT_SECRET',
-      'goes with SLACK_CLIENT_ID',
+      () => t('goes with SLACK_CLIENT_ID'),
       text.optional(),
-      'one workspace of Slack',
+      () => t('one workspace of Slack'),
     ),
     stateSecret: variable(
       'SLACK_STATE_SECRET',
-      'any random text; signs what travels through the browser during an installation',
+      () => t('any random text; signs what travels through the browser during an installation'),
       secret.optional(),
-      'one workspace of Slack',
+      () => t('one workspace of Slack'),
     ),
     redirectUri: variable(
       'SLACK_REDIRECT_URI <url>',
-      'where Slack sends the browser after an installation, ending in /slack/oauth_redirect',
+      () => t('where Slack sends the browser after an installation, ending in /slack/oauth_redirect'),
       address
         .refine((url) => url.replace(/[?#].*$/, '').endsWith('/slack/oauth_redirect'), {
           error: 'expected an address that ends in /slack/oauth_redirect',
         })
         .optional(),
-      'the first one that the app names',
+      () => t('the first one that the app names'),
     ),
   })
   .superRefine(({ botToken, appToken, signingSecret, clientId, clientSecret, stateSecret }, { addIssue }) => {
@@ -114,17 +119,23 @@ export const slackOptions = z
     const reachable = appToken ?? signingSecret;
     if (missing.length < names.length && botToken !== undefined) {
       addIssue(
-        'SLACK_BOT_TOKEN serves one workspace and SLACK_CLIENT_ID many: unset SLACK_BOT_TOKEN, or everything of the other',
+        t(
+          'SLACK_BOT_TOKEN serves one workspace and SLACK_CLIENT_ID many: unset SLACK_BOT_TOKEN, or everything of the other',
+        ),
       );
     } else if (missing.length > 0 && missing.length < names.length) {
-      addIssue(`${names.join(', ')} go together: set ${missing.join(' and ')} too`);
+      addIssue(
+        t('{names} go together: set {missing} too', { names: names.join(', '), missing: missing.join(' and ') }),
+      );
     }
     if (served !== undefined && reachable === undefined) {
       const by = botToken === undefined ? 'SLACK_CLIENT_ID' : 'SLACK_BOT_TOKEN';
-      addIssue(`${by} needs SLACK_APP_TOKEN (Socket Mode, without a public address) or SLACK_SIGNING_SECRET (HTTP)`);
+      addIssue(
+        t('{by} needs SLACK_APP_TOKEN (Socket Mode, without a public address) or SLACK_SIGNING_SECRET (HTTP)', { by }),
+      );
     }
     if (served === undefined && reachable !== undefined) {
-      addIssue('SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are of no use without SLACK_BOT_TOKEN or SLACK_CLIENT_ID');
+      addIssue(t('SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are of no use without SLACK_BOT_TOKEN or SLACK_CLIENT_ID'));
     }
   }, together)
   .transform(({ botToken, apiUrl, port, ...typed }): SlackOptions | undefined => {

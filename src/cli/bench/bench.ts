@@ -7,6 +7,7 @@ import { byteSize } from '../../system/byte-size.ts';
 import { commandOutput } from '../../system/command-output.ts';
 import { UserError } from '../../system/errors.ts';
 import { printable, printableJson, printableLine } from '../../system/printable.ts';
+import { listedAs, t } from '../../texts/translate.ts';
 import { choiceOption, count, deviceOption, modelOption, providerOption, threadsOption } from '../compute-options.ts';
 import { existingModel } from '../existing-model.ts';
 import { benchBatch } from './batch.ts';
@@ -28,21 +29,23 @@ interface Options {
 
 export function benchCommand(): Command {
   return new Command('bench')
-    .description('measure this machine: time by stage, memory, and how near fewer bits come to fp32; a table to send')
+    .description(
+      t('measure this machine: time by stage, memory, and how near fewer bits come to fp32; a table to send'),
+    )
     .addOption(modelOption())
     .addOption(providerOption())
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .addOption(choiceOption('--precision <names...>', 'what to compare; all that work here otherwise', PRECISIONS))
-    .option('--sizes <list>', 'of pictures, for example 512x512,1024x1536', '512x512,1024x1024')
-    .option('--batches <list>', 'pictures at once', '1,4')
+    .addOption(choiceOption('--precision <names...>', t('what to compare; all that work here otherwise'), PRECISIONS))
+    .option('--sizes <list>', t('of pictures, for example 512x512,1024x1536'), '512x512,1024x1024')
+    .option('--batches <list>', t('pictures at once'), '1,4')
     .option(
       '--steps <count>',
-      'of both denoising stages, to be quick; what pictures usually take otherwise',
+      t('of both denoising stages, to be quick; what pictures usually take otherwise'),
       count('--steps', 200),
     )
-    .option('--batch', 'only what several requests gain that are painted at the same time, as WUERST_BATCH has them')
-    .option('--json', 'print it for programs')
+    .option('--batch', t('only what several requests gain that are painted at the same time, as WUERST_BATCH has them'))
+    .option('--json', t('print it for programs'))
     .action(bench);
 }
 
@@ -57,9 +60,12 @@ async function bench(options: Options): Promise<void> {
   const asked = options.precision ?? available;
   const missing = asked.find((precision) => !available.includes(precision));
   if (missing) {
-    const message = `The provider ${provider} computes in ${available.join(' and ')} here, not in ${missing}.`;
+    const message = t('The provider {provider} computes in {precisions} here, not in {missing}.', {
+      ...{ provider, missing },
+      precisions: listedAs('conjunction', available),
+    });
     throw new UserError('precision_unavailable', message, {
-      hint: `For example: wuerst bench --precision ${available.join(' ')}`,
+      hint: t('For example: {command}', { command: `wuerst bench --precision ${available.join(' ')}` }),
     });
   }
   // All other precisions are compared with fp32.
@@ -117,5 +123,8 @@ function list(text: string): string[] {
 function readSize(text: string): [number, number] {
   const [, width, height] = /^(\d{2,4})x(\d{2,4})$/i.exec(text) ?? [];
   if (width !== undefined && height !== undefined) return [Number(width), Number(height)];
-  throw new UserError('size_invalid', `Expected --sizes to be like 512x512,1024x1536, got ${text}.`);
+  throw new UserError(
+    'size_invalid',
+    t('Expected --sizes to be like {example}, got {text}.', { example: '512x512,1024x1536', text }),
+  );
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { WebAccounts } from '../../../bot/history/web-accounts.ts';
 import type { Logger } from '../../../system/logging.ts';
 import { list, onOff, port, secret, text, together, variable } from '../../../system/variables.ts';
+import { t } from '../../../texts/translate.ts';
 import type { Adapter } from '../../adapter.ts';
 import { addressSet } from './client-address.ts';
 import type { Operations } from './operations.ts';
@@ -25,23 +26,26 @@ export function bareHost(host: string): string {
 /** The options of the web chat; `undefined` where it is turned off. */
 export const webOptions = z
   .object({
-    enabled: variable('WUERST_WEB <on|off>', 'the chat in the browser', onOff.prefault('on')),
+    enabled: variable('WUERST_WEB <on|off>', () => t('the chat in the browser'), onOff.prefault('on')),
     host: variable(
       'WUERST_WEB_HOST <address>',
-      'address that the web chat listens on; any but this machine needs WUERST_WEB_TOKEN',
+      () => t('address that the web chat listens on; any but this machine needs WUERST_WEB_TOKEN'),
       text.prefault('127.0.0.1'),
     ),
-    port: variable('WUERST_WEB_PORT <port>', 'its port; 0 takes any free one', port.prefault('3210')),
+    port: variable('WUERST_WEB_PORT <port>', () => t('its port; 0 takes any free one'), port.prefault('3210')),
     /** In the output with the loopback names and `host`, in lower case, without ports and without brackets around IPv6. */
     hostnames: variable(
       'WUERST_WEB_HOSTNAMES <names>',
-      'further names under which the page may be opened, with commas',
+      () => t('further names under which the page may be opened, with commas'),
       list.default([]),
-      'none',
+      () => t('none'),
     ),
     proxies: variable(
       'WUERST_WEB_PROXIES <addresses>',
-      'addresses or networks of the proxies in front of it, with commas: only these are believed what X-Forwarded-For says',
+      () =>
+        t(
+          'addresses or networks of the proxies in front of it, with commas: only these are believed what X-Forwarded-For says',
+        ),
       list
         .transform((texts, { addIssue }) => {
           try {
@@ -52,43 +56,45 @@ export const webOptions = z
           }
         })
         .optional(),
-      'none',
+      () => t('none'),
     ),
     ageRestrictedRooms: variable(
       'WUERST_WEB_ADULT_ROOMS <rooms>',
-      'rooms of the web chat that admit adults only, with commas',
+      () => t('rooms of the web chat that admit adults only, with commas'),
       list.default([]),
-      'none',
+      () => t('none'),
     ),
     webhookPrivate: variable(
       'WUERST_WEBHOOK_PRIVATE <on|off>',
-      'whether webhooks of API keys may reach this machine and its networks, also without TLS',
+      () => t('whether webhooks of API keys may reach this machine and its networks, also without TLS'),
       onOff.prefault('off'),
     ),
     /** Asked for on loopback too. */
     token: variable(
       'WUERST_WEB_TOKEN',
-      'what people must know to take a name in the web chat',
+      () => t('what people must know to take a name in the web chat'),
       secret.optional(),
-      'nobody is asked',
+      () => t('nobody is asked'),
     ),
     /** Admins may change settings, and delete and cancel for others. */
     adminToken: variable(
       'WUERST_WEB_ADMIN_TOKEN',
-      'the same for admins',
+      () => t('the same for admins'),
       secret.optional(),
-      'nobody is admin where there is a token, else everyone',
+      () => t('nobody is admin where there is a token, else everyone'),
     ),
   })
   .superRefine(({ enabled, host, token, adminToken }, { addIssue }) => {
     if (enabled && token === undefined && !isLoopback(host)) {
-      addIssue(`WUERST_WEB_HOST is ${host}, which others can reach: set WUERST_WEB_TOKEN, or listen on 127.0.0.1`);
+      addIssue(
+        t('WUERST_WEB_HOST is {host}, which others can reach: set WUERST_WEB_TOKEN, or listen on 127.0.0.1', { host }),
+      );
     }
     if (adminToken !== undefined && token === undefined) {
-      addIssue('WUERST_WEB_ADMIN_TOKEN needs WUERST_WEB_TOKEN: without it everyone is admin already');
+      addIssue(t('WUERST_WEB_ADMIN_TOKEN needs WUERST_WEB_TOKEN: without it everyone is admin already'));
     }
     if (adminToken !== undefined && adminToken === token) {
-      addIssue('WUERST_WEB_ADMIN_TOKEN and WUERST_WEB_TOKEN are the same: everyone would be admin');
+      addIssue(t('WUERST_WEB_ADMIN_TOKEN and WUERST_WEB_TOKEN are the same: everyone would be admin'));
     }
   }, together)
   .transform(({ enabled, ...options }) => {
