@@ -74,8 +74,8 @@ interface KeyDefinition {
   /** The fields it fills; two keys that fill the same one exclude each other. */
   readonly fields: readonly Field[];
   expected(limits: RequestLimits): Expectation;
-  /** What is chosen where nothing is given, if that can be said: `4 unless given`. */
-  usual?(limits: RequestLimits): string;
+  /** What is chosen where nothing is given, if that can be said. */
+  usual?(limits: RequestLimits): number | string;
   /** Bounds of the numeric types, inclusive. */
   range?(limits: RequestLimits): Range;
   /** The usual values, or all there are. */
@@ -131,10 +131,6 @@ function commonSides(limits: RequestLimits, side: keyof Size): readonly string[]
   return [...new Set(sides)].sort((a, b) => a - b).map(String);
 }
 
-function unlessGiven(value: number | string): string {
-  return t('{value} unless given', { value: String(value) });
-}
-
 /** A number of steps that may be typed: the model's own, if it has equal steps. */
 function exampleSteps({ recommended: { steps }, maxSteps }: RequestLimits): number {
   return Math.min(typeof steps === 'number' ? steps : 30, maxSteps);
@@ -144,7 +140,7 @@ const DEFINITIONS = {
   width: numeric('integer', 'width', {
     aliases: ['w'],
     description: translatable('Width in pixels'),
-    usual: (limits) => unlessGiven(defaultSize(limits).width),
+    usual: (limits) => defaultSize(limits).width,
     choices: (limits) => commonSides(limits, 'width'),
     range: side,
     example: (limits) => defaultSize(limits).width,
@@ -152,7 +148,7 @@ const DEFINITIONS = {
   height: numeric('integer', 'height', {
     aliases: ['h'],
     description: translatable('Height in pixels'),
-    usual: (limits) => unlessGiven(defaultSize(limits).height),
+    usual: (limits) => defaultSize(limits).height,
     choices: (limits) => commonSides(limits, 'height'),
     range: side,
     example: (limits) => defaultSize(limits).height,
@@ -196,7 +192,7 @@ const DEFINITIONS = {
       ...['batch-size', 'batch-count', 'iterations'],
     ],
     description: translatable('How many pictures'),
-    usual: () => unlessGiven(1),
+    usual: () => 1,
     choices: () => ['1', '2', '4', '10'],
     range: ({ maxImages }) => ({ min: 1, max: maxImages }),
     example: ({ maxImages }) => Math.min(4, maxImages),
@@ -228,9 +224,7 @@ const DEFINITIONS = {
       ],
       description: translatable('Equal steps of the first stage, or reference for the usual schedule'),
       usual: ({ recommended: { steps } }) =>
-        Array.isArray(steps)
-          ? t("{count} of the model's own unless given", { count: stepCount(steps) })
-          : unlessGiven(formatSteps(steps)),
+        Array.isArray(steps) ? t("{count} of the model's own", { count: stepCount(steps) }) : formatSteps(steps),
       range: steps,
       example: exampleSteps,
     }),
@@ -238,21 +232,21 @@ const DEFINITIONS = {
   },
   'decoder-steps': numeric('integer', 'decoderSteps', {
     description: translatable('Steps of the second stage'),
-    usual: ({ recommended }) => unlessGiven(recommended.decoderSteps),
+    usual: ({ recommended }) => recommended.decoderSteps,
     range: steps,
     example: ({ recommended, maxSteps }) => Math.min(recommended.decoderSteps, maxSteps),
   }),
   guidance: numeric('number', 'guidance', {
     aliases: ['cfg', 'cfg-scale', 'scale', 'guidance-scale', 'prior-guidance', 'prior-guidance-scale'],
     description: translatable('How closely to follow the prompt; 1 or less switches it off'),
-    usual: ({ recommended }) => unlessGiven(recommended.guidance),
+    usual: ({ recommended }) => recommended.guidance,
     range: scale,
     example: ({ recommended, maxGuidance }) => Math.min(recommended.guidance, maxGuidance),
   }),
   'decoder-guidance': numeric('number', 'decoderGuidance', {
     aliases: ['decoder-cfg-scale', 'decoder-guidance-scale'],
     description: translatable('The same for the second stage'),
-    usual: ({ recommended }) => unlessGiven(recommended.decoderGuidance),
+    usual: ({ recommended }) => recommended.decoderGuidance,
     range: scale,
     example: ({ recommended }) => recommended.decoderGuidance,
   }),
@@ -273,7 +267,7 @@ const DEFINITIONS = {
     ...numeric('number', 'strength', {
       aliases: ['denoise', 'denoising', 'denoising-strength'],
       description: translatable('How much of a given picture is painted anew: 0 nothing, 1 all'),
-      usual: () => unlessGiven(DEFAULT_STRENGTH),
+      usual: () => DEFAULT_STRENGTH,
       range: () => ({ min: 0, max: 1 }),
       example: () => DEFAULT_STRENGTH,
     }),
@@ -349,7 +343,8 @@ export const KEYS: readonly Key[] = Object.entries<KeyDefinition>(DEFINITIONS).m
 
 /** What a key is for, and its usual value here, in the reader's language. */
 export function describeKey({ description, usual }: Key, limits: RequestLimits): string {
-  return usual === undefined ? t(description) : `${t(description)} (${usual(limits)})`;
+  if (usual === undefined) return t(description);
+  return t('{setting} ({value} unless given)', { setting: t(description), value: String(usual(limits)) });
 }
 
 /** What a request does not have under its own name. */
