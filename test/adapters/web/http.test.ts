@@ -285,3 +285,25 @@ test('the help holds every command and setting, in the words of all platforms', 
   );
   for (const { usage, about } of ofKind('command')) assert.ok(said.lines.includes(`${usage}: ${about}`), usage);
 });
+
+test('the page is small, its modules come behind what is painted first, and what is opened later comes later', async (t) => {
+  const { app } = await appOverFake(t);
+  const fetched = async (path: string) => {
+    const answer = await app.request(path, { headers: { 'accept-encoding': 'gzip' } });
+    assert.equal(answer.status, 200, path);
+    return new Uint8Array(await answer.arrayBuffer());
+  };
+  const html = await (await app.request('/')).text();
+  const modules = [...html.matchAll(/<link rel="modulepreload" fetchpriority="low" href="([^"]+)">/g)];
+  assert.ok(modules.length > 30 && modules.length === html.split('modulepreload').length - 1);
+  assert.ok(html.indexOf('rel="stylesheet"') < html.indexOf('modulepreload'));
+  const paths = modules.map(([, path = '']) => path);
+  assert.deepEqual(
+    paths.filter((path) => /\/(?:admin|queue|gallery|help-sheet)[\w-]*\.js$/.test(path)),
+    [],
+  );
+  const others = [...html.matchAll(/(?:href|src)="(\/page\/[^"]+\.(?:css|js|svg))"/g)].map(([, path = '']) => path);
+  const files = await Promise.all([...new Set(['/', ...paths, ...others])].map(fetched));
+  const bytes = files.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  assert.ok(bytes < 100_000, `${bytes} bytes, without the heads of the answers`);
+});

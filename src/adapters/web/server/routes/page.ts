@@ -45,7 +45,10 @@ const KEPT = 'public, max-age=31536000, immutable';
 /** All styles of the page in one file. */
 const STYLES = 'page.css';
 
-/** The page with one file of styles, which it waits for, and with its modules named, so that none waits for another. */
+/**
+ * The page with one file of styles, which it waits for, and with its modules named, so that none waits for another. They are many,
+ * and must not take the connections of what is to be painted first.
+ */
 function joined(
   html: string,
   files: ReadonlyMap<string, Uint8Array>,
@@ -53,7 +56,7 @@ function joined(
   const links = [...html.matchAll(/ *<link rel="stylesheet" href="\/page\/([\w.-]+)">\n/g)];
   const styles = links.map(([, name = '']) => textOf(files.get(name))).join('\n');
   const modules = [...modulesFrom('main.js', files)].map(
-    (name) => `  <link rel="modulepreload" href="/page/${name}">\n`,
+    (name) => `  <link rel="modulepreload" fetchpriority="low" href="/page/${name}">\n`,
   );
   const [first = ''] = links[0] ?? [];
   const without = links.slice(1).reduce((text, [link]) => text.replace(link, ''), html);
