@@ -2,6 +2,7 @@ import type { ImagineRequest, PictureSettings } from '../pipeline/images/imagine
 import type { PictureVerdict } from '../pipeline/images/picture-verdict.ts';
 import type { EngineStage } from '../pipeline/process/protocol.ts';
 import { inLanguage, type Language } from '../texts/language.ts';
+import { t } from '../texts/translate.ts';
 
 export type { ImagineRequest };
 
@@ -159,7 +160,12 @@ export type JobEvent = { readonly seq: number | null } & (
 
 /** What a request is called: its prompt, if it has one. */
 export function titleOf({ prompt }: Pick<ImagineRequest, 'prompt'>): string {
-  return prompt === '' ? 'A variation of a picture' : prompt;
+  return prompt === '' ? t('A variation of a picture') : prompt;
+}
+
+/** The same for every reader: for the names of files. */
+export function englishTitleOf(request: Pick<ImagineRequest, 'prompt'>): string {
+  return inLanguage('en', () => titleOf(request));
 }
 
 /** Seed of picture `index` of a request. */

@@ -1,5 +1,6 @@
 import { UserError } from '../system/errors.ts';
 import { RecentMap } from '../system/memo.ts';
+import { t } from '../texts/translate.ts';
 
 export interface Rate {
   readonly atOnce: number;
@@ -14,7 +15,12 @@ export class TooOften extends UserError {
 
   constructor(code: string, message: string, retryAfter: number) {
     const wait = Math.ceil(retryAfter);
-    super(code, message, { hint: `Try again in ${wait < 100 ? `${wait} s` : `${Math.ceil(wait / 60)} min`}.` });
+    super(code, message, {
+      hint:
+        wait < 100
+          ? t('Try again in {seconds} s.', { seconds: wait })
+          : t('Try again in {minutes} min.', { minutes: Math.ceil(wait / 60) }),
+    });
     this.retryAfter = wait;
   }
 }

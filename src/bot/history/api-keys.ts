@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { SURFACES } from '../job.ts';
 import { type ApiKey, readKeyName } from '../keys/api-key.ts';
 import { keyLimits } from '../keys/key-limits.ts';
@@ -84,8 +85,8 @@ export class ApiKeys {
     const name = readKeyName(typed);
     return this.#database.write(() => {
       if (this.#sql.byName.get(name) !== undefined) {
-        throw new UserError('key_name_taken', `There is a key with the name "${name}" already.`, {
-          hint: 'Choose another name, or revoke that key first.',
+        throw new UserError('key_name_taken', t('There is a key with the name "{name}" already.', { name }), {
+          hint: t('Choose another name, or revoke that key first.'),
         });
       }
       const id = randomId(ID_LENGTH);

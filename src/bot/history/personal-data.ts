@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { Job, Surface } from '../job.ts';
 import { type Audit, ERASED } from './audit.ts';
 import type { Confirmations } from './confirmations.ts';
@@ -238,8 +239,14 @@ export class PersonalData {
     const unfinished = lists.unfinished({ surface, user });
     if (unfinished.length > 0) {
       const ids = unfinished.slice(0, 5).map(({ id }) => id);
-      throw new UserError('erase_unfinished', `${unfinished.length} of your requests are not finished yet.`, {
-        hint: `Cancel them first (${ids.join(', ')}${unfinished.length > 5 ? ', …' : ''}), then erase again.`,
+      const problem = t(
+        '{count} of your requests is not finished yet. | {count} of your requests are not finished yet.',
+        { count: unfinished.length },
+      );
+      throw new UserError('erase_unfinished', problem, {
+        hint: t('Cancel them first ({ids}), then erase again.', {
+          ids: `${ids.join(', ')}${unfinished.length > 5 ? ', …' : ''}`,
+        }),
       });
     }
     const own = images.hashesOf(surface, user);

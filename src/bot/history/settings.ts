@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import {
   expectedOf,
   GUILD_SETTINGS,
@@ -64,9 +65,13 @@ export class StoredSettings {
   /** `undefined` goes back to what holds everywhere, or to the initial value. @throws UserError `setting_value` */
   set<K extends GuildSettingKey>(scope: SettingsScope, key: K, value: GuildSettings[K] | undefined, by: Actor): void {
     if (value !== undefined && !GUILD_SETTINGS[key].schema.safeParse(value).success) {
-      throw new UserError('setting_value', `"${key}" cannot be ${toJson(value).slice(0, 100)}.`, {
-        hint: expectedOf(key),
-      });
+      throw new UserError(
+        'setting_value',
+        t('"{key}" cannot be {value}.', { key, value: toJson(value).slice(0, 100) }),
+        {
+          hint: expectedOf(key),
+        },
+      );
     }
     const [surface, guild] = columnsOf(scope);
     const everywhere = scope === 'everywhere';

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import unhomoglyph from 'unhomoglyph';
 import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { isProgram } from '../keys/api-key.ts';
 import { PERSON_BOUNDS } from '../person-bounds.ts';
 import { Database } from './database.ts';
@@ -140,9 +141,15 @@ export class WebAccounts {
     return this.#database.write(() => {
       this.prune();
       if ((this.#sql.invitations.get('') ?? 0) >= PERSON_BOUNDS.invitations) {
-        throw new UserError('too_many_invitations', `${PERSON_BOUNDS.invitations} invitations wait to be used.`, {
-          hint: 'Each of them ends after a week.',
-        });
+        throw new UserError(
+          'too_many_invitations',
+          t('{count} invitation waits to be used. | {count} invitations wait to be used.', {
+            count: PERSON_BOUNDS.invitations,
+          }),
+          {
+            hint: t('Each of them ends after a week.'),
+          },
+        );
       }
       if (name !== undefined) this.bind(name, { admin });
       return this.#addSecret('invitation', {
@@ -155,9 +162,15 @@ export class WebAccounts {
   addToken(account: string, label: string): string {
     return this.#database.write(() => {
       if (this.keysOf(account).filter(({ kind }) => kind === 'token').length >= PERSON_BOUNDS.tokens) {
-        throw new UserError('too_many_tokens', `There are already ${PERSON_BOUNDS.tokens} personal tokens.`, {
-          hint: 'Remove one that is no longer used.',
-        });
+        throw new UserError(
+          'too_many_tokens',
+          t('There is already {count} personal token. | There are already {count} personal tokens.', {
+            count: PERSON_BOUNDS.tokens,
+          }),
+          {
+            hint: t('Remove one that is no longer used.'),
+          },
+        );
       }
       return this.#addSecret('token', { account, admin: false, label, expiresAt: null });
     });
@@ -198,12 +211,12 @@ export class WebAccounts {
     return this.#database.write(() => {
       const { id, account, admin } = invitation;
       if (account === null && chosen === undefined) {
-        throw new UserError('name_missing', 'The invitation is for a name that is yet to be chosen.', {
-          hint: 'Send "user" with the name that you would like.',
+        throw new UserError('name_missing', t('The invitation is for a name that is yet to be chosen.'), {
+          hint: t('Send {field} with the name that you would like.', { field: '"user"' }),
         });
       }
       const invited = account === null ? this.claim(chosen ?? '', { admin }) : this.get(account);
-      if (invited === null) throw new UserError('invitation_used', 'The invitation is for a name that is gone.');
+      if (invited === null) throw new UserError('invitation_used', t('The invitation is for a name that is gone.'));
       this.#sql.removeKey.run(id);
       return invited;
     });
@@ -272,9 +285,15 @@ function looksOf(name: string): string {
 }
 
 function nameTaken(name: string, other: WebAccount): UserError {
-  const whose = other.name === name ? 'belongs to somebody' : `looks like "${other.name}", which belongs to somebody`;
-  return new UserError('name_taken', `The name "${name}" ${whose}.`, {
-    hint: 'If it is yours, sign in with your personal link or token; else choose another name. The operator makes a new link with "wuerst invite".',
+  const problem =
+    other.name === name
+      ? t('The name "{name}" belongs to somebody.', { name })
+      : t('The name "{name}" looks like "{other}", which belongs to somebody.', { name, other: other.name });
+  return new UserError('name_taken', problem, {
+    hint: t(
+      'If it is yours, sign in with your personal link or token; else choose another name. The operator makes a new link with {command}.',
+      { command: '"wuerst invite"' },
+    ),
   });
 }
 

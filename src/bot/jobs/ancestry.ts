@@ -1,5 +1,6 @@
 import type { NoiseMix } from '../../pipeline/math/mixed-generator.ts';
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { History, ImageDetails, Recipe } from '../history/history.ts';
 import { workOf } from './estimator.ts';
 import type { JobServices } from './job-services.ts';
@@ -28,9 +29,15 @@ export function detailsOf(images: Images, imageId: string): ImageDetails {
 }
 
 export function goneImage(imageId: string): UserError {
-  return new UserError('image_gone', `The picture ${imageId} that this was to be made from is not kept any more.`, {
-    hint: 'Its owner may have erased it. Start again from the words: /wuerst a panda on a green background',
-  });
+  return new UserError(
+    'image_gone',
+    t('The picture {imageId} that this was to be made from is not kept any more.', { imageId }),
+    {
+      hint: t('Its owner may have erased it. Start again from the words: {command}', {
+        command: '/wuerst a panda on a green background',
+      }),
+    },
+  );
 }
 
 /** Whether one seed gives every draw of a picture's Stage C. */
@@ -90,7 +97,10 @@ export function secondsToRepaint(
 function tooManyGone(): UserError {
   return new UserError(
     'parents_deleted',
-    `What this was to be made from was deleted, and to make it again more than ${MOST_REPAINTED} pictures would have to be painted.`,
-    { hint: 'Start again from the words: /wuerst a panda on a green background' },
+    t(
+      'What this was to be made from was deleted, and to make it again more than {most} pictures would have to be painted.',
+      { most: MOST_REPAINTED },
+    ),
+    { hint: t('Start again from the words: {command}', { command: '/wuerst a panda on a green background' }) },
   );
 }

@@ -1,5 +1,6 @@
 import { PipelineCrashed } from '../../pipeline/process/client.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { JobError } from '../history/history.ts';
 
 /** A job that the pipeline process died of this often is given up. */
@@ -16,21 +17,24 @@ export function jobErrorOf(error: unknown): JobError {
   if (error instanceof PipelineCrashed) {
     return {
       code: 'pipeline_crashed',
-      message: `The painting process died ${MAX_ATTEMPTS} times over this request, so it was given up.`,
-      hint: 'Whoever runs this bot can read why in its log. A smaller picture may work.',
+      message: t(
+        'The painting process died {count} time over this request, so it was given up. | The painting process died {count} times over this request, so it was given up.',
+        { count: MAX_ATTEMPTS },
+      ),
+      hint: t('Whoever runs this bot can read why in its log. A smaller picture may work.'),
     };
   }
   if (isUnkept(error)) {
     return {
       code: error.code,
-      message: 'The picture was made, but there was no place to keep it.',
-      hint: 'Whoever runs this bot has to free some space. Try again later; nothing was charged for it.',
+      message: t('The picture was made, but there was no place to keep it.'),
+      hint: t('Whoever runs this bot has to free some space. Try again later; nothing was charged for it.'),
     };
   }
   return {
     code: 'internal',
-    message: 'Something went wrong while this was being made.',
-    hint: 'It has been logged for whoever runs this bot. Trying again may work.',
+    message: t('Something went wrong while this was being made.'),
+    hint: t('It has been logged for whoever runs this bot. Trying again may work.'),
   };
 }
 

@@ -1,5 +1,6 @@
 import { stepCount } from '../../pipeline/images/stage-c-steps.ts';
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { ImagineRequest } from '../job.ts';
 import { type RequestLimits, requestDefaults } from '../request-limits.ts';
 import { type Estimator, workOf } from './estimator.ts';
@@ -21,10 +22,11 @@ export function checkCost(request: ImagineRequest, seconds: number, options: Opt
   if (most === null || costOf(seconds, options) <= most) return;
   throw new UserError(
     'limit_cost',
-    `A request here may cost at most ${most} pictures of the usual size and steps; this one costs about ${Math.ceil(costOf(seconds, options))}.`,
-    {
-      hint: `${exampleOf(request, most, options)} The rule is the setting cost.`,
-    },
+    t(
+      'A request here may cost at most {count} picture of the usual size and steps; this one costs about {cost}. | A request here may cost at most {count} pictures of the usual size and steps; this one costs about {cost}.',
+      { count: most, cost: Math.ceil(costOf(seconds, options)) },
+    ),
+    { hint: hintOf(request, most, options) },
   );
 }
 
@@ -34,8 +36,8 @@ function costOf(seconds: number, { estimator, limits }: Options): number {
   return Math.round((seconds / estimator.seconds(workOf(ordinary, null))) * 1e6) / 1e6;
 }
 
-/** Settings under which the request is accepted: as few are changed as possible, and as many pictures stay. */
-function exampleOf(request: ImagineRequest, most: number, options: Options): string {
+/** With settings under which the request is accepted: as few are changed as possible, and as many pictures stay. */
+function hintOf(request: ImagineRequest, most: number, options: Options): string {
   const { steps, decoderSteps, width, height } = requestDefaults(options.limits);
   const usualSteps = {
     steps: Math.min(stepCount(steps), stepCount(request.steps)),
@@ -46,10 +48,17 @@ function exampleOf(request: ImagineRequest, most: number, options: Options): str
     for (let { n } = request; n >= 1; n -= 1) {
       const changed = { ...request, ...change, n };
       const cost = costOf(options.estimator.seconds(workOf(changed, null)), options);
-      if (cost <= most) return `For example ${settingsOf(changed, change)}.`;
+      if (cost <= most) {
+        return t('For example {example}. The rule is the setting {setting}.', {
+          example: settingsOf(changed, change),
+          setting: 'cost',
+        });
+      }
     }
   }
-  return 'Ask for fewer or smaller pictures, or for fewer steps.';
+  return t('Ask for fewer or smaller pictures, or for fewer steps. The rule is the setting {setting}.', {
+    setting: 'cost',
+  });
 }
 
 function settingsOf({ n, width, height }: ImagineRequest, change: Partial<ImagineRequest>): string {

@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { Accepted, NewJob, Party } from '../history/history.ts';
 import type { Caller, Derivation, Eta, ImagineRequest, Job } from '../job.ts';
 import { fits } from '../request-limits.ts';
@@ -96,7 +97,7 @@ export class Submissions {
 
   #requireOpen(): void {
     if (this.#open) return;
-    throw new UserError('stopping', 'The bot is being restarted.', { hint: 'Try again in a moment.' });
+    throw new UserError('stopping', t('The bot is being restarted.'), { hint: t('Try again in a moment.') });
   }
 
   #allowed(caller: Caller, draft: Pick<Draft, 'request' | 'derivation'>) {
@@ -149,13 +150,27 @@ function partKey(key: string, index: number): string {
 function tooLarge({ width, height }: ImagineRequest, maxPixels: number): UserError {
   return new UserError(
     'limit_pixels',
-    `A picture here has at most ${maxPixels} pixels; ${width}×${height} are ${width * height}.`,
-    { hint: 'Ask for a smaller size. The rule is the setting pixels.' },
+    t('A picture here has at most {maxPixels} pixels; {size} are {pixels}.', {
+      maxPixels,
+      size: `${width}×${height}`,
+      pixels: width * height,
+    }),
+    { hint: t('Ask for a smaller size. The rule is the setting {setting}.', { setting: 'pixels' }) },
   );
 }
 
 function tooMany(n: number, maxImages: number): UserError {
-  return new UserError('limit_images', `A request here makes at most ${maxImages} pictures, not ${n}.`, {
-    hint: `For example n:${maxImages}. The rule is the setting images.`,
-  });
+  return new UserError(
+    'limit_images',
+    t(
+      'A request here makes at most {count} picture, not {n}. | A request here makes at most {count} pictures, not {n}.',
+      { count: maxImages, n },
+    ),
+    {
+      hint: t('For example {example}. The rule is the setting {setting}.', {
+        example: `n:${maxImages}`,
+        setting: 'images',
+      }),
+    },
+  );
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { listedAs, t } from '../../texts/translate.ts';
 import { quoted } from '../command/problem.ts';
 import { type Caller, personalPayer, type Surface } from '../job.ts';
 import type { KeyLimits } from './key-limits.ts';
@@ -59,9 +60,11 @@ export function readPlace(typed: string): Place {
   if (surface !== undefined && GUILDS[surface]?.test(guild)) return { surface, guild };
   throw new UserError(
     'guild_invalid',
-    `Expected a Discord server, a Slack workspace or a web room, got ${quoted(typed)}.`,
+    t('Expected a Discord server, a Slack workspace or a web room, got {typed}.', { typed: quoted(typed) }),
     {
-      hint: 'For example discord:81384788765712384, slack:T024BE7LH or web:lobby.',
+      hint: t('For example {examples}.', {
+        examples: listedAs('disjunction', ['discord:81384788765712384', 'slack:T024BE7LH', 'web:lobby']),
+      }),
     },
   );
 }
@@ -78,9 +81,12 @@ export function readKeyName(typed: string): string {
   if (name !== '' && [...name].length <= LONGEST_NAME && /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u.test(name)) return name;
   throw new UserError(
     'key_name_invalid',
-    `Expected a name of 1 to ${LONGEST_NAME} letters, digits and signs, got ${quoted(typed)}.`,
+    t('Expected a name of 1 to {most} letters, digits and signs, got {typed}.', {
+      most: LONGEST_NAME,
+      typed: quoted(typed),
+    }),
     {
-      hint: 'For example --name "open webui".',
+      hint: t('For example {example}.', { example: '--name "open webui"' }),
     },
   );
 }

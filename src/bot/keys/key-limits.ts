@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { nearest } from '../command/edit-distance.ts';
 import {
   formatGuildSetting,
@@ -35,9 +36,13 @@ export function readKeyLimits(typed: string): KeyLimits {
       const read = readGuildSetting(setting, value, undefined);
       const checked = GUILD_SETTINGS[setting.key].schema.safeParse(read);
       if (!checked.success) {
-        throw new UserError('setting_value', `Expected ${name} to be a whole number from 1, got ${quoted(value)}.`, {
-          hint: `For example ${name}=2.`,
-        });
+        throw new UserError(
+          'setting_value',
+          t('Expected {name} to be a whole number from 1, got {value}.', { name, value: quoted(value) }),
+          {
+            hint: t('For example {example}.', { example: `${name}=2` }),
+          },
+        );
       }
       return [setting.key, checked.data] as const;
     });
@@ -62,11 +67,17 @@ function nameOf(key: string): string {
 function unknownLimit(part: string): UserError {
   const name = part.split(/[=:]/, 1)[0] ?? '';
   const meant = nearest(name, NAMES, 2);
+  const known = { names: NAMES.join(', '), example: 'images=2,user-seconds=600' };
   return new UserError(
     'limit_unknown',
-    NAMES.includes(name) ? `Expected a value for ${name}, got none.` : `There is no limit ${quoted(part)}.`,
+    NAMES.includes(name)
+      ? t('Expected a value for {name}, got none.', { name })
+      : t('There is no limit {part}.', { part: quoted(part) }),
     {
-      hint: `${meant === null || meant === name ? '' : `Did you mean ${meant}? `}The limits are ${NAMES.join(', ')}, for example images=2,user-seconds=600.`,
+      hint:
+        meant === null || meant === name
+          ? t('The limits are {names}, for example {example}.', known)
+          : t('Did you mean {meant}? The limits are {names}, for example {example}.', { ...known, meant }),
     },
   );
 }

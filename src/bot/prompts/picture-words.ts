@@ -1,5 +1,6 @@
 import { UserError } from '../../system/errors.ts';
 import { startThread } from '../../system/thread.ts';
+import { t } from '../../texts/translate.ts';
 
 // Beside this file, in the sources as in the built package.
 const THREAD = new URL(
@@ -12,7 +13,7 @@ export function pictureWords(file: Uint8Array): Promise<Readonly<Record<string, 
   return new Promise((resolve, reject) => {
     const thread = startThread(THREAD, Uint8Array.from(file));
     const fail = (cause?: unknown) =>
-      reject(new UserError('not_an_image', 'Expected a PNG, WebP or JPEG file, got something else.', { cause }));
+      reject(new UserError('not_an_image', t('Expected a PNG, WebP or JPEG file, got something else.'), { cause }));
     thread.once('message', (texts: Record<string, string> | null) => (texts === null ? fail() : resolve(texts)));
     thread.once('error', fail);
     // After its message, this changes nothing.

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { decodeText, decodeUtf16 } from '../../pipeline/images/text-encodings.ts';
 import { UserError } from '../../system/errors.ts';
+import { listedAs, t } from '../../texts/translate.ts';
 import { NO_PRESET, type Preset, presetName } from '../command/presets.ts';
 import { formatCsv, parseCsv, type Separator } from './csv.ts';
 
@@ -27,8 +28,10 @@ const LONGEST_TEXT = 4000;
 export function readPresets(file: string, fallbackName = 'fooocus'): readonly NamedPreset[] {
   const text = file.replace(/^\uFEFF/, '').trim();
   const found = /^[[{]/.test(text) ? fromJson(text, fallbackName) : fromCsv(text);
-  if (found.length === 0) throw unreadable('presets with a name and a text', 'none');
-  if (found.length > MOST_PRESETS) throw unreadable(`at most ${MOST_PRESETS} presets`, String(found.length));
+  if (found.length === 0) throw unreadable(t('Expected presets with a name and a text, got none.'));
+  if (found.length > MOST_PRESETS) {
+    throw unreadable(t('Expected at most {most} presets, got {count}.', { most: MOST_PRESETS, count: found.length }));
+  }
   return [...new Map(found.map((preset) => [preset.name, preset])).values()];
 }
 
@@ -65,9 +68,12 @@ function fromCsv(text: string): readonly NamedPreset[] {
   const at = (title: string) => columns.indexOf(title);
   const [name, prompt, negative] = [at('name'), at('prompt') >= 0 ? at('prompt') : at('text'), at('negative_prompt')];
   if (name < 0 || prompt < 0) {
+    const wanted = listedAs('conjunction', ['name', 'prompt', 'negative_prompt']);
+    const found = columns.join(', ').slice(0, 100);
     throw unreadable(
-      'the columns name, prompt and negative_prompt, or JSON',
-      columns.join(', ').slice(0, 100) || 'nothing',
+      found === ''
+        ? t('Expected the columns {wanted}, or JSON in the presets, got nothing.', { wanted })
+        : t('Expected the columns {wanted}, or JSON in the presets, got {found}.', { wanted, found }),
     );
   }
   return rows.flatMap((row) => named(row[name], { prompt: row[prompt], negative: row[negative] }));
@@ -93,7 +99,11 @@ function fromJson(text: string, fallbackName: string): readonly NamedPreset[] {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw unreadable('JSON', `text that is not (${(cause as Error).message.slice(0, 100)})`);
+    throw unreadable(
+      t('Expected JSON in the presets, got text that is not ({problem}).', {
+        problem: (cause as Error).message.slice(0, 100),
+      }),
+    );
   }
   if (!Array.isArray(json)) return isStyle(json) ? ofStyle(json) : ofFooocus(json, fallbackName);
   return json.flatMap(ofStyle);
@@ -107,8 +117,24 @@ function ofStyle(entry: unknown, index = 0): readonly NamedPreset[] {
   const { success, data, error } = style.safeParse(entry);
   if (!success) {
     const [first] = error.issues;
-    const what = first?.path.join('.') || 'entry';
-    throw unreadable('a name and a prompt, as text, for every style', `another ${what} in number ${index + 1}`);
+    const what = first?.path.join('.') ?? '';
+    const number = index + 1;
+    throw unreadable(
+      what === ''
+        ? t(
+            'Expected a name and a prompt, as text, for every style in the presets, got another entry in number {number}.',
+            {
+              number,
+            },
+          )
+        : t(
+            'Expected a name and a prompt, as text, for every style in the presets, got another {what} in number {number}.',
+            {
+              what,
+              number,
+            },
+          ),
+    );
   }
   const { name, prompt, negative_prompt: negative, settings } = data;
   return named(name, { prompt, negative, settings });
@@ -117,7 +143,11 @@ function ofStyle(entry: unknown, index = 0): readonly NamedPreset[] {
 function ofFooocus(json: unknown, name: string): readonly NamedPreset[] {
   const { success, data } = fooocusPreset.safeParse(json);
   if (!success || !Object.keys(data).some((key) => key.startsWith('default_'))) {
-    throw unreadable('a list of styles, or a preset of Fooocus with default_prompt', 'other JSON');
+    throw unreadable(
+      t('Expected a list of styles, or a preset of Fooocus with {key} in the presets, got other JSON.', {
+        key: 'default_prompt',
+      }),
+    );
   }
   const [, width, height] = /^\s*(\d{2,5})\s*[*x×]\s*(\d{2,5})/i.exec(data.default_aspect_ratio ?? '') ?? [];
   const steps = data.default_overwrite_step ?? -1;
@@ -151,15 +181,30 @@ function whole(name: string, { prompt, negative, settings }: Preset, isWhole: bo
   const kept = presetName(name);
   const isEmpty = prompt.trim() === '' && negative.trim() === '' && Object.keys(settings).length === 0;
   if ((isEmpty && !isWhole) || kept === NO_PRESET) return [];
-  if (kept === undefined) throw unreadable('names of at most 40 characters', JSON.stringify(name.slice(0, 60)));
+  if (kept === undefined) {
+    throw unreadable(
+      t('Expected names of at most {count} characters in the presets, got {name}.', {
+        count: 40,
+        name: JSON.stringify(name.slice(0, 60)),
+      }),
+    );
+  }
   if (prompt.length > LONGEST_TEXT || negative.length > LONGEST_TEXT) {
-    throw unreadable(`texts of at most ${LONGEST_TEXT} characters`, `more in ${kept}`);
+    throw unreadable(
+      t('Expected texts of at most {most} characters in the presets, got more in {name}.', {
+        most: LONGEST_TEXT,
+        name: kept,
+      }),
+    );
   }
   return [{ name: kept, prompt: prompt.trim(), negative: negative.trim(), settings }];
 }
 
-function unreadable(wanted: string, found: string): UserError {
-  return new UserError('presets_unreadable', `Expected ${wanted} in the presets, got ${found}.`, {
-    hint: "Presets are read from A1111's styles.csv (name,prompt,negative_prompt) and from Fooocus' JSON.",
+function unreadable(problem: string): UserError {
+  return new UserError('presets_unreadable', problem, {
+    hint: t("Presets are read from A1111's {file} ({columns}) and from Fooocus' JSON.", {
+      file: 'styles.csv',
+      columns: 'name,prompt,negative_prompt',
+    }),
   });
 }

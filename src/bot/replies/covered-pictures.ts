@@ -65,8 +65,14 @@ function reasonOf({ verdict, overruled }: JobImage): Reason {
 /** What Info tells moderators besides: what the classifier found, the picture as it is, and the other decision. */
 export function reviewReply(info: Reply, job: Job, image: JobImage): Reply {
   const { verdict, overruled } = image;
-  const found = verdict && ('problem' in verdict ? `nothing: ${verdict.problem}` : sharesText(verdict.shares));
-  const values = { 'Picture classifier': verdict?.classifier, Found: found, 'Decided by a moderator': overruled };
+  const found =
+    verdict &&
+    ('problem' in verdict ? t('nothing: {problem}', { problem: verdict.problem }) : sharesText(verdict.shares));
+  const values = {
+    [t('Picture classifier')]: verdict?.classifier,
+    [t('Found')]: found,
+    [t('Decided by a moderator')]: overruled && t(DECISIONS[overruled]),
+  };
   const fields = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
   const hidden = isHidden(image);
   const button: Button = hidden
@@ -79,6 +85,11 @@ export function reviewReply(info: Reply, job: Job, image: JobImage): Reply {
   };
   return { ...info, fields: [...info.fields, ...fields], images: hidden ? [original] : [], buttons: [[button]] };
 }
+
+const DECISIONS: Readonly<Record<Overruling, string>> = {
+  shown: translatable('shown'),
+  hidden: translatable('hidden'),
+};
 
 function sharesText(shares: Readonly<Record<PictureClass, number>>): string {
   const likeliest = PICTURE_CLASSES.toSorted((a, b) => shares[b] - shares[a]);
@@ -94,9 +105,9 @@ export function overruledReply(decision: Overruling): Reply {
 export function overruleNotAllowed(): UserError {
   return new UserError(
     'overrule_not_allowed',
-    'Only moderators of the place where a picture was made can decide that.',
+    t('Only moderators of the place where a picture was made can decide that.'),
     {
-      hint: 'Other words or another seed make another picture.',
+      hint: t('Other words or another seed make another picture.'),
     },
   );
 }
@@ -104,6 +115,8 @@ export function overruleNotAllowed(): UserError {
 /** In place of a picture that a place does not show. */
 export function pictureWithheld(cover: Covered): UserError {
   return new UserError('nsfw_picture', t('The picture looks not safe for work, and is not shown here.'), {
-    hint: t('Other words or another seed may help. The rule is the setting nsfw-pictures: {rule}.', { rule: cover }),
+    hint: t('Other words or another seed may help. The rule is the setting {setting}.', {
+      setting: `nsfw-pictures: ${cover}`,
+    }),
   });
 }

@@ -40,16 +40,26 @@ export function helpTopics(limits: RequestLimits): readonly HelpTopic[] {
 }
 
 /** How settings are written, whichever they are. */
-export const WRITING: readonly string[] = [
-  'Write key:value without a space after the colon, or --key value. Quotes hold spaces: negative:"text, frame".',
-  '{red, grey} fox makes one request for each, after asking. A backslash keeps a character as text: \\{ or \\:',
-];
+export function writing(): readonly string[] {
+  return [
+    t('Write {form} without a space after the colon, or {option}. Quotes hold spaces: {quoted}.', {
+      form: t('key:value'),
+      option: t('--key value'),
+      quoted: 'negative:"text, frame"',
+    }),
+    t('{example} makes one request for each, after asking. A backslash keeps a character as text: {brace} or {colon}', {
+      example: '{red, grey} fox',
+      brace: '\\{',
+      colon: '\\:',
+    }),
+  ];
+}
 
 function overview(limits: RequestLimits): Partial<Reply> {
   return {
-    title: 'Say what to paint, with settings anywhere in it',
+    title: t('Say what to paint, with settings anywhere in it'),
     lines: [
-      ...WRITING,
+      ...writing(),
       ...Object.values(SUBCOMMANDS).map(({ usage, description }) => `/wuerst ${usage}: ${t(description)}.`),
     ],
     fields: KEYS.map((key) => ({ name: example(key, limits), value: `${describeKey(key, limits)}.` })),
@@ -63,7 +73,7 @@ function explanation(key: Key, limits: RequestLimits): Partial<Reply> {
   return {
     title: key.name,
     lines: [`${describeKey(key, limits)}.`, key.expected(limits).rule],
-    fields: [...field('For example', key.choices?.(limits)), ...field('Also written', key.aliases)],
+    fields: [...field(t('For example'), key.choices?.(limits)), ...field(t('Also written'), key.aliases)],
     code: `/wuerst ${examplePrompt(limits)} ${example(key, limits)}`,
   };
 }

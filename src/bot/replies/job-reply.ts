@@ -1,8 +1,10 @@
 import { asciiSlug } from '../../system/slug.ts';
+import { t, translatable } from '../../texts/translate.ts';
 import { bracketed } from '../command/format.ts';
 import { normaliseText, unitsOf } from '../command/lexer.ts';
 import { presetOffer } from '../command/preset-offer.ts';
-import { type Derivation, type Eta, type Job, type JobImage, type Stage, titleOf } from '../job.ts';
+import { PROMPT_PLACE } from '../command/presets.ts';
+import { type Derivation, type Eta, englishTitleOf, type Job, type JobImage, type Stage, titleOf } from '../job.ts';
 import type { QueuePosition } from '../jobs/queue-positions.ts';
 import type { LiveStep } from '../jobs/running-job.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
@@ -11,12 +13,12 @@ import { LARGER_FACTORS, largerSize, type RequestLimits } from '../request-limit
 import { coverLines } from './covered-pictures.ts';
 
 const STAGES: Readonly<Record<Stage, string>> = {
-  load: 'Loading the model',
-  text: 'Reading the words',
-  prior: 'Sketching',
-  decoder: 'Painting',
-  vqgan: 'Finishing',
-  encode: 'Saving the picture',
+  load: translatable('Loading the model'),
+  text: translatable('Reading the words'),
+  prior: translatable('Sketching'),
+  decoder: translatable('Painting'),
+  vqgan: translatable('Finishing'),
+  encode: translatable('Saving the picture'),
 };
 
 /** From so many pictures on, a message has no room for all their buttons: a button for each picture brings them. */
@@ -43,33 +45,33 @@ export function jobReply(job: Job, options: JobReplyOptions): Reply {
   const base = { ...EMPTY_REPLY, title: titleOf(job.request) };
   const lines = [...derivedFrom(job.derivation), ...coverLines(job, cover), ...job.notes];
   const images = shownImages(job, cover);
-  const cancel = secondary(`cancel:${job.id}`, 'Cancel');
+  const cancel = secondary(`cancel:${job.id}`, t('Cancel'));
   switch (job.state) {
     case 'queued': {
       const { place } = options;
-      const label = place === null ? 'Waiting' : waitingLabel(place);
+      const label = place === null ? t('Waiting') : waitingLabel(place);
       const progress = { fraction: 0, label };
       const eta = place?.eta ?? null;
       return { ...base, lines, progress, eta, images: shownImages(inOrder(job), cover), buttons: [[cancel]] };
     }
     case 'running': {
       const { step } = options;
-      const progress = { fraction: step?.fraction ?? 0, label: step === null ? 'Starting' : stepLabel(step, job) };
+      const progress = { fraction: step?.fraction ?? 0, label: step === null ? t('Starting') : stepLabel(step, job) };
       const eta = (step ?? options.place)?.eta ?? null;
       const { preview = null, previewOf = [] } = step ?? {};
       const images = shownImages(inOrder(job), cover);
       return { ...base, lines, progress, eta, preview, previewOf, images, buttons: [[cancel]] };
     }
     case 'done': {
-      const shown = kept(job).length > 0 ? lines : [...lines, 'The pictures were deleted.'];
+      const shown = kept(job).length > 0 ? lines : [...lines, t('The pictures were deleted.')];
       return { ...base, lines: shown, images, buttons: doneButtons(job, options) };
     }
     case 'cancelled': {
-      const why = job.error?.message ?? 'Cancelled.';
+      const why = job.error?.message ?? t('Cancelled.');
       return { ...base, lines: [...lines, why], images, buttons: endedButtons(job, options) };
     }
     case 'failed': {
-      const why = [job.error?.message ?? 'It failed.', ...(job.error?.hint === undefined ? [] : [job.error.hint])];
+      const why = [job.error?.message ?? t('It failed.'), ...(job.error?.hint === undefined ? [] : [job.error.hint])];
       return { ...base, tone: 'error', lines: [...why, ...lines], images, buttons: endedButtons(job, options) };
     }
   }
@@ -83,29 +85,34 @@ export function waitingLabel({
   readonly position: number | null;
   readonly eta: Eta | null;
 }): string {
-  if (position === null && eta === null) return 'Waiting';
-  if (position === null || position > POSITION_CAP) return `Waiting, more than ${POSITION_CAP} before it`;
-  return position === 1 ? 'Waiting, next in line' : `Waiting, position ${position}`;
+  if (position === null && eta === null) return t('Waiting');
+  if (position === null || position > POSITION_CAP) {
+    return t('Waiting, more than {count} before it', { count: POSITION_CAP });
+  }
+  return position === 1 ? t('Waiting, next in line') : t('Waiting, position {position}', { position });
 }
 
 function stepLabel({ stage, step, total }: LiveStep, { request, images }: Job): string {
-  const steps = total > 1 ? ` ${step}/${total}` : '';
-  const picture = request.n > 1 ? `, picture ${Math.min(images.length + 1, request.n)} of ${request.n}` : '';
-  return `${STAGES[stage]}${steps}${picture}`;
+  const doing = total > 1 ? `${t(STAGES[stage])} ${step}/${total}` : t(STAGES[stage]);
+  if (request.n === 1) return doing;
+  const picture = Math.min(images.length + 1, request.n);
+  return t('{doing}, picture {picture} of {n}', { doing, picture, n: request.n });
 }
 
-const DERIVED: Readonly<Record<Derivation['verb'], string>> = {
-  reroll: 'New seeds for',
-  'vary-subtle': 'A subtle variation of',
-  'vary-strong': 'A strong variation of',
-  larger: 'Larger, from',
-  remix: 'A remix of',
-};
+const DERIVED = {
+  reroll: translatable('New seeds for {parent}'),
+  'vary-subtle': translatable('A subtle variation of {parent}'),
+  'vary-strong': translatable('A strong variation of {parent}'),
+  larger: translatable('Larger, from {parent}'),
+  remix: translatable('A remix of {parent}'),
+} as const satisfies Record<Derivation['verb'], string>;
 
 function derivedFrom(derivation: Derivation | null): string[] {
   if (derivation === null) return [];
-  const factor = derivation.verb === 'larger' && derivation.strength !== null ? ` (${derivation.strength}×)` : '';
-  return [`${DERIVED[derivation.verb]} ${derivation.parentImage ?? derivation.parentJob}${factor}`];
+  const { verb, strength, parentImage, parentJob } = derivation;
+  const parent = parentImage ?? parentJob;
+  if (verb !== 'larger' || strength === null) return [t(DERIVED[verb], { parent })];
+  return [t('Larger, from {parent} ({factor}×)', { parent, factor: strength })];
 }
 
 export function kept(job: Job): readonly JobImage[] {
@@ -124,7 +131,7 @@ export function shownImages(job: Job, cover: CoverOf = uncovered): readonly Repl
     if (covered === 'block') return [];
     return {
       ...{ id, width, height },
-      fileName: `${asciiSlug(titleOf(job.request))}-${seed}.png`,
+      fileName: `${asciiSlug(englishTitleOf(job.request))}-${seed}.png`,
       alt: titleOf(job.request),
       spoiler: job.request.spoiler || covered === 'spoiler',
       ...(covered === 'none' ? {} : { version: covered === 'blur' ? ('blurred' as const) : ('covered' as const) }),
@@ -132,12 +139,12 @@ export function shownImages(job: Job, cover: CoverOf = uncovered): readonly Repl
   });
 }
 
-function reroll(job: Job, label = 'Reroll'): Button {
+function reroll(job: Job, label = t('Reroll')): Button {
   return { action: `reroll:${job.id}`, label, style: 'primary' };
 }
 
 function endedButtons(job: Job, options: JobReplyOptions): readonly (readonly Button[])[] {
-  return kept(job).length > 0 ? doneButtons(job, options) : [[reroll(job, 'Try again')]];
+  return kept(job).length > 0 ? doneButtons(job, options) : [[reroll(job, t('Try again'))]];
 }
 
 /** Buttons in a row. */
@@ -157,14 +164,16 @@ function doneButtons(job: Job, { limits, cover = uncovered }: JobReplyOptions): 
   const buttonsOf = (image: JobImage) => imageButtons(job, image, limits, cover(image));
   const all: Button = {
     action: `delete:${job.id}`,
-    label: 'Delete all',
+    label: t('Delete all'),
     style: 'danger',
-    confirm: `Delete all ${images.length} pictures for good?`,
+    confirm: t('Delete {count} picture for good? | Delete all {count} pictures for good?', { count: images.length }),
   };
   if (images.length === 0) return [[reroll(job)]];
   if (images.length === 1) return [[reroll(job), ...images.flatMap(buttonsOf)]];
   const picks =
-    images.length < PICKED_FROM ? [] : images.map(({ id, index }) => secondary(`show:${id}`, `Picture ${index + 1}`));
+    images.length < PICKED_FROM
+      ? []
+      : images.map(({ id, index }) => secondary(`show:${id}`, t('Picture {number}', { number: index + 1 })));
   return [[reroll(job), all], ...rowsOf(picks), ...images.map(buttonsOf)];
 }
 
@@ -172,41 +181,45 @@ function doneButtons(job: Job, { limits, cover = uncovered }: JobReplyOptions): 
 function imageButtons(job: Job, image: JobImage, limits: RequestLimits, covered: Cover): readonly Button[] {
   const number = job.request.n > 1 ? ` ${image.index + 1}` : '';
   const value = bracketed(job.request.prompt, job.request.weighted);
-  const asked = { label: 'Prompt', value, maxLength: unitsOf(limits.maxPromptLength) };
+  const asked = { label: t('Prompt'), value, maxLength: unitsOf(limits.maxPromptLength) };
   const plain = (verb: string, label: string): Button => ({
     ...secondary(`${verb}:${image.id}`, `${label}${number}`),
     ...(number === '' ? {} : { short: label }),
   });
   const larger = (['larger', 'larger-2x'] as const).flatMap((verb) => {
     const factor = LARGER_FACTORS[verb];
-    return largerSize(image, factor, limits) === null ? [] : [plain(verb, `Larger ${factor}×`)];
+    return largerSize(image, factor, limits) === null ? [] : [plain(verb, t('Larger {factor}×', { factor }))];
   });
-  const remove: Button = { ...plain('delete', 'Delete'), style: 'danger', confirm: 'Delete this picture for good?' };
+  const remove: Button = {
+    ...plain('delete', t('Delete')),
+    style: 'danger',
+    confirm: t('Delete this picture for good?'),
+  };
   // Nothing is made of a picture that nobody sees.
-  if (covered === 'block') return [plain('info', 'Info'), remove];
+  if (covered === 'block') return [plain('info', t('Info')), remove];
   return [
-    plain('vary-subtle', 'Vary subtle'),
-    plain('vary-strong', 'Vary strong'),
+    plain('vary-subtle', t('Vary subtle')),
+    plain('vary-strong', t('Vary strong')),
     ...larger,
     {
-      ...plain('remix', 'Remix'),
-      ask: { title: 'Remix', ...asked },
+      ...plain('remix', t('Remix')),
+      ask: { title: t('Remix'), ...asked },
     },
     ...(limits.startsFromPictures
       ? [
           {
-            ...plain('start', 'Use as start'),
-            ask: { ...asked, title: 'Use as start', label: 'Prompt; without words, a variation', optional: true },
+            ...plain('start', t('Use as start')),
+            ask: { ...asked, title: t('Use as start'), label: t('Prompt; without words, a variation'), optional: true },
           },
         ]
       : []),
-    plain('favourite', '★ Favourite'),
-    plain('info', 'Info'),
+    plain('favourite', t('★ Favourite')),
+    plain('info', t('Info')),
     {
-      ...plain('save-preset', 'Save as preset'),
+      ...plain('save-preset', t('Save as preset')),
       ask: {
-        title: 'Save as preset',
-        label: 'Name, and text with {prompt} behind a colon',
+        title: t('Save as preset'),
+        label: t('Name, and text with {prompt} behind a colon', { prompt: PROMPT_PLACE }),
         value: presetOffer(job.request),
         maxLength: unitsOf(limits.maxPromptLength),
       },
@@ -221,7 +234,12 @@ export function imageReply(job: Job, image: JobImage, limits: RequestLimits, cov
     ...EMPTY_REPLY,
     title: titleOf(job.request),
     lines: [
-      `Picture ${image.index + 1} of ${job.request.n}, seed ${image.seed}, from ${job.id}`,
+      t('Picture {number} of {n}, seed {seed}, from {job}', {
+        number: image.index + 1,
+        n: job.request.n,
+        seed: image.seed,
+        job: job.id,
+      }),
       ...coverLines({ ...job, images: [image] }, cover),
     ],
     images: shownImages(job, cover).filter(({ id }) => id === image.id),

@@ -1,14 +1,15 @@
 import { loraTag, MAX_LORA_WEIGHT, MAX_LORAS } from '../../pipeline/images/lora-tag.ts';
 import { DEFAULT_STAGE_C_STEPS } from '../../pipeline/math/scheduler.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
-import { listedAs } from '../../texts/translate.ts';
+import { currentLanguage } from '../../texts/language.ts';
+import { listedAs, t, translatable } from '../../texts/translate.ts';
 import { formatRequest } from '../command/format.ts';
-import { FIELD_KEYS, KEYS, type Key, type KeyName } from '../command/keys.ts';
+import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestField } from '../command/keys.ts';
 import { formatLoras } from '../command/loras.ts';
 import { originText } from '../command/origins.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import type { ImageDetails } from '../history/history.ts';
-import { type Eta, type ImagineRequest, type Job, type JobImage, titleOf } from '../job.ts';
+import { type Eta, type ImagineRequest, type Job, type JobImage, type JobState, titleOf } from '../job.ts';
 import type { Outlook } from '../jobs/removals.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import { type KnownLora, type RequestLimits, requestDefaults } from '../request-limits.ts';
@@ -22,15 +23,15 @@ const MOST_ROWS = 5;
 
 /** What people are told of an operator's trouble: whether and when to try again. */
 const TROUBLES: Readonly<Record<string, readonly [title: string, line: string]>> = {
-  database_locked: ['The bot is busy right now.', 'Try again in a moment.'],
+  database_locked: [translatable('The bot is busy right now.'), translatable('Try again in a moment.')],
   disk_full: [
-    'The bot has no room left on its disk, so nothing was done.',
-    'Try again later: whoever runs the bot has to free some space. Earlier requests are kept.',
+    translatable('The bot has no room left on its disk, so nothing was done.'),
+    translatable('Try again later: whoever runs the bot has to free some space. Earlier requests are kept.'),
   ],
 };
 const UNKNOWN_TROUBLE = [
-  'Something went wrong.',
-  'It has been logged for whoever runs this bot. Trying again may help.',
+  translatable('Something went wrong.'),
+  translatable('It has been logged for whoever runs this bot. Trying again may help.'),
 ] as const;
 
 /** An error as people may see it: only a `UserError` speaks for itself. */
@@ -48,19 +49,28 @@ export function withheldReply(shown: Reply, refusal: UserError): Reply {
   const buttons = shown.buttons
     .map((row) => row.filter(({ action }) => /^(?:cancel|delete):/.test(action)))
     .filter((row) => row.length > 0);
-  return { ...EMPTY_REPLY, tone: 'error', title: 'This is not shown here any more', lines: [title, ...lines], buttons };
+  return {
+    ...EMPTY_REPLY,
+    tone: 'error',
+    title: t('This is not shown here any more'),
+    lines: [title, ...lines],
+    buttons,
+  };
 }
 
 /** What is told of an error that does not speak for itself. */
 export function troubleOf(error: unknown): readonly [title: string, line: string] {
-  return (error instanceof OperatorError && TROUBLES[error.code]) || UNKNOWN_TROUBLE;
+  const [title, line] = (error instanceof OperatorError && TROUBLES[error.code]) || UNKNOWN_TROUBLE;
+  return [t(title), t(line)];
 }
 
 /** Of the settings: the size has a line of its own, and the others say nothing about one picture. */
 const SHOWN_OTHERWISE: readonly KeyName[] = ['width', 'height', 'n', 'spoiler'];
 
-function labelOf({ name }: Key): string {
-  return name.charAt(0).toUpperCase() + name.slice(1).replace('-', ' ');
+function labelOf({ name, names }: Key): string {
+  const language = currentLanguage();
+  const own = language === 'en' ? name : names[language];
+  return own.charAt(0).toUpperCase() + own.slice(1).replace('-', ' ');
 }
 
 /**
@@ -81,27 +91,32 @@ export function infoReply(
   const made: ImagineRequest = image === null ? request : { ...request, seed: image.seed, n: 1 };
   const settings = FIELD_KEYS.filter(({ key }) => !SHOWN_OTHERWISE.includes(key.name));
   const values = {
-    Size: `${made.width}×${made.height}`,
-    ...Object.fromEntries(settings.map(({ key, field }) => [labelOf(key), made[field]])),
-    Lora: made.loras && formatLoras(made.loras),
-    Steps: made.steps ?? `reference, ${DEFAULT_STAGE_C_STEPS}`,
+    [t('Size')]: `${made.width}×${made.height}`,
+    ...Object.fromEntries(settings.map(({ key, field }) => [labelOf(key), madeWith(made, field)])),
     ...startFields(request),
-    ...{ 'Made by': recipe?.verb, Strength: recipe?.strength },
-    ...(derived ? { 'Stage C seed': recipe.stageCSeed, 'Stage B seed': recipe.stageBSeed } : {}),
-    ...{ Checkpoint: recipe?.checkpoint.slice(0, 16), Provider: recipe?.provider, Version: recipe?.version },
-    ...{ Picture: image?.id, Request: job.id },
-    ...{ 'Typed as': request.original, 'Negative typed as': request.originalNegative },
-    'Values from': originsOf(job, limits),
-    Signature: image === null ? undefined : signature,
+    ...{ [t('Made by')]: recipe?.verb, [t('Strength')]: recipe?.strength },
+    ...(derived ? { [t('Stage C seed')]: recipe.stageCSeed, [t('Stage B seed')]: recipe.stageBSeed } : {}),
+    [t('Checkpoint')]: recipe?.checkpoint.slice(0, 16),
+    ...{ [t('Provider')]: recipe?.provider, [t('Version')]: recipe?.version },
+    ...{ [t('Picture')]: image?.id, [t('Request')]: job.id },
+    ...{ [t('Typed as')]: request.original, [t('Negative typed as')]: request.originalNegative },
+    [t('Values from')]: originsOf(job, limits),
+    [t('Signature')]: image === null ? undefined : signature,
   };
   return {
     ...NOTICE,
     title: titleOf(request),
     lines: [
       ...(derived
-        ? [`Made from ${recipe.parentImage ?? 'another picture'}: the command below makes it from the words alone.`]
+        ? [
+            recipe.parentImage === null
+              ? t('Made from another picture: the command below makes it from the words alone.')
+              : t('Made from {parent}: the command below makes it from the words alone.', {
+                  parent: recipe.parentImage,
+                }),
+          ]
         : []),
-      ...(request.start ? ['It starts from a picture, which the command below does not hold.'] : []),
+      ...(request.start ? [t('It starts from a picture, which the command below does not hold.')] : []),
     ],
     fields: Object.entries(values).flatMap(([name, value]) =>
       value === undefined || value === null || value === '' ? [] : [{ name, value: String(value) }],
@@ -110,18 +125,25 @@ export function infoReply(
   };
 }
 
+function madeWith(made: ImagineRequest, field: RequestField) {
+  if (field === 'loras') return made.loras && formatLoras(made.loras);
+  return field === 'steps' ? (made.steps ?? t('reference, {count}', { count: DEFAULT_STAGE_C_STEPS })) : made[field];
+}
+
 /** What a request starts from. */
 function startFields({ start }: ImagineRequest) {
   if (start === undefined) return {};
   const [first] = start.pictures;
   const weights = start.pictures.map(({ weight }) => weight).join(', ');
   const pictures =
-    first && start.pictures.length === 1 ? 'a picture' : `${start.pictures.length} pictures (${weights})`;
-  const mask = start.mask === first?.hash ? 'what was transparent in it' : 'what was white in its mask';
+    first && start.pictures.length === 1
+      ? t('a picture')
+      : t('{count} picture ({weights}) | {count} pictures ({weights})', { count: start.pictures.length, weights });
+  const mask = start.mask === first?.hash ? t('what was transparent in it') : t('what was white in its mask');
   return {
-    'Starts from': pictures,
-    'Start strength': start.strength,
-    ...(start.mask === undefined ? {} : { 'Painted anew': mask }),
+    [t('Starts from')]: pictures,
+    [t('Start strength')]: start.strength,
+    ...(start.mask === undefined ? {} : { [t('Painted anew')]: mask }),
   };
 }
 
@@ -145,7 +167,7 @@ function originsOf({ request, derivation }: Job, limits: RequestLimits): string 
     const names = named.filter((one) => one.origin === origin).map(({ name }) => name);
     return `${originText(origin)} (${names.join(' ')})`;
   });
-  return [...groups, groups.length === 0 ? 'the model (all)' : 'the model (the rest)'].join('; ');
+  return [...groups, groups.length === 0 ? t('the model (all)') : t('the model (the rest)')].join('; ');
 }
 
 /** Where nothing was saved: what is not the model's was typed. */
@@ -159,14 +181,22 @@ function typedBeside(request: ImagineRequest, limits: RequestLimits): Readonly<R
 export function lorasReply(loras: readonly KnownLora[]): Reply {
   const [first] = loras;
   if (first === undefined) {
-    const line = 'Whoever runs this bot adds them: wuerst models pull --lora owner/name';
-    return { ...NOTICE, title: 'There are no LoRAs here', lines: [line] };
+    const line = t('Whoever runs this bot adds them: {command}', {
+      command: 'wuerst models pull --lora owner/name',
+    });
+    return { ...NOTICE, title: t('There are no LoRAs here'), lines: [line] };
   }
   return {
     ...NOTICE,
-    title: loras.length === 1 ? 'One LoRA' : `${loras.length} LoRAs`,
-    lines: [`Up to ${MAX_LORAS} in a prompt, each with a weight from -${MAX_LORA_WEIGHT} to ${MAX_LORA_WEIGHT}:`],
-    fields: [{ name: 'Names', value: loras.map(({ name }) => name).join(', ') }],
+    title: loras.length === 1 ? t('One LoRA') : t('{count} LoRA | {count} LoRAs', { count: loras.length }),
+    lines: [
+      t('Up to {count} in a prompt, each with a weight from {least} to {most}:', {
+        count: MAX_LORAS,
+        least: -MAX_LORA_WEIGHT,
+        most: MAX_LORA_WEIGHT,
+      }),
+    ],
+    fields: [{ name: t('Names'), value: loras.map(({ name }) => name).join(', ') }],
     code: `/wuerst a panda on a green background ${loraTag({ name: first.name, weight: 0.8 })}`,
   };
 }
@@ -185,7 +215,7 @@ interface HistoryView {
 export function historyReply(jobs: readonly Job[], { isPresent, spoiler, cover, hidden }: HistoryView): Reply {
   const listed = jobs.slice(0, LISTED);
   if (listed.length === 0 && hidden === 0) {
-    return { ...NOTICE, title: 'You have asked for nothing yet', code: '/wuerst a red fox in the snow' };
+    return { ...NOTICE, title: t('You have asked for nothing yet'), code: '/wuerst a red fox in the snow' };
   }
   const pictures = listed
     .flatMap((job) => shownImages(job, cover).slice(0, 1))
@@ -194,8 +224,8 @@ export function historyReply(jobs: readonly Job[], { isPresent, spoiler, cover, 
   const buttons = listed.map(({ id, request }) => secondary(`show:${id}`, shortened(titleOf(request), 30)));
   return {
     ...NOTICE,
-    title: 'Your latest pictures',
-    lines: hidden === 0 ? [] : [`The rules here do not allow ${hidden} of them to be shown.`],
+    title: t('Your latest pictures'),
+    lines: hidden === 0 ? [] : [t('The rules here do not allow {count} of them to be shown.', { count: hidden })],
     fields: listed.map((job) => ({ name: job.id, value: `${shortened(titleOf(job.request), 100)} (${outcome(job)})` })),
     images: pictures.slice(0, SHOWN_PICTURES),
     buttons: rowsOf(buttons),
@@ -209,8 +239,8 @@ export function favouritesReply(
 ): Reply {
   const listed = found.slice(0, LISTED);
   if (listed.length === 0 && hidden === 0) {
-    const line = 'The button ★ Favourite below a picture keeps it here for you alone.';
-    return { ...NOTICE, title: 'You have no favourites yet', lines: [line] };
+    const line = t('The button {button} below a picture keeps it here for you alone.', { button: t('★ Favourite') });
+    return { ...NOTICE, title: t('You have no favourites yet'), lines: [line] };
   }
   const pictures = listed
     .flatMap(({ job }) => shownImages(job, cover))
@@ -218,8 +248,8 @@ export function favouritesReply(
     .map((image) => ({ ...image, spoiler: image.spoiler || spoiler }));
   return {
     ...NOTICE,
-    title: 'Your favourites',
-    lines: hidden === 0 ? [] : [`${hidden} of them cannot be shown here.`],
+    title: t('Your favourites'),
+    lines: hidden === 0 ? [] : [t('{count} of them cannot be shown here.', { count: hidden })],
     fields: listed.map(({ job, image }) => ({ name: image.id, value: shortened(titleOf(job.request), 100) })),
     images: pictures.slice(0, SHOWN_PICTURES),
     buttons: rowsOf(listed.map(({ job, image }) => secondary(`show:${image.id}`, shortened(titleOf(job.request), 30)))),
@@ -228,20 +258,30 @@ export function favouritesReply(
 
 export function favouredReply(imageId: string, isLiked: boolean): Reply {
   if (!isLiked) {
-    return { ...NOTICE, title: 'No longer a favourite', buttons: [[secondary(`favourite:${imageId}`, '★ Favourite')]] };
+    return {
+      ...NOTICE,
+      title: t('No longer a favourite'),
+      buttons: [[secondary(`favourite:${imageId}`, t('★ Favourite'))]],
+    };
   }
   return {
     ...NOTICE,
-    title: 'Kept as a favourite',
-    lines: ['Only you see your favourites: /wuerst favourites'],
-    buttons: [[secondary(`unfavourite:${imageId}`, 'Take it out')]],
+    title: t('Kept as a favourite'),
+    lines: [t('Only you see your favourites: {command}', { command: '/wuerst favourites' })],
+    buttons: [[secondary(`unfavourite:${imageId}`, t('Take it out'))]],
   };
 }
 
+const STATES: Readonly<Record<Exclude<JobState, 'done'>, string>> = {
+  queued: translatable('waiting'),
+  running: translatable('running'),
+  failed: translatable('failed'),
+  cancelled: translatable('cancelled'),
+};
+
 function outcome(job: Job): string {
-  if (job.state !== 'done') return job.state === 'queued' ? 'waiting' : job.state;
-  const count = kept(job).length;
-  return count === 1 ? '1 picture' : `${count} pictures`;
+  if (job.state !== 'done') return t(STATES[job.state]);
+  return t('{count} picture | {count} pictures', { count: kept(job).length });
 }
 
 interface QueueView {
@@ -255,17 +295,19 @@ interface QueueView {
 export function queueReply({ waiting, here, running, own }: QueueView): Reply {
   const cancels = own
     .slice(0, ROW)
-    .map(({ job }) => secondary(`cancel:${job.id}`, `Cancel ${shortened(titleOf(job.request), 24)}`));
+    .map(({ job }) =>
+      secondary(`cancel:${job.id}`, t('Cancel {title}', { title: shortened(titleOf(job.request), 24) })),
+    );
   return {
     ...NOTICE,
-    title: waiting === 0 ? 'Nothing waits' : waiting === 1 ? '1 request waits' : `${waiting} requests wait`,
+    title: waiting === 0 ? t('Nothing waits') : t('{count} request waits | {count} requests wait', { count: waiting }),
     lines: [
       beingMade(running),
-      ...(here === null || here === 0 ? [] : [`Unfinished requests from this place: ${here}.`]),
+      ...(here === null || here === 0 ? [] : [t('Unfinished requests from this place: {count}.', { count: here })]),
     ],
     fields: own.map(({ job, ...place }) => ({
       name: `${shortened(titleOf(job.request), 60)} (${job.id})`,
-      value: job.state === 'running' ? 'Being made' : waitingLabel(place),
+      value: job.state === 'running' ? t('Being made') : waitingLabel(place),
     })),
     buttons: rowsOf(cancels),
   };
@@ -273,13 +315,21 @@ export function queueReply({ waiting, here, running, own }: QueueView): Reply {
 
 function beingMade(running: QueueView['running']): string {
   const [only] = running;
-  if (only === undefined) return 'Nothing is being made right now.';
+  if (only === undefined) return t('Nothing is being made right now.');
   if (running.length === 1) {
-    return `Being made: a request of ${only.own ? 'yours' : 'somebody else'}, ${Math.floor(only.fraction * 100)} %.`;
+    const percent = Math.floor(only.fraction * 100);
+    return only.own
+      ? t('Being made: a request of yours, {percent} %.', { percent })
+      : t('Being made: a request of somebody else, {percent} %.', { percent });
   }
+  const count = running.length;
   const own = running.filter((each) => each.own).map(({ fraction }) => `${Math.floor(fraction * 100)} %`);
-  const yours = own.length === 0 ? 'none of them yours' : `of them yours: ${own.join(', ')}`;
-  return `Being made: ${running.length} requests, ${yours}.`;
+  return own.length === 0
+    ? t('Being made: {count} request, not yours. | Being made: {count} requests, none of them yours.', { count })
+    : t('Being made: {count} request, yours: {own}. | Being made: {count} requests, of them yours: {own}.', {
+        count,
+        own: own.join(', '),
+      });
 }
 
 /** Requests that wait for a yes. */
@@ -293,12 +343,17 @@ interface Question {
 export function confirmReply({ id, requests, notes }: Question): Reply {
   const pictures = requests.reduce((sum, { n }) => sum + n, 0);
   const shown = requests.slice(0, LISTED).map(({ prompt }) => shortened(prompt, 100));
-  const more = requests.length > LISTED ? [`and ${requests.length - LISTED} more`] : [];
+  const more = requests.length > LISTED ? [t('and {count} more', { count: requests.length - LISTED })] : [];
   return {
     ...NOTICE,
-    title: `Make ${requests.length} requests, ${pictures} pictures in all?`,
+    title: t('Make {count} request, {pictures} pictures in all? | Make {count} requests, {pictures} pictures in all?', {
+      count: requests.length,
+      pictures,
+    }),
     lines: [...shown, ...more, ...notes],
-    buttons: [[{ action: `confirm:${id}`, label: `Make all ${requests.length}`, style: 'primary' }]],
+    buttons: [
+      [{ action: `confirm:${id}`, label: t('Make all {count}', { count: requests.length }), style: 'primary' }],
+    ],
   };
 }
 
@@ -308,13 +363,13 @@ export function doubtReply({ id, requests, notes }: Question, meant: readonly st
   const [only] = meant;
   const line =
     only === undefined
-      ? `Commands are ${listedAs('conjunction', commands)}.`
-      : `It looks like a command but is not one. The command is /wuerst ${only}`;
+      ? t('Commands are {commands}.', { commands: listedAs('conjunction', commands) })
+      : t('It looks like a command but is not one. The command is {command}', { command: `/wuerst ${only}` });
   return {
     ...NOTICE,
-    title: `Paint “${shortened(requests[0]?.prompt ?? '', 100)}”?`,
+    title: t('Paint “{prompt}”?', { prompt: shortened(requests[0]?.prompt ?? '', 100) }),
     lines: [line, ...notes],
-    buttons: [[{ action: `confirm:${id}`, label: 'Paint it', style: 'primary' }]],
+    buttons: [[{ action: `confirm:${id}`, label: t('Paint it'), style: 'primary' }]],
   };
 }
 
@@ -322,22 +377,32 @@ export function confirmedReply(jobs: readonly Job[]): Reply {
   const buttons = jobs.slice(0, MOST_ROWS * ROW).map(({ id }, index) => secondary(`show:${id}`, `${index + 1}`));
   return {
     ...NOTICE,
-    title: `${jobs.length} requests wait for their turn`,
+    title: t('{count} request waits for its turn | {count} requests wait for their turn', { count: jobs.length }),
     lines: jobs.slice(0, LISTED).map(({ id, request }) => `${id}: ${shortened(titleOf(request), 100)}`),
     buttons: rowsOf(buttons),
   };
 }
 
-function messagesAndFiles(count: number): string {
-  return count === 1 ? 'One message or file' : `${count} messages and files`;
-}
-
 function leftLines({ waiting, left }: Outlook): readonly string[] {
-  const reasons = [...left].map(([why, count]) => `${messagesAndFiles(count)} could not be removed yet. ${why}`);
+  const reasons = [...left].map(([why, count]) =>
+    t(
+      'One message or file could not be removed yet. {why} | {count} messages and files could not be removed yet. {why}',
+      { count, why },
+    ),
+  );
   return [
-    ...(waiting === 0 ? [] : [`${messagesAndFiles(waiting)} will be removed as soon as that is possible.`]),
+    ...(waiting === 0
+      ? []
+      : [
+          t(
+            'One message or file will be removed as soon as that is possible. | {count} messages and files will be removed as soon as that is possible.',
+            { count: waiting },
+          ),
+        ]),
     ...reasons,
-    ...(left.size === 0 ? [] : ['It is tried again and again; /wuerst erase tells what is left.']),
+    ...(left.size === 0
+      ? []
+      : [t('It is tried again and again; {command} tells what is left.', { command: '/wuerst erase' })]),
   ];
 }
 
@@ -345,15 +410,15 @@ function leftLines({ waiting, left }: Outlook): readonly string[] {
 export function eraseQuestion(outlook: Outlook): Reply {
   return {
     ...NOTICE,
-    title: 'Erase everything kept about you?',
+    title: t('Erase everything kept about you?'),
     lines: [
-      'Your requests and pictures are erased for good, and your old buttons stop working.',
-      'Messages of mine that show them are removed where I can. What others made from your pictures stays.',
-      'To get a copy first: /wuerst export',
+      t('Your requests and pictures are erased for good, and your old buttons stop working.'),
+      t('Messages of mine that show them are removed where I can. What others made from your pictures stays.'),
+      t('To get a copy first: {command}', { command: '/wuerst export' }),
       ...leftLines(outlook),
     ],
     buttons: [
-      [{ action: 'erase:me', label: 'Erase everything', style: 'danger', confirm: 'Erase everything for good?' }],
+      [{ action: 'erase:me', label: t('Erase everything'), style: 'danger', confirm: t('Erase everything for good?') }],
     ],
   };
 }
@@ -368,28 +433,45 @@ interface ErasedView {
 
 /** Only what is gone everywhere is called erased. */
 export function erasedReply({ jobs, images, posted, logHoldsErased }: ErasedView): Reply {
-  const counts = `${jobs === 1 ? '1 request' : `${jobs} requests`} and ${images === 1 ? '1 picture' : `${images} pictures`}`;
+  const counts = listedAs('conjunction', [
+    t('{count} request | {count} requests', { count: jobs }),
+    t('{count} picture | {count} pictures', { count: images }),
+  ]);
   const { removed, waiting, left } = posted;
   const lines = [
     ...(removed === 0
       ? []
-      : [`${messagesAndFiles(removed)} that showed them ${removed === 1 ? 'is' : 'are'} gone, too.`]),
+      : [
+          t(
+            'One message or file that showed them is gone, too. | {count} messages and files that showed them are gone, too.',
+            { count: removed },
+          ),
+        ]),
     ...leftLines(posted),
   ];
   if (logHoldsErased) {
-    const why = 'Another program keeps the log of the database in use, so traces of them are still on the disk.';
-    const next = 'They are removed within an hour after it is done.';
-    return { ...NOTICE, title: 'Not gone for good yet', lines: [`${counts} were removed.`, why, next, ...lines] };
+    const why = t('Another program keeps the log of the database in use, so traces of them are still on the disk.');
+    const next = t('They are removed within an hour after it is done.');
+    return {
+      ...NOTICE,
+      title: t('Not gone for good yet'),
+      lines: [t('{counts} were removed.', { counts }), why, next, ...lines],
+    };
   }
-  const title = waiting === 0 && left.size === 0 ? 'Erased' : 'Not gone everywhere yet';
-  return { ...NOTICE, title, lines: [`${counts} were erased here.`, ...lines] };
+  const title = waiting === 0 && left.size === 0 ? t('Erased') : t('Not gone everywhere yet');
+  return { ...NOTICE, title, lines: [t('{counts} were erased here.', { counts }), ...lines] };
 }
 
 export function exportReply(json: string, files: number): Reply {
   return {
     ...NOTICE,
-    title: 'Everything kept about you',
-    lines: [`It names ${files} pictures. To see one: /wuerst show <id>`],
+    title: t('Everything kept about you'),
+    lines: [
+      t('It names {count} picture. To see one: {command} | It names {count} pictures. To see one: {command}', {
+        count: files,
+        command: '/wuerst show <id>',
+      }),
+    ],
     code: json,
   };
 }

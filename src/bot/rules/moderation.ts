@@ -1,5 +1,6 @@
 import { promptWeights, weightlessText } from '../../pipeline/images/prompt-weights.ts';
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { GuildSettings } from '../command/guild-settings.ts';
 import type { Caller, ImagineRequest } from '../job.ts';
 import { heldPhrase } from './word-filter.ts';
@@ -25,19 +26,21 @@ export function refusalOf(
   const shown = [...readings(prompt), ...loras.map(({ name }) => name)];
   const word = heldPhrase([...shown, ...readings(negative)], rules.blockedWords);
   if (word !== null) {
-    return new UserError('blocked_word', `The moderators here have blocked the word "${word}".`, {
-      hint: 'Say it in other words. The rule is the setting blocked-words.',
+    return new UserError('blocked_word', t('The moderators here have blocked the word "{word}".', { word }), {
+      hint: t('Say it in other words. The rule is the setting {setting}.', { setting: 'blocked-words' }),
     });
   }
   // The negative prompt may name what to keep out.
   const nsfw = heldPhrase(shown, NSFW_WORDS);
   if (nsfw === null || (rules.nsfw !== 'off' && place.ageRestricted)) return undefined;
   return rules.nsfw === 'off'
-    ? new UserError('nsfw_off', `"${nsfw}" is not safe for work, and such pictures are not made here.`, {
-        hint: 'Leave it out. The rule is the setting nsfw: off.',
+    ? new UserError('nsfw_off', t('"{nsfw}" is not safe for work, and such pictures are not made here.', { nsfw }), {
+        hint: t('Leave it out. The rule is the setting {setting}.', { setting: 'nsfw: off' }),
       })
-    : new UserError('nsfw_room', `"${nsfw}" is not safe for work, and this room is not for adults only.`, {
-        hint: 'Leave it out, or ask in an age-restricted channel. The rule is the setting nsfw: age-restricted.',
+    : new UserError('nsfw_room', t('"{nsfw}" is not safe for work, and this room is not for adults only.', { nsfw }), {
+        hint: t('Leave it out, or ask in an age-restricted channel. The rule is the setting {setting}.', {
+          setting: 'nsfw: age-restricted',
+        }),
       });
 }
 
@@ -50,7 +53,7 @@ function weightedReadings(text: string): string[] {
 /** Throws `UserError` `blocked_user`. */
 export function refuseBlocked(caller: Caller, { blockedUsers }: GuildSettings): void {
   if (!blockedUsers.includes(caller.user)) return;
-  throw new UserError('blocked_user', 'The moderators here have blocked you from asking for pictures.', {
-    hint: 'Only they can change that. The rule is the setting blocked-users.',
+  throw new UserError('blocked_user', t('The moderators here have blocked you from asking for pictures.'), {
+    hint: t('Only they can change that. The rule is the setting {setting}.', { setting: 'blocked-users' }),
   });
 }

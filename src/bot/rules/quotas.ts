@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t, translatable } from '../../texts/translate.ts';
 import type { GuildSettings } from '../command/guild-settings.ts';
 import type { History, Party } from '../history/history.ts';
 import { type Caller, type Eta, type Job, ruledBy } from '../job.ts';
@@ -20,7 +21,22 @@ interface Options {
   readonly now: number;
 }
 
-const WORDS = { user: { has: 'You have', whose: 'Your' }, guild: { has: 'This place has', whose: "This place's" } };
+const WORDS = {
+  user: {
+    jobs: translatable('You have {used} of at most {quota} unfinished requests.'),
+    more: translatable('You have {used} of at most {quota} unfinished requests, and this would add {jobs}.'),
+    seconds: translatable(
+      'This needs about {seconds} s of accelerator time. Your quota for today is {quota} s, and {used} s are used.',
+    ),
+  },
+  guild: {
+    jobs: translatable('This place has {used} of at most {quota} unfinished requests.'),
+    more: translatable('This place has {used} of at most {quota} unfinished requests, and this would add {jobs}.'),
+    seconds: translatable(
+      "This needs about {seconds} s of accelerator time. This place's quota for today is {quota} s, and {used} s are used.",
+    ),
+  },
+} as const;
 type Kind = keyof typeof WORDS;
 
 /**
@@ -46,12 +62,24 @@ function checkJobs(kind: Kind, party: Party, { jobs }: Wanted, quota: number | n
   if (quota === null || used + jobs <= quota) return;
   const oldest = lists.oldestUnfinished(party);
   const eta = oldest && options.etaOf(oldest);
-  const room = eta === null ? '' : `, in about ${duration(eta.to - options.now)}`;
+  const setting = `${kind}-jobs`;
   throw new UserError(
     `limit_${kind}_jobs`,
-    `${WORDS[kind].has} ${used} of at most ${quota} unfinished requests${jobs > 1 ? `, and this would add ${jobs}` : ''}.`,
+    jobs > 1 ? t(WORDS[kind].more, { used, quota, jobs }) : t(WORDS[kind].jobs, { used, quota }),
     {
-      hint: `${oldest === null ? `Ask for at most ${quota} at once.` : `There is room for another when ${oldest.id} is done${room}.`} The rule is the setting ${kind}-jobs.`,
+      hint:
+        oldest === null
+          ? t('Ask for at most {quota} at once. The rule is the setting {setting}.', { quota, setting })
+          : eta === null
+            ? t('There is room for another when {job} is done. The rule is the setting {setting}.', {
+                job: oldest.id,
+                setting,
+              })
+            : t('There is room for another when {job} is done, in about {time}. The rule is the setting {setting}.', {
+                job: oldest.id,
+                time: duration(eta.to - options.now),
+                setting,
+              }),
     },
   );
 }
@@ -69,9 +97,12 @@ function checkSeconds(
   if (used + seconds <= quota) return;
   throw new UserError(
     `limit_${kind}_seconds`,
-    `This needs about ${round(seconds)} s of accelerator time. ${WORDS[kind].whose} quota for today is ${quota} s, and ${round(used)} s are used.`,
+    t(WORDS[kind].seconds, { seconds: round(seconds), quota, used: round(used) }),
     {
-      hint: `The count starts again at midnight UTC, in ${duration(today.resetsAt - now)}; a smaller picture or fewer steps need less. The rule is the setting ${kind}-seconds.`,
+      hint: t(
+        'The count starts again at midnight UTC, in {time}; a smaller picture or fewer steps need less. The rule is the setting {setting}.',
+        { time: duration(today.resetsAt - now), setting: `${kind}-seconds` },
+      ),
     },
   );
 }
@@ -83,7 +114,7 @@ function round(seconds: number): number {
 /** `40 s`, `3 min`, `2 h`. */
 function duration(ms: number): string {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
-  if (seconds < 90) return `${seconds} s`;
+  if (seconds < 90) return t('{seconds} s', { seconds });
   const minutes = Math.round(seconds / 60);
-  return minutes < 90 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+  return minutes < 90 ? t('{minutes} min', { minutes }) : t('{hours} h', { hours: Math.round(minutes / 60) });
 }

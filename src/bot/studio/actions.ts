@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { withinMaxima } from '../command/layers.ts';
 import { normaliseText } from '../command/lexer.ts';
 import { parseCommand } from '../command/parse.ts';
@@ -34,8 +35,8 @@ export function parseAction(action: string): { readonly verb: ActionVerb; readon
   const [, verb = '', id = ''] = /^([a-z0-9-]{1,16}):([A-Za-z0-9_-]{1,64})$/.exec(action) ?? [];
   const known = ACTION_VERBS.find((one) => one === verb);
   if (known !== undefined) return { verb: known, id: id.toLowerCase() };
-  throw new UserError('action_unknown', 'This button no longer works.', {
-    hint: 'Bring its picture back with fresh buttons: /wuerst history',
+  throw new UserError('action_unknown', t('This button no longer works.'), {
+    hint: t('Bring its picture back with fresh buttons: {command}', { command: '/wuerst history' }),
   });
 }
 
@@ -95,8 +96,10 @@ export function draftsOf(verb: DraftVerb, options: ActOptions): readonly Draft[]
 function remixed({ job, image, text, limits, sources, randomSeed }: ActOptions) {
   const typed = normaliseText(text ?? '');
   if (typed === '') {
-    throw new UserError('remix_text_missing', 'A remix needs a new prompt, and none came.', {
-      hint: `Send it with the action, for example "${job.request.prompt.slice(0, 100)} at night".`,
+    throw new UserError('remix_text_missing', t('A remix needs a new prompt, and none came.'), {
+      hint: t('Send it with the action, for example {prompt}.', {
+        prompt: `"${job.request.prompt.slice(0, 100)} at night"`,
+      }),
     });
   }
   const { prompt: _prompt, ...old } = job.request;
@@ -109,21 +112,27 @@ function remixed({ job, image, text, limits, sources, randomSeed }: ActOptions) 
 
 /** New words and a new seed, starting from the picture. */
 function started({ job, image, text, limits, sources, randomSeed }: ActOptions): readonly Draft[] {
-  if (image === null) throw new UserError('image_unknown', 'This request has no picture to start from.');
+  if (image === null) throw new UserError('image_unknown', t('This request has no picture to start from.'));
   const { prompt: _prompt, start: _start, seed: _seed, ...old } = job.request;
   const pictures = { pictures: [image.hash] };
   const defaults = { ...old, n: 1 };
   const parsed = parseCommand(normaliseText(text ?? ''), { limits, sources, randomSeed, defaults, pictures });
   if (parsed.kind !== 'imagine' && parsed.kind !== 'permutations') return [];
   const requests = parsed.kind === 'imagine' ? [parsed.request] : parsed.requests;
-  const notes = [`Starts from picture ${image.id}.`, ...parsed.notes];
+  const notes = [t('Starts from picture {id}.', { id: image.id }), ...parsed.notes];
   return requests.map((request) => ({ request, derivation: null, notes }));
 }
 
 function tooLarge({ width, height }: Size, factor: number, limits: RequestLimits): UserError {
   return new UserError(
     'larger_than_allowed',
-    `${factor} times ${width}×${height} is more than the limit of ${limits.maxPixels} pixels, or ${limits.maxSide} a side.`,
-    { hint: 'Start from a smaller picture.' },
+    t('{factor} times {width}×{height} is more than the limit of {maxPixels} pixels, or {maxSide} a side.', {
+      factor,
+      width,
+      height,
+      maxPixels: limits.maxPixels,
+      maxSide: limits.maxSide,
+    }),
+    { hint: t('Start from a smaller picture.') },
   );
 }

@@ -1,5 +1,5 @@
 import { UserError } from '../../system/errors.ts';
-import { listedAs } from '../../texts/translate.ts';
+import { listedAs, t } from '../../texts/translate.ts';
 import { guildSettings } from '../command/guild-settings.ts';
 import { parseCommand } from '../command/parse.ts';
 import { quoted } from '../command/problem.ts';
@@ -186,7 +186,7 @@ export class Answers {
   }
 
   #requireExport({ surface, user }: Caller): void {
-    const message = 'You have just been given everything that is kept about you.';
+    const message = t('You have just been given everything that is kept about you.');
     this.#exports.require(`${surface} ${user}`, 'too_many_exports', message);
   }
 
@@ -196,15 +196,17 @@ export class Answers {
 }
 
 function fileMisfit(): UserError {
-  return new UserError('file_misfit', 'A file goes with the import of presets alone.', {
-    hint: 'Send it with: presets import',
+  return new UserError('file_misfit', t('A file goes with the import of presets alone.'), {
+    hint: t('Send it with: {command}', { command: 'presets import' }),
   });
 }
 
 function noSubcommand(text: string): UserError {
   const [name = ''] = text.split(' ', 1);
   const usage = isSubcommandName(name) ? SUBCOMMANDS[name].usage : listedAs('disjunction', Object.keys(SUBCOMMANDS));
-  return new UserError('subcommand_malformed', `Expected ${usage}, got ${quoted(text)}.`, {
-    hint: 'An id is the letters and digits below a picture. For yours, see /wuerst history',
+  return new UserError('subcommand_malformed', t('Expected {usage}, got {text}.', { usage, text: quoted(text) }), {
+    hint: t('An id is the letters and digits below a picture. For yours, see {command}', {
+      command: '/wuerst history',
+    }),
   });
 }

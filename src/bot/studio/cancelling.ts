@@ -10,8 +10,8 @@ import { isOwner } from './targets.ts';
 export function newestUnfinished({ history }: Pick<StudioParts, 'history'>, { surface, user }: Caller): Job {
   const newest = history.lists.unfinished({ surface, user }).at(-1);
   if (newest !== undefined) return newest;
-  throw new UserError('job_unknown', 'You have no request that is waiting or running.', {
-    hint: 'See what you asked for: /wuerst history',
+  throw new UserError('job_unknown', t('You have no request that is waiting or running.'), {
+    hint: t('See what you asked for: {command}', { command: '/wuerst history' }),
   });
 }
 
@@ -24,8 +24,8 @@ export function cancelJob(
   caller: Caller,
 ): Outcome {
   if (isOver(job)) {
-    throw new UserError('already_finished', `This request is already ${job.state}.`, {
-      hint: 'Its pictures can be deleted instead.',
+    throw new UserError('already_finished', alreadyOver(job), {
+      hint: t('Its pictures can be deleted instead.'),
     });
   }
   const own = isOwner(job, caller);
@@ -47,4 +47,9 @@ export function cancelJob(
     bus.emit(event);
   });
   return jobOutcome({ job: history.jobs.get(job.id) ?? job, repeated: false });
+}
+
+function alreadyOver({ state }: Job): string {
+  if (state === 'done') return t('This request is already done.');
+  return state === 'failed' ? t('This request is already failed.') : t('This request is already cancelled.');
 }

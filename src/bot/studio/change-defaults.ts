@@ -1,5 +1,5 @@
 import { UserError } from '../../system/errors.ts';
-import { listedAs } from '../../texts/translate.ts';
+import { listedAs, t, translatable } from '../../texts/translate.ts';
 import { KEYS, type Key, keyNamed } from '../command/keys.ts';
 import { quoted } from '../command/problem.ts';
 import { MAXIMA, type MaximumName } from '../command/prompt-sources.ts';
@@ -13,9 +13,18 @@ import type { PromptContext } from './change-presets.ts';
 
 const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
 const TITLES: Readonly<Record<DefaultsScope['scope'], string>> = {
-  person: 'Your defaults',
-  channel: "This channel's defaults",
-  guild: "This server's defaults",
+  person: translatable('Your defaults'),
+  channel: translatable("This channel's defaults"),
+  guild: translatable("This server's defaults"),
+};
+const CHANGED: typeof TITLES = {
+  person: translatable('Your defaults are changed'),
+  channel: translatable("This channel's defaults are changed"),
+  guild: translatable("This server's defaults are changed"),
+};
+const NOT_ALLOWED: Readonly<Record<Exclude<DefaultsScope['scope'], 'person'>, string>> = {
+  channel: translatable('Only moderators can change the defaults of this channel.'),
+  guild: translatable('Only moderators can change the defaults of this server.'),
 };
 const LARGEST: Readonly<Record<MaximumName, (limits: RequestLimits) => number>> = {
   n: ({ maxImages }) => maxImages,
@@ -34,27 +43,33 @@ export function defaultsReply({ place, reset, changes }: DefaultsArgument, conte
   const scope = scopeFor(place ?? 'person', caller);
   const repeated = changes.find(({ key }, i) => changes.findIndex((other) => other.key === key) < i);
   if (repeated !== undefined) {
-    throw new UserError('setting_given_twice', `Expected ${repeated.key} once, got it twice.`);
+    throw new UserError('setting_given_twice', t('Expected {key} once, got it twice.', { key: repeated.key }));
   }
   history.atomically(() => {
     if (reset) history.defaults.clear(scope);
     for (const { key, value } of changes) change(scope, key, value, context);
   });
-  return { ...NOTICE, title: `${TITLES[scope.scope]} are changed`, fields: fieldsOf(scope, context) };
+  return { ...NOTICE, title: t(CHANGED[scope.scope]), fields: fieldsOf(scope, context) };
 }
 
 function shown(place: DefaultsArgument['place'], context: PromptContext): Reply {
   const scopes = defaultsScopes(context.caller).filter(({ scope }) => place === null || scope === place);
   const fields = scopes.flatMap((scope) => {
     const values = fieldsOf(scope, context).map(({ name, value }) => `${name}:${value}`);
-    return [{ name: TITLES[scope.scope], value: values.length === 0 ? 'none' : values.join(' ') }];
+    return [{ name: t(TITLES[scope.scope]), value: values.length === 0 ? t('none') : values.join(' ') }];
   });
   return {
     ...NOTICE,
-    title: 'What is chosen where nothing is typed',
+    title: t('What is chosen where nothing is typed'),
     lines: [
-      'What you type counts first, then a preset, then your default, the channel’s, the server’s, and what the model recommends.',
-      'Set yours: defaults steps:20 style:base. Take one back: defaults steps:default. Moderators: defaults channel max-steps:30',
+      t(
+        'What you type counts first, then a preset, then your default, the channel’s, the server’s, and what the model recommends.',
+      ),
+      t('Set yours: {set}. Take one back: {reset}. Moderators: {forChannel}', {
+        set: 'defaults steps:20 style:base',
+        reset: 'defaults steps:default',
+        forChannel: 'defaults channel max-steps:30',
+      }),
     ],
     fields,
   };
@@ -63,7 +78,7 @@ function shown(place: DefaultsArgument['place'], context: PromptContext): Reply 
 function fieldsOf(scope: DefaultsScope, { history, refusal }: PromptContext): Reply['fields'] {
   return Object.entries(history.defaults.of(scope)).map(([name, value]) => ({
     name,
-    value: name === 'negative' && refusal('', value) !== undefined ? '(words not allowed here)' : value,
+    value: name === 'negative' && refusal('', value) !== undefined ? t('(words not allowed here)') : value,
   }));
 }
 
@@ -73,8 +88,8 @@ function change(scope: DefaultsScope, typed: string, value: string, context: Pro
   const maximum = MAXIMA.find((name) => typed === `${MAXIMUM_PREFIX}${name}`);
   if (maximum !== undefined) {
     if (scope.scope === 'person') {
-      throw new UserError('default_unknown', `${typed} is for a channel or a server.`, {
-        hint: `For example: /wuerst defaults channel ${typed}:4`,
+      throw new UserError('default_unknown', t('{typed} is for a channel or a server.', { typed }), {
+        hint: t('For example: {command}', { command: `/wuerst defaults channel ${typed}:4` }),
       });
     }
     const most = Number(value);
@@ -82,9 +97,15 @@ function change(scope: DefaultsScope, typed: string, value: string, context: Pro
     if (!isBack && !(/^\d+(?:\.\d+)?$/.test(value) && most >= 1 && most <= largest)) {
       throw new UserError(
         'default_value',
-        `Expected ${typed} to be a number from 1 to ${largest}, got ${quoted(value)}.`,
+        t('Expected {typed} to be a number from 1 to {largest}, got {value}.', {
+          typed,
+          largest,
+          value: quoted(value),
+        }),
         {
-          hint: `For example: /wuerst defaults ${scope.scope === 'guild' ? 'server' : 'channel'} ${typed}:${largest}`,
+          hint: t('For example: {command}', {
+            command: `/wuerst defaults ${scope.scope === 'guild' ? 'server' : 'channel'} ${typed}:${largest}`,
+          }),
         },
       );
     }
@@ -101,7 +122,9 @@ function change(scope: DefaultsScope, typed: string, value: string, context: Pro
   const reading = key.read(value, context.limits);
   if (!('value' in reading)) {
     throw new UserError('default_value', key.expected(context.limits).wrong(key.name, quoted(value)), {
-      hint: `For example: /wuerst defaults ${key.name}:${reading.instead ?? key.example(context.limits)}`,
+      hint: t('For example: {command}', {
+        command: `/wuerst defaults ${key.name}:${reading.instead ?? key.example(context.limits)}`,
+      }),
     });
   }
   for (const other of clashing(key)) defaults.set(scope, other.name, undefined);
@@ -116,20 +139,23 @@ function clashing(key: Key): readonly Key[] {
 function presetAsDefault(): UserError {
   return new UserError(
     'default_unknown',
-    'A preset is no default, since it would stand around words that have it already.',
+    t('A preset is no default, since it would stand around words that have it already.'),
     {
-      hint: 'Its settings can be defaults: /wuerst defaults steps:20 style:base',
+      hint: t('Its settings can be defaults: {command}', { command: '/wuerst defaults steps:20 style:base' }),
     },
   );
 }
 
 function unknownSetting(typed: string): UserError {
   const names = KEYS.filter(({ name }) => name !== 'preset').map(({ name }) => name);
-  return new UserError('default_unknown', `There is no setting ${quoted(typed)}.`, {
-    hint: `Settings are ${listedAs('conjunction', names)}; for a channel or a server also ${listedAs(
-      'disjunction',
-      MAXIMA.map((name) => MAXIMUM_PREFIX + name),
-    )}.`,
+  return new UserError('default_unknown', t('There is no setting {typed}.', { typed: quoted(typed) }), {
+    hint: t('Settings are {names}; for a channel or a server also {maxima}.', {
+      names: listedAs('conjunction', names),
+      maxima: listedAs(
+        'disjunction',
+        MAXIMA.map((name) => MAXIMUM_PREFIX + name),
+      ),
+    }),
   });
 }
 
@@ -137,18 +163,14 @@ function scopeFor(place: DefaultsScope['scope'], caller: Caller): DefaultsScope 
   const { surface, user, room, moderator } = caller;
   if (place === 'person') return { surface, scope: place, owner: user };
   if (!moderator) {
-    throw new UserError(
-      'defaults_not_allowed',
-      `Only moderators can change the defaults of this ${place === 'guild' ? 'server' : place}.`,
-      {
-        hint: 'Yours are free: /wuerst defaults steps:20',
-      },
-    );
+    throw new UserError('defaults_not_allowed', t(NOT_ALLOWED[place]), {
+      hint: t('Yours are free: {command}', { command: '/wuerst defaults steps:20' }),
+    });
   }
   if (place === 'channel') return { surface, scope: place, owner: room };
   const guild = ruledBy(caller);
   if (guild !== null) return { surface, scope: place, owner: guild };
-  throw new UserError('defaults_need_a_guild', 'A direct message has no defaults of a server.', {
-    hint: 'Change them in a channel of the server.',
+  throw new UserError('defaults_need_a_guild', t('A direct message has no defaults of a server.'), {
+    hint: t('Change them in a channel of the server.'),
   });
 }

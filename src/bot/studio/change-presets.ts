@@ -1,5 +1,6 @@
 import { basename, extname } from 'node:path';
 import { UserError } from '../../system/errors.ts';
+import { t, translatable } from '../../texts/translate.ts';
 import { bracketed } from '../command/format.ts';
 import { typedForm } from '../command/layers.ts';
 import { lengthOf } from '../command/lexer.ts';
@@ -40,12 +41,16 @@ type Import = Extract<PresetsArgument, { readonly action: 'import' }> & { readon
 /** @throws UserError `presets_missing` where nothing came, and `presets_given_twice` */
 export function withGivenFile(given: Import, file: GivenFile | undefined): Import {
   if (file === undefined && given.file === '') {
-    throw new UserError('presets_missing', 'Expected presets to import, got none.', {
-      hint: "Paste A1111's styles.csv or Fooocus' JSON behind it, or send the file: on Discord as the option file, on Slack in a message to the bot with the words presets import.",
+    throw new UserError('presets_missing', t('Expected presets to import, got none.'), {
+      hint: t(
+        "Paste A1111's styles.csv or Fooocus' JSON behind it, or send the file: on Discord as the option {option}, on Slack in a message to the bot with the words {words}.",
+        { option: 'file', words: 'presets import' },
+      ),
     });
   }
   if (file === undefined) return given;
-  if (given.file !== '') throw new UserError('presets_given_twice', 'Expected presets as text or in a file, got both.');
+  if (given.file !== '')
+    throw new UserError('presets_given_twice', t('Expected presets as text or in a file, got both.'));
   return { ...given, file: presetText(file.content), name: basename(file.name, extname(file.name)) };
 }
 
@@ -82,7 +87,7 @@ export function presetsReply(given: PresetsArgument | Import, context: PromptCon
       const scope = scopeOf(given.place, context.caller);
       const name = nameOf(given.name);
       if (!context.history.presets.remove(scope, name)) throw notOf(given.place, name);
-      return { ...NOTICE, title: `The preset ${name} was deleted` };
+      return { ...NOTICE, title: t('The preset {name} was deleted', { name }) };
     }
     case 'import': {
       const name = 'name' in given ? given.name : undefined;
@@ -100,10 +105,14 @@ function exportReply(format: PresetFormat, context: PromptContext): Reply {
   const lost = format === 'csv' && presets.some(({ settings }) => Object.keys(settings).length > 0);
   return {
     ...NOTICE,
-    title: presets.length === 1 ? '1 preset' : `${presets.length} presets`,
+    title: t('{count} preset | {count} presets', { count: presets.length }),
     lines: [
       ...(lost
-        ? ['A styles.csv has no place for settings, so they are left out. To keep them: presets export json']
+        ? [
+            t('A styles.csv has no place for settings, so they are left out. To keep them: {command}', {
+              command: 'presets export json',
+            }),
+          ]
         : []),
       ...hiddenLine(all.length - presets.length),
     ],
@@ -119,30 +128,48 @@ function refusalOf({ name, prompt, negative }: NamedPreset, { refusal }: PromptC
 export function hiddenLine(count: number): readonly string[] {
   return count === 0
     ? []
-    : [`Not shown, since words in ${count === 1 ? 'it' : 'them'} are not allowed here: ${count}.`];
+    : [
+        t(
+          'Not shown, since words in it are not allowed here: {count}. | Not shown, since words in them are not allowed here: {count}.',
+          { count },
+        ),
+      ];
 }
 
+/** Names in a row, and how many there are that are not named. */
+export function namesAndMore(names: readonly string[], more: number): string {
+  const row = names.join(', ');
+  return more > 0 ? t('{names} and {count} more', { names: row, count: more }) : row;
+}
+
+const EVERYONES = translatable("Everyone's: {names}");
+const YOURS = translatable('Yours: {names}');
+const THIS_SERVERS = translatable("This server's: {names}");
+const OF_THIS_BOT = translatable('Of this bot: {names}');
+
 function listReply({ history, folder, caller, refusal }: PromptContext): Reply {
-  const whose = (scope: PresetScope) =>
-    scope === 'everywhere' ? "Everyone's" : 'user' in scope ? 'Yours' : "This server's";
+  const whose = (scope: PresetScope) => (scope === 'everywhere' ? EVERYONES : 'user' in scope ? YOURS : THIS_SERVERS);
   const saved = presetScopes(caller).map((scope) => [whose(scope), history.presets.names(scope)] as const);
-  const all = [...saved, ['Of this bot', folder?.presets.names ?? []] as const];
+  const all = [...saved, [OF_THIS_BOT, folder?.presets.names ?? []] as const];
   let hidden = 0;
-  const lines = all.flatMap(([title, names]) => {
+  const lines = all.flatMap(([line, names]) => {
     const first = names.slice(0, LISTED);
     const shown = first.filter((name) => refusal(name.replaceAll('-', ' ')) === undefined);
     hidden += first.length - shown.length;
     if (shown.length === 0) return [];
-    const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
-    return [`${title}: ${shown.join(', ')}${more}`];
+    return [t(line, { names: namesAndMore(shown, names.length - LISTED) })];
   });
   return {
     ...NOTICE,
-    title: lines.length === 0 ? 'There are no presets here yet' : 'Presets',
+    title: lines.length === 0 ? t('There are no presets here yet') : t('Presets'),
     lines: [
       ...lines,
       ...hiddenLine(hidden),
-      'Use one: a panda preset:name. Save one with the button below a picture, or with presets save name and a text with {prompt}.',
+      t('Use one: {use}. Save one with the button below a picture, or with {save} and a text with {prompt}.', {
+        use: 'a panda preset:name',
+        save: 'presets save name',
+        prompt: PROMPT_PLACE,
+      }),
     ],
   };
 }
@@ -153,11 +180,16 @@ function showReply(typed: string, context: PromptContext): Reply {
   if (preset === undefined) throw unknown(name, context);
   const refused = refusalOf({ name, ...preset }, context);
   if (refused !== undefined) throw refused;
-  return { ...NOTICE, title: `The preset ${name}`, fields: fieldsOf(preset), code: `/wuerst a panda preset:${name}` };
+  return {
+    ...NOTICE,
+    title: t('The preset {name}', { name }),
+    fields: fieldsOf(preset),
+    code: `/wuerst a panda preset:${name}`,
+  };
 }
 
 function fieldsOf({ prompt, negative, settings }: Preset): Reply['fields'] {
-  const all = { Text: prompt, Negative: negative, ...settings };
+  const all = { [t('Text')]: prompt, [t('Negative')]: negative, ...settings };
   return Object.entries(all).flatMap(([name, value]) => (value === '' ? [] : [{ name, value: shortened(value, 500) }]));
 }
 
@@ -181,8 +213,10 @@ function saved(typed: string, text: string, place: Place, context: PromptContext
   const read = readPresetText(text, context.limits, command);
   const preset = { ...read, negative: read.negative || apart };
   if (preset.prompt === '' && preset.negative === '' && Object.keys(preset.settings).length === 0) {
-    throw new UserError('preset_empty', 'Expected a text for the preset, got nothing.', {
-      hint: `For example: /wuerst presets save film ${PROMPT_PLACE}, film still, soft light style:base`,
+    throw new UserError('preset_empty', t('Expected a text for the preset, got nothing.'), {
+      hint: t('For example: {command}', {
+        command: `/wuerst presets save film ${PROMPT_PLACE}, film still, soft light style:base`,
+      }),
     });
   }
   return stored([{ name, ...preset }], place, context);
@@ -195,29 +229,35 @@ function stored(presets: readonly NamedPreset[], place: Place, context: PromptCo
     if (Math.max(lengthOf(prompt), lengthOf(negative)) <= limits.maxPromptLength) continue;
     throw new UserError(
       'preset_too_long',
-      `Expected texts of at most ${limits.maxPromptLength} characters in ${name}.`,
+      t('Expected texts of at most {most} characters in {name}.', {
+        most: limits.maxPromptLength,
+        name,
+      }),
     );
   }
   history.atomically(() => {
     for (const { name, ...preset } of presets) history.presets.set(scope, name, preset);
     const count = history.presets.names(scope).length;
     if (count <= MOST_PRESETS) return;
-    throw new UserError('presets_full', `Expected at most ${MOST_PRESETS} presets, got ${count}.`, {
-      hint: 'Delete some first: /wuerst presets delete <name>',
-    });
+    throw new UserError(
+      'presets_full',
+      t('Expected at most {most} presets, got {count}.', { most: MOST_PRESETS, count }),
+      {
+        hint: t('Delete some first: {command}', { command: '/wuerst presets delete <name>' }),
+      },
+    );
   });
   const [first] = presets;
   const example = `/wuerst a panda on a green background preset:${first?.name ?? ''}`;
   if (presets.length === 1 && first !== undefined) {
     const fields = refusalOf(first, context) === undefined ? fieldsOf(first) : [];
-    return { ...NOTICE, title: `The preset ${first.name} is saved`, fields, code: example };
+    return { ...NOTICE, title: t('The preset {name} is saved', { name: first.name }), fields, code: example };
   }
   const names = presets.slice(0, LISTED).map(({ name }) => name);
-  const more = presets.length > LISTED ? ` and ${presets.length - LISTED} more` : '';
   return {
     ...NOTICE,
-    title: `${presets.length} presets are saved`,
-    lines: [`${names.join(', ')}${more}`],
+    title: t('{count} presets are saved', { count: presets.length }),
+    lines: [namesAndMore(names, presets.length - LISTED)],
     code: example,
   };
 }
@@ -254,20 +294,26 @@ function nameOf(typed: string): string {
   const name = presetName(typed);
   if (name !== undefined && name !== NO_PRESET) return name;
   throw new UserError('preset_name', expectedPresetName().wrong('preset', quoted(typed)), {
-    hint: `For example: /wuerst presets save film-still ${PROMPT_PLACE}, film still`,
+    hint: t('For example: {command}', { command: `/wuerst presets save film-still ${PROMPT_PLACE}, film still` }),
   });
 }
 
 function unknown(name: string, { history, folder, caller }: PromptContext): UserError {
-  return new UserError('preset_unknown', `There is no preset ${quoted(name)} here.`, {
+  return new UserError('preset_unknown', t('There is no preset {name} here.', { name: quoted(name) }), {
     hint: presetsHere(promptSources(caller, history, folder).presets, name),
   });
 }
 
-function notOf(place: Place, name: string): UserError {
-  const whose = place === 'person' ? 'of yours' : place === 'guild' ? 'of this server' : "of everyone's";
-  return new UserError('preset_unknown', `There is no preset ${quoted(name)} ${whose}.`, {
-    hint: 'Whose each one is, is told by /wuerst presets',
+function notOf(place: Place, typed: string): UserError {
+  const name = quoted(typed);
+  const problem =
+    place === 'person'
+      ? t('There is no preset {name} of yours.', { name })
+      : place === 'guild'
+        ? t('There is no preset {name} of this server.', { name })
+        : t("There is no preset {name} of everyone's.", { name });
+  return new UserError('preset_unknown', problem, {
+    hint: t('Whose each one is, is told by {command}', { command: '/wuerst presets' }),
   });
 }
 
@@ -275,15 +321,20 @@ function scopeOf(place: Place, caller: Caller): PresetScope {
   const { surface, user, moderator } = caller;
   if (place === 'person') return { surface, user };
   if (!moderator || (place === 'everywhere' && !isOperator(caller))) {
-    const who = place === 'everywhere' ? 'whoever runs this bot' : 'moderators';
-    throw new UserError('presets_not_allowed', `Only ${who} can change presets for others here.`, {
-      hint: 'Yours need no place in front: /wuerst presets save film {prompt}, film still',
+    const refusal =
+      place === 'everywhere'
+        ? t('Only whoever runs this bot can change presets for others here.')
+        : t('Only moderators can change presets for others here.');
+    throw new UserError('presets_not_allowed', refusal, {
+      hint: t('Yours need no place in front: {command}', {
+        command: `/wuerst presets save film ${PROMPT_PLACE}, film still`,
+      }),
     });
   }
   if (place === 'everywhere') return place;
   const guild = ruledBy(caller);
   if (guild !== null && place === 'guild') return { surface, guild };
-  throw new UserError('presets_need_a_guild', 'Presets are kept for a person, for a server, or for everyone.', {
-    hint: 'Save presets of a server in one of its channels.',
+  throw new UserError('presets_need_a_guild', t('Presets are kept for a person, for a server, or for everyone.'), {
+    hint: t('Save presets of a server in one of its channels.'),
   });
 }

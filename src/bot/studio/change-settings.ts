@@ -40,8 +40,15 @@ export function settingsReply(context: Context, only: string | null): Reply {
   const asked = only === null ? null : guildSettingNamed(only);
   return {
     ...EMPTY_REPLY,
-    title: asked?.everywhere === true ? 'What holds everywhere' : 'What holds here',
-    lines: caller.moderator ? ['Change one: settings blocked-words +word, or settings user-jobs:10'] : [],
+    title: asked?.everywhere === true ? t('What holds everywhere') : t('What holds here'),
+    lines: caller.moderator
+      ? [
+          t('Change one: {list}, or {number}', {
+            list: 'settings blocked-words +word',
+            number: 'settings user-jobs:10',
+          }),
+        ]
+      : [],
     fields: [
       ...(asked === null ? guildSettings(false) : [asked]).map((setting) => ({
         name: `${setting.name} (${t(setting.description)})`,
@@ -56,11 +63,12 @@ export function settingsReply(context: Context, only: string | null): Reply {
 
 function paintersField({ all }: Pick<Painters, 'all'>) {
   const lines = all.map(({ painter, ready, busy }) => {
-    const does = ready ? (busy ? 'paints' : 'is ready') : 'is not ready';
-    const { info } = painter.status;
-    return `${painter.name} ${does}${info === null ? '' : ` (${info.provider})`}`;
+    const { name, status } = painter;
+    const provider = status.info === null ? '' : ` (${status.info.provider})`;
+    if (!ready) return t('{name} is not ready', { name }) + provider;
+    return (busy ? t('{name} paints', { name }) : t('{name} is ready', { name })) + provider;
   });
-  return { name: 'Who paints', value: lines.length === 0 ? 'nobody' : lines.join('\n') };
+  return { name: t('Who paints'), value: lines.length === 0 ? t('nobody') : lines.join('\n') };
 }
 
 /**
@@ -70,15 +78,15 @@ function paintersField({ all }: Pick<Painters, 'all'>) {
 export function changeSettings(context: Context, changes: readonly SettingChange[]): Reply {
   const { history, rules, caller } = context;
   if (!caller.moderator) {
-    throw new UserError('settings_not_allowed', 'Only moderators can change settings here.', {
-      hint: 'Everyone can see them: /wuerst settings',
+    throw new UserError('settings_not_allowed', t('Only moderators can change settings here.'), {
+      hint: t('Everyone can see them: {command}', { command: '/wuerst settings' }),
     });
   }
   const changed = history.atomically(() => changes.map((change) => applied(context, change)));
   rules.forget();
   return {
     ...EMPTY_REPLY,
-    title: 'Settings changed',
+    title: t('Settings changed'),
     fields: changed.map((setting) => ({ name: setting.name, value: shownValue(setting, context) })),
     ephemeral: true,
   };
@@ -93,19 +101,21 @@ function applied({ history, caller }: Context, { key, value }: SettingChange): P
   const setting = guildSettingMeant(key, value);
   const operator = isOperator(caller);
   if (setting === null) {
-    throw new UserError('unknown_guild_setting', `There is no setting ${quoted(key)} here.`, {
-      hint: `Settings here are ${listedAs(
-        'conjunction',
-        guildSettings(operator).map(({ name }) => name),
-      )}.`,
+    throw new UserError('unknown_guild_setting', t('There is no setting {key} here.', { key: quoted(key) }), {
+      hint: t('Settings here are {names}.', {
+        names: listedAs(
+          'conjunction',
+          guildSettings(operator).map(({ name }) => name),
+        ),
+      }),
     });
   }
   if ((setting.everywhere || setting.kind === 'weight') && !operator) {
-    throw new UserError('settings_not_allowed', `Only whoever runs this bot can change ${key}.`);
+    throw new UserError('settings_not_allowed', t('Only whoever runs this bot can change {key}.', { key }));
   }
   if (!setting.everywhere && caller.guild === null) {
-    throw new UserError('settings_need_a_guild', 'A direct message has no settings of its own.', {
-      hint: 'Change settings where they should hold: in a channel of the guild or workspace.',
+    throw new UserError('settings_need_a_guild', t('A direct message has no settings of its own.'), {
+      hint: t('Change settings where they should hold: in a channel of the guild or workspace.'),
     });
   }
   const { surface, guild } = caller;
@@ -133,16 +143,19 @@ function requireWithin(
     if (kept === undefined) return;
     throw new UserError(
       'setting_above_limit',
-      `Whoever runs this bot has put ${quoted(kept.trim().slice(1))} on ${name} everywhere.`,
+      t('Whoever runs this bot has put {word} on {name} everywhere.', { word: quoted(kept.trim().slice(1)), name }),
       {
-        hint: 'A guild can add to that list, not take away from it.',
+        hint: t('A guild can add to that list, not take away from it.'),
       },
     );
   }
   if (guildSettingsWithin(everywhere, { [key]: value })[key] === value) return;
   const allowed = formatGuildSetting(setting, everywhere);
-  const most = kind === 'limit' ? `allows ${name} up to ${allowed}` : `has set ${name} to ${allowed} everywhere`;
-  throw new UserError('setting_above_limit', `Whoever runs this bot ${most}.`, {
-    hint: `For example: /wuerst settings ${name} ${allowed}`,
+  const problem =
+    kind === 'limit'
+      ? t('Whoever runs this bot allows {name} up to {allowed}.', { name, allowed })
+      : t('Whoever runs this bot has set {name} to {allowed} everywhere.', { name, allowed });
+  throw new UserError('setting_above_limit', problem, {
+    hint: t('For example: {command}', { command: `/wuerst settings ${name} ${allowed}` }),
   });
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { quoted } from '../command/problem.ts';
 import type { WildcardsArgument } from '../command/prompt-subcommands.ts';
 import { choicesIn, drawn, wildcardName } from '../command/wildcards.ts';
@@ -6,7 +7,7 @@ import { ruledBy } from '../job.ts';
 import { promptSources } from '../prompts/sources.ts';
 import { shortened } from '../replies/job-reply.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
-import { hiddenLine, type PromptContext } from './change-presets.ts';
+import { hiddenLine, namesAndMore, type PromptContext } from './change-presets.ts';
 
 /** Of one guild. */
 const MOST_LISTS = 200;
@@ -30,13 +31,15 @@ export function wildcardsReply(given: WildcardsArgument, context: PromptContext)
     const { names } = wildcards;
     const first = names.slice(0, LISTED);
     const shown = first.filter((name) => context.refusal(wordsIn(name)) === undefined);
-    const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
-    const use = 'Use one: a __colour__ panda. Moderators add one: wildcards set colour red, green, 3::blue';
+    const use = t('Use one: {use}. Moderators add one: {set}', {
+      use: 'a __colour__ panda',
+      set: 'wildcards set colour red, green, 3::blue',
+    });
     return {
       ...NOTICE,
-      title: names.length === 0 ? 'There are no wildcards here yet' : 'Wildcards',
+      title: names.length === 0 ? t('There are no wildcards here yet') : t('Wildcards'),
       lines: [
-        ...(shown.length === 0 ? [] : [`${shown.join(', ')}${more}`]),
+        ...(shown.length === 0 ? [] : [namesAndMore(shown, names.length - LISTED)]),
         ...hiddenLine(first.length - shown.length),
         use,
       ],
@@ -44,9 +47,16 @@ export function wildcardsReply(given: WildcardsArgument, context: PromptContext)
   }
   const name = wildcardName(given.name);
   if (name === undefined) {
-    throw new UserError('wildcard_name', `Expected the name of a wildcard, got ${quoted(given.name)}.`, {
-      hint: 'A name has letters, digits, - and _ only, and no path: colour',
-    });
+    throw new UserError(
+      'wildcard_name',
+      t('Expected the name of a wildcard, got {name}.', { name: quoted(given.name) }),
+      {
+        hint: t('A name has letters, digits, {signs} only, and no path: {example}', {
+          signs: '-, _',
+          example: 'colour',
+        }),
+      },
+    );
   }
   if (given.action === 'show') {
     const list = wildcards.get(name);
@@ -56,10 +66,10 @@ export function wildcardsReply(given: WildcardsArgument, context: PromptContext)
   }
   if (given.action === 'set') return set(name, given.list, context);
   if (context.history.wildcards.remove(scopeFor(context), name)) {
-    return { ...NOTICE, title: `The wildcard ${name} was deleted` };
+    return { ...NOTICE, title: t('The wildcard {name} was deleted', { name }) };
   }
-  throw new UserError('wildcard_unknown', `There is no wildcard ${quoted(name)} of this server.`, {
-    hint: 'Its wildcards are listed by /wuerst wildcards',
+  throw new UserError('wildcard_unknown', t('There is no wildcard {name} of this server.', { name: quoted(name) }), {
+    hint: t('Its wildcards are listed by {command}', { command: '/wuerst wildcards' }),
   });
 }
 
@@ -69,7 +79,7 @@ function showReply(name: string, list: string, { refusal }: PromptContext): Repl
   const shown = begin.filter((line) => refusal(`${wordsIn(name)}, ${line}`) === undefined);
   return {
     ...NOTICE,
-    title: `The wildcard ${name}, ${choices === 1 ? '1 choice' : `${choices} choices`}`,
+    title: t('The wildcard {name}, {count} choice | The wildcard {name}, {count} choices', { name, count: choices }),
     lines: hiddenLine(begin.length - shown.length),
     code: shown.join('\n'),
   };
@@ -84,31 +94,48 @@ function set(name: string, list: string, context: PromptContext): Reply {
   const scope = scopeFor(context);
   const choices = choicesIn(list);
   if (choices.every(({ weight }) => weight === 0)) {
-    throw new UserError('wildcard_empty', `Expected something to draw from for ${name}, got nothing.`, {
-      hint: 'For example: /wuerst wildcards set colour red, green, 3::blue',
+    throw new UserError('wildcard_empty', t('Expected something to draw from for {name}, got nothing.', { name }), {
+      hint: t('For example: {command}', { command: '/wuerst wildcards set colour red, green, 3::blue' }),
     });
   }
   const odd = choices.find(({ text }) => LIKE_A_WEIGHT.test(text));
   if (odd !== undefined) {
-    throw new UserError('wildcard_weight', `Expected a weight such as 3::red, got ${quoted(odd.text)}.`, {
-      hint: 'It is a number from 0 to 999999, with a point if it is none of the whole ones.',
-    });
+    throw new UserError(
+      'wildcard_weight',
+      t('Expected a weight such as {example}, got {text}.', { example: '3::red', text: quoted(odd.text) }),
+      {
+        hint: t('It is a number from {least} to {most}, with a point if it is none of the whole ones.', {
+          least: 0,
+          most: 999_999,
+        }),
+      },
+    );
   }
   if (list.length > LONGEST_LIST) {
-    throw new UserError('wildcard_too_long', `Expected at most ${LONGEST_LIST} characters, got ${list.length}.`);
+    throw new UserError(
+      'wildcard_too_long',
+      t('Expected at most {most} characters, got {count}.', { most: LONGEST_LIST, count: list.length }),
+    );
   }
   history.atomically(() => {
     history.wildcards.set(scope, name, list);
     const count = history.wildcards.names(scope).length;
     if (count <= MOST_LISTS) return;
-    throw new UserError('wildcards_full', `Expected at most ${MOST_LISTS} wildcards, got ${count}.`, {
-      hint: 'Delete some first: /wuerst wildcards delete <name>',
-    });
+    throw new UserError(
+      'wildcards_full',
+      t('Expected at most {most} wildcards, got {count}.', { most: MOST_LISTS, count }),
+      {
+        hint: t('Delete some first: {command}', { command: '/wuerst wildcards delete <name>' }),
+      },
+    );
   });
   const shown = choices.map(({ text }) => text).filter((text) => context.refusal(text) === undefined);
   return {
     ...NOTICE,
-    title: `The wildcard ${name} has ${choices.length === 1 ? '1 choice' : `${choices.length} choices`}`,
+    title: t('The wildcard {name} has {count} choice | The wildcard {name} has {count} choices', {
+      name,
+      count: choices.length,
+    }),
     lines: [shortened(shown.join(', '), 300), ...hiddenLine(choices.length - shown.length)],
     code: `/wuerst a __${name}__ panda`,
   };
@@ -116,13 +143,16 @@ function set(name: string, list: string, context: PromptContext): Reply {
 
 function scopeFor({ caller }: PromptContext) {
   if (!caller.moderator) {
-    throw new UserError('wildcards_not_allowed', 'Only moderators can change wildcards here.', {
-      hint: 'Everyone can use them, and write {red|green} in a prompt.',
+    throw new UserError('wildcards_not_allowed', t('Only moderators can change wildcards here.'), {
+      hint: t('Everyone can use them, and write {choice} in a prompt.', { choice: '{red|green}' }),
     });
   }
   const guild = ruledBy(caller);
   if (guild !== null) return { surface: caller.surface, guild };
-  throw new UserError('wildcards_need_a_guild', 'A direct message has no wildcards of its own.', {
-    hint: 'Change them in a channel of the server; those for everyone are files in the folder wildcards of the data folder.',
+  throw new UserError('wildcards_need_a_guild', t('A direct message has no wildcards of its own.'), {
+    hint: t(
+      'Change them in a channel of the server; those for everyone are files in the folder {folder} of the data folder.',
+      { folder: 'wildcards' },
+    ),
   });
 }

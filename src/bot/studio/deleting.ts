@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { Outcome } from '../core.ts';
 import { type Caller, isOver, type Job } from '../job.ts';
 import { kept } from '../replies/job-reply.ts';
@@ -17,8 +18,8 @@ export function deletePictures({ history, bus, removals }: Parts, { job, image }
   const images = image === null ? kept(job) : [image];
   if (images.length === 0) {
     throw isOver(job)
-      ? new UserError('image_deleted', 'Its pictures have already been deleted.')
-      : new UserError('job_not_finished', 'This request has no pictures yet.', { hint: 'It can be cancelled.' });
+      ? new UserError('image_deleted', t('Its pictures have already been deleted.'))
+      : new UserError('job_not_finished', t('This request has no pictures yet.'), { hint: t('It can be cancelled.') });
   }
   const { surface, user } = caller;
   for (const { id } of images) bus.emit(history.images.delete(id, { surface, user }));

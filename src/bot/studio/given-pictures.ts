@@ -1,6 +1,7 @@
 import { checkBytes, HEAD_BYTES, pictureKind } from '../../pipeline/images/picture-kind.ts';
 import { type PictureFacts, PictureReader } from '../../pipeline/images/picture-reader.ts';
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { History } from '../history/history.ts';
 import type { Caller } from '../job.ts';
 import type { Painters } from '../jobs/painters.ts';
@@ -46,9 +47,11 @@ export class GivenPictureFiles {
     pictureKind(content.subarray(0, HEAD_BYTES));
     const person = `${caller.surface} ${caller.user}`;
     const wait = Math.max(this.#rate.take(person), this.#bytes.take(person, content.byteLength));
-    if (wait > 0) throw new TooOften('pictures_too_often', 'You give pictures faster than they can be read.', wait);
+    if (wait > 0) throw new TooOften('pictures_too_often', t('You give pictures faster than they can be read.'), wait);
     if (this.#waiting >= MOST_WAITING) {
-      throw new UserError('pictures_busy', 'Too many pictures wait to be read.', { hint: 'Try again in a minute.' });
+      throw new UserError('pictures_busy', t('Too many pictures wait to be read.'), {
+        hint: t('Try again in a minute.'),
+      });
     }
     this.#waiting += 1;
     try {
@@ -71,8 +74,8 @@ export class GivenPictureFiles {
   /** White where a picture is transparent. */
   async #maskOf(hash: string, { width, height, hasAlpha }: PictureFacts): Promise<Uint8Array> {
     if (!hasAlpha) {
-      throw new UserError('mask_opaque', 'Nothing in this mask is transparent, so nothing would be painted anew.', {
-        hint: 'Make a PNG with an alpha channel that is transparent where the picture is to change.',
+      throw new UserError('mask_opaque', t('Nothing in this mask is transparent, so nothing would be painted anew.'), {
+        hint: t('Make a PNG with an alpha channel that is transparent where the picture is to change.'),
       });
     }
     const scale = Math.min(1, MASK_SIDE / Math.max(width, height));
@@ -90,8 +93,8 @@ export class GivenPictureFiles {
   #requireEncoder(): void {
     const { info } = this.#options.painters;
     if (info === null || info.startsFromPictures === true) return;
-    throw new UserError('pictures_unsupported', 'The model in use here cannot start from pictures.', {
-      hint: 'Its operator can add what it takes: wuerst models pull --pictures',
+    throw new UserError('pictures_unsupported', t('The model in use here cannot start from pictures.'), {
+      hint: t('Its operator can add what it takes: {command}', { command: 'wuerst models pull --pictures' }),
     });
   }
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { withinMaxima } from '../command/layers.ts';
 import type { Outcome } from '../core.ts';
 import { QUESTION_WAITS } from '../history/confirmations.ts';
@@ -43,13 +44,13 @@ export function confirm(parts: StudioParts, caller: Caller, id: string | null): 
   if (earlier !== null) return earlier;
   const confirmation = asked === null ? null : history.confirmations.get(asked);
   if (asked === null || confirmation === null) {
-    throw new UserError('confirmation_unknown', 'No question is waiting for your answer.', {
-      hint: 'Questions wait for an hour. Ask again: /wuerst a {red, grey} fox',
+    throw new UserError('confirmation_unknown', t('No question is waiting for your answer.'), {
+      hint: t('Questions wait for an hour. Ask again: {command}', { command: '/wuerst a {red, grey} fox' }),
     });
   }
   if (confirmation.caller.surface !== caller.surface || confirmation.caller.user !== caller.user) {
-    throw new UserError('not_yours', 'This question was put to somebody else.', {
-      hint: 'Only the person who asked for the pictures can say yes.',
+    throw new UserError('not_yours', t('This question was put to somebody else.'), {
+      hint: t('Only the person who asked for the pictures can say yes.'),
     });
   }
   // The yes may come from another place than the question.

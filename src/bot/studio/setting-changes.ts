@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { t } from '../../texts/translate.ts';
 import { formatGuildSetting, guildSettings, INITIAL } from '../command/guild-settings.ts';
 import { ERASED, type SettingsChange } from '../history/audit.ts';
 import type { History } from '../history/history.ts';
@@ -22,7 +23,7 @@ export function lastChanges(history: History, caller: Caller, isOperator: boolea
   const everywhere = isOperator ? history.audit.changes('everywhere', SHOWN) : [];
   const newest = [...here, ...everywhere].toSorted((a, b) => b.num - a.num).slice(0, SHOWN);
   return newest.map((change) => ({
-    name: `Changed ${timeOf(change)} by ${changedBy(change)}`,
+    name: t('Changed {time} by {actor}', { time: timeOf(change), actor: changedBy(change) }),
     value: changeOf(change),
   }));
 }
@@ -33,7 +34,7 @@ function timeOf({ at }: SettingsChange): string {
 
 /** What to call who changed something. */
 export function changedBy({ actor, name }: SettingsChange): string {
-  if (actor === ERASED) return 'a person whose data was erased';
+  if (actor === ERASED) return t('a person whose data was erased');
   return name === null ? actor : `${shortened(name, 60)} (${actor})`;
 }
 

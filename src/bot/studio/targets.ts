@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t, translatable } from '../../texts/translate.ts';
 import type { History } from '../history/history.ts';
 import type { Caller, Job, JobImage } from '../job.ts';
 import { kept } from '../replies/job-reply.ts';
@@ -27,13 +28,15 @@ export class Targets {
     refuseBlocked(caller, this.#rules.at(caller));
     const target = this.#find(id, caller);
     if (target === null) {
-      throw new UserError('image_unknown', `Nothing is known here under the id ${id.slice(0, 64)}.`, {
-        hint: 'It may have been erased, or it belongs to another place. Yours are listed by /wuerst history',
+      throw new UserError('image_unknown', t('Nothing is known here under the id {id}.', { id: id.slice(0, 64) }), {
+        hint: t('It may have been erased, or it belongs to another place. Yours are listed by {command}', {
+          command: '/wuerst history',
+        }),
       });
     }
     if (target.image?.deleted === true) {
-      throw new UserError('image_deleted', 'This picture was deleted.', {
-        hint: 'Others of yours are listed by /wuerst history',
+      throw new UserError('image_deleted', t('This picture was deleted.'), {
+        hint: t('Others of yours are listed by {command}', { command: '/wuerst history' }),
       });
     }
     return target;
@@ -52,11 +55,16 @@ export function isOwner(job: Job, caller: Caller): boolean {
   return job.caller.surface === caller.surface && job.caller.user === caller.user;
 }
 
+const NOT_YOURS = {
+  cancel: translatable('Only the person who asked for this, or a moderator, can cancel it.'),
+  delete: translatable('Only the person who asked for this, or a moderator, can delete it.'),
+} as const;
+
 /** @throws UserError `not_yours` */
-export function requireOwner(job: Job, caller: Caller, what: 'cancel' | 'delete'): void {
+export function requireOwner(job: Job, caller: Caller, what: keyof typeof NOT_YOURS): void {
   if (isOwner(job, caller) || caller.moderator) return;
-  throw new UserError('not_yours', `Only the person who asked for this, or a moderator, can ${what} it.`, {
-    hint: 'Your own requests are listed by /wuerst history',
+  throw new UserError('not_yours', t(NOT_YOURS[what]), {
+    hint: t('Your own requests are listed by {command}', { command: '/wuerst history' }),
   });
 }
 
@@ -71,7 +79,7 @@ export function isVisible(job: Job, caller: Caller): boolean {
 export function firstImage(job: Job): JobImage {
   const [image] = kept(job);
   if (image !== undefined) return image;
-  throw new UserError('image_unknown', 'This request has no picture to start from.', {
-    hint: 'Reroll makes it again with new seeds.',
+  throw new UserError('image_unknown', t('This request has no picture to start from.'), {
+    hint: t('Reroll makes it again with new seeds.'),
   });
 }

@@ -1,5 +1,5 @@
 import type { GalleryPicture } from '../../../bot/core.ts';
-import { type ImagineRequest, titleOf } from '../../../bot/job.ts';
+import { englishTitleOf, type ImagineRequest, titleOf } from '../../../bot/job.ts';
 import { asciiSlug } from '../../../system/slug.ts';
 import { type JsonSeed, seedJson } from './job-json.ts';
 
@@ -36,5 +36,5 @@ export function requestJson(request: ImagineRequest) {
 
 /** Without anything that a file system could take for more than a name. */
 export function fileNameOf({ job, image }: GalleryPicture): string {
-  return `${asciiSlug(titleOf(job.request))}-${image.seed}.png`;
+  return `${asciiSlug(englishTitleOf(job.request))}-${image.seed}.png`;
 }

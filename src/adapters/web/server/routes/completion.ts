@@ -1,7 +1,7 @@
 import { isSubcommandName } from '../../../../bot/command/subcommands.ts';
 import type { Completion } from '../../../../bot/core.ts';
 import type { Caller } from '../../../../bot/job.ts';
-import { helpTopics, WRITING } from '../../../../bot/replies/help-reply.ts';
+import { helpTopics, writing } from '../../../../bot/replies/help-reply.ts';
 import type { Core } from '../../../adapter.ts';
 import { parseRoom } from '../names.ts';
 import { callerOf, route, type WebApp, type WebContext } from '../web-context.ts';
@@ -47,7 +47,7 @@ export function completionRoutes(app: WebApp, web: WebContext): void {
   route(app, '/api/help', {
     GET: (c) => {
       const caller = callerOf(web, c, c.req.query('user'), parseRoom(c.req.query('room')));
-      return c.json({ writing: WRITING, topics: helpTopics(web.core.limits(caller)) });
+      return c.json({ writing: writing(), topics: helpTopics(web.core.limits(caller)) });
     },
   });
 }
