@@ -29,6 +29,8 @@ class SimulatedEngine implements Engine {
     // By one clock, so that the timer's rounding does not add up.
     let due = performance.now();
     for (const { index, stageBSeed, metadata } of request.images) {
+      // It is here.
+      yield { type: 'step', stage: 'prior', image: index, step: 0, total: totals.prior, timestep: null, preview: null };
       for (const stage of ['prior', 'decoder'] as const) {
         for (let step = 1; step <= totals[stage]; step += 1) {
           due += STEP_MS[stage];

@@ -58,22 +58,22 @@ async function list({ data, json = false }: Options): Promise<void> {
     process.stdout.write(`${printableJson({ workers, orders })}\n`);
     return;
   }
-  const heading = ['name', 'state', 'since', 'provider', 'paints', 'step', 'last error'];
-  const rows = workers.map((worker) => rowOf(worker, Date.now()));
+  const heading = ['name', 'state', 'for', 'provider', 'paints', 'step', 'last error'];
+  const rows = workers.map((worker) => rowOf(worker));
   const kept = Object.entries(orders).map(([name, order]) => `${name}: ${order === 'ban' ? 'banned' : 'drained'}`);
   const lines = rows.length === 0 ? ['No worker is there.'] : tableOf([heading, ...rows]);
   process.stdout.write([...lines, ...kept].map((line) => `${printable(line)}\n`).join(''));
 }
 
-function rowOf({ id, registration, verdict }: ListedWorker, now: number): readonly string[] {
+function rowOf({ id, registration, verdict }: ListedWorker): readonly string[] {
   const state = verdict?.state ?? 'waits for the bot';
   const why = verdict?.state === 'refused' ? verdict.reason : undefined;
   if (registration === undefined) return [id, state, '', '', '', '', why ?? ''];
-  const { name, since, provider, style, attempt, stepSeconds, lastError } = registration;
+  const { name, age, provider, style, attempt, stepSeconds, lastError } = registration;
   const { prior, decoder } = stepSeconds;
   const step = [prior, decoder].map((seconds) => (seconds === undefined ? '–' : `${(1000 * seconds).toFixed(0)} ms`));
   const paints = attempt === undefined ? 'nothing' : (style ?? 'something');
-  return [name, state, age(now - since), provider, paints, step.join(' / '), why ?? lastError ?? ''];
+  return [name, state, duration(age), provider, paints, step.join(' / '), why ?? lastError ?? ''];
 }
 
 function tableOf(rows: readonly (readonly string[])[]): readonly string[] {
@@ -86,8 +86,8 @@ function tableOf(rows: readonly (readonly string[])[]): readonly string[] {
   );
 }
 
-function age(ms: number): string {
-  const minutes = Math.max(0, Math.round(ms / 60_000));
+function duration(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
   if (minutes < 120) return `${minutes} min`;
   return minutes < 2880 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} days`;
 }

@@ -27,8 +27,8 @@ export const registration = z.strictObject({
   name: z.string().regex(/^[\w.-]{1,64}$/),
   /** Of the program. */
   version: z.string().max(50),
-  /** Milliseconds since 1970, by the worker's clock. */
-  since: z.number(),
+  /** How long it has been there, in milliseconds. Not since when: its clock may be wrong. */
+  age: z.number().min(0),
   model: text,
   checkpoint: hash,
   formerCheckpoints: z.array(hash).max(20).readonly(),

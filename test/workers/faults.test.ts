@@ -115,8 +115,12 @@ test('two workers that believe they own one job: the one that was given up deliv
 
 test('a worker whose clock is an hour off paints like any other', async (t) => {
   const shop = await openWorkshop(t);
-  await shop.worker('late', { clock: { ...systemClock, now: () => Date.now() + 3_600_000 } });
-  assert.equal((await shop.ended((await shop.ask(`a panda ${SIZE}`)).id)).state, 'done');
+  for (const hours of [1, -1]) {
+    await shop.worker(`late${hours}`, { clock: { ...systemClock, now: () => Date.now() + hours * 3_600_000 } });
+    assert.equal((await shop.ended((await shop.ask(`a panda ${SIZE}`)).id)).state, 'done');
+  }
+  for (const { registration } of shop.force.workers)
+    assert.ok((registration?.age ?? 0) < 3_600_000, 'it came just now');
 });
 
 test('a disk that is full when a picture arrives fails the job as without workers, and the worker is free again', async (t) => {

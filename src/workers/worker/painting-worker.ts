@@ -39,7 +39,8 @@ export class PaintingWorker implements RunningWorker {
   readonly stopped: Promise<void>;
   readonly drain: () => Promise<void>;
   readonly #parts: PaintingWorkerOptions;
-  readonly #since: number;
+  /** By the monotonic clock. */
+  readonly #startedAt: number;
   readonly #membership: Membership;
   readonly #taker: Taker;
   readonly #released = new AbortController();
@@ -53,7 +54,7 @@ export class PaintingWorker implements RunningWorker {
 
   constructor(parts: PaintingWorkerOptions) {
     this.#parts = parts;
-    this.#since = parts.clock.now();
+    this.#startedAt = parts.clock.monotonic();
     const { redis, queues, clock, timing, problems, logger } = parts;
     this.stopped = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
@@ -197,12 +198,12 @@ export class PaintingWorker implements RunningWorker {
   }
 
   #registration(): Registration {
-    const { client, name, hashes, hardware, version = VERSION } = this.#parts;
+    const { client, clock, name, hashes, hardware, version = VERSION } = this.#parts;
     const { info } = client.status;
     const { id: attempt, style } = this.#current ?? {};
     return {
       hardware: info === null ? '' : hardware(info),
-      ...{ id: this.id, name, version, since: this.#since, loras: hashes },
+      ...{ id: this.id, name, version, age: clock.monotonic() - this.#startedAt, loras: hashes },
       ...described(info),
       stepSeconds: this.#stepSeconds,
       ready: isUp(client),
