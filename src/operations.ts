@@ -38,8 +38,10 @@ function workersOf(history: History, workers: () => readonly WorkerView[]): Work
 }
 
 function workerReport({ id, registration, verdict, painted, lost }: WorkerView): WorkerReport {
-  const { name = id, since = null, provider = null, hardware = null } = registration ?? {};
+  const { name = id, age, provider = null, hardware = null } = registration ?? {};
   const { attempt, style = 'something', stepSeconds = {}, lastError = null } = registration ?? {};
+  // Its own clock may be wrong.
+  const since = age === undefined ? null : Math.round(Date.now() - age);
   return {
     ...{ id, name, since, provider, hardware, painted, lost, lastError },
     state: verdict?.state ?? null,

@@ -9,7 +9,7 @@ export interface WorkerReport {
   readonly state: 'accepted' | 'draining' | 'released' | 'refused' | null;
   /** Why it is refused. */
   readonly reason: string | null;
-  /** Milliseconds since 1970, by its own clock; `null` for one whose registration cannot be read. */
+  /** When it came, in milliseconds since 1970; `null` for one whose registration cannot be read. */
   readonly since: number | null;
   readonly provider: string | null;
   readonly hardware: string | null;
