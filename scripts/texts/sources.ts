@@ -11,15 +11,18 @@ interface Found {
   readonly problems: readonly string[];
 }
 
+/** Their texts stand in `{{…}}`. */
+const MARKED = ['.html', '.webmanifest'];
+
 /** Every text given to `t` or `translatable` below a folder, and those in `{{…}}` of the page. */
 export function sourcesIn(folder: string): Found {
   const sources = new Set<string>();
   const problems: string[] = [];
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
     const extension = extname(name);
-    if (!['.html', '.ts', '.js'].includes(extension) || name.endsWith('.d.ts')) continue;
+    if (![...MARKED, '.ts', '.js'].includes(extension) || name.endsWith('.d.ts')) continue;
     const text = readFileSync(join(folder, name), 'utf8');
-    if (extension === '.html') {
+    if (MARKED.includes(extension)) {
       for (const [, source = ''] of text.matchAll(/\{\{(.+?)\}\}/g)) sources.add(source);
     } else if (/\b(?:t|translatable)\(/.test(text)) {
       const { code } = transformSync(text, { loader: 'ts', target: 'es2022' });

@@ -7,7 +7,7 @@ import type { Core } from '../../adapter.ts';
 import { Access } from './access.ts';
 import { EventEncoder } from './event-json.ts';
 import { FormTurns } from './form-turns.ts';
-import { hostGuard, originGuard, securityHeaders } from './guard.ts';
+import { hostGuard, originGuard, readerLanguage, securityHeaders } from './guard.ts';
 import { LiveEvents } from './live-events.ts';
 import type { WebAdapterOptions } from './options.ts';
 import { PictureZips } from './picture-zips.ts';
@@ -66,7 +66,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
   const app = new Hono<WebEnv>();
   app.onError((error, c) => problemResponse(error, c, options.logger));
   app.notFound((c) => problemResponse(notFound('There is nothing at this address.'), c, options.logger));
-  app.use(securityHeaders);
+  app.use(securityHeaders, readerLanguage);
   healthRoutes(app, web);
   app.use(hostGuard(options.hostnames), originGuard, async (_c, next) => {
     if (stopping) throw new UserError('stopping', 'The bot is restarting.', { hint: 'Try again in a moment.' });

@@ -1,23 +1,26 @@
 import type { JobEvent } from '../../../bot/job.ts';
+import { inLanguage, type Language } from '../../../texts/language.ts';
 import type { Core } from '../../adapter.ts';
 import { jobJson } from './job-json.ts';
 
 const encoder = new TextEncoder();
 
-/** Turns events into server-sent events. A live event that goes to many pages is encoded once. */
+/** Turns events into server-sent events. A live event that goes to many pages is encoded once for each language. */
 export class EventEncoder {
   readonly #core: Core;
-  readonly #encoded = new WeakMap<JobEvent, Uint8Array>();
+  readonly #encoded = new WeakMap<JobEvent, Map<Language, Uint8Array>>();
 
   constructor(core: Core) {
     this.#core = core;
   }
 
-  encode(event: JobEvent): Uint8Array {
-    const known = this.#encoded.get(event);
+  encode(event: JobEvent, language: Language = 'en'): Uint8Array {
+    const frames = this.#encoded.get(event) ?? new Map<Language, Uint8Array>();
+    this.#encoded.set(event, frames);
+    const known = frames.get(language);
     if (known) return known;
-    const frame = sseFrame(event.type, eventJson(this.#core, event), event.seq);
-    this.#encoded.set(event, frame);
+    const frame = inLanguage(language, () => sseFrame(event.type, eventJson(this.#core, event), event.seq));
+    frames.set(language, frame);
     return frame;
   }
 }

@@ -1,4 +1,5 @@
 import type { JobEvent } from '../../../bot/job.ts';
+import type { Language } from '../../../texts/language.ts';
 import type { Core } from '../../adapter.ts';
 import { type EventEncoder, sseFrame } from './event-json.ts';
 import { LatestLive, type LiveEvents } from './live-events.ts';
@@ -15,6 +16,8 @@ export interface EventStreamOptions {
   readonly live: LiveEvents;
   readonly encoder: EventEncoder;
   readonly rooms: readonly string[];
+  /** Of whoever reads it: events come in the turn of whoever caused them. @default English */
+  readonly language?: Language;
   /** The last durable event that the page has received; `null` starts with the next one. */
   readonly after: number | null;
   /** Milliseconds between two live updates. */
@@ -116,8 +119,13 @@ export class EventStream {
       return sseFrame('hello', { replays: this.#options.after !== null }, null);
     }
     const durable = this.#nextDurable();
-    if (durable) return this.#options.encoder.encode(durable);
+    if (durable) return this.#encoded(durable);
     return this.#nextQueue() ?? this.#nextLive() ?? (this.#heartbeatDue ? HEARTBEAT : null);
+  }
+
+  #encoded(event: JobEvent): Uint8Array {
+    const { encoder, language } = this.#options;
+    return encoder.encode(event, language);
   }
 
   #nextDurable(): JobEvent | null {
@@ -154,7 +162,7 @@ export class EventStream {
     const [jobId, event] = first;
     this.#waitingLive.delete(jobId);
     if (this.#waitingLive.size === 0) this.#pauseLive();
-    return this.#options.encoder.encode(event);
+    return this.#encoded(event);
   }
 
   /** Pauses after each round of updates. Meanwhile a newer update of a job replaces the one that waits. */

@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { UserError } from '../../../system/errors.ts';
+import { acceptedLanguages, inLanguage, languageOf } from '../../../texts/language.ts';
 import { bareHost } from './options.ts';
 
 const CONTENT_SECURITY_POLICY = [
@@ -31,6 +32,10 @@ export const securityHeaders: MiddlewareHandler = async (c, next) => {
   for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
   await next();
 };
+
+/** Everything that a request is answered with is in the language of whoever reads it. */
+export const readerLanguage: MiddlewareHandler = (c, next) =>
+  inLanguage(languageOf(acceptedLanguages(c.req.header('accept-language') ?? '')), next);
 
 /**
  * Refuses host names that are not configured. When another site's name is made to resolve to this machine (DNS rebinding),

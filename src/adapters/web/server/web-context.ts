@@ -1,8 +1,9 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Handler, Hono } from 'hono';
-import { type Caller, type Job, personalPayer } from '../../../bot/job.ts';
+import { type Caller, type Job, personalPayer, readerOf } from '../../../bot/job.ts';
 import { type RateLimit, TooOften } from '../../../bot/rate-limit.ts';
 import { UserError } from '../../../system/errors.ts';
+import { currentLanguage } from '../../../texts/language.ts';
 import type { Core } from '../../adapter.ts';
 import { type Access, actingUser, type Identity } from './access.ts';
 import { addressKey, clientAddress } from './client-address.ts';
@@ -107,6 +108,7 @@ export function callerOf(web: WebContext, c: WebRequest, claimedUser: string | u
     payer: personalPayer('web', user),
     moderator: identity.admin,
     ageRestricted: web.options.ageRestrictedRooms.includes(room),
+    ...readerOf(currentLanguage()),
   };
 }
 

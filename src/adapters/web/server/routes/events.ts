@@ -1,5 +1,6 @@
 import { PERSON_BOUNDS } from '../../../../bot/person-bounds.ts';
 import { UserError } from '../../../../system/errors.ts';
+import { currentLanguage } from '../../../../texts/language.ts';
 import { EventStream } from '../event-stream.ts';
 import { parseRoom } from '../names.ts';
 import { personOf, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
@@ -49,6 +50,7 @@ function openStream(c: WebRequest, web: WebContext, rooms: readonly string[], af
     live: web.live,
     encoder: web.encoder,
     rooms,
+    language: currentLanguage(),
     after,
     liveIntervalMs,
     heartbeatMs,
