@@ -5,8 +5,11 @@ import { KEYS } from '../../../src/bot/command/keys.ts';
 import { parseCommand } from '../../../src/bot/command/parse.ts';
 import { SUBCOMMANDS } from '../../../src/bot/command/subcommands.ts';
 import { helpReply } from '../../../src/bot/replies/help-reply.ts';
+import { EMPTY_REPLY } from '../../../src/bot/reply.ts';
 import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { OperatorError } from '../../../src/system/errors.ts';
+import { currentLanguage, inLanguage } from '../../../src/texts/language.ts';
+import { teach } from '../../../src/texts/translate.ts';
 import { answerOf } from './answer.ts';
 import { appOverFake } from './serve-fake.ts';
 
@@ -284,6 +287,57 @@ test('the help holds every command and setting, in the words of all platforms', 
     said.fields.map(({ value }) => value),
   );
   for (const { usage, about } of ofKind('command')) assert.ok(said.lines.includes(`${usage}: ${about}`), usage);
+test('the page, its manifest and its texts are in the language of the browser, and kept apart from others', async (t) => {
+  teach('ja', {
+    'Your pictures': 'あなたの"画像" <1>',
+    'Loading…': '読み込み中…',
+    'Cancel your latest request, or the one with this id': 'ここにはない',
+  });
+  const { app } = await appOverFake(t);
+  const get = (path: string, language: string, headers = {}) =>
+    app.request(path, { headers: { 'accept-language': language, ...headers } });
+  const page = await get('/', 'ja-JP, en;q=0.5');
+  assert.match(page.headers.get('vary') ?? '', /Accept-Language/);
+  const html = await page.text();
+  assert.match(html, /<html lang="ja">/);
+  assert.ok(html.includes('<span class="name">あなたの&quot;画像&quot; &lt;1&gt;</span>'));
+  assert.doesNotMatch(html, /\{\{|\}\}/);
+  const [texts = '', main] = [...html.matchAll(/<script type="module" src="([^"]+)"/g)].map(([, path = '']) => path);
+  assert.match(texts, /\/texts-ja\.js$/);
+  assert.match(main ?? '', /\/main\.js$/);
+  const module = await (await get(texts, 'fr')).text();
+  assert.match(module, /^import \{ speak \} from '\.\/texts\.js';\nspeak\("ja", \{.*"Loading…":"読み込み中…"/);
+  assert.doesNotMatch(module, /ここにはない/, 'only what the page says');
+  assert.equal((await app.request(texts.replace('texts-ja', 'message'))).status, 200);
+
+  const english = await get('/', 'xx');
+  assert.doesNotMatch(await english.clone().text(), /texts-/);
+  const etags = [page, english].map(({ headers }) => headers.get('etag') ?? '');
+  assert.notEqual(etags[0], etags[1]);
+  assert.equal((await get('/', 'ja', { 'if-none-match': etags[0] })).status, 304);
+  assert.equal((await get('/', 'de', { 'if-none-match': etags[0] })).status, 200);
+  const manifest = JSON.parse(await (await get('/page/manifest.webmanifest', 'ja')).text());
+  assert.equal(manifest.shortcuts[0].name, 'あなたの"画像" <1>');
+});
+
+test('a request is made in the language of its reader, and events reach each page in its own', async (t) => {
+  const { app, core } = await appOverFake(t);
+  const { id } = await core.request('a panda', 'kitchen');
+  t.mock.method(core, 'jobReply', () => ({ ...EMPTY_REPLY, title: `in ${currentLanguage()}` }));
+  const streams = ['pt-PT', 'en', 'es-419'].map(async (language) => {
+    const { body } = await app.request('/api/rooms/kitchen/events?after=0', {
+      headers: { 'accept-language': language },
+    });
+    const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
+    let read = '';
+    while (!read.includes('event: done')) read += (await reader?.read())?.value ?? '';
+    await reader?.cancel();
+    return [...new Set(read.match(/in [a-z]{2}(?:-BR)?(?=")/g))];
+  });
+  await inLanguage('fr', () => core.complete(id));
+  assert.deepEqual(await Promise.all(streams), [['in pt-BR'], ['in en'], ['in es']]);
+  await post(app, '/api/rooms/kitchen/commands', { text: 'a panda', user: 'ann' }, { 'accept-language': 'de-AT' });
+  assert.equal(core.commands.at(-1)?.caller.language, 'de');
 });
 
 test('the page is small, its modules come behind what is painted first, and what is opened later comes later', async (t) => {

@@ -3,15 +3,16 @@ import { api } from './api.js';
 import { askConfirmation, askInvitation, askOneButton, copyField, sheet } from './dialogs.js';
 import { el } from './dom.js';
 import { invitationLink, personalLink } from './links.js';
+import { t, withElements } from './texts.js';
 import { clockTime } from './time.js';
 
-const BACK = 'Keep it like a password: it is the way back in another browser, or when this session has ended.';
+const BACK = t('Keep it like a password: it is the way back in another browser, or when this session has ended.');
 
 /** A new personal link, as a reply of the chat shows it. */
 export async function newLinkNote(user) {
   const { token } = await api.newToken('personal link');
   return {
-    title: `The name ${user} is yours now. This is your personal link.`,
+    title: t('The name {user} is yours now. This is your personal link.', { user }),
     lines: [BACK],
     code: personalLink(token),
   };
@@ -24,8 +25,10 @@ export async function showAccount() {
     const wanted = await askOneButton(accountSheet(account));
     if (wanted === null) return null;
     if (wanted === 'sign-out') {
-      const question = `Sign out of this browser? Your personal link or token brings you back as ${account.user}.`;
-      if (await askConfirmation(question, 'Sign out', false)) return 'sign-out';
+      const question = t('Sign out of this browser? Your personal link or token brings you back as {user}.', {
+        user: account.user,
+      });
+      if (await askConfirmation(question, t('Sign out'), false)) return 'sign-out';
     } else if (wanted === 'link') await showNewLink();
     else if (wanted === 'invite') await invite();
     else await end(account.keys.find(({ id }) => id === wanted));
@@ -33,19 +36,29 @@ export async function showAccount() {
 }
 
 function accountSheet({ user, admin, keys }) {
-  const choices = [['link', 'New personal link'], ...(admin ? [['invite', 'Invite somebody']] : [])];
+  const choices = [['link', t('New personal link')], ...(admin ? [['invite', t('Invite somebody')]] : [])];
   return {
-    title: el('span', {}, 'You are ', el('bdi', {}, user), admin ? el('span', { class: 'tag' }, 'admin') : null),
-    intro: 'These browsers and links are signed in as you.',
+    title: el(
+      'span',
+      {},
+      withElements(t('You are {name}'), { name: el('bdi', {}, user) }),
+      admin ? el('span', { class: 'tag' }, t('admin')) : null,
+    ),
+    intro: t('These browsers and links are signed in as you.'),
     body: el('ul', { class: 'keys-list' }, keys.map(keyRow)),
     choices: choices.map(([value, label]) => ({ value, label })),
   };
 }
 
 function keyRow({ id, kind, label, usedAt, createdAt, current }) {
-  const when = usedAt === null ? `made ${clockTime(createdAt)}, never used` : `last used ${clockTime(usedAt)}`;
-  const action = kind === 'device' ? 'Sign out' : 'End';
-  const spoken = current ? 'Sign out of this browser' : `${action}: ${label}`;
+  const when =
+    usedAt === null
+      ? t('made {time}, never used', { time: clockTime(createdAt) })
+      : t('last used {time}', { time: clockTime(usedAt) });
+  const isDevice = kind === 'device';
+  const action = isDevice ? t('Sign out') : t('End');
+  const other = isDevice ? t('Sign out: {device}', { device: label }) : t('End: {link}', { link: label });
+  const spoken = current ? t('Sign out of this browser') : other;
   return el(
     'li',
     {},
@@ -53,7 +66,7 @@ function keyRow({ id, kind, label, usedAt, createdAt, current }) {
       'span',
       { class: 'key-text' },
       el('bdi', { class: 'one-line' }, label),
-      el('span', { class: 'key-when' }, current ? 'this browser' : when),
+      el('span', { class: 'key-when' }, current ? t('this browser') : when),
     ),
     el('button', { class: 'button', value: current ? 'sign-out' : id, 'aria-label': spoken }, action),
   );
@@ -61,18 +74,20 @@ function keyRow({ id, kind, label, usedAt, createdAt, current }) {
 
 async function end({ id, kind, label }) {
   const question =
-    kind === 'device' ? `Sign ${label} out?` : `End ${label}? Links and scripts that use it stop working.`;
-  if (!(await askConfirmation(question, kind === 'device' ? 'Sign out' : 'End', true))) return;
+    kind === 'device'
+      ? t('Sign {device} out?', { device: label })
+      : t('End {link}? Links and scripts that use it stop working.', { link: label });
+  if (!(await askConfirmation(question, kind === 'device' ? t('Sign out') : t('End'), true))) return;
   await api.endKey(id);
-  announce('Done.');
+  announce(t('Done.'));
 }
 
 async function showNewLink() {
   const { token } = await api.newToken('personal link');
   await sheet({
-    title: 'Your personal link',
-    intro: `${BACK} Scripts send the token as “Authorization: Bearer …”. Neither is shown again.`,
-    body: el('div', { class: 'sheet-fields' }, copyField('Link', personalLink(token)), copyField('Token', token)),
+    title: t('Your personal link'),
+    intro: `${BACK} ${t('Scripts send the token as {header}. Neither is shown again.', { header: '“Authorization: Bearer …”' })}`,
+    body: el('div', { class: 'sheet-fields' }, copyField(t('Link'), personalLink(token)), copyField(t('Token'), token)),
   });
 }
 
@@ -80,8 +95,8 @@ async function invite() {
   const invited = await askInvitation(api.invite);
   if (invited === null) return;
   await sheet({
-    title: 'An invitation',
-    intro: 'Send it to the one person it is for: it works once, within a week.',
-    body: el('div', { class: 'sheet-fields' }, copyField('Link', invitationLink(invited.invitation))),
+    title: t('An invitation'),
+    intro: t('Send it to the one person it is for: it works once, within a week.'),
+    body: el('div', { class: 'sheet-fields' }, copyField(t('Link'), invitationLink(invited.invitation))),
   });
 }

@@ -1,3 +1,5 @@
+import { t } from './texts.js';
+
 /** The server's refusal, or `offline` with status 0 when it gave no answer. */
 export class Problem extends Error {
   constructor(status, { code, message, hint }) {
@@ -10,8 +12,8 @@ export class Problem extends Error {
 
 const OFFLINE = {
   code: 'offline',
-  message: 'The bot cannot be reached.',
-  hint: 'It may be restarting. Try again in a moment.',
+  message: t('The bot cannot be reached.'),
+  hint: t('It may be restarting. Try again in a moment.'),
 };
 
 export async function request(path, options = {}) {

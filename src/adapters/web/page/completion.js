@@ -1,6 +1,7 @@
 import { announce } from './announce.js';
 import { api } from './api.js';
 import { byId, el } from './dom.js';
+import { t } from './texts.js';
 
 const PAUSE_MS = 90;
 
@@ -92,7 +93,7 @@ export class Completion {
 }
 
 function suggestionCount(count) {
-  return count === 1 ? '1 suggestion. Tab takes it.' : `${count} suggestions. Down and Up choose one, Tab takes it.`;
+  return t('{count} suggestion. Tab takes it. | {count} suggestions. Down and Up choose one, Tab takes it.', { count });
 }
 
 function optionRow({ kind, label, detail }, index) {

@@ -3,10 +3,18 @@ import { api } from './api.js';
 import { el } from './dom.js';
 import { isOpen } from './job-card.js';
 import { loadModel, model } from './model.js';
+import { t } from './texts.js';
 import { JobTurn, NoteTurn } from './turn.js';
 import { WELCOME, welcome } from './welcome.js';
 
-const NEWS = { queued: 'Queued', started: 'Started', done: 'Finished', failed: 'Failed', cancelled: 'Cancelled' };
+const NEWS = {
+  queued: ({ prompt }) => t('Queued: {prompt}', { prompt }),
+  placed: (told) => t('Queued at position {position}: {prompt}', told),
+  started: ({ prompt }) => t('Started: {prompt}', { prompt }),
+  done: ({ prompt }) => t('Finished: {prompt}', { prompt }),
+  failed: (told) => t('Failed: {prompt}. {reason}', told),
+  cancelled: ({ prompt }) => t('Cancelled: {prompt}', { prompt }),
+};
 
 /** One room: its turns in order, older ones on demand, and what is under way. */
 export class Conversation {
@@ -28,7 +36,7 @@ export class Conversation {
   constructor(room, host) {
     this.room = room;
     this.host = host;
-    const properties = { class: 'conversation', 'aria-label': `Conversation in ${room}`, hidden: true };
+    const properties = { class: 'conversation', 'aria-label': t('Conversation in {room}', { room }), hidden: true };
     this.element = el('section', properties, this.#older, this.#list, this.#empty);
   }
 
@@ -94,14 +102,14 @@ export class Conversation {
     if (!oldest || !this.isLoaded || !this.#more || this.#isLoadingOlder) return;
     this.#isLoadingOlder = true;
     this.#older.hidden = false;
-    this.#older.textContent = 'Loading earlier pictures…';
+    this.#older.textContent = t('Loading earlier pictures…');
     try {
       const { jobs, more } = await api.jobs(this.room, oldest.id);
       this.#more = more;
       this.host.keepPlace(() => {
         for (const job of jobs) this.#put(job, false);
         this.#older.hidden = more;
-        this.#older.textContent = more ? '' : 'This is the beginning of the conversation.';
+        this.#older.textContent = more ? '' : t('This is the beginning of the conversation.');
       });
     } catch (error) {
       this.#older.textContent = error.message;
@@ -141,7 +149,7 @@ export class Conversation {
     {
       asked,
       turn: above,
-      remark = 'only you can see this',
+      remark = t('only you can see this'),
       act = (action, text) => this.host.act(this, action, text, above),
     } = {},
   ) {
@@ -210,9 +218,9 @@ export class Conversation {
     if (!this.isLoaded) return;
     if (type === 'done') this.unread += 1;
     if (!(type in NEWS) || job.user !== this.host.user()) return;
-    const position = type === 'queued' && job.position !== null ? ` at position ${job.position}` : '';
-    const reason = type === 'failed' ? `. ${job.error?.message ?? ''}` : '';
-    announce(`${NEWS[type]}${position}: ${job.request.prompt.slice(0, 80)}${reason}`);
+    const news = type === 'queued' && job.position !== null ? 'placed' : type;
+    const prompt = job.request.prompt.slice(0, 80);
+    announce(NEWS[news]({ prompt, position: job.position, reason: job.error?.message ?? '' }));
   }
 
   #changed() {

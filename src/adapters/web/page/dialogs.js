@@ -1,6 +1,7 @@
 import { copyText } from './copy.js';
 import { el, iconButton } from './dom.js';
 import { secretIn } from './links.js';
+import { t } from './texts.js';
 
 let lastId = 0;
 
@@ -13,7 +14,7 @@ export function ask({ title, intro, body = null, ok, danger = false, locked = fa
   const titleId = `dialog-${++lastId}`;
   const problem = el('p', { class: 'problem', role: 'alert' });
   const close = () => dialog.close();
-  const cancel = locked ? null : el('button', { type: 'button', class: 'button', onclick: close }, 'Cancel');
+  const cancel = locked ? null : el('button', { type: 'button', class: 'button', onclick: close }, t('Cancel'));
   const submit = el('button', { type: 'submit', class: 'button', 'data-style': danger ? 'danger' : 'primary' }, ok);
   const form = el(
     'form',
@@ -81,11 +82,11 @@ export function askText({ title, label, value, maxLength, optional = false }) {
 export function askName(current, { signal, save = (name) => name } = {}) {
   const input = nameInput(current, true);
   return ask({
-    title: 'What should we call you?',
-    intro: 'Your pictures, limits and history are kept under this name.',
-    ok: 'Save',
+    title: t('What should we call you?'),
+    intro: t('Your pictures, limits and history are kept under this name.'),
+    ok: t('Save'),
     signal,
-    body: field('Name', input),
+    body: field(t('Name'), input),
     read: () => save(input.value.trim()),
   });
 }
@@ -97,7 +98,7 @@ export function askName(current, { signal, save = (name) => name } = {}) {
 export function askToken(name, signal, signIn) {
   const token = el('input', { type: 'password', required: true, autocomplete: 'current-password', autofocus: true });
   const user = nameInput(name, false);
-  const userField = field('Name', user);
+  const userField = field(t('Name'), user);
   const isPersonal = () =>
     secretIn(token.value) !== null || /^(?:wuerst|invite)_[a-z0-9]+_[a-z0-9]+$/.test(token.value.trim());
   token.addEventListener('input', () => {
@@ -105,13 +106,14 @@ export function askToken(name, signal, signIn) {
     user.required = !isPersonal();
   });
   return ask({
-    title: 'Sign in',
-    intro:
+    title: t('Sign in'),
+    intro: t(
       'This chat is private. Paste your personal link or an invitation, or ask whoever runs the bot for the token.',
-    ok: 'Sign in',
+    ),
+    ok: t('Sign in'),
     locked: true,
     signal,
-    body: el('div', { class: 'sheet-fields' }, field('Token or link', token), userField),
+    body: el('div', { class: 'sheet-fields' }, field(t('Token or link'), token), userField),
     read: () => signIn(secretIn(token.value) ?? token.value, user.value.trim() || undefined),
   });
 }
@@ -121,14 +123,14 @@ export function askInvitation(invite) {
   const user = el('input', { maxlength: 64, autocomplete: 'off', autofocus: true });
   const admin = el('input', { type: 'checkbox' });
   return ask({
-    title: 'Invite somebody',
-    intro: 'They get a link that works once. Leave the name empty to let them choose one.',
-    ok: 'Make a link',
+    title: t('Invite somebody'),
+    intro: t('They get a link that works once. Leave the name empty to let them choose one.'),
+    ok: t('Make a link'),
     body: el(
       'div',
       { class: 'sheet-fields' },
-      field('Name', user),
-      el('label', { class: 'check' }, admin, 'May change settings, and delete for others'),
+      field(t('Name'), user),
+      el('label', { class: 'check' }, admin, t('May change settings, and delete for others')),
     ),
     read: () => invite(user.value.trim(), admin.checked),
   });
@@ -143,7 +145,7 @@ export async function sheet({ title, intro, body }) {
 export function askOneButton({ title, intro, body, choices }) {
   const titleId = `dialog-${++lastId}`;
   const buttons = choices.map(({ value, label }) => el('button', { class: 'button', value }, label));
-  const close = el('button', { class: 'button', 'data-style': 'primary', value: '', autofocus: true }, 'Close');
+  const close = el('button', { class: 'button', 'data-style': 'primary', value: '', autofocus: true }, t('Close'));
   const form = el(
     'form',
     { method: 'dialog' },
@@ -159,6 +161,6 @@ export function askOneButton({ title, intro, body, choices }) {
 /** A text to copy, which can be selected too. */
 export function copyField(label, text) {
   const input = el('input', { readonly: true, value: text, spellcheck: 'false', onfocus: () => input.select() });
-  const button = iconButton('copy', `Copy: ${label}`, () => copyText(text, () => input.select()));
+  const button = iconButton('copy', t('Copy: {label}', { label }), () => copyText(text, () => input.select()));
   return el('div', { class: 'copy-field' }, field(label, input), button);
 }

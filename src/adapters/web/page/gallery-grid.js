@@ -1,4 +1,5 @@
 import { el } from './dom.js';
+import { t } from './texts.js';
 
 const GAP = 6;
 /** Rows beyond what is seen that are kept ready. */
@@ -19,7 +20,7 @@ export class GalleryGrid {
   #list = el('div', {
     class: 'gallery-grid',
     role: 'listbox',
-    'aria-label': 'Pictures',
+    'aria-label': t('Pictures'),
     'aria-multiselectable': 'true',
     tabindex: '0',
   });
@@ -176,7 +177,7 @@ export class GalleryGrid {
     const isChosen = picture !== undefined && this.#source.isChosen(picture);
     if (element.getAttribute('aria-selected') !== String(isChosen))
       element.setAttribute('aria-selected', String(isChosen));
-    const label = picture ? labelOf(picture) : 'Loading';
+    const label = picture ? labelOf(picture) : t('Loading');
     if (tile.label !== label) {
       tile.label = label;
       element.setAttribute('aria-label', label);
@@ -193,6 +194,6 @@ export class GalleryGrid {
 }
 
 function labelOf({ title, width, height, user, liked, spoiler }) {
-  const what = spoiler ? 'Covered picture' : title;
-  return `${what}, ${width} × ${height}, by ${user}${liked ? ', favourite' : ''}`;
+  const what = { title: spoiler ? t('Covered picture') : title, size: `${width} × ${height}`, user };
+  return liked ? t('{title}, {size}, by {user}, favourite', what) : t('{title}, {size}, by {user}', what);
 }

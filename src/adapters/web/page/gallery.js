@@ -6,6 +6,7 @@ import { el, icon } from './dom.js';
 import { GalleryGrid } from './gallery-grid.js';
 import { GalleryPages } from './gallery-pages.js';
 import { PicturePanel } from './picture-panel.js';
+import { grouped, t } from './texts.js';
 
 const SEARCH_AFTER_MS = 180;
 const REFRESH_AFTER_MS = 400;
@@ -40,20 +41,25 @@ export class Gallery {
     ...{
       type: 'search',
       class: 'gallery-search',
-      placeholder: 'Search pictures…',
-      'aria-label': 'Search pictures',
+      placeholder: t('Search pictures…'),
+      'aria-label': t('Search pictures'),
     },
-    ...{ maxlength: 300, spellcheck: 'false', autocomplete: 'off', title: `For example: ${EXAMPLE}` },
+    ...{
+      maxlength: 300,
+      spellcheck: 'false',
+      autocomplete: 'off',
+      title: t('For example: {command}', { command: EXAMPLE }),
+    },
     oninput: () => this.#searchLater(),
     onkeydown: (event) => event.key === 'ArrowDown' && this.focus(),
   });
   #likes = el(
     'button',
     { type: 'button', class: 'button', 'aria-pressed': 'false', onclick: () => this.#toggleLikes() },
-    '★ Favourites',
+    t('★ Favourites'),
   );
   #count = el('p', { class: 'gallery-count', role: 'status' });
-  #actions = el('div', { class: 'gallery-actions', role: 'group', 'aria-label': 'Chosen pictures', hidden: true });
+  #actions = el('div', { class: 'gallery-actions', role: 'group', 'aria-label': t('Chosen pictures'), hidden: true });
   #empty = el('div', { class: 'gallery-empty', hidden: true });
 
   constructor(host) {
@@ -78,7 +84,7 @@ export class Gallery {
     );
     this.element = el(
       'section',
-      { class: 'gallery', 'aria-label': 'Gallery' },
+      { class: 'gallery', 'aria-label': t('Gallery') },
       el('div', { class: 'gallery-bar' }, search, this.#likes, this.#count, this.#actions),
       el(
         'div',
@@ -143,7 +149,7 @@ export class Gallery {
     }
     this.#grid.draw();
     const { count } = this.#pages;
-    this.#count.textContent = count === 1 ? '1 picture' : `${count.toLocaleString('en')} pictures`;
+    this.#count.textContent = t('{shown} picture | {shown} pictures', { count, shown: grouped(count) });
     this.#showEmpty(count === 0);
   }
 
@@ -152,12 +158,16 @@ export class Gallery {
     this.#grid.element.hidden = isEmpty;
     if (!isEmpty) return;
     const isSearch = this.#text.trim() !== '';
-    const title = isSearch ? 'Nothing found' : this.#likedOnly ? 'No favourites here yet' : 'No pictures here yet';
-    const line = isSearch
-      ? `Words match from their beginning. Settings help too: ${EXAMPLE}`
+    const title = isSearch
+      ? t('Nothing found')
       : this.#likedOnly
-        ? 'The star beside a picture keeps it here. Only you see your favourites.'
-        : 'Describe one in the chat, and it appears here when it is painted.';
+        ? t('No favourites here yet')
+        : t('No pictures here yet');
+    const line = isSearch
+      ? t('Words match from their beginning. Settings help too: {example}', { example: EXAMPLE })
+      : this.#likedOnly
+        ? t('The star beside a picture keeps it here. Only you see your favourites.')
+        : t('Describe one in the chat, and it appears here when it is painted.');
     this.#empty.replaceChildren(el('h2', {}, title), el('p', {}, line));
   }
 
@@ -248,7 +258,7 @@ export class Gallery {
   async #like(picture, isLiked) {
     this.#pages.change(picture.id, { liked: isLiked });
     this.#grid.draw();
-    announce(isLiked ? 'Kept as a favourite.' : 'No longer a favourite.');
+    announce(isLiked ? t('Kept as a favourite.') : t('No longer a favourite.'));
     try {
       const verb = isLiked ? 'favourite' : 'unfavourite';
       await api.act(picture.room, `${verb}:${picture.id}`, this.#host.user(), undefined, newKey());
@@ -305,7 +315,7 @@ export class Gallery {
   #drawActions() {
     const { size } = this.#chosen;
     const isHidden = size === 0;
-    if (!isHidden) announce(`${size} chosen.`);
+    if (!isHidden) announce(t('{count} chosen.', { count: size }));
     const hadFocus = this.#actions.contains(document.activeElement);
     this.#actions.hidden = isHidden;
     this.#count.hidden = !isHidden;
@@ -313,12 +323,12 @@ export class Gallery {
       el('button', { type: 'button', class: 'button', 'data-style': style, onclick }, label);
     this.#actions.replaceChildren(
       ...[
-        el('strong', {}, `${size} chosen`),
-        size === 2 && button('Compare', () => this.#compare()),
-        button('Download', () => this.#download()),
-        button('Vary', () => this.#vary()),
-        button('Delete', () => this.#delete(), 'danger'),
-        button('Clear', () => this.#choose([])),
+        el('strong', {}, t('{count} chosen', { count: size })),
+        size === 2 && button(t('Compare'), () => this.#compare()),
+        button(t('Download'), () => this.#download()),
+        button(t('Vary'), () => this.#vary()),
+        button(t('Delete'), () => this.#delete(), 'danger'),
+        button(t('Clear'), () => this.#choose([])),
       ].filter(Boolean),
     );
     if (hadFocus) this.focus();
@@ -342,26 +352,26 @@ export class Gallery {
   async #vary() {
     const count = this.#chosen.size;
     const verb = await askOneButton({
-      title: count === 1 ? 'Vary this picture?' : `Vary these ${count} pictures?`,
-      intro: 'Each becomes a request that waits its turn, in the room that it is from.',
+      title: t('Vary this picture? | Vary these {count} pictures?', { count }),
+      intro: t('Each becomes a request that waits its turn, in the room that it is from.'),
       choices: [
-        { value: 'vary-subtle', label: 'A little' },
-        { value: 'vary-strong', label: 'A lot' },
+        { value: 'vary-subtle', label: t('A little') },
+        { value: 'vary-strong', label: t('A lot') },
       ],
     });
-    if (verb !== null) await this.#each(verb, 'are on their way');
+    if (verb !== null) await this.#each(verb, (told) => t('{done} of {all} are on their way.', told));
   }
 
   async #delete() {
     const count = this.#chosen.size;
-    const question = count === 1 ? 'Delete this picture for good?' : `Delete ${count} pictures for good?`;
-    if (!(await askConfirmation(question, 'Delete', true))) return;
+    const question = t('Delete this picture for good? | Delete {count} pictures for good?', { count });
+    if (!(await askConfirmation(question, t('Delete'), true))) return;
     this.#panel.close();
-    await this.#each('delete', 'were deleted');
+    await this.#each('delete', (told) => t('{done} of {all} were deleted.', told));
   }
 
   /** The same button of each chosen picture, one after the other; those for which it fails stay chosen. */
-  async #each(verb, done) {
+  async #each(verb, say) {
     const pictures = [...this.#chosen.values()];
     const failed = [];
     let failure;
@@ -375,13 +385,13 @@ export class Gallery {
     }
     this.#choose(failed);
     this.#pages.restart();
-    announce(`${pictures.length - failed.length} of ${pictures.length} ${done}.`);
+    announce(say({ done: pictures.length - failed.length, all: pictures.length }));
     if (failure) await this.#tell(failed.length, failure);
     this.focus();
   }
 
   #tell(count, error) {
-    const title = count === 1 ? 'This did not work for one picture.' : `This did not work for ${count} pictures.`;
+    const title = t('This did not work for one picture. | This did not work for {count} pictures.', { count });
     return askOneButton({ title, intro: [error.message, error.hint].filter(Boolean).join(' '), choices: [] });
   }
 

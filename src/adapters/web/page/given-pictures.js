@@ -1,6 +1,7 @@
 import { api } from './api.js';
 import { byId, el, iconButton } from './dom.js';
 import { paintMask } from './mask-brush.js';
+import { decimal, t } from './texts.js';
 
 /** As the server has them. */
 const MOST_PICTURES = 3;
@@ -12,7 +13,7 @@ const THUMBNAIL = 96;
 class GivenPictures {
   #files = [];
   #mask = null;
-  #list = el('ul', { class: 'given-list', 'aria-label': 'Pictures to start from' });
+  #list = el('ul', { class: 'given-list', 'aria-label': t('Pictures to start from') });
   #problem = el('p', { class: 'problem', role: 'alert' });
   /** Who signed the picture that was added last, and whether it was changed since. */
   #marks = el('p', { class: 'given-marks', role: 'status' });
@@ -32,7 +33,7 @@ class GivenPictures {
     el(
       'div',
       { class: 'given-settings' },
-      el('label', { for: 'strength' }, 'Strength'),
+      el('label', { for: 'strength' }, t('Strength')),
       this.#strength,
       this.#said,
       this.#part,
@@ -52,7 +53,7 @@ class GivenPictures {
     box.before(this.#tray);
     box.prepend(
       input,
-      iconButton('picture', 'Add a picture to start from', () => input.click(), 'add-picture'),
+      iconButton('picture', t('Add a picture to start from'), () => input.click(), 'add-picture'),
     );
     byId('prompt').addEventListener('paste', (event) => this.#take(event, event.clipboardData));
     document.addEventListener('dragover', (event) => {
@@ -94,9 +95,9 @@ class GivenPictures {
   add(files) {
     this.#problem.textContent = '';
     for (const file of files) {
-      if (!file.type.startsWith('image/')) this.#refuse(`${file.name} is no picture.`);
-      else if (file.size > MOST_BYTES) this.#refuse(`${file.name} is larger than ${MOST_BYTES / 2 ** 20} MB.`);
-      else if (this.#files.length >= MOST_PICTURES) this.#refuse(`At most ${MOST_PICTURES} pictures can be blended.`);
+      if (!file.type.startsWith('image/')) this.#refuse(t('{file} is no picture.', { file: file.name }));
+      else if (file.size > MOST_BYTES) this.#refuse(tooLarge(file));
+      else if (this.#files.length >= MOST_PICTURES) this.#refuse(tooMany());
       else {
         this.#files.push(file);
         this.#showMarks(file);
@@ -121,7 +122,7 @@ class GivenPictures {
     if (sentences.length > 0) this.#marks.textContent = `${file.name}: ${sentences.join(' ')}`;
     this.#parameters = parameters.trim();
     this.#again.hidden = this.#parameters === '';
-    this.#again.textContent = `Use the prompt and settings of ${file.name}`;
+    this.#again.textContent = t('Use the prompt and settings of {file}', { file: file.name });
   }
 
   #forgetMarks() {
@@ -157,14 +158,14 @@ class GivenPictures {
   #draw() {
     this.#list.replaceChildren(...this.#files.map((file, i) => this.#item(file, i)));
     this.#part.hidden = this.#files.length !== 1;
-    this.#part.textContent = this.#mask ? 'Change the part' : 'Paint only a part';
+    this.#part.textContent = this.#mask ? t('Change the part') : t('Paint only a part');
     this.#tray.hidden = this.isEmpty && this.#problem.textContent === '';
     byId('composer').toggleAttribute('data-pictures', !this.isEmpty);
     this.#showStrength();
   }
 
   #showStrength() {
-    this.#said.value = Number(this.#strength.value).toFixed(2);
+    this.#said.value = decimal(Number(this.#strength.value), 2);
   }
 
   #item(file, i) {
@@ -178,8 +179,16 @@ class GivenPictures {
       this.#draw();
       byId('prompt').focus();
     };
-    return el('li', {}, canvas, iconButton('close', `Remove ${file.name}`, remove, 'remove-picture'));
+    return el('li', {}, canvas, iconButton('close', t('Remove {file}', { file: file.name }), remove, 'remove-picture'));
   }
+}
+
+function tooLarge({ name }) {
+  return t('{file} is larger than {most} MB.', { file: name, most: MOST_BYTES / 2 ** 20 });
+}
+
+function tooMany() {
+  return t('At most {most} pictures can be blended.', { most: MOST_PICTURES });
 }
 
 /** A picture that the browser cannot read stays a name: the server says what is wrong with it. */

@@ -2,6 +2,7 @@ import { buttonRow, replyButton, sortButtons } from './buttons.js';
 import { el, redraw } from './dom.js';
 import { note } from './note.js';
 import { gridFor, pictureTile, placeholderTile, previewPart } from './pictures.js';
+import { t } from './texts.js';
 import { timeLeft } from './time.js';
 
 let lastPicker = 0;
@@ -18,7 +19,7 @@ export class JobCard {
   #eta = el('span', { class: 'status-eta' });
   #bar = el(
     'div',
-    { class: 'bar', role: 'progressbar', 'aria-label': 'Progress', 'aria-valuemin': '0', 'aria-valuemax': '100' },
+    { class: 'bar', role: 'progressbar', 'aria-label': t('Progress'), 'aria-valuemin': '0', 'aria-valuemax': '100' },
     el('div', { class: 'bar-fill' }),
   );
   #waitingButtons = el('div');
@@ -67,11 +68,11 @@ export class JobCard {
 
   #drawStatus() {
     const { reply, state } = this.#job;
-    const progress = reply.progress ?? { fraction: 0, label: state === 'queued' ? 'Waiting' : 'Starting' };
+    const progress = reply.progress ?? { fraction: 0, label: state === 'queued' ? t('Waiting') : t('Starting') };
     const percent = Math.round(progress.fraction * 100);
     this.element.toggleAttribute('data-paused', !this.#isConnected);
-    this.#label.textContent = this.#isConnected ? progress.label : 'The bot cannot be reached.';
-    if (!this.#isConnected) this.#eta.textContent = 'This goes on by itself when the bot is back.';
+    this.#label.textContent = this.#isConnected ? progress.label : t('The bot cannot be reached.');
+    if (!this.#isConnected) this.#eta.textContent = t('This goes on by itself when the bot is back.');
     this.#bar.setAttribute('aria-valuenow', String(percent));
     this.#bar.setAttribute('aria-valuetext', `${progress.label}, ${percent} %`);
     this.#bar.style.setProperty('--done', String(progress.fraction));
@@ -156,10 +157,14 @@ export class JobCard {
         this.#picked = id;
         this.update(this.#job);
       };
-      const properties = { 'aria-label': `Picture ${number}`, 'data-action': `pick:${id}`, checked: id === current };
+      const properties = {
+        'aria-label': t('Picture {number}', { number }),
+        'data-action': `pick:${id}`,
+        checked: id === current,
+      };
       return el('label', {}, el('input', { type: 'radio', name, onchange, ...properties }), String(number));
     });
-    return el('div', { class: 'picker', role: 'radiogroup', 'aria-label': 'Choose a picture' }, choices);
+    return el('div', { class: 'picker', role: 'radiogroup', 'aria-label': t('Choose a picture') }, choices);
   }
 }
 

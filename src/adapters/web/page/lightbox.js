@@ -1,5 +1,6 @@
 import { replyButton } from './buttons.js';
 import { el, icon, iconButton } from './dom.js';
+import { t } from './texts.js';
 
 const SWIPE_PIXELS = 50;
 
@@ -17,7 +18,7 @@ class Lightbox {
   #touchedAt = null;
   #picture = el('img');
   #count = el('span', { class: 'lightbox-count', 'aria-live': 'polite' });
-  #download = el('a', { class: 'icon-button', 'aria-label': 'Download' }, icon('download'));
+  #download = el('a', { class: 'icon-button', 'aria-label': t('Download') }, icon('download'));
   #foot = el('div', { class: 'lightbox-foot' });
   #dialog;
 
@@ -25,11 +26,11 @@ class Lightbox {
     this.#context = context;
     const close = () => this.#dialog.close();
     const title = el('p', { class: 'lightbox-title one-line', dir: 'auto' }, context.title);
-    const closeButton = iconButton('close', 'Close', close);
+    const closeButton = iconButton('close', t('Close'), close);
     closeButton.autofocus = true;
     const arrows = [
-      iconButton('left', 'Previous picture', () => this.#turn(-1), 'previous'),
-      iconButton('right', 'Next picture', () => this.#turn(1), 'next'),
+      iconButton('left', t('Previous picture'), () => this.#turn(-1), 'previous'),
+      iconButton('right', t('Next picture'), () => this.#turn(1), 'next'),
     ];
     const stage = el('div', { class: 'lightbox-stage' }, this.#picture, context.images.length > 1 ? arrows : []);
     stage.addEventListener('click', (event) => event.target === stage && close());
@@ -37,7 +38,7 @@ class Lightbox {
     stage.addEventListener('touchend', (event) => this.#release(event));
     this.#dialog = el(
       'dialog',
-      { class: 'lightbox', 'aria-label': 'Picture', onkeydown: (event) => this.#key(event) },
+      { class: 'lightbox', 'aria-label': t('Picture'), onkeydown: (event) => this.#key(event) },
       el('div', { class: 'lightbox-top' }, title, this.#count, this.#download, closeButton),
       stage,
       this.#foot,
@@ -64,8 +65,9 @@ class Lightbox {
     this.#picture.style.setProperty('--shape', String(image.width / image.height));
     this.#picture.style.setProperty('--width', `${image.width}px`);
     this.#load(image);
-    const place = images.length > 1 ? `${index + 1} of ${images.length} · ` : '';
-    this.#count.textContent = `${place}${image.width} × ${image.height}`;
+    const size = `${image.width} × ${image.height}`;
+    const place = { number: index + 1, all: images.length, size };
+    this.#count.textContent = images.length > 1 ? t('{number} of {all} · {size}', place) : size;
     this.#download.href = image.url;
     this.#download.download = image.fileName;
     const act = (action, text) => this.#act(action, text);

@@ -17,17 +17,23 @@ import { Session } from './session.js';
 import { takeSharedText } from './shared-text.js';
 import { sideDrawer } from './side-drawer.js';
 import { Stream } from './stream.js';
+import { t } from './texts.js';
 import { toggleTheme } from './theme.js';
 import { Views } from './views.js';
 
-const CONNECTION = { connecting: 'Connecting…', live: 'Live', lost: 'Reconnecting…', 'signed-out': 'Signed out' };
+const CONNECTION = {
+  connecting: t('Connecting…'),
+  live: t('Live'),
+  lost: t('Reconnecting…'),
+  'signed-out': t('Signed out'),
+};
 
 const CHANGES_PICTURES = new Set(['image', 'done', 'changed', 'erased']);
 
 const ADMINISTRATION = {
   kind: 'page',
-  label: 'Administration',
-  detail: 'Rules, people, painters, models, presets, API keys, failures, disk',
+  label: t('Administration'),
+  detail: t('Rules, people, painters, models, presets, API keys, failures, disk'),
   run: () => openAddress(placeAddress('admin')),
 };
 
@@ -65,31 +71,31 @@ new Palette({
     { kind: 'page', label: 'Help', detail: 'Everything that can be typed, explained', run: openHelp },
     {
       kind: 'page',
-      label: 'Gallery',
-      detail: 'All pictures of this room',
+      label: t('Gallery'),
+      detail: t('All pictures of this room'),
       run: () => openAddress(placeAddress('gallery', rooms.current)),
     },
     {
       kind: 'page',
-      label: 'Your pictures',
-      detail: 'Everything that you asked for, in every room',
+      label: t('Your pictures'),
+      detail: t('Everything that you asked for, in every room'),
       run: () => openAddress(placeAddress('gallery')),
     },
     {
       kind: 'page',
-      label: 'Queue',
-      detail: 'What is being painted, what waits, and why there',
+      label: t('Queue'),
+      detail: t('What is being painted, what waits, and why there'),
       run: () => openAddress(placeAddress('queue', rooms.current)),
     },
     ...(session.isAdmin ? [ADMINISTRATION] : []),
     {
       kind: 'page',
-      label: 'Notifications',
-      detail: 'Tell me when my pictures are done, on or off',
+      label: t('Notifications'),
+      detail: t('Tell me when my pictures are done, on or off'),
       run: () => notifications.toggle(),
     },
-    { kind: 'page', label: 'Dark or light', detail: 'Switch between the themes', run: switchTheme },
-    { kind: 'page', label: 'Who you are', detail: 'Your name, devices and links', run: showMe },
+    { kind: 'page', label: t('Dark or light'), detail: t('Switch between the themes'), run: switchTheme },
+    { kind: 'page', label: t('Who you are'), detail: t('Your name, devices and links'), run: showMe },
   ],
   onPick: pick,
   onTyped: (text) => composer.offer(text),
@@ -103,7 +109,7 @@ const views = new Views({
     const outcome = await requests.act(conversationIn(room), action, text);
     // Its answer stands in the conversation.
     if (outcome !== 'accepted' || action.startsWith('save-preset:')) openRoom(room);
-    else if (!action.startsWith('delete:')) announce(`It is being painted in ${room}.`);
+    else if (!action.startsWith('delete:')) announce(t('It is being painted in {room}.', { room }));
     return outcome === 'accepted';
   },
   onEdit(room, command) {
@@ -228,7 +234,7 @@ function submitRoom(event) {
   event.preventDefault();
   const input = byId('room-name');
   const name = input.value.trim().replace(/^#/, '').replace(/\s+/g, '-');
-  input.setCustomValidity(isRoomName(name) ? '' : 'Use only letters from A to Z, digits, hyphens and underscores.');
+  input.setCustomValidity(isRoomName(name) ? '' : t('Use only letters from A to Z, digits, hyphens and underscores.'));
   if (!input.reportValidity()) return;
   input.value = '';
   openRoom(name);
@@ -243,7 +249,7 @@ function openAddress(address) {
 }
 
 function switchTheme() {
-  announce(`The ${toggleTheme()} theme is on.`);
+  announce(toggleTheme() === 'dark' ? t('The dark theme is on.') : t('The light theme is on.'));
 }
 
 function showMe() {

@@ -1,4 +1,5 @@
 import { el } from './dom.js';
+import { t } from './texts.js';
 
 /** Of the painted mask; the picture keeps its shape. */
 const LONG_SIDE = 768;
@@ -24,20 +25,26 @@ export async function paintMask(file) {
   const buttons = el(
     'div',
     { class: 'sheet-buttons' },
-    el('button', { type: 'button', class: 'button', onclick: () => brush.undo() }, 'Undo'),
-    el('button', { type: 'button', class: 'button', onclick: () => brush.redo() }, 'Redo'),
-    el('button', { type: 'button', class: 'button', onclick: () => brush.clear() }, 'Clear'),
-    el('button', { type: 'button', class: 'button', onclick: close('') }, 'Cancel'),
-    el('button', { type: 'button', class: 'button', 'data-style': 'primary', onclick: close('done') }, 'Use this part'),
+    el('button', { type: 'button', class: 'button', onclick: () => brush.undo() }, t('Undo')),
+    el('button', { type: 'button', class: 'button', onclick: () => brush.redo() }, t('Redo')),
+    el('button', { type: 'button', class: 'button', onclick: () => brush.clear() }, t('Clear')),
+    el('button', { type: 'button', class: 'button', onclick: close('') }, t('Cancel')),
+    el(
+      'button',
+      { type: 'button', class: 'button', 'data-style': 'primary', onclick: close('done') },
+      t('Use this part'),
+    ),
   );
   const dialog = el(
     'dialog',
     { class: 'sheet panel mask-sheet', 'aria-labelledby': titleId },
-    el('h2', { id: titleId }, 'Paint over what is to change'),
+    el('h2', { id: titleId }, t('Paint over what is to change')),
     el(
       'p',
       { id: 'mask-help' },
-      'Drag, or use the arrow keys to move the brush and Space to paint; E erases, + and − change its size, Ctrl+Z takes back.',
+      t(
+        'Drag, or use the arrow keys to move the brush and Space to paint; E erases, + and − change its size, Ctrl+Z takes back.',
+      ),
     ),
     brush.element,
     buttons,
@@ -72,7 +79,7 @@ class Brush {
     this.#at = [width / 2, height / 2];
     this.element = el('canvas', {
       ...{ class: 'mask-canvas', width, height, tabindex: 0, role: 'application' },
-      ...{ 'aria-label': 'The picture, to be painted over', 'aria-describedby': 'mask-help' },
+      ...{ 'aria-label': t('The picture, to be painted over'), 'aria-describedby': 'mask-help' },
       onkeydown: (event) => this.#key(event),
       onpointerdown: (event) => this.#down(event),
       onpointermove: (event) => this.#move(event),

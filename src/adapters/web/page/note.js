@@ -2,6 +2,7 @@ import { buttonRow } from './buttons.js';
 import { copyText } from './copy.js';
 import { el, iconButton } from './dom.js';
 import { thumbnail } from './pictures.js';
+import { t } from './texts.js';
 
 /** A reply that is not a job's: help, settings, a question, an error. */
 export function note(reply, act) {
@@ -37,7 +38,7 @@ function fieldList(fields) {
 
 function codeBlock(code) {
   const text = el('code', { dir: 'auto' }, code);
-  const button = iconButton('copy', 'Copy', () => {
+  const button = iconButton('copy', t('Copy'), () => {
     copyText(text.textContent, () => getSelection().selectAllChildren(text));
   });
   button.dataset.action = 'copy';

@@ -1,9 +1,10 @@
 import { announce } from './announce.js';
 import { byId } from './dom.js';
 import { storage } from './storage.js';
+import { t } from './texts.js';
 
 const KEY = 'wuerst.notify';
-const SAID = { done: 'Your picture is done', failed: 'Your picture could not be made' };
+const SAID = { done: t('Your picture is done'), failed: t('Your picture could not be made') };
 
 /** Tells by the system that a picture is done, to who asked for that, while they look at something else. */
 export class Notifications {
@@ -25,7 +26,7 @@ export class Notifications {
   async toggle() {
     if (this.isOn) storage.remove(KEY);
     else if ((await Notification.requestPermission()) === 'granted') storage.set(KEY, 'on');
-    else announce('Your browser does not allow this page to notify you. Its settings for this site can.');
+    else announce(t('Your browser does not allow this page to notify you. Its settings for this site can.'));
     this.#show();
   }
 

@@ -1,16 +1,17 @@
 import { announce } from './announce.js';
 import { api } from './api.js';
 import { el } from './dom.js';
+import { t } from './texts.js';
 import { isWriting } from './writing.js';
 
 const COMMAND = 'wuerst ';
 /** Titles, in the order in which they are shown. */
 const GROUPS = {
-  command: 'Commands',
-  key: 'Settings',
-  room: 'Rooms',
-  page: 'This page',
-  recent: 'Recent prompts',
+  command: t('Commands'),
+  key: t('Settings'),
+  room: t('Rooms'),
+  page: t('This page'),
+  recent: t('Recent prompts'),
 };
 
 /**
@@ -48,7 +49,7 @@ export class Palette {
       class: 'palette-list',
       id: 'palette-list',
       role: 'listbox',
-      'aria-label': 'Results',
+      'aria-label': t('Results'),
       tabindex: '0',
     });
     this.#input = el('input', {
@@ -59,12 +60,17 @@ export class Palette {
         'aria-expanded': 'true',
         'aria-controls': 'palette-list',
       },
-      ...{ 'aria-autocomplete': 'list', 'aria-label': 'Search commands, settings, rooms and prompts' },
-      ...{ placeholder: 'Search commands, settings, rooms, prompts…', autofocus: true, spellcheck: 'false' },
+      ...{ 'aria-autocomplete': 'list', 'aria-label': t('Search commands, settings, rooms and prompts') },
+      ...{ placeholder: t('Search commands, settings, rooms, prompts…'), autofocus: true, spellcheck: 'false' },
       oninput: () => this.#typed(),
       onkeydown: (event) => this.#key(event),
     });
-    this.#dialog = el('dialog', { class: 'palette panel', 'aria-label': 'Help and commands' }, this.#input, this.#list);
+    this.#dialog = el(
+      'dialog',
+      { class: 'palette panel', 'aria-label': t('Help and commands') },
+      this.#input,
+      this.#list,
+    );
     this.#dialog.addEventListener('click', (event) => event.target === this.#dialog && this.#dialog.close());
     this.#dialog.addEventListener('close', () => {
       this.#dialog.remove();
@@ -101,7 +107,7 @@ export class Palette {
     this.#list.replaceChildren(...this.#groups());
     this.#select(0);
     if (this.#shown.length === 0)
-      this.#list.append(el('div', { class: 'palette-none', role: 'option' }, 'Nothing is called so.'));
+      this.#list.append(el('div', { class: 'palette-none', role: 'option' }, t('Nothing is called so.')));
   }
 
   #groups() {

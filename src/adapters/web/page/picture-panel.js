@@ -3,19 +3,20 @@ import { replyButton } from './buttons.js';
 import { copyText } from './copy.js';
 import { el, icon, iconButton } from './dom.js';
 import { openLightbox } from './lightbox.js';
+import { t, withElements } from './texts.js';
 import { clockTime } from './time.js';
 
 /** Buttons that the panel has in another form. */
 const OWN_FORM = /^(?:info|favourite|unfavourite):/;
 /** Fields that stand elsewhere in it, or that say nothing about one picture. */
-const SHOWN_ELSEWHERE = new Set(['Picture', 'Request', 'Typed as', 'Negative typed as']);
+const SHOWN_ELSEWHERE = new Set([t('Picture'), t('Request'), t('Typed as'), t('Negative typed as')]);
 
 /**
  * Everything about one picture, beside the grid; over it on a phone. `host`: `user()`, `act(picture, action, text)`,
  * `like(picture, isLiked)`, `onEdit(command)`, `onClose()`, `onTurn(step)`, `onShow(picture)`.
  */
 export class PicturePanel {
-  element = el('aside', { class: 'picture-panel', 'aria-label': 'Picture', tabindex: '-1', hidden: true });
+  element = el('aside', { class: 'picture-panel', 'aria-label': t('Picture'), tabindex: '-1', hidden: true });
   #host;
   #shown = null;
 
@@ -60,7 +61,7 @@ export class PicturePanel {
 
   #draw(picture, details) {
     const focused = this.element.contains(document.activeElement) ? document.activeElement.dataset.action : undefined;
-    const rest = details === null ? el('p', { class: 'panel-muted' }, 'Loading…') : this.#rest(details);
+    const rest = details === null ? el('p', { class: 'panel-muted' }, t('Loading…')) : this.#rest(details);
     this.element.replaceChildren(
       this.#head(picture),
       this.#picture(picture, details),
@@ -71,20 +72,20 @@ export class PicturePanel {
 
   #head(picture) {
     const { onTurn, onClose } = this.#host;
-    const star = iconButton('star', 'Favourite', () => this.#like(picture), 'star');
+    const star = iconButton('star', t('Favourite'), () => this.#like(picture), 'star');
     star.setAttribute('aria-pressed', String(picture.liked));
     const download = el(
       'a',
-      { class: 'icon-button', href: picture.url, download: picture.fileName, 'aria-label': 'Download' },
+      { class: 'icon-button', href: picture.url, download: picture.fileName, 'aria-label': t('Download') },
       icon('download'),
     );
     const buttons = [
-      iconButton('left', 'Previous picture', () => onTurn(-1)),
-      iconButton('right', 'Next picture', () => onTurn(1)),
+      iconButton('left', t('Previous picture'), () => onTurn(-1)),
+      iconButton('right', t('Next picture'), () => onTurn(1)),
       el('span', { class: 'panel-space' }),
       star,
       download,
-      iconButton('close', 'Close', onClose),
+      iconButton('close', t('Close'), onClose),
     ];
     for (const button of buttons) button.dataset.action = button.getAttribute('aria-label') ?? '';
     return el('div', { class: 'panel-head' }, buttons);
@@ -97,19 +98,19 @@ export class PicturePanel {
   }
 
   #picture(picture, details) {
-    const alt = picture.spoiler ? 'Covered picture' : picture.title;
+    const alt = picture.spoiler ? t('Covered picture') : picture.title;
     const img = el('img', { src: `${picture.url}?w=640`, alt, width: picture.width, height: picture.height });
     const open = () => {
       if (button.dataset.spoiler === undefined) return this.#enlarge(picture, details);
       delete button.dataset.spoiler;
-      button.setAttribute('aria-label', `Enlarge: ${picture.title}`);
+      button.setAttribute('aria-label', t('Enlarge: {title}', { title: picture.title }));
       img.alt = picture.title;
     };
     const button = el(
       'button',
       {
         ...{ type: 'button', class: 'picture', '--shape': picture.width / picture.height, onclick: open },
-        'aria-label': picture.spoiler ? 'Covered picture: show it' : `Enlarge: ${picture.title}`,
+        'aria-label': picture.spoiler ? t('Covered picture: show it') : t('Enlarge: {title}', { title: picture.title }),
         'data-spoiler': picture.spoiler,
         'data-action': 'enlarge',
       },
@@ -135,22 +136,22 @@ export class PicturePanel {
     const act = (action, text) => this.#host.act(details, action, text);
     return [
       el('p', { class: 'prompt', dir: 'auto' }, details.title),
-      el('p', { class: 'panel-muted' }, `by ${details.user} in #${details.room}, `, timeOf(details.at)),
+      el('p', { class: 'panel-muted' }, origin(details)),
       el(
         'div',
         { class: 'buttons' },
-        this.#copy('Copy prompt', details.request.prompt),
-        this.#copy('Copy seed', String(details.seed)),
+        this.#copy(t('Copy prompt'), details.request.prompt),
+        this.#copy(t('Copy seed'), String(details.seed)),
         el(
           'button',
           { type: 'button', class: 'button', 'data-action': 'edit', onclick: () => this.#host.onEdit(details) },
-          'Edit in chat',
+          t('Edit in chat'),
         ),
         this.#buttons(details).map((button) => replyButton(button, act)),
       ),
-      this.#family('Made from', details.ancestors),
-      this.#family('Made from it', details.children),
-      this.#family('From the same request', details.siblings),
+      this.#family(t('Made from'), details.ancestors),
+      this.#family(t('Made from it'), details.children),
+      this.#family(t('From the same request'), details.siblings),
       facts(details.fields),
     ];
   }
@@ -171,7 +172,7 @@ export class PicturePanel {
         {
           type: 'button',
           class: 'relative',
-          'aria-label': picture.spoiler ? 'Covered picture' : picture.title,
+          'aria-label': picture.spoiler ? t('Covered picture') : picture.title,
           'data-spoiler': picture.spoiler,
           'data-action': picture.id,
           onclick: () => this.#host.onShow(picture),
@@ -191,6 +192,10 @@ function facts(fields) {
   const shown = fields.filter(({ name }) => !SHOWN_ELSEWHERE.has(name));
   const rows = shown.map(({ name, value }) => el('div', {}, el('dt', {}, name), el('dd', { dir: 'auto' }, value)));
   return el('dl', { class: 'facts' }, rows);
+}
+
+function origin({ user, room, at }) {
+  return withElements(t('by {user} in {room}, {time}'), { user, room: `#${room}`, time: timeOf(at) });
 }
 
 function timeOf(at) {

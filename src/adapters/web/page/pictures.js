@@ -1,5 +1,6 @@
 import { el } from './dom.js';
 import { openLightbox } from './lightbox.js';
+import { t } from './texts.js';
 
 const WIDTHS = [320, 640, 960];
 
@@ -28,15 +29,13 @@ export function pictureTile(image, context) {
   const { images, number, covered, picked, onUncover } = context;
   const single = images.length === 1;
   const img = thumbnail(image, `(width <= 52rem) ${single ? '94vw, 34rem' : '48vw, 17rem'}`);
-  if (covered) img.alt = 'Covered picture';
+  if (covered) img.alt = t('Covered picture');
   return el(
     'button',
     {
       type: 'button',
       class: 'picture',
-      'aria-label': covered
-        ? `Covered picture ${number}: show it`
-        : `Enlarge${single ? '' : ` picture ${number}`}: ${image.alt}`,
+      'aria-label': covered ? t('Covered picture {number}: show it', { number }) : enlarging(image.alt, number, single),
       'data-action': `enlarge:${image.id}`,
       'data-image': image.id,
       'data-spoiler': covered,
@@ -47,6 +46,10 @@ export function pictureTile(image, context) {
     img,
     single ? null : el('span', { class: 'number', 'aria-hidden': 'true' }, String(number)),
   );
+}
+
+function enlarging(title, number, single) {
+  return single ? t('Enlarge: {title}', { title }) : t('Enlarge picture {number}: {title}', { number, title });
 }
 
 /** The place of a picture that is being made (`coming`) or has not been started (`waiting`). */

@@ -1,10 +1,12 @@
+import { t } from './texts.js';
+
 const ROOM_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const VIEWS = ['gallery', 'queue', 'admin'];
 const TEXT = {
-  own: 'Your pictures',
-  admin: 'Administration',
-  gallery: (room) => `Gallery of #${room}`,
-  queue: (room) => `Queue, from #${room}`,
+  own: t('Your pictures'),
+  admin: t('Administration'),
+  gallery: (room) => t('Gallery of {room}', { room: `#${room}` }),
+  queue: (room) => t('Queue, from {room}', { room: `#${room}` }),
 };
 
 /**

@@ -3,55 +3,66 @@ import { announce } from './announce.js';
 import { api, newKey } from './api.js';
 import { askConfirmation } from './dialogs.js';
 import { el, redraw } from './dom.js';
+import { t, withElements } from './texts.js';
 import { clockTime } from './time.js';
 
 const TEXT = {
-  name: 'Queue',
-  running: 'Being painted',
-  waiting: 'Waiting',
-  nothing: 'Nothing is waiting',
-  nothingMore: 'What you ask for now is painted at once.',
-  why: 'People take turns: whoever has had the least of the machine’s time lately is next, however many requests others have.',
-  filter: 'Show the requests of',
-  all: 'Everywhere',
-  elsewhere: 'Other places',
-  platforms: { discord: 'Discord', slack: 'Slack', terminal: 'the terminal' },
-  hidden: 'A request in another room',
-  hiddenOn: (platform) => `A request on ${platform}`,
-  withheld: 'A prompt that may not be shown here',
-  you: 'you',
-  asked: (time) => `asked at ${time}`,
-  pictures: (n) => `${n} pictures`,
-  paintedBy: (names) => `painted by ${names.join(' and ')}`,
-  next: 'next in turn',
+  name: t('Queue'),
+  running: t('Being painted'),
+  waiting: t('Waiting'),
+  nothing: t('Nothing is waiting'),
+  nothingMore: t('What you ask for now is painted at once.'),
+  why: t(
+    'People take turns: whoever has had the least of the machine’s time lately is next, however many requests others have.',
+  ),
+  filter: t('Show the requests of'),
+  all: t('Everywhere'),
+  elsewhere: t('Other places'),
+  platforms: { discord: 'Discord', slack: 'Slack', terminal: t('the terminal') },
+  hidden: t('A request in another room'),
+  hiddenOn: (platform) => t('A request on {platform}', { platform }),
+  withheld: t('A prompt that may not be shown here'),
+  you: t('you'),
+  asked: (time) => t('asked at {time}', { time }),
+  pictures: (count) => t('{count} picture | {count} pictures', { count }),
+  paintedBy: (names) => t('painted by {names}', { names: names.join(', ') }),
+  next: t('next in turn'),
   ahead: ({ own, others }, isYours) => {
-    const parts = [own > 0 && `${own} of ${isYours ? 'your' : 'their'} own`, others > 0 && ofOthers(others)];
-    return `after ${parts.filter(Boolean).join(' and ')}`;
+    if (own === 0) return t('after one of somebody else | after {count} of others', { count: others });
+    if (others === 0) return isYours ? t('after {own} of your own', { own }) : t('after {own} of their own', { own });
+    return isYours
+      ? t('after {own} of your own and one of somebody else | after {own} of your own and {count} of others', {
+          own,
+          count: others,
+        })
+      : t('after {own} of their own and one of somebody else | after {own} of their own and {count} of others', {
+          own,
+          count: others,
+        });
   },
-  starts: 'Starts',
-  ends: 'Done',
-  unknown: 'not known yet',
-  soon: 'any moment now',
-  about: (from, to) => (from === to ? `in about ${from}` : `in ${from} to ${to}`),
-  seconds: (n) => `${n} s`,
-  minutes: (n) => `${n} min`,
-  hours: (n) => `${n} h`,
-  more: (n) => `${n} more wait behind these.`,
-  cancel: 'Cancel',
-  cancelThis: (what) => `Cancel: ${what}`,
-  really: (who) => `Cancel the request of ${who}? They are told that a moderator did.`,
-  somebody: 'somebody on another platform',
-  cancelled: 'Cancelled.',
-  position: (n) => `Position ${n}`,
-  progress: 'Progress',
-  painters: 'Who paints',
-  states: { busy: 'paints', ready: 'is ready', away: 'is not ready' },
-  nobody: 'Nobody is ready to paint: requests wait until a painter is.',
+  starts: t('Starts'),
+  ends: t('Done'),
+  unknown: t('not known yet'),
+  soon: t('any moment now'),
+  seconds: (from, to) => (from === to ? t('in about {to} s', { to }) : t('in {from} to {to} s', { from, to })),
+  minutes: (from, to) => (from === to ? t('in about {to} min', { to }) : t('in {from} to {to} min', { from, to })),
+  hours: (from, to) => (from === to ? t('in about {to} h', { to }) : t('in {from} to {to} h', { from, to })),
+  more: (count) => t('{count} more waits behind these. | {count} more wait behind these.', { count }),
+  cancel: t('Cancel'),
+  cancelThis: (what) => t('Cancel: {what}', { what }),
+  really: (who) => t('Cancel the request of {who}? They are told that a moderator did.', { who }),
+  somebody: t('somebody on another platform'),
+  cancelled: t('Cancelled.'),
+  position: (number) => t('Position {number}', { number }),
+  progress: t('Progress'),
+  painters: t('Who paints:'),
+  states: {
+    busy: t('{name} paints'),
+    ready: t('{name} is ready'),
+    away: t('{name} is not ready'),
+  },
+  nobody: t('Nobody is ready to paint: requests wait until a painter is.'),
 };
-
-function ofOthers(count) {
-  return count === 1 ? 'one of somebody else' : `${count} of others`;
-}
 
 const REFRESH_MS = 10_000;
 const ELSEWHERE = '/';
@@ -305,14 +316,18 @@ function timeUntil(eta, now) {
   if (to < 2) return TEXT.soon;
   const [unit, say] = to < 90 ? [1, TEXT.seconds] : to < 5400 ? [60, TEXT.minutes] : [3600, TEXT.hours];
   const [least, most] = [Math.round(from / unit), Math.ceil(to / unit)];
-  return least === most ? TEXT.about(say(most), say(most)) : TEXT.about(String(least), say(most));
+  return say(least, most);
 }
 
 function paintersLine(painters) {
   if (!painters.some(({ ready }) => ready)) return el('span', { class: 'problem' }, TEXT.nobody);
   const said = painters.map(({ name, ready, busy }) => {
     const state = ready ? (busy ? 'busy' : 'ready') : 'away';
-    return el('span', { class: 'queue-painter', 'data-state': state }, el('bdi', {}, name), ` ${TEXT.states[state]}`);
+    return el(
+      'span',
+      { class: 'queue-painter', 'data-state': state },
+      withElements(TEXT.states[state], { name: el('bdi', {}, name) }),
+    );
   });
-  return el('span', {}, el('span', { class: 'queue-label' }, `${TEXT.painters}:`), said);
+  return el('span', {}, el('span', { class: 'queue-label' }, TEXT.painters), said);
 }

@@ -1,5 +1,6 @@
 import { api, newKey } from './api.js';
 import { givenPictures } from './given-pictures.js';
+import { t } from './texts.js';
 
 /** Prompts, commands and presses of buttons on their way to the bot, and what becomes of them in the conversation. */
 export class Requests {
@@ -64,11 +65,11 @@ export class Requests {
       failure.remove();
       this.#composer.takeBack(asked);
     };
-    const buttons = [{ action: 'retry', label: 'Try again', style: 'primary' }];
-    if (asked !== undefined) buttons.push({ action: 'edit', label: 'Edit', style: 'secondary' });
+    const buttons = [{ action: 'retry', label: t('Try again'), style: 'primary' }];
+    if (asked !== undefined) buttons.push({ action: 'edit', label: t('Edit'), style: 'secondary' });
     const act = (action) => (action === 'retry' ? retry() : edit());
     const reply = { ...problemReply(error), buttons: [buttons] };
-    const failure = conversation.addNote(reply, { asked, turn, act, remark: 'not sent' });
+    const failure = conversation.addNote(reply, { asked, turn, act, remark: t('not sent') });
   }
 }
 

@@ -1,6 +1,7 @@
 import { byId, el, redraw } from './dom.js';
 import { isRoomName, placeShown } from './place.js';
 import { storage } from './storage.js';
+import { t } from './texts.js';
 
 const ROOMS_KEY = 'wuerst.rooms';
 const MAX_ROOMS = 12;
@@ -48,8 +49,10 @@ function roomRow({ name, isCurrent, unread, busy }) {
     { class: 'room-link', href: `#${name}`, 'aria-current': isCurrent ? 'page' : null, 'data-action': name },
     el('span', { class: 'hash', 'aria-hidden': 'true' }, '#'),
     el('span', { class: 'name one-line' }, name),
-    busy && el('span', { class: 'working', role: 'img', 'aria-label': 'working' }),
-    unread > 0 && !isCurrent && el('span', { class: 'badge', 'aria-label': `${unread} new` }, String(unread)),
+    busy && el('span', { class: 'working', role: 'img', 'aria-label': t('working') }),
+    unread > 0 &&
+      !isCurrent &&
+      el('span', { class: 'badge', 'aria-label': t('{count} new', { count: unread }) }, String(unread)),
   );
   return el('li', {}, link);
 }

@@ -3,6 +3,7 @@ import { api } from './api.js';
 import { askConfirmation, askName, askToken } from './dialogs.js';
 import { takeSecret } from './links.js';
 import { storage } from './storage.js';
+import { t } from './texts.js';
 
 const NAME_KEY = 'wuerst.name';
 const GUEST = /^guest(?:-[a-z0-9]{4})?$/;
@@ -84,8 +85,10 @@ export class Session extends EventTarget {
 
   /** Somebody is signed in, and a link may sign in somebody else: not without their knowing. */
   async #change(secret) {
-    const question = `Use this link? You are signed in as ${this.user}, and will be whoever the link is for.`;
-    if (!(await askConfirmation(question, 'Use the link', false))) return;
+    const question = t('Use this link? You are signed in as {user}, and will be whoever the link is for.', {
+      user: this.user,
+    });
+    if (!(await askConfirmation(question, t('Use the link'), false))) return;
     const entered = await enter(secret);
     if (entered !== null) await this.#signedIn(entered);
   }
@@ -111,7 +114,7 @@ async function enter(secret, signal) {
     return await api.signIn(secret);
   } catch (error) {
     if (error.code === 'name_missing') return askName('', { signal, save: (name) => api.signIn(secret, name) });
-    await askConfirmation([error.message, error.hint].filter(Boolean).join(' '), 'OK', false);
+    await askConfirmation([error.message, error.hint].filter(Boolean).join(' '), t('OK'), false);
     return null;
   }
 }

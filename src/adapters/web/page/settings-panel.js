@@ -2,6 +2,7 @@ import { announce } from './announce.js';
 import { api } from './api.js';
 import { byId, el } from './dom.js';
 import { storage } from './storage.js';
+import { t } from './texts.js';
 
 const OPEN_KEY = 'wuerst.settings';
 const PAUSE_MS = 120;
@@ -103,16 +104,16 @@ export class SettingsPanel {
         el(
           'div',
           { class: 'settings-row' },
-          this.#choice('Style', find('style'), find('style').choices, 'style'),
-          this.#choice('Pictures', find('n'), find('n').choices, 'n'),
+          this.#choice(t('Style'), find('style'), find('style').choices, 'style'),
+          this.#choice(t('Pictures'), find('n'), find('n').choices, 'n'),
         ),
         el(
           'div',
           { class: 'settings-row' },
           this.#seed(find('seed')),
-          this.#number('Guidance', find('guidance'), 0.5),
-          this.#number('Steps', find('steps'), 1),
-          presets.choices.length > 0 && this.#select('Preset', presets, 'preset', (name) => quoted(name)),
+          this.#number(t('Guidance'), find('guidance'), 0.5),
+          this.#number(t('Steps'), find('steps'), 1),
+          presets.choices.length > 0 && this.#select(t('Preset'), presets, 'preset', (name) => quoted(name)),
           loras.choices.length > 0 && this.#select('LoRA', loras, 'loras', withWeight),
           this.#offered.startsFromPictures && this.#picture(),
         ),
@@ -128,11 +129,12 @@ export class SettingsPanel {
       const scale = SHAPE / Math.max(width, height);
       const box = { class: 'shape', '--shape-width': `${width * scale}px`, '--shape-height': `${height * scale}px` };
       const isNative = this.#offered.native.includes(size);
-      const title = `${width} × ${height} pixels${isNative ? ', which the model paints best' : ''}`;
+      const given = { size: `${width} × ${height}` };
+      const title = isNative ? t('{size} pixels, which the model paints best', given) : t('{size} pixels', given);
       return [el('span', box), el('span', { title }, ratioOf(width, height)), el('small', {}, `${width}×${height}`)];
     };
     const isChosen = (size, { width, height }) => size === `${width}x${height}`;
-    return this.#radios('Size', key, sizes, { class: 'sizes', show: shape, isChosen });
+    return this.#radios(t('Size'), key, sizes, { class: 'sizes', show: shape, isChosen });
   }
 
   #choice(title, key, choices, field) {
@@ -172,15 +174,15 @@ export class SettingsPanel {
   #seed(key) {
     const input = el('input', {
       ...{ type: 'text', placeholder: 'random', inputmode: 'numeric', spellcheck: 'false', title: key.description },
-      ...{ maxlength: 40, autocomplete: 'off', 'aria-label': 'Seed' },
+      ...{ maxlength: 40, autocomplete: 'off', 'aria-label': t('Seed') },
       onchange: () => this.#choose(key, input.value.trim() === '' ? null : quoted(input.value.trim())),
     });
     const lock = el(
       'button',
       { type: 'button', class: 'key', 'aria-pressed': 'false', onclick: () => this.#toggleLock(key, input) },
-      'Keep',
+      t('Keep'),
     );
-    lock.title = 'Keeps the seed for the prompts that follow';
+    lock.title = t('Keeps the seed for the prompts that follow');
     this.#draws.push(({ seed }) => {
       if (document.activeElement !== input) input.value = seed ?? '';
       if (this.#locked !== null && seed !== undefined && seed !== 'random') this.#locked = seed;
@@ -189,7 +191,7 @@ export class SettingsPanel {
     return el(
       'div',
       { class: 'setting' },
-      el('span', { 'aria-hidden': 'true' }, 'Seed'),
+      el('span', { 'aria-hidden': 'true' }, t('Seed')),
       el('div', { class: 'seed' }, input, lock),
     );
   }
@@ -197,11 +199,11 @@ export class SettingsPanel {
   async #toggleLock(key, input) {
     if (this.#locked !== null) {
       this.#locked = null;
-      announce('The seed is free again.');
+      announce(t('The seed is free again.'));
     } else {
       const typed = /^\d+$/.test(input.value) ? input.value : null;
       this.#locked = typed ?? String(this.#host.lastSeed() ?? crypto.getRandomValues(new Uint32Array(1))[0]);
-      announce(`Seed ${this.#locked} is kept.`);
+      announce(t('Seed {seed} is kept.', { seed: this.#locked }));
     }
     await this.#choose(key, this.#locked);
   }
@@ -211,7 +213,7 @@ export class SettingsPanel {
     const select = el(
       'select',
       { onchange: () => this.#choose(key, select.value === '' ? null : typed(select.value)), title: key.description },
-      el('option', { value: '' }, 'none'),
+      el('option', { value: '' }, t('none')),
       options,
     );
     this.#draws.push((values) => {
@@ -224,8 +226,8 @@ export class SettingsPanel {
 
   #picture() {
     const pick = () => byId('picture-files').click();
-    const button = el('button', { type: 'button', class: 'key', onclick: pick }, 'Choose…');
-    return el('div', { class: 'setting' }, el('span', {}, 'Start from'), button);
+    const button = el('button', { type: 'button', class: 'key', onclick: pick }, t('Choose…'));
+    return el('div', { class: 'setting' }, el('span', {}, t('Start from')), button);
   }
 
   /** Writes a setting into the text, in the place of what excludes it. @param value as it is typed; `null` takes it out */

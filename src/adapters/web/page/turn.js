@@ -3,17 +3,18 @@ import { el, iconButton } from './dom.js';
 import { isOpen, JobCard } from './job-card.js';
 import { model } from './model.js';
 import { note } from './note.js';
+import { t } from './texts.js';
 import { clockTime, duration } from './time.js';
 
 const LONG_PROMPT = 600;
 const BRIEF_PROMPT = 160;
 const LONG_CHIP = 40;
 const REMARKS = {
-  reroll: 'rerolled',
-  'vary-subtle': 'varied a little',
-  'vary-strong': 'varied',
-  larger: 'enlarged',
-  remix: 'remixed',
+  reroll: t('rerolled'),
+  'vary-subtle': t('varied a little'),
+  'vary-strong': t('varied'),
+  larger: t('enlarged'),
+  remix: t('remixed'),
 };
 
 /** One request in the conversation, with its progress and its result. */
@@ -62,7 +63,7 @@ export class JobTurn {
       this.#aside.replaceChildren();
       this.#aside.hidden = true;
     };
-    this.#aside.replaceChildren(iconButton('close', 'Dismiss', close, 'dismiss'), note(reply, act));
+    this.#aside.replaceChildren(iconButton('close', t('Dismiss'), close, 'dismiss'), note(reply, act));
     this.#aside.hidden = false;
     this.#aside.scrollIntoView({ block: 'nearest' });
     return { remove: close };
@@ -87,7 +88,7 @@ export class NoteTurn {
       asked ? promptLines(asked, reply.tone === 'error') : null,
       el('div', { class: 'card' }, note(reply, act)),
     ];
-    const dismiss = iconButton('close', 'Dismiss', onDismiss, 'dismiss');
+    const dismiss = iconButton('close', t('Dismiss'), onDismiss, 'dismiss');
     this.element = frame(user, null, remark, body, dismiss);
   }
 
@@ -103,10 +104,10 @@ function promptLines(text, isBrief = false) {
   prompt.classList.add(isBrief ? 'brief' : 'long');
   const onclick = () => {
     const isWhole = prompt.classList.toggle('whole');
-    button.textContent = isWhole ? 'Show less' : 'Show all';
+    button.textContent = isWhole ? t('Show less') : t('Show all');
     button.setAttribute('aria-expanded', String(isWhole));
   };
-  const button = el('button', { type: 'button', class: 'more', 'aria-expanded': 'false', onclick }, 'Show all');
+  const button = el('button', { type: 'button', class: 'more', 'aria-expanded': 'false', onclick }, t('Show all'));
   return [prompt, button];
 }
 
@@ -124,8 +125,13 @@ function frame(user, time, remark, body, dismiss = null) {
 
 /** A number of equal steps, timesteps, or the usual schedule. */
 function stepsText(steps) {
-  if (steps === null) return 'usual';
-  return Array.isArray(steps) ? steps.length - 1 : steps;
+  if (steps === null) return t('usual steps');
+  const count = Array.isArray(steps) ? steps.length - 1 : steps;
+  return t('{count} steps | {count} steps', { count });
+}
+
+function shortened(words) {
+  return words.length > LONG_CHIP ? `${words.slice(0, LONG_CHIP)}…` : words;
 }
 
 /** The settings that differ from what most people use; Info shows all of them. */
@@ -133,12 +139,12 @@ function chipTexts({ request, state, startedAt, finishedAt }) {
   const { width, height, n, style, seed, steps, guidance, negative } = request;
   return [
     `${width} × ${height}`,
-    n > 1 && `${n} pictures`,
-    style !== 'interpolated' && `style ${style}`,
-    `seed ${seed}`,
-    String(steps) !== String(model.usual.steps) && `${stepsText(steps)} steps`,
-    guidance !== model.usual.guidance && `guidance ${guidance}`,
-    negative !== '' && `without ${negative.length > LONG_CHIP ? `${negative.slice(0, LONG_CHIP)}…` : negative}`,
+    n > 1 && t('{count} picture | {count} pictures', { count: n }),
+    style !== 'interpolated' && t('style {style}', { style }),
+    t('seed {seed}', { seed }),
+    String(steps) !== String(model.usual.steps) && stepsText(steps),
+    guidance !== model.usual.guidance && t('guidance {guidance}', { guidance }),
+    negative !== '' && t('without {words}', { words: shortened(negative) }),
     // A clock that was set back meanwhile tells nothing.
     state === 'done' && startedAt !== null && finishedAt >= startedAt && duration(finishedAt - startedAt),
   ].filter(Boolean);

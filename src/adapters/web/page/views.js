@@ -1,8 +1,9 @@
 import { byId } from './dom.js';
 import { loadStyles } from './load-styles.js';
 import { placeAddress, placeShown } from './place.js';
+import { t } from './texts.js';
 
-const TEXT = { own: 'Your pictures', admin: 'Administration' };
+const TEXT = { own: t('Your pictures'), admin: t('Administration') };
 
 /** What each view needs; it is loaded when it is first looked at. */
 const VIEWS = {

@@ -1,7 +1,8 @@
 import { el } from './dom.js';
+import { t } from './texts.js';
 
-export const WELCOME = 'What would you like to see?';
-const INTRO = 'Describe a picture. You can add settings such as size, style or seed anywhere in the text.';
+export const WELCOME = t('What would you like to see?');
+const INTRO = t('Describe a picture. You can add settings such as size, style or seed anywhere in the text.');
 
 /** What an empty room shows. `onIdea(text)` is called for the idea that was clicked. */
 export function welcome(ideas, onIdea) {
@@ -14,6 +15,6 @@ export function welcome(ideas, onIdea) {
     el('img', { src: new URL('icon.svg', import.meta.url).pathname, alt: '' }),
     el('h2', {}, WELCOME),
     el('p', {}, INTRO),
-    el('ul', { class: 'ideas', 'aria-label': 'Ideas to start with' }, ideas.map(idea)),
+    el('ul', { class: 'ideas', 'aria-label': t('Ideas to start with') }, ideas.map(idea)),
   ];
 }

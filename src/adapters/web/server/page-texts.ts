@@ -15,7 +15,8 @@ const CALL = /\bt\(\s*(?:'((?:\\.|[^'\\\n])*)'|"((?:\\.|[^"\\\n])*)")/g;
 function sourcesOf(modules: Iterable<string>): ReadonlySet<string> {
   const sources = new Set<string>();
   for (const module of modules) {
-    for (const [, single, double = ''] of module.matchAll(CALL)) sources.add((single ?? double).replace(/\\(.)/g, '$1'));
+    for (const [, single, double = ''] of module.matchAll(CALL))
+      sources.add((single ?? double).replace(/\\(.)/g, '$1'));
   }
   return sources;
 }
