@@ -287,6 +287,8 @@ test('the help holds every command and setting, in the words of all platforms', 
     said.fields.map(({ value }) => value),
   );
   for (const { usage, about } of ofKind('command')) assert.ok(said.lines.includes(`${usage}: ${about}`), usage);
+});
+
 test('the page, its manifest and its texts are in the language of the browser, and kept apart from others', async (t) => {
   teach('ja', {
     'Your pictures': 'あなたの"画像" <1>',
