@@ -8,6 +8,8 @@ export interface Kernel {
   readonly host?: readonly number[];
   /** Inputs and outputs that may be int64 beside `types`, such as indices. */
   readonly indices?: boolean;
+  /** What is a bool whatever `types` are: the first input, or the output of a comparison. */
+  readonly bool?: 'input' | 'output';
 }
 
 export type Kernels = Readonly<Record<string, Kernel>>;
@@ -38,7 +40,13 @@ const FLOATS = ['f32', 'f16'] as const;
 const MOVED = ['f32', 'f16', 'i64', 'i32', 'u8', 'i8', 'bool'] as const;
 const NUMBERS = ['f32', 'f16', 'i64', 'i32', 'u8', 'i8'] as const;
 
-/** @see https://github.com/microsoft/onnxruntime/blob/main/docs/OperatorKernels.md#operators-implemented-by-cudaexecutionprovider */
+/**
+ * Compared line by line with the document that onnxruntime makes of its registered kernels, at commit 001d12d2623f. That is older
+ * than the pinned 1.30.0 (f2c39fe2f838); what came between, such as kernels for opset 22, leaves those for opset 21.
+ *
+ * @see https://github.com/microsoft/onnxruntime/blob/001d12d2623fd411ce0f83d05abb5e82304a3389/docs/OperatorKernels.md#operators-implemented-by-cudaexecutionprovider
+ * @see https://github.com/microsoft/onnxruntime/pull/27754 for how kernels of newer opsets are added
+ */
 export const CUDA: Kernels = {
   Abs: { types: NUMBERS },
   Add: { types: NUMBERS },
@@ -54,7 +62,7 @@ export const CUDA: Kernels = {
   Gather: { types: MOVED, indices: true },
   Gelu: { types: FLOATS },
   Gemm: { types: FLOATS },
-  GreaterOrEqual: { types: [...FLOATS, 'i32', 'i64', 'bool'] },
+  GreaterOrEqual: { types: [...FLOATS, 'i32', 'i64'], bool: 'output' },
   Identity: { types: MOVED },
   LayerNormalization: { types: FLOATS },
   LeakyRelu: { types: FLOATS },
@@ -75,7 +83,7 @@ export const CUDA: Kernels = {
   Sqrt: { types: FLOATS },
   Sub: { types: NUMBERS },
   Transpose: { types: MOVED },
-  Where: { types: [...FLOATS, 'i32', 'i64', 'u8', 'bool'] },
+  Where: { types: [...FLOATS, 'i32', 'i64', 'u8'], bool: 'input' },
 };
 
 /** WebGpuSupportedNumberTypes */
@@ -122,5 +130,5 @@ export const WEBGPU: Kernels = {
   Sqrt: { types: FLOATS },
   Sub: { types: SHADED },
   Transpose: { types: SHADED },
-  Where: { types: [...SHADED, 'bool'] },
+  Where: { types: SHADED, bool: 'input' },
 };

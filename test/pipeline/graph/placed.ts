@@ -37,10 +37,13 @@ export function isShapeArithmetic({ op, inputs, outputs }: Node): boolean {
   return ON_THE_CPU.includes(op) && (inputs[0]?.dtype === 'i64' || outputs[0]?.dtype === 'i64');
 }
 
-function isImplemented({ inputs, outputs }: Node, { types, host = [], indices = false }: Kernel): boolean {
-  const given = inputs.filter((_, i) => !host.includes(i));
-  return [...given, ...outputs].every(
-    (value) => value === null || types.includes(value.dtype) || (indices && value.dtype === 'i64'),
+function isImplemented({ inputs, outputs }: Node, { types, host = [], indices = false, bool }: Kernel): boolean {
+  const given = inputs.filter((_, i) => !host.includes(i) && !(bool === 'input' && i === 0));
+  const [flags, numbers] =
+    bool === 'output' ? [outputs, given] : [inputs.slice(0, bool ? 1 : 0), [...given, ...outputs]];
+  return (
+    flags.every((value) => value?.dtype === 'bool') &&
+    numbers.every((value) => value === null || types.includes(value.dtype) || (indices && value.dtype === 'i64'))
   );
 }
 

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { writeSparsePart } from '../../../scripts/full-size/full-size-model.ts';
 import { Component } from '../../../src/pipeline/checkpoint/checkpoint.ts';
 import { ALL_FOLDS } from '../../../src/pipeline/graph/blocks.ts';
-import type { GraphBuilder } from '../../../src/pipeline/graph/builder.ts';
+import { GraphBuilder } from '../../../src/pipeline/graph/builder.ts';
 import { clipTextGraph } from '../../../src/pipeline/graph/clip-text.ts';
 import { decoderGraphs } from '../../../src/pipeline/graph/decoder.ts';
 import { efficientNetGraph } from '../../../src/pipeline/graph/efficientnet.ts';
@@ -87,5 +87,22 @@ test('an operator that a provider lacks, a type that it does not take and an att
   assert.deepEqual(misplaced('webgpu', WEBGPU, [graph]), [
     'vqgan-decode-pixels: Round(f32[1]) → f32[1]',
     'vqgan-decode-pixels: Transpose(u8[2]) → u8[2]',
+  ]);
+});
+
+test('a choice between flags and a comparison of bytes are found, for which no GPU has kernels', () => {
+  const graph = new GraphBuilder('flags');
+  const [flag, one, number] = [
+    graph.input('a', 'bool', [1]),
+    graph.input('b', 'u8', [1]),
+    graph.input('c', 'f32', [1]),
+  ];
+  graph.where(graph.greaterOrEqual(number, number), number, number);
+  assert.deepEqual(misplaced('cuda', CUDA, [graph]), []);
+  graph.where(flag, flag, flag);
+  graph.greaterOrEqual(one, one);
+  assert.deepEqual(misplaced('cuda', CUDA, [graph]), [
+    'flags: Where(bool[1], bool[1], bool[1]) → bool[1]',
+    'flags: GreaterOrEqual(u8[1], u8[1]) → bool[1]',
   ]);
 });
