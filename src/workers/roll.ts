@@ -33,6 +33,8 @@ export const registration = z.strictObject({
   checkpoint: hash,
   formerCheckpoints: z.array(hash).max(20).readonly(),
   provider: text,
+  /** What computes, as far as its pictures depend on it. */
+  device: text.exactOptional(),
   /** What its speed depends on besides. */
   hardware: text,
   styles: z.array(text).max(20).readonly(),

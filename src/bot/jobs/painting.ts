@@ -88,10 +88,12 @@ export class Painting {
    */
   #divide({ hands, job }: RunningJob, request: EngineRequest): readonly Part[] {
     const { estimator, clock, history } = this.#options;
-    const { provider } = loadedBy(hands.painter);
+    const { provider, device } = loadedBy(hands.painter);
     const workFor = (pictures: number) => workOf(job.request, job.derivation?.verb ?? null, pictures);
-    // Other providers and precisions give other last digits, and one request should look the same.
-    const alike = hands.helpers().filter(({ status }) => status.info?.provider === provider);
+    // Other providers, precisions and devices give other last digits, and one request should look the same.
+    const alike = hands
+      .helpers()
+      .filter(({ status: { info } }) => info?.provider === provider && info.device === device);
     const isFirstStart = (history.jobs.stored(job.id)?.attempts ?? 1) <= 1;
     const painters = isFirstStart && request.images.length > 1 ? [hands.painter, ...alike] : [hands.painter];
     const seconds = (painter: Painter, pictures: number) => estimator.seconds(workFor(pictures), speedOf(painter));

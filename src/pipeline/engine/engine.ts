@@ -23,6 +23,7 @@ import type {
   WarmUp,
 } from '../process/protocol.ts';
 import { CallTimes } from '../runtime/call-times.ts';
+import { deviceKind } from '../runtime/device-kind.ts';
 import type { MeasureMemory } from '../runtime/memory-plan.ts';
 import { PROVIDERS } from '../runtime/providers.ts';
 import { type BlockingCall, Runtime } from '../runtime/runtime.ts';
@@ -124,7 +125,9 @@ class PipelineEngine implements Engine {
     this.#together = await this.#batch(pipeline, options.batch);
     const memory = `${runtime.residency}: ${runtime.memory.reason}`;
     const sizes = { ...pipeline.grid.limits, gridStep: pipeline.grid.step };
-    const made = { model: pipeline.name, checkpoint, formerCheckpoints: former, provider: pipeline.computedBy };
+    const device = deviceKind(runtime.provider, options.device);
+    const computed = { provider: pipeline.computedBy, device };
+    const made = { model: pipeline.name, checkpoint, formerCheckpoints: former, ...computed };
     const startsFromPictures = imageEncoderFolder(model) !== undefined;
     const info = {
       ...{ ...made, styles, mixesStyles, sizes, startsFromPictures, memory, warmed, together: this.#together },

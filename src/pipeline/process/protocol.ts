@@ -67,6 +67,11 @@ export interface EngineInfo {
   readonly formerCheckpoints?: readonly string[];
   /** Execution provider and precision, e.g. `cpu-fp32`. */
   readonly provider: string;
+  /**
+   * What computes, as far as pictures of the same provider depend on it, such as the model of the GPU: others give other last
+   * digits. @default not known
+   */
+  readonly device?: string;
   readonly styles: readonly string[];
   /** A number from 0 (base) to 1 (aesthetic) is a style too. @default false */
   readonly mixesStyles?: boolean;

@@ -6,17 +6,20 @@ export type NvidiaSmi = (args: readonly string[]) => string | null;
 
 export const nvidiaSmi: NvidiaSmi = (args) => commandOutput('nvidia-smi', args, 5000);
 
+/** How the driver's own tool calls a device that CUDA numbers so; with CUDA_VISIBLE_DEVICES, the position in that list. */
+export function visibleDevice(device = 0, visible = process.env.CUDA_VISIBLE_DEVICES): string {
+  return visible?.split(',')[device]?.trim() || String(device);
+}
+
 /**
  * Free memory of a CUDA device, or `null` if the driver's own tool does not report it.
- *
- * @param device as CUDA numbers them; with CUDA_VISIBLE_DEVICES, the position in that list
  */
 export function cudaMemory(
   device = 0,
   smi: NvidiaSmi = nvidiaSmi,
   visible = process.env.CUDA_VISIBLE_DEVICES,
 ): FreeMemory | null {
-  const id = visible?.split(',')[device]?.trim() || String(device);
+  const id = visibleDevice(device, visible);
   const text = smi([`--id=${id}`, '--query-gpu=memory.free', '--format=csv,noheader,nounits']);
   const mebibytes = Number.parseInt(text ?? '', 10);
   return Number.isFinite(mebibytes) ? { bytes: mebibytes * 2 ** 20, of: `CUDA device ${id}` } : null;

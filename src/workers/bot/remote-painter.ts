@@ -151,9 +151,10 @@ export class RemotePainter implements Painter {
 
 function infoOf(registration: Registration): EngineInfo {
   const { model, checkpoint, formerCheckpoints, provider, styles, mixesStyles } = registration;
-  const { sizes, startsFromPictures, classifier } = registration;
+  const { device, sizes, startsFromPictures, classifier } = registration;
   return {
     ...{ model, checkpoint, formerCheckpoints, provider, styles, mixesStyles, startsFromPictures },
+    ...(device === undefined ? {} : { device }),
     ...(sizes === undefined ? {} : { sizes }),
     ...(classifier === undefined ? {} : { classifier }),
   };

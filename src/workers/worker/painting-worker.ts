@@ -225,6 +225,7 @@ function described(info: EngineInfo | null) {
     checkpoint: info?.checkpoint ?? '',
     formerCheckpoints: info?.formerCheckpoints ?? [],
     provider: info?.provider ?? '',
+    ...(info?.device === undefined ? {} : { device: info.device }),
     styles: info?.styles ?? [],
     mixesStyles: info?.mixesStyles ?? false,
     ...(info?.sizes === undefined ? {} : { sizes: info.sizes }),

@@ -155,6 +155,22 @@ test('painters that compute otherwise do not share a request', async (t) => {
   );
 });
 
+test('painters on GPUs of different models do not share a request, those on equal ones do', async (t) => {
+  const { make, painters, all } = await studioWith(t, 2);
+  const on = (device: string) => ({ info: { ...INFO, provider: 'cuda-fp16', device } });
+  for (const painter of all) painter.status = on('NVIDIA L4');
+  const other = new FakePainter('other');
+  other.status = on('NVIDIA T4');
+  for (const { id } of all) painters.changed(id);
+  painters.join(other);
+  await make('panda n:4');
+  assert.deepEqual([...all, other].map(indices), [[[0, 1]], [[2, 3]], []]);
+  // Whoever begins, it shares with its like.
+  for (const { id } of all) painters.leave(id);
+  await make('panda n:4');
+  assert.deepEqual(indices(other), [[0, 1, 2, 3]]);
+});
+
 test('a request goes to the painter that has its Stage C loaded, and to any rather than wait for it', async (t) => {
   const { make, ask, all, started, painters } = await studioWith(t, 3);
   const prompts = () => all.map(({ requests }) => requests.map(({ prompt, style }) => `${prompt} ${style}`));
