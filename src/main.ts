@@ -25,7 +25,7 @@ import { OwnMarker } from './marking/marker.ts';
 import { createMetrics } from './metrics.ts';
 import { promptTokens } from './models/prompt-tokens.ts';
 import { recommendedFor } from './models/recommended.ts';
-import { operationsOf } from './operations.ts';
+import { dataBytes, operationsOf } from './operations.ts';
 import { metadataOf } from './pipeline/images/parameters.ts';
 import { LoraFolder } from './pipeline/lora/lora-folder.ts';
 import { PipelineClient, PipelineCrashed, type PipelineStatus } from './pipeline/process/client.ts';
@@ -219,8 +219,9 @@ async function compose(
   painters.on('lost', ({ name }) => logger.info({ painter: name }, 'a painter takes no more work'));
   const metrics = createMetrics(processes, surfaces, {
     painters: () => painters.all,
-    ...(config.workers === undefined ? {} : { workers: () => workforce?.workers ?? [] }),
+    ...(config.workers && { workers: () => workforce?.workers ?? [], redis: () => workforce?.seesRedis ?? false }),
     waitingSeconds: () => history.jobs.waitingSeconds(),
+    bytes: async () => ({ ...(await dataBytes(config.data)), pictures: history.overview.files().bytes }),
   });
   const loras = new LoraFolder(config.loras);
   const marker = await openMarker(config, logger);

@@ -7,7 +7,9 @@ import type { Painter } from './bot/jobs/painter.ts';
 import type { PainterView } from './bot/jobs/painters.ts';
 import type { PipelineStatus } from './pipeline/process/client.ts';
 import type { EngineStage } from './pipeline/process/protocol.ts';
+import { residentBytes } from './system/resident-bytes.ts';
 import type { WorkerView } from './workers/bot/roster.ts';
+import type { Registration } from './workers/roll.ts';
 
 export interface Metrics {
   /** Counts the events of jobs from now on. `waiting` are the jobs that wait already. */
@@ -32,18 +34,28 @@ function classOf({ caller }: Job): string {
   return `${caller.surface}-${caller.guild === null ? 'direct' : 'guild'}`;
 }
 
-/** What an operator watches of those who paint. */
+/** Of a painter, and of a worker on another machine, what is shown. */
+type WatchedPainter = Pick<PainterView, 'ready' | 'busy'> & { readonly painter: Pick<Painter, 'name'> };
+type WatchedWorker = Pick<WorkerView, 'id' | 'painted' | 'lost'> & {
+  readonly registration?: Pick<Registration, 'name' | 'stepSeconds'> | undefined;
+};
+
+/** What an operator watches. */
 export interface PaintingFacts {
-  readonly painters: () => readonly PainterView[];
+  readonly painters: () => readonly WatchedPainter[];
   /** On other machines. */
-  readonly workers: () => readonly WorkerView[];
+  readonly workers: () => readonly WatchedWorker[];
   readonly waitingSeconds: () => readonly { readonly style: string; readonly seconds: number }[];
+  /** Of the data folder; `free` is what its disk has left. */
+  readonly bytes: () => Promise<{ readonly database: number; readonly pictures: number; readonly free: number }>;
+  /** Whether Redis answered when it was asked last. */
+  readonly redis: () => boolean;
 }
 
 type Registers = Registry[];
 
 function paintersGauges(painters: PaintingFacts['painters'], registers: Registers): void {
-  const gauge = (name: string, help: string, value: (painter: PainterView) => boolean) =>
+  const gauge = (name: string, help: string, value: (painter: WatchedPainter) => boolean) =>
     new Gauge({
       ...{ name, help, labelNames: ['painter'], registers },
       collect() {
@@ -81,6 +93,23 @@ function workerGauges(workers: PaintingFacts['workers'], registers: Registers): 
   });
 }
 
+function diskGauges(bytes: PaintingFacts['bytes'], registers: Registers): void {
+  new Gauge({
+    ...{ name: 'wuerst_data_bytes', help: 'Kept in the data folder', labelNames: ['kind'], registers },
+    async collect() {
+      const { database, pictures } = await bytes();
+      this.set({ kind: 'database' }, database);
+      this.set({ kind: 'pictures' }, pictures);
+    },
+  });
+  new Gauge({
+    ...{ name: 'wuerst_data_free_bytes', help: 'Left on the disk of the data folder', registers },
+    async collect() {
+      this.set((await bytes()).free);
+    },
+  });
+}
+
 /** Mixes of styles are as many as there are numbers. */
 function labelOf(style: string): string {
   return /^[0-9.]+$/.test(style) ? 'mixed' : style;
@@ -90,7 +119,7 @@ function labelOf(style: string): string {
 export function createMetrics(
   pipelines: { readonly statuses: readonly PipelineStatus[] },
   surfaces: readonly Pick<Adapter, 'surface' | 'trouble'>[] = [],
-  { painters, workers, waitingSeconds }: Partial<PaintingFacts> = {},
+  { painters, workers, waitingSeconds, bytes, redis }: Partial<PaintingFacts> = {},
 ): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -112,6 +141,10 @@ export function createMetrics(
     ...{ name: 'wuerst_jobs_total', help: 'Jobs that ended, by outcome' },
     ...{ labelNames: ['surface', 'outcome'], registers },
   });
+  const failures = new Counter({
+    ...{ name: 'wuerst_job_failures_total', help: 'Jobs that failed, by the code of the error' },
+    ...{ labelNames: ['code'], registers },
+  });
   const images = new Counter({ name: 'wuerst_images_total', help: 'Pictures that were made', registers });
   const ofPainter = (name: string, help: string) => new Counter({ name, help, labelNames: ['painter'], registers });
   const painted = ofPainter('wuerst_painter_images_total', 'Pictures that it made of requests that it was given');
@@ -130,6 +163,9 @@ export function createMetrics(
   ofProcess('wuerst_pipeline_starts', 'Pipeline processes started', ({ starts }) => starts);
   ofProcess('wuerst_pipeline_crashes', 'Pipeline processes that died or were ended as hung', ({ crashes }) => crashes);
   ofProcess('wuerst_pipeline_hangs', 'Pipeline processes that were ended as hung', ({ hangs }) => hangs);
+  ofProcess('wuerst_pipeline_resident_bytes', 'Memory that pipeline processes have, on Linux', ({ pid }) =>
+    pid === null ? 0 : residentBytes(pid),
+  );
   ofProcess('wuerst_pipeline_ready', 'Pipeline processes with a model loaded', (status) => (isReady(status) ? 1 : 0));
   const surfaceReady = new Gauge({
     ...{ name: 'wuerst_surface_ready', help: '1 while people can be served there', labelNames: ['surface'], registers },
@@ -141,6 +177,15 @@ export function createMetrics(
   depth.reset();
   if (painters) paintersGauges(painters, registers);
   if (workers) workerGauges(workers, registers);
+  if (bytes) diskGauges(bytes, registers);
+  if (redis) {
+    new Gauge({
+      ...{ name: 'wuerst_redis_up', help: '1 while Redis answers', registers },
+      collect() {
+        this.set(redis() ? 1 : 0);
+      },
+    });
+  }
   if (waitingSeconds) {
     new Gauge({
       ...{ name: 'wuerst_queue_seconds', help: 'Estimated accelerator seconds of the jobs that wait, by style' },
@@ -165,6 +210,7 @@ export function createMetrics(
     if (event.type === 'done' || event.type === 'failed' || event.type === 'cancelled') {
       jobs.inc({ surface: job.caller.surface, outcome: event.type });
     }
+    if (event.type === 'failed') failures.inc({ code: job.error?.code ?? 'unknown' });
   };
 
   return {

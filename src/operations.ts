@@ -51,16 +51,25 @@ function workerReport({ id, registration, verdict, painted, lost }: WorkerView):
   };
 }
 
-async function diskReport(data: string, models: ModelManager): Promise<DiskReport> {
+/** Bytes of the database in a data folder, and what its disk has left. */
+export async function dataBytes(data: string): Promise<{ readonly database: number; readonly free: number }> {
   const files = [DATABASE_FILE, `${DATABASE_FILE}-wal`].map((file) => ifThere(stat(join(data, file))));
-  const [database, free, listed] = await Promise.all([Promise.all(files), freeBytes(data), models.list()]);
-  const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
+  const [found, free] = await Promise.all([Promise.all(files), freeBytes(data)]);
+  return { database: sum(found.map((file) => file?.size ?? 0)), free };
+}
+
+async function diskReport(data: string, models: ModelManager): Promise<DiskReport> {
+  const [own, listed] = await Promise.all([dataBytes(data), models.list()]);
   return {
-    data: { folder: data, database: sum(database.map((found) => found?.size ?? 0)), free },
+    data: { folder: data, ...own },
     models: {
       folder: models.folder,
       bytes: sum(listed.map(({ bytes }) => bytes)),
       free: await models.freeBytes(),
     },
   };
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
 }

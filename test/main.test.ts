@@ -43,6 +43,8 @@ test('a bot is a page, a queue and a pipeline process over one data folder, and 
   const metrics = await (await fetch(new URL('metrics', url))).text();
   assert.match(metrics, /wuerst_jobs_total\{surface="web",outcome="done"\} 1/);
   assert.match(metrics, /wuerst_pipeline_starts 1/);
+  assert.match(metrics, /wuerst_data_bytes\{kind="database"\} [1-9]/);
+  assert.match(metrics, /wuerst_data_free_bytes [1-9]/);
   assert.match(metrics, /wuerst_painter_images_total\{painter="this machine"\} 2/);
   assert.match(metrics, /wuerst_painter_seconds_total\{painter="this machine"\} \d/);
   assert.match(metrics, /wuerst_step_seconds_count\{stage="prior"\} 1/);

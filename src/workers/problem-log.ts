@@ -31,9 +31,14 @@ export class ProblemLog {
     return problem;
   }
 
+  /** Whether Redis answered when it was asked last. */
+  get seesRedis(): boolean {
+    return !this.#last?.code.startsWith('redis_');
+  }
+
   redisAnswers(): void {
     const { logger, redis } = this.#options;
-    if (this.#last?.code.startsWith('redis_')) logger.info({}, `Redis at ${redis.shown} answers again.`);
+    if (!this.seesRedis) logger.info({}, `Redis at ${redis.shown} answers again.`);
     this.#last = undefined;
   }
 }

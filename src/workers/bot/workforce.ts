@@ -38,6 +38,8 @@ export interface Workforce {
   /** Where workers reach the bot on this machine. */
   readonly url: string;
   readonly workers: readonly WorkerView[];
+  /** Whether Redis answered when it was asked last. */
+  readonly seesRedis: boolean;
   /** Hands nothing over any more, and gives up what is still being painted at the deadline. */
   stop(deadlineMs: number): Promise<void>;
 }
@@ -104,6 +106,9 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
     url,
     get workers() {
       return roster.workers;
+    },
+    get seesRedis() {
+      return problems.seesRedis;
     },
     async stop(deadlineMs) {
       roster.lostSight();
