@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ComponentType } from 'discord.js';
 import { createDiscordAdapter } from '../../../src/adapters/discord/adapter.ts';
+import { FakePainter } from '../../bot/jobs/fake-painter.ts';
+import { JudgingPainter } from '../../bot/jobs/judging-painter.ts';
 import { openStudio } from '../../bot/studio/studio-fixture.ts';
 import { ANN, type From, sendAutocomplete, sendClick, sendCommand, sendContextMenu, sendModal } from './payloads.ts';
 import { memoryLogger } from './setting.ts';
@@ -12,11 +14,11 @@ const MANAGE_MESSAGES = 1n << 13n;
 const MANAGE_GUILD = 1n << 5n;
 
 /** The adapter on the real core, with a painter in memory. */
-async function world(t: TestContext) {
+async function world(t: TestContext, made = new FakePainter()) {
   // Before the hook that closes the studio.
   let end: () => Promise<void> = async () => undefined;
   t.after(() => end());
-  const { studio, clock, painter, problems } = await openStudio(t);
+  const { studio, clock, painter, problems } = await openStudio(t, { painter: made });
   const standIn = await StandIn.start(() => clock.now());
   const log: string[] = [];
   const { apiBase } = standIn;
@@ -469,4 +471,38 @@ test('presets, weights and drawn words come by option, by their own command and 
   assert.equal(newest()?.request.prompt, 'a cat, soft');
   assert.match(titleOf(await say('wuerst-defaults', { action: 'steps:8' })), /Your defaults are changed/);
   assert.match(titleOf(await say('wuerst-wildcards')), /no wildcards here yet/);
+});
+
+test('pictures that are not safe for work are covered or blurred, and a moderator shows one after all', async (t) => {
+  const { standIn, channel, pass, next, painted } = await world(t, new JudgingPainter());
+  const moderator = { channel, user: BOB, permissions: MANAGE_MESSAGES | MANAGE_GUILD };
+  const set = (value: string) =>
+    next(
+      () => sendCommand(standIn, 'wuerst-settings', { setting: 'nsfw-pictures', value }, moderator),
+      ({ ephemeral, loading }) => ephemeral && !loading,
+    );
+  const namesOf = ({ attachments }: StoredMessage) => attachments.map(({ filename }) => filename);
+  const isShown = ({ attachments }: StoredMessage) => attachments[0]?.bytes.includes('explicit fox') === true;
+  await set('spoiler');
+  const covered = await painted({ prompt: 'an explicit fox', images: 2 });
+  assert.match(namesOf(covered).join(), /^SPOILER_an-explicit-fox-\d+\.png,an-explicit-fox-\d+\.png$/);
+  await set('blur');
+  const message = await painted({ prompt: 'an explicit fox' });
+  assert.deepEqual([picturesOf(message), isShown(message)], [1, false]);
+  assert.match(JSON.stringify(message.embeds), /looks not safe for work, so it is blurred/);
+  const info = (from: { readonly user?: string; readonly permissions?: bigint }) =>
+    next(
+      () => sendClick(standIn, idFor(message, 'info'), message, { channel, ...from }),
+      ({ ephemeral, loading }) => ephemeral && !loading,
+    );
+  assert.equal(picturesOf(await info({ user: ANN })), 0);
+  const review = await info(moderator);
+  assert.deepEqual([namesOf(review)[0]?.startsWith('SPOILER_original'), isShown(review)], [true, true]);
+  sendClick(standIn, idFor(review, 'uncover'), review, moderator);
+  await pass(() => isShown(message));
+  assert.deepEqual([picturesOf(message), picturesOf(review)], [1, 0], 'what only the moderator saw is gone');
+  const again = await info(moderator);
+  sendClick(standIn, idFor(again, 'hide'), again, moderator);
+  await pass(() => !isShown(message));
+  assert.match(JSON.stringify(message.embeds), /A moderator has blurred picture 1/);
 });

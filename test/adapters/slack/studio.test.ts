@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
+import { FakePainter } from '../../bot/jobs/fake-painter.ts';
+import { JudgingPainter } from '../../bot/jobs/judging-painter.ts';
 import { openStudio } from '../../bot/studio/studio-fixture.ts';
 import { buttonOf, click, openForm, sendCommand, sendEvent, submit } from './payloads.ts';
 import { memoryLogger, passTime } from './setting.ts';
@@ -9,11 +11,11 @@ import { ANN, APP_TOKEN, BOSS, BOT_TOKEN, StandIn, type StoredMessage } from './
 import { isRecord } from './strict.ts';
 
 /** The adapter on the real core, with a painter in memory. */
-async function world(t: TestContext) {
+async function world(t: TestContext, painter = new FakePainter()) {
   // Before the hook that closes the studio.
   let end: () => Promise<void> = async () => undefined;
   t.after(() => end());
-  const { studio, clock, problems } = await openStudio(t);
+  const { studio, clock, problems } = await openStudio(t, { painter });
   const standIn = await StandIn.start(() => clock.now());
   const log: string[] = [];
   const logger = memoryLogger(log);
@@ -289,4 +291,36 @@ test('presets, weights and drawn words come by text and by a form', async (t) =>
   await painted('a cat preset:soft');
   assert.equal(newest()?.prompt, 'a cat, soft');
   await answered('defaults steps:8', /Your defaults are changed/);
+});
+
+test('pictures that are not safe for work are blurred, and a moderator shows one after all', async (t) => {
+  const { standIn, channel, pass, pictures, painted } = await world(t, new JudgingPainter());
+  await sendCommand(standIn, 'settings nsfw-pictures:spoiler', { channel, user: BOSS });
+  await pass(() =>
+    standIn.visible(channel).some(({ only, text }) => only === BOSS && text.includes('Settings changed')),
+  );
+  const message = await painted('an explicit fox n:2');
+  const shown = () => standIn.shownFiles(message).map(({ bytes }) => bytes?.includes('explicit fox') === true);
+  assert.deepEqual(shown(), [false, true]);
+  assert.match(JSON.stringify(message.blocks), /Picture 1 looks not safe for work, so it is blurred/);
+  const review = async () => {
+    const before = new Set(standIn.visible(channel));
+    await click(standIn, actionOf(message, 'info'), message, { user: BOSS });
+    const answer = () => standIn.visible(channel).find((other) => other.only === BOSS && !before.has(other));
+    await pass(() => answer() !== undefined);
+    const found = answer();
+    assert.ok(found);
+    return found;
+  };
+  const first = await review();
+  assert.deepEqual([pictures(first), standIn.shownFiles(first)[0]?.bytes?.includes('explicit fox')], [1, true]);
+  await click(standIn, actionOf(first, 'uncover'), first, { user: BOSS });
+  await pass(() => shown().join() === 'true,true');
+  const second = await review();
+  await click(standIn, actionOf(second, 'hide'), second, { user: BOSS });
+  await pass(() => shown().join() === 'false,true');
+  const kept = standIn
+    .keptFiles()
+    .filter(({ bytes, name }) => bytes?.includes('explicit fox 0') && !name.startsWith('original'));
+  assert.deepEqual(kept, [], 'the file that showed it is gone');
 });

@@ -5,36 +5,13 @@ import sharp from 'sharp';
 import type { Job } from '../../../src/bot/job.ts';
 import { fileIdOf } from '../../../src/bot/reply.ts';
 import { caller } from '../history/history-fixture.ts';
-import { FakePainter, INFO } from '../jobs/fake-painter.ts';
+import { INFO } from '../jobs/fake-painter.ts';
+import { JudgingPainter } from '../jobs/judging-painter.ts';
 import { actionsOf, imageOf, openStudio } from './studio-fixture.ts';
 
 const GUILD = { surface: 'discord', room: 'general', guild: '8', payer: 'discord:guild:8' } as const;
 const ann = caller(GUILD);
 const mod = caller({ ...GUILD, user: 'mo', moderator: true });
-const picture = await sharp({ create: { width: 64, height: 32, channels: 3, background: '#c04020' } })
-  .png()
-  .toBuffer();
-
-/** A painter with a classifier; the words `explicit` and `unseen` of a prompt steer what it finds. */
-class JudgingPainter extends FakePainter {
-  override status = { info: { ...INFO, classifier: 'tiny 1.0' } };
-
-  override async *generate(...[request, options]: Parameters<FakePainter['generate']>) {
-    for await (const event of super.generate(request, options)) {
-      if (event.type !== 'image') yield event;
-      else {
-        const words = request.prompt.split(' ');
-        const isExplicit = words.includes('explicit') && event.image % 2 === 0;
-        const shares = { drawing: 0.1, hentai: 0, neutral: isExplicit ? 0 : 0.9, porn: isExplicit ? 0.9 : 0, sexy: 0 };
-        const found = { classifier: 'tiny 1.0', explicit: isExplicit, shares };
-        const verdict = words.includes('unseen') ? { classifier: 'tiny 1.0', problem: 'It is broken.' } : found;
-        const png = Buffer.concat([picture, Buffer.from(`${request.prompt} ${event.image}`)]);
-        yield { ...event, png, ...(request.judge === true && !words.includes('blind') ? { verdict } : {}) };
-      }
-    }
-  }
-}
-
 async function open(t: Parameters<typeof openStudio>[0], rule?: string) {
   const painter = new JudgingPainter();
   const bench = await openStudio(t, { painter });

@@ -1,5 +1,5 @@
 import type { APIMessage } from 'discord.js';
-import type { Reply } from '../../../bot/reply.ts';
+import { fileIdOf, type Reply } from '../../../bot/reply.ts';
 import type { Core } from '../../adapter.ts';
 import type { MessageBody, Outgoing } from '../rest/api.ts';
 import { plainText } from './escape.ts';
@@ -17,12 +17,12 @@ interface ComposeOptions {
   readonly plain?: boolean;
   /** Bytes per file. */
   readonly limit: number;
-  /** Image id → attachment that the message already has: kept instead of sent again. */
+  /** File id → attachment that the message already has: kept instead of sent again. */
   readonly keep?: Readonly<Record<string, string>>;
 }
 
 export interface Composed extends Outgoing {
-  /** File name → image, for the files sent along. */
+  /** File name → file id, for the files sent along. */
   readonly sent: ReadonlyMap<string, string>;
 }
 
@@ -44,16 +44,17 @@ export async function composeReply(reply: Reply, options: ComposeOptions): Promi
   const names = new Set<string>();
   for (const image of reply.images.slice(0, MAX_FILES)) {
     const description = plainText(image.alt, LIMITS.altText);
-    const kept = options.keep?.[image.id];
+    const fileId = fileIdOf(image);
+    const kept = options.keep?.[fileId];
     if (kept !== undefined) {
       attachments.push({ id: kept, description });
       continue;
     }
-    const path = await options.core.imagePath(image.id);
+    const path = await options.core.imagePath(fileId);
     if (path === null) continue;
     const plain = names.has(image.fileName) ? `${names.size}-${image.fileName}` : image.fileName;
     names.add(plain);
-    pictures.push({ name: image.spoiler ? `SPOILER_${plain}` : plain, path, description, image: image.id });
+    pictures.push({ name: image.spoiler ? `SPOILER_${plain}` : plain, path, description, image: fileId });
   }
   const prepared = await prepareFiles(pictures, options.limit, options.core.marker);
   const files = [...prepared, ...small.slice(0, MAX_FILES - prepared.length)];
@@ -65,7 +66,7 @@ export async function composeReply(reply: Reply, options: ComposeOptions): Promi
   };
 }
 
-/** Image id → attachment id, read from the message that Discord returned for what was kept and sent. */
+/** File id → attachment id, read from the message that Discord returned for what was kept and sent. */
 export function attachmentsOf(
   message: APIMessage,
   composed: Composed,

@@ -51,7 +51,7 @@ const schema = z.object({
   target: z.object({ channel: z.string(), message: z.string().nullable() }),
   /** When the bot first tried to post the message at `target`, in ms by Discord's clock; `null` before. */
   posted: z.number().nullable(),
-  /** Image id → id of its attachment on the message. */
+  /** File id of a picture → id of its attachment on the message. */
   files: z.record(z.string(), z.string()),
   /** A line of explanation under the reply. */
   note: z.string().nullable(),

@@ -1,5 +1,5 @@
 import { isOver, type Job } from '../../../bot/job.ts';
-import type { Reply } from '../../../bot/reply.ts';
+import { fileIdOf, type Reply } from '../../../bot/reply.ts';
 import { type Delivery, type DeliveryOptions, JobMessage } from '../../delivery/job-message.ts';
 import type { PlatformTime } from '../../delivery/platform-time.ts';
 import { type Form, jobNotice, wordless } from '../../delivery/poorer.ts';
@@ -340,11 +340,11 @@ export class ShownMessage extends JobMessage<MessageRef> {
     const { core } = this.delivery;
     const { clock } = this.#options;
     const reply = core.jobReply(job);
-    const present = new Set(reply.images.map(({ id }) => id));
+    const present = new Set(reply.images.map(fileIdOf));
     for (const copy of this.ref.copies) {
       const keep = Object.fromEntries(Object.entries(copy.files).filter(([image]) => present.has(image)));
       if (Object.keys(keep).length === Object.keys(copy.files).length) continue;
-      const images = reply.images.filter(({ id }) => id in keep);
+      const images = reply.images.filter((image) => fileIdOf(image) in keep);
       const { body } = await composeReply(
         { ...reply, images },
         { core, id: job.id, now: clock.now(), ahead: clock.ahead, limit: 0, keep },

@@ -1,5 +1,5 @@
 import { type Caller, forReader, type Reader } from '../../../bot/job.ts';
-import type { Reply } from '../../../bot/reply.ts';
+import { fileIdOf, type Reply } from '../../../bot/reply.ts';
 import type { Outcome } from '../../adapter.ts';
 import { FirstAnswers } from '../../delivery/first-answer.ts';
 import { replyNotice } from '../../delivery/poorer.ts';
@@ -201,7 +201,7 @@ export class Answering {
     for (const image of images) {
       try {
         const file = await this.#options.files.fileOf(workspace, image);
-        if (file !== null) shown.set(image.id, file);
+        if (file !== null) shown.set(fileIdOf(image), file);
       } catch (error) {
         this.#note(error, 'slack: a picture could not be uploaded');
         why = uploadsRefused(error) ?? whyOf(error);

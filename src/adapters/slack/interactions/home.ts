@@ -1,4 +1,5 @@
 import type { Caller } from '../../../bot/job.ts';
+import { fileIdOf } from '../../../bot/reply.ts';
 import type { RequestLimits } from '../../../bot/request-limits.ts';
 import type { Core } from '../../adapter.ts';
 import { escapeText } from '../messages/escape.ts';
@@ -72,9 +73,9 @@ function recentBlocks(core: Core, caller: Caller): Block[][] {
     if (shown.length === RECENT) break;
     const files = parseRef(core.message(job.id))?.files ?? {};
     const reply = core.jobReply(job);
-    const pictures = reply.images.flatMap(({ id, alt }) => {
-      const file = files[id];
-      return file?.ready ? [imageBlock(file.id, alt)] : [];
+    const pictures = reply.images.flatMap((image) => {
+      const file = files[fileIdOf(image)];
+      return file?.ready ? [imageBlock(file.id, image.alt)] : [];
     });
     if (pictures.length === 0) continue;
     shown.push([

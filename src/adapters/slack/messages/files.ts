@@ -1,5 +1,5 @@
 import { isOver, type Job } from '../../../bot/job.ts';
-import type { Reply, ReplyImage } from '../../../bot/reply.ts';
+import { fileIdOf, pictureOfFile, type Reply, type ReplyImage } from '../../../bot/reply.ts';
 import type { Delivery } from '../../delivery/job-message.ts';
 import { previewName } from '../../delivery/progress.ts';
 import { LOST_TOKEN, problemOf, Refused, Unanswered } from '../web-api/errors.ts';
@@ -71,19 +71,20 @@ export class MessageFiles {
 
   async #ensureFile(image: ReplyImage): Promise<void> {
     const { ref, workspace } = this.#message;
-    const known = ref.files[image.id];
+    const fileId = fileIdOf(image);
+    const known = ref.files[fileId];
     if (known?.ready) return;
     if (known && (await this.#arrives(known.id))) {
       known.ready = true;
       return this.#message.save();
     }
-    const path = await this.#delivery.core.imagePath(image.id);
+    const path = await this.#delivery.core.imagePath(fileId);
     if (path === null) return;
     const file = { id: '', ready: false };
     const begun = (id: string) => {
       if (this.#message.dropped) throw new Error('Another message shows the job now.');
       file.id = id;
-      ref.files[image.id] = file;
+      ref.files[fileId] = file;
       this.#message.save();
     };
     await uploadImage(workspace, image, path, { marker: this.#delivery.core.marker, begun });
@@ -91,7 +92,7 @@ export class MessageFiles {
       await whenReady(workspace, file.id, { clock: this.#delivery.clock, urgency: 'final' });
       file.ready = true;
     } catch (error) {
-      if (error instanceof Unanswered) this.#abandon(image.id);
+      if (error instanceof Unanswered) this.#abandon(fileId);
       throw error;
     } finally {
       this.#message.save();
@@ -110,19 +111,20 @@ export class MessageFiles {
     }
   }
 
-  #abandon(image: string): void {
+  #abandon(fileId: string): void {
     const { ref } = this.#message;
-    const file = ref.files[image];
+    const file = ref.files[fileId];
     if (file) ref.stale.push(file.id);
-    delete ref.files[image];
+    delete ref.files[fileId];
   }
 
   /** Slack did not know one of the files: all of them are checked again. `false` after too many times. */
   recheck(images: readonly ReplyImage[]): boolean {
     this.#rechecks++;
-    for (const { id } of images) {
-      const file = this.#message.ref.files[id];
-      if (file && this.#rechecks === RECHECKS) this.#abandon(id);
+    for (const image of images) {
+      const fileId = fileIdOf(image);
+      const file = this.#message.ref.files[fileId];
+      if (file && this.#rechecks === RECHECKS) this.#abandon(fileId);
       else if (file) file.ready = false;
     }
     return this.#rechecks <= RECHECKS;
@@ -199,13 +201,19 @@ export class MessageFiles {
     }
   }
 
-  /** Deletes the preview and the files of deleted images, after the final update. */
+  /** Deletes the preview and the files of pictures that are deleted or shown in another version, after the final update. */
   async cleanUp(job: Job): Promise<void> {
     // Slack would keep a file whose upload is completed after it was deleted.
     await this.#uploading?.catch(() => undefined);
     this.#coming = null;
     this.forgetPreview();
-    for (const { id, deleted } of job.images) if (deleted) this.#abandon(id);
+    const { core } = this.#delivery;
+    const shown = new Set(core.jobReply(job).images.map(fileIdOf));
+    for (const { id, deleted, overruled } of job.images) {
+      const versions = Object.keys(this.#message.ref.files).filter((fileId) => pictureOfFile(fileId).id === id);
+      const gone = versions.filter((fileId) => deleted || (overruled !== undefined && !shown.has(fileId)));
+      for (const fileId of gone) this.#abandon(fileId);
+    }
     await this.deleteStale();
     await this.#shared.discard(job);
   }

@@ -1,4 +1,4 @@
-import type { Button, Reply, ReplyImage } from '../../../bot/reply.ts';
+import { type Button, fileIdOf, type Reply, type ReplyImage } from '../../../bot/reply.ts';
 import { progressBar } from '../../delivery/progress.ts';
 import type { Block, Message } from '../web-api/api.ts';
 import { fitText } from './escape.ts';
@@ -112,8 +112,9 @@ function progressBlocks({ progress, eta }: Reply): Block[] {
 }
 
 function pictureBlocks(images: readonly ReplyImage[], files: ShownFiles, altMax: number): Block[] {
-  return images.flatMap(({ id, alt }) => {
-    const file = files.images.get(id);
+  return images.flatMap((image) => {
+    const { alt } = image;
+    const file = files.images.get(fileIdOf(image));
     return file === undefined ? [] : [imageBlock(file, alt, altMax)];
   });
 }

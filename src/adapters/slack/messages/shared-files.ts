@@ -1,5 +1,5 @@
 import type { Job } from '../../../bot/job.ts';
-import type { ReplyImage } from '../../../bot/reply.ts';
+import { fileIdOf, type ReplyImage } from '../../../bot/reply.ts';
 import type { Clock } from '../../../system/clock.ts';
 import { RecentMap } from '../../../system/memo.ts';
 import type { Core } from '../../adapter.ts';
@@ -27,12 +27,13 @@ export class SharedFiles {
 
   /** A file that shows the image: the one in its job's message if there is one, else a new one. */
   async fileOf(workspace: Workspace, image: ReplyImage): Promise<string | null> {
-    const known = this.#filesOfJob(workspace, image.id)[image.id];
+    const fileId = fileIdOf(image);
+    const known = this.#filesOfJob(workspace, image.id)[fileId];
     if (known?.ready) return known.id;
-    const key = `${workspace.team} ${image.id}`;
+    const key = `${workspace.team} ${fileId}`;
     const other = this.#files.get(key);
     if (other) return other.file;
-    const path = await this.#core.imagePath(image.id);
+    const path = await this.#core.imagePath(fileId);
     if (path === null) return null;
     const { team } = workspace;
     // Noted before Slack keeps it.
@@ -47,9 +48,10 @@ export class SharedFiles {
     return file;
   }
 
-  /** Deletes the files of the job's deleted images. */
+  /** Deletes the files of the job's pictures that were deleted, or hidden by a moderator. */
   async discard(job: Job): Promise<void> {
-    const deleted = new Set(job.images.filter((image) => image.deleted).map(({ id }) => id));
+    const gone = job.images.filter(({ deleted, overruled }) => deleted || overruled === 'hidden');
+    const deleted = new Set(gone.map(({ id }) => id));
     if (deleted.size === 0) return;
     for (const [key, { file, image, workspace }] of this.#files) {
       if (!deleted.has(image)) continue;

@@ -139,10 +139,18 @@ export class ShownMessage extends JobMessage<MessageRef> {
     else this.again(problem instanceof RateLimited ? problem.retryAfterMs : this.backOff(true));
   }
 
-  /** Takes deleted pictures away; nothing is posted anew for that. Their files go whatever becomes of the message. */
+  /**
+   * Takes away pictures that are deleted or shown in another version; their files go whatever becomes of the message. Then the
+   * other versions come; nothing else is posted anew.
+   */
   async #refresh(job: Job): Promise<null> {
     if (this.ref.ts !== null) await this.#update(job);
     await this.#files.cleanUp(job);
+    const overruled = new Set(job.images.filter((image) => image.overruled !== undefined).map(({ id }) => id));
+    const images = this.delivery.core.jobReply(job).images.filter(({ id }) => overruled.has(id));
+    if (this.ref.ts === null || images.length === 0) return null;
+    await this.#files.prepare(images);
+    await this.#update(job);
     return null;
   }
 
