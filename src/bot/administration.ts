@@ -6,7 +6,7 @@ export interface Rule {
   readonly name: string;
   readonly description: string;
   readonly everywhere: boolean;
-  /** What its value has to be; ends the sentence "expected …". */
+  /** What its value has to be, as a sentence. */
   readonly expected: string;
   /** The only values that it has; empty where there are many. */
   readonly choices: readonly string[];

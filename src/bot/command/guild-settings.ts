@@ -236,11 +236,14 @@ export function expectedOf(key: GuildSettingKey): string {
   return KINDS[GUILD_SETTINGS[key].kind].rule();
 }
 
+const CHOICES: Readonly<Partial<Record<keyof typeof KINDS, readonly string[]>>> = {
+  ...{ nsfw: NSFW_RULES, pictures: PICTURE_RULES, switch: ['yes', 'no'] },
+};
+
 /** The only values that a setting has, as they are typed; empty where there are many. */
 export function choicesOf(key: GuildSettingKey): readonly string[] {
   const { kind }: Definition = GUILD_SETTINGS[key];
-  if (kind === 'nsfw') return NSFW_RULES;
-  return kind === 'switch' ? ['yes', 'no'] : [];
+  return CHOICES[kind] ?? [];
 }
 
 /** A value as it would be typed, however long a list is. */

@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { Administration, FailureReport, KeptIn, PainterReport, PersonReport, Rule } from '../administration.ts';
 import {
   choicesOf,
@@ -79,7 +80,7 @@ export function administration(parts: StudioParts & { readonly estimator: Estima
     cancel(caller, jobId) {
       requireOperator(caller);
       const job = history.jobs.get(jobId);
-      if (job === null) throw new UserError('job_unknown', 'There is no request with this id.');
+      if (job === null) throw new UserError('job_unknown', t('There is no request with this id.'));
       cancelJob(parts, job, caller);
     },
     kept(caller) {
@@ -117,8 +118,8 @@ export function administration(parts: StudioParts & { readonly estimator: Estima
 /** @throws UserError `admins_only` */
 function requireOperator(caller: Caller): void {
   if (isOperator(caller)) return;
-  throw new UserError('admins_only', 'Only admins can look after this bot.', {
-    hint: 'Ask whoever runs it for an invitation as an admin.',
+  throw new UserError('admins_only', t('Only admins can look after this bot.'), {
+    hint: t('Ask whoever runs it for an invitation as an admin.'),
   });
 }
 
@@ -132,7 +133,7 @@ function ruleOf({ history, rules }: StudioParts, setting: PlacedSetting, caller:
   const own = history.settings.own(scope)[key];
   const change = history.audit.lastChange(scope, key);
   return {
-    ...{ name, description, everywhere, expected: expectedOf(key), choices: choicesOf(key) },
+    ...{ name, description: t(description), everywhere, expected: expectedOf(key), choices: choicesOf(key) },
     holds: typedGuildSetting(everywhere ? history.settings.at('everywhere')[key] : rules.at(caller)[key]),
     own: own === undefined ? null : typedGuildSetting(own),
     initial: typedGuildSetting(around === null ? setting.initial : around[key]),
@@ -155,7 +156,7 @@ function painterReport(
     hardware: painter.hardware ?? null,
     styles: info?.styles ?? [],
     secondsPerPicture: estimator.eta(seconds, 0, speed) === null ? null : seconds,
-    paints: jobs.map((job) => promptFor(job, caller) ?? `a request on ${job.caller.surface}`),
+    paints: jobs.map((job) => promptFor(job, caller) ?? t('a request on {platform}', { platform: job.caller.surface })),
   };
 }
 

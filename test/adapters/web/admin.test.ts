@@ -114,7 +114,7 @@ test('a rule is changed as by the command: within its bounds, kept with who did 
   const { body: before } = await ask('GET', '/api/admin/rules?room=kitchen');
   assert.deepEqual(ruleNamed(before.rules, 'user-jobs'), {
     ...{ name: 'user-jobs', description: 'unfinished requests per person at once', everywhere: false },
-    ...{ expected: 'a whole number from 1, none or default', choices: [] },
+    ...{ expected: 'Expected a whole number from 1, none or default.', choices: [] },
     ...{ holds: '50', own: null, initial: '50', changed: null },
   });
   assert.ok(ruleNamed(before.rules, 'everywhere-weight'));
@@ -297,4 +297,21 @@ test('models are listed, and what cannot be done with them is said', async (t) =
   }
   const disk = await ask('GET', '/api/admin/disk');
   assert.deepEqual(disk.body.pictures, { files: 0, bytes: 0 });
+});
+
+test('what holds can be saved as it is shown, and so can every choice, whichever rule it is', async (t) => {
+  const { ask } = await privateChat(t);
+  type Shown = { name: string; everywhere: boolean; holds: string; own: string | null; choices: string[] };
+  const rulesOf = async () => (await ask('GET', '/api/admin/rules')).body.rules as Shown[];
+  await ask('POST', '/api/admin/rules', { name: 'everywhere-blocked-words', value: 'wombat, two words' });
+  const everywhere = (await rulesOf()).filter((rule) => rule.everywhere);
+  assert.ok(everywhere.length > 10);
+  for (const { name, holds, choices } of everywhere) {
+    for (const value of [...choices, holds]) {
+      const { status, body } = await ask('POST', '/api/admin/rules', { name, value });
+      assert.equal(status, 200, `${name} ${value}`);
+      const saved = (body.rules as Shown[]).find((rule) => rule.name === name);
+      assert.equal(saved?.own, value, name);
+    }
+  }
 });

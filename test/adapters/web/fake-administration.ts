@@ -35,8 +35,8 @@ export class FakeAdministration implements Administration {
   #rule(name: string, description: string, everywhere: boolean, initial: string, choices: readonly string[]): Rule {
     const own = this.values.get(name) ?? null;
     const expected = name.endsWith('words')
-      ? 'up to 2000 words with commas between them, none or default'
-      : 'a whole number from 1, none or default';
+      ? 'Expected up to 2000 words with commas between them, none or default.'
+      : 'Expected a whole number from 1, none or default.';
     const changed = own === null ? null : { by: 'Root (root)', at: NOON };
     return { name, description, everywhere, initial, own, changed, choices, expected, holds: own ?? initial };
   }

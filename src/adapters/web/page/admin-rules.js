@@ -9,7 +9,6 @@ const TEXT = {
     'What a room may do is the stricter of its own rule and of the one for everywhere. Each change is kept with who made it.',
   where: 'Rules of',
   everywhere: 'everywhere',
-  expected: (expected) => `Expected ${expected}.`,
   holds: (value) => `Now ${value}.`,
   usual: (value) => `Where nothing is set: ${value}.`,
   changed: ({ by, at }) => `Changed ${clockTime(at)} by ${by}.`,
@@ -57,7 +56,7 @@ function ruleForm(rule, change) {
   const input = controlOf(rule, id);
   const save = () => change(name, input.value.trim() === '' ? 'default' : input.value);
   const details = [
-    TEXT.expected(expected),
+    expected,
     TEXT.usual(initial),
     own !== null && own !== holds && TEXT.holds(holds),
     changed === null ? TEXT.untouched : TEXT.changed(changed),
@@ -73,13 +72,13 @@ function ruleForm(rule, change) {
     },
     el('label', { for: id }, el('strong', {}, name), ` ${description}`),
     input,
-    actButton(TEXT.save, { spoken: TEXT.saveThis(name), primary: true, onclick: save }),
+    actButton(TEXT.save, { spoken: TEXT.saveThis(name), onclick: save }),
     own !== null && actButton(TEXT.reset, { spoken: TEXT.resetThis(name), onclick: () => change(name, 'default') }),
     el('p', { id: `${id}-about`, class: 'admin-about' }, details.join(' ')),
   );
 }
 
-function controlOf({ choices, own, holds, expected }, id) {
+function controlOf({ name, choices, own, holds }, id) {
   const value = own ?? '';
   const about = { id, 'aria-describedby': `${id}-about`, 'data-action': id };
   if (choices.length > 0) {
@@ -92,7 +91,7 @@ function controlOf({ choices, own, holds, expected }, id) {
     select.value = value;
     return select;
   }
-  const isList = /commas/.test(expected);
+  const isList = name.includes('blocked-');
   if (!isList) return el('input', { ...about, value, placeholder: holds, spellcheck: 'false', autocomplete: 'off' });
   const area = el('textarea', { ...about, rows: 2, placeholder: holds, spellcheck: 'false' });
   area.value = value;
