@@ -1,13 +1,27 @@
 import { PICTURE_BOUNDS } from '../../bot/picture-bounds.ts';
 import { PRESET_FILE_BYTES } from '../../bot/prompts/preset-files.ts';
 import { UserError } from '../../system/errors.ts';
+import { t, translatable } from '../../texts/translate.ts';
 
 /** In milliseconds, for one file. */
 const PATIENCE_MS = 30_000;
 
-/** What people send, as it is called in a sentence, and the most bytes that are read of one. */
+/** What people send, and the most bytes that are read of one. */
 const BYTES = { picture: PICTURE_BOUNDS.bytes, file: PRESET_FILE_BYTES } as const;
 export type FileKind = keyof typeof BYTES;
+
+const ELSEWHERE: Readonly<Record<FileKind, string>> = {
+  picture: translatable('This picture lies on another server, and only files sent here are taken.'),
+  file: translatable('This file lies on another server, and only files sent here are taken.'),
+};
+const UNREACHABLE: Readonly<Record<FileKind, string>> = {
+  picture: translatable('The picture could not be fetched.'),
+  file: translatable('The file could not be fetched.'),
+};
+const TOO_LARGE = {
+  picture: translatable('Expected a picture of at most {most} MB, got a larger one.'),
+  file: translatable('Expected a file of at most {most} MB, got a larger one.'),
+} as const satisfies Record<FileKind, string>;
 
 export interface FetchFileOptions {
   /** Origins of the platform's own file servers, such as `https://cdn.discordapp.com`. Nothing is asked of any other. */
@@ -29,11 +43,7 @@ export interface FetchFileOptions {
 export async function fetchFile(url: string, options: FetchFileOptions): Promise<Uint8Array> {
   const { origins, headers = {}, size = 0, kind = 'picture' } = options;
   if (!URL.canParse(url) || !origins.includes(new URL(url).origin)) {
-    throw new UserError(
-      `${kind}_elsewhere`,
-      `This ${kind} lies on another server, and only files sent here are taken.`,
-      { hint: 'Save it, and send the file itself.' },
-    );
+    throw new UserError(`${kind}_elsewhere`, t(ELSEWHERE[kind]), { hint: t('Save it, and send the file itself.') });
   }
   if (size > BYTES[kind]) throw tooLarge(kind);
   try {
@@ -42,7 +52,7 @@ export async function fetchFile(url: string, options: FetchFileOptions): Promise
     return await readWithin(answer.body, kind);
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
-    throw new UserError(`${kind}_unreachable`, `The ${kind} could not be fetched.`, { hint: 'Send it again.', cause });
+    throw new UserError(`${kind}_unreachable`, t(UNREACHABLE[kind]), { hint: t('Send it again.'), cause });
   }
 }
 
@@ -62,9 +72,9 @@ function tooLarge(kind: FileKind): UserError {
   const most = BYTES[kind] / 2 ** 20;
   const hint =
     kind === 'picture'
-      ? 'A JPEG of 2048 × 2048 pixels is large enough for every picture that is made here.'
-      : 'Send its presets in several files.';
-  return new UserError(`${kind}_too_many_bytes`, `Expected a ${kind} of at most ${most} MB, got a larger one.`, {
+      ? t('A JPEG of {size} pixels is large enough for every picture that is made here.', { size: '2048 × 2048' })
+      : t('Send its presets in several files.');
+  return new UserError(`${kind}_too_many_bytes`, t(TOO_LARGE[kind], { most }), {
     hint,
   });
 }

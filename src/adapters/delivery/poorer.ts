@@ -1,5 +1,6 @@
 import { isOver, type Job } from '../../bot/job.ts';
 import { EMPTY_REPLY, type Reply } from '../../bot/reply.ts';
+import { t } from '../../texts/translate.ts';
 
 /**
  * How much of a reply a message shows. What a platform refuses is shown in a poorer form: without what people typed (and
@@ -12,13 +13,17 @@ export function wordless(reply: Reply, why: string): Reply {
   return {
     ...reply,
     title: '',
-    lines: [why, 'The words of the request are left out here.', ...(reply.tone === 'error' ? ['It failed.'] : [])],
+    lines: [
+      why,
+      t('The words of the request are left out here.'),
+      ...(reply.tone === 'error' ? [t('It failed.')] : []),
+    ],
     fields: [],
     code: null,
     images: reply.images.map((image, k) => ({
       ...image,
       fileName: `picture-${k + 1}${image.fileName.slice(image.fileName.lastIndexOf('.'))}`,
-      alt: `Picture ${k + 1}`,
+      alt: t('Picture {number}', { number: k + 1 }),
     })),
   };
 }
@@ -28,12 +33,19 @@ export function wordless(reply: Reply, why: string): Reply {
  * @param show the command that shows the job
  */
 export function jobNotice(job: Job, why: string, show: string): string {
-  const kept = isOver(job) ? 'The result is kept:' : "The result can't be shown here. Once it is finished,";
-  return `${why} ${kept} get it with ${show} elsewhere, for example in a direct message to me.`;
+  const how = isOver(job)
+    ? t('The result is kept: get it with {command} elsewhere, for example in a direct message to me.', {
+        command: show,
+      })
+    : t(
+        "The result can't be shown here. Once it is finished, get it with {command} elsewhere, for example in a direct message to me.",
+        { command: show },
+      );
+  return `${why} ${how}`;
 }
 
 /** The poorest answer to a command. */
 export function replyNotice(why: string): Reply {
-  const lines = [why, 'Ask again elsewhere, for example in a direct message to me.'];
-  return { ...EMPTY_REPLY, tone: 'error', title: "I can't show the answer here.", lines, ephemeral: true };
+  const lines = [why, t('Ask again elsewhere, for example in a direct message to me.')];
+  return { ...EMPTY_REPLY, tone: 'error', title: t("I can't show the answer here."), lines, ephemeral: true };
 }

@@ -1,5 +1,6 @@
 import type { Doomed } from '../../bot/core.ts';
 import { forReader, type Surface } from '../../bot/job.ts';
+import { inLanguage } from '../../texts/language.ts';
 import type { DeliveryOptions } from './job-message.ts';
 
 /** Pause after the first failed attempt; it grows fourfold up to the longest. In ms. */
@@ -12,8 +13,8 @@ const BATCH = 20;
 export interface Rest {
   /** The platform's handle on it. */
   readonly handle: unknown;
-  /** Why, in a sentence for the person whom it shows. */
-  readonly why: string;
+  /** Why, in a sentence for the person whom it shows, in the language in which it is called. */
+  readonly why: () => string;
 }
 
 /**
@@ -84,7 +85,7 @@ export abstract class Removals {
     const { core, clock, logger } = this.options;
     const { id, job, handle, tries } = doomed;
     const rest = await forReader(doomed, () =>
-      this.remove(doomed).catch((error: unknown): Rest => ({ handle, why: this.whyOf(error) })),
+      this.remove(doomed).catch((error: unknown): Rest => ({ handle, why: () => this.whyOf(error) })),
     );
     // What was removed while the bot stopped is found to be gone at the next start.
     if (this.#stopped) return;
@@ -93,8 +94,12 @@ export abstract class Removals {
       return;
     }
     const pause = Math.min(RETRY_LONGEST, RETRY_FIRST * 4 ** tries);
-    core.postings?.failed(id, { problem: rest.why, handle: rest.handle, dueAt: clock.now() + pause });
-    const log = { job, tries: tries + 1, problem: rest.why, againInSeconds: pause / 1000 };
+    core.postings?.failed(id, {
+      problem: forReader(doomed, rest.why),
+      handle: rest.handle,
+      dueAt: clock.now() + pause,
+    });
+    const log = { job, tries: tries + 1, problem: inLanguage('en', rest.why), againInSeconds: pause / 1000 };
     logger.warn(log, `${this.#surface}: something could not be removed yet`);
   }
 

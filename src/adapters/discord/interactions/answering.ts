@@ -10,6 +10,7 @@ import {
 import type { Job } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
 import { pause } from '../../../system/clock.ts';
+import { t } from '../../../texts/translate.ts';
 import type { Outcome } from '../../adapter.ts';
 import { FirstAnswers } from '../../delivery/first-answer.ts';
 import type { DeliveryOptions } from '../../delivery/job-message.ts';
@@ -160,7 +161,7 @@ export class Answering {
       await api.respond(interaction, InteractionResponseType.DeferredMessageUpdate);
     } else {
       const now = core.jobReply(job);
-      const lines = now.lines.length > 0 ? now.lines : ['Done.'];
+      const lines = now.lines.length > 0 ? now.lines : [t('Done.')];
       const short: Reply = { ...now, lines, images: [], preview: null, buttons: [], ephemeral: true };
       await this.#showReply(interaction, short, acknowledged);
     }
@@ -226,8 +227,9 @@ export class Answering {
 
   async #replyByDm(interaction: Answerable, reply: Reply, why: string): Promise<void> {
     const { core, api, clock } = this.#options;
-    const channel = await this.retry(() => api.openDm(userOf(interaction).id));
-    const note = `You asked for this in <#${interaction.channel?.id ?? interaction.channel_id ?? '0'}>. ${why}`;
+    const dm = await this.retry(() => api.openDm(userOf(interaction).id));
+    const channel = `<#${interaction.channel?.id ?? interaction.channel_id ?? '0'}>`;
+    const note = `${t('You asked for this in {channel}.', { channel })} ${why}`;
     const composed = await composeReply(reply, {
       core,
       now: clock.now(),
@@ -236,8 +238,8 @@ export class Answering {
       note,
     });
     const body = { ...composed.body, nonce: interaction.id.slice(0, 25), enforce_nonce: true };
-    const { id } = await this.retry(() => api.post(channel, { ...composed, body }));
-    const reach = { channel, message: id, access: true, interaction: null };
+    const { id } = await this.retry(() => api.post(dm, { ...composed, body }));
+    const reach = { channel: dm, message: id, access: true, interaction: null };
     for (const image of reply.images) {
       const job = core.jobOfImage(image.id);
       if (job !== null) core.postings?.save(job, image.id, { messages: [reach] });

@@ -6,6 +6,7 @@ import {
 import type { GivenFile, GivenPictures } from '../../../bot/core.ts';
 import type { Caller } from '../../../bot/job.ts';
 import { UserError } from '../../../system/errors.ts';
+import { t } from '../../../texts/translate.ts';
 import type { Core } from '../../adapter.ts';
 import { fetchFile } from '../../delivery/fetch-file.ts';
 import { IMAGE_OPTIONS, MASK_OPTION } from '../commands/commands.ts';
@@ -30,8 +31,8 @@ export async function attachedPictures(
   const images = IMAGE_OPTIONS.flatMap((name) => attachment(data, name) ?? []);
   const mask = attachment(data, MASK_OPTION);
   if (images.length === 0 && mask !== undefined) {
-    throw new UserError('picture_missing', 'A mask needs the picture that it is for.', {
-      hint: 'Attach that as image.',
+    throw new UserError('picture_missing', t('A mask needs the picture that it is for.'), {
+      hint: t('Attach that as {option}.', { option: 'image' }),
     });
   }
   if (images.length === 0) return undefined;

@@ -12,6 +12,7 @@ import { type Button, EMPTY_REPLY, type Reply } from '../../../bot/reply.ts';
 import { UserError } from '../../../system/errors.ts';
 import { RecentMap } from '../../../system/memo.ts';
 import { inLanguage } from '../../../texts/language.ts';
+import { t } from '../../../texts/translate.ts';
 import type { Outcome } from '../../adapter.ts';
 import { composeReply } from '../messages/compose.ts';
 import { DEFAULT_FILE_LIMIT } from '../messages/files.ts';
@@ -108,7 +109,7 @@ export class Interactions {
       try {
         await api.respond(interaction, InteractionResponseType.Modal, formView(action, button.ask));
       } catch (error) {
-        const refused = new UserError('form_refused', "The form can't be opened.", { hint: whyOf(error) });
+        const refused = new UserError('form_refused', t("The form can't be opened."), { hint: whyOf(error) });
         await this.#answering.answer(interaction, () => Promise.reject(refused), null);
       }
     } else if (button?.confirm !== undefined) {

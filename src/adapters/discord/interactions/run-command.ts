@@ -9,6 +9,7 @@ import { formatPrompt } from '../../../bot/command/format.ts';
 import { NATIVE_SUBCOMMANDS } from '../../../bot/command/subcommands.ts';
 import type { Caller } from '../../../bot/job.ts';
 import { UserError } from '../../../system/errors.ts';
+import { listedAs, t } from '../../../texts/translate.ts';
 import type { Core, Outcome } from '../../adapter.ts';
 import { CONTEXT_COMMAND, PAINT_COMMAND, SUBCOMMAND_PREFIX } from '../commands/commands.ts';
 import { optionsOf, PROMPT_MARK, textOf, valuesOf } from '../commands/option-values.ts';
@@ -21,11 +22,25 @@ import type { Callers } from './callers.ts';
 export function requirePermissions(interaction: APIInteraction): void {
   const missing = missingPermissions(interaction.app_permissions, ['Attach Files', 'Embed Links']);
   if (missing.length === 0) return;
-  const names = missing.map((name) => `“${name}”`).join(' and ');
-  const plural = missing.length > 1 ? 'permissions' : 'permission';
-  throw new UserError('missing_permission', `I lack the ${plural} ${names} in this channel.`, {
-    hint: `Someone who manages this server can grant ${missing.length > 1 ? 'them' : 'it'} to my role under Server Settings → Roles or in the channel's settings.`,
-  });
+  const names = listedAs(
+    'conjunction',
+    missing.map((name) => `“${name}”`),
+  );
+  const values = { names, count: missing.length };
+  throw new UserError(
+    'missing_permission',
+    t('I lack the permission {names} in this channel. | I lack the permissions {names} in this channel.', values),
+    {
+      hint:
+        missing.length === 1
+          ? t(
+              "Someone who manages this server can grant it to my role under Server Settings → Roles or in the channel's settings.",
+            )
+          : t(
+              "Someone who manages this server can grant them to my role under Server Settings → Roles or in the channel's settings.",
+            ),
+    },
+  );
 }
 
 /** Commands as calls of the core. */
@@ -64,8 +79,8 @@ export function createCommandRunner(core: Core, callers: Callers, origins: reado
   function keptPrompt(promptId: string, caller: Caller): string {
     const prompt = core.promptById(promptId, caller);
     if (prompt !== null) return formatPrompt(prompt, true);
-    throw new UserError('prompt_unknown', 'That earlier prompt is no longer kept.', {
-      hint: 'Type it again, or choose another one.',
+    throw new UserError('prompt_unknown', t('That earlier prompt is no longer kept.'), {
+      hint: t('Type it again, or choose another one.'),
     });
   }
 
@@ -74,8 +89,8 @@ export function createCommandRunner(core: Core, callers: Callers, origins: reado
     const own = message.application_id === application_id || message.author.id === application_id;
     const info = own ? actionsOn(message).find((action) => action.startsWith('info:')) : undefined;
     if (info === undefined) {
-      throw new UserError('no_parameters', 'That message shows no finished picture of mine.', {
-        hint: 'Choose a message with pictures that I made.',
+      throw new UserError('no_parameters', t('That message shows no finished picture of mine.'), {
+        hint: t('Choose a message with pictures that I made.'),
       });
     }
     const caller = await callers.of(interaction, 'ManageMessages');
@@ -84,14 +99,14 @@ export function createCommandRunner(core: Core, callers: Callers, origins: reado
 }
 
 function settingMissing(value: string): UserError {
-  return new UserError('setting_missing', `The value “${value}” needs a setting to go to.`, {
-    hint: 'Fill in both; without either, /wuerst-settings lists the settings.',
+  return new UserError('setting_missing', t('The value “{value}” needs a setting to go to.', { value }), {
+    hint: t('Fill in both; without either, {command} lists the settings.', { command: '/wuerst-settings' }),
   });
 }
 
 function unknownCommand(name: string): UserError {
-  return new UserError('command_unknown', `The command “${name}” no longer exists.`, {
-    hint: 'Restart Discord to see the current commands, or try /wuerst-help.',
+  return new UserError('command_unknown', t('The command “{name}” no longer exists.', { name }), {
+    hint: t('Restart Discord to see the current commands, or try {command}.', { command: '/wuerst-help' }),
   });
 }
 

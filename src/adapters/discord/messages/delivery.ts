@@ -1,4 +1,5 @@
-import { isOver, type Job } from '../../../bot/job.ts';
+import { forReader, isOver, type Job } from '../../../bot/job.ts';
+import { t } from '../../../texts/translate.ts';
 import { JobMessages } from '../../delivery/job-messages.ts';
 import { DEFAULT_FILE_LIMIT } from './files.ts';
 import { type MessageRef, newRef, parseRef, reachOf, TOKEN_LIFE, type Token } from './message-ref.ts';
@@ -41,7 +42,10 @@ export class Deliveries extends JobMessages<MessageRef, ShownMessage> {
     const message = this.add(job, ref);
     if (!isOver(job)) message.waitFor(FIRST_EDIT_AFTER);
     message.touch();
-    if (left && !isOver(job)) void message.say(reachOf(left), 'This was asked for again, and is shown there.');
+    if (left && !isOver(job)) {
+      const text = forReader(job.caller, () => t('This was asked for again, and is shown there.'));
+      void message.say(reachOf(left), text);
+    }
   }
 
   /** A click on one of a job's messages: its token reaches that message for a while. */

@@ -2,6 +2,7 @@ import { DiscordAPIError } from 'discord.js';
 import * as z from 'zod';
 import type { Doomed } from '../../../bot/core.ts';
 import { RecentMap } from '../../../system/memo.ts';
+import { t, translatable } from '../../../texts/translate.ts';
 import type { PlatformTime } from '../../delivery/platform-time.ts';
 import { Removals, type Rest } from '../../delivery/removals.ts';
 import { classify, errorFields, whyOf } from '../rest/errors.ts';
@@ -16,9 +17,10 @@ const handle = z.object({ messages: z.array(reach) });
 /** Messages that are remembered because only a click reaches them, and clicks on them. */
 const REMEMBERED = 5000;
 
-const ERASED = 'This was erased by the person who asked for it.';
-const OUT_OF_REACH =
-  'A message is in a place where I can write only after a click: it goes when somebody clicks one of its buttons, or someone who manages the channel can delete it.';
+const ERASED = translatable('This was erased by the person who asked for it.');
+const OUT_OF_REACH = translatable(
+  'A message is in a place where I can write only after a click: it goes when somebody clicks one of its buttons, or someone who manages the channel can delete it.',
+);
 
 /** Removes Discord's messages of people who were erased, and of pictures that were deleted. */
 export class DiscordRemovals extends Removals {
@@ -48,7 +50,7 @@ export class DiscordRemovals extends Removals {
 
   protected async remove({ job, handle: stored }: Doomed): Promise<Rest | null> {
     const left: Reach[] = [];
-    let why = '';
+    let why: (() => string) | null = null;
     for (const message of await this.#messagesOf(job, stored)) {
       const problem = await this.#delete(this.#withClick(message));
       if (problem === null) {
@@ -57,9 +59,9 @@ export class DiscordRemovals extends Removals {
       }
       if (!message.access) this.#outOfReach.set(message.message, null);
       left.push(message);
-      why ||= problem;
+      why ??= problem;
     }
-    return left.length === 0 ? null : { handle: { messages: left }, why };
+    return why === null ? null : { handle: { messages: left }, why };
   }
 
   #withClick(message: Reach): Reach {
@@ -99,7 +101,7 @@ export class DiscordRemovals extends Removals {
   }
 
   /** Resolves with why a message could not be removed, or `null`. */
-  async #delete(to: Reach): Promise<string | null> {
+  async #delete(to: Reach): Promise<(() => string) | null> {
     const { api, clock } = this.#options;
     const { interaction, channel, message } = to;
     const ways = [
@@ -108,7 +110,7 @@ export class DiscordRemovals extends Removals {
         : []),
       ...(to.access ? [() => api.delete(channel, message)] : []),
     ];
-    let why: string | null = null;
+    let why: (() => string) | null = null;
     for (const way of ways) {
       try {
         await way();
@@ -117,18 +119,18 @@ export class DiscordRemovals extends Removals {
         if (isGone(error)) return null;
         if (classify(error) === 'transient') throw error;
         this.options.logger.debug(errorFields(error), 'discord: a message could not be deleted');
-        why = whyOf(error);
+        why = () => whyOf(error);
       }
     }
     if (ways.length > 0 && (await this.#empty(this.#options, to))) return null;
-    return why ?? OUT_OF_REACH;
+    return why ?? (() => t(OUT_OF_REACH));
   }
 
   /** Where it may not be deleted, nothing is left in it. */
   async #empty(options: EditOptions, to: Reach): Promise<boolean> {
     try {
       const { kind } = await editMessage(options, to, 0, async (request) => {
-        await request({ body: { content: ERASED, embeds: [], components: [], attachments: [] } });
+        await request({ body: { content: t(ERASED), embeds: [], components: [], attachments: [] } });
       });
       return kind !== 'unreachable';
     } catch (error) {

@@ -9,6 +9,7 @@ import {
 } from 'discord.js';
 import type { Eta } from '../../../bot/job.ts';
 import type { Button, ButtonStyle, Reply } from '../../../bot/reply.ts';
+import { t } from '../../../texts/translate.ts';
 import { previewName, progressBar } from '../../delivery/progress.ts';
 import { codeBlock, escapeText, plainText } from './escape.ts';
 
@@ -63,9 +64,9 @@ export interface RenderedReply {
 function etaLine(own: Eta, { now, ahead = 0 }: RenderOptions): string {
   const stamp = (ms: number) => `<t:${Math.ceil(ms / 1000)}:R>`;
   const eta = { from: own.from + ahead, to: own.to + ahead };
-  if (eta.to <= now) return 'Ready any moment now';
-  if (eta.from <= now || eta.to - eta.from < 5000) return `Ready ${stamp(eta.to)}`;
-  return `Ready between ${stamp(eta.from)} and ${stamp(eta.to)}`;
+  if (eta.to <= now) return t('Ready any moment now');
+  if (eta.from <= now || eta.to - eta.from < 5000) return t('Ready {when}', { when: stamp(eta.to) });
+  return t('Ready between {from} and {to}', { from: stamp(eta.from), to: stamp(eta.to) });
 }
 
 function customId(button: Button): string {
@@ -116,7 +117,7 @@ function renderButtons(
         {
           type: ComponentType.StringSelect,
           custom_id: `${MORE_PREFIX}${id}`.slice(0, LIMITS.customId),
-          placeholder: 'More…',
+          placeholder: t('More…'),
           options: options.map((button) => ({
             label: plainText(button.label, LIMITS.choice) || '…',
             value: customId(button),
@@ -218,14 +219,14 @@ function renderFields(reply: Reply, budget: number): APIEmbedField[] {
 function filesOf({ code, preview }: Reply, spoiler: boolean): RenderedReply['files'] {
   const files: { name: string; data: Buffer; description: string }[] = [];
   if (code !== null && code.length > CODE_IN_MESSAGE) {
-    files.push({ name: 'command.txt', data: Buffer.from(code, 'utf8'), description: 'The command to copy' });
+    files.push({ name: 'command.txt', data: Buffer.from(code, 'utf8'), description: t('The command to copy') });
   }
   if (preview) {
     const name = previewName(preview);
     files.push({
       name: spoiler ? `SPOILER_${name}` : name,
       data: Buffer.from(preview),
-      description: 'Preview of the picture in the making',
+      description: t('Preview of the picture in the making'),
     });
   }
   return files;

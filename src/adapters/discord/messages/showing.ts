@@ -1,5 +1,6 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import { fileIdOf, type Reply } from '../../../bot/reply.ts';
+import { t, translatable } from '../../../texts/translate.ts';
 import { type Delivery, type DeliveryOptions, JobMessage } from '../../delivery/job-message.ts';
 import type { PlatformTime } from '../../delivery/platform-time.ts';
 import { type Form, jobNotice, wordless } from '../../delivery/poorer.ts';
@@ -12,7 +13,7 @@ import { locateReply, postOwn } from './posting.ts';
 import { sayIn, tell } from './telling.ts';
 
 /** Why a message may be out of reach that only an interaction's token reaches. */
-const TOKEN_ONLY = 'In the channel I can write only for 15 minutes after a command.';
+const TOKEN_ONLY = translatable('In the channel I can write only for 15 minutes after a command.');
 /** How long before its token dies an unreachable message is replaced by a direct message, in ms. */
 const NOTICE_BEFORE = 60_000;
 
@@ -43,8 +44,10 @@ export class ShownMessage extends JobMessage<MessageRef> {
   /** Why the place must be left before the next attempt. */
   #leave: string | null = null;
   /** Why only the interaction's token reaches the channel. */
-  #outOfReach = TOKEN_ONLY;
+  #outOfReach = () => t(TOKEN_ONLY);
   #cancelNotice: (() => void) | null = null;
+  /** Why the latest request failed, for the log. */
+  #lastReason = 'no request';
 
   constructor(delivery: Delivery, job: Job, ref: MessageRef, options: ShowingOptions & { readonly settled: boolean }) {
     super(delivery, job, ref);
@@ -74,7 +77,8 @@ export class ShownMessage extends JobMessage<MessageRef> {
   }
 
   #note(error: unknown, message: string): void {
-    this.delivery.refused(reasonOf(error));
+    this.#lastReason = reasonOf(error);
+    this.delivery.refused(this.#lastReason);
     this.delivery.logger.debug({ job: this.jobId, attempt: this.failures, ...errorFields(error) }, message);
   }
 
@@ -140,7 +144,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
       else this.save();
     }
     const dying = ref.interaction !== null && this.#options.clock.now() >= ref.interaction.expires - NOTICE_BEFORE;
-    if (ref.place === 'reply' && !ref.access && dying && !isOver(job)) this.#leave ??= this.#outOfReach;
+    if (ref.place === 'reply' && !ref.access && dying && !isOver(job)) this.#leave ??= this.#outOfReach();
     if (this.#leave !== null) await this.#moveToDm(job, this.#leave);
 
     // Each turn tries another place; there are three.
@@ -151,7 +155,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
       if (outcome.kind === 'gone') {
         this.hidden = true;
         if (!isOver(job)) return null;
-        if (job.state === 'cancelled') return 'The message was deleted.';
+        if (job.state === 'cancelled') return t('The message was deleted.');
         await this.#replace(job);
       } else if (outcome.kind === 'refused') {
         // Progress is left out; the end is tried as a whole again.
@@ -159,9 +163,9 @@ export class ShownMessage extends JobMessage<MessageRef> {
         if (!isOver(job)) return null;
         if (ref.place !== 'dm' && (await this.#tell(job, this.#notice(job)))) return outcome.why;
         await this.#moveToDm(job, outcome.why);
-      } else await this.#moveToDm(job, outcome.why ?? this.#outOfReach);
+      } else await this.#moveToDm(job, outcome.why ?? this.#outOfReach());
     }
-    if (ref.place === 'none') return ref.note ?? 'There is no place left to show it.';
+    if (ref.place === 'none') return ref.note ?? t('There is no place left to show it.');
     throw new Error('No route was left to try in this round.');
   }
 
@@ -188,12 +192,13 @@ export class ShownMessage extends JobMessage<MessageRef> {
       const reply = { ...this.delivery.core.jobReply(job), images: [], preview: null };
       const posted = await postOwn(this.#options, job, ref, (await this.#compose(job, reply, 0)).body);
       if (posted === 'unreadable') {
-        this.#giveUp('It cannot be known whether the message was posted before.');
+        this.#giveUp(t('It cannot be known whether the message was posted before.'));
         return false;
       }
       ref.target.message = posted;
       this.save();
-      if (ref.place === 'dm') await this.#tell(job, `${this.#why} The result comes to you as a direct message.`.trim());
+      if (ref.place === 'dm')
+        await this.#tell(job, `${this.#why} ${t('The result comes to you as a direct message.')}`.trim());
       return true;
     } catch (error) {
       if (classify(error) === 'transient') throw error;
@@ -282,9 +287,9 @@ export class ShownMessage extends JobMessage<MessageRef> {
   async #replace(job: Job): Promise<void> {
     const { ref } = this;
     if (ref.place === 'reply' && ref.access) this.#goTo('channel', ref.channel);
-    else if (ref.place === 'reply') await this.#moveToDm(job, this.#outOfReach);
+    else if (ref.place === 'reply') await this.#moveToDm(job, this.#outOfReach());
     // A message of the bot's own that somebody deleted is not posted a third time.
-    else this.#giveUp('The message was deleted.');
+    else this.#giveUp(t('The message was deleted.'));
   }
 
   /** The channel is out of reach: the person who asked gets a direct message, and is told so in the channel if possible. */
@@ -298,7 +303,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
       if (classify(error) === 'transient') throw error;
       return this.#noDm(job, `${why} ${whyOf(error)}`);
     }
-    ref.note = `You asked for this in <#${ref.channel}>. ${why}`;
+    ref.note = `${t('You asked for this in {channel}.', { channel: `<#${ref.channel}>` })} ${why}`;
     this.#why = why;
     this.#goTo('dm', dm);
     await this.#post(job);
@@ -309,7 +314,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
     this.#giveUp(why);
     this.#why = why;
     await this.#tell(job, this.#notice(job));
-    this.delivery.logger.warn({ job: job.id, why }, 'discord: a job cannot be shown');
+    this.delivery.logger.warn({ job: job.id, reason: this.#lastReason }, 'discord: a job cannot be shown');
   }
 
   /** Shortly before the token dies, checks that the bot can reach the channel without it; if not, tells the person. */
@@ -328,7 +333,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
         await this.#options.api.channel(ref.channel);
       } catch (error) {
         ref.access = classify(error) !== 'no_access' && classify(error) !== 'token';
-        if (!ref.access) this.#outOfReach = whyOf(error);
+        if (!ref.access) this.#outOfReach = () => whyOf(error);
       }
     }
     if (!ref.access) this.touch();

@@ -1,5 +1,6 @@
 import { DiscordAPIError, HTTPError } from 'discord.js';
 import { type Destination, networkFailure } from '../../../system/network-failure.ts';
+import { t, translatable } from '../../../texts/translate.ts';
 
 /** Where requests of a running bot lead: it has reached it before. */
 const DISCORD: Destination = { host: 'Discord', direct: true, answered: true };
@@ -31,65 +32,83 @@ interface Meaning {
   readonly why: string;
 }
 
-const TOO_OLD: Meaning = { failure: 'token', why: 'The command is too old to be answered.' };
-const CHANNEL_GONE: Meaning = { failure: 'no_access', why: 'The channel no longer exists.' };
-const NOT_MADE_FOR_IT: Meaning = { failure: 'no_access', why: "Messages can't be sent in a channel of that kind." };
-const TOO_LARGE: Meaning = { failure: 'too_large', why: 'The pictures are too large for Discord.' };
-const BAD_FILE: Meaning = { failure: 'too_large', why: "Discord doesn't accept the pictures as files." };
-const DMS_CLOSED: Meaning = { failure: 'dm_closed', why: 'You take no direct messages from me.' };
-const OVERLOADED: Meaning = { failure: 'transient', why: 'Discord takes no messages at the moment.' };
-const AUTOMOD: Meaning = { failure: 'rejected', why: "The server's AutoMod blocked the message." };
+const TOO_OLD: Meaning = { failure: 'token', why: translatable('The command is too old to be answered.') };
+const CHANNEL_GONE: Meaning = { failure: 'no_access', why: translatable('The channel no longer exists.') };
+const NOT_MADE_FOR_IT: Meaning = {
+  failure: 'no_access',
+  why: translatable("Messages can't be sent in a channel of that kind."),
+};
+const TOO_LARGE: Meaning = { failure: 'too_large', why: translatable('The pictures are too large for Discord.') };
+const BAD_FILE: Meaning = { failure: 'too_large', why: translatable("Discord doesn't accept the pictures as files.") };
+const DMS_CLOSED: Meaning = { failure: 'dm_closed', why: translatable('You take no direct messages from me.') };
+const OVERLOADED: Meaning = { failure: 'transient', why: translatable('Discord takes no messages at the moment.') };
+const AUTOMOD: Meaning = { failure: 'rejected', why: translatable("The server's AutoMod blocked the message.") };
 
 /** https://discord.com/developers/docs/topics/opcodes-and-status-codes#json */
 const CODES: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [10003, CHANNEL_GONE],
-  [10004, { failure: 'no_access', why: "I'm not in the server any more." }],
-  [10008, { failure: 'gone', why: 'The message was deleted.' }],
-  [10013, { failure: 'dm_closed', why: 'Discord no longer knows your account.' }],
+  [10004, { failure: 'no_access', why: translatable("I'm not in the server any more.") }],
+  [10008, { failure: 'gone', why: translatable('The message was deleted.') }],
+  [10013, { failure: 'dm_closed', why: translatable('Discord no longer knows your account.') }],
   [10015, TOO_OLD],
   [10062, TOO_OLD],
-  [20009, { failure: 'rejected', why: "Discord's filter for explicit content blocked the message." }],
-  [20016, { failure: 'transient', why: 'Slow mode keeps me from writing in the channel.' }],
-  [20028, { failure: 'transient', why: 'Too much is being written in the channel.' }],
-  [20029, { failure: 'transient', why: 'Too much is being written in the server.' }],
-  [30033, { failure: 'no_access', why: 'The thread has as many members as a thread can have.' }],
-  [30046, { failure: 'transient', why: 'Discord allows no more edits of the message, which is over an hour old.' }],
-  [40003, { failure: 'transient', why: 'Discord lets me open no more direct messages at the moment.' }],
+  [20009, { failure: 'rejected', why: translatable("Discord's filter for explicit content blocked the message.") }],
+  [20016, { failure: 'transient', why: translatable('Slow mode keeps me from writing in the channel.') }],
+  [20028, { failure: 'transient', why: translatable('Too much is being written in the channel.') }],
+  [20029, { failure: 'transient', why: translatable('Too much is being written in the server.') }],
+  [30033, { failure: 'no_access', why: translatable('The thread has as many members as a thread can have.') }],
+  [
+    30046,
+    {
+      failure: 'transient',
+      why: translatable('Discord allows no more edits of the message, which is over an hour old.'),
+    },
+  ],
+  [40003, { failure: 'transient', why: translatable('Discord lets me open no more direct messages at the moment.') }],
   [40004, OVERLOADED],
   [40005, TOO_LARGE],
   [40006, OVERLOADED],
-  [40007, { failure: 'no_access', why: "I'm banned from the server." }],
+  [40007, { failure: 'no_access', why: translatable("I'm banned from the server.") }],
   [40058, NOT_MADE_FOR_IT],
-  [40060, { failure: 'acknowledged', why: 'The command was answered before.' }],
+  [40060, { failure: 'acknowledged', why: translatable('The command was answered before.') }],
   [40062, OVERLOADED],
-  [40094, { failure: 'token', why: 'Discord allows no more answers to the command.' }],
-  [40333, { failure: 'transient', why: 'Cloudflare, which protects Discord, blocks me at the moment.' }],
-  [50001, { failure: 'no_access', why: 'I lack the permission “View Channels” in the channel.' }],
+  [40094, { failure: 'token', why: translatable('Discord allows no more answers to the command.') }],
+  [40333, { failure: 'transient', why: translatable('Cloudflare, which protects Discord, blocks me at the moment.') }],
+  [50001, { failure: 'no_access', why: translatable('I lack the permission “View Channels” in the channel.') }],
   [50003, NOT_MADE_FOR_IT],
   // The stored id is of no use.
-  [50005, { failure: 'gone', why: 'The message is not mine.' }],
-  [50006, { failure: 'rejected', why: 'Discord found the message empty.' }],
+  [50005, { failure: 'gone', why: translatable('The message is not mine.') }],
+  [50006, { failure: 'rejected', why: translatable('Discord found the message empty.') }],
   [50007, DMS_CLOSED],
   [50008, NOT_MADE_FOR_IT],
-  [50009, { failure: 'no_access', why: "The channel's verification level keeps me out." }],
-  [50013, { failure: 'no_access', why: 'I lack a permission in the channel, such as “Attach Files”.' }],
+  [50009, { failure: 'no_access', why: translatable("The channel's verification level keeps me out.") }],
+  [50013, { failure: 'no_access', why: translatable('I lack a permission in the channel, such as “Attach Files”.') }],
   [50024, NOT_MADE_FOR_IT],
   [50027, TOO_OLD],
-  [50035, { failure: 'rejected', why: 'Discord found something in the message that it does not accept (code 50035).' }],
+  [
+    50035,
+    {
+      failure: 'rejected',
+      why: translatable('Discord found something in the message that it does not accept (code 50035).'),
+    },
+  ],
   [50045, TOO_LARGE],
   [50046, BAD_FILE],
-  [50083, { failure: 'no_access', why: 'The thread is archived.' }],
-  [50095, { failure: 'no_access', why: 'Discord does not offer the server in every country.' }],
+  [50083, { failure: 'no_access', why: translatable('The thread is archived.') }],
+  [50095, { failure: 'no_access', why: translatable('Discord does not offer the server in every country.') }],
   [50110, BAD_FILE],
   [50123, BAD_FILE],
   [50146, BAD_FILE],
-  [50278, { failure: 'dm_closed', why: "We have no server in common, so I can't send you direct messages." }],
+  [
+    50278,
+    { failure: 'dm_closed', why: translatable("We have no server in common, so I can't send you direct messages.") },
+  ],
   [130000, OVERLOADED],
-  [160005, { failure: 'no_access', why: 'The thread is locked.' }],
+  [160005, { failure: 'no_access', why: translatable('The thread is locked.') }],
   [200000, AUTOMOD],
   [200001, AUTOMOD],
-  [240000, { failure: 'rejected', why: "Discord's filter for harmful links blocked the message." }],
-  [400001, { failure: 'too_large', why: 'Discord has limited file uploads in the server.' }],
+  [240000, { failure: 'rejected', why: translatable("Discord's filter for harmful links blocked the message.") }],
+  [400001, { failure: 'too_large', why: translatable('Discord has limited file uploads in the server.') }],
 ]);
 
 /** Whether Discord refused what a message shows: it may take a poorer one. */
@@ -100,14 +119,18 @@ export function isRefusal(error: unknown): boolean {
 /** Why a request failed, in a sentence for the person who waits. A code that is not known is named. */
 export function whyOf(error: unknown): string {
   if (error instanceof DiscordAPIError) {
-    if (error.code === 50013 && error.method === 'POST') return 'I lack the permission “Send Messages” in the channel.';
+    if (error.code === 50013 && error.method === 'POST')
+      return t('I lack the permission {name} in the channel.', { name: '“Send Messages”' });
     const known = CODES.get(Number(error.code));
-    if (known) return known.why;
-    if (error.status === 413) return TOO_LARGE.why;
-    return `Discord refused it with ${reasonOf(error)}.`;
+    if (known) return t(known.why);
+    if (error.status === 413) return t(TOO_LARGE.why);
+    return Number(error.code) > 0
+      ? t('Discord refused it with the code {code}.', { code: String(error.code) })
+      : t('Discord refused it with {status}.', { status: `HTTP ${error.status}` });
   }
-  if (error instanceof HTTPError) return `Discord answered with ${reasonOf(error)} each time.`;
-  return isNetworkError(error) ? "Discord can't be reached." : 'Something went wrong here.';
+  if (error instanceof HTTPError)
+    return t('Discord answered with {status} each time.', { status: `HTTP ${error.status}` });
+  return isNetworkError(error) ? t("Discord can't be reached.") : t('Something went wrong here.');
 }
 
 /** The platform's code of a failure, for counting. */

@@ -1,5 +1,6 @@
 import { type Caller, forReader, type Reader } from '../../../bot/job.ts';
 import { fileIdOf, type Reply } from '../../../bot/reply.ts';
+import { t } from '../../../texts/translate.ts';
 import type { Outcome } from '../../adapter.ts';
 import { FirstAnswers } from '../../delivery/first-answer.ts';
 import { replyNotice } from '../../delivery/poorer.ts';
@@ -168,7 +169,8 @@ export class Answering {
   async #show(interaction: Interaction, origin: Origin, reply: Reply): Promise<void> {
     const workspace = this.#options.workspaces.of(origin);
     const { images, why } = await this.#filesOf(workspace, reply);
-    const told = why === null ? reply : { ...reply, lines: [...reply.lines, `A picture can't be shown. ${why}`] };
+    const told =
+      why === null ? reply : { ...reply, lines: [...reply.lines, t("A picture can't be shown. {why}", { why })] };
     const shown = await this.#withLongCode(workspace, origin, told);
     const message = messageOf(shown, { images, preview: null });
     await this.#tell(interaction, origin, { message, visibility: visibilityOf(reply) });
@@ -181,11 +183,18 @@ export class Answering {
       const dm = await workspace.api.openDm(origin.user);
       const file = { fileName: 'wuerst.txt', data: Buffer.from(reply.code), alt: '' };
       await upload(workspace, file, { urgency: 'final', channel: dm });
-      return { ...reply, code: null, lines: [...reply.lines, 'It is long, so it comes as a file by direct message.'] };
+      return {
+        ...reply,
+        code: null,
+        lines: [...reply.lines, t('It is long, so it comes as a file by direct message.')],
+      };
     } catch (error) {
       this.#note(error, 'slack: a text could not be sent as a file');
       const why = uploadsRefused(error) ?? whyOf(error);
-      return { ...reply, lines: [...reply.lines, `It is too long for a message, so its end is missing. ${why}`] };
+      return {
+        ...reply,
+        lines: [...reply.lines, t('It is too long for a message, so its end is missing. {why}', { why })],
+      };
     }
   }
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Form } from '../../../bot/reply.ts';
+import { t } from '../../../texts/translate.ts';
 import { plain } from '../messages/render.ts';
 import { sentFile } from './given-files.ts';
 
@@ -29,13 +30,13 @@ export function formView({ title, label, value, maxLength, optional = false }: F
     callback_id: FORM,
     private_metadata: JSON.stringify(about),
     title: plain(title, 24),
-    submit: plain('Paint', 24),
-    close: plain('Not now', 24),
+    submit: plain(t('Paint'), 24),
+    close: plain(t('Not now'), 24),
     blocks: partsOf(value.toWellFormed(), maxLength).map((part, index) => ({
       type: 'input',
       block_id: blockId(index),
       optional: index > 0 || optional,
-      label: plain(index === 0 ? label : `${label}, continued`, 2000),
+      label: plain(index === 0 ? label : t('{label}, continued', { label }), 2000),
       element: {
         type: 'plain_text_input',
         action_id: INPUT,

@@ -1,6 +1,7 @@
 import type { Caller } from '../../../bot/job.ts';
 import { fileIdOf } from '../../../bot/reply.ts';
 import type { RequestLimits } from '../../../bot/request-limits.ts';
+import { t } from '../../../texts/translate.ts';
 import type { Core } from '../../adapter.ts';
 import { escapeText } from '../messages/escape.ts';
 import { parseRef } from '../messages/message-ref.ts';
@@ -18,19 +19,24 @@ const LIMITS = 6;
 const COUNTED = 100;
 const DAY = 24 * 60 * 60 * 1000;
 
-const WHAT_IT_DOES = `I paint pictures from words. Type ${COMMAND} and what you want to see in any channel, mention me in a thread, or write to me here.`;
-
 /** The App Home tab: what the bot does, how much of it a person used and may use, and their recent pictures with buttons. */
 export async function homeView(core: Core, caller: Caller, now: number): Promise<object> {
   const blocks: Block[] = [
     { type: 'header', text: plain('Würst paints', 150) },
-    plainSection(WHAT_IT_DOES, 2900),
+    plainSection(
+      t(
+        'I paint pictures from words. Type {command} and what you want to see in any channel, mention me in a thread, or write to me here.',
+        { command: COMMAND },
+      ),
+      2900,
+    ),
     examples(core.limits(caller)),
     usageBlock(core, caller, now),
     ...(await limitBlocks(core, caller)),
   ];
   const recent = recentBlocks(core, caller);
-  if (recent.length > 0) blocks.push({ type: 'divider' }, { type: 'header', text: plain('Your latest pictures', 150) });
+  if (recent.length > 0)
+    blocks.push({ type: 'divider' }, { type: 'header', text: plain(t('Your latest pictures'), 150) });
   for (const job of recent) {
     // A job is shown whole or not at all: buttons without their picture would be puzzling.
     if (Buffer.byteLength(JSON.stringify([...blocks, ...job])) > MAX_BLOCKS_BYTES) continue;
@@ -55,7 +61,10 @@ function usageBlock(core: Core, caller: Caller, now: number): Block {
   const made = jobs
     .filter(({ state, createdAt }) => state === 'done' && createdAt > now - DAY)
     .reduce((sum, { images }) => sum + images.length, 0);
-  return plainSection(`Waiting or being painted: ${open}. Pictures in the last 24 hours: ${made}.`, 300);
+  return plainSection(
+    t('Waiting or being painted: {open}. Pictures in the last 24 hours: {made}.', { open, made }),
+    300,
+  );
 }
 
 /** What holds in the workspace, as the core tells it to anybody who asks. */

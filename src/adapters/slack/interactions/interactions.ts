@@ -10,6 +10,7 @@ import type {
 import { takesFile } from '../../../bot/command/prompt-subcommands.ts';
 import { forReader } from '../../../bot/job.ts';
 import { UserError } from '../../../system/errors.ts';
+import { t } from '../../../texts/translate.ts';
 import type { Origin } from '../messages/message-ref.ts';
 import { ACT, ASK } from '../messages/render.ts';
 import { errorText, Refused, whyOf } from '../web-api/errors.ts';
@@ -183,8 +184,8 @@ export class Interactions {
       logger.warn({ problem: errorText(error) }, 'slack: a form could not be opened');
       const late = !(error instanceof Refused) || LATE.has(error.code);
       const failed = late
-        ? new UserError('form_failed', "The form couldn't be opened in time.", { hint: 'Please click again.' })
-        : new UserError('form_failed', "The form couldn't be opened.", { hint: whyOf(error) });
+        ? new UserError('form_failed', t("The form couldn't be opened in time."), { hint: t('Please click again.') })
+        : new UserError('form_failed', t("The form couldn't be opened."), { hint: whyOf(error) });
       const { origin, respond } = interaction;
       const acked = { key: `late:${trigger}`, origin, ...(respond ? { respond } : {}) };
       await answering.answer(acked, () => Promise.reject(failed));
@@ -207,7 +208,7 @@ export class Interactions {
     // A picture needs no words.
     const optional = files.length > 0;
     await forReader(caller, () => {
-      const form = { title: 'Paint this', label: 'Prompt', value, maxLength: value.length, optional };
+      const form = { title: t('Paint this'), label: t('Prompt'), value, maxLength: value.length, optional };
       const view = formView(form, { action: null, channel: channel.id, thread, files });
       return this.#showForm({ key: trigger_id, origin, ack: () => ack(), respond: responder(respond) }, view);
     });

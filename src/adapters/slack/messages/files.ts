@@ -1,5 +1,6 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import { fileIdOf, pictureOfFile, type Reply, type ReplyImage } from '../../../bot/reply.ts';
+import { t } from '../../../texts/translate.ts';
 import type { Delivery } from '../../delivery/job-message.ts';
 import { previewName } from '../../delivery/progress.ts';
 import { LOST_TOKEN, problemOf, Refused, Unanswered } from '../web-api/errors.ts';
@@ -137,7 +138,7 @@ export class MessageFiles {
     const crowded = workspace.updates.size > PREVIEW_CROWD || workspace.uploads.size > 0;
     if (this.#uploading !== null || crowded || clock.monotonic() - this.#previewAt < PREVIEW_GAP) return;
     this.#previewAt = clock.monotonic();
-    const preview = { fileName: previewName(data), data, alt: 'Preview' };
+    const preview = { fileName: previewName(data), data, alt: t('Preview') };
     const begun = (file: string) => {
       if (this.#isOver() || this.#message.dropped) throw new Error('The preview is not needed any more.');
       this.#coming = file;

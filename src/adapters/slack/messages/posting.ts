@@ -1,8 +1,11 @@
+import { t } from '../../../texts/translate.ts';
 import type { Message } from '../web-api/api.ts';
 import { isOutside, LOST_TOKEN, Refused, type Unanswered, whyOf } from '../web-api/errors.ts';
 import { isDirect } from '../web-api/ids.ts';
 import { type Workspace, within } from '../web-api/workspaces.ts';
 import type { MessageRef } from './message-ref.ts';
+
+const INVITE = '/invite @wuerst';
 
 /** How far before the first try the search begins, in ms: this machine's clock may have been ahead, or been set since. */
 const SKEW = 2 * 3600 * 1000;
@@ -60,19 +63,22 @@ export async function search(
 
 /** Said under the direct message that takes the place of a conversation, `here` being there. */
 export function whyElsewhere(channel: string, problem: Refused | Unanswered): string {
-  const there = whyIn(channel, problem).replace(/\bthis (?=channel|thread|conversation)/gi, (word) => `${word[0]}hat `);
-  const invite = isInvitable(channel, problem) ? ' To have it there, type /invite @wuerst in the channel.' : '';
-  return `${there} So here's the answer as a direct message.${invite}`;
+  const sentences = [whyIn(channel, problem, 'there'), t("So here's the answer as a direct message.")];
+  if (isInvitable(channel, problem)) {
+    sentences.push(t('To have it there, type {command} in the channel.', { command: INVITE }));
+  }
+  return sentences.join(' ');
 }
 
 /** Said in the conversation that is closed, before what happens instead. */
 export function whyNotHere(channel: string, problem: Refused | Unanswered): string {
-  const invite = isInvitable(channel, problem) ? ' Type /invite @wuerst to have me here.' : '';
-  return `${whyIn(channel, problem)}${invite}`;
+  const why = whyIn(channel, problem, 'here');
+  return isInvitable(channel, problem) ? `${why} ${t('Type {command} to have me here.', { command: INVITE })}` : why;
 }
 
-function whyIn(channel: string, problem: Refused | Unanswered): string {
-  return isOutside(problem) && isDirect(channel) ? "I'm not in this conversation." : whyOf(problem);
+function whyIn(channel: string, problem: Refused | Unanswered, place: 'here' | 'there'): string {
+  if (!isOutside(problem) || !isDirect(channel)) return whyOf(problem, place);
+  return place === 'here' ? t("I'm not in this conversation.") : t("I'm not in that conversation.");
 }
 
 /** Nobody can be invited into a conversation of two. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Doomed } from '../../../bot/core.ts';
+import { t, translatable } from '../../../texts/translate.ts';
 import type { DeliveryOptions } from '../../delivery/job-message.ts';
 import { Removals, type Rest } from '../../delivery/removals.ts';
 import { LOST_TOKEN, problemOf, Refused, whyOf } from '../web-api/errors.ts';
@@ -17,7 +18,7 @@ const handle = z.object({
   files: z.array(z.string()),
 });
 
-const ERASED = 'This was erased by the person who asked for it.';
+const ERASED = translatable('This was erased by the person who asked for it.');
 
 /** How far before the first try to post a message it is looked for, in ms. */
 const SKEW = 2 * 3600 * 1000;
@@ -51,13 +52,13 @@ export class SlackRemovals extends Removals {
   }
 
   /** What could not be removed, and why. */
-  async #each<T>(all: readonly T[], remove: (one: T) => Promise<void>): Promise<Map<T, string>> {
-    const left = new Map<T, string>();
+  async #each<T>(all: readonly T[], remove: (one: T) => Promise<void>): Promise<Map<T, () => string>> {
+    const left = new Map<T, () => string>();
     for (const one of all) {
       try {
         await remove(one);
       } catch (error) {
-        left.set(one, whyOf(error));
+        left.set(one, () => whyOf(error));
       }
     }
     return left;
@@ -85,7 +86,7 @@ export class SlackRemovals extends Removals {
       const problem = problemOf(error);
       if (problem instanceof Refused && problem.code === 'message_not_found') return;
       if (!(problem instanceof Refused) || LOST_TOKEN.has(problem.code)) throw problem;
-      await within(updates, `erased ${channel} ${ts}`, 'final', () => api.update(channel, ts, sentences(ERASED)));
+      await within(updates, `erased ${channel} ${ts}`, 'final', () => api.update(channel, ts, sentences(t(ERASED))));
     }
   }
 }

@@ -1,4 +1,5 @@
 import { type Button, fileIdOf, type Reply, type ReplyImage } from '../../../bot/reply.ts';
+import { t } from '../../../texts/translate.ts';
 import { progressBar } from '../../delivery/progress.ts';
 import type { Block, Message } from '../web-api/api.ts';
 import { fitText } from './escape.ts';
@@ -65,7 +66,7 @@ export function blocksOf(reply: Reply, files: ShownFiles, note: string | null, d
     ...fieldSections(reply, sizes.fields),
     ...(reply.code === null || sizes.code === 0 ? [] : [codeSection(reply.code, sizes.code)]),
     ...progressBlocks(reply),
-    ...(withPictures && files.preview !== null ? [imageBlock(files.preview, 'Preview: the picture so far')] : []),
+    ...(withPictures && files.preview !== null ? [imageBlock(files.preview, t('Preview: the picture so far'))] : []),
     ...(withPictures ? pictureBlocks(reply.images, files, sizes.alt) : []),
     ...buttonRows(reply.buttons, sizes),
     ...(note === null ? [] : [{ type: 'context', elements: [plain(note, 1000)] }]),
@@ -106,7 +107,11 @@ function progressBlocks({ progress, eta }: Reply): Block[] {
   if (eta !== null) {
     const seconds = Math.ceil(eta.to / 1000);
     const utc = new Date(seconds * 1000).toISOString().slice(11, 16);
-    elements.push({ type: 'mrkdwn', text: `ready by <!date^${seconds}^{time}|${utc} UTC>`, verbatim: true });
+    elements.push({
+      type: 'mrkdwn',
+      text: t('ready by {time}', { time: `<!date^${seconds}^{time}|${utc} UTC>` }),
+      verbatim: true,
+    });
   }
   return elements.length === 0 ? [] : [{ type: 'context', elements }];
 }
@@ -153,9 +158,9 @@ function buttonElement({ action, label, style, ask, confirm }: Button, confirmMa
 
 function confirmation(question: string, label: string, max: number): object {
   return {
-    title: plain('Are you sure?', 100),
+    title: plain(t('Are you sure?'), 100),
     text: plain(question, max),
     confirm: plain(label, 30),
-    deny: plain('Not now', 30),
+    deny: plain(t('Not now'), 30),
   };
 }

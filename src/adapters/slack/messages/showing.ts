@@ -1,5 +1,6 @@
 import { isOver, type Job } from '../../../bot/job.ts';
 import type { Reply } from '../../../bot/reply.ts';
+import { t } from '../../../texts/translate.ts';
 import { type Delivery, JobMessage } from '../../delivery/job-message.ts';
 import { type Form, jobNotice, wordless } from '../../delivery/poorer.ts';
 import type { Message } from '../web-api/api.ts';
@@ -30,8 +31,6 @@ const RETRY_LATE = 60_000;
 /** Pause while the token is not accepted, and the most tries: a day in all. */
 const RETRY_TOKEN = 300_000;
 const TOKEN_TRIES = 288;
-
-const DELETED = 'The message was deleted.';
 
 /** Slack said that it had taken a file in, and then did not know it. */
 class FileNotReady extends Error {
@@ -172,7 +171,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
 
   /** The message is gone: it is posted once more. */
   async #postAnew(job: Job): Promise<void> {
-    if (this.ref.replaced) return this.#giveUp(job, DELETED, null);
+    if (this.ref.replaced) return this.#giveUp(job, null, null);
     Object.assign(this.ref, { replaced: true, ts: null, triedAt: null });
     this.save();
   }
@@ -193,12 +192,17 @@ export class ShownMessage extends JobMessage<MessageRef> {
     }
   }
 
-  /** No place is left: the person is told why, as long as Slack lets us, and how to get the result. */
-  async #giveUp(job: Job, why: string, code: string | null): Promise<void> {
+  /**
+   * No place is left: the person is told why, as long as Slack lets us, and how to get the result.
+   *
+   * @param why `null` where somebody deleted the message, which needs no explanation
+   */
+  async #giveUp(job: Job, why: string | null, code: string | null): Promise<void> {
     const current = this.delivery.core.job(job.id) ?? job;
-    this.delivery.logger.warn({ job: job.id, why, code }, 'slack: a job cannot be shown');
-    if (why !== DELETED) await this.#tell(jobNotice(current, why, showCommand(job)));
-    if (isOver(current)) this.end(current, code === null ? why : `${why} (${code})`);
+    this.delivery.logger.warn({ job: job.id, code: why === null ? 'deleted' : code }, 'slack: a job cannot be shown');
+    if (why !== null) await this.#tell(jobNotice(current, why, showCommand(job)));
+    const problem = why ?? t('The message was deleted.');
+    if (isOver(current)) this.end(current, code === null ? problem : `${problem} (${code})`);
     else {
       // The job's end gets tries of its own.
       this.hidden = true;
@@ -331,7 +335,7 @@ export class ShownMessage extends JobMessage<MessageRef> {
         else if (!this.#showLess(problem)) throw problem;
       }
     }
-    if (this.#left !== null) await this.#tell(`${this.#left} The answer comes to you as a direct message.`);
+    if (this.#left !== null) await this.#tell(`${this.#left} ${t('The answer comes to you as a direct message.')}`);
     this.#left = null;
   }
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { ReplyImage } from '../../../bot/reply.ts';
 import { type Marker, UNMARKED } from '../../../marking/marker.ts';
 import { type Clock, pause } from '../../../system/clock.ts';
+import { t, translatable } from '../../../texts/translate.ts';
 import type { UploadFile, UploadSteps } from '../web-api/api.ts';
 import type { Urgency } from '../web-api/call-budget.ts';
 import { Refused, Unanswered } from '../web-api/errors.ts';
@@ -64,16 +65,27 @@ export async function deleteFile({ api }: Workspace, file: string): Promise<void
 
 /** What people are told where pictures cannot be uploaded, by Slack's error code. */
 const NO_UPLOADS: Readonly<Record<string, string>> = {
-  missing_scope: "I lack the permission files:write here, so the pictures can't be shown. An admin can reinstall me.",
-  file_uploads_disabled: "This workspace doesn't allow file uploads, so the pictures can't be shown. An admin can.",
-  file_upload_disabled: "This workspace doesn't allow file uploads, so the pictures can't be shown. An admin can.",
-  file_type_not_allowed: "This workspace doesn't allow image files, so the pictures can't be shown. An admin can.",
-  blocked_file_type: "This workspace doesn't allow image files, so the pictures can't be shown. An admin can.",
-  storage_limit_reached: "This workspace's file storage is full, so the pictures can't be shown.",
-  slack_connect_file_upload_sharing_blocked: "File uploads aren't allowed in this shared channel.",
+  missing_scope: translatable(
+    "I lack the permission files:write here, so the pictures can't be shown. An admin can reinstall me.",
+  ),
+  file_uploads_disabled: translatable(
+    "This workspace doesn't allow file uploads, so the pictures can't be shown. An admin can.",
+  ),
+  file_upload_disabled: translatable(
+    "This workspace doesn't allow file uploads, so the pictures can't be shown. An admin can.",
+  ),
+  file_type_not_allowed: translatable(
+    "This workspace doesn't allow image files, so the pictures can't be shown. An admin can.",
+  ),
+  blocked_file_type: translatable(
+    "This workspace doesn't allow image files, so the pictures can't be shown. An admin can.",
+  ),
+  storage_limit_reached: translatable("This workspace's file storage is full, so the pictures can't be shown."),
+  slack_connect_file_upload_sharing_blocked: translatable("File uploads aren't allowed in this shared channel."),
 };
 
 /** A sentence that says why no picture can be uploaded here, if the error is permanent; else `null`. */
 export function uploadsRefused(error: unknown): string | null {
-  return error instanceof Refused ? (NO_UPLOADS[error.code] ?? null) : null;
+  const why = error instanceof Refused ? NO_UPLOADS[error.code] : undefined;
+  return why === undefined ? null : t(why);
 }
