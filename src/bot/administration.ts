@@ -8,6 +8,8 @@ export interface Rule {
   readonly everywhere: boolean;
   /** What its value has to be, as a sentence. */
   readonly expected: string;
+  /** Of words with commas between them. */
+  readonly isList: boolean;
   /** The only values that it has; empty where there are many. */
   readonly choices: readonly string[];
   readonly holds: string;

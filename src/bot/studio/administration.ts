@@ -134,6 +134,7 @@ function ruleOf({ history, rules }: StudioParts, setting: PlacedSetting, caller:
   const change = history.audit.lastChange(scope, key);
   return {
     ...{ name, description: t(description), everywhere, expected: expectedOf(key), choices: choicesOf(key) },
+    isList: setting.kind === 'list',
     holds: typedGuildSetting(everywhere ? history.settings.at('everywhere')[key] : rules.at(caller)[key]),
     own: own === undefined ? null : typedGuildSetting(own),
     initial: typedGuildSetting(around === null ? setting.initial : around[key]),

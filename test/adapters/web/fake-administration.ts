@@ -38,7 +38,8 @@ export class FakeAdministration implements Administration {
       ? 'Expected up to 2000 words with commas between them, none or default.'
       : 'Expected a whole number from 1, none or default.';
     const changed = own === null ? null : { by: 'Root (root)', at: NOON };
-    return { name, description, everywhere, initial, own, changed, choices, expected, holds: own ?? initial };
+    const isList = name.endsWith('words');
+    return { name, description, everywhere, initial, own, changed, choices, expected, isList, holds: own ?? initial };
   }
 
   changeRule(_caller: unknown, name: string, value: string): void {

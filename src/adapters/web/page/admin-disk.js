@@ -1,15 +1,16 @@
 import { adminApi } from './admin-api.js';
 import { adminPart, byteSize, table } from './admin-parts.js';
 import { el } from './dom.js';
+import { t } from './texts.js';
 
 const TEXT = {
-  title: 'Disk',
-  intro: 'What the bot keeps on this machine, and what is free.',
-  caption: 'What takes up the disk',
-  heads: ['What', 'Where', 'Size', 'Free there'],
-  database: 'Database',
-  pictures: (files) => `Pictures, ${files} ${files === 1 ? 'file' : 'files'}`,
-  models: 'Models',
+  title: t('Disk'),
+  intro: t('What the bot keeps on this machine, and what is free.'),
+  caption: t('What takes up the disk'),
+  heads: [t('What'), t('Where'), t('Size'), t('Free there')],
+  database: t('Database'),
+  pictures: (count) => t('Pictures, {count} file | Pictures, {count} files', { count }),
+  models: t('Models'),
 };
 
 export function diskPart(host) {

@@ -1,14 +1,15 @@
 import { adminApi } from './admin-api.js';
 import { adminPart, table } from './admin-parts.js';
 import { el } from './dom.js';
+import { t } from './texts.js';
 import { clockTime } from './time.js';
 
 const TEXT = {
-  title: 'Failures',
-  intro: 'The latest requests that failed, and why. Prompts of other platforms are not shown here.',
-  caption: 'Requests that failed',
-  heads: ['When', 'Who', 'Where', 'Prompt', 'Why', 'Code'],
-  hidden: 'not shown',
+  title: t('Failures'),
+  intro: t('The latest requests that failed, and why. Prompts of other platforms are not shown here.'),
+  caption: t('Requests that failed'),
+  heads: [t('When'), t('Who'), t('Where'), t('Prompt'), t('Why'), t('Code')],
+  hidden: t('not shown'),
   where: (surface, room) => (surface === 'web' ? `#${room}` : surface),
 };
 

@@ -3,27 +3,29 @@ import { askFields } from './admin-forms.js';
 import { actButton, adminPart, table } from './admin-parts.js';
 import { askConfirmation, copyField, sheet } from './dialogs.js';
 import { el } from './dom.js';
+import { t } from './texts.js';
 import { clockTime } from './time.js';
 
 const TEXT = {
-  title: 'API keys',
-  intro:
+  title: t('API keys'),
+  intro: t(
     'Programs that speak OpenAI’s, A1111’s or the model context protocol paint with a key, within the rules of a place and limits of their own.',
-  caption: 'Keys of programs',
-  heads: ['Name', 'Rules of', 'Limits', 'Made', 'Last used', 'Tells', ''],
-  never: 'never',
-  create: 'New key',
-  createIntro: 'The key is shown once.',
-  name: 'What it is for',
-  place: 'Whose rules hold: web:<room>, discord:<server> or slack:<workspace>',
-  limits: 'Limits of its own, such as images=4 user-seconds=600',
-  secretTitle: 'Your new key',
-  secretIntro: 'Keep it like a password: it is not shown again. Programs send it as “Authorization: Bearer …”.',
-  key: 'Key',
-  revoke: 'Revoke',
-  revokeThis: (name) => `Revoke ${name}`,
+  ),
+  caption: t('Keys of programs'),
+  heads: [t('Name'), t('Rules of'), t('Limits'), t('Made'), t('Last used'), t('Tells'), ''],
+  never: t('never'),
+  create: t('New key'),
+  createIntro: t('The key is shown once.'),
+  name: t('What it is for'),
+  place: t('Whose rules hold: web:<room>, discord:<server> or slack:<workspace>'),
+  limits: t('Limits of its own, such as images=4 user-seconds=600'),
+  secretTitle: t('Your new key'),
+  secretIntro: t('Keep it like a password: it is not shown again. Programs send it as “Authorization: Bearer …”.'),
+  key: t('Key'),
+  revoke: t('Revoke'),
+  revokeThis: (name) => t('Revoke {name}', { name }),
   really: (name) =>
-    `Revoke ${name}? Programs that use it are let in no longer; what they have asked for is still painted.`,
+    t('Revoke {name}? Programs that use it are let in no longer; what they have asked for is still painted.', { name }),
 };
 
 export function keysPart(host) {

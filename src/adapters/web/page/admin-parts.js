@@ -1,7 +1,8 @@
 import { announce } from './announce.js';
 import { el } from './dom.js';
+import { decimal, t } from './texts.js';
 
-const TEXT = { loading: 'Loading…', none: 'None.', done: 'Done.', actions: 'Actions' };
+const TEXT = { loading: t('Loading…'), none: t('None.'), done: t('Done.'), actions: t('Actions') };
 
 /**
  * A part of the administration that reads what it shows. `read()` resolves to the children; `run(work, said)` does something, says
@@ -120,9 +121,9 @@ export function actButton(label, { spoken = label, danger = false, primary = fal
 
 /** `3.97 GB`, `62.9 MB`, `180 B`. */
 export function byteSize(bytes) {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
-  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
-  if (bytes >= 1e3) return `${(bytes / 1e3).toFixed(1)} kB`;
+  if (bytes >= 1e9) return `${decimal(bytes / 1e9, 2)} GB`;
+  if (bytes >= 1e6) return `${decimal(bytes / 1e6, 1)} MB`;
+  if (bytes >= 1e3) return `${decimal(bytes / 1e3, 1)} kB`;
   return `${bytes} B`;
 }
 

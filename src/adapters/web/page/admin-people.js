@@ -2,26 +2,33 @@ import { adminApi } from './admin-api.js';
 import { actButton, adminPart, table } from './admin-parts.js';
 import { askConfirmation } from './dialogs.js';
 import { el } from './dom.js';
+import { t } from './texts.js';
 import { clockTime } from './time.js';
 
 const TEXT = {
-  title: 'People',
-  intro:
+  title: t('People'),
+  intro: t(
     'Who has asked for pictures, the latest first, and what is left of their quotas. Quotas are raised by the rules user-jobs and user-seconds.',
-  search: 'Search names and ids',
-  heads: ['Name', 'Platform', 'Last seen', 'Unfinished requests', 'Accelerator time today', ''],
-  caption: 'People and their quotas',
-  of: (used, most) => (most === null ? `${used}, no limit` : `${used} of ${most}, ${Math.max(0, most - used)} left`),
+  ),
+  search: t('Search names and ids'),
+  heads: [t('Name'), t('Platform'), t('Last seen'), t('Unfinished requests'), t('Accelerator time today'), ''],
+  caption: t('People and their quotas'),
+  of: (used, most) =>
+    most === null
+      ? t('{used}, no limit', { used })
+      : t('{used} of {most}, {left} left', { used, most, left: Math.max(0, most - used) }),
   seconds: (used, most) =>
     most === null
-      ? `${round(used)} s, no limit`
-      : `${round(used)} of ${most} s, ${round(Math.max(0, most - used))} s left`,
-  ban: 'Ban',
-  banThis: (name) => `Ban ${name}`,
-  really: (name) => `Ban ${name}? They cannot ask for pictures anywhere until you let them again.`,
-  admit: 'Let in',
-  admitThis: (name) => `Let in ${name} again`,
-  banned: 'banned',
+      ? t('{used} s, no limit', { used: round(used) })
+      : t('{used} of {most} s, {left} s left', {
+          ...{ used: round(used), most, left: round(Math.max(0, most - used)) },
+        }),
+  ban: t('Ban'),
+  banThis: (name) => t('Ban {name}', { name }),
+  really: (name) => t('Ban {name}? They cannot ask for pictures anywhere until you let them again.', { name }),
+  admit: t('Let in'),
+  admitThis: (name) => t('Let in {name} again', { name }),
+  banned: t('banned'),
 };
 
 const SEARCH_AFTER_MS = 200;

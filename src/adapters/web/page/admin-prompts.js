@@ -3,35 +3,37 @@ import { askFields } from './admin-forms.js';
 import { actButton, adminPart, roomPicker, table } from './admin-parts.js';
 import { askConfirmation } from './dialogs.js';
 import { el } from './dom.js';
+import { t } from './texts.js';
 
 const TEXT = {
-  title: 'Presets and wildcards',
-  intro:
+  title: t('Presets and wildcards'),
+  intro: t(
     'Saved styles and lists of words that prompts draw from: for everywhere, for a room, and from files of the data folder, which are changed there.',
-  where: 'And those of',
-  presets: 'Presets',
-  presetHeads: ['Name', 'For', 'Text', 'Without', 'Settings', ''],
-  wildcards: 'Wildcards',
-  wildcardHeads: ['Name', 'For', 'Choices', ''],
-  places: { everywhere: 'everywhere', folder: 'everywhere, by a file' },
-  newPreset: 'New preset',
-  newWildcard: 'New wildcard',
-  importPresets: 'Import a file',
-  importTitle: 'Import presets',
-  importIntro: 'A1111’s styles.csv, or Fooocus’ JSON. Presets of the same name are replaced.',
-  edit: 'Edit',
-  editThis: (name) => `Edit ${name}`,
-  remove: 'Delete',
-  removeThis: (name) => `Delete ${name}`,
-  really: (name) => `Delete ${name}? Prompts that name it are refused then.`,
-  save: 'Save',
-  name: 'Name',
-  text: 'Text, with {prompt} where what is typed goes, and settings',
-  negative: 'What to leave out',
-  list: 'Choices, one a line; 3::red counts three times',
-  forWhom: 'For',
-  file: 'File',
-  noFile: { message: 'Choose a file first.' },
+  ),
+  where: t('And those of'),
+  presets: t('Presets'),
+  presetHeads: [t('Name'), t('For'), t('Text'), t('Without'), t('Settings'), ''],
+  wildcards: t('Wildcards'),
+  wildcardHeads: [t('Name'), t('For'), t('Choices'), ''],
+  places: { everywhere: t('everywhere'), folder: t('everywhere, by a file') },
+  newPreset: t('New preset'),
+  newWildcard: t('New wildcard'),
+  importPresets: t('Import a file'),
+  importTitle: t('Import presets'),
+  importIntro: t('A1111’s styles.csv, or Fooocus’ JSON. Presets of the same name are replaced.'),
+  edit: t('Edit'),
+  editThis: (name) => t('Edit {name}', { name }),
+  remove: t('Delete'),
+  removeThis: (name) => t('Delete {name}', { name }),
+  really: (name) => t('Delete {name}? Prompts that name it are refused then.', { name }),
+  save: t('Save'),
+  name: t('Name'),
+  text: t('Text, with {place} where what is typed goes, and settings', { place: `{prompt}` }),
+  negative: t('What to leave out'),
+  list: t('Choices, one a line; {example} counts three times', { example: `3::red` }),
+  forWhom: t('For'),
+  file: t('File'),
+  noFile: { message: t('Choose a file first.') },
 };
 const LISTED = 200;
 

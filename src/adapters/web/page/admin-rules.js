@@ -1,23 +1,25 @@
 import { adminApi } from './admin-api.js';
 import { actButton, adminPart, roomPicker } from './admin-parts.js';
 import { el } from './dom.js';
+import { t } from './texts.js';
 import { clockTime } from './time.js';
 
 const TEXT = {
-  title: 'Rules',
-  intro:
+  title: t('Rules'),
+  intro: t(
     'What a room may do is the stricter of its own rule and of the one for everywhere. Each change is kept with who made it.',
-  where: 'Rules of',
-  everywhere: 'everywhere',
-  holds: (value) => `Now ${value}.`,
-  usual: (value) => `Where nothing is set: ${value}.`,
-  changed: ({ by, at }) => `Changed ${clockTime(at)} by ${by}.`,
-  untouched: 'Nobody has changed it.',
-  save: 'Save',
-  saveThis: (name) => `Save ${name}`,
-  reset: 'Take back',
-  resetThis: (name) => `Take back ${name}`,
-  saved: (name) => `${name} is saved.`,
+  ),
+  where: t('Rules of'),
+  everywhere: t('everywhere'),
+  holds: (value) => t('Now {value}.', { value }),
+  usual: (value) => t('Where nothing is set: {value}.', { value }),
+  changed: ({ by, at }) => t('Changed {time} by {name}.', { time: clockTime(at), name: by }),
+  untouched: t('Nobody has changed it.'),
+  save: t('Save'),
+  saveThis: (name) => t('Save {name}', { name }),
+  reset: t('Take back'),
+  resetThis: (name) => t('Take back {name}', { name }),
+  saved: (name) => t('{name} is saved.', { name }),
 };
 
 /** The settings of a room, or of everywhere, as a form. */
@@ -78,7 +80,7 @@ function ruleForm(rule, change) {
   );
 }
 
-function controlOf({ name, choices, own, holds }, id) {
+function controlOf({ choices, own, holds, isList }, id) {
   const value = own ?? '';
   const about = { id, 'aria-describedby': `${id}-about`, 'data-action': id };
   if (choices.length > 0) {
@@ -91,7 +93,6 @@ function controlOf({ name, choices, own, holds }, id) {
     select.value = value;
     return select;
   }
-  const isList = name.includes('blocked-');
   if (!isList) return el('input', { ...about, value, placeholder: holds, spellcheck: 'false', autocomplete: 'off' });
   const area = el('textarea', { ...about, rows: 2, placeholder: holds, spellcheck: 'false' });
   area.value = value;

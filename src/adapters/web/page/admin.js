@@ -1,22 +1,23 @@
 import { el, redraw } from './dom.js';
+import { t } from './texts.js';
 
 const TEXT = {
-  name: 'Administration',
-  sections: 'Parts of the administration',
-  notYours: 'Only admins can look after this bot',
-  askFor: 'Ask whoever runs it for an invitation as an admin, or sign in with the token of the admins.',
-  broken: 'This part cannot be shown',
+  name: t('Administration'),
+  sections: t('Parts of the administration'),
+  notYours: t('Only admins can look after this bot'),
+  askFor: t('Ask whoever runs it for an invitation as an admin, or sign in with the token of the admins.'),
+  broken: t('This part cannot be shown.'),
 };
 
 const SECTIONS = {
-  rules: { label: 'Rules', load: async () => (await import('./admin-rules.js')).rulesPart },
-  people: { label: 'People', load: async () => (await import('./admin-people.js')).peoplePart },
-  painters: { label: 'Painters', load: async () => (await import('./admin-painters.js')).paintersPart },
-  models: { label: 'Models', load: async () => (await import('./admin-models.js')).modelsPart },
-  prompts: { label: 'Presets and wildcards', load: async () => (await import('./admin-prompts.js')).promptsPart },
-  keys: { label: 'API keys', load: async () => (await import('./admin-keys.js')).keysPart },
-  failures: { label: 'Failures', load: async () => (await import('./admin-failures.js')).failuresPart },
-  disk: { label: 'Disk', load: async () => (await import('./admin-disk.js')).diskPart },
+  rules: { label: t('Rules'), load: async () => (await import('./admin-rules.js')).rulesPart },
+  people: { label: t('People'), load: async () => (await import('./admin-people.js')).peoplePart },
+  painters: { label: t('Painters'), load: async () => (await import('./admin-painters.js')).paintersPart },
+  models: { label: t('Models'), load: async () => (await import('./admin-models.js')).modelsPart },
+  prompts: { label: t('Presets and wildcards'), load: async () => (await import('./admin-prompts.js')).promptsPart },
+  keys: { label: t('API keys'), load: async () => (await import('./admin-keys.js')).keysPart },
+  failures: { label: t('Failures'), load: async () => (await import('./admin-failures.js')).failuresPart },
+  disk: { label: t('Disk'), load: async () => (await import('./admin-disk.js')).diskPart },
 };
 const FIRST = 'rules';
 
@@ -54,7 +55,13 @@ export class Admin {
       this.#body.replaceChildren(this.#part.element);
     } catch (error) {
       this.#shown = null;
-      this.#body.replaceChildren(el('p', { class: 'problem', role: 'alert' }, `${TEXT.broken}: ${error.message}`));
+      this.#body.replaceChildren(
+        el(
+          'p',
+          { class: 'problem', role: 'alert' },
+          [TEXT.broken, error.message, error.hint].filter(Boolean).join(' '),
+        ),
+      );
     }
   }
 

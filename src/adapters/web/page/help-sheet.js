@@ -1,25 +1,26 @@
 import { api } from './api.js';
 import { el, iconButton } from './dom.js';
+import { t } from './texts.js';
 
 const TEXT = {
-  title: 'Help',
-  search: 'Search the help',
-  placeholder: 'Search: size, cancel, seed…',
-  close: 'Close the help',
-  found: (n) => (n === 1 ? '1 entry' : `${n} entries`),
-  none: 'Nothing is called so. Fewer letters find more.',
-  insert: (usage) => `Put ${usage} into the prompt`,
-  groups: { writing: 'How to ask', setting: 'Settings', command: 'Commands', key: 'Keys' },
+  title: t('Help'),
+  search: t('Search the help'),
+  placeholder: t('Search: size, cancel, seed…'),
+  close: t('Close the help'),
+  found: (count) => t('{count} entry | {count} entries', { count }),
+  none: t('Nothing is called so. Fewer letters find more.'),
+  insert: (usage) => t('Put {usage} into the prompt', { usage }),
+  groups: { writing: t('How to ask'), setting: t('Settings'), command: t('Commands'), key: t('Keys') },
   keys: [
-    ['?', 'this help, while nothing is typed'],
-    ['Ctrl+K or /', 'find commands, settings, rooms and recent prompts'],
-    ['Enter', 'send'],
-    ['Shift+Enter', 'begin a new line'],
-    ['Up and Down', 'go through what was sent, while nothing is typed'],
-    ['Tab', 'take a suggestion'],
-    ['Left and Right', 'the other pictures of an enlarged one'],
-    ['Escape', 'close what is open'],
-    ['Arrows, F, Space, Delete', 'in the gallery: move, keep as a favourite, choose, delete'],
+    ['?', t('this help, while nothing is typed')],
+    ['Ctrl+K or /', t('find commands, settings, rooms and recent prompts')],
+    [t('Enter'), t('send')],
+    [t('Shift+Enter'), t('begin a new line')],
+    [t('Up and Down'), t('go through what was sent, while nothing is typed')],
+    [t('Tab'), t('take a suggestion')],
+    [t('Left and Right'), t('the other pictures of an enlarged one')],
+    [t('Escape'), t('close what is open')],
+    [t('Arrows, F, Space, Delete'), t('in the gallery: move, keep as a favourite, choose, delete')],
   ],
 };
 

@@ -3,6 +3,7 @@ import { readSecret, WebAccounts, type WebKey } from '../../../bot/history/web-a
 import { PERSON_BOUNDS } from '../../../bot/person-bounds.ts';
 import { RateLimit } from '../../../bot/rate-limit.ts';
 import { UserError } from '../../../system/errors.ts';
+import { t } from '../../../texts/translate.ts';
 import { parseUser } from './names.ts';
 
 /** Who a request comes from. `user` is `null` where each request names its user. */
@@ -71,8 +72,8 @@ export class Access {
     if (this.open) return { user: null, admin: true };
     if (credentials.authorization !== undefined) return this.#ofToken(bearerOf(credentials.authorization));
     if (credentials.cookie !== undefined) return this.#ofCookie(credentials.cookie);
-    throw new UserError('token_missing', 'This server requires a token.', {
-      hint: 'Sign in on the page, or send the header Authorization: Bearer <token>.',
+    throw new UserError('token_missing', t('This server requires a token.'), {
+      hint: t('Sign in on the page, or send the header Authorization: Bearer <token>.'),
     });
   }
 
@@ -125,7 +126,7 @@ export class Access {
 
   #claim(name: string, address = 'in process'): void {
     if (this.accounts.get(name) !== null) throw notProven(name);
-    this.#claims.require(address, 'too_many_names', 'Too many new names were taken from your address.');
+    this.#claims.require(address, 'too_many_names', t('Too many new names were taken from your address.'));
     this.accounts.claim(name, { admin: false });
   }
 
@@ -152,7 +153,7 @@ export class Access {
       this.accounts.used(key);
       return { user: account.name, admin: account.admin || key.admin, key };
     }
-    throw new UserError('token_missing', 'The session has ended.', { hint: 'Sign in again.' });
+    throw new UserError('token_missing', t('The session has ended.'), { hint: t('Sign in again.') });
   }
 
   #sign(id: string): string {
@@ -169,8 +170,8 @@ export class Access {
 export function actingUser(identity: Identity, claimed: string | undefined): string {
   if (identity.user === null) return parseUser(claimed);
   if (claimed !== undefined && parseUser(claimed) !== identity.user) {
-    throw new UserError('user_mismatch', `This session belongs to "${identity.user}".`, {
-      hint: 'Leave out "user", or sign in under the other name.',
+    throw new UserError('user_mismatch', t('This session belongs to {user}.', { user: `"${identity.user}"` }), {
+      hint: t('Leave out "user", or sign in under the other name.'),
     });
   }
   return identity.user;
@@ -189,17 +190,20 @@ export function bearerOf(authorization: string): string {
 
 function wrong(token: string): UserError {
   if (readSecret(token)?.kind === 'invitation') {
-    return new UserError('token_wrong', 'The invitation was used already, or has ended.', {
-      hint: 'Ask whoever sent it for another one.',
+    return new UserError('token_wrong', t('The invitation was used already, or has ended.'), {
+      hint: t('Ask whoever sent it for another one.'),
     });
   }
-  return new UserError('token_wrong', 'The token is wrong.', {
-    hint: 'Ask whoever runs this bot for the token of the web chat, or for an invitation.',
+  return new UserError('token_wrong', t('The token is wrong.'), {
+    hint: t('Ask whoever runs this bot for the token of the web chat, or for an invitation.'),
   });
 }
 
 function notProven(name: string): UserError {
-  return new UserError('name_taken', `The name "${name}" belongs to somebody.`, {
-    hint: 'If it is yours, use your personal link or token; else choose another name. The operator makes a new link with "wuerst invite".',
+  return new UserError('name_taken', t('The name {name} belongs to somebody.', { name: `"${name}"` }), {
+    hint: t(
+      'If it is yours, use your personal link or token; else choose another name. The operator makes a new link with {command}.',
+      { command: '"wuerst invite"' },
+    ),
   });
 }

@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from 'hono';
 import type { Administration } from '../../../bot/administration.ts';
 import type { Caller } from '../../../bot/job.ts';
 import { UserError } from '../../../system/errors.ts';
+import { t } from '../../../texts/translate.ts';
 import { parseRoom } from './names.ts';
 import type { Operations } from './operations.ts';
 import { notFound } from './problems.ts';
@@ -12,8 +13,8 @@ const ROOM = 'lobby';
 /** For everything that only admins may ask. @throws UserError `admins_only` */
 export const adminGuard: MiddlewareHandler<WebEnv> = async (c, next) => {
   if (!c.get('identity').admin) {
-    throw new UserError('admins_only', 'Only admins can look after this bot.', {
-      hint: 'Ask whoever runs it for an invitation as an admin.',
+    throw new UserError('admins_only', t('Only admins can look after this bot.'), {
+      hint: t('Ask whoever runs it for an invitation as an admin.'),
     });
   }
   await next();
@@ -25,11 +26,11 @@ export function adminCaller(web: WebContext, c: WebRequest): Caller {
 }
 
 export function administrationOf({ core }: WebContext): Administration {
-  if (core.administration === undefined) throw notFound('There is nothing to look after here.');
+  if (core.administration === undefined) throw notFound(t('There is nothing to look after here.'));
   return core.administration;
 }
 
 export function operationsOf({ options }: WebContext): Operations {
-  if (options.operations === undefined) throw notFound('There is nothing to look after here.');
+  if (options.operations === undefined) throw notFound(t('There is nothing to look after here.'));
   return options.operations;
 }

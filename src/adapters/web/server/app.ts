@@ -3,6 +3,7 @@ import { PERSON_BOUNDS } from '../../../bot/person-bounds.ts';
 import { RateLimit } from '../../../bot/rate-limit.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
+import { t } from '../../../texts/translate.ts';
 import type { Core } from '../../adapter.ts';
 import { Access } from './access.ts';
 import { EventEncoder } from './event-json.ts';
@@ -65,11 +66,11 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
 
   const app = new Hono<WebEnv>();
   app.onError((error, c) => problemResponse(error, c, options.logger));
-  app.notFound((c) => problemResponse(notFound('There is nothing at this address.'), c, options.logger));
+  app.notFound((c) => problemResponse(notFound(t('There is nothing at this address.')), c, options.logger));
   app.use(securityHeaders, readerLanguage);
   healthRoutes(app, web);
   app.use(hostGuard(options.hostnames), originGuard, async (_c, next) => {
-    if (stopping) throw new UserError('stopping', 'The bot is restarting.', { hint: 'Try again in a moment.' });
+    if (stopping) throw new UserError('stopping', t('The bot is restarting.'), { hint: t('Try again in a moment.') });
     await next();
   });
   const closings = mounts.map((mount) => mount(app, web));

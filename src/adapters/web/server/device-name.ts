@@ -1,3 +1,5 @@
+import { t } from '../../../texts/translate.ts';
+
 /** The first that is found counts: browsers also name those that they want to be taken for. */
 const BROWSERS = {
   Edge: /\bEdgA?\//,
@@ -20,6 +22,9 @@ const SYSTEMS = {
 export function deviceName(userAgent = ''): string {
   const found = (names: Readonly<Record<string, RegExp>>) =>
     Object.entries(names).find(([, pattern]) => pattern.test(userAgent))?.[0];
-  const system = found(SYSTEMS);
-  return `${found(BROWSERS) ?? 'A browser'}${system === undefined ? '' : ` on ${system}`}`;
+  const [browser, system] = [found(BROWSERS), found(SYSTEMS)];
+  if (system === undefined) return browser ?? t('A browser');
+  return browser === undefined
+    ? t('A browser on {system}', { system })
+    : t('{browser} on {system}', { browser, system });
 }

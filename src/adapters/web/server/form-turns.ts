@@ -1,6 +1,7 @@
 import PQueue from 'p-queue';
 import { PERSON_BOUNDS } from '../../../bot/person-bounds.ts';
 import { TooOften } from '../../../bot/rate-limit.ts';
+import { t } from '../../../texts/translate.ts';
 
 /** Forms in memory at once, with pictures of some ten megabytes each, in several copies while they are taken apart. */
 const MOST_AT_ONCE = 4;
@@ -17,7 +18,7 @@ export class FormTurns {
   async take<T>(person: string, read: () => Promise<T>): Promise<T> {
     const own = this.#waiting.get(person) ?? new PQueue({ concurrency: 1 });
     if (own.size + own.pending >= PERSON_BOUNDS.forms) {
-      throw new TooOften('too_many_forms', 'Many of your pictures are still on their way.', SOON);
+      throw new TooOften('too_many_forms', t('Many of your pictures are still on their way.'), SOON);
     }
     this.#waiting.set(person, own);
     try {

@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { UserError } from '../../../system/errors.ts';
+import { t } from '../../../texts/translate.ts';
 
 const MAX_BYTES = 64 * 1024;
 
@@ -57,7 +58,7 @@ function parse(bytes: Uint8Array): unknown {
 
 function tooLarge(most: number): UserError {
   const size = most < 2 ** 20 ? `${most / 1024} KiB` : `${Math.floor(most / 2 ** 20)} MiB`;
-  return new UserError('body_too_large', `The body is larger than ${size}.`, {
-    hint: most < 2 ** 20 ? 'Shorten the text.' : 'Send smaller pictures.',
+  return new UserError('body_too_large', t('The body is larger than {size}.', { size }), {
+    hint: most < 2 ** 20 ? t('Shorten the text.') : t('Send smaller pictures.'),
   });
 }

@@ -4,6 +4,7 @@ import { type Caller, type Job, personalPayer, readerOf } from '../../../bot/job
 import { type RateLimit, TooOften } from '../../../bot/rate-limit.ts';
 import { UserError } from '../../../system/errors.ts';
 import { currentLanguage } from '../../../texts/language.ts';
+import { t } from '../../../texts/translate.ts';
 import type { Core } from '../../adapter.ts';
 import { type Access, actingUser, type Identity } from './access.ts';
 import { addressKey, clientAddress } from './client-address.ts';
@@ -81,7 +82,7 @@ export function personOf(web: WebContext, c: WebRequest): string {
 /** Counts a request, or what one costs beyond that. @throws TooOften `too_many_requests` */
 export function requireRate(web: WebContext, c: WebRequest, count = 1): void {
   const wait = web.requests.take(personOf(web, c), count);
-  if (wait > 0) throw new TooOften('too_many_requests', 'You send too many requests.', wait);
+  if (wait > 0) throw new TooOften('too_many_requests', t('You send too many requests.'), wait);
 }
 
 /**

@@ -2,6 +2,7 @@ import { PERSON_BOUNDS } from '../../../bot/person-bounds.ts';
 import { TooOften } from '../../../bot/rate-limit.ts';
 import { UserError } from '../../../system/errors.ts';
 import { RecentMap } from '../../../system/memo.ts';
+import { t } from '../../../texts/translate.ts';
 
 const MOST_KEYS = 10_000;
 
@@ -40,7 +41,11 @@ export class WrongTokens {
       if (!(error instanceof UserError && error.code === 'token_wrong')) throw error;
       const wait = Math.max(...keys.map((key) => this.#fail(key)));
       if (wait <= 0) throw error;
-      throw new TooOften('too_many_attempts', 'Too many wrong tokens came from your address, or for this name.', wait);
+      throw new TooOften(
+        'too_many_attempts',
+        t('Too many wrong tokens came from your address, or for this name.'),
+        wait,
+      );
     }
   }
 

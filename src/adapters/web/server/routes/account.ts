@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { WebKey } from '../../../../bot/history/web-accounts.ts';
 import { UserError } from '../../../../system/errors.ts';
+import { t } from '../../../../texts/translate.ts';
 import { readJson } from '../json-body.ts';
 import { parseUser } from '../names.ts';
 import { notFound } from '../problems.ts';
@@ -32,7 +33,7 @@ export function accountRoutes(app: WebApp, web: WebContext): void {
   route(app, '/api/account/keys/:id', {
     DELETE: (c) => {
       if (accounts.removeKey(provenName(c), c.req.param('id') ?? '')) return c.body(null, 204);
-      throw notFound('You have no device and no token with this id.');
+      throw notFound(t('You have no device and no token with this id.'));
     },
   });
   route(app, '/api/invitations', {
@@ -42,8 +43,10 @@ export function accountRoutes(app: WebApp, web: WebContext): void {
       const name = user === undefined || user.trim() === '' ? undefined : parseUser(user);
       // Whoever runs the bot may help somebody to come back; an admin must not become anybody that way.
       if (name !== undefined && accounts.get(name) !== null) {
-        throw new UserError('name_taken', `The name "${name}" belongs to somebody.`, {
-          hint: 'Invite to a free name. For a way back to this one, the operator runs "wuerst invite".',
+        throw new UserError('name_taken', t('The name {name} belongs to somebody.', { name: `"${name}"` }), {
+          hint: t('Invite to a free name. For a way back to this one, the operator runs {command}.', {
+            command: '"wuerst invite"',
+          }),
         });
       }
       return c.json({ invitation: accounts.invite({ name, admin }) }, 201);
@@ -59,17 +62,17 @@ function keyJson({ id, kind, label, createdAt, usedAt }: WebKey, own: WebKey | u
 export function provenName(c: WebRequest): string {
   const { user } = c.get('identity');
   if (user !== null) return user;
-  throw new UserError('name_not_proven', 'Expected somebody who is signed in, or a personal token.', {
-    hint: 'Sign in on the page. Without WUERST_WEB_TOKEN names belong to nobody, and there is nothing to prove.',
+  throw new UserError('name_not_proven', t('Expected somebody who is signed in, or a personal token.'), {
+    hint: t('Sign in on the page. Without WUERST_WEB_TOKEN names belong to nobody, and there is nothing to prove.'),
   });
 }
 
 function requireAdmin({ access }: WebContext, c: WebRequest): void {
   if (access.open) {
-    throw new UserError('nobody_to_invite', 'This chat asks nobody to sign in, so nobody needs an invitation.', {
-      hint: 'The operator makes it private with WUERST_WEB_TOKEN.',
+    throw new UserError('nobody_to_invite', t('This chat asks nobody to sign in, so nobody needs an invitation.'), {
+      hint: t('The operator makes it private with WUERST_WEB_TOKEN.'),
     });
   }
   if (c.get('identity').admin) return;
-  throw new UserError('admins_only', 'Only admins can invite people.', { hint: 'Ask whoever runs this bot.' });
+  throw new UserError('admins_only', t('Only admins can invite people.'), { hint: t('Ask whoever runs this bot.') });
 }

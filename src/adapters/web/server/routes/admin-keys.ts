@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type ApiKey, formatPlace, readPlace } from '../../../../bot/keys/api-key.ts';
 import { formatKeyLimits, readKeyLimits } from '../../../../bot/keys/key-limits.ts';
+import { t } from '../../../../texts/translate.ts';
 import { operationsOf } from '../admin-access.ts';
 import { readJson } from '../json-body.ts';
 import { notFound } from '../problems.ts';
@@ -25,7 +26,7 @@ export function adminKeyRoutes(app: WebApp, web: WebContext): void {
   });
   route(app, '/api/admin/keys/:id', {
     DELETE: (c) => {
-      if (keys().revoke(c.req.param('id') ?? '') === null) throw notFound('There is no key with this id.');
+      if (keys().revoke(c.req.param('id') ?? '') === null) throw notFound(t('There is no key with this id.'));
       return c.json({ keys: keys().all().map(keyJson) });
     },
   });

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { STYLES } from '../../../../models/store.ts';
 import { OperatorError, UserError } from '../../../../system/errors.ts';
+import { t } from '../../../../texts/translate.ts';
 import { operationsOf } from '../admin-access.ts';
 import { readJson } from '../json-body.ts';
 import { route, type WebApp, type WebContext } from '../web-context.ts';
@@ -58,7 +59,7 @@ export function adminModelRoutes(app: WebApp, web: WebContext): void {
 function nameIn(typed: string | undefined): string {
   const name = NAME.safeParse(typed);
   if (name.success) return name.data;
-  throw new UserError('unknown_model', 'This is not the name of a model.');
+  throw new UserError('unknown_model', t('This is not the name of a model.'));
 }
 
 /** What the operator can mend is told here to whoever looks after the bot. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { UserError } from '../../../../system/errors.ts';
+import { t } from '../../../../texts/translate.ts';
 import { adminCaller, administrationOf } from '../admin-access.ts';
 import { readJson } from '../json-body.ts';
 import { route, type WebApp, type WebContext } from '../web-context.ts';
@@ -28,8 +29,8 @@ export function adminPainterRoutes(app: WebApp, web: WebContext): void {
       const { name, order } = await readJson(c, ORDER);
       const workers = workersOf();
       if (workers === undefined) {
-        throw new UserError('workers_off', 'This bot paints alone: it has no workers on other machines.', {
-          hint: 'The operator sets WUERST_REDIS for them.',
+        throw new UserError('workers_off', t('This bot paints alone: it has no workers on other machines.'), {
+          hint: t('The operator sets {setting} for them.', { setting: 'WUERST_REDIS' }),
         });
       }
       workers.give(name, order === 'admit' ? undefined : order);

@@ -2,6 +2,7 @@ import { isSubcommandName } from '../../../../bot/command/subcommands.ts';
 import type { Completion } from '../../../../bot/core.ts';
 import type { Caller } from '../../../../bot/job.ts';
 import { helpTopics, writing } from '../../../../bot/replies/help-reply.ts';
+import { t } from '../../../../texts/translate.ts';
 import type { Core } from '../../../adapter.ts';
 import { parseRoom } from '../names.ts';
 import { callerOf, route, type WebApp, type WebContext } from '../web-context.ts';
@@ -60,7 +61,7 @@ function everything(core: Core, caller: Caller): JsonCompletion[] {
   return [
     ...grammar.map((completion) => ({ ...completionJson(completion, 0), ...place })),
     ...recent.map(
-      ({ prompt }) => ({ kind: 'recent', label: prompt, detail: 'again', insert: prompt, ...place }) as const,
+      ({ prompt }) => ({ kind: 'recent', label: prompt, detail: t('again'), insert: prompt, ...place }) as const,
     ),
   ];
 }
@@ -76,7 +77,7 @@ function complete(core: Core, caller: Caller, text: string, cursor: number): Jso
   const needle = typed.trim();
   const wantsRecent = !found.some(({ kind }) => kind === 'value') && (needle === '' || needle.length >= 3);
   const recent = wantsRecent ? core.recentPrompts(caller, needle, MAX_RECENT) : [];
-  const again = { kind: 'recent', detail: 'again', from: start, to: text.length } as const;
+  const again = { kind: 'recent', detail: t('again'), from: start, to: text.length } as const;
   const prompts = recent.filter(({ prompt }) => prompt !== needle);
   return [...found, ...prompts.map(({ prompt }) => ({ ...again, label: prompt, insert: prompt }))].slice(0, MAX_ITEMS);
 }

@@ -1,6 +1,7 @@
 import { PERSON_BOUNDS } from '../../../../bot/person-bounds.ts';
 import { UserError } from '../../../../system/errors.ts';
 import { currentLanguage } from '../../../../texts/language.ts';
+import { t } from '../../../../texts/translate.ts';
 import { EventStream } from '../event-stream.ts';
 import { parseRoom } from '../names.ts';
 import { personOf, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
@@ -34,15 +35,19 @@ export function eventRoutes(app: WebApp, web: WebContext): void {
 function openStream(c: WebRequest, web: WebContext, rooms: readonly string[], after: number | null): EventStream {
   const { liveIntervalMs = 120, heartbeatMs = 15_000, maxStreams = 512 } = web.options;
   if (web.streams.size >= maxStreams) {
-    throw new UserError('too_many_streams', `There are already ${web.streams.size} open event streams.`, {
-      hint: 'Close some pages of this chat, or try again later.',
-    });
+    throw new UserError(
+      'too_many_streams',
+      t('There are already {number} open event streams.', { number: web.streams.size }),
+      {
+        hint: t('Close some pages of this chat, or try again later.'),
+      },
+    );
   }
   const [person, identity] = [personOf(web, c), c.get('identity')];
   const own = [...web.streams.values()].filter((other) => other === person).length;
   if (own >= PERSON_BOUNDS.eventStreams) {
-    throw new UserError('too_many_streams', `You have already ${own} open event streams.`, {
-      hint: 'Close some pages of this chat.',
+    throw new UserError('too_many_streams', t('You have already {number} open event streams.', { number: own }), {
+      hint: t('Close some pages of this chat.'),
     });
   }
   const stream = new EventStream({

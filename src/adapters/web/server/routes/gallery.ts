@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Gallery } from '../../../../bot/core.ts';
 import type { Caller } from '../../../../bot/job.ts';
 import { UserError } from '../../../../system/errors.ts';
+import { t } from '../../../../texts/translate.ts';
 import { pictureJson, requestJson } from '../gallery-json.ts';
 import { replyJson } from '../job-json.ts';
 import { readJson } from '../json-body.ts';
@@ -58,7 +59,7 @@ export function galleryRoutes(app: WebApp, web: WebContext): void {
       const caller = callerAt(web, c, web.core.jobOfImage(id)?.caller.room);
       const picture = gallery.picture(id, caller, isForAdults);
       const job = picture === null ? null : web.core.job(picture.job.id);
-      if (picture === null || job === null) throw notFound('There is no image with this id, or it was deleted.');
+      if (picture === null || job === null) throw notFound(t('There is no image with this id, or it was deleted.'));
       const info = await web.core.act(`info:${id}`, caller);
       const { ancestors, siblings, children } = gallery.family(picture, caller, isForAdults);
       const { fields, code, lines } = replyJson(info.kind === 'reply' ? info.reply : web.core.jobReply(job));
@@ -93,7 +94,8 @@ function zipRoutes(app: WebApp, web: WebContext, isForAdults: (room: string) => 
   route(app, '/api/zips/:id', {
     GET: (c) => {
       const wanted = web.zips.get(c.req.param('id') ?? '');
-      if (wanted === undefined || wanted.for !== personOf(web, c)) throw notFound('This file is not offered any more.');
+      if (wanted === undefined || wanted.for !== personOf(web, c))
+        throw notFound(t('This file is not offered any more.'));
       c.header('Content-Type', 'application/zip');
       c.header('Content-Disposition', 'attachment; filename="wuerst-pictures.zip"');
       const parts = Readable.from(zipOfPictures(web.core, galleryOf(web), wanted, isForAdults));
@@ -104,7 +106,7 @@ function zipRoutes(app: WebApp, web: WebContext, isForAdults: (room: string) => 
 
 function galleryOf({ core }: WebContext): Gallery {
   if (core.gallery !== undefined) return core.gallery;
-  throw notFound('No pictures are kept here.');
+  throw notFound(t('No pictures are kept here.'));
 }
 
 function callerAt(web: WebContext, c: WebRequest, room = EVERYWHERE, user = c.req.query('user')): Caller {

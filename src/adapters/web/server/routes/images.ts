@@ -1,5 +1,6 @@
 import { type Caller, type Job, personalPayer } from '../../../../bot/job.ts';
 import { UserError } from '../../../../system/errors.ts';
+import { t } from '../../../../texts/translate.ts';
 import { parseId } from '../names.ts';
 import { notFound } from '../problems.ts';
 import { THUMBNAIL_WIDTHS } from '../served-pictures.ts';
@@ -16,7 +17,7 @@ export function imageRoutes(app: WebApp, web: WebContext): void {
       // platforms are for those who see them there.
       const job = web.core.jobOfImage(id);
       const path = job?.caller.surface === 'web' ? await web.core.imagePath(id, askerOf(web, c, job)) : null;
-      if (path === null) throw notFound('There is no image with this id, or it was deleted.');
+      if (path === null) throw notFound(t('There is no image with this id, or it was deleted.'));
       const etag = `"${id}${width === null ? '' : `-${width}`}"`;
       c.header('ETag', etag);
       c.header('Cache-Control', 'private, max-age=31536000, immutable');

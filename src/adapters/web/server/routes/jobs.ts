@@ -1,5 +1,6 @@
 import type { Job } from '../../../../bot/job.ts';
 import { UserError } from '../../../../system/errors.ts';
+import { t } from '../../../../texts/translate.ts';
 import { parseId, parseRoom } from '../names.ts';
 import { notFound } from '../problems.ts';
 import { callerOf, jobFor, requireRate, route, type WebApp, type WebContext } from '../web-context.ts';
@@ -47,7 +48,7 @@ export function roomRoutes(app: WebApp, web: WebContext): void {
 /** Throws `not_found`, also for the jobs of other platforms. */
 function findJob(web: WebContext, id: string | undefined): Job {
   const job = web.core.job(parseId(id, 'job'));
-  if (job?.caller.surface !== 'web') throw notFound('There is no job with this id.');
+  if (job?.caller.surface !== 'web') throw notFound(t('There is no job with this id.'));
   return job;
 }
 

@@ -1,4 +1,5 @@
 import { UserError } from '../../../../system/errors.ts';
+import { t } from '../../../../texts/translate.ts';
 import { parseRoom } from '../names.ts';
 import { callerOf, requireRate, route, type WebApp, type WebContext } from '../web-context.ts';
 
@@ -12,7 +13,7 @@ export function queueRoutes(app: WebApp, web: WebContext): void {
       requireRate(web, c, COST);
       const caller = callerOf(web, c, c.req.query('user'), parseRoom(c.req.query('room')));
       const overview = web.core.queueOverview?.(caller);
-      if (overview === undefined) throw new UserError('not_found', 'There is no queue here.');
+      if (overview === undefined) throw new UserError('not_found', t('There is no queue here.'));
       return c.json({ ...overview, now: Date.now() });
     },
   });

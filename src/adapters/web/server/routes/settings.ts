@@ -1,6 +1,7 @@
 import { KEYS, type Key, type KeyName, type RequestSettings } from '../../../../bot/command/keys.ts';
 import { settingSpans } from '../../../../bot/command/read-settings.ts';
 import type { RequestLimits } from '../../../../bot/request-limits.ts';
+import { t } from '../../../../texts/translate.ts';
 import { parseRoom } from '../names.ts';
 import { callerOf, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
 
@@ -41,7 +42,7 @@ function limitsFor(web: WebContext, c: WebRequest): RequestLimits {
 
 function keyJson({ name, description, fields, choices, range, usual }: Key, limits: RequestLimits) {
   return {
-    ...{ name, description, fields },
+    ...{ name, description: t(description), fields },
     choices: choices?.(limits) ?? [],
     range: range?.(limits) ?? null,
     usual: usual === undefined ? null : String(usual(limits)),
