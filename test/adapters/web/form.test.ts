@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import sharp from 'sharp';
 import { FormTurns } from '../../../src/adapters/web/server/form-turns.ts';
+import { SharedPictures } from '../../../src/adapters/web/server/shared-pictures.ts';
+import { WebAccounts } from '../../../src/bot/history/web-accounts.ts';
 import { PERSON_BOUNDS } from '../../../src/bot/person-bounds.ts';
 import { PICTURE_BOUNDS } from '../../../src/bot/picture-bounds.ts';
-import { serveFake } from './serve-fake.ts';
+import { appOverFake, serveFake } from './serve-fake.ts';
 
 type Files = readonly (readonly [name: string, content: string | Uint8Array<ArrayBuffer>])[];
 
@@ -100,4 +103,70 @@ test('of ten thousand forms of one person a few wait, the others are refused, an
   assert.equal(ended.filter((what) => what === 'too_many_forms').length, 10_000 - PERSON_BOUNDS.forms);
   assert.equal(most, 1);
   assert.equal(await turns.take('name eve', async () => 'read'), 'read');
+});
+
+/** As a phone's system sends what was shared: from no page, with the origin `null`. */
+const FROM_THE_SYSTEM = { origin: 'null', 'sec-fetch-site': 'none' };
+
+function shareForm(pictures: readonly Uint8Array[], texts: Readonly<Record<string, string>> = {}): FormData {
+  const form = new FormData();
+  for (const [name, text] of Object.entries(texts)) form.append(name, text);
+  for (const picture of pictures) form.append('pictures', new Blob([Uint8Array.from(picture)]), 'photo.jpg');
+  return form;
+}
+
+test('what a phone shares is taken from its system alone, and given back to the same person, once it is asked for', async (t) => {
+  const accounts = WebAccounts.inMemory();
+  const { app } = await appOverFake(t, { token: 'correct horse battery', accounts });
+  const tokens = ['ann', 'bob'].map((name) => {
+    accounts.claim(name, { admin: false });
+    return { authorization: `Bearer ${accounts.addToken(name, 'test')}` };
+  });
+  const [ann = {}, bob = {}] = tokens;
+  const share = (headers: Record<string, string>, pictures: readonly Uint8Array[], texts = {}) =>
+    app.request('/share', { method: 'POST', headers, body: shareForm(pictures, texts) });
+  const jpeg = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } })
+    .jpeg()
+    .toBuffer();
+  const answer = await share({ ...ann, ...FROM_THE_SYSTEM }, [jpeg, Buffer.from('<script>')], { text: 'a panda' });
+  assert.equal(answer.status, 303);
+  const { searchParams } = new URL(answer.headers.get('location') ?? '', 'http://localhost');
+  assert.equal(searchParams.get('text'), 'a panda');
+  const path = `/api/shared/${searchParams.get('shared')}`;
+  assert.deepEqual(await (await app.request(path, { headers: ann })).json(), { pictures: 2 });
+  const first = await app.request(`${path}/0`, { headers: ann });
+  assert.equal(first.headers.get('content-type'), 'image/jpeg');
+  assert.deepEqual(Buffer.from(await first.arrayBuffer()), jpeg);
+  const second = await app.request(`${path}/1`, { headers: ann });
+  assert.equal(second.headers.get('content-type'), 'application/octet-stream', 'never as a page');
+  assert.deepEqual(await (await app.request(path, { headers: bob })).json(), { pictures: 0 });
+  for (const place of ['2', '-1', 'x'])
+    assert.equal((await app.request(`${path}/${place}`, { headers: ann })).status, 404);
+
+  for (const headers of [
+    { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
+    { origin: 'null', 'sec-fetch-site': 'cross-site' },
+    { origin: 'null' },
+    { 'sec-fetch-site': 'same-site' },
+  ]) {
+    assert.equal((await share({ ...ann, ...headers }, [jpeg])).status, 403, JSON.stringify(headers));
+  }
+  // The page says so: people would see nothing but the answer.
+  assert.equal((await share(FROM_THE_SYSTEM, [jpeg])).headers.get('location'), '/?shared=sign-in');
+  const broken = { method: 'POST', headers: { ...ann, ...FROM_THE_SYSTEM }, body: 'no form' };
+  assert.equal((await app.request('/share', broken)).headers.get('location'), '/?shared=refused');
+  const rebound = { ...ann, ...FROM_THE_SYSTEM, host: 'evil.example' };
+  assert.equal((await share(rebound, [jpeg])).status, 403);
+});
+
+test('of what is shared the newest of each person is kept, within one bound for all', () => {
+  const shared = new SharedPictures();
+  const picture = new Uint8Array(20 * 2 ** 20);
+  const ids = Array.from({ length: 12 }, (_, k) => shared.put(`name ${k}`, [picture]));
+  const kept = ids.filter((id, k) => shared.get(`name ${k}`, id).length === 1);
+  assert.deepEqual(kept, ids.slice(-8));
+  const again = shared.put('name 11', [picture, picture]);
+  assert.deepEqual([shared.get('name 11', ids[11] ?? '').length, shared.get('name 11', again).length], [0, 2]);
+  shared.close();
+  assert.equal(shared.get('name 11', again).length, 0);
 });

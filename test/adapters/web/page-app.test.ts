@@ -3,7 +3,8 @@ import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
 import * as z from 'zod';
-import { launchBrowser, openPage } from './open-page.ts';
+import { paintPreviews } from './fake-pictures.ts';
+import { launchBrowser, openPage, until } from './open-page.ts';
 import { appOverFake } from './serve-fake.ts';
 
 let browser: Browser;
@@ -48,4 +49,27 @@ test('a text that another app shares begins a prompt, once, and is not sent by i
   await page.reload();
   assert.equal(await page.inputValue('#prompt'), '');
   assert.deepEqual(core.commands, []);
+});
+
+test('a picture that another app shares stands beside the prompt, which its text begins', async (t) => {
+  const { core, page, url, visit, complaints } = await openPage(t, browser);
+  const body = new FormData();
+  body.append('text', 'a panda like this');
+  body.append('pictures', new Blob([await paintPreviews([3])]), 'hills.jpg');
+  const headers = { origin: 'null', 'sec-fetch-site': 'none' };
+  const answer = await fetch(new URL('/share', url), { method: 'POST', headers, body, redirect: 'manual' });
+  const shown = await visit(`${answer.headers.get('location')?.slice(1)}#lobby`);
+  await shown.locator('.given-list li').waitFor();
+  assert.equal(await shown.inputValue('#prompt'), 'a panda like this');
+  assert.equal(new URL(shown.url()).search, '');
+  // Its marks are read first, one form of a person after the other.
+  await until(shown, `document.querySelector('.given-marks').textContent !== ''`);
+  await shown.press('#prompt', 'Enter');
+  await until(shown, `document.querySelector('[data-job]') !== null`);
+  assert.equal(core.given.length, 1);
+  assert.equal(core.commands.at(-1)?.text, 'a panda like this');
+  assert.deepEqual(complaints, []);
+  await page.close();
+  const late = await visit('?shared=0123456789abcdef#lobby');
+  await late.getByText('What was shared is not here any more').first().waitFor();
 });

@@ -63,6 +63,8 @@ export const api = {
   settingsIn: (text, room, user) => request(`/api/settings/in?${new URLSearchParams({ text, room, user })}`),
   marks: (file) => request('/api/marks', { method: 'POST', headers: { 'content-type': file.type }, body: file }),
   queue: (room, user) => request(`/api/queue?${new URLSearchParams({ room, user })}`),
+  shared: (id) => request(`/api/shared/${id}`),
+  sharedPicture: async (id, place) => (await fetch(`/api/shared/${id}/${place}`)).blob(),
   model: () => request('/api/model'),
   jobs: (room, before) => request(`/api/rooms/${room}/jobs${before ? `?before=${encodeURIComponent(before)}` : ''}`),
   everything: (room, user) => request(`/api/everything?${new URLSearchParams({ room, user })}`),

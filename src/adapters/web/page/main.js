@@ -14,7 +14,7 @@ import { Requests } from './requests.js';
 import { Rooms } from './rooms.js';
 import { Scroller } from './scroller.js';
 import { Session } from './session.js';
-import { takeSharedText } from './shared-text.js';
+import { takeShared } from './shared-text.js';
 import { sideDrawer } from './side-drawer.js';
 import { Stream } from './stream.js';
 import { t } from './texts.js';
@@ -270,6 +270,12 @@ function focusOnLargeScreen() {
   if (placeShown().view === 'chat') composer.focus();
 }
 
+/** Pictures from another app of a phone. */
+async function addShared() {
+  const { addSharedPictures } = await import('./shared-pictures.js');
+  await addSharedPictures(shared).catch((error) => requests.report(current(), error));
+}
+
 function wire() {
   session.addEventListener('change', showUser);
   session.addEventListener('signed-in', () => {
@@ -300,10 +306,12 @@ wire();
 showUser();
 // Before the session is known, so that what is typed meanwhile is kept.
 composer.show(rooms.current);
-composer.takeShared(takeSharedText());
+const { text: sharedText, shared } = takeShared();
+composer.takeShared(sharedText);
 conversationIn(rooms.current).showStored(lastState.load(session.user, rooms.current));
 conversationIn(rooms.current).element.hidden = false;
 await session.begin().catch((error) => requests.report(current(), error));
 await showPlace();
 addRooms();
+if (shared !== null) await addShared();
 focusOnLargeScreen();

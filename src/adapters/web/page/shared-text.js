@@ -1,8 +1,11 @@
-/** What another app of a phone shared with this page, which is taken out of the address; empty for nothing. */
-export function takeSharedText() {
-  const shared = new URLSearchParams(location.search);
-  const parts = ['title', 'text', 'url'].map((name) => shared.get(name)?.trim()).filter(Boolean);
+/**
+ * What another app of a phone shared with this page, which is taken out of the address: `text`, empty for nothing, and `shared`, the
+ * id of pictures, `sign-in` or `refused` where they were not taken, and `null` for none.
+ */
+export function takeShared() {
+  const given = new URLSearchParams(location.search);
+  const parts = ['title', 'text', 'url'].map((name) => given.get(name)?.trim()).filter(Boolean);
   if (location.search !== '') history.replaceState(null, '', location.pathname + location.hash);
   // Apps often say the same twice.
-  return [...new Set(parts)].join(' ');
+  return { text: [...new Set(parts)].join(' '), shared: given.get('shared') };
 }

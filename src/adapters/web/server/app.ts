@@ -29,7 +29,9 @@ import { pageRoutes } from './routes/page.ts';
 import { queueRoutes } from './routes/queue.ts';
 import { sessionGuard, sessionRoutes } from './routes/session.ts';
 import { settingsRoutes } from './routes/settings.ts';
+import { shareRoutes } from './routes/share.ts';
 import { ServedPictures } from './served-pictures.ts';
+import { SharedPictures } from './shared-pictures.ts';
 import type { Mount, WebApp, WebContext, WebEnv } from './web-context.ts';
 import { WrongTokens } from './wrong-tokens.ts';
 
@@ -61,6 +63,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
     forms: new FormTurns(),
     pictures: new ServedPictures(core.marker),
     zips: new PictureZips(),
+    shared: new SharedPictures(),
   };
   let stopping = false;
 
@@ -94,6 +97,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
   settingsRoutes(app, web);
   queueRoutes(app, web);
   adminRoutes(app, web);
+  shareRoutes(app, web);
 
   return {
     app,
@@ -101,6 +105,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
       stopping = true;
       for (const stream of [...web.streams.keys()]) stream.end();
       web.live.close();
+      web.shared.close();
       for (const close of closings) close?.();
     },
   };

@@ -53,13 +53,18 @@ export function hostGuard(hostnames: ReadonlySet<string>): MiddlewareHandler {
   };
 }
 
+/** Where a phone's system hands over what an app shares. */
+export const SHARE_PATH = '/share';
+
 /**
  * Refuses requests from the pages of other sites that would change state or open an event stream. Browsers always send
- * an Origin header with these; programs send none.
+ * an Origin header with these; programs send none. What a person shares comes from no page: browsers say so in a header that no page
+ * can set, and give it the origin `null`.
  */
 export const originGuard: MiddlewareHandler = async (c, next) => {
   const safe = c.req.raw.method === 'GET' || c.req.raw.method === 'HEAD';
-  if (!safe || c.req.path.endsWith('/events')) requireSameOrigin(c);
+  const isShared = c.req.path === SHARE_PATH && c.req.header('sec-fetch-site') === 'none';
+  if ((!safe && !isShared) || c.req.path.endsWith('/events')) requireSameOrigin(c);
   await next();
 };
 

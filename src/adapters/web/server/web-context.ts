@@ -16,6 +16,7 @@ import type { LiveEvents } from './live-events.ts';
 import type { WebAdapterOptions } from './options.ts';
 import type { PictureZips } from './picture-zips.ts';
 import type { ServedPictures } from './served-pictures.ts';
+import type { SharedPictures } from './shared-pictures.ts';
 import type { WrongTokens } from './wrong-tokens.ts';
 
 /** On the answer to the first request under a free name: proves the name from then on. */
@@ -37,6 +38,7 @@ export interface WebContext {
   readonly forms: FormTurns;
   readonly pictures: ServedPictures;
   readonly zips: PictureZips;
+  readonly shared: SharedPictures;
 }
 
 export interface WebEnv {

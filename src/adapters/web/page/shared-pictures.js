@@ -1,0 +1,28 @@
+import { api, Problem } from './api.js';
+import { givenPictures } from './given-pictures.js';
+import { t } from './texts.js';
+
+const WHY = {
+  'sign-in': () => t('Sign in first, then share the picture again.'),
+  refused: () => t('What was shared could not be taken over. Pictures may have up to 20 MB.'),
+  gone: () => t('What was shared is not here any more. Share it again.'),
+};
+
+/** Puts what another app shared beside the prompt. @param shared as `takeShared` gives it. @throws Problem that says why not */
+export async function addSharedPictures(shared) {
+  if (Object.hasOwn(WHY, shared)) throw refused(shared);
+  const { pictures } = await api.shared(shared);
+  if (pictures === 0) throw refused('gone');
+  const files = [];
+  for (let k = 0; k < pictures; k += 1) {
+    const blob = await api.sharedPicture(shared, k);
+    // What is no picture is refused when it is sent, with the reason.
+    const type = blob.type.startsWith('image/') ? blob.type : 'image/unknown';
+    files.push(new File([blob], t('shared picture {number}', { number: k + 1 }), { type }));
+  }
+  givenPictures.add(files);
+}
+
+function refused(why) {
+  return new Problem(400, { code: `share_${why}`, message: WHY[why]() });
+}

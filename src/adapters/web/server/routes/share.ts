@@ -1,0 +1,58 @@
+import { PICTURE_BOUNDS } from '../../../../bot/picture-bounds.ts';
+import { UserError } from '../../../../system/errors.ts';
+import { readFormParts } from '../form-body.ts';
+import { SHARE_PATH } from '../guard.ts';
+import { notFound } from '../problems.ts';
+import { typeOf } from '../shared-pictures.ts';
+import { personOf, requireRate, route, type WebApp, type WebContext, type WebRequest } from '../web-context.ts';
+import { sessionGuard } from './session.ts';
+
+/** What reading a form with pictures costs beyond a request. */
+const FORM_COST = 3;
+const TEXTS: readonly string[] = ['title', 'text', 'url'];
+
+/**
+ * `POST /share`: the share target of the manifest. A phone's system opens the page so, with a form; the page is shown at the address
+ * that this answers with, and fetches the pictures: `GET /api/shared/{id}`, `GET /api/shared/{id}/{place}`.
+ */
+export function shareRoutes(app: WebApp, web: WebContext): void {
+  const admit = sessionGuard(web);
+  route(app, SHARE_PATH, {
+    POST: async (c) => {
+      try {
+        await admit(c, async () => {});
+        return c.redirect(`/?${await taken(web, c)}`, 303);
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        // People would see no page but this answer.
+        const why = /^token_/.test(error.code) ? 'sign-in' : 'refused';
+        return c.redirect(`/?shared=${why}`, 303);
+      }
+    },
+  });
+  const picturesOf = (c: WebRequest) => web.shared.get(personOf(web, c), c.req.param('id') ?? '');
+  route(app, '/api/shared/:id', { GET: (c) => c.json({ pictures: picturesOf(c).length }) });
+  route(app, '/api/shared/:id/:place', {
+    GET: (c) => {
+      const place = /^\d$/.test(c.req.param('place') ?? '') ? Number(c.req.param('place')) : -1;
+      const picture = picturesOf(c)[place];
+      if (picture === undefined) throw notFound('Nothing was shared here, or it was too long ago.');
+      return c.body(Uint8Array.from(picture), 200, { 'Content-Type': typeOf(picture) });
+    },
+  });
+}
+
+/** What was shared, as the query of the page's address. */
+async function taken(web: WebContext, c: WebRequest): Promise<URLSearchParams> {
+  requireRate(web, c, FORM_COST);
+  const person = personOf(web, c);
+  const parts = await web.forms.take(person, () => readFormParts(c));
+  const query = new URLSearchParams();
+  for (const part of parts) if ('text' in part && TEXTS.includes(part.name)) query.set(part.name, part.text);
+  const pictures = parts
+    .flatMap((part) => ('bytes' in part && part.bytes.byteLength > 0 ? [part.bytes] : []))
+    .filter(({ byteLength }) => byteLength <= PICTURE_BOUNDS.bytes)
+    .slice(0, PICTURE_BOUNDS.pictures);
+  if (pictures.length > 0) query.set('shared', web.shared.put(person, pictures));
+  return query;
+}
