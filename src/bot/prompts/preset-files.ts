@@ -99,10 +99,13 @@ function fromJson(text: string, fallbackName: string): readonly NamedPreset[] {
   try {
     json = JSON.parse(text);
   } catch (cause) {
+    const [, position] = /at position (\d+)/.exec((cause as Error).message) ?? [];
     throw unreadable(
-      t('Expected JSON in the presets, got text that is not ({problem}).', {
-        problem: (cause as Error).message.slice(0, 100),
-      }),
+      position === undefined
+        ? t('Expected JSON in the presets, got text that ends too early or is none.')
+        : t('Expected JSON in the presets, got text that is none from character {position} on.', {
+            position: Number(position) + 1,
+          }),
     );
   }
   if (!Array.isArray(json)) return isStyle(json) ? ofStyle(json) : ofFooocus(json, fallbackName);

@@ -20,8 +20,6 @@ import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { lastChanges } from './setting-changes.ts';
 
-const NO_CLASSIFIER = 'new pictures are not looked at: no picture classifier is installed';
-
 interface Context {
   readonly history: History;
   readonly rules: GuildRules;
@@ -94,7 +92,8 @@ export function changeSettings(context: Context, changes: readonly SettingChange
 
 function shownValue(setting: PlacedSetting, { history, rules, caller }: Context): string {
   const value = formatGuildSetting(setting, setting.everywhere ? history.settings.at('everywhere') : rules.at(caller));
-  return setting.key === 'nsfwPictures' && rules.classifier === undefined ? `${value} (${NO_CLASSIFIER})` : value;
+  if (setting.key !== 'nsfwPictures' || rules.classifier !== undefined) return value;
+  return t('{value} (new pictures are not looked at: no picture classifier is installed)', { value });
 }
 
 function applied({ history, caller }: Context, { key, value }: SettingChange): PlacedSetting {

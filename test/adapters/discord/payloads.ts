@@ -43,6 +43,8 @@ export interface From {
   /** The channel is a thread below this channel. */
   readonly parent?: string;
   readonly guild?: string;
+  /** @default American English */
+  readonly locale?: Locale;
 }
 
 const CONTEXTS = {
@@ -76,7 +78,7 @@ function base<T extends InteractionType>(standIn: StandIn, type: T, from: From, 
     application_id: APPLICATION,
     type,
     version: 1 as const,
-    locale: Locale.EnglishUS,
+    locale: from.locale ?? Locale.EnglishUS,
     entitlements: [],
     app_permissions: from.appPermissions ?? ALL,
     attachment_size_limit: limit,

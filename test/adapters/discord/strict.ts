@@ -165,7 +165,7 @@ export function checkMessage(body: Json, uploads: readonly Upload[]): readonly s
 const NAME = /^[-_'\p{L}\p{N}\p{sc=Deva}\p{sc=Thai}]{1,32}$/u;
 
 /** Of https://discord.com/developers/docs/reference#locales those with a translation here. */
-const LOCALES = ['de', 'en-US', 'en-GB', 'fr', 'es-ES', 'it', 'nl', 'pl', 'pt-BR', 'ja', 'ko', 'zh-CN'];
+const LOCALES = ['de', 'en-US', 'en-GB', 'fr', 'es-ES', 'es-419', 'it', 'nl', 'pl', 'pt-BR', 'ja', 'ko', 'zh-CN'];
 
 /** How many characters a field counts for: those of its longest translation. */
 function longest(entry: Json, field: string): number {

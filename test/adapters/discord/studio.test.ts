@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { ComponentType } from 'discord.js';
+import { ComponentType, Locale } from 'discord.js';
 import { createDiscordAdapter } from '../../../src/adapters/discord/adapter.ts';
 import { FakePainter } from '../../bot/jobs/fake-painter.ts';
 import { JudgingPainter } from '../../bot/jobs/judging-painter.ts';
 import { openStudio } from '../../bot/studio/studio-fixture.ts';
+import { markTexts } from '../../texts/marked.ts';
 import { ANN, type From, sendAutocomplete, sendClick, sendCommand, sendContextMenu, sendModal } from './payloads.ts';
 import { memoryLogger } from './setting.ts';
 import { StandIn, type StoredMessage, TOKEN } from './stand-in.ts';
@@ -505,4 +506,48 @@ test('pictures that are not safe for work are covered or blurred, and a moderato
   sendClick(standIn, idFor(again, 'hide'), again, moderator);
   await pass(() => !isShown(message));
   assert.match(JSON.stringify(message.embeds), /A moderator has blurred picture 1/);
+});
+
+test('a message is in the language of whoever asked, an answer in that of whoever clicked, also after a restart', async (t) => {
+  markTexts('de');
+  markTexts('ja', ['〈', '〉']);
+  const { studio, standIn, channel, pass, next, restart } = await world(t);
+  const ann = { channel, user: ANN, locale: Locale.German } as const;
+  const bob = { channel, user: BOB, locale: Locale.Japanese } as const;
+  const asks = (prompt: string, from: From) =>
+    next(
+      () => sendCommand(standIn, 'wuerst', { prompt }, from),
+      ({ components }) => components.length > 0,
+    );
+  const german = await asks('please wait fox', ann);
+  const japanese = await asks('please wait hen', bob);
+  const english = await asks('please wait cat', { channel, user: '300000000000000008' });
+  const shown = (message: StoredMessage) => JSON.stringify([message.embeds, message.components]);
+  const speaks = (message: StoredMessage, marks: RegExp, others: RegExp) => {
+    assert.match(shown(message), marks);
+    assert.doesNotMatch(shown(message), others);
+  };
+  const allSpeak = () => {
+    speaks(german, /«[^»]+»/, /[〈〉]/);
+    speaks(japanese, /〈[^〉]+〉/, /[«»]/);
+    speaks(english, /Cancel/, /[«»〈〉]/);
+  };
+  allSpeak();
+
+  const refused = await next(
+    () => sendClick(standIn, idFor(german, 'cancel'), german, bob),
+    ({ ephemeral }) => ephemeral,
+  );
+  speaks(refused, /〈Only the person who asked/, /[«»]/);
+  sendClick(standIn, idFor(german, 'cancel'), german, { ...bob, permissions: MANAGE_MESSAGES });
+  await pass(() => textOf(german).includes('«Cancelled by a moderator.»'));
+  await pass(() => studio.jobs({ surface: 'discord', user: BOB, limit: 1 })[0]?.state === 'running');
+  await restart();
+  sendClick(standIn, idFor(english, 'cancel'), english, { ...bob, permissions: MANAGE_MESSAGES });
+  await pass(() => textOf(english).includes('Cancelled by a moderator.'));
+  sendClick(standIn, idFor(japanese, 'cancel'), japanese, { ...ann, permissions: MANAGE_MESSAGES });
+  await pass(() => textOf(japanese).includes('〈Cancelled by a moderator.〉'));
+  await pass(() => studio.undelivered('discord').length === 0);
+  allSpeak();
+  assert.deepEqual(standIn.violations, []);
 });

@@ -62,6 +62,8 @@ interface Person {
   readonly name: string;
   readonly admin: boolean;
   readonly team: string;
+  /** @default American English */
+  readonly locale?: string;
 }
 
 /** Makes the next calls of a method fail. */
@@ -527,12 +529,15 @@ export class StandIn {
 
   readonly #methods: Readonly<Record<string, (args: Json, team: string) => Json>> = {
     'auth.test': (_args, team) => ({ team_id: team, team, user_id: BOT, bot_id: 'B0BOT', user: 'wuerst' }),
-    'users.info': ({ user }) => {
+    'users.info': ({ user, include_locale }) => {
       const person = this.people.get(String(user));
       if (!person) throw new Refusal('user_not_found');
-      const { name, admin, team } = person;
+      const { name, admin, team, locale = 'en-US' } = person;
       return {
-        user: { id: user, name, real_name: name, team_id: team, is_admin: admin, profile: { display_name: name } },
+        user: {
+          ...{ id: user, name, real_name: name, team_id: team, is_admin: admin, profile: { display_name: name } },
+          ...(include_locale === 'true' ? { locale } : {}),
+        },
       };
     },
     'conversations.open': ({ users }) => {

@@ -5,9 +5,10 @@ import { createSlackAdapter } from '../../../src/adapters/slack/adapter.ts';
 import { FakePainter } from '../../bot/jobs/fake-painter.ts';
 import { JudgingPainter } from '../../bot/jobs/judging-painter.ts';
 import { openStudio } from '../../bot/studio/studio-fixture.ts';
+import { markTexts } from '../../texts/marked.ts';
 import { buttonOf, click, openForm, sendCommand, sendEvent, submit } from './payloads.ts';
 import { memoryLogger, passTime } from './setting.ts';
-import { ANN, APP_TOKEN, BOSS, BOT_TOKEN, StandIn, type StoredMessage } from './stand-in.ts';
+import { ANN, APP_TOKEN, BOSS, BOT_TOKEN, StandIn, type StoredMessage, TEAM } from './stand-in.ts';
 import { isRecord } from './strict.ts';
 
 /** The adapter on the real core, with a painter in memory. */
@@ -71,7 +72,7 @@ async function world(t: TestContext, painter = new FakePainter()) {
     const answer = answers().at(-1);
     return `${answer?.text} ${JSON.stringify(answer?.blocks)}`;
   };
-  return { studio, clock, standIn, channel, pass, pictures, painted, erase, restart, problems };
+  return { studio, clock, standIn, channel, pass, pictures, painted, erase, restart, problems, log };
 }
 
 function actionsOf(message: StoredMessage): string[] {
@@ -323,4 +324,62 @@ test('pictures that are not safe for work are blurred, and a moderator shows one
     .keptFiles()
     .filter(({ bytes, name }) => bytes?.includes('explicit fox 0') && !name.startsWith('original'));
   assert.deepEqual(kept, [], 'the file that showed it is gone');
+});
+
+test('a message is in the language of whoever asked, an answer in that of whoever clicked', async (t) => {
+  markTexts('de');
+  markTexts('ja', ['〈', '〉']);
+  const { studio, standIn, channel, pass } = await world(t);
+  standIn.people.set(ANN, { name: 'Ann', admin: false, team: TEAM, locale: 'de-DE' });
+  standIn.people.set(BOSS, { name: 'Boss', admin: true, team: TEAM, locale: 'ja-JP' });
+  standIn.people.set('U0ENG', { name: 'Eng', admin: false, team: TEAM });
+  const asks = async (text: string, user: string) => {
+    const before = standIn.visible(channel).length;
+    await sendCommand(standIn, text, { channel, user });
+    await pass(() => standIn.visible(channel).length > before && actionsOf(at(before)).length > 0);
+    return at(before);
+  };
+  const at = (index: number) => {
+    const message = standIn.visible(channel)[index];
+    assert.ok(message);
+    return message;
+  };
+  const shown = (message: StoredMessage | undefined) => JSON.stringify(message?.blocks);
+  const german = await asks('please wait fox', ANN);
+  const japanese = await asks('please wait hen', BOSS);
+  const english = await asks('please wait cat', 'U0ENG');
+  const allSpeak = () => {
+    for (const [message, own, others] of [
+      [german, /«[^»]+»/, /[〈〉]/],
+      [japanese, /〈[^〉]+〉/, /[«»]/],
+      [english, /Re|Cancel/, /[«»〈〉]/],
+    ] as const) {
+      assert.match(shown(message), own);
+      assert.doesNotMatch(shown(message), others);
+    }
+  };
+  allSpeak();
+  await click(standIn, actionOf(german, 'cancel'), german, { user: BOSS });
+  await click(standIn, actionOf(english, 'cancel'), english, { user: BOSS });
+  await pass(() => [german, english].every((message) => shown(message).includes('Cancelled by a moderator.')));
+  const whispers = () => standIn.visible(channel).filter(({ only }) => only === ANN);
+  await click(standIn, actionOf(japanese, 'cancel'), japanese, { user: ANN });
+  await pass(() => whispers().length > 0);
+  assert.match(shown(whispers()[0]), /«Only the person who asked/);
+  await click(standIn, actionOf(japanese, 'cancel'), japanese, { user: BOSS });
+  await pass(() => studio.undelivered('slack').length === 0);
+  assert.match(shown(japanese), /〈Cancelled\.〉/);
+  allSpeak();
+  assert.deepEqual(standIn.violations, []);
+});
+
+test('somebody who cannot be looked up is answered in English, and the log says so once', async (t) => {
+  const { standIn, channel, pass, log } = await world(t);
+  standIn.people.clear();
+  for (const command of ['queue', 'help']) {
+    const before = standIn.visible(channel).length;
+    await sendCommand(standIn, command, { channel, user: `U0${command.toUpperCase()}` });
+    await pass(() => standIn.visible(channel).length > before);
+  }
+  assert.equal(log.filter((line) => /reads English/.test(line)).length, 1);
 });

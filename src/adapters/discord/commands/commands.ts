@@ -13,6 +13,7 @@ import { NATIVE_SUBCOMMANDS } from '../../../bot/command/subcommands.ts';
 import type { RequestLimits } from '../../../bot/request-limits.ts';
 import { inLanguage } from '../../../texts/language.ts';
 import { t, translatable } from '../../../texts/translate.ts';
+import { localised } from './locales.ts';
 import { optionName } from './option-values.ts';
 
 type Command = RESTPostAPIApplicationCommandsJSONBody;
@@ -30,14 +31,14 @@ const LONGEST: Readonly<Partial<Record<KeyName, (limits: RequestLimits) => numbe
 /** Keys whose values are offered while they are typed. */
 export const COMPLETED: readonly KeyName[] = ['size', 'width', 'height', 'ar', 'style', 'lora', 'preset'];
 
-function named(name: string, { de }: LocalNames, description: () => string) {
-  return { name, name_localizations: { de }, ...described(description) };
+function named(name: string, names: LocalNames, description: () => string) {
+  return { name, name_localizations: localised((language) => names[language]), ...described(description) };
 }
 
 function described(description: () => string) {
   return {
     description: inLanguage('en', description),
-    description_localizations: { de: inLanguage('de', description) },
+    description_localizations: localised((language) => inLanguage(language, description)),
   };
 }
 
@@ -91,7 +92,7 @@ function chat(name: string, description: string, options: Option[], scope: objec
 }
 
 export const PAINT_COMMAND = 'wuerst';
-export const CONTEXT_COMMAND = 'Image parameters';
+export const CONTEXT_COMMAND = translatable('Image parameters');
 /** Followed by a subcommand's name. */
 export const SUBCOMMAND_PREFIX = 'wuerst-';
 
@@ -139,7 +140,7 @@ export const commandsWithin = (limits: RequestLimits): readonly Command[] => [
   {
     type: ApplicationCommandType.Message,
     name: CONTEXT_COMMAND,
-    name_localizations: { de: 'Bildparameter' },
+    name_localizations: localised((language) => inLanguage(language, () => t(CONTEXT_COMMAND))),
     ...EVERYWHERE,
   },
 ];

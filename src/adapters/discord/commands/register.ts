@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type APIApplication, type REST, type RESTPostAPIApplicationCommandsJSONBody, Routes } from 'discord.js';
+import { ALL_LOCALES } from './locales.ts';
 
 type Command = RESTPostAPIApplicationCommandsJSONBody;
 
@@ -16,7 +17,8 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   nsfw: false,
 };
 const OURS = new Set([
-  ...['type', 'name', 'name_localizations', 'description', 'description_localizations', 'de', 'options', 'required'],
+  ...['type', 'name', 'name_localizations', 'description', 'description_localizations', 'options', 'required'],
+  ...ALL_LOCALES,
   ...['autocomplete', 'min_value', 'max_value', 'min_length', 'max_length', 'choices', 'value'],
   ...['default_member_permissions', 'integration_types', 'contexts'],
 ]);
