@@ -148,6 +148,8 @@ export interface GalleryPicture {
   readonly image: JobImage;
   /** By the caller. */
   readonly liked: boolean;
+  /** How the picture's place shows it. @default as it is */
+  readonly cover?: Cover;
 }
 
 export interface GalleryQuery {

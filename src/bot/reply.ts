@@ -49,8 +49,20 @@ export type Cover = 'none' | 'spoiler' | 'blur' | 'block';
 export const PICTURE_VERSIONS = ['blurred', 'covered', 'original'] as const;
 export type PictureVersion = (typeof PICTURE_VERSIONS)[number];
 
+/** What is shown of a picture that is covered so; a blocked one has none. */
+export function versionOf(cover: Cover): PictureVersion | undefined {
+  if (cover === 'blur') return 'blurred';
+  return cover === 'spoiler' ? 'covered' : undefined;
+}
+
 /** Names what is shown of a picture: another file where the picture's rules have changed. */
-export function fileIdOf({ id, version }: Pick<ReplyImage, 'id' | 'version'>): string {
+export function fileIdOf({
+  id,
+  version,
+}: {
+  readonly id: string;
+  readonly version?: PictureVersion | undefined;
+}): string {
   return version === undefined ? id : `${id}-${version}`;
 }
 

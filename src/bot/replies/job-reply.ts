@@ -8,7 +8,7 @@ import { type Derivation, type Eta, englishTitleOf, type Job, type JobImage, typ
 import type { QueuePosition } from '../jobs/queue-positions.ts';
 import type { LiveStep } from '../jobs/running-job.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
-import { type Button, type Cover, EMPTY_REPLY, type Reply, type ReplyImage } from '../reply.ts';
+import { type Button, type Cover, EMPTY_REPLY, type Reply, type ReplyImage, versionOf } from '../reply.ts';
 import { LARGER_FACTORS, largerSize, type RequestLimits } from '../request-limits.ts';
 import { coverLines } from './covered-pictures.ts';
 
@@ -129,12 +129,13 @@ export function shownImages(job: Job, cover: CoverOf = uncovered): readonly Repl
     const { id, seed, width, height } = image;
     const covered = cover(image);
     if (covered === 'block') return [];
+    const version = versionOf(covered);
     return {
       ...{ id, width, height },
       fileName: `${asciiSlug(englishTitleOf(job.request))}-${seed}.png`,
       alt: titleOf(job.request),
       spoiler: job.request.spoiler || covered === 'spoiler',
-      ...(covered === 'none' ? {} : { version: covered === 'blur' ? ('blurred' as const) : ('covered' as const) }),
+      ...(version === undefined ? {} : { version }),
     };
   });
 }

@@ -62,14 +62,20 @@ export class PictureGallery implements Gallery {
   #shown(pictures: readonly GalleryPicture[], isForAdults: IsForAdults): readonly GalleryPicture[] {
     // The pictures of a request lie side by side.
     let last: { readonly id: string; readonly isShown: boolean } | undefined;
-    return pictures.filter(({ job }) => {
+    return pictures.flatMap((picture) => {
+      const { job, image } = picture;
       if (last?.id !== job.id) last = { id: job.id, isShown: this.#mayBeShown(job, isForAdults) };
-      return last.isShown;
+      const cover = last.isShown ? this.#rules.cover(image, placeOf(job, isForAdults)) : 'block';
+      return cover === 'block' ? [] : [{ ...picture, cover }];
     });
   }
 
-  #mayBeShown({ request, caller }: Job, isForAdults: IsForAdults): boolean {
-    const place = { ...caller, ageRestricted: caller.ageRestricted && isForAdults(caller.room) };
-    return this.#rules.refusal(request, place) === undefined;
+  #mayBeShown(job: Job, isForAdults: IsForAdults): boolean {
+    return this.#rules.refusal(job.request, placeOf(job, isForAdults)) === undefined;
   }
+}
+
+/** Where a picture was made, as the room is now. */
+function placeOf({ caller }: Job, isForAdults: IsForAdults): Caller {
+  return { ...caller, ageRestricted: caller.ageRestricted && isForAdults(caller.room) };
 }

@@ -3,7 +3,8 @@ import { type TestContext, test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { metadataOf } from '../../../src/pipeline/images/parameters.ts';
-import { openApi } from './open-api.ts';
+import { caller } from '../../bot/history/history-fixture.ts';
+import { GUILD, openApi } from './open-api.ts';
 import { plain } from './png-painter.ts';
 
 interface Painted {
@@ -195,7 +196,11 @@ test('png-info reads what was written, also from a picture whose text claims to 
 });
 
 test('mistakes are answered with what is allowed, in the shape that its clients print', async (t) => {
-  const { post } = await openClient(t, { limits: 'images=2' });
+  const { post, say } = await openClient(t, { limits: 'images=2' });
+  await say(
+    'settings nsfw-pictures:block',
+    caller({ ...GUILD, payer: `discord:guild:${GUILD.guild}`, moderator: true }),
+  );
   for (const [path, body, status, code] of [
     ['txt2img', { prompt: '' }, 400, 'prompt_missing'],
     ['txt2img', { prompt: 'a panda', width: 'wide' }, 422, 'body_invalid'],
@@ -204,6 +209,7 @@ test('mistakes are answered with what is allowed, in the shape that its clients 
     ['txt2img', { prompt: 'a panda', styles: ['unknown'] }, 400, 'preset_unknown'],
     ['txt2img', { prompt: 'a <lora:unknown:1> panda' }, 400, 'bad_lora'],
     ['txt2img', { prompt: 'a naked man' }, 403, 'nsfw_room'],
+    ['txt2img', { prompt: 'an explicit panda' }, 403, 'nsfw_picture'],
     ['txt2img', { prompt: 'too-big' }, 500, 'too_big'],
     ['img2img', { prompt: 'a panda', init_images: [] }, 422, 'body_invalid'],
     ['img2img', { prompt: 'a panda', init_images: ['not base64!'] }, 422, 'body_invalid'],

@@ -4,7 +4,8 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { CallToolResult, ReadResourceResult } from '@modelcontextprotocol/sdk/types.js';
 import sharp from 'sharp';
-import { openApi } from './open-api.ts';
+import { caller } from '../../bot/history/history-fixture.ts';
+import { GUILD, openApi } from './open-api.ts';
 
 interface Shown {
   readonly request: string;
@@ -120,6 +121,20 @@ test('what is wrong goes to the model in a sentence, and what failed inside stay
   }
   assert.equal((await call('paint', { prompt: '' })).isError, true);
   assert.deepEqual(lines, []);
+});
+
+test('pictures that are not safe for work go to no model', async (t) => {
+  const { call, shown, say } = await openClient(t);
+  await say(
+    'settings nsfw-pictures:blur',
+    caller({ ...GUILD, payer: `discord:guild:${GUILD.guild}`, moderator: true }),
+  );
+  const refused = await call('paint', { prompt: 'an explicit panda' });
+  assert.deepEqual([refused.isError, refused.content.length], [true, 1]);
+  assert.match(textOf(refused), /looks not safe for work/);
+  const { pictures, content } = await shown('paint', { prompt: 'an explicit panda', count: 2 });
+  assert.deepEqual([pictures.length, content.filter(({ type }) => type === 'image').length], [1, 1]);
+  assert.match(textOf({ content }), /1 picture looks not safe for work and is left out/);
 });
 
 test('a call that is cancelled cancels its request', async (t) => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import OpenAI, { APIError, toFile } from 'openai';
 import sharp from 'sharp';
-import { openApi } from './open-api.ts';
+import { caller } from '../../bot/history/history-fixture.ts';
+import { GUILD, openApi } from './open-api.ts';
 import { plain } from './png-painter.ts';
 
 /** The official client, over the interface in process. */
@@ -238,4 +239,27 @@ test('what Open WebUI sends is answered as it expects', async (t) => {
     const { data } = (await answer.json()) as { data: { b64_json: string }[] };
     assert.equal((await sizeOf(data[0]?.b64_json)).format, 'png');
   }
+});
+
+test('pictures that are not safe for work are left out; where none is left, it is a violation of the policy', async (t) => {
+  const { client, say, fetch, get } = await openClient(t);
+  const moderator = caller({ ...GUILD, payer: `discord:guild:${GUILD.guild}`, moderator: true });
+  const prompt = 'an explicit panda';
+  await say('settings nsfw-pictures:spoiler', caller({ surface: 'slack', guild: 'T1', moderator: true }));
+  const { data } = await client.images.generate({ prompt, response_format: 'url' });
+  const link = data?.[0]?.url ?? '';
+  assert.equal((await fetch(link)).status, 200);
+  await say('settings nsfw-pictures:spoiler', moderator);
+  assert.equal((await fetch(link)).status, 400, 'programs have no cover for it');
+  await assert.rejects(client.images.generate({ prompt }), failure(400, 'content_policy_violation'));
+  const two = await client.images.generate({ prompt, n: 2 });
+  assert.equal(two.data?.length, 1);
+  const { notes, seeds } = (two as unknown as { wuerst: { notes: string[]; seeds: string[] } }).wuerst;
+  assert.deepEqual([seeds.length, notes[0]], [1, '1 picture looks not safe for work and is left out.']);
+  const stream = await client.images.generate({ prompt, stream: true, partial_images: 2 });
+  const read = async () => {
+    for await (const event of stream) assert.fail(event.type);
+  };
+  await assert.rejects(read(), { code: 'content_policy_violation' });
+  assert.equal((await get('/v1/models')).status, 200);
 });

@@ -1,10 +1,13 @@
 import sharp from 'sharp';
 import type { EngineEvent, EngineInfo, EngineRequest } from '../../../src/pipeline/process/protocol.ts';
 import { FakePainter, INFO } from '../../bot/jobs/fake-painter.ts';
+import { CLASSIFIER, verdictOn } from '../../bot/jobs/judging-painter.ts';
 
 /** A painter whose pictures are real files: of one colour, by the words and the seed. */
 export class PngPainter extends FakePainter {
-  override status: { info: EngineInfo | null } = { info: { ...INFO, startsFromPictures: true } };
+  override status: { info: EngineInfo | null } = {
+    info: { ...INFO, startsFromPictures: true, classifier: CLASSIFIER },
+  };
 
   override async *generate(
     request: EngineRequest,
@@ -18,6 +21,7 @@ export class PngPainter extends FakePainter {
           ...event,
           png: await plain({ width, height, shade }),
           metadata: { ...event.metadata, parameters: 'a' },
+          ...verdictOn(request, event.image),
         };
       } else if (event.type === 'step' && event.preview !== null) {
         const preview = await plain({ shade: 9 });

@@ -4,7 +4,7 @@ import { pictureWords } from '../../../bot/prompts/picture-words.ts';
 import { takeRate } from '../serving/admission.ts';
 import type { ApiCall } from '../serving/api-context.ts';
 import { PaintingFailed } from '../serving/paintings.ts';
-import { keptImages, pictureFile, previewFile } from '../serving/picture-files.ts';
+import { pictureFile, picturesToAnswer, previewFile } from '../serving/picture-files.ts';
 import { SAMPLER, type Translated } from './request.ts';
 import type { PICTURES, PNG_TEXTS, PROGRESS } from './schemas.ts';
 
@@ -12,7 +12,8 @@ import type { PICTURES, PNG_TEXTS, PROGRESS } from './schemas.ts';
 export async function answerPictures(call: ApiCall, request: Translated, sendImages: boolean): Promise<Response> {
   const job = await painted(call, request);
   const images: string[] = [];
-  for (const { id } of sendImages ? keptImages(job) : []) {
+  const shown = picturesToAnswer(call.api.web.core, job, call.caller);
+  for (const { id } of sendImages ? shown.images : []) {
     const file = await pictureFile(call.api.web.core, id, call.caller, { format: 'png' });
     images.push(file.toString('base64'));
   }
@@ -25,7 +26,7 @@ export async function answerPictures(call: ApiCall, request: Translated, sendIma
   const answer: z.output<typeof PICTURES> = {
     images,
     parameters,
-    info: JSON.stringify(infoOf(job, parameters, request)),
+    info: JSON.stringify(infoOf(job, parameters, request, shown)),
   };
   return call.c.json(answer);
 }
@@ -42,8 +43,13 @@ async function painted({ api, caller, signal }: ApiCall, { wish }: Translated): 
   }
 }
 
-function infoOf(job: Job, parameters: Readonly<Record<string, unknown>>, { notes }: Translated) {
-  const images = keptImages(job);
+function infoOf(
+  job: Job,
+  parameters: Readonly<Record<string, unknown>>,
+  { notes }: Translated,
+  shown: ReturnType<typeof picturesToAnswer>,
+) {
+  const { images } = shown;
   return {
     ...parameters,
     all_prompts: images.map(() => job.request.prompt),
@@ -52,7 +58,7 @@ function infoOf(job: Job, parameters: Readonly<Record<string, unknown>>, { notes
     index_of_first_image: 0,
     job_timestamp: timestampOf(job.createdAt),
     interrupted: job.state === 'cancelled',
-    wuerst: { job: job.id, notes: [...notes, ...job.notes] },
+    wuerst: { job: job.id, notes: [...notes, ...shown.notes, ...job.notes] },
   };
 }
 

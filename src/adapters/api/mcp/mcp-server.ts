@@ -7,7 +7,7 @@ import { UserError } from '../../../system/errors.ts';
 import type { Core } from '../../adapter.ts';
 import { sentenceOf } from '../serving/interface.ts';
 import type { Paintings, Step } from '../serving/paintings.ts';
-import { keptImages, pictureFile, smallPicture } from '../serving/picture-files.ts';
+import { pictureFile, picturesToAnswer, smallPicture } from '../serving/picture-files.ts';
 import { literalPrompt, weightedPrompt } from '../serving/prompt-words.ts';
 import { MODEL, PAINT, SHOW, SHOWN, type Shown, VARY, WAYS } from './schemas.ts';
 
@@ -110,13 +110,14 @@ async function followed(painting: AsyncGenerator<Step, Job>, { _meta, sendNotifi
 
 /** What there is of a request, with small pictures. @param only shows one of them */
 async function shown({ core, caller, link }: Studio, job: Job, only?: string): Promise<CallToolResult> {
-  const images = keptImages(job).filter(({ id }) => only === undefined || only === job.id || id === only);
+  const found = picturesToAnswer(core, job, caller);
+  const images = found.images.filter(({ id }) => only === undefined || only === job.id || id === only);
   const pictures = images.map(({ id, seed, width, height }) => ({
     ...{ id, seed: seed.toString(), width, height, resource: `wuerst://pictures/${id}.png` },
     ...(link === undefined ? {} : { url: link(id) }),
   }));
   const failure = job.error === null ? [] : [job.error.message];
-  const notes = [...failure, ...job.notes];
+  const notes = [...failure, ...found.notes, ...job.notes];
   const facts: Shown = { request: job.id, state: job.state, prompt: titleOf(job.request), pictures, notes };
   const small = await Promise.all(
     images.map(async ({ id }) => {

@@ -3,7 +3,7 @@ import type * as z from 'zod';
 import type { Job, JobImage } from '../../../bot/job.ts';
 import { problemOf } from '../../web/server/problems.ts';
 import type { ApiCall } from '../serving/api-context.ts';
-import { keptImages, pictureFile, previewFile } from '../serving/picture-files.ts';
+import { pictureFile, picturesToAnswer, previewFile } from '../serving/picture-files.ts';
 import { openAiProblem } from './problems.ts';
 import type { Translated } from './request.ts';
 import type { PICTURES, STREAM_EVENT, StreamKind } from './schemas.ts';
@@ -24,11 +24,12 @@ export async function answerWhole(call: ApiCall, request: Translated): Promise<R
   while (!next.done) next = await painting.next();
   const job = next.value;
   const data: z.output<typeof PICTURES>['data'] = [];
-  for (const image of keptImages(job)) data.push(await pictureJson(call, request, job, image));
+  const shown = picturesToAnswer(call.api.web.core, job, call.caller);
+  for (const image of shown.images) data.push(await pictureJson(call, request, job, image));
   const answer: z.output<typeof PICTURES> = {
     created: secondsOf(job.createdAt),
     ...{ background: 'opaque', output_format: request.encode.format, size: sizeOf(job), data },
-    wuerst: ownFields(job, request),
+    wuerst: ownFields(job, request, shown),
   };
   return call.c.json(answer);
 }
@@ -58,10 +59,11 @@ export function answerStream(call: ApiCall, request: Translated, kind: StreamKin
         sent += 1;
       }
       const job = next.value;
-      for (const image of keptImages(job)) {
+      const shown = picturesToAnswer(api.web.core, job, caller);
+      for (const image of shown.images) {
         const file = await pictureFile(api.web.core, image.id, caller, request.encode);
         const done = { b64_json: file.toString('base64'), created_at: secondsOf(job.createdAt), ...common };
-        const rest = { size: sizeOf(job), usage: NO_TOKENS, wuerst: ownFields(job, request) };
+        const rest = { size: sizeOf(job), usage: NO_TOKENS, wuerst: ownFields(job, request, shown) };
         await send({ type: `${kind}.completed`, ...done, ...rest });
       }
     } catch (error) {
@@ -83,11 +85,15 @@ async function pictureJson(call: ApiCall, { encode, asLinks }: Translated, job: 
   return { b64_json: (await pictureFile(api.web.core, id, caller, encode)).toString('base64'), ...revised };
 }
 
-function ownFields(job: Job, { notes }: Translated): z.output<typeof PICTURES>['wuerst'] {
+function ownFields(
+  job: Job,
+  { notes }: Translated,
+  shown: ReturnType<typeof picturesToAnswer>,
+): z.output<typeof PICTURES>['wuerst'] {
   return {
     job: job.id,
-    seeds: keptImages(job).map(({ seed }) => seed.toString()),
-    notes: [...notes, ...job.notes],
+    seeds: shown.images.map(({ seed }) => seed.toString()),
+    notes: [...notes, ...shown.notes, ...job.notes],
   };
 }
 

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../../../system/clock.ts';
 import type { Logger } from '../../../system/logging.ts';
 import { secondsAsked } from '../../../system/retry-after.ts';
 import type { Core } from '../../adapter.ts';
-import { keptImages } from '../serving/picture-files.ts';
+import { shownPictures } from '../serving/picture-files.ts';
 import type { PictureLinks } from '../serving/picture-links.ts';
 import { publicLookup, type Resolve, requirePublicHost } from './public-address.ts';
 import { signedHeaders, webhookSecret } from './signature.ts';
@@ -151,10 +151,11 @@ export class Webhooks {
   /** Returns what went wrong; `undefined` where it was taken, or is for nobody any more. */
   async #post({ id, keyId, jobId }: WebhookMessage): Promise<Problem | undefined> {
     const { keys, secret, allowPrivate } = this.#options;
-    const job = this.#core?.job(jobId) ?? null;
+    const core = this.#core;
+    const job = core?.job(jobId) ?? null;
     const url = keys.get(keyId)?.webhook;
-    if (job === null || url === undefined) return undefined;
-    const body = JSON.stringify(this.#messageOf(job));
+    if (core === undefined || job === null || url === undefined) return undefined;
+    const body = JSON.stringify(this.#messageOf(core, job));
     const headers = signedHeaders(webhookSecret(secret, keyId), { id, body, now: this.#clock.now() });
     try {
       if (!allowPrivate) requirePublicHost(new URL(url));
@@ -175,19 +176,20 @@ export class Webhooks {
     }
   }
 
-  #messageOf(job: Job) {
+  #messageOf(core: Core, job: Job) {
     const { links, baseUrl } = this.#options;
+    const shown = shownPictures(core, job);
     return {
       type: `request.${job.state}`,
       timestamp: new Date(job.finishedAt ?? job.createdAt).toISOString(),
       data: {
         request: job.id,
         state: job.state,
-        pictures: keptImages(job).map(({ id, seed, width, height }) => ({
+        pictures: shown.images.map(({ id, seed, width, height }) => ({
           ...{ id, seed: seed.toString(), width, height, url: links.below(baseUrl, id, 'png') },
         })),
         error: job.error,
-        notes: job.notes,
+        notes: [...shown.notes, ...job.notes],
       },
     };
   }

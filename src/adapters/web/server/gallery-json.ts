@@ -1,7 +1,8 @@
 import type { GalleryPicture } from '../../../bot/core.ts';
 import { englishTitleOf, type ImagineRequest, titleOf } from '../../../bot/job.ts';
+import { versionOf } from '../../../bot/reply.ts';
 import { asciiSlug } from '../../../system/slug.ts';
-import { type JsonSeed, seedJson } from './job-json.ts';
+import { imageUrl, type JsonSeed, seedJson } from './job-json.ts';
 
 /** A picture in a list. Times are in milliseconds since 1970. */
 export interface JsonPicture {
@@ -21,12 +22,13 @@ export interface JsonPicture {
 }
 
 export function pictureJson(picture: GalleryPicture): JsonPicture {
-  const { job, image, liked } = picture;
+  const { job, image, liked, cover = 'none' } = picture;
+  const url = imageUrl({ id: image.id, version: versionOf(cover) });
   return {
     ...{ id: image.id, job: job.id, room: job.caller.room, user: job.caller.user },
-    ...{ title: titleOf(job.request), url: `/images/${image.id}.png`, fileName: fileNameOf(picture) },
+    ...{ title: titleOf(job.request), url, fileName: fileNameOf(picture) },
     ...{ width: image.width, height: image.height, seed: seedJson(image.seed) },
-    ...{ spoiler: job.request.spoiler, liked, at: job.finishedAt ?? job.createdAt },
+    ...{ spoiler: job.request.spoiler || cover === 'spoiler', liked, at: job.finishedAt ?? job.createdAt },
   };
 }
 

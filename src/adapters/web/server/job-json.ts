@@ -1,5 +1,5 @@
 import { type Eta, type ImagineRequest, isOver, type Job } from '../../../bot/job.ts';
-import type { Button, Reply, ReplyImage } from '../../../bot/reply.ts';
+import { type Button, fileIdOf, type Reply, type ReplyImage } from '../../../bot/reply.ts';
 import type { Core } from '../../adapter.ts';
 
 /** A number where JavaScript keeps it exact, else decimal digits. */
@@ -40,11 +40,16 @@ export function seedJson(seed: bigint): JsonSeed {
   return seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(seed) : seed.toString();
 }
 
+/** Another version of a picture is another address: browsers keep what they have of one. */
+export function imageUrl(image: Parameters<typeof fileIdOf>[0]): string {
+  return `/images/${fileIdOf(image)}.png`;
+}
+
 export function replyJson(reply: Reply): JsonReply {
   return {
     ...reply,
     preview: reply.preview && dataUrl(reply.preview),
-    images: reply.images.map((image) => ({ ...image, url: `/images/${image.id}.png` })),
+    images: reply.images.map((image) => ({ ...image, url: imageUrl(image) })),
   };
 }
 

@@ -62,12 +62,24 @@ export function galleryRoutes(app: WebApp, web: WebContext): void {
       if (picture === null || job === null) throw notFound(t('There is no image with this id, or it was deleted.'));
       const info = await web.core.act(`info:${id}`, caller);
       const { ancestors, siblings, children } = gallery.family(picture, caller, isForAdults);
-      const { fields, code, lines } = replyJson(info.kind === 'reply' ? info.reply : web.core.jobReply(job));
+      const {
+        fields,
+        code,
+        lines,
+        images,
+        buttons: more,
+      } = replyJson(info.kind === 'reply' ? info.reply : web.core.jobReply(job));
+      // What is blurred for others moderators see behind a cover.
+      const [original] = images.filter(({ version }) => version === 'original');
       const buttons = web.core.jobReply(job).buttons.flat();
       return c.json({
         ...pictureJson(picture),
+        ...(original === undefined ? {} : { url: original.url, spoiler: true }),
         ...{ request: requestJson(job.request), fields, command: code, lines },
-        buttons: buttons.filter(({ action }) => action.endsWith(`:${id}`) && !action.startsWith('show:')),
+        buttons: [
+          ...buttons.filter(({ action }) => action.endsWith(`:${id}`) && !action.startsWith('show:')),
+          ...(info.kind === 'reply' ? more.flat() : []),
+        ],
         ancestors: ancestors.map(pictureJson),
         siblings: siblings.map(pictureJson),
         children: children.map(pictureJson),
