@@ -97,6 +97,7 @@ describe('the engine', () => {
     assert.equal(info.classifier, 'tiny 1.0');
     assert.match(info.checkpoint, /^[0-9a-f]{64}$/);
     assert.equal(info.provider, 'cpu-fp32');
+    assert.ok(info.device, 'what computes is known');
     assert.deepEqual([info.styles, info.mixesStyles], [['interpolated', 'base', 'aesthetic'], true]);
     // Previews are fitted to the embedded weights; for others, one picture has to be learned from first.
     await paint([plan(0, words(1n), 1n)]);
