@@ -23,6 +23,12 @@ const IN_THE_GALLERY = [
   ],
   ...['a rainbow in the sky seed:9', 'a sunflower in a field seed:11'],
 ];
+/** The first is painted while the others wait. */
+const IN_THE_QUEUE = [
+  'a castle at night n:4 size:1536x1024',
+  'a cake on a pink background',
+  'an owl in the forest n:2',
+];
 const DOCS = join(import.meta.dirname, '../docs');
 const DESK = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1.25 } as const;
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 } as const;
@@ -94,6 +100,16 @@ try {
   await settings.getByRole('button', { name: 'Settings', exact: true }).click();
   await settings.locator('.sizes [aria-pressed=true]').waitFor();
   await shoot(settings, 'web-chat/settings');
+
+  const queue = await open(browser, `${bot.url}#lobby`, DESK);
+  for (const text of IN_THE_QUEUE) await type(queue, `/wuerst ${text}`);
+  await queue.getByRole('link', { name: 'Queue', exact: true }).click();
+  await queue.locator('.queue-row .bar').waitFor({ timeout: PATIENCE });
+  await shoot(queue, 'web-chat/queue');
+
+  const admin = await open(browser, `${bot.url}#/admin/rules`, DESK);
+  await admin.locator('.admin-rule').first().waitFor();
+  await shoot(admin, 'web-chat/administration');
 
   const phone = await open(browser, `${bot.url}#lobby/gallery`, PHONE);
   await galleryLoaded(phone);

@@ -49,15 +49,26 @@ export class QueuePositions {
     };
   }
 
-  /** When a waiting job should be started, and when it should be done. */
-  expected(job: Job): { readonly start: Eta | null; readonly end: Eta | null } {
+  /** When waiting jobs should be started, and when they should be done; in the order of the jobs. */
+  expected(jobs: readonly Job[]): readonly { readonly start: Eta | null; readonly end: Eta | null }[] {
     const { clock, estimator } = this.#options;
     const now = clock.now();
-    const { ahead } = this.#before(job, POSITION_CAP);
-    const turn = ahead === null ? null : this.#turn(job, ahead);
-    if (turn === null) return { start: null, end: null };
-    const { startsIn, seconds, speed } = turn;
-    return { start: estimator.eta(startsIn, now, speed), end: estimator.eta(startsIn + seconds, now, speed) };
+    const slots = this.#slots();
+    return jobs.map((job) => {
+      const { ahead } = this.#before(job, POSITION_CAP);
+      const turn = ahead === null ? null : this.#turn(job, ahead, slots);
+      if (turn === null) return { start: null, end: null };
+      const { startsIn, seconds, speed } = turn;
+      return { start: estimator.eta(startsIn, now, speed), end: estimator.eta(startsIn + seconds, now, speed) };
+    });
+  }
+
+  #slots(): readonly Slot[] {
+    const { painters, dispatcher } = this.#options;
+    return painters.working.map((painter) => ({
+      speed: speedOf(painter),
+      freeIn: dispatcher.secondsUntilFree(painter),
+    }));
   }
 
   #before(job: Job, cap: number) {
@@ -86,10 +97,11 @@ export class QueuePositions {
     const now = clock.now();
     const told = new Map<string, QueuePosition>();
     const places = [...queue.waiting.places(POSITION_CAP)];
+    const slots = this.#slots();
     for (const [index, { id }] of places.entries()) {
       const job = history.jobs.get(id);
       if (job?.state !== 'queued') continue;
-      const place = { position: index + 1, eta: this.#eta(job, places.slice(0, index + 1), now) };
+      const place = { position: index + 1, eta: this.#eta(job, places.slice(0, index + 1), now, slots) };
       const before = this.#told.get(id);
       const isKnown = before !== undefined && !isNews(before, place);
       told.set(id, isKnown ? before : place);
@@ -98,8 +110,8 @@ export class QueuePositions {
     this.#told = told;
   }
 
-  #eta(job: Job, ahead: readonly Place[] | number, now: number): Eta | null {
-    const turn = this.#turn(job, ahead);
+  #eta(job: Job, ahead: readonly Place[] | number, now: number, slots = this.#slots()): Eta | null {
+    const turn = this.#turn(job, ahead, slots);
     return turn && this.#options.estimator.eta(turn.startsIn + turn.seconds, now, turn.speed);
   }
 
@@ -107,14 +119,12 @@ export class QueuePositions {
    * In how many seconds it starts, how many it takes, and at whose speed; `null` while nobody paints.
    *
    * @param ahead the places up to its own or, far from the front, about how many accelerator seconds are before it
+   * @param now the painters as they are now
    */
-  #turn(job: Job, ahead: readonly Place[] | number): Turn | null {
-    const { estimator, painters, dispatcher } = this.#options;
-    const slots = painters.working.map((painter) => ({
-      speed: speedOf(painter),
-      freeIn: dispatcher.secondsUntilFree(painter),
-    }));
-    if (slots.length === 0) return null;
+  #turn(job: Job, ahead: readonly Place[] | number, now: readonly Slot[]): Turn | null {
+    const { estimator } = this.#options;
+    if (now.length === 0) return null;
+    const slots = now.map((slot) => ({ ...slot }));
     const work = workLeft(job);
     const mean = estimator.seconds(work);
     if (typeof ahead === 'number') {

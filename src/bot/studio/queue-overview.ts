@@ -33,16 +33,19 @@ export function queueOverview(parts: Parts, caller: Caller): QueueOverview {
       ...{ painters: dispatcher.paintersOf(job.id).map(({ name }) => name), fraction },
     };
   });
-  const before: Job[] = [];
-  const waiting = [...queue.waiting.places(LISTED)].flatMap(({ id }, index): QueueEntry[] => {
+  // Lost pictures that are being made again take places, too.
+  const places = [...queue.waiting.places(LISTED)].flatMap(({ id }, index) => {
     const job = history.jobs.get(id);
-    // Lost pictures that are being made again take places, too.
-    if (job === null) return [];
-    const own = before.filter((other) => isOwner(other, job.caller)).length;
-    const ahead = { own, others: index - own };
-    before.push(job);
-    const { start, end } = parts.positions.expected(job);
-    return [{ ...entryOf(parts, job, caller), position: index + 1, ahead, start, end, painters: [], fraction: 0 }];
+    return job === null ? [] : [{ job, index }];
+  });
+  const times = parts.positions.expected(places.map(({ job }) => job));
+  const waiting = places.map(({ job, index }, k): QueueEntry => {
+    const own = places.slice(0, k).filter((other) => isOwner(other.job, job.caller)).length;
+    const { start = null, end = null } = times[k] ?? {};
+    return {
+      ...entryOf(parts, job, caller),
+      ...{ position: index + 1, ahead: { own, others: index - own }, start, end, painters: [], fraction: 0 },
+    };
   });
   return {
     ...{ count: queue.waiting.size, running, waiting },

@@ -44,7 +44,8 @@ export async function openPage(
   const complaints: string[] = [];
   const visit = async (path = `#${room}`): Promise<Page> => {
     const page = await context.newPage();
-    page.setDefaultTimeout(5000);
+    // Only what fails takes so long, and a machine that does other things too.
+    page.setDefaultTimeout(15_000);
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
     await page.goto(url + path);

@@ -97,4 +97,13 @@ test('with the colours of the system what is chosen, done or focused can still b
   await page.locator('.picker').waitFor();
   assert.equal(await style('.picker label:has(:checked)', 'outlineStyle'), 'solid');
   assert.equal(await style('.picker label:not(:has(:checked))', 'outlineStyle'), 'none');
+  await core.request('a cake', 'kitchen');
+  await core.request('a cake', 'lobby');
+  await page.getByRole('link', { name: 'Queue', exact: true }).click();
+  await page.locator('.queue-filters').waitFor();
+  assert.equal(await style('.queue-filters [aria-pressed=true]', 'outlineStyle'), 'solid');
+  assert.equal(await style('.queue-filters [aria-pressed=false]', 'outlineStyle'), 'none');
+  await page.getByRole('link', { name: 'Administration' }).click();
+  await page.locator('.admin-rule').first().waitFor();
+  assert.equal(await style('.admin-nav [aria-current]', 'outlineStyle'), 'solid');
 });
