@@ -8,6 +8,11 @@ import { AS_FIRST_PROCESS, childrenOf, firstProcess } from './first-process.ts';
 import { temporaryFolder } from './pipeline/temporary-folder.ts';
 import { REPOSITORY } from './program.ts';
 
+/** Most of it are the weights of cocktail: docs/releases.md. */
+const MOST_BYTES = 75e6;
+const WANTED =
+  /^(?:dist\/|data\/models\/cocktail\/(?!.*(?:prepared\/|\.fingerprints))|(?:data\/slack-manifest\.yaml|package\.json|README\.md|LICENSE|\.env\.example|wuerst\.service|sbom\.cdx\.json|THIRD-PARTY-LICENSES\.txt)$)/;
+
 const PROGRAM = `
 import { TorchGenerator, WuerstchenCombinedPipeline, type Tensor } from 'wuerst/pipeline';
 const pipeline = await WuerstchenCombinedPipeline.fromPretrained('node_modules/wuerst/data/models/cocktail', { provider: 'cpu' });
@@ -21,14 +26,21 @@ console.log(output.images.length, output.images[0]?.width, embeddings.dims.lengt
 test('the packed package works in an empty folder, with types', async (t) => {
   const dir = await temporaryFolder(t);
   const run = (file: string, args: string[], cwd = dir) => execFileSync(file, args, { cwd, encoding: 'utf8' });
-  const [{ filename, files }] = JSON.parse(
+  const [{ filename, files, size }] = JSON.parse(
     run('npm', ['pack', '--json', '--pack-destination', dir, '--silent'], REPOSITORY).replace(/^[^[]*/, ''),
   );
   const paths: string[] = files.map(({ path }: { path: string }) => path);
   assert.ok(paths.includes('dist/bot/history/migrations/001-jobs.sql') && paths.includes('dist/cli.js'));
   assert.deepEqual(
-    paths.filter((path) => /^(src|test|bench)\//.test(path)),
+    paths.filter((path) => !WANTED.test(path)),
     [],
+  );
+  assert.ok(size < MOST_BYTES, `${size} bytes`);
+  const { packages } = JSON.parse(await readFile(join(REPOSITORY, 'package-lock.json'), 'utf8'));
+  checkAttribution(
+    installedWith(packages),
+    JSON.parse(run('tar', ['-xzOf', filename, 'package/sbom.cdx.json'])),
+    run('tar', ['-xzOf', filename, 'package/THIRD-PARTY-LICENSES.txt']),
   );
 
   // Installed by hand: the libraries are linked, so that no registry is needed.
@@ -53,6 +65,65 @@ test('the packed package works in an empty folder, with types', async (t) => {
   ]);
   assert.equal(run(process.execPath, ['program.js']).trim(), '1 128 4');
   assert.match(run(process.execPath, [join(modules, 'wuerst/dist/cli.js'), '--version']), /^\d+\.\d+\.\d+\n$/);
+});
+
+interface LockEntry {
+  readonly version: string;
+  readonly license?: string;
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+}
+
+/** What is installed with this package, by name and version. */
+function installedWith(packages: Readonly<Record<string, LockEntry>>): ReadonlyMap<string, LockEntry> {
+  const entries = Object.entries(packages).filter(([path, { dev }]) => path !== '' && !dev);
+  return new Map(entries.map(([path, entry]) => [`${path.split('node_modules/').at(-1)} ${entry.version}`, entry]));
+}
+
+function checkAttribution(
+  installed: ReadonlyMap<string, LockEntry>,
+  bill: { bomFormat: string; components: { group?: string; name: string; version: string; licenses?: unknown[] }[] },
+  licences: string,
+): void {
+  assert.equal(bill.bomFormat, 'CycloneDX');
+  const listed = bill.components.map(({ group, name, version }) => `${group ? `${group}/` : ''}${name} ${version}`);
+  assert.deepEqual(new Set(listed), new Set(installed.keys()));
+  assert.deepEqual(
+    bill.components.filter(({ licenses = [] }) => licenses.length === 0),
+    [],
+  );
+  for (const [name, { license }] of installed) assert.ok(licences.includes(`\n${name} (${license})\n`), name);
+  for (const text of ['Apache License', 'Permission is hereby granted, free of charge'])
+    assert.ok(licences.includes(text));
+}
+
+/** Licences that ask for no more than to be named, for whoever installs or passes on this package. */
+const ALLOWED = new Set([
+  'MIT',
+  'Apache-2.0',
+  'ISC',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  '0BSD',
+  'CC0-1.0',
+  'BlueOak-1.0.0',
+]);
+/** libvips, which sharp loads as a library of its own that anybody can replace, as the LGPL asks. */
+const LIBVIPS = /^@img\/sharp-/;
+
+function isAllowed(name: string, license: string): boolean {
+  const choices = license.replaceAll(/[()]/g, '').split(' OR ');
+  const allowed = (one: string) => ALLOWED.has(one) || (one === 'LGPL-3.0-or-later' && LIBVIPS.test(name));
+  return choices.some((choice) => choice.split(' AND ').every(allowed));
+}
+
+test('every package that is installed with this one is under a licence that asks for no more than to be named', async () => {
+  const { packages } = JSON.parse(await readFile(join(REPOSITORY, 'package-lock.json'), 'utf8'));
+  const refused = [...installedWith(packages)].filter(([name, { license = 'none' }]) => !isAllowed(name, license));
+  assert.deepEqual(refused, []);
+  assert.ok(
+    isAllowed('x', '(MIT OR GPL-3.0)') && !isAllowed('x', 'MIT AND GPL-3.0') && !isAllowed('x', 'LGPL-3.0-or-later'),
+  );
 });
 
 test('installing fetches nothing of CUDA: the lock file names no install script of onnxruntime', async () => {
