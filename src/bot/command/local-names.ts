@@ -41,6 +41,19 @@ export const KEY_NAMES = {
   spoiler: { de: 'spoiler', fr: 'spoiler', es: 'spoiler', ja: 'ネタバレ', 'pt-BR': 'spoiler' },
 } as const satisfies Record<string, LocalNames>;
 
+/** What Info calls a setting, in every language. */
+export function labelsOf(name: keyof typeof KEY_NAMES): Readonly<Record<Language, string>> {
+  const names = { en: name, ...KEY_NAMES[name] };
+  return {
+    ...{ en: label(names.en), de: label(names.de), fr: label(names.fr), es: label(names.es), ja: label(names.ja) },
+    'pt-BR': label(names['pt-BR']),
+  };
+}
+
+function label(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1).replace('-', ' ');
+}
+
 /** Options of native commands that are no keys, and so are typed nowhere. */
 export const OPTION_NAMES = {
   prompt: { de: 'beschreibung', fr: 'description', es: 'descripción', ja: 'プロンプト', 'pt-BR': 'descrição' },

@@ -3,6 +3,7 @@ import type { RequestLimits } from '../request-limits.ts';
 import { formatPrompt } from './format.ts';
 import { keyNamed } from './keys.ts';
 import { NAME } from './lexer.ts';
+import { labelsOf } from './local-names.ts';
 import { readParametersText } from './parameters-text.ts';
 import { CommandProblem, MAX_NAMED, quoted, someOf } from './problem.ts';
 import { commandOfWords, shellWords } from './shell-words.ts';
@@ -15,7 +16,10 @@ export interface PastedCommand {
 }
 
 /** The answer to Info: the picture's size and seed, and at its end the command. */
-const OWN_COMMAND = /^(?=[\s\S]*\bSize:?\s+\d+×\d)(?=[\s\S]*\bSeed:?\s+\d)[\s\S]*\s\/wuerst\s+([\s\S]+)$/;
+const OWN_COMMAND = new RegExp(
+  `^(?=[\\s\\S]*${labelled('size')}\\d+×\\d)(?=[\\s\\S]*${labelled('seed')}\\d)[\\s\\S]*\\s/wuerst\\s+([\\s\\S]+)$`,
+  'u',
+);
 /** What `wuerst info` prints below the parameters. */
 const INTRODUCED_COMMAND = /\s(?:To (?:make|paint)|Made with)\b[^\n:]*:\s+wuerst imagine\s[\s\S]*$/;
 const TERMINAL_COMMAND = /^(?:\$\s+)?(?:npx\s+)?wuerst imagine\s+(?=\S)/i;
@@ -46,6 +50,11 @@ export function pastedCommand(text: string, limits: RequestLimits): PastedComman
     ...(added === null ? [] : [shown.slice(added).trim()]),
   ];
   return { command: parts.join(' '), notes: [...droppedNote(dropped), ...promptNotes(prompt, limits)] };
+}
+
+/** A setting as Info calls it in any language. */
+function labelled(name: Parameters<typeof labelsOf>[0]): string {
+  return `(?<!\\p{L})(?:${Object.values(labelsOf(name)).join('|')}):?\\s+`;
 }
 
 /** Names and values that stand on lines of their own, as pages show them, each pair on one line. */

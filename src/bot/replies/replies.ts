@@ -4,7 +4,8 @@ import { OperatorError, UserError } from '../../system/errors.ts';
 import { currentLanguage } from '../../texts/language.ts';
 import { listedAs, t, translatable } from '../../texts/translate.ts';
 import { formatRequest } from '../command/format.ts';
-import { FIELD_KEYS, KEYS, type Key, type KeyName, type RequestField } from '../command/keys.ts';
+import { FIELD_KEYS, KEYS, type KeyName, type RequestField } from '../command/keys.ts';
+import { labelsOf } from '../command/local-names.ts';
 import { formatLoras } from '../command/loras.ts';
 import { originText } from '../command/origins.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
@@ -67,10 +68,8 @@ export function troubleOf(error: unknown): readonly [title: string, line: string
 /** Of the settings: the size has a line of its own, and the others say nothing about one picture. */
 const SHOWN_OTHERWISE: readonly KeyName[] = ['width', 'height', 'n', 'spoiler'];
 
-function labelOf({ name, names }: Key): string {
-  const language = currentLanguage();
-  const own = language === 'en' ? name : names[language];
-  return own.charAt(0).toUpperCase() + own.slice(1).replace('-', ' ');
+function labelOf(name: KeyName): string {
+  return labelsOf(name)[currentLanguage()];
 }
 
 /**
@@ -91,8 +90,8 @@ export function infoReply(
   const made: ImagineRequest = image === null ? request : { ...request, seed: image.seed, n: 1 };
   const settings = FIELD_KEYS.filter(({ key }) => !SHOWN_OTHERWISE.includes(key.name));
   const values = {
-    [t('Size')]: `${made.width}×${made.height}`,
-    ...Object.fromEntries(settings.map(({ key, field }) => [labelOf(key), madeWith(made, field)])),
+    [labelOf('size')]: `${made.width}×${made.height}`,
+    ...Object.fromEntries(settings.map(({ key, field }) => [labelOf(key.name), madeWith(made, field)])),
     ...startFields(request),
     ...{ [t('Made by')]: recipe?.verb, [t('Strength')]: recipe?.strength },
     ...(derived ? { [t('Stage C seed')]: recipe.stageCSeed, [t('Stage B seed')]: recipe.stageBSeed } : {}),

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { ImagineRequest, Job } from '../../../src/bot/job.ts';
 import { infoReply } from '../../../src/bot/replies/replies.ts';
 import { metadataOf } from '../../../src/pipeline/images/parameters.ts';
+import { inLanguage, LANGUAGES } from '../../../src/texts/language.ts';
 import { newJob } from '../history/history-fixture.ts';
 import { imagine, LIMITS, parse, refusal } from './parsing.ts';
 
@@ -188,6 +189,11 @@ describe("this program's own texts", () => {
       [title, ...pairs(' '), code].join(' '),
     ]) {
       assert.deepEqual(imagine(text).request, job.request, text);
+    }
+    for (const language of LANGUAGES) {
+      const info = inLanguage(language, () => infoReply(job, null, null, LIMITS));
+      const named = info.fields.map(({ name, value }) => `${name} ${value}`);
+      assert.deepEqual(imagine([info.title, ...named, info.code].join('\n')).request, job.request, language);
     }
   });
 

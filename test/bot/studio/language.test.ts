@@ -27,7 +27,7 @@ function readIn({ title, lines, fields, progress, buttons }: Reply): readonly st
 
 /** What people type, and names. */
 const TYPED =
-  /\/?wuerst[^.,;\n]*|--?[a-z-]+|"[^"]*"?|[\w-]+:[^\s,;]*|\b(?:presets|defaults|settings|wildcards|show) [^.,;\n]*|PANDA\w*(?: please wait)?|Painter fake|a (?:__colour__ )?panda|film still|\b(?:und|oder)\b/g;
+  /\/?wuerst[^.,;\n]*|--?[a-z-]+|"[^"]*"?|[\w-]+:[^\s,;]*|\b(?:presets|defaults|settings|wildcards|show) [^.,;\n]*|PANDA\w*(?: (?:please wait|broken|bug))?|Painter fake|a (?:__colour__ )?panda|film still|\b(?:und|oder)\b/g;
 const NAMES = KEYS.map(({ names }) => names.de.replace('-', ' '));
 
 /** Texts with words that are not from the catalogue. */
@@ -145,6 +145,11 @@ test('everything that the bot says to a person is in the catalogue', async (t) =
     'presets save server a PANDA',
   ]) {
     await say(command, bob);
+  }
+  for (const fate of ['broken', 'bug']) {
+    const failed = await make(`PANDA ${fate}`, ann);
+    assert.equal(failed.state, 'failed');
+    forReader(bob, () => note(studio.jobReply(failed)));
   }
   const waiting = await ask('PANDA please wait', ann);
   await started(waiting.id);
