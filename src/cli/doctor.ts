@@ -17,12 +17,15 @@ import { type ProcessPlan, planProcesses } from '../pipeline/runtime/process-pla
 import { checkDevice, PROVIDERS, type Provider, type ProviderReport } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { byteSize } from '../system/byte-size.ts';
+import { displayWidth, paddedEnd } from '../system/display-width.ts';
 import { OperatorError } from '../system/errors.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { openFolderWarning } from '../system/private-file.ts';
+import { currentLanguage, inLanguage } from '../texts/language.ts';
 import { t } from '../texts/translate.ts';
 import { deviceOption, precisionOption, readThreads, threadsOption } from './compute-options.ts';
 import { installCuda } from './install-cuda.ts';
+import { MODEL_STATES } from './model-states.ts';
 import { placementLine, placementOf } from './placement.ts';
 import { dataFolder } from './saved-prompts.ts';
 import { wrapped } from './wrapped.ts';
@@ -55,9 +58,12 @@ export function doctorCommand(): Command {
       const device = checkDevice(options.device, 'cuda');
       if (options.installCuda) {
         const folder = await installCuda({ say: (text) => void process.stderr.write(text) });
-        process.stderr.write(`onnxruntime's CUDA libraries are in ${printableLine(folder)}\n`);
+        const said = t("onnxruntime's CUDA libraries are in {folder}", { folder: printableLine(folder) });
+        process.stderr.write(`${said}\n`);
       }
-      const diagnosis = await diagnose(device, threadsOf(options));
+      // Programs read English.
+      const language = options.json ? 'en' : currentLanguage();
+      const diagnosis = await inLanguage(language, () => diagnose(device, threadsOf(options)));
       const placement = options.placement ? await placementHere(diagnosis, options.precision) : undefined;
       const report = placement ? { ...diagnosis, placement } : diagnosis;
       const lines = linesOf(report).flatMap((line) => wrapped(printableLine(line), process.stdout));
@@ -69,7 +75,9 @@ function threadsOf(options: Options): HostThreads {
   // A file .env counts for the bot.
   const set = process.env.WUERST_THREADS;
   const threads = options.threads ?? (set ? readThreads(set) : undefined);
-  return threads === undefined ? hostThreads() : { count: threads, reason: 'asked for by --threads or WUERST_THREADS' };
+  return threads === undefined
+    ? hostThreads()
+    : { count: threads, reason: t('asked for by --threads or WUERST_THREADS') };
 }
 
 async function diagnose(device: number | undefined, threads: HostThreads) {
@@ -102,10 +110,22 @@ function paintersHere(): { readonly planned: readonly ProcessPlan[]; readonly pr
   }
 }
 
+const yes = (line: string) => labelled(t('yes'), line);
+const no = (line: string) => labelled(t('no'), line);
+
+/** Both words as wide as each other. */
+function labelled(word: string, line: string): string {
+  const width = Math.max(displayWidth(t('yes')), displayWidth(t('no')));
+  return `  ${paddedEnd(word, width)}  ${line}`;
+}
+
 function painterLine({ name, load: { provider, threads } }: ProcessPlan, providers: readonly ProviderReport[]): string {
-  const part = threads === undefined ? '' : `, ${threads === 1 ? '1 thread' : `${threads} threads`}`;
   const isLost = providers.some((report) => report.provider === provider && !report.works);
-  return isLost ? `  no   ${name}: ${provider} does not work here` : `  yes  ${name}: ${provider}${part}`;
+  if (isLost) return no(t('{name}: {provider} does not work here', { name, provider }));
+  if (threads === undefined) return yes(`${name}: ${provider}`);
+  return yes(
+    t('{name}: {provider}, {count} thread | {name}: {provider}, {count} threads', { name, provider, count: threads }),
+  );
 }
 
 type Diagnosis = Awaited<ReturnType<typeof diagnose>>;
@@ -132,31 +152,51 @@ function linesOf({
   const { version, node, platform, cores, threads } = machine;
   const best = bestOf(providers);
   return [
-    `wuerst ${version}, Node ${node}, ${platform}, ${cores} cores, ${byteSize(machine.free)} of ${byteSize(machine.memory)} memory free`,
-    `${threads.count === 1 ? '1 thread computes' : `${threads.count} threads compute`}: ${threads.reason}`,
+    t('wuerst {version}, Node {node}, {platform}, {cores} cores, {free} of {memory} memory free', {
+      ...{ version, node, platform, cores },
+      ...{ free: byteSize(machine.free), memory: byteSize(machine.memory) },
+    }),
+    t('{count} thread computes: {reason} | {count} threads compute: {reason}', threads),
     '',
-    'Providers',
-    ...providers.map(({ provider, works, reason }) =>
-      reason === 'works' ? `  yes  ${provider}` : `  ${works ? 'yes' : 'no '}  ${provider}: ${reason}`,
-    ),
+    t('Providers'),
+    ...providers.map(providerLine),
     '',
-    'Painters of the bot',
+    t('Painters of the bot'),
     ...painters.planned.map((plan) => painterLine(plan, providers)),
-    ...(painters.problem === null ? [] : [`  no   ${painters.problem}`]),
+    ...(painters.problem === null ? [] : [no(painters.problem)]),
     ...(painters.planned.length + (painters.problem === null ? 0 : 1) === 0
-      ? ['  only workers on other machines']
+      ? [`  ${t('only workers on other machines')}`]
       : []),
     '',
-    'Models',
-    ...models.map(({ name, state, inUse, styles, memory, problem }) => {
-      const called = inUse ? `${name} (in use)` : name;
-      if (memory === null) return `  no   ${called}: ${problem ?? state}`;
-      const { resident, stage, sequential, choice } = memory;
-      return `  yes  ${called}: styles ${styles.join(', ')}; in 32 bits at 1024×1024 about ${byteSize(resident)} with everything loaded, ${byteSize(stage)} one network at a time, ${byteSize(sequential)} one block at a time; on ${best} here ${choice}`;
-    }),
-    ...(placement.length === 0 ? [] : ['', 'Placement', ...placement.map((one) => `  ${placementLine(one)}`)]),
-    ...(data.warning === null ? [] : ['', 'Data', `  ${data.warning}`]),
+    t('Models'),
+    ...models.map((model) => modelLine(model, best)),
+    ...(placement.length === 0 ? [] : ['', t('Placement'), ...placement.map((one) => `  ${placementLine(one)}`)]),
+    ...(data.warning === null ? [] : ['', t('Data'), `  ${data.warning}`]),
   ];
+}
+
+function providerLine({ provider, works, reason }: ProviderReport): string {
+  if (reason === 'works') return yes(provider);
+  // The reasons of those that work are kept in English.
+  return works ? yes(`${provider}: ${t(reason)}`) : no(`${provider}: ${reason}`);
+}
+
+function modelLine(
+  { name, state, inUse, styles, memory, problem }: Diagnosis['models'][number],
+  best: Provider,
+): string {
+  const called = inUse ? t('{name} (in use)', { name }) : name;
+  if (memory === null) return no(`${called}: ${problem ?? t(MODEL_STATES[state])}`);
+  const { resident, stage, sequential, choice } = memory;
+  return yes(
+    t(
+      '{name}: styles {styles}; in 32 bits at 1024×1024 about {resident} with everything loaded, {stage} one network at a time, {sequential} one block at a time; on {provider} here {choice}',
+      {
+        ...{ name: called, styles: styles.join(', '), provider: best, choice },
+        ...{ resident: byteSize(resident), stage: byteSize(stage), sequential: byteSize(sequential) },
+      },
+    ),
+  );
 }
 
 /** The provider that `auto` chooses. */

@@ -10,6 +10,7 @@ import { ownTexts } from '../pipeline/images/image-file.ts';
 import { pictureTexts } from '../pipeline/images/picture-texts.ts';
 import { UserError } from '../system/errors.ts';
 import { printable, printableJson } from '../system/printable.ts';
+import { currentLanguage, inLanguage } from '../texts/language.ts';
 import { t } from '../texts/translate.ts';
 import { type FoundRecipe, foundRecipe, LIKE_WEB_UI, UNNAMED } from './found-recipe.ts';
 import { pictureContent } from './picture-content.ts';
@@ -43,7 +44,8 @@ export function infoCommand(): Command {
 
 /** @throws UserError `file_unreadable`, `file_too_large`, `not_an_image`, `no_parameters` */
 async function describe(path: string, { json }: Options): Promise<readonly string[]> {
-  const { texts, problems } = pictureTexts(await pictureContent(path));
+  const content = await pictureContent(path);
+  const { texts, problems } = inLanguage(json ? 'en' : currentLanguage(), () => pictureTexts(content));
   for (const problem of problems) process.stderr.write(`${printable(`${path}: ${problem}`)}\n`);
   const recipe = foundRecipe(ownTexts(texts));
   if (recipe === null) {

@@ -6,6 +6,7 @@ import { VERSION } from '../pipeline/version.ts';
 import { OperatorError } from '../system/errors.ts';
 import { createLogger } from '../system/logging.ts';
 import { t } from '../texts/translate.ts';
+import { loggingInEnglish } from './logging-in-english.ts';
 
 interface Options {
   readonly data?: string;
@@ -33,20 +34,22 @@ export function mcpCommand(): Command {
       // The standard output is the protocol's.
       const destination = { write: (line: string) => void process.stderr.write(line) };
       const logger = createLogger({ level, format, secrets, destination });
-      let bot: RunningBot | undefined;
-      let isClosed = false;
-      const onClosed = () => {
-        isClosed = true;
-        void bot?.stop();
-      };
-      const adapter = createStdioAdapter({ version: VERSION, logger, onClosed });
-      bot = await startBot(
-        // Nobody waits for what is still being painted when the other end has closed.
-        { ...config, web: undefined, discord: undefined, slack: undefined, drainMs: 0 },
-        { adapters: [adapter], logger },
-      ).catch(explainLock);
-      if (isClosed) await bot.stop();
-      await bot.stopped;
+      await loggingInEnglish(async () => {
+        let bot: RunningBot | undefined;
+        let isClosed = false;
+        const onClosed = () => {
+          isClosed = true;
+          void bot?.stop();
+        };
+        const adapter = createStdioAdapter({ version: VERSION, logger, onClosed });
+        bot = await startBot(
+          // Nobody waits for what is still being painted when the other end has closed.
+          { ...config, web: undefined, discord: undefined, slack: undefined, drainMs: 0 },
+          { adapters: [adapter], logger },
+        ).catch(explainLock);
+        if (isClosed) await bot.stop();
+        await bot.stopped;
+      });
     });
 }
 

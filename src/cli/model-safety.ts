@@ -6,17 +6,22 @@ import type { Registry } from '../models/classifier/registry.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { UserError } from '../system/errors.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
+import { t } from '../texts/translate.ts';
 import type { PullProgress } from './pull-progress.ts';
 
 /** What `wuerst models` calls the picture classifier. */
 export const SAFETY = 'safety';
+const PULL = 'wuerst models pull safety';
 
 /** `wuerst models list`: what finds pictures that are not safe for work. */
 export async function safetyLine(folder: string): Promise<string> {
   const found = await readInstalled(folder);
-  if (found === undefined) return 'No picture classifier. To fetch one: wuerst models pull safety';
+  if (found === undefined) return t('No picture classifier. To fetch one: {command}', { command: PULL });
   const { license, bytes, intact } = found;
-  return `Picture classifier: ${nameOf(found)} (${license}), ${byteSize(bytes)}${intact ? '' : ', damaged'}`;
+  const values = { name: nameOf(found), license, size: byteSize(bytes) };
+  return intact
+    ? t('Picture classifier: {name} ({license}), {size}', values)
+    : t('Picture classifier: {name} ({license}), {size}, damaged', values);
 }
 
 export interface PullSafetySurroundings {
@@ -34,7 +39,7 @@ export async function pullSafety(
 ): Promise<void> {
   const stop = new AbortController();
   const leave = onStopSignal(() =>
-    stop.abort(new UserError('stopped', 'Stopped.', { hint: 'Run the same command again to go on from here.' })),
+    stop.abort(new UserError('stopped', t('Stopped.'), { hint: t('Run the same command again to go on from here.') })),
   );
   try {
     const pulling = pullClassifier({ published, folder, registry, from, signal: stop.signal });
@@ -44,9 +49,11 @@ export async function pullSafety(
     progress.stop();
     await registry.close();
   }
-  say(`The picture classifier is in ${folder}`);
+  say(t('The picture classifier is in {folder}', { folder }));
   say(
-    'Bot and workers have it from their next start on. Where it acts is a setting: /wuerst settings nsfw-pictures:blur',
+    t('Bot and workers have it from their next start on. Where it acts is a setting: {command}', {
+      command: '/wuerst settings nsfw-pictures:blur',
+    }),
   );
 }
 
@@ -56,10 +63,11 @@ export async function verifySafety(folder: string, say: (line: string) => void):
   const { package: name, version, source, license } = found;
   say(
     found.intact
-      ? `The picture classifier is complete: ${nameOf(found)}.`
-      : 'The picture classifier is damaged. Run: wuerst models pull safety',
+      ? t('The picture classifier is complete: {name}.', { name: nameOf(found) })
+      : t('The picture classifier is damaged. Run: {command}', { command: PULL }),
   );
-  if (found.intact) say(`It was taken from the package ${name} ${version} (${license}), ${source}`);
+  if (found.intact)
+    say(t('It was taken from the package {name} {version} ({license}), {source}', { name, version, license, source }));
   return found.intact;
 }
 
@@ -67,12 +75,14 @@ export async function verifySafety(folder: string, say: (line: string) => void):
 export async function removeSafety(folder: string, yes: boolean): Promise<string> {
   const { bytes } = required(await readInstalled(folder));
   if (!yes) {
-    throw new UserError('not_confirmed', `This would delete ${folder}, ${byteSize(bytes)}.`, {
-      hint: 'Then no picture is looked at any more. To delete it: wuerst models remove safety --yes',
+    throw new UserError('not_confirmed', t('This would delete {folder}, {size}.', { folder, size: byteSize(bytes) }), {
+      hint: t('Then no picture is looked at any more. To delete it: {command}', {
+        command: 'wuerst models remove safety --yes',
+      }),
     });
   }
   await rm(folder, { recursive: true });
-  return `The picture classifier was deleted; ${byteSize(bytes)} are free again.`;
+  return t('The picture classifier was deleted; {size} are free again.', { size: byteSize(bytes) });
 }
 
 function nameOf({ package: name, version, model }: InstalledClassifier): string {
@@ -81,7 +91,7 @@ function nameOf({ package: name, version, model }: InstalledClassifier): string 
 
 function required(found: InstalledClassifier | undefined): InstalledClassifier {
   if (found !== undefined) return found;
-  throw new UserError('model_absent', 'There is no picture classifier on this disk.', {
-    hint: 'To fetch it: wuerst models pull safety',
+  throw new UserError('model_absent', t('There is no picture classifier on this disk.'), {
+    hint: t('To fetch it: wuerst models pull safety'),
   });
 }

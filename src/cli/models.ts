@@ -13,13 +13,14 @@ import {
   STYLES,
   useModel,
 } from '../models/store.ts';
-import { verifyModel } from '../models/verify.ts';
+import { type Finding, verifyModel } from '../models/verify.ts';
 import { VARIANTS } from '../pipeline/checkpoint/weight-files.ts';
 import { Hub } from '../pipeline/hub/hub.ts';
 import { type HubOptions, hubOptionsFrom } from '../pipeline/hub/hub-options.ts';
 import { pullModel } from '../pipeline/hub/pull.ts';
 import { LoraFolder } from '../pipeline/lora/lora-folder.ts';
 import { byteSize } from '../system/byte-size.ts';
+import { displayWidth, paddedEnd } from '../system/display-width.ts';
 import { UserError } from '../system/errors.ts';
 import { plainEndpointWarning } from '../system/plain-endpoint.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
@@ -29,6 +30,7 @@ import { columns } from './columns.ts';
 import { choiceOption } from './compute-options.ts';
 import { loraLines, pullLoraFile, removeLora } from './model-loras.ts';
 import { pullSafety, removeSafety, SAFETY, safetyLine, verifySafety } from './model-safety.ts';
+import { MODEL_STATES } from './model-states.ts';
 import { type ProgressStream, type PullProgress, pullProgress } from './pull-progress.ts';
 
 interface PullOptions {
@@ -133,8 +135,8 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
         return pullSafety(safety, options.from, surroundings);
       }
       if (options.from !== undefined) {
-        throw new UserError('from_misplaced', `--from goes with ${SAFETY} alone.`, {
-          hint: `For example: wuerst models pull ${SAFETY} --from nsfwjs-4.3.0.tgz`,
+        throw new UserError('from_misplaced', t('--from goes with {safety} alone.', { safety: SAFETY }), {
+          hint: t('For example: {command}', { command: `wuerst models pull ${SAFETY} --from nsfwjs-4.3.0.tgz` }),
         });
       }
       if (options.lora !== undefined) {
@@ -199,8 +201,10 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     }
     let bad = 0;
     let unlisted = 0;
+    const widest = Math.max(LEAST_WIDTH, ...Object.values(FINDINGS).map((text) => displayWidth(t(text))));
     for await (const { path, state: found, detail } of verifyModel({ folder, model })) {
-      say(`${found.padEnd(10)}  ${path}${detail ? `: ${detail}` : ''}`);
+      const state = paddedEnd(t(FINDINGS[found]), widest);
+      say(detail === undefined ? `${state}  ${path}` : `${state}  ${path}: ${detail}`);
       if (found === 'unlisted') unlisted++;
       else if (found !== 'ok') bad++;
     }
@@ -270,21 +274,28 @@ function table(models: readonly ModelStatus[]): string[] {
     stateOf(state, missing.length),
     bytes > 0 ? byteSize(bytes) : '-',
     styles.join(' ') || '-',
-    printableLine(license),
-    printableLine(purpose),
+    printableLine(t(license)),
+    printableLine(t(purpose)),
   ]);
   const all = [[`  ${t('model')}`, t('state'), t('size'), t('styles'), t('licence'), t('for')], ...rows];
   return columns(all);
 }
 
-const STATES: Readonly<Record<ModelStatus['state'], string>> = {
-  ready: translatable('ready'),
-  partial: translatable('partial'),
-  absent: translatable('absent'),
+/** The English words are not wider. */
+const LEAST_WIDTH = 10;
+
+const FINDINGS: Readonly<Record<Finding['state'], string>> = {
+  ok: translatable('ok'),
+  unlisted: translatable('unlisted'),
+  missing: translatable('missing'),
+  outdated: translatable('outdated'),
+  'wrong size': translatable('wrong size'),
+  'wrong hash': translatable('wrong hash'),
+  damaged: translatable('damaged'),
 };
 
 function stateOf(state: ModelStatus['state'], missing: number): string {
-  if (state !== 'partial') return t(STATES[state]);
+  if (state !== 'partial') return t(MODEL_STATES[state]);
   return t('partial, {count} file missing | partial, {count} files missing', { count: missing });
 }
 

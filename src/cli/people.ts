@@ -37,7 +37,7 @@ export function peopleCommand(): Command {
           hint: t('See them all: {command}', { command: 'wuerst people list' }),
         });
       }
-      process.stdout.write(`${printable(name)} is signed out everywhere.\n`);
+      process.stdout.write(`${t('{name} is signed out everywhere.', { name: printable(name) })}\n`);
     });
   return new Command('people')
     .description(t('see and lock the names of the web chat'))
@@ -46,5 +46,8 @@ export function peopleCommand(): Command {
 }
 
 function lineOf({ name, admin, devices, tokens }: { name: string; admin: boolean; devices: number; tokens: number }) {
-  return `${printable(name)}${admin ? ' (admin)' : ''}: ${devices} devices, ${tokens} tokens`;
+  const values = { name: printable(name), devices, tokens };
+  return admin
+    ? t('{name} (admin): {devices} devices, {tokens} tokens', values)
+    : t('{name}: {devices} devices, {tokens} tokens', values);
 }

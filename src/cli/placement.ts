@@ -9,6 +9,7 @@ import { type Placement, type ProviderNodes, placementsIn } from '../pipeline/ru
 import type { Provider } from '../pipeline/runtime/providers.ts';
 import { childEnvironment } from '../system/child-environment.ts';
 import { OperatorError } from '../system/errors.ts';
+import { t } from '../texts/translate.ts';
 
 const CHILD = new URL(
   import.meta.url.endsWith('.ts') ? './placement-child.ts' : './placement-child.js',
@@ -40,8 +41,9 @@ export async function placementOf(
     const [code] = await once(child, 'close').finally(() => log.close());
     const said = await readFile(path, 'utf8');
     if (code === 0) return placementsIn(said);
-    const reason = /^\w*Error: (.+)$/m.exec(said)?.[1] ?? 'its process ended without a word';
-    const message = `The sessions of ${folder} cannot be created on ${provider}: ${reason}`;
+    const reason = /^\w*Error: (.+)$/m.exec(said)?.[1] ?? t('its process ended without a word');
+    const values = { folder, provider, reason };
+    const message = () => t('The sessions of {folder} cannot be created on {provider}: {reason}', values);
     throw new OperatorError('placement_unknown', message);
   } finally {
     await rm(temporary, { recursive: true, force: true });
@@ -54,13 +56,23 @@ export function placementLine({ graph, providers }: Placement): string {
   const copies = accelerated.flatMap(({ ops }) => Object.entries(ops)).filter(([op]) => op.startsWith('Memcpy'));
   const copied = copies.reduce((sum, [, count]) => sum + count, 0);
   const places = [...accelerated, ...providers.filter(({ provider }) => provider === CPU)].map(place).join(', ');
-  const between = copied === 0 ? '' : `; ${copied} ${copied === 1 ? 'copy' : 'copies'} between them`;
-  return `${graph}: ${places || 'not known'}${between}`;
+  const values = { graph, places: places || t('not known') };
+  if (copied === 0) return t('{graph}: {places}', values);
+  return t('{graph}: {places}; {count} copy between them | {graph}: {places}; {count} copies between them', {
+    ...values,
+    count: copied,
+  });
 }
 
 function place({ provider, nodes, ops }: ProviderNodes): string {
-  const where = provider === CPU ? 'the CPU' : provider.replace('ExecutionProvider', '');
   const counted = Object.entries(ops).toSorted(([, a], [, b]) => b - a);
-  const listed = provider === CPU && counted.length > 0 ? ` (${counted.map((one) => one.join(' ')).join(', ')})` : '';
-  return `${nodes} ${nodes === 1 ? 'node' : 'nodes'} on ${where}${listed}`;
+  if (provider !== CPU) {
+    const name = provider.replace('ExecutionProvider', '');
+    return t('{count} node on {name} | {count} nodes on {name}', { count: nodes, name });
+  }
+  if (counted.length === 0) return t('{count} node on the CPU | {count} nodes on the CPU', { count: nodes });
+  return t('{count} node on the CPU ({ops}) | {count} nodes on the CPU ({ops})', {
+    count: nodes,
+    ops: counted.map((one) => one.join(' ')).join(', '),
+  });
 }

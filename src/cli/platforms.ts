@@ -23,7 +23,11 @@ export function discordCommand(): Command {
       const { inviteUrl, userInstallUrl } = await import('../adapters/discord/commands/permissions.ts');
       const { id, name } = await fetchApplication(discord);
       process.stdout.write(
-        `Add ${printableLine(name)} to a server:  ${inviteUrl(id)}\nAdd it to your account:  ${userInstallUrl(id)}\n`,
+        [
+          t('Add {name} to a server:  {url}', { name: printableLine(name), url: inviteUrl(id) }),
+          t('Add it to your account:  {url}', { url: userInstallUrl(id) }),
+          '',
+        ].join('\n'),
       );
     });
   return new Command('discord').description(t('set up Discord')).addCommand(invite);

@@ -2,8 +2,9 @@ import { SingleBar } from 'cli-progress';
 import type { PullEvent } from '../pipeline/hub/pull.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { printableLine } from '../system/printable.ts';
+import { t, translatable } from '../texts/translate.ts';
 
-const FORMAT = '{bar} {percentage}% {got} of {size} {path} {state}';
+const FORMAT = '{bar} {percentage}% {amount} {path} {state}';
 
 export interface PullProgress {
   show(event: PullEvent): void;
@@ -32,10 +33,15 @@ function lines(stream: ProgressStream): PullProgress {
       if (event.type === 'twin') note(twinLine(event));
       if (event.type === 'progress' && event.path !== current) {
         current = event.path;
-        const from = event.done > 0 ? ` from ${byteSize(event.done)} on` : '';
-        note(`fetching ${event.path}, ${byteSize(event.size)}${from}`);
+        const { path, done } = event;
+        const size = byteSize(event.size);
+        note(
+          done > 0
+            ? t('fetching {path}, {size} from {done} on', { path, size, done: byteSize(done) })
+            : t('fetching {path}, {size}', { path, size }),
+        );
       }
-      if (event.type === 'landed' && event.how !== 'kept') note(`${event.how} ${event.path}`);
+      if (event.type === 'landed' && event.how !== 'kept') note(landedLine(event));
     },
   };
 }
@@ -52,7 +58,7 @@ function bars(stream: ProgressStream): PullProgress {
     stop();
     const bar = new SingleBar({ stream, format: FORMAT, barsize: 20, hideCursor: true, linewrap: false });
     // An empty file has a bar of one step, so that it can be full.
-    bar.start(Math.max(1, size), 0, { path: printableLine(path), size: byteSize(size), got: byteSize(0), state: '' });
+    bar.start(Math.max(1, size), 0, { path: printableLine(path), amount: amountOf(0, size), state: '' });
     current = { path, bar };
     return bar;
   };
@@ -68,20 +74,44 @@ function bars(stream: ProgressStream): PullProgress {
       if (event.type === 'twin') return note(twinLine(event));
       const { path, size } = event;
       const done = event.type === 'progress' ? event.done : size;
-      const state = event.type === 'landed' ? event.how : event.type === 'progress' ? '' : event.type;
-      barOf(path, size).update(event.type === 'progress' ? done : Math.max(1, size), { got: byteSize(done), state });
+      const state = event.type === 'progress' ? '' : t(STATES[event.type === 'landed' ? event.how : event.type]);
+      barOf(path, size).update(event.type === 'progress' ? done : Math.max(1, size), {
+        amount: amountOf(done, size),
+        state,
+      });
       if (event.type === 'landed') stop();
     },
   };
 }
 
 function planLine({ files, bytes, toFetch }: Extract<PullEvent, { type: 'plan' }>): string {
-  const rest = toFetch === 0 ? 'nothing to fetch' : `${byteSize(toFetch)} to fetch`;
-  return `${files} files, ${byteSize(bytes)}: ${rest}`;
+  const values = { count: files, size: byteSize(bytes) };
+  if (toFetch === 0) {
+    return t('{count} file, {size}: nothing to fetch | {count} files, {size}: nothing to fetch', values);
+  }
+  return t('{count} file, {size}: {rest} to fetch | {count} files, {size}: {rest} to fetch', {
+    ...values,
+    rest: byteSize(toFetch),
+  });
 }
 
 function twinLine({ folder, twin, reason }: Extract<PullEvent, { type: 'twin' }>): string {
   return reason === undefined
-    ? `${folder} is the same as ${twin}: not stored twice`
-    : `${reason} ${twin} is used instead.`;
+    ? t('{folder} is the same as {twin}: not stored twice', { folder, twin })
+    : t('{reason} {twin} is used instead.', { reason, twin });
+}
+
+const STATES = {
+  fetched: translatable('fetched'),
+  copied: translatable('copied'),
+  kept: translatable('kept'),
+  checking: translatable('checking'),
+} as const;
+
+function landedLine({ how, path }: Extract<PullEvent, { type: 'landed' }>): string {
+  return how === 'copied' ? t('copied {path}', { path }) : t('fetched {path}', { path });
+}
+
+function amountOf(done: number, size: number): string {
+  return t('{done} of {size}', { done: byteSize(done), size: byteSize(size) });
 }

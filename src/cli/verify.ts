@@ -32,7 +32,7 @@ export function verifyCommand(): Command {
     .option('--json', t('print one JSON object a file'))
     .addHelpText(
       'after',
-      '\nExit code: 0 where all are signed and unchanged, 1 where one was changed, 3 where one is not signed, 2 where one cannot be read.',
+      `\n${t('Exit code: 0 where all are signed and unchanged, 1 where one was changed, 3 where one is not signed, 2 where one cannot be read.')}`,
     )
     .action(async (paths: readonly string[], { json = false, trust = [] }: Options) => {
       loadDotEnv();
@@ -102,7 +102,7 @@ function described(path: string, verdict: Verdict): readonly string[] {
   return [
     `${printableLine(path)}:`,
     ...sentencesOf(verdict).map((sentence) => `  ${printableLine(sentence)}`),
-    ...(program === undefined ? [] : [`  Signed with ${printableLine(program)}.`]),
+    ...(program === undefined ? [] : [`  ${t('Signed with {program}.', { program: printableLine(program) })}`]),
     ...(parameters === undefined
       ? []
       : printable(parameters)

@@ -27,6 +27,7 @@ import {
   threadsOption,
 } from './compute-options.ts';
 import { existingModel } from './existing-model.ts';
+import { loggingInEnglish } from './logging-in-english.ts';
 
 interface Options {
   readonly redis?: string;
@@ -96,7 +97,7 @@ export function workerCommand(): Command {
     )
     .addHelpText(
       'after',
-      '\nThe first SIGTERM or Ctrl-C lets it finish its job, the second gives the job back at once. See docs/workers.md.',
+      `\n${t('The first SIGTERM or Ctrl-C lets it finish its job, the second gives the job back at once. See docs/workers.md.')}`,
     )
     .action(work);
 }
@@ -108,7 +109,7 @@ async function work(options: Options): Promise<void> {
     throw new UserError(
       'redis_missing',
       t('Expected the address of Redis in WUERST_REDIS or after --redis, got none.'),
-      { hint: HINT },
+      { hint: t('For example: {command}', { command: EXAMPLE }) },
     );
   }
   const address = readRedisAddress(redis, { setting: '--redis', plainHosts, plainSetting: '--plain' });
@@ -132,36 +133,41 @@ async function work(options: Options): Promise<void> {
   const { logLevel: level, logFormat: format } = options;
   const logger = createLogger({ level, format, secrets: [address.url, address.password] });
   const { startWorker } = await import('../workers/worker/worker.ts');
-  const worker = await startWorker({
-    ...{ redis: address, bot: botUrl, name: own, logger },
-    engine: ENGINE.href,
-    load: {
-      ...{ model, provider, precision, residency, device, threads, loras: loras.dir, cacheDir: data },
-      classifier: safetyFolder(process.env),
-      // It gets one job at a time.
-      batch: 'off',
-    },
-    lockPath: join(data, `pipeline-${own}.lock`),
-    hardware: (info) => hardwareOf(info, device, threads),
-    loras: async () => {
-      await loras.refresh();
-      return loras.known.map(({ hash }) => hash);
-    },
+  await loggingInEnglish(async (inTerminal) => {
+    const worker = await startWorker({
+      ...{ redis: address, bot: botUrl, name: own, logger },
+      engine: ENGINE.href,
+      load: {
+        ...{ model, provider, precision, residency, device, threads, loras: loras.dir, cacheDir: data },
+        classifier: safetyFolder(process.env),
+        // It gets one job at a time.
+        batch: 'off',
+      },
+      lockPath: join(data, `pipeline-${own}.lock`),
+      hardware: (info) => hardwareOf(info, device, threads),
+      loras: async () => {
+        await loras.refresh();
+        return loras.known.map(({ hash }) => hash);
+      },
+    });
+    const values = { name: own, model: basename(model), host: botUrl.host };
+    const banner = inTerminal(() => t('wuerst worker {name} paints {model} for {host}', values));
+    process.stderr.write(`\n${banner}\n\n`);
+    onSignals(worker);
+    await worker.stopped;
   });
-  process.stderr.write(`\nwuerst worker ${own} paints ${basename(model)} for ${botUrl.host}\n\n`);
-  onSignals(worker);
-  await worker.stopped;
 }
 
-const HINT =
-  'For example: WUERST_REDIS=rediss://wuerst:password@redis.example:6379 wuerst worker --bot https://bot.example';
+const EXAMPLE = 'WUERST_REDIS=rediss://wuerst:password@redis.example:6379 wuerst worker --bot https://bot.example';
 
 function readBot(typed: string | undefined, plainHosts: readonly string[]): URL {
   if (typed === undefined || !URL.canParse(typed) || !/^https?:$/.test(new URL(typed).protocol)) {
     throw new UserError(
       'bot_address_invalid',
-      t('Expected the address of the bot after --bot, got {none}.', { none: typed ? `"${typed}"` : 'none' }),
-      { hint: HINT },
+      typed
+        ? t('Expected the address of the bot after --bot, got "{typed}".', { typed })
+        : t('Expected the address of the bot after --bot, got none.'),
+      { hint: t('For example: {command}', { command: EXAMPLE }) },
     );
   }
   const url = new URL(typed.endsWith('/') ? typed : `${typed}/`);

@@ -4,11 +4,13 @@ import { Command } from 'commander';
 import { type Config, loadDotEnv, readConfig } from '../config.ts';
 import { OperatorError } from '../system/errors.ts';
 import { printable, printableJson } from '../system/printable.ts';
-import { t } from '../texts/translate.ts';
+import { t, translatable } from '../texts/translate.ts';
 import type { Orders } from '../workers/bot/judgement.ts';
 import { WorkerOrders } from '../workers/bot/orders.ts';
 import { redisProblem } from '../workers/redis-problem.ts';
+import type { Verdict } from '../workers/roll.ts';
 import type { ListedWorker } from '../workers/roll-reader.ts';
+import { columns } from './columns.ts';
 import { dataOption } from './compute-options.ts';
 
 interface Options {
@@ -34,19 +36,13 @@ export function workersCommand(): Command {
         await giveOrder(data, worker, given);
         process.stdout.write(`${done(printable(worker))}\n`);
       });
-  order(
-    'drain',
-    'let a worker finish its job and stop',
-    'drain',
-    (name) => `${name} gets no new job and stops after its own.`,
+  order('drain', t('let a worker finish its job and stop'), 'drain', (name) =>
+    t('{name} gets no new job and stops after its own.', { name }),
   );
-  order(
-    'ban',
-    'refuse a worker: its job is given to another one at once',
-    'ban',
-    (name) => `${name} is refused from now on.`,
+  order('ban', t('refuse a worker: its job is given to another one at once'), 'ban', (name) =>
+    t('{name} is refused from now on.', { name }),
   );
-  order('admit', 'take back drain or ban', undefined, (name) => `${name} may paint again.`);
+  order('admit', t('take back drain or ban'), undefined, (name) => t('{name} may paint again.', { name }));
   return command;
 }
 
@@ -58,38 +54,38 @@ async function list({ data, json = false }: Options): Promise<void> {
     process.stdout.write(`${printableJson({ workers, orders })}\n`);
     return;
   }
-  const heading = ['name', 'state', 'for', 'provider', 'paints', 'step', 'last error'];
+  const heading = [t('name'), t('state'), t('for'), t('provider'), t('paints'), t('step'), t('last error')];
   const rows = workers.map((worker) => rowOf(worker));
-  const kept = Object.entries(orders).map(([name, order]) => `${name}: ${order === 'ban' ? 'banned' : 'drained'}`);
-  const lines = rows.length === 0 ? ['No worker is there.'] : tableOf([heading, ...rows]);
+  const kept = Object.entries(orders).map(([name, order]) =>
+    order === 'ban' ? t('{name}: banned', { name }) : t('{name}: drained', { name }),
+  );
+  const lines = rows.length === 0 ? [t('No worker is there.')] : columns([heading, ...rows]);
   process.stdout.write([...lines, ...kept].map((line) => `${printable(line)}\n`).join(''));
 }
 
 function rowOf({ id, registration, verdict }: ListedWorker): readonly string[] {
-  const state = verdict?.state ?? 'waits for the bot';
+  const state = verdict === undefined ? t('waits for the bot') : t(STATES[verdict.state]);
   const why = verdict?.state === 'refused' ? verdict.reason : undefined;
   if (registration === undefined) return [id, state, '', '', '', '', why ?? ''];
   const { name, age, provider, style, attempt, stepSeconds, lastError } = registration;
   const { prior, decoder } = stepSeconds;
   const step = [prior, decoder].map((seconds) => (seconds === undefined ? '–' : `${(1000 * seconds).toFixed(0)} ms`));
-  const paints = attempt === undefined ? 'nothing' : (style ?? 'something');
+  const paints = attempt === undefined ? t('nothing') : (style ?? t('something'));
   return [name, state, duration(age), provider, paints, step.join(' / '), why ?? lastError ?? ''];
 }
 
-function tableOf(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = rows.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(most[i] ?? 0, cell.length)), []);
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-}
+const STATES: Readonly<Record<Verdict['state'], string>> = {
+  accepted: translatable('accepted'),
+  draining: translatable('draining'),
+  released: translatable('released'),
+  refused: translatable('refused'),
+};
 
 function duration(ms: number): string {
   const minutes = Math.round(ms / 60_000);
-  if (minutes < 120) return `${minutes} min`;
-  return minutes < 2880 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} days`;
+  if (minutes < 120) return t('{count} min', { count: minutes });
+  if (minutes < 2880) return t('{count} h', { count: Math.round(minutes / 60) });
+  return t('{count} day | {count} days', { count: Math.round(minutes / 1440) });
 }
 
 function read(data: string | undefined): Config {

@@ -1,3 +1,5 @@
+import { displayWidth } from '../system/display-width.ts';
+
 /** Narrower terminals break lines by themselves. */
 const LEAST_COLUMNS = 40;
 /** Where the text of a line of a list begins: behind its blanks and `yes` or `no`. */
@@ -11,14 +13,14 @@ export function wrapped(
   line: string,
   { isTTY, columns = 0 }: { readonly isTTY?: boolean; readonly columns?: number },
 ): string[] {
-  if (!isTTY || columns < LEAST_COLUMNS || line.length <= columns) return [line];
+  if (!isTTY || columns < LEAST_COLUMNS || displayWidth(line) <= columns) return [line];
   const [label = ''] = LABEL.exec(line) ?? [];
   const indent = ' '.repeat(label.length);
   const lines: string[] = [];
   let current = label;
   for (const word of line.slice(label.length).split(' ')) {
     const isFirst = current.length === label.length;
-    if (!isFirst && current.length + 1 + word.length > columns) {
+    if (!isFirst && displayWidth(current) + 1 + displayWidth(word) > columns) {
       lines.push(current);
       current = indent + word;
     } else current += isFirst ? word : ` ${word}`;

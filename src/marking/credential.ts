@@ -14,6 +14,7 @@ import { dirname } from 'node:path';
 import { OperatorError, UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { keepPrivate } from '../system/private-file.ts';
+import { t } from '../texts/translate.ts';
 import { algorithmOf, type SigningAlgorithm } from './signing-algorithm.ts';
 
 /** What pictures are signed with. */
@@ -58,10 +59,15 @@ export async function openCredential(path: string, now: Date): Promise<Credentia
     // Another process may have made one meanwhile.
     return storedCredential(path) ?? readCredential(made);
   } catch (cause) {
-    throw new OperatorError('credential_unusable', `Pictures cannot be signed with ${path}: ${reasonOf(cause)}`, {
-      hint: 'Choose another certificate with "wuerst certificate use", or delete the file: a new one is made.',
-      cause,
-    });
+    throw new OperatorError(
+      'credential_unusable',
+      () => t('Pictures cannot be signed with {path}: {reason}', { path, reason: reasonOf(cause) }),
+      {
+        hint: () =>
+          t('Choose another certificate with "wuerst certificate use", or delete the file: a new one is made.'),
+        cause,
+      },
+    );
   }
 }
 
@@ -85,8 +91,8 @@ export function readCredential(pem: string): Credential {
   const certificates = readCertificates(pem);
   const leaf = certificates.find((certificate) => certificate.checkPrivateKey(key));
   if (leaf === undefined) {
-    throw new UserError('certificate_of_another_key', 'None of the certificates belongs to the key.', {
-      hint: 'Give the key that the certificate was asked for with.',
+    throw new UserError('certificate_of_another_key', t('None of the certificates belongs to the key.'), {
+      hint: t('Give the key that the certificate was asked for with.'),
     });
   }
   const chain = chainOf(leaf, certificates);
@@ -126,31 +132,33 @@ function readKey(pem: string): KeyObject {
   const [text] = PEM_KEY.exec(pem) ?? [];
   if (text === undefined) {
     const isLocked = pem.includes('BEGIN ENCRYPTED PRIVATE KEY') || pem.includes('Proc-Type: 4,ENCRYPTED');
-    const got = isLocked ? 'one that is locked with a password' : 'none';
-    throw new UserError('signing_key_missing', `Expected a private key in PEM form, got ${got}.`, {
+    const message = isLocked
+      ? t('Expected a private key in PEM form, got one that is locked with a password.')
+      : t('Expected a private key in PEM form, got none.');
+    throw new UserError('signing_key_missing', message, {
       hint: isLocked
-        ? 'Unlock it: openssl pkey -in key.pem -out unlocked.pem'
-        : 'It begins with -----BEGIN PRIVATE KEY-----.',
+        ? t('Unlock it: {command}', { command: 'openssl pkey -in key.pem -out unlocked.pem' })
+        : t('It begins with -----BEGIN PRIVATE KEY-----.'),
     });
   }
   try {
     return createPrivateKey(text);
   } catch (cause) {
-    throw new UserError('signing_key_missing', 'Expected a private key in PEM form, got a damaged one.', { cause });
+    throw new UserError('signing_key_missing', t('Expected a private key in PEM form, got a damaged one.'), { cause });
   }
 }
 
 function readCertificates(pem: string): readonly X509Certificate[] {
   const texts = pem.match(PEM_CERTIFICATE) ?? [];
   if (texts.length === 0) {
-    throw new UserError('certificate_missing', 'Expected certificates in PEM form, got none.', {
-      hint: 'They begin with -----BEGIN CERTIFICATE-----.',
+    throw new UserError('certificate_missing', t('Expected certificates in PEM form, got none.'), {
+      hint: t('They begin with -----BEGIN CERTIFICATE-----.'),
     });
   }
   try {
     return texts.map((text) => new X509Certificate(text));
   } catch (cause) {
-    throw new UserError('certificate_missing', 'Expected certificates in PEM form, got a damaged one.', { cause });
+    throw new UserError('certificate_missing', t('Expected certificates in PEM form, got a damaged one.'), { cause });
   }
 }
 
@@ -168,16 +176,20 @@ function chainOf(leaf: X509Certificate, certificates: readonly X509Certificate[]
 /** What programs that read Content Credentials demand; they call anything else invalid, not only untrusted. */
 function requireProfile(leaf: X509Certificate): void {
   const purposes = leaf.keyUsage ?? [];
-  const problem = leaf.ca
-    ? 'it is the certificate of an authority'
-    : leaf.subject === leaf.issuer
-      ? 'it is signed with its own key'
-      : purposes.some((purpose) => Object.hasOwn(PURPOSES, purpose))
-        ? undefined
-        : `it is for ${purposes.length === 0 ? 'no purpose that it names' : `the purposes ${purposes.join(', ')}`}`;
-  if (problem === undefined) return;
-  throw new UserError('certificate_unsuitable', `The certificate cannot sign pictures: ${problem}.`, {
-    hint: `C2PA allows those that an authority issued for ${Object.values(PURPOSES).join(', ')}.`,
+  if (!leaf.ca && leaf.subject !== leaf.issuer && purposes.some((purpose) => Object.hasOwn(PURPOSES, purpose))) return;
+  throw new UserError('certificate_unsuitable', unsuitable(leaf), {
+    hint: t('C2PA allows those that an authority issued for {purposes}.', {
+      purposes: Object.values(PURPOSES).join(', '),
+    }),
+  });
+}
+
+function unsuitable({ ca, subject, issuer, keyUsage: purposes = [] }: X509Certificate): string {
+  if (ca) return t('The certificate cannot sign pictures: it is the certificate of an authority.');
+  if (subject === issuer) return t('The certificate cannot sign pictures: it is signed with its own key.');
+  if (purposes.length === 0) return t('The certificate cannot sign pictures: it is for no purpose that it names.');
+  return t('The certificate cannot sign pictures: it is for the purposes {purposes}.', {
+    purposes: purposes.join(', '),
   });
 }
 

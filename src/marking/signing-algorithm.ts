@@ -1,6 +1,7 @@
 import { constants, type KeyObject, sign } from 'node:crypto';
 import { p256 } from '@noble/curves/nist';
 import { UserError } from '../system/errors.ts';
+import { t } from '../texts/translate.ts';
 
 /** One of the algorithms that Content Credentials may be signed with. */
 export interface SigningAlgorithm {
@@ -41,9 +42,13 @@ export function algorithmOf(key: KeyObject): SigningAlgorithm {
   if (type === 'ed25519') return { name: 'ed25519', cose: -8, sign: (bytes) => sign(null, bytes, key) };
   if ((type === 'rsa' || type === 'rsa-pss') && (details.modulusLength ?? 0) >= 2048) return PS256;
   const got = [type, details.namedCurve, details.modulusLength].filter((part) => part !== undefined).join(' ');
-  throw new UserError('signing_key_unsuitable', `Expected a key that pictures can be signed with, got ${got}.`, {
-    hint: 'Allowed are the curves P-256, P-384 and P-521, Ed25519, and RSA of at least 2048 bits.',
-  });
+  throw new UserError(
+    'signing_key_unsuitable',
+    t('Expected a key that pictures can be signed with, got {got}.', { got }),
+    {
+      hint: t('Allowed are the curves P-256, P-384 and P-521, Ed25519, and RSA of at least 2048 bits.'),
+    },
+  );
 }
 
 /** As RFC 6979 has it: the same bytes get the same signature, so that the same picture is the same file. */

@@ -1,6 +1,6 @@
 import { ownTexts } from '../pipeline/images/image-file.ts';
 import { pictureTexts } from '../pipeline/images/picture-texts.ts';
-
+import { t } from '../texts/translate.ts';
 import { type Manifests, readManifests } from './read-manifests.ts';
 
 /**
@@ -95,18 +95,35 @@ export function sentencesOf({
   watermark,
   problems,
 }: Verdict): readonly string[] {
-  const name = signer ?? 'somebody without a name';
-  const doubt = trusted ? '' : ', untrusted: no authority that is known here vouches for the name';
-  const first: Readonly<Record<SignatureState, string>> = {
-    none: 'It is not signed, or its signature was removed.',
-    unchanged: `It has not been changed since it was signed by ${name}${doubt}.`,
-    changed: `It has been CHANGED since it was signed by ${name}.`,
-    invalid: `Its signature by ${name} does not count: ${problems.join(', ')}.`,
-    unreadable: 'Its signature cannot be read: the file is damaged, or the statement is kept elsewhere.',
-  };
+  const name = signer ?? t('somebody without a name');
   const second = madeByModel
-    ? 'It says that a model made it.'
-    : 'It does not say that a model made it, which proves nothing.';
-  const third = watermark ? ['The watermark of this program is in its pixels.'] : [];
-  return [first[signature], second, ...third];
+    ? t('It says that a model made it.')
+    : t('It does not say that a model made it, which proves nothing.');
+  const third = watermark ? [t('The watermark of this program is in its pixels.')] : [];
+  return [signatureSentence(signature, name, trusted, problems), second, ...third];
+}
+
+function signatureSentence(
+  signature: SignatureState,
+  name: string,
+  trusted: boolean,
+  problems: readonly string[],
+): string {
+  switch (signature) {
+    case 'none':
+      return t('It is not signed, or its signature was removed.');
+    case 'unchanged':
+      return trusted
+        ? t('It has not been changed since it was signed by {name}.', { name })
+        : t(
+            'It has not been changed since it was signed by {name}, untrusted: no authority that is known here vouches for the name.',
+            { name },
+          );
+    case 'changed':
+      return t('It has been CHANGED since it was signed by {name}.', { name });
+    case 'invalid':
+      return t('Its signature by {name} does not count: {problems}.', { name, problems: problems.join(', ') });
+    case 'unreadable':
+      return t('Its signature cannot be read: the file is damaged, or the statement is kept elsewhere.');
+  }
 }

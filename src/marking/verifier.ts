@@ -1,5 +1,6 @@
 import { UserError } from '../system/errors.ts';
 import { startThread } from '../system/thread.ts';
+import { t } from '../texts/translate.ts';
 import type { Verdict } from './verdict.ts';
 import { hasWatermark } from './watermarked-file.ts';
 
@@ -37,7 +38,9 @@ function verdictInThread(request: ToVerify): Promise<Verdict> {
   return new Promise((resolve, reject) => {
     const thread = startThread(ENTRY, request);
     const fail = (cause?: unknown) =>
-      reject(new UserError('picture_not_verifiable', 'What this file says of its origin cannot be read.', { cause }));
+      reject(
+        new UserError('picture_not_verifiable', t('What this file says of its origin cannot be read.'), { cause }),
+      );
     const timer = setTimeout(() => {
       fail();
       void thread.terminate();

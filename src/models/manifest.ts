@@ -5,6 +5,7 @@ import { folderName, type Repository, repositorySchema } from '../pipeline/hub/r
 import { generationConfig } from '../pipeline/images/generation-config.ts';
 import { OperatorError } from '../system/errors.ts';
 import { z } from '../system/zod-mini.ts';
+import { t, translatable } from '../texts/translate.ts';
 
 const side = z.int().check(z.positive());
 
@@ -55,7 +56,7 @@ export const BUILT_IN_MANIFEST: Manifest = {
   models: [
     {
       name: 'cocktail',
-      purpose: 'small model that comes with wuerst: emoji-like things on coloured backgrounds',
+      purpose: translatable('small model that comes with wuerst: emoji-like things on coloured backgrounds'),
       license: 'MIT',
       nativeSizes: [
         [1024, 1024],
@@ -74,7 +75,7 @@ export const BUILT_IN_MANIFEST: Manifest = {
     },
     {
       name: 'wuerstchen-v2',
-      purpose: 'the published 3.1-billion-parameter checkpoints: pictures of anything',
+      purpose: translatable('the published 3.1-billion-parameter checkpoints: pictures of anything'),
       license: 'MIT',
       nativeSizes: [
         [1024, 1024],
@@ -163,5 +164,5 @@ function parseManifest(text: string, path: string): Manifest {
 }
 
 function invalid(path: string, what: string, about: { readonly hint?: string; readonly cause?: unknown }) {
-  return new OperatorError('manifest_invalid', `The manifest ${path} ${what}.`, about);
+  return new OperatorError('manifest_invalid', () => t('The manifest {path} {what}.', { path, what }), about);
 }

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { layoutOf } from '../pipeline/checkpoint/layout.ts';
 import { OperatorError } from '../system/errors.ts';
+import { t } from '../texts/translate.ts';
 
 /** The folder of the models that come with the program, whether it runs from `src/` or `dist/`. */
 export const EMBEDDED_MODELS = fileURLToPath(new URL('../../data/models', import.meta.url));
@@ -36,13 +37,19 @@ export function readCurrentModel(modelsDir: string): string {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return DEFAULT_MODEL;
-    throw new OperatorError('current_model_invalid', `Cannot read ${path}: ${(error as Error).message}.`);
+    throw new OperatorError('current_model_invalid', () =>
+      t('Cannot read {path}: {reason}.', { path, reason: (error as Error).message }),
+    );
   }
   const name = nameIn(text);
   if (name !== undefined) return name;
-  throw new OperatorError('current_model_invalid', `The file ${path} does not look like { "model": "cocktail" }.`, {
-    hint: 'Run "wuerst models use cocktail".',
-  });
+  throw new OperatorError(
+    'current_model_invalid',
+    () => t('The file {path} does not look like {example}.', { path, example: '{ "model": "cocktail" }' }),
+    {
+      hint: () => t('Run: {command}', { command: 'wuerst models use cocktail' }),
+    },
+  );
 }
 
 function nameIn(text: string): string | undefined {

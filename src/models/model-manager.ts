@@ -4,6 +4,7 @@ import { readLock } from '../pipeline/hub/lock-file.ts';
 import { type PullEvent, pullModel } from '../pipeline/hub/pull.ts';
 import { freeBytes } from '../system/disk.ts';
 import { OperatorError, UserError } from '../system/errors.ts';
+import { t } from '../texts/translate.ts';
 import { modelsFolder } from './model-folder.ts';
 import { findModel, folderOf, listModels, type ModelStatus, removeModel, type STYLES, useModel } from './store.ts';
 import { type VerifyFinding, verifyModel } from './verify.ts';
@@ -85,7 +86,10 @@ export class ModelManager {
   async pull(name: string, { styles, variant, pictures }: PullWish): Promise<void> {
     const model = await findModel(this.folder, name);
     if (model.embedded) {
-      throw new UserError('model_embedded', `The model ${name} comes with wuerst: there is nothing to fetch.`);
+      throw new UserError(
+        'model_embedded',
+        t('The model {name} comes with wuerst: there is nothing to fetch.', { name }),
+      );
     }
     const task = this.#begin('pull', name);
     const hub = new Hub({ ...hubOptionsFrom(this.#env), ...this.#hub });
@@ -105,7 +109,7 @@ export class ModelManager {
   /** Begins to read every file again. @throws UserError `unknown_model`, `model_absent` or `already_at_work` */
   async verify(name: string): Promise<void> {
     const { folder, state, source } = await this.#status(name);
-    if (state === 'absent') throw new UserError('model_absent', `The model ${name} is not on this disk.`);
+    if (state === 'absent') throw new UserError('model_absent', t('The model {name} is not on this disk.', { name }));
     const model = source === 'own' ? undefined : await findModel(this.folder, name);
     const task = this.#begin('verify', name);
     const { signal } = this.#stop;
@@ -130,7 +134,7 @@ export class ModelManager {
 
   /** Ends the task that runs; what was fetched stays. */
   async stop(): Promise<void> {
-    this.#stop.abort(new UserError('stopped', 'Stopped. Begun again, it goes on from here.'));
+    this.#stop.abort(new UserError('stopped', t('Stopped. Begun again, it goes on from here.')));
     await this.#ended;
   }
 
@@ -138,7 +142,7 @@ export class ModelManager {
     const found = (await this.list()).find((model) => model.name === name);
     if (found) return found;
     await findModel(this.folder, name);
-    throw new UserError('unknown_model', `There is no model "${name}".`);
+    throw new UserError('unknown_model', t('There is no model "{name}".', { name }));
   }
 
   #begin(kind: ModelTask['kind'], model: string): Changing<ModelTask> {
@@ -173,7 +177,7 @@ function take(task: Changing<ModelTask>, event: PullEvent, landed: Map<string, n
 
 function atWork({ kind, model }: ModelTask): UserError {
   const what = kind === 'pull' ? 'fetched' : 'checked';
-  return new UserError('already_at_work', `The model ${model} is being ${what}.`, {
-    hint: 'Wait for its end, or stop it.',
+  return new UserError('already_at_work', t('The model {model} is being {what}.', { model, what }), {
+    hint: t('Wait for its end, or stop it.'),
   });
 }

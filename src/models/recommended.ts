@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { generationConfig, type Recommended, recommendedBy } from '../pipeline/images/generation-config.ts';
 import { OperatorError } from '../system/errors.ts';
+import { t } from '../texts/translate.ts';
 import { BUILT_IN_MANIFEST, type Manifest, readManifest } from './manifest.ts';
 
 const FILE = 'generation_config.json';
@@ -45,8 +46,11 @@ function readGenerationConfig(folder: string): Recommended | undefined {
 }
 
 function invalid(path: string, what: string, cause: Error): OperatorError {
-  return new OperatorError('generation_config_invalid', `The file ${path} ${what}.`, {
-    hint: 'For example { "steps": 12, "guidance": 4, "decoderSteps": 4 }. Without this file the usual values are used.',
+  return new OperatorError('generation_config_invalid', () => t('The file {path} {what}.', { path, what }), {
+    hint: () =>
+      t('For example {example}.', {
+        example: `{ "steps": 12, "guidance": 4, "decoderSteps": 4 }. Without this file the usual values are used`,
+      }),
     cause,
   });
 }

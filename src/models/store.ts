@@ -8,6 +8,7 @@ import { withFolderLock } from '../system/file-lock.ts';
 import { ifThere } from '../system/if-there.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { writeJson } from '../system/write-json.ts';
+import { t, translatable } from '../texts/translate.ts';
 import { type ModelEntry, readManifest } from './manifest.ts';
 import { bytesFreed, fileSizes, missingFiles, neededIn } from './model-files.ts';
 import { EMBEDDED_MODELS, readCurrentModel } from './model-folder.ts';
@@ -51,7 +52,13 @@ export async function listModels(
     const folder = join(modelsDir, name);
     const { prior, decoder } = layoutOf(folder);
     if (!prior && !decoder) continue;
-    const model = { name, purpose: 'a folder of yours', license: 'not known', embedded: false, repositories: [] };
+    const model = {
+      name,
+      purpose: translatable('a folder of yours'),
+      license: translatable('not known'),
+      embedded: false,
+      repositories: [],
+    };
     statuses.push(await statusOf(modelsDir, { ...model, nativeSizes: [] }, current, 'own'));
   }
   return statuses;
@@ -90,8 +97,8 @@ function named<T extends { readonly name: string }>(models: readonly T[], name: 
   const model = models.find((one) => one.name === name);
   if (model) return model;
   const known = models.map((one) => one.name).join(', ');
-  throw new UserError('unknown_model', `There is no model "${name}", only ${known}.`, {
-    hint: 'For example: wuerst models pull wuerstchen-v2',
+  throw new UserError('unknown_model', t('There is no model "{name}", only {known}.', { name, known }), {
+    hint: t('For example: {command}', { command: 'wuerst models pull wuerstchen-v2' }),
   });
 }
 
@@ -126,28 +133,40 @@ export async function removeModel(modelsDir: string, name: string): Promise<Remo
 export async function checkRemovable(modelsDir: string, name: string): Promise<Removable> {
   const status = named(await listModels(modelsDir), name);
   if (status.source === 'embedded') {
-    throw new UserError('model_embedded', `The model ${name} comes with wuerst and cannot be removed.`, {
-      hint: 'Only fetched models can be removed.',
+    throw new UserError('model_embedded', t('The model {name} comes with wuerst and cannot be removed.', { name }), {
+      hint: t('Only fetched models can be removed.'),
     });
   }
   if (status.inUse) {
-    throw new UserError('model_in_use', `The model ${name} is in use.`, {
-      hint: 'Choose another one first, for example: wuerst models use cocktail',
+    throw new UserError('model_in_use', t('The model {name} is in use.', { name }), {
+      hint: t('Choose another one first, for example: {command}', { command: 'wuerst models use cocktail' }),
     });
   }
   // An interrupted pull may have left nothing but hidden parts: the folder counts, not its files.
   if (status.state === 'absent' && !(await foldersIn(modelsDir)).includes(name)) {
-    throw new UserError('model_absent', `The model ${name} is not on this disk: there is no folder ${status.folder}.`);
+    throw new UserError(
+      'model_absent',
+      t('The model {name} is not on this disk: there is no folder {folder}.', { name, folder: status.folder }),
+    );
   }
   return { ...status, freed: await bytesFreed(status.folder) };
 }
 
 function notReady({ name, state, missing, source, folder }: ModelStatus): UserError {
-  const count = missing.length === 1 ? 'the file' : `${missing.length} files, the first of them`;
-  const what = state === 'absent' ? 'is not on this disk' : `lacks ${count} ${missing[0]}`;
+  const lacks = { name, file: missing[0] ?? '', count: missing.length };
+  const message =
+    state === 'absent'
+      ? t('The model {name} is not on this disk.', { name })
+      : t(
+          'The model {name} lacks the file {file}. | The model {name} lacks {count} files, the first of them {file}.',
+          lacks,
+        );
   // Where a folder of the operator's own came from is not known.
-  const hint = source === 'own' ? `Put what is missing into ${folder}.` : `Run: wuerst models pull ${name}`;
-  return new UserError('model_incomplete', `The model ${name} ${what}.`, { hint });
+  const hint =
+    source === 'own'
+      ? t('Put what is missing into {folder}.', { folder })
+      : t('Run: {command}', { command: `wuerst models pull ${name}` });
+  return new UserError('model_incomplete', message, { hint });
 }
 
 async function foldersIn(modelsDir: string): Promise<string[]> {

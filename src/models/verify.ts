@@ -5,6 +5,7 @@ import { readMixRecord } from '../pipeline/derived-weights/mix.ts';
 import { readPreparedRecord } from '../pipeline/derived-weights/prepared.ts';
 import { type LockFile, readLock } from '../pipeline/hub/lock-file.ts';
 import { hashFile } from '../system/file-hash.ts';
+import { t } from '../texts/translate.ts';
 import type { ModelEntry } from './manifest.ts';
 import { fileSizes, missingFiles, neededIn } from './model-files.ts';
 import { findNotFinite } from './weight-scan.ts';
@@ -42,8 +43,8 @@ export async function* verifyModel({ folder, model, signal }: VerifyOptions): As
       listed.add(path);
       if (!present.has(path)) yield { path, state: 'missing' };
       else if (await isLfsPointerFile(join(folder, path))) {
-        yield { path, state: 'damaged', detail: 'it is a Git LFS pointer, not the file itself' };
-      } else yield { path, state: 'outdated', detail: 'the last pull was cut' };
+        yield { path, state: 'damaged', detail: t('it is a Git LFS pointer, not the file itself') };
+      } else yield { path, state: 'outdated', detail: t('the last pull was cut') };
     }
   }
   for (const path of present.keys()) {
@@ -66,11 +67,19 @@ async function checkFile(
 ): Promise<VerifyFinding> {
   if (size === undefined) return { path, state: 'missing' };
   if (size !== wanted.size) {
-    return { path, state: 'wrong size', detail: `expected ${wanted.size} bytes, found ${size}` };
+    return {
+      path,
+      state: 'wrong size',
+      detail: t('expected {wanted} bytes, found {size}', { wanted: wanted.size, size }),
+    };
   }
   const { sha256 } = await hashFile(join(folder, path), size, signal);
   if (sha256 !== wanted.sha256) {
-    return { path, state: 'wrong hash', detail: `expected sha256 ${wanted.sha256}, found ${sha256}` };
+    return {
+      path,
+      state: 'wrong hash',
+      detail: t('expected sha256 {wanted}, found {found}', { wanted: wanted.sha256, found: sha256 }),
+    };
   }
   const damage = path.endsWith('.safetensors') ? await damageOf(join(folder, path), signal) : undefined;
   return damage === undefined ? { path, state: 'ok' } : { path, state: 'damaged', detail: damage };
@@ -88,7 +97,7 @@ async function checkUnlisted(folder: string, path: string, signal: AbortSignal |
   const finding = await checkFile(folder, path, (await stat(file)).size, made, signal);
   return finding.state === 'ok'
     ? finding
-    : { ...finding, detail: `${finding.detail}; delete it, and it is made again` };
+    : { ...finding, detail: t('{detail}; delete it, and it is made again', { detail: finding.detail ?? '' }) };
 }
 
 async function damageOf(path: string, signal: AbortSignal | undefined): Promise<string | undefined> {

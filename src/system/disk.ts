@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { t } from '../texts/translate.ts';
 import { byteSize } from './byte-size.ts';
 import { OperatorError } from './errors.ts';
 import { ifThere } from './if-there.ts';
@@ -26,10 +27,18 @@ export async function checkSpace(
   if (bytes === 0) return;
   const free = await measure(path);
   if (bytes + MARGIN <= free) return;
-  const needed = `Writing to ${path} takes ${byteSize(bytes)}, and ${byteSize(MARGIN)} must stay free`;
-  throw new OperatorError('disk_full', `${needed}, but only ${byteSize(free)} are free.`, {
-    hint: `Free some space, or choose a folder on another disk with ${setting}.`,
-  });
+  throw new OperatorError(
+    'disk_full',
+    () =>
+      t('Writing to {path} takes {size}, and {margin} must stay free, but only {free} are free.', {
+        ...{ path, size: byteSize(bytes) },
+        margin: byteSize(MARGIN),
+        free: byteSize(free),
+      }),
+    {
+      hint: () => t('Free some space, or choose a folder on another disk with {setting}.', { setting }),
+    },
+  );
 }
 
 /** Whether the disk, a quota or a limit of the process has no room for more bytes. */
@@ -45,16 +54,24 @@ export function isDiskFull(error: unknown): boolean {
 export function explainDiskError(error: unknown, path: string, setting = 'WUERST_MODELS'): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (isDiskFull(error)) {
-    return new OperatorError('disk_full', `The disk of ${path} is full (${code}).`, {
-      hint: 'Free some space, then run the command again: finished files are kept.',
-      cause: error,
-    });
+    return new OperatorError(
+      'disk_full',
+      () => t('The disk of {path} is full ({code}).', { path, code: String(code) }),
+      {
+        hint: () => t('Free some space, then run the command again: finished files are kept.'),
+        cause: error,
+      },
+    );
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new OperatorError('models_folder_not_writable', `Cannot write to ${path} (${code}).`, {
-      hint: `Choose a folder that you may write to with ${setting}.`,
-      cause: error,
-    });
+    return new OperatorError(
+      'models_folder_not_writable',
+      () => t('Cannot write to {path} ({code}).', { path, code }),
+      {
+        hint: () => t('Choose a folder that you may write to with {setting}.', { setting }),
+        cause: error,
+      },
+    );
   }
   return error;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { t } from '../texts/translate.ts';
 import { type Clock, pause, systemClock } from './clock.ts';
 import { OperatorError } from './errors.ts';
 import { makeFolder } from './make-folder.ts';
@@ -43,9 +44,16 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     if (left <= 0) {
       // SQLite calls both a lock that is held and a file system that cannot lock "busy".
       if (!(await canLock(dirname(path)))) throw noLocks(what, path);
-      throw new OperatorError('lock_held', `Another process uses ${what}; waited ${waitMs} ms for it to end.`, {
-        hint: 'Stop the other process, or give this one a data folder of its own (WUERST_DATA). On a network share it may run on another machine, or have left a lock behind when that machine failed: a folder on a disk of this machine avoids both.',
-      });
+      throw new OperatorError(
+        'lock_held',
+        () => t('Another process uses {what}; waited {waitMs} ms for it to end.', { what, waitMs }),
+        {
+          hint: () =>
+            t(
+              'Stop the other process, or give this one a data folder of its own (WUERST_DATA). On a network share it may run on another machine, or have left a lock behind when that machine failed: a folder on a disk of this machine avoids both.',
+            ),
+        },
+      );
     }
     await pause(clock, Math.min(RETRY_MS, left), signal);
   }
@@ -66,8 +74,9 @@ export async function lockFolder(folder: string, options: FolderLockOptions = {}
     return await acquireLock(join(locks, basename(folder)), { ...options, what: folder });
   } catch (error) {
     if (!(error instanceof OperatorError && error.code === 'lock_held')) throw error;
-    throw new OperatorError('folder_busy', `Another process is working on ${folder}.`, {
-      hint: 'Wait until it is done, then run the command again. On a network share it may run on another machine.',
+    throw new OperatorError('folder_busy', () => t('Another process is working on {folder}.', { folder }), {
+      hint: () =>
+        t('Wait until it is done, then run the command again. On a network share it may run on another machine.'),
     });
   }
 }
@@ -104,9 +113,16 @@ async function canLock(folder: string): Promise<boolean> {
 function noLocks(what: string, path: string, cause?: unknown): OperatorError {
   return new OperatorError(
     'lock_unusable',
-    `Files in ${dirname(path)} cannot be locked, so nothing would keep two processes from using ${what} at once.`,
+    () =>
+      t('Files in {path} cannot be locked, so nothing would keep two processes from using {what} at once.', {
+        path: dirname(path),
+        what,
+      }),
     {
-      hint: 'Network shares often have no working locks: use a folder on a disk of this machine, or mount the share with locks.',
+      hint: () =>
+        t(
+          'Network shares often have no working locks: use a folder on a disk of this machine, or mount the share with locks.',
+        ),
       cause,
     },
   );
@@ -130,9 +146,16 @@ async function tryLock(path: string, what: string): Promise<FileLock | undefined
     if (cause instanceof Sqlite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)) return undefined;
     if (cause instanceof Sqlite.SqliteError && /^SQLITE_IOERR_.*LOCK/.test(cause.code))
       throw noLocks(what, path, cause);
-    throw new OperatorError('lock_unusable', `The lock file ${path} for ${what} cannot be used.`, {
-      hint: 'Give the user that runs the bot the right to write this file and its folder; if it is another kind of file, move it away.',
-      cause,
-    });
+    throw new OperatorError(
+      'lock_unusable',
+      () => t('The lock file {path} for {what} cannot be used.', { path, what }),
+      {
+        hint: () =>
+          t(
+            'Give the user that runs the bot the right to write this file and its folder; if it is another kind of file, move it away.',
+          ),
+        cause,
+      },
+    );
   }
 }

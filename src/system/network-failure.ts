@@ -1,3 +1,4 @@
+import { t } from '../texts/translate.ts';
 import type { Headers } from './retry-after.ts';
 
 /** Where a connection leads. */
@@ -34,52 +35,61 @@ const KINDS: readonly Kind[] = [
   {
     codes: /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/,
     permanent: 'always',
-    reason: () => 'its certificate is not valid at the time of this machine',
+    reason: () => t('its certificate is not valid at the time of this machine'),
     hint: ({ host }) =>
-      `Check this machine's clock. If it is right, the operator of ${host} must renew the certificate.`,
+      t("Check this machine's clock. If it is right, the operator of {host} must renew the certificate.", { host }),
   },
   {
     codes: /^(ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH)$/,
     permanent: 'always',
-    reason: () => 'its certificate is for other names',
+    reason: () => t('its certificate is for other names'),
     hint: ({ host }) =>
-      `Something else answers in the place of ${host}: check the address and the DNS, and look in a browser whether this network wants you to sign in.`,
+      t(
+        'Something else answers in the place of {host}: check the address and the DNS, and look in a browser whether this network wants you to sign in.',
+        { host },
+      ),
   },
   {
     codes: /^(SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED|INVALID_CA)/,
     permanent: 'always',
-    reason: () => 'its certificate is not trusted here',
+    reason: () => t('its certificate is not trusted here'),
     hint: () =>
-      'If a firewall or proxy reads the traffic, or the server has its own authority, start wuerst with NODE_EXTRA_CA_CERTS=/path/to/authority.pem in its environment (in .env it comes too late).',
+      t(
+        'If a firewall or proxy reads the traffic, or the server has its own authority, start wuerst with {setting} in its environment (in .env it comes too late).',
+        { setting: 'NODE_EXTRA_CA_CERTS=/path/to/authority.pem' },
+      ),
   },
   {
     codes: /^(CERT_|UNABLE_TO_|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|CRL_|ERR_TLS_CERT|UND_ERR_PRX_TLS)/,
     permanent: 'always',
-    reason: () => 'its certificate is broken or withdrawn',
-    hint: ({ host, proxy }) => `The operator of ${proxy?.host ?? host} must replace the certificate.`,
+    reason: () => t('its certificate is broken or withdrawn'),
+    hint: ({ host, proxy }) => t('The operator of {host} must replace the certificate.', { host: proxy?.host ?? host }),
   },
   {
     codes: /^(ERR_SSL_|ERR_TLS_|EPROTO$|HPE_)/,
     permanent: 'at first',
-    reason: () => 'it does not speak the expected protocol',
-    hint: (to) => `Check whether the address should begin with http:// or https://, and its port. ${firewall(to)}`,
+    reason: () => t('it does not speak the expected protocol'),
+    hint: (to) =>
+      `${t('Check whether the address should begin with http:// or https://, and its port.')} ${firewall(to)}`,
   },
   {
     codes: /^ENOTFOUND$/,
     permanent: 'at first',
-    reason: ({ proxy }) => `the DNS does not know ${proxy ? `the proxy ${proxy.host}` : 'this name'}`,
+    reason: ({ proxy }) =>
+      proxy ? t('the DNS does not know the proxy {host}', { host: proxy.host }) : t('the DNS does not know this name'),
     hint: wayThere,
   },
   {
     codes: /^ECONNREFUSED$/,
     permanent: 'at first',
-    reason: ({ host, proxy }) => (proxy ? `the proxy ${proxy.host} does not answer` : `nothing listens at ${host}`),
+    reason: ({ host, proxy }) =>
+      proxy ? t('the proxy {host} does not answer', { host: proxy.host }) : t('nothing listens at {host}', { host }),
     hint: wayThere,
   },
   {
     codes: /^(EAI_|ETIMEDOUT|ECONN|EPIPE|EHOST|ENET|UND_ERR_(SOCKET|\w*TIMEOUT|CLOSED|DESTROYED|ABORTED|RES_))/,
     permanent: 'never',
-    reason: () => 'the connection failed',
+    reason: () => t('the connection failed'),
     hint: wayThere,
   },
 ];
@@ -115,13 +125,13 @@ export function networkFailure(error: unknown, to: Destination): NetworkFailure 
     };
   }
   const timedOut = chain.find(({ name }) => name === 'TimeoutError' || name === 'AbortError');
-  if (timedOut) return { permanent: false, reason: 'it did not answer in time', hint: wayThere(to) };
+  if (timedOut) return { permanent: false, reason: t('it did not answer in time'), hint: wayThere(to) };
   // What fetch refuses by itself has no code, e.g. "bad port".
   const [inner, fetched] = innermostFirst;
   if (fetched?.message !== 'fetch failed' || inner === undefined) return undefined;
   // It keeps an answer with 407 back, and gives no reason.
   if (inner.message === '') return strangeAnswer(407, to);
-  return { permanent: true, reason: inner.message, hint: `Check the address of ${to.host}.` };
+  return { permanent: true, reason: inner.message, hint: t('Check the address of {host}.', { host: to.host }) };
 }
 
 /** Whether a firewall, a proxy or a network that wants a sign-in answered in the place of a service that speaks JSON. */
@@ -139,24 +149,31 @@ export function unexpectedAnswer(status: number): Error {
 export function strangeAnswer(status: number, to: Destination): NetworkFailure {
   if (status === 407 && !to.direct) return proxyRefusal(status, to);
   if (status === 511) {
-    const hint = 'Open any page in a browser on this machine and sign in to the network.';
-    return { permanent: true, reason: 'this network wants you to sign in first, status 511', hint };
+    const hint = t('Open any page in a browser on this machine and sign in to the network.');
+    return { permanent: true, reason: t('this network wants you to sign in first, status 511'), hint };
   }
-  const reason = `a firewall or proxy seems to have answered in its place, status ${status}`;
+  const reason = t('a firewall or proxy seems to have answered in its place, status {status}', { status });
   return { permanent: !isPassing(status), reason, hint: firewall(to) };
 }
 
 function proxyRefusal(status: number, to: Destination): NetworkFailure {
   const { host, proxy } = to;
-  const name = proxy?.host ?? 'a proxy on the way';
-  const reason = `${proxy ? `the proxy ${name}` : name} refuses to connect to ${host}, status ${status}`;
+  const reason = proxy
+    ? t('the proxy {proxy} refuses to connect to {host}, status {status}', { proxy: proxy.host, host, status })
+    : t('a proxy on the way refuses to connect to {host}, status {status}', { host, status });
   if (status === 407) {
     const variable = proxy?.variable ?? 'HTTPS_PROXY';
-    const hint = `The proxy wants a name and a password that it knows: ${variable}=http://user:password@${proxy?.host ?? 'proxy.example:3128'} (special characters percent-encoded).`;
+    const setting = `${variable}=http://user:password@${proxy?.host ?? 'proxy.example:3128'}`;
+    const hint = t(
+      'The proxy wants a name and a password that it knows: {setting} (special characters percent-encoded).',
+      { setting },
+    );
     return { permanent: true, reason, hint };
   }
   const passing = isPassing(status) && (status === 408 || status === 429 || status > 502 || to.answered === true);
-  const hint = `Have the proxy allow ${host}, or put ${hostname(host)} into NO_PROXY if it can be reached without one.`;
+  const hint = t('Have the proxy allow {host}, or put {name} into NO_PROXY if it can be reached without one.', {
+    ...{ host, name: hostname(host) },
+  });
   return { permanent: !passing, reason, hint };
 }
 
@@ -170,14 +187,24 @@ function refusedTunnel(message: string): number | undefined {
 
 function wayThere(to: Destination): string {
   const { host, proxy } = to;
-  if (proxy) return `Check ${proxy.variable}; NO_PROXY=${hostname(host)} goes around the proxy.`;
-  if (to.direct) return `Check the network. ${firewall(to)}`;
-  return 'Check the network and the address. Where only a proxy leads out, set HTTPS_PROXY=http://proxy.example:3128 (for http:// addresses HTTP_PROXY).';
+  if (proxy) {
+    return t('Check {variable}; {setting} goes around the proxy.', {
+      ...{ variable: proxy.variable, setting: `NO_PROXY=${hostname(host)}` },
+    });
+  }
+  if (to.direct) return `${t('Check the network.')} ${firewall(to)}`;
+  return t(
+    'Check the network and the address. Where only a proxy leads out, set {setting} (for http:// addresses HTTP_PROXY).',
+    { setting: 'HTTPS_PROXY=http://proxy.example:3128' },
+  );
 }
 
 function firewall({ host, direct }: Destination): string {
-  const how = direct ? ': it connects directly, not through HTTPS_PROXY' : '';
-  return `Have the firewall of your network let wuerst reach ${host}${how}.`;
+  return direct
+    ? t('Have the firewall of your network let wuerst reach {host}: it connects directly, not through HTTPS_PROXY.', {
+        host,
+      })
+    : t('Have the firewall of your network let wuerst reach {host}.', { host });
 }
 
 function hostname(host: string): string {

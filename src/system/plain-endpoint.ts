@@ -1,3 +1,5 @@
+import { t } from '../texts/translate.ts';
+
 /** Whether a host name of a URL is this machine's own. */
 export function isThisMachine(hostname: string): boolean {
   return /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
@@ -22,5 +24,7 @@ export function plainEndpointWarning(
   secret: string,
 ): string | undefined {
   if (address === undefined || !isReadableOnTheWay(address)) return undefined;
-  return `${variable} is a plain http:// address, so everyone on the way can read ${secret}. Use https://.`;
+  return t('{variable} is a plain http:// address, so everyone on the way can read {secret}. Use https://.', {
+    ...{ variable, secret },
+  });
 }

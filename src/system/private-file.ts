@@ -1,4 +1,5 @@
 import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
+import { t } from '../texts/translate.ts';
 
 const OWNER_ONLY = 0o600;
 const OTHERS = 0o077;
@@ -37,5 +38,8 @@ export function openToOthers(path: string): string | undefined {
 export function openFolderWarning(folder: string): string | undefined {
   const mode = openToOthers(folder);
   if (mode === undefined) return undefined;
-  return `Others on this machine may look into the data folder ${folder} (its permissions are ${mode}). Close it: chmod 700 ${folder}`;
+  return t(
+    'Others on this machine may look into the data folder {folder} (its permissions are {mode}). Close it: {command}',
+    { folder, mode, command: `chmod 700 ${folder}` },
+  );
 }

@@ -1,3 +1,4 @@
+import { t } from '../texts/translate.ts';
 import { OperatorError } from './errors.ts';
 import type { Destination } from './network-failure.ts';
 
@@ -26,8 +27,8 @@ export function checkProxies({ httpProxy, httpsProxy }: Proxies): void {
 function checkProxy(name: string, address: string | undefined): void {
   if (!address || (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol))) return;
   // Its value stays out: it may hold a password.
-  throw new OperatorError('proxy_invalid', `${name} is not an http or https address.`, {
-    hint: 'For example: HTTPS_PROXY=http://proxy.example:3128',
+  throw new OperatorError('proxy_invalid', () => t('{name} is not an http or https address.', { name }), {
+    hint: () => t('For example: {example}', { example: 'HTTPS_PROXY=http://proxy.example:3128' }),
   });
 }
 

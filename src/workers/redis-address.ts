@@ -1,5 +1,6 @@
 import { OperatorError } from '../system/errors.ts';
 import { isThisMachine } from '../system/plain-endpoint.ts';
+import { t } from '../texts/translate.ts';
 
 /** Where Redis or Valkey is. */
 export interface RedisAddress {
@@ -22,7 +23,7 @@ export interface RedisAddressOptions {
   readonly plainSetting: string;
 }
 
-const EXAMPLE = 'For example rediss://wuerst:password@redis.example:6379.';
+const example = () => t('For example: {example}', { example: 'rediss://wuerst:password@redis.example:6379' });
 
 /**
  * Reads an address such as `rediss://user:password@host:6379/0`.
@@ -34,9 +35,13 @@ export function readRedisAddress(text: string, options: RedisAddressOptions): Re
   const { setting, plainHosts, plainSetting } = options;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === '' || !/^\/?\d*$/.test(url.pathname)) {
-    throw new OperatorError('redis_address_invalid', `${setting} is not the address of a Redis server.`, {
-      hint: EXAMPLE,
-    });
+    throw new OperatorError(
+      'redis_address_invalid',
+      () => t('{setting} is not the address of a Redis server.', { setting }),
+      {
+        hint: example,
+      },
+    );
   }
   const { protocol } = url;
   const hostname = url.hostname.toLowerCase();
@@ -46,12 +51,23 @@ export function readRedisAddress(text: string, options: RedisAddressOptions): Re
   if (protocol === 'redis:' && !isLocal && !isAllowed) {
     throw new OperatorError(
       'redis_unencrypted',
-      `${setting} is a plain redis:// address of another machine, ${shown}, so everyone on the way could read its password.`,
-      { hint: `Use rediss://, or name the host in ${plainSetting} if only you can read that network.` },
+      () =>
+        t(
+          '{setting} is a plain redis:// address of another machine, {shown}, so everyone on the way could read its password.',
+          { setting, shown },
+        ),
+      {
+        hint: () =>
+          t('Use rediss://, or name the host in {plainSetting} if only you can read that network.', { plainSetting }),
+      },
     );
   }
   if (url.password === '' && !isLocal && !isAllowed) {
-    throw new OperatorError('redis_unprotected', `${setting} has no password for ${shown}.`, { hint: EXAMPLE });
+    throw new OperatorError(
+      'redis_unprotected',
+      () => t('{setting} has no password for {shown}.', { setting, shown }),
+      { hint: example },
+    );
   }
   return { url: text, password: decodeURIComponent(url.password), shown, isLocal, isEncrypted: protocol === 'rediss:' };
 }

@@ -1,49 +1,56 @@
 import { OperatorError } from '../system/errors.ts';
 import { networkFailure } from '../system/network-failure.ts';
+import { t } from '../texts/translate.ts';
 
 interface Kind {
   readonly answer: RegExp;
   readonly code: string;
   readonly message: (host: string) => string;
-  readonly hint: string;
+  readonly hint: () => string;
 }
 
 const KINDS: readonly Kind[] = [
   {
     answer: /^OOM /,
     code: 'redis_full',
-    message: (host) => `Redis at ${host} has no memory left and takes nothing any more.`,
-    hint: 'Give it more with maxmemory, or remove what other programs keep in it.',
+    message: (host) => t('Redis at {host} has no memory left and takes nothing any more.', { host }),
+    hint: () => t('Give it more with maxmemory, or remove what other programs keep in it.'),
   },
   {
     answer: /^(?:READONLY|MASTERDOWN) |role is not master/i,
     code: 'redis_readonly',
-    message: (host) => `Redis at ${host} is a replica and cannot be written to.`,
-    hint: 'Name the primary, or a name that always leads to it.',
+    message: (host) => t('Redis at {host} is a replica and cannot be written to.', { host }),
+    hint: () => t('Name the primary, or a name that always leads to it.'),
   },
   {
     answer: /^(?:WRONGPASS|NOAUTH)\b|invalid password|without any password configured/i,
     code: 'redis_sign_in_refused',
-    message: (host) => `Redis at ${host} refuses the user or the password.`,
-    hint: 'Check both in the address, as in rediss://user:password@host:6379. Characters such as / and @ are written %2F and %40.',
+    message: (host) => t('Redis at {host} refuses the user or the password.', { host }),
+    hint: () =>
+      t(
+        'Check both in the address, as in rediss://user:password@host:6379. Characters such as / and @ are written %2F and %40.',
+      ),
   },
   {
     answer: /^NOPERM /,
     code: 'redis_not_permitted',
-    message: (host) => `Redis at ${host} does not let this user do what workers need.`,
-    hint: 'Set its rights as docs/workers.md says: ACL SETUSER wuerst on >password ~wuerst:* &wuerst:* +@all -@admin -@dangerous +info.',
+    message: (host) => t('Redis at {host} does not let this user do what workers need.', { host }),
+    hint: () =>
+      t(
+        'Set its rights as docs/workers.md says: ACL SETUSER wuerst on >password ~wuerst:* &wuerst:* +@all -@admin -@dangerous +info.',
+      ),
   },
   {
     answer: /^LOADING /,
     code: 'redis_loading',
-    message: (host) => `Redis at ${host} is still reading its data.`,
-    hint: 'It is tried again.',
+    message: (host) => t('Redis at {host} is still reading its data.', { host }),
+    hint: () => t('It is tried again.'),
   },
   {
     answer: /^MISCONF /,
     code: 'redis_cannot_save',
-    message: (host) => `Redis at ${host} cannot save to its disk and takes nothing any more.`,
-    hint: 'Free some space there, or look into its log.',
+    message: (host) => t('Redis at {host} cannot save to its disk and takes nothing any more.', { host }),
+    hint: () => t('Free some space there, or look into its log.'),
   },
 ];
 
@@ -62,14 +69,16 @@ export function redisProblem(error: unknown, host: string): OperatorError {
   if (error instanceof OperatorError) return error;
   const text = error instanceof Error ? error.message : String(error);
   const kind = KINDS.find(({ answer }) => answer.test(text));
-  if (kind) return new OperatorError(kind.code, kind.message(host), { hint: kind.hint, cause: error });
+  if (kind) return new OperatorError(kind.code, () => kind.message(host), { hint: kind.hint, cause: error });
   const network = networkFailure(error, { host, direct: true, answered: true });
-  const why = network === undefined ? '' : `: ${network.reason}`;
   return new OperatorError(
     network?.permanent ? 'redis_network' : 'redis_away',
-    `Redis at ${host} cannot be reached${why}.`,
+    () =>
+      network === undefined
+        ? t('Redis at {host} cannot be reached.', { host })
+        : t('Redis at {host} cannot be reached: {reason}.', { host, reason: network.reason }),
     {
-      hint: network?.hint ?? 'It is tried again. Pictures that are being painted go on.',
+      hint: network?.hint ?? (() => t('It is tried again. Pictures that are being painted go on.')),
       cause: error,
     },
   );

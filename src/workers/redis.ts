@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { OperatorError } from '../system/errors.ts';
+import { t } from '../texts/translate.ts';
 import type { RedisAddress } from './redis-address.ts';
 
 export interface RedisOptions {
@@ -59,22 +60,34 @@ export async function checkRedis(redis: Redis, address: RedisAddress): Promise<r
   const version = facts.get('redis_version') ?? '';
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major < LEAST[0] || (major === LEAST[0] && minor < LEAST[1])) {
-    throw new OperatorError('redis_too_old', `Redis at ${shown} is ${version}; workers need ${LEAST.join('.')}.`, {
-      hint: 'Install Redis 6.2 or newer, or Valkey.',
-    });
+    throw new OperatorError(
+      'redis_too_old',
+      () => t('Redis at {shown} is {version}; workers need {least}.', { shown, version, least: LEAST.join('.') }),
+      {
+        hint: () => t('Install Redis 6.2 or newer, or Valkey.'),
+      },
+    );
   }
   const policy = facts.get('maxmemory_policy') ?? 'noeviction';
   if (policy !== 'noeviction') {
     throw new OperatorError(
       'redis_evicts',
-      `Redis at ${shown} has maxmemory-policy ${policy}: it would throw jobs away when its memory is full.`,
-      { hint: 'Set maxmemory-policy noeviction in its configuration, or use a Redis of its own for wuerst.' },
+      () =>
+        t('Redis at {shown} has maxmemory-policy {policy}: it would throw jobs away when its memory is full.', {
+          shown,
+          policy,
+        }),
+      { hint: () => t('Set maxmemory-policy noeviction in its configuration, or use a Redis of its own for wuerst.') },
     );
   }
   if ((facts.get('role') ?? 'master') !== 'master') {
-    throw new OperatorError('redis_readonly', `Redis at ${shown} is a replica and cannot be written to.`, {
-      hint: 'Name the primary, or a name that always leads to it.',
-    });
+    throw new OperatorError(
+      'redis_readonly',
+      () => t('Redis at {shown} is a replica and cannot be written to.', { shown }),
+      {
+        hint: () => t('Name the primary, or a name that always leads to it.'),
+      },
+    );
   }
   const user = await redis.acl('WHOAMI');
   if (isLocal) return [];

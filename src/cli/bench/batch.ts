@@ -1,6 +1,8 @@
 import { batchTime, WORTH } from '../../pipeline/engine/batch-gain.ts';
 import { type Provider, WuerstchenCombinedPipeline } from '../../pipeline/index.ts';
+import { decimals } from '../../system/byte-size.ts';
 import { printableJson } from '../../system/printable.ts';
+import { t } from '../../texts/translate.ts';
 
 /** Pictures at the same time; each as many again as the one before. */
 const PICTURES = [1, 2, 4];
@@ -36,7 +38,15 @@ export async function benchBatch(
   const precision = 'auto';
   const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { provider, device, threads, precision });
   const rows: BatchRow[] = [];
-  if (!json) process.stdout.write(`computed by ${pipeline.computedBy}; ${steps ?? STEPS} steps of each stage\n\n`);
+  if (!json) {
+    const said = t(
+      'computed by {provider}; {count} step of each stage | computed by {provider}; {count} steps of each stage',
+      {
+        ...{ provider: pipeline.computedBy, count: steps ?? STEPS },
+      },
+    );
+    process.stdout.write(`${said}\n\n`);
+  }
   for (const [width, height] of sizes) {
     let before: number | null = null;
     for (const pictures of PICTURES) {
@@ -52,11 +62,13 @@ export async function benchBatch(
 }
 
 function line({ width, height, pictures, ms, ratio }: BatchRow): string {
-  const time = `${(ms / pictures / 1000).toFixed(3)} s a picture`;
-  const gain = ratio === null ? '' : `, ${ratio.toFixed(2)} times as long as half as many: ${verdict(ratio)}`;
-  return `${width}×${height}, ${pictures} at the same time: ${time}${gain}`;
-}
-
-function verdict(ratio: number): string {
-  return ratio < WORTH ? 'pays' : 'does not pay';
+  const values = {
+    ...{ size: `${width}×${height}`, count: pictures },
+    time: t('{seconds} s a picture', { seconds: decimals(ms / pictures / 1000, 3) }),
+  };
+  if (ratio === null) return t('{size}, {count} at the same time: {time}', values);
+  const compared = { ...values, times: decimals(ratio, 2) };
+  return ratio < WORTH
+    ? t('{size}, {count} at the same time: {time}, {times} times as long as half as many: pays', compared)
+    : t('{size}, {count} at the same time: {time}, {times} times as long as half as many: does not pay', compared);
 }

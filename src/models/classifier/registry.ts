@@ -4,6 +4,7 @@ import { Hub } from '../../pipeline/hub/hub.ts';
 import type { HubOptions } from '../../pipeline/hub/hub-options.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { proxiesFrom } from '../../system/proxies.ts';
+import { t } from '../../texts/translate.ts';
 
 const PUBLIC = 'https://registry.npmjs.org';
 
@@ -23,9 +24,13 @@ export function registryOptionsFrom(env: NodeJS.ProcessEnv): HubOptions {
   const named = env.npm_config_registry || env.NPM_CONFIG_REGISTRY || ofNpmrc(env) || PUBLIC;
   const isAddress = URL.canParse(named) && /^https?:$/.test(new URL(named).protocol);
   if (!isAddress) {
-    throw new OperatorError('registry_invalid', 'The registry that npm is set to is not an http or https address.', {
-      hint: `For example: npm_config_registry=${PUBLIC}`,
-    });
+    throw new OperatorError(
+      'registry_invalid',
+      () => t('The registry that npm is set to is not an http or https address.'),
+      {
+        hint: () => t('For example: {example}', { example: `npm_config_registry=${PUBLIC}` }),
+      },
+    );
   }
   return { endpoint: named, ...proxiesFrom(env) };
 }

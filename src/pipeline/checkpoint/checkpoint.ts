@@ -1,5 +1,6 @@
 import { join, relative, resolve, sep } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { size } from '../math/tensor.ts';
 import { readJson, requireFolder } from './config-file.ts';
 import { type ByteRange, readHeader, type TensorEntry } from './safetensors.ts';
@@ -96,8 +97,15 @@ export class Component {
     if (!this.#prepared) return { name, dtype, shape, offset: 0, length: 0, file: join(this.weightsDir, name) };
     throw new OperatorError(
       'prepared_stale',
-      `The prepared ${this.precision} weights of ${this.dir} lack "${name}" ${dtype} [${shape}].`,
-      { hint: 'Delete its folder "prepared"; it is made again.' },
+      () =>
+        t('The prepared {precision} weights of {dir} lack "{name}" {dtype} [{shape}].', {
+          precision: this.precision,
+          dir: this.dir,
+          name,
+          dtype,
+          shape: shape.join(),
+        }),
+      { hint: () => t('Delete its folder "prepared"; it is made again.') },
     );
   }
 
@@ -117,7 +125,9 @@ export class Component {
         if (IGNORED.test(name)) continue;
         const other = tensors.get(name);
         if (other)
-          throw new OperatorError('checkpoint_corrupt', `Both ${file} and ${other.file} hold tensor "${name}".`);
+          throw new OperatorError('checkpoint_corrupt', () =>
+            t('Both {file} and {other} hold tensor "{name}".', { file, other: other.file, name }),
+          );
         tensors.set(name, { ...entry, file });
       }
     }
@@ -176,15 +186,25 @@ export class Component {
   tensor(name: string, shape: readonly number[]): LocatedTensor {
     const found = this.#tensors.get(name);
     if (!found) {
-      throw new OperatorError('tensor_missing', `Tensor "${name}" [${shape}] is missing in ${this.dir}.`, {
-        hint: 'Check that config.json belongs to these weights, then download the folder again.',
-      });
+      throw new OperatorError(
+        'tensor_missing',
+        () => t('Tensor "{name}" [{shape}] is missing in {dir}.', { name, shape: shape.join(), dir: this.dir }),
+        {
+          hint: () => t('Check that config.json belongs to these weights, then download the folder again.'),
+        },
+      );
     }
     if (found.shape.length !== shape.length || found.shape.some((dim, i) => dim !== shape[i])) {
       throw new OperatorError(
         'tensor_misshapen',
-        `Tensor "${name}" of ${found.file} should be [${shape}] by config.json, found [${found.shape}].`,
-        { hint: 'Check that config.json belongs to these weights, then download the folder again.' },
+        () =>
+          t('Tensor "{name}" of {file} should be [{wanted}] by config.json, found [{found}].', {
+            name,
+            file: found.file,
+            wanted: shape.join(),
+            found: found.shape.join(),
+          }),
+        { hint: () => t('Check that config.json belongs to these weights, then download the folder again.') },
       );
     }
     this.#used.add(name);
@@ -200,9 +220,12 @@ export class Component {
 
   unusableDtype(entry: TensorEntry): OperatorError {
     const file = (entry as LocatedTensor).file;
-    return new OperatorError(
-      'tensor_dtype',
-      `Tensor "${entry.name}" of ${file} should be F32, F16 or BF16, found ${entry.dtype}.`,
+    return new OperatorError('tensor_dtype', () =>
+      t('Tensor "{name}" of {file} should be F32, F16 or BF16, found {dtype}.', {
+        name: entry.name,
+        file,
+        dtype: entry.dtype,
+      }),
     );
   }
 
@@ -214,8 +237,12 @@ export class Component {
     const more = unused.length > 3 ? ` and ${unused.length - 3} more` : '';
     throw new OperatorError(
       'tensor_unexpected',
-      `The config.json of ${this.dir} has no place for tensor ${names.join(', ')}${more}.`,
-      { hint: 'Check that config.json belongs to these weights, then download the folder again.' },
+      () =>
+        t('The config.json of {dir} has no place for tensor {names}.', {
+          dir: this.dir,
+          names: `${names.join(', ')}${more}`,
+        }),
+      { hint: () => t('Check that config.json belongs to these weights, then download the folder again.') },
     );
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { withoutMark } from '../../system/byte-order-mark.ts';
 import { OperatorError } from '../../system/errors.ts';
 import type { z } from '../../system/zod-mini.ts';
+import { t } from '../../texts/translate.ts';
 import { isLfsPointer, lfsPointerError } from './lfs-pointer.ts';
 
 /** A folder with a `config.json`. */
@@ -16,9 +17,12 @@ export function parseConfig<T>(schema: z.ZodMiniType<T>, { dir, config }: Config
   const { _class_name: found, architectures } = config;
   const classes = [found, ...(Array.isArray(architectures) ? architectures : [])].filter((name) => name !== undefined);
   if (!classes.includes(className)) {
-    throw new OperatorError(
-      'class_unknown',
-      `Expected class ${className} in ${join(dir, 'config.json')}, found ${classes.map(String).join(', ') || 'none'}.`,
+    throw new OperatorError('class_unknown', () =>
+      t('Expected class {className} in {file}, found {classes}.', {
+        className,
+        file: join(dir, 'config.json'),
+        classes: classes.map(String).join(', ') || 'none',
+      }),
     );
   }
   const result = schema.safeParse(config, { jitless: true });
@@ -34,7 +38,9 @@ interface Problem {
 /** Names every wrong key, in one line. */
 export function configInvalid(file: string, { issues }: { readonly issues: readonly Problem[] }): OperatorError {
   const problems = issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
-  return new OperatorError('config_invalid', `The file ${file} is not as expected: ${problems.join('; ')}.`);
+  return new OperatorError('config_invalid', () =>
+    t('The file {file} is not as expected: {problems}.', { file, problems: problems.join('; ') }),
+  );
 }
 
 /** A folder with a `model_index.json`. */
@@ -49,9 +55,12 @@ export async function openRepository(dir: string, className: string): Promise<Re
   const file = join(dir, 'model_index.json');
   const index = await readJson(file);
   if (index._class_name !== className) {
-    throw new OperatorError(
-      'class_unknown',
-      `Expected class ${className} in ${file}, found ${String(index._class_name)}.`,
+    throw new OperatorError('class_unknown', () =>
+      t('Expected class {className} in {file}, found {found}.', {
+        className,
+        file,
+        found: String(index._class_name),
+      }),
     );
   }
   return { dir, index };
@@ -62,21 +71,29 @@ export async function readJson(file: string): Promise<Record<string, unknown>> {
   try {
     text = withoutMark(await readFile(file, 'utf8'));
   } catch (cause) {
-    throw new OperatorError('checkpoint_unreadable', `Cannot read ${file}: ${reason(cause)}.`, {
-      hint: 'A model folder holds wuerstchen-prior/ and wuerstchen/ in the diffusers layout.',
-      cause,
-    });
+    throw new OperatorError(
+      'checkpoint_unreadable',
+      () => t('Cannot read {file}: {reason}.', { file, reason: reason(cause) }),
+      {
+        hint: () => t('A model folder holds wuerstchen-prior/ and wuerstchen/ in the diffusers layout.'),
+        cause,
+      },
+    );
   }
   if (isLfsPointer(text)) throw lfsPointerError(file);
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (cause) {
-    throw new OperatorError('checkpoint_corrupt', `The file ${file} is not JSON: ${(cause as Error).message}.`, {
-      cause,
-    });
+    throw new OperatorError(
+      'checkpoint_corrupt',
+      () => t('The file {file} is not JSON: {reason}.', { file, reason: (cause as Error).message }),
+      {
+        cause,
+      },
+    );
   }
-  throw new OperatorError('checkpoint_corrupt', `The file ${file} should hold a JSON object.`);
+  throw new OperatorError('checkpoint_corrupt', () => t('The file {file} should hold a JSON object.', { file }));
 }
 
 /** @throws OperatorError `checkpoint_missing`, `checkpoint_not_a_folder` or `checkpoint_unreadable` */
@@ -85,18 +102,28 @@ export async function requireFolder(dir: string): Promise<void> {
   try {
     isFolder = (await stat(dir)).isDirectory();
   } catch (cause) {
-    throw new OperatorError('checkpoint_missing', `There is no checkpoint at ${dir || '""'}: ${reason(cause)}.`, {
-      hint: 'Run "wuerst models list" to see what is here, "wuerst models pull" to fetch more.',
-      cause,
-    });
+    throw new OperatorError(
+      'checkpoint_missing',
+      () => t('There is no checkpoint at {dir}: {reason}.', { dir: dir || '""', reason: reason(cause) }),
+      {
+        hint: () => t('Run "wuerst models list" to see what is here, "wuerst models pull" to fetch more.'),
+        cause,
+      },
+    );
   }
   if (!isFolder)
-    throw new OperatorError('checkpoint_not_a_folder', `The checkpoint at ${dir} is a file; a checkpoint is a folder.`);
+    throw new OperatorError('checkpoint_not_a_folder', () =>
+      t('The checkpoint at {dir} is a file; a checkpoint is a folder.', { dir }),
+    );
   await readdir(dir).catch((cause: unknown) => {
-    throw new OperatorError('checkpoint_unreadable', `Cannot list ${dir}: ${reason(cause)}.`, {
-      hint: 'This program needs to list the folder and read its files.',
-      cause,
-    });
+    throw new OperatorError(
+      'checkpoint_unreadable',
+      () => t('Cannot list {dir}: {reason}.', { dir, reason: reason(cause) }),
+      {
+        hint: () => t('This program needs to list the folder and read its files.'),
+        cause,
+      },
+    );
   });
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { isFolder, layoutOf } from './layout.ts';
 
 /** The hub's name of the published encoder's repository, and the folders that others have. */
@@ -17,9 +18,10 @@ export function requireImageEncoder(model: string): string {
   if (found !== undefined) return found;
   throw new OperatorError(
     'image_encoder_missing',
-    `The model ${model} has no image encoder: it cannot start from pictures.`,
+    () => t('The model {model} has no image encoder: it cannot start from pictures.', { model }),
     {
-      hint: 'Put the repository warp-ai/EfficientNetEncoder beside it, or run "wuerst models pull --pictures".',
+      hint: () =>
+        t('Put the repository warp-ai/EfficientNetEncoder beside it, or run "wuerst models pull --pictures".'),
     },
   );
 }

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { withoutMark } from '../../system/byte-order-mark.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { namesIn } from '../../system/names-in.ts';
+import { t } from '../../texts/translate.ts';
 import { COMBINED_CLASS, HALVES, type HalfName } from './contents.ts';
 import { priorOfCard } from './model-card.ts';
 
@@ -58,16 +59,30 @@ export function wholeModel(folder: string): { readonly prior: PlacedHalf; readon
   const half = { prior, decoder }[present];
   const { repository, className } = HALVES[lacking];
   if (half) {
-    const message = `The folder ${folder} holds only the ${present} of a model, in ${half.dir}; there is no ${lacking} (${className}) beside it.`;
+    const values = { folder, dir: half.dir, className };
+    const message = () =>
+      present === 'prior'
+        ? t(
+            'The folder {folder} holds only the prior of a model, in {dir}; there is no decoder ({className}) beside it.',
+            values,
+          )
+        : t(
+            'The folder {folder} holds only the decoder of a model, in {dir}; there is no prior ({className}) beside it.',
+            values,
+          );
     const several = foldersIn(snapshotOf(folder)).filter((place) => classOf(snapshotOf(place)) === className);
     if (several.length > 1) {
       const names = several.map((place) => basename(place)).join(', ');
-      throw new OperatorError('model_ambiguous', `The folder ${folder} holds more than one ${lacking}: ${names}.`, {
-        hint: `Give the one to use the name ${repository}.`,
-      });
+      throw new OperatorError(
+        'model_ambiguous',
+        () => t('The folder {folder} holds more than one {lacking}: {names}.', { folder, lacking, names }),
+        {
+          hint: () => t('Give the one to use the name {repository}.', { repository }),
+        },
+      );
     }
     throw new OperatorError('model_incomplete', message, {
-      hint: `Put the repository ${repository} beside it, or run "wuerst models pull".`,
+      hint: () => t('Put the repository {repository} beside it, or run "wuerst models pull".', { repository }),
     });
   }
   throw noModel(folder);
@@ -78,9 +93,16 @@ export function noModel(folder: string, code = 'model_incomplete'): OperatorErro
   const meant = nearbyModel(folder);
   const hint =
     meant === undefined
-      ? 'A model folder holds wuerstchen-prior and wuerstchen, or is a repository of the combined pipeline; "wuerst models list" shows what is here.'
-      : `There is a model in ${meant}: name that folder.`;
-  return new OperatorError(code, `The folder ${folder} is no Würstchen model: it holds ${heldBy(folder)}.`, { hint });
+      ? () =>
+          t(
+            'A model folder holds wuerstchen-prior and wuerstchen, or is a repository of the combined pipeline; "wuerst models list" shows what is here.',
+          )
+      : () => t('There is a model in {folder}: name that folder.', { folder: meant });
+  return new OperatorError(
+    code,
+    () => t('The folder {folder} is no Würstchen model: it holds {held}.', { folder, held: heldBy(folder) }),
+    { hint },
+  );
 }
 
 /** A model in a folder, or one that the folder is a part of. */
@@ -98,9 +120,12 @@ export function halfIn(folder: string, name: HalfName): PlacedHalf {
   if (half) return half;
   // One that cannot be read: opening it says why.
   if (classOf(folder) === undefined && namesIn(folder).includes('model_index.json')) return plain(folder, name);
-  throw new OperatorError(
-    'class_unknown',
-    `Expected class ${HALVES[name].className} in ${folder}, found ${heldBy(folder)}.`,
+  throw new OperatorError('class_unknown', () =>
+    t('Expected class {className} in {folder}, found {held}.', {
+      className: HALVES[name].className,
+      folder,
+      held: heldBy(folder),
+    }),
   );
 }
 
@@ -207,8 +232,9 @@ export function heldBy(folder: string): string {
   const className = classOf(snapshotOf(folder));
   if (className !== undefined) return className;
   const names = namesIn(folder).filter((name) => !name.startsWith('.'));
-  const more = names.length > 8 ? ` and ${names.length - 8} more` : '';
-  return names.length === 0 ? 'nothing' : names.slice(0, 8).join(', ') + more;
+  if (names.length === 0) return t('nothing');
+  const shown = names.slice(0, 8).join(', ');
+  return names.length > 8 ? t('{names} and {more} more', { names: shown, more: names.length - 8 }) : shown;
 }
 
 function foldersIn(dir: string): string[] {

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 
 /** How the text begins that Git leaves in place of a large file which was not fetched. */
 const START = 'version https://git-lfs.github.com/spec/';
@@ -24,7 +25,11 @@ export async function isLfsPointerFile(path: string): Promise<boolean> {
 }
 
 export function lfsPointerError(path: string): OperatorError {
-  return new OperatorError('lfs_pointer', `The file ${path} is a Git LFS pointer, not the file itself.`, {
-    hint: 'Run "git lfs install" and "git lfs pull" in the cloned repository, or "wuerst models pull".',
-  });
+  return new OperatorError(
+    'lfs_pointer',
+    () => t('The file {path} is a Git LFS pointer, not the file itself.', { path }),
+    {
+      hint: () => t('Run "git lfs install" and "git lfs pull" in the cloned repository, or "wuerst models pull".'),
+    },
+  );
 }

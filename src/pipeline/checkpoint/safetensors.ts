@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { size } from '../math/tensor.ts';
 import { isLfsPointer, lfsPointerError } from './lfs-pointer.ts';
 
@@ -131,7 +132,11 @@ async function openFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
   } catch (cause) {
-    throw new OperatorError('checkpoint_unreadable', `Cannot read ${path}: ${(cause as Error).message}.`, { cause });
+    throw new OperatorError(
+      'checkpoint_unreadable',
+      () => t('Cannot read {path}: {reason}.', { path, reason: (cause as Error).message }),
+      { cause },
+    );
   }
 }
 
@@ -146,14 +151,22 @@ async function readBytes(file: FileHandle, position: number, length: number): Pr
 }
 
 function truncated(path: string, wanted: string): OperatorError {
-  return new OperatorError('checkpoint_truncated', `The file ${path} is incomplete: wanted ${wanted}.`, {
-    hint: 'Download the file again.',
-  });
+  return new OperatorError(
+    'checkpoint_truncated',
+    () => t('The file {path} is incomplete: wanted {wanted}.', { path, wanted }),
+    {
+      hint: () => t('Download the file again.'),
+    },
+  );
 }
 
 function corrupt(path: string, what: string, cause?: unknown): OperatorError {
-  return new OperatorError('checkpoint_corrupt', `The file ${path} is not a valid safetensors file: ${what}.`, {
-    hint: 'Download the file again.',
-    cause,
-  });
+  return new OperatorError(
+    'checkpoint_corrupt',
+    () => t('The file {path} is not a valid safetensors file: {what}.', { path, what }),
+    {
+      hint: () => t('Download the file again.'),
+      cause,
+    },
+  );
 }

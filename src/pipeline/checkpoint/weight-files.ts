@@ -2,6 +2,7 @@ import { readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
 import { z } from '../../system/zod-mini.ts';
+import { t } from '../../texts/translate.ts';
 import { readJson, reason } from './config-file.ts';
 
 /** Precisions in the names of weight files, in the order of preference; plain files have none. */
@@ -86,35 +87,49 @@ export async function weightFiles(dir: string): Promise<string[]> {
   const partial = files.find((name) => /\.(part|incomplete)$/.test(name));
   throw new OperatorError(
     'checkpoint_incomplete',
-    `The folder ${dir} should hold diffusion_pytorch_model.safetensors or model.safetensors, found ${files.join(', ') || 'nothing'}.`,
-    { hint: partial ? 'The download is not finished: run "wuerst models pull".' : hintFor(files) },
+    () =>
+      t('The folder {dir} should hold diffusion_pytorch_model.safetensors or model.safetensors, found {files}.', {
+        dir,
+        files: files.join(', ') || t('nothing'),
+      }),
+    { hint: () => (partial ? t('The download is not finished: run "wuerst models pull".') : hintFor(files)) },
   );
 }
 
 function hintFor(names: readonly string[]): string {
-  if (!names.some((name) => /\.(bin|pt|pth|ckpt)$/.test(name))) return 'Run "wuerst models pull".';
-  return 'Only safetensors are read: save the weights again with save_pretrained(…, safe_serialization=True), or run "wuerst models pull".';
+  if (!names.some((name) => /\.(bin|pt|pth|ckpt)$/.test(name)))
+    return t('Run: {command}', { command: 'wuerst models pull' });
+  return t(
+    'Only safetensors are read: save the weights again with save_pretrained(…, safe_serialization=True), or run "wuerst models pull".',
+  );
 }
 
 const shardIndex = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 async function readIndex(file: string): Promise<string[]> {
   const parsed = shardIndex.safeParse(await readJson(file));
-  if (!parsed.success) throw new OperatorError('checkpoint_corrupt', `The file ${file} should have a weight_map.`);
+  if (!parsed.success)
+    throw new OperatorError('checkpoint_corrupt', () => t('The file {file} should have a weight_map.', { file }));
   const names = [...new Set(Object.values(parsed.data.weight_map))];
   const outside = names.find((name) => name !== basename(name));
   if (outside === undefined) return names;
-  throw new OperatorError('checkpoint_corrupt', `The file ${file} names "${outside}" outside its folder.`);
+  throw new OperatorError('checkpoint_corrupt', () =>
+    t('The file {file} names "{outside}" outside its folder.', { file, outside }),
+  );
 }
 
 async function realFile(file: string): Promise<string> {
   try {
     return await realpath(file);
   } catch (cause) {
-    throw new OperatorError('checkpoint_incomplete', `The file ${file} is missing: ${reason(cause)}.`, {
-      hint: 'Run "wuerst models pull" to finish the download.',
-      cause,
-    });
+    throw new OperatorError(
+      'checkpoint_incomplete',
+      () => t('The file {file} is missing: {reason}.', { file, reason: reason(cause) }),
+      {
+        hint: () => t('Run "wuerst models pull" to finish the download.'),
+        cause,
+      },
+    );
   }
 }
 

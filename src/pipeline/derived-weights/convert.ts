@@ -1,4 +1,5 @@
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import {
   type Factor,
   outputsOf,
@@ -123,9 +124,13 @@ function finite({ from }: Factor, data: Float32Array): Float32Array {
   let zero = 0;
   for (let i = 0; i < data.length; i += 1) zero += (data[i] ?? 0) * 0;
   if (zero === 0) return data;
-  throw new OperatorError('weight_not_finite', `Tensor "${from}" holds numbers that are not finite.`, {
-    hint: 'The checkpoint is damaged: run "wuerst models verify", then pull it again.',
-  });
+  throw new OperatorError(
+    'weight_not_finite',
+    () => t('Tensor "{from}" holds numbers that are not finite.', { from }),
+    {
+      hint: () => t('The checkpoint is damaged: run "wuerst models verify", then pull it again.'),
+    },
+  );
 }
 
 function toHalf({ from }: RecipePart, data: Float32Array): Uint16Array {
@@ -133,9 +138,13 @@ function toHalf({ from }: RecipePart, data: Float32Array): Uint16Array {
   for (let i = 0; i < data.length; i += 1) {
     const half = floatToHalf(data[i] ?? 0);
     if ((half & 0x7c00) === 0x7c00) {
-      throw new OperatorError('weight_too_large', `Tensor "${from}" holds ${data[i]}, but 16 bits end at 65504.`, {
-        hint: 'Use precision fp32 for this checkpoint.',
-      });
+      throw new OperatorError(
+        'weight_too_large',
+        () => t('Tensor "{from}" holds {value}, but 16 bits end at 65504.', { from, value: data[i] ?? 0 }),
+        {
+          hint: () => t('Use precision fp32 for this checkpoint.'),
+        },
+      );
     }
     halves[i] = half;
   }

@@ -8,6 +8,7 @@ import { makeFolder } from '../../system/make-folder.ts';
 import { writeAll } from '../../system/write-all.ts';
 import { writeJson } from '../../system/write-json.ts';
 import { z } from '../../system/zod-mini.ts';
+import { t } from '../../texts/translate.ts';
 import { readRecord } from './read-record.ts';
 
 export interface DerivedFileOptions {
@@ -121,7 +122,9 @@ export async function readFully(file: FileHandle, path: string, position: number
   for (let done = 0; done < bytes.length; ) {
     const { bytesRead } = await file.read(bytes, done, bytes.length - done, position + done);
     if (bytesRead === 0)
-      throw new OperatorError('checkpoint_truncated', `The file ${path} got shorter while it was read.`);
+      throw new OperatorError('checkpoint_truncated', () =>
+        t('The file {path} got shorter while it was read.', { path }),
+      );
     done += bytesRead;
   }
 }

@@ -4,6 +4,7 @@ import { explainDiskError } from '../../system/disk.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { hashFile } from '../../system/file-hash.ts';
 import { z } from '../../system/zod-mini.ts';
+import { t } from '../../texts/translate.ts';
 import { readHeader, type TensorEntry } from '../checkpoint/safetensors.ts';
 import { type DerivedFileOptions, makeOnce, readFully, writeDerivedFile } from './derived-file.ts';
 import { MIX_BY_DTYPE } from './mix-numbers.ts';
@@ -121,9 +122,13 @@ async function pairTensors(baseFile: string, aestheticFile: string): Promise<Pai
   const base = await readHeader(baseFile);
   const aesthetic = await readHeader(aestheticFile);
   const wrong = (what: string) =>
-    new OperatorError('mix_mismatch', `Checkpoints ${baseFile} and ${aestheticFile} cannot be mixed: ${what}.`, {
-      hint: 'Both must be Stage C checkpoints of the same model and precision.',
-    });
+    new OperatorError(
+      'mix_mismatch',
+      () => t('Checkpoints {baseFile} and {aestheticFile} cannot be mixed: {what}.', { baseFile, aestheticFile, what }),
+      {
+        hint: () => t('Both must be Stage C checkpoints of the same model and precision.'),
+      },
+    );
   for (const name of aesthetic.keys()) if (!base.has(name)) throw wrong(`only the second has tensor "${name}"`);
   const tensors = [...base.values()].sort((x, y) => x.offset - y.offset);
   const first = tensors[0];
@@ -165,8 +170,12 @@ function pieceMixer(files: readonly FileHandle[], baseFile: string, weight: numb
     if (mix && !mix(bytes, await read(1, from), weight)) {
       throw new OperatorError(
         'checkpoint_corrupt',
-        `Tensor "${tensor.name}" of ${baseFile} or its partner has numbers that are not finite.`,
-        { hint: 'Run "wuerst models verify", then pull the model again.' },
+        () =>
+          t('Tensor "{name}" of {baseFile} or its partner has numbers that are not finite.', {
+            name: tensor.name,
+            baseFile,
+          }),
+        { hint: () => t('Run "wuerst models verify", then pull the model again.') },
       );
     }
     yield { at, bytes };

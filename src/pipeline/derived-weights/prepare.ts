@@ -1,6 +1,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { isDiskFull } from '../../system/disk.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { Component, LocatedTensor, Prepared } from '../checkpoint/checkpoint.ts';
 import {
   columnsOf,
@@ -36,7 +37,9 @@ export async function prepare(planned: Component, options: DerivedFileOptions = 
       await write(planned, file, options);
       const made = await openPrepared(planned);
       if (!made)
-        throw new OperatorError('checkpoint_changed', `The checkpoint ${planned.dir} changed while it was prepared.`);
+        throw new OperatorError('checkpoint_changed', () =>
+          t('The checkpoint {dir} changed while it was prepared.', { dir: planned.dir }),
+        );
       return made;
     });
   } catch (error) {
@@ -167,16 +170,24 @@ function layOut(recipes: readonly WeightRecipe[]): Layout {
 function explain(error: unknown, { dir, precision }: Component): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (isDiskFull(error)) {
-    return new OperatorError('disk_full', `The disk of ${dir} is full: ${precision} weights could not be prepared.`, {
-      hint: 'Free some space, or use precision fp32, which needs none.',
-      cause: error,
-    });
+    return new OperatorError(
+      'disk_full',
+      () => t('The disk of {dir} is full: {precision} weights could not be prepared.', { dir, precision }),
+      {
+        hint: () => t('Free some space, or use precision fp32, which needs none.'),
+        cause: error,
+      },
+    );
   }
   if (/^(EACCES|EPERM|EROFS|EEXIST|ENOTDIR|SQLITE_CANTOPEN|SQLITE_READONLY)/.test(code ?? '')) {
-    return new OperatorError('prepared_not_writable', `Cannot write ${precision} weights into ${dir} (${code}).`, {
-      hint: 'Make the model folder writable for one start, or use precision fp32.',
-      cause: error,
-    });
+    return new OperatorError(
+      'prepared_not_writable',
+      () => t('Cannot write {precision} weights into {dir} ({code}).', { precision, dir, code: code ?? '' }),
+      {
+        hint: () => t('Make the model folder writable for one start, or use precision fp32.'),
+        cause: error,
+      },
+    );
   }
   return error;
 }

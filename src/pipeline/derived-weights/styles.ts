@@ -1,8 +1,9 @@
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { copyFile, readdir, realpath, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expected, OperatorError, UserError } from '../../system/errors.ts';
+import { OperatorError, UserError } from '../../system/errors.ts';
 import { makeFolder } from '../../system/make-folder.ts';
+import { t } from '../../texts/translate.ts';
 import { HALVES } from '../checkpoint/contents.ts';
 import { heldBy, layoutOf, type ModelLayout, noModel, partOf, wholeModel } from '../checkpoint/layout.ts';
 import { weightSets } from '../checkpoint/weight-files.ts';
@@ -65,9 +66,13 @@ export async function stageCFolder(
   const whole = folders.find(hasWeights);
   if (whole !== undefined) return whole;
   if (!existsSync(modelFolder)) {
-    throw new OperatorError('checkpoint_missing', `There is no model folder at ${modelFolder}.`, {
-      hint: 'Run "wuerst models list" to see what is here.',
-    });
+    throw new OperatorError(
+      'checkpoint_missing',
+      () => t('There is no model folder at {folder}.', { folder: modelFolder }),
+      {
+        hint: () => t('To see what is here: {command}', { command: 'wuerst models list' }),
+      },
+    );
   }
   const lacking = (['base', 'aesthetic'] as const).find((parent) => !placesOf(layout, parent).some(hasWeights));
   if (share !== 0 && share !== 1 && lacking === undefined) return mixed(modelFolder, layout, share, options);
@@ -80,9 +85,14 @@ export async function stageCFolder(
     if (!layout.prior) throw noModel(modelFolder, 'style_missing');
     throw new OperatorError(
       'style_missing',
-      `The style interpolated is not here: ${join(modelFolder, HALVES.prior.repository, 'prior')} is missing; ${modelFolder} holds ${heldBy(modelFolder)}.`,
+      () =>
+        t('The style interpolated is not here: {prior} is missing; {folder} holds {held}.', {
+          prior: join(modelFolder, HALVES.prior.repository, 'prior'),
+          folder: modelFolder,
+          held: heldBy(modelFolder),
+        }),
       {
-        hint: 'Run "wuerst models pull" to fetch it.',
+        hint: () => t('Run "wuerst models pull" to fetch it.'),
       },
     );
   }
@@ -121,12 +131,12 @@ function shareOf(style: string | number): number {
   const isNumber = /^(\d+\.?\d*|\.\d+)(e-\d+)?$/.test(String(style));
   const share = SHARES.get(style) ?? (isNumber ? Number(style) : Number.NaN);
   if (share >= 0 && share <= 1) return share;
-  const known = 'base, aesthetic, interpolated or a number from 0 to 1';
-  throw expected(
+  throw new UserError(
     'style_unknown',
-    `style to be ${known}`,
-    JSON.stringify(style),
-    '0 is base, 1 is aesthetic, for example: style:0.3',
+    t('Expected style to be base, aesthetic, interpolated or a number from 0 to 1, got {style}.', {
+      style: JSON.stringify(style),
+    }),
+    { hint: t('0 is base, 1 is aesthetic, for example: {example}', { example: 'style:0.3' }) },
   );
 }
 
@@ -140,8 +150,15 @@ async function mixed(modelFolder: string, layout: ModelLayout, share: number, op
     );
     throw new OperatorError(
       'mix_mismatch',
-      `Base and aesthetic should have weights in one file of the same precision, found ${mine} and ${theirs}.`,
-      { hint: 'Pull both in one: wuerst models pull wuerstchen-v2 --style base aesthetic' },
+      () =>
+        t('Base and aesthetic should have weights in one file of the same precision, found {mine} and {theirs}.', {
+          mine: mine?.join(', ') ?? '',
+          theirs: theirs?.join(', ') ?? '',
+        }),
+      {
+        hint: () =>
+          t('Pull both in one: {command}', { command: 'wuerst models pull wuerstchen-v2 --style base aesthetic' }),
+      },
     );
   }
   const [from, to] = [join(base, file), join(aesthetic, file)];
@@ -202,9 +219,13 @@ async function dropOldMixes(all: string, wanted: string): Promise<void> {
 }
 
 function missing(style: Style, weight?: number): UserError {
-  const mix = weight === 0.5 ? 'The style interpolated' : `A mix of ${weight}`;
-  const what = weight === undefined ? `The style ${style}` : `${mix} needs the style ${style}, which`;
-  return new UserError('style_missing', `${what} is not on this disk.`, {
-    hint: `The operator gets it with: wuerst models pull wuerstchen-v2 --style ${style}`,
+  const message =
+    weight === undefined
+      ? t('The style {style} is not on this disk.', { style })
+      : weight === 0.5
+        ? t('The style interpolated needs the style {style}, which is not on this disk.', { style })
+        : t('A mix of {weight} needs the style {style}, which is not on this disk.', { style, weight });
+  return new UserError('style_missing', message, {
+    hint: t('The operator gets it with: {command}', { command: `wuerst models pull wuerstchen-v2 --style ${style}` }),
   });
 }

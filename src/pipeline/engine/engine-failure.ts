@@ -1,4 +1,5 @@
 import { OperatorError, UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { isShortage } from '../pipelines/shortage.ts';
 import { EngineLost } from '../process/protocol.ts';
 import type { Provider } from '../runtime/providers.ts';
@@ -14,9 +15,10 @@ export function asEngineFailure(error: unknown, provider: Provider): unknown {
   if (isShortage(error)) {
     return new OperatorError(
       'no_memory',
-      `There is not enough memory for this picture on ${provider}: ${error.message}`,
+      () =>
+        t('There is not enough memory for this picture on {provider}: {reason}', { provider, reason: error.message }),
       {
-        hint: 'Ask for a smaller size, or close what else uses the memory.',
+        hint: () => t('Ask for a smaller size, or close what else uses the memory.'),
         cause: error,
       },
     );

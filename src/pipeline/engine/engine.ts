@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { imageEncoderFolder } from '../checkpoint/image-encoder-folder.ts';
 import { PRECISIONS, type Precision } from '../checkpoint/weight-recipe.ts';
 import { availableStyles } from '../derived-weights/styles.ts';
@@ -323,7 +324,11 @@ function ignored(): void {}
 function checkName<T extends string>(what: string, names: readonly T[], name: string, hint: string): T | 'auto' {
   const known = [...names, 'auto' as const].find((one) => one === name);
   if (known) return known;
-  throw new OperatorError(`${what}_unknown`, `Expected ${what} auto, ${names.join(', ')}, got ${name}.`, { hint });
+  throw new OperatorError(
+    `${what}_unknown`,
+    () => t('Expected {what} auto, {names}, got {name}.', { what, names: names.join(', '), name }),
+    { hint },
+  );
 }
 
 /** Shown by whoever started this process: the first start with a large model takes a while. */

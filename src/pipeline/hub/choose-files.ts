@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
+import { listedAs, t } from '../../texts/translate.ts';
 import { hasTokenizer, namesIn, TOKENIZER_FILES, within } from '../checkpoint/contents.ts';
 import { weightSets } from '../checkpoint/weight-files.ts';
 import type { HubFile } from './hub.ts';
@@ -29,11 +30,19 @@ export function chooseFiles(repository: Repository, listing: ReadonlyMap<string,
   const missing = paths.filter((path) => !listing.has(path));
   if (missing.length > 0) {
     const [other] = others;
-    const message = `The repository ${repository.repo} has no ${missing.join(', ')}.`;
+    const { repo } = repository;
+    const message = () => t('The repository {repo} has no {files}.', { repo, files: missing.join(', ') });
     throw new OperatorError('repository_incomplete', message, {
       hint: other
-        ? `It has these weights in ${[...others].join(' and ')} only: add --variant ${other} to the command (variant: '${other}' in the library).`
-        : 'Choose another revision with --revision, or check HF_ENDPOINT.',
+        ? () =>
+            t(
+              "It has these weights in {variants} only: add --variant {variant} to the command (variant: '{variant}' in the library).",
+              {
+                variants: listedAs('conjunction', [...others]),
+                variant: other,
+              },
+            )
+        : () => t('Choose another revision with --revision, or check HF_ENDPOINT.'),
     });
   }
   return paths.flatMap((path) => listing.get(path) ?? []);

@@ -2,9 +2,10 @@ import { open } from 'node:fs/promises';
 import type { Response } from 'undici';
 import { OperatorError } from '../../system/errors.ts';
 import { writeAll } from '../../system/write-all.ts';
+import { t } from '../../texts/translate.ts';
 import { type Hub, type HubFile, reasonOf } from './hub.ts';
 
-const OTHER_HUB = 'Run the command again. If that does not help, use another HF_ENDPOINT.';
+const otherHub = () => t('Run the command again. If that does not help, use another HF_ENDPOINT.');
 
 export interface Download {
   readonly repo: string;
@@ -70,10 +71,13 @@ export async function* download(hub: Hub, { repo, commit, file, part, signal }: 
       if (have === size) break;
       failures = have > best ? 0 : failures + 1;
       best = Math.max(best, have);
-      const message = `The download of ${repo}/${path} broke off at ${have} of ${size} bytes: ${reason}.`;
+      const message = t('The download of {file} broke off at {have} of {size} bytes: {reason}.', {
+        ...{ have, size, reason },
+        file: `${repo}/${path}`,
+      });
       if (failures > hub.retries) {
         throw new OperatorError('hub_unreachable', message, {
-          hint: 'Run the command again later: it goes on where it stopped.',
+          hint: () => t('Run the command again later: it goes on where it stopped.'),
         });
       }
       hub.onRetry(message);
@@ -116,11 +120,19 @@ function startOf({ status, headers }: Response, asked: number, file: HubFile, re
   const range = headers.get('content-range') ?? '';
   const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range) ?? [];
   if (Number(from) === asked && (total === '*' || Number(total) === size)) return asked;
-  const message = `Expected bytes ${asked}- of ${size} of ${repo}/${path}, but the hub sent "${range}".`;
-  throw new OperatorError('hub_wrong_answer', message, { hint: OTHER_HUB });
+  const message = () =>
+    t('Expected bytes {asked}- of {size} of {file}, but the hub sent "{range}".', {
+      ...{ asked, size, range },
+      file: `${repo}/${path}`,
+    });
+  throw new OperatorError('hub_wrong_answer', message, { hint: otherHub });
 }
 
 function wrongLength(repo: string, { path, size }: HubFile, longer: boolean): OperatorError {
-  const message = `The file ${repo}/${path} is ${longer ? 'longer' : 'shorter'} than the ${size} bytes that the hub lists.`;
-  return new OperatorError('hub_wrong_bytes', message, { hint: OTHER_HUB });
+  const values = { file: `${repo}/${path}`, size };
+  const message = () =>
+    longer
+      ? t('The file {file} is longer than the {size} bytes that the hub lists.', values)
+      : t('The file {file} is shorter than the {size} bytes that the hub lists.', values);
+  return new OperatorError('hub_wrong_bytes', message, { hint: otherHub });
 }

@@ -1,5 +1,6 @@
 import { OperatorError } from '../../system/errors.ts';
 import { type Proxies, proxiesFrom } from '../../system/proxies.ts';
+import { t } from '../../texts/translate.ts';
 
 export interface HubOptions extends Proxies {
   /** What the server is called in messages. @default 'hub' */
@@ -30,9 +31,13 @@ export function hubOptionsFrom(env: NodeJS.ProcessEnv): HubOptions {
 export function checkEndpoint(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search) return url;
-  throw new OperatorError('hf_endpoint_invalid', 'HF_ENDPOINT is not an http or https address without a user name.', {
-    hint: 'For example: HF_ENDPOINT=https://huggingface.co',
-  });
+  throw new OperatorError(
+    'hf_endpoint_invalid',
+    () => t('HF_ENDPOINT is not an http or https address without a user name.'),
+    {
+      hint: () => t('For example: {example}', { example: 'HF_ENDPOINT=https://huggingface.co' }),
+    },
+  );
 }
 
 export function checkToken(token: string | undefined): string | undefined {
@@ -40,7 +45,7 @@ export function checkToken(token: string | undefined): string | undefined {
   if (!trimmed) return undefined;
   if (/^[\x21-\x7e]+$/.test(trimmed)) return trimmed;
   // Its value must not appear anywhere; fetch would print the whole header.
-  throw new OperatorError('hf_token_invalid', 'HF_TOKEN has spaces or characters that no token has.', {
-    hint: 'Copy it again from the settings page of your account on the hub.',
+  throw new OperatorError('hf_token_invalid', () => t('HF_TOKEN has spaces or characters that no token has.'), {
+    hint: () => t('Copy it again from the settings page of your account on the hub.'),
   });
 }

@@ -6,6 +6,7 @@ import { OperatorError } from '../../system/errors.ts';
 import { type Destination, isPassing, networkFailure } from '../../system/network-failure.ts';
 import { checkProxies, type Proxies, proxyFor } from '../../system/proxies.ts';
 import { retryAfter } from '../../system/retry-after.ts';
+import { t } from '../../texts/translate.ts';
 import { checkEndpoint, checkToken, type HubOptions } from './hub-options.ts';
 import { refusal } from './refusal.ts';
 
@@ -25,7 +26,7 @@ interface Init {
 /** A longer wait is an error instead, so that the person at the terminal can decide. */
 const LONGEST_WAIT_MS = 10 * 60_000;
 
-const MIRROR = 'For a mirror, set HF_ENDPOINT.';
+const mirror = () => t('For a mirror, set HF_ENDPOINT.');
 
 /** The hub sends from host to host at most this often. */
 const MOST_REDIRECTS = 5;
@@ -174,7 +175,7 @@ export class Hub {
       });
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
-      const hint = `Run the command again later: what is already here is kept. ${error.hint}`;
+      const hint = `${t('Run the command again later: what is already here is kept.')} ${error.hint}`;
       throw new OperatorError('hub_unreachable', error.message, { hint, cause: error.cause });
     }
   }
@@ -228,8 +229,11 @@ export class Hub {
 
   #unreachable(url: URL, what: string, cause: unknown): Error {
     const failure = networkFailure(cause, this.#destination(url));
-    const message = `${this.#nameOf(url)} cannot be reached for ${what}: ${failure?.reason ?? reasonOf(cause)}.`;
-    const hint = `${failure?.hint ?? 'Check the network.'} ${MIRROR}`;
+    const message = t('{who} cannot be reached for {what}: {reason}.', {
+      ...{ who: this.#nameOf(url), what },
+      reason: failure?.reason ?? reasonOf(cause),
+    });
+    const hint = `${failure?.hint ?? t('Check the network.')} ${mirror()}`;
     return failure?.permanent
       ? new OperatorError('hub_unreachable', message, { hint, cause })
       : new Transient(message, hint, 0, cause);
@@ -242,18 +246,28 @@ export class Hub {
       const { endpoint } = this;
       return refusal({ response, who: this.#nameOf(url), to, what, endpoint, hasToken: this.#token !== undefined });
     }
-    const message = `The ${this.#called} answered ${status} for ${what}`;
+    const values = { hub: this.#called, status, what };
     const waitMs = retryAfter(headers, 0);
-    if (waitMs <= LONGEST_WAIT_MS) return new Transient(`${message}.`, MIRROR, waitMs);
-    return new OperatorError('hub_busy', `${message} and asks to wait ${Math.ceil(waitMs / 60_000)} minutes.`, {
-      hint: 'Run the command again then: what is already here is kept. A token in HF_TOKEN raises the limit.',
-    });
+    if (waitMs <= LONGEST_WAIT_MS)
+      return new Transient(t('The {hub} answered {status} for {what}.', values), mirror(), waitMs);
+    return new OperatorError(
+      'hub_busy',
+      () =>
+        t(
+          'The {hub} answered {status} for {what} and asks to wait {count} minute. | The {hub} answered {status} for {what} and asks to wait {count} minutes.',
+          { ...values, count: Math.ceil(waitMs / 60_000) },
+        ),
+      {
+        hint: () =>
+          t('Run the command again then: what is already here is kept. A token in HF_TOKEN raises the limit.'),
+      },
+    );
   }
 
   #nameOf({ origin, host }: URL): string {
     return origin === this.#origin
-      ? `The ${this.#called} at ${origin}`
-      : `The host ${host}, to which the ${this.#called} sends,`;
+      ? t('The {hub} at {origin}', { hub: this.#called, origin })
+      : t('The host {host}, to which the {hub} sends,', { hub: this.#called, host });
   }
 }
 
@@ -280,8 +294,15 @@ export function reasonOf(error: unknown): string {
 }
 
 function wrongAnswer(what: string, message: string, cause?: unknown): OperatorError {
-  return new OperatorError('hub_wrong_answer', `The hub's answer for ${what} makes no sense: ${message}.`, {
-    hint: 'Check HF_ENDPOINT: it must offer the same API as https://huggingface.co. If it does, open it in a browser: the network may want a sign-in.',
-    cause,
-  });
+  return new OperatorError(
+    'hub_wrong_answer',
+    () => t("The hub's answer for {what} makes no sense: {message}.", { what, message }),
+    {
+      hint: () =>
+        t(
+          'Check HF_ENDPOINT: it must offer the same API as https://huggingface.co. If it does, open it in a browser: the network may want a sign-in.',
+        ),
+      cause,
+    },
+  );
 }

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { OperatorError } from '../../system/errors.ts';
 import { ifThere } from '../../system/if-there.ts';
 import { writeJson } from '../../system/write-json.ts';
+import { t } from '../../texts/translate.ts';
 
 const NAME = 'wuerst.lock.json';
 const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`));
@@ -49,16 +50,24 @@ export type LockedFile = LockedRepository['files'][number];
 export async function readLock(modelFolder: string): Promise<LockFile | undefined> {
   const path = join(modelFolder, NAME);
   const text = await ifThere(readFile(path, 'utf8')).catch((cause: Error) => {
-    throw new OperatorError('lock_unreadable', `Cannot read ${path}: ${cause.message}.`, { cause });
+    throw new OperatorError(
+      'lock_unreadable',
+      () => t('Cannot read {path}: {message}.', { path, message: cause.message }),
+      { cause },
+    );
   });
   if (text === undefined) return undefined;
   try {
     return lockSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new OperatorError('lock_invalid', `The file ${path} is not a lock file that wuerst wrote.`, {
-      hint: 'Delete it and run "wuerst models pull" again: intact files are kept.',
-      cause,
-    });
+    throw new OperatorError(
+      'lock_invalid',
+      () => t('The file {path} is not a lock file that wuerst wrote.', { path }),
+      {
+        hint: () => t('Delete it and run "wuerst models pull" again: intact files are kept.'),
+        cause,
+      },
+    );
   }
 }
 

@@ -6,6 +6,7 @@ import { explainDiskError } from '../../system/disk.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { acquireLock } from '../../system/file-lock.ts';
 import { makeFolder } from '../../system/make-folder.ts';
+import { t } from '../../texts/translate.ts';
 import {
   COMBINED_CLASS,
   type Contents,
@@ -90,7 +91,7 @@ export async function fetchPretrained(name: string, { half, style }: Wanted, acc
     const about = { ...(hint === undefined ? {} : { hint }), cause: cause ?? error };
     throw new OperatorError(
       code,
-      `There is no folder ${name}, and as a repository it cannot be used: ${message}`,
+      () => t('There is no folder {name}, and as a repository it cannot be used: {message}', { name, message }),
       about,
     );
   }
@@ -107,8 +108,14 @@ async function otherHalf(name: string, dir: string, half: HalfName, access: HubA
     if (stated !== undefined || !isLacking) throw error;
     throw new OperatorError(
       'half_not_found',
-      `The model card of ${name} names no ${half}, and ${repository} cannot be fetched: ${error.message}`,
-      { hint: `Fetch its ${half}, and put both into one folder.`, cause: error },
+      () =>
+        t('The model card of {name} names no {half}, and {repository} cannot be fetched: {message}', {
+          name,
+          half,
+          repository,
+          message: error.message,
+        }),
+      { hint: () => t('Fetch its {half}, and put both into one folder.', { half }), cause: error },
     );
   }
 }
@@ -127,8 +134,16 @@ function contentsOfClass(repository: string, dir: string, half: Wanted['half']):
   const classes = [...halves.map((one) => HALVES[one].className), COMBINED_CLASS];
   throw new OperatorError(
     'class_unknown',
-    `Expected class ${classes.join(' or ')} in ${repository}, found ${className ?? 'none'}.`,
-    { hint: 'For example: warp-ai/wuerstchen, or for the prior alone warp-ai/wuerstchen-prior' },
+    () =>
+      t('Expected class {classes} in {repository}, found {none}.', {
+        classes: classes.join(' or '),
+        repository,
+        none: className ?? 'none',
+      }),
+    {
+      hint: () =>
+        t('For example: {example}', { example: 'warp-ai/wuerstchen, or for the prior alone warp-ai/wuerstchen-prior' }),
+    },
   );
 }
 
@@ -157,9 +172,9 @@ async function snapshot(
     const what = missing?.[0] ?? revision;
     throw new OperatorError(
       'not_fetched',
-      `The cache ${folder} lacks ${what} of ${repo}, and nothing may be fetched.`,
+      () => t('The cache {folder} lacks {what} of {repo}, and nothing may be fetched.', { folder, what, repo }),
       {
-        hint: 'Leave localFilesOnly and HF_HUB_OFFLINE out for once, or name the folder of a model.',
+        hint: () => t('Leave localFilesOnly and HF_HUB_OFFLINE out for once, or name the folder of a model.'),
       },
     );
   }
@@ -275,8 +290,8 @@ function checkRevision(revision: string): string {
   if (/^[A-Za-z0-9][\w./-]*$/.test(revision) && !/\.\.|\/\/|\/$/.test(revision)) return revision;
   throw new OperatorError(
     'revision_invalid',
-    `Expected revision to be a branch, tag or commit, got ${JSON.stringify(revision)}.`,
-    { hint: "For example: revision: 'main'" },
+    () => t('Expected revision to be a branch, tag or commit, got {revision}.', { revision: JSON.stringify(revision) }),
+    { hint: () => t('For example: {example}', { example: "revision: 'main'" }) },
   );
 }
 

@@ -1,11 +1,12 @@
 import { rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { checkSpace, explainDiskError } from '../../system/disk.ts';
-import { expected, UserError } from '../../system/errors.ts';
+import { UserError } from '../../system/errors.ts';
 import { hashFile } from '../../system/file-hash.ts';
 import { type FileLock, lockFolder } from '../../system/file-lock.ts';
 import { ifThere } from '../../system/if-there.ts';
 import { makeFolder } from '../../system/make-folder.ts';
+import { t } from '../../texts/translate.ts';
 import type { Hub, HubFile } from './hub.ts';
 import { fetchChecked, matches, type PullEvent } from './pull.ts';
 
@@ -37,8 +38,12 @@ export async function* pullLora(options: PullLoraOptions): AsyncGenerator<PullEv
   const { from, folder, hub, revision = 'main', signal } = options;
   const [, repo = '', asked] = /^([\w][\w.-]*\/[\w][\w.-]*)(?:\/(.+))?$/.exec(from) ?? [];
   if (repo === '') {
-    const example = 'For example: wuerst models pull --lora owner/name/sketch.safetensors';
-    throw expected('lora_source_invalid', 'a repository of the hub, owner/name, or a file in it', from, example);
+    const command = 'wuerst models pull --lora owner/name/sketch.safetensors';
+    throw new UserError(
+      'lora_source_invalid',
+      t('Expected a repository of the hub, owner/name, or a file in it, got {from}.', { from }),
+      { hint: t('For example: {command}', { command }) },
+    );
   }
   const commit = await hub.resolveRevision(repo, revision, signal);
   const file = chosen(repo, asked, await hub.listFiles(repo, commit, signal));
@@ -75,16 +80,22 @@ function chosen(repo: string, asked: string | undefined, listing: ReadonlyMap<st
   const [only] = found;
   if (only && found.length === 1) return only;
   const names = all.slice(0, 20).map(({ path }) => path);
-  const what = asked === undefined ? 'one safetensors file' : `the safetensors file ${asked}`;
-  const hint = names.length > 0 ? `It has: ${names.join(', ')}. Name one: --lora ${repo}/${names[0]}` : undefined;
-  throw expected('lora_not_found', `${what} in ${repo}`, `${found.length}`, hint);
+  const hint =
+    names.length > 0
+      ? t('It has: {names}. Name one: {example}', { names: names.join(', '), example: `--lora ${repo}/${names[0]}` })
+      : undefined;
+  const message =
+    asked === undefined
+      ? t('Expected one safetensors file in {repo}, got {found}.', { repo, found: found.length })
+      : t('Expected the safetensors file {file} in {repo}, got {found}.', { file: asked, repo, found: found.length });
+  throw new UserError('lora_not_found', message, hint === undefined ? {} : { hint });
 }
 
 async function isThere(target: string, name: string, file: HubFile): Promise<boolean> {
   const size = (await ifThere(stat(target)))?.size;
   if (size === undefined) return false;
   if (size === file.size && matches(file, await hashFile(target, size))) return true;
-  throw new UserError('lora_exists', `There is another LoRA file ${name} already.`, {
-    hint: `Remove it first: wuerst models remove --lora ${basename(name, ENDING)} --yes`,
+  throw new UserError('lora_exists', t('There is another LoRA file {name} already.', { name }), {
+    hint: t('Remove it first: {command}', { command: `wuerst models remove --lora ${basename(name, ENDING)} --yes` }),
   });
 }

@@ -6,6 +6,7 @@ import { hashFile } from '../../system/file-hash.ts';
 import { type FileLock, lockFolder } from '../../system/file-lock.ts';
 import { ifThere } from '../../system/if-there.ts';
 import { makeFolder } from '../../system/make-folder.ts';
+import { t } from '../../texts/translate.ts';
 import type { Style } from '../derived-weights/styles.ts';
 import { chooseFiles } from './choose-files.ts';
 import { download } from './download.ts';
@@ -255,10 +256,16 @@ export async function* fetchChecked(
     if (matches(file, found)) return toLocked(file, found.sha256);
     await rm(part, { force: true });
     const wanted = file.sha256 ? `sha256 ${file.sha256}` : `git blob ${file.gitOid}`;
-    const message = `The file ${path} arrived damaged: expected ${wanted}, got ${file.sha256 ? found.sha256 : found.gitOid}.`;
+    const message = t('The file {path} arrived damaged: expected {wanted}, got {found}.', {
+      ...{ path, wanted },
+      found: file.sha256 ? found.sha256 : found.gitOid,
+    });
     if (attempt === 2) {
       throw new OperatorError('hub_wrong_bytes', message, {
-        hint: 'It was fetched twice and deleted again. Something on the way changes files: try another network or HF_ENDPOINT.',
+        hint: () =>
+          t(
+            'It was fetched twice and deleted again. Something on the way changes files: try another network or HF_ENDPOINT.',
+          ),
       });
     }
     hub.onRetry(message);

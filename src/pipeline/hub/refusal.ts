@@ -1,6 +1,7 @@
 import type { Response } from 'undici';
 import { OperatorError } from '../../system/errors.ts';
 import { type Destination, isStrange, strangeAnswer } from '../../system/network-failure.ts';
+import { t } from '../../texts/translate.ts';
 
 export interface Refused {
   readonly response: Response;
@@ -17,29 +18,43 @@ export interface Refused {
 export function refusal({ response, who, to, what, endpoint, hasToken }: Refused): OperatorError {
   const { status, headers } = response;
   const code = headers.get('x-error-code');
-  const message = `${who} answered ${status} for ${what}${code && /^\w+$/.test(code) ? ` (${code})` : ''}.`;
+  const answer = code && /^\w+$/.test(code) ? `${status} (${code})` : `${status}`;
+  const message = () => t('{who} answered {answer} for {what}.', { who, answer, what });
   // The hub marks its refusals.
   const marked = code !== null || headers.has('x-error-message');
   const strange = strangeAnswer(status, to);
   if (!marked && isStrange(response)) {
     const kind = status === 403 ? 'hub_forbidden' : 'hub_refused';
-    return new OperatorError(kind, `${who} cannot be reached for ${what}: ${strange.reason}.`, { hint: strange.hint });
+    return new OperatorError(
+      kind,
+      () => t('{who} cannot be reached for {what}: {reason}.', { who, what, reason: strange.reason }),
+      { hint: strange.hint },
+    );
   }
   if (status === 401) {
-    const hint = hasToken
-      ? 'It refuses the token in HF_TOKEN: set one that is valid and may read this repository.'
-      : 'Set HF_TOKEN to a token that may read this repository; the hub answers the same for names that do not exist.';
+    const hint = () =>
+      hasToken
+        ? t('It refuses the token in HF_TOKEN: set one that is valid and may read this repository.')
+        : t(
+            'Set HF_TOKEN to a token that may read this repository; the hub answers the same for names that do not exist.',
+          );
     return new OperatorError('hub_unauthorized', message, { hint });
   }
   if (status === 403) {
     const repo = what.split('/').slice(0, 2).join('/');
-    const terms = `Accept the terms at ${endpoint}/${repo}, then set HF_TOKEN to a token of that account.`;
-    const hint = marked ? terms : `${terms} If there are none to accept, a firewall refuses: ${strange.hint}`;
+    const hint = () => {
+      const terms = t('Accept the terms at {url}, then set HF_TOKEN to a token of that account.', {
+        url: `${endpoint}/${repo}`,
+      });
+      if (marked) return terms;
+      return `${terms} ${t('If there are none to accept, a firewall refuses: {hint}', { hint: strange.hint })}`;
+    };
     return new OperatorError('hub_forbidden', message, { hint });
   }
   if (status === 404) {
-    const hint = 'The repository, revision or file does not exist there: check the name, --revision and HF_ENDPOINT.';
+    const hint = () =>
+      t('The repository, revision or file does not exist there: check the name, --revision and HF_ENDPOINT.');
     return new OperatorError('hub_not_found', message, { hint });
   }
-  return new OperatorError('hub_refused', message, { hint: 'Check HF_ENDPOINT and the proxy settings.' });
+  return new OperatorError('hub_refused', message, { hint: () => t('Check HF_ENDPOINT and the proxy settings.') });
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t, translatable } from '../../texts/translate.ts';
 
 /** What a picture that somebody gives may be. */
 export const PICTURE_KINDS = ['png', 'jpeg', 'webp', 'gif', 'avif', 'tiff'] as const;
@@ -13,10 +14,8 @@ export const MIN_PICTURE_SIDE = 8;
 /** Enough to tell what a file is. */
 export const HEAD_BYTES = 512;
 
-const TAKEN = 'Give a PNG, JPEG, WebP, GIF, AVIF or TIFF file.';
-
 /** Types of ISO media files by their brand. */
-const BRANDS: Readonly<Record<string, string>> = {
+const BRANDS: Readonly<Record<string, 'avif' | 'HEIC'>> = {
   avif: 'avif',
   avis: 'avif',
   heic: 'HEIC',
@@ -24,11 +23,14 @@ const BRANDS: Readonly<Record<string, string>> = {
   mif1: 'HEIC',
 };
 const OTHERS: readonly (readonly [string, RegExp])[] = [
-  ['an SVG drawing', /^\s*(?:<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE[^>]*>|\s)*<(?:\w+:)?svg[\s>]/is],
-  ['a web page', /^\s*<(?:!doctype html|html)/i],
-  ['a PDF', /^%PDF/],
-  ['a BMP picture', /^BM/],
-  ['an archive', /^PK/],
+  [
+    translatable('Expected a picture, got an SVG drawing.'),
+    /^\s*(?:<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE[^>]*>|\s)*<(?:\w+:)?svg[\s>]/is,
+  ],
+  [translatable('Expected a picture, got a web page.'), /^\s*<(?:!doctype html|html)/i],
+  [translatable('Expected a picture, got a PDF.'), /^%PDF/],
+  [translatable('Expected a picture, got a BMP picture.'), /^BM/],
+  [translatable('Expected a picture, got an archive.'), /^PK/],
 ];
 
 /**
@@ -44,18 +46,20 @@ export function pictureKind(head: Uint8Array): PictureKind {
   if (/^GIF8[79]a/.test(text)) return 'gif';
   if (/^RIFF....WEBP/s.test(text)) return 'webp';
   if (/^(?:II\*\0|MM\0\*)/.test(text)) return 'tiff';
-  const brand = text.slice(4, 8) === 'ftyp' ? (BRANDS[text.slice(8, 12)] ?? 'a video') : undefined;
+  const brand = text.slice(4, 8) === 'ftyp' ? (BRANDS[text.slice(8, 12)] ?? 'video') : undefined;
   if (brand === 'avif') return brand;
+  const taken = t('Give a PNG, JPEG, WebP, GIF, AVIF or TIFF file.');
+  const hint = brand === 'HEIC' ? `${taken} ${t('A phone can share its photos as JPEG.')}` : taken;
+  throw new UserError('picture_kind_unknown', insteadOfPicture(brand, text, bytes.length === 0), { hint });
+}
+
+function insteadOfPicture(brand: 'HEIC' | 'video' | undefined, text: string, isEmpty: boolean): string {
+  if (brand === 'HEIC') return t('Expected a picture, got an HEIC photo.');
+  if (brand === 'video') return t('Expected a picture, got a video.');
+  if (isEmpty) return t('Expected a picture, got an empty file.');
   const readable = text.replace(/^\u00ef\u00bb\u00bf/, '').replaceAll('\0', '');
   const other = OTHERS.find(([, form]) => form.test(readable))?.[0];
-  const found = brand ?? other ?? (bytes.length === 0 ? 'an empty file' : 'a file that is none');
-  throw new UserError(
-    'picture_kind_unknown',
-    `Expected a picture, got ${found === 'HEIC' ? 'an HEIC photo' : found}.`,
-    {
-      hint: found === 'HEIC' ? `${TAKEN} A phone can share its photos as JPEG.` : TAKEN,
-    },
-  );
+  return other === undefined ? t('Expected a picture, got a file that is none.') : t(other);
 }
 
 /** @throws UserError `picture_too_many_bytes` or `picture_kind_unknown` */
@@ -63,7 +67,10 @@ export function checkBytes(bytes: number): void {
   if (bytes <= MAX_PICTURE_BYTES) return;
   throw new UserError(
     'picture_too_many_bytes',
-    `Expected a picture of at most ${MAX_PICTURE_BYTES / 2 ** 20} MB, got one of ${(bytes / 2 ** 20).toFixed(1)} MB.`,
-    { hint: 'A JPEG of 2048 × 2048 pixels is large enough for every picture that is made here.' },
+    t('Expected a picture of at most {most} MB, got one of {size} MB.', {
+      most: MAX_PICTURE_BYTES / 2 ** 20,
+      size: Math.round((10 * bytes) / 2 ** 20) / 10,
+    }),
+    { hint: t('A JPEG of 2048 × 2048 pixels is large enough for every picture that is made here.') },
   );
 }

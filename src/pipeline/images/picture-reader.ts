@@ -3,6 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { childEnvironment } from '../../system/child-environment.ts';
 import { type Clock, systemClock } from '../../system/clock.ts';
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { checkBytes, HEAD_BYTES, MAX_PICTURE_PIXELS, MIN_PICTURE_SIDE, pictureKind } from './picture-kind.ts';
 import type { Frame, PictureFacts, ReadAnswer, ReadRequest } from './picture-reading.ts';
 
@@ -94,20 +95,25 @@ function readInProcess(request: ReadRequest, clock: Clock): Promise<ReadAnswer> 
 const SLOW = 'it takes too long';
 
 function refusal(answer: Exclude<ReadAnswer, { type: 'read' }>): UserError {
-  const hint = 'Open it in a picture program and save it again, for example as a PNG of 1024 × 1024 pixels.';
+  const hint = t('Open it in a picture program and save it again, for example as a PNG of 1024 × 1024 pixels.');
   if (answer.type === 'too-large') {
-    const most = `${Math.floor(MAX_PICTURE_PIXELS / 1e6)} million pixels`;
-    const message = `Expected a picture of at most ${most}, got ${answer.width} × ${answer.height}.`;
+    const most = Math.floor(MAX_PICTURE_PIXELS / 1e6);
+    const { width, height } = answer;
+    const message = t('Expected a picture of at most {most} million pixels, got {width} × {height}.', {
+      ...{ most, width, height },
+    });
     return new UserError('picture_too_large', message, { hint });
   }
   if (answer.type === 'too-small') {
-    const least = `${MIN_PICTURE_SIDE} × ${MIN_PICTURE_SIDE}`;
-    const message = `Expected a picture of at least ${least} pixels, got ${answer.width} × ${answer.height}.`;
+    const { width, height } = answer;
+    const message = t('Expected a picture of at least {least} × {least} pixels, got {width} × {height}.', {
+      ...{ least: MIN_PICTURE_SIDE, width, height },
+    });
     return new UserError('picture_too_small', message, { hint });
   }
   if (answer.message === SLOW) {
-    return new UserError('picture_too_slow', 'Reading this picture takes too long.', { hint });
+    return new UserError('picture_too_slow', t('Reading this picture takes too long.'), { hint });
   }
-  const message = 'This picture cannot be read: its file is damaged or not complete.';
+  const message = t('This picture cannot be read: its file is damaged or not complete.');
   return new UserError('picture_damaged', message, { hint, cause: answer.message });
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { exifTexts } from './exif-texts.ts';
 import { decodeText } from './text-encodings.ts';
 import { xmpTexts } from './xmp-texts.ts';
@@ -30,7 +31,7 @@ export function pictureTexts(file: Buffer): PictureTexts {
   else if (file.toString('latin1', 0, 2) === '\xff\xd8') readJpeg(file, reader);
   else if (file.toString('latin1', 0, 4) === 'RIFF' && file.toString('latin1', 8, 12) === 'WEBP') {
     readWebp(file, reader);
-  } else throw new UserError('not_an_image', 'Expected a PNG, WebP or JPEG file, got something else.');
+  } else throw new UserError('not_an_image', t('Expected a PNG, WebP or JPEG file, got something else.'));
   return reader;
 }
 
@@ -59,14 +60,19 @@ class Reader implements PictureTexts {
       return bytes;
     } catch (error) {
       const tooMuch = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
-      const reason = tooMuch ? `would unpack to more than ${MOST_INFLATED / 2 ** 20} MiB` : 'is damaged';
-      this.problems.push(`The compressed text "${name}" ${reason} and was left out.`);
+      this.problems.push(
+        tooMuch
+          ? t('The compressed text "{name}" would unpack to more than {most} MiB and was left out.', {
+              ...{ name, most: MOST_INFLATED / 2 ** 20 },
+            })
+          : t('The compressed text "{name}" is damaged and was left out.', { name }),
+      );
       return Buffer.alloc(0);
     }
   }
 
   cutOff(): void {
-    this.problems.push('The file is cut off: what it says may not be all.');
+    this.problems.push(t('The file is cut off: what it says may not be all.'));
   }
 
   /** How ImageMagick keeps EXIF and XMP in a PNG: a name, a length and hexadecimal digits. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { MAX_START_PICTURES, MAX_START_WEIGHT } from './start-limits.ts';
 
 /** SHA-256 of a given picture's file, in lower-case hex. */
@@ -27,7 +28,7 @@ export function hashesOfStart({ pictures, mask }: StartRequest): readonly string
 
 /** A file that is needed to make a picture is not kept any more. */
 export function startGone(): UserError {
-  return new UserError('start_gone', 'The picture that this starts from is not kept any more.', {
-    hint: 'Give the picture again, with the same words and seed.',
+  return new UserError('start_gone', t('The picture that this starts from is not kept any more.'), {
+    hint: t('Give the picture again, with the same words and seed.'),
   });
 }

@@ -1,21 +1,29 @@
+import { translatable } from '../../texts/translate.ts';
+
 /** Ways of changing weights that are not a plain pair of matrices, by the names of their tensors. */
 const KINDS: readonly (readonly [RegExp, string])[] = [
-  [/\.(dora_scale|lora_magnitude_vector)(\.|$)/, 'a DoRA, which also changes the magnitude of every weight'],
-  [/\.hada_(w\d|t\d)/, 'a LoHa, which multiplies two products of matrices'],
-  [/\.lokr_/, 'a LoKr, which is made of Kronecker products'],
-  [/\.(oft_|boft_)/, 'an OFT, which rotates weights'],
-  [/\.lora_mid\./, 'a LoCon in three parts (Tucker decomposition)'],
-  [/\.(ia3_l|on_input$)/, 'an (IA)³, which scales activations'],
-  [/\.vera_lambda_/, 'a VeRA, which shares random matrices between layers'],
-  [/\.lora_embedding_[AB]/, 'a LoRA of the words, which the text encoder does not take here'],
-  [/\.lora_[AB](\.[^.]+)?\.bias$/, 'a LoRA with biases'],
-  [/\.(diff|diff_b)$/, 'a set of whole differences, not of pairs of matrices'],
-  [/^(emb_params|string_to_param.*|clip_[lg])$/, 'an embedding (textual inversion), not a LoRA'],
+  [
+    /\.(dora_scale|lora_magnitude_vector)(\.|$)/,
+    translatable('a DoRA, which also changes the magnitude of every weight'),
+  ],
+  [/\.hada_(w\d|t\d)/, translatable('a LoHa, which multiplies two products of matrices')],
+  [/\.lokr_/, translatable('a LoKr, which is made of Kronecker products')],
+  [/\.(oft_|boft_)/, translatable('an OFT, which rotates weights')],
+  [/\.lora_mid\./, translatable('a LoCon in three parts (Tucker decomposition)')],
+  [/\.(ia3_l|on_input$)/, translatable('an (IA)³, which scales activations')],
+  [/\.vera_lambda_/, translatable('a VeRA, which shares random matrices between layers')],
+  [/\.lora_embedding_[AB]/, translatable('a LoRA of the words, which the text encoder does not take here')],
+  [/\.lora_[AB](\.[^.]+)?\.bias$/, translatable('a LoRA with biases')],
+  [/\.(diff|diff_b)$/, translatable('a set of whole differences, not of pairs of matrices')],
+  [/^(emb_params|string_to_param.*|clip_[lg])$/, translatable('an embedding (textual inversion), not a LoRA')],
 ];
 
 /** Other models, by the names of their layers; the first one that fits. */
 const MODELS: readonly (readonly [RegExp, string])[] = [
-  [/^weights\.\d+\.lora_|^embeddings\.\d+\.lora_/, "Stable Cascade, in the form of Stability's own training program"],
+  [
+    /^weights\.\d+\.lora_|^embeddings\.\d+\.lora_/,
+    translatable("Stable Cascade, in the form of Stability's own training program"),
+  ],
   [/^(prior_unet\.|lora_prior_unet_)(down|up)_blocks|^(decoder_unet|lora_decoder_unet)/, 'Stable Cascade'],
   [/(^|[._])(single_transformer_blocks|double_blocks|single_blocks)[._]/, 'FLUX'],
   [/(^|[._])joint_blocks[._]|^transformer\.transformer_blocks\./, 'Stable Diffusion 3'],

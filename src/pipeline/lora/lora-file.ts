@@ -2,6 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { hashFile } from '../../system/file-hash.ts';
+import { t } from '../../texts/translate.ts';
 import { readSafetensorsHeader, type TensorEntry } from '../checkpoint/safetensors.ts';
 import { toFloats } from '../math/number-formats.ts';
 import { size } from '../math/tensor.ts';
@@ -51,12 +52,22 @@ export async function readLoraFile(
 ): Promise<LoraFile> {
   const stats = await stat(path).catch(() => undefined);
   const file = basename(path);
-  if (!stats?.isFile()) throw new UserError('lora_missing', `There is no LoRA file ${file} here.`);
-  if (stats.size > MAX_BYTES) throw refused(file, `has ${stats.size} bytes, but a LoRA has at most ${MAX_BYTES}`);
+  if (!stats?.isFile()) throw new UserError('lora_missing', t('There is no LoRA file {file} here.', { file }));
+  if (stats.size > MAX_BYTES)
+    throw refused(
+      t('The file {file} has {bytes} bytes, but a LoRA has at most {most}.', {
+        file,
+        bytes: stats.size,
+        most: MAX_BYTES,
+      }),
+    );
   const { tensors, metadata } = await readHeaderOf(path, file);
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
   const kind = otherKind(shapes);
-  if (kind) throw refused(file, `is ${kind}; what is needed is a plain LoRA for Würstchen v2`);
+  if (kind)
+    throw refused(
+      t('The file {file} is {kind}; what is needed is a plain LoRA for Würstchen v2.', { file, kind: t(kind) }),
+    );
   const pairs = collect(file, tensors, shapes, layers);
   const scales = trainedScales(metadata);
   const { sha256 } = await hashFile(path, stats.size, signal);
@@ -65,13 +76,15 @@ export async function readLoraFile(
   try {
     const read = async ({ name, dtype, offset, length }: TensorEntry): Promise<Float32Array> => {
       if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
-        throw refused(file, `holds "${name}" as ${dtype}; a LoRA here has F32, F16 or BF16`);
+        throw refused(
+          t('The file {file} holds "{name}" as {dtype}; a LoRA here has F32, F16 or BF16.', { file, name, dtype }),
+        );
       }
       const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, offset);
-      if (bytesRead < length) throw refused(file, 'is incomplete');
+      if (bytesRead < length) throw refused(t('The file {file} is incomplete.', { file }));
       const floats = toFloats(dtype, buffer.buffer);
       if (!floats.every(Number.isFinite))
-        throw refused(file, `is damaged: its "${name}" holds numbers that are not finite`);
+        throw refused(t('The file {file} is damaged: its "{name}" holds numbers that are not finite.', { file, name }));
       return floats;
     };
     for (const { part, layer, shape, down, up, alpha } of pairs) {
@@ -103,7 +116,7 @@ async function readHeaderOf(path: string, file: string) {
     return await readSafetensorsHeader(path);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    throw refused(file, 'is not a whole safetensors file', error);
+    throw refused(t('The file {file} is not a whole safetensors file.', { file }), error);
   }
 }
 
@@ -123,23 +136,34 @@ function collect(
     if (!key || !at) throw unknownTensor(file, name, shapes);
     const id = `${at.part} ${at.layer}`;
     const pair: Found = found.get(id) ?? at;
-    if (pair[key.role]) throw refused(file, `changes the layer ${at.layer} twice`);
+    if (pair[key.role]) throw refused(t('The file {file} changes the layer {layer} twice.', { file, layer: at.layer }));
     found.set(id, { ...pair, [key.role]: entry });
   }
-  if (found.size === 0) throw refused(file, 'is empty; what is needed is a LoRA for Würstchen v2');
+  if (found.size === 0)
+    throw refused(t('The file {file} is empty; what is needed is a LoRA for Würstchen v2.', { file }));
   return [...found.values()].map(({ part, layer, down, up, alpha }) => {
     if (!down || !up) {
-      const [has, lacks] = down ? ['first', 'second'] : ['second', 'first'];
-      const what =
-        down || up
-          ? `only the ${has} matrix of the layer ${layer}, not the ${lacks}`
-          : `no matrix of the layer ${layer}`;
-      throw refused(file, `is incomplete: it holds ${what}`);
+      throw refused(lackOf(file, layer, down, up));
     }
     const shape = layers[part].get(layer) ?? [];
     checkShapes(file, layer, shape, down, up);
     return { part, layer, shape, down, up, alpha };
   });
+}
+
+/** Which of the two matrices of a layer a file lacks. */
+function lackOf(file: string, layer: string, first: unknown, second: unknown): string {
+  if (first) {
+    return t('The file {file} is incomplete: it holds only the first matrix of the layer {layer}, not the second.', {
+      ...{ file, layer },
+    });
+  }
+  if (second) {
+    return t('The file {file} is incomplete: it holds only the second matrix of the layer {layer}, not the first.', {
+      ...{ file, layer },
+    });
+  }
+  return t('The file {file} is incomplete: it holds no matrix of the layer {layer}.', { file, layer });
 }
 
 function checkShapes(
@@ -154,12 +178,20 @@ function checkShapes(
   const wanted = [size(shape) / outputs, outputs] as const;
   const got = [size(down.slice(1)), up[0] ?? 0] as const;
   if (rank === 0 || size(up.slice(1)) !== rank) {
-    throw refused(file, `is damaged: the matrices of the layer ${layer}, [${down}] and [${up}], do not fit each other`);
+    throw refused(
+      t('The file {file} is damaged: the matrices of the layer {layer}, {first} and {second}, do not fit each other.', {
+        ...{ file, layer },
+        first: `[${down}]`,
+        second: `[${up}]`,
+      }),
+    );
   }
   if (got[0] === wanted[0] && got[1] === wanted[1]) return;
   throw refused(
-    file,
-    `is a LoRA for a Würstchen of another size: its layer ${layer} has ${got[0]} inputs and ${got[1]} outputs, this model's ${wanted[0]} and ${wanted[1]}`,
+    t(
+      "The file {file} is a LoRA for a Würstchen of another size: its layer {layer} has {inputs} inputs and {outputs} outputs, this model's {wantedInputs} and {wantedOutputs}.",
+      { file, layer, inputs: got[0], outputs: got[1], wantedInputs: wanted[0], wantedOutputs: wanted[1] },
+    ),
   );
 }
 
@@ -179,12 +211,16 @@ function placeFinder(layers: Readonly<Record<LoraPart, Layers>>) {
 
 function unknownTensor(file: string, name: string, shapes: Shapes): UserError {
   const model = otherModel(shapes);
-  if (model) return refused(file, `is a LoRA for ${model}, not for Würstchen v2`);
+  if (model)
+    return refused(t('The file {file} is a LoRA for {model}, not for Würstchen v2.', { file, model: t(model) }));
   const isCheckpoint = [...shapes.keys()].every((one) => readLoraKey(one) === undefined);
-  if (isCheckpoint) return refused(file, `holds whole weights such as "${name}" and is not a LoRA`);
-  return refused(file, `is a LoRA for another model: there is no layer here for its "${name}"`);
+  if (isCheckpoint)
+    return refused(t('The file {file} holds whole weights such as "{name}" and is not a LoRA.', { file, name }));
+  return refused(
+    t('The file {file} is a LoRA for another model: there is no layer here for its "{name}".', { file, name }),
+  );
 }
 
-function refused(file: string, what: string, cause?: unknown): UserError {
-  return new UserError('lora_refused', `The file ${file} ${what}.`, cause === undefined ? {} : { cause });
+function refused(message: string, cause?: unknown): UserError {
+  return new UserError('lora_refused', message, cause === undefined ? {} : { cause });
 }

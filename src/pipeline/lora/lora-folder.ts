@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { UserError } from '../../system/errors.ts';
 import { hashFile } from '../../system/file-hash.ts';
 import { ifThere } from '../../system/if-there.ts';
+import { t } from '../../texts/translate.ts';
 import type { LoraUse } from '../images/imagine-request.ts';
 
 /** A LoRA on disk. */
@@ -92,15 +93,19 @@ export class LoraFolder {
       if (own === hash) return lora;
     }
     if (named.length === 0) throw missing(name, all);
-    throw new UserError('lora_changed', `The LoRA ${name} is another file than the one that this was made with.`, {
-      hint: `Its SHA-256 was ${hash.slice(0, 12)}…; ask anew to use the file that is here now.`,
-    });
+    throw new UserError(
+      'lora_changed',
+      t('The LoRA {name} is another file than the one that this was made with.', { name }),
+      {
+        hint: t('Its SHA-256 was {hash}…; ask anew to use the file that is here now.', { hash: hash.slice(0, 12) }),
+      },
+    );
   }
 }
 
 function missing(name: string, all: readonly ShelvedLora[]): UserError {
   const names = all.slice(0, 20).map((lora) => lora.name);
-  return new UserError('lora_missing', `There is no LoRA ${JSON.stringify(name)} here.`, {
-    hint: names.length > 0 ? `There are: ${names.join(', ')}.` : 'There are none yet.',
+  return new UserError('lora_missing', t('There is no LoRA {name} here.', { name: JSON.stringify(name) }), {
+    hint: names.length > 0 ? t('There are: {names}.', { names: names.join(', ') }) : t('There are none yet.'),
   });
 }

@@ -1,4 +1,5 @@
-import { expected, UserError } from '../../system/errors.ts';
+import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { FrameSource, GreyImage } from '../images/frame-source.ts';
 import type { RgbImage } from '../images/image-file.ts';
 import { feathered, type Placement, pasted, touchedCells } from '../images/masks.ts';
@@ -68,11 +69,26 @@ export async function prepareStart(
 
 function checkSources(pictures: readonly WeightedSource[], masked: boolean): void {
   if (pictures.length < 1 || pictures.length > MAX_START_PICTURES) {
-    throw expected('start_invalid', `1 to ${MAX_START_PICTURES} pictures to start from`, pictures.length);
+    throw new UserError(
+      'start_invalid',
+      t('Expected 1 to {most} pictures to start from, got {count}.', {
+        most: MAX_START_PICTURES,
+        count: pictures.length,
+      }),
+    );
   }
   const odd = pictures.find(({ weight }) => !(weight > 0 && Number.isFinite(weight)));
-  if (odd) throw expected('start_invalid', 'weights of pictures above 0', odd.weight, 'For example 2 and 1.');
-  if (masked && pictures.length > 1) throw expected('start_invalid', 'one picture beside a mask', pictures.length);
+  if (odd)
+    throw new UserError(
+      'start_invalid',
+      t('Expected weights of pictures above 0, got {weight}.', { weight: odd.weight }),
+      { hint: t('For example {example}.', { example: '2 and 1' }) },
+    );
+  if (masked && pictures.length > 1)
+    throw new UserError(
+      'start_invalid',
+      t('Expected one picture beside a mask, got {count}.', { count: pictures.length }),
+    );
 }
 
 /** The mean of the pictures' embeddings by their weights. */
@@ -129,9 +145,12 @@ async function region(
 
 function checkMask(mask: GreyImage, of: 'brightness' | 'alpha'): GreyImage {
   if (mask.data.some((value) => value > 127)) return mask;
-  const lacks = of === 'alpha' ? 'The picture has no transparent part' : 'The mask has no white part';
-  throw new UserError('mask_empty', `${lacks}: nothing would be painted anew.`, {
-    hint: 'A mask is white where the picture is to be painted anew, and black elsewhere.',
+  const message =
+    of === 'alpha'
+      ? t('The picture has no transparent part: nothing would be painted anew.')
+      : t('The mask has no white part: nothing would be painted anew.');
+  throw new UserError('mask_empty', message, {
+    hint: t('A mask is white where the picture is to be painted anew, and black elsewhere.'),
   });
 }
 

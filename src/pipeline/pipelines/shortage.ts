@@ -1,5 +1,6 @@
 import { byteSize } from '../../system/byte-size.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { leastOf, savesMuch } from '../runtime/memory-estimate.ts';
 import {
   type Asked,
@@ -29,13 +30,25 @@ function shortageOf(model: OpenModel, size: PictureSize, cause: unknown): Operat
   const free = memory.free();
   const need = byteSize(leastOf(pictureNeeds(model, size, 'tiles')));
   const fits = free && smallerThatFits(model, size, free);
-  const has = free ? `; ${byteSize(free.bytes)} of ${free.of} are free` : '';
-  return new OperatorError('memory_short', `A picture of ${width}×${height} needs about ${need} of memory${has}.`, {
-    hint: fits
-      ? `width:${fits.width} height:${fits.height} should fit.`
-      : 'Ask for a smaller size, or close what else uses the memory.',
-    cause,
-  });
+  const about = { width, height, need };
+  return new OperatorError(
+    'memory_short',
+    () =>
+      free
+        ? t('A picture of {width}×{height} needs about {need} of memory; {free} of {what} are free.', {
+            ...about,
+            free: byteSize(free.bytes),
+            what: t(free.of),
+          })
+        : t('A picture of {width}×{height} needs about {need} of memory.', about),
+    {
+      hint: () =>
+        fits
+          ? t('{size} should fit.', { size: `width:${fits.width} height:${fits.height}` })
+          : t('Ask for a smaller size, or close what else uses the memory.'),
+      cause,
+    },
+  );
 }
 
 /**

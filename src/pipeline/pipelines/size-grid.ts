@@ -1,4 +1,5 @@
-import { expected, OperatorError } from '../../system/errors.ts';
+import { OperatorError, UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { SIZE_LIMITS } from '../images/size-limits.ts';
 import { describeValue } from './pipeline-options.ts';
 
@@ -76,20 +77,28 @@ export class SizeGrid {
       ['height', height],
     ] as const) {
       if (typeof side !== 'number' || !Number.isInteger(side) || side < minSide || side > maxSide) {
-        throw expected(
-          'size_invalid',
-          `${name} to be a whole number from ${minSide} to ${maxSide} pixels`,
-          describeValue(side),
-          `This checkpoint makes any such size; steps of ${this.step} need no cropping, for example width 1024 height 1536.`,
-        );
+        const wanted = { minSide, maxSide, side: describeValue(side) };
+        const message =
+          name === 'width'
+            ? t('Expected width to be a whole number from {minSide} to {maxSide} pixels, got {side}.', wanted)
+            : t('Expected height to be a whole number from {minSide} to {maxSide} pixels, got {side}.', wanted);
+        throw new UserError('size_invalid', message, {
+          hint: t('This checkpoint makes any such size; steps of {step} need no cropping, for example {example}.', {
+            step: this.step,
+            example: 'width 1024 height 1536',
+          }),
+        });
       }
     }
     if (Number(width) * Number(height) > maxPixels) {
-      throw expected(
+      throw new UserError(
         'size_too_large',
-        `at most ${maxPixels} pixels`,
-        `${width}×${height}`,
-        'For example width 2048 height 2048.',
+        t('Expected at most {maxPixels} pixels, got {width}×{height}.', {
+          maxPixels,
+          width: String(width),
+          height: String(height),
+        }),
+        { hint: t('For example {example}.', { example: 'width 2048 height 2048' }) },
       );
     }
   }
@@ -103,9 +112,9 @@ function requireWithin(key: string, value: number, least: number, most: number):
   if (value >= least && value <= most) return;
   throw new OperatorError(
     'config_invalid',
-    `Expected ${key} of model_index.json from ${least} to ${most}, got ${value}.`,
+    () => t('Expected {key} of model_index.json from {least} to {most}, got {value}.', { key, least, most, value }),
     {
-      hint: 'The published checkpoints have resolution_multiple 42.67 and latent_dim_scale 10.67.',
+      hint: () => t('The published checkpoints have resolution_multiple 42.67 and latent_dim_scale 10.67.'),
     },
   );
 }

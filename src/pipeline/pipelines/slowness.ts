@@ -1,3 +1,4 @@
+import { t } from '../../texts/translate.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
 /** Less than a tenth more is nothing to speak of. */
@@ -14,9 +15,14 @@ export function measureSlowness(runtime: Runtime): () => readonly string[] {
     const took = runtime.onnxMs - onnxMs;
     const slowdown = took / (took - (runtime.againMs - againMs));
     if (!(slowdown >= WORTH_SAYING)) return [];
-    const times = slowdown.toFixed(1);
+    const times = Math.round(10 * slowdown) / 10;
     return [
-      `Memory is short here, so a few blocks of a network were loaded at a time: painting took ${times} times as long.`,
+      t(
+        'Memory is short here, so a few blocks of a network were loaded at a time: painting took {times} times as long.',
+        {
+          times,
+        },
+      ),
     ];
   };
 }

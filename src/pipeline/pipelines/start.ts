@@ -1,4 +1,5 @@
-import { expected } from '../../system/errors.ts';
+import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { DEFAULT_STRENGTH } from '../images/start-limits.ts';
 import { checkStrength } from '../math/mixed-generator.ts';
 import type { DDPMWuerstchenScheduler } from '../math/scheduler.ts';
@@ -62,7 +63,14 @@ export function checkRows(name: string, value: unknown, dims: readonly number[])
     isTensor(value) && [1, dims[0]].includes(value.dims[0]) && String(value.dims.slice(1)) === String(dims.slice(1));
   if (fits && value.data.every(Number.isFinite)) return;
   const found = isTensor(value) ? `[${value.dims}]` : describeValue(value);
-  throw expected('start_invalid', `${name} as a tensor of finite numbers, [1,${dims.slice(1)}]`, found);
+  throw new UserError(
+    'start_invalid',
+    t('Expected {name} as a tensor of finite numbers, [1,{dims}], got {found}.', {
+      name,
+      dims: dims.slice(1).join(),
+      found,
+    }),
+  );
 }
 
 /** Row `row` of a tensor whose only row is that of all. */

@@ -1,5 +1,6 @@
 import { commandOutput } from '../../system/command-output.ts';
 import { namesIn } from '../../system/names-in.ts';
+import { t } from '../../texts/translate.ts';
 
 /** What onnxruntime's CUDA provider is linked to since 1.27, besides the driver. */
 const CUDA_13 = ['libcudart.so.13', 'libcublas.so.13', 'libcublasLt.so.13', 'libcurand.so.10'];
@@ -14,14 +15,22 @@ const DRIVER = ['libcuda.so.1'];
  */
 export function missingCuda(libraries: ReadonlySet<string>): string | null {
   const missing = (names: readonly string[]) => names.filter((name) => !libraries.has(name)).join(', ');
-  const instead = 'or use the provider webgpu';
   if (missing(DRIVER))
-    return `NVIDIA's driver (580 or newer) is not installed: ${missing(DRIVER)} is missing; install it, ${instead}`;
+    return t(
+      "NVIDIA's driver (580 or newer) is not installed: {libraries} is missing; install it, or use the provider webgpu",
+      { libraries: missing(DRIVER) },
+    );
   if (missing(CUDA_13)) {
-    return `needs CUDA 13 (driver 580 or newer): ${missing(CUDA_13)} is missing; install the CUDA 13 runtime and name its folder in LD_LIBRARY_PATH, ${instead}`;
+    return t(
+      'needs CUDA 13 (driver 580 or newer): {libraries} is missing; install the CUDA 13 runtime and name its folder in LD_LIBRARY_PATH, or use the provider webgpu',
+      { libraries: missing(CUDA_13) },
+    );
   }
   if (missing(CUDNN_9)) {
-    return `needs cuDNN 9 for CUDA 13: ${missing(CUDNN_9)} is missing; install it and name its folder in LD_LIBRARY_PATH, ${instead}`;
+    return t(
+      'needs cuDNN 9 for CUDA 13: {libraries} is missing; install it and name its folder in LD_LIBRARY_PATH, or use the provider webgpu',
+      { libraries: missing(CUDNN_9) },
+    );
   }
   return null;
 }

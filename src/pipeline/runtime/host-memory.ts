@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { translatable } from '../../texts/translate.ts';
 import { type ControlGroup, controlGroups } from './control-groups.ts';
 import { type HostFacts, SYSTEM } from './host-facts.ts';
 
@@ -24,7 +25,7 @@ export function hostMemory(facts: HostFacts = SYSTEM): FreeMemory {
 export function memoryWithin(budget: number, facts: HostFacts = SYSTEM): FreeMemory {
   const free = hostMemory(facts);
   const left = Math.max(0, budget - ownMemory(facts));
-  return left < free.bytes ? { bytes: left, of: 'the part of this process' } : free;
+  return left < free.bytes ? { bytes: left, of: translatable('the part of this process') } : free;
 }
 
 /** Bytes that this process takes, without mapped files where the system tells them apart: weights count as free, as they do for the machine. */
@@ -67,7 +68,7 @@ function groupMemory({ folder, unified }: ControlGroup, read: HostFacts['read'])
     Number(new RegExp(`^${prefix}${key} (\\d+)`, 'm').exec(stat)?.[1] ?? 0),
   );
   const bytes = limit - used + cached.reduce((sum, part) => sum + part, 0);
-  return { bytes: Math.max(0, bytes), of: 'the memory limit of its control group' };
+  return { bytes: Math.max(0, bytes), of: translatable('the memory limit of its control group') };
 }
 
 /** `ulimit -v`. */
@@ -76,5 +77,5 @@ function addressSpace({ platform, read }: HostFacts): FreeMemory[] {
   const limit = Number(/^Max address space\s+(\d+)/m.exec(read('/proc/self/limits') ?? '')?.[1] ?? Number.NaN);
   const size = Number(/^VmSize:\s+(\d+) kB/m.exec(read('/proc/self/status') ?? '')?.[1] ?? Number.NaN) * 1024;
   if (!Number.isFinite(limit) || !Number.isFinite(size)) return [];
-  return [{ bytes: Math.max(0, limit - size), of: 'the address space limit of this process' }];
+  return [{ bytes: Math.max(0, limit - size), of: translatable('the address space limit of this process') }];
 }

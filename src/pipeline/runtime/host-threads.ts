@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { t } from '../../texts/translate.ts';
 import { type ControlGroup, controlGroups } from './control-groups.ts';
 import { type HostFacts, SYSTEM } from './host-facts.ts';
 
@@ -20,9 +21,11 @@ export function hostThreads(facts: Pick<HostFacts, 'platform' | 'read' | 'proces
   const processors = facts.processors();
   const quotas = controlGroups('cpu', facts).flatMap((group) => cpuQuota(group, facts.read) ?? []);
   const quota = Math.min(...quotas);
-  if (quota >= processors) return { count: processors, reason: 'one for each processor that this process may use' };
-  const share = `${Number(quota.toFixed(2))} of ${processors} processors`;
-  return { count: Math.max(1, Math.floor(quota)), reason: `the CPU quota of its control group is ${share}` };
+  if (quota >= processors) return { count: processors, reason: t('one for each processor that this process may use') };
+  const reason = t('the CPU quota of its control group is {quota} of {processors} processors', {
+    ...{ quota: Number(quota.toFixed(2)), processors },
+  });
+  return { count: Math.max(1, Math.floor(quota)), reason };
 }
 
 /** In processors; `null` without a limit. */

@@ -1,4 +1,5 @@
 import { byteSize } from '../../system/byte-size.ts';
+import { t } from '../../texts/translate.ts';
 import { cudaMemory } from './device-memory.ts';
 import { type FreeMemory, hostMemory, memoryWithin } from './host-memory.ts';
 import { groupBytes, LOADING, type Needs, SEQUENTIAL_DECODE_BYTES, savesMuch } from './memory-estimate.ts';
@@ -67,13 +68,13 @@ export class MemoryPlan {
   get reason(): string {
     const why = this.#why;
     return this.residency === 'sequential'
-      ? `${why}; it takes about ${USUAL_SLOWDOWN} times as long as one network at a time`
+      ? t('{why}; it takes about {times} times as long as one network at a time', { why, times: USUAL_SLOWDOWN })
       : why;
   }
 
   get #why(): string {
-    if (this.lean) return 'memory ran out';
-    return this.#asked === 'auto' ? (this.#decided?.reason ?? 'nothing is loaded yet') : 'asked for';
+    if (this.lean) return t('memory ran out');
+    return this.#asked === 'auto' ? (this.#decided?.reason ?? t('nothing is loaded yet')) : t('asked for');
   }
 
   free(): FreeMemory | null {
@@ -174,13 +175,15 @@ export function chooseResidency(
 ): { readonly residency: Residency; readonly reason: string } {
   const usable = free ? free.bytes * USABLE : ASSUMED_DEVICE_BYTES;
   const has = free
-    ? `${byteSize(free.bytes)} of ${free.of} are free`
-    : `a GPU whose memory cannot be asked is taken to have ${byteSize(ASSUMED_DEVICE_BYTES)}`;
+    ? t('{size} of {what} are free', { size: byteSize(free.bytes), what: t(free.of) })
+    : t('a GPU whose memory cannot be asked is taken to have {size}', { size: byteSize(ASSUMED_DEVICE_BYTES) });
   const { resident, stage, sequential } = needs;
   if (stage > usable && savesMuch(needs)) {
-    const reason = `one network at a time needs about ${byteSize(stage)}, a block at a time ${byteSize(sequential)}, ${has}`;
+    const reason = t('one network at a time needs about {stage}, a block at a time {sequential}, {has}', {
+      ...{ stage: byteSize(stage), sequential: byteSize(sequential), has },
+    });
     return { residency: 'sequential', reason };
   }
   const residency = resident <= usable ? 'resident' : 'stage';
-  return { residency, reason: `all networks need about ${byteSize(resident)}, ${has}` };
+  return { residency, reason: t('all networks need about {size}, {has}', { size: byteSize(resident), has }) };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { env, InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { t, translatable } from '../../texts/translate.ts';
 import { driverIdentity } from './driver-identity.ts';
 import { KeptReports } from './kept-reports.ts';
 import { PROBE_INPUTS, probeGraph, wave } from './probe-graph.ts';
@@ -15,6 +16,8 @@ import {
 } from './providers.ts';
 
 /** Share of the largest value by which a provider may differ from the processor. */
+/** What is said of a provider that works so far. */
+const ATTENTION_WRONG = translatable('works; its fused attention computes wrong numbers and is not used');
 const TOLERANCES = { f32: 2e-3, f16: 2e-2 } as const;
 
 export interface ProbeOptions {
@@ -58,8 +61,9 @@ async function attempt(provider: Provider, device: number | undefined, dtype: 'f
     const wrong = Object.keys(expected).filter((name) => !agree(found[name], expected[name], dtype));
     const fusedAttention = !wrong.includes('attention') && !wrong.includes('causal');
     const broken = wrong.filter((name) => name !== 'attention' && name !== 'causal');
-    if (broken.length > 0) return fails(`it computes wrong numbers (${broken.join(', ')})`);
-    const reason = fusedAttention ? 'works' : 'works; its fused attention computes wrong numbers and is not used';
+    if (broken.length > 0) return fails(t('it computes wrong numbers ({outputs})', { outputs: broken.join(', ') }));
+    // It is kept: whoever reads it translates it.
+    const reason = fusedAttention ? 'works' : ATTENTION_WRONG;
     return { provider, works: true, fusedAttention, reason };
   } catch (error) {
     return fails(firstLine(error));

@@ -1,4 +1,5 @@
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { LoadOptions } from '../process/protocol.ts';
 import { cudaDevices } from './device-memory.ts';
 import { hostMemory } from './host-memory.ts';
@@ -75,9 +76,17 @@ function onProcessor({ provider, devices, threads }: ProcessesWanted, processes:
   if (devices !== undefined || (provider !== 'auto' && provider !== 'cpu')) {
     throw new OperatorError(
       'processes_invalid',
-      `WUERST_PROCESSES=${processes} is for the processor, and ${devices === undefined ? `the provider is ${provider}` : 'WUERST_DEVICE names GPUs'}.`,
+      () =>
+        devices === undefined
+          ? t('WUERST_PROCESSES={processes} is for the processor, and the provider is {provider}.', {
+              ...{ processes, provider },
+            })
+          : t('WUERST_PROCESSES={processes} is for the processor, and WUERST_DEVICE names GPUs.', { processes }),
       {
-        hint: 'Leave WUERST_PROCESSES out: each GPU that WUERST_DEVICE names has a process, for example WUERST_DEVICE=0,1.',
+        hint: () =>
+          t(
+            'Leave WUERST_PROCESSES out: each GPU that WUERST_DEVICE names has a process, for example WUERST_DEVICE=0,1.',
+          ),
       },
     );
   }
@@ -85,8 +94,12 @@ function onProcessor({ provider, devices, threads }: ProcessesWanted, processes:
   if (processes > all) {
     throw new OperatorError(
       'processes_invalid',
-      `WUERST_PROCESSES=${processes} are more processes than the ${all} ${all === 1 ? 'thread' : 'threads'} that they would share.`,
-      { hint: `At most WUERST_PROCESSES=${all}.` },
+      () =>
+        t(
+          'WUERST_PROCESSES={processes} are more processes than the {count} thread that they would share. | WUERST_PROCESSES={processes} are more processes than the {count} threads that they would share.',
+          { processes, count: all },
+        ),
+      { hint: () => t('At most WUERST_PROCESSES={all}.', { all }) },
     );
   }
   const memoryBudget = Math.floor(shared.memory() / processes);

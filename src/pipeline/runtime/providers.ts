@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type InferenceSession, listSupportedBackends } from 'onnxruntime-node';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { loadableLibraries, missingCuda } from './cuda-libraries.ts';
 
 // onnxruntime sends telemetry unless told not to, and pictures painted here are nobody else's business. It reads this
@@ -61,18 +62,20 @@ export const CUDA_LIBRARY = 'libonnxruntime_providers_cuda.so';
 export function reasonAgainst(provider: Provider, machine: Machine): string | null {
   if (provider === 'cpu') return null;
   if (!machine.backends.includes(provider)) {
-    return `onnxruntime-node has no ${provider} provider for ${machine.platform}`;
+    return t('onnxruntime-node has no {provider} provider for {platform}', { provider, platform: machine.platform });
   }
   if (!machine.platform.startsWith('linux')) return null;
   const nvidia = machine.exists('/dev/nvidia0') || machine.exists('/dev/dxg');
   if (provider === 'cuda') {
-    if (!nvidia) return 'no NVIDIA device here (/dev/nvidia0 and /dev/dxg are missing)';
+    if (!nvidia) return t('no NVIDIA device here (/dev/nvidia0 and /dev/dxg are missing)');
     if (machine.exists(join(librariesFolder(), CUDA_LIBRARY))) return missingCuda(machine.libraries());
-    return 'onnxruntime\'s CUDA libraries are not installed: run "wuerst doctor --install-cuda"';
+    return t('onnxruntime\'s CUDA libraries are not installed: run "{command}"', {
+      command: 'wuerst doctor --install-cuda',
+    });
   }
   const hasNode = machine.dri.some((name) => name.startsWith('render'));
   if (hasNode || nvidia || machine.env.VK_DRIVER_FILES || machine.env.VK_ICD_FILENAMES) return null;
-  return 'no GPU here (/dev/dri has no render node), and VK_DRIVER_FILES names no Vulkan driver';
+  return t('no GPU here (/dev/dri has no render node), and VK_DRIVER_FILES names no Vulkan driver');
 }
 
 /**
@@ -96,16 +99,24 @@ export function checkDevice(device: number | undefined, provider: Provider | 'au
   if (!Number.isInteger(device) || device < 0 || device > MOST_DEVICE) {
     throw new OperatorError(
       'device_invalid',
-      `Expected a device to be a whole number from 0 to ${MOST_DEVICE}, got ${device}.`,
+      () =>
+        t('Expected a device to be a whole number from 0 to {most}, got {device}.', {
+          most: MOST_DEVICE,
+          device,
+        }),
       {
-        hint: 'Devices are counted as nvidia-smi counts them, for example WUERST_DEVICE=1.',
+        hint: () => t('Devices are counted as nvidia-smi counts them, for example WUERST_DEVICE=1.'),
       },
     );
   }
   if (provider === 'auto' || provider === 'cuda') return device;
-  throw new OperatorError('device_not_selectable', `A device can be chosen for CUDA, not for ${provider}.`, {
-    hint: 'Leave WUERST_DEVICE out, or set WUERST_PROVIDER=cuda.',
-  });
+  throw new OperatorError(
+    'device_not_selectable',
+    () => t('A device can be chosen for CUDA, not for {provider}.', { provider }),
+    {
+      hint: () => t('Leave WUERST_DEVICE out, or set WUERST_PROVIDER=cuda.'),
+    },
+  );
 }
 
 export function firstLine(error: unknown): string {

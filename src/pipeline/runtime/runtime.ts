@@ -1,5 +1,6 @@
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { Precision } from '../checkpoint/weight-recipe.ts';
 import { ALL_FOLDS, type Folds } from '../graph/blocks.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
@@ -116,7 +117,8 @@ export class Runtime {
     const measure = options.measureMemory ?? measureOf(provider, options.device, options.memoryBudget);
     this.memory = new MemoryPlan(provider, options.residency ?? 'resident', measure);
     this.folds = usableFolds(options.folds ?? ALL_FOLDS, { provider, fusedAttention });
-    if (!fusedAttention) this.notes.push(`Attention is computed in parts: ${provider}'s own gives wrong numbers here.`);
+    if (!fusedAttention)
+      this.notes.push(t("Attention is computed in parts: {provider}'s own gives wrong numbers here.", { provider }));
     this.#onBlocking = options.onBlocking;
     this.#onReturned = options.onReturned;
     this.#onPeaks = options.onPeaks;
@@ -149,9 +151,10 @@ export class Runtime {
     }
     throw new OperatorError(
       'provider_unavailable',
-      `The provider ${wanted} does not work here: ${fallbacks.at(-1)?.reason}.`,
+      () =>
+        t('The provider {wanted} does not work here: {reason}.', { wanted, reason: fallbacks.at(-1)?.reason ?? '' }),
       {
-        hint: 'Use provider auto or cpu; "wuerst doctor" shows what works.',
+        hint: () => t('Use provider auto or cpu; "wuerst doctor" shows what works.'),
       },
     );
   }
@@ -235,9 +238,14 @@ export class Runtime {
         },
       }),
     ).catch((cause: unknown) => {
-      throw new OperatorError('session_failed', `Cannot load ${name} on ${this.provider}: ${firstLine(cause)}.`, {
-        cause,
-      });
+      throw new OperatorError(
+        'session_failed',
+        () =>
+          t('Cannot load {name} on {provider}: {reason}.', { name, provider: this.provider, reason: firstLine(cause) }),
+        {
+          cause,
+        },
+      );
     });
     const run: Session['run'] = async (feeds, fetches) => {
       const inputs = Object.values(feeds).map(({ dims }) => dims);
@@ -284,9 +292,13 @@ function requireFinite(outputs: Tensors, { graph, weightsDir }: BlockingCall, pr
     if (!(data instanceof Float32Array) || isFinite32(data)) continue;
     throw new OperatorError(
       'numbers_not_finite',
-      `The network ${graph} gave numbers that are not finite (its output ${name}, with the weights in ${weightsDir}).`,
+      () =>
+        t(
+          'The network {graph} gave numbers that are not finite (its output {name}, with the weights in {weightsDir}).',
+          { graph, name, weightsDir },
+        ),
       {
-        hint: `Run "wuerst models verify": it names the tensor if the weights are damaged.${other}`,
+        hint: () => t('Run "wuerst models verify": it names the tensor if the weights are damaged.{other}', { other }),
       },
     );
   }
@@ -312,9 +324,9 @@ async function checkHalf(
   if (precision === 'int8' && provider !== 'cpu') {
     throw new OperatorError(
       'precision_unavailable',
-      `Expected precision fp16, fp32 or auto on ${provider}, got int8.`,
+      () => t('Expected precision fp16, fp32 or auto on {provider}, got int8.', { provider }),
       {
-        hint: 'int8 is for the CPU: --provider cpu --precision int8.',
+        hint: () => t('int8 is for the CPU: --provider cpu --precision int8.'),
       },
     );
   }
@@ -324,9 +336,9 @@ async function checkHalf(
   if (precision === 'auto') return null;
   throw new OperatorError(
     'precision_unavailable',
-    `There are no 16-bit floats on ${provider} here: ${report.reason}.`,
+    () => t('There are no 16-bit floats on {provider} here: {reason}.', { provider, reason: report.reason }),
     {
-      hint: 'Use precision fp32 or auto.',
+      hint: () => t('Use precision fp32 or auto.'),
     },
   );
 }

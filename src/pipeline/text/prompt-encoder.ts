@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
 import { Recent } from '../../system/memo.ts';
+import { t } from '../../texts/translate.ts';
 import { type PlacedHalf, partOf } from '../checkpoint/layout.ts';
 import { hasWeights, promptWeights, weightlessText } from '../images/prompt-weights.ts';
 import { concatRows, sliceRows, type Tensor } from '../math/tensor.ts';
@@ -45,9 +46,11 @@ export class PromptEncoder {
     const model = await ClipTextModel.load(partOf(place, 'text_encoder'), runtime, options);
     const { vocab_size: words, max_position_embeddings: positions } = model.config;
     if (tokenizer.vocabSize > words || tokenizer.maxLength > positions) {
-      throw new OperatorError(
-        'tokenizer_mismatch',
-        `The tokenizer ${folder} has ${tokenizer.vocabSize} words of ${tokenizer.maxLength} tokens, its text encoder ${words} of ${positions}.`,
+      throw new OperatorError('tokenizer_mismatch', () =>
+        t(
+          'The tokenizer {folder} has {vocabSize} words of {maxLength} tokens, its text encoder {words} of {positions}.',
+          { folder, vocabSize: tokenizer.vocabSize, maxLength: tokenizer.maxLength, words, positions },
+        ),
       );
     }
     return new PromptEncoder(place, tokenizer, model);
@@ -95,7 +98,12 @@ export class PromptEncoder {
       : this.tokenizer.removedText(texts);
     if (removed.length === 0) return [];
     const ends = [...new Set(removed)].map((end) => `"${end}"`).join(', ');
-    return [`The model reads ${this.tokenizer.maxLength} tokens of a prompt and left out the end: ${ends}.`];
+    return [
+      t('The model reads {tokens} tokens of a prompt and left out the end: {ends}.', {
+        tokens: this.tokenizer.maxLength,
+        ends,
+      }),
+    ];
   }
 
   /** Texts that only differ in what the tokenizer drops are one. */

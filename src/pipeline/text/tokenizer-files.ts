@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withoutMark } from '../../system/byte-order-mark.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { isLfsPointer, lfsPointerError } from '../checkpoint/lfs-pointer.ts';
 
 /** A token that is found in the prompt before (or, if `normalized`, after) the text is normalised. */
@@ -205,7 +206,11 @@ async function readText(path: string): Promise<string | undefined> {
   } catch (cause) {
     if (cause instanceof OperatorError) throw cause;
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new OperatorError('tokenizer_missing', `Cannot read ${path}: ${(cause as Error).message}.`, { cause });
+    throw new OperatorError(
+      'tokenizer_missing',
+      () => t('Cannot read {path}: {reason}.', { path, reason: (cause as Error).message }),
+      { cause },
+    );
   }
 }
 
@@ -236,14 +241,18 @@ function typeName(value: unknown): string {
 }
 
 function missing(path: string, why: string): OperatorError {
-  return new OperatorError('tokenizer_missing', `The file ${path} is missing: ${why}.`, {
-    hint: 'Download the tokenizer folder of the checkpoint again.',
+  return new OperatorError('tokenizer_missing', () => t('The file {path} is missing: {why}.', { path, why }), {
+    hint: () => t('Download the tokenizer folder of the checkpoint again.'),
   });
 }
 
 function corrupt(path: string, wanted: string, found: string, cause?: unknown): OperatorError {
-  return new OperatorError('tokenizer_corrupt', `Expected ${wanted}, found ${found} in ${path}.`, {
-    hint: 'Download the tokenizer folder of the checkpoint again.',
-    cause,
-  });
+  return new OperatorError(
+    'tokenizer_corrupt',
+    () => t('Expected {wanted}, found {found} in {path}.', { wanted, found, path }),
+    {
+      hint: () => t('Download the tokenizer folder of the checkpoint again.'),
+      cause,
+    },
+  );
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { Tensor } from '../math/tensor.ts';
 
 /**
@@ -15,8 +16,8 @@ export function weighStates({ data, dims }: Tensor, weights: Float32Array): Tens
   const factor = Math.fround(mean(data) / mean(weighed));
   const restored = weighed.map((value) => value * factor);
   if (restored.every(Number.isFinite)) return { data: restored, dims };
-  throw new UserError('weights_too_large', 'The weights of this prompt come to more than numbers can hold.', {
-    hint: 'Weights from 0 to 2 are usual, for example (panda:1.3).',
+  throw new UserError('weights_too_large', t('The weights of this prompt come to more than numbers can hold.'), {
+    hint: t('Weights from 0 to 2 are usual, for example {example}.', { example: '(panda:1.3)' }),
   });
 }
 

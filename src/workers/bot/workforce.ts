@@ -4,6 +4,7 @@ import { VERSION } from '../../pipeline/version.ts';
 import { type Clock, doneWithin, pause, systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import type { Logger } from '../../system/logging.ts';
+import { t } from '../../texts/translate.ts';
 import { ProblemLog } from '../problem-log.ts';
 import { checkRedis, failureOf, redisConnection } from '../redis.ts';
 import type { RedisAddress } from '../redis-address.ts';
@@ -131,9 +132,14 @@ function listen(server: ServerType, host: string, port: number): Promise<string>
       reject(
         new OperatorError(
           'workers_port_in_use',
-          `The bot cannot listen for workers on ${host}, port ${port}: ${cause.message}.`,
+          () =>
+            t('The bot cannot listen for workers on {host}, port {port}: {message}.', {
+              host,
+              port,
+              message: cause.message,
+            }),
           {
-            hint: 'Choose another one with WUERST_WORKERS_PORT, or another address with WUERST_WORKERS_HOST.',
+            hint: () => t('Choose another one with WUERST_WORKERS_PORT, or another address with WUERST_WORKERS_HOST.'),
             cause,
           },
         ),

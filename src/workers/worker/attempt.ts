@@ -11,6 +11,7 @@ import {
 import type { Clock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { oomKills } from '../../system/oom-kills.ts';
+import { t } from '../../texts/translate.ts';
 import type { WireEnd, WireRequest } from '../wire.ts';
 import { AttemptOver, type BotConnection } from './bot-connection.ts';
 import { Outbox } from './outbox.ts';
@@ -98,7 +99,7 @@ async function paint(
     await outbox.emptied();
     signal.throwIfAborted();
     if (done === undefined)
-      throw new OperatorError('job_unfinished', 'The pipeline process ended a job without its end.');
+      throw new OperatorError('job_unfinished', () => t('The pipeline process ended a job without its end.'));
     return done;
   } finally {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import type { EngineEvent } from '../../pipeline/process/protocol.ts';
 import { type Clock, pause } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { isPassing, networkFailure } from '../../system/network-failure.ts';
+import { t } from '../../texts/translate.ts';
 import { packImage, type WireEnd, type WireRequest, wireRequest, wireStep } from '../wire.ts';
 
 /** The bot does not want the attempt any more: somebody else has the job, it was cancelled, or it is another bot. */
@@ -45,7 +46,11 @@ export async function checkBot(bot: URL): Promise<void> {
     const failure = networkFailure(cause, { host: bot.host });
     throw new OperatorError(
       'bot_unreachable',
-      `The bot at ${bot.host} cannot be reached: ${failure?.reason ?? 'no answer'}.`,
+      () =>
+        t('The bot at {host} cannot be reached: {answer}.', {
+          host: bot.host,
+          answer: failure?.reason ?? t('no answer'),
+        }),
       {
         ...(failure === undefined ? {} : { hint: failure.hint }),
         cause,
@@ -53,9 +58,13 @@ export async function checkBot(bot: URL): Promise<void> {
     );
   }
   if (greeting.safeParse(answer).success) return;
-  throw new OperatorError('bot_is_another', `What answers at ${bot.host} is not where a bot listens for workers.`, {
-    hint: 'Name the address of WUERST_WORKERS_HOST and WUERST_WORKERS_PORT, or of the proxy in front of it.',
-  });
+  throw new OperatorError(
+    'bot_is_another',
+    () => t('What answers at {host} is not where a bot listens for workers.', { host: bot.host }),
+    {
+      hint: () => t('Name the address of WUERST_WORKERS_HOST and WUERST_WORKERS_PORT, or of the proxy in front of it.'),
+    },
+  );
 }
 
 /** What a worker says to the bot about one attempt. Every method throws `AttemptOver` once the attempt is not current. */
@@ -77,8 +86,12 @@ export class BotConnection {
     const [issue] = request.error.issues;
     throw new OperatorError(
       'request_unreadable',
-      `The bot's request cannot be read: ${issue?.path.join('.')} ${issue?.message}.`,
-      { hint: 'The bot and the worker have to be of the same version.' },
+      () =>
+        t("The bot's request cannot be read: {issue} {message}.", {
+          issue: issue?.path.join('.') ?? '',
+          message: issue?.message ?? '',
+        }),
+      { hint: () => t('The bot and the worker have to be of the same version.') },
     );
   }
 
@@ -87,7 +100,7 @@ export class BotConnection {
     const response = await this.#say({ method: 'GET', path: `/files/${hash}`, timeoutMs: PICTURE_TIMEOUT_MS });
     const content = Buffer.from(await response.arrayBuffer());
     if (sha256(content) === hash) return content;
-    throw new OperatorError('file_damaged', 'A picture that the job starts from arrived damaged.');
+    throw new OperatorError('file_damaged', () => t('A picture that the job starts from arrived damaged.'));
   }
 
   async beat(): Promise<void> {
@@ -135,15 +148,20 @@ export class BotConnection {
       const signal = AbortSignal.timeout(timeoutMs);
       response = await fetch(new URL(this.#path.slice(1) + path, bot), { method, headers, signal, body: body ?? null });
     } catch (cause) {
-      return new OperatorError('bot_unreachable', `The bot at ${bot.host} cannot be reached.`, { cause });
+      return new OperatorError('bot_unreachable', () => t('The bot at {host} cannot be reached.', { host: bot.host }), {
+        cause,
+      });
     }
     if (response.ok) return response;
     const text = await response.text().catch(() => '');
     if (response.status === 410 || response.status === 403)
       throw new AttemptOver(`The bot at ${bot.host} refused: ${text.slice(0, 300)}`);
-    const refused = new OperatorError(
-      'bot_refuses',
-      `The bot at ${bot.host} answered ${response.status}: ${text.slice(0, 300)}`,
+    const refused = new OperatorError('bot_refuses', () =>
+      t('The bot at {host} answered {status}: {text}', {
+        host: bot.host,
+        status: response.status,
+        text: text.slice(0, 300),
+      }),
     );
     // 400 and 422: something on the way may have damaged it.
     if (isPassing(response.status) || response.status === 400 || response.status === 422) return refused;
