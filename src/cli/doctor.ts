@@ -119,7 +119,9 @@ function labelled(word: string, line: string): string {
   return `  ${paddedEnd(word, width)}  ${line}`;
 }
 
-function painterLine({ name, load: { provider, threads } }: ProcessPlan, providers: readonly ProviderReport[]): string {
+function painterLine({ name: plain, load }: ProcessPlan, providers: readonly ProviderReport[]): string {
+  const { provider = 'auto', threads } = load;
+  const name = t(plain);
   const isLost = providers.some((report) => report.provider === provider && !report.works);
   if (isLost) return no(t('{name}: {provider} does not work here', { name, provider }));
   if (threads === undefined) return yes(`${name}: ${provider}`);

@@ -64,7 +64,9 @@ export async function openCredential(path: string, now: Date): Promise<Credentia
       () => t('Pictures cannot be signed with {path}: {reason}', { path, reason: reasonOf(cause) }),
       {
         hint: () =>
-          t('Choose another certificate with "wuerst certificate use", or delete the file: a new one is made.'),
+          t('Choose another certificate with "{command}", or delete the file: a new one is made.', {
+            command: 'wuerst certificate use',
+          }),
         cause,
       },
     );

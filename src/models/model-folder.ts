@@ -47,7 +47,7 @@ export function readCurrentModel(modelsDir: string): string {
     'current_model_invalid',
     () => t('The file {path} does not look like {example}.', { path, example: '{ "model": "cocktail" }' }),
     {
-      hint: () => t('Run: {command}', { command: 'wuerst models use cocktail' }),
+      hint: () => t('Run "{command}".', { command: 'wuerst models use cocktail' }),
     },
   );
 }

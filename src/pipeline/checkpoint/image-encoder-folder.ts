@@ -21,7 +21,9 @@ export function requireImageEncoder(model: string): string {
     () => t('The model {model} has no image encoder: it cannot start from pictures.', { model }),
     {
       hint: () =>
-        t('Put the repository warp-ai/EfficientNetEncoder beside it, or run "wuerst models pull --pictures".'),
+        t('Put the repository warp-ai/EfficientNetEncoder beside it, or run "{command}".', {
+          command: 'wuerst models pull --pictures',
+        }),
     },
   );
 }

@@ -95,7 +95,8 @@ export function noModel(folder: string, code = 'model_incomplete'): OperatorErro
     meant === undefined
       ? () =>
           t(
-            'A model folder holds wuerstchen-prior and wuerstchen, or is a repository of the combined pipeline; "wuerst models list" shows what is here.',
+            'A model folder holds wuerstchen-prior and wuerstchen, or is a repository of the combined pipeline; "{command}" shows what is here.',
+            { command: 'wuerst models list' },
           )
       : () => t('There is a model in {folder}: name that folder.', { folder: meant });
   return new OperatorError(

@@ -92,15 +92,21 @@ export async function weightFiles(dir: string): Promise<string[]> {
         dir,
         files: files.join(', ') || t('nothing'),
       }),
-    { hint: () => (partial ? t('The download is not finished: run "wuerst models pull".') : hintFor(files)) },
+    {
+      hint: () =>
+        partial
+          ? t('The download is not finished: run "{command}".', { command: 'wuerst models pull' })
+          : hintFor(files),
+    },
   );
 }
 
 function hintFor(names: readonly string[]): string {
   if (!names.some((name) => /\.(bin|pt|pth|ckpt)$/.test(name)))
-    return t('Run: {command}', { command: 'wuerst models pull' });
+    return t('Run "{command}".', { command: 'wuerst models pull' });
   return t(
-    'Only safetensors are read: save the weights again with save_pretrained(…, safe_serialization=True), or run "wuerst models pull".',
+    'Only safetensors are read: save the weights again with save_pretrained(…, safe_serialization=True), or run "{command}".',
+    { command: 'wuerst models pull' },
   );
 }
 
@@ -126,7 +132,7 @@ async function realFile(file: string): Promise<string> {
       'checkpoint_incomplete',
       () => t('The file {file} is missing: {reason}.', { file, reason: reason(cause) }),
       {
-        hint: () => t('Run "wuerst models pull" to finish the download.'),
+        hint: () => t('Run "{command}" to finish the download.', { command: 'wuerst models pull' }),
         cause,
       },
     );

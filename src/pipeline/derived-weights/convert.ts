@@ -128,7 +128,8 @@ function finite({ from }: Factor, data: Float32Array): Float32Array {
     'weight_not_finite',
     () => t('Tensor "{from}" holds numbers that are not finite.', { from }),
     {
-      hint: () => t('The checkpoint is damaged: run "wuerst models verify", then pull it again.'),
+      hint: () =>
+        t('The checkpoint is damaged: run "{command}", then pull it again.', { command: 'wuerst models verify' }),
     },
   );
 }

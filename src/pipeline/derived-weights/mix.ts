@@ -175,7 +175,7 @@ function pieceMixer(files: readonly FileHandle[], baseFile: string, weight: numb
             name: tensor.name,
             baseFile,
           }),
-        { hint: () => t('Run "wuerst models verify", then pull the model again.') },
+        { hint: () => t('Run "{command}", then pull the model again.', { command: 'wuerst models verify' }) },
       );
     }
     yield { at, bytes };

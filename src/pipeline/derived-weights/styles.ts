@@ -70,7 +70,7 @@ export async function stageCFolder(
       'checkpoint_missing',
       () => t('There is no model folder at {folder}.', { folder: modelFolder }),
       {
-        hint: () => t('To see what is here: {command}', { command: 'wuerst models list' }),
+        hint: () => t('Run "{command}" to see what is here.', { command: 'wuerst models list' }),
       },
     );
   }
@@ -92,7 +92,7 @@ export async function stageCFolder(
           held: heldBy(modelFolder),
         }),
       {
-        hint: () => t('Run "wuerst models pull" to fetch it.'),
+        hint: () => t('Run "{command}" to fetch it.', { command: 'wuerst models pull' }),
       },
     );
   }

@@ -64,7 +64,7 @@ export async function readLock(modelFolder: string): Promise<LockFile | undefine
       'lock_invalid',
       () => t('The file {path} is not a lock file that wuerst wrote.', { path }),
       {
-        hint: () => t('Delete it and run "wuerst models pull" again: intact files are kept.'),
+        hint: () => t('Delete it and run "{command}" again: intact files are kept.', { command: 'wuerst models pull' }),
         cause,
       },
     );

@@ -1,5 +1,5 @@
 import { OperatorError } from '../../system/errors.ts';
-import { t } from '../../texts/translate.ts';
+import { t, translatable } from '../../texts/translate.ts';
 import type { LoadOptions } from '../process/protocol.ts';
 import { cudaDevices } from './device-memory.ts';
 import { hostMemory } from './host-memory.ts';
@@ -55,7 +55,7 @@ export function planProcesses(wanted: ProcessesWanted, shared: Shared = HERE): r
   const devices = devicesOf(wanted, shared);
   if (processes > 1) return onProcessor(wanted, processes, shared);
   if (devices.length < 2)
-    return [{ id: 'here', name: 'this machine', load: { provider, device: devices[0], threads } }];
+    return [{ id: 'here', name: translatable('this machine'), load: { provider, device: devices[0], threads } }];
   const each = Math.max(1, Math.floor((threads ?? shared.threads()) / devices.length));
   // A GPU that does not work must not become one more process on the processor.
   const chosen = provider === 'auto' ? 'cuda' : provider;

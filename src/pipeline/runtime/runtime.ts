@@ -154,7 +154,7 @@ export class Runtime {
       () =>
         t('The provider {wanted} does not work here: {reason}.', { wanted, reason: fallbacks.at(-1)?.reason ?? '' }),
       {
-        hint: () => t('Use provider auto or cpu; "wuerst doctor" shows what works.'),
+        hint: () => t('Use provider auto or cpu; "{command}" shows what works.', { command: 'wuerst doctor' }),
       },
     );
   }
