@@ -13,7 +13,7 @@ import {
   STYLES,
   useModel,
 } from '../models/store.ts';
-import { type Finding, verifyModel } from '../models/verify.ts';
+import { type VerifyFinding, verifyModel } from '../models/verify.ts';
 import { VARIANTS } from '../pipeline/checkpoint/weight-files.ts';
 import { Hub } from '../pipeline/hub/hub.ts';
 import { type HubOptions, hubOptionsFrom } from '../pipeline/hub/hub-options.ts';
@@ -277,14 +277,14 @@ function table(models: readonly ModelStatus[]): string[] {
     printableLine(t(license)),
     printableLine(t(purpose)),
   ]);
-  const all = [[`  ${t('model')}`, t('state'), t('size'), t('styles'), t('licence'), t('for')], ...rows];
+  const all = [`  ${t('model, state, size, styles, licence, for')}`.split(/,\s*|、/), ...rows];
   return columns(all);
 }
 
 /** The English words are not wider. */
 const LEAST_WIDTH = 10;
 
-const FINDINGS: Readonly<Record<Finding['state'], string>> = {
+const FINDINGS: Readonly<Record<VerifyFinding['state'], string>> = {
   ok: translatable('ok'),
   unlisted: translatable('unlisted'),
   missing: translatable('missing'),

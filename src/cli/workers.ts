@@ -54,7 +54,7 @@ async function list({ data, json = false }: Options): Promise<void> {
     process.stdout.write(`${printableJson({ workers, orders })}\n`);
     return;
   }
-  const heading = [t('name'), t('state'), t('for'), t('provider'), t('paints'), t('step'), t('last error')];
+  const heading = t('name, state, for, provider, paints, step, last error').split(/,\s*|、/);
   const rows = workers.map((worker) => rowOf(worker));
   const kept = Object.entries(orders).map(([name, order]) =>
     order === 'ban' ? t('{name}: banned', { name }) : t('{name}: drained', { name }),

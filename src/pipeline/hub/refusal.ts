@@ -18,8 +18,11 @@ export interface Refused {
 export function refusal({ response, who, to, what, endpoint, hasToken }: Refused): OperatorError {
   const { status, headers } = response;
   const code = headers.get('x-error-code');
-  const answer = code && /^\w+$/.test(code) ? `${status} (${code})` : `${status}`;
-  const message = () => t('{who} answered {answer} for {what}.', { who, answer, what });
+  const values = { who, status, what };
+  const message = () =>
+    code && /^\w+$/.test(code)
+      ? t('{who} answered {status} for {what} ({code}).', { ...values, code })
+      : t('{who} answered {status} for {what}.', values);
   // The hub marks its refusals.
   const marked = code !== null || headers.has('x-error-message');
   const strange = strangeAnswer(status, to);

@@ -112,7 +112,11 @@ function requireWithin(key: string, value: number, least: number, most: number):
   if (value >= least && value <= most) return;
   throw new OperatorError(
     'config_invalid',
-    () => t('Expected {key} of model_index.json from {least} to {most}, got {value}.', { key, least, most, value }),
+    () =>
+      t('Expected {key} of model_index.json from {least} to {most}, got {value}.', {
+        ...{ key, least, most },
+        value: String(value),
+      }),
     {
       hint: () => t('The published checkpoints have resolution_multiple 42.67 and latent_dim_scale 10.67.'),
     },
