@@ -10,6 +10,7 @@ import { PREFIX, queueName, ROLL, registration, registrationKey } from '../../sr
 import { caller } from '../bot/history/history-fixture.ts';
 import { RedisServer } from './redis-server.ts';
 import { sketch } from './sketch-engine.ts';
+import { QUICK } from './worker-process.ts';
 import { endsOf, openWorkshop } from './workshop.ts';
 
 test('a worker paints what is asked for, in order, and the bot keeps its pictures', async (t) => {
@@ -155,6 +156,19 @@ test('a job whose worker says nothing any more is painted by another one, once',
   await shop.log.line('handed over again');
   assert.equal(shop.studio.job(job.id)?.state === 'failed', false);
   await silent.giveBack();
+});
+
+test('a worker that was asked to stop finishes its job, however long that takes', async (t) => {
+  const shop = await openWorkshop(t);
+  const worker = await shop.worker('gpu-1', { timing: { ...QUICK, releaseMs: 1, closeMs: 1 } });
+  const job = await shop.ask('a panda hold size:128x128');
+  await shop.steps(job.id);
+  const drained = worker.drain();
+  await shop.log.line('"state":"draining"');
+  writeFileSync(join(shop.folder, 'go'), '');
+  assert.equal((await shop.ended(job.id)).state, 'done');
+  assert.equal(shop.events.filter(({ type }) => type === 'started').length, 1);
+  await drained;
 });
 
 test('the first request to stop lets a worker finish its job, the second gives the job back at once', async (t) => {

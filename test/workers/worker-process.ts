@@ -19,7 +19,10 @@ export interface WorkerChildOptions {
 export const REAL_ENGINE = new URL('../../src/pipeline/engine/engine.ts', import.meta.url).href;
 const CHILD = new URL('./worker-child.ts', import.meta.url);
 /** Short, so that what is lost is noticed soon. Nothing goes wrong where they are missed: work is done twice. */
-export const QUICK: Timing = { lockMs: 2000, beatMs: 200, registerMs: 250, patienceMs: 3000, silenceMs: 1500 };
+export const QUICK: Timing = {
+  ...{ lockMs: 2000, beatMs: 200, registerMs: 250, patienceMs: 3000, silenceMs: 1500 },
+  ...{ releaseMs: 10_000, closeMs: 3000 },
+};
 
 /** A worker as a process of its own. */
 export class WorkerProcess extends ChildLines {

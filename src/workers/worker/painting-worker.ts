@@ -16,11 +16,6 @@ import { Membership } from './membership.ts';
 import { objectionTo } from './objection.ts';
 import type { RunningWorker, Timing, WorkerOptions } from './worker-options.ts';
 
-/** A worker that leaves waits so long for the bot to let it go. */
-const RELEASE_MS = 10_000;
-/** To tell Redis that the job has ended. */
-const CLOSE_MS = 3000;
-
 export interface PaintingWorkerOptions extends Omit<WorkerOptions, 'redis'> {
   readonly clock: Clock;
   readonly timing: Timing;
@@ -31,6 +26,14 @@ export interface PaintingWorkerOptions extends Omit<WorkerOptions, 'redis'> {
   readonly client: PipelineClient;
   readonly problems: ProblemLog;
   readonly hashes: readonly string[];
+}
+
+/** A job that is being painted. */
+interface Current {
+  readonly id: string;
+  readonly controller: AbortController;
+  readonly over: Promise<void>;
+  style?: string;
 }
 
 /** Takes the jobs that are handed over to this worker, has them painted, and keeps it on the roll. */
@@ -44,8 +47,9 @@ export class PaintingWorker implements RunningWorker {
   readonly #membership: Membership;
   readonly #taker: Taker;
   readonly #released = new AbortController();
+  readonly #givingBack = new AbortController();
   #stepSeconds: Partial<Record<EngineStage, number>> = {};
-  #current: { readonly id: string; readonly controller: AbortController; style?: string } | undefined;
+  #current: Current | undefined;
   #lastError: string | undefined;
   #leaving = false;
   #state = '';
@@ -103,6 +107,7 @@ export class PaintingWorker implements RunningWorker {
 
   async giveBack(): Promise<void> {
     this.#leaving = true;
+    this.#givingBack.abort();
     this.#released.abort();
     this.#abort(new WorkerLeaves('The worker was stopped.'));
     await this.drain();
@@ -111,10 +116,13 @@ export class PaintingWorker implements RunningWorker {
   async #drain(): Promise<void> {
     this.#leaving = true;
     this.#membership.changed();
-    const { clock, logger } = this.#parts;
+    const { clock, logger, timing } = this.#parts;
     logger.info({}, 'stopping: this worker takes no new job');
-    // Until the bot has read that, it may still hand over a job.
-    if (!this.#released.signal.aborted) await pause(clock, RELEASE_MS, this.#released.signal);
+    do {
+      await this.#idle();
+      // Until the bot has read that, it may still hand over a job.
+      await pause(clock, timing.releaseMs, this.#released.signal);
+    } while (this.#current !== undefined && !this.#givingBack.signal.aborted);
     await this.#stop();
     this.#settle.resolve();
   }
@@ -124,7 +132,7 @@ export class PaintingWorker implements RunningWorker {
     // Where Redis is away it would wait for that.
     const isAway = queues.status !== 'ready';
     if (isAway) void this.#taker.disconnect().catch(() => {});
-    const isClosed = await doneWithin(this.#taker.close(isAway), CLOSE_MS);
+    const isClosed = await doneWithin(this.#taker.close(isAway), this.#parts.timing.closeMs);
     if (!isClosed) void this.#taker.disconnect().catch(() => {});
     await client.stop({ deadlineMs: 0 });
     await this.#membership.end();
@@ -132,6 +140,14 @@ export class PaintingWorker implements RunningWorker {
     redis.disconnect();
     this.#parts.logger.info({}, 'stopped');
   });
+
+  /** Resolves when nothing is painted, or is to be given back. */
+  async #idle(): Promise<void> {
+    const { signal } = this.#givingBack;
+    if (this.#current === undefined || signal.aborted) return;
+    const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    await Promise.race([this.#current.over, aborted]);
+  }
 
   #abort(why: Error): void {
     this.#current?.controller.abort(why);
@@ -167,7 +183,11 @@ export class PaintingWorker implements RunningWorker {
     }
     const { info } = client.status;
     const controller = new AbortController();
-    const current: { readonly id: string; readonly controller: AbortController; style?: string } = { id, controller };
+    let isOver = () => {};
+    const over = new Promise<void>((resolve) => {
+      isOver = resolve;
+    });
+    const current: Current = { id, controller, over };
     this.#current = current;
     try {
       const result = await attempt({
@@ -184,6 +204,7 @@ export class PaintingWorker implements RunningWorker {
       logger.warn({ id, err: error }, 'the end of a job could not be told to the bot');
     } finally {
       this.#current = undefined;
+      isOver();
     }
   }
 

@@ -35,6 +35,10 @@ export interface Timing {
   /** How long the bot may be away before a job is given up. */
   readonly patienceMs: number;
   readonly silenceMs: number;
+  /** How long one that leaves, and has nothing to do, waits for the bot to let it go. */
+  readonly releaseMs: number;
+  /** To tell Redis that the job has ended. */
+  readonly closeMs: number;
 }
 
 export interface RunningWorker {

@@ -11,7 +11,10 @@ import { checkBot } from './bot-connection.ts';
 import { PaintingWorker } from './painting-worker.ts';
 import type { RunningWorker, Timing, WorkerOptions } from './worker-options.ts';
 
-const TIMING: Timing = { lockMs: 30_000, beatMs: 4000, registerMs: 4000, patienceMs: 30_000, silenceMs: 10_000 };
+const TIMING: Timing = {
+  ...{ lockMs: 30_000, beatMs: 4000, registerMs: 4000, patienceMs: 30_000, silenceMs: 10_000 },
+  ...{ releaseMs: 10_000, closeMs: 3000 },
+};
 const RETRY_MS = 2000;
 
 /**
