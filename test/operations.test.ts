@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readConfig } from '../src/config.ts';
+import { operationsOf } from '../src/operations.ts';
+import { WorkerOrders } from '../src/workers/bot/orders.ts';
+import type { WorkerView } from '../src/workers/bot/roster.ts';
+import { openHistory } from './bot/history/history-fixture.ts';
+
+const WORKER: WorkerView = {
+  ...{ id: '0123456789abcdef', isBusy: true, painted: 3, lost: 1, verdict: { state: 'accepted' } },
+  registration: {
+    ...{ id: '0123456789abcdef', name: 'cellar', version: '0.1.0', age: 60_000, model: 'cocktail', checkpoint: 'c' },
+    ...{ formerCheckpoints: [], provider: 'cuda', hardware: 'H100', styles: ['base'], mixesStyles: false, loras: [] },
+    ...{ startsFromPictures: false, stepSeconds: { prior: 0.02 }, ready: true, leaving: false },
+    ...{ attempt: 'a', style: 'base', lastError: 'The connection was lost.' },
+  },
+};
+const UNREADABLE: WorkerView = {
+  ...{ id: 'fedcba9876543210', isBusy: false, painted: 0, lost: 0 },
+  verdict: { state: 'refused', reason: 'It runs another version.' },
+};
+
+test('workers are told with what they paint and why not, and orders reach them', (t) => {
+  const { history, folder } = openHistory(t);
+  const config = readConfig({ WUERST_DATA: folder, WUERST_REDIS: 'redis://127.0.0.1:6379', WUERST_PROVIDER: 'cpu' });
+  const { workers } = operationsOf(config, history, () => [WORKER, UNREADABLE]);
+  const [one, other] = workers?.all() ?? [];
+  assert.deepEqual(
+    [one?.name, one?.state, one?.paints, one?.steps, one?.lastError, one?.painted, one?.lost],
+    ['cellar', 'accepted', 'base', { prior: 0.02 }, 'The connection was lost.', 3, 1],
+  );
+  assert.deepEqual(
+    [other?.name, other?.state, other?.reason, other?.since, other?.paints],
+    ['fedcba9876543210', 'refused', 'It runs another version.', null, null],
+  );
+  workers?.give('cellar', 'drain');
+  assert.deepEqual(new WorkerOrders(history.memos).all, { cellar: 'drain' });
+  workers?.give('cellar', undefined);
+  assert.deepEqual(workers?.orders(), {});
+});
+
+test('the disk is told by database and models; a bot that paints alone has no workers', async (t) => {
+  const { history, folder } = openHistory(t);
+  const models = join(folder, 'models');
+  mkdirSync(models);
+  const config = readConfig({ WUERST_DATA: folder, WUERST_MODELS: models, WUERST_PROVIDER: 'cpu' });
+  const operations = operationsOf(config, history, () => []);
+  assert.equal(operations.workers, undefined);
+  assert.equal(operations.models.folder, models);
+  const before = await operations.disk();
+  assert.ok(before.data.database > 0 && before.data.free > 0 && before.models.free > 0);
+  assert.deepEqual([before.data.folder, before.models.folder], [folder, models]);
+});
