@@ -9,7 +9,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/wuerst
 # better-sqlite3 is compiled, against the headers of this image: nothing is fetched but what the lock file names.
-ENV npm_config_build_from_source=true \
+ENV npm_config_build_from_source=better-sqlite3 \
     npm_config_nodedir=/usr/local
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-audit --no-fund
