@@ -3,7 +3,8 @@ import { sourcesIn } from '../../scripts/texts/sources.ts';
 import type { Language } from '../../src/texts/language.ts';
 import { teach } from '../../src/texts/translate.ts';
 
-const LETTERS: ReadonlyMap<string, string> = new Map(
+/** By its plain form. */
+export const ACCENTED: ReadonlyMap<string, string> = new Map(
   ['aàbƀcçdđeéfƒgĝhĥiîjĵkķlļmɱnñoôpþqɋrŕsštţuûvṽwŵxẋyŷzž', 'AÀBƁCÇDĐEÉFƑGĜHĤIÎJĴKĶLĻMṀNÑOÔPÞQɊRŔSŠTŢUÛVṼWŴXẊYŶZŽ']
     .flatMap((pairs) => pairs.match(/../gu) ?? [])
     .map(([plain = '', accented = '']) => [plain, accented]),
@@ -12,7 +13,7 @@ const LETTERS: ReadonlyMap<string, string> = new Map(
 /** `⟦Šéñđ ~~⟧` of `Send`: other letters, 40 % more of them, and marks at both ends. Values, keys and their order stay. */
 export function pseudo(source: string): string {
   const forms = source.split(' | ').map((form) => {
-    const letters = form.replace(/\{\w+\}|\[\w+\]|[A-Za-z]/g, (part) => LETTERS.get(part) ?? part);
+    const letters = form.replace(/\{\w+\}|\[\w+\]|[A-Za-z]/g, (part) => ACCENTED.get(part) ?? part);
     // In words, as those of real languages are, so that lines can break.
     const more = ' lorém'
       .repeat(Math.ceil((0.4 * form.length) / 6))

@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import * as z from 'zod';
+import { speakPseudo } from '../../texts/pseudo.ts';
+import { CUT_OFF, inPseudo, SHORTENED, UNTRANSLATED } from './in-pseudo.ts';
 import { launchBrowser, openPage } from './open-page.ts';
 import { PAGE_STATES } from './page-states.ts';
 
@@ -26,6 +28,7 @@ const TOO_WIDE = `[...document.querySelectorAll('body *')]
 let browser: Browser;
 let axe: string;
 before(async () => {
+  speakPseudo('de');
   [browser, axe] = await Promise.all([
     launchBrowser(),
     readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'),
@@ -46,12 +49,19 @@ async function violationsIn(page: Page): Promise<string[]> {
 }
 
 for (const { name, server, open } of PAGE_STATES) {
-  test(`axe-core finds nothing wrong with ${name}, light on a desk and dark on a phone`, async (t) => {
+  // In a language whose words are longer than those of any real one.
+  test(`axe-core finds nothing wrong with ${name}, light on a desk and dark on a phone, and long words fit`, async (t) => {
     const { page, core, context } = await openPage(t, browser, {
+      locale: 'de-DE',
       ...(server ? { server: server(), waitFor: 'shown' } : {}),
     });
-    await open({ page, core, context });
-    const found: string[] = [];
+    await open({ page: inPseudo(page), core, context });
+    const found: string[] = (await page.evaluate<string[]>(UNTRANSLATED)).map((text) => `in English: ${text}`);
+    for (const { width } of LOOKS) {
+      await page.setViewportSize({ width, height: 844 });
+      for (const html of await page.evaluate<string[]>(CUT_OFF)) found.push(`${width} cut off: ${html}`);
+    }
+    await page.evaluate(SHORTENED);
     for (const { width, colorScheme } of LOOKS) {
       await page.setViewportSize({ width, height: 844 });
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });

@@ -174,12 +174,13 @@ describe("this program's own texts", () => {
     assert.deepEqual([imagine(printed).request.prompt, imagine(printed).request.steps], ['a lion', 12]);
   });
 
+  const madeJob = (): Job => ({
+    ...newJob({ request: imagine('a lion negative:"text, frame" seed:7 size:512x768 style:base steps:9').request }),
+    ...{ id: 'k3v9', state: 'done', images: [], error: null, createdAt: 0, startedAt: 0, finishedAt: 0 },
+  });
+
   it('are the answer to Info, however it is copied', () => {
-    const made = imagine('a lion negative:"text, frame" seed:7 size:512x768 style:base steps:9').request;
-    const job: Job = {
-      ...newJob({ request: made }),
-      ...{ id: 'k3v9', state: 'done', images: [], error: null, createdAt: 0, startedAt: 0, finishedAt: 0 },
-    };
+    const job = madeJob();
     const { title, fields, code } = infoReply(job, null, null, LIMITS);
     const pairs = (between: string) => fields.map(({ name, value }) => `${name}${between}${value}`);
     for (const text of [
@@ -196,6 +197,17 @@ describe("this program's own texts", () => {
       assert.deepEqual(imagine([info.title, ...named, info.code].join('\n')).request, job.request, language);
     }
   });
+
+  for (const language of LANGUAGES) {
+    it(`are the answer to Info in ${language}, with its command`, () => {
+      const job = madeJob();
+      const { title, fields, code } = inLanguage(language, () => infoReply(job, null, null, LIMITS));
+      for (const between of ['\n', ' ']) {
+        const text = [title, ...fields.flatMap(({ name, value }) => [name, value]), code].join(between);
+        assert.deepEqual(imagine(text).request, job.request, text);
+      }
+    });
+  }
 
   it('end where another command begins', () => {
     assert.equal(parse('help').kind, 'help');

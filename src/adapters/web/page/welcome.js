@@ -1,5 +1,5 @@
 import { el } from './dom.js';
-import { t } from './texts.js';
+import { pageLanguage, t } from './texts.js';
 
 export const WELCOME = t('What would you like to see?');
 const INTRO = t('Describe a picture. You can add settings such as size, style or seed anywhere in the text.');
@@ -15,6 +15,7 @@ export function welcome(ideas, onIdea) {
     el('img', { src: new URL('icon.svg', import.meta.url).pathname, alt: '' }),
     el('h2', {}, WELCOME),
     el('p', {}, INTRO),
+    pageLanguage() === 'en' ? '' : el('p', {}, t('The model understands English only, so ideas and prompts are in English.')),
     el('ul', { class: 'ideas', 'aria-label': t('Ideas to start with') }, ideas.map(idea)),
   ];
 }
