@@ -15,7 +15,9 @@ export function welcome(ideas, onIdea) {
     el('img', { src: new URL('icon.svg', import.meta.url).pathname, alt: '' }),
     el('h2', {}, WELCOME),
     el('p', {}, INTRO),
-    pageLanguage() === 'en' ? '' : el('p', {}, t('The model understands English only, so ideas and prompts are in English.')),
+    pageLanguage() === 'en'
+      ? ''
+      : el('p', {}, t('The model understands English only, so ideas and prompts are in English.')),
     el('ul', { class: 'ideas', 'aria-label': t('Ideas to start with') }, ideas.map(idea)),
   ];
 }
