@@ -226,9 +226,13 @@ class PipelineEngine implements Engine {
     if (!loaded) throw new Error('Expected load() before generate().');
     const { pipeline } = loaded;
     const rows = Math.min(request.images.length, picturesTogether(pipeline, request, this.#options.batchLatents));
-    const turn = await this.#turns.begin({ alike: alike(request), rows: Math.max(1, rows), signal });
+    const isLean = pipeline.runtime.memory.isLeanFrom(request.width * request.height);
+    const turn = await this.#turns.begin({
+      ...{ alike: alike(request), signal },
+      rows: isLean ? 'alone' : Math.max(1, rows),
+    });
     try {
-      for await (const event of this.#paint(loaded, request, signal)) {
+      for await (const event of this.#paint(loaded, request, signal, () => turn.alone())) {
         if (event.type === 'done') yield shared(event, turn.share);
         else yield event.type === 'step' ? { ...event, share: turn.share } : event;
       }
@@ -237,13 +241,18 @@ class PipelineEngine implements Engine {
     }
   }
 
-  async *#paint(loaded: Loaded, request: EngineRequest, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
+  async *#paint(
+    loaded: Loaded,
+    request: EngineRequest,
+    signal: AbortSignal,
+    alone: () => Promise<void>,
+  ): AsyncGenerator<EngineEvent, void> {
     const { pipeline } = loaded;
     const given = new Set<number>();
     try {
       const left = () => request.images.filter(({ index }) => !given.has(index));
       const paint = () => this.#attempt(loaded, { ...request, images: left() }, signal);
-      for await (const event of sparingMemory(pipeline, request, signal, paint)) {
+      for await (const event of sparingMemory(pipeline, request, signal, paint, alone)) {
         if (event.type === 'image') given.add(event.image);
         yield event;
       }

@@ -2,19 +2,24 @@
 export interface TurnRequest {
   /** Equal for requests that can share the steps of one network: of one size, one Stage C and the same LoRAs. */
   readonly alike: string;
-  /** Pictures that it paints at once, at least 1. */
-  readonly rows: number;
+  /** Pictures that it paints at once, at least 1; or that it has to be alone. */
+  readonly rows: number | 'alone';
   readonly signal: AbortSignal;
 }
 
 export interface Turn {
   /** Of the time since the turn began, the share that is this request's: 1 if it was alone, half if another was as large. */
   readonly share: number;
+  /** Gives the turn back, and goes on when it has one without company. @throws the signal's reason, while it waits */
+  alone(): Promise<void>;
   end(): void;
 }
 
+/** Rows of a request that has a turn of its own. */
+const ALL_ROWS = Number.MAX_SAFE_INTEGER;
+
 interface Active {
-  readonly request: TurnRequest;
+  request: TurnRequest;
   /** Milliseconds. */
   own: number;
   all: number;
@@ -56,7 +61,8 @@ export class Turns {
     return active;
   }
 
-  #turn(active: Active): Turn {
+  #turn(started: Active): Turn {
+    let active = started;
     const share = () => {
       this.#shareOut();
       return active.all === 0 ? 1 : active.own / active.all;
@@ -65,12 +71,28 @@ export class Turns {
       get share() {
         return share();
       },
-      end: () => {
-        this.#shareOut();
-        this.#active.delete(active);
-        this.#admit();
+      alone: async () => {
+        if (active.request.rows === 'alone') return;
+        const request = { ...active.request, rows: 'alone' } as const;
+        this.#remove(active);
+        if (this.#waiting.length > 0 || !this.#fits(request)) {
+          // With what it has had so far.
+          const { own, all } = active;
+          active = await this.#wait(request);
+          Object.assign(active, { own: active.own + own, all: active.all + all });
+        } else {
+          active.request = request;
+          this.#active.add(active);
+        }
       },
+      end: () => this.#remove(active),
     };
+  }
+
+  #remove(active: Active): void {
+    this.#shareOut();
+    this.#active.delete(active);
+    this.#admit();
   }
 
   #wait(request: TurnRequest): Promise<Active> {
@@ -105,8 +127,8 @@ export class Turns {
   #fits({ alike, rows }: TurnRequest): boolean {
     const active = [...this.#active];
     if (active.length === 0) return true;
-    const taken = active.reduce((sum, { request }) => sum + request.rows, 0);
-    return active.every(({ request }) => request.alike === alike) && taken + rows <= this.#most();
+    const taken = active.reduce((sum, { request }) => sum + rowsOf(request), 0);
+    return active.every(({ request }) => request.alike === alike) && taken + rowsOf({ rows }) <= this.#most();
   }
 
   /** Counts the time since the last change. */
@@ -114,10 +136,14 @@ export class Turns {
     const now = this.#now();
     const passed = now - this.#since;
     this.#since = now;
-    const rows = [...this.#active].reduce((sum, { request }) => sum + request.rows, 0);
+    const rows = [...this.#active].reduce((sum, { request }) => sum + rowsOf(request), 0);
     for (const active of this.#active) {
       active.all += passed;
-      active.own += (passed * active.request.rows) / rows;
+      active.own += (passed * rowsOf(active.request)) / rows;
     }
   }
+}
+
+function rowsOf({ rows }: Pick<TurnRequest, 'rows'>): number {
+  return rows === 'alone' ? ALL_ROWS : rows;
 }

@@ -56,6 +56,7 @@ function shortageOf(model: OpenModel, size: PictureSize, cause: unknown): Operat
  * and then one block at a time, and so are later pictures of that size from the start.
  *
  * @param paint is called again after a shortage, and leaves out what it has yielded already
+ * @param alone waits until nothing else is painted: networks come and go, which would release what others use
  * @throws OperatorError `memory_short`
  */
 export async function* sparingMemory<T>(
@@ -63,18 +64,22 @@ export async function* sparingMemory<T>(
   asked: Asked,
   signal: AbortSignal,
   paint: () => AsyncGenerator<T, void>,
+  alone: () => Promise<void> = async () => {},
 ): AsyncGenerator<T, void> {
   const { memory } = model.prior.runtime;
   const pixels = asked.width * asked.height;
+  if (memory.isLeanFrom(pixels)) await alone();
   await memory.beginPicture(pixels);
+  // Another request may have run out of memory when this one does.
+  const { lean, residency } = memory;
   try {
     return yield* paint();
   } catch (error) {
     if (signal.aborted || !isShortage(error)) throw error;
     const size = sizeOf(asked);
-    const isLeanest = memory.residency === 'sequential' || !savesMuch(pictureNeeds(model, size, 'tiles'));
-    if (memory.lean && isLeanest) throw shortageOf(model, size, error);
+    const isLeanest = residency === 'sequential' || !savesMuch(pictureNeeds(model, size, 'tiles'));
+    if (lean && isLeanest) throw shortageOf(model, size, error);
   }
-  memory.ranOut(pixels);
-  yield* sparingMemory(model, asked, signal, paint);
+  memory.ranOut(pixels, lean);
+  yield* sparingMemory(model, asked, signal, paint, alone);
 }

@@ -113,9 +113,13 @@ export class MemoryPlan {
     await Promise.all([...this.#loaded].map((network) => network.release()));
   }
 
-  /** From now on, pictures of so many pixels and larger ones are made lean, or leaner than now; with 0, all of them. */
-  ranOut(pixels: number): void {
-    if (this.lean) this.#leanestFrom = Math.min(this.#leanestFrom, pixels);
+  /**
+   * From now on, pictures of so many pixels and larger ones are made lean, or leaner than the one that ran out; with 0, all of them.
+   *
+   * @param lean whether that one was lean. @default whether pictures are now
+   */
+  ranOut(pixels: number, lean = this.lean): void {
+    if (lean) this.#leanestFrom = Math.min(this.#leanestFrom, pixels);
     this.#leanFrom = Math.min(this.#leanFrom, pixels);
   }
 
@@ -130,12 +134,17 @@ export class MemoryPlan {
    * loading whole networks again.
    */
   async beginPicture(pixels: number): Promise<void> {
-    const lean = pixels >= this.#leanFrom;
+    const lean = this.isLeanFrom(pixels);
     const isNotEnough = pixels >= this.#endedFrom && this.#usual === 'stage' && this.#savesMuch;
     const isLeanest = pixels >= this.#leanestFrom || isNotEnough;
     if ((lean && !this.lean) || isLeanest !== this.isLeanest) await this.releaseAll();
     this.lean = lean;
     this.isLeanest = isLeanest;
+  }
+
+  /** Whether a picture of so many pixels is made lean. */
+  isLeanFrom(pixels: number): boolean {
+    return pixels >= this.#leanFrom;
   }
 
   /** Bytes that decoding one tile may take, if the whole picture would take `whole`. */

@@ -72,6 +72,30 @@ test('one that is cancelled leaves within a step, and the others lose nothing', 
   assert.deepEqual(other.png, alone.png);
 });
 
+test('requests at the same time that run out of memory are made all the same, and later ones of their size alone', async () => {
+  const [panda, heart] = ASKED;
+  assert.ok(panda && heart);
+  const apart = await open('off');
+  const expected = [await paint(apart.engine, panda), await paint(apart.engine, heart)];
+  let failures = 2;
+  const engine = createEngine({
+    previewEveryMs: 1e9,
+    beforeCall: ({ graph, kind }) => {
+      if (graph !== 'decoder' || kind !== 'run' || failures === 0) return;
+      failures -= 1;
+      throw new Error('std::bad_alloc');
+    },
+  });
+  await engine.load({ model: MODEL, provider: 'cpu', batch: 3 }, { announce: async () => {} });
+  const both = () => Promise.all([panda, heart].map((asked) => paint(engine, asked)));
+  for (const [i, { png }] of (await both()).entries()) assert.deepEqual(png, expected[i]?.png);
+  assert.equal(failures, 0);
+  for (const [i, { png, share }] of (await both()).entries()) {
+    assert.deepEqual(png, expected[i]?.png);
+    assert.equal(share, 1);
+  }
+});
+
 test('requests that cannot share steps take turns', async () => {
   const { engine } = await open(3);
   const order: string[] = [];

@@ -13,7 +13,8 @@ function scene(most: number) {
     pass: (ms: number) => {
       now += ms;
     },
-    begin: (alike: string, rows = 1, signal = new AbortController().signal) => turns.begin({ alike, rows, signal }),
+    begin: (alike: string, rows: number | 'alone' = 1, signal = new AbortController().signal) =>
+      turns.begin({ alike, rows, signal }),
   };
 }
 
@@ -54,6 +55,34 @@ test('a request that is larger than the batch paints alone, and one that gives u
   large.end();
   (await last).end();
   await assert.rejects(begin('a', 1, stop.signal), /enough/);
+});
+
+test('a request that has to be alone from now on waits for the others, those that come later wait for it', async () => {
+  const { begin, pass } = scene(4);
+  const [one, two] = [await begin('a'), await begin('a')];
+  pass(10);
+  const alone = one.alone();
+  assert.equal(await isSettled(alone), false);
+  const later = begin('a');
+  assert.equal(await isSettled(later), false);
+  pass(20);
+  two.end();
+  await alone;
+  pass(15);
+  await one.alone();
+  assert.equal(one.share, 20 / 25, 'time without a turn counts for nobody');
+  assert.equal(await isSettled(later), false);
+  one.end();
+  const last = await later;
+  await last.alone();
+  pass(5);
+  assert.equal(last.share, 1);
+  const stop = new AbortController();
+  const never = begin('a', 'alone', stop.signal);
+  stop.abort(new Error('enough'));
+  await assert.rejects(never, /enough/);
+  last.end();
+  (await begin('b')).end();
 });
 
 test('time is shared out by rows', async () => {
