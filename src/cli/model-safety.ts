@@ -13,10 +13,10 @@ import type { PullProgress } from './pull-progress.ts';
 export const SAFETY = 'safety';
 const PULL = 'wuerst models pull safety';
 
-/** `wuerst models list`: what finds pictures that are not safe for work. */
-export async function safetyLine(folder: string): Promise<string> {
+/** `wuerst models list`: what finds pictures that are not safe for work, where it is installed. */
+export async function safetyLine(folder: string): Promise<string | undefined> {
   const found = await readInstalled(folder);
-  if (found === undefined) return t('No picture classifier. To fetch one: {command}', { command: PULL });
+  if (found === undefined) return undefined;
   const { license, bytes, intact } = found;
   const values = { name: nameOf(found), license, size: byteSize(bytes) };
   return intact

@@ -94,7 +94,8 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       if (json) return void out.write(`${printableJson(models, 2)}\n`);
       for (const line of table(models)) say(line);
       if (shelved.length > 0) for (const line of ['', ...loraLines(loras.dir, shelved)]) say(line);
-      for (const line of ['', await safetyLine(safety)]) say(line);
+      const classifier = await safetyLine(safety);
+      if (classifier !== undefined) for (const line of ['', classifier]) say(line);
       if (env.WUERST_MODEL) note(t('WUERST_MODEL is set and takes precedence: {model}', { model: env.WUERST_MODEL }));
     });
 

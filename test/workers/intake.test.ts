@@ -29,6 +29,10 @@ const UPLOAD = packImage({
   metadata: { seed: '7' },
   embedding: { dims: [2], data: Float32Array.of(0.5, Number.POSITIVE_INFINITY) },
   png: PNG,
+  verdict: {
+    ...{ classifier: 'tiny 1.0', explicit: false },
+    shares: { drawing: 0.25, hentai: 0, neutral: 0.75, porn: 0, sexy: 0 },
+  },
 });
 
 function open(leaseMs = 1000) {
@@ -98,6 +102,7 @@ test('a picture is taken with its embedding, once, however often it is sent', as
   assert.ok(image?.type === 'image');
   assert.deepEqual(Buffer.from(image.png), Buffer.from(PNG));
   assert.deepEqual([...image.embedding.data], [0.5, Number.POSITIVE_INFINITY]);
+  assert.ok(image.verdict !== undefined && 'shares' in image.verdict && image.verdict.shares.drawing === 0.25);
 });
 
 test('a truncated, altered or wrong upload is refused, and a good one is taken after it', async () => {
