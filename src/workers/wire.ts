@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { imagineRequest } from '../pipeline/images/imagine-request.ts';
 import { type PictureVerdict, pictureVerdict } from '../pipeline/images/picture-verdict.ts';
 import { ENGINE_STAGES, type EngineEmbedding, type EngineRequest } from '../pipeline/process/protocol.ts';
+import { LANGUAGES } from '../texts/language.ts';
 
 /**
  * The messages of the pipeline process (`pipeline/process/protocol.ts`) as JSON: what the bot and the worker's machine
@@ -65,6 +66,7 @@ export const wireRequest = z.strictObject({
   images: z.array(wirePlan).min(1).max(10).readonly(),
   files: z.array(z.string().regex(/^[0-9a-f]{64}$/)).exactOptional(),
   judge: z.boolean().exactOptional(),
+  language: z.enum(LANGUAGES).exactOptional(),
 });
 
 export type WireRequest = z.output<typeof wireRequest>;

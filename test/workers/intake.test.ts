@@ -72,6 +72,7 @@ test('everything that the pipeline process is told and says has its place on the
     ...{ prompt: true, negative: true, width: true, height: true, style: true, steps: true, decoderSteps: true },
     ...{ guidance: true, decoderGuidance: true, loras: true, start: true, weighted: true, images: true, files: true },
     judge: true,
+    language: true,
   };
   const plan: Record<keyof ImagePlan, true> = { index: true, source: true, stageBSeed: true, metadata: true };
   const step: Record<keyof Of<'step'>, true> = {

@@ -3,7 +3,8 @@ import type { PictureVerdict } from '../../pipeline/images/picture-verdict.ts';
 import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
 import type { EngineEvent, EngineRequest } from '../../pipeline/process/protocol.ts';
 import { OperatorError } from '../../system/errors.ts';
-import { seedOf } from '../job.ts';
+import { currentLanguage } from '../../texts/language.ts';
+import { readerOf, seedOf } from '../job.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { secondsOf, type Timings, type Work, workOf } from './estimator.ts';
 import { insist } from './insist.ts';
@@ -119,7 +120,7 @@ export class Painting {
     const { painter, work, spent, speed } = part;
     let notes: readonly string[] = [];
     const alongside = running.hands.alongside && painter === running.hands.painter;
-    for await (const event of painter.generate(request, { signal, alongside })) {
+    for await (const event of painter.generate({ ...request, ...readerOf(currentLanguage()) }, { signal, alongside })) {
       spent.hold();
       if (event.type === 'step') await this.#step(running, part, event);
       else if (event.type === 'image')

@@ -2,7 +2,9 @@
  * Entry point of the pipeline process: `node process.js <engine module URL> <lock path> <parent's pid>`, with an IPC
  * channel. It does what the parent says (`ToProcess`), one request at a time, and dies with its parent.
  */
+
 import { acquireLock } from '../../system/file-lock.ts';
+import { inLanguage } from '../../texts/language.ts';
 import { leaveOrphanNote, orphanNote } from './orphan-note.ts';
 import {
   type EngineContext,
@@ -36,7 +38,7 @@ await watchParent(Number(parentPid), orphanNote(lockPath));
 const engine = await takeEngine();
 process.on('message', (message: ToProcess) => {
   if (message.type === 'load') void load(message.options);
-  else if (message.type === 'generate') void generate(message.id, message.request);
+  else if (message.type === 'generate') generateFor(message.id, message.request);
   else if (message.type === 'cancel') requests.get(message.id)?.abort();
   else process.exit(0);
 });
@@ -63,6 +65,11 @@ async function load(options: LoadOptions): Promise<void> {
     await send({ type: 'load-failed', error: reportError(error, false) });
     process.exit(EXIT_LOST);
   }
+}
+
+/** Its warnings and errors are in the language of whoever reads them. */
+function generateFor(id: number, request: EngineRequest): void {
+  void inLanguage(request.language ?? 'en', () => generate(id, request));
 }
 
 async function generate(id: number, request: EngineRequest): Promise<void> {

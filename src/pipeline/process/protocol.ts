@@ -1,4 +1,5 @@
 import { OperatorError, UserError } from '../../system/errors.ts';
+import type { Language } from '../../texts/language.ts';
 import type { PictureSettings } from '../images/imagine-request.ts';
 import type { PictureVerdict } from '../images/picture-verdict.ts';
 import type { NoiseMix } from '../math/mixed-generator.ts';
@@ -128,6 +129,8 @@ export interface EngineRequest extends PictureSettings {
   readonly files?: Readonly<Record<string, string>>;
   /** The picture classifier looks at each picture, where one is installed. @default false */
   readonly judge?: boolean;
+  /** Of whoever reads its warnings and errors. @default English */
+  readonly language?: Language | undefined;
 }
 
 export type EngineEvent =

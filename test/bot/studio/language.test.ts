@@ -39,7 +39,7 @@ function english(reply: Reply): readonly string[] {
 }
 
 test('everything that the bot says to a person is in the catalogue', async (t) => {
-  const { studio, make, ask, started } = await openStudio(t);
+  const { studio, painter, make, ask, started } = await openStudio(t);
   const ann = caller({ language: 'de', moderator: true, guild: 'g1' });
   const bob = caller({ language: 'de', user: 'bob', guild: 'g1' });
   const found: string[] = [];
@@ -64,6 +64,7 @@ test('everything that the bot says to a person is in the catalogue', async (t) =
 
   const one = await make('PANDA', ann);
   const many = await make('PANDA n:6', ann);
+  assert.equal(painter.requests.at(-1)?.language, 'de', 'so are warnings and errors of the pipeline');
   for (const job of [one, many]) forReader(ann, () => note(studio.jobReply(job)));
   for (const verb of [
     'info',
