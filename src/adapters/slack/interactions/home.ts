@@ -22,7 +22,7 @@ const DAY = 24 * 60 * 60 * 1000;
 /** The App Home tab: what the bot does, how much of it a person used and may use, and their recent pictures with buttons. */
 export async function homeView(core: Core, caller: Caller, now: number): Promise<object> {
   const blocks: Block[] = [
-    { type: 'header', text: plain('Würst paints', 150) },
+    { type: 'header', text: plain(t('Würst paints'), 150) },
     plainSection(
       t(
         'I paint pictures from words. Type {command} and what you want to see in any channel, mention me in a thread, or write to me here.',
