@@ -1,3 +1,4 @@
+import { currentLanguage } from '../../texts/language.ts';
 import { t } from '../../texts/translate.ts';
 import { describeKey, KEYS, type Key, type KeyName, keyNamed } from '../command/keys.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
@@ -73,9 +74,16 @@ function explanation(key: Key, limits: RequestLimits): Partial<Reply> {
   return {
     title: key.name,
     lines: [`${describeKey(key, limits)}.`, key.expected(limits).rule],
-    fields: [...field(t('For example'), key.choices?.(limits)), ...field(t('Also written'), key.aliases)],
+    fields: [...field(t('For example'), key.choices?.(limits)), ...field(t('Also written'), otherNames(key))],
     code: `/wuerst ${examplePrompt(limits)} ${example(key, limits)}`,
   };
+}
+
+/** First what it is called in the reader's language. */
+function otherNames({ name, names, aliases }: Key): readonly string[] {
+  const language = currentLanguage();
+  const local = language === 'en' || names[language] === name ? [] : [names[language]];
+  return [...new Set([...local, ...aliases])];
 }
 
 function example(key: Key, limits: RequestLimits): string {

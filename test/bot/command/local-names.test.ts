@@ -5,6 +5,7 @@ import { foreignNamed } from '../../../src/bot/command/foreign-settings.ts';
 import { fold, KEYS, keyInEnglish, keyNamed, spellings } from '../../../src/bot/command/keys.ts';
 import { OPTION_NAMES } from '../../../src/bot/command/local-names.ts';
 import { SUBCOMMANDS } from '../../../src/bot/command/subcommands.ts';
+import { helpReply } from '../../../src/bot/replies/help-reply.ts';
 import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { inLanguage, LANGUAGES } from '../../../src/texts/language.ts';
 import { imagine, refusal } from './parsing.ts';
@@ -85,6 +86,13 @@ describe('names of keys in other languages', () => {
     for (const text of ['ein Panda, Stil:Barock', '高さ:三 panda', 'le panda, taille:petite', 'Überschrift:rot']) {
       assert.equal(imagine(text).request.prompt, text);
     }
+  });
+
+  it('are told by the help, beside the names that programs have', () => {
+    const told = (language: 'en' | 'es') =>
+      inLanguage(language, () => helpReply(DEFAULT_LIMITS, 'width').fields.map(({ value }) => value));
+    assert.ok(told('es').includes('ancho, w'), told('es').join('; '));
+    assert.ok(told('en').includes('w'));
   });
 
   it('are mended and written back in English', () => {
