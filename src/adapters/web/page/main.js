@@ -68,7 +68,7 @@ new Palette({
   who: () => ({ room: rooms.current, user: session.user }),
   own: () => [
     ...rooms.names.map((name) => ({ kind: 'room', label: `#${name}`, detail: '', run: () => openRoom(name) })),
-    { kind: 'page', label: 'Help', detail: 'Everything that can be typed, explained', run: openHelp },
+    { kind: 'page', label: t('Help'), detail: t('Everything that can be typed, explained'), run: openHelp },
     {
       kind: 'page',
       label: t('Gallery'),
