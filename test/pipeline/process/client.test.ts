@@ -152,6 +152,13 @@ describe('a request', () => {
       assert.match(String(error.cause), /TypeError: x is not a function\n.*fake-engine/);
       return true;
     });
+    // What the person reads is in their language, what the operator reads is in that of the log.
+    for (const [prompt, message] of [
+      ['reader', 'ja'],
+      ['program', 'en'],
+    ] as const) {
+      await assert.rejects(collect(client.generate({ ...request(prompt), language: 'ja' })), { message });
+    }
     assert.equal((await collect(client.generate(request('a fox')))).length, 5);
     assert.equal(client.status.starts, 1);
   });

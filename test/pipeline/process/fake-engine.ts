@@ -9,6 +9,7 @@ import {
   type LoadOptions,
 } from '../../../src/pipeline/process/protocol.ts';
 import { OperatorError, UserError } from '../../../src/system/errors.ts';
+import { currentLanguage } from '../../../src/texts/language.ts';
 
 /** Blocks this thread as `session.run` does. */
 function block(ms: number): void {
@@ -64,6 +65,8 @@ class FakeEngine implements Engine {
     if (what === 'lost') throw new EngineLost('the device fell off the bus');
     if (what === 'user') throw new UserError('too_wide', 'Too wide.', { hint: 'width:1024' });
     if (what === 'operator') throw new OperatorError('no_memory', 'Out of accelerator memory.');
+    if (what === 'reader') throw new UserError('reader', currentLanguage());
+    if (what === 'program') throw new OperatorError('program', () => currentLanguage());
     if (what === 'bug') throw new TypeError('x is not a function');
     if (what === 'block') {
       await announce('decoder.run', Number(number));
