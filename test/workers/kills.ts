@@ -139,6 +139,8 @@ class House {
   /** Until the bot has told so much, or everything is over. */
   async someEvents(count: number): Promise<void> {
     const until = this.#bot.lines.length + count;
+    // What was told before somebody listened.
+    this.#hear();
     while (this.#open.size > 0 && this.#bot.lines.length < until && (await this.#bot.next())) this.#hear();
     this.#hear();
   }
