@@ -21,6 +21,9 @@ export interface FileLock {
   release(): void;
 }
 
+/** A database that nobody refers to any more is closed, and a lock may be held for as long as the process lives. */
+const HELD = new Set<object>();
+
 /** Short, since a new pipeline process waits for it, and cheap: one open file and one system call. */
 const RETRY_MS = 50;
 
@@ -140,7 +143,13 @@ async function tryLock(path: string, what: string): Promise<FileLock | undefined
     database.pragma('journal_mode = MEMORY');
     database.exec('BEGIN EXCLUSIVE');
     const held = database;
-    return { release: () => held.close() };
+    HELD.add(held);
+    return {
+      release: () => {
+        HELD.delete(held);
+        held.close();
+      },
+    };
   } catch (cause) {
     database?.close();
     if (cause instanceof Sqlite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)) return undefined;
