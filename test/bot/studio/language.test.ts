@@ -29,12 +29,18 @@ function readIn({ title, lines, fields, progress, buttons }: Reply): readonly st
 const TYPED =
   /\/?wuerst[^.,;\n]*|--?[a-z-]+|"[^"]*"?|[\w-]+:[^\s,;]*|\b(?:presets|defaults|settings|wildcards|show) [^.,;\n]*|PANDA\w*(?: (?:please wait|broken|bug))?|Painter fake|a (?:__colour__ )?panda|film still|\b(?:und|oder)\b/g;
 const NAMES = KEYS.map(({ names }) => names.de.replace('-', ' '));
+/** How else a setting may be written. */
+const SPELLINGS = /^[\p{Ll}-]+(?:, [\p{Ll}-]+)+$/u;
 
 /** Texts with words that are not from the catalogue. */
 function english(reply: Reply): readonly string[] {
   return readIn(reply).filter((text) => {
     const rest = unmarked(text).replace(TYPED, ' ');
-    return /\p{L}{3,} \p{L}{2,}|^[A-Z]\p{L}+$/u.test(rest.trim()) && !NAMES.includes(text.toLowerCase());
+    return (
+      /\p{L}{3,} \p{L}{2,}|^[A-Z]\p{L}+$/u.test(rest.trim()) &&
+      !NAMES.includes(text.toLowerCase()) &&
+      !SPELLINGS.test(text)
+    );
   });
 }
 
