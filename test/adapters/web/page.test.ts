@@ -215,6 +215,7 @@ test('eight tabs with eight rooms share one event stream, and all of them go on 
   await page.evaluate(`dispatchEvent(new Event('online'))`);
   await core.request('one more', 'room3');
   await shown(pages[3] as Page, 'one more').waitFor();
+  while (streams() === 0) await page.evaluate('new Promise(requestAnimationFrame)');
   assert.equal(streams(), 1);
   assert.deepEqual(complaints, []);
 });
