@@ -1,5 +1,5 @@
 #!/bin/sh
-# Types, lint, then every test; the last line is `N passed, N failed`.
+# Types, lint, then every test; the last line is `N passed, N failed`. What hangs for ten minutes has failed.
 set -u
 # What the program says is tested in English, whatever this terminal speaks.
 export LC_ALL=C
@@ -7,7 +7,7 @@ npx tsc --noEmit || exit 1
 npx biome check || exit 1
 node scripts/compile-tests.mjs || exit 1
 counts=$(mktemp)
-find .compiled/test -name '*.test.js' | sort | xargs node --test --test-concurrency=2 \
+find .compiled/test -name '*.test.js' | sort | xargs node --test --test-concurrency=2 --test-timeout=600000 \
   --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=./scripts/count-reporter.mjs --test-reporter-destination="$counts"
 status=$?
