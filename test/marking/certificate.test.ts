@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openCredential, readCredential } from '../../src/marking/credential.ts';
 import { CREDENTIAL_FILE } from '../../src/marking/credential-file.ts';
-import { OwnMarker } from '../../src/marking/marker.ts';
 import { readManifests } from '../../src/marking/read-manifests.ts';
 import { encodeImage } from '../../src/pipeline/images/image-file.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
 import { WUERST } from '../program.ts';
+import { markerWith } from './own-marker.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -92,13 +92,7 @@ for (const [name, key] of Object.entries({
     const folder = await temporaryFolder(t);
     const files = await issued(folder, { key });
     const credential = readCredential(`${await readFile(files.chain, 'utf8')}${await readFile(files.key, 'utf8')}`);
-    const marker = new OwnMarker({
-      signature: true,
-      watermark: false,
-      credential,
-      onProblem: (error) => assert.fail(String(error)),
-    });
-    t.after(() => marker.stop());
+    const marker = markerWith(t, credential);
     assert.match(marker.note ?? '', /^Signed by Panda Press Signing, whose certificate is from Test Authority\.$/);
     const image = { width: 8, height: 8, data: new Uint8Array(192).fill(90) };
     const file = await marker.open(await encodeImage(image)).file();

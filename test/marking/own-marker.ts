@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { openCredential } from '../../src/marking/credential.ts';
+import { type Credential, openCredential } from '../../src/marking/credential.ts';
 import { CREDENTIAL_FILE } from '../../src/marking/credential-file.ts';
 import { OwnMarker } from '../../src/marking/marker.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
 
-/** Signs with a key of its own, without a watermark; a problem fails the test. */
-export async function signingMarker(t: TestContext) {
-  const folder = await temporaryFolder(t);
-  const credential = await openCredential(join(folder, CREDENTIAL_FILE), new Date());
+/** Signs, without a watermark; a problem fails the test. */
+export function markerWith(t: TestContext, credential: Credential): OwnMarker {
   const marker = new OwnMarker({
     signature: true,
     watermark: false,
@@ -17,5 +15,12 @@ export async function signingMarker(t: TestContext) {
     onProblem: (error) => assert.fail(String(error)),
   });
   t.after(() => marker.stop());
-  return { folder, credential, marker };
+  return marker;
+}
+
+/** One with a key of its own, and the folder where that is kept. */
+export async function signingMarker(t: TestContext) {
+  const folder = await temporaryFolder(t);
+  const credential = await openCredential(join(folder, CREDENTIAL_FILE), new Date());
+  return { folder, credential, marker: markerWith(t, credential) };
 }

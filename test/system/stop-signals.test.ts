@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { AS_FIRST_PROCESS, firstProcess } from '../first-process.ts';
+import { LOADER } from '../program.ts';
 
 const MODULE = new URL('../../src/system/stop-signals.ts', import.meta.url).href;
 
@@ -14,7 +15,7 @@ test('a signal that nothing listens to ends process 1, too, and one that somethi
     setInterval(() => {}, 1000);
     console.log('up');
   `;
-  const [file = '', ...args] = [...AS_FIRST_PROCESS, process.execPath, '--import', 'tsx', '--input-type=module'];
+  const [file = '', ...args] = [...AS_FIRST_PROCESS, process.execPath, ...LOADER, '--input-type=module'];
   const child = spawn(file, [...args, '--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
   assert.equal(String(await once(child.stdout, 'data')), 'up\n');
