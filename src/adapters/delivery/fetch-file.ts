@@ -72,9 +72,7 @@ function tooLarge(kind: FileKind): UserError {
   const most = BYTES[kind] / 2 ** 20;
   const hint =
     kind === 'picture'
-      ? t('A JPEG of {size} pixels is large enough for every picture that is made here.', { size: '2048 × 2048' })
+      ? t('A JPEG of 2048 × 2048 pixels is large enough for every picture that is made here.')
       : t('Send its presets in several files.');
-  return new UserError(`${kind}_too_many_bytes`, t(TOO_LARGE[kind], { most }), {
-    hint,
-  });
+  return new UserError(`${kind}_too_many_bytes`, t(TOO_LARGE[kind], { most }), { hint });
 }
