@@ -162,7 +162,7 @@ export class PipelineClient {
       const child = await this.#spawn();
       try {
         const info = await child.loaded;
-        this.#handOut(child, info);
+        this.#handOut(child);
         return { child, info };
       } catch (error) {
         this.#ended(child, await child.ended);
@@ -192,7 +192,8 @@ export class PipelineClient {
     let child: PipelineChild | null = null;
     try {
       child = await this.#spawn();
-      this.#handOut(child, await child.loaded);
+      await child.loaded;
+      this.#handOut(child);
     } catch (error) {
       // Without a lock or with a model that does not load nobody can work: who waits should know why. The next attempt
       // may find it mended. A crash while loading is not theirs: they wait on.
@@ -207,8 +208,8 @@ export class PipelineClient {
     return child;
   }
 
-  #handOut(child: PipelineChild, info: EngineInfo): void {
-    this.#update({ state: 'ready', info });
+  #handOut(child: PipelineChild): void {
+    this.#update({ state: 'ready' });
     this.#next.resolve(child);
   }
 
@@ -227,6 +228,7 @@ export class PipelineClient {
       load: Number.isFinite(this.#leanFrom) ? { ...load, leanFrom: this.#leanFrom } : load,
       ...(execArgv === undefined ? {} : { execArgv }),
       onCall: (call) => this.#update({ call }),
+      onLoaded: (info) => this.#update({ info }),
       onChanged: (info) => {
         this.#update({ info });
         this.#options.onChanged?.(info);

@@ -24,6 +24,8 @@ export interface ChildOptions {
   readonly execArgv?: readonly string[];
   /** What the process writes to its outputs, in pieces. */
   readonly onOutput: (text: string) => void;
+  /** What is loaded; called in the order of the process's messages, so that what is known better is told last. */
+  readonly onLoaded: (info: EngineInfo) => void;
   /** What is loaded is known better than when it was. */
   readonly onChanged: (info: EngineInfo) => void;
   /** The announced call, or its end. */
@@ -187,6 +189,7 @@ export class PipelineChild {
 
   #hasLoaded(info: EngineInfo): void {
     this.#loading = false;
+    this.#options.onLoaded(info);
     this.#load.push(info);
   }
 

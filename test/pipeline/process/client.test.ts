@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
@@ -61,6 +61,12 @@ async function collect(events: AsyncIterable<EngineEvent>): Promise<EngineEvent[
   const collected: EngineEvent[] = [];
   for await (const event of events) collected.push(event);
   return collected;
+}
+
+/** This process reads no messages until there is that file. */
+function isBusyUntil(file: string): boolean {
+  while (!existsSync(file)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  return false;
 }
 
 const inCall = (name: string) => (status: PipelineStatus) => status.call?.name === name;
@@ -540,4 +546,13 @@ test('what is known better after loading changes the status, whenever it is know
   assert.equal((await client.start()).checkpoint, 'hash of sampled');
   const { info, state } = await status(({ info }) => info?.checkpoint === 'hash of all');
   assert.deepEqual([info?.styles, state, told], [['base'], 'ready', ['hash of all']]);
+});
+
+test('what is known better before anybody looked at what is loaded is not forgotten', async (t) => {
+  const sent = join(folder, 'sent');
+  const { client, status } = setting(t, { load: { model: `sampled ${sent}` } });
+  const started = client.start();
+  await status((status) => inCall('hash')(status) && !isBusyUntil(sent));
+  await started;
+  assert.equal(client.status.info?.checkpoint, 'hash of all');
 });

@@ -49,6 +49,10 @@ class FakeEngine implements Engine {
     }
     const info = { checkpoint: `hash of ${model}`, provider: 'fake-fp32', styles: ['base'] };
     if (what === 'sampled') changed?.({ ...info, checkpoint: 'hash of all' });
+    if (file !== '' && what === 'sampled') {
+      await announce('hash', 1);
+      void leaveWhenSent(file);
+    }
     return info;
   }
 
@@ -99,6 +103,12 @@ class FakeEngine implements Engine {
     }
     yield { type: 'done', timings: { prior: 12.5 }, warnings: [] };
   }
+}
+
+/** Leaves a file when all messages of this moment are on their way. */
+async function leaveWhenSent(file: string): Promise<void> {
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+  writeFileSync(file, '');
 }
 
 function leak(): void {
