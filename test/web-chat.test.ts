@@ -27,7 +27,8 @@ after(async () => {
 
 async function openRoom(room: string): Promise<Page> {
   const page = await browser.newPage({ reducedMotion: 'reduce' });
-  page.setDefaultTimeout(60_000);
+  // Pictures are painted, and the machine may do other things too.
+  page.setDefaultTimeout(300_000);
   await page.goto(`${bot.url}#${room}`);
   await page.locator('#connection[data-state=live]').waitFor();
   return page;

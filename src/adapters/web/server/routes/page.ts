@@ -69,11 +69,11 @@ function textsOf(language: Language): string {
 /** English needs no translations. Modules run in the order of the page. */
 function withTexts(html: string, kept: string, language: Language): string {
   if (language === 'en') return html;
-  const texts = `  <script type="module" src="${kept}${textsOf(language)}"></script>\n`;
+  const texts = `    <script type="module" src="${kept}${textsOf(language)}"></script>\n`;
   return html.replace(MAIN, () => texts);
 }
 
-/** Behind what the first paint waits for. */
+/** What starts the page, once it is painted. */
 const MAIN = /(?= *<script type="module")/;
 
 const KEPT = 'public, max-age=31536000, immutable';
@@ -81,8 +81,7 @@ const KEPT = 'public, max-age=31536000, immutable';
 const STYLES = 'page.css';
 
 /**
- * The page with one file of styles, which it waits for, and with its modules named, so that none waits for another. They are many,
- * and must not take the connections of what is to be painted first.
+ * The page with one file of styles, which it waits for, and with its modules named, so that none waits for another.
  */
 function joined(
   html: string,
@@ -91,7 +90,7 @@ function joined(
   const links = [...html.matchAll(/ *<link rel="stylesheet" href="\/page\/([\w.-]+)">\n/g)];
   const styles = links.map(([, name = '']) => textOf(files.get(name))).join('\n');
   const modules = [...modulesFrom('main.js', files)].map(
-    (name) => `  <link rel="modulepreload" fetchpriority="low" href="/page/${name}">\n`,
+    (name) => `    <link rel="modulepreload" href="/page/${name}">\n`,
   );
   const [first = ''] = links[0] ?? [];
   const without = links.slice(1).reduce((text, [link]) => text.replace(link, ''), html);
