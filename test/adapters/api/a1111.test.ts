@@ -56,8 +56,9 @@ test('AIYA starts, paints, follows, reads what it painted and starts from it', a
     ...{ denoising_strength: null, n_iter: 1, batch_size: 2, styles: ['night'] },
     override_settings: { CLIP_stop_at_last_layers: 1 },
   };
-  const { images, info } = await painted('txt2img', { ...payload, cfg_scale: 5 });
+  const { images, info } = await painted('txt2img', payload);
   assert.equal(images.length, 2);
+  assert.equal((info.infotexts as string[]).length, 2);
   assert.deepEqual([info.all_seeds, info.wuerst.notes.filter((note) => /no effect/.test(note))], [[77, 78], []]);
   const [request] = painter.requests;
   assert.deepEqual(
@@ -67,8 +68,8 @@ test('AIYA starts, paints, follows, reads what it painted and starts from it', a
   const read = await post('png-info', { image: `data:image/png;base64,${images[0]}` });
   assert.equal(read.status, 200);
 
-  const started = { ...payload, cfg_scale: 5, init_images: [`data:image/png;base64,${images[0]}`] };
-  await painted('img2img', { ...started, denoising_strength: 0.4 });
+  const started = { ...payload, init_images: [`data:image/png;base64,${images[0]}`] };
+  await painted('img2img', { ...started, denoising_strength: '0.4' });
   assert.equal(painter.requests.at(-1)?.start?.strength, 0.4);
 });
 
@@ -98,8 +99,33 @@ test('SillyTavern connects, lists, sets the model and waits for it, and paints',
   const { images, info } = await painted('txt2img', body);
   assert.equal(images.length, 1);
   const notes = info.wuerst.notes.filter((note) => /no effect/.test(note)).join(' ');
-  for (const word of ['Euler a', 'enable_hr', 'restore_faces', 'CLIP_stop']) assert.ok(notes.includes(word), word);
-  assert.ok(!JSON.stringify(info).includes('secret'));
+  for (const word of ['Euler a', 'Karras', 'enable_hr', 'restore_faces', 'CLIP_stop'])
+    assert.ok(notes.includes(word), word);
+  assert.ok(!JSON.stringify(info).includes('secret') && !notes.includes('sd_vae'));
+});
+
+test('what other scripts and models would do is noted, and what is not here is said in the shape that clients print', async (t) => {
+  const { get, painted, plainFetch } = await openClient(t, { model: { model: 'cocktail' } });
+  assert.deepEqual(await get('scripts'), { txt2img: [], img2img: [] });
+  const { info } = await painted('txt2img', {
+    ...{
+      prompt: 'a panda',
+      subseed: -1,
+      subseed_strength: 0,
+      eta: 1,
+      script_name: null,
+      script_args: [],
+      tiling: 'false',
+    },
+    ...{ alwayson_scripts: { ControlNet: { args: [] } }, override_settings: { sd_model_checkpoint: 'other' } },
+  });
+  assert.deepEqual(
+    info.wuerst.notes.filter((note) => /no effect/.test(note)),
+    ['alwayson_scripts.ControlNet has no effect.', 'override_settings.sd_model_checkpoint has no effect.'],
+  );
+  const missing = await plainFetch('http://localhost/sdapi/v1/extra-single-image', { method: 'POST' });
+  assert.equal(missing.status, 404);
+  assert.match(((await missing.json()) as { detail: string }).detail, /^There is nothing at this address\. .*openapi/);
 });
 
 test('progress shows the own request and its unfinished picture, and interrupting it answers with what there is', async (t) => {

@@ -132,7 +132,7 @@ test('an edit streams as well, and JSON takes what a form takes', async (t) => {
 });
 
 test('mistakes and rules are answered in the way that the official client reads', async (t) => {
-  const { client, history, secret, fetch } = await openClient(t, { limits: 'images=2,user-jobs=1' });
+  const { client, history, secret, fetch, plainFetch } = await openClient(t, { limits: 'images=2,user-jobs=1' });
   history.settings.set({ surface: 'discord', guild: '81384788765712384' }, 'blockedWords', ['banana'], {
     ...{ surface: 'discord', user: 'mod' },
   });
@@ -147,11 +147,26 @@ test('mistakes and rules are answered in the way that the official client reads'
   await assert.rejects(painted({ n: 3 }), failure(400, 'bad_n'));
   await assert.rejects(painted({ size: 'huge' }), (error: APIError) => error.param === 'size');
   await assert.rejects(painted({ background: 'transparent' }), (error: APIError) => error.param === 'background');
+  await assert.rejects(painted({ background: 'purple' }), (error: APIError) => error.param === 'background');
+  await assert.rejects(
+    painted({ size: '4096x4096' }),
+    (error: APIError) => failure(400, 'too_many_pixels')(error) && error.param === 'size',
+  );
+  await assert.rejects(painted({ n: '2' }), /n: expected a number, got "2"\./);
   await assert.rejects(painted({ model: 'stable-diffusion' }), failure(404, 'model_not_found'));
+  assert.equal((await painted({ model: '' })).data?.length, 1);
   await assert.rejects(painted({ prompt: 'too-big' }), failure(500, 'too_big'));
   await assert.rejects(painted({ prompt: 'bug' }), failure(500, 'internal'));
   const opaque = await toFile(await plain(), 'a.png', { type: 'image/png' });
   await assert.rejects(client.images.edit({ image: opaque, mask: opaque, prompt: 'x' }), failure(400, 'mask_opaque'));
+  const four = [opaque, opaque, opaque, opaque];
+  await assert.rejects(client.images.edit({ image: four, prompt: 'x' }), /image: expected at most 3, got 4\./);
+  await assert.rejects(
+    client.images.edit({ prompt: 'x' } as OpenAI.ImageEditParamsNonStreaming),
+    /image: expected a file or a list, got nothing\./,
+  );
+  const missing = await plainFetch('http://localhost/v1/chat/completions', { method: 'POST' });
+  assert.equal(((await missing.json()) as { error: { code: string; param: null } }).error.param, null);
   const text = await toFile(Buffer.from('no picture'), 'a.png', { type: 'image/png' });
   await assert.rejects(client.images.edit({ image: text, prompt: 'x' }), failure(400, 'picture_kind_unknown'));
   const stranger = new OpenAI({ apiKey: `${secret.slice(0, -1)}!`, baseURL: 'http://localhost/v1', fetch });

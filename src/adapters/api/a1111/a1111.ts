@@ -15,6 +15,8 @@ const NOTHING = z.looseObject({});
 const NO_LIST = z.array(z.object({ name: z.string() }));
 const NO_EMBEDDINGS = z.object({ loaded: EMPTY, skipped: EMPTY });
 
+const SCRIPTS = z.object({ txt2img: z.array(z.string()), img2img: z.array(z.string()) });
+
 const answer = (schema: z.ZodType, description: string) => ({ 200: [{ description, schema }] });
 
 /** Something that A1111 has and this program has none of: programs read the list when they start. */
@@ -28,18 +30,19 @@ function none(path: string, empty: object, schema: z.ZodType = NO_LIST) {
 /** The part of A1111's interface that other programs use. */
 export const A1111: Interface = {
   name: 'A1111',
+  under: '/sdapi/*',
   problemSchema: schemas.PROBLEM,
   problem: a1111Problem,
   endpoints: [
     endpoint({
       ...{ method: 'post', path: '/sdapi/v1/txt2img', summary: 'Paint pictures of words.' },
-      body: { schema: schemas.TXT2IMG },
+      body: { schema: schemas.TXT2IMG, isLax: true },
       answers: answer(schemas.PICTURES, 'The pictures.'),
-      handle: (call, { body }) => answerPictures(call, ofTxt2Img(body), body.send_images ?? true),
+      handle: (call, { body }) => answerPictures(call, ofTxt2Img(call, body), body.send_images ?? true),
     }),
     endpoint({
       ...{ method: 'post', path: '/sdapi/v1/img2img', summary: 'Paint from pictures, or a part of one anew.' },
-      body: { schema: schemas.IMG2IMG },
+      body: { schema: schemas.IMG2IMG, isLax: true },
       answers: answer(schemas.PICTURES, 'The pictures.'),
       handle: async (call, { body }) => answerPictures(call, await ofImg2Img(call, body), body.send_images ?? true),
     }),
@@ -125,6 +128,7 @@ export const A1111: Interface = {
       answers: answer(z.object({ api: z.literal(true) }), 'The flags.'),
       handle: ({ c }) => c.json({ api: true }),
     }),
+    none('/sdapi/v1/scripts', { txt2img: [], img2img: [] }, SCRIPTS),
     none('/sdapi/v1/embeddings', { loaded: {}, skipped: {} }, NO_EMBEDDINGS),
     ...['face-restorers', 'hypernetworks', 'upscalers', 'latent-upscale-modes', 'sd-vae', 'sd-modules'].map((name) =>
       none(`/sdapi/v1/${name}`, []),

@@ -1,6 +1,8 @@
 import type * as z from 'zod';
 import { isOver, type Job } from '../../../bot/job.ts';
 import { pictureWords } from '../../../bot/prompts/picture-words.ts';
+import { ownTexts } from '../../../pipeline/images/image-file.ts';
+import { pictureTexts } from '../../../pipeline/images/picture-texts.ts';
 import { takeRate } from '../serving/admission.ts';
 import type { ApiCall } from '../serving/api-context.ts';
 import { PaintingFailed } from '../serving/paintings.ts';
@@ -12,10 +14,12 @@ import type { PICTURES, PNG_TEXTS, PROGRESS } from './schemas.ts';
 export async function answerPictures(call: ApiCall, request: Translated, sendImages: boolean): Promise<Response> {
   const job = await painted(call, request);
   const images: string[] = [];
+  const infotexts: string[] = [];
   const shown = picturesToAnswer(call.api.web.core, job, call.caller);
   for (const { id } of sendImages ? shown.images : []) {
     const file = await pictureFile(call.api.web.core, id, call.caller, { format: 'png' });
     images.push(file.toString('base64'));
+    infotexts.push(ownTexts(pictureTexts(file).texts).parameters ?? '');
   }
   const { prompt, negative, width, height, n, steps, guidance, start } = job.request;
   const parameters = {
@@ -26,7 +30,7 @@ export async function answerPictures(call: ApiCall, request: Translated, sendIma
   const answer: z.output<typeof PICTURES> = {
     images,
     parameters,
-    info: JSON.stringify(infoOf(job, parameters, request, shown)),
+    info: JSON.stringify({ ...infoOf(job, parameters, request, shown), infotexts }),
   };
   return call.c.json(answer);
 }

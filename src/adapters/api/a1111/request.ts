@@ -15,11 +15,17 @@ export interface Translated {
 /** The only one there is. */
 export const SAMPLER = 'DDPM Wuerstchen';
 const USUAL_STRENGTH = 0.75;
+/** What a note names, so that it stays one. */
+const MOST_NAMED = 40;
 const NO_STYLE = /^(?:none)?$/i;
 
-export function ofTxt2Img(body: Txt2Img): Translated {
+export function ofTxt2Img({ api }: ApiCall, body: Txt2Img): Translated {
   const larger = body.enable_hr === true ? ['enable_hr has no effect: ask for a larger picture.'] : [];
-  return translated(body, {}, undefined, larger);
+  return translated(body, { model: modelIn(api), notes: larger });
+}
+
+function modelIn({ web }: ApiCall['api']): string {
+  return web.core.limits().model;
 }
 
 export async function ofImg2Img({ api, caller }: ApiCall, body: Img2Img): Promise<Translated> {
@@ -37,15 +43,18 @@ export async function ofImg2Img({ api, caller }: ApiCall, body: Img2Img): Promis
   const pictures: string[] = [];
   for (const image of images) pictures.push(await core.givePicture(image, caller));
   const given = { pictures, mask: mask && (await core.givePicture(mask, caller)) };
-  return translated(body, { strength: strength ?? USUAL_STRENGTH }, given);
+  const options = { strength: strength ?? USUAL_STRENGTH };
+  return translated(body, { model: modelIn(api), options, pictures: given });
 }
 
-function translated(
-  body: Txt2Img | Img2Img,
-  options: NativeOptions,
-  pictures?: Wish['pictures'],
-  notes: readonly string[] = [],
-): Translated {
+interface Parts {
+  readonly model: string;
+  readonly options?: NativeOptions;
+  readonly pictures?: Wish['pictures'];
+  readonly notes?: readonly string[];
+}
+
+function translated(body: Txt2Img | Img2Img, { model, options = {}, pictures, notes = [] }: Parts): Translated {
   const { prompt = '', negative_prompt: negative = '', seed = -1, width, height, steps, cfg_scale: guidance } = body;
   const [style, ...others] = (body.styles ?? []).filter((one) => !NO_STYLE.test(one));
   const words = [
@@ -67,18 +76,48 @@ function translated(
       },
       pictures,
     },
-    notes: [...notes, ...others.map((one) => `The style ${one} has no effect: one counts.`), ...withoutEffect(body)],
+    notes: [
+      ...notes,
+      ...others.map((one) => `The style ${one} has no effect: one counts.`),
+      ...withoutEffect(body, model),
+    ],
   };
 }
 
-function withoutEffect(body: Txt2Img | Img2Img): readonly string[] {
+/** Of `override_settings`, what A1111's clients send where nothing is to be overridden. */
+const USUAL_SETTINGS: Readonly<Record<string, readonly unknown[]>> = {
+  CLIP_stop_at_last_layers: [1],
+  sd_vae: ['', 'None', 'Automatic'],
+  forge_additional_modules: [],
+};
+
+function withoutEffect(body: Txt2Img | Img2Img, model: string): readonly string[] {
   const sampler = body.sampler_name ?? body.sampler_index ?? SAMPLER;
-  const clipSkip = body.override_settings?.CLIP_stop_at_last_layers;
+  const {
+    scheduler = '',
+    script_name: script = '',
+    subseed_strength: subseed = 0,
+    alwayson_scripts: scripts = {},
+  } = body;
+  const named = [
+    ...(['restore_faces', 'tiling'] as const).filter((name) => body[name] === true),
+    ...(/^(?:automatic)?$/i.test(scheduler) ? [] : [`scheduler ${scheduler}`]),
+    ...(script === '' || script === 'None' ? [] : [`script_name ${script}`]),
+    ...(subseed === 0 ? [] : ['subseed_strength']),
+    ...Object.keys(scripts).map((name) => `alwayson_scripts.${name}`),
+    ...overridden(body.override_settings ?? {}, model).map((name) => `override_settings.${name}`),
+  ];
   return [
     ...(sampler === SAMPLER || sampler === '' ? [] : [`sampler ${sampler} has no effect: there is only ${SAMPLER}.`]),
-    ...(['restore_faces', 'tiling'] as const).flatMap((name) =>
-      body[name] === true ? [`${name} has no effect.`] : [],
-    ),
-    ...(typeof clipSkip === 'number' && clipSkip > 1 ? ['CLIP_stop_at_last_layers has no effect.'] : []),
+    ...named.slice(0, MOST_NAMED).map((name) => `${name.slice(0, 80)} has no effect.`),
   ];
+}
+
+/** Names of settings that would change something in A1111. */
+function overridden(settings: Readonly<Record<string, unknown>>, model: string): readonly string[] {
+  return Object.entries(settings).flatMap(([name, value]) => {
+    const isEmpty = value === null || value === undefined || (Array.isArray(value) && value.length === 0);
+    const isUsual = name === 'sd_model_checkpoint' ? value === model : USUAL_SETTINGS[name]?.includes(value);
+    return isEmpty || isUsual === true ? [] : [name];
+  });
 }

@@ -27,6 +27,9 @@ const shared = {
   restore_faces: optional(z.boolean()).describe('Has no effect.'),
   tiling: optional(z.boolean()).describe('Has no effect.'),
   override_settings: optional(z.record(z.string(), z.unknown())).describe('Have no effect.'),
+  subseed_strength: optional(z.number()).describe('Has no effect.'),
+  script_name: optional(name).describe('Has no effect.'),
+  alwayson_scripts: optional(z.record(z.string(), z.unknown())).describe('Have no effect.'),
   send_images: optional(z.boolean()).describe('Default true.'),
 };
 

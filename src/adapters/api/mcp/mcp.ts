@@ -32,7 +32,7 @@ export function mcpInterface(): Interface & { close(): void } {
 
   async function run(api: ApiContext, c: WebRequest): Promise<Response> {
     const call = admitted(api, c);
-    const body = c.req.method === 'POST' ? await readBody(call, MESSAGES) : undefined;
+    const body = c.req.method === 'POST' ? await readBody(call, { schema: MESSAGES }) : undefined;
     isUsed = true;
     const sessions = await load();
     const { logger } = api.web.options;

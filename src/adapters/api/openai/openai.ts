@@ -19,6 +19,7 @@ const FORM = ['multipart/form-data'];
 /** OpenAI's interface for pictures. */
 export const OPENAI: Interface = {
   name: 'OpenAI images',
+  under: '/v1/*',
   problemSchema: PROBLEM,
   problem: openAiAnswer,
   endpoints: [

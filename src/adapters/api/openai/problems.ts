@@ -9,9 +9,27 @@ import { WrongField } from '../serving/read-body.ts';
 const CODES: readonly (readonly [own: RegExp, theirs: string])[] = [
   [/^token_/, 'invalid_api_key'],
   [/^(?:blocked_word|nsfw_)/, 'content_policy_violation'],
-  [/^too_many_/, 'rate_limit_exceeded'],
-  [/^limit_(?:user|guild)_/, 'insufficient_quota'],
+  [/^too_many_(?!pixels|permutations)|^limit_(?:user|guild)_jobs$/, 'rate_limit_exceeded'],
+  [/^limit_(?:user|guild)_seconds$/, 'insufficient_quota'],
 ];
+
+/** Fields of OpenAI's that this program's own errors are about. */
+const FIELDS: readonly (readonly [own: RegExp, theirs: string])[] = [
+  [/^bad_(?:width|height)$|^(?:limit|too_many)_pixels$/, 'size'],
+  [/^limit_images$/, 'n'],
+  [/^bad_(n|seed|style)$/, '$1'],
+  [/^prompt_/, 'prompt'],
+  [/^model_not_found$/, 'model'],
+  [/^mask_/, 'mask'],
+  [/^picture_/, 'image'],
+];
+
+/** Which field an error is about, if any. */
+function fieldOf(code: string, error: unknown): string | null {
+  if (error instanceof WrongField) return error.field || null;
+  const [pattern, field] = FIELDS.find(([own]) => own.test(code)) ?? [];
+  return pattern === undefined || field === undefined ? null : code.replace(pattern, field);
+}
 
 function typeOf(status: number, code: string): string {
   if (code === 'insufficient_quota') return code;
@@ -27,9 +45,8 @@ export function openAiProblem(problem: Problem, error: unknown) {
   // What was accepted and could not be painted is no fault of the request.
   const status =
     error instanceof PaintingFailed && usual === 400 ? 500 : code === 'content_policy_violation' ? 400 : usual;
-  const param = error instanceof WrongField && error.field !== '' ? error.field : null;
   const body = {
-    error: { message: sentenceOf(problem), type: typeOf(status, code), param, code },
+    error: { message: sentenceOf(problem), type: typeOf(status, code), param: fieldOf(own, error), code },
   };
   return { status, body } as const;
 }

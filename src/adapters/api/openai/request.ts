@@ -1,5 +1,6 @@
 import type { NativeOptions } from '../../../bot/command/format.ts';
 import type { GivenPictures } from '../../../bot/core.ts';
+import { PICTURE_BOUNDS } from '../../../bot/picture-bounds.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { ApiCall } from '../serving/api-context.ts';
 import type { Wish } from '../serving/paintings.ts';
@@ -44,8 +45,10 @@ export function ofGeneration(call: ApiCall, body: Generation): Translated {
 }
 
 export async function ofEdit(call: ApiCall, body: Edit): Promise<Translated> {
-  if (body.mask !== undefined && body.image.length > 1) {
-    throw new WrongField('mask', 'mask: expected one image beside a mask.', 'Send one image.');
+  const most = body.mask === undefined ? PICTURE_BOUNDS.pictures : 1;
+  if (body.image.length > most) {
+    const beside = body.mask === undefined ? '' : ' beside a mask';
+    throw new WrongField('image', `image: expected at most ${most}${beside}, got ${body.image.length}.`);
   }
   requirePossible(call, body);
   const { core } = call.api.web;
@@ -105,11 +108,11 @@ function translated(call: ApiCall, body: Given, { prompt, options, pictures, not
 
 /** Before any picture is stored. */
 function requirePossible({ api }: ApiCall, { model, background }: Pick<Given, 'model' | 'background'>): void {
-  if (background === 'transparent') {
+  if (background !== undefined && !['auto', 'opaque'].includes(background)) {
     throw new WrongField('background', 'background: pictures here have no transparent parts.', 'Send opaque or auto.');
   }
   const own = api.web.core.limits().model;
-  if (model === undefined || model === own || THEIRS.test(model)) return;
+  if (model === undefined || model === '' || model === own || THEIRS.test(model)) return;
   throw new UserError('model_not_found', `There is no model "${model}" here.`, { hint: `The model in use is ${own}.` });
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { expectedValue } from '../../web/server/expected-value.ts';
 import type { WebRequest } from '../../web/server/web-context.ts';
 import { admitted } from './admission.ts';
 import type { ApiCall, ApiContext } from './api-context.ts';
@@ -30,6 +31,8 @@ export interface Body {
   readonly schema: z.ZodType;
   /** Media types that are read. */
   readonly types: readonly string[];
+  /** In JSON, too, texts may stand for numbers. */
+  readonly isLax?: boolean;
 }
 
 interface Definition<Q extends z.ZodObject, B extends z.ZodType> {
@@ -38,7 +41,7 @@ interface Definition<Q extends z.ZodObject, B extends z.ZodType> {
   readonly path: string;
   readonly summary: string;
   readonly query?: Q;
-  readonly body?: { readonly schema: B; readonly types?: readonly string[] };
+  readonly body?: Pick<Body, 'isLax'> & { readonly schema: B; readonly types?: readonly string[] };
   readonly answers: Endpoint['answers'];
   handle(
     call: ApiCall,
@@ -58,9 +61,9 @@ export function endpoint<Q extends z.ZodObject = typeof NOTHING, B extends z.Zod
     body: body && { types: ['application/json'], ...body },
     async run(api, c) {
       const call = admitted(api, c);
-      const read = (query ?? NOTHING).safeParse(c.req.query());
+      const read = (query ?? NOTHING).safeParse(c.req.query(), { error: expectedValue });
       if (!read.success) throw wrongField(read.error);
-      const given = body === undefined ? {} : await readBody(call, body.schema);
+      const given = body === undefined ? {} : await readBody(call, body);
       return handle(call, { query: read.data as z.output<Q>, body: given as z.output<B> });
     },
   };

@@ -11,6 +11,8 @@ export interface Interface {
   /** What it is called in the document. */
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
+  /** Where its clients may look for what is not here, such as `/v1/*`. */
+  readonly under?: string;
   /** Of every error. */
   readonly problemSchema: z.ZodType;
   /** An error as these clients read it; may set headers. */
@@ -25,7 +27,7 @@ export function sentenceOf({ message, hint }: Pick<Problem, 'message' | 'hint'>)
 }
 
 /** Adds the paths of an interface. Any other method of a path is answered with the allowed ones. */
-export function serve(app: WebApp, api: ApiContext, { endpoints, problem }: Interface): void {
+export function serve(app: WebApp, api: ApiContext, { endpoints, under, problem }: Interface): void {
   const { logger } = api.web.options;
   const answered = (error: unknown, c: Context): Response => {
     const { status, body } = problem(problemOf(error, c, logger), error, c);
@@ -54,6 +56,12 @@ export function serve(app: WebApp, api: ApiContext, { endpoints, problem }: Inte
       );
     });
   }
+  if (under !== undefined) app.all(under, (c) => answered(unknownPath(api), c));
+}
+
+function unknownPath({ keys }: ApiContext): UserError {
+  const message = 'There is nothing at this address.';
+  return new UserError('not_found', message, keys.any ? { hint: 'What there is can be read at /openapi.json.' } : {});
 }
 
 /** `/files/{file}` as the router writes it. */

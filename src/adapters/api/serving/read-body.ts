@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { PICTURE_BOUNDS } from '../../../bot/picture-bounds.ts';
 import { UserError } from '../../../system/errors.ts';
 import { startThread } from '../../../system/thread.ts';
+import { expectedValue } from '../../web/server/expected-value.ts';
 import { isForm, readFormParts } from '../../web/server/form-body.ts';
 import { readBytes } from '../../web/server/json-body.ts';
 import type { WebRequest } from '../../web/server/web-context.ts';
@@ -33,7 +34,8 @@ export const picture = z
 /** A file of a form. */
 export const file = z
   .instanceof(Uint8Array)
-  .meta({ override: { type: 'string', contentMediaType: 'application/octet-stream' } });
+  // `meta` would make a copy that does not say what it expects.
+  .register(z.globalRegistry, { override: { type: 'string', contentMediaType: 'application/octet-stream' } });
 
 /** Base64 makes a third more of it. */
 const MOST = Math.ceil((PICTURE_BOUNDS.allBytes * 4) / 3) + 256 * 1024;
@@ -51,8 +53,12 @@ const THREAD = new URL(import.meta.url.endsWith('.ts') ? './json-thread.ts' : '.
  * @throws WrongField `body_invalid`; UserError `body_too_large`, `body_not_json`, `body_not_form`; TooOften `too_many_requests`,
  *   `too_many_forms`
  */
-export async function readBody<T>(call: ApiCall, schema: z.ZodType<T>): Promise<T> {
-  const result = schema.safeParse(await givenIn(call, schema));
+export async function readBody<T>(
+  call: ApiCall,
+  { schema, isLax = false }: { readonly schema: z.ZodType<T>; readonly isLax?: boolean | undefined },
+): Promise<T> {
+  const given = await givenIn(call, schema);
+  const result = schema.safeParse(isLax ? loosened(given, schema) : given, { error: expectedValue });
   if (result.success) return result.data;
   throw wrongField(result.error);
 }
@@ -116,6 +122,17 @@ async function formValue(c: WebRequest, schema: z.ZodType): Promise<Record<strin
     found.set(name, [...(found.get(name) ?? []), value]);
   }
   return Object.fromEntries([...found].map(([name, values]) => [name, values.length > 1 ? values : values[0]]));
+}
+
+/** The fields of a JSON object, where texts may stand for numbers. */
+function loosened(given: unknown, schema: z.ZodType): unknown {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return given;
+  const types = fieldTypes(schema);
+  const fields = Object.entries(given).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? typed(value, types.get(name) ?? []) : value,
+  ]);
+  return Object.fromEntries(fields);
 }
 
 /** Forms hold texts alone: what a text is to be, the schema says. */

@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { z } from 'zod';
 import { UserError } from '../../../system/errors.ts';
 import { t } from '../../../texts/translate.ts';
+import { expectedValue } from './expected-value.ts';
 
 const MAX_BYTES = 64 * 1024;
 
@@ -16,7 +17,7 @@ export async function readJson<T>(c: Context, schema: z.ZodType<T>, most = MAX_B
       hint: 'Send the header Content-Type: application/json.',
     });
   }
-  const parsed = schema.safeParse(parse(await readBytes(c, most)));
+  const parsed = schema.safeParse(parse(await readBytes(c, most)), { error: expectedValue });
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the body'}: ${issue.message}`);
   throw new UserError('body_invalid', `The body has the wrong form: ${faults.join('; ').slice(0, 500)}.`, {

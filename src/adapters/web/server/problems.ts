@@ -14,6 +14,8 @@ const STATUS: readonly (readonly [code: RegExp, status: ContentfulStatusCode])[]
   [/^stopping$/, 503],
   [/^(?:model_)?not_found$|^(?:job|image|action)_(?:unknown|deleted|gone)$/, 404],
   [/^(?:blocked|nsfw)_|^(?:not_yours|user_mismatch|name_taken|name_not_proven|admins_only)$|_not_allowed$/, 403],
+  // What is too large now is so later, too.
+  [/^(?:limit_(?:pixels|images|cost|unknown)|too_many_(?:pixels|permutations))$/, 400],
   [/^(?:limit|too_many)_/, 429],
   [/^(?:already|job_not)_/, 409],
 ];
