@@ -51,6 +51,11 @@ test('the tools are listed, and models tells what can be asked for', async (t) =
   const { client, call } = await openClient(t, { limits: 'images=3', model: { model: 'cocktail' } });
   const { tools } = await client.listTools();
   assert.deepEqual(tools.map(({ name }) => name).sort(), ['models', 'paint', 'show', 'vary']);
+  const hints = tools.map(({ annotations = {} }) => [
+    annotations.destructiveHint ?? !annotations.readOnlyHint,
+    annotations.openWorldHint,
+  ]);
+  assert.deepEqual(new Set(hints.flat()), new Set([false]), 'no tool destroys anything or reaches elsewhere');
   const { structuredContent } = await call('models');
   assert.deepEqual(
     [structuredContent?.model, structuredContent?.maxCount, structuredContent?.styles],
@@ -102,7 +107,7 @@ test('vary makes new pictures of one, show brings them back, of others nothing',
   const { client: other } = await connect(create('other'));
   const hidden = (await other.callTool({ name: 'show', arguments: { id: picture } })) as CallToolResult;
   assert.match(textOf(hidden), /Nothing of yours is known/);
-  await assert.rejects(other.readResource({ uri: `wuerst://pictures/${picture}.png` }));
+  await assert.rejects(other.readResource({ uri: `wuerst://pictures/${picture}.png` }), { code: -32002 });
   assert.match(textOf(await call('show', { id: 'zzzzzzzz1' })), /Nothing of yours/);
 });
 
@@ -120,6 +125,7 @@ test('what is wrong goes to the model in a sentence, and what failed inside stay
     assert.ok(!textOf(result).includes('/wuerst'));
   }
   assert.equal((await call('paint', { prompt: '' })).isError, true);
+  assert.match(textOf(await call('paint', { prompt: 'a panda', steps: 20 })), /Unrecognized key: "steps"/);
   assert.deepEqual(lines, []);
 });
 

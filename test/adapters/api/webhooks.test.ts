@@ -159,6 +159,8 @@ test('addresses that are not of the internet are not reached, whatever a name re
     [url.replace('127.0.0.1', 'hook.example'), ['93.184.216.34', '10.0.0.8']],
     [url.replace('127.0.0.1', 'hook.example'), ['::ffff:127.0.0.1']],
     [url.replace('127.0.0.1', '[::1]'), []],
+    [url.replace('127.0.0.1', 'localhost.'), []],
+    [url.replace('127.0.0.1', '2130706433'), []],
   ] as const) {
     const resolve: Resolve = (_name, _options, done) =>
       done(

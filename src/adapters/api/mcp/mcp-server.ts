@@ -9,7 +9,10 @@ import { sentenceOf } from '../serving/interface.ts';
 import type { Paintings, Step } from '../serving/paintings.ts';
 import { pictureFile, picturesToAnswer, smallPicture } from '../serving/picture-files.ts';
 import { literalPrompt, weightedPrompt } from '../serving/prompt-words.ts';
-import { MODEL, PAINT, SHOW, SHOWN, type Shown, VARY, WAYS } from './schemas.ts';
+import { MODEL, MOST_PICTURES, PAINT, SHOW, SHOWN, type Shown, VARY, WAYS } from './schemas.ts';
+
+/** Of the protocol: there is no such resource. */
+const NO_RESOURCE = -32002;
 
 /** Who uses the tools, and what they work on. */
 export interface Studio {
@@ -28,6 +31,10 @@ type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 const INSTRUCTIONS =
   'Paints pictures with Würstchen v2. Answers hold small JPEGs to look at; the whole PNG is the resource wuerst://pictures/{id}.png.';
 
+/** Without these, clients take a tool for one that destroys things and reaches the internet. */
+const MAKES = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false } as const;
+const READS = { readOnlyHint: true, openWorldHint: false } as const;
+
 /** The tools of the model context protocol: `paint`, `vary`, `show` and `models`. */
 export function mcpServer(studio: Studio): McpServer {
   const { core, caller, paintings, version } = studio;
@@ -39,7 +46,7 @@ export function mcpServer(studio: Studio): McpServer {
     'paint',
     {
       ...{ title: 'Paint', description: 'Paints pictures of words. Takes some seconds for each.' },
-      ...{ inputSchema: PAINT, outputSchema: SHOWN },
+      ...{ inputSchema: PAINT, outputSchema: SHOWN, annotations: MAKES },
     },
     ({ prompt, negative, count = 1, seed, ...settings }, extra) =>
       answered(studio, async () => {
@@ -53,7 +60,7 @@ export function mcpServer(studio: Studio): McpServer {
     'vary',
     {
       ...{ title: 'Vary', description: 'Makes a new picture of an earlier one.' },
-      ...{ inputSchema: VARY, outputSchema: SHOWN },
+      ...{ inputSchema: VARY, outputSchema: SHOWN, annotations: MAKES },
     },
     ({ picture, how, prompt }, extra) =>
       answered(studio, async () => {
@@ -66,7 +73,7 @@ export function mcpServer(studio: Studio): McpServer {
     'show',
     {
       ...{ title: 'Show', description: 'Shows an earlier request and its pictures.' },
-      ...{ inputSchema: SHOW, outputSchema: SHOWN, annotations: { readOnlyHint: true } },
+      ...{ inputSchema: SHOW, outputSchema: SHOWN, annotations: READS },
     },
     ({ id }) => answered(studio, () => shown(studio, ownJob(studio, id), id)),
   );
@@ -74,7 +81,7 @@ export function mcpServer(studio: Studio): McpServer {
     'models',
     {
       ...{ title: 'Models', description: 'Lists the model in use, its styles, sizes, LoRAs and presets.' },
-      ...{ outputSchema: MODEL, annotations: { readOnlyHint: true } },
+      ...{ outputSchema: MODEL, annotations: READS },
     },
     () => answered(studio, async () => structured(modelOf(studio))),
   );
@@ -83,9 +90,13 @@ export function mcpServer(studio: Studio): McpServer {
     new ResourceTemplate('wuerst://pictures/{id}.png', { list: undefined }),
     { title: 'A picture', description: 'The whole PNG of a picture.', mimeType: 'image/png' },
     async (uri, { id }) => {
-      ownJob(studio, String(id));
-      const file = await pictureFile(core, String(id), caller, { format: 'png' });
-      return { contents: [{ uri: uri.href, mimeType: 'image/png', blob: file.toString('base64') }] };
+      try {
+        ownJob(studio, String(id));
+        const file = await pictureFile(core, String(id), caller, { format: 'png' });
+        return { contents: [{ uri: uri.href, mimeType: 'image/png', blob: file.toString('base64') }] };
+      } catch (error) {
+        throw Object.assign(new Error(told(studio, error)), { code: NO_RESOURCE });
+      }
     },
   );
   return server;
@@ -152,21 +163,23 @@ function modelOf({ core, caller }: Studio) {
     usualSize: { ...defaultSize(limits) },
     sides: { min: limits.minSide, max: limits.maxSide },
     maxPixels: limits.maxPixels,
-    maxCount: limits.maxImages,
+    maxCount: Math.min(MOST_PICTURES, limits.maxImages),
     examples: [...limits.recommended.ideas],
   };
 }
 
 /** Errors go to the model, which may mend its call. */
-async function answered({ onProblem }: Studio, answer: () => Promise<CallToolResult>): Promise<CallToolResult> {
+async function answered(studio: Studio, answer: () => Promise<CallToolResult>): Promise<CallToolResult> {
   try {
     return await answer();
   } catch (error) {
-    const isUsers = error instanceof UserError;
-    if (!isUsers && !(error instanceof Error && error.name === 'AbortError')) onProblem(error);
-    const text = isUsers
-      ? sentenceOf({ message: error.message, hint: error.hint ?? null })
-      : 'Something went wrong. It has been logged for whoever runs this bot.';
-    return { isError: true, content: [{ type: 'text', text }] };
+    return { isError: true, content: [{ type: 'text', text: told(studio, error) }] };
   }
+}
+
+/** The words of an error that may go outside. */
+function told({ onProblem }: Studio, error: unknown): string {
+  if (error instanceof UserError) return sentenceOf({ message: error.message, hint: error.hint ?? null });
+  if (!(error instanceof Error && error.name === 'AbortError')) onProblem(error);
+  return 'Something went wrong. It has been logged for whoever runs this bot.';
 }

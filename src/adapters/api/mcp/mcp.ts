@@ -12,7 +12,7 @@ import { readBody } from '../serving/read-body.ts';
 const PATH = '/mcp';
 /** JSON-RPC; the SDK checks the rest. */
 const MESSAGE = z.looseObject({ jsonrpc: z.literal('2.0') });
-const MESSAGES = z.union([MESSAGE, z.array(MESSAGE).max(100)]);
+const MESSAGES = z.union([MESSAGE, z.array(MESSAGE).max(100)], { error: 'expected messages of JSON-RPC 2.0' });
 const PROBLEM = z.object({
   jsonrpc: z.literal('2.0'),
   error: z.object({ code: z.int(), message: z.string() }),
@@ -74,10 +74,11 @@ export function mcpInterface(): Interface & { close(): void } {
   };
 }
 
-/** In the server's own range of JSON-RPC's codes. */
-const CODE = -32000;
+/** JSON-RPC's codes; any other is in the server's own range. */
+const CODES: Readonly<Record<string, number>> = { body_not_json: -32700, body_invalid: -32600 };
+const OTHER = -32000;
 
 function problem({ status, ...words }: Problem, error: unknown) {
   const message = error instanceof UserError ? sentenceOf(words) : words.message;
-  return { status, body: { jsonrpc: '2.0', error: { code: CODE, message }, id: null } };
+  return { status, body: { jsonrpc: '2.0', error: { code: CODES[words.code] ?? OTHER, message }, id: null } };
 }

@@ -14,6 +14,8 @@ const OPEN_V6 = addressSet(['2000::/3']);
 /** without documentation, and tunnels, which may end anywhere. */
 const CLOSED_V6 = addressSet(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']);
 
+const THIS_MACHINE = /(?:^|\.)localhost\.?$/i;
+
 /** Whether an address is one of the internet. */
 export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
@@ -31,7 +33,7 @@ export type Resolve = (
 /** An address in the URL itself is not looked up. @throws Error for one that is not of the internet */
 export function requirePublicHost({ hostname }: URL): void {
   const host = bareHost(hostname);
-  if (isIP(host) !== 0 && !isPublicAddress(host)) throw new NotPublic(host);
+  if (THIS_MACHINE.test(host) || (isIP(host) !== 0 && !isPublicAddress(host))) throw new NotPublic(host);
 }
 
 /** A lookup that gives only addresses of the internet: what it has checked is what is connected to. */

@@ -42,12 +42,13 @@ function expectation(issue: z.core.$ZodRawIssue): string | undefined {
 
 const UNITS: Readonly<Record<string, string>> = { string: ' characters', array: ' entries' };
 
-/** Each of the kinds of value that would do. */
+/** The kinds of value that would do, where it is none of them. */
 function unionOf(errors: readonly (readonly z.core.$ZodIssue[])[]): string | undefined {
-  const kinds = errors.flatMap(([first]) =>
+  const firsts = errors.map(([first]) => first);
+  const kinds = firsts.flatMap((first) =>
     first?.code === 'invalid_type' && first.path.length === 0 ? [NAMES[first.expected] ?? first.expected] : [],
   );
-  return kinds.length === 0 ? undefined : [...new Set(kinds)].join(' or ');
+  return kinds.length === firsts.length ? [...new Set(kinds)].join(' or ') : undefined;
 }
 
 function shown(value: unknown): string {
