@@ -30,6 +30,8 @@ export interface Marker {
   readonly note: string | undefined;
   /** The certificate that the signer's leads to, as PEM. */
   readonly certificate: string | undefined;
+  /** What files say of their origin as XMP; all but the smallest are signed, too. `undefined` where they say nothing. */
+  readonly xmp: string | undefined;
   /** A picture of the program's own, from its stored PNG. */
   open(png: Buffer): OutgoingPicture;
   /** A picture as a file. */
@@ -40,6 +42,7 @@ export interface Marker {
 export const UNMARKED: Marker = {
   note: undefined,
   certificate: undefined,
+  xmp: undefined,
   open: (png) => ({
     file: async (encoding) =>
       encoding === undefined
@@ -64,15 +67,15 @@ export interface MarkerOptions {
 export class OwnMarker implements Marker {
   readonly note: string | undefined;
   readonly certificate: string | undefined;
+  readonly xmp: string | undefined;
   readonly #signer: Signer | undefined;
-  readonly #xmp: string | undefined;
   readonly #watermark: boolean;
   readonly #onProblem: (error: unknown) => void;
   #hasFailed = false;
 
   constructor({ signature, credential, watermark, onProblem }: MarkerOptions) {
     this.#watermark = watermark;
-    this.#xmp = signature ? XMP_PACKET : undefined;
+    this.xmp = signature ? XMP_PACKET : undefined;
     this.note = credential && signingNote(credential);
     this.certificate = credential?.chain.at(-1)?.toString();
     this.#signer = credential && new Signer(credential.pem);
@@ -103,7 +106,7 @@ export class OwnMarker implements Marker {
   }
 
   async #file(image: RgbImage, options: EncodeOptions): Promise<Buffer> {
-    return this.#sign(await encodeImage(image, { ...options, xmp: this.#xmp }), options.format ?? 'png');
+    return this.#sign(await encodeImage(image, { ...options, xmp: this.xmp }), options.format ?? 'png');
   }
 
   async stop(): Promise<void> {
@@ -111,7 +114,7 @@ export class OwnMarker implements Marker {
   }
 
   #stated(png: Buffer): Buffer {
-    return this.#xmp === undefined ? png : withTextChunks(png, { [XMP_KEYWORD]: this.#xmp });
+    return this.xmp === undefined ? png : withTextChunks(png, { [XMP_KEYWORD]: this.xmp });
   }
 
   async #sign(file: Buffer, format: string): Promise<Buffer> {

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
+import { ServedPictures } from '../../src/adapters/web/server/served-pictures.ts';
 import { signerName } from '../../src/marking/credential.ts';
 import { OwnMarker } from '../../src/marking/marker.ts';
 import { sentencesOf, verdictOf } from '../../src/marking/verdict.ts';
@@ -72,6 +73,15 @@ test('a file that was cut off is damaged, one without a signature but with XMP s
   });
   const verdict = await verdictOf(await marker.encode(image, { format: 'webp' }));
   assert.deepEqual([verdict.signature, verdict.madeByModel], ['none', true]);
+});
+
+test('the smallest thumbnails are not signed, and say all the same what made them', async (t) => {
+  const { marker, folder, image } = await signed(t);
+  const path = join(folder, 'picture.png');
+  await writeFile(path, await encodeImage(image));
+  const small = await new ServedPictures(marker).thumbnail(path, 160);
+  const { signature, madeByModel } = await verdictOf(Buffer.from(small));
+  assert.deepEqual([signature, madeByModel], ['none', true]);
 });
 
 test('wuerst verify tells of each file, and its exit code of the gravest', async (t) => {

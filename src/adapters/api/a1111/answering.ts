@@ -1,8 +1,6 @@
 import type * as z from 'zod';
 import { isOver, type Job } from '../../../bot/job.ts';
 import { pictureWords } from '../../../bot/prompts/picture-words.ts';
-import { ownTexts } from '../../../pipeline/images/image-file.ts';
-import { pictureTexts } from '../../../pipeline/images/picture-texts.ts';
 import { takeRate } from '../serving/admission.ts';
 import type { ApiCall } from '../serving/api-context.ts';
 import { PaintingFailed } from '../serving/paintings.ts';
@@ -19,7 +17,7 @@ export async function answerPictures(call: ApiCall, request: Translated, sendIma
   for (const { id } of sendImages ? shown.images : []) {
     const file = await pictureFile(call.api.web.core, id, call.caller, { format: 'png' });
     images.push(file.toString('base64'));
-    infotexts.push(ownTexts(pictureTexts(file).texts).parameters ?? '');
+    infotexts.push((await pictureWords(file)).parameters ?? '');
   }
   const { prompt, negative, width, height, n, steps, guidance, start } = job.request;
   const parameters = {

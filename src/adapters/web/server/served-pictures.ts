@@ -35,16 +35,17 @@ export class ServedPictures {
   }
 
   /**
-   * A small WebP. Those of a gallery are not marked: there are many at once, of a few kB each.
+   * A small WebP. Those of a gallery are not signed, and have no watermark: there are many at once, of a few kB each.
    *
    * @param path of the picture, which is named by its content
    * @param width one of `THUMBNAIL_WIDTHS`; a smaller picture keeps its size
    */
   thumbnail(path: string, width: number): Promise<Uint8Array> {
     if (width <= SMALL) {
-      return this.#get(this.#small, `${path}@${width}`, () =>
-        sharp(path).resize({ width, withoutEnlargement: true }).webp({ quality: 86 }).toBuffer(),
-      );
+      return this.#get(this.#small, `${path}@${width}`, () => {
+        const small = sharp(path).resize({ width, withoutEnlargement: true }).webp({ quality: 86 });
+        return (this.#marker.xmp === undefined ? small : small.withXmp(this.#marker.xmp)).toBuffer();
+      });
     }
     return this.#get(this.#large, `${path}@${width}`, async () =>
       this.#marker.open(await readFile(path)).file({ format: 'webp', quality: 86, within: { width } }),
