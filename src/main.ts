@@ -191,7 +191,7 @@ async function compose(
   started.push(() => checkpointer.stop());
 
   let workforce: Workforce | undefined;
-  const painters = new Painters();
+  const painters = new Painters([], { others: config.workers !== undefined });
   const load = { ...loadOptions(config), previewMaps: history.memos.get('pipeline', PREVIEW_MAPS) };
   const planned = planProcesses(config).map((plan, index) => ({ ...plan, lockPath: lockPathOf(config.data, index) }));
   const processes = new ProcessPainters({

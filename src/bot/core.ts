@@ -1,6 +1,6 @@
 import type { Marker } from '../marking/marker.ts';
 import type { Administration } from './administration.ts';
-import type { Caller, Eta, Job, JobEvent, JobImage, Reader, Surface } from './job.ts';
+import type { Caller, Job, JobEvent, JobImage, QueuePosition, Reader, Surface } from './job.ts';
 import type { QueueOverview } from './queue-overview.ts';
 import type { Button, Cover, Reply } from './reply.ts';
 import type { RequestLimits } from './request-limits.ts';
@@ -72,7 +72,7 @@ export interface Core {
   /** The rooms in which a person has asked for pictures, the one of the latest request first. */
   rooms(caller: Pick<Caller, 'surface' | 'user'>): readonly string[];
   /** Position (from 1, `null` for more than 25 until asked for here) and expected end of a waiting or running job. */
-  queuePosition(jobId: string): { readonly position: number | null; readonly eta: Eta | null };
+  queuePosition(jobId: string): QueuePosition;
   /**
    * Absolute path of an image's PNG, made again from its recipe if the file was lost. `null` when deleted or unknown.
    * The rules for pictures that are not safe for work hold: `null` for one that is blocked, a blurred copy of one that is
@@ -88,7 +88,7 @@ export interface Core {
    * What the job's message shows now: waiting, progress with preview, images with buttons, or the error.
    * @param place where it waits and when it should be done, where that is known; `null` to leave it out. @default computed
    */
-  jobReply(job: Job, place?: { readonly position: number | null; readonly eta: Eta | null } | null): Reply;
+  jobReply(job: Job, place?: QueuePosition | null): Reply;
   errorReply(error: unknown): Reply;
   /**
    * The button with this action as its message would show it now: for its form or its question, on platforms that

@@ -128,12 +128,26 @@ export interface Eta {
   readonly to: number;
 }
 
+/** What a request waits for that none of those who can paint now has; `painter`: nobody can paint. */
+export type Lack =
+  | { readonly what: 'painter' | 'start' }
+  | { readonly what: 'style' | 'lora' | 'size'; readonly name: string };
+
+/** Where a job waits, and when it should be done. */
+export interface QueuePosition {
+  /** From 1; `null` for more than is kept current. */
+  readonly position: number | null;
+  readonly eta: Eta | null;
+  /** Why it cannot start whoever's turn it is; then there is no `eta`. */
+  readonly lack?: Lack | undefined;
+}
+
 /**
  * What happens to a job. State changes and images are durable and numbered by `seq`, which only grows;
  * position updates and steps live in memory only and have `seq: null`.
  */
 export type JobEvent = { readonly seq: number | null } & (
-  | { readonly type: 'queued'; readonly job: Job; readonly position: number | null; readonly eta: Eta | null }
+  | ({ readonly type: 'queued'; readonly job: Job } & QueuePosition)
   | { readonly type: 'started'; readonly job: Job }
   | {
       readonly type: 'step';

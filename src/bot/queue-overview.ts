@@ -17,6 +17,8 @@ export interface QueueEntry {
   readonly position: number | null;
   /** Requests that start before it: of the same person, and of others. */
   readonly ahead: { readonly own: number; readonly others: number };
+  /** What it waits for that no painter has, as a sentence; `null` where nobody paints at all. */
+  readonly lack: string | null;
   readonly start: Eta | null;
   readonly end: Eta | null;
   /** Names of those who paint it. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import type { History } from '../bot/history/history.ts';
 import { type Config, loadDotEnv, readConfig } from '../config.ts';
 import { OperatorError } from '../system/errors.ts';
 import { printable, printableJson } from '../system/printable.ts';
@@ -48,10 +49,13 @@ export function workersCommand(): Command {
 
 async function list({ data, json = false }: Options): Promise<void> {
   const config = read(data);
-  const orders = await withOrders(config, (stored) => stored.all);
+  const { orders, waiting } = await withHistory(config, (history) => ({
+    orders: new WorkerOrders(history.memos).all,
+    waiting: history.jobs.waiting().length,
+  }));
   const workers = await readFrom(config);
   if (json) {
-    process.stdout.write(`${printableJson({ workers, orders })}\n`);
+    process.stdout.write(`${printableJson({ workers, orders, waiting })}\n`);
     return;
   }
   const heading = t('name, state, for, provider, paints, step, last error').split(/,\s*|、/);
@@ -60,7 +64,16 @@ async function list({ data, json = false }: Options): Promise<void> {
     order === 'ban' ? t('{name}: banned', { name }) : t('{name}: drained', { name }),
   );
   const lines = rows.length === 0 ? [t('No worker is there.')] : columns([heading, ...rows]);
-  process.stdout.write([...lines, ...kept].map((line) => `${printable(line)}\n`).join(''));
+  const isServed =
+    config.processes !== 0 ||
+    workers.some(({ registration, verdict }) => registration?.ready === true && verdict?.state === 'accepted');
+  const unserved = isServed
+    ? []
+    : [
+        t('Nobody is ready to paint: requests wait until a painter is.'),
+        t('{count} request waits | {count} requests wait', { count: waiting }),
+      ];
+  process.stdout.write([...lines, ...kept, ...unserved].map((line) => `${printable(line)}\n`).join(''));
 }
 
 function rowOf({ id, registration, verdict }: ListedWorker): readonly string[] {
@@ -125,10 +138,10 @@ async function giveOrder(data: string | undefined, name: string, order: Orders[s
       },
     );
   }
-  await withOrders(read(data), (stored) => stored.give(name, order));
+  await withHistory(read(data), ({ memos }) => new WorkerOrders(memos).give(name, order));
 }
 
-async function withOrders<T>({ data }: Config, use: (orders: WorkerOrders) => T): Promise<T> {
+async function withHistory<T>({ data }: Config, use: (history: History) => T): Promise<T> {
   const { DATABASE_FILE, History } = await import('../bot/history/history.ts');
   if (!existsSync(join(data, DATABASE_FILE))) {
     throw new OperatorError('no_database', () => t('There is no database in the data folder {data}.', { data }), {
@@ -137,7 +150,7 @@ async function withOrders<T>({ data }: Config, use: (orders: WorkerOrders) => T)
   }
   const history = History.open({ folder: data });
   try {
-    return use(new WorkerOrders(history.memos));
+    return use(history);
   } finally {
     history.close();
   }

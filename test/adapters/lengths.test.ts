@@ -44,7 +44,7 @@ function replies(): readonly Reply[] {
     ...images.slice(0, 1).map((image) => imageReply(many, image, limits)),
     ...[true, false].map((isLiked) => favouredReply('image1', isLiked)),
     ...[confirmReply(question), doubtReply(question, []), eraseQuestion({ removed: 0, waiting: 0, left: new Map() })],
-    queueReply({ waiting: 1, here: 1, running: [], own: [{ job: waiting, position: 1, eta: null }] }),
+    queueReply({ waiting: 1, here: 1, running: [], own: [{ job: waiting, position: 1, eta: null }], isServed: false }),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import PQueue from 'p-queue';
 import type { Accepted, History, Party, StoredJob } from '../history/history.ts';
-import { type Caller, personalPayer, ruledBy } from '../job.ts';
+import { type Caller, type Lack, personalPayer, ruledBy } from '../job.ts';
 import type { FairOptions } from '../queue/fair-job.ts';
 import { FairQueue } from '../queue/fair-queue.ts';
 import type { Estimator } from './estimator.ts';
@@ -101,6 +101,16 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   /** What waits, in its order. */
   get waiting(): Pick<FairQueue, 'size' | 'places' | 'position' | 'costAhead'> {
     return this.#fair;
+  }
+
+  /** Jobs start. */
+  get isStarted(): boolean {
+    return this.#started;
+  }
+
+  /** What keeps a waiting job from starting whoever's turn it is. */
+  lack(jobId: string): Lack | undefined {
+    return this.#options.painters.lack(this.#wanted.get(jobId)?.needs);
   }
 
   /** Takes up the jobs that an earlier process left waiting. */

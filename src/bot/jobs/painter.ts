@@ -34,10 +34,6 @@ export interface PainterStatus {
   readonly info: EngineInfo | null;
   /** Whether it is there and its model is loaded. @default true */
   readonly ready?: boolean;
-  /** While it is not ready, a request waits in it for its return, or hears why there is none. @default true */
-  readonly keepsWork?: boolean;
-  /** Pixels of the largest picture that it has the memory for. @default what its checkpoint can make */
-  readonly maxPixels?: number;
   /** Names of the LoRAs that it has. @default those of the bot */
   readonly loras?: readonly string[];
 }

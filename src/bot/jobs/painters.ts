@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { EngineInfo } from '../../pipeline/process/protocol.ts';
-import type { ImagineRequest } from '../job.ts';
+import type { ImagineRequest, Lack } from '../job.ts';
 import { type Painter, type PainterStatus, speedOf } from './painter.ts';
 
 interface Member {
@@ -35,7 +35,7 @@ export interface Company {
 }
 
 /** What a painter has to have for some work. */
-export type Needs = Pick<ImagineRequest, 'width' | 'height' | 'style' | 'loras'>;
+export type Needs = Pick<ImagineRequest, 'width' | 'height' | 'style' | 'loras' | 'start'>;
 
 /** Seconds that some work would take a painter. */
 export type SecondsAt = (painter: Painter) => number;
@@ -63,10 +63,13 @@ const SLOWER = 1.5;
  */
 export class Painters extends EventEmitter<PainterEvents> {
   readonly #members = new Map<string, Member>();
+  readonly #others: boolean;
   #info: EngineInfo | null = null;
 
-  constructor(painters: Iterable<Painter> = []) {
+  /** @param others whether more may join that have what these have not: then what needs it waits for them. @default false */
+  constructor(painters: Iterable<Painter> = [], { others = false }: { readonly others?: boolean } = {}) {
     super();
+    this.#others = others;
     for (const painter of painters) this.join(painter);
   }
 
@@ -75,9 +78,9 @@ export class Painters extends EventEmitter<PainterEvents> {
     return [...this.#members.values()].map(({ painter, ready, work }) => ({ painter, ready, busy: work.size > 0 }));
   }
 
-  /** Those that get work: the ones that are ready; while none is, those that were. */
+  /** Those that get work. */
   get working(): readonly Painter[] {
-    return this.#working().map(({ painter }) => painter);
+    return this.#ready.map(({ painter }) => painter);
   }
 
   /** What the first of them has loaded, or what was loaded last: what people can ask for. */
@@ -90,9 +93,12 @@ export class Painters extends EventEmitter<PainterEvents> {
     return this.#info;
   }
 
-  /** Which measured step times are those of the painters that get work. */
+  /** Which measured step times are those of the painters that get work; while none does, of those that will again. */
   get speeds(): readonly string[] {
-    return this.working.flatMap((painter) => speedOf(painter) ?? []);
+    const { info } = this;
+    const own = [...this.#members.values()].filter(({ painter: { status } }) => hasWeightsOf(info, status.info));
+    const members = this.#ready.length > 0 ? this.#ready : own;
+    return members.flatMap(({ painter }) => speedOf(painter) ?? []);
   }
 
   /** @throws RangeError if one with its id is there */
@@ -125,17 +131,19 @@ export class Painters extends EventEmitter<PainterEvents> {
     this.#judge();
   }
 
-  /**
-   * Those that have nothing to do and can do this. While none is ready, one that was may be taken: the work waits for it, and
-   * hears why it does not come back. What nobody here has the memory, the style or the LoRA for may be taken by any: it tells.
-   */
+  /** Those that have nothing to do and can do this. Where no others may join, what nobody here can do is taken by any: it tells. */
   free(needs?: Needs): readonly Painter[] {
-    const working = this.#working();
-    const able = needs === undefined ? working : working.filter(({ painter }) => canMake(painter, needs));
-    const idle = (able.length > 0 ? able : working).filter(({ work }) => work.size === 0);
-    if (working.some(({ ready }) => ready)) return idle.map(({ painter }) => painter);
-    const keeping = idle.map(({ painter }) => painter).filter(({ status }) => status.keepsWork ?? true);
-    return working.some(({ work }) => work.size > 0) ? [] : keeping.slice(0, 1);
+    const able = this.#ready.filter(({ painter }) => needs === undefined || lackOf(painter, needs) === undefined);
+    const takers = able.length > 0 || this.#others ? able : this.#ready;
+    return takers.filter(({ work }) => work.size === 0).map(({ painter }) => painter);
+  }
+
+  /** What keeps some work waiting, however long the painters that are there have nothing to do. */
+  lack(needs?: Needs): Lack | undefined {
+    if (this.#ready.length === 0) return { what: 'painter' };
+    if (needs === undefined || !this.#others) return undefined;
+    const lacks = this.#ready.map(({ painter }) => lackOf(painter, needs));
+    return lacks.includes(undefined) ? undefined : lacks[0];
   }
 
   /** Of the free ones, the best for some work: one that has its Stage C loaded, unless that is much slower; else the fastest. */
@@ -195,12 +203,8 @@ export class Painters extends EventEmitter<PainterEvents> {
     this.emit('changed');
   }
 
-  #working(): readonly Member[] {
-    const members = [...this.#members.values()];
-    const ready = members.filter((member) => member.ready);
-    if (ready.length > 0) return ready;
-    const { info } = this;
-    return members.filter(({ painter: { status } }) => status.info !== null && hasWeightsOf(info, status.info));
+  get #ready(): readonly Member[] {
+    return [...this.#members.values()].filter(({ ready }) => ready);
   }
 
   #hasLoaded({ id }: Painter, needs: Needs | undefined): boolean {
@@ -211,7 +215,7 @@ export class Painters extends EventEmitter<PainterEvents> {
 function isNews(before: PainterStatus | undefined, now: PainterStatus): boolean {
   if (before === undefined) return true;
   if ((before.ready ?? true) !== (now.ready ?? true) || before.info !== now.info) return true;
-  return before.maxPixels !== now.maxPixels || before.loras !== now.loras;
+  return JSON.stringify(before.loras) !== JSON.stringify(now.loras);
 }
 
 /** Weights may have several hashes: one that is known at once, and one of all bytes. */
@@ -221,11 +225,18 @@ function hasWeightsOf(first: EngineInfo | null, own: EngineInfo | null): boolean
   return [own.checkpoint, ...(own.formerCheckpoints ?? [])].some((hash) => hashes.has(hash));
 }
 
-function canMake({ status: { info, maxPixels, loras } }: Painter, needs: Needs): boolean {
-  if (maxPixels !== undefined && needs.width * needs.height > maxPixels) return false;
-  if (loras !== undefined && needs.loras?.some(({ name }) => !loras.includes(name))) return false;
-  if (info === null || info.styles.includes(needs.style)) return true;
-  return info.mixesStyles === true && Number.isFinite(Number(needs.style));
+/** What a painter has not got for some work. */
+function lackOf({ status: { info, loras } }: Painter, needs: Needs): Lack | undefined {
+  const missing = loras && needs.loras?.find(({ name }) => !loras.includes(name));
+  if (missing) return { what: 'lora', name: missing.name };
+  if (info === null) return undefined;
+  const { styles, mixesStyles = false, startsFromPictures = false, sizes } = info;
+  const { style, width, height } = needs;
+  const hasStyle = styles.includes(style) || (mixesStyles && Number.isFinite(Number(style)));
+  if (!hasStyle) return { what: 'style', name: style };
+  if (needs.start !== undefined && !startsFromPictures) return { what: 'start' };
+  const fits = !sizes || (Math.max(width, height) <= sizes.maxSide && width * height <= sizes.maxPixels);
+  return fits ? undefined : { what: 'size', name: `${width}×${height}` };
 }
 
 /** Names the weights of Stage C that a picture is made with. */

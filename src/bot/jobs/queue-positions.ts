@@ -1,4 +1,4 @@
-import type { Eta, Job } from '../job.ts';
+import type { Eta, Job, Lack, QueuePosition } from '../job.ts';
 import { type Place, POSITION_CAP } from '../queue/fair-queue.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { workLeft } from './estimator.ts';
@@ -6,16 +6,11 @@ import type { JobServices } from './job-services.ts';
 import { speedOf } from './painter.ts';
 import type { Painters } from './painters.ts';
 
-/** Where a job waits. */
-export interface QueuePosition {
-  /** From 1; `null` for more than is kept current. */
-  readonly position: number | null;
-  readonly eta: Eta | null;
-}
-
 export interface QueuePositionsOptions extends JobServices {
   readonly painters: Pick<Painters, 'working'>;
   readonly dispatcher: Dispatcher;
+  /** Called with what jobs wait for that no painter has. */
+  readonly onLacks: (lacks: readonly Lack[]) => void;
 }
 
 /** Milliseconds from a change to the announcement. */
@@ -43,23 +38,22 @@ export class QueuePositions {
     const { clock, dispatcher } = this.#options;
     if (job.state === 'running') return { position: null, eta: dispatcher.eta(job.id) };
     const { before, ahead } = this.#before(job, cap);
-    return {
-      position: before === null ? null : before + 1,
-      eta: ahead === null ? null : this.#eta(job, ahead, clock.now()),
-    };
+    const eta = ahead === null ? null : this.#eta(job, ahead, clock.now());
+    return { position: before === null ? null : before + 1, eta, lack: this.#options.queue.lack(job.id) };
   }
 
   /** When waiting jobs should be started, and when they should be done; in the order of the jobs. */
-  expected(jobs: readonly Job[]): readonly { readonly start: Eta | null; readonly end: Eta | null }[] {
-    const { clock, estimator } = this.#options;
+  expected(jobs: readonly Job[]): readonly Expected[] {
+    const { clock, estimator, queue } = this.#options;
     const now = clock.now();
     const slots = this.#slots();
     return jobs.map((job) => {
       const { ahead } = this.#before(job, POSITION_CAP);
       const turn = ahead === null ? null : this.#turn(job, ahead, slots);
-      if (turn === null) return { start: null, end: null };
+      if (turn === null) return { start: null, end: null, lack: queue.lack(job.id) };
       const { startsIn, seconds, speed } = turn;
-      return { start: estimator.eta(startsIn, now, speed), end: estimator.eta(startsIn + seconds, now, speed) };
+      const start = estimator.eta(startsIn, now, speed);
+      return { start, end: estimator.eta(startsIn + seconds, now, speed), lack: undefined };
     });
   }
 
@@ -93,7 +87,7 @@ export class QueuePositions {
   }
 
   #tell(): void {
-    const { queue, history, bus, clock } = this.#options;
+    const { queue, history, bus, clock, onLacks } = this.#options;
     const now = clock.now();
     const told = new Map<string, QueuePosition>();
     const places = [...queue.waiting.places(POSITION_CAP)];
@@ -101,13 +95,15 @@ export class QueuePositions {
     for (const [index, { id }] of places.entries()) {
       const job = history.jobs.get(id);
       if (job?.state !== 'queued') continue;
-      const place = { position: index + 1, eta: this.#eta(job, places.slice(0, index + 1), now, slots) };
+      const eta = this.#eta(job, places.slice(0, index + 1), now, slots);
+      const place = { position: index + 1, eta, lack: queue.lack(id) };
       const before = this.#told.get(id);
       const isKnown = before !== undefined && !isNews(before, place);
       told.set(id, isKnown ? before : place);
       if (!isKnown) bus.emit({ seq: null, type: 'queued', job, ...place });
     }
     this.#told = told;
+    if (queue.isStarted) onLacks([...told.values()].flatMap(({ lack }) => lack ?? []));
   }
 
   #eta(job: Job, ahead: readonly Place[] | number, now: number, slots = this.#slots()): Eta | null {
@@ -116,14 +112,14 @@ export class QueuePositions {
   }
 
   /**
-   * In how many seconds it starts, how many it takes, and at whose speed; `null` while nobody paints.
+   * In how many seconds it starts, how many it takes, and at whose speed; `null` while nobody can paint it.
    *
    * @param ahead the places up to its own or, far from the front, about how many accelerator seconds are before it
    * @param now the painters as they are now
    */
   #turn(job: Job, ahead: readonly Place[] | number, now: readonly Slot[]): Turn | null {
-    const { estimator } = this.#options;
-    if (now.length === 0) return null;
+    const { estimator, queue } = this.#options;
+    if (queue.lack(job.id) !== undefined) return null;
     const slots = now.map((slot) => ({ ...slot }));
     const work = workLeft(job);
     const mean = estimator.seconds(work);
@@ -132,7 +128,8 @@ export class QueuePositions {
       return { startsIn: all / slots.length, seconds: mean, speed: undefined };
     }
     // Each job before it goes to the painter that is free first.
-    for (const [index, { costAhead }] of ahead.slice(0, -1).entries()) {
+    for (const [index, { id, costAhead }] of ahead.slice(0, -1).entries()) {
+      if (queue.lack(id) !== undefined) continue;
       const first = firstFree(slots);
       const cost = (ahead[index + 1]?.costAhead ?? costAhead) - costAhead;
       first.freeIn += (cost * estimator.seconds(work, first.speed)) / mean;
@@ -149,6 +146,12 @@ interface Turn {
   readonly speed: string | null | undefined;
 }
 
+interface Expected {
+  readonly start: Eta | null;
+  readonly end: Eta | null;
+  readonly lack: Lack | undefined;
+}
+
 interface Slot {
   readonly speed: string | null;
   freeIn: number;
@@ -159,7 +162,11 @@ function firstFree(slots: readonly Slot[]): Slot {
 }
 
 function isNews(before: QueuePosition, now: QueuePosition): boolean {
-  if (before.position !== now.position) return true;
+  if (before.position !== now.position || !isSameLack(before.lack, now.lack)) return true;
   if (before.eta === null || now.eta === null) return before.eta !== now.eta;
   return Math.abs(before.eta.to - now.eta.to) > ETA_NEWS_MS;
+}
+
+function isSameLack(before: Lack | undefined, now: Lack | undefined): boolean {
+  return JSON.stringify(before) === JSON.stringify(now);
 }

@@ -4,13 +4,21 @@ import { bracketed } from '../command/format.ts';
 import { normaliseText, unitsOf } from '../command/lexer.ts';
 import { presetOffer } from '../command/preset-offer.ts';
 import { PROMPT_PLACE } from '../command/presets.ts';
-import { type Derivation, type Eta, englishTitleOf, type Job, type JobImage, type Stage, titleOf } from '../job.ts';
-import type { QueuePosition } from '../jobs/queue-positions.ts';
+import {
+  type Derivation,
+  englishTitleOf,
+  type Job,
+  type JobImage,
+  type QueuePosition,
+  type Stage,
+  titleOf,
+} from '../job.ts';
 import type { LiveStep } from '../jobs/running-job.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
 import { type Button, type Cover, EMPTY_REPLY, type Reply, type ReplyImage, versionOf } from '../reply.ts';
 import { LARGER_FACTORS, largerSize, type RequestLimits } from '../request-limits.ts';
 import { coverLines } from './covered-pictures.ts';
+import { lackText } from './lack-text.ts';
 
 const STAGES: Readonly<Record<Stage, string>> = {
   load: translatable('Loading the model'),
@@ -78,13 +86,8 @@ export function jobReply(job: Job, options: JobReplyOptions): Reply {
 }
 
 /** @param position from 1; `null` for more than is kept current, and without an `eta` for a job that was just taken out. */
-export function waitingLabel({
-  position,
-  eta,
-}: {
-  readonly position: number | null;
-  readonly eta: Eta | null;
-}): string {
+export function waitingLabel({ position, eta, lack }: QueuePosition): string {
+  if (lack !== undefined) return lackText(lack);
   if (position === null && eta === null) return t('Waiting');
   if (position === null || position > POSITION_CAP) {
     return t('Waiting, more than {count} before it', { count: POSITION_CAP });

@@ -10,7 +10,7 @@ import { formatLoras } from '../command/loras.ts';
 import { originText } from '../command/origins.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
 import type { ImageDetails } from '../history/history.ts';
-import { type Eta, type ImagineRequest, type Job, type JobImage, type JobState, titleOf } from '../job.ts';
+import { type ImagineRequest, type Job, type JobImage, type JobState, type QueuePosition, titleOf } from '../job.ts';
 import type { Outlook } from '../jobs/removals.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import { type KnownLora, type RequestLimits, requestDefaults } from '../request-limits.ts';
@@ -288,10 +288,12 @@ interface QueueView {
   /** Unfinished jobs of this guild; `null` in a direct message. */
   readonly here: number | null;
   readonly running: readonly { readonly own: boolean; readonly fraction: number }[];
-  readonly own: readonly { readonly job: Job; readonly position: number | null; readonly eta: Eta | null }[];
+  readonly own: readonly ({ readonly job: Job } & QueuePosition)[];
+  /** Somebody can paint. */
+  readonly isServed: boolean;
 }
 
-export function queueReply({ waiting, here, running, own }: QueueView): Reply {
+export function queueReply({ waiting, here, running, own, isServed }: QueueView): Reply {
   const cancels = own
     .slice(0, ROW)
     .map(({ job }) =>
@@ -301,7 +303,9 @@ export function queueReply({ waiting, here, running, own }: QueueView): Reply {
     ...NOTICE,
     title: waiting === 0 ? t('Nothing waits') : t('{count} request waits | {count} requests wait', { count: waiting }),
     lines: [
-      beingMade(running),
+      isServed || running.length > 0
+        ? beingMade(running)
+        : t('Nobody is ready to paint: requests wait until a painter is.'),
       ...(here === null || here === 0 ? [] : [t('Unfinished requests from this place: {count}.', { count: here })]),
     ],
     fields: own.map(({ job, ...place }) => ({

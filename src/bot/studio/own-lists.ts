@@ -42,7 +42,7 @@ export function favouritesOf({ history, rules }: StudioParts, caller: Caller): R
 }
 
 /** What is being made and what waits, as far as it concerns the caller. */
-export function queueFor({ history, queue, dispatcher, positions }: StudioParts, caller: Caller): Reply {
+export function queueFor({ history, queue, dispatcher, positions, painters }: StudioParts, caller: Caller): Reply {
   const { surface, user } = caller;
   const guild = ruledBy(caller);
   const own = history.lists.unfinished({ surface, user });
@@ -56,5 +56,6 @@ export function queueFor({ history, queue, dispatcher, positions }: StudioParts,
     here: guild === null ? null : history.lists.countUnfinished({ surface, guild }),
     running,
     own: shown.map((job) => ({ job, ...positions.of(job, POSITION_CAP) })),
+    isServed: painters.all.some(({ ready }) => ready),
   });
 }

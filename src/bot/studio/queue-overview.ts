@@ -5,6 +5,7 @@ import type { JobQueue } from '../jobs/job-queue.ts';
 import type { Painters } from '../jobs/painters.ts';
 import type { QueuePositions } from '../jobs/queue-positions.ts';
 import type { QueueEntry, QueueOverview } from '../queue-overview.ts';
+import { lackText } from '../replies/lack-text.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { isOperator } from './change-settings.ts';
 import { isOwner, isVisible } from './targets.ts';
@@ -29,7 +30,7 @@ export function queueOverview(parts: Parts, caller: Caller): QueueOverview {
     const { fraction = 0, eta = null } = dispatcher.step(job.id) ?? {};
     return {
       ...entryOf(parts, job, caller),
-      ...{ position: null, ahead: { own: 0, others: 0 }, start: null, end: eta ?? dispatcher.eta(job.id) },
+      ...{ position: null, ahead: { own: 0, others: 0 }, lack: null, start: null, end: eta ?? dispatcher.eta(job.id) },
       ...{ painters: dispatcher.paintersOf(job.id).map(({ name }) => name), fraction },
     };
   });
@@ -41,10 +42,14 @@ export function queueOverview(parts: Parts, caller: Caller): QueueOverview {
   const times = parts.positions.expected(places.map(({ job }) => job));
   const waiting = places.map(({ job, index }, k): QueueEntry => {
     const own = places.slice(0, k).filter((other) => isOwner(other.job, job.caller)).length;
-    const { start = null, end = null } = times[k] ?? {};
+    const { start = null, end = null, lack } = times[k] ?? {};
+    const entry = entryOf(parts, job, caller);
+    // It names a part of the request.
+    const isTold = lack !== undefined && lack.what !== 'painter' && entry.prompt !== null;
     return {
-      ...entryOf(parts, job, caller),
-      ...{ position: index + 1, ahead: { own, others: index - own }, start, end, painters: [], fraction: 0 },
+      ...entry,
+      ...{ position: index + 1, ahead: { own, others: index - own }, lack: isTold ? lackText(lack) : null },
+      ...{ start, end, painters: [], fraction: 0 },
     };
   });
   return {

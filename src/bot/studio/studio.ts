@@ -8,7 +8,7 @@ import { completions } from '../command/completion.ts';
 import { randomSeed } from '../command/parse.ts';
 import type { CommandOptions, Core } from '../core.ts';
 import type { History, StoredJob } from '../history/history.ts';
-import { type Caller, forReader, isOver, type Job, type JobImage } from '../job.ts';
+import { type Caller, forReader, isOver, type Job, type JobImage, type Lack, type QueuePosition } from '../job.ts';
 import { Dispatcher } from '../jobs/dispatcher.ts';
 import { Estimator, type Timings, type Work } from '../jobs/estimator.ts';
 import { EventBus } from '../jobs/event-bus.ts';
@@ -16,10 +16,11 @@ import { MAX_ATTEMPTS, MAX_STARTS } from '../jobs/job-error.ts';
 import { JobQueue } from '../jobs/job-queue.ts';
 import type { Describe, Painter } from '../jobs/painter.ts';
 import type { Painters } from '../jobs/painters.ts';
-import { type QueuePosition, QueuePositions } from '../jobs/queue-positions.ts';
+import { QueuePositions } from '../jobs/queue-positions.ts';
 import { Recipes, SAME_WEIGHTS } from '../jobs/recipes.ts';
 import { Removals } from '../jobs/removals.ts';
 import { LostImages } from '../jobs/restore-images.ts';
+import { Shortages } from '../jobs/shortages.ts';
 import { Submissions } from '../jobs/submissions.ts';
 import { type LoraShelf, NO_LORAS } from '../lora-shelf.ts';
 import type { PromptFolder } from '../prompts/prompt-folder.ts';
@@ -102,7 +103,7 @@ export interface Studio extends Required<Core> {
 export function createStudio(options: StudioOptions): Studio {
   const parts = partsOf(options);
   const { history, logger } = options;
-  const { queue, dispatcher, submissions, positions, images, refreshLoras } = parts;
+  const { queue, dispatcher, submissions, positions, shortages, images, refreshLoras } = parts;
   return {
     ...coreOf(parts),
     async open({ pipelineOutlived = false } = {}) {
@@ -123,6 +124,7 @@ export function createStudio(options: StudioOptions): Studio {
     close(deadlineMs) {
       submissions.close();
       positions.close();
+      shortages.close();
       images.stop();
       return dispatcher.stop(deadlineMs);
     },
@@ -151,7 +153,9 @@ function partsOf(options: StudioOptions) {
   rules.on('changed', () => queue.reweighed());
   const shared = { history, rules, estimator, queue, bus, clock, onProblem };
   const dispatcher = new Dispatcher({ ...shared, recipes, onPainted: options.onPainted ?? (() => {}) });
-  const positions = new QueuePositions({ ...shared, painters, dispatcher });
+  const shortages = new Shortages({ clock, logger });
+  const onLacks = (lacks: readonly Lack[]) => shortages.saw(lacks);
+  const positions = new QueuePositions({ ...shared, painters, dispatcher, onLacks });
   const images = new LostImages({ ...shared, recipes });
   const submissions = new Submissions({ ...shared, etaOf: (job) => positions.of(job).eta });
   const removals = new Removals({ history, clock });
@@ -160,7 +164,7 @@ function partsOf(options: StudioOptions) {
   const seeds = { randomSeed: options.randomSeed ?? randomSeed };
   const all = {
     ...shared,
-    ...{ painters, dispatcher, positions, submissions, images, removals, ...seeds },
+    ...{ painters, dispatcher, positions, shortages, submissions, images, removals, ...seeds },
     ...{ prompts: options.prompts, signature: marker.note },
   };
   const given = new GivenPictureFiles({ history, rules, painters });

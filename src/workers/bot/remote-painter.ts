@@ -44,7 +44,7 @@ export class RemotePainter implements Painter {
 
   get status(): PainterStatus {
     const loras = this.#options.loras(this.#registration);
-    return { info: this.#info, ready: this.#usable, keepsWork: false, loras };
+    return { info: this.#info, ready: this.#usable, loras };
   }
 
   get registration(): Registration {

@@ -152,7 +152,7 @@ export class FakeCore implements Core {
         ...{ id: seen ? job.id : null, room: seen ? room : null, user: seen ? name : null },
         ...{ prompt: seen ? job.request.prompt : null, surface: 'web', pictures: job.request.n, own },
         ...{ mayCancel: seen && (own || moderator), askedAt: job.createdAt, position: isRunning ? null : index + 1 },
-        ...{ ahead: { own: 0, others: index }, start: isRunning ? null : eta, end: eta },
+        ...{ ahead: { own: 0, others: index }, lack: null, start: isRunning ? null : eta, end: eta },
         ...{ painters: isRunning ? ['GPU 1'] : [], fraction },
       };
     };

@@ -82,12 +82,59 @@ test('a painter that dies takes only its own request with it, which another one 
   );
 });
 
-test('while no painter is left, requests wait; the next one that joins makes them', async (t) => {
-  const { ask, painters, ended, studio } = await openStudio(t);
-  painters.leave('fake');
-  const job = await ask('a panda on a green background');
-  await new Promise(setImmediate);
-  assert.equal(studio.job(job.id)?.state, 'queued');
+test('while nobody can paint, requests wait and say so, without a time; the operator is told once, and it ends by itself', async (t) => {
+  const { ask, make, say, painter, painters, ended, studio, clock, events, problems } = await openStudio(t);
+  // So that times are known.
+  await make('a panda');
+  painter.status = { info: INFO, ready: false };
+  painters.changed('fake');
+  const jobs = [await ask('a panda on a green background'), await ask('a lion at sunset')];
+  const shown = () => jobs.map(({ id }) => events.findLast((event) => event.type === 'queued' && event.job.id === id));
+  clock.advance(300);
+  for (const event of shown())
+    assert.deepEqual(event?.type === 'queued' && [event.eta, event.lack], [null, { what: 'painter' }]);
+  const sentence = 'Nobody can paint right now. The request is kept and starts by itself as soon as somebody can.';
+  for (const job of jobs) {
+    const { progress, eta } = studio.jobReply(job);
+    assert.deepEqual([progress?.label, eta], [sentence, null]);
+  }
+  const { lines, fields } = await say('queue');
+  assert.deepEqual(lines, [
+    'Nobody is ready to paint: requests wait until a painter is.',
+    'Unfinished requests from this place: 2.',
+  ]);
+  assert.equal(fields[0]?.value, sentence);
+  clock.advance(60_000);
+  assert.deepEqual(problems, [
+    'Requests wait for a painter: none is there. They start by themselves when one comes.: ',
+  ]);
   painters.join(new FakePainter('next'));
+  for (const { id } of jobs) assert.equal((await ended(id)).state, 'done');
+});
+
+test('a request that none of those who are there can make says what is missing, lets others pass and waits for one who can', async (t) => {
+  const { ask, make, painter, painters, ended, studio, clock, events, problems } = await openStudio(t, {
+    others: true,
+  });
+  await make('a panda');
+  painter.status = { info: INFO, ready: false };
+  painters.changed('fake');
+  const other = new FakePainter('other');
+  other.status = { info: { ...INFO, styles: ['interpolated', 'base'] } };
+  painters.join(other);
+  const job = await ask('a lion style:aesthetic', guild('a'));
+  assert.equal((await make('a cake', guild('b'))).state, 'done');
+  clock.advance(300);
+  const last = events.findLast((event) => event.job.id === job.id);
+  const told = last?.type === 'queued' && [last.position, last.eta, last.lack];
+  assert.deepEqual(told, [1, null, { what: 'style', name: 'aesthetic' }]);
+  const { progress } = studio.jobReply(job);
+  assert.match(progress?.label ?? '', /^No painter that is there has the style aesthetic\. The request is kept/);
+  const [entry] = studio.queueOverview(guild('a')).waiting;
+  assert.deepEqual([entry?.lack, entry?.start, entry?.end], [progress?.label, null, null]);
+  assert.equal(studio.queueOverview(guild('b')).waiting[0]?.lack, null, 'it is a part of the request');
+  clock.advance(10_000);
+  assert.match(problems.join(), /^Requests wait for a painter with the style aesthetic: none is there/);
+  painters.join(new FakePainter('third'));
   assert.equal((await ended(job.id)).state, 'done');
 });

@@ -197,7 +197,8 @@ test('a request goes only to painters that can make it, those behind it to the o
   const { ask, all, started, painters } = await studioWith(t, 1);
   const [big = new FakePainter()] = all;
   const small = new FakePainter('small');
-  small.status = { info: INFO, maxPixels: 512 * 512 };
+  const sizes = { minSide: 64, maxSide: 1024, maxPixels: 512 * 512, gridStep: 64 };
+  small.status = { info: { ...INFO, sizes } };
   painters.join(small);
   const one = await ask('wait a size:1024x1024', guild('a'));
   await started(one.id);
@@ -210,7 +211,8 @@ test('a request goes only to painters that can make it, those behind it to the o
   assert.deepEqual([prompts(big), prompts(small)], [['wait a', 'wait b'], ['wait c']]);
   for (const painter of [big, small]) painter.release();
   await idle(painters, 2);
-  painters.leave('fake');
+  big.status = { info: INFO, ready: false };
+  painters.changed('fake');
   const four = await ask('wait d size:1024x1024', guild('a'));
   await started(four.id);
   small.release();

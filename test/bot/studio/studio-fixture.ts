@@ -20,6 +20,8 @@ interface Options {
   readonly model?: StudioOptions['model'];
   readonly loras?: LoraShelf;
   readonly painter?: FakePainter;
+  /** Painters on other machines may join. @default false */
+  readonly others?: boolean;
 }
 
 /** A studio over a real database and a painter in memory, with a clock that the test moves. */
@@ -32,7 +34,7 @@ export async function openStudio(t: TestContext, options: Options = {}) {
   const images = options.images === undefined ? {} : { images: options.images };
   const history = History.open({ folder, now: () => clock.now(), monotonic: () => clock.monotonic(), ...images });
   const painter = options.painter ?? new FakePainter();
-  const painters = new Painters([painter]);
+  const painters = new Painters([painter], { others: options.others ?? false });
   const problems: string[] = [];
   const logger = {
     info: () => {},

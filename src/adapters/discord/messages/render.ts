@@ -197,7 +197,7 @@ function linesOf({ lines, progress, eta }: Reply, options: RenderOptions): strin
   return [
     ...lines.map((line) => escapeText(line, 600)),
     ...(note === undefined ? [] : [note]),
-    ...(progress ? [progressBar({ ...progress, label: escapeText(progress.label, 100) })] : []),
+    ...(progress ? [progressBar({ ...progress, label: escapeText(progress.label, 300) })] : []),
     ...(eta ? [etaLine(eta, options)] : []),
   ];
 }

@@ -11,6 +11,7 @@ const TEXT = {
   pool: t('The pool'),
   poolHeads: [t('Name'), t('State'), t('Computes on'), t('Styles'), t('A picture'), t('Paints')],
   states: { busy: t('paints'), ready: t('ready'), away: t('not ready') },
+  nobody: t('Nobody is ready to paint: requests wait until a painter is.'),
   unmeasured: t('not measured yet'),
   workers: t('Workers on other machines'),
   workersOff: t('This bot paints alone. With WUERST_REDIS other machines can paint for it: see docs/workers.md.'),
@@ -50,6 +51,7 @@ export function paintersPart(host) {
     read: async () => {
       const { painters, workers, orders, now } = await adminApi.get('painters', query());
       return [
+        !painters.some(({ ready }) => ready) && el('p', { class: 'problem' }, TEXT.nobody),
         table(TEXT.pool, TEXT.poolHeads, painters.map(poolRow)),
         el('h3', { class: 'admin-subtitle' }, TEXT.workers),
         ...(workers === null

@@ -10,6 +10,7 @@ import { WELCOME, welcome } from './welcome.js';
 const NEWS = {
   queued: ({ prompt }) => t('Queued: {prompt}', { prompt }),
   placed: (told) => t('Queued at position {position}: {prompt}', told),
+  lacking: ({ lack }) => lack,
   started: ({ prompt }) => t('Started: {prompt}', { prompt }),
   done: ({ prompt }) => t('Finished: {prompt}', { prompt }),
   failed: (told) => t('Failed: {prompt}. {reason}', told),
@@ -218,9 +219,10 @@ export class Conversation {
     if (!this.isLoaded) return;
     if (type === 'done') this.unread += 1;
     if (!(type in NEWS) || job.user !== this.host.user()) return;
-    const news = type === 'queued' && job.position !== null ? 'placed' : type;
+    const waits = job.lack === null ? job.position !== null && 'placed' : 'lacking';
+    const news = (type === 'queued' && waits) || type;
     const prompt = job.request.prompt.slice(0, 80);
-    announce(NEWS[news]({ prompt, position: job.position, reason: job.error?.message ?? '' }));
+    announce(NEWS[news]({ prompt, position: job.position, lack: job.lack, reason: job.error?.message ?? '' }));
   }
 
   #changed() {

@@ -288,13 +288,11 @@ function titleOf({ prompt, room, surface }) {
   return surface === 'web' ? TEXT.hidden : TEXT.hiddenOn(TEXT.platforms[surface] ?? surface);
 }
 
-function detailsOf({ user, own, room, askedAt, pictures, position, ahead, painters }) {
+function detailsOf({ user, own, room, askedAt, pictures, position, ahead, lack, painters }) {
   const why =
     position === null
       ? painters.length > 0 && TEXT.paintedBy(painters)
-      : ahead.own + ahead.others === 0
-        ? TEXT.next
-        : TEXT.ahead(ahead, own);
+      : (lack ?? (ahead.own + ahead.others === 0 ? TEXT.next : TEXT.ahead(ahead, own)));
   const parts = [
     user !== null && el('bdi', {}, own ? TEXT.you : user),
     room !== null && `#${room}`,

@@ -1,4 +1,5 @@
-import { type Eta, type ImagineRequest, isOver, type Job } from '../../../bot/job.ts';
+import { type Eta, type ImagineRequest, isOver, type Job, type QueuePosition } from '../../../bot/job.ts';
+import { lackText } from '../../../bot/replies/lack-text.ts';
 import { type Button, fileIdOf, type Reply, type ReplyImage } from '../../../bot/reply.ts';
 import type { Core } from '../../adapter.ts';
 
@@ -28,6 +29,8 @@ export interface JsonJob extends Omit<Job, 'caller' | 'request' | 'images'> {
   readonly user: string;
   readonly position: number | null;
   readonly eta: Eta | null;
+  /** Why it cannot start whoever's turn it is, as a sentence. */
+  readonly lack: string | null;
   /** When this was written: what `eta` is to be compared with. */
   readonly now: number;
   readonly request: Omit<ImagineRequest, 'seed'> & { readonly seed: JsonSeed };
@@ -54,14 +57,10 @@ export function replyJson(reply: Reply): JsonReply {
 }
 
 /** `queuePosition` comes from the event about the job where it has one, else from the core; `null` leaves it out. */
-export function jobJson(
-  core: Core,
-  job: Job,
-  queuePosition?: { readonly position: number | null; readonly eta: Eta | null } | null,
-): JsonJob {
+export function jobJson(core: Core, job: Job, queuePosition?: QueuePosition | null): JsonJob {
   const known = isOver(job) ? null : queuePosition;
   const place = known === undefined ? core.queuePosition(job.id) : known;
-  const { position = null, eta = null } = place ?? {};
+  const { position = null, eta = null, lack } = place ?? {};
   const reply = replyJson(core.jobReply(job, place));
   return {
     id: job.id,
@@ -70,6 +69,7 @@ export function jobJson(
     state: job.state,
     position,
     eta: eta ?? reply.eta,
+    lack: lack === undefined ? null : lackText(lack),
     now: Date.now(),
     request: { ...job.request, seed: seedJson(job.request.seed) },
     derivation: job.derivation,

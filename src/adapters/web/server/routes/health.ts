@@ -2,6 +2,8 @@ import type { Trouble } from '../../../adapter.ts';
 import { notFound } from '../problems.ts';
 import { route, type WebApp, type WebContext } from '../web-context.ts';
 
+const NOBODY = 'Nobody is ready to paint: requests wait until a painter is.';
+
 /** `/healthz` and `/readyz`, without guards: probes use the address instead of a name, and have no token. */
 export function healthRoutes(app: WebApp, web: WebContext): void {
   route(app, '/healthz', { GET: (c) => c.json({ status: 'ok' }) });
@@ -12,7 +14,7 @@ export function healthRoutes(app: WebApp, web: WebContext): void {
       const isReady = paints && surfaces().every(({ trouble }) => trouble === undefined);
       const body = {
         status: statusOf(isReady),
-        pipeline: { status: statusOf(paints) },
+        pipeline: paints ? { status: statusOf(true) } : { status: statusOf(false), reason: NOBODY },
         surfaces: Object.fromEntries(surfaces().map(({ surface, trouble }) => [surface, surfaceJson(trouble)])),
       };
       return c.json(body, isReady ? 200 : 503);
