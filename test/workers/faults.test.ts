@@ -153,6 +153,8 @@ test('drain and ban hold for a name: drained it finishes, banned its job goes to
   writeFileSync(join(shop.folder, 'go'), '');
   assert.equal((await shop.ended(job.id)).state, 'done');
   await second.stopped;
+  const troubles = shop.log.lines.filter((line) => line.includes('redis_'));
+  assert.deepEqual(troubles, [], 'who leaves takes nobody with them');
 });
 
 function startsOf({ events }: Pick<Awaited<ReturnType<typeof openWorkshop>>, 'events'>, id: string): number {

@@ -94,9 +94,10 @@ export class Roster {
     }
     const gone = listed.filter((id) => (texts[ids.indexOf(id)] ?? null) === null);
     const there = new Set(ids.filter((id) => !gone.includes(id)));
+    const strangers = gone.filter((id) => ids.includes(id) && !this.#members.has(id));
     for (const id of this.#known.keys()) if (!there.has(id)) this.#gone(id);
     // An earlier bot may have handed over to them.
-    for (const id of gone) if (ids.includes(id) && !this.#members.has(id)) await this.#clear(id);
+    for (const id of strangers) await this.#clear(id);
     await this.#answer(answers, gone);
   }
 
