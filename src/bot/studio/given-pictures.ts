@@ -1,5 +1,6 @@
 import { checkBytes, HEAD_BYTES, pictureKind } from '../../pipeline/images/picture-kind.ts';
 import { type PictureFacts, PictureReader } from '../../pipeline/images/picture-reader.ts';
+import type { Clock } from '../../system/clock.ts';
 import { UserError } from '../../system/errors.ts';
 import { t } from '../../texts/translate.ts';
 import type { History } from '../history/history.ts';
@@ -19,18 +20,22 @@ interface Options {
   readonly history: History;
   readonly rules: GuildRules;
   readonly painters: Pick<Painters, 'info'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
 }
 
 /** Takes the pictures that people give. */
 export class GivenPictureFiles {
   readonly #options: Options;
   readonly #reader = new PictureReader();
-  readonly #rate = new RateLimit(PERSON_BOUNDS.pictures);
-  readonly #bytes = new RateLimit(PERSON_BOUNDS.pictureBytes);
+  readonly #rate: RateLimit;
+  readonly #bytes: RateLimit;
   #waiting = 0;
 
   constructor(options: Options) {
     this.#options = options;
+    const monotonic = () => options.clock.monotonic();
+    this.#rate = new RateLimit(PERSON_BOUNDS.pictures, monotonic);
+    this.#bytes = new RateLimit(PERSON_BOUNDS.pictureBytes, monotonic);
   }
 
   /**

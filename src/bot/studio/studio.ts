@@ -167,7 +167,7 @@ function partsOf(options: StudioOptions) {
     ...{ painters, dispatcher, positions, shortages, submissions, images, removals, ...seeds },
     ...{ prompts: options.prompts, signature: marker.note },
   };
-  const given = new GivenPictureFiles({ history, rules, painters });
+  const given = new GivenPictureFiles({ history, rules, painters, clock });
   const blurredFiles = new BlurredFiles(history.images);
   return { ...all, answers: new Answers(all), refreshLoras, given, blurredFiles, marker };
 }

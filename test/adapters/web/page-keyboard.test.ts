@@ -66,6 +66,15 @@ test('a palette finds commands, settings, rooms and prompts by what they are cal
   assert.equal(await page.inputValue('#prompt'), 'a panda on a green background');
   await choose('#stu', /^#studio/);
   await until(page, `document.getElementById('room-title').textContent === 'studio'`);
+  await page.keyboard.press('Control+k');
+  await palette.waitFor();
+  const isOpenAgain = await page.evaluate(`{
+    document.querySelector('dialog').close();
+    dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true }));
+    document.querySelector('dialog[open]') !== null;
+  }`);
+  assert.ok(isOpenAgain, 'also by a key that comes right after it closed');
+  await palette.getByRole('option', { name: /^seed:/ }).waitFor();
   assert.deepEqual(complaints, []);
 });
 

@@ -35,7 +35,7 @@ export class Palette {
   }
 
   open() {
-    if (this.#dialog || document.querySelector('dialog[open]')) return;
+    if (document.querySelector('dialog[open]')) return;
     this.#draw();
     document.body.append(this.#dialog);
     this.#dialog.showModal();
@@ -65,17 +65,16 @@ export class Palette {
       oninput: () => this.#typed(),
       onkeydown: (event) => this.#key(event),
     });
-    this.#dialog = el(
+    const dialog = el(
       'dialog',
       { class: 'palette panel', 'aria-label': t('Help and commands') },
       this.#input,
       this.#list,
     );
-    this.#dialog.addEventListener('click', (event) => event.target === this.#dialog && this.#dialog.close());
-    this.#dialog.addEventListener('close', () => {
-      this.#dialog.remove();
-      this.#dialog = null;
-    });
+    dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+    // Comes some time after it closed: the next one may be open.
+    dialog.addEventListener('close', () => dialog.remove());
+    this.#dialog = dialog;
   }
 
   async #load() {
@@ -83,7 +82,7 @@ export class Palette {
     try {
       const { items } = await api.everything(room, user);
       this.#items = [...items.map((item) => ({ ...item, run: () => this.#host.onPick(item) })), ...this.#host.own()];
-      if (this.#dialog) this.#search();
+      if (this.#dialog.open) this.#search();
     } catch (error) {
       announce(error.message);
     }
