@@ -246,7 +246,7 @@ async function compose(
   metrics.watch(studio, waiting);
 
   const ready = () => !isStopping() && painters.all.some((painter) => painter.ready);
-  const operations = operationsOf(config, history, () => workforce?.workers ?? []);
+  const operations = operationsOf(config, history, () => workforce?.workers ?? [], logger);
   started.push(() => operations.models.stop());
   const web =
     config.web &&
@@ -299,7 +299,7 @@ async function startWorkers(
 ): Promise<Workforce | undefined> {
   if (!workers) return undefined;
   const { startWorkforce } = await import('./workers/bot/workforce.ts');
-  const orders = new WorkerOrders(history.memos);
+  const orders = new WorkerOrders(history);
   return startWorkforce({
     ...{ ...workers, ...timing, painters, logger },
     // Without painters here, the first worker decides what is painted with.

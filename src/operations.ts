@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import type { DiskReport, Operations, WorkerReport, Workers } from './adapters/web/server/operations.ts';
 import { DATABASE_FILE, type History } from './bot/history/history.ts';
 import type { Config } from './config.ts';
@@ -18,8 +19,15 @@ export function operationsOf(
   config: Pick<Config, 'data' | 'models' | 'workers'>,
   history: History,
   workers: () => readonly WorkerView[],
+  logger: Pick<Logger, 'error'>,
 ): Operations {
-  const models = new ModelManager({ ...process.env, WUERST_MODELS: config.models });
+  const models = new ModelManager(
+    { ...process.env, WUERST_MODELS: config.models },
+    {
+      record: (change, actor) => history.audit.add({ surface: 'web', guild: null, actor, ...change }),
+      onProblem: (err) => logger.error({ err }, 'a model could not be fetched or checked'),
+    },
+  );
   return {
     models,
     keys: history.apiKeys,
@@ -29,11 +37,11 @@ export function operationsOf(
 }
 
 function workersOf(history: History, workers: () => readonly WorkerView[]): Workers {
-  const orders = new WorkerOrders(history.memos);
+  const orders = new WorkerOrders(history);
   return {
     all: () => workers().map(workerReport),
     orders: () => orders.all,
-    give: (name, order) => orders.give(name, order),
+    give: (name, order, by) => orders.give(name, order, by),
   };
 }
 

@@ -6,7 +6,7 @@ import { readConfig } from '../src/config.ts';
 import { operationsOf } from '../src/operations.ts';
 import { WorkerOrders } from '../src/workers/bot/orders.ts';
 import type { WorkerView } from '../src/workers/bot/roster.ts';
-import { openHistory } from './bot/history/history-fixture.ts';
+import { openHistory, ROOT } from './bot/history/history-fixture.ts';
 
 const WORKER: WorkerView = {
   ...{ id: '0123456789abcdef', isBusy: true, painted: 3, lost: 1, verdict: { state: 'accepted' } },
@@ -17,6 +17,7 @@ const WORKER: WorkerView = {
     ...{ attempt: 'a', style: 'base', lastError: 'The connection was lost.' },
   },
 };
+const SILENT = { error: () => {} };
 const UNREADABLE: WorkerView = {
   ...{ id: 'fedcba9876543210', isBusy: false, painted: 0, lost: 0 },
   verdict: { state: 'refused', reason: 'It runs another version.' },
@@ -25,7 +26,7 @@ const UNREADABLE: WorkerView = {
 test('workers are told with what they paint and why not, and orders reach them', (t) => {
   const { history, folder } = openHistory(t);
   const config = readConfig({ WUERST_DATA: folder, WUERST_REDIS: 'redis://127.0.0.1:6379', WUERST_PROVIDER: 'cpu' });
-  const { workers } = operationsOf(config, history, () => [WORKER, UNREADABLE]);
+  const { workers } = operationsOf(config, history, () => [WORKER, UNREADABLE], SILENT);
   const [one, other] = workers?.all() ?? [];
   assert.deepEqual(
     [one?.name, one?.state, one?.paints, one?.steps, one?.lastError, one?.painted, one?.lost],
@@ -35,10 +36,18 @@ test('workers are told with what they paint and why not, and orders reach them',
     [other?.name, other?.state, other?.reason, other?.since, other?.paints],
     ['fedcba9876543210', 'refused', 'It runs another version.', null, null],
   );
-  workers?.give('cellar', 'drain');
-  assert.deepEqual(new WorkerOrders(history.memos).all, { cellar: 'drain' });
-  workers?.give('cellar', undefined);
+  workers?.give('cellar', 'drain', ROOT);
+  assert.deepEqual(new WorkerOrders(history).all, { cellar: 'drain' });
+  workers?.give('cellar', undefined, ROOT);
   assert.deepEqual(workers?.orders(), {});
+  const changes = history.audit.changes(10, 'painters');
+  assert.deepEqual(
+    changes.map(({ actor, action, target }) => [actor, action, target]),
+    [
+      ['root', 'admit', 'cellar'],
+      ['root', 'drain', 'cellar'],
+    ],
+  );
 });
 
 test('the disk is told by database and models; a bot that paints alone has no workers', async (t) => {
@@ -46,7 +55,7 @@ test('the disk is told by database and models; a bot that paints alone has no wo
   const models = join(folder, 'models');
   mkdirSync(models);
   const config = readConfig({ WUERST_DATA: folder, WUERST_MODELS: models, WUERST_PROVIDER: 'cpu' });
-  const operations = operationsOf(config, history, () => []);
+  const operations = operationsOf(config, history, () => [], SILENT);
   assert.equal(operations.workers, undefined);
   assert.equal(operations.models.folder, models);
   const before = await operations.disk();

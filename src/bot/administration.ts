@@ -1,3 +1,4 @@
+import type { ChangeKind } from './history/audit.ts';
 import type { Caller, Surface } from './job.ts';
 import type { Reply } from './reply.ts';
 
@@ -8,8 +9,8 @@ export interface Rule {
   readonly everywhere: boolean;
   /** What its value has to be, as a sentence. */
   readonly expected: string;
-  /** Of words with commas between them. */
-  readonly isList: boolean;
+  /** What was set in exactly this place, of a rule that is a list of words; `null` of any other. */
+  readonly words: readonly string[] | null;
   /** The only values that it has; empty where there are many. */
   readonly choices: readonly string[];
   readonly holds: string;
@@ -35,6 +36,25 @@ export interface PersonReport {
   readonly mostSeconds: number | null;
   /** May not use the bot, anywhere. */
   readonly blocked: boolean;
+}
+
+/** Something that an administrator or moderator changed. */
+export interface ChangeReport {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** What to call who did it. */
+  readonly by: string;
+  readonly what: string;
+  /** A room, guild or workspace; `null` for what concerns no single one. */
+  readonly where: string | null;
+}
+
+/** The picture classifier, as the bot uses it. */
+export interface ClassifierReport {
+  /** Whether pictures can be looked at since the start of the bot. */
+  readonly loaded: boolean;
+  /** Where a rule says what becomes of what it finds; `where` is `null` for everywhere. */
+  readonly rules: readonly { readonly where: string | null; readonly value: string }[];
 }
 
 export interface PainterReport {
@@ -101,8 +121,8 @@ export interface NewPreset {
 export interface Administration {
   /** Of the caller's place, then of everywhere. */
   rules(caller: Caller): readonly Rule[];
-  /** As `/wuerst settings name value`; `default` takes a value back. */
-  changeRule(caller: Caller, name: string, value: string): void;
+  /** As `/wuerst settings name value`; `default` takes a value back. @param value words, for a rule that is a list */
+  changeRule(caller: Caller, name: string, value: string | readonly string[]): void;
   /** Those seen last, whose name or id contains a text. */
   people(caller: Caller, containing: string): readonly PersonReport[];
   /** Keeps somebody from using the bot, everywhere; or lets them again. */
@@ -120,6 +140,9 @@ export interface Administration {
   /** Of the caller's place. @param list one choice a line */
   saveWildcard(caller: Caller, wildcard: { readonly name: string; readonly list: string }): Reply;
   deleteWildcard(caller: Caller, name: string): Reply;
+  /** Who changed what, newest first. @param of @default everything */
+  changes(caller: Caller, of?: ChangeKind): readonly ChangeReport[];
+  classifier(caller: Caller): ClassifierReport;
   /** Picture files, and their bytes together. */
   pictures(caller: Caller): { readonly files: number; readonly bytes: number };
 }

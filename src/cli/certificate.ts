@@ -17,6 +17,7 @@ import { t } from '../texts/translate.ts';
 import { columns } from './columns.ts';
 import { dataOption } from './compute-options.ts';
 import { markingSettings } from './marking-settings.ts';
+import { recordChange } from './record-change.ts';
 
 interface Options {
   readonly data?: string;
@@ -46,6 +47,7 @@ export function certificateCommand(): Command {
       const credential = readCredential((await Promise.all(files.map(contentOf))).join('\n'));
       requireInForce(credential, new Date());
       replaceCredential(path, credential);
+      await recordChange({ action: 'sign', target: signerName(credential), detail: null }, options.data);
       process.stdout.write(`${described(credential, path)}\n`);
     });
   return command;

@@ -4,6 +4,7 @@ import { parseUser } from '../adapters/web/server/names.ts';
 import { UserError } from '../system/errors.ts';
 import { t } from '../texts/translate.ts';
 import { dataOption } from './compute-options.ts';
+import { terminalActor } from './terminal-actor.ts';
 import { withWebPeople } from './web-people.ts';
 
 interface Options {
@@ -39,10 +40,9 @@ export function inviteCommand(): Command {
       }
       const line = await withWebPeople(data, (accounts, web) => {
         if (token && chosen !== undefined) {
-          accounts.bind(chosen, { admin });
-          return accounts.addToken(chosen, 'wuerst invite');
+          return accounts.inviteScript(chosen, { admin, label: 'wuerst invite' }, terminalActor());
         }
-        return linkWith('invitation', accounts.invite({ name: chosen, admin }), url ?? pageUrl(web));
+        return linkWith('invitation', accounts.invite({ name: chosen, admin }, terminalActor()), url ?? pageUrl(web));
       });
       process.stdout.write(`${line}\n`);
     });

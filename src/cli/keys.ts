@@ -14,6 +14,7 @@ import { dateText } from '../texts/dates.ts';
 import { listedAs, t } from '../texts/translate.ts';
 import { dataOption } from './compute-options.ts';
 import { dataFolder } from './saved-prompts.ts';
+import { terminalActor } from './terminal-actor.ts';
 
 interface Place {
   readonly data?: string;
@@ -56,7 +57,7 @@ export function keysCommand(): Command {
     )
     .action(async ({ name, guild, limits, data: folder }: NewKey) => {
       const key = { name, ...readPlace(guild), limits: readKeyLimits(limits) };
-      const secret = await withKeys(folder, (keys) => keys.create(key));
+      const secret = await withKeys(folder, (keys) => keys.create(key, terminalActor()));
       process.stdout.write(`${secret}\n`);
       const sent = 'Authorization: Bearer <key>';
       process.stderr.write(`${t('Keep it: it is not shown again. Programs send it as {header}.', { header: sent })}\n`);
@@ -84,7 +85,7 @@ export function keysCommand(): Command {
       const config = readConfig({ ...process.env, ...(folder === undefined ? {} : { WUERST_DATA: folder }) });
       const allowPrivate = config.web?.webhookPrivate ?? false;
       const url = typed === 'off' ? null : readWebhookUrl(typed, { allowPrivate });
-      const key = await withKeys(folder, (keys) => keys.setWebhook(name, url));
+      const key = await withKeys(folder, (keys) => keys.setWebhook(name, url, terminalActor()));
       if (key === null) throw unknownKey(name);
       if (url === null) process.stdout.write(`${t('{name} is told nothing.', { name: printable(key.name) })}\n`);
       else process.stdout.write(`${webhookSecret(sessionKey(join(config.data, SESSION_KEY_FILE)), key.id)}\n`);
@@ -95,7 +96,7 @@ export function keysCommand(): Command {
     .argument('<key>', t('its id or name'))
     .addOption(dataOption())
     .action(async (key: string, { data: folder }: Place) => {
-      const revoked = await withKeys(folder, (keys) => keys.revoke(key));
+      const revoked = await withKeys(folder, (keys) => keys.revoke(key, terminalActor()));
       if (revoked === null) throw unknownKey(key);
       process.stdout.write(`${t('{name} is let in no longer.', { name: printable(revoked.name) })}\n`);
     });

@@ -1,25 +1,23 @@
-import { rm } from 'node:fs/promises';
-import { type InstalledClassifier, readInstalled } from '../models/classifier/installed.ts';
+import { isIntact, readInstalled } from '../models/classifier/installed.ts';
 import { PUBLISHED_CLASSIFIER, type PublishedClassifier } from '../models/classifier/published.ts';
 import { pullClassifier } from '../models/classifier/pull-classifier.ts';
 import type { Registry } from '../models/classifier/registry.ts';
+import { nameOf, removeClassifier, required } from '../models/classifier/shelf.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { UserError } from '../system/errors.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
 import { t } from '../texts/translate.ts';
 import type { PullProgress } from './pull-progress.ts';
 
-/** What `wuerst models` calls the picture classifier. */
-export const SAFETY = 'safety';
 const PULL = 'wuerst models pull safety';
 
 /** `wuerst models list`: what finds pictures that are not safe for work, where it is installed. */
 export async function safetyLine(folder: string): Promise<string | undefined> {
   const found = await readInstalled(folder);
   if (found === undefined) return undefined;
-  const { license, bytes, intact } = found;
+  const { license, bytes } = found;
   const values = { name: nameOf(found), license, size: byteSize(bytes) };
-  return intact
+  return (await isIntact(found))
     ? t('Picture classifier: {name} ({license}), {size}', values)
     : t('Picture classifier: {name} ({license}), {size}, damaged', values);
 }
@@ -61,14 +59,15 @@ export async function pullSafety(
 export async function verifySafety(folder: string, say: (line: string) => void): Promise<boolean> {
   const found = required(await readInstalled(folder));
   const { package: name, version, source, license } = found;
+  const intact = await isIntact(found);
   say(
-    found.intact
+    intact
       ? t('The picture classifier is complete: {name}.', { name: nameOf(found) })
       : t('The picture classifier is damaged. Run: {command}', { command: PULL }),
   );
-  if (found.intact)
+  if (intact)
     say(t('It was taken from the package {name} {version} ({license}), {source}', { name, version, license, source }));
-  return found.intact;
+  return intact;
 }
 
 /** `wuerst models remove safety` */
@@ -81,17 +80,6 @@ export async function removeSafety(folder: string, yes: boolean): Promise<string
       }),
     });
   }
-  await rm(folder, { recursive: true });
+  await removeClassifier(folder);
   return t('The picture classifier was deleted; {size} are free again.', { size: byteSize(bytes) });
-}
-
-function nameOf({ package: name, version, model }: InstalledClassifier): string {
-  return `${name} ${version} ${model}`;
-}
-
-function required(found: InstalledClassifier | undefined): InstalledClassifier {
-  if (found !== undefined) return found;
-  throw new UserError('model_absent', t('There is no picture classifier on this disk.'), {
-    hint: t('To fetch it: wuerst models pull safety'),
-  });
 }

@@ -1,7 +1,7 @@
 import { Argument, Command } from 'commander';
 import type { PublishedClassifier } from '../models/classifier/published.ts';
 import { Registry, registryOptionsFrom } from '../models/classifier/registry.ts';
-import { lorasFolder, modelsFolder, readCurrentModel, safetyFolder } from '../models/model-folder.ts';
+import { lorasFolder, modelsFolder, readCurrentModel, SAFETY, safetyFolder } from '../models/model-folder.ts';
 import {
   checkRemovable,
   findModel,
@@ -29,9 +29,10 @@ import { t, translatable } from '../texts/translate.ts';
 import { columns } from './columns.ts';
 import { choiceOption } from './compute-options.ts';
 import { loraLines, pullLoraFile, removeLora } from './model-loras.ts';
-import { pullSafety, removeSafety, SAFETY, safetyLine, verifySafety } from './model-safety.ts';
+import { pullSafety, removeSafety, safetyLine, verifySafety } from './model-safety.ts';
 import { MODEL_STATES } from './model-states.ts';
 import { type ProgressStream, type PullProgress, pullProgress } from './pull-progress.ts';
+import { recordChange } from './record-change.ts';
 
 interface PullOptions {
   readonly style: readonly string[];
@@ -66,6 +67,8 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
   const modelsDir = modelsFolder(env);
   const loras = new LoraFolder(lorasFolder(env));
   const safety = safetyFolder(env);
+  const record = (action: 'pull-model' | 'use-model' | 'remove-model', target: string) =>
+    recordChange({ action, target, detail: null }, env.WUERST_DATA);
   const say = (line: string) => void out.write(`${printableLine(line)}\n`);
   const note = (line: string) => void err.write(`${printableLine(line)}\n`);
   const openHub = (progress: PullProgress) => {
@@ -132,6 +135,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .action(async (name: string, options: PullOptions) => {
       const progress = pullProgress(err);
       if (name === SAFETY) {
+        await record('pull-model', SAFETY);
         const surroundings = { registry: openRegistry(progress), published, progress, say };
         return pullSafety(safety, options.from, surroundings);
       }
@@ -141,6 +145,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
         });
       }
       if (options.lora !== undefined) {
+        await record('pull-model', options.lora);
         return pullLoraFile(options.lora, loras, options.revision, { env, hub: openHub(progress), progress, say });
       }
       const model = await findModel(modelsDir, name);
@@ -153,6 +158,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
           },
         );
       }
+      await record('pull-model', name);
       const folder = folderOf(modelsDir, model);
       const hub = openHub(progress);
       const styles = options.style.includes('all') ? STYLES : STYLES.filter((style) => options.style.includes(style));
@@ -228,10 +234,16 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .option('--lora <name>', t('instead of a model: a LoRA'))
     .option('--yes', t('really delete it'))
     .action(async (name: string | undefined, { yes, lora }: { yes?: boolean; lora?: string }) => {
-      if (name === SAFETY && lora === undefined) return say(await removeSafety(safety, yes ?? false));
+      if (name === SAFETY && lora === undefined) {
+        say(await removeSafety(safety, yes ?? false));
+        return record('remove-model', SAFETY);
+      }
       const isModel = async () => (await listModels(modelsDir)).some((model) => model.name === name);
       const shelved = lora ?? (name !== undefined && (await loras.has(name)) && !(await isModel()) ? name : undefined);
-      if (shelved !== undefined) return say(await removeLora(loras, shelved, yes ?? false));
+      if (shelved !== undefined) {
+        say(await removeLora(loras, shelved, yes ?? false));
+        return record('remove-model', shelved);
+      }
       if (name === undefined)
         throw new UserError('model_missing', t('Expected the name of a model, got none.'), {
           hint: t('See: {command}', { command: 'wuerst models list' }),
@@ -244,6 +256,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
       }
       await removeModel(modelsDir, name);
       say(deleted(name, status));
+      await record('remove-model', name);
     });
 
   const use = new Command('use')
@@ -251,6 +264,7 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     .addArgument(new Argument('<model>', t('name of the model')))
     .action(async (name: string) => {
       const { folder } = await useModel(modelsDir, name);
+      await record('use-model', name);
       say(t('{name} is in use from the next start on.', { name }));
       if (env.WUERST_MODEL)
         note(t('WUERST_MODEL is set and takes precedence: unset it, or set it to {folder}', { folder }));

@@ -4,6 +4,7 @@ import { UserError } from '../system/errors.ts';
 import { printable } from '../system/printable.ts';
 import { t } from '../texts/translate.ts';
 import { dataOption } from './compute-options.ts';
+import { terminalActor } from './terminal-actor.ts';
 import { withWebPeople } from './web-people.ts';
 
 interface Options {
@@ -32,7 +33,7 @@ export function peopleCommand(): Command {
     .addOption(dataOption())
     .action(async (typed: string, { data }: Options) => {
       const name = parseUser(typed);
-      if (!(await withWebPeople(data, (accounts) => accounts.lock(name)))) {
+      if (!(await withWebPeople(data, (accounts) => accounts.lock(name, terminalActor())))) {
         throw new UserError('name_unknown', t('Nobody has the name "{name}".', { name: printable(name) }), {
           hint: t('See them all: {command}', { command: 'wuerst people list' }),
         });

@@ -14,6 +14,7 @@ import { UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { t } from '../texts/translate.ts';
 import { choiceOption, dataOption } from './compute-options.ts';
+import { recordChange } from './record-change.ts';
 import { dataFolder } from './saved-prompts.ts';
 
 interface Place {
@@ -44,7 +45,9 @@ export function presetsCommand(): Command {
       const isJson = /^\uFEFF?\s*[[{]/.test(read(file));
       const name = `${basename(file, extname(file))}${isJson ? '.json' : '.csv'}`;
       await copyFile(file, join(target, name));
-      const names = presets.map((preset) => preset.name).join(', ');
+      const all = presets.map((preset) => preset.name);
+      await recordChange({ action: 'save-preset', target: name, detail: { names: all } }, folder);
+      const names = all.join(', ');
       const said = t('{count} preset: {names} | {count} presets: {names}', { count: presets.length, names });
       process.stdout.write(`${said}\n`);
     });

@@ -13,6 +13,7 @@ import type { Verdict } from '../workers/roll.ts';
 import type { ListedWorker } from '../workers/roll-reader.ts';
 import { columns } from './columns.ts';
 import { dataOption } from './compute-options.ts';
+import { terminalActor } from './terminal-actor.ts';
 
 interface Options {
   readonly json?: boolean;
@@ -138,7 +139,7 @@ async function giveOrder(data: string | undefined, name: string, order: Orders[s
       },
     );
   }
-  await withHistory(read(data), ({ memos }) => new WorkerOrders(memos).give(name, order));
+  await withHistory(read(data), (history) => new WorkerOrders(history).give(name, order, terminalActor()));
 }
 
 async function withHistory<T>({ data }: Config, use: (history: History) => T): Promise<T> {

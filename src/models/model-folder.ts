@@ -20,9 +20,12 @@ export function lorasFolder(env: NodeJS.ProcessEnv): string {
   return env.WUERST_LORAS ? resolve(env.WUERST_LORAS) : join(modelsFolder(env), 'loras');
 }
 
+/** What `wuerst models` calls the picture classifier. */
+export const SAFETY = 'safety';
+
 /** Folder of the picture classifier, among the models. */
 export function safetyFolder(env: NodeJS.ProcessEnv): string {
-  return join(modelsFolder(env), 'safety');
+  return join(modelsFolder(env), SAFETY);
 }
 
 /**

@@ -1,13 +1,23 @@
-import { Hub } from '../pipeline/hub/hub.ts';
-import { type HubOptions, hubOptionsFrom } from '../pipeline/hub/hub-options.ts';
+import { hubOptionsFrom } from '../pipeline/hub/hub-options.ts';
 import { readLock } from '../pipeline/hub/lock-file.ts';
-import { type PullEvent, pullModel } from '../pipeline/hub/pull.ts';
 import { freeBytes } from '../system/disk.ts';
-import { OperatorError, UserError } from '../system/errors.ts';
+import { UserError } from '../system/errors.ts';
+import { startThread } from '../system/thread.ts';
+import { currentLanguage } from '../texts/language.ts';
 import { t } from '../texts/translate.ts';
-import { modelsFolder } from './model-folder.ts';
-import { findModel, folderOf, listModels, type ModelStatus, removeModel, type STYLES, useModel } from './store.ts';
-import { type VerifyFinding, verifyModel } from './verify.ts';
+import { PUBLISHED_CLASSIFIER, type PublishedClassifier } from './classifier/published.ts';
+import { registryOptionsFrom } from './classifier/registry.ts';
+import { type ClassifierStatus, classifierStatus, removeClassifier } from './classifier/shelf.ts';
+import { modelsFolder, SAFETY, safetyFolder } from './model-folder.ts';
+import {
+  type PlainHubOptions,
+  type PullWish,
+  STOP,
+  type TaskMessage,
+  type TaskOrder,
+  type TaskProgress,
+} from './model-task.ts';
+import { findModel, folderOf, listModels, type ModelStatus, removeModel, useModel } from './store.ts';
 
 export interface ManagedFile {
   readonly path: string;
@@ -15,48 +25,61 @@ export interface ManagedFile {
   readonly sha256: string;
 }
 
-export interface PullWish {
-  readonly styles: readonly (typeof STYLES)[number][];
-  readonly variant?: 'fp16' | undefined;
-  /** Also what it takes to start from pictures. */
-  readonly pictures: boolean;
-}
-
 /** Something that takes minutes; one at a time. */
-export interface ModelTask {
+export interface ModelTask extends TaskProgress {
   readonly kind: 'pull' | 'verify';
   readonly model: string;
   readonly state: 'running' | 'done' | 'failed' | 'stopped';
-  /** The file that is being fetched or was read last. */
-  readonly path: string;
-  /** Bytes that were fetched, and all that are to be; 0 before that is known. */
-  readonly done: number;
-  readonly bytes: number;
-  /** What is wrong, file by file. */
-  readonly findings: readonly VerifyFinding[];
   readonly problem: string | null;
+}
+
+export interface ModelChange {
+  readonly action: 'pull-model' | 'stop-model' | 'use-model' | 'remove-model';
+  readonly target: string;
+  readonly detail: unknown;
+}
+
+export interface ModelManagerOptions {
+  /** Overrides the hub options of the environment. */
+  readonly hub?: PlainHubOptions;
+  readonly classifier?: PublishedClassifier;
+  /** Keeps who changed what. @param by id of who did */
+  readonly record?: (change: ModelChange, by: string) => void;
+  readonly onProblem?: (error: unknown) => void;
 }
 
 type Changing<T> = { -readonly [K in keyof T]: T[K] };
 
-/** What `wuerst models` does, for the page of the administration: the same store, one long task at a time. */
+// Beside this file, in the sources as in the built package.
+const THREAD = new URL(
+  import.meta.url.endsWith('.ts') ? './model-task-thread.ts' : './model-task-thread.js',
+  import.meta.url,
+);
+
+/**
+ * What `wuerst models` does, for the page of the administration: the same store, one long task at a time, in a thread. Everywhere
+ * `safety` is the picture classifier, and `by` the id of who asks.
+ */
 export class ModelManager {
   readonly folder: string;
   readonly #env: NodeJS.ProcessEnv;
-  readonly #hub: HubOptions;
+  readonly #options: ModelManagerOptions;
   #task: Changing<ModelTask> | undefined;
-  #stop = new AbortController();
+  #thread: ReturnType<typeof startThread> | undefined;
   #ended: Promise<void> = Promise.resolve();
 
-  /** @param hub overrides the hub options of the environment */
-  constructor(env: NodeJS.ProcessEnv, hub: HubOptions = {}) {
+  constructor(env: NodeJS.ProcessEnv, options: ModelManagerOptions = {}) {
     this.#env = env;
-    this.#hub = hub;
+    this.#options = options;
     this.folder = modelsFolder(env);
   }
 
   list(): Promise<ModelStatus[]> {
     return listModels(this.folder);
+  }
+
+  classifier(): Promise<ClassifierStatus> {
+    return classifierStatus(safetyFolder(this.#env), this.#published);
   }
 
   /** The task that runs, or the one that ran last. */
@@ -83,7 +106,60 @@ export class ModelManager {
   }
 
   /** Begins to fetch a model, or goes on. @throws UserError `unknown_model`, `model_embedded` or `already_at_work` */
-  async pull(name: string, { styles, variant, pictures }: PullWish): Promise<void> {
+  async pull(name: string, wish: PullWish, by: string): Promise<void> {
+    const order = name === SAFETY ? this.#classifierOrder() : await this.#pullOrder(name, wish);
+    this.#begin('pull', name, order);
+    const { styles, variant } = wish;
+    this.#record({ action: 'pull-model', target: name, detail: name === SAFETY ? null : { styles, variant } }, by);
+  }
+
+  /** Begins to read every file again. @throws UserError `unknown_model`, `model_absent` or `already_at_work` */
+  async verify(name: string): Promise<void> {
+    const language = currentLanguage();
+    if (name === SAFETY) {
+      const { state } = await this.classifier();
+      if (state === 'absent') throw absent(name);
+      const folder = safetyFolder(this.#env);
+      return this.#begin('verify', name, { kind: 'verify-classifier', folder, language });
+    }
+    const { folder, state, source } = await this.#status(name);
+    if (state === 'absent') throw absent(name);
+    const model = source === 'own' ? undefined : await findModel(this.folder, name);
+    this.#begin('verify', name, { kind: 'verify', folder, model, language });
+  }
+
+  /** @throws UserError as `removeModel`, and `already_at_work` while it is being fetched */
+  async remove(name: string, by: string): Promise<void> {
+    if (this.#task?.state === 'running' && this.#task.model === name) throw atWork(this.#task);
+    const { bytes } =
+      name === SAFETY ? await removeClassifier(safetyFolder(this.#env)) : await removeModel(this.folder, name);
+    this.#record({ action: 'remove-model', target: name, detail: { bytes } }, by);
+  }
+
+  /** From the next start on. @throws UserError as `useModel` */
+  async use(name: string, by: string): Promise<void> {
+    await useModel(this.folder, name);
+    this.#record({ action: 'use-model', target: name, detail: null }, by);
+  }
+
+  /** Ends the task that runs; what was fetched stays. @param by absent where the bot itself stops */
+  async stop(by?: string): Promise<void> {
+    const { kind, model, state } = this.#task ?? {};
+    this.#thread?.postMessage(STOP);
+    await this.#ended;
+    if (by === undefined || model === undefined || state !== 'running' || kind !== 'pull') return;
+    this.#record({ action: 'stop-model', target: model, detail: null }, by);
+  }
+
+  get #published(): PublishedClassifier {
+    return this.#options.classifier ?? PUBLISHED_CLASSIFIER;
+  }
+
+  #record(change: ModelChange, by: string): void {
+    this.#options.record?.(change, by);
+  }
+
+  async #pullOrder(name: string, wish: PullWish): Promise<TaskOrder> {
     const model = await findModel(this.folder, name);
     if (model.embedded) {
       throw new UserError(
@@ -91,51 +167,14 @@ export class ModelManager {
         t('The model {name} comes with wuerst: there is nothing to fetch.', { name }),
       );
     }
-    const task = this.#begin('pull', name);
-    const hub = new Hub({ ...hubOptionsFrom(this.#env), ...this.#hub });
-    const { signal } = this.#stop;
-    const folder = folderOf(this.folder, model);
-    const landed = new Map<string, number>();
-    this.#ended = this.#follow(task, async () => {
-      try {
-        const events = pullModel({ model, folder, hub, styles, imageEncoder: pictures, variant, signal });
-        for await (const event of events) take(task, event, landed);
-      } finally {
-        await hub.close();
-      }
-    });
+    const hub = { ...hubOptionsFrom(this.#env), ...this.#options.hub };
+    return { kind: 'pull', model, folder: folderOf(this.folder, model), wish, hub, language: currentLanguage() };
   }
 
-  /** Begins to read every file again. @throws UserError `unknown_model`, `model_absent` or `already_at_work` */
-  async verify(name: string): Promise<void> {
-    const { folder, state, source } = await this.#status(name);
-    if (state === 'absent') throw new UserError('model_absent', t('The model {name} is not on this disk.', { name }));
-    const model = source === 'own' ? undefined : await findModel(this.folder, name);
-    const task = this.#begin('verify', name);
-    const { signal } = this.#stop;
-    this.#ended = this.#follow(task, async () => {
-      for await (const finding of verifyModel({ folder, model, signal })) {
-        task.path = finding.path;
-        task.findings = [...task.findings, finding];
-      }
-    });
-  }
-
-  /** @throws UserError as `removeModel`, and `already_at_work` while it is being fetched */
-  async remove(name: string): Promise<ModelStatus> {
-    if (this.#task?.state === 'running' && this.#task.model === name) throw atWork(this.#task);
-    return removeModel(this.folder, name);
-  }
-
-  /** From the next start on. @throws UserError as `useModel` */
-  use(name: string): Promise<ModelStatus> {
-    return useModel(this.folder, name);
-  }
-
-  /** Ends the task that runs; what was fetched stays. */
-  async stop(): Promise<void> {
-    this.#stop.abort(new UserError('stopped', t('Stopped. Begun again, it goes on from here.')));
-    await this.#ended;
+  #classifierOrder(): TaskOrder {
+    const registry = { ...this.#options.hub, ...registryOptionsFrom(this.#env) };
+    const folder = safetyFolder(this.#env);
+    return { kind: 'pull-classifier', published: this.#published, folder, registry, language: currentLanguage() };
   }
 
   async #status(name: string): Promise<ModelStatus> {
@@ -145,39 +184,46 @@ export class ModelManager {
     throw new UserError('unknown_model', t('There is no model "{name}".', { name }));
   }
 
-  #begin(kind: ModelTask['kind'], model: string): Changing<ModelTask> {
+  #begin(kind: ModelTask['kind'], model: string, order: TaskOrder): void {
     if (this.#task?.state === 'running') throw atWork(this.#task);
-    this.#stop = new AbortController();
-    this.#task = { kind, model, state: 'running', path: '', done: 0, bytes: 0, findings: [], problem: null };
-    return this.#task;
+    const started = { path: '', done: 0, bytes: 0, findings: [], problem: null };
+    const task: Changing<ModelTask> = { kind, model, state: 'running', ...started };
+    this.#task = task;
+    this.#ended = this.#run(task, order);
   }
 
-  async #follow(task: Changing<ModelTask>, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-      task.state = 'done';
-    } catch (error) {
-      task.state = this.#stop.signal.aborted ? 'stopped' : 'failed';
-      const isTold = error instanceof UserError || error instanceof OperatorError;
-      task.problem = isTold ? [error.message, error.hint].filter(Boolean).join(' ') : 'It failed; the log says why.';
-    }
+  #run(task: Changing<ModelTask>, order: TaskOrder): Promise<void> {
+    const thread = startThread(THREAD, order);
+    this.#thread = thread;
+    const failed = (told: string | null, trace: unknown) => {
+      task.state = 'failed';
+      task.problem = told ?? t('It failed; the log says why.');
+      if (told === null) this.#options.onProblem?.(trace);
+    };
+    thread.on('message', (message: TaskMessage) => {
+      if (message.type === 'progress') Object.assign(task, message.progress);
+      else if (message.type === 'failed') failed(message.told, message.trace);
+      else Object.assign(task, { state: 'stopped', problem: t('Begun again, it goes on from here.') });
+    });
+    thread.once('error', (error) => failed(null, error));
+    return new Promise((resolve) => {
+      thread.once('exit', () => {
+        if (task.state === 'running') Object.assign(task, { state: 'done', done: task.bytes });
+        if (this.#thread === thread) this.#thread = undefined;
+        resolve();
+      });
+    });
   }
 }
 
-function take(task: Changing<ModelTask>, event: PullEvent, landed: Map<string, number>): void {
-  if (event.type === 'plan') task.bytes = event.toFetch;
-  if (event.type === 'plan' || event.type === 'twin') return;
-  task.path = event.path;
-  if (event.type === 'progress') landed.set(event.path, Math.max(landed.get(event.path) ?? 0, event.done));
-  task.done = Math.min(
-    task.bytes,
-    [...landed.values()].reduce((sum, bytes) => sum + bytes, 0),
-  );
+function absent(name: string): UserError {
+  return new UserError('model_absent', t('The model {name} is not on this disk.', { name }));
 }
 
 function atWork({ kind, model }: ModelTask): UserError {
-  const what = kind === 'pull' ? 'fetched' : 'checked';
-  return new UserError('already_at_work', t('The model {model} is being {what}.', { model, what }), {
-    hint: t('Wait for its end, or stop it.'),
-  });
+  const problem =
+    kind === 'pull'
+      ? t('The model {model} is being fetched.', { model })
+      : t('The model {model} is being checked.', { model });
+  return new UserError('already_at_work', problem, { hint: t('Wait for its end, or stop it.') });
 }

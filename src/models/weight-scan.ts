@@ -20,6 +20,7 @@ const EXPONENTS: Readonly<Record<string, { readonly width: 2 | 4; readonly mask:
 export async function findNotFinite(
   path: string,
   signal?: AbortSignal | undefined,
+  onRead?: (bytes: number) => void,
 ): Promise<{ readonly tensor: string; readonly index: number } | null> {
   const entries = await readHeader(path);
   const file = await open(path, 'r');
@@ -31,6 +32,7 @@ export async function findNotFinite(
       for (const { at, length } of piecesOf(entry)) {
         signal?.throwIfAborted();
         await readFully(file, buffer, entry.offset + at, length);
+        onRead?.(length);
         const index = firstNotFinite(buffer, length, format);
         if (index >= 0) return { tensor: entry.name, index: at / format.width + index };
       }

@@ -6,6 +6,7 @@ export async function hashFile(
   path: string,
   size: number,
   signal?: AbortSignal,
+  onRead?: (bytes: number) => void,
 ): Promise<{ sha256: string; gitOid: string }> {
   const sha256 = createHash('sha256');
   // Only small files are kept in git itself, so that large ones need no second hash.
@@ -13,6 +14,7 @@ export async function hashFile(
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal })) {
     sha256.update(chunk as Buffer);
     git?.update(chunk as Buffer);
+    onRead?.((chunk as Buffer).length);
   }
   return { sha256: sha256.digest('hex'), gitOid: git?.digest('hex') ?? '' };
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
 import { listedAs, t, translatable } from '../../texts/translate.ts';
+import { readWords, typedWord } from './listed-words.ts';
 import { enumerated, quoted } from './problem.ts';
 import { readSwitch } from './values.ts';
 
@@ -251,7 +252,7 @@ export function typedGuildSetting(value: unknown): string {
   if (value === null) return 'none';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (!Array.isArray(value)) return String(value);
-  return value.length === 0 ? 'none' : value.join(', ');
+  return value.length === 0 ? 'none' : value.map((word) => typedWord(String(word))).join(', ');
 }
 
 /**
@@ -286,15 +287,11 @@ function readNumber(text: string): number | undefined {
 
 function readList(text: string, before: readonly string[]): readonly string[] {
   if (/^(?:none|off|-)$/i.test(text)) return [];
-  const items = text
-    .split(/[,\n]/)
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-  if (!items.every((item) => /^[+-]./.test(item))) return [...new Set(items)];
+  const items = readWords(text);
+  if (!items.every(({ sign }) => sign !== '')) return [...new Set(items.map(({ sign, word }) => sign + word))];
   const list = new Set(before);
-  for (const item of items) {
-    const word = item.slice(1).trim();
-    if (item.startsWith('+')) list.add(word);
+  for (const { sign, word } of items) {
+    if (sign === '+') list.add(word);
     else list.delete(word);
   }
   return [...list];
@@ -310,5 +307,5 @@ export function formatGuildSetting({ key }: GuildSetting, settings: GuildSetting
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'string' || typeof value === 'number') return String(value);
   if (value.length === 0) return 'none';
-  return enumerated(value, MOST_SHOWN);
+  return enumerated(value.map(typedWord), MOST_SHOWN);
 }

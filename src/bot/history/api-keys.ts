@@ -3,8 +3,9 @@ import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
 import { t } from '../../texts/translate.ts';
 import { SURFACES } from '../job.ts';
-import { type ApiKey, readKeyName } from '../keys/api-key.ts';
-import { keyLimits } from '../keys/key-limits.ts';
+import { type ApiKey, formatPlace, readKeyName } from '../keys/api-key.ts';
+import { formatKeyLimits, keyLimits } from '../keys/key-limits.ts';
+import type { Actor, Audit, AuditEntry } from './audit.ts';
 import type { Database } from './database.ts';
 import { randomId } from './id.ts';
 import { decode, decodeJson } from './job-rows.ts';
@@ -40,11 +41,13 @@ const SECRET = /^sk-wuerst-([a-z0-9]{12})-[a-z0-9]{32}$/;
 /** Keys that let programs in. Of their secrets only hashes are stored: they are long and random, so a plain hash cannot be undone. */
 export class ApiKeys {
   readonly #database: Database;
+  readonly #audit: Audit;
   readonly #now: () => number;
   readonly #sql;
 
-  constructor(database: Database, now: () => number) {
+  constructor(database: Database, audit: Audit, now: () => number) {
     this.#database = database;
+    this.#audit = audit;
     this.#now = now;
     const keys = (rest: string) =>
       database.query(`SELECT * FROM api_keys ${rest}`, (row) => decode(keyRow, row, 'API key'));
@@ -81,7 +84,8 @@ export class ApiKeys {
   }
 
   /** Returns the secret, which is nowhere else. @throws UserError `key_name_invalid`, `key_name_taken` */
-  create({ name: typed, surface, guild, limits }: Pick<ApiKey, 'name' | 'surface' | 'guild' | 'limits'>): string {
+  create(key: Pick<ApiKey, 'name' | 'surface' | 'guild' | 'limits'>, by: Actor): string {
+    const { name: typed, surface, guild, limits } = key;
     const name = readKeyName(typed);
     return this.#database.write(() => {
       if (this.#sql.byName.get(name) !== undefined) {
@@ -92,28 +96,37 @@ export class ApiKeys {
       const id = randomId(ID_LENGTH);
       const secret = `sk-wuerst-${id}-${randomId(SECRET_LENGTH)}`;
       this.#sql.add.run(id, hashOf(secret), name, surface, guild, toJson(limits), this.#now());
+      const place = formatPlace({ surface, guild });
+      this.#record('create-key', name, { place, limits: formatKeyLimits(limits) }, by);
       return secret;
     });
   }
 
   /** Removes a key by its id or name. Requests that wait go on. `null` for an unknown one. */
-  revoke(idOrName: string): ApiKey | null {
+  revoke(idOrName: string, by: Actor): ApiKey | null {
     return this.#database.write(() => {
       const key = this.#named(idOrName);
       if (key === undefined) return null;
       this.#sql.remove.run(key.id);
+      this.#record('revoke-key', key.name, null, by);
       return withoutHash(key);
     });
   }
 
   /** @param url `null` for nowhere. Returns the key; `null` for an unknown one */
-  setWebhook(idOrName: string, url: string | null): ApiKey | null {
+  setWebhook(idOrName: string, url: string | null, by: Actor): ApiKey | null {
     return this.#database.write(() => {
       const key = this.#named(idOrName);
       if (key === undefined) return null;
       this.#sql.setWebhook.run(url, key.id);
+      // A path may hold a secret.
+      this.#record('tell-key', key.name, { host: url === null ? null : new URL(url).host }, by);
       return this.get(key.id);
     });
+  }
+
+  #record(action: AuditEntry['action'], target: string, detail: unknown, { surface, user }: Actor): void {
+    this.#audit.add({ surface, guild: null, actor: user, action, target, detail });
   }
 
   #named(idOrName: string): StoredKey | undefined {

@@ -13,6 +13,20 @@ export interface Actor {
   readonly user: string;
 }
 
+/** What administrators and moderators change for others, by what it is about. */
+export const CHANGES = {
+  rules: ['set'],
+  people: ['invite', 'lock'],
+  painters: ['drain', 'ban', 'admit'],
+  models: ['pull-model', 'stop-model', 'use-model', 'remove-model'],
+  prompts: ['save-preset', 'delete-preset', 'save-wildcard', 'delete-wildcard', 'change-defaults'],
+  requests: ['cancel', 'overrule'],
+  keys: ['create-key', 'tell-key', 'revoke-key'],
+  signature: ['sign'],
+} as const;
+export type ChangeKind = keyof typeof CHANGES;
+const ALL_CHANGES = Object.values(CHANGES).flat();
+
 const entry = z.object({
   num: z.number(),
   /** Milliseconds since 1970. */
@@ -22,8 +36,8 @@ const entry = z.object({
   guild: z.string().transform((guild) => (guild === '' ? null : guild)),
   /** Id of who did it. */
   actor: z.string(),
-  action: z.enum(['set', 'delete', 'cancel', 'erase', 'overrule']),
-  /** What it was done to: a setting's key, an image's, job's or person's id. */
+  action: z.enum([...ALL_CHANGES, 'delete', 'erase']),
+  /** What it was done to: the key of a setting, the id of a picture or job, a name. A person of another surface is `surface:id`. */
   target: z.string(),
   /** Anything that JSON can hold. */
   detail: z.string().transform(fromJson),
@@ -32,11 +46,17 @@ const entry = z.object({
 const change = entry.extend({ name: z.string().nullable() });
 
 export type AuditEntry = z.output<typeof entry>;
-export type SettingsChange = z.output<typeof change>;
+export type AuditedChange = z.output<typeof change>;
 
 const COLUMNS = ['num', 'at', 'surface', 'guild', 'actor', 'action', 'target', 'detail_json AS detail']
   .map((column) => `audit.${column}`)
   .join(', ');
+
+/** Empty for what is no change. */
+function kindOf(action: AuditEntry['action']): string {
+  const found = Object.entries(CHANGES).find(([, actions]: [string, readonly string[]]) => actions.includes(action));
+  return found?.[0] ?? '';
+}
 
 /** Who is named in place of someone whose data was erased. */
 export const ERASED = 'erased';
@@ -52,42 +72,52 @@ export class Audit {
       database.query(
         `SELECT ${COLUMNS}, users.name FROM audit
          LEFT JOIN users ON users.surface = audit.surface AND users.id = audit.actor
-         WHERE audit.action = 'set' AND ${where} ORDER BY audit.num DESC LIMIT ?`,
+         WHERE ${where} ORDER BY audit.num DESC LIMIT ?`,
         (row) => decode(change, row, 'audit entry'),
       );
     this.#sql = {
       insert: database.statement(
-        'INSERT INTO audit (at, surface, guild, actor, action, target, detail_json) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO audit (at, surface, guild, actor, action, kind, target, detail_json) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       ),
-      changesIn: changes('audit.guild = ? AND audit.surface = ?'),
-      changesEverywhere: changes("audit.guild = ''"),
-      lastIn: changes('audit.guild = ? AND audit.surface = ? AND audit.target = ?'),
-      lastEverywhere: changes("audit.guild = '' AND audit.target = ?"),
+      changes: changes("audit.kind <> '' AND audit.num > 0"),
+      changesOf: changes('audit.kind = ?'),
+      changesIn: changes("audit.guild = ? AND audit.surface = ? AND audit.kind <> ''"),
+      changesEverywhere: changes("audit.guild = '' AND audit.kind <> ''"),
+      lastIn: changes("audit.action = 'set' AND audit.guild = ? AND audit.surface = ? AND audit.target = ?"),
+      lastEverywhere: changes("audit.action = 'set' AND audit.guild = '' AND audit.target = ?"),
       byActor: database.query(`SELECT ${COLUMNS} FROM audit WHERE surface = ? AND actor = ? ORDER BY num`, (row) =>
         decode(entry, row, 'audit entry'),
       ),
-      byTarget: database.query(`SELECT ${COLUMNS} FROM audit WHERE surface = ? AND target = ? ORDER BY num`, (row) =>
-        decode(entry, row, 'audit entry'),
+      byTarget: database.query(
+        `SELECT ${COLUMNS} FROM audit WHERE surface = ? AND target = ? OR target = ? ORDER BY num`,
+        (row) => decode(entry, row, 'audit entry'),
       ),
       prune: database.statement('DELETE FROM audit WHERE at < ?'),
       eraseActor: database.statement(`UPDATE audit SET actor = '${ERASED}' WHERE surface = ? AND actor = ?`),
-      eraseTarget: database.statement(`UPDATE audit SET target = '${ERASED}' WHERE surface = ? AND target = ?`),
+      eraseTarget: database.statement(
+        `UPDATE audit SET target = '${ERASED}' WHERE surface = ? AND target = ? OR target = ?`,
+      ),
     };
   }
 
   add({ surface, guild, actor, action, target, detail }: Omit<AuditEntry, 'num' | 'at'>): void {
-    this.#sql.insert.run(this.#now(), surface, guild ?? '', actor, action, target, toJson(detail));
+    this.#sql.insert.run(this.#now(), surface, guild ?? '', actor, action, kindOf(action), target, toJson(detail));
   }
 
-  /** Changes of settings, newest first. */
-  changes(scope: SettingsScope, limit: number): readonly SettingsChange[] {
+  /** What administrators changed, newest first. @param of @default everything */
+  changes(limit: number, of?: ChangeKind): readonly AuditedChange[] {
+    return of === undefined ? this.#sql.changes.all(limit) : this.#sql.changesOf.all(of, limit);
+  }
+
+  /** As `changes`, of one guild or of what concerns no single one. */
+  changesAt(scope: SettingsScope, limit: number): readonly AuditedChange[] {
     return scope === 'everywhere'
       ? this.#sql.changesEverywhere.all(limit)
       : this.#sql.changesIn.all(scope.guild, scope.surface, limit);
   }
 
   /** Who changed a setting last in exactly this scope; `null` where nobody did, or so long ago that it is forgotten. */
-  lastChange(scope: SettingsScope, key: string): SettingsChange | null {
+  lastChange(scope: SettingsScope, key: string): AuditedChange | null {
     const [last] =
       scope === 'everywhere'
         ? this.#sql.lastEverywhere.all(key, 1)
@@ -102,7 +132,7 @@ export class Audit {
 
   /** Everything that was done to a person, oldest first. */
   byTarget(surface: Surface, user: string): readonly AuditEntry[] {
-    return this.#sql.byTarget.all(surface, user);
+    return this.#sql.byTarget.all(surface, user, `${surface}:${user}`);
   }
 
   /** Forgets the entries before a time. */
@@ -113,6 +143,6 @@ export class Audit {
   /** What was done stays; who did it, and to whom, goes. */
   erase(surface: Surface, user: string): void {
     this.#sql.eraseActor.run(surface, user);
-    this.#sql.eraseTarget.run(surface, user);
+    this.#sql.eraseTarget.run(surface, user, `${surface}:${user}`);
   }
 }

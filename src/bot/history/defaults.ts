@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import type { Surface } from '../job.ts';
+import type { Caller, Surface } from '../job.ts';
+import type { Audit } from './audit.ts';
 import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';
 
@@ -11,13 +12,20 @@ export interface DefaultsScope {
   readonly owner: string;
 }
 
+/** Who changes them, and of which guild their channel is. */
+type Changer = Pick<Caller, 'user' | 'guild'>;
+
 const row = z.object({ key: z.string(), value: z.string() });
 
 /** What is chosen where nothing is typed, as it would be typed, by the names of keys. */
 export class SavedDefaults {
+  readonly #database: Database;
+  readonly #audit: Audit;
   readonly #sql;
 
-  constructor(database: Database) {
+  constructor(database: Database, audit: Audit) {
+    this.#database = database;
+    this.#audit = audit;
     const where = 'surface = ? AND scope = ? AND owner = ?';
     this.#sql = {
       all: database.query(`SELECT key, value FROM defaults WHERE ${where} ORDER BY key`, (found) =>
@@ -38,12 +46,25 @@ export class SavedDefaults {
   }
 
   /** `undefined` takes it back. */
-  set({ surface, scope, owner }: DefaultsScope, key: string, value: string | undefined): void {
-    if (value === undefined) this.#sql.unset.run(surface, scope, owner, key);
-    else this.#sql.set.run(surface, scope, owner, key, value);
+  set(whose: DefaultsScope, key: string, value: string | undefined, by: Changer): void {
+    const { surface, scope, owner } = whose;
+    this.#database.write(() => {
+      if (value !== undefined) this.#sql.set.run(surface, scope, owner, key, value);
+      else if (this.#sql.unset.run(surface, scope, owner, key).changes === 0) return;
+      this.#record(whose, key, value, by);
+    });
   }
 
-  clear({ surface, scope, owner }: DefaultsScope): void {
-    this.#sql.erase.run(surface, scope, owner);
+  clear(whose: DefaultsScope, by: Changer): void {
+    this.#database.write(() => {
+      for (const key of Object.keys(this.of(whose))) this.set(whose, key, undefined, by);
+    });
+  }
+
+  /** What people change for themselves is theirs alone. */
+  #record({ surface, scope, owner }: DefaultsScope, key: string, value: string | undefined, by: Changer): void {
+    if (scope === 'person') return;
+    const detail = { value, ...(scope === 'channel' ? { channel: owner } : {}) };
+    this.#audit.add({ surface, guild: by.guild, actor: by.user, action: 'change-defaults', target: key, detail });
   }
 }

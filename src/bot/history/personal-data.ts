@@ -258,7 +258,7 @@ export class PersonalData {
     shares.erase(surface, user);
     presets.erase(surface, user);
     gallery.erase(surface, user);
-    defaults.clear({ surface, scope: 'person', owner: user });
+    defaults.clear({ surface, scope: 'person', owner: user }, { user, guild: null });
     usage.erase(surface, user);
     audit.erase(surface, user);
     this.#sql.deleteProfile.run(surface, user);

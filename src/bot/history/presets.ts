@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Preset } from '../command/presets.ts';
 import type { Surface } from '../job.ts';
+import type { Actor, Audit, AuditEntry } from './audit.ts';
 import type { Database } from './database.ts';
 import { decode, decodeJson } from './job-rows.ts';
 import { toJson } from './json.ts';
@@ -20,9 +21,13 @@ const presetRow = z.object({ name: z.string(), preset_json: z.string() });
 
 /** Saved styles. Names are those of `presetName`. */
 export class SavedPresets {
+  readonly #database: Database;
+  readonly #audit: Audit;
   readonly #sql;
 
-  constructor(database: Database) {
+  constructor(database: Database, audit: Audit) {
+    this.#database = database;
+    this.#audit = audit;
     const where = 'surface = ? AND scope = ? AND owner = ?';
     this.#sql = {
       names: database.column(`SELECT name FROM presets WHERE ${where} ORDER BY name`, String),
@@ -54,17 +59,35 @@ export class SavedPresets {
       .map(({ name, preset_json }) => ({ name, ...decodeJson(presetSchema, preset_json, `preset ${name}`) }));
   }
 
-  set(scope: PresetScope, name: string, preset: Preset): void {
-    this.#sql.set.run(...columnsOf(scope), name, toJson(preset));
+  save(scope: PresetScope, presets: readonly (Preset & { readonly name: string })[], by: Actor): void {
+    this.#database.write(() => {
+      for (const { name, ...preset } of presets) this.#sql.set.run(...columnsOf(scope), name, toJson(preset));
+      const names = presets.map(({ name }) => name);
+      this.#record(scope, { action: 'save-preset', target: names[0] ?? '', detail: { names } }, by);
+    });
   }
 
   /** @returns whether it was there */
-  remove(scope: PresetScope, name: string): boolean {
-    return this.#sql.remove.run(...columnsOf(scope), name).changes > 0;
+  remove(scope: PresetScope, name: string, by: Actor): boolean {
+    return this.#database.write(() => {
+      if (this.#sql.remove.run(...columnsOf(scope), name).changes === 0) return false;
+      this.#record(scope, { action: 'delete-preset', target: name, detail: null }, by);
+      return true;
+    });
   }
 
   erase(surface: Surface, user: string): void {
     this.#sql.erase.run(...columnsOf({ surface, user }));
+  }
+
+  /** What people change for themselves is theirs alone. */
+  #record(
+    scope: PresetScope,
+    change: Pick<AuditEntry, 'action' | 'target' | 'detail'>,
+    { surface, user }: Actor,
+  ): void {
+    if (scope !== 'everywhere' && 'user' in scope) return;
+    this.#audit.add({ surface, guild: scope === 'everywhere' ? null : scope.guild, actor: user, ...change });
   }
 }
 

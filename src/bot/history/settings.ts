@@ -9,11 +9,14 @@ import {
   guildSettingsWithin,
   INITIAL,
 } from '../command/guild-settings.ts';
+import { SURFACES } from '../job.ts';
 import type { Actor, Audit, SettingsScope } from './audit.ts';
 import type { Database } from './database.ts';
 import { decode, decodeJson } from './job-rows.ts';
 import { toJson } from './json.ts';
 
+const EVERYWHERE = '*';
+const placedRow = z.object({ surface: z.string(), guild: z.string(), value_json: z.string() });
 const settingRow = z.object({ key: z.string(), value_json: z.string() });
 
 /** Guild settings as stored: those of a guild tighten those that hold everywhere, which replace the initial ones. */
@@ -36,6 +39,9 @@ export class StoredSettings {
       pictureRules: database.column(
         `SELECT 1 FROM settings WHERE key = 'nsfwPictures' AND value_json <> '"off"' LIMIT 1`,
         Number,
+      ),
+      allOf: database.query('SELECT surface, guild, value_json FROM settings WHERE key = ?', (row) =>
+        decode(placedRow, row, 'setting'),
       ),
       unset: database.statement('DELETE FROM settings WHERE surface = ? AND guild = ? AND key = ?'),
     };
@@ -62,6 +68,18 @@ export class StoredSettings {
     return this.#sql.pictureRules.get() !== undefined;
   }
 
+  /** Wherever a setting was set, everywhere first. */
+  allOf<K extends GuildSettingKey>(
+    key: K,
+  ): readonly { readonly scope: SettingsScope; readonly value: GuildSettings[K] }[] {
+    const { schema }: { readonly schema: z.ZodType } = GUILD_SETTINGS[key];
+    const found = this.#sql.allOf.all(key).map(({ surface, guild, value_json }) => ({
+      scope: scopeOf(surface, guild),
+      value: decodeJson(schema, value_json, `setting ${key}`) as GuildSettings[K],
+    }));
+    return found.toSorted((a, b) => Number(b.scope === 'everywhere') - Number(a.scope === 'everywhere'));
+  }
+
   /** `undefined` goes back to what holds everywhere, or to the initial value. @throws UserError `setting_value` */
   set<K extends GuildSettingKey>(scope: SettingsScope, key: K, value: GuildSettings[K] | undefined, by: Actor): void {
     if (value !== undefined && !GUILD_SETTINGS[key].schema.safeParse(value).success) {
@@ -86,6 +104,10 @@ export class StoredSettings {
   }
 }
 
+function scopeOf(surface: string, guild: string): SettingsScope {
+  return surface === EVERYWHERE ? 'everywhere' : { surface: z.enum(SURFACES).parse(surface), guild };
+}
+
 function columnsOf(scope: SettingsScope): [surface: string, guild: string] {
-  return scope === 'everywhere' ? ['*', '*'] : [scope.surface, scope.guild];
+  return scope === 'everywhere' ? [EVERYWHERE, EVERYWHERE] : [scope.surface, scope.guild];
 }

@@ -5,6 +5,7 @@ import { UserError } from '../../system/errors.ts';
 import { t } from '../../texts/translate.ts';
 import { isProgram } from '../keys/api-key.ts';
 import { PERSON_BOUNDS } from '../person-bounds.ts';
+import { type Actor, Audit } from './audit.ts';
 import { Database } from './database.ts';
 import { randomId } from './id.ts';
 import { decode } from './job-rows.ts';
@@ -49,11 +50,13 @@ const USED_MS = 600_000;
 /** Names of the web chat, and the secrets that prove whose they are: of these only hashes are stored. */
 export class WebAccounts {
   readonly #database: Database;
+  readonly #audit: Audit;
   readonly #now: () => number;
   readonly #sql;
 
-  constructor(database: Database, now: () => number = Date.now) {
+  constructor(database: Database, audit: Audit, now: () => number) {
     this.#database = database;
+    this.#audit = audit;
     this.#now = now;
     const accounts = (where: string) =>
       database.query(`SELECT name, admin, created_at FROM web_accounts ${where}`, (row) =>
@@ -86,8 +89,9 @@ export class WebAccounts {
   }
 
   /** Kept in memory, until the process ends. */
-  static inMemory(now?: () => number): WebAccounts {
-    return new WebAccounts(Database.open({ path: ':memory:' }), now);
+  static inMemory(now: () => number = Date.now): WebAccounts {
+    const database = Database.open({ path: ':memory:' });
+    return new WebAccounts(database, new Audit(database, now), now);
   }
 
   get(name: string): WebAccount | null {
@@ -126,7 +130,7 @@ export class WebAccounts {
   }
 
   /** As `claim`, unless it is bound already. It becomes an admin's with `admin`, and stays one without. */
-  bind(name: string, { admin }: { readonly admin: boolean }): void {
+  #bind(name: string, { admin }: { readonly admin: boolean }): void {
     if (this.get(name) === null) this.claim(name, { admin });
     else if (admin) this.#sql.setAdmin.run(1, name);
   }
@@ -137,7 +141,7 @@ export class WebAccounts {
    * @param invited.name is bound now; whoever has the secret signs in under it. @default whoever has it chooses a free one
    * @throws UserError `name_taken` for one that looks like another's; `too_many_invitations`
    */
-  invite({ name, admin }: { readonly name?: string | undefined; readonly admin: boolean }): string {
+  invite({ name, admin }: { readonly name?: string | undefined; readonly admin: boolean }, by: Actor): string {
     return this.#database.write(() => {
       this.prune();
       if ((this.#sql.invitations.get('') ?? 0) >= PERSON_BOUNDS.invitations) {
@@ -151,10 +155,20 @@ export class WebAccounts {
           },
         );
       }
-      if (name !== undefined) this.bind(name, { admin });
+      if (name !== undefined) this.#bind(name, { admin });
+      this.#record('invite', name, { admin }, by);
       return this.#addSecret('invitation', {
         ...{ account: name ?? null, admin, label: 'invitation', expiresAt: this.#now() + INVITATION_MS },
       });
+    });
+  }
+
+  /** A secret for scripts of somebody, who is invited with it where the name was free. @throws as `claim` and `addToken` */
+  inviteScript(name: string, { admin, label }: { readonly admin: boolean; readonly label: string }, by: Actor): string {
+    return this.#database.write(() => {
+      this.#bind(name, { admin });
+      this.#record('invite', name, { admin, script: true }, by);
+      return this.addToken(name, label);
     });
   }
 
@@ -235,10 +249,12 @@ export class WebAccounts {
   }
 
   /** Ends every device, token, invitation and right of a name, which stays bound. Returns whether it was. */
-  lock(name: string): boolean {
+  lock(name: string, by: Actor): boolean {
     return this.#database.write(() => {
       this.#sql.removeKeysOf.run(name);
-      return this.#sql.setAdmin.run(0, name).changes > 0;
+      if (this.#sql.setAdmin.run(0, name).changes === 0) return false;
+      this.#record('lock', name, null, by);
+      return true;
     });
   }
 
@@ -250,6 +266,11 @@ export class WebAccounts {
   /** Forgets keys that have expired. */
   prune(): void {
     this.#sql.prune.run(this.#now());
+  }
+
+  #record(action: 'invite' | 'lock', name: string | undefined, detail: unknown, { surface, user }: Actor): void {
+    const target = name === undefined ? '' : `web:${name}`;
+    this.#audit.add({ surface, guild: null, actor: user, action, target, detail });
   }
 
   #addSecret(kind: keyof typeof PREFIXES, key: Pick<StoredKey, 'account' | 'admin' | 'label' | 'expiresAt'>): string {

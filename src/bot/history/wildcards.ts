@@ -1,4 +1,5 @@
 import type { Surface } from '../job.ts';
+import type { Actor, Audit } from './audit.ts';
 import type { Database } from './database.ts';
 
 /** A guild whose moderators keep lists of words. */
@@ -9,9 +10,13 @@ export interface WildcardScope {
 
 /** Lists of words that prompts draw from, one choice a line. Names are those of `wildcardName`. */
 export class SavedWildcards {
+  readonly #database: Database;
+  readonly #audit: Audit;
   readonly #sql;
 
-  constructor(database: Database) {
+  constructor(database: Database, audit: Audit) {
+    this.#database = database;
+    this.#audit = audit;
     const where = 'surface = ? AND guild = ?';
     this.#sql = {
       names: database.column(`SELECT name FROM wildcards WHERE ${where} ORDER BY name`, String),
@@ -32,12 +37,19 @@ export class SavedWildcards {
     return this.#sql.get.get(surface, guild, name);
   }
 
-  set({ surface, guild }: WildcardScope, name: string, list: string): void {
-    this.#sql.set.run(surface, guild, name, list);
+  set({ surface, guild }: WildcardScope, name: string, list: string, by: Actor): void {
+    this.#database.write(() => {
+      this.#sql.set.run(surface, guild, name, list);
+      this.#audit.add({ surface, guild, actor: by.user, action: 'save-wildcard', target: name, detail: null });
+    });
   }
 
   /** @returns whether it was there */
-  remove({ surface, guild }: WildcardScope, name: string): boolean {
-    return this.#sql.remove.run(surface, guild, name).changes > 0;
+  remove({ surface, guild }: WildcardScope, name: string, by: Actor): boolean {
+    return this.#database.write(() => {
+      if (this.#sql.remove.run(surface, guild, name).changes === 0) return false;
+      this.#audit.add({ surface, guild, actor: by.user, action: 'delete-wildcard', target: name, detail: null });
+      return true;
+    });
   }
 }

@@ -18,12 +18,13 @@ import { cancelJob } from './cancelling.ts';
 import { presetsReply, savePreset, withGivenFile } from './change-presets.ts';
 import { changeSettings, isOperator } from './change-settings.ts';
 import { wildcardsReply } from './change-wildcards.ts';
+import { changedBy, changeReport, placeNamed } from './changes.ts';
 import { promptContext } from './prompt-context.ts';
-import { changedBy } from './setting-changes.ts';
 import type { StudioParts } from './studio-parts.ts';
 
 const PEOPLE = 100;
 const FAILURES = 100;
+const CHANGES = 200;
 /** As the commands name places. */
 const PLACES = { everywhere: 'everywhere', place: 'guild' } as const;
 
@@ -43,7 +44,8 @@ export function administration(parts: StudioParts & { readonly estimator: Estima
     },
     changeRule(caller, name, value) {
       requireOperator(caller);
-      changeSettings({ history, rules, painters, caller }, [{ key: name, value }]);
+      const typed = typeof value === 'string' ? value : typedGuildSetting(value);
+      changeSettings({ history, rules, painters, caller }, [{ key: name, value: typed }]);
     },
     people(caller, containing) {
       requireOperator(caller);
@@ -108,6 +110,18 @@ export function administration(parts: StudioParts & { readonly estimator: Estima
       requireOperator(caller);
       return wildcardsReply({ action: 'delete', name }, promptContext(parts, caller));
     },
+    changes(caller, of) {
+      requireOperator(caller);
+      return history.audit.changes(CHANGES, of).map(changeReport);
+    },
+    classifier(caller) {
+      requireOperator(caller);
+      const rules = history.settings.allOf('nsfwPictures').filter(({ value }) => value !== 'off');
+      return {
+        loaded: parts.rules.classifier !== undefined,
+        rules: rules.map(({ scope, value }) => ({ where: scope === 'everywhere' ? null : placeNamed(scope), value })),
+      };
+    },
     pictures(caller) {
       requireOperator(caller);
       return history.overview.files();
@@ -134,7 +148,7 @@ function ruleOf({ history, rules }: StudioParts, setting: PlacedSetting, caller:
   const change = history.audit.lastChange(scope, key);
   return {
     ...{ name, description: t(description), everywhere, expected: expectedOf(key), choices: choicesOf(key) },
-    isList: setting.kind === 'list',
+    words: setting.kind === 'list' ? (Array.isArray(own) ? own : []) : null,
     holds: typedGuildSetting(everywhere ? history.settings.at('everywhere')[key] : rules.at(caller)[key]),
     own: own === undefined ? null : typedGuildSetting(own),
     initial: typedGuildSetting(around === null ? setting.initial : around[key]),

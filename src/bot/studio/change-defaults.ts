@@ -46,7 +46,7 @@ export function defaultsReply({ place, reset, changes }: DefaultsArgument, conte
     throw new UserError('setting_given_twice', t('Expected {key} once, got it twice.', { key: repeated.key }));
   }
   history.atomically(() => {
-    if (reset) history.defaults.clear(scope);
+    if (reset) history.defaults.clear(scope, caller);
     for (const { key, value } of changes) change(scope, key, value, context);
   });
   return { ...NOTICE, title: t(CHANGED[scope.scope]), fields: fieldsOf(scope, context) };
@@ -109,14 +109,14 @@ function change(scope: DefaultsScope, typed: string, value: string, context: Pro
         },
       );
     }
-    defaults.set(scope, typed, isBack ? undefined : String(most));
+    defaults.set(scope, typed, isBack ? undefined : String(most), context.caller);
     return;
   }
   const key = keyNamed(typed);
   if (key?.name === 'preset') throw presetAsDefault();
   if (key === null) throw unknownSetting(typed);
   if (isBack) {
-    for (const other of clashing(key)) defaults.set(scope, other.name, undefined);
+    for (const other of clashing(key)) defaults.set(scope, other.name, undefined, context.caller);
     return;
   }
   const reading = key.read(value, context.limits);
@@ -127,8 +127,8 @@ function change(scope: DefaultsScope, typed: string, value: string, context: Pro
       }),
     });
   }
-  for (const other of clashing(key)) defaults.set(scope, other.name, undefined);
-  defaults.set(scope, key.name, value);
+  for (const other of clashing(key)) defaults.set(scope, other.name, undefined, context.caller);
+  defaults.set(scope, key.name, value, context.caller);
 }
 
 /** A key and those that fill the same fields. */

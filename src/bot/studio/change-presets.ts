@@ -86,7 +86,7 @@ export function presetsReply(given: PresetsArgument | Import, context: PromptCon
     case 'delete': {
       const scope = scopeOf(given.place, context.caller);
       const name = nameOf(given.name);
-      if (!context.history.presets.remove(scope, name)) throw notOf(given.place, name);
+      if (!context.history.presets.remove(scope, name, context.caller)) throw notOf(given.place, name);
       return { ...NOTICE, title: t('The preset {name} was deleted', { name }) };
     }
     case 'import': {
@@ -236,7 +236,7 @@ function stored(presets: readonly NamedPreset[], place: Place, context: PromptCo
     );
   }
   history.atomically(() => {
-    for (const { name, ...preset } of presets) history.presets.set(scope, name, preset);
+    history.presets.save(scope, presets, caller);
     const count = history.presets.names(scope).length;
     if (count <= MOST_PRESETS) return;
     throw new UserError(

@@ -11,6 +11,7 @@ import {
   type PlacedSetting,
   readGuildSetting,
 } from '../command/guild-settings.ts';
+import { readWords } from '../command/listed-words.ts';
 import { quoted } from '../command/problem.ts';
 import type { SettingChange } from '../command/subcommands.ts';
 import type { History, SettingsScope } from '../history/history.ts';
@@ -18,7 +19,7 @@ import type { Caller } from '../job.ts';
 import type { Painters } from '../jobs/painters.ts';
 import { EMPTY_REPLY, type Reply } from '../reply.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
-import { lastChanges } from './setting-changes.ts';
+import { lastChanges } from './changes.ts';
 
 interface Context {
   readonly history: History;
@@ -138,11 +139,11 @@ function requireWithin(
   if (value === undefined) return;
   const held = everywhere[key];
   if (kind === 'list' && Array.isArray(held)) {
-    const kept = typed.split(',').find((item) => held.includes(item.trim().replace(/^-/, '')) && /^\s*-/.test(item));
+    const kept = readWords(typed).find(({ sign, word }) => sign === '-' && held.includes(word));
     if (kept === undefined) return;
     throw new UserError(
       'setting_above_limit',
-      t('Whoever runs this bot has put {word} on {name} everywhere.', { word: quoted(kept.trim().slice(1)), name }),
+      t('Whoever runs this bot has put {word} on {name} everywhere.', { word: quoted(kept.word), name }),
       {
         hint: t('A guild can add to that list, not take away from it.'),
       },

@@ -65,7 +65,7 @@ export function wildcardsReply(given: WildcardsArgument, context: PromptContext)
     return showReply(name, list ?? '', context);
   }
   if (given.action === 'set') return set(name, given.list, context);
-  if (context.history.wildcards.remove(scopeFor(context), name)) {
+  if (context.history.wildcards.remove(scopeFor(context), name, context.caller)) {
     return { ...NOTICE, title: t('The wildcard {name} was deleted', { name }) };
   }
   throw new UserError('wildcard_unknown', t('There is no wildcard {name} of this server.', { name: quoted(name) }), {
@@ -118,7 +118,7 @@ function set(name: string, list: string, context: PromptContext): Reply {
     );
   }
   history.atomically(() => {
-    history.wildcards.set(scope, name, list);
+    history.wildcards.set(scope, name, list, context.caller);
     const count = history.wildcards.names(scope).length;
     if (count <= MOST_LISTS) return;
     throw new UserError(

@@ -27,13 +27,11 @@ export type InstalledConfig = z.output<typeof config>;
 
 export interface InstalledClassifier extends InstalledConfig {
   readonly folder: string;
-  /** Of the weights. */
+  /** Of the weights; 0 where they are missing. */
   readonly bytes: number;
-  /** Whether the weights are those that were written. */
-  readonly intact: boolean;
 }
 
-/** The picture classifier in a folder, its weights compared with their hash; `undefined` for none. @throws OperatorError `classifier_config_invalid` */
+/** The picture classifier in a folder, its weights unread; `undefined` for none. @throws OperatorError `classifier_config_invalid` */
 export async function readInstalled(folder: string): Promise<InstalledClassifier | undefined> {
   const path = join(folder, 'config.json');
   const text = await ifThere(readFile(path, 'utf8'));
@@ -48,10 +46,13 @@ export async function readInstalled(folder: string): Promise<InstalledClassifier
       },
     );
   }
-  const weights = join(folder, WEIGHTS_FILE);
-  const bytes = (await ifThere(stat(weights)))?.size ?? 0;
-  const intact = bytes > 0 && (await hashFile(weights, bytes)).sha256 === read.data.sha256;
-  return { ...read.data, folder, bytes, intact };
+  const bytes = (await ifThere(stat(join(folder, WEIGHTS_FILE))))?.size ?? 0;
+  return { ...read.data, folder, bytes };
+}
+
+/** Whether the weights are those that were written. */
+export async function isIntact({ folder, bytes, sha256 }: InstalledClassifier): Promise<boolean> {
+  return bytes > 0 && (await hashFile(join(folder, WEIGHTS_FILE), bytes)).sha256 === sha256;
 }
 
 function parsed(text: string): unknown {

@@ -12,7 +12,7 @@ import { makeFolder } from '../../system/make-folder.ts';
 import { writeJson } from '../../system/write-json.ts';
 import { t } from '../../texts/translate.ts';
 import { convertMobileNet } from './convert.ts';
-import { type InstalledConfig, LICENCE_FILE, readInstalled, WEIGHTS_FILE } from './installed.ts';
+import { type InstalledConfig, isIntact, LICENCE_FILE, readInstalled, WEIGHTS_FILE } from './installed.ts';
 import type { PublishedClassifier } from './published.ts';
 import { safetensorsFile } from './safetensors-file.ts';
 import { filesInTarball } from './tarball.ts';
@@ -44,7 +44,7 @@ export async function* pullClassifier(options: PullClassifierOptions): AsyncGene
   try {
     lock = await lockFolder(folder, { signal });
     const installed = await readInstalled(folder).catch(() => undefined);
-    if (from === undefined && installed?.version === published.version && installed.intact) {
+    if (from === undefined && installed?.version === published.version && (await isIntact(installed))) {
       return yield { type: 'landed', path: WEIGHTS_FILE, size: installed.bytes, how: 'kept' };
     }
     const files = from === undefined ? yield* fetched(options) : await givenPackage(published, from);

@@ -1,14 +1,12 @@
 import * as z from 'zod';
+import type { Actor } from '../../bot/history/audit.ts';
+import type { History } from '../../bot/history/history.ts';
 import type { Orders } from './judgement.ts';
 
 const orders = z.record(z.string(), z.enum(['drain', 'ban']));
 const MEMO = ['workers', 'orders'] as const;
 
-/** What keeps small values: the database of the bot. */
-interface Store {
-  get(owner: string, key: string): unknown;
-  set(owner: string, key: string, value: unknown): void;
-}
+type Store = Pick<History, 'memos' | 'audit' | 'atomically'>;
 
 /** What the operator has ordered about workers, by name. Another process than the bot's may give orders. */
 export class WorkerOrders {
@@ -19,11 +17,15 @@ export class WorkerOrders {
   }
 
   get all(): Orders {
-    return orders.safeParse(this.#store.get(...MEMO)).data ?? {};
+    return orders.safeParse(this.#store.memos.get(...MEMO)).data ?? {};
   }
 
-  give(name: string, order: Orders[string] | undefined): void {
-    const { [name]: _, ...others } = this.all;
-    this.#store.set(...MEMO, order === undefined ? others : { ...others, [name]: order });
+  give(name: string, order: Orders[string] | undefined, { surface, user }: Actor): void {
+    const { memos, audit } = this.#store;
+    this.#store.atomically(() => {
+      const { [name]: _, ...others } = this.all;
+      memos.set(...MEMO, order === undefined ? others : { ...others, [name]: order });
+      audit.add({ surface, guild: null, actor: user, action: order ?? 'admit', target: name, detail: null });
+    });
   }
 }

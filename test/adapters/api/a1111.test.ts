@@ -36,8 +36,11 @@ const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
 
 test('AIYA starts, paints, follows, reads what it painted and starts from it', async (t) => {
   const { get, post, painted, fetch, plainFetch, painter, history } = await openClient(t);
-  const preset = { prompt: '{prompt}, stars', negative: 'sun', settings: {} };
-  history.presets.set({ surface: 'discord', guild: '81384788765712384' }, 'night', preset);
+  const preset = { name: 'night', prompt: '{prompt}, stars', negative: 'sun', settings: {} };
+  history.presets.save({ surface: 'discord', guild: '81384788765712384' }, [preset], {
+    surface: 'discord',
+    user: 'mo',
+  });
   // Without its name and password, which it takes for --api-auth.
   assert.equal((await fetch('http://localhost/sdapi/v1/cmd-flags')).status, 401);
   assert.equal((await plainFetch('http://localhost/config')).status, 404);

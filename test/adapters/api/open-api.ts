@@ -4,6 +4,7 @@ import { programInterfaces } from '../../../src/adapters/api/api.ts';
 import { createWebApp } from '../../../src/adapters/web/server/app.ts';
 import { webOptions } from '../../../src/adapters/web/server/options.ts';
 import { readKeyLimits } from '../../../src/bot/keys/key-limits.ts';
+import { ROOT } from '../../bot/history/history-fixture.ts';
 import { openStudio } from '../../bot/studio/studio-fixture.ts';
 import { documented } from './documented.ts';
 import { PngPainter } from './png-painter.ts';
@@ -23,7 +24,7 @@ export async function openApi(t: TestContext, { limits = '', key = true, still =
   const studio = await openStudio(t, { painter: new PngPainter(), still, model });
   const { history } = studio;
   const create = (name: string, within = '') =>
-    history.apiKeys.create({ name, ...GUILD, limits: readKeyLimits(within) });
+    history.apiKeys.create({ name, ...GUILD, limits: readKeyLimits(within) }, ROOT);
   const options = webOptions.parse({ enabled: 'on' });
   if (options === undefined) throw new Error('the web is off');
   const lines: string[] = [];

@@ -9,6 +9,7 @@ import { isPublicAddress, publicLookup, type Resolve } from '../../../src/adapte
 import { webhookSecret } from '../../../src/adapters/api/webhooks/signature.ts';
 import { Webhooks } from '../../../src/adapters/api/webhooks/webhooks.ts';
 import { callerOfKey } from '../../../src/bot/keys/api-key.ts';
+import { ROOT } from '../../bot/history/history-fixture.ts';
 import { openStudio } from '../../bot/studio/studio-fixture.ts';
 import { GUILD } from './open-api.ts';
 
@@ -41,9 +42,9 @@ const SECRET = Buffer.alloc(32, 5);
 async function openWebhooks(t: TestContext, url: string, options: { allowPrivate?: boolean; resolve?: Resolve } = {}) {
   const studio = await openStudio(t);
   const { history, clock } = studio;
-  const key = history.apiKeys.admit(history.apiKeys.create({ name: 'program', ...GUILD, limits: {} }));
+  const key = history.apiKeys.admit(history.apiKeys.create({ name: 'program', ...GUILD, limits: {} }, ROOT));
   assert.ok(key !== null);
-  history.apiKeys.setWebhook(key.id, url);
+  history.apiKeys.setWebhook(key.id, url, ROOT);
   const warnings: string[] = [];
   const warn = (data: object) => void warnings.push('reason' in data ? String(data.reason) : '');
   const logger = { debug() {}, info() {}, warn, error: warn };
@@ -146,7 +147,7 @@ test('messages go with their key, with what they are about, and when nobody want
   await until(2);
   await none();
   history.webhookMessages.add({ id: 'msg_x', keyId: key.id, jobId: 'unknown' }, clock.now() + 60_000);
-  history.apiKeys.revoke(key.id);
+  history.apiKeys.revoke(key.id, ROOT);
   assert.equal(left(), undefined);
   assert.equal(received.length, 2);
 });

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createWebApp } from '../../../src/adapters/web/server/app.ts';
 import type { WorkerOrder, WorkerReport } from '../../../src/adapters/web/server/operations.ts';
+import type { Actor } from '../../../src/bot/history/audit.ts';
 import { ModelManager } from '../../../src/models/model-manager.ts';
+import { WorkerOrders } from '../../../src/workers/bot/orders.ts';
 import { caller } from '../../bot/history/history-fixture.ts';
 import { openStudio } from '../../bot/studio/studio-fixture.ts';
 import { optionsFrom, SILENT } from './serve-fake.ts';
@@ -14,13 +16,19 @@ const ADMIN = 'the-token-that-admins-have';
 /** A private chat over a real studio, asked by programs of an admin, of somebody else and of nobody. */
 async function privateChat(t: TestContext) {
   const bench = await openStudio(t);
-  const orders = new Map<string, WorkerOrder>();
+  const orders = new WorkerOrders(bench.history);
   const worker: WorkerReport = {
     ...{ id: '0123456789abcdef', name: 'cellar', state: 'accepted', reason: null, since: 0, provider: 'cuda' },
     ...{ hardware: 'H100', paints: null, steps: { prior: 0.02 }, painted: 3, lost: 0, lastError: null },
   };
   const operations = {
-    models: new ModelManager({ WUERST_MODELS: join(bench.folder, 'models') }),
+    models: new ModelManager(
+      { WUERST_MODELS: join(bench.folder, 'models'), HF_ENDPOINT: 'http://127.0.0.1:9' },
+      {
+        hub: { retries: 0 },
+        record: (change, actor) => bench.history.audit.add({ surface: 'web', guild: null, actor, ...change }),
+      },
+    ),
     keys: bench.history.apiKeys,
     disk: async () => ({
       data: { folder: bench.folder, database: 4096, free: 1e9 },
@@ -28,16 +36,14 @@ async function privateChat(t: TestContext) {
     }),
     workers: {
       all: () => [worker],
-      orders: () => Object.fromEntries(orders),
-      give: (name: string, order: WorkerOrder | undefined) => {
-        if (order === undefined) orders.delete(name);
-        else orders.set(name, order);
-      },
+      orders: () => orders.all,
+      give: (name: string, order: WorkerOrder | undefined, by: Actor) => orders.give(name, order, by),
     },
   };
   const options = { ...optionsFrom({ token: SHARED, adminToken: ADMIN }), logger: SILENT, operations };
   const { app, close } = createWebApp(bench.studio, options);
   t.after(close);
+  t.after(() => operations.models.stop());
   const ask = async (method: string, path: string, body?: object | string, token: string | null = ADMIN, more = {}) => {
     const isText = typeof body === 'string';
     const response = await app.request(`${path}${path.includes('?') ? '&' : '?'}user=root`, {
@@ -100,6 +106,8 @@ test('the core itself refuses who is no admin, whatever the server lets through'
     () => administration.saveWildcard(ann, { name: 'a', list: 'b' }),
     () => administration.deleteWildcard(ann, 'a'),
     () => administration.pictures(ann),
+    () => administration.changes(ann),
+    () => administration.classifier(ann),
   ];
   assert.equal(tries.length, Object.keys(administration).length);
   for (const attempt of tries) assert.throws(attempt, { code: 'admins_only' });
@@ -114,7 +122,7 @@ test('a rule is changed as by the command: within its bounds, kept with who did 
   const { body: before } = await ask('GET', '/api/admin/rules?room=kitchen');
   assert.deepEqual(ruleNamed(before.rules, 'user-jobs'), {
     ...{ name: 'user-jobs', description: 'unfinished requests per person at once', everywhere: false },
-    ...{ expected: 'Expected a whole number from 1, none or default.', isList: false, choices: [] },
+    ...{ expected: 'Expected a whole number from 1, none or default.', words: null, choices: [] },
     ...{ holds: '50', own: null, initial: '50', changed: null },
   });
   assert.ok(ruleNamed(before.rules, 'everywhere-weight'));
@@ -261,10 +269,10 @@ test('painters are told with their speed, workers are drained, banned and admitt
   assert.equal(body.workers[0].name, 'cellar');
   for (const order of ['drain', 'ban'] as const) {
     await ask('POST', '/api/admin/workers', { name: 'cellar', order });
-    assert.equal(orders.get('cellar'), order);
+    assert.equal(orders.all.cellar, order);
   }
   await ask('POST', '/api/admin/workers', { name: 'cellar', order: 'admit' });
-  assert.equal(orders.size, 0);
+  assert.deepEqual(orders.all, {});
   for (const wrong of [{ name: 'a b', order: 'ban' }, { name: 'cellar', order: 'praise' }, {}]) {
     assert.equal((await ask('POST', '/api/admin/workers', wrong)).code, 'body_invalid');
   }
@@ -314,4 +322,64 @@ test('what holds can be saved as it is shown, and so can every choice, whichever
       assert.equal(saved?.own, value, name);
     }
   }
+});
+
+test('whatever an administrator changes is kept with who did it, by every route that changes something', async (t) => {
+  const { app, ask, studio, started } = await privateChat(t);
+  const outcome = await studio.command('wait', caller());
+  assert.ok(outcome.kind === 'job');
+  await started(outcome.job.id);
+  await ask('POST', '/api/admin/keys', { name: 'nightly', place: 'web:lobby' });
+  const { keys } = (await ask('GET', '/api/admin/keys')).body;
+  const changes: readonly [string, string, object | string | undefined, string][] = [
+    ['POST', '/api/admin/rules', { name: 'everywhere-user-jobs', value: '7' }, 'everywhere-user-jobs: 7'],
+    ['POST', '/api/admin/people', { surface: 'web', user: 'bob', blocked: true }, 'everywhere-blocked-users: bob'],
+    ['DELETE', `/api/admin/queue/${outcome.job.id}`, undefined, `cancelled the request ${outcome.job.id}`],
+    ['POST', '/api/admin/workers', { name: 'cellar', order: 'ban' }, 'banned the worker cellar'],
+    ['POST', '/api/admin/models', { do: 'use', model: 'cocktail' }, 'chose the model cocktail'],
+    ['POST', '/api/admin/models', { do: 'pull', model: 'wuerstchen-v2' }, 'began to fetch the model wuerstchen-v2'],
+    ['POST', '/api/admin/presets', { name: 'film', text: '{prompt}, film', in: 'everywhere' }, 'saved the preset film'],
+    [
+      'POST',
+      '/api/admin/presets/import?in=place&room=r&name=styles.csv',
+      'name,prompt,negative_prompt\na,"{prompt}, b",c\nb,"{prompt}, d",e\n',
+      'saved 2 presets: a, b',
+    ],
+    ['DELETE', '/api/admin/presets?in=everywhere&name=film', undefined, 'deleted the preset film'],
+    ['POST', '/api/admin/wildcards?room=r', { name: 'colour', list: 'red' }, 'saved the wildcard colour'],
+    ['DELETE', '/api/admin/wildcards?room=r&name=colour', undefined, 'deleted the wildcard colour'],
+    ['POST', '/api/admin/keys', { name: 'b', place: 'web:r' }, 'made the API key b for web:r'],
+    ['DELETE', `/api/admin/keys/${keys[0].id}`, undefined, 'revoked the API key nightly'],
+  ];
+  for (const [method, path, body, what] of changes) {
+    const { status } = await ask(method, path, body);
+    assert.ok(status < 300, `${method} ${path} ${status}`);
+    const [last] = (await ask('GET', '/api/admin/changes')).body.changes;
+    assert.deepEqual([last.what, last.by], [what, 'root']);
+  }
+  const done = new Set(changes.map(([method, path]) => `${method} ${path.replace(/\?.*/, '')}`));
+  // They are of models that tests of the manager remove, and stop.
+  for (const other of ['DELETE /api/admin/models/x1', 'DELETE /api/admin/model-task']) done.add(other);
+  const shaped = [...done].map((one) => one.replace(/(keys|queue)\/[^/]+$/, '$1/x1'));
+  for (const { method, path } of adminRoutes(app)) {
+    if (method !== 'GET') assert.ok(shaped.includes(`${method} ${path}`), `${method} ${path} keeps who did it`);
+  }
+  const { changes: ofPrompts } = (await ask('GET', '/api/admin/changes?of=prompts')).body;
+  assert.ok(ofPrompts.length > 0 && ofPrompts.every(({ what }: { what: string }) => /preset|wildcard/.test(what)));
+});
+
+test('a list of words is saved as it is, whatever is in them', async (t) => {
+  const { ask, history } = await privateChat(t);
+  const words = ['Smith, John', '-dash', '+plus', 'none', '"quoted" name', 'plain', 'two  words'];
+  const kept = words.map((word) => word.replace(/\s+/g, ' '));
+  const { body } = await ask('POST', '/api/admin/rules', { name: 'everywhere-blocked-users', value: words });
+  const rule = body.rules.find(({ name }: { name: string }) => name === 'everywhere-blocked-users');
+  assert.deepEqual([rule.words, history.settings.at('everywhere').blockedUsers], [kept, kept]);
+  // As it is shown, it can be typed.
+  await ask('POST', '/api/admin/rules', { name: 'everywhere-blocked-users', value: rule.own });
+  assert.deepEqual(history.settings.at('everywhere').blockedUsers, kept);
+  await ask('POST', '/api/admin/rules', { name: 'everywhere-blocked-users', value: '-"Smith, John", -none' });
+  assert.equal(history.settings.at('everywhere').blockedUsers.length, words.length - 2);
+  await ask('POST', '/api/admin/rules', { name: 'everywhere-blocked-users', value: [] });
+  assert.deepEqual(history.settings.at('everywhere').blockedUsers, []);
 });

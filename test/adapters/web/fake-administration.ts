@@ -1,5 +1,13 @@
 import type { Operations, WorkerOrder } from '../../../src/adapters/web/server/operations.ts';
-import type { Administration, KeptPreset, KeptWildcard, PersonReport, Rule } from '../../../src/bot/administration.ts';
+import type {
+  Administration,
+  ChangeReport,
+  KeptPreset,
+  KeptWildcard,
+  PersonReport,
+  Rule,
+} from '../../../src/bot/administration.ts';
+import type { ChangeKind } from '../../../src/bot/history/audit.ts';
 import type { ApiKey } from '../../../src/bot/keys/api-key.ts';
 import { EMPTY_REPLY } from '../../../src/bot/reply.ts';
 import { ModelManager } from '../../../src/models/model-manager.ts';
@@ -10,6 +18,7 @@ const NOON = 1_790_000_000_000;
 /** What admins look after, in memory. */
 export class FakeAdministration implements Administration {
   readonly values = new Map<string, string>();
+  readonly lists = new Map<string, readonly string[]>();
   readonly blocked = new Set<string>();
   kept_: { presets: KeptPreset[]; wildcards: KeptWildcard[] } = {
     presets: [
@@ -38,15 +47,23 @@ export class FakeAdministration implements Administration {
       ? 'Expected up to 2000 words with commas between them, none or default.'
       : 'Expected a whole number from 1, none or default.';
     const changed = own === null ? null : { by: 'Root (root)', at: NOON };
-    const isList = name.endsWith('words');
-    return { name, description, everywhere, initial, own, changed, choices, expected, isList, holds: own ?? initial };
+    const words = name.endsWith('words') ? (this.lists.get(name) ?? []) : null;
+    return { name, description, everywhere, initial, own, changed, choices, expected, words, holds: own ?? initial };
   }
 
-  changeRule(_caller: unknown, name: string, value: string): void {
+  changeRule(_caller: unknown, name: string, value: string | readonly string[]): void {
+    if (typeof value !== 'string') {
+      this.lists.set(name, value);
+      this.values.set(name, value.join(', '));
+      return;
+    }
     if (name.endsWith('user-jobs') && !/^(?:\d+|none|default)$/.test(value)) {
       throw new UserError('setting_value', `Expected ${name} to be a whole number from 1, got "${value}".`);
     }
-    if (value === 'default') this.values.delete(name);
+    if (value === 'default') {
+      this.values.delete(name);
+      this.lists.delete(name);
+    }
     else this.values.set(name, value);
   }
 
@@ -127,6 +144,19 @@ export class FakeAdministration implements Administration {
 
   deleteWildcard() {
     return EMPTY_REPLY;
+  }
+
+  changes(_caller: unknown, of?: ChangeKind) {
+    const all: readonly (ChangeReport & { readonly of: ChangeKind })[] = [
+      { of: 'keys', at: NOON, by: 'Root (root)', what: 'made the API key nightly for web:lobby', where: null },
+      { of: 'prompts', at: NOON - 60_000, by: 'Ann (ann)', what: 'saved the preset film', where: '#lobby' },
+      { of: 'models', at: NOON - 120_000, by: 'root at the terminal', what: 'chose the model cocktail', where: null },
+    ];
+    return all.filter((change) => of === undefined || change.of === of);
+  }
+
+  classifier() {
+    return { loaded: false, rules: [{ where: '#lobby', value: 'blur' }] };
   }
 
   pictures() {

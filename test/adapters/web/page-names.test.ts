@@ -29,7 +29,7 @@ async function privateChat(t: TestContext, options: BrowserContextOptions = {}) 
     return page;
   };
   const invited = (name: string | undefined, admin = false) =>
-    linkWith('invitation', accounts.invite({ name, admin }), url);
+    linkWith('invitation', accounts.invite({ name, admin }, { surface: 'terminal', user: 'root' }), url);
   return { accounts, core, url, open, invited, complaints };
 }
 

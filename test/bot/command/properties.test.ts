@@ -5,6 +5,7 @@ import { editDistance } from '../../../src/bot/command/edit-distance.ts';
 import { formatPrompt, formatRequest } from '../../../src/bot/command/format.ts';
 import { KEYS } from '../../../src/bot/command/keys.ts';
 import { isVisible, lengthOf, normaliseText, wordsOf } from '../../../src/bot/command/lexer.ts';
+import { readWords, typedWord } from '../../../src/bot/command/listed-words.ts';
 import { parseCommand } from '../../../src/bot/command/parse.ts';
 import { permutationsOf } from '../../../src/bot/command/permutations.ts';
 import type { ImagineRequest } from '../../../src/bot/job.ts';
@@ -386,4 +387,45 @@ describe('the work', () => {
       });
     }
   });
+});
+
+it('any list of words, typed as it is shown, is read as the same list', () => {
+  const word = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
+    .map((text) => text.replace(/\s+/g, ' ').trim())
+    .filter((text) => text !== '');
+  const odd = fc.constantFrom(
+    'a, b',
+    '+',
+    '-x',
+    '"',
+    '""',
+    '“a”',
+    '„b“',
+    'none',
+    'off',
+    'default',
+    '- a',
+    '"a" b',
+    "'a'",
+  );
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.oneof(word, odd), { minLength: 1, maxLength: 6 }), (words) => {
+      const typed = words.map(typedWord);
+      for (const between of [', ', ',', '\n']) {
+        const read = readWords(typed.join(between));
+        assert.deepEqual(
+          read.map(({ sign, word: one }) => [sign, one]),
+          words.map((one) => ['', one]),
+        );
+      }
+      for (const sign of ['+', '-'] as const) {
+        const read = readWords(typed.map((one) => sign + one).join(', '));
+        assert.deepEqual(
+          read.map((one) => [one.sign, one.word]),
+          words.map((one) => [sign, one]),
+        );
+      }
+    }),
+  );
 });

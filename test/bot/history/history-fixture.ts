@@ -139,3 +139,6 @@ export function deliveryOf(history: History, jobId: string) {
   const sql = 'SELECT delivered_at AS at, delivery_problem AS problem FROM jobs WHERE id = ?';
   return { ...(rowsOf(history, sql, jobId)[0] as { at: number | null; problem: string | null }) };
 }
+
+/** Whoever runs the bot. */
+export const ROOT = { surface: 'terminal', user: 'root' } as const;

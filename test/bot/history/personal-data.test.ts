@@ -57,7 +57,7 @@ async function everywhere(t: Parameters<typeof openHistory>[0]) {
   } as const;
   history.audit.add(moderator);
   history.confirmations.save({ caller: zaphod, requests: [], expiresAt: clock.now + DAY });
-  history.presets.set(ZAPHOD, `preset-${WHO}`, { prompt: WHO, negative: '', settings: {} });
+  history.presets.save(ZAPHOD, [{ name: `preset-${WHO}`, prompt: WHO, negative: '', settings: {} }], ZAPHOD);
   const other = await finishedJob(history, ['of another']);
   history.gallery.like(other.images[0] ?? '', ZAPHOD);
   return { ...opened, job, other };

@@ -7,7 +7,7 @@ import { Access } from '../../../src/adapters/web/server/access.ts';
 import { DATABASE_FILE } from '../../../src/bot/history/history.ts';
 import { readSecret, WebAccounts } from '../../../src/bot/history/web-accounts.ts';
 import { PERSON_BOUNDS } from '../../../src/bot/person-bounds.ts';
-import { caller, newJob, openHistory } from './history-fixture.ts';
+import { caller, newJob, openHistory, ROOT } from './history-fixture.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -57,7 +57,7 @@ test('a secret is right only as a whole, for its own kind, and while it is kept'
 
 test('an invitation works once, within a week, and keeps its name free for whom it is for', () => {
   const { accounts, pass } = accountsAt();
-  const secret = accounts.invite({ name: 'ann', admin: true });
+  const secret = accounts.invite({ name: 'ann', admin: true }, ROOT);
   assert.throws(() => accounts.claim('ann', { admin: false }), { code: 'name_taken' });
   const invitation = accounts.keyOfSecret(secret);
   assert.ok(invitation);
@@ -65,21 +65,21 @@ test('an invitation works once, within a week, and keeps its name free for whom 
   assert.equal(accounts.get('ann')?.admin, true);
   assert.equal(accounts.keyOfSecret(secret), null);
 
-  const open = accounts.keyOfSecret(accounts.invite({ admin: false }));
+  const open = accounts.keyOfSecret(accounts.invite({ admin: false }, ROOT));
   assert.ok(open);
   assert.throws(() => accounts.redeem(open, undefined), { code: 'name_missing' });
   assert.throws(() => accounts.redeem(open, 'ann'), { code: 'name_taken' });
   assert.equal(accounts.redeem(open, 'bob').admin, false);
 
-  const late = accounts.invite({ admin: false });
+  const late = accounts.invite({ admin: false }, ROOT);
   pass(7 * DAY_MS);
   assert.equal(accounts.keyOfSecret(late), null);
 });
 
 test('a further invitation to a name takes no rights from it', () => {
   const { accounts } = accountsAt();
-  accounts.invite({ name: 'ann', admin: true });
-  accounts.invite({ name: 'ann', admin: false });
+  accounts.invite({ name: 'ann', admin: true }, ROOT);
+  accounts.invite({ name: 'ann', admin: false }, ROOT);
   assert.equal(accounts.get('ann')?.admin, true);
 });
 
@@ -108,7 +108,7 @@ test('devices, tokens and invitations are bounded, in 10,000 tries', () => {
     PERSON_BOUNDS.tokens,
   );
   assert.equal(
-    granted(() => void accounts.invite({ admin: false })),
+    granted(() => void accounts.invite({ admin: false }, ROOT)),
     PERSON_BOUNDS.invitations,
   );
 });
@@ -116,7 +116,7 @@ test('devices, tokens and invitations are bounded, in 10,000 tries', () => {
 test('no secret stands in the database, and a removed name leaves none of its keys', (t) => {
   const { history, folder } = openHistory(t);
   const { webAccounts: accounts } = history;
-  const invitation = accounts.invite({ name: 'ann', admin: false });
+  const invitation = accounts.invite({ name: 'ann', admin: false }, ROOT);
   const token = accounts.addToken('ann', 'a script');
   const id = accounts.addDevice('ann', { admin: false, label: 'Firefox', expiresAt: Number.MAX_SAFE_INTEGER });
   history.database.emptyLog();
@@ -146,7 +146,7 @@ test('names that were used while nobody signed in are opened by an invitation al
   const access = new Access({ token, accounts });
   assert.equal(access.signIn(token, 'eve').identity.user, 'eve');
   for (const name of ['ann', 'Ann', 'bob']) {
-    const { identity } = access.signIn(accounts.invite({ name, admin: false }), undefined);
+    const { identity } = access.signIn(accounts.invite({ name, admin: false }, ROOT), undefined);
     assert.deepEqual(identity, { user: name, admin: false });
   }
   history.personalData.erase('web', 'eve');

@@ -6,7 +6,7 @@ import { dayOf } from '../../../src/bot/history/usage.ts';
 import { callerOfKey, formatPlace, isProgram, readKeyName, readPlace } from '../../../src/bot/keys/api-key.ts';
 import { formatKeyLimits, readKeyLimits } from '../../../src/bot/keys/key-limits.ts';
 import type { UserError } from '../../../src/system/errors.ts';
-import { caller } from '../history/history-fixture.ts';
+import { caller, ROOT } from '../history/history-fixture.ts';
 import { openStudio } from '../studio/studio-fixture.ts';
 
 const GUILD = { surface: 'discord', guild: '81384788765712384' } as const;
@@ -18,7 +18,7 @@ function code(wanted: string) {
 test('a key is shown once: the data folder holds its hash alone, and a wrong letter lets nobody in', async (t) => {
   const { history, folder, clock } = await openStudio(t);
   assert.equal(history.apiKeys.any, false);
-  const secret = history.apiKeys.create({ name: 'open webui', ...GUILD, limits: {} });
+  const secret = history.apiKeys.create({ name: 'open webui', ...GUILD, limits: {} }, ROOT);
   assert.match(secret, /^sk-wuerst-[a-z0-9]{12}-[a-z0-9]{32}$/);
   assert.equal(history.apiKeys.any, true);
   history.database.emptyLog();
@@ -37,14 +37,14 @@ test('a key is shown once: the data folder holds its hash alone, and a wrong let
 test('names of keys are one each; a key is revoked by name or id, and lets nobody in from then on', async (t) => {
   const { history } = await openStudio(t);
   const keys = history.apiKeys;
-  const secret = keys.create({ name: 'one', ...GUILD, limits: {} });
-  assert.throws(() => keys.create({ name: ' one ', ...GUILD, limits: {} }), code('key_name_taken'));
-  assert.equal(keys.revoke('two'), null);
-  assert.equal(keys.revoke('one')?.name, 'one');
+  const secret = keys.create({ name: 'one', ...GUILD, limits: {} }, ROOT);
+  assert.throws(() => keys.create({ name: ' one ', ...GUILD, limits: {} }, ROOT), code('key_name_taken'));
+  assert.equal(keys.revoke('two', ROOT), null);
+  assert.equal(keys.revoke('one', ROOT)?.name, 'one');
   assert.equal(keys.admit(secret), null);
   assert.equal(keys.any, false);
-  const again = keys.create({ name: 'one', ...GUILD, limits: {} });
-  assert.equal(keys.revoke(keys.admit(again)?.id ?? '')?.name, 'one');
+  const again = keys.create({ name: 'one', ...GUILD, limits: {} }, ROOT);
+  assert.equal(keys.revoke(keys.admit(again)?.id ?? '', ROOT)?.name, 'one');
 });
 
 test('a key keeps to the rules, quotas and blocked words of its guild, and to tighter limits of its own', async (t) => {
@@ -53,7 +53,7 @@ test('a key keeps to the rules, quotas and blocked words of its guild, and to ti
   history.settings.set(GUILD, 'blockedWords', ['banana'], by);
   history.settings.set(GUILD, 'images', 3, by);
   const keyed = (name: string, limits: string) => {
-    const key = history.apiKeys.admit(history.apiKeys.create({ name, ...GUILD, limits: readKeyLimits(limits) }));
+    const key = history.apiKeys.admit(history.apiKeys.create({ name, ...GUILD, limits: readKeyLimits(limits) }, ROOT));
     assert.ok(key !== null);
     return callerOfKey(key);
   };
@@ -70,7 +70,7 @@ test('what a key has painted counts for its guild, and each key pays for itself'
   const { history, make, ask, clock } = await openStudio(t);
   history.settings.set(GUILD, 'guildSeconds', 1000, { surface: 'discord', user: 'mod' });
   const key = (name: string) => {
-    const found = history.apiKeys.admit(history.apiKeys.create({ name, ...GUILD, limits: {} }));
+    const found = history.apiKeys.admit(history.apiKeys.create({ name, ...GUILD, limits: {} }, ROOT));
     assert.ok(found !== null);
     return callerOfKey(found);
   };
@@ -114,7 +114,7 @@ test('places, names and limits are read as they are written; mistakes say what i
 test('what a key asked for makes no name of the web chat', async (t) => {
   const { history, make } = await openStudio(t);
   const web = { surface: 'web', guild: 'lobby' } as const;
-  const key = history.apiKeys.admit(history.apiKeys.create({ name: 'program', ...web, limits: {} }));
+  const key = history.apiKeys.admit(history.apiKeys.create({ name: 'program', ...web, limits: {} }, ROOT));
   assert.ok(key !== null);
   await make('a panda', callerOfKey(key));
   await make('a panda', caller());

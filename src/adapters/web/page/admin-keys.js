@@ -1,4 +1,5 @@
 import { adminApi } from './admin-api.js';
+import { latestChanges } from './admin-changes.js';
 import { askFields } from './admin-forms.js';
 import { actButton, adminPart, table } from './admin-parts.js';
 import { askConfirmation, copyField, sheet } from './dialogs.js';
@@ -35,7 +36,7 @@ export function keysPart(host) {
     above: el('div', { class: 'admin-bar' }, actButton(TEXT.create, { primary: true, onclick: () => create() })),
     read: async () => {
       const { keys } = await adminApi.get('keys', query());
-      return [table(TEXT.caption, TEXT.heads, keys.map(row))];
+      return [table(TEXT.caption, TEXT.heads, keys.map(row)), await latestChanges(host, 'keys')];
     },
   });
 

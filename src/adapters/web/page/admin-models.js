@@ -1,4 +1,6 @@
 import { adminApi } from './admin-api.js';
+import { latestChanges } from './admin-changes.js';
+import { classifierParts, SAFETY } from './admin-classifier.js';
 import { askChecked } from './admin-forms.js';
 import { actButton, adminPart, byteSize, table } from './admin-parts.js';
 import { askConfirmation, sheet } from './dialogs.js';
@@ -77,7 +79,7 @@ export function modelsPart(host) {
     ...{ title: TEXT.title, intro: TEXT.intro },
     above: progress,
     read: async () => {
-      const { models, task, free } = await adminApi.get('models', query());
+      const { models, classifier, task, free } = await adminApi.get('models', query());
       follow(task);
       return [
         table(
@@ -85,6 +87,12 @@ export function modelsPart(host) {
           TEXT.heads,
           models.map((model) => modelRow(model, task, free)),
         ),
+        ...classifierParts(classifier, {
+          isFree: task?.state !== 'running',
+          begin: (what) => begin({ do: what, model: SAFETY }),
+          remove: () => remove(SAFETY, classifier.bytes),
+        }),
+        await latestChanges(host, 'models'),
       ];
     },
   });

@@ -1,4 +1,5 @@
 import { adminApi } from './admin-api.js';
+import { latestChanges } from './admin-changes.js';
 import { actButton, adminPart, table } from './admin-parts.js';
 import { askConfirmation } from './dialogs.js';
 import { el } from './dom.js';
@@ -57,6 +58,7 @@ export function paintersPart(host) {
         ...(workers === null
           ? [el('p', { class: 'admin-note' }, TEXT.workersOff)]
           : workersParts(workers, orders, now, order)),
+        await latestChanges(host, 'painters'),
       ];
     },
   });

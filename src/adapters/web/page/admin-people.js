@@ -1,4 +1,5 @@
 import { adminApi } from './admin-api.js';
+import { latestChanges } from './admin-changes.js';
 import { actButton, adminPart, table } from './admin-parts.js';
 import { askConfirmation } from './dialogs.js';
 import { el } from './dom.js';
@@ -55,6 +56,7 @@ export function peoplePart(host) {
           TEXT.heads,
           people.map((person) => row(person)),
         ),
+        await latestChanges(host, 'people'),
       ];
     },
   });

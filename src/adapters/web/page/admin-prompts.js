@@ -1,4 +1,5 @@
 import { adminApi } from './admin-api.js';
+import { latestChanges } from './admin-changes.js';
 import { askFields } from './admin-forms.js';
 import { actButton, adminPart, roomPicker, table } from './admin-parts.js';
 import { askConfirmation } from './dialogs.js';
@@ -60,6 +61,7 @@ export function promptsPart(host) {
         table(TEXT.presets, TEXT.presetHeads, presets.slice(0, LISTED).map(presetRow)),
         heading(TEXT.wildcards, [actButton(TEXT.newWildcard, { onclick: () => editWildcard(null) })]),
         table(TEXT.wildcards, TEXT.wildcardHeads, wildcards.slice(0, LISTED).map(wildcardRow)),
+        await latestChanges(host, 'prompts'),
       ];
     },
   });

@@ -15,6 +15,7 @@ const TEXT = {
   usual: (value) => t('Where nothing is set: {value}.', { value }),
   changed: ({ by, at }) => t('Changed {time} by {name}.', { time: clockTime(at), name: by }),
   untouched: t('Nobody has changed it.'),
+  oneALine: t('One a line.'),
   save: t('Save'),
   saveThis: (name) => t('Save {name}', { name }),
   reset: t('Take back'),
@@ -53,12 +54,13 @@ export function rulesPart(host) {
 }
 
 function ruleForm(rule, change) {
-  const { name, description, expected, holds, own, initial, changed } = rule;
+  const { name, description, expected, holds, own, initial, changed, words } = rule;
   const id = `rule-${name}`;
   const input = controlOf(rule, id);
-  const save = () => change(name, input.value.trim() === '' ? 'default' : input.value);
+  const save = () =>
+    change(name, input.value.trim() === '' ? 'default' : words === null ? input.value : linesOf(input));
   const details = [
-    expected,
+    words === null ? expected : TEXT.oneALine,
     TEXT.usual(initial),
     own !== null && own !== holds && TEXT.holds(holds),
     changed === null ? TEXT.untouched : TEXT.changed(changed),
@@ -80,7 +82,11 @@ function ruleForm(rule, change) {
   );
 }
 
-function controlOf({ choices, own, holds, isList }, id) {
+function linesOf({ value }) {
+  return value.split('\n').filter((line) => line.trim() !== '');
+}
+
+function controlOf({ choices, own, holds, words }, id) {
   const value = own ?? '';
   const about = { id, 'aria-describedby': `${id}-about`, 'data-action': id };
   if (choices.length > 0) {
@@ -93,8 +99,14 @@ function controlOf({ choices, own, holds, isList }, id) {
     select.value = value;
     return select;
   }
-  if (!isList) return el('input', { ...about, value, placeholder: holds, spellcheck: 'false', autocomplete: 'off' });
-  const area = el('textarea', { ...about, rows: 2, placeholder: holds, spellcheck: 'false' });
-  area.value = value;
+  if (words === null)
+    return el('input', { ...about, value, placeholder: holds, spellcheck: 'false', autocomplete: 'off' });
+  const area = el('textarea', {
+    ...about,
+    rows: Math.min(8, Math.max(2, words.length + 1)),
+    placeholder: holds,
+    spellcheck: 'false',
+  });
+  area.value = words.join('\n');
   return area;
 }

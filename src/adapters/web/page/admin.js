@@ -16,6 +16,7 @@ const SECTIONS = {
   models: { label: t('Models'), load: async () => (await import('./admin-models.js')).modelsPart },
   prompts: { label: t('Presets and wildcards'), load: async () => (await import('./admin-prompts.js')).promptsPart },
   keys: { label: t('API keys'), load: async () => (await import('./admin-keys.js')).keysPart },
+  changes: { label: t('Changes'), load: async () => (await import('./admin-changes.js')).changesPart },
   failures: { label: t('Failures'), load: async () => (await import('./admin-failures.js')).failuresPart },
   disk: { label: t('Disk'), load: async () => (await import('./admin-disk.js')).diskPart },
 };

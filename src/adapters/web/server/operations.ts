@@ -1,4 +1,5 @@
 import type { ApiKeys } from '../../../bot/history/api-keys.ts';
+import type { Actor } from '../../../bot/history/audit.ts';
 import type { ModelManager } from '../../../models/model-manager.ts';
 
 /** A painter on another machine. */
@@ -29,7 +30,7 @@ export interface Workers {
   /** What was ordered, by name. */
   readonly orders: () => Readonly<Record<string, WorkerOrder>>;
   /** @param order `undefined` takes the last one back */
-  readonly give: (name: string, order: WorkerOrder | undefined) => void;
+  readonly give: (name: string, order: WorkerOrder | undefined, by: Actor) => void;
 }
 
 /** Bytes on disk. */

@@ -49,7 +49,9 @@ export function accountRoutes(app: WebApp, web: WebContext): void {
           }),
         });
       }
-      return c.json({ invitation: accounts.invite({ name, admin }) }, 201);
+      // Without a name of their own, it is somebody with the token of the admins.
+      const by = { surface: 'web', user: c.get('identity').user ?? '' } as const;
+      return c.json({ invitation: accounts.invite({ name, admin }, by) }, 201);
     },
   });
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { type ApiKey, formatPlace, readPlace } from '../../../../bot/keys/api-key.ts';
 import { formatKeyLimits, readKeyLimits } from '../../../../bot/keys/key-limits.ts';
 import { t } from '../../../../texts/translate.ts';
-import { operationsOf } from '../admin-access.ts';
+import { adminCaller, operationsOf } from '../admin-access.ts';
 import { readJson } from '../json-body.ts';
 import { notFound } from '../problems.ts';
 import { route, type WebApp, type WebContext } from '../web-context.ts';
@@ -20,13 +20,15 @@ export function adminKeyRoutes(app: WebApp, web: WebContext): void {
     GET: (c) => c.json({ keys: keys().all().map(keyJson) }),
     POST: async (c) => {
       const { name, place, limits } = await readJson(c, KEY);
-      const secret = keys().create({ name, ...readPlace(place), limits: readKeyLimits(limits) });
+      const key = { name, ...readPlace(place), limits: readKeyLimits(limits) };
+      const secret = keys().create(key, adminCaller(web, c));
       return c.json({ secret, keys: keys().all().map(keyJson) }, 201);
     },
   });
   route(app, '/api/admin/keys/:id', {
     DELETE: (c) => {
-      if (keys().revoke(c.req.param('id') ?? '') === null) throw notFound(t('There is no key with this id.'));
+      const revoked = keys().revoke(c.req.param('id') ?? '', adminCaller(web, c));
+      if (revoked === null) throw notFound(t('There is no key with this id.'));
       return c.json({ keys: keys().all().map(keyJson) });
     },
   });

@@ -1,8 +1,9 @@
 import * as z from 'zod';
+import type { Caller } from '../../../../bot/job.ts';
 import { STYLES } from '../../../../models/store.ts';
 import { OperatorError, UserError } from '../../../../system/errors.ts';
 import { t } from '../../../../texts/translate.ts';
-import { operationsOf } from '../admin-access.ts';
+import { adminCaller, administrationOf, operationsOf } from '../admin-access.ts';
 import { readJson } from '../json-body.ts';
 import { route, type WebApp, type WebContext } from '../web-context.ts';
 
@@ -24,34 +25,38 @@ const TASK = z.discriminatedUnion('do', [
  */
 export function adminModelRoutes(app: WebApp, web: WebContext): void {
   const models = () => operationsOf(web).models;
-  const state = async () => ({
+  const state = async (caller: Caller) => ({
     models: await explained(() => models().list()),
+    classifier: { ...(await models().classifier()), ...administrationOf(web).classifier(caller) },
     task: models().task ?? null,
     free: await models().freeBytes(),
   });
   route(app, '/api/admin/models', {
-    GET: async (c) => c.json(await state()),
+    GET: async (c) => c.json(await state(adminCaller(web, c))),
     POST: async (c) => {
       const wish = await readJson(c, TASK);
+      const caller = adminCaller(web, c);
       await explained(async () => {
-        if (wish.do === 'pull') await models().pull(wish.model, wish);
+        if (wish.do === 'pull') await models().pull(wish.model, wish, caller.user);
         else if (wish.do === 'verify') await models().verify(wish.model);
-        else await models().use(wish.model);
+        else await models().use(wish.model, caller.user);
       });
-      return c.json(await state(), 202);
+      return c.json(await state(caller), 202);
     },
   });
   route(app, '/api/admin/models/:name', {
     GET: async (c) => c.json({ files: await explained(() => models().files(nameIn(c.req.param('name')))) }),
     DELETE: async (c) => {
-      await explained(() => models().remove(nameIn(c.req.param('name'))));
-      return c.json(await state());
+      const caller = adminCaller(web, c);
+      await explained(() => models().remove(nameIn(c.req.param('name')), caller.user));
+      return c.json(await state(caller));
     },
   });
   route(app, '/api/admin/model-task', {
     DELETE: async (c) => {
-      await models().stop();
-      return c.json(await state());
+      const caller = adminCaller(web, c);
+      await models().stop(caller.user);
+      return c.json(await state(caller));
     },
   });
 }

@@ -33,7 +33,7 @@ export function adminPainterRoutes(app: WebApp, web: WebContext): void {
           hint: t('The operator sets {setting} for them.', { setting: 'WUERST_REDIS' }),
         });
       }
-      workers.give(name, order === 'admit' ? undefined : order);
+      workers.give(name, order === 'admit' ? undefined : order, adminCaller(web, c));
       return c.body(null, 204);
     },
   });

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { CHANGES, type ChangeKind } from '../../../../bot/history/audit.ts';
 import { SURFACES } from '../../../../bot/job.ts';
 import { adminCaller, adminGuard, administrationOf, operationsOf } from '../admin-access.ts';
 import { readJson } from '../json-body.ts';
@@ -11,7 +12,11 @@ import { adminPromptRoutes } from './admin-prompts.ts';
 
 /** Up to 2000 words of a list. */
 const RULE_BYTES = 512 * 1024;
-const RULE = z.strictObject({ name: z.string().max(64), value: z.string().max(100_000) });
+const RULE = z.strictObject({
+  name: z.string().max(64),
+  value: z.union([z.string().max(100_000), z.array(z.string().max(200)).max(2000)]),
+});
+const CHANGE_KIND = z.enum(Object.keys(CHANGES) as [ChangeKind, ...ChangeKind[]]);
 const BLOCK = z.strictObject({ surface: z.enum(SURFACES), user: z.string().min(1).max(200), blocked: z.boolean() });
 
 /** What admins look after, below `/api/admin`. All of it is for them alone. */
@@ -44,6 +49,12 @@ export function adminRoutes(app: WebApp, web: WebContext): void {
     DELETE: (c) => {
       administrationOf(web).cancel(adminCaller(web, c), parseId(c.req.param('id'), 'job'));
       return c.body(null, 204);
+    },
+  });
+  route(app, '/api/admin/changes', {
+    GET: (c) => {
+      const of = CHANGE_KIND.safeParse(c.req.query('of')).data;
+      return c.json({ changes: administrationOf(web).changes(adminCaller(web, c), of) });
     },
   });
   route(app, '/api/admin/disk', {
