@@ -51,7 +51,7 @@ export function workersCommand(): Command {
 async function list({ data, json = false }: Options): Promise<void> {
   const config = read(data);
   const { orders, waiting } = await withHistory(config, (history) => ({
-    orders: new WorkerOrders(history.memos).all,
+    orders: new WorkerOrders(history).all,
     waiting: history.jobs.waiting().length,
   }));
   const workers = await readFrom(config);

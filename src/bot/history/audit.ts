@@ -52,6 +52,11 @@ const COLUMNS = ['num', 'at', 'surface', 'guild', 'actor', 'action', 'target', '
   .map((column) => `audit.${column}`)
   .join(', ');
 
+/** How a person is named where something is done to them: from the same surface, and from any. */
+function targetsOf(surface: Surface, user: string): [from: Surface, target: string][] {
+  return [[surface, user], ...SURFACES.map((from): [Surface, string] => [from, `${surface}:${user}`])];
+}
+
 /** Empty for what is no change. */
 function kindOf(action: AuditEntry['action']): string {
   const found = Object.entries(CHANGES).find(([, actions]: [string, readonly string[]]) => actions.includes(action));
@@ -88,15 +93,12 @@ export class Audit {
       byActor: database.query(`SELECT ${COLUMNS} FROM audit WHERE surface = ? AND actor = ? ORDER BY num`, (row) =>
         decode(entry, row, 'audit entry'),
       ),
-      byTarget: database.query(
-        `SELECT ${COLUMNS} FROM audit WHERE surface = ? AND target = ? OR target = ? ORDER BY num`,
-        (row) => decode(entry, row, 'audit entry'),
+      byTarget: database.query(`SELECT ${COLUMNS} FROM audit WHERE surface = ? AND target = ? ORDER BY num`, (row) =>
+        decode(entry, row, 'audit entry'),
       ),
       prune: database.statement('DELETE FROM audit WHERE at < ?'),
       eraseActor: database.statement(`UPDATE audit SET actor = '${ERASED}' WHERE surface = ? AND actor = ?`),
-      eraseTarget: database.statement(
-        `UPDATE audit SET target = '${ERASED}' WHERE surface = ? AND target = ? OR target = ?`,
-      ),
+      eraseTarget: database.statement(`UPDATE audit SET target = '${ERASED}' WHERE surface = ? AND target = ?`),
     };
   }
 
@@ -132,7 +134,9 @@ export class Audit {
 
   /** Everything that was done to a person, oldest first. */
   byTarget(surface: Surface, user: string): readonly AuditEntry[] {
-    return this.#sql.byTarget.all(surface, user, `${surface}:${user}`);
+    return targetsOf(surface, user)
+      .flatMap((target) => this.#sql.byTarget.all(...target))
+      .toSorted((a, b) => a.num - b.num);
   }
 
   /** Forgets the entries before a time. */
@@ -143,6 +147,6 @@ export class Audit {
   /** What was done stays; who did it, and to whom, goes. */
   erase(surface: Surface, user: string): void {
     this.#sql.eraseActor.run(surface, user);
-    this.#sql.eraseTarget.run(surface, user, `${surface}:${user}`);
+    for (const target of targetsOf(surface, user)) this.#sql.eraseTarget.run(...target);
   }
 }

@@ -63,8 +63,7 @@ export class FakeAdministration implements Administration {
     if (value === 'default') {
       this.values.delete(name);
       this.lists.delete(name);
-    }
-    else this.values.set(name, value);
+    } else this.values.set(name, value);
   }
 
   people(_caller: unknown, containing: string): readonly PersonReport[] {

@@ -56,6 +56,7 @@ async function everywhere(t: Parameters<typeof openHistory>[0]) {
     detail: null,
   } as const;
   history.audit.add(moderator);
+  history.audit.add({ ...moderator, surface: 'terminal', guild: null, action: 'lock', target: `discord:${WHO}` });
   history.confirmations.save({ caller: zaphod, requests: [], expiresAt: clock.now + DAY });
   history.presets.save(ZAPHOD, [{ name: `preset-${WHO}`, prompt: WHO, negative: '', settings: {} }], ZAPHOD);
   const other = await finishedJob(history, ['of another']);
@@ -95,7 +96,7 @@ test('a person gets every word that is kept about them, and no token', async (t)
     job.events.map(({ type }: { type: string }) => type),
     ['queued', 'started', 'image', 'done'],
   );
-  assert.equal(data.actions.length, 2, 'what they did, and what was done to them');
+  assert.equal(data.actions.length, 3, 'what they did, and what was done to them');
   assert.ok(!json.includes('secret-token'));
 });
 
@@ -143,7 +144,7 @@ test('requests, the audit log and events are kept for stated times; messages sta
   clock.now += 3 * DAY;
   await history.tidy({ keptFor });
   assert.deepEqual(history.events.since('discord', `dm-${WHO}`, 0, 9), []);
-  assert.equal(rowsOf(history, 'SELECT * FROM audit').length, 2);
+  assert.equal(rowsOf(history, 'SELECT * FROM audit').length, 3);
   clock.now += 3 * DAY;
   await history.tidy({ keptFor });
   assert.equal(rowsOf(history, 'SELECT * FROM audit').length, 0);
