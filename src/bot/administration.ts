@@ -1,4 +1,4 @@
-import type { ChangeKind } from './history/audit.ts';
+import type { ChangeKind } from './change-kinds.ts';
 import type { Caller, Surface } from './job.ts';
 import type { Reply } from './reply.ts';
 

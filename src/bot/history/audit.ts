@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { CHANGES, type ChangeKind } from '../change-kinds.ts';
 import { SURFACES, type Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import { decode } from './job-rows.ts';
@@ -13,18 +14,6 @@ export interface Actor {
   readonly user: string;
 }
 
-/** What administrators and moderators change for others, by what it is about. */
-export const CHANGES = {
-  rules: ['set'],
-  people: ['invite', 'lock'],
-  painters: ['drain', 'ban', 'admit'],
-  models: ['pull-model', 'stop-model', 'use-model', 'remove-model'],
-  prompts: ['save-preset', 'delete-preset', 'save-wildcard', 'delete-wildcard', 'change-defaults'],
-  requests: ['cancel', 'overrule'],
-  keys: ['create-key', 'tell-key', 'revoke-key'],
-  signature: ['sign'],
-} as const;
-export type ChangeKind = keyof typeof CHANGES;
 const ALL_CHANGES = Object.values(CHANGES).flat();
 
 const entry = z.object({

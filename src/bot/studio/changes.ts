@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import { t } from '../../texts/translate.ts';
 import type { ChangeReport } from '../administration.ts';
+import type { CHANGES } from '../change-kinds.ts';
 import { formatGuildSetting, guildSettings, INITIAL } from '../command/guild-settings.ts';
 import { enumerated } from '../command/problem.ts';
-import { type AuditEntry, type AuditedChange, type CHANGES, ERASED } from '../history/audit.ts';
+import { type AuditEntry, type AuditedChange, ERASED } from '../history/audit.ts';
 import type { History } from '../history/history.ts';
 import type { Caller, Surface } from '../job.ts';
 import { shortened } from '../replies/job-reply.ts';

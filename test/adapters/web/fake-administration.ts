@@ -7,7 +7,7 @@ import type {
   PersonReport,
   Rule,
 } from '../../../src/bot/administration.ts';
-import type { ChangeKind } from '../../../src/bot/history/audit.ts';
+import type { ChangeKind } from '../../../src/bot/change-kinds.ts';
 import type { ApiKey } from '../../../src/bot/keys/api-key.ts';
 import { EMPTY_REPLY } from '../../../src/bot/reply.ts';
 import { ModelManager } from '../../../src/models/model-manager.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { CHANGES, type ChangeKind } from '../../../../bot/history/audit.ts';
+import { CHANGES, type ChangeKind } from '../../../../bot/change-kinds.ts';
 import { SURFACES } from '../../../../bot/job.ts';
 import { adminCaller, adminGuard, administrationOf, operationsOf } from '../admin-access.ts';
 import { readJson } from '../json-body.ts';
