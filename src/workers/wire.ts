@@ -128,9 +128,13 @@ export const wireEnd = z.discriminatedUnion('kind', [
 
 export type WireEnd = z.output<typeof wireEnd>;
 
+/** Many times what any picture's head and embedding take. */
+const HEAD_BYTES = 2 ** 20;
+const EMBEDDING_BYTES = 16 * 2 ** 20;
+
 /** The head of a finished picture; the bytes of the embedding and then those of the PNG come after it. */
 export const wireImage = z.strictObject({
-  ...{ metadata, dims, embeddingBytes: z.number().int().min(0) },
+  ...{ metadata, dims, embeddingBytes: z.number().int().min(0).max(EMBEDDING_BYTES) },
   verdict: pictureVerdict.exactOptional(),
 });
 
@@ -154,7 +158,7 @@ export function packImage({ metadata, embedding, png, verdict }: WireImage): Buf
 export function unpackImage(body: Buffer): WireImage | undefined {
   if (body.length < 4) return undefined;
   const headEnd = 4 + body.readUInt32LE(0);
-  if (headEnd > body.length) return undefined;
+  if (headEnd > Math.min(body.length, 4 + HEAD_BYTES)) return undefined;
   const head = wireImage.safeParse(parsedJson(body.subarray(4, headEnd).toString('utf8')));
   if (!head.success) return undefined;
   const { metadata, dims, embeddingBytes, verdict } = head.data;

@@ -111,6 +111,12 @@ test('a truncated, altered or wrong upload is refused, and a good one is taken a
   assert.equal(await put(UPLOAD.subarray(0, -20), sha256(UPLOAD)), 422, 'truncated on the way');
   assert.equal(await put(UPLOAD.subarray(0, -20)), 422, 'truncated before it was hashed');
   assert.equal(await put(Buffer.concat([UPLOAD, Buffer.of(0)])), 422, 'something behind it');
+  const end = UPLOAD.subarray(-12);
+  assert.equal(
+    await put(Buffer.concat([UPLOAD, Buffer.from('<script>'), end])),
+    422,
+    'something behind it that ends as it does',
+  );
   assert.equal(await put(Buffer.alloc(0)), 422);
   assert.equal(await put(UPLOAD, 'no hash'), 400);
   const other = { metadata: {}, embedding: { dims: [1], data: Float32Array.of(1) } };
@@ -136,6 +142,32 @@ test('only the signed address of a current attempt is heard', async () => {
   attempts.close(attempt);
   assert.equal(await send(attempt.path), 410);
   assert.equal(await put(UPLOAD), 410);
+});
+
+test('nothing is read of what comes to an address that is not heard', async () => {
+  const { attempts, attempt, app } = open();
+  const forged = attempt.path.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+  const earlier = attempts.open(REQUEST);
+  attempts.close(earlier);
+  for (const [path, expected] of [
+    [`${forged}/images/0`, 403],
+    [`${earlier.path}/images/0`, 410],
+    [`${earlier.path}/steps`, 410],
+  ] as const) {
+    let read = 0;
+    const endless = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          read += 1;
+          controller.enqueue(new Uint8Array(2 ** 16));
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const method = path.endsWith('steps') ? 'POST' : 'PUT';
+    const { status } = await app.request(path, { method, body: endless, duplex: 'half' });
+    assert.deepEqual([status, read], [expected, 0], path);
+  }
 });
 
 test('a sign of life keeps an attempt, also while the machine of the bot slept', async () => {
