@@ -143,6 +143,25 @@ test('what a phone shares is taken from its system alone, and given back to the 
   for (const place of ['2', '-1', 'x'])
     assert.equal((await app.request(`${path}/${place}`, { headers: ann })).status, 404);
 
+  const taken = async (pictures: readonly Uint8Array[], texts = {}) => {
+    const { headers } = await share({ ...ann, ...FROM_THE_SYSTEM }, pictures, texts);
+    return new URL(headers.get('location') ?? '', 'http://localhost').searchParams;
+  };
+  const large = Buffer.concat([jpeg, new Uint8Array(20 * 2 ** 20)]);
+  assert.equal((await taken([large])).get('shared'), 'refused', 'not without a word');
+  assert.equal((await taken([large, jpeg])).get('left'), '1');
+  assert.equal((await taken([jpeg, jpeg, jpeg, jpeg])).get('left'), '1');
+  const page = { url: 'https://example.org/', title: 'A page' };
+  assert.deepEqual(Object.fromEntries(await taken([], page)), { url: page.url, title: page.title });
+  // A browser sends an empty file where none was shared.
+  assert.deepEqual(Object.fromEntries(await taken([new Uint8Array()], page)), { url: page.url, title: page.title });
+  const long = '絵🎨'.repeat(20_000);
+  const begun = (await taken([], { text: long })).get('text') ?? '';
+  assert.ok(begun.length > 300 && encodeURIComponent(begun).length <= 4000, 'an address holds it');
+  const heic = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1');
+  const photo = `/api/shared/${(await taken([heic])).get('shared')}/0`;
+  assert.deepEqual(Buffer.from(await (await app.request(photo, { headers: ann })).arrayBuffer()), heic);
+
   for (const headers of [
     { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
     { origin: 'null', 'sec-fetch-site': 'cross-site' },

@@ -273,7 +273,7 @@ function focusOnLargeScreen() {
 /** Pictures from another app of a phone. */
 async function addShared() {
   const { addSharedPictures } = await import('./shared-pictures.js');
-  await addSharedPictures(shared).catch((error) => requests.report(current(), error));
+  await addSharedPictures(shared, sharedLeft).catch((error) => requests.report(current(), error));
 }
 
 function wire() {
@@ -306,7 +306,7 @@ wire();
 showUser();
 // Before the session is known, so that what is typed meanwhile is kept.
 composer.show(rooms.current);
-const { text: sharedText, shared } = takeShared();
+const { text: sharedText, shared, left: sharedLeft } = takeShared();
 composer.takeShared(sharedText);
 conversationIn(rooms.current).showStored(lastState.load(session.user, rooms.current));
 conversationIn(rooms.current).element.hidden = false;

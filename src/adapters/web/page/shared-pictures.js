@@ -5,11 +5,12 @@ import { t } from './texts.js';
 const WHY = {
   'sign-in': () => t('Sign in first, then share the picture again.'),
   refused: () => t('What was shared could not be taken over. Pictures may have up to 20 MB.'),
+  left: () => t('Not all that was shared was taken over: up to three pictures of 20 MB, 40 MB together.'),
   gone: () => t('What was shared is not here any more. Share it again.'),
 };
 
-/** Puts what another app shared beside the prompt. @param shared as `takeShared` gives it. @throws Problem that says why not */
-export async function addSharedPictures(shared) {
+/** Puts what another app shared beside the prompt. @param shared as `takeShared` gives it, and `left`. @throws Problem that says why not */
+export async function addSharedPictures(shared, left) {
   if (Object.hasOwn(WHY, shared)) throw refused(shared);
   const { pictures } = await api.shared(shared);
   if (pictures === 0) throw refused('gone');
@@ -21,6 +22,7 @@ export async function addSharedPictures(shared) {
     files.push(new File([blob], t('shared picture {number}', { number: k + 1 }), { type }));
   }
   givenPictures.add(files);
+  if (left > 0) throw refused('left');
 }
 
 function refused(why) {

@@ -9,6 +9,8 @@ import { sessionGuard } from './session.ts';
 
 /** What reading a form with pictures costs beyond a request. */
 const FORM_COST = 3;
+/** Characters of an encoded text. */
+const MOST_ENCODED = 4000;
 const TEXTS: readonly string[] = ['title', 'text', 'url'];
 
 /**
@@ -48,11 +50,21 @@ async function taken(web: WebContext, c: WebRequest): Promise<URLSearchParams> {
   const person = personOf(web, c);
   const parts = await web.forms.take(person, () => readFormParts(c));
   const query = new URLSearchParams();
-  for (const part of parts) if ('text' in part && TEXTS.includes(part.name)) query.set(part.name, part.text);
-  const pictures = parts
-    .flatMap((part) => ('bytes' in part && part.bytes.byteLength > 0 ? [part.bytes] : []))
+  for (const part of parts) if ('text' in part && TEXTS.includes(part.name)) query.set(part.name, begun(part.text));
+  const given = parts.flatMap((part) => ('bytes' in part && part.bytes.byteLength > 0 ? [part.bytes] : []));
+  const pictures = given
     .filter(({ byteLength }) => byteLength <= PICTURE_BOUNDS.bytes)
     .slice(0, PICTURE_BOUNDS.pictures);
   if (pictures.length > 0) query.set('shared', web.shared.put(person, pictures));
+  else if (given.length > 0) query.set('shared', 'refused');
+  if (pictures.length > 0 && pictures.length < given.length) query.set('left', String(given.length - pictures.length));
   return query;
+}
+
+/** As much of a text as fits into an address: longer ones are refused before anything reads them. */
+function begun(text: string): string {
+  let part = text.slice(0, MOST_ENCODED).toWellFormed();
+  while (encodeURIComponent(part).length > MOST_ENCODED)
+    part = part.slice(0, Math.floor(part.length * 0.9)).toWellFormed();
+  return part;
 }
