@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Installations } from '../src/adapters/slack/connection/installations.ts';
+import { SESSION_KEY_FILE, sessionKey } from '../src/adapters/web/server/session-key.ts';
 import { readConfig } from '../src/config.ts';
 import { startBot } from '../src/main.ts';
+import { openCredential } from '../src/marking/credential.ts';
+import { CREDENTIAL_FILE } from '../src/marking/credential-file.ts';
 import { lockFolder } from '../src/system/file-lock.ts';
 import { createLogger } from '../src/system/logging.ts';
 import { isReadableOnTheWay } from '../src/system/plain-endpoint.ts';
@@ -47,6 +50,22 @@ for (const mask of [0o000, 0o022, 0o277]) {
     assert.deepEqual(wrongModes(join(root, 'backup')), []);
   });
 }
+
+test("what root makes in another user's data folder is that user's", async (t) => {
+  const folder = temporaryFolder(t);
+  if (process.getuid?.() === 0) chownSync(folder, 1000, 1000);
+  const { uid } = statSync(folder);
+  const { history } = openHistory(t, { folder });
+  history.close();
+  sessionKey(join(folder, SESSION_KEY_FILE));
+  await openCredential(join(folder, CREDENTIAL_FILE), new Date());
+  const made = readdirSync(folder).filter((name) => !name.startsWith('.'));
+  assert.ok(made.length >= 3);
+  assert.deepEqual(
+    made.filter((name) => statSync(join(folder, name)).uid !== uid && statSync(join(folder, name)).isFile()),
+    [],
+  );
+});
 
 test('files that an older program left open are closed', async (t) => {
   const folder = temporaryFolder(t);

@@ -13,7 +13,7 @@ import {
 import { dirname } from 'node:path';
 import { OperatorError, UserError } from '../system/errors.ts';
 import { makeFolder } from '../system/make-folder.ts';
-import { keepPrivate } from '../system/private-file.ts';
+import { giveToFolderOwner, keepPrivate } from '../system/private-file.ts';
 import { t } from '../texts/translate.ts';
 import { algorithmOf, type SigningAlgorithm } from './signing-algorithm.ts';
 
@@ -204,6 +204,7 @@ function store(path: string, pem: string, mode: 'keep' | 'replace'): void {
     try {
       // Whatever the umask.
       fchmodSync(file, 0o600);
+      giveToFolderOwner(file, path);
       writeSync(file, pem);
       fsyncSync(file);
     } finally {

@@ -1,4 +1,5 @@
-import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, fchownSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { t } from '../texts/translate.ts';
 
 const OWNER_ONLY = 0o600;
@@ -8,11 +9,23 @@ const MODE = 0o777;
 /** Makes a file that only its owner may read, unless it exists, and takes one that exists away from others. Whatever the umask. */
 export function makePrivate(path: string): void {
   try {
-    closeSync(openSync(path, 'wx', OWNER_ONLY));
+    const file = openSync(path, 'wx', OWNER_ONLY);
+    giveToFolderOwner(file, path);
+    closeSync(file);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
   keepPrivate(path);
+}
+
+/**
+ * Gives a new file to whoever owns its folder, where root has made it: the bot runs as another user, and must read what
+ * `sudo wuerst …` leaves in its data folder.
+ */
+export function giveToFolderOwner(file: number, path: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(dirname(path));
+  if (uid !== 0) fchownSync(file, uid, gid);
 }
 
 /** Takes a file away from others than its owner. Nothing happens where it is missing, or belongs to somebody else. */

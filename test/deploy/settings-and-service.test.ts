@@ -39,4 +39,9 @@ test("the service keeps its data where WUERST_DATA says, and waits longer than t
   assert.ok(service.includes(`WUERST_DATA=/var/lib/${state} `));
   const [, seconds = ''] = /^TimeoutStopSec=(\d+)$/m.exec(service) ?? [];
   assert.ok(Number(seconds) * 1000 > readConfig({}).drainMs + 10_000);
+  assert.match(
+    service,
+    /^OOMPolicy=continue$/m,
+    'else systemd ends the bot when the kernel ends a process that paints',
+  );
 });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { OperatorError } from '../../../system/errors.ts';
+import { giveToFolderOwner } from '../../../system/private-file.ts';
 
 /** File in the data folder. Not in the database: its backups must not be able to sign anybody in. */
 export const SESSION_KEY_FILE = 'web-session.key';
@@ -36,6 +37,7 @@ export function sessionKey(path: string): Uint8Array {
 function makeOnce(path: string): void {
   try {
     const file = openSync(path, 'wx', 0o600);
+    giveToFolderOwner(file, path);
     writeSync(file, randomBytes(BYTES));
     fsyncSync(file);
     closeSync(file);
