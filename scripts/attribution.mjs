@@ -29,10 +29,13 @@ function billOfMaterials() {
   const kept = components.filter(({ group, name, version }) =>
     wanted.has(`${group ? `${group}/` : ''}${name} ${version}`),
   );
-  const refs = new Set([rest.component['bom-ref'], ...kept.map((component) => component['bom-ref'])]);
+  // npm calls it by the folder that it is built in.
+  const { name } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const component = { ...rest.component, name, type: 'application' };
+  const refs = new Set([component['bom-ref'], ...kept.map((component) => component['bom-ref'])]);
   return {
     ...bill,
-    ...{ metadata: rest, components: kept },
+    ...{ metadata: { ...rest, component }, components: kept },
     dependencies: dependencies
       .filter(({ ref }) => refs.has(ref))
       .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter((one) => refs.has(one)) })),

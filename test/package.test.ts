@@ -82,10 +82,14 @@ function installedWith(packages: Readonly<Record<string, LockEntry>>): ReadonlyM
 
 function checkAttribution(
   installed: ReadonlyMap<string, LockEntry>,
-  bill: { bomFormat: string; components: { group?: string; name: string; version: string; licenses?: unknown[] }[] },
+  bill: {
+    bomFormat: string;
+    metadata: { component: { name: string } };
+    components: { group?: string; name: string; version: string; licenses?: unknown[] }[];
+  },
   licences: string,
 ): void {
-  assert.equal(bill.bomFormat, 'CycloneDX');
+  assert.deepEqual([bill.bomFormat, bill.metadata.component.name], ['CycloneDX', 'wuerst']);
   const listed = bill.components.map(({ group, name, version }) => `${group ? `${group}/` : ''}${name} ${version}`);
   assert.deepEqual(new Set(listed), new Set(installed.keys()));
   assert.deepEqual(
