@@ -260,6 +260,7 @@ export const PAGE_STATES: readonly PageState[] = [
       ['models', 'small model that comes with wuerst'],
       ['prompts', 'red, green, 3::blue'],
       ['keys', 'within the rules of a place'],
+      ['changes', 'made the API key nightly'],
       ['failures', 'There was too little memory for it.'],
       ['disk', '/var/lib/wuerst/models'],
     ] as const

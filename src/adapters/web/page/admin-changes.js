@@ -11,6 +11,7 @@ const TEXT = {
     { setting: `WUERST_KEEP_AUDIT_DAYS` },
   ),
   latest: t('Latest changes'),
+  caption: t('Who changed what'),
   heads: [t('When'), t('Who'), t('Where'), t('What')],
   everywhere: t('everywhere'),
 };
@@ -43,7 +44,7 @@ export function changesPart(host) {
 }
 
 function tableOf(changes) {
-  return table(TEXT.title, TEXT.heads, changes.map(row));
+  return table(TEXT.caption, TEXT.heads, changes.map(row));
 }
 
 function row({ at, by, what, where }) {
