@@ -77,6 +77,13 @@ export class Roster {
     }));
   }
 
+  /** Redis learns the scripts of a hand-over before the first one. */
+  async rehearse(): Promise<void> {
+    const queue = this.#queueOf('rehearsal');
+    await queue.add('rehearsal', { path: '', checkpoint: '' }, { removeOnComplete: true, removeOnFail: true });
+    await emptied(queue);
+  }
+
   /** Looks at the roll once. */
   async look(): Promise<void> {
     const { redis } = this.#options;

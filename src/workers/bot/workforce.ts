@@ -12,6 +12,7 @@ import { isLasting } from '../redis-problem.ts';
 import { Attempts } from './attempts.ts';
 import { createIntake } from './intake.ts';
 import type { Orders, Standards } from './judgement.ts';
+import { rehearse } from './rehearse.ts';
 import { Roster, type WorkerView } from './roster.ts';
 
 export interface WorkforceOptions {
@@ -74,6 +75,7 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
   const look = async () => {
     if (redis.status === 'wait' || redis.status === 'end') await redis.connect();
     if (!checked) for (const warning of await checkRedis(redis, address)) logger.warn({}, warning);
+    if (!checked) await roster.rehearse();
     checked = true;
     await roster.look();
     problems.redisAnswers();
@@ -87,7 +89,9 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
       throw problem;
     }
   }
-  const server = createAdaptorServer({ fetch: createIntake({ attempts, logger }).fetch });
+  const intake = createIntake({ attempts, logger });
+  await rehearse(intake, attempts);
+  const server = createAdaptorServer({ fetch: intake.fetch });
   const url = await listen(server, options.host, options.port).catch((error) => {
     redis.disconnect();
     throw error;

@@ -7,6 +7,7 @@ import { ProblemLog } from '../problem-log.ts';
 import { checkRedis, failureOf, redisConnection } from '../redis.ts';
 import type { RedisAddress } from '../redis-address.ts';
 import { isLasting, redisProblem } from '../redis-problem.ts';
+import { rehearseWire } from '../rehearsal.ts';
 import { checkBot } from './bot-connection.ts';
 import { PaintingWorker } from './painting-worker.ts';
 import type { RunningWorker, Timing, WorkerOptions } from './worker-options.ts';
@@ -46,6 +47,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     });
     let worker: PaintingWorker | undefined;
     const info = await client.start();
+    rehearseWire();
     worker = new PaintingWorker({ ...options, clock, timing, redis, queues, client, problems, hashes });
     logger.info({ id: worker.id, name: options.name, ...info }, 'this worker is ready');
     worker.start();
