@@ -35,7 +35,8 @@ export function pageRoutes(app: WebApp): void {
   const { html, styles } = joined(textOf(files.get('index.html')), files);
   const page = html.replaceAll('"/page/', `"${kept}`);
   localRoute(app, '/', 'index.html', CHECKED, (language) => withTexts(localisedHtml(page, language), kept, language));
-  fileRoute(app, kept + STYLES, STYLES, encoded(styles), KEPT);
+  const styleFile = onceAsked(() => prepared(STYLES, encoded(styles)));
+  fileRoute(app, kept + STYLES, styleFile, KEPT);
   const modules = () => [...files].filter(([name]) => extname(name) === '.js').map(([, bytes]) => textOf(bytes));
   for (const language of LANGUAGES) {
     const name = textsOf(language);
@@ -49,8 +50,9 @@ export function pageRoutes(app: WebApp): void {
       localRoute(app, `/page/${name}`, name, CHECKED, manifest);
       continue;
     }
-    fileRoute(app, kept + name, name, bytes, KEPT);
-    fileRoute(app, `/page/${name}`, name, bytes, CHECKED);
+    const file = onceAsked(() => prepared(name, bytes));
+    fileRoute(app, kept + name, file, KEPT);
+    fileRoute(app, `/page/${name}`, file, CHECKED);
   }
 }
 
@@ -122,9 +124,17 @@ function encoded(text: string): Uint8Array<ArrayBuffer> {
 /** Checked each time, so that a new version of the bot shows its own page at once. */
 const CHECKED = 'no-cache';
 
-function fileRoute(app: WebApp, path: string, name: string, bytes: Uint8Array<ArrayBuffer>, cache: string): void {
-  const file = prepared(name, bytes);
-  route(app, path, { GET: (c) => sent(c, file, cache, 'Accept-Encoding') });
+function fileRoute(app: WebApp, path: string, file: () => PreparedFile, cache: string): void {
+  route(app, path, { GET: (c) => sent(c, file(), cache, 'Accept-Encoding') });
+}
+
+/** Compressing all files takes as long as everything else here, and few visits ask for all. */
+function onceAsked<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /**
