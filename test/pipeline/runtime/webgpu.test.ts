@@ -42,7 +42,8 @@ test('WebGPU works here', async () => {
   assert.deepEqual({ provider, works }, { provider: 'webgpu', works: true });
 });
 
-test('every network of the embedded model agrees between WebGPU and the CPU', async () => {
+// Stages C and B do so below.
+test('the text encoder and Stage A of the embedded model agree between WebGPU and the CPU', async () => {
   const [gpu, cpu] = [await Runtime.create({ provider: 'webgpu' }), await Runtime.create({ provider: 'cpu' })];
   assert.equal(gpu.provider, 'webgpu');
   const both = <T>(use: (runtime: Runtime) => Promise<T>) => Promise.all([use(gpu), use(cpu)]);
@@ -56,30 +57,6 @@ test('every network of the embedded model agrees between WebGPU and the CPU', as
     return states;
   });
   agree(text1, text2, 'text encoder');
-
-  const [prior1, prior2] = await both(async (runtime) => {
-    const prior = await WuerstchenPrior.load(join(COCKTAIL, 'wuerstchen-prior/prior'), runtime);
-    const { c_in, c_cond } = prior.config;
-    const predicted = await prior.run(noise(1, [2, c_in, 4, 6]), Float32Array.of(0.8, 0.3), noise(2, [2, 9, c_cond]));
-    await prior.release();
-    return predicted;
-  });
-  agree(prior1, prior2, 'Stage C');
-
-  const [decoder1, decoder2] = await both(async (runtime) => {
-    const decoder = await WuerstchenDiffNeXt.load(join(COCKTAIL, 'wuerstchen/decoder'), runtime);
-    const { c_in, effnet_embd, clip_embd } = decoder.config;
-    const side = decoder.sideDivisor * 2;
-    const predicted = await decoder.run(
-      noise(3, [1, c_in, side, side]),
-      Float32Array.of(0.5),
-      noise(4, [1, effnet_embd, 2, 2]),
-      noise(5, [1, 9, clip_embd]),
-    );
-    await decoder.release();
-    return predicted;
-  });
-  agree(decoder1, decoder2, 'Stage B');
 
   const [picture1, picture2] = await both(async (runtime) => {
     const vqgan = await PaellaVQModel.load(join(COCKTAIL, 'wuerstchen/vqgan'), runtime);
