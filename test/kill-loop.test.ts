@@ -6,7 +6,7 @@ import { History } from '../src/bot/history/history.ts';
 import { BotProcess, post, temporaryFolder } from './bot-process.ts';
 import { assertEndedOnce } from './ended-once.ts';
 
-const ROUNDS = 8;
+const ROUNDS = 6;
 const JOBS = 3;
 const REAL = { TEST_ENGINE: 'real', WUERST_PROVIDER: 'cpu' };
 const accepted = z.object({ job: z.object({ id: z.string() }) });

@@ -47,13 +47,13 @@ async function ended(page: Page, place: number, state = 'done'): Promise<Locator
 
 test('a prompt is watched while it is painted, and its pictures are what was asked for', async () => {
   const page = await openRoom('watching');
-  await type(page, '/wuerst a red fox in the snow size:1024x1024 n:2 seed:7 style:aesthetic steps:60 decoder-steps:60');
+  await type(page, '/wuerst a red fox in the snow size:1024x1024 n:2 seed:7 style:aesthetic steps:60 decoder-steps:20');
   await page.getByRole('progressbar').waitFor();
   await page.getByText(/^Sketching \d+\/60/).waitFor();
   const previews = page.locator('.coming img[src^="data:image/jpeg"]');
   await previews.nth(1).waitFor();
   assert.equal(await previews.count(), 2, 'a preview in the place of each picture');
-  await page.getByText(/^Painting \d+\/60/).waitFor();
+  await page.getByText(/^Painting \d+\/20/).waitFor();
   const turn = await ended(page, 0);
   assert.equal(await turn.getByRole('img', { name: 'a red fox in the snow' }).count(), 2);
   await until(page, `[...document.querySelectorAll('.picture img')].every((img) => img.naturalWidth > 0)`);
