@@ -24,7 +24,11 @@ const files = positionals.flatMap((path) =>
     : [path],
 );
 
-type Attack = (picture: Sharp, size: { width: number; height: number }) => Sharp;
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+type Attack = (picture: Sharp, size: Size) => Sharp;
 
 const crop =
   (share: number): Attack =>
@@ -45,6 +49,21 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   'halved, JPEG 75': (picture, { width }) => picture.resize({ width: Math.round(width / 2) }).jpeg({ quality: 75 }),
   '10 % cut off': (picture, size) => crop(0.1)(picture, size).png(),
   '10 % cut off, JPEG 75': (picture, size) => crop(0.1)(picture, size).jpeg({ quality: 75 }),
+  'WebP 80': (picture) => picture.webp({ quality: 80 }),
+  'JPEG 50': (picture) => picture.jpeg({ quality: 50 }),
+  ...Object.fromEntries(
+    [0.75, 0.8, 2 / 3, 0.9, 0.4, 1.25, 2].map((factor) => [
+      `resized to ${Math.round(100 * factor)} %, JPEG 90`,
+      (picture: Sharp, { width }: Size) => picture.resize({ width: Math.round(width * factor) }).jpeg({ quality: 90 }),
+    ]),
+  ),
+  mirrored: (picture) => picture.flop().png(),
+  'turned by 1°': (picture) => picture.rotate(1, { background: '#888' }).png(),
+  'turned by 90°': (picture) => picture.rotate(90).png(),
+  'half cut off': (picture, size) => crop(0.5)(picture, size).png(),
+  'made grey': (picture) => picture.greyscale().png(),
+  'brighter, more contrast': (picture) => picture.linear(1.2, 10).png(),
+  blurred: (picture) => picture.blur(1).png(),
 };
 
 async function rgb(file: string): Promise<RgbImage> {

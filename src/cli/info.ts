@@ -23,7 +23,7 @@ interface Options {
 export function infoCommand(): Command {
   return new Command('info')
     .description(t('print the parameters that pictures were made with, and the command to make them again'))
-    .argument('<files...>', t('PNG, WebP or JPEG files, also of A1111, ComfyUI and InvokeAI'))
+    .argument('<files...>', t('PNG, WebP or JPEG files, also of A1111, ComfyUI and InvokeAI; - is the standard input'))
     .option('--json', t('print one JSON object a file, with every number'))
     .action(async (paths: readonly string[], options: Options) => {
       const failures: unknown[] = [];

@@ -5,15 +5,12 @@ import { t } from '../texts/translate.ts';
 
 const MOST_BYTES = 512e6;
 
-/** The file at a path that was typed. @throws UserError `file_unreadable`, `file_too_large` */
+/** The file at a path that was typed; `-` is the standard input. @throws UserError `file_unreadable`, `file_too_large` */
 export async function pictureContent(path: string): Promise<Buffer> {
   try {
+    if (path === '-') return await standardInput();
     const file = await stat(path);
-    if (file.isFile() && file.size > MOST_BYTES) {
-      const size = byteSize(file.size);
-      const message = t('The file {path} has {size}, which is more than a picture has.', { path, size });
-      throw new UserError('file_too_large', message);
-    }
+    if (file.isFile() && file.size > MOST_BYTES) throw tooLarge(path, file.size);
     if (file.isDirectory()) throw unreadable(t('Cannot read {path}: it is a folder.', { path }));
     if (!file.isFile()) throw unreadable(t('Cannot read {path}: it is not an ordinary file.', { path }));
     return await readFile(path);
@@ -23,6 +20,25 @@ export async function pictureContent(path: string): Promise<Buffer> {
     if (missing) throw unreadable(t('Cannot read {path}: there is no such file.', { path }), cause);
     throw unreadable(t('Cannot read {path}: {reason}.', { path, reason: (cause as Error).message }), cause);
   }
+}
+
+async function standardInput(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MOST_BYTES) throw tooLarge('-', size);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(path: string, bytes: number): UserError {
+  const size = byteSize(bytes);
+  return new UserError(
+    'file_too_large',
+    t('The file {path} has {size}, which is more than a picture has.', { path, size }),
+  );
 }
 
 function unreadable(message: string, cause?: unknown): UserError {

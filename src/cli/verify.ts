@@ -23,7 +23,7 @@ const BY_GRAVITY = [EXIT_UNREAD, 1, 3, 0];
 export function verifyCommand(): Command {
   return new Command('verify')
     .description(t('say who signed pictures, whether they were changed since, and what they say of their origin'))
-    .argument('<files...>', t('PNG, WebP or JPEG files, of any program'))
+    .argument('<files...>', t('PNG, WebP or JPEG files, of any program; - is the standard input'))
     .option(
       '--trust <file>',
       t('PEM file of certificates whose signatures count as trusted; may be repeated'),

@@ -26,8 +26,8 @@ const KEY = 'wuerst watermark 1';
 /** Where the peak stands out of the noise by so many standard deviations, it is none of it: see `bench/watermark.ts`. */
 export const THRESHOLD = 7;
 
-/** By how much a picture may have been reduced. */
-const REDUCTIONS: readonly number[] = [1, 2, 1.5];
+/** By how much a picture may have been reduced, as thumbnails and screens do it; 0.5 is one that was enlarged to the double. */
+const REDUCTIONS: readonly number[] = [1, 2, 1.5, 4 / 3, 1.25, 0.5];
 
 /** How a pattern is found: the phases of its spectrum, zero outside of the band. */
 export interface Pattern {
@@ -35,6 +35,8 @@ export interface Pattern {
   /** With a mean square of 1. */
   readonly tile: Float64Array;
   readonly phases: Spectrum;
+  /** Of the pattern as a mirror shows it. */
+  readonly mirrored: Spectrum;
 }
 
 let ownPattern: Pattern | undefined;
@@ -65,7 +67,13 @@ export function patternOf(key: string): Pattern {
   const wave = { re: phases.re.slice(), im: phases.im.slice() };
   transform(wave, SIDE, true);
   const rms = Math.sqrt(wave.re.reduce((sum, value) => sum + value * value, 0) / AREA);
-  return { key, tile: wave.re.map((value) => value / rms), phases };
+  return { key, tile: wave.re.map((value) => value / rms), phases, mirrored: mirrorImage(phases) };
+}
+
+/** Left for right. */
+function mirrorImage({ re, im }: Spectrum): Spectrum {
+  const from = (i: number) => i - (i % SIDE) + ((SIDE - (i % SIDE)) % SIDE);
+  return { re: re.map((_, i) => re[from(i)] ?? 0), im: im.map((_, i) => im[from(i)] ?? 0) };
 }
 
 function inBand(x: number, y: number): boolean {
@@ -135,8 +143,13 @@ export async function foldings(picture: Brightness): Promise<readonly Spectrum[]
   return Promise.all(REDUCTIONS.map(async (reduction) => folded(await enlarged(picture, reduction))));
 }
 
-/** The peak of the correlation at all places of the pattern (symmetrical phase-only matched filtering). */
-export function scoreOf(folding: Spectrum, { phases }: Pattern): number {
+/** The peak of the correlation at all places of the pattern and its mirror image. */
+export function scoreOf(folding: Spectrum, { phases, mirrored }: Pattern): number {
+  return Math.max(peakOf(folding, phases), peakOf(folding, mirrored));
+}
+
+/** Symmetrical phase-only matched filtering. */
+function peakOf(folding: Spectrum, phases: Spectrum): number {
   const product = { re: new Float64Array(AREA), im: new Float64Array(AREA) };
   let count = 0;
   for (let i = 0; i < AREA; i += 1) {

@@ -43,6 +43,15 @@ const ATTACKS: Readonly<Record<string, (picture: RgbImage) => Sharp>> = {
     asSharp({ width, height, ...picture })
       .extract({ left: 17, top: 29, width: Math.floor(width * 0.91), height: Math.floor(height * 0.88) })
       .png(),
+  'a mirror': (picture) => asSharp(picture).flop().png(),
+  'reduction to three quarters': (picture) =>
+    asSharp(picture)
+      .resize({ width: picture.width * 0.75 })
+      .png(),
+  'enlargement to the double': (picture) =>
+    asSharp(picture)
+      .resize({ width: picture.width * 2 })
+      .png(),
   'halving, then JPEG': (picture) =>
     asSharp(picture)
       .resize({ width: picture.width / 2 })
