@@ -5,12 +5,14 @@ import { type Clock, systemClock } from '../../system/clock.ts';
 import { UserError } from '../../system/errors.ts';
 import { t } from '../../texts/translate.ts';
 import { checkBytes, HEAD_BYTES, MAX_PICTURE_PIXELS, MIN_PICTURE_SIDE, pictureKind } from './picture-kind.ts';
-import type { Frame, PictureFacts, ReadAnswer, ReadRequest } from './picture-reading.ts';
+import { type Frame, type PictureFacts, READY, type ReadAnswer, type ReadRequest } from './picture-reading.ts';
 
 export type { Frame, PictureFacts } from './picture-reading.ts';
 
-/** A picture that takes longer is made to. In milliseconds. */
+/** A picture that takes longer is made to. In milliseconds, from when its process is ready. */
 const PATIENCE_MS = 20_000;
+/** For that process to start: on a busy machine, no picture is to blame. */
+const START_MS = 60_000;
 
 // Beside this file, in the sources as in the built package.
 const ENTRY = new URL(
@@ -74,12 +76,19 @@ function readInProcess(request: ReadRequest, clock: Clock): Promise<ReadAnswer> 
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     let answer: ReadAnswer = { type: 'failed', message: 'its decoder ended' };
-    const stop = clock.after(PATIENCE_MS, () => {
+    const giveUp = () => {
       answer = { type: 'failed', message: SLOW };
       child.kill('SIGKILL');
-    });
-    child.once('message', (message: ReadAnswer) => {
-      answer = message;
+    };
+    let stop = clock.after(START_MS, giveUp);
+    child.on('message', (message: ReadAnswer | typeof READY) => {
+      if (message !== READY) {
+        answer = message;
+        return;
+      }
+      stop();
+      stop = clock.after(PATIENCE_MS, giveUp);
+      child.send(request, () => {});
     });
     child.once('error', ({ message }) => {
       answer = { type: 'failed', message };
@@ -88,7 +97,6 @@ function readInProcess(request: ReadRequest, clock: Clock): Promise<ReadAnswer> 
       stop();
       resolve(answer);
     });
-    child.send(request, () => {});
   });
 }
 

@@ -15,6 +15,9 @@ export interface ReadRequest {
   readonly frames: readonly Frame[];
 }
 
+/** The first message of the process that reads: it waits for a request. */
+export const READY = 'ready';
+
 /** What is known of a given picture. */
 export interface PictureFacts {
   /** As it is shown, turned as its camera was held. */
