@@ -272,25 +272,11 @@ export function loadDotEnv(folder: string = process.cwd()): void {
  * @throws OperatorError `config_invalid` with every mistake, one per line and without secrets
  */
 export function readConfig(environment: Environment): Config {
-  const mistakes = misspelt(environment);
-  const read = <P extends Part>(part: P) => {
-    const { result, wrong } = parse(part, part.in, environment);
-    mistakes.push(...wrong);
-    return result;
-  };
-  const [bot, web, discord, slack] = [read(botOptions), read(webOptions), read(discordOptions), read(slackOptions)];
-  const workers = read(workersOptions);
-  if ([web, discord, slack].every(({ success, data }) => success && data === undefined)) {
-    mistakes.push(
-      t('WUERST_WEB is off, and neither DISCORD_TOKEN nor SLACK_BOT_TOKEN is set: nobody could ask for anything'),
-    );
-  }
-  if (bot.data?.processes === 0 && workers.success && workers.data === undefined) {
-    mistakes.push(t('WUERST_PROCESSES is 0, and WUERST_REDIS is not set: nobody could paint'));
-  }
+  const { bot, web, discord, slack, workers, mistakes } = readAll(environment);
   if (!bot.success || mistakes.length > 0) {
-    const lines = [...new Set(mistakes)].map((mistake) => `\n- ${mistake}`);
-    throw new OperatorError('config_invalid', () => [t('The settings cannot be used:'), ...lines].join(''), {
+    // Read again, for whoever reads it.
+    const lines = () => [...new Set(readAll(environment).mistakes)].map((mistake) => `\n- ${mistake}`);
+    throw new OperatorError('config_invalid', () => [t('The settings cannot be used:'), ...lines()].join(''), {
       hint: () => t('They are environment variables, also from a file .env; "wuerst start --help" lists them.'),
     });
   }
@@ -315,15 +301,37 @@ export function readConfig(environment: Environment): Config {
   };
 }
 
+/** Each part, and the mistakes in all of them in the reader's language. */
+function readAll(environment: Environment) {
+  const mistakes = misspelt(environment);
+  const read = <P extends Part>(part: P) => {
+    const { result, wrong } = parse(part, part.in, environment);
+    mistakes.push(...wrong);
+    return result;
+  };
+  const [bot, web, discord, slack] = [read(botOptions), read(webOptions), read(discordOptions), read(slackOptions)];
+  const workers = read(workersOptions);
+  if ([web, discord, slack].every(({ success, data }) => success && data === undefined)) {
+    mistakes.push(
+      t('WUERST_WEB is off, and neither DISCORD_TOKEN nor SLACK_BOT_TOKEN is set: nobody could ask for anything'),
+    );
+  }
+  if (bot.data?.processes === 0 && workers.success && workers.data === undefined) {
+    mistakes.push(t('WUERST_PROCESSES is 0, and WUERST_REDIS is not set: nobody could paint'));
+  }
+  return { bot, web, discord, slack, workers, mistakes };
+}
+
 /**
  * Which pipeline processes the environment asks for.
  *
  * @throws OperatorError `config_invalid`
  */
 export function readProcesses(environment: Environment): z.output<typeof processOptions> {
-  const { result, wrong } = parse(processOptions, processOptions, environment);
+  const { result } = parse(processOptions, processOptions, environment);
   if (result.success) return result.data;
-  throw new OperatorError('config_invalid', `${wrong.join('; ')}.`);
+  const wrong = () => parse(processOptions, processOptions, environment).wrong;
+  throw new OperatorError('config_invalid', () => `${wrong().join('; ')}.`);
 }
 
 /** @param fields the variables of the schema */

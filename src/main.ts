@@ -34,12 +34,14 @@ import { planProcesses } from './pipeline/runtime/process-plan.ts';
 import { VERSION } from './pipeline/version.ts';
 import { OperatorError } from './system/errors.ts';
 import { acquireLock } from './system/file-lock.ts';
+import { foreignWords, reasonOf } from './system/foreign-words.ts';
 import { createLogger } from './system/logging.ts';
 import { makeFolder } from './system/make-folder.ts';
 import { once } from './system/memo.ts';
 import { openFolderWarning } from './system/private-file.ts';
 import { proveWritable } from './system/prove-writable.ts';
 import { onStopSignal } from './system/stop-signals.ts';
+import { t } from './texts/translate.ts';
 import { WorkerOrders } from './workers/bot/orders.ts';
 import type { Workforce, WorkforceOptions } from './workers/bot/workforce.ts';
 
@@ -156,9 +158,18 @@ async function end(started: Started, deadlines: Deadlines): Promise<void> {
 function noSurfaceLeft(surfaces: readonly Adapter[]): OperatorError | null {
   const errors = surfaces.flatMap(({ trouble }) => (trouble?.isLasting ? [trouble.error] : []));
   if (errors.length < surfaces.length) return null;
-  const reasons = errors.map(({ message }) => message).join(' ');
-  const hint = errors.flatMap(({ hint }) => hint ?? []).join(' ');
-  return new OperatorError('no_surface_left', `Nobody can reach the bot any more, so it stops. ${reasons}`, { hint });
+  // Again, for whoever reads it.
+  const now = () => errors.map((error) => error.again());
+  return new OperatorError(
+    'no_surface_left',
+    () => [t('Nobody can reach the bot any more, so it stops.'), ...now().map(({ message }) => message)].join(' '),
+    {
+      hint: () =>
+        now()
+          .flatMap(({ hint }) => hint ?? [])
+          .join(' '),
+    },
+  );
 }
 
 interface Served {
@@ -177,7 +188,9 @@ async function compose(
 ) {
   const recommended = recommendedFor(config.model);
   useDataFolder(config.data, makeFolder);
-  const lock = await acquireLock(join(config.data, 'bot.lock'), { what: `the data folder ${config.data}` });
+  const lock = await acquireLock(join(config.data, 'bot.lock'), {
+    inUse: () => t('Another process uses the data folder {folder}.', { folder: config.data }),
+  });
   started.push(() => lock.release());
   for (const folder of [config.data, join(config.data, IMAGE_FOLDER)]) useDataFolder(folder, proveWritable);
   for (const warning of [openFolderWarning(config.data), ...config.warnings]) if (warning) logger.warn({}, warning);
@@ -331,13 +344,24 @@ function useDataFolder(folder: string, use: (folder: string, mode: number) => vo
   try {
     use(folder, 0o700);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
     const isThere = existsSync(folder);
     throw new OperatorError(
       'data_folder_unusable',
-      `${isThere ? `The folder ${folder} cannot be written to` : `The data folder ${folder} cannot be made`}: ${why}.`,
+      () => {
+        const values = { folder, reason: reasonOf(cause) };
+        return isThere
+          ? t('The folder {folder} cannot be written to: {reason}.', values)
+          : t('The data folder {folder} cannot be made: {reason}.', values);
+      },
       {
-        hint: `${isThere ? 'Give the user that runs the bot the right to write to it and room on its disk' : 'Make it, with the right to write for the user that runs the bot'}, or name another one with WUERST_DATA.`,
+        hint: () =>
+          isThere
+            ? t(
+                'Give the user that runs the bot the right to write to it and room on its disk, or name another one with WUERST_DATA.',
+              )
+            : t(
+                'Make it, with the right to write for the user that runs the bot, or name another one with WUERST_DATA.',
+              ),
         cause,
       },
     );
@@ -355,8 +379,12 @@ function explainPipelineStart(error: unknown): never {
   const lastLine = error.ending.output.trimEnd().split('\n').at(-1);
   throw new OperatorError(
     'pipeline_not_started',
-    `The bot cannot start the process that paints: ${lastLine || error.message}`,
-    { hint: 'The limits of this machine or container for processes and memory may be the reason.', cause: error },
+    () =>
+      t('The bot cannot start the process that paints: {reason}.', { reason: foreignWords(lastLine || error.message) }),
+    {
+      hint: () => t('The limits of this machine or container for processes and memory may be the reason.'),
+      cause: error,
+    },
   );
 }
 

@@ -83,7 +83,7 @@ test('a bot that could not store pictures does not start', async (t) => {
   await assert.rejects(startBot(config, OPTIONS), {
     name: 'OperatorError',
     code: 'data_folder_unusable',
-    message: /^The folder .*images cannot be written to: EEXIST/,
+    message: /^The folder .*images cannot be written to: "EEXIST/,
   });
   rmSync(join(folder, 'images'));
   await (await startBot(config, OPTIONS)).stop();

@@ -110,7 +110,7 @@ class LostPlatform implements Adapter {
   async stop(): Promise<void> {}
 
   fail(isLasting: boolean): void {
-    const error = new OperatorError('token_revoked', 'The token was revoked.', { hint: 'Get a new one.' });
+    const error = new OperatorError('token_revoked', () => 'The token was revoked.', { hint: () => 'Get a new one.' });
     this.trouble = { error, isLasting };
     this.#onTrouble();
   }

@@ -12,6 +12,7 @@ import {
   signerName,
 } from '../marking/credential.ts';
 import { UserError } from '../system/errors.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { printable, printableJson } from '../system/printable.ts';
 import { t } from '../texts/translate.ts';
 import { columns } from './columns.ts';
@@ -66,7 +67,7 @@ async function contentOf(path: string): Promise<string> {
     const file = resolve(path);
     const message = missing
       ? t('Cannot read {path}: there is no such file.', { path: file })
-      : t('Cannot read {path}: {reason}.', { path: file, reason: (cause as Error).message });
+      : t('Cannot read {path}: {reason}.', { path: file, reason: reasonOf(cause) });
     throw new UserError('file_unreadable', message, { cause });
   }
 }

@@ -19,6 +19,7 @@ import { VERSION } from '../pipeline/version.ts';
 import { byteSize } from '../system/byte-size.ts';
 import { displayWidth, paddedEnd } from '../system/display-width.ts';
 import { OperatorError } from '../system/errors.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { openFolderWarning } from '../system/private-file.ts';
 import { currentLanguage, inLanguage } from '../texts/language.ts';
@@ -106,7 +107,8 @@ function paintersHere(): { readonly planned: readonly ProcessPlan[]; readonly pr
     return { planned: planProcesses(readProcesses(process.env)), problem: null };
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    return { planned: [], problem: [error.message, error.hint ?? ''].join(' ').trim() };
+    const { message, hint = '' } = error.told;
+    return { planned: [], problem: `${message} ${hint}`.trim() };
   }
 }
 
@@ -237,6 +239,6 @@ async function memoryOf({ folder, state }: ModelHere, provider: Provider) {
     const needs = residencyNeeds(pipeline, { width: 1024, height: 1024 });
     return { memory: { ...needs, choice: `${residency}: ${reason}` }, problem: null };
   } catch (error) {
-    return { memory: null, problem: error instanceof Error ? error.message : String(error) };
+    return { memory: null, problem: reasonOf(error) };
   }
 }

@@ -26,6 +26,7 @@ import type { Provider } from '../pipeline/runtime/providers.ts';
 import type { Residency } from '../pipeline/runtime/residency.ts';
 import type { RuntimeOptions } from '../pipeline/runtime/runtime.ts';
 import { UserError } from '../system/errors.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { printableLine } from '../system/printable.ts';
 import { onStopSignal } from '../system/stop-signals.ts';
@@ -324,7 +325,7 @@ function prepareOutput(out: string, requests: readonly ImagineRequest[]): void {
   } catch (cause) {
     throw new UserError(
       'out_unwritable',
-      t('Cannot make the folder {out}: {reason}.', { out, reason: (cause as Error).message }),
+      t('Cannot make the folder {out}: {reason}.', { out, reason: reasonOf(cause) }),
       { cause },
     );
   }

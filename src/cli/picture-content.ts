@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { byteSize } from '../system/byte-size.ts';
 import { UserError } from '../system/errors.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { t } from '../texts/translate.ts';
 
 const MOST_BYTES = 512e6;
@@ -18,7 +19,7 @@ export async function pictureContent(path: string): Promise<Buffer> {
     if (cause instanceof UserError) throw cause;
     const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
     if (missing) throw unreadable(t('Cannot read {path}: there is no such file.', { path }), cause);
-    throw unreadable(t('Cannot read {path}: {reason}.', { path, reason: (cause as Error).message }), cause);
+    throw unreadable(t('Cannot read {path}: {reason}.', { path, reason: reasonOf(cause) }), cause);
   }
 }
 

@@ -9,6 +9,7 @@ import type { Timings } from '../pipeline/pipelines/pipeline-options.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { UserError } from '../system/errors.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { once, RecentMap } from '../system/memo.ts';
 import { printableJson, printableLine } from '../system/printable.ts';
 import { slug } from '../system/slug.ts';
@@ -166,11 +167,9 @@ async function writeNew(folder: string, name: string, extension: string, bytes: 
       if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
       // Half a picture is none.
       await rm(path, { force: true });
-      throw new UserError(
-        'out_unwritable',
-        t('Cannot write {path}: {reason}.', { path, reason: (cause as Error).message }),
-        { cause },
-      );
+      throw new UserError('out_unwritable', t('Cannot write {path}: {reason}.', { path, reason: reasonOf(cause) }), {
+        cause,
+      });
     }
   }
 }

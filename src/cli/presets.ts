@@ -11,6 +11,7 @@ import {
 } from '../bot/prompts/preset-files.ts';
 import { openPromptFolder, PRESET_FOLDER } from '../bot/prompts/prompt-folder.ts';
 import { UserError } from '../system/errors.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { t } from '../texts/translate.ts';
 import { choiceOption, dataOption } from './compute-options.ts';
@@ -64,10 +65,7 @@ export function presetsCommand(): Command {
 
 function all(data: string | undefined) {
   const { presets } = openPromptFolder(dataFolder(data), (error, file) => {
-    throw new UserError(
-      'presets_unreadable',
-      t('Cannot read {file}: {reason}', { file, reason: error instanceof Error ? error.message : String(error) }),
-    );
+    throw new UserError('presets_unreadable', t('Cannot read {file}: {reason}', { file, reason: reasonOf(error) }));
   });
   return presets.names.flatMap((name) => {
     const preset = presets.get(name);
@@ -79,10 +77,8 @@ function read(file: string): string {
   try {
     return presetText(readFileSync(file));
   } catch (cause) {
-    throw new UserError(
-      'file_unreadable',
-      t('Cannot read {file}: {reason}.', { file, reason: (cause as Error).message }),
-      { cause },
-    );
+    throw new UserError('file_unreadable', t('Cannot read {file}: {reason}.', { file, reason: reasonOf(cause) }), {
+      cause,
+    });
   }
 }

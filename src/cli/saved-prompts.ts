@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { NO_SOURCES, type PromptSources } from '../bot/command/prompt-sources.ts';
 import { DEFAULT_DATA } from '../system/data-folder.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { t } from '../texts/translate.ts';
 
 /** The folder of presets and wildcards of this terminal: the bot's. */
@@ -24,9 +25,7 @@ export async function savedPrompts(typed: string, onProblem: (message: string) =
   if (!SAVED.test(typed)) return NO_SOURCES;
   const { openPromptFolder } = await import('../bot/prompts/prompt-folder.ts');
   const { presets, wildcards } = openPromptFolder(dataFolder(), (error, file) =>
-    onProblem(
-      t('{file} is left out: {reason}', { file, reason: error instanceof Error ? error.message : String(error) }),
-    ),
+    onProblem(t('{file} is left out: {reason}', { file, reason: reasonOf(error) })),
   );
   return { ...NO_SOURCES, presets, wildcards };
 }

@@ -1,5 +1,6 @@
 import { openCredential } from '../marking/credential.ts';
 import { type Marker, OwnMarker } from '../marking/marker.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { t } from '../texts/translate.ts';
 import type { MarkingSettings } from './marking-settings.ts';
 
@@ -15,8 +16,7 @@ export async function openTerminalMarker(
   { signature, watermark, credential: path }: MarkingSettings,
   say: (problem: string) => void,
 ): Promise<TerminalMarker> {
-  const tell = (error: unknown) =>
-    say(t('The pictures are not signed: {reason}', { reason: error instanceof Error ? error.message : String(error) }));
+  const tell = (error: unknown) => say(t('The pictures are not signed: {reason}', { reason: reasonOf(error) }));
   const opening = signature ? openCredential(path, new Date()) : undefined;
   const credential = await opening?.catch((error: unknown) => {
     tell(error);

@@ -5,7 +5,9 @@ import { storedCredential } from '../marking/credential.ts';
 import { sentencesOf, type Verdict } from '../marking/verdict.ts';
 import { verify } from '../marking/verifier.ts';
 import { UserError } from '../system/errors.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { printable, printableJson, printableLine } from '../system/printable.ts';
+import { currentLanguage, inLanguage } from '../texts/language.ts';
 import { t } from '../texts/translate.ts';
 import { markingSettings } from './marking-settings.ts';
 import { pictureContent } from './picture-content.ts';
@@ -38,9 +40,11 @@ export function verifyCommand(): Command {
       loadDotEnv();
       const trusted = await trustedCertificates(trust);
       const codes: number[] = [];
+      // Programs read English.
+      const language = json ? 'en' : currentLanguage();
       for (const [i, path] of paths.entries()) {
         try {
-          const verdict = await verify({ file: await pictureContent(path), trusted });
+          const verdict = await inLanguage(language, async () => verify({ file: await pictureContent(path), trusted }));
           codes.push(EXIT_CODES[verdict.signature]);
           if (json) process.stdout.write(`${printableJson({ file: path, ...verdict })}\n`);
           else process.stdout.write(`${i > 0 ? '\n' : ''}${described(path, verdict).join('\n')}\n`);
@@ -84,11 +88,9 @@ async function certificatesIn(path: string): Promise<string> {
   try {
     pem = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new UserError(
-      'file_unreadable',
-      t('Cannot read {path}: {reason}.', { path, reason: (cause as Error).message }),
-      { cause },
-    );
+    throw new UserError('file_unreadable', t('Cannot read {path}: {reason}.', { path, reason: reasonOf(cause) }), {
+      cause,
+    });
   }
   const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
   if (certificates !== null) return certificates.join('\n');

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { OperatorError, UserError } from '../system/errors.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { makeFolder } from '../system/make-folder.ts';
 import { giveToFolderOwner, keepPrivate } from '../system/private-file.ts';
 import { t } from '../texts/translate.ts';
@@ -61,7 +62,7 @@ export async function openCredential(path: string, now: Date): Promise<Credentia
   } catch (cause) {
     throw new OperatorError(
       'credential_unusable',
-      () => t('Pictures cannot be signed with {path}: {reason}', { path, reason: reasonOf(cause) }),
+      () => t('Pictures cannot be signed with {path}: {reason}', { path, reason: whyUnusable(path, cause) }),
       {
         hint: () =>
           t('Choose another certificate with "{command}", or delete the file: a new one is made.', {
@@ -71,6 +72,16 @@ export async function openCredential(path: string, now: Date): Promise<Credentia
       },
     );
   }
+}
+
+/** Reads it again, for whoever reads the reason. */
+function whyUnusable(path: string, cause: unknown): string {
+  try {
+    storedCredential(path);
+  } catch (error) {
+    return reasonOf(error);
+  }
+  return reasonOf(cause);
 }
 
 /** `undefined` where there is no file. */
@@ -235,9 +246,4 @@ function readOrNone(path: string): string | undefined {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.endsWith('.') ? message : `${message}.`;
 }

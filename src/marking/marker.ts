@@ -8,6 +8,7 @@ import {
 } from '../pipeline/images/image-file.ts';
 import { XMP_KEYWORD } from '../pipeline/images/picture-texts.ts';
 import { once } from '../system/memo.ts';
+import { t } from '../texts/translate.ts';
 import { type Credential, issuerName, signerName } from './credential.ts';
 import { XMP_PACKET } from './digital-source.ts';
 import { Signer } from './signer.ts';
@@ -26,7 +27,7 @@ export interface OutgoingPicture {
  * Says of pictures that a machine made them, where they leave: what is stored and compared stays as it was painted.
  */
 export interface Marker {
-  /** A sentence about who signs. `undefined` where nobody does. */
+  /** A sentence about who signs, for whoever reads it now. `undefined` where nobody does. */
   readonly note: string | undefined;
   /** The certificate that the signer's leads to, as PEM. */
   readonly certificate: string | undefined;
@@ -65,9 +66,9 @@ export interface MarkerOptions {
 
 /** The marker of this installation. */
 export class OwnMarker implements Marker {
-  readonly note: string | undefined;
   readonly certificate: string | undefined;
   readonly xmp: string | undefined;
+  readonly #credential: Credential | undefined;
   readonly #signer: Signer | undefined;
   readonly #watermark: boolean;
   readonly #onProblem: (error: unknown) => void;
@@ -76,10 +77,14 @@ export class OwnMarker implements Marker {
   constructor({ signature, credential, watermark, onProblem }: MarkerOptions) {
     this.#watermark = watermark;
     this.xmp = signature ? XMP_PACKET : undefined;
-    this.note = credential && signingNote(credential);
+    this.#credential = credential;
     this.certificate = credential?.chain.at(-1)?.toString();
     this.#signer = credential && new Signer(credential.pem);
     this.#onProblem = onProblem;
+  }
+
+  get note(): string | undefined {
+    return this.#credential && signingNote(this.#credential);
   }
 
   /** Gets ready for the first picture, which would wait for it. */
@@ -132,6 +137,6 @@ export class OwnMarker implements Marker {
 function signingNote(credential: Credential): string {
   const name = signerName(credential);
   return credential.isOwn
-    ? `Signed by ${name}, untrusted: the bot made its certificate itself, and no authority vouches for it.`
-    : `Signed by ${name}, whose certificate is from ${issuerName(credential)}.`;
+    ? t('Signed by {name}, untrusted: the bot made its certificate itself, and no authority vouches for it.', { name })
+    : t('Signed by {name}, whose certificate is from {issuer}.', { name, issuer: issuerName(credential) });
 }

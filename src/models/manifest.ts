@@ -3,7 +3,8 @@ import { basename, join } from 'node:path';
 import { type Contents, DECODER_CONTENTS, PRIOR_CONTENTS, STAGE_C_CONTENTS } from '../pipeline/checkpoint/contents.ts';
 import { folderName, type Repository, repositorySchema } from '../pipeline/hub/repository.ts';
 import { generationConfig } from '../pipeline/images/generation-config.ts';
-import { OperatorError } from '../system/errors.ts';
+import { OperatorError, type OperatorErrorOptions, type OperatorText } from '../system/errors.ts';
+import { foreignWords, reasonOf } from '../system/foreign-words.ts';
 import { z } from '../system/zod-mini.ts';
 import { t, translatable } from '../texts/translate.ts';
 
@@ -21,7 +22,7 @@ const modelSchema = z.strictObject({
   embedded: z._default(z.boolean(), false),
   repositories: z.array(repositorySchema).check(
     z.refine((all) => new Set(all.map(({ folder }) => folder.toLowerCase())).size === all.length, {
-      error: 'two repositories have the same folder',
+      error: () => t('two repositories have the same folder'),
     }),
   ),
 });
@@ -30,7 +31,7 @@ const modelSchema = z.strictObject({
 export const manifestSchema = z.strictObject({
   models: z.array(modelSchema).check(
     z.refine((all) => new Set(all.map(({ name }) => name.toLowerCase())).size === all.length, {
-      error: 'two models have the same name',
+      error: () => t('two models have the same name'),
     }),
   ),
 });
@@ -140,11 +141,16 @@ export function readManifest(modelsDir: string): Manifest {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return BUILT_IN_MANIFEST;
-    throw invalid(path, `cannot be read: ${(cause as Error).message}`, { cause });
+    throw invalid(() => t('Cannot read {path}: {reason}.', { path, reason: reasonOf(cause) }), { cause });
   }
   const own = parseManifest(text, path);
   const taken = own.models.find(({ name }) => BUILT_IN_MANIFEST.models.some((model) => model.name === name));
-  if (taken) throw invalid(path, `names a model "${taken.name}", which is built in`, { hint: 'Give it another name.' });
+  if (taken) {
+    throw invalid(
+      () => t('The manifest {path} names a model "{name}", which is built in.', { path, name: taken.name }),
+      { hint: () => t('Give it another name.') },
+    );
+  }
   return { models: [...BUILT_IN_MANIFEST.models, ...own.models.map((model) => ({ ...model, embedded: false }))] };
 }
 
@@ -153,16 +159,19 @@ function parseManifest(text: string, path: string): Manifest {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw invalid(path, `is not JSON: ${(cause as Error).message}`, { cause });
+    throw invalid(() => t('The manifest {path} is not JSON: {reason}.', { path, reason: reasonOf(cause) }), { cause });
   }
   const result = manifestSchema.safeParse(json);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw invalid(path, `is wrong at ${issue?.path.join('.')}: ${issue?.message}`, {
-    hint: 'Every folder and file is a plain relative name; see the built-in models for an example.',
+  const wrong = () => {
+    const [issue] = manifestSchema.safeParse(json).error?.issues ?? [];
+    return { path, key: issue?.path.join('.') ?? '', reason: foreignWords(issue?.message ?? '') };
+  };
+  throw invalid(() => t('The manifest {path} is wrong at {key}: {reason}.', wrong()), {
+    hint: () => t('Every folder and file is a plain relative name; see the built-in models for an example.'),
   });
 }
 
-function invalid(path: string, what: string, about: { readonly hint?: string; readonly cause?: unknown }) {
-  return new OperatorError('manifest_invalid', () => t('The manifest {path} {what}.', { path, what }), about);
+function invalid(message: OperatorText, about: OperatorErrorOptions): OperatorError {
+  return new OperatorError('manifest_invalid', message, about);
 }

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { layoutOf } from '../pipeline/checkpoint/layout.ts';
 import { OperatorError } from '../system/errors.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { t } from '../texts/translate.ts';
 
 /** The folder of the models that come with the program, whether it runs from `src/` or `dist/`. */
@@ -41,7 +42,7 @@ export function readCurrentModel(modelsDir: string): string {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return DEFAULT_MODEL;
     throw new OperatorError('current_model_invalid', () =>
-      t('Cannot read {path}: {reason}.', { path, reason: (error as Error).message }),
+      t('Cannot read {path}: {reason}.', { path, reason: reasonOf(error) }),
     );
   }
   const name = nameIn(text);

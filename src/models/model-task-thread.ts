@@ -73,9 +73,11 @@ async function follow(pulling: AsyncGenerator<PullEvent, unknown>, hub: Hub): Pr
 }
 
 function failure(error: unknown): TaskMessage {
+  const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const isTold = error instanceof UserError || error instanceof OperatorError;
-  const told = isTold ? [error.message, error.hint].filter(Boolean).join(' ') : null;
-  return { type: 'failed', told, trace: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  if (!isTold) return { type: 'failed', told: null, trace };
+  const { message, hint } = error instanceof OperatorError ? error.told : error;
+  return { type: 'failed', told: [message, hint].filter(Boolean).join(' '), trace };
 }
 
 await inLanguage(order.language, async () => {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { generationConfig, type Recommended, recommendedBy } from '../pipeline/images/generation-config.ts';
-import { OperatorError } from '../system/errors.ts';
+import { OperatorError, type OperatorText } from '../system/errors.ts';
+import { foreignWords, reasonOf } from '../system/foreign-words.ts';
 import { t } from '../texts/translate.ts';
 import { BUILT_IN_MANIFEST, type Manifest, readManifest } from './manifest.ts';
 
@@ -36,20 +37,30 @@ function readGenerationConfig(folder: string): Recommended | undefined {
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
     if ('code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return undefined;
-    throw invalid(path, 'code' in cause ? `cannot be read: ${cause.code}` : `is not JSON: ${cause.message}`, cause);
+    throw invalid(
+      () =>
+        'code' in cause
+          ? t('Cannot read {path}: {reason}.', { path, reason: reasonOf(cause) })
+          : t('The file {path} is not JSON: {reason}.', { path, reason: reasonOf(cause) }),
+      cause,
+    );
   }
   const result = generationConfig.safeParse(value);
   if (result.success) return recommendedBy(result.data);
-  const [issue] = result.error.issues;
-  const at = issue?.path.length ? ` at ${issue.path.join('.')}` : '';
-  throw invalid(path, `is wrong${at}: ${issue?.message}`, result.error);
+  throw invalid(() => {
+    const [issue] = generationConfig.safeParse(value).error?.issues ?? [];
+    const wrong = { path, key: issue?.path.join('.') ?? '', reason: foreignWords(issue?.message ?? '') };
+    return wrong.key === ''
+      ? t('The file {path} is wrong: {reason}.', wrong)
+      : t('The file {path} is wrong at {key}: {reason}.', wrong);
+  }, result.error);
 }
 
-function invalid(path: string, what: string, cause: Error): OperatorError {
-  return new OperatorError('generation_config_invalid', () => t('The file {path} {what}.', { path, what }), {
+function invalid(message: OperatorText, cause: Error): OperatorError {
+  return new OperatorError('generation_config_invalid', message, {
     hint: () =>
-      t('For example {example}.', {
-        example: `{ "steps": 12, "guidance": 4, "decoderSteps": 4 }. Without this file the usual values are used`,
+      t('For example {example}. Without this file the usual values are used.', {
+        example: '{ "steps": 12, "guidance": 4, "decoderSteps": 4 }',
       }),
     cause,
   });

@@ -4,7 +4,9 @@ import { isLfsPointerFile } from '../pipeline/checkpoint/lfs-pointer.ts';
 import { readMixRecord } from '../pipeline/derived-weights/mix.ts';
 import { readPreparedRecord } from '../pipeline/derived-weights/prepared.ts';
 import { type LockFile, readLock } from '../pipeline/hub/lock-file.ts';
+import { OperatorError } from '../system/errors.ts';
 import { hashFile } from '../system/file-hash.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { t } from '../texts/translate.ts';
 import type { ModelEntry } from './manifest.ts';
 import { fileSizes, missingFiles, neededIn } from './model-files.ts';
@@ -129,9 +131,11 @@ async function checkUnlisted(folder: string, path: string, reading: Reading): Pr
 async function damageOf(folder: string, path: string, { signal, onRead }: Reading): Promise<string | undefined> {
   try {
     const found = await findNotFinite(join(folder, path), signal, (bytes) => onRead(path, bytes));
-    return found ? `tensor "${found.tensor}" has a weight that is not finite, its number ${found.index}` : undefined;
+    if (found === null) return undefined;
+    const { tensor, index } = found;
+    return t('tensor "{tensor}" has a weight that is not finite, its number {index}', { tensor, index });
   } catch (error) {
     signal?.throwIfAborted();
-    return (error as Error).message;
+    return error instanceof OperatorError ? error.told.message : reasonOf(error);
   }
 }

@@ -31,8 +31,8 @@ export function expected(code: string, wanted: string, got: unknown, hint?: stri
   return new UserError(code, `Expected ${wanted}, got ${got}.`, hint === undefined ? {} : { hint });
 }
 
-/** A function where `t` is called in it: the operator reads the program's own language, whoever asked for what failed. */
-export type OperatorText = string | (() => string);
+/** Calls `t`: the operator reads the program's own language, whoever asked for what failed. */
+export type OperatorText = () => string;
 
 export interface OperatorErrorOptions {
   /** What is allowed and a corrected example, in one or two sentences. */
@@ -43,20 +43,25 @@ export interface OperatorErrorOptions {
 /** Something only the operator can fix: logged with its cause, shown to users as "something went wrong here". */
 export class OperatorError extends WuerstError {
   override readonly name = 'OperatorError';
-  readonly #texts: { readonly message: OperatorText; readonly hint: OperatorText | undefined };
+  readonly texts: { readonly message: OperatorText; readonly hint: OperatorText | undefined };
 
   constructor(code: string, message: OperatorText, { hint, cause }: OperatorErrorOptions = {}) {
-    super(code, written(message), { cause, ...(hint === undefined ? {} : { hint: written(hint) }) });
-    this.#texts = { message, hint };
+    super(code, inStandardLanguage(message), {
+      cause,
+      ...(hint === undefined ? {} : { hint: inStandardLanguage(hint) }),
+    });
+    this.texts = { message, hint };
   }
 
   /** The same, in the language that the program speaks now. */
   again(): OperatorError {
-    const { message, hint } = this.#texts;
+    const { message, hint } = this.texts;
     return new OperatorError(this.code, message, { hint, cause: this.cause });
   }
-}
 
-function written(text: OperatorText): string {
-  return typeof text === 'string' ? text : inStandardLanguage(text);
+  /** The same, in the language of whoever reads it now. */
+  get told(): { readonly message: string; readonly hint: string | undefined } {
+    const { message, hint } = this.texts;
+    return { message: message(), hint: hint?.() };
+  }
 }

@@ -3,15 +3,15 @@ import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { t } from '../texts/translate.ts';
 import { type Clock, pause, systemClock } from './clock.ts';
-import { OperatorError } from './errors.ts';
+import { OperatorError, type OperatorText } from './errors.ts';
 import { makeFolder } from './make-folder.ts';
 import { makePrivate } from './private-file.ts';
 
 export interface LockOptions {
   /** Milliseconds to wait for another holder to end. @default 0 */
   readonly waitMs?: number;
-  /** What the lock protects, for the message; e.g. `the data folder /srv/wuerst`. @default the lock's path */
-  readonly what?: string;
+  /** That another process uses what the lock protects, as a sentence. @default with the lock's path */
+  readonly inUse?: OperatorText | undefined;
   /** Ends the waiting, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock;
@@ -38,18 +38,19 @@ const RETRY_MS = 50;
  *   made or is another kind of file.
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
-  const { waitMs = 0, what = path, signal, clock = systemClock } = options;
+  const { waitMs = 0, signal, clock = systemClock } = options;
+  const inUse = options.inUse ?? (() => t('Another process uses {path}.', { path }));
   // Counted in waits: a machine that slept has not waited.
   for (let left = waitMs; ; left -= RETRY_MS) {
     signal?.throwIfAborted();
-    const lock = await tryLock(path, what);
+    const lock = await tryLock(path);
     if (lock) return lock;
     if (left <= 0) {
       // SQLite calls both a lock that is held and a file system that cannot lock "busy".
-      if (!(await canLock(dirname(path)))) throw noLocks(what, path);
+      if (!(await canLock(dirname(path)))) throw noLocks(path);
       throw new OperatorError(
         'lock_held',
-        () => t('Another process uses {what}; waited {waitMs} ms for it to end.', { what, waitMs }),
+        () => [inUse(), ...(waitMs > 0 ? [t('Waited {waitMs} ms for it to end.', { waitMs })] : [])].join(' '),
         {
           hint: () =>
             t(
@@ -74,7 +75,7 @@ export async function lockFolder(folder: string, options: FolderLockOptions = {}
   const locks = join(dirname(folder), '.locks');
   makeFolder(locks);
   try {
-    return await acquireLock(join(locks, basename(folder)), { ...options, what: folder });
+    return await acquireLock(join(locks, basename(folder)), options);
   } catch (error) {
     if (!(error instanceof OperatorError && error.code === 'lock_held')) throw error;
     throw new OperatorError('folder_busy', () => t('Another process is working on {folder}.', { folder }), {
@@ -102,7 +103,7 @@ export async function withFolderLock<T>(
 async function canLock(folder: string): Promise<boolean> {
   const path = join(folder, `.lock-test-${randomBytes(6).toString('hex')}`);
   try {
-    const lock = await tryLock(path, path);
+    const lock = await tryLock(path);
     lock?.release();
     return lock !== undefined;
   } catch {
@@ -113,13 +114,12 @@ async function canLock(folder: string): Promise<boolean> {
   }
 }
 
-function noLocks(what: string, path: string, cause?: unknown): OperatorError {
+function noLocks(path: string, cause?: unknown): OperatorError {
   return new OperatorError(
     'lock_unusable',
     () =>
-      t('Files in {path} cannot be locked, so nothing would keep two processes from using {what} at once.', {
+      t('Files in {path} cannot be locked, so nothing would keep two processes from working there at once.', {
         path: dirname(path),
-        what,
       }),
     {
       hint: () =>
@@ -131,7 +131,7 @@ function noLocks(what: string, path: string, cause?: unknown): OperatorError {
   );
 }
 
-async function tryLock(path: string, what: string): Promise<FileLock | undefined> {
+async function tryLock(path: string): Promise<FileLock | undefined> {
   // Loaded here: a picture in the terminal takes no lock, and its first step would wait for the library.
   const { default: Sqlite } = await import('better-sqlite3');
   let database: InstanceType<typeof Sqlite> | undefined;
@@ -153,18 +153,13 @@ async function tryLock(path: string, what: string): Promise<FileLock | undefined
   } catch (cause) {
     database?.close();
     if (cause instanceof Sqlite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)) return undefined;
-    if (cause instanceof Sqlite.SqliteError && /^SQLITE_IOERR_.*LOCK/.test(cause.code))
-      throw noLocks(what, path, cause);
-    throw new OperatorError(
-      'lock_unusable',
-      () => t('The lock file {path} for {what} cannot be used.', { path, what }),
-      {
-        hint: () =>
-          t(
-            'Give the user that runs the bot the right to write this file and its folder; if it is another kind of file, move it away.',
-          ),
-        cause,
-      },
-    );
+    if (cause instanceof Sqlite.SqliteError && /^SQLITE_IOERR_.*LOCK/.test(cause.code)) throw noLocks(path, cause);
+    throw new OperatorError('lock_unusable', () => t('The lock file {path} cannot be used.', { path }), {
+      hint: () =>
+        t(
+          'Give the user that runs the bot the right to write this file and its folder; if it is another kind of file, move it away.',
+        ),
+      cause,
+    });
   }
 }

@@ -1,4 +1,5 @@
 import { t } from '../texts/translate.ts';
+import { foreignWords } from './foreign-words.ts';
 import type { Headers } from './retry-after.ts';
 
 /** Where a connection leads. */
@@ -13,6 +14,7 @@ export interface Destination {
   readonly answered?: boolean;
 }
 
+/** Its texts are in the language of whoever reads them. */
 export interface NetworkFailure {
   /** Trying again is pointless before somebody has changed something. */
   readonly permanent: boolean;
@@ -118,20 +120,42 @@ export function networkFailure(error: unknown, to: Destination): NetworkFailure 
   for (const { code = '' } of innermostFirst) {
     const kind = KINDS.find(({ codes }) => codes.test(code));
     if (!kind) continue;
-    return {
-      permanent: kind.permanent === 'always' || (kind.permanent === 'at first' && to.answered !== true),
-      reason: `${kind.reason(to)}, ${code}`,
-      hint: kind.hint(to),
-    };
+    return failure(
+      kind.permanent === 'always' || (kind.permanent === 'at first' && to.answered !== true),
+      () => `${kind.reason(to)}, ${code}`,
+      () => kind.hint(to),
+    );
   }
   const timedOut = chain.find(({ name }) => name === 'TimeoutError' || name === 'AbortError');
-  if (timedOut) return { permanent: false, reason: t('it did not answer in time'), hint: wayThere(to) };
+  if (timedOut) {
+    return failure(
+      false,
+      () => t('it did not answer in time'),
+      () => wayThere(to),
+    );
+  }
   // What fetch refuses by itself has no code, e.g. "bad port".
   const [inner, fetched] = innermostFirst;
   if (fetched?.message !== 'fetch failed' || inner === undefined) return undefined;
   // It keeps an answer with 407 back, and gives no reason.
   if (inner.message === '') return strangeAnswer(407, to);
-  return { permanent: true, reason: inner.message, hint: t('Check the address of {host}.', { host: to.host }) };
+  return failure(
+    true,
+    () => foreignWords(inner.message),
+    () => t('Check the address of {host}.', { host: to.host }),
+  );
+}
+
+function failure(permanent: boolean, reason: () => string, hint: () => string): NetworkFailure {
+  return {
+    permanent,
+    get reason() {
+      return reason();
+    },
+    get hint() {
+      return hint();
+    },
+  };
 }
 
 /** Whether a firewall, a proxy or a network that wants a sign-in answered in the place of a service that speaks JSON. */
@@ -149,32 +173,40 @@ export function unexpectedAnswer(status: number): Error {
 export function strangeAnswer(status: number, to: Destination): NetworkFailure {
   if (status === 407 && !to.direct) return proxyRefusal(status, to);
   if (status === 511) {
-    const hint = t('Open any page in a browser on this machine and sign in to the network.');
-    return { permanent: true, reason: t('this network wants you to sign in first, status 511'), hint };
+    return failure(
+      true,
+      () => t('this network wants you to sign in first, status 511'),
+      () => t('Open any page in a browser on this machine and sign in to the network.'),
+    );
   }
-  const reason = t('a firewall or proxy seems to have answered in its place, status {status}', { status });
-  return { permanent: !isPassing(status), reason, hint: firewall(to) };
+  return failure(
+    !isPassing(status),
+    () => t('a firewall or proxy seems to have answered in its place, status {status}', { status }),
+    () => firewall(to),
+  );
 }
 
 function proxyRefusal(status: number, to: Destination): NetworkFailure {
   const { host, proxy } = to;
-  const reason = proxy
-    ? t('the proxy {proxy} refuses to connect to {host}, status {status}', { proxy: proxy.host, host, status })
-    : t('a proxy on the way refuses to connect to {host}, status {status}', { host, status });
+  const reason = () =>
+    proxy
+      ? t('the proxy {proxy} refuses to connect to {host}, status {status}', { proxy: proxy.host, host, status })
+      : t('a proxy on the way refuses to connect to {host}, status {status}', { host, status });
   if (status === 407) {
     const variable = proxy?.variable ?? 'HTTPS_PROXY';
     const setting = `${variable}=http://user:password@${proxy?.host ?? 'proxy.example:3128'}`;
-    const hint = t(
-      'The proxy wants a name and a password that it knows: {setting} (special characters percent-encoded).',
-      { setting },
+    return failure(true, reason, () =>
+      t('The proxy wants a name and a password that it knows: {setting} (special characters percent-encoded).', {
+        setting,
+      }),
     );
-    return { permanent: true, reason, hint };
   }
   const passing = isPassing(status) && (status === 408 || status === 429 || status > 502 || to.answered === true);
-  const hint = t('Have the proxy allow {host}, or put {name} into NO_PROXY if it can be reached without one.', {
-    ...{ host, name: hostname(host) },
-  });
-  return { permanent: !passing, reason, hint };
+  return failure(!passing, reason, () =>
+    t('Have the proxy allow {host}, or put {name} into NO_PROXY if it can be reached without one.', {
+      ...{ host, name: hostname(host) },
+    }),
+  );
 }
 
 /** The status with which a proxy refused to open a tunnel, in the words of undici and of global-agent. */

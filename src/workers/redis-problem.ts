@@ -78,7 +78,7 @@ export function redisProblem(error: unknown, host: string): OperatorError {
         ? t('Redis at {host} cannot be reached.', { host })
         : t('Redis at {host} cannot be reached: {reason}.', { host, reason: network.reason }),
     {
-      hint: network?.hint ?? (() => t('It is tried again. Pictures that are being painted go on.')),
+      hint: () => network?.hint ?? t('It is tried again. Pictures that are being painted go on.'),
       cause: error,
     },
   );

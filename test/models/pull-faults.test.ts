@@ -162,7 +162,7 @@ test('429 waits as long as Retry-After asks, in seconds or until a date', async 
   assert.equal(waits[0], 7000);
   assert.ok(waits[1] !== undefined && waits[1] > 30_000 && waits[1] <= 90_000, `waited ${waits[1]}`);
   assert.equal(waits.length, 2);
-  assert.match(err, /The hub answered 429 for warp-ai\/wuerstchen\/decoder\S+\. Trying again\./);
+  assert.match(err, /http\S+ answered 429 for warp-ai\/wuerstchen\/decoder\S+\. Trying again\./);
 });
 
 test('429 that asks for an hour is an error that says so', async (t) => {
@@ -180,7 +180,7 @@ test('a hub that recovers from 500 and 503 is asked again', async (t) => {
 test('a hub that stays at 500 is given up after six attempts', async (t) => {
   const place = await scene(t);
   place.hub.fault = (request) => (isLarge(request) ? { status: 500 } : undefined);
-  await assertRefused(place, /^hub_unreachable: The hub answered 500 for warp-ai\/wuerstchen\/decoder/);
+  await assertRefused(place, /^hub_unreachable: http\S+ answered 500 for warp-ai\/wuerstchen\/decoder/);
   assert.equal(place.hub.sent(LARGE).length, 6);
 });
 
@@ -237,6 +237,6 @@ test('a hub that is not there is named, with what may help', async (t) => {
   const { error } = await place.models('pull');
   assert.match(
     error ?? '',
-    /^hub_unreachable: The hub at http:\/\/127\.0\.0\.1:\d+ cannot be reached .*ECONNREFUSED\. .*HTTPS_PROXY/,
+    /^hub_unreachable: http:\/\/127\.0\.0\.1:\d+ cannot be reached .*ECONNREFUSED\. .*HTTPS_PROXY/,
   );
 });

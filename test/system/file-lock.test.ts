@@ -15,11 +15,11 @@ describe('acquireLock', () => {
   test('has one holder at a time and makes the folder it needs', async () => {
     const path = join(folder, 'new', 'folder', 'bot.lock');
     const lock = await acquireLock(path);
-    await assert.rejects(acquireLock(path, { what: 'the data folder /srv/bot' }), {
+    await assert.rejects(acquireLock(path, { inUse: () => 'The folder is in use.', waitMs: 1 }), {
       name: 'OperatorError',
       code: 'lock_held',
       hint: /On a network share it may run on another machine/,
-      message: 'Another process uses the data folder /srv/bot; waited 0 ms for it to end.',
+      message: 'The folder is in use. Waited 1 ms for it to end.',
     });
     lock.release();
     (await acquireLock(path)).release();

@@ -78,7 +78,7 @@ test('errors of the program and of the disk are no failures of a network', () =>
 
 test('what fetch refuses by itself is permanent', async () => {
   const error: unknown = await fetch('http://127.0.0.1:1').catch((caught: unknown) => caught);
-  assert.deepEqual([networkFailure(error, TO)?.permanent, networkFailure(error, TO)?.reason], [true, 'bad port']);
+  assert.deepEqual([networkFailure(error, TO)?.permanent, networkFailure(error, TO)?.reason], [true, '"bad port"']);
 });
 
 test('no answer in time is passing', async () => {

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logging.ts';
 import { address, port, secret, text, together, variable } from '../../system/variables.ts';
-import { t } from '../../texts/translate.ts';
+import { listedAs, t } from '../../texts/translate.ts';
 
 export interface SlackOAuth {
   readonly clientId: string;
@@ -125,7 +125,10 @@ export const slackOptions = z
       );
     } else if (missing.length > 0 && missing.length < names.length) {
       addIssue(
-        t('{names} go together: set {missing} too', { names: names.join(', '), missing: missing.join(' and ') }),
+        t('{names} go together: set {missing} too', {
+          names: names.join(', '),
+          missing: listedAs('conjunction', missing),
+        }),
       );
     }
     if (served !== undefined && reachable === undefined) {

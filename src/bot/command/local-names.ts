@@ -21,9 +21,9 @@ export const KEY_NAMES = {
     ...{ de: 'decoder-schritte', fr: 'étapes-décodeur', es: 'pasos-decodificador' },
     ...{ ja: 'デコーダーステップ', 'pt-BR': 'passos-decodificador' },
   },
-  guidance: { de: 'führung', fr: 'guidage', es: 'guía', ja: 'ガイダンス', 'pt-BR': 'orientação' },
+  guidance: { de: 'guidance', fr: 'guidage', es: 'guía', ja: 'ガイダンス', 'pt-BR': 'orientação' },
   'decoder-guidance': {
-    ...{ de: 'decoder-führung', fr: 'guidage-décodeur', es: 'guía-decodificador' },
+    ...{ de: 'decoder-guidance', fr: 'guidage-décodeur', es: 'guía-decodificador' },
     ...{ ja: 'デコーダーガイダンス', 'pt-BR': 'orientação-decodificador' },
   },
   negative: { de: 'ohne', fr: 'négatif', es: 'negativo', ja: 'ネガティブ', 'pt-BR': 'negativo' },

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
 import { makeFolder } from '../../system/make-folder.ts';
 import { keepPrivate } from '../../system/private-file.ts';
+import { t } from '../../texts/translate.ts';
 import type { Database } from './database.ts';
 import { explainDatabaseError } from './database-error.ts';
 import { ImageFiles } from './image-files.ts';
@@ -77,8 +78,8 @@ async function expectFree(folder: string): Promise<void> {
     throw explainDatabaseError(error, folder);
   });
   if (names.length > 0) {
-    throw new OperatorError('backup_exists', `${folder} is not empty.`, {
-      hint: 'Name a folder that does not exist yet, e.g. one with the date in its name.',
+    throw new OperatorError('backup_exists', () => t('The folder {folder} is not empty.', { folder }), {
+      hint: () => t('Name a folder that does not exist yet, e.g. one with the date in its name.'),
     });
   }
 }

@@ -1,10 +1,12 @@
 import Sqlite from 'better-sqlite3';
 import { OperatorError, UserError } from '../../system/errors.ts';
+import { reasonOf } from '../../system/foreign-words.ts';
+import { t } from '../../texts/translate.ts';
 
 interface Explanation {
   readonly code: string;
-  readonly what: string;
-  readonly hint: string;
+  readonly message: (path: string) => string;
+  readonly hint: () => string;
 }
 
 const EXPLANATIONS: readonly (readonly [pattern: RegExp, explanation: Explanation])[] = [
@@ -12,40 +14,43 @@ const EXPLANATIONS: readonly (readonly [pattern: RegExp, explanation: Explanatio
     /^SQLITE_(BUSY|LOCKED)/,
     {
       code: 'database_locked',
-      what: 'is locked by another program',
-      hint: 'Stop the other program (a second bot, a database browser), then try again.',
+      message: (path) => t('The database {path} is locked by another program.', { path }),
+      hint: () => t('Stop the other program (a second bot, a database browser), then try again.'),
     },
   ],
   [
     /^(SQLITE_(READONLY|CANTOPEN|PERM|AUTH)|EACCES|EPERM|EROFS|EISDIR|ENOTDIR|EEXIST)/,
     {
       code: 'database_unwritable',
-      what: 'cannot be opened for writing',
-      hint: 'Give the user that runs the bot the right to write this file and its folder, or choose another folder with WUERST_DATA.',
+      message: (path) => t('The database {path} cannot be opened for writing.', { path }),
+      hint: () =>
+        t(
+          'Give the user that runs the bot the right to write this file and its folder, or choose another folder with WUERST_DATA.',
+        ),
     },
   ],
   [
     /^SQLITE_(CORRUPT|NOTADB|FORMAT)/,
     {
       code: 'database_corrupt',
-      what: 'is damaged or not a database',
-      hint: 'Restore the newest backup (`wuerst backup` makes them), or move the file away to start empty.',
+      message: (path) => t('The database {path} is damaged or not a database.', { path }),
+      hint: () => t('Restore the newest backup (`wuerst backup` makes them), or move the file away to start empty.'),
     },
   ],
   [
     /^(SQLITE_FULL|ENOSPC|EDQUOT)/,
     {
       code: 'disk_full',
-      what: 'cannot grow: the disk is full',
-      hint: 'Free some space; what was stored before is safe.',
+      message: (path) => t('The database {path} cannot grow: the disk is full.', { path }),
+      hint: () => t('Free some space; what was stored before is safe.'),
     },
   ],
   [
     /^SQLITE_IOERR|^EIO/,
     {
       code: 'database_io',
-      what: 'cannot be read or written',
-      hint: 'Check the disk and its free space, then start again.',
+      message: (path) => t('The database {path} cannot be read or written.', { path }),
+      hint: () => t('Check the disk and its free space, then start again.'),
     },
   ],
 ];
@@ -56,11 +61,12 @@ export function explainDatabaseError(error: unknown, path: string): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const known = EXPLANATIONS.find(([pattern]) => pattern.test(code))?.[1];
   if (known !== undefined) {
-    return new OperatorError(known.code, `The database ${path} ${known.what}.`, { hint: known.hint, cause: error });
+    return new OperatorError(known.code, () => known.message(path), { hint: known.hint, cause: error });
   }
   if (!(error instanceof Sqlite.SqliteError)) return error;
-  return new OperatorError('database_failed', `The database ${path} refused a statement: ${error.message}.`, {
-    hint: 'This is a bug in the program: please report it with the log.',
-    cause: error,
-  });
+  return new OperatorError(
+    'database_failed',
+    () => t('The database {path} refused a statement: {reason}.', { path, reason: reasonOf(error) }),
+    { hint: () => t('This is a bug in the program: please report it with the log.'), cause: error },
+  );
 }

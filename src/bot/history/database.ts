@@ -2,8 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { OperatorError } from '../../system/errors.ts';
+import { foreignWords } from '../../system/foreign-words.ts';
 import { makeFolder } from '../../system/make-folder.ts';
 import { keepPrivate, makePrivate } from '../../system/private-file.ts';
+import { t } from '../../texts/translate.ts';
 import { explainDatabaseError } from './database-error.ts';
 
 /** What SQLite stores and returns here. */
@@ -190,9 +192,11 @@ function migrate(sqlite: Sqlite.Database, path: string, folder: URL): void {
     .filter((name) => /^\d{3}-[a-z0-9-]+\.sql$/.test(name))
     .sort();
   if (files.length === 0) {
-    throw new OperatorError('installation_incomplete', `No migrations (*.sql) in ${folder.pathname}.`, {
-      hint: 'Install the program again.',
-    });
+    throw new OperatorError(
+      'installation_incomplete',
+      () => t('There are no migrations (*.sql) in {folder}.', { folder: folder.pathname }),
+      { hint: () => t('Install the program again.') },
+    );
   }
   // A migration may have to rebuild a table that others point at; the result is checked below.
   sqlite.pragma('foreign_keys = OFF');
@@ -203,8 +207,11 @@ function migrate(sqlite: Sqlite.Database, path: string, folder: URL): void {
       if (version > files.length) {
         throw new OperatorError(
           'database_newer',
-          `${path} has version ${version}; this program knows versions up to ${files.length}.`,
-          { hint: 'Start the newer program that wrote it, or restore a backup from before the upgrade.' },
+          () =>
+            t('{path} has version {version}; this program knows versions up to {known}.', {
+              ...{ path, version, known: files.length },
+            }),
+          { hint: () => t('Start the newer program that wrote it, or restore a backup from before the upgrade.') },
         );
       }
       for (const [index, file] of files.entries()) {
@@ -230,7 +237,11 @@ function expectNothing(sqlite: Sqlite.Database, pragma: string, path: string): v
 }
 
 function corrupt(path: string, finding: string): OperatorError {
-  return new OperatorError('database_corrupt', `${path} is damaged: ${finding.slice(0, 200)}.`, {
-    hint: 'Restore the newest backup (`wuerst backup` makes them), or move the file away to start empty.',
-  });
+  return new OperatorError(
+    'database_corrupt',
+    () => t('{path} is damaged: {finding}.', { path, finding: foreignWords(finding.slice(0, 200)) }),
+    {
+      hint: () => t('Restore the newest backup (`wuerst backup` makes them), or move the file away to start empty.'),
+    },
+  );
 }

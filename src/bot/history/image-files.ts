@@ -4,6 +4,7 @@ import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises
 import { join } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
 import { makeFolder } from '../../system/make-folder.ts';
+import { t } from '../../texts/translate.ts';
 
 export interface StoredFile {
   /** SHA-256 of the content, in lower-case hex. */
@@ -56,9 +57,8 @@ export class ImageFiles {
   /** Where the file of a hash is or would be. @throws OperatorError `image_hash` for anything but 64 hex digits */
   path(hash: string): string {
     if (!HASH.test(hash)) {
-      throw new OperatorError(
-        'image_hash',
-        `Expected 64 lower-case hex digits, got ${JSON.stringify(hash.slice(0, 80))}.`,
+      throw new OperatorError('image_hash', () =>
+        t('Expected 64 lower-case hex digits, got {value}.', { value: JSON.stringify(hash.slice(0, 80)) }),
       );
     }
     return join(this.folder, hash.slice(0, 2), `${hash}.png`);
@@ -143,13 +143,17 @@ function codeOf(error: unknown): string {
 function explain(error: unknown, folder: string): unknown {
   if (error instanceof OperatorError || codeOf(error) === '') return error;
   if (FULL.has(codeOf(error))) {
-    return new OperatorError('disk_full', `No space is left for pictures in ${folder}.`, {
-      hint: 'Free some space, or let the bot keep fewer pictures.',
+    return new OperatorError('disk_full', () => t('No space is left for pictures in {folder}.', { folder }), {
+      hint: () => t('Free some space, or let the bot keep fewer pictures.'),
       cause: error,
     });
   }
-  return new OperatorError('image_unwritable', `Pictures in ${folder} cannot be read or written (${codeOf(error)}).`, {
-    hint: 'Give the user that runs the bot the right to read and write this folder.',
-    cause: error,
-  });
+  return new OperatorError(
+    'image_unwritable',
+    () => t('Pictures in {folder} cannot be read or written ({code}).', { folder, code: codeOf(error) }),
+    {
+      hint: () => t('Give the user that runs the bot the right to read and write this folder.'),
+      cause: error,
+    },
+  );
 }

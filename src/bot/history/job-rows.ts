@@ -3,7 +3,9 @@ import { imagineRequest, uint64Text } from '../../pipeline/images/imagine-reques
 import { pictureVerdict } from '../../pipeline/images/picture-verdict.ts';
 import { startRequest } from '../../pipeline/images/start-request.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { foreignWords } from '../../system/foreign-words.ts';
 import { LANGUAGES } from '../../texts/language.ts';
+import { t } from '../../texts/translate.ts';
 import {
   type Caller,
   JOB_STATES,
@@ -178,10 +180,14 @@ export function decodeJson<T>(schema: z.ZodType<T>, text: string, what: string):
 }
 
 function unreadable(what: string, finding: string, cause: unknown): OperatorError {
-  return new OperatorError('database_row', `Stored ${what} cannot be read: ${finding}`, {
-    hint: 'Restore the newest backup (`wuerst backup` makes them).',
-    cause,
-  });
+  return new OperatorError(
+    'database_row',
+    () =>
+      t('Something stored in the database cannot be read: {finding}.', {
+        finding: foreignWords(`${what}: ${finding}`),
+      }),
+    { hint: () => t('Restore the newest backup (`wuerst backup` makes them).'), cause },
+  );
 }
 
 export function decodeJobRow(row: unknown): JobRow {

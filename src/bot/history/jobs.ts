@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { hashesOfStart } from '../../pipeline/images/start-request.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import { type Caller, type Job, type JobEvent, type JobState, ruledBy, type Surface } from '../job.ts';
 import type { Database } from './database.ts';
 import type { DurableType, EventLog } from './events.ts';
@@ -260,7 +261,8 @@ export class Jobs {
   /** A job that was written just now. */
   #written(id: string): StoredJob {
     const stored = this.stored(id);
-    if (stored === null) throw new OperatorError('database_row', `Job ${id} was written and cannot be found.`);
+    if (stored === null)
+      throw new OperatorError('database_row', () => t('Job {id} was written and cannot be found.', { id }));
     return stored;
   }
 

@@ -1,6 +1,7 @@
 import type { ImageParameters } from '../../pipeline/images/parameters.ts';
 import type { EngineEvent, EngineInfo, EngineRequest } from '../../pipeline/process/protocol.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 
 /** Whoever can paint: a pipeline process of this machine, or one that another machine lends. */
 export interface Painter {
@@ -43,7 +44,7 @@ export type Describe = (parameters: ImageParameters) => Readonly<Record<string, 
 
 /** @throws OperatorError `pipeline_not_loaded` */
 export function loadedBy({ status: { info } }: Pick<Painter, 'status'>): EngineInfo {
-  if (info === null) throw new OperatorError('pipeline_not_loaded', 'A job came before the model was loaded.');
+  if (info === null) throw new OperatorError('pipeline_not_loaded', () => t('A job came before the model was loaded.'));
   return info;
 }
 

@@ -3,7 +3,9 @@ import type { PictureVerdict } from '../../pipeline/images/picture-verdict.ts';
 import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
 import type { EngineEvent, EngineRequest } from '../../pipeline/process/protocol.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { foreignWords } from '../../system/foreign-words.ts';
 import { currentLanguage } from '../../texts/language.ts';
+import { t } from '../../texts/translate.ts';
 import { readerOf, seedOf } from '../job.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { secondsOf, type Timings, type Work, workOf } from './estimator.ts';
@@ -194,9 +196,16 @@ export class Painting {
 
 /** For the operator. */
 function classifierFailed(problem: string): OperatorError {
-  return new OperatorError('classifier_failed', problem, {
-    hint: 'Where nsfw-pictures is set, the picture is hidden. Look with "wuerst models verify safety", or fetch it again with "wuerst models pull safety".',
-  });
+  return new OperatorError(
+    'classifier_failed',
+    () => t('The picture classifier failed: {reason}.', { reason: foreignWords(problem) }),
+    {
+      hint: () =>
+        t(
+          'Where nsfw-pictures is set, the picture is hidden. Look with "wuerst models verify safety", or fetch it again with "wuerst models pull safety".',
+        ),
+    },
+  );
 }
 
 /** The painter is gone, whether or not over this request. */

@@ -1,6 +1,7 @@
 import { hashesOfStart, type StartRequest, startGone } from '../../pipeline/images/start-request.ts';
 import type { EngineInfo, EngineRequest, ImagePlan, ImageSource } from '../../pipeline/process/protocol.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { t } from '../../texts/translate.ts';
 import type { Embedding, History, ImageDetails, Recipe } from '../history/history.ts';
 import { toJson } from '../history/json.ts';
 import { type ImagineRequest, type Job, pictureSettings, seedOf } from '../job.ts';
@@ -137,9 +138,12 @@ export class Recipes {
     if (job === null) throw goneImage(image.id);
     const loaded = painter.status.info;
     if (loaded !== null && !this.#isOf(recipe, loaded)) {
-      throw new OperatorError('checkpoint_changed', `Image ${image.id} was made with another checkpoint.`, {
-        hint: `It can be made again while the checkpoint ${recipe.checkpoint.slice(0, 12)} is loaded.`,
-      });
+      const checkpoint = recipe.checkpoint.slice(0, 12);
+      throw new OperatorError(
+        'checkpoint_changed',
+        () => t('Image {id} was made with another checkpoint.', { id: image.id }),
+        { hint: () => t('It can be made again while the checkpoint {checkpoint} is loaded.', { checkpoint }) },
+      );
     }
     const source: ImageSource =
       details.embedding === null
@@ -161,7 +165,7 @@ export class Recipes {
     spent.hold();
     signal.throwIfAborted();
     if (made !== null) return made;
-    throw new OperatorError('image_missing', `The pipeline made no picture for image ${image.id}.`);
+    throw new OperatorError('image_missing', () => t('The pipeline made no picture for image {id}.', { id: image.id }));
   }
 
   /** Whether a recipe is of the weights that are loaded, whichever of their hashes it has. */

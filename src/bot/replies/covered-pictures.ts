@@ -1,5 +1,6 @@
 import { PICTURE_CLASSES, type PictureClass } from '../../pipeline/images/picture-classes.ts';
 import { UserError } from '../../system/errors.ts';
+import { foreignWords } from '../../system/foreign-words.ts';
 import { listedAs, t, translatable } from '../../texts/translate.ts';
 import { type Job, type JobImage, type Overruling, titleOf } from '../job.ts';
 import { type Button, type Cover, EMPTY_REPLY, type Reply, type ReplyImage } from '../reply.ts';
@@ -67,7 +68,9 @@ export function reviewReply(info: Reply, job: Job, image: JobImage): Reply {
   const { verdict, overruled } = image;
   const found =
     verdict &&
-    ('problem' in verdict ? t('nothing: {problem}', { problem: verdict.problem }) : sharesText(verdict.shares));
+    ('problem' in verdict
+      ? t('nothing: {problem}', { problem: foreignWords(verdict.problem) })
+      : sharesText(verdict.shares));
   const values = {
     [t('Picture classifier')]: verdict?.classifier,
     [t('Found')]: found,

@@ -30,7 +30,7 @@ export function info(parts: StudioParts, { job, image }: Target, caller: Caller)
   const acted = image ?? kept(job)[0] ?? null;
   const details = acted === null ? null : history.images.get(acted.id);
   const seen = withoutForbiddenOriginal(parts, job, caller);
-  const reply = replies.infoReply(seen, acted, details, rules.limits(job.caller), signature);
+  const reply = replies.infoReply(seen, acted, details, rules.limits(job.caller), signature());
   const isReview = acted !== null && mayOverrule(job, caller) && rules.covers(job.caller);
   return replyOutcome(isReview ? reviewReply(reply, job, acted) : reply);
 }

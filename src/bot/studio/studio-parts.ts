@@ -28,5 +28,5 @@ export interface StudioParts {
   /** What whoever runs the bot has put into the data folder. */
   readonly prompts: PromptFolder | undefined;
   /** Who signs the pictures. */
-  readonly signature: string | undefined;
+  readonly signature: () => string | undefined;
 }

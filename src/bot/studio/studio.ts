@@ -165,7 +165,7 @@ function partsOf(options: StudioOptions) {
   const all = {
     ...shared,
     ...{ painters, dispatcher, positions, shortages, submissions, images, removals, ...seeds },
-    ...{ prompts: options.prompts, signature: marker.note },
+    ...{ prompts: options.prompts, signature: () => marker.note },
   };
   const given = new GivenPictureFiles({ history, rules, painters, clock });
   const blurredFiles = new BlurredFiles(history.images);

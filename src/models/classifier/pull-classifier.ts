@@ -81,10 +81,10 @@ async function* fetched({
 /** @throws UserError `classifier_source_invalid` */
 async function givenPackage(published: PublishedClassifier, from: string): Promise<Package> {
   const found = await ifThere(stat(from));
-  if (found === undefined) throw sourceInvalid(published, `${from} does not exist`);
+  if (found === undefined) throw sourceInvalid(published, t('{path} does not exist.', { path: from }));
   if (!found.isDirectory()) {
     const files = await filesInTarball(from, pathsInTarball(published)).catch((cause: unknown) => {
-      throw sourceInvalid(published, `${from} is not a .tgz file`, cause);
+      throw sourceInvalid(published, t('{path} is not a .tgz file.', { path: from }), cause);
     });
     return packageOf(published, files, from);
   }
@@ -104,10 +104,11 @@ function pathsInTarball({ files }: PublishedClassifier): readonly string[] {
 function packageOf(published: PublishedClassifier, files: Package, from?: string): Package {
   for (const { path, sha256 } of published.files) {
     const content = files.get(`package/${path}`);
-    const what = content === undefined ? `has no ${path}` : `has another ${path}`;
     if (content !== undefined && createHash('sha256').update(content).digest('hex') === sha256) continue;
-    if (from !== undefined) throw sourceInvalid(published, `${from} ${what}`);
-    throw damaged(published, what);
+    const finding = () =>
+      content === undefined ? t('It has no {file}.', { file: path }) : t('It has another {file}.', { file: path });
+    if (from === undefined) throw damaged(published, finding);
+    throw sourceInvalid(published, `${t('{path} is another package.', { path: from })} ${finding()}`);
   }
   return files;
 }
@@ -117,7 +118,7 @@ async function install(published: PublishedClassifier, folder: string, files: Pa
   const scripts = published.files.filter(({ path }) => path.endsWith('.js'));
   const [model = '', ...shards] = scripts.map(({ path }) => files.get(`package/${path}`)?.toString('latin1') ?? '');
   const tensors = bundledTensors(model, shards);
-  if (tensors === undefined) throw damaged(published, 'has weights of another form');
+  if (tensors === undefined) throw damaged(published, () => t('It has weights of another form.'));
   const weights = safetensorsFile(convertMobileNet(tensors));
   await checkSpace(folder, weights.length);
   makeFolder(folder);
@@ -141,36 +142,40 @@ async function install(published: PublishedClassifier, folder: string, files: Pa
   return weights.length;
 }
 
-function sourceInvalid(published: PublishedClassifier, what: string, cause?: unknown): UserError {
+/** @param finding a sentence */
+function sourceInvalid(published: PublishedClassifier, finding: string, cause?: unknown): UserError {
   const wanted = `${published.package} ${published.version}`;
-  return new UserError(
-    'classifier_source_invalid',
-    t('Expected the package {wanted} as npm packs it, but {what}.', { wanted, what }),
-    {
-      hint: byHand(published),
-      cause,
-    },
-  );
+  const message = `${t('Expected the package {wanted} as npm packs it.', { wanted })} ${finding}`;
+  return new UserError('classifier_source_invalid', message, { hint: byHand(published), cause });
 }
 
-function damaged({ package: name, version }: PublishedClassifier, what: string): OperatorError {
+/** @param finding a sentence about the package */
+function damaged({ package: name, version }: PublishedClassifier, finding: () => string): OperatorError {
   return new OperatorError(
     'classifier_damaged',
-    () => t('The package {name} {version} cannot be used: it {what}.', { name, version, what }),
-    {
-      hint: () => t('Run the command again.'),
-    },
+    () => `${t('The package {name} {version} cannot be used.', { name, version })} ${finding()}`,
+    { hint: () => t('Run the command again.') },
   );
 }
 
 /** What helps with a hub helps little with a registry. */
 function withOtherWay(error: unknown, published: PublishedClassifier): unknown {
   if (!(error instanceof OperatorError) || !error.code.startsWith('hub_')) return error;
-  const hint = `Run the command again: what is already here is kept. For a mirror, set npm_config_registry. ${byHand(published)}`;
-  return new OperatorError(error.code, error.message, { hint, cause: error.cause });
+  return new OperatorError(error.code, () => error.again().message, {
+    hint: () =>
+      [
+        t('Run the command again: what is already here is kept.'),
+        t('For a mirror, set {variable}.', { variable: 'npm_config_registry' }),
+        byHand(published),
+      ].join(' '),
+    cause: error.cause,
+  });
 }
 
 function byHand({ package: name, version }: PublishedClassifier): string {
   const file = `${name}-${version}.tgz`;
-  return `Elsewhere "npm pack ${name}@${version}" fetches it; then: wuerst models pull safety --from ${file}`;
+  return t('Elsewhere {fetch} fetches it; then: {command}', {
+    fetch: `"npm pack ${name}@${version}"`,
+    command: `wuerst models pull safety --from ${file}`,
+  });
 }

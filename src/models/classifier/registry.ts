@@ -10,10 +10,6 @@ const PUBLIC = 'https://registry.npmjs.org';
 
 /** An npm registry, read as the hub is: with retries, proxies, and the rest of a download that broke off. */
 export class Registry extends Hub {
-  constructor(options: HubOptions = {}) {
-    super({ ...options, called: 'registry' });
-  }
-
   protected override urlOf(name: string, _version: string, file: string): string {
     return `${this.endpoint}/${name}/-/${encodeURIComponent(file)}`;
   }

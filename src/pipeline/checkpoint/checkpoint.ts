@@ -234,14 +234,14 @@ export class Component {
     const unused = [...this.#tensors.keys()].filter((name) => !this.#used.has(name));
     if (unused.length === 0) return;
     const names = unused.slice(0, 3).map((name) => `"${name}"`);
-    const more = unused.length > 3 ? ` and ${unused.length - 3} more` : '';
+    if (unused.length > 3) names.push('…');
     throw new OperatorError(
       'tensor_unexpected',
       () =>
-        t('The config.json of {dir} has no place for tensor {names}.', {
-          dir: this.dir,
-          names: `${names.join(', ')}${more}`,
-        }),
+        t(
+          'The config.json of {dir} has no place for {count} tensor: {names}. | The config.json of {dir} has no place for {count} tensors: {names}.',
+          { dir: this.dir, count: unused.length, names: names.join(', ') },
+        ),
       { hint: () => t('Check that config.json belongs to these weights, then download the folder again.') },
     );
   }

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withoutMark } from '../../system/byte-order-mark.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { foreignWords, reasonOf } from '../../system/foreign-words.ts';
 import type { z } from '../../system/zod-mini.ts';
 import { t } from '../../texts/translate.ts';
 import { isLfsPointer, lfsPointerError } from './lfs-pointer.ts';
@@ -21,7 +22,7 @@ export function parseConfig<T>(schema: z.ZodMiniType<T>, { dir, config }: Config
       t('Expected class {className} in {file}, found {classes}.', {
         className,
         file: join(dir, 'config.json'),
-        classes: classes.map(String).join(', ') || 'none',
+        classes: classes.map(String).join(', ') || t('none'),
       }),
     );
   }
@@ -37,9 +38,10 @@ interface Problem {
 
 /** Names every wrong key, in one line. */
 export function configInvalid(file: string, { issues }: { readonly issues: readonly Problem[] }): OperatorError {
-  const problems = issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`);
+  const problems = () =>
+    issues.map(({ path, message }) => [...(path.length > 0 ? [path.join('.')] : []), foreignWords(message)].join(': '));
   return new OperatorError('config_invalid', () =>
-    t('The file {file} is not as expected: {problems}.', { file, problems: problems.join('; ') }),
+    t('The file {file} is not as expected: {problems}.', { file, problems: problems().join('; ') }),
   );
 }
 
@@ -59,7 +61,7 @@ export async function openRepository(dir: string, className: string): Promise<Re
       t('Expected class {className} in {file}, found {found}.', {
         className,
         file,
-        found: String(index._class_name),
+        found: String(index._class_name ?? t('none')),
       }),
     );
   }
@@ -87,7 +89,7 @@ export async function readJson(file: string): Promise<Record<string, unknown>> {
   } catch (cause) {
     throw new OperatorError(
       'checkpoint_corrupt',
-      () => t('The file {file} is not JSON: {reason}.', { file, reason: (cause as Error).message }),
+      () => t('The file {file} is not JSON: {reason}.', { file, reason: reasonOf(cause) }),
       {
         cause,
       },

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { OperatorError } from '../../system/errors.ts';
+import { reasonOf } from '../../system/foreign-words.ts';
 import { t } from '../../texts/translate.ts';
 import { size } from '../math/tensor.ts';
 import { isLfsPointer, lfsPointerError } from './lfs-pointer.ts';
@@ -59,14 +60,19 @@ export async function readSafetensorsHeader(path: string): Promise<SafetensorsHe
   try {
     const stats = await file.stat();
     const { size } = stats;
-    if (!stats.isFile()) throw corrupt(path, 'it is no file');
+    if (!stats.isFile()) throw corrupt(path, () => t('it is no file'));
     if (isLfsPointer((await readBytes(file, 0, Math.min(size, 64))).toString('latin1'))) throw lfsPointerError(path);
-    if (size < 8) throw truncated(path, `at least 8 bytes of header length, found ${size} bytes`);
+    if (size < 8) throw truncated(path, 8, size);
     const headerLength = Number((await readBytes(file, 0, 8)).readBigUInt64LE());
     if (headerLength > MAX_HEADER_BYTES) {
-      throw corrupt(path, `its header claims ${headerLength} bytes; a header has at most ${MAX_HEADER_BYTES}`);
+      throw corrupt(path, () =>
+        t('its header claims {bytes} bytes; a header has at most {most}', {
+          bytes: headerLength,
+          most: MAX_HEADER_BYTES,
+        }),
+      );
     }
-    if (size < 8 + headerLength) throw truncated(path, `${8 + headerLength} bytes of header, found ${size} bytes`);
+    if (size < 8 + headerLength) throw truncated(path, 8 + headerLength, size);
     const json = (await readBytes(file, 8, headerLength)).toString('utf8');
     return parseHeader(path, json, 8 + headerLength, size);
   } finally {
@@ -79,10 +85,10 @@ function parseHeader(path: string, json: string, dataStart: number, fileSize: nu
   try {
     header = JSON.parse(json);
   } catch (cause) {
-    throw corrupt(path, 'its header is not JSON', cause);
+    throw corrupt(path, () => t('its header is not JSON'), cause);
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw corrupt(path, 'its header is not a JSON object');
+    throw corrupt(path, () => t('its header is not a JSON object'));
   }
   const entries = new Map<string, TensorEntry>();
   for (const [name, value] of Object.entries(header)) {
@@ -98,28 +104,46 @@ function parseHeader(path: string, json: string, dataStart: number, fileSize: nu
 function checkTiling(path: string, entries: readonly TensorEntry[], dataStart: number, fileSize: number): void {
   const inOrder = entries.toSorted((a, b) => a.offset - b.offset || a.length - b.length);
   const end = Math.max(dataStart, ...inOrder.map(({ offset, length }) => offset + length));
-  if (fileSize < end) throw truncated(path, `${end} bytes, found ${fileSize} bytes`);
+  if (fileSize < end) throw truncated(path, end, fileSize);
   let at = dataStart;
   for (const { name, offset, length } of inOrder) {
-    if (offset !== at) throw corrupt(path, `tensor "${name}" starts at byte ${offset}, wanted ${at}`);
+    const wanted = at;
+    if (offset !== at)
+      throw corrupt(path, () =>
+        t('tensor "{name}" starts at byte {offset}, wanted {wanted}', { name, offset, wanted }),
+      );
     at = offset + length;
   }
-  if (fileSize > end) throw corrupt(path, `its tensors end at byte ${end}, the file has ${fileSize} bytes`);
+  if (fileSize > end)
+    throw corrupt(path, () => t('its tensors end at byte {end}, the file has {size} bytes', { end, size: fileSize }));
 }
 
 function parseEntry(path: string, name: string, value: unknown, dataStart: number): TensorEntry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
   if (typeof dtype !== 'string' || !isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
-    throw corrupt(path, `tensor "${name}" lacks dtype, shape or data_offsets`);
+    throw corrupt(path, () => t('tensor "{name}" lacks dtype, shape or data_offsets', { name }));
   }
   const bytes = BYTES_PER_ELEMENT[dtype];
   if (bytes === undefined) {
-    throw corrupt(path, `tensor "${name}" has dtype ${dtype}; known are ${Object.keys(BYTES_PER_ELEMENT).join(', ')}`);
+    throw corrupt(path, () =>
+      t('tensor "{name}" has dtype {dtype}; known are {names}', {
+        name,
+        dtype,
+        names: Object.keys(BYTES_PER_ELEMENT).join(', '),
+      }),
+    );
   }
   const [from = 0, to = 0] = offsets;
   const wanted = bytes * size(shape);
   if (to - from !== wanted) {
-    throw corrupt(path, `tensor "${name}" ${dtype} [${shape}] needs ${wanted} bytes, its offsets span ${to - from}`);
+    throw corrupt(path, () =>
+      t('tensor "{name}", {kind}, needs {wanted} bytes, its offsets span {found}', {
+        name,
+        kind: `${dtype} [${shape}]`,
+        wanted,
+        found: to - from,
+      }),
+    );
   }
   return { name, dtype, shape, offset: dataStart + from, length: wanted };
 }
@@ -134,7 +158,7 @@ async function openFile(path: string): Promise<FileHandle> {
   } catch (cause) {
     throw new OperatorError(
       'checkpoint_unreadable',
-      () => t('Cannot read {path}: {reason}.', { path, reason: (cause as Error).message }),
+      () => t('Cannot read {path}: {reason}.', { path, reason: reasonOf(cause) }),
       { cause },
     );
   }
@@ -150,20 +174,20 @@ async function readBytes(file: FileHandle, position: number, length: number): Pr
   return buffer;
 }
 
-function truncated(path: string, wanted: string): OperatorError {
+function truncated(path: string, wanted: number, found: number): OperatorError {
   return new OperatorError(
     'checkpoint_truncated',
-    () => t('The file {path} is incomplete: wanted {wanted}.', { path, wanted }),
+    () => t('The file {path} is incomplete: wanted {wanted} bytes, found {found} bytes.', { path, wanted, found }),
     {
       hint: () => t('Download the file again.'),
     },
   );
 }
 
-function corrupt(path: string, what: string, cause?: unknown): OperatorError {
+function corrupt(path: string, finding: () => string, cause?: unknown): OperatorError {
   return new OperatorError(
     'checkpoint_corrupt',
-    () => t('The file {path} is not a valid safetensors file: {what}.', { path, what }),
+    () => t('The file {path} is not a valid safetensors file: {finding}.', { path, finding: finding() }),
     {
       hint: () => t('Download the file again.'),
       cause,

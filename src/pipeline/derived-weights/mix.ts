@@ -121,25 +121,37 @@ interface Pair {
 async function pairTensors(baseFile: string, aestheticFile: string): Promise<Pair[]> {
   const base = await readHeader(baseFile);
   const aesthetic = await readHeader(aestheticFile);
-  const wrong = (what: string) =>
+  const wrong = (finding: () => string) =>
     new OperatorError(
       'mix_mismatch',
-      () => t('Checkpoints {baseFile} and {aestheticFile} cannot be mixed: {what}.', { baseFile, aestheticFile, what }),
+      () =>
+        t('Checkpoints {baseFile} and {aestheticFile} cannot be mixed: {finding}.', {
+          baseFile,
+          aestheticFile,
+          finding: finding(),
+        }),
       {
         hint: () => t('Both must be Stage C checkpoints of the same model and precision.'),
       },
     );
-  for (const name of aesthetic.keys()) if (!base.has(name)) throw wrong(`only the second has tensor "${name}"`);
+  for (const name of aesthetic.keys())
+    if (!base.has(name)) throw wrong(() => t('only the second has tensor "{name}"', { name }));
   const tensors = [...base.values()].sort((x, y) => x.offset - y.offset);
-  const first = tensors[0];
-  if (!first) throw wrong('the first has no tensors');
-  const pairs: Pair[] = [{ tensor: undefined, at: 0, from: 0, length: first.offset }];
+  const [lowest] = tensors;
+  if (!lowest) throw wrong(() => t('the first has no tensors'));
+  const pairs: Pair[] = [{ tensor: undefined, at: 0, from: 0, length: lowest.offset }];
   for (const tensor of tensors) {
-    const other = aesthetic.get(tensor.name);
-    if (!other) throw wrong(`only the first has tensor "${tensor.name}"`);
-    const [mine, theirs] = [tensor, other].map(({ dtype, shape }) => `${dtype} [${shape}]`);
-    if (mine !== theirs) throw wrong(`tensor "${tensor.name}" is ${mine} in the first and ${theirs} in the second`);
-    if (!MIX_BY_DTYPE[tensor.dtype]) throw wrong(`tensor "${tensor.name}" is ${tensor.dtype}, not F32, F16 or BF16`);
+    const { name, dtype } = tensor;
+    const other = aesthetic.get(name);
+    if (!other) throw wrong(() => t('only the first has tensor "{name}"', { name }));
+    const [first = '', second = ''] = [tensor, other].map((one) => `${one.dtype} [${one.shape}]`);
+    if (first !== second) {
+      throw wrong(() =>
+        t('tensor "{name}" is {first} in the first and {second} in the second', { name, first, second }),
+      );
+    }
+    if (!MIX_BY_DTYPE[tensor.dtype])
+      throw wrong(() => t('tensor "{name}" is {dtype}, not F32, F16 or BF16', { name, dtype }));
     pairs.push({ tensor, at: tensor.offset, from: other.offset, length: tensor.length });
   }
   return pairs;

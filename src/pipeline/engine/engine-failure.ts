@@ -1,4 +1,5 @@
 import { OperatorError, UserError } from '../../system/errors.ts';
+import { reasonOf } from '../../system/foreign-words.ts';
 import { t } from '../../texts/translate.ts';
 import { isShortage } from '../pipelines/shortage.ts';
 import { EngineLost } from '../process/protocol.ts';
@@ -16,7 +17,7 @@ export function asEngineFailure(error: unknown, provider: Provider): unknown {
     return new OperatorError(
       'no_memory',
       () =>
-        t('There is not enough memory for this picture on {provider}: {reason}', { provider, reason: error.message }),
+        t('There is not enough memory for this picture on {provider}: {reason}', { provider, reason: reasonOf(error) }),
       {
         hint: () => t('Ask for a smaller size, or close what else uses the memory.'),
         cause: error,

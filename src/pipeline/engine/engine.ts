@@ -152,8 +152,12 @@ class PipelineEngine implements Engine {
     const { provider = 'auto', device, threads, memoryBudget, precision = 'auto', residency = 'auto' } = options;
     const { measureMemory } = this.#options;
     return Runtime.create({
-      provider: checkName('provider', PROVIDERS, provider, 'For example WUERST_PROVIDER=cpu.'),
-      precision: checkName('precision', PRECISIONS, precision, 'For example WUERST_PRECISION=int8.'),
+      provider: checkName('provider', PROVIDERS, provider, 'WUERST_PROVIDER=cpu', (values) =>
+        t('Expected the provider auto, {names}, got {name}.', values),
+      ),
+      precision: checkName('precision', PRECISIONS, precision, 'WUERST_PRECISION=int8', (values) =>
+        t('Expected the precision auto, {names}, got {name}.', values),
+      ),
       ...{ device, threads, memoryBudget, residency, measureMemory },
       onPreparing: reportPreparing,
       ...this.#watched(),
@@ -330,14 +334,18 @@ function shared<E extends { readonly timings: StageTimes }>(done: E, share: numb
 function ignored(): void {}
 
 /** One of the names, or `auto`. */
-function checkName<T extends string>(what: string, names: readonly T[], name: string, hint: string): T | 'auto' {
+function checkName<T extends string>(
+  what: string,
+  names: readonly T[],
+  name: string,
+  example: string,
+  expected: (values: { readonly names: string; readonly name: string }) => string,
+): T | 'auto' {
   const known = [...names, 'auto' as const].find((one) => one === name);
   if (known) return known;
-  throw new OperatorError(
-    `${what}_unknown`,
-    () => t('Expected {what} auto, {names}, got {name}.', { what, names: names.join(', '), name }),
-    { hint },
-  );
+  throw new OperatorError(`${what}_unknown`, () => expected({ names: names.join(', '), name }), {
+    hint: () => t('For example {example}.', { example }),
+  });
 }
 
 /** Shown by whoever started this process: the first start with a large model takes a while. */

@@ -1,9 +1,10 @@
 import { open } from 'node:fs/promises';
 import type { Response } from 'undici';
 import { OperatorError } from '../../system/errors.ts';
+import { foreignWords } from '../../system/foreign-words.ts';
 import { writeAll } from '../../system/write-all.ts';
 import { t } from '../../texts/translate.ts';
-import { type Hub, type HubFile, reasonOf } from './hub.ts';
+import { codeOf, type Hub, type HubFile } from './hub.ts';
 
 const otherHub = () => t('Run the command again. If that does not help, use another HF_ENDPOINT.');
 
@@ -39,14 +40,16 @@ export async function* download(hub: Hub, { repo, commit, file, part, signal }: 
     let version: string | null = null;
     while (have < size) {
       signal?.throwIfAborted();
-      let reason = 'the connection was closed early';
+      let reason = () => t('the connection was closed early');
       const response = await hub.open(repo, commit, path, have, signal);
       const start = startOf(response, have, file, repo);
       const etag = response.headers.get('etag');
       if (start > 0 && version !== null && etag !== version) {
         await response.body?.cancel();
         await handle.truncate(0);
-        hub.onRetry(`The file ${repo}/${path} has changed at the hub: it is fetched from its first byte.`);
+        hub.onRetry(
+          t('The file {file} has changed at the hub: it is fetched from its first byte.', { file: `${repo}/${path}` }),
+        );
         have = 0;
         continue;
       }
@@ -66,21 +69,24 @@ export async function* download(hub: Hub, { repo, commit, file, part, signal }: 
       } catch (error) {
         if (!(error instanceof BrokenBody)) throw error;
         signal?.throwIfAborted();
-        reason = reasonOf(error.cause);
+        const code = codeOf(error.cause);
+        reason = () => foreignWords(code);
       }
       if (have === size) break;
       failures = have > best ? 0 : failures + 1;
       best = Math.max(best, have);
-      const message = t('The download of {file} broke off at {have} of {size} bytes: {reason}.', {
-        ...{ have, size, reason },
-        file: `${repo}/${path}`,
-      });
+      const values = { file: `${repo}/${path}`, have, size, reason };
+      const message = () =>
+        t('The download of {file} broke off at {have} of {size} bytes: {reason}.', {
+          ...values,
+          reason: values.reason(),
+        });
       if (failures > hub.retries) {
         throw new OperatorError('hub_unreachable', message, {
           hint: () => t('Run the command again later: it goes on where it stopped.'),
         });
       }
-      hub.onRetry(message);
+      hub.onRetry(message());
       await hub.sleep(hub.minRetryMs * 2 ** failures, signal);
     }
     await handle.sync();

@@ -3,8 +3,6 @@ import { type Proxies, proxiesFrom } from '../../system/proxies.ts';
 import { t } from '../../texts/translate.ts';
 
 export interface HubOptions extends Proxies {
-  /** What the server is called in messages. @default 'hub' */
-  readonly called?: string;
   /** @default 'https://huggingface.co' */
   readonly endpoint?: string | undefined;
   /** Sent to the endpoint's own origin only, never to where it redirects. */

@@ -2,7 +2,8 @@ import { listFiles, modelInfo } from '@huggingface/hub';
 import pRetry from 'p-retry';
 import { EnvHttpProxyAgent, Response, fetch as undiciFetch } from 'undici';
 import { pause, systemClock } from '../../system/clock.ts';
-import { OperatorError } from '../../system/errors.ts';
+import { OperatorError, type OperatorText } from '../../system/errors.ts';
+import { foreignWords } from '../../system/foreign-words.ts';
 import { type Destination, isPassing, networkFailure } from '../../system/network-failure.ts';
 import { checkProxies, type Proxies, proxyFor } from '../../system/proxies.ts';
 import { retryAfter } from '../../system/retry-after.ts';
@@ -33,11 +34,13 @@ const MOST_REDIRECTS = 5;
 
 /** A connection that broke or a server that is busy: worth another attempt. */
 class Transient extends Error {
-  readonly hint: string;
+  readonly text: OperatorText;
+  readonly hint: OperatorText;
   readonly waitMs: number;
 
-  constructor(message: string, hint: string, waitMs = 0, cause?: unknown) {
-    super(message, { cause });
+  constructor(text: OperatorText, hint: OperatorText, waitMs = 0, cause?: unknown) {
+    super(text(), { cause });
+    this.text = text;
     this.hint = hint;
     this.waitMs = waitMs;
   }
@@ -52,7 +55,6 @@ class Transient extends Error {
  */
 export class Hub {
   readonly endpoint: string;
-  readonly #called: string;
   readonly retries: number;
   readonly minRetryMs: number;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
@@ -68,7 +70,6 @@ export class Hub {
   constructor(options: HubOptions = {}) {
     const endpoint = checkEndpoint(options.endpoint ?? 'https://huggingface.co');
     this.endpoint = endpoint.href.replace(/\/+$/, '');
-    this.#called = options.called ?? 'hub';
     this.#origin = endpoint.origin;
     this.#token = checkToken(options.token);
     this.retries = options.retries ?? 5;
@@ -100,7 +101,9 @@ export class Hub {
         fetch: this.#fetchFor(repo, signal),
       });
       if (typeof sha === 'string' && /^[0-9a-f]{40,64}$/.test(sha)) return sha;
-      throw wrongAnswer(repo, `expected a commit for ${revision}, got ${JSON.stringify(sha)}`);
+      throw wrongAnswer(repo, () =>
+        t('it names no commit for {revision}, but {found}', { revision, found: JSON.stringify(sha) }),
+      );
     });
   }
 
@@ -119,7 +122,7 @@ export class Hub {
         const sha256 = lfs?.oid.replace(/^sha256:/, '');
         const known = sha256 === undefined ? /^[0-9a-f]{40}$/.test(oid ?? '') : /^[0-9a-f]{64}$/.test(sha256);
         if (!known || !Number.isSafeInteger(size) || size < 0) {
-          throw wrongAnswer(repo, `${path} is listed without a hash or a size`);
+          throw wrongAnswer(repo, () => t('it lists {path} without a hash or a size', { path }));
         }
         files.set(path, { path, size, ...(sha256 === undefined ? { gitOid: oid ?? '' } : { sha256 }) });
       }
@@ -175,8 +178,11 @@ export class Hub {
       });
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
-      const hint = `${t('Run the command again later: what is already here is kept.')} ${error.hint}`;
-      throw new OperatorError('hub_unreachable', error.message, { hint, cause: error.cause });
+      const { cause, text, hint } = error;
+      throw new OperatorError('hub_unreachable', text, {
+        hint: () => `${t('Run the command again later: what is already here is kept.')} ${hint()}`,
+        cause,
+      });
     }
   }
 
@@ -229,11 +235,12 @@ export class Hub {
 
   #unreachable(url: URL, what: string, cause: unknown): Error {
     const failure = networkFailure(cause, this.#destination(url));
-    const message = t('{who} cannot be reached for {what}: {reason}.', {
-      ...{ who: this.#nameOf(url), what },
-      reason: failure?.reason ?? reasonOf(cause),
-    });
-    const hint = `${failure?.hint ?? t('Check the network.')} ${mirror()}`;
+    const message = () =>
+      t('{who} cannot be reached for {what}: {reason}.', {
+        ...{ who: this.#nameOf(url), what },
+        reason: failure?.reason ?? foreignWords(codeOf(cause)),
+      });
+    const hint = () => `${failure?.hint ?? t('Check the network.')} ${mirror()}`;
     return failure?.permanent
       ? new OperatorError('hub_unreachable', message, { hint, cause })
       : new Transient(message, hint, 0, cause);
@@ -246,15 +253,15 @@ export class Hub {
       const { endpoint } = this;
       return refusal({ response, who: this.#nameOf(url), to, what, endpoint, hasToken: this.#token !== undefined });
     }
-    const values = { hub: this.#called, status, what };
+    const values = { who: this.#nameOf(url), status, what };
     const waitMs = retryAfter(headers, 0);
     if (waitMs <= LONGEST_WAIT_MS)
-      return new Transient(t('The {hub} answered {status} for {what}.', values), mirror(), waitMs);
+      return new Transient(() => t('{who} answered {status} for {what}.', values), mirror, waitMs);
     return new OperatorError(
       'hub_busy',
       () =>
         t(
-          'The {hub} answered {status} for {what} and asks to wait {count} minute. | The {hub} answered {status} for {what} and asks to wait {count} minutes.',
+          '{who} answered {status} for {what} and asks to wait {count} minute. | {who} answered {status} for {what} and asks to wait {count} minutes.',
           { ...values, count: Math.ceil(waitMs / 60_000) },
         ),
       {
@@ -265,9 +272,7 @@ export class Hub {
   }
 
   #nameOf({ origin, host }: URL): string {
-    return origin === this.#origin
-      ? t('The {hub} at {origin}', { hub: this.#called, origin })
-      : t('The host {host}, to which the {hub} sends,', { hub: this.#called, host });
+    return origin === this.#origin ? origin : t('{host} (where {origin} sends)', { host, origin: this.#origin });
   }
 }
 
@@ -283,20 +288,20 @@ async function sensible<T>(repo: string, signal: AbortSignal | undefined, read: 
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof OperatorError) throw error;
-    throw wrongAnswer(repo, "it does not match the hub's API", error);
+    throw wrongAnswer(repo, () => t("it does not match the hub's API"), error);
   }
 }
 
 /** The code of a network error, since its message may contain the address of a proxy. */
-export function reasonOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   const cause = (error as { cause?: { code?: string; message?: string } }).cause;
   return cause?.code ?? (error as { code?: string }).code ?? cause?.message ?? (error as Error).name;
 }
 
-function wrongAnswer(what: string, message: string, cause?: unknown): OperatorError {
+function wrongAnswer(what: string, finding: () => string, cause?: unknown): OperatorError {
   return new OperatorError(
     'hub_wrong_answer',
-    () => t("The hub's answer for {what} makes no sense: {message}.", { what, message }),
+    () => t("The hub's answer for {what} makes no sense: {finding}.", { what, finding: finding() }),
     {
       hint: () =>
         t(

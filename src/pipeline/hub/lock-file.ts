@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { OperatorError } from '../../system/errors.ts';
+import { reasonOf } from '../../system/foreign-words.ts';
 import { ifThere } from '../../system/if-there.ts';
 import { writeJson } from '../../system/write-json.ts';
 import { t } from '../../texts/translate.ts';
@@ -52,7 +53,7 @@ export async function readLock(modelFolder: string): Promise<LockFile | undefine
   const text = await ifThere(readFile(path, 'utf8')).catch((cause: Error) => {
     throw new OperatorError(
       'lock_unreadable',
-      () => t('Cannot read {path}: {message}.', { path, message: cause.message }),
+      () => t('Cannot read {path}: {reason}.', { path, reason: reasonOf(cause) }),
       { cause },
     );
   });

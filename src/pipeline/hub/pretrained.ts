@@ -6,7 +6,7 @@ import { explainDiskError } from '../../system/disk.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { acquireLock } from '../../system/file-lock.ts';
 import { makeFolder } from '../../system/make-folder.ts';
-import { t } from '../../texts/translate.ts';
+import { listedAs, t } from '../../texts/translate.ts';
 import {
   COMBINED_CLASS,
   type Contents,
@@ -87,12 +87,14 @@ export async function fetchPretrained(name: string, { half, style }: Wanted, acc
     return dir;
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    const { code, message, hint, cause } = error;
-    const about = { ...(hint === undefined ? {} : { hint }), cause: cause ?? error };
+    const { code, cause } = error;
     throw new OperatorError(
       code,
-      () => t('There is no folder {name}, and as a repository it cannot be used: {message}', { name, message }),
-      about,
+      () =>
+        t('There is no folder {name}, and as a repository it cannot be used: {message}', {
+          ...{ name, message: error.told.message },
+        }),
+      { hint: error.texts.hint, cause: cause ?? error },
     );
   }
 }
@@ -113,7 +115,7 @@ async function otherHalf(name: string, dir: string, half: HalfName, access: HubA
           name,
           half,
           repository,
-          message: error.message,
+          message: error.told.message,
         }),
       { hint: () => t('Fetch its {half}, and put both into one folder.', { half }), cause: error },
     );
@@ -136,13 +138,16 @@ function contentsOfClass(repository: string, dir: string, half: Wanted['half']):
     'class_unknown',
     () =>
       t('Expected class {classes} in {repository}, found {none}.', {
-        classes: classes.join(' or '),
+        classes: listedAs('disjunction', classes),
         repository,
-        none: className ?? 'none',
+        none: className ?? t('none'),
       }),
     {
       hint: () =>
-        t('For example: {example}', { example: 'warp-ai/wuerstchen, or for the prior alone warp-ai/wuerstchen-prior' }),
+        t('For example {example}, or for the prior alone {prior}.', {
+          example: 'warp-ai/wuerstchen',
+          prior: 'warp-ai/wuerstchen-prior',
+        }),
     },
   );
 }
@@ -192,7 +197,7 @@ async function snapshot(
     if (!isCommit(revision)) await writeReference(folder, revision, commit);
     return dir;
   } catch (error) {
-    throw explainDiskError(error, folder, 'the option cacheDir');
+    throw explainDiskError(error, folder, 'cacheDir');
   } finally {
     await hub.close();
   }
@@ -215,7 +220,6 @@ async function complete({ repo, folder, commit, contentsIn, hub, access }: Fetch
   const lock = await acquireLock(join(folder, '.wuerst-lock'), {
     waitMs: Number.POSITIVE_INFINITY,
     signal,
-    what: folder,
   });
   try {
     const fetch = async (contents: Contents) => {

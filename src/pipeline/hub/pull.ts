@@ -256,10 +256,11 @@ export async function* fetchChecked(
     if (matches(file, found)) return toLocked(file, found.sha256);
     await rm(part, { force: true });
     const wanted = file.sha256 ? `sha256 ${file.sha256}` : `git blob ${file.gitOid}`;
-    const message = t('The file {path} arrived damaged: expected {wanted}, got {found}.', {
-      ...{ path, wanted },
-      found: file.sha256 ? found.sha256 : found.gitOid,
-    });
+    const message = () =>
+      t('The file {path} arrived damaged: expected {wanted}, got {found}.', {
+        ...{ path, wanted },
+        found: file.sha256 ? found.sha256 : found.gitOid,
+      });
     if (attempt === 2) {
       throw new OperatorError('hub_wrong_bytes', message, {
         hint: () =>
@@ -268,7 +269,7 @@ export async function* fetchChecked(
           ),
       });
     }
-    hub.onRetry(message);
+    hub.onRetry(message());
   }
 }
 

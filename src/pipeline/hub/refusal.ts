@@ -5,7 +5,7 @@ import { t } from '../../texts/translate.ts';
 
 export interface Refused {
   readonly response: Response;
-  /** The hub, or the host that it sent to, in words. */
+  /** The hub's address, or the host that it sent to. */
   readonly who: string;
   readonly to: Destination;
   /** Repository, or file in it. */
@@ -31,7 +31,7 @@ export function refusal({ response, who, to, what, endpoint, hasToken }: Refused
     return new OperatorError(
       kind,
       () => t('{who} cannot be reached for {what}: {reason}.', { who, what, reason: strange.reason }),
-      { hint: strange.hint },
+      { hint: () => strange.hint },
     );
   }
   if (status === 401) {

@@ -1,4 +1,5 @@
 import { z } from '../../system/zod-mini.ts';
+import { t } from '../../texts/translate.ts';
 import { STYLES } from '../derived-weights/styles.ts';
 
 /**
@@ -8,14 +9,19 @@ import { STYLES } from '../derived-weights/styles.ts';
 const relativePath = z.string().check(
   z.regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/, {
     error: ({ input }) =>
-      `expected a path inside the models folder like "prior/config.json", got ${JSON.stringify(input)}`,
+      t('expected a path inside the models folder such as {example}, got {value}', {
+        ...{ example: '"prior/config.json"', value: JSON.stringify(input) },
+      }),
   }),
   z.maxLength(200),
 );
 
 export const folderName = relativePath.check(
   z.refine((name) => !name.includes('/'), {
-    error: ({ input }) => `expected one folder name like "wuerstchen-prior", got ${JSON.stringify(input)}`,
+    error: ({ input }) =>
+      t('expected one folder name such as {example}, got {value}', {
+        ...{ example: '"wuerstchen-prior"', value: JSON.stringify(input) },
+      }),
   }),
 );
 
@@ -23,7 +29,7 @@ export const repositorySchema = z.strictObject({
   /** `owner/name` on the hub. */
   repo: z.string().check(
     z.regex(/^\w[\w.-]*\/\w[\w.-]*$/, {
-      error: ({ input }) => `expected owner/name as on the hub, got ${JSON.stringify(input)}`,
+      error: ({ input }) => t('expected owner/name as on the hub, got {value}', { value: JSON.stringify(input) }),
     }),
   ),
   /** Folder inside the model folder; the hub's own name of the repository. */

@@ -1,4 +1,5 @@
 import { z } from '../../system/zod-mini.ts';
+import { t } from '../../texts/translate.ts';
 import type { ImagineRequest } from './imagine-request.ts';
 import { isSchedule } from './stage-c-steps.ts';
 
@@ -30,29 +31,30 @@ export const REFERENCE: Recommended = {
 export const MAX_STEPS = 200;
 export const MAX_GUIDANCE = 20;
 
-function checked<T>(is: (value: unknown) => boolean, expected: string): z.ZodMiniType<T> {
-  return z.custom<T>(is, `expected ${expected}`);
+/** @param expected what it should have been, in the language of whoever reads it */
+function checked<T>(is: (value: unknown) => boolean, expected: () => string): z.ZodMiniType<T> {
+  return z.custom<T>(is, { error: expected });
 }
 
 const isText = (value: unknown): boolean => typeof value === 'string' && value.trim() !== '';
 const steps = z.optional(
   checked<number>(
     (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_STEPS,
-    `a whole number from 1 to ${MAX_STEPS}`,
+    () => t('expected a whole number from {least} to {most}', { least: 1, most: MAX_STEPS }),
   ),
 );
 const guidance = z.optional(
   checked<number>(
     (value) => typeof value === 'number' && value >= 0 && value <= MAX_GUIDANCE,
-    `a number from 0 to ${MAX_GUIDANCE}`,
+    () => t('expected a number from {least} to {most}', { least: 0, most: MAX_GUIDANCE }),
   ),
 );
-const listOf = (what: string) =>
-  checked<readonly string[]>((value) => Array.isArray(value) && value.length > 0 && value.every(isText), what);
+const listOf = (expected: () => string) =>
+  checked<readonly string[]>((value) => Array.isArray(value) && value.length > 0 && value.every(isText), expected);
 const size = z.pipe(
   checked<string>(
     (value) => typeof value === 'string' && /^[1-9]\d{1,3}x[1-9]\d{1,3}$/.test(value),
-    'sizes such as "1024x1536"',
+    () => t('expected sizes such as {example}', { example: '"1024x1536"' }),
   ),
   z.transform((text: string): [number, number] => {
     const [width = 0, height = 0] = text.split('x').map(Number);
@@ -67,21 +69,26 @@ export const generationConfig = z
     steps,
     /** Instead of `steps`: each timestep of Stage C, and where it ends. */
     timesteps: z.optional(
-      checked<readonly number[]>(
-        isSchedule,
-        'numbers that fall from at most 1 to at least 0, such as [1, 0.6, 0.3, 0]',
+      checked<readonly number[]>(isSchedule, () =>
+        t('expected numbers that fall from at most 1 to at least 0, such as {example}', {
+          example: '[1, 0.6, 0.3, 0]',
+        }),
       ),
     ),
     guidance,
     decoderSteps: steps,
     decoderGuidance: guidance,
-    nativeSizes: z.optional(z.array(size, 'expected a list of sizes such as ["1024x1536"]').check(z.minLength(1))),
-    ideas: z.optional(listOf('a list of prompts')),
-    words: z.optional(listOf('a list of words')),
+    nativeSizes: z.optional(
+      z
+        .array(size, { error: () => t('expected a list of sizes such as {example}', { example: '["1024x1536"]' }) })
+        .check(z.minLength(1)),
+    ),
+    ideas: z.optional(listOf(() => t('expected a list of prompts'))),
+    words: z.optional(listOf(() => t('expected a list of words'))),
   })
   .check(
     z.refine(({ steps: equal, timesteps }) => equal === undefined || timesteps === undefined, {
-      error: 'expected one of steps and timesteps, found both',
+      error: () => t('expected one of {first} and {second}, found both', { first: 'steps', second: 'timesteps' }),
       path: ['timesteps'],
     }),
   );

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { expected, OperatorError } from '../../system/errors.ts';
 import { once } from '../../system/memo.ts';
+import { listedAs, t } from '../../texts/translate.ts';
 import type { Component } from '../checkpoint/checkpoint.ts';
 import { readJson } from '../checkpoint/config-file.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
@@ -122,8 +123,11 @@ export async function loadImageEncoder(
   const { _class_name: name } = await readJson(join(dir, 'config.json'));
   if (name === EfficientNetEncoder.className) return EfficientNetEncoder.load(dir, runtime, options);
   if (name === SemanticCompressor.className) return SemanticCompressor.load(dir, runtime, options);
-  throw new OperatorError(
-    'class_unknown',
-    `Expected class EfficientNetEncoder or SemanticCompressor in ${join(dir, 'config.json')}, found ${String(name)}.`,
+  throw new OperatorError('class_unknown', () =>
+    t('Expected class {classes} in {file}, found {found}.', {
+      classes: listedAs('disjunction', [EfficientNetEncoder.className, SemanticCompressor.className]),
+      file: join(dir, 'config.json'),
+      found: String(name ?? t('none')),
+    }),
   );
 }

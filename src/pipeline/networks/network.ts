@@ -1,3 +1,5 @@
+import { reasonOf } from '../../system/foreign-words.ts';
+import { t } from '../../texts/translate.ts';
 import { Component } from '../checkpoint/checkpoint.ts';
 import type { Precision } from '../checkpoint/weight-recipe.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
@@ -177,7 +179,7 @@ async function prepareNow(
     if (!noRoom) throw error;
     if (component.isStoredIn(planned.precision)) return component.unprepared(planned.precision);
     if (precision !== 'auto') throw error;
-    notes.push(`${error.message} They stay in 32 bits.`);
+    notes.push(`${reasonOf(error)} ${t('They stay in 32 bits.')}`);
     return component;
   }
 }

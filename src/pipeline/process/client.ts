@@ -1,5 +1,6 @@
 import { type Clock, pause, systemClock } from '../../system/clock.ts';
 import { acquireLock } from '../../system/file-lock.ts';
+import { t } from '../../texts/translate.ts';
 import { removeOrphanNote } from './orphan-note.ts';
 import { type Call, PipelineChild } from './pipeline-child.ts';
 import { type Ending, PipelineCrashed, PipelineStopped, ranOutOfMemory } from './pipeline-errors.ts';
@@ -216,10 +217,10 @@ export class PipelineClient {
   async #spawn(): Promise<PipelineChild> {
     const { engine, load, lockPath, execArgv, lockWaitMs = 60_000, onOutput = () => {} } = this.#options;
     const { signal } = this.#stopping;
-    const what = 'the accelerator (a pipeline process of another bot)';
+    const inUse = () => t('A pipeline process of another bot uses the accelerator.');
     // Taken and let go: the process itself has to hold it, so that it lasts exactly as long as that.
     if (signal.aborted) throw new PipelineStopped();
-    const lock = await acquireLock(lockPath, { waitMs: lockWaitMs, what, signal, clock: this.#clock });
+    const lock = await acquireLock(lockPath, { waitMs: lockWaitMs, inUse, signal, clock: this.#clock });
     removeOrphanNote(lockPath);
     lock.release();
     if (signal.aborted) throw new PipelineStopped();

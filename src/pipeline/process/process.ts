@@ -1,3 +1,4 @@
+import { t } from '../../texts/translate.ts';
 /**
  * Entry point of the pipeline process: `node process.js <engine module URL> <lock path> <parent's pid>`, with an IPC
  * channel. It does what the parent says (`ToProcess`), one request at a time, and dies with its parent.
@@ -47,7 +48,7 @@ await send({ type: 'up' });
 async function takeEngine() {
   // Before the module is loaded: its native parts may already reserve memory of the accelerator. Never released: the
   // operating system does that when the process has ended.
-  await acquireLock(lockPath, { waitMs: LOCK_WAIT_MS, what: 'the accelerator' });
+  await acquireLock(lockPath, { waitMs: LOCK_WAIT_MS, inUse: () => t('Another process uses the accelerator.') });
   const module: EngineModule = await import(engineUrl);
   return module.createEngine();
 }

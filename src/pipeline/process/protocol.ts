@@ -1,5 +1,5 @@
 import { OperatorError, UserError } from '../../system/errors.ts';
-import type { Language } from '../../texts/language.ts';
+import { currentLanguage, inLanguage, type Language, terminalLanguage } from '../../texts/language.ts';
 import type { PictureSettings } from '../images/imagine-request.ts';
 import type { PictureVerdict } from '../images/picture-verdict.ts';
 import type { NoiseMix } from '../math/mixed-generator.ts';
@@ -234,20 +234,40 @@ export interface ErrorReport {
   readonly message: string;
   readonly hint: string | null;
   readonly stack: string;
+  /** What only the operator can mend, in the language of the terminal where that is not English. */
+  readonly atTerminal?: TerminalTexts | undefined;
+}
+
+interface TerminalTexts {
+  readonly language: Language;
+  readonly message: string;
+  readonly hint: string | null;
 }
 
 export function reportError(error: unknown, cancelled: boolean): ErrorReport {
   const { message, stack = '' } = error instanceof Error ? error : new Error(String(error));
   if (cancelled) return { kind: 'cancelled', code: 'cancelled', message, hint: null, stack };
   if (error instanceof UserError || error instanceof OperatorError) {
-    const kind = error instanceof UserError ? 'user' : 'operator';
-    return { kind, code: error.code, message, hint: error.hint ?? null, stack };
+    const report = { code: error.code, message, hint: error.hint ?? null, stack };
+    if (error instanceof UserError) return { kind: 'user', ...report };
+    return { kind: 'operator', ...report, atTerminal: atTerminal(error) };
   }
   return { kind: 'unexpected', code: 'pipeline_failed', message, hint: null, stack };
 }
 
+function atTerminal(error: OperatorError): TerminalTexts | undefined {
+  const language = terminalLanguage(process.env);
+  if (language === 'en') return undefined;
+  const { message, hint = null } = inLanguage(language, () => error.told);
+  return { language, message, hint };
+}
+
 /** The error that `reportError` described, with the stack of the other process as its cause. */
-export function errorFrom({ kind, code, message, hint, stack }: ErrorReport): UserError | OperatorError {
-  const options = { cause: stack, ...(hint === null ? {} : { hint }) };
-  return kind === 'user' ? new UserError(code, message, options) : new OperatorError(code, message, options);
+export function errorFrom({ kind, code, message, hint, stack, atTerminal }: ErrorReport): UserError | OperatorError {
+  if (kind === 'user') return new UserError(code, message, { cause: stack, ...(hint === null ? {} : { hint }) });
+  const said = () => (atTerminal?.language === currentLanguage() ? atTerminal : { message, hint });
+  return new OperatorError(code, () => said().message, {
+    hint: hint === null ? undefined : () => said().hint ?? hint,
+    cause: stack,
+  });
 }

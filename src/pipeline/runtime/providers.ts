@@ -120,5 +120,5 @@ export function checkDevice(device: number | undefined, provider: Provider | 'au
 }
 
 export function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0]?.trim() ?? 'unknown error';
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]?.trim() ?? '';
 }

@@ -1,5 +1,6 @@
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { OperatorError } from '../../system/errors.ts';
+import { foreignWords } from '../../system/foreign-words.ts';
 import { t } from '../../texts/translate.ts';
 import type { Precision } from '../checkpoint/weight-recipe.ts';
 import { ALL_FOLDS, type Folds } from '../graph/blocks.ts';
@@ -241,7 +242,11 @@ export class Runtime {
       throw new OperatorError(
         'session_failed',
         () =>
-          t('Cannot load {name} on {provider}: {reason}.', { name, provider: this.provider, reason: firstLine(cause) }),
+          t('Cannot load {name} on {provider}: {reason}.', {
+            name,
+            provider: this.provider,
+            reason: foreignWords(firstLine(cause)),
+          }),
         {
           cause,
         },
@@ -284,7 +289,6 @@ export class Runtime {
 
 /** A picture of NaNs would be black and look finished. */
 function requireFinite(outputs: Tensors, { graph, weightsDir }: BlockingCall, precision: Precision | 'auto'): Tensors {
-  const other = precision === 'fp32' ? '' : ' Else try --precision fp32.';
   for (const [name, output] of Object.entries(outputs)) {
     // Reading what lies on the device would end the process. What is computed of it is looked at.
     if (output.location !== 'cpu') continue;
@@ -298,7 +302,10 @@ function requireFinite(outputs: Tensors, { graph, weightsDir }: BlockingCall, pr
           { graph, name, weightsDir },
         ),
       {
-        hint: () => t('Run "wuerst models verify": it names the tensor if the weights are damaged.{other}', { other }),
+        hint: () => {
+          const verify = t('Run "wuerst models verify": it names the tensor if the weights are damaged.');
+          return precision === 'fp32' ? verify : `${verify} ${t('Else try --precision fp32.')}`;
+        },
       },
     );
   }

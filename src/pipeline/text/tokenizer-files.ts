@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withoutMark } from '../../system/byte-order-mark.ts';
-import { OperatorError } from '../../system/errors.ts';
+import { OperatorError, type OperatorText } from '../../system/errors.ts';
+import { reasonOf } from '../../system/foreign-words.ts';
 import { t } from '../../texts/translate.ts';
 import { isLfsPointer, lfsPointerError } from '../checkpoint/lfs-pointer.ts';
 
@@ -40,6 +41,8 @@ const SPECIAL_DEFAULTS = {
   pad_token: END_OF_TEXT,
 };
 const DEFAULT_MAX_LENGTH = 77;
+/** Characters of a wrong value that a message quotes. */
+const MOST_SHOWN = 100;
 /** transformers writes 10^30 where a tokenizer has no limit of its own. */
 const LARGEST_MAX_LENGTH = 1e6;
 
@@ -80,11 +83,14 @@ export async function readTokenizer(dir: string): Promise<TokenizerParts> {
   const find = (name: SpecialName): AddedToken => {
     const value = named[name] ?? SPECIAL_DEFAULTS[name];
     const content = isObject(value) ? value.content : value;
-    if (typeof content !== 'string') throw corrupt(configPath, `${name} as text`, typeName(content));
+    if (typeof content !== 'string') throw corrupt(configPath, () => t('its {name} is no text', { name }), content);
     const known = added.get(content);
     if (known) return known;
     const id = Object.hasOwn(model.vocab, content) ? model.vocab[content] : undefined;
-    if (id === undefined) throw corrupt(model.path, `an entry for the ${name} ${JSON.stringify(content)}`, 'none');
+    if (id === undefined)
+      throw corrupt(model.path, () =>
+        t('it has no entry for the {name} {content}', { name, content: JSON.stringify(content) }),
+      );
     const token = addedToken(
       isObject(value) ? { special: true, ...value } : { content, special: true },
       id,
@@ -125,10 +131,13 @@ async function readModel(dir: string): Promise<Model> {
   const tokenizer = await readObject(path);
   if (!tokenizer) return readPair(dir);
   const { model, added_tokens: addedTokens = [] } = tokenizer;
-  if (!isObject(model)) throw corrupt(path, 'an object "model"', typeName(model));
-  if (model.type !== undefined && model.type !== 'BPE') throw corrupt(path, 'a BPE model', String(model.type));
-  if (!Array.isArray(addedTokens)) throw corrupt(path, 'a list "added_tokens"', typeName(addedTokens));
-  if (!Array.isArray(model.merges)) throw corrupt(path, 'a list "model.merges"', typeName(model.merges));
+  if (!isObject(model)) throw corrupt(path, () => t('its {name} is no object', { name: '"model"' }), model);
+  if (model.type !== undefined && model.type !== 'BPE')
+    throw corrupt(path, () => t('its model is not of the kind BPE'), model.type);
+  if (!Array.isArray(addedTokens))
+    throw corrupt(path, () => t('its {name} is no list', { name: '"added_tokens"' }), addedTokens);
+  if (!Array.isArray(model.merges))
+    throw corrupt(path, () => t('its {name} is no list', { name: '"model.merges"' }), model.merges);
   return { path, vocab: checkedVocab(model.vocab, path), merges: checkedMerges(model.merges, path), addedTokens };
 }
 
@@ -136,18 +145,24 @@ async function readPair(dir: string): Promise<Model> {
   const path = join(dir, 'vocab.json');
   const mergesPath = join(dir, 'merges.txt');
   const [vocab, merges] = await Promise.all([readObject(path), readText(mergesPath)]);
-  if (!vocab) throw missing(path, 'the tokenizer needs tokenizer.json, or vocab.json and merges.txt');
-  if (merges === undefined) throw missing(mergesPath, 'the tokenizer needs it beside vocab.json');
+  if (!vocab)
+    throw missing(() =>
+      t('The file {path} is missing: the tokenizer needs tokenizer.json, or vocab.json and merges.txt.', { path }),
+    );
+  if (merges === undefined)
+    throw missing(() =>
+      t('The file {path} is missing: the tokenizer needs it beside vocab.json.', { path: mergesPath }),
+    );
   const lines = merges.split(/\r?\n/).filter((line, i) => line !== '' && !(i === 0 && line.startsWith('#version')));
   return { path, vocab: checkedVocab(vocab, path), merges: checkedMerges(lines, mergesPath), addedTokens: [] };
 }
 
 function checkedVocab(vocab: unknown, path: string): Record<string, number> {
-  if (!isObject(vocab)) throw corrupt(path, 'a vocabulary of tokens and their numbers', typeName(vocab));
+  if (!isObject(vocab)) throw corrupt(path, () => t('it holds no vocabulary of tokens and their numbers'), vocab);
   // Values alone first: walking 49,000 names costs several times as much.
   if (!Object.values(vocab).every(isId)) {
     const [token, id] = Object.entries(vocab).find((entry) => !isId(entry[1])) ?? [];
-    throw corrupt(path, `a number for the token ${JSON.stringify(token)}`, JSON.stringify(id));
+    throw corrupt(path, () => t('it has no number for the token {token}', { token: JSON.stringify(token) }), id);
   }
   return vocab as Record<string, number>;
 }
@@ -157,18 +172,18 @@ function checkedMerges(merges: readonly unknown[], path: string): TokenizerParts
   if (merges.every((merge): merge is string => typeof merge === 'string')) {
     const bad = merges.findIndex((merge) => !/^[^ ]+ [^ ]+$/.test(merge));
     if (bad === -1) return merges;
-    throw corrupt(path, `two parts in merge ${bad + 1}`, JSON.stringify(merges[bad]));
+    throw corrupt(path, () => t('merge {number} does not have two parts', { number: bad + 1 }), merges[bad]);
   }
   const isPair = (merge: unknown): merge is [string, string] =>
     Array.isArray(merge) && merge.length === 2 && merge.every((part) => typeof part === 'string');
   if (merges.every(isPair)) return merges;
   const bad = merges.findIndex((merge) => !isPair(merge));
-  throw corrupt(path, `two parts in merge ${bad + 1}`, JSON.stringify(merges[bad]));
+  throw corrupt(path, () => t('merge {number} does not have two parts', { number: bad + 1 }), merges[bad]);
 }
 
 function addedToken(value: unknown, id: unknown, path: string): AddedToken {
   if (!isObject(value) || typeof value.content !== 'string' || value.content === '' || !isId(id)) {
-    throw corrupt(path, 'a text "content" and a number for every added token', JSON.stringify(value));
+    throw corrupt(path, () => t('an added token lacks its text "content" or its number'), value);
   }
   const { content, lstrip, rstrip, normalized, special, single_word } = value;
   return {
@@ -193,7 +208,7 @@ function contentOf(value: unknown): unknown {
 function maxLengthOf(config: Json, path: string): number {
   const length = config.model_max_length ?? DEFAULT_MAX_LENGTH;
   if (typeof length !== 'number' || !(length >= 2)) {
-    throw corrupt(path, 'a model_max_length of at least 2', JSON.stringify(length));
+    throw corrupt(path, () => t('its model_max_length is no number from 2 on'), length);
   }
   return length > LARGEST_MAX_LENGTH ? DEFAULT_MAX_LENGTH : Math.floor(length);
 }
@@ -208,7 +223,7 @@ async function readText(path: string): Promise<string | undefined> {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new OperatorError(
       'tokenizer_missing',
-      () => t('Cannot read {path}: {reason}.', { path, reason: (cause as Error).message }),
+      () => t('Cannot read {path}: {reason}.', { path, reason: reasonOf(cause) }),
       { cause },
     );
   }
@@ -221,10 +236,10 @@ async function readObject(path: string): Promise<Json | undefined> {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw corrupt(path, 'JSON', `${text.length} characters that are not (${(cause as Error).message})`, cause);
+    throw corrupt(path, () => t('it is not JSON: {reason}', { reason: reasonOf(cause) }), undefined, cause);
   }
   if (isObject(value)) return value;
-  throw corrupt(path, 'a JSON object', typeName(value));
+  throw corrupt(path, () => t('it is no JSON object'), value);
 }
 
 function isObject(value: unknown): value is Json {
@@ -235,21 +250,26 @@ function isId(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function typeName(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  return Array.isArray(value) ? 'a list' : value === null ? 'null' : `a ${typeof value}`;
-}
-
-function missing(path: string, why: string): OperatorError {
-  return new OperatorError('tokenizer_missing', () => t('The file {path} is missing: {why}.', { path, why }), {
+function missing(message: OperatorText): OperatorError {
+  return new OperatorError('tokenizer_missing', message, {
     hint: () => t('Download the tokenizer folder of the checkpoint again.'),
   });
 }
 
-function corrupt(path: string, wanted: string, found: string, cause?: unknown): OperatorError {
+/**
+ * @param finding a clause that says what is wrong with the file
+ * @param found the value that is wrong
+ */
+function corrupt(path: string, finding: () => string, found?: unknown, cause?: unknown): OperatorError {
+  const shown = JSON.stringify(found)?.slice(0, MOST_SHOWN);
   return new OperatorError(
     'tokenizer_corrupt',
-    () => t('Expected {wanted}, found {found} in {path}.', { wanted, found, path }),
+    () => {
+      const values = { path, finding: finding() };
+      return shown === undefined
+        ? t('The tokenizer file {path} cannot be used: {finding}.', values)
+        : t('The tokenizer file {path} cannot be used: {finding} (found {found}).', { ...values, found: shown });
+    },
     {
       hint: () => t('Download the tokenizer folder of the checkpoint again.'),
       cause,

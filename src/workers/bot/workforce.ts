@@ -3,6 +3,7 @@ import type { Painters } from '../../bot/jobs/painters.ts';
 import { VERSION } from '../../pipeline/version.ts';
 import { type Clock, doneWithin, pause, systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { reasonOf } from '../../system/foreign-words.ts';
 import type { Logger } from '../../system/logging.ts';
 import { t } from '../../texts/translate.ts';
 import { ProblemLog } from '../problem-log.ts';
@@ -137,10 +138,8 @@ function listen(server: ServerType, host: string, port: number): Promise<string>
         new OperatorError(
           'workers_port_in_use',
           () =>
-            t('The bot cannot listen for workers on {host}, port {port}: {message}.', {
-              host,
-              port,
-              message: cause.message,
+            t('The bot cannot listen for workers on {host}, port {port}: {reason}.', {
+              ...{ host, port: String(port), reason: reasonOf(cause) },
             }),
           {
             hint: () => t('Choose another one with WUERST_WORKERS_PORT, or another address with WUERST_WORKERS_HOST.'),

@@ -52,7 +52,7 @@ export async function checkBot(bot: URL): Promise<void> {
           answer: failure?.reason ?? t('no answer'),
         }),
       {
-        ...(failure === undefined ? {} : { hint: failure.hint }),
+        ...(failure === undefined ? {} : { hint: () => failure.hint }),
         cause,
       },
     );

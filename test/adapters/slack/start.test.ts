@@ -81,7 +81,7 @@ test('missing scopes are named, with where to add them', async (t) => {
   standIn.scopes = standIn.scopes.filter((scope) => !['files:write', 'users:read'].includes(scope));
   await assert.rejects(start(both), {
     code: 'slack_missing_scope',
-    message: /scopes files:write, users:read/,
+    message: /scopes: files:write, users:read/,
     hint: /OAuth & Permissions/,
   });
 });

@@ -218,7 +218,7 @@ test('probes and metrics answer, also when not ready', async (t) => {
 });
 
 test('a probe says which surface is not ready, and why', async (t) => {
-  const error = new OperatorError('discord_intents', 'Discord refuses the gateway intents of this bot.');
+  const error = new OperatorError('discord_intents', () => 'Discord refuses the gateway intents of this bot.');
   const surfaces = [{ surface: 'web' }, { surface: 'discord', trouble: { error, isLasting: true } }] as const;
   const { app } = await appOverFake(t, { surfaces: () => surfaces });
   const answer = await app.request('/readyz');

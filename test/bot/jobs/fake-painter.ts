@@ -93,8 +93,9 @@ export class FakePainter implements Painter {
       throw crashed();
     }
     if (words.has('too-big')) throw new UserError('too_big', 'Too big for this machine.', { hint: 'width:512' });
-    if (words.has('broken')) throw new OperatorError('no_memory', 'Out of memory at 0xdeadbeef.');
-    if (words.has('greedy')) throw new OperatorError('memory_short', 'Needs 9 GB.', { hint: 'width:512 should fit.' });
+    if (words.has('broken')) throw new OperatorError('no_memory', () => 'Out of memory at 0xdeadbeef.');
+    if (words.has('greedy'))
+      throw new OperatorError('memory_short', () => 'Needs 9 GB.', { hint: () => 'width:512 should fit.' });
     if (words.has('bug')) throw new TypeError('x is not a function');
     yield { ...step, step: 1, preview: Uint8Array.of(1, 2, 3) };
     if (words.has('wait')) await this.#until(signal);

@@ -84,11 +84,11 @@ test('the first process loads alone, and is enough to paint; the others follow t
 test('a process that cannot be started is told of, and the others go on without it', async () => {
   const { painters, clients, problems, processes, turn } = several(3);
   const started = processes.start();
-  clients[0]?.fail(new OperatorError('provider_unavailable', 'There is no GPU 0.'));
+  clients[0]?.fail(new OperatorError('provider_unavailable', () => 'There is no GPU 0.'));
   await turn();
   clients[1]?.load();
   await started;
-  clients[2]?.fail(new OperatorError('provider_unavailable', 'There is no GPU 2.'));
+  clients[2]?.fail(new OperatorError('provider_unavailable', () => 'There is no GPU 2.'));
   await turn();
   assert.deepEqual(problems, ['GPU 0: There is no GPU 0.', 'GPU 2: There is no GPU 2.']);
   assert.deepEqual(
@@ -102,6 +102,6 @@ test('where none can be started, the reason of the first is the reason', async (
   const { clients, processes } = several(2);
   const started = processes.start();
   for (const [index, client] of clients.entries())
-    client.fail(new OperatorError('no_gpu', `There is no GPU ${index}.`));
+    client.fail(new OperatorError('no_gpu', () => `There is no GPU ${index}.`));
   await assert.rejects(started, /There is no GPU 0/);
 });

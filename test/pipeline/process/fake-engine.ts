@@ -29,10 +29,11 @@ class FakeEngine implements Engine {
     const [what = '', file = ''] = model.split(' ');
     this.#leanFrom = leanFrom ?? this.#leanFrom;
     if (what === 'large' && this.#leanFrom > 0) process.kill(process.pid, 'SIGKILL');
-    if (what === 'missing') throw new OperatorError('model_missing', 'No model here.', { hint: 'wuerst models pull' });
+    if (what === 'missing')
+      throw new OperatorError('model_missing', () => 'No model here.', { hint: () => 'wuerst models pull' });
     // As CUDA's libraries may do after a right run.
     if (what.startsWith('aborts')) process.on('exit', () => process.abort());
-    if (what === 'aborts-missing') throw new OperatorError('model_missing', 'No model here.');
+    if (what === 'aborts-missing') throw new OperatorError('model_missing', () => 'No model here.');
     if (what === 'crash') process.exit(9);
     if (what === 'crash-once' && !existsSync(file)) {
       writeFileSync(file, '');
@@ -68,7 +69,7 @@ class FakeEngine implements Engine {
     }
     if (what === 'lost') throw new EngineLost('the device fell off the bus');
     if (what === 'user') throw new UserError('too_wide', 'Too wide.', { hint: 'width:1024' });
-    if (what === 'operator') throw new OperatorError('no_memory', 'Out of accelerator memory.');
+    if (what === 'operator') throw new OperatorError('no_memory', () => 'Out of accelerator memory.');
     if (what === 'reader') throw new UserError('reader', currentLanguage());
     if (what === 'program') throw new OperatorError('program', () => currentLanguage());
     if (what === 'bug') throw new TypeError('x is not a function');

@@ -226,23 +226,35 @@ test('missing and broken files are named, with what was wanted and found', async
     [
       { 'vocab.json': vocab.slice(0, 5000), 'merges.txt': merges },
       'tokenizer_corrupt',
-      /^Expected JSON, found .* in .*vocab\.json\.$/,
+      /^The tokenizer file .*vocab\.json cannot be used: it is not JSON: ".*"\.$/,
     ],
-    [{ 'vocab.json': '[]', 'merges.txt': merges }, 'tokenizer_corrupt', /object, found a list in .*vocab\.json/],
-    [{ 'vocab.json': { a: 'b' }, 'merges.txt': merges }, 'tokenizer_corrupt', /number for the token "a", found "b"/],
-    [{ 'vocab.json': { a: 0 }, 'merges.txt': '' }, 'tokenizer_corrupt', /bos_token "<\|startoftext\|>", found none/],
-    [{ 'vocab.json': vocab, 'merges.txt': 'i n\nthe' }, 'tokenizer_corrupt', /merge 2, found "the" in .*merges\.txt/],
-    [{ 'tokenizer.json': { model: { type: 'WordPiece' } } }, 'tokenizer_corrupt', /BPE model, found WordPiece/],
     [
-      { 'tokenizer.json': {} },
+      { 'vocab.json': '[]', 'merges.txt': merges },
       'tokenizer_corrupt',
-      /^Expected an object "model", found nothing in .*tokenizer\.json\.$/,
+      /vocab\.json cannot be used: it is no JSON object \(found \[\]\)/,
     ],
-    [{ ...clip, 'tokenizer_config.json': { model_max_length: 1 } }, 'tokenizer_corrupt', /at least 2, found 1/],
+    [{ 'vocab.json': { a: 'b' }, 'merges.txt': merges }, 'tokenizer_corrupt', /number for the token "a" \(found "b"\)/],
+    [{ 'vocab.json': { a: 0 }, 'merges.txt': '' }, 'tokenizer_corrupt', /bos_token "<\|startoftext\|>"\./],
+    [
+      { 'vocab.json': vocab, 'merges.txt': 'i n\nthe' },
+      'tokenizer_corrupt',
+      /merges\.txt cannot be used: merge 2 .*found "the"/,
+    ],
+    [
+      { 'tokenizer.json': { model: { type: 'WordPiece' } } },
+      'tokenizer_corrupt',
+      /not of the kind BPE \(found "WordPiece"\)/,
+    ],
+    [{ 'tokenizer.json': {} }, 'tokenizer_corrupt', /tokenizer\.json cannot be used: its "model" is no object\.$/],
+    [
+      { ...clip, 'tokenizer_config.json': { model_max_length: 1 } },
+      'tokenizer_corrupt',
+      /no number from 2 on \(found 1\)/,
+    ],
     [
       { ...clip, 'tokenizer_config.json': '{"pad' },
       'tokenizer_corrupt',
-      /^Expected JSON, found .* in .*tokenizer_config\.json\.$/,
+      /tokenizer_config\.json cannot be used: it is not JSON: ".*"\.$/,
     ],
   ];
   for (const [files, code, message] of rows) {

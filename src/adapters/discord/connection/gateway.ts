@@ -10,6 +10,7 @@ import {
 import { type Clock, doneWithin, pause } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
+import { t } from '../../../texts/translate.ts';
 import { BackOff } from '../../delivery/back-off.ts';
 import type { Health } from '../../delivery/health.ts';
 import { restOptions } from '../rest/connections.ts';
@@ -194,12 +195,19 @@ export class Gateway {
   }
 }
 
-const CONNECTION_LOST = new OperatorError('discord_gateway_lost', 'The gateway connection is lost.', {
-  hint: 'The bot connects again by itself.',
+const CONNECTION_LOST = new OperatorError('discord_gateway_lost', () => t('The gateway connection is lost.'), {
+  hint: () => t('The bot connects again by itself.'),
 });
 
 function timeout(ms: number): OperatorError {
-  return new OperatorError('discord_gateway_timeout', `Discord's gateway did not become ready within ${ms / 1000} s.`, {
-    hint: 'Have the firewall of your network let wuerst reach gateway.discord.gg directly, with WebSockets.',
-  });
+  return new OperatorError(
+    'discord_gateway_timeout',
+    () => t("Discord's gateway did not become ready within {seconds} s.", { seconds: ms / 1000 }),
+    {
+      hint: () =>
+        t('Have the firewall of your network let wuerst reach {host} directly, with WebSockets.', {
+          host: 'gateway.discord.gg',
+        }),
+    },
+  );
 }

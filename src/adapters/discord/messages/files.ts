@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Encoding, type Marker, type OutgoingPicture, UNMARKED } from '../../../marking/marker.ts';
 import { OperatorError } from '../../../system/errors.ts';
+import { t } from '../../../texts/translate.ts';
 
 /** Bytes per file where the interaction names no other limit. */
 export const DEFAULT_FILE_LIMIT = 10 * 1024 * 1024;
@@ -35,7 +36,9 @@ async function fit({ name, data: png, picture }: MarkedPng, limit: number): Prom
     const extension = step.format === 'jpeg' ? 'jpg' : step.format;
     if (data.length <= limit) return { name: name.replace(/\.png$/, `.${extension}`), data };
   }
-  throw new OperatorError('file_too_large', `${name} does not fit into ${limit} bytes in any format.`);
+  throw new OperatorError('file_too_large', () =>
+    t('{name} does not fit into {limit} bytes in any format.', { name, limit }),
+  );
 }
 
 /**

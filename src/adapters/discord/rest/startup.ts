@@ -1,6 +1,8 @@
 import { DiscordAPIError, GatewayCloseCodes } from 'discord.js';
 import { OperatorError } from '../../../system/errors.ts';
+import { foreignWords } from '../../../system/foreign-words.ts';
 import { networkFailure } from '../../../system/network-failure.ts';
+import { t } from '../../../texts/translate.ts';
 import { inviteUrl } from '../commands/permissions.ts';
 import { API_BASE } from './connections.ts';
 import { classify, errorFields } from './errors.ts';
@@ -15,31 +17,49 @@ interface Attempt {
 export function restError(error: unknown, { apiBase, guild, application }: Attempt): OperatorError {
   if (error instanceof OperatorError) return error;
   if (isBadToken(error)) {
-    return badToken('Discord');
+    return badToken(() => t('Discord does not accept the bot token in DISCORD_TOKEN.'));
   }
   if (error instanceof DiscordAPIError && guild !== undefined && classify(error) === 'no_access') {
     return new OperatorError(
       'discord_no_guild_access',
-      `The bot may not register commands in the server ${guild} that DISCORD_GUILD_ID names.`,
+      () => t('The bot may not register commands in the server {guild} that DISCORD_GUILD_ID names.', { guild }),
       {
-        hint: `Invite it with this link${application === undefined ? '' : `: ${inviteUrl(application)}`}, or leave DISCORD_GUILD_ID empty to register the commands everywhere.`,
+        hint: () =>
+          application === undefined
+            ? t('Invite it, or leave DISCORD_GUILD_ID empty to register the commands everywhere.')
+            : t(
+                'Invite it with this link, or leave DISCORD_GUILD_ID empty to register the commands everywhere: {url}',
+                { url: inviteUrl(application) },
+              ),
       },
     );
   }
   const base = new URL(apiBase ?? API_BASE);
   const failure = networkFailure(error, { host: base.host, direct: true });
   if (failure || classify(error) === 'transient') {
-    const address =
-      'DISCORD_API_BASE, if it is set, is an address without the version, e.g. http://127.0.0.1:3100/api.';
     return new OperatorError(
       'discord_unreachable',
-      `Discord at ${base.host} can't be reached: ${failure?.reason ?? errorFields(error).error}.`,
-      { hint: `${failure?.hint ?? 'Try again in a few minutes.'} ${address}`, cause: error },
+      () =>
+        t("Discord at {host} can't be reached: {reason}.", {
+          ...{ host: base.host, reason: failure?.reason ?? foreignWords(errorFields(error).error) },
+        }),
+      {
+        hint: () =>
+          [
+            failure?.hint ?? t('Try again in a few minutes.'),
+            t('DISCORD_API_BASE, if it is set, is an address without the version, e.g. {example}.', {
+              example: 'http://127.0.0.1:3100/api',
+            }),
+          ].join(' '),
+        cause: error,
+      },
     );
   }
-  return new OperatorError('discord_refused', `Discord refused to start the bot: ${errorFields(error).error}.`, {
-    cause: error,
-  });
+  return new OperatorError(
+    'discord_refused',
+    () => t('Discord refused to start the bot: {reason}.', { reason: foreignWords(errorFields(error).error) }),
+    { cause: error },
+  );
 }
 
 function isBadToken(error: unknown): boolean {
@@ -47,9 +67,12 @@ function isBadToken(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'TokenInvalid';
 }
 
-function badToken(who: string): OperatorError {
-  return new OperatorError('discord_bad_token', `${who} does not accept the bot token in DISCORD_TOKEN.`, {
-    hint: 'Open discord.com/developers/applications → your application → Bot → Reset Token, and put the new token into DISCORD_TOKEN.',
+function badToken(message: () => string): OperatorError {
+  return new OperatorError('discord_bad_token', message, {
+    hint: () =>
+      t('Open {page} → your application → Bot → Reset Token, and put the new token into DISCORD_TOKEN.', {
+        page: 'discord.com/developers/applications',
+      }),
   });
 }
 
@@ -57,32 +80,53 @@ function badToken(who: string): OperatorError {
 export function gatewayUnreachable(error: unknown): OperatorError | undefined {
   const failure = networkFailure(error, { host: 'gateway.discord.gg', direct: true });
   if (!failure?.permanent) return undefined;
-  const message = `Discord's gateway can't be reached: ${failure.reason}.`;
-  return new OperatorError('discord_unreachable', message, { hint: failure.hint, cause: error });
+  return new OperatorError(
+    'discord_unreachable',
+    () => t("Discord's gateway can't be reached: {reason}.", { reason: failure.reason }),
+    { hint: () => failure.hint, cause: error },
+  );
 }
 
 /** The gateway closed the connection for good. https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway */
 export function gatewayError(code: number): OperatorError {
+  // A code, not a quantity: it is not grouped.
+  const given = { code: String(code) };
   switch (code) {
     case GatewayCloseCodes.AuthenticationFailed:
-      return badToken("Discord's gateway");
+      return badToken(() => t("Discord's gateway does not accept the bot token in DISCORD_TOKEN."));
     case GatewayCloseCodes.DisallowedIntents:
     case GatewayCloseCodes.InvalidIntents:
       return new OperatorError(
         'discord_intents',
-        `Discord refuses the gateway intents of this bot (close code ${code}), although it asks for no privileged one.`,
+        () =>
+          t(
+            'Discord refuses the gateway intents of this bot (close code {code}), although it asks for no privileged one.',
+            given,
+          ),
         {
-          hint: 'Update wuerst, and look under discord.com/developers/applications → your application → Bot → Privileged Gateway Intents.',
+          hint: () =>
+            t('Update wuerst, and look under {page} → your application → Bot → Privileged Gateway Intents.', {
+              page: 'discord.com/developers/applications',
+            }),
         },
       );
     case GatewayCloseCodes.ShardingRequired:
     case GatewayCloseCodes.InvalidShard:
-      return new OperatorError('discord_sharding', `Discord refuses the number of shards (close code ${code}).`, {
-        hint: 'Restart the bot: it asks Discord for the right number at start.',
-      });
+      return new OperatorError(
+        'discord_sharding',
+        () => t('Discord refuses the number of shards (close code {code}).', given),
+        { hint: () => t('Restart the bot: it asks Discord for the right number at start.') },
+      );
     default:
-      return new OperatorError('discord_gateway_closed', `Discord's gateway closed the connection with code ${code}.`, {
-        hint: 'See discord.com/developers/docs/topics/opcodes-and-status-codes for what the code means.',
-      });
+      return new OperatorError(
+        'discord_gateway_closed',
+        () => t("Discord's gateway closed the connection with code {code}.", given),
+        {
+          hint: () =>
+            t('See {page} for what the code means.', {
+              page: 'discord.com/developers/docs/topics/opcodes-and-status-codes',
+            }),
+        },
+      );
   }
 }

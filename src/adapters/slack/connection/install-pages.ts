@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { SocketModeReceiver } from '@slack/bolt';
 import { OperatorError } from '../../../system/errors.ts';
+import { reasonOf } from '../../../system/foreign-words.ts';
 import type { Logger } from '../../../system/logging.ts';
+import { t } from '../../../texts/translate.ts';
 import { errorText } from '../web-api/errors.ts';
 import { BOT_SCOPES } from '../web-api/methods.ts';
 
@@ -42,8 +44,10 @@ export async function serveInstallPages(installer: Installer, options: PageOptio
 }
 
 export function portError(error: unknown, port: number): OperatorError {
-  return new OperatorError('slack_port', `Port ${port} can't be used for Slack: ${errorText(error)}.`, {
-    hint: 'Choose another port, or end what uses this one.',
-    cause: error,
-  });
+  return new OperatorError(
+    'slack_port',
+    // A port, not a quantity: it is not grouped.
+    () => t("Port {port} can't be used for Slack: {reason}.", { port: String(port), reason: reasonOf(error) }),
+    { hint: () => t('Choose another port, or end what uses this one.'), cause: error },
+  );
 }

@@ -2,6 +2,7 @@ import type { Installation, InstallationQuery, InstallationStore } from '@slack/
 import Database from 'better-sqlite3';
 import { OperatorError } from '../../../system/errors.ts';
 import { keepPrivate, makePrivate } from '../../../system/private-file.ts';
+import { t } from '../../../texts/translate.ts';
 
 type Query = InstallationQuery<boolean>;
 
@@ -21,10 +22,14 @@ export class Installations implements InstallationStore {
       for (const log of [`${file}-wal`, `${file}-shm`]) keepPrivate(log);
       this.#db = new Database(file);
     } catch (cause) {
-      throw new OperatorError('slack_installations', `The installations in ${file} cannot be opened.`, {
-        hint: 'Check that the bot may write in that folder.',
-        cause,
-      });
+      throw new OperatorError(
+        'slack_installations',
+        () => t('The installations in {file} cannot be opened.', { file }),
+        {
+          hint: () => t('Check that the bot may write in that folder.'),
+          cause,
+        },
+      );
     }
     this.#db.pragma('journal_mode = WAL');
     // Tokens that are replaced or deleted are overwritten, not just unlinked.

@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { SocketModeReceiver } from '@slack/bolt';
 import { OperatorError } from '../../../system/errors.ts';
 import { networkFailure, unexpectedAnswer } from '../../../system/network-failure.ts';
+import { t } from '../../../texts/translate.ts';
 
 type Client = SocketModeReceiver['client'];
 
@@ -42,8 +43,11 @@ export async function startExplained(client: Client): Promise<void> {
   } catch (error) {
     const failure = networkFailure(reason, { host, direct: true });
     if (!failure?.permanent) throw reason ?? error;
-    const message = `Slack's Socket Mode at ${host} can't be reached: ${failure.reason}.`;
-    throw new OperatorError('slack_unreachable', message, { hint: failure.hint, cause: reason });
+    throw new OperatorError(
+      'slack_unreachable',
+      () => t("Slack's Socket Mode at {host} can't be reached: {reason}.", { host, reason: failure.reason }),
+      { hint: () => failure.hint, cause: reason },
+    );
   } finally {
     client.off('authenticated', authenticated);
     unsubscribe('undici:client:connectError', failed);

@@ -1,7 +1,9 @@
 import type { SocketModeReceiver } from '@slack/bolt';
 import { type Clock, doneWithin } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
+import { foreignWords } from '../../../system/foreign-words.ts';
 import type { Logger } from '../../../system/logging.ts';
+import { t } from '../../../texts/translate.ts';
 import { BackOff } from '../../delivery/back-off.ts';
 import type { Health } from '../../delivery/health.ts';
 import { errorText, problemOf, Refused } from '../web-api/errors.ts';
@@ -163,19 +165,26 @@ function connectionError(error: unknown, reason: string | null): OperatorError {
   const problem = error === null || error === undefined ? null : problemOf(error);
   if (problem instanceof Refused) return tokenError(problem, 'SLACK_APP_TOKEN', "Slack's Web API");
   if (reason === 'link_disabled') {
-    return new OperatorError('slack_socket_off', 'Socket Mode is off for this app of Slack.', {
-      hint: 'Switch it on under "Socket Mode" of your app.',
+    return new OperatorError('slack_socket_off', () => t('Socket Mode is off for this app of Slack.'), {
+      hint: () => t('Switch it on under "Socket Mode" of your app.'),
     });
   }
   if (reason === 'too_many_websockets') {
-    return new OperatorError('slack_too_many_sockets', 'Slack allows this app no further Socket Mode connections.', {
-      hint: 'An app has ten: stop other copies of the bot that use the same SLACK_APP_TOKEN.',
-    });
+    return new OperatorError(
+      'slack_too_many_sockets',
+      () => t('Slack allows this app no further Socket Mode connections.'),
+      { hint: () => t('An app has ten: stop other copies of the bot that use the same SLACK_APP_TOKEN.') },
+    );
   }
-  const why = reason ?? problem?.message.replace(/\.$/, '') ?? 'the connection broke';
-  return new OperatorError(LOST, `There is no Socket Mode connection to Slack: ${withoutSecrets(why)}.`, {
-    hint: 'The bot connects again by itself.',
-  });
+  const why = reason ?? problem?.message;
+  return new OperatorError(
+    LOST,
+    () =>
+      why === undefined
+        ? t('The Socket Mode connection to Slack broke.')
+        : t('There is no Socket Mode connection to Slack: {reason}.', { reason: foreignWords(withoutSecrets(why)) }),
+    { hint: () => t('The bot connects again by itself.') },
+  );
 }
 
 /** Codes of troubles that only the operator can end. */
@@ -199,7 +208,15 @@ export function reportConnections(connections: readonly Connection[], health: He
 export async function openAll(connections: readonly Connection[], ms: number): Promise<void> {
   if (await doneWithin(Promise.all(connections.map((connection) => connection.open())), ms)) return;
   for (const { problem } of connections) if (problem !== null && problem.code !== LOST) throw problem;
-  throw new OperatorError('slack_socket_timeout', `Slack's Socket Mode did not become ready within ${ms / 1000} s.`, {
-    hint: 'Check that Socket Mode is on under "Socket Mode" of your app, and have the firewall of your network let wuerst reach wss-primary.slack.com and wss-backup.slack.com directly, with WebSockets.',
-  });
+  throw new OperatorError(
+    'slack_socket_timeout',
+    () => t("Slack's Socket Mode did not become ready within {seconds} s.", { seconds: ms / 1000 }),
+    {
+      hint: () =>
+        t(
+          'Check that Socket Mode is on under "Socket Mode" of your app, and have the firewall of your network let wuerst reach {host} and {other} directly, with WebSockets.',
+          { host: 'wss-primary.slack.com', other: 'wss-backup.slack.com' },
+        ),
+    },
+  );
 }

@@ -7,6 +7,9 @@ import { withoutSecrets } from './logger.ts';
 /** Where requests of a running bot lead: it has reached it before. */
 const SLACK: Destination = { host: 'slack.com', direct: true, answered: true };
 
+/** Of a page of a network that wants a sign-in, for example. */
+export const NOT_SLACK = translatable('what answered is not Slack');
+
 /** Slack asked to wait. */
 export class RateLimited extends Error {
   override readonly name = 'RateLimited';
@@ -193,8 +196,7 @@ export function problemOf(error: unknown): RateLimited | Unanswered | Refused {
   if (error instanceof webApi.WebAPIPlatformError) {
     const { error: code } = error.data;
     if (code === 'ratelimited' || code === 'rate_limited') return new RateLimited(UNREADABLE);
-    // A page of a network that wants a sign-in, for example.
-    if (!/^[\w.:-]+$/.test(code)) return new Unanswered('what answered is not Slack', { cause: error });
+    if (!/^[\w.:-]+$/.test(code)) return new Unanswered(NOT_SLACK, { cause: error });
     const details = error.data.response_metadata?.messages ?? [];
     return TROUBLES.has(code) ? new Unanswered(code, { code, cause: error }) : new Refused(code, details);
   }

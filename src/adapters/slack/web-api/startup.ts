@@ -2,8 +2,10 @@ import type { webApi } from '@slack/bolt';
 import * as z from 'zod';
 import { type Clock, pause } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
+import { foreignWords } from '../../../system/foreign-words.ts';
 import { networkFailure } from '../../../system/network-failure.ts';
-import { LOST_TOKEN, problemOf, RateLimited, Refused, Unanswered } from './errors.ts';
+import { t } from '../../../texts/translate.ts';
+import { LOST_TOKEN, NOT_SLACK, problemOf, RateLimited, Refused, type Unanswered } from './errors.ts';
 import { BOT_SCOPES } from './methods.ts';
 
 const identity = z.object({
@@ -37,7 +39,7 @@ export async function checkBotToken(check: TokenCheck): Promise<Identity> {
   const answer = await callWhenAllowed('auth.test', 'SLACK_BOT_TOKEN', check);
   const parsed = identity.safeParse(answer);
   if (!parsed.success) {
-    throw new OperatorError('slack_bot_token', 'SLACK_BOT_TOKEN is no bot token: Slack names no bot for it.', {
+    throw new OperatorError('slack_bot_token', () => t('SLACK_BOT_TOKEN is no bot token: Slack names no bot for it.'), {
       hint: HINTS.SLACK_BOT_TOKEN,
     });
   }
@@ -49,12 +51,15 @@ export async function checkBotToken(check: TokenCheck): Promise<Identity> {
 }
 
 function missingScopes(missing: readonly string[]): OperatorError {
-  const plural = missing.length > 1;
+  const scopes = missing.join(', ');
   return new OperatorError(
     'slack_missing_scope',
-    `The bot token in SLACK_BOT_TOKEN lacks the scope${plural ? 's' : ''} ${missing.join(', ')}.`,
+    () => t('The bot token in SLACK_BOT_TOKEN lacks scopes: {scopes}.', { scopes }),
     {
-      hint: `Add ${plural ? 'them' : 'it'} under "OAuth & Permissions" → "Bot Token Scopes" (or paste the manifest that "wuerst slack manifest" prints), then reinstall the app to the workspace.`,
+      hint: () =>
+        t(
+          'Add them under "OAuth & Permissions" → "Bot Token Scopes" (or paste the manifest that "wuerst slack manifest" prints), then reinstall the app to the workspace.',
+        ),
     },
   );
 }
@@ -79,41 +84,68 @@ async function callWhenAllowed(method: string, variable: keyof typeof HINTS, che
 }
 
 const HINTS = {
-  SLACK_BOT_TOKEN: 'Copy the "Bot User OAuth Token" (xoxb-…) from "OAuth & Permissions" of your app.',
-  SLACK_APP_TOKEN:
-    'Make an app-level token (xapp-…) with the scope connections:write under "Basic Information" of your app.',
+  SLACK_BOT_TOKEN: () => t('Copy the "Bot User OAuth Token" (xoxb-…) from "OAuth & Permissions" of your app.'),
+  SLACK_APP_TOKEN: () =>
+    t('Make an app-level token (xapp-…) with the scope connections:write under "Basic Information" of your app.'),
 } as const;
 
 /** Why Slack cannot be reached with a token, in a sentence, and what to do about it. */
 export function tokenError(error: unknown, variable: keyof typeof HINTS, apiUrl: string): OperatorError {
   const problem = problemOf(error);
-  const reason = problem.message.replace(/\.$/, '');
   if (!(problem instanceof Refused)) {
     const { host } = new URL(apiUrl);
     const failure = networkFailure(error, { host, direct: true });
-    const why = failure?.reason ?? (problem instanceof Unanswered ? (problem.code ?? reason) : reason);
-    const hint =
-      failure?.hint ?? 'Try again in a few minutes, and open a page in a browser: the network may want a sign-in.';
-    return new OperatorError('slack_unreachable', `Slack at ${host} can't be reached: ${why}.`, {
-      hint: `${hint} SLACK_API_URL, if it is set, is an address such as http://127.0.0.1:3300/api/.`,
-      cause: error,
-    });
+    return new OperatorError(
+      'slack_unreachable',
+      () => t("Slack at {host} can't be reached: {reason}.", { host, reason: failure?.reason ?? reasonOf(problem) }),
+      {
+        hint: () =>
+          [
+            failure?.hint ??
+              t('Try again in a few minutes, and open a page in a browser: the network may want a sign-in.'),
+            t('{variable}, if it is set, is an address such as {example}.', {
+              ...{ variable: 'SLACK_API_URL', example: 'http://127.0.0.1:3300/api/' },
+            }),
+          ].join(' '),
+        cause: error,
+      },
+    );
   }
   const code = variable === 'SLACK_BOT_TOKEN' ? 'slack_bot_token' : 'slack_app_token';
   if (LOST_TOKEN.has(problem.code)) {
-    return new OperatorError(code, `Slack does not accept the token in ${variable} (${problem.code}).`, {
-      hint: HINTS[variable],
-    });
+    return new OperatorError(
+      code,
+      () => t('Slack does not accept the token in {variable} ({code}).', { variable, code: problem.code }),
+      { hint: HINTS[variable] },
+    );
   }
   if (problem.code === 'missing_scope' || problem.code === 'not_allowed_token_type') {
-    const wanted =
-      variable === 'SLACK_APP_TOKEN' ? 'an app-level token with the scope connections:write' : 'a bot token';
-    return new OperatorError(code, `${variable} should hold ${wanted}, and Slack answers "${problem.code}".`, {
-      hint: HINTS[variable],
-    });
+    const values = { variable, code: problem.code };
+    return new OperatorError(
+      code,
+      () =>
+        variable === 'SLACK_APP_TOKEN'
+          ? t(
+              '{variable} should hold an app-level token with the scope connections:write, and Slack answers "{code}".',
+              values,
+            )
+          : t('{variable} should hold a bot token, and Slack answers "{code}".', values),
+      { hint: HINTS[variable] },
+    );
   }
-  return new OperatorError('slack_refused', `Slack refused to start the bot: ${reason}.`, {
-    hint: 'If Socket Mode is off, switch it on under "Socket Mode" of your app.',
-    cause: error,
-  });
+  return new OperatorError(
+    'slack_refused',
+    () => t('Slack refused to start the bot: {reason}.', { reason: foreignWords(problem.message) }),
+    {
+      hint: () => t('If Socket Mode is off, switch it on under "Socket Mode" of your app.'),
+      cause: error,
+    },
+  );
+}
+
+/** In words that can stand in a sentence. */
+function reasonOf(problem: RateLimited | Unanswered): string {
+  if (problem instanceof RateLimited) return t('it asks to wait');
+  const { code, message } = problem;
+  return code ?? (message === NOT_SLACK ? t(NOT_SLACK) : foreignWords(message));
 }

@@ -2,6 +2,8 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer, type ServerType } from '@hono/node-server';
 import { doneWithin } from '../../../system/clock.ts';
 import { OperatorError } from '../../../system/errors.ts';
+import { reasonOf } from '../../../system/foreign-words.ts';
+import { t } from '../../../texts/translate.ts';
 import type { Adapter, Core } from '../../adapter.ts';
 import { createWebApp, type RunningWebApp } from './app.ts';
 import { urlOf } from './links.ts';
@@ -68,21 +70,19 @@ function listen(server: ServerType, host: string, port: number): Promise<Address
 }
 
 function listenProblem(host: string, port: number, cause: Error & { code?: string }): OperatorError {
-  const where = `${host}, port ${port}`;
+  const where = { host, port: String(port) };
   if (cause.code === 'EADDRINUSE') {
     return new OperatorError(
       'web_port_in_use',
-      `The web chat cannot listen on ${where}, because another program does.`,
-      {
-        hint: 'Stop that program, or choose another port.',
-        cause,
-      },
+      () => t('The web chat cannot listen on {host}, port {port}, because another program does.', where),
+      { hint: () => t('Stop that program, or choose another port.'), cause },
     );
   }
-  return new OperatorError('web_listen_failed', `The web chat cannot listen on ${where}: ${cause.message}.`, {
-    hint: 'Use an address of this machine and a port above 1023.',
-    cause,
-  });
+  return new OperatorError(
+    'web_listen_failed',
+    () => t('The web chat cannot listen on {host}, port {port}: {reason}.', { ...where, reason: reasonOf(cause) }),
+    { hint: () => t('Use an address of this machine and a port above {port}.', { port: '1023' }), cause },
+  );
 }
 
 /** Lets requests finish until the deadline. */

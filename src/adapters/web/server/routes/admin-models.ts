@@ -73,9 +73,7 @@ async function explained<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    throw new UserError(error.code, error.message, {
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-      cause: error,
-    });
+    const { message, hint } = error.told;
+    throw new UserError(error.code, message, { ...(hint === undefined ? {} : { hint }), cause: error });
   }
 }

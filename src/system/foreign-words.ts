@@ -1,0 +1,17 @@
+import { t } from '../texts/translate.ts';
+import { OperatorError, UserError } from './errors.ts';
+
+/**
+ * Why something failed, to stand in a sentence. What the system or a library says is in its own language: it is quoted, as
+ * the reader's language quotes.
+ */
+export function reasonOf(error: unknown): string {
+  if (error instanceof OperatorError) return error.told.message;
+  if (error instanceof UserError) return error.message;
+  return foreignWords(error instanceof Error ? error.message : String(error));
+}
+
+/** Words of others, as the reader's language quotes them. */
+export function foreignWords(words: string): string {
+  return t('"{words}"', { words });
+}
