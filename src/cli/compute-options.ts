@@ -60,11 +60,9 @@ export function choiceOption(flags: string, description: string, choices: readon
     if (typed === '' && option.envVar !== undefined) return option.defaultValue;
     if (!choices.includes(typed)) {
       const instead = nearest(typed.toLowerCase(), choices, 2) ?? choices[0] ?? '';
-      throw wrongValue(
-        { flag: option.long ?? flags, env: option.envVar },
-        listedAs('disjunction', choices),
-        typed,
-        instead,
+      const listed = listedAs('disjunction', choices);
+      throw wrongValue({ flag: option.long ?? flags, env: option.envVar }, typed, instead, (given) =>
+        t('Expected {name} to be {choices}, got {value}.', { ...given, choices: listed }),
       );
     }
     if (!option.variadic) return typed;
@@ -86,11 +84,8 @@ export function count(flag: string, most: number, { least = 1, env }: CountOptio
     if (/^\d+$/.test(typed) && number >= least && number <= most) return number;
     const near = Math.round(Number.parseFloat(typed));
     const instead = Number.isNaN(near) ? least : Math.min(most, Math.max(least, near));
-    throw wrongValue(
-      { flag, env },
-      t('a whole number from {least} to {most}', { least, most }),
-      typed,
-      String(instead),
+    throw wrongValue({ flag, env }, typed, String(instead), (given) =>
+      t('Expected {name} to be a whole number from {min} to {max}, got {value}.', { ...given, min: least, max: most }),
     );
   };
 }
@@ -105,7 +100,10 @@ interface Source {
   readonly env?: string | undefined;
 }
 
-function wrongValue({ flag, env }: Source, wanted: string, typed: string, instead: string): UserError {
+/** What the value should have been, with the name as the person wrote it and the value in quotes. */
+type Expected = (given: { readonly name: string; readonly value: string }) => string;
+
+function wrongValue({ flag, env }: Source, typed: string, instead: string, expected: Expected): UserError {
   const words = process.argv.slice(2);
   const isOption = words.some((word) => word === flag || word.startsWith(`${flag}=`));
   const isWhole = words.some((word, i) => word === `${flag}=${typed}` || (word === typed && words[i - 1] === flag));
@@ -115,7 +113,7 @@ function wrongValue({ flag, env }: Source, wanted: string, typed: string, instea
     : isOption
       ? undefined
       : t('For example: {example}', { example: `${name}=${instead}` });
-  return new UserError('option_invalid', t('Expected {name} to be {wanted}, got "{typed}".', { name, wanted, typed }), {
+  return new UserError('option_invalid', expected({ name, value: `"${typed}"` }), {
     ...(hint === undefined ? {} : { hint }),
   });
 }

@@ -105,7 +105,7 @@ class ImagineCommand extends Command {
     const missing =
       wanted === undefined
         ? t('Expected a value after {after}, got nothing.', { after })
-        : t('Expected {wanted} after {after}, got nothing.', { wanted, after });
+        : t('Expected {choices} after {option}, got nothing.', { choices: wanted, option: after });
     throw new UserError('setting_without_value', missing, { hint });
   }
 }

@@ -4,7 +4,7 @@ import { type Contents, DECODER_CONTENTS, PRIOR_CONTENTS, STAGE_C_CONTENTS } fro
 import { folderName, type Repository, repositorySchema } from '../pipeline/hub/repository.ts';
 import { generationConfig } from '../pipeline/images/generation-config.ts';
 import { OperatorError, type OperatorErrorOptions, type OperatorText } from '../system/errors.ts';
-import { foreignWords, reasonOf } from '../system/foreign-words.ts';
+import { reasonOf, ruleBroken } from '../system/foreign-words.ts';
 import { z } from '../system/zod-mini.ts';
 import { t, translatable } from '../texts/translate.ts';
 
@@ -165,7 +165,7 @@ function parseManifest(text: string, path: string): Manifest {
   if (result.success) return result.data;
   const wrong = () => {
     const [issue] = manifestSchema.safeParse(json).error?.issues ?? [];
-    return { path, key: issue?.path.join('.') ?? '', reason: foreignWords(issue?.message ?? '') };
+    return { path, key: issue?.path.join('.') ?? '', reason: ruleBroken(issue) };
   };
   throw invalid(() => t('The manifest {path} is wrong at {key}: {reason}.', wrong()), {
     hint: () => t('Every folder and file is a plain relative name; see the built-in models for an example.'),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { generationConfig, type Recommended, recommendedBy } from '../pipeline/images/generation-config.ts';
 import { OperatorError, type OperatorText } from '../system/errors.ts';
-import { foreignWords, reasonOf } from '../system/foreign-words.ts';
+import { reasonOf, ruleBroken } from '../system/foreign-words.ts';
 import { t } from '../texts/translate.ts';
 import { BUILT_IN_MANIFEST, type Manifest, readManifest } from './manifest.ts';
 
@@ -49,7 +49,7 @@ function readGenerationConfig(folder: string): Recommended | undefined {
   if (result.success) return recommendedBy(result.data);
   throw invalid(() => {
     const [issue] = generationConfig.safeParse(value).error?.issues ?? [];
-    const wrong = { path, key: issue?.path.join('.') ?? '', reason: foreignWords(issue?.message ?? '') };
+    const wrong = { path, key: issue?.path.join('.') ?? '', reason: ruleBroken(issue) };
     return wrong.key === ''
       ? t('The file {path} is wrong: {reason}.', wrong)
       : t('The file {path} is wrong at {key}: {reason}.', wrong);

@@ -15,3 +15,11 @@ export function reasonOf(error: unknown): string {
 export function foreignWords(words: string): string {
   return t('"{words}"', { words });
 }
+
+/** What is wrong with a value, by its schema: rules of this program (`custom`) speak for themselves. */
+export function ruleBroken(
+  issue: { readonly code?: string | undefined; readonly message: string } | undefined,
+): string {
+  if (issue === undefined) return '';
+  return issue.code === 'custom' ? issue.message : foreignWords(issue.message);
+}

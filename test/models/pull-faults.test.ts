@@ -162,7 +162,7 @@ test('429 waits as long as Retry-After asks, in seconds or until a date', async 
   assert.equal(waits[0], 7000);
   assert.ok(waits[1] !== undefined && waits[1] > 30_000 && waits[1] <= 90_000, `waited ${waits[1]}`);
   assert.equal(waits.length, 2);
-  assert.match(err, /http\S+ answered 429 for warp-ai\/wuerstchen\/decoder\S+\. Trying again\./);
+  assert.match(err, /\S+ \(where http\S+ sends\) answered 429 for warp-ai\/wuerstchen\/decoder\S+\. Trying again\./);
 });
 
 test('429 that asks for an hour is an error that says so', async (t) => {
@@ -180,7 +180,10 @@ test('a hub that recovers from 500 and 503 is asked again', async (t) => {
 test('a hub that stays at 500 is given up after six attempts', async (t) => {
   const place = await scene(t);
   place.hub.fault = (request) => (isLarge(request) ? { status: 500 } : undefined);
-  await assertRefused(place, /^hub_unreachable: http\S+ answered 500 for warp-ai\/wuerstchen\/decoder/);
+  await assertRefused(
+    place,
+    /^hub_unreachable: \S+ \(where http\S+ sends\) answered 500 for warp-ai\/wuerstchen\/decoder/,
+  );
   assert.equal(place.hub.sent(LARGE).length, 6);
 });
 
@@ -224,7 +227,7 @@ for (const [what, body] of [
 test('a commit that is none is refused', async (t) => {
   const place = await scene(t);
   place.hub.fault = ({ path }) => (path.includes('/revision/') ? { body: '{"sha":"../../etc"}' } : undefined);
-  assert.match((await place.models('pull')).error ?? '', /^hub_wrong_answer: .*expected a commit for main/);
+  assert.match((await place.models('pull')).error ?? '', /^hub_wrong_answer: .*it names no commit for main/);
 });
 
 test('a hub that is not there is named, with what may help', async (t) => {

@@ -1,7 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { Response } from 'undici';
 import { OperatorError } from '../../system/errors.ts';
-import { foreignWords } from '../../system/foreign-words.ts';
 import { writeAll } from '../../system/write-all.ts';
 import { t } from '../../texts/translate.ts';
 import { codeOf, type Hub, type HubFile } from './hub.ts';
@@ -69,8 +68,8 @@ export async function* download(hub: Hub, { repo, commit, file, part, signal }: 
       } catch (error) {
         if (!(error instanceof BrokenBody)) throw error;
         signal?.throwIfAborted();
-        const code = codeOf(error.cause);
-        reason = () => foreignWords(code);
+        const { cause } = error;
+        reason = () => codeOf(cause);
       }
       if (have === size) break;
       failures = have > best ? 0 : failures + 1;

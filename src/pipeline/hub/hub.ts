@@ -238,7 +238,7 @@ export class Hub {
     const message = () =>
       t('{who} cannot be reached for {what}: {reason}.', {
         ...{ who: this.#nameOf(url), what },
-        reason: failure?.reason ?? foreignWords(codeOf(cause)),
+        reason: failure?.reason ?? codeOf(cause),
       });
     const hint = () => `${failure?.hint ?? t('Check the network.')} ${mirror()}`;
     return failure?.permanent
@@ -295,7 +295,8 @@ async function sensible<T>(repo: string, signal: AbortSignal | undefined, read: 
 /** The code of a network error, since its message may contain the address of a proxy. */
 export function codeOf(error: unknown): string {
   const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-  return cause?.code ?? (error as { code?: string }).code ?? cause?.message ?? (error as Error).name;
+  const code = cause?.code ?? (error as { code?: string }).code;
+  return code ?? (cause?.message === undefined ? (error as Error).name : foreignWords(cause.message));
 }
 
 function wrongAnswer(what: string, finding: () => string, cause?: unknown): OperatorError {

@@ -7,7 +7,7 @@ import { STYLES } from '../derived-weights/styles.ts';
  * always stays inside it.
  */
 const relativePath = z.string().check(
-  z.regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/, {
+  z.refine((path) => /^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/.test(path), {
     error: ({ input }) =>
       t('expected a path inside the models folder such as {example}, got {value}', {
         ...{ example: '"prior/config.json"', value: JSON.stringify(input) },
@@ -28,7 +28,7 @@ export const folderName = relativePath.check(
 export const repositorySchema = z.strictObject({
   /** `owner/name` on the hub. */
   repo: z.string().check(
-    z.regex(/^\w[\w.-]*\/\w[\w.-]*$/, {
+    z.refine((name) => /^\w[\w.-]*\/\w[\w.-]*$/.test(name), {
       error: ({ input }) => t('expected owner/name as on the hub, got {value}', { value: JSON.stringify(input) }),
     }),
   ),

@@ -1,17 +1,18 @@
 import { PermissionFlagsBits } from 'discord.js';
+import { t, translatable } from '../../../texts/translate.ts';
 
 /** What the bot needs in a server, by the names that Discord shows in its settings. */
 const PERMISSIONS = [
-  { name: 'View Channels', bit: PermissionFlagsBits.ViewChannel },
-  { name: 'Send Messages', bit: PermissionFlagsBits.SendMessages },
-  { name: 'Send Messages in Threads', bit: PermissionFlagsBits.SendMessagesInThreads },
-  { name: 'Embed Links', bit: PermissionFlagsBits.EmbedLinks },
-  { name: 'Attach Files', bit: PermissionFlagsBits.AttachFiles },
-  { name: 'Read Message History', bit: PermissionFlagsBits.ReadMessageHistory },
+  { name: translatable('View Channels'), bit: PermissionFlagsBits.ViewChannel },
+  { name: translatable('Send Messages'), bit: PermissionFlagsBits.SendMessages },
+  { name: translatable('Send Messages in Threads'), bit: PermissionFlagsBits.SendMessagesInThreads },
+  { name: translatable('Embed Links'), bit: PermissionFlagsBits.EmbedLinks },
+  { name: translatable('Attach Files'), bit: PermissionFlagsBits.AttachFiles },
+  { name: translatable('Read Message History'), bit: PermissionFlagsBits.ReadMessageHistory },
 ] as const;
 
 /** Not asked for, since everyone has it unless it is taken away; where it is, the bot can't read a voice channel's text. */
-const CONNECT = { name: 'Connect', bit: PermissionFlagsBits.Connect } as const;
+const CONNECT = { name: translatable('Connect'), bit: PermissionFlagsBits.Connect } as const;
 
 export type PermissionName = (typeof PERMISSIONS)[number]['name'] | 'Connect';
 
@@ -36,6 +37,11 @@ export function userInstallUrl(applicationId: string): string {
     scope: 'applications.commands',
   });
   return `https://discord.com/oauth2/authorize?${query}`;
+}
+
+/** As the reader's Discord names it in its settings, in quotes. */
+export function shownName(name: PermissionName): string {
+  return t('“{name}”', { name: t(name) });
 }
 
 /** Names of those among `wanted` that the bit set (a decimal string, as Discord sends it) lacks. */

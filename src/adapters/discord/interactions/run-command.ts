@@ -13,7 +13,7 @@ import { listedAs, t } from '../../../texts/translate.ts';
 import type { Core, Outcome } from '../../adapter.ts';
 import { CONTEXT_COMMAND, PAINT_COMMAND, SUBCOMMAND_PREFIX } from '../commands/commands.ts';
 import { optionsOf, PROMPT_MARK, textOf, valuesOf } from '../commands/option-values.ts';
-import { missingPermissions } from '../commands/permissions.ts';
+import { missingPermissions, shownName } from '../commands/permissions.ts';
 import { ASK_PREFIX } from '../messages/render.ts';
 import { attachedFile, attachedPictures } from './attachments.ts';
 import type { Callers } from './callers.ts';
@@ -22,10 +22,7 @@ import type { Callers } from './callers.ts';
 export function requirePermissions(interaction: APIInteraction): void {
   const missing = missingPermissions(interaction.app_permissions, ['Attach Files', 'Embed Links']);
   if (missing.length === 0) return;
-  const names = listedAs(
-    'conjunction',
-    missing.map((name) => `“${name}”`),
-  );
+  const names = listedAs('conjunction', missing.map(shownName));
   const values = { names, count: missing.length };
   throw new UserError(
     'missing_permission',

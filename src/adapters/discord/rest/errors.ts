@@ -1,6 +1,7 @@
 import { DiscordAPIError, HTTPError } from 'discord.js';
 import { type Destination, networkFailure } from '../../../system/network-failure.ts';
 import { t, translatable } from '../../../texts/translate.ts';
+import { shownName } from '../commands/permissions.ts';
 
 /** Where requests of a running bot lead: it has reached it before. */
 const DISCORD: Destination = { host: 'Discord', direct: true, answered: true };
@@ -120,7 +121,7 @@ export function isRefusal(error: unknown): boolean {
 export function whyOf(error: unknown): string {
   if (error instanceof DiscordAPIError) {
     if (error.code === 50013 && error.method === 'POST')
-      return t('I lack the permission {name} in the channel.', { name: '“Send Messages”' });
+      return t('I lack the permission {name} in the channel.', { name: shownName('Send Messages') });
     const known = CODES.get(Number(error.code));
     if (known) return t(known.why);
     if (error.status === 413) return t(TOO_LARGE.why);
