@@ -44,3 +44,10 @@ for (const language of LANGUAGES.filter((one) => one !== 'en')) {
     }
   });
 }
+
+it('breaks no line before the signs that French sets a space in front of', () => {
+  const loose = Object.values(translationsFor('fr'))
+    .flatMap((message) => (typeof message === 'string' ? [message] : Object.values(message)))
+    .filter((text) => / [:;?!»]|« /.test(text));
+  assert.deepEqual(loose, []);
+});

@@ -39,7 +39,7 @@ const LINES = {
     block: translatable('A moderator has hidden picture {numbers}. | A moderator has hidden pictures {numbers}.'),
   },
 } as const satisfies Record<Reason, Record<Covered, string>>;
-const WHAT_HELPS = translatable('Other words or another seed may help, and moderators can look at it: Info.');
+const WHAT_HELPS = translatable('Other words or another seed may help, and moderators can look at it: {button}.');
 
 /** Why pictures of a job are covered, and what can be done; nothing where none is. */
 export function coverLines(job: Pick<Job, 'images'>, cover: (image: JobImage) => Cover): readonly string[] {
@@ -55,7 +55,7 @@ export function coverLines(job: Pick<Job, 'images'>, cover: (image: JobImage) =>
     const values = { numbers: listedAs('conjunction', numbers), count: numbers.length };
     return t(line, values);
   });
-  return covered.some(({ isFound }) => isFound) ? [...lines, t(WHAT_HELPS)] : lines;
+  return covered.some(({ isFound }) => isFound) ? [...lines, t(WHAT_HELPS, { button: t('Info') })] : lines;
 }
 
 function reasonOf({ verdict, overruled }: JobImage): Reason {

@@ -80,6 +80,6 @@ export function firstImage(job: Job): JobImage {
   const [image] = kept(job);
   if (image !== undefined) return image;
   throw new UserError('image_unknown', t('This request has no picture to start from.'), {
-    hint: t('Reroll makes it again with new seeds.'),
+    hint: t('{button} makes it again with new seeds.', { button: t('Reroll') }),
   });
 }
