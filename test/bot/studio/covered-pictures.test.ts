@@ -124,7 +124,7 @@ test('moderators see what was found and decide otherwise, for this picture alone
 test('a picture that could not be looked at is hidden, kept, and the operator is told', async (t) => {
   const { make, studio, problems } = await open(t, 'blur');
   for (const [prompt, reason] of [
-    ['an unseen fox', /OperatorError: It is broken\./],
+    ['an unseen fox', /OperatorError: The picture classifier failed: "It is broken\."/],
     ['a blind fox', /OperatorError: Painter fake has no picture classifier\./],
   ] as const) {
     const job = await make(prompt, ann);
