@@ -125,7 +125,7 @@ test('a picture that could not be looked at is hidden, kept, and the operator is
   const { make, studio, problems } = await open(t, 'blur');
   for (const [prompt, reason] of [
     ['an unseen fox', /OperatorError: The picture classifier failed: "It is broken\."/],
-    ['a blind fox', /OperatorError: Painter fake has no picture classifier\./],
+    ['a blind fox', /OperatorError: The picture classifier failed: "Painter fake has no picture classifier\."/],
   ] as const) {
     const job = await make(prompt, ann);
     assert.equal(job.state, 'done');
