@@ -258,12 +258,14 @@ export function typedGuildSetting(value: unknown): string {
 /**
  * A typed value; `undefined` for `default`, which takes the setting back. A list is replaced, or with `+word`
  * and `-word` changed.
+ * @param correctly how such a value would be set where this one was
  * @throws UserError `setting_value`
  */
 export function readGuildSetting(
   { kind, name }: GuildSetting,
   typed: string,
   before: unknown,
+  correctly = (value: string) => `/wuerst settings ${name} ${value}`,
 ): GuildSettings[GuildSettingKey] | undefined {
   const text = typed.trim();
   if (text.toLowerCase() === 'default') return undefined;
@@ -271,7 +273,7 @@ export function readGuildSetting(
   const value = read(text, Array.isArray(before) ? before : []);
   if (value !== undefined) return value;
   throw new UserError('setting_value', wrong(name, quoted(text)), {
-    hint: t('For example: {command}', { command: `/wuerst settings ${name} ${example}` }),
+    hint: t('For example: {command}', { command: correctly(example) }),
   });
 }
 

@@ -33,7 +33,7 @@ export function readKeyLimits(typed: string): KeyLimits {
       const [, name = '', value = ''] = /^([^=:]+)[=:](.+)$/.exec(part) ?? [];
       const setting = guildSettingNamed(name);
       if (setting === null || !NAMES.includes(name)) throw unknownLimit(part);
-      const read = readGuildSetting(setting, value, undefined);
+      const read = readGuildSetting(setting, value, undefined, (correct) => `${name}=${correct}`);
       const checked = GUILD_SETTINGS[setting.key].schema.safeParse(read);
       if (!checked.success) {
         throw new UserError(
