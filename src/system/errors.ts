@@ -34,6 +34,11 @@ export function expected(code: string, wanted: string, got: unknown, hint?: stri
 /** Calls `t`: the operator reads the program's own language, whoever asked for what failed. */
 export type OperatorText = () => string;
 
+/** An engine written in JavaScript may give plain words, which no compiler refuses. */
+function asText(text: OperatorText): OperatorText {
+  return typeof text === 'function' ? text : () => String(text);
+}
+
 export interface OperatorErrorOptions {
   /** What is allowed and a corrected example, in one or two sentences. */
   readonly hint?: OperatorText | undefined;
@@ -46,11 +51,12 @@ export class OperatorError extends WuerstError {
   readonly texts: { readonly message: OperatorText; readonly hint: OperatorText | undefined };
 
   constructor(code: string, message: OperatorText, { hint, cause }: OperatorErrorOptions = {}) {
-    super(code, inStandardLanguage(message), {
+    const texts = { message: asText(message), hint: hint === undefined ? undefined : asText(hint) };
+    super(code, inStandardLanguage(texts.message), {
       cause,
-      ...(hint === undefined ? {} : { hint: inStandardLanguage(hint) }),
+      ...(texts.hint === undefined ? {} : { hint: inStandardLanguage(texts.hint) }),
     });
-    this.texts = { message, hint };
+    this.texts = texts;
   }
 
   /** The same, in the language that the program speaks now. */

@@ -253,3 +253,11 @@ test('what only the operator can mend comes from the pipeline process in English
   assert.match(inLanguage('de', () => arrived.told).message, /^«The file »/);
   assert.match(inLanguage('fr', () => arrived.told).message, /^The file /);
 });
+
+test('an engine written in JavaScript may give plain words', () => {
+  const { message, hint, told } = new OperatorError('no_memory', JSON.parse('"Needs 9 GB."'), {
+    hint: JSON.parse('"width:512 should fit."'),
+  });
+  assert.deepEqual({ message, hint }, told);
+  assert.equal(`${message} ${hint}`, 'Needs 9 GB. width:512 should fit.');
+});
