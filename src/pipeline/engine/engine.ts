@@ -153,10 +153,10 @@ class PipelineEngine implements Engine {
     const { measureMemory } = this.#options;
     return Runtime.create({
       provider: checkName('provider', PROVIDERS, provider, 'WUERST_PROVIDER=cpu', (values) =>
-        t('Expected the provider auto, {names}, got {name}.', values),
+        t('Expected provider auto, {names}, got {name}.', values),
       ),
       precision: checkName('precision', PRECISIONS, precision, 'WUERST_PRECISION=int8', (values) =>
-        t('Expected the precision auto, {names}, got {name}.', values),
+        t('Expected precision auto, {names}, got {name}.', values),
       ),
       ...{ device, threads, memoryBudget, residency, measureMemory },
       onPreparing: reportPreparing,

@@ -6,9 +6,7 @@ import type { EngineInfo, EngineStage } from '../../pipeline/process/protocol.ts
 import { VERSION } from '../../pipeline/version.ts';
 import { type Clock, doneWithin, pause } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
-import { foreignWords } from '../../system/foreign-words.ts';
 import { once } from '../../system/memo.ts';
-import { t } from '../../texts/translate.ts';
 import type { ProblemLog } from '../problem-log.ts';
 import { failureOf } from '../redis.ts';
 import { handOver, PREFIX, queueName, type Registration, type Verdict } from '../roll.ts';
@@ -167,9 +165,7 @@ export class PaintingWorker implements RunningWorker {
       }
     }
     if (verdict.state === 'refused' && isNews) {
-      const refusal = new OperatorError('worker_refused', () =>
-        t('The bot refuses this worker: {reason}', { reason: foreignWords(verdict.reason) }),
-      );
+      const refusal = new OperatorError('worker_refused', () => verdict.reason);
       this.#abort(new WorkerLeaves(verdict.reason));
       this.#released.abort();
       this.#stop().then(() => this.#settle.reject(refusal), this.#settle.reject);
