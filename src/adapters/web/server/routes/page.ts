@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { constants, gzipSync } from 'node:zlib';
+import { once } from '../../../../system/memo.ts';
 import { currentLanguage, LANGUAGES, type Language } from '../../../../texts/language.ts';
 import { translationsFor } from '../../../../texts/translate.ts';
 import { localisedHtml, localisedJson, textsModule } from '../page-texts.ts';
@@ -35,7 +36,8 @@ export function pageRoutes(app: WebApp): void {
   const { html, styles } = joined(textOf(files.get('index.html')), files);
   const page = html.replaceAll('"/page/', `"${kept}`);
   localRoute(app, '/', 'index.html', CHECKED, (language) => withTexts(localisedHtml(page, language), kept, language));
-  const styleFile = onceAsked(() => prepared(STYLES, encoded(styles)));
+  // Compressing all files takes as long as everything else here, and few visits ask for all.
+  const styleFile = once(() => prepared(STYLES, encoded(styles)));
   fileRoute(app, kept + STYLES, styleFile, KEPT);
   const modules = () => [...files].filter(([name]) => extname(name) === '.js').map(([, bytes]) => textOf(bytes));
   for (const language of LANGUAGES) {
@@ -50,7 +52,7 @@ export function pageRoutes(app: WebApp): void {
       localRoute(app, `/page/${name}`, name, CHECKED, manifest);
       continue;
     }
-    const file = onceAsked(() => prepared(name, bytes));
+    const file = once(() => prepared(name, bytes));
     fileRoute(app, kept + name, file, KEPT);
     fileRoute(app, `/page/${name}`, file, CHECKED);
   }
@@ -126,15 +128,6 @@ const CHECKED = 'no-cache';
 
 function fileRoute(app: WebApp, path: string, file: () => PreparedFile, cache: string): void {
   route(app, path, { GET: (c) => sent(c, file(), cache, 'Accept-Encoding') });
-}
-
-/** Compressing all files takes as long as everything else here, and few visits ask for all. */
-function onceAsked<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }
 
 /**
