@@ -47,14 +47,14 @@ function workersOf(history: History, workers: () => readonly WorkerView[]): Work
 
 function workerReport({ id, registration, verdict, painted, lost }: WorkerView): WorkerReport {
   const { name = id, age, provider = null, hardware = null } = registration ?? {};
-  const { attempt, style = 'something', stepSeconds = {}, lastError = null } = registration ?? {};
+  const { attempts = [], style = 'something', stepSeconds = {}, lastError = null } = registration ?? {};
   // Its own clock may be wrong.
   const since = age === undefined ? null : Math.round(Date.now() - age);
   return {
     ...{ id, name, since, provider, hardware, painted, lost, lastError },
     state: verdict?.state ?? null,
     reason: verdict?.state === 'refused' ? verdict.reason : null,
-    paints: attempt === undefined ? null : style,
+    paints: attempts.length === 0 ? null : style,
     steps: stepSeconds,
   };
 }

@@ -14,7 +14,7 @@ const WORKER: WorkerView = {
     ...{ id: '0123456789abcdef', name: 'cellar', version: '0.1.0', age: 60_000, model: 'cocktail', checkpoint: 'c' },
     ...{ formerCheckpoints: [], provider: 'cuda', hardware: 'H100', styles: ['base'], mixesStyles: false, loras: [] },
     ...{ startsFromPictures: false, stepSeconds: { prior: 0.02 }, ready: true, leaving: false },
-    ...{ attempt: 'a', style: 'base', lastError: 'The connection was lost.' },
+    ...{ together: 1, attempts: ['a'], style: 'base', lastError: 'The connection was lost.' },
   },
 };
 const SILENT = { error: () => {} };

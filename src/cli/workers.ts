@@ -81,10 +81,10 @@ function rowOf({ id, registration, verdict }: ListedWorker): readonly string[] {
   const state = verdict === undefined ? t('waits for the bot') : t(STATES[verdict.state]);
   const why = verdict?.state === 'refused' ? verdict.reason : undefined;
   if (registration === undefined) return [id, state, '', '', '', '', why ?? ''];
-  const { name, age, provider, style, attempt, stepSeconds, lastError } = registration;
+  const { name, age, provider, style, attempts, stepSeconds, lastError } = registration;
   const { prior, decoder } = stepSeconds;
   const step = [prior, decoder].map((seconds) => (seconds === undefined ? '–' : `${(1000 * seconds).toFixed(0)} ms`));
-  const paints = attempt === undefined ? t('nothing') : (style ?? t('something'));
+  const paints = attempts.length === 0 ? t('nothing') : (style ?? t('something'));
   return [name, state, duration(age), provider, paints, step.join(' / '), why ?? lastError ?? ''];
 }
 

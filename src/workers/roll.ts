@@ -51,8 +51,10 @@ export const registration = z.strictObject({
   stepSeconds: z.partialRecord(z.enum(ENGINE_STAGES), z.number().min(0)),
   /** Its pipeline process has the model loaded. */
   ready: z.boolean(),
-  /** The attempt that it works on. */
-  attempt: z.string().max(200).exactOptional(),
+  /** How many pictures of requests that are alike it paints at the same time. */
+  together: z.number().int().min(1).max(1000),
+  /** The attempts that it works on. */
+  attempts: z.array(z.string().max(200)).max(1000).readonly(),
   style: text.exactOptional(),
   /** It wants to stop. */
   leaving: z.boolean(),
@@ -80,6 +82,8 @@ export const handOver = z.strictObject({
   path: z.string().regex(/^\/workers\/jobs\/[0-9a-f-]{36}\/attempts\/\d{1,15}\/[\w-]{43}$/),
   /** Of the weights that it is painted with. */
   checkpoint: hash,
+  /** It can be painted at the same time as what the worker has. */
+  alongside: z.boolean(),
 });
 
 export type HandOver = Readonly<z.output<typeof handOver>>;

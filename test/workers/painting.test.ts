@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { PREFIX, queueName, ROLL, registration, registrationKey } from '../../src/workers/roll.ts';
+import type { RunningWorker } from '../../src/workers/worker/worker-options.ts';
 import { caller } from '../bot/history/history-fixture.ts';
 import { RedisServer } from './redis-server.ts';
 import { sketch } from './sketch-engine.ts';
@@ -87,8 +88,7 @@ test('who is erased is gone from Redis: a job that waited there, one that was pa
   // One that never takes what is handed over to it.
   const idle = 'f'.repeat(16);
   const said = registration.parse(JSON.parse((await redis.get(registrationKey(worker.id))) ?? ''));
-  const { attempt: _, ...others } = said;
-  await redis.set(registrationKey(idle), JSON.stringify({ ...others, id: idle, name: 'idle' }));
+  await redis.set(registrationKey(idle), JSON.stringify({ ...said, attempts: [], id: idle, name: 'idle' }));
   await redis.sadd(ROLL, idle);
   const waiting = await ask('marzipan cake');
   const jobsOf = async (id: string) => (await redis.keys(`wuerst:${queueName(id)}:*`)).filter(isOfJob);
@@ -146,6 +146,50 @@ test('a job that is cancelled while a worker paints it ends there too, and the w
   const next = await shop.ended((await shop.ask('a cat size:128x128', 'bob')).id);
   assert.equal(next.state, 'done');
 });
+
+test('a worker that can paints requests that are alike at the same time, and others after them', async (t) => {
+  const shop = await openWorkshop(t);
+  await shop.worker('gpu-1', { load: { model: 'sketch-2', cacheDir: shop.folder } });
+  const texts = ['hold cat size:128x128', 'hold dog size:128x128', 'hold owl size:128x128', 'hold ant size:256x128'];
+  const asked = [];
+  for (const text of texts) asked.push(await shop.ask(text));
+  const [cat, dog, ...later] = asked.map(({ id }) => id);
+  assert.ok(cat !== undefined && dog !== undefined);
+  await Promise.all([shop.steps(cat), shop.steps(dog)]);
+  assert.deepEqual(
+    later.map((id) => shop.studio.job(id)?.state),
+    ['queued', 'queued'],
+  );
+  writeFileSync(join(shop.folder, 'go'), '');
+  for (const { id } of asked) {
+    const { state, request, images } = await shop.ended(id);
+    assert.equal(state, 'done');
+    for (const image of images) {
+      const path = await shop.studio.imagePath(image.id);
+      assert.deepEqual(readFileSync(path ?? ''), Buffer.from(sketch({ ...request, images: [] }, image.seed)));
+    }
+  }
+  assert.equal(shop.force.workers[0]?.painted, texts.length);
+});
+
+for (const [what, end] of [
+  ['its process dies', ({ pid }: RunningWorker) => process.kill(pid ?? 0, 'SIGKILL')],
+  ['it has to stop', (worker: RunningWorker) => worker.giveBack()],
+] as const) {
+  test(`all that a worker paints at the same time comes back when ${what}, and is painted`, async (t) => {
+    const shop = await openWorkshop(t);
+    const load = { model: 'sketch-2', cacheDir: shop.folder };
+    const worker = await shop.worker('gpu-1', { load });
+    const asked = [await shop.ask('hold cat size:128x128'), await shop.ask('hold dog size:128x128')];
+    for (const { id } of asked) await shop.steps(id);
+    const other = shop.worker('gpu-2', { load });
+    await end(worker);
+    await other;
+    writeFileSync(join(shop.folder, 'go'), '');
+    for (const { id } of asked) assert.equal((await shop.ended(id)).state, 'done');
+    assert.equal(shop.log.lines.filter((line) => line.includes('a job comes back from a worker')).length, 2);
+  });
+}
 
 test('a job whose worker says nothing any more is painted by another one, once', async (t) => {
   const shop = await openWorkshop(t, { leaseMs: 300 });

@@ -32,8 +32,9 @@ function chunk(name: string, data: Buffer): Buffer {
 }
 
 /**
- * Paints one colour; the name of its model is its checkpoint. Words of the prompt: `die` ends the process, `busy` blocks it for two seconds, `endless` goes on until it is cancelled, `hold` until there is the file `go`
- * in its folder.
+ * Paints one colour; the name of its model is its checkpoint, and `sketch-2` paints two pictures at the same time. Words of the
+ * prompt: `die` ends the process, `busy` blocks it for two seconds, `endless` goes on until it is cancelled, `hold` until there
+ * is the file `go` in its folder.
  */
 class SketchEngine implements Engine {
   #folder = '';
@@ -42,7 +43,8 @@ class SketchEngine implements Engine {
     this.#folder = cacheDir;
     const sizes = { minSide: 64, maxSide: 1024, maxPixels: 1024 ** 2, gridStep: 64 };
     const styles = ['interpolated', 'base', 'aesthetic'];
-    return { model: 'sketch', checkpoint: model, provider: 'fake', styles, sizes };
+    const together = Number(/\d+$/.exec(model)?.[0] ?? 1);
+    return { model: 'sketch', checkpoint: model, provider: 'fake', styles, sizes, together };
   }
 
   async *generate(request: EngineRequest, { announce, signal }: GenerateContext): AsyncGenerator<EngineEvent, void> {

@@ -32,7 +32,7 @@ export class RemotePainter implements Painter {
   #info: EngineInfo;
   #usable = false;
   #isLeaving = false;
-  #attempt: Attempt | undefined;
+  readonly #attempts = new Set<Attempt>();
 
   constructor(options: RemotePainterOptions) {
     this.#options = options;
@@ -52,12 +52,12 @@ export class RemotePainter implements Painter {
   }
 
   get isBusy(): boolean {
-    return this.#attempt !== undefined;
+    return this.#attempts.size > 0;
   }
 
-  /** The attempt that it works on for this bot. */
-  get attempt(): string | undefined {
-    return this.#attempt?.id;
+  /** Whether it works on this attempt for this bot. */
+  has(id: string): boolean {
+    return [...this.#attempts].some((attempt) => attempt.id === id);
   }
 
   get isUsable(): boolean {
@@ -79,23 +79,23 @@ export class RemotePainter implements Painter {
   /** Another painter takes what it works on. */
   giveUp(): void {
     this.#usable = false;
-    this.#attempt?.close();
+    for (const attempt of [...this.#attempts]) attempt.close();
   }
 
   async *generate(
     request: EngineRequest,
-    { signal = new AbortController().signal }: { readonly signal?: AbortSignal } = {},
+    { signal = new AbortController().signal, alongside = false }: Parameters<Painter['generate']>[1] = {},
   ): AsyncGenerator<EngineEvent, void> {
     const { attempts, onBusy, onPainted } = this.#options;
     signal.throwIfAborted();
     if (!this.#usable) throw new PipelineStopped();
     const attempt = attempts.open(request);
-    this.#attempt = attempt;
+    this.#attempts.add(attempt);
     const cancel = () => attempt.cancel(signal.reason);
     signal.addEventListener('abort', cancel, { once: true });
     onBusy();
     try {
-      await this.#handOver(attempt);
+      await this.#handOver(attempt, alongside);
       yield* attempt.events();
       onPainted();
     } catch (error) {
@@ -103,14 +103,14 @@ export class RemotePainter implements Painter {
     } finally {
       signal.removeEventListener('abort', cancel);
       attempts.close(attempt);
-      this.#attempt = undefined;
+      this.#attempts.delete(attempt);
       this.#forget(attempt);
       onBusy();
     }
   }
 
-  async #handOver(attempt: Attempt): Promise<void> {
-    const order = { path: attempt.path, checkpoint: this.#info.checkpoint };
+  async #handOver(attempt: Attempt, alongside: boolean): Promise<void> {
+    const order = { path: attempt.path, checkpoint: this.#info.checkpoint, alongside };
     try {
       await this.#options.queue.add('paint', order, {
         ...{ jobId: attempt.id, attempts: 1 },
@@ -151,9 +151,9 @@ export class RemotePainter implements Painter {
 
 function infoOf(registration: Registration): EngineInfo {
   const { model, checkpoint, formerCheckpoints, provider, styles, mixesStyles } = registration;
-  const { device, sizes, startsFromPictures, classifier } = registration;
+  const { device, sizes, startsFromPictures, classifier, together } = registration;
   return {
-    ...{ model, checkpoint, formerCheckpoints, provider, styles, mixesStyles, startsFromPictures },
+    ...{ model, checkpoint, formerCheckpoints, provider, styles, mixesStyles, startsFromPictures, together },
     ...(device === undefined ? {} : { device }),
     ...(sizes === undefined ? {} : { sizes }),
     ...(classifier === undefined ? {} : { classifier }),

@@ -80,7 +80,11 @@ export class Roster {
   /** Redis learns the scripts of a hand-over before the first one. */
   async rehearse(): Promise<void> {
     const queue = this.#queueOf('rehearsal');
-    await queue.add('rehearsal', { path: '', checkpoint: '' }, { removeOnComplete: true, removeOnFail: true });
+    await queue.add(
+      'rehearsal',
+      { path: '', checkpoint: '', alongside: false },
+      { removeOnComplete: true, removeOnFail: true },
+    );
     await emptied(queue);
   }
 
@@ -129,9 +133,9 @@ export class Roster {
     const isFit = verdict.state === 'accepted' || verdict.state === 'draining';
     if (registration?.id === id && isFit) {
       const member = this.#members.get(id) ?? (await this.#welcome(registration));
-      const { attempt, ready } = registration;
+      const { attempts: own, ready } = registration;
       // One that still works for an earlier bot, or on what was given up here, is not free.
-      const isFree = attempt === undefined || attempts.hasEnded(attempt) || attempt === member.painter.attempt;
+      const isFree = own.every((attempt) => attempts.hasEnded(attempt) || member.painter.has(attempt));
       member.painter.update(registration, verdict.state === 'accepted' && ready && isFree);
     } else this.#members.get(id)?.painter.giveUp();
     this.#settle(id);

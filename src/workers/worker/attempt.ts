@@ -18,12 +18,17 @@ import { Outbox } from './outbox.ts';
 
 /** Paints: the pipeline process has it. */
 export interface Hands {
-  generate(request: EngineRequest, options: { readonly signal: AbortSignal }): AsyncGenerator<EngineEvent, void>;
+  generate(
+    request: EngineRequest,
+    options: { readonly signal: AbortSignal; readonly alongside: boolean },
+  ): AsyncGenerator<EngineEvent, void>;
 }
 
 export interface AttemptOptions {
   readonly bot: BotConnection;
   readonly hands: Hands;
+  /** It can be painted at the same time as what the hands have. */
+  readonly alongside: boolean;
   readonly clock: Clock;
   /** Milliseconds between two signs of life. */
   readonly beatMs: number;
@@ -72,7 +77,7 @@ export async function attempt(options: AttemptOptions): Promise<AttemptResult> {
 }
 
 async function paint(
-  { bot, hands, objection, onRequest }: AttemptOptions,
+  { bot, hands, alongside, objection, onRequest }: AttemptOptions,
   controller: AbortController,
   steps: StepTimes,
 ) {
@@ -88,7 +93,7 @@ async function paint(
     const files = await fetched(bot, hashes, folder ?? '', signal);
     const wanted: EngineRequest = folder === undefined ? settings : { ...settings, files };
     let done: Omit<Extract<EngineEvent, { type: 'done' }>, 'type' | 'previewMaps'> | undefined;
-    for await (const event of hands.generate(wanted, { signal })) {
+    for await (const event of hands.generate(wanted, { signal, alongside })) {
       signal.throwIfAborted();
       if (event.type === 'done') {
         const { type: _, previewMaps: __, ...rest } = event;

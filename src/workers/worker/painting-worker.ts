@@ -30,7 +30,6 @@ export interface PaintingWorkerOptions extends Omit<WorkerOptions, 'redis'> {
 
 /** A job that is being painted. */
 interface Current {
-  readonly id: string;
   readonly controller: AbortController;
   readonly over: Promise<void>;
   style?: string;
@@ -49,7 +48,8 @@ export class PaintingWorker implements RunningWorker {
   readonly #released = new AbortController();
   readonly #givingBack = new AbortController();
   #stepSeconds: Partial<Record<EngineStage, number>> = {};
-  #current: Current | undefined;
+  /** By id; several where the pipeline process paints them at the same time. */
+  readonly #current = new Map<string, Current>();
   #lastError: string | undefined;
   #leaving = false;
   #state = '';
@@ -73,7 +73,13 @@ export class PaintingWorker implements RunningWorker {
       onProblem: (error) => problems.redis(failureOf(redis, error)),
     });
     this.#taker = new Taker(queueName(this.id), ({ id, data }) => this.#paint(id ?? '', data), {
-      ...{ connection: queues, prefix: PREFIX, autorun: false, concurrency: 1, lockDuration: timing.lockMs },
+      ...{
+        connection: queues,
+        prefix: PREFIX,
+        autorun: false,
+        concurrency: this.#together,
+        lockDuration: timing.lockMs,
+      },
       // Who lost the lock has lost the job: the bot hands it over again.
       ...{ maxStalledCount: 0, stalledInterval: timing.lockMs },
       // A connection that is silent for longer than this wait is given up.
@@ -83,12 +89,17 @@ export class PaintingWorker implements RunningWorker {
     });
     this.#taker.on('error', (error) => logger.debug({ err: error }, 'BullMQ'));
     this.#taker.on('lockRenewalFailed', (ids) => {
-      if (this.#current && ids.includes(this.#current.id)) this.#abort(new Error('The lock of the job was lost.'));
+      for (const id of ids) this.#current.get(id)?.controller.abort(new Error('The lock of the job was lost.'));
     });
   }
 
   get pid(): number | null {
     return this.#parts.client.status.pid;
+  }
+
+  /** How many jobs it may have at once: each is at least one picture. */
+  get #together(): number {
+    return this.#parts.client.status.info?.together ?? 1;
   }
 
   start(): void {
@@ -101,8 +112,10 @@ export class PaintingWorker implements RunningWorker {
     const { client } = this.#parts;
     const state = `${isUp(client)} ${client.status.info?.checkpoint}`;
     // It says far more often that it computes.
-    if (state !== this.#state) this.#membership.changed();
+    if (state === this.#state) return;
     this.#state = state;
+    this.#taker.concurrency = this.#together;
+    this.#membership.changed();
   }
 
   async giveBack(): Promise<void> {
@@ -122,7 +135,7 @@ export class PaintingWorker implements RunningWorker {
       await this.#idle();
       // Until the bot has read that, it may still hand over a job.
       await pause(clock, timing.releaseMs, this.#released.signal);
-    } while (this.#current !== undefined && !this.#givingBack.signal.aborted);
+    } while (this.#current.size > 0 && !this.#givingBack.signal.aborted);
     await this.#stop();
     this.#settle.resolve();
   }
@@ -144,13 +157,13 @@ export class PaintingWorker implements RunningWorker {
   /** Resolves when nothing is painted, or is to be given back. */
   async #idle(): Promise<void> {
     const { signal } = this.#givingBack;
-    if (this.#current === undefined || signal.aborted) return;
+    if (signal.aborted) return;
     const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-    await Promise.race([this.#current.over, aborted]);
+    await Promise.race([Promise.all([...this.#current.values()].map(({ over }) => over)), aborted]);
   }
 
   #abort(why: Error): void {
-    this.#current?.controller.abort(why);
+    for (const { controller } of this.#current.values()) controller.abort(why);
   }
 
   #heard(verdict: Verdict): void {
@@ -187,12 +200,13 @@ export class PaintingWorker implements RunningWorker {
     const over = new Promise<void>((resolve) => {
       isOver = resolve;
     });
-    const current: Current = { id, controller, over };
-    this.#current = current;
+    const current: Current = { controller, over };
+    this.#current.set(id, current);
     try {
       const result = await attempt({
         bot: new BotConnection(order.data.path, { bot, clock, patienceMs: timing.patienceMs }),
         ...{ hands: client, clock, beatMs: timing.beatMs, signal: controller.signal },
+        alongside: order.data.alongside,
         objection: (request) => objectionTo(request, order.data, info, this.#parts.hashes),
         onRequest: ({ style }) => {
           current.style = style;
@@ -203,7 +217,7 @@ export class PaintingWorker implements RunningWorker {
       this.#lastError = error instanceof Error ? error.message : String(error);
       logger.warn({ id, err: error }, 'the end of a job could not be told to the bot');
     } finally {
-      this.#current = undefined;
+      this.#current.delete(id);
       isOver();
     }
   }
@@ -221,7 +235,7 @@ export class PaintingWorker implements RunningWorker {
   #registration(): Registration {
     const { client, clock, name, hashes, hardware, version = VERSION } = this.#parts;
     const { info } = client.status;
-    const { id: attempt, style } = this.#current ?? {};
+    const style = [...this.#current.values()].at(-1)?.style;
     return {
       hardware: info === null ? '' : hardware(info),
       ...{ id: this.id, name, version, age: clock.monotonic() - this.#startedAt, loras: hashes },
@@ -229,7 +243,7 @@ export class PaintingWorker implements RunningWorker {
       stepSeconds: this.#stepSeconds,
       ready: isUp(client),
       leaving: this.#leaving,
-      ...(attempt === undefined ? {} : { attempt }),
+      ...{ together: this.#together, attempts: [...this.#current.keys()] },
       ...(style === undefined ? {} : { style }),
       ...(this.#lastError === undefined ? {} : { lastError: this.#lastError.slice(0, 1000) }),
     };
