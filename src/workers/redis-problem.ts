@@ -1,4 +1,5 @@
 import { OperatorError } from '../system/errors.ts';
+import { reasonOf } from '../system/foreign-words.ts';
 import { networkFailure } from '../system/network-failure.ts';
 import { t } from '../texts/translate.ts';
 
@@ -70,6 +71,17 @@ export function redisProblem(error: unknown, host: string): OperatorError {
   const text = error instanceof Error ? error.message : String(error);
   const kind = KINDS.find(({ answer }) => answer.test(text));
   if (kind) return new OperatorError(kind.code, () => kind.message(host), { hint: kind.hint, cause: error });
+  if (isOfTheQuestion(error)) {
+    return new OperatorError(
+      'redis_failed',
+      () => t('What was asked of Redis at {host} failed: {reason}.', { host, reason: reasonOf(error) }),
+      {
+        hint: () =>
+          t('It is tried again. If it stays so, another program may use the keys that begin with wuerst: there.'),
+        cause: error,
+      },
+    );
+  }
   const network = networkFailure(error, { host, direct: true, answered: true });
   return new OperatorError(
     network?.permanent ? 'redis_network' : 'redis_away',
@@ -82,6 +94,12 @@ export function redisProblem(error: unknown, host: string): OperatorError {
       cause: error,
     },
   );
+}
+
+/** It was answered, or never sent: nothing is wrong with the way to Redis. */
+function isOfTheQuestion(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === 'ReplyError' || error instanceof TypeError || error instanceof RangeError;
 }
 
 /** Whether somebody has to mend something before it is worth trying again. */

@@ -5,6 +5,7 @@ import { OperatorError } from '../../src/system/errors.ts';
 import { checkRedis, failureOf, redisConnection } from '../../src/workers/redis.ts';
 import { readRedisAddress } from '../../src/workers/redis-address.ts';
 import { redisProblem } from '../../src/workers/redis-problem.ts';
+import { ROLL } from '../../src/workers/roll.ts';
 import { RedisServer } from './redis-server.ts';
 import { endsOf, openWorkshop } from './workshop.ts';
 
@@ -68,6 +69,18 @@ test('what is wrong with Redis is a sentence for each', async (t) => {
   assert.equal(await said(guarded, 'reader:password@'), 'redis_not_permitted');
   await guarded.kill();
   assert.equal(await said(guarded, 'wuerst:password@'), 'redis_away');
+});
+
+test('what another program has put where the workers are is told as it is, until it is gone', async (t) => {
+  const shop = await openWorkshop(t);
+  const redis = new Redis(shop.redis.port);
+  endsOf(t).after(() => redis.disconnect());
+  await redis.set(ROLL, 'something else');
+  const line = await shop.log.line('redis_failed');
+  assert.match(line, /What was asked of Redis at .* failed: .*WRONGTYPE/);
+  await redis.del(ROLL);
+  await shop.worker('gpu-1');
+  assert.ok(shop.force.seesRedis);
 });
 
 test('the rights that docs/workers.md gives are enough to hand over and to paint', async (t) => {
