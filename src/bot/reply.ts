@@ -115,3 +115,6 @@ export const EMPTY_REPLY: Reply = {
   code: null,
   ephemeral: false,
 };
+
+/** One that only whoever asked sees. */
+export const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };

@@ -2,14 +2,14 @@ import { currentLanguage } from '../../texts/language.ts';
 import { t } from '../../texts/translate.ts';
 import { describeKey, KEYS, type Key, type KeyName, keyNamed } from '../command/keys.ts';
 import { SUBCOMMANDS } from '../command/subcommands.ts';
-import { EMPTY_REPLY, type Reply } from '../reply.ts';
+import { NOTICE, type Reply } from '../reply.ts';
 import { examplePrompt, type RequestLimits } from '../request-limits.ts';
 
 /** What can be typed, or everything about one setting. At most 25 fields, each value one short line. */
 export function helpReply(limits: RequestLimits, topic: KeyName | null = null): Reply {
   const key = topic === null ? null : keyNamed(topic);
   const shown = key === null ? overview(limits) : explanation(key, limits);
-  return { ...EMPTY_REPLY, ephemeral: true, ...shown };
+  return { ...NOTICE, ...shown };
 }
 
 /** Something that can be typed, for help that is searched. */

@@ -9,7 +9,8 @@ import type { Caller, Job } from '../job.ts';
 import { PERSON_BOUNDS } from '../person-bounds.ts';
 import { RateLimit } from '../rate-limit.ts';
 import { helpReply } from '../replies/help-reply.ts';
-import * as replies from '../replies/replies.ts';
+import { lorasReply } from '../replies/loras-reply.ts';
+import { eraseQuestion, exportReply } from '../replies/own-data-reply.ts';
 import type { Reply } from '../reply.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { type DraftVerb, draftsOf, parseAction } from './actions.ts';
@@ -55,12 +56,12 @@ export class Answers {
       const context = { history, rules, painters, caller };
       return reply(changes.length > 0 ? changeSettings(context, changes) : settingsReply(context, key));
     },
-    loras: (_, caller) => reply(replies.lorasReply(this.#parts.rules.limits(caller).loras ?? [])),
+    loras: (_, caller) => reply(lorasReply(this.#parts.rules.limits(caller).loras ?? [])),
     export: (_, caller) => {
       this.#requireExport(caller);
       const { surface, user } = caller;
       const { json, files } = this.#parts.history.personalData.export(surface, user);
-      return reply(replies.exportReply(json, files.length));
+      return reply(exportReply(json, files.length));
     },
     erase: ({ confirmed }, caller) =>
       confirmed ? erasePerson(this.#parts, caller) : reply(this.eraseQuestion(caller)),
@@ -155,7 +156,7 @@ export class Answers {
   }
 
   eraseQuestion({ surface, user }: Caller): Reply {
-    return replies.eraseQuestion(this.#parts.removals.left(surface, user));
+    return eraseQuestion(this.#parts.removals.left(surface, user));
   }
 
   /** What an action is about; `null` for `confirm` and `erase`. @throws UserError as `act` does */

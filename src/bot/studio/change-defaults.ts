@@ -7,11 +7,10 @@ import type { DefaultsArgument } from '../command/prompt-subcommands.ts';
 import type { DefaultsScope } from '../history/defaults.ts';
 import { type Caller, ruledBy } from '../job.ts';
 import { defaultsScopes, MAXIMUM_PREFIX } from '../prompts/sources.ts';
-import { EMPTY_REPLY, type Reply } from '../reply.ts';
+import { NOTICE, type Reply } from '../reply.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import type { PromptContext } from './change-presets.ts';
 
-const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
 const TITLES: Readonly<Record<DefaultsScope['scope'], string>> = {
   person: translatable('Your defaults'),
   channel: translatable("This channel's defaults"),

@@ -31,7 +31,7 @@ import {
 import type { PromptFolder } from '../prompts/prompt-folder.ts';
 import { presetScopes, promptSources } from '../prompts/sources.ts';
 import { shortened } from '../replies/job-reply.ts';
-import { EMPTY_REPLY, type Reply } from '../reply.ts';
+import { NOTICE, type Reply } from '../reply.ts';
 import type { RequestLimits } from '../request-limits.ts';
 import { isOperator } from './change-settings.ts';
 
@@ -67,8 +67,6 @@ export interface PromptContext {
 /** Of one person, or one guild. */
 const MOST_PRESETS = 1000;
 const LISTED = 60;
-
-const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
 
 /**
  * Shows, saves, deletes, imports or exports presets.

@@ -6,7 +6,7 @@ import { choicesIn, drawn, wildcardName } from '../command/wildcards.ts';
 import { ruledBy } from '../job.ts';
 import { promptSources } from '../prompts/sources.ts';
 import { shortened } from '../replies/job-reply.ts';
-import { EMPTY_REPLY, type Reply } from '../reply.ts';
+import { NOTICE, type Reply } from '../reply.ts';
 import { hiddenLine, namesAndMore, type PromptContext } from './change-presets.ts';
 
 /** Of one guild. */
@@ -17,8 +17,6 @@ const SHOWN = 4000;
 
 /** What is left of a choice whose weight could not be read. */
 const LIKE_A_WEIGHT = /^\s*[+-]?[\d.,]*(?:e[+-]?\d+)?::/i;
-
-const NOTICE: Reply = { ...EMPTY_REPLY, ephemeral: true };
 
 /**
  * Shows, sets or deletes lists of words.

@@ -3,7 +3,7 @@ import { t } from '../../texts/translate.ts';
 import type { Outcome } from '../core.ts';
 import { type Caller, isOver, type Job } from '../job.ts';
 import { kept } from '../replies/job-reply.ts';
-import * as replies from '../replies/replies.ts';
+import { erasedReply } from '../replies/own-data-reply.ts';
 import { jobOutcome, replyOutcome } from './outcomes.ts';
 import type { StudioParts } from './studio-parts.ts';
 import { requireOwner, type Target } from './targets.ts';
@@ -35,7 +35,7 @@ export async function erasePerson({ history, removals, bus }: Parts, { surface, 
   for (const job of jobs) bus.emit({ seq: null, type: 'erased', job });
   removals.announce(surface);
   const posted = await removals.outlook(surface, user);
-  return replyOutcome(replies.erasedReply({ ...counts, posted, logHoldsErased: personalData.logHoldsErased }));
+  return replyOutcome(erasedReply({ ...counts, posted, logHoldsErased: personalData.logHoldsErased }));
 }
 
 function jobsOf({ history }: Pick<Parts, 'history'>, surface: Caller['surface'], user: string): readonly Job[] {

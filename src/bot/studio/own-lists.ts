@@ -1,6 +1,7 @@
 import { type Caller, ruledBy } from '../job.ts';
 import { POSITION_CAP } from '../queue/fair-queue.ts';
-import * as replies from '../replies/replies.ts';
+import { favouritesReply, historyReply } from '../replies/own-lists-reply.ts';
+import { queueReply } from '../replies/queue-reply.ts';
 import type { Reply } from '../reply.ts';
 import type { StudioParts } from './studio-parts.ts';
 import { isVisible } from './targets.ts';
@@ -17,7 +18,7 @@ export function historyOf({ history, rules }: StudioParts, caller: Caller): Repl
   const jobs = history.lists.page({ surface, user, limit: LATEST });
   const here = rules.at(caller);
   const shown = jobs.filter(({ request }) => rules.refusal(request, caller) === undefined);
-  return replies.historyReply(shown, {
+  return historyReply(shown, {
     isPresent: (id) => history.images.file(id)?.state === 'present',
     spoiler: here.spoiler,
     cover: (image) => rules.cover(image, caller),
@@ -33,7 +34,7 @@ export function favouritesOf({ history, rules }: StudioParts, caller: Caller): R
   const shown = pictures.filter(
     ({ job }) => isVisible(job, caller) && rules.refusal(job.request, caller) === undefined,
   );
-  return replies.favouritesReply(shown, {
+  return favouritesReply(shown, {
     isPresent: (id) => history.images.file(id)?.state === 'present',
     spoiler: rules.at(caller).spoiler,
     cover: (image) => rules.cover(image, caller),
@@ -51,7 +52,7 @@ export function queueFor({ history, queue, dispatcher, positions, painters }: St
     fraction: dispatcher.step(id)?.fraction ?? 0,
   }));
   const shown = own.slice(0, OWN_IN_QUEUE);
-  return replies.queueReply({
+  return queueReply({
     waiting: queue.waiting.size,
     here: guild === null ? null : history.lists.countUnfinished({ surface, guild }),
     running,

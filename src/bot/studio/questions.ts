@@ -5,7 +5,7 @@ import type { Outcome } from '../core.ts';
 import { QUESTION_WAITS } from '../history/confirmations.ts';
 import type { Caller, ImagineRequest } from '../job.ts';
 import type { Draft } from '../jobs/submissions.ts';
-import * as replies from '../replies/replies.ts';
+import { confirmedReply, confirmReply, doubtReply } from '../replies/question-reply.ts';
 import { jobOutcome, replyOutcome } from './outcomes.ts';
 import { sourcesFor } from './prompt-context.ts';
 import type { StudioParts } from './studio-parts.ts';
@@ -26,7 +26,7 @@ export function ask(
   const allowed = submissions.review(caller, requests);
   const id = history.confirmations.save({ caller, requests: allowed, expiresAt: clock.now() + QUESTION_WAITS });
   const question = { id, requests: allowed, notes };
-  return replyOutcome(doubt === undefined ? replies.confirmReply(question) : replies.doubtReply(question, doubt));
+  return replyOutcome(doubt === undefined ? confirmReply(question) : doubtReply(question, doubt));
 }
 
 /**
@@ -63,7 +63,7 @@ export function confirm(parts: StudioParts, caller: Caller, id: string | null): 
   const submitted = submissions.submit(caller, drafts, key);
   history.confirmations.take(asked);
   if (submitted.length === 1) return jobOutcome(submitted[0]);
-  return replyOutcome(replies.confirmedReply(submitted.map(({ job }) => job)));
+  return replyOutcome(confirmedReply(submitted.map(({ job }) => job)));
 }
 
 /** What a command or a click was answered with before; `null` for a new one. */
@@ -73,6 +73,6 @@ export function earlierOutcome(
   key: string | undefined,
 ): Outcome | null {
   const earlier = submissions.earlier(caller, key);
-  if (earlier.length > 1) return replyOutcome(replies.confirmedReply(earlier.map(({ job }) => job)));
+  if (earlier.length > 1) return replyOutcome(confirmedReply(earlier.map(({ job }) => job)));
   return earlier.length === 1 ? jobOutcome(earlier[0]) : null;
 }

@@ -1,8 +1,9 @@
 import type { Outcome } from '../core.ts';
 import type { Caller, Job, JobImage } from '../job.ts';
 import { pictureWithheld, reviewReply } from '../replies/covered-pictures.ts';
+import { infoReply } from '../replies/info-reply.ts';
 import { imageReply, kept } from '../replies/job-reply.ts';
-import * as replies from '../replies/replies.ts';
+import { favouredReply } from '../replies/own-lists-reply.ts';
 import { savePictureAsPreset } from './change-presets.ts';
 import { jobOutcome, replyOutcome } from './outcomes.ts';
 import { mayOverrule } from './overruling.ts';
@@ -30,7 +31,7 @@ export function info(parts: StudioParts, { job, image }: Target, caller: Caller)
   const acted = image ?? kept(job)[0] ?? null;
   const details = acted === null ? null : history.images.get(acted.id);
   const seen = withoutForbiddenOriginal(parts, job, caller);
-  const reply = replies.infoReply(seen, acted, details, rules.limits(job.caller), signature());
+  const reply = infoReply(seen, acted, details, rules.limits(job.caller), signature());
   const isReview = acted !== null && mayOverrule(job, caller) && rules.covers(job.caller);
   return replyOutcome(isReview ? reviewReply(reply, job, acted) : reply);
 }
@@ -45,7 +46,7 @@ export function favour(
   const { id } = image ?? firstImage(job);
   if (isLiked) history.gallery.like(id, caller);
   else history.gallery.unlike(id, caller);
-  return replyOutcome(replies.favouredReply(id, isLiked));
+  return replyOutcome(favouredReply(id, isLiked));
 }
 
 /** @param text the preset's name, with its text behind a colon */

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { formatPrompt, formatRequest } from '../../../src/bot/command/format.ts';
 import { randomSeed } from '../../../src/bot/command/parse.ts';
 import { JOB_ID_LENGTH, randomId } from '../../../src/bot/history/id.ts';
-import { confirmReply } from '../../../src/bot/replies/replies.ts';
+import { confirmReply } from '../../../src/bot/replies/question-reply.ts';
 import { DEFAULT_LIMITS } from '../../../src/bot/request-limits.ts';
 import { imagine, parse, refusal } from './parsing.ts';
 

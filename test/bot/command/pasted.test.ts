@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { ImagineRequest, Job } from '../../../src/bot/job.ts';
-import { infoReply } from '../../../src/bot/replies/replies.ts';
+import { infoReply } from '../../../src/bot/replies/info-reply.ts';
 import { metadataOf } from '../../../src/pipeline/images/parameters.ts';
 import { inLanguage, LANGUAGES } from '../../../src/texts/language.ts';
 import { newJob } from '../history/history-fixture.ts';

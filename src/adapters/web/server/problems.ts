@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { TooOften } from '../../../bot/rate-limit.ts';
-import { troubleOf } from '../../../bot/replies/replies.ts';
+import { troubleOf } from '../../../bot/replies/error-reply.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
 

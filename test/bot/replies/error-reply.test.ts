@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { errorReply } from '../../../src/bot/replies/replies.ts';
+import { errorReply } from '../../../src/bot/replies/error-reply.ts';
 import { OperatorError, UserError } from '../../../src/system/errors.ts';
 
 test('only an error for people speaks for itself; of the others they hear whether to try again', () => {
