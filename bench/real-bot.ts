@@ -5,8 +5,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
 import type { Caller, Job } from '../src/bot/job.ts';
+import type { StartOptions } from '../src/compose.ts';
 import { readConfig } from '../src/config.ts';
-import { type RunningBot, type StartOptions, startBot } from '../src/main.ts';
+import { type RunningBot, startBot } from '../src/main.ts';
 
 /**
  * The whole bot in this process, with its pipeline process, the embedded model and the web chat, on an empty folder.

@@ -11,6 +11,7 @@ const FLOORS = [
   'cli/bench',
   'cli',
   'main.ts',
+  'compose.ts',
   'operations.ts',
   'config.ts',
   'metrics.ts',

@@ -6,22 +6,15 @@ import { KEYS, keyNamed } from '../bot/command/keys.ts';
 import type { GivenCommand } from '../bot/command/mending.ts';
 import { type ParseOptions, parseCommand, randomSeed } from '../bot/command/parse.ts';
 import { commandOfWords } from '../bot/command/shell-words.ts';
-import { type ImagineRequest, seedOf } from '../bot/job.ts';
+import type { ImagineRequest } from '../bot/job.ts';
 import { DEFAULT_LIMITS, modelLimits, type RequestLimits } from '../bot/request-limits.ts';
 import { lorasFolder, modelInUse } from '../models/model-folder.ts';
 import { promptTokens } from '../models/prompt-tokens.ts';
 import { recommendedFor } from '../models/recommended.ts';
 import type { Precision } from '../pipeline/checkpoint/weight-recipe.ts';
-import { cropTo, IMAGE_FORMATS, type ImageFormat, imageFormat } from '../pipeline/images/image-file.ts';
+import { IMAGE_FORMATS, type ImageFormat, imageFormat } from '../pipeline/images/image-file.ts';
 import type { LoraUse } from '../pipeline/images/imagine-request.ts';
-import { stepCount, timestepsOf } from '../pipeline/images/stage-c-steps.ts';
-import { TorchGenerator } from '../pipeline/math/generator.ts';
-import { inBatches, picturesTogether, roundsOf } from '../pipeline/pipelines/batch-size.ts';
 import { WuerstchenCombinedPipeline } from '../pipeline/pipelines/combined-pipeline.ts';
-import type { PreparedStart } from '../pipeline/pipelines/picture-start.ts';
-import { paintRound } from '../pipeline/pipelines/round.ts';
-import { sparingMemory } from '../pipeline/pipelines/shortage.ts';
-import { measureSlowness } from '../pipeline/pipelines/slowness.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
 import type { Residency } from '../pipeline/runtime/residency.ts';
 import type { RuntimeOptions } from '../pipeline/runtime/runtime.ts';
@@ -44,7 +37,8 @@ import {
 import { existingModel } from './existing-model.ts';
 import { markingSettings } from './marking-settings.ts';
 import { checkOptions, givenOptions, shellCommand, typedCommand, withOption } from './own-command.ts';
-import { type FinishedPicture, PictureWriter, STANDARD_OUTPUT } from './picture-writer.ts';
+import { paintRequest } from './paint-request.ts';
+import { PictureWriter, STANDARD_OUTPUT } from './picture-writer.ts';
 import { StageBars } from './progress-bars.ts';
 import { mayNameLoras, savedPrompts } from './saved-prompts.ts';
 import { shellWord } from './shell-word.ts';
@@ -269,7 +263,7 @@ async function imagine(words: readonly string[], options: Options, command: Comm
       if (request.original !== undefined) say(t('Painted: {prompt}', request));
       await loras?.use(pipeline, request.loras ?? [], stop.signal);
       const start = await given?.prepare(pipeline, request);
-      await paintAll({ pipeline, request, start, files, bars, say, signal: stop.signal });
+      await paintRequest({ pipeline, request, start, files, bars, say, signal: stop.signal });
     }
   } finally {
     bars?.stop();
@@ -328,94 +322,6 @@ function prepareOutput(out: string, requests: readonly ImagineRequest[]): void {
       t('Cannot make the folder {out}: {reason}.', { out, reason: reasonOf(cause) }),
       { cause },
     );
-  }
-}
-
-interface PaintOptions {
-  readonly pipeline: WuerstchenCombinedPipeline;
-  readonly request: ImagineRequest;
-  readonly start: PreparedStart | undefined;
-  readonly files: PictureWriter;
-  readonly bars: StageBars | null;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
-
-/** Every picture of a request; where memory runs out, the rest is painted with as little of it as possible. */
-async function paintAll(options: PaintOptions): Promise<void> {
-  const { pipeline, request, files, say, signal } = options;
-  const seeds = Array.from({ length: request.n }, (_, k) => seedOf(request, k));
-  const warnings = new Set<string>();
-  const slowness = measureSlowness(pipeline.runtime);
-  let made = 0;
-  // Behind the first step, which would have to wait for it.
-  const afterStep = () => {
-    pipeline.check();
-    void files.identify(request.style);
-    files.prepare();
-  };
-  const paintRest = async function* (): AsyncGenerator<FinishedPicture, void> {
-    const batches = inBatches(seeds.slice(made), picturesTogether(pipeline, request));
-    for (const round of roundsOf(pipeline, batches)) {
-      for (const warning of yield* paint(options, round, afterStep)) warnings.add(warning);
-    }
-  };
-  for await (const picture of sparingMemory(pipeline, request, signal, paintRest)) {
-    await files.add(request, picture);
-    made += 1;
-  }
-  for (const warning of [...warnings, ...slowness()]) say(warning);
-}
-
-/** @returns warnings */
-async function* paint(
-  { pipeline, request, start, bars, signal }: PaintOptions,
-  round: readonly (readonly bigint[])[],
-  afterStep: () => void,
-): AsyncGenerator<FinishedPicture, readonly string[]> {
-  const { width, height, steps } = request;
-  const batch = async (seeds: readonly bigint[]) => ({
-    seeds,
-    ...(await pipeline.batch(
-      {
-        ...{ width, height, fit: 'crop', signal },
-        prompt: request.prompt,
-        negativePrompt: request.negative || undefined,
-        weighted: request.weighted,
-        style: request.style,
-        ...{ priorNumInferenceSteps: stepCount(steps), priorTimesteps: timestepsOf(steps) },
-        priorGuidanceScale: request.guidance,
-        numInferenceSteps: request.decoderSteps,
-        decoderGuidanceScale: request.decoderGuidance,
-        numImagesPerPrompt: seeds.length,
-        generator: seeds.map((seed) => new TorchGenerator(seed)),
-        strength: request.start?.strength,
-      },
-      start,
-    )),
-  });
-  const batches = [];
-  for (const seeds of round) batches.push(await batch(seeds));
-  const painting = paintRound(pipeline, batches, signal);
-  // Large networks take a while to load.
-  bars?.show({ stage: 'prior', step: 0, total: stepCount(steps) });
-  for (;;) {
-    const { done, value } = await painting.next();
-    if (done) return value.flatMap(({ warnings }) => warnings);
-    const { seeds } = value.batch;
-    const total = seeds.length;
-    if (value.type === 'step') {
-      const { stage, step } = value.event;
-      bars?.show(value.event);
-      afterStep();
-      if (stage === 'decoder' && step === value.event.total) bars?.show({ stage: 'vqgan', step: 0, total });
-    } else if (value.type === 'picture') {
-      const { row, image, timings } = value.picture;
-      bars?.show({ stage: 'vqgan', step: row + 1, total });
-      if (!image) continue;
-      const cropped = await cropTo(image, width, height);
-      yield { seed: seeds[row] ?? 0n, image: start?.region?.paste(cropped) ?? cropped, timings };
-    }
   }
 }
 
