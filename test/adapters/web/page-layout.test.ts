@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
+import { fakeOperations } from './fake-administration.ts';
 import { paintPreviews } from './fake-pictures.ts';
 import { launchBrowser, openPage, until } from './open-page.ts';
 
@@ -84,5 +85,24 @@ test('text and settings of an idea are separate words, for who hears and for who
     const [text, settings] = [await idea.locator('span').textContent(), await idea.locator('code').textContent()];
     assert.equal(await idea.textContent(), `${text} ${settings}`);
     assert.ok(await page.getByRole('button', { name: `${text} ${settings}`, exact: true }).isVisible());
+  }
+});
+
+test('beside the rooms and without them what admins look after has room: nothing lies over a label, no table is cut off', async (t) => {
+  const { page } = await openPage(t, browser, { server: { operations: fakeOperations() } });
+  const faults = `[...document.querySelectorAll('.admin-rule')].filter((rule) => {
+    const [label, control] = ['strong', 'input, select, textarea'].map((one) => rule.querySelector(one).getBoundingClientRect());
+    return label.right > control.left && label.bottom > control.top;
+  }).length + [...document.querySelectorAll('.admin-table')].filter((table) => table.scrollWidth > table.clientWidth).length`;
+  for (const part of ['rules', 'people', 'painters', 'models']) {
+    await page.evaluate(`location.hash = '#/admin/${part}'`);
+    await page
+      .locator(part === 'rules' ? '.admin-rule' : `.admin-table`)
+      .first()
+      .waitFor();
+    for (const width of [1280, 1024, 900, 840, 700, 390]) {
+      await page.setViewportSize({ width, height: 800 });
+      assert.equal(await page.evaluate(faults), 0, `${part}, ${width} pixels wide`);
+    }
   }
 });
