@@ -82,7 +82,7 @@ test('what only calls itself a form is refused', async (t) => {
 });
 
 test('of ten thousand forms of one person a few wait, the others are refused, and nobody else waits for them', async () => {
-  const turns = new FormTurns();
+  const turns = new FormTurns(4);
   let reading = 0;
   let most = 0;
   const free = new AbortController();
@@ -170,8 +170,15 @@ test('what a phone shares is taken from its system alone, and given back to the 
   ]) {
     assert.equal((await share({ ...ann, ...headers }, [jpeg])).status, 403, JSON.stringify(headers));
   }
+  // Who has not signed in yet is asked to by the page, and gets it then.
+  const { headers } = await share(FROM_THE_SYSTEM, [jpeg], { text: 'a panda' });
+  const early = new URL(headers.get('location') ?? '', 'http://localhost').searchParams;
+  assert.equal(early.get('text'), 'a panda');
+  const kept = `/api/shared/${early.get('shared')}`;
+  assert.equal((await app.request(`${kept}/0`)).status, 401);
+  for (const [who, pictures] of [[ann, 1] as const, [bob, 0] as const, [ann, 1] as const])
+    assert.deepEqual(await (await app.request(kept, { headers: who })).json(), { pictures });
   // The page says so: people would see nothing but the answer.
-  assert.equal((await share(FROM_THE_SYSTEM, [jpeg])).headers.get('location'), '/?shared=sign-in');
   const broken = { method: 'POST', headers: { ...ann, ...FROM_THE_SYSTEM }, body: 'no form' };
   assert.equal((await app.request('/share', broken)).headers.get('location'), '/?shared=refused');
   const rebound = { ...ann, ...FROM_THE_SYSTEM, host: 'evil.example' };
@@ -179,7 +186,7 @@ test('what a phone shares is taken from its system alone, and given back to the 
 });
 
 test('of what is shared the newest of each person is kept, within one bound for all', () => {
-  const shared = new SharedPictures();
+  const shared = new SharedPictures(160 * 2 ** 20);
   const picture = new Uint8Array(20 * 2 ** 20);
   const ids = Array.from({ length: 12 }, (_, k) => shared.put(`name ${k}`, [picture]));
   const kept = ids.filter((id, k) => shared.get(`name ${k}`, id).length === 1);

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
 import * as z from 'zod';
+import { WebAccounts } from '../../../src/bot/history/web-accounts.ts';
 import { paintPreviews } from './fake-pictures.ts';
 import { launchBrowser, openPage, until } from './open-page.ts';
 import { appOverFake } from './serve-fake.ts';
@@ -47,18 +48,44 @@ test('a text that another app shares begins a prompt, once, and is not sent by i
   assert.equal(new URL(page.url()).search, '');
   await page.fill('#prompt', '');
   await page.reload();
+  await page.locator('#connection[data-state=live]').waitFor();
   assert.equal(await page.inputValue('#prompt'), '');
   assert.deepEqual(core.commands, []);
 });
 
-test('a picture that another app shares stands beside the prompt, which its text begins', async (t) => {
-  const { core, page, url, visit, complaints } = await openPage(t, browser);
+/** Shares a picture and a text as a phone's system does. Returns what it opens. */
+async function share(url: string, text: string): Promise<string> {
   const body = new FormData();
-  body.append('text', 'a panda like this');
+  body.append('text', text);
   body.append('pictures', new Blob([await paintPreviews([3])]), 'hills.jpg');
   const headers = { origin: 'null', 'sec-fetch-site': 'none' };
   const answer = await fetch(new URL('/share', url), { method: 'POST', headers, body, redirect: 'manual' });
-  const shown = await visit(`${answer.headers.get('location')?.slice(1)}#lobby`);
+  return `${answer.headers.get('location')?.slice(1)}#lobby`;
+}
+
+test('what is shared by who has to sign in first is there afterwards, also where a link signs in another page', async (t) => {
+  const accounts = WebAccounts.inMemory();
+  accounts.claim('ann', { admin: false });
+  const link = `#key=${accounts.addToken('ann', 'test')}`;
+  const server = { token: 'correct horse battery', accounts };
+  const { url, visit, context } = await openPage(t, browser, { server, waitFor: 'shown' });
+  const asked = await visit(await share(url, 'a panda like this'));
+  await asked.getByRole('dialog', { name: 'Sign in' }).waitFor();
+  await asked.close();
+  const shown = await visit(link);
+  await shown.locator('.given-list li').waitFor();
+  assert.equal(await shown.inputValue('#prompt'), 'a panda like this');
+  assert.deepEqual(await shown.evaluate(`localStorage.getItem('wuerst.shared')`), null);
+  await context.clearCookies();
+  const again = await visit(await share(url, ''));
+  await again.getByLabel('Token or link').fill(url + link);
+  await again.getByRole('button', { name: 'Sign in' }).click();
+  await again.locator('.given-list li').waitFor();
+});
+
+test('a picture that another app shares stands beside the prompt, which its text begins', async (t) => {
+  const { core, page, url, visit, complaints } = await openPage(t, browser);
+  const shown = await visit(await share(url, 'a panda like this'));
   await shown.locator('.given-list li').waitFor();
   assert.equal(await shown.inputValue('#prompt'), 'a panda like this');
   assert.equal(new URL(shown.url()).search, '');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
+import { paintPreviews } from './fake-pictures.ts';
 import { launchBrowser, openPage, type, until } from './open-page.ts';
 
 let browser: Browser;
@@ -13,7 +14,10 @@ test('Up and Down go through what was sent, with its settings, and back to an em
   const { page } = await openPage(t, browser);
   const sent = ['a panda seed:7', 'help', 'a cake on a green background n:2', 'a panda seed:7'];
   for (const [k, text] of sent.entries()) {
+    // Its event may come before its answer, which says as what it was sent.
+    const answer = page.waitForResponse(/\/commands$/);
     await type(page, text);
+    await (await answer).finished();
     await until(page, `document.querySelectorAll('.conversation:not([hidden]) .turn').length === ${k + 1}`);
     await until(page, `document.querySelectorAll('.turn [data-busy]').length === 0`);
   }
@@ -133,4 +137,58 @@ test('a question mark opens the help, which is searched, walked through and clos
   await help.waitFor({ state: 'detached' });
   assert.equal(await page.evaluate('document.activeElement.id'), 'prompt');
   assert.deepEqual(complaints, []);
+});
+
+test('what takes a while to open opens once, and not over what was opened meanwhile', async (t) => {
+  const { page, complaints } = await openPage(t, browser);
+  const press = (selector: string) => `document.querySelector('${selector}').click()`;
+  const shown = (count: number) => until(page, `document.querySelectorAll('dialog').length === ${count}`);
+  const help = page.waitForResponse(/\/api\/help/);
+  await page.evaluate(`${press('#help')}; ${press('#help')}`);
+  await help;
+  await shown(1);
+  await page.keyboard.press('Escape');
+  await shown(0);
+  const slow = page.waitForResponse(/\/api\/help/);
+  await page.evaluate(`${press('#help')}; dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true }))`);
+  await (await slow).finished();
+  await page.getByRole('option', { name: /^seed:/ }).waitFor();
+  assert.equal(await page.getByRole('dialog').getAttribute('aria-label'), 'Help and commands');
+  await page.keyboard.press('Escape');
+  const buffer = Buffer.from(await paintPreviews([3]));
+  await page.setInputFiles('#picture-files', [{ name: 'hills.jpg', mimeType: 'image/jpeg', buffer }]);
+  await page.locator('.given-list li').waitFor();
+  await page.evaluate(
+    `[...document.querySelectorAll('.given-settings button')].forEach((one) => { one.click(); one.click(); })`,
+  );
+  await page.locator('.mask-canvas').waitFor();
+  assert.equal(await page.locator('dialog').count(), 1);
+  assert.deepEqual(complaints, []);
+});
+
+test('on a phone Tab goes through the header as it is seen, and through the open list of rooms alone', async (t) => {
+  const { page } = await openPage(t, browser, { viewport: { width: 390, height: 844 } });
+  const tab = async () => {
+    await page.keyboard.press('Tab');
+    return page.evaluate<[string, number, number]>(`{
+      const { top, left } = document.activeElement.getBoundingClientRect();
+      [document.activeElement.id, Math.round(top), Math.round(left)];
+    }`);
+  };
+  await page.focus('#side-open');
+  const seen = [await tab(), await tab(), await tab(), await tab()];
+  assert.deepEqual(
+    seen.map(([id]) => id),
+    ['help', 'view-chat', 'view-gallery', 'view-queue'],
+  );
+  const [[, above], ...links] = seen as [(typeof seen)[0], ...typeof seen];
+  assert.ok(links.every(([, top, left], k) => top > above && left > (links[k - 1]?.[2] ?? -1)));
+  await page.click('#side-open');
+  const inside = [];
+  for (let k = 0; k < 12; k++) inside.push((await tab())[0]);
+  assert.ok(!inside.some((id) => /^(?:side-open|help|view-|prompt|send)/.test(id)), inside.join());
+  // Turned to its side, a phone shows the rooms beside the conversation.
+  await page.setViewportSize({ width: 844, height: 390 });
+  await until(page, `!document.getElementById('main').inert`);
+  await page.click('#view-queue');
 });

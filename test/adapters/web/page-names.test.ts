@@ -178,6 +178,7 @@ test('where nobody signs in, each browser is a guest of its own, and a new name 
   assert.match(first, /^guest-[a-z0-9]{4}$/);
   assert.notEqual(first, await name(other.page));
   await one.page.reload();
+  await isLive(one.page);
   assert.equal(await name(one.page), first);
 });
 

@@ -1,6 +1,6 @@
 import { announce } from './announce.js';
 import { api } from './api.js';
-import { askConfirmation, askInvitation, askOneButton, copyField, sheet } from './dialogs.js';
+import { askConfirmation, askInvitation, askOneButton, copyField, sheet, showLoaded } from './dialogs.js';
 import { el } from './dom.js';
 import { invitationLink, personalLink } from './links.js';
 import { t, withElements } from './texts.js';
@@ -21,8 +21,8 @@ export async function newLinkNote(user) {
 /** Who am I: devices, links, and for admins invitations. Resolves to `sign-out` if that was wanted and confirmed. */
 export async function showAccount() {
   for (;;) {
-    const account = await api.account();
-    const wanted = await askOneButton(accountSheet(account));
+    const ask = async (account) => ({ account, wanted: await askOneButton(accountSheet(account)) });
+    const { account, wanted } = (await showLoaded(api.account, ask)) ?? { wanted: null };
     if (wanted === null) return null;
     if (wanted === 'sign-out') {
       const question = t('Sign out of this browser? Your personal link or token brings you back as {user}.', {

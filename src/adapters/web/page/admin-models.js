@@ -3,7 +3,7 @@ import { latestChanges } from './admin-changes.js';
 import { classifierParts, SAFETY } from './admin-classifier.js';
 import { askChecked } from './admin-forms.js';
 import { actButton, adminPart, byteSize, table } from './admin-parts.js';
-import { askConfirmation, sheet } from './dialogs.js';
+import { askConfirmation, sheet, showLoaded } from './dialogs.js';
 import { el } from './dom.js';
 import { t } from './texts.js';
 
@@ -172,13 +172,14 @@ export function modelsPart(host) {
   }
 
   async function showFiles(name) {
-    const { files } = await adminApi.get(`models/${name}`, query());
-    const list = el('ul', { class: 'admin-files', tabindex: '0' }, files.map(fileRow));
-    await sheet({
-      title: TEXT.filesTitle(name),
-      intro: files.length === 0 ? TEXT.noFiles : undefined,
-      body: files.length === 0 ? null : list,
-    });
+    const load = () => adminApi.get(`models/${name}`, query());
+    await showLoaded(load, ({ files }) =>
+      sheet({
+        title: TEXT.filesTitle(name),
+        intro: files.length === 0 ? TEXT.noFiles : undefined,
+        body: files.length === 0 ? null : el('ul', { class: 'admin-files', tabindex: '0' }, files.map(fileRow)),
+      }),
+    );
   }
 
   async function remove(name, bytes) {

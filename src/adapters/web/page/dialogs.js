@@ -4,6 +4,18 @@ import { secretIn } from './links.js';
 import { t } from './texts.js';
 
 let lastId = 0;
+let begun = 0;
+
+/**
+ * Shows what has to be loaded first: only the latest of what was asked for, and nothing over what was opened meanwhile. Resolves to what
+ * `show(loaded)` resolves to, or to `null`.
+ */
+export async function showLoaded(load, show) {
+  begun += 1;
+  const own = begun;
+  const loaded = await load();
+  return own === begun && !document.querySelector('dialog[open]') ? show(loaded) : null;
+}
 
 /**
  * Shows a form as a dialog and gives the focus back when it closes. Resolves to what `read()` returns or resolves to, or to

@@ -1,10 +1,11 @@
 import { announce } from './announce.js';
 import { api, newKey } from './api.js';
 import { compare } from './compare.js';
-import { askConfirmation, askOneButton } from './dialogs.js';
+import { askConfirmation, askOneButton, showLoaded } from './dialogs.js';
 import { el, icon } from './dom.js';
 import { GalleryGrid } from './gallery-grid.js';
 import { GalleryPages } from './gallery-pages.js';
+import { NARROW } from './narrow.js';
 import { PicturePanel } from './picture-panel.js';
 import { grouped, t } from './texts.js';
 
@@ -213,7 +214,7 @@ export class Gallery {
       return this.#toggle(index);
     }
     this.#open(index);
-    if (matchMedia('(width <= 52rem)').matches) this.#panel.element.focus();
+    if (NARROW.matches) this.#panel.element.focus();
   }
 
   #key(event) {
@@ -336,7 +337,8 @@ export class Gallery {
 
   async #compare() {
     const ids = [...this.#chosen.keys()];
-    await this.#reporting(async () => compare(await Promise.all(ids.map((id) => api.picture(id, this.#host.user())))));
+    const load = () => Promise.all(ids.map((id) => api.picture(id, this.#host.user())));
+    await this.#reporting(() => showLoaded(load, compare));
   }
 
   async #download() {

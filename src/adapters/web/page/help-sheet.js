@@ -1,4 +1,3 @@
-import { api } from './api.js';
 import { el, iconButton } from './dom.js';
 import { t } from './texts.js';
 
@@ -24,10 +23,8 @@ const TEXT = {
   ],
 };
 
-/** Everything that can be typed, with what it means, to be searched. `host`: `who()` → `{ room, user }`, `onPick(text)`. */
-export async function showHelp(host) {
-  const { room, user } = host.who();
-  const { writing, topics } = await api.help(room, user);
+/** Everything that can be typed, with what it means, as `api.help` gives it, to be searched. `onPick(text)` is given what was chosen. */
+export function showHelp({ writing, topics }, onPick) {
   const entries = [
     ...writing.map((about) => ({ kind: 'writing', usage: '', about, details: [], insert: null })),
     ...topics,
@@ -55,7 +52,7 @@ export async function showHelp(host) {
   const dialog = el('dialog', { class: 'palette panel help', 'aria-labelledby': 'help-title' }, head, input, list);
   const pick = (insert) => {
     dialog.close();
-    host.onPick(insert);
+    onPick(insert);
   };
 
   function draw() {

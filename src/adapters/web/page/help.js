@@ -1,4 +1,6 @@
 import { announce } from './announce.js';
+import { api } from './api.js';
+import { showLoaded } from './dialogs.js';
 import { byId } from './dom.js';
 import { loadStyles } from './load-styles.js';
 import { isWriting } from './writing.js';
@@ -9,10 +11,10 @@ import { isWriting } from './writing.js';
  */
 export function helpOpener(host) {
   const open = async () => {
-    if (document.querySelector('dialog[open]')) return;
+    const { room, user } = host.who();
+    const load = () => Promise.all([api.help(room, user), import('./help-sheet.js'), loadStyles('help.css')]);
     try {
-      const [{ showHelp }] = await Promise.all([import('./help-sheet.js'), loadStyles('help.css')]);
-      await showHelp(host);
+      await showLoaded(load, ([help, { showHelp }]) => showHelp(help, host.onPick));
     } catch (error) {
       announce(error.message);
     }

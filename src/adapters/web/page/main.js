@@ -7,6 +7,7 @@ import { Conversation } from './conversation.js';
 import { byId } from './dom.js';
 import { helpOpener } from './help.js';
 import { lastState } from './last-state.js';
+import { NARROW } from './narrow.js';
 import { Notifications } from './notifications.js';
 import { Palette } from './palette.js';
 import { isRoomName, placeAddress, placeShown, placeTitle } from './place.js';
@@ -14,7 +15,7 @@ import { Requests } from './requests.js';
 import { Rooms } from './rooms.js';
 import { Scroller } from './scroller.js';
 import { Session } from './session.js';
-import { takeShared } from './shared-text.js';
+import { forgetShared, takeShared } from './shared-text.js';
 import { sideDrawer } from './side-drawer.js';
 import { Stream } from './stream.js';
 import { t } from './texts.js';
@@ -266,12 +267,13 @@ async function addRooms() {
 
 /** A phone would open its keyboard. */
 function focusOnLargeScreen() {
-  if (!matchMedia('(min-width: 52rem)').matches) return;
+  if (NARROW.matches) return;
   if (placeShown().view === 'chat') composer.focus();
 }
 
 /** Pictures from another app of a phone. */
 async function addShared() {
+  forgetShared();
   const { addSharedPictures } = await import('./shared-pictures.js');
   await addSharedPictures(shared, sharedLeft).catch((error) => requests.report(current(), error));
 }

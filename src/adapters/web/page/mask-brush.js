@@ -1,3 +1,4 @@
+import { showLoaded } from './dialogs.js';
 import { el } from './dom.js';
 import { t } from './texts.js';
 
@@ -13,9 +14,12 @@ const MOST_UNDONE = 20;
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** Lets somebody paint over a part of a picture. Resolves to a PNG that is white there, or to `null` when it was cancelled. */
-export async function paintMask(file) {
-  const picture = await createImageBitmap(file).catch(() => null);
-  if (picture === null) return null;
+export function paintMask(file) {
+  const load = () => createImageBitmap(file).catch(() => null);
+  return showLoaded(load, (picture) => picture && paintOver(picture));
+}
+
+async function paintOver(picture) {
   const brush = new Brush(picture);
   const titleId = 'mask-title';
   const close = (answer) => () => {

@@ -45,9 +45,17 @@ export class Session extends EventTarget {
     this.dispatchEvent(new Event('signed-out'));
     this.#signingIn = new AbortController();
     const { signal } = this.#signingIn;
+    // A link may have been opened in another tab or app.
+    const look = () =>
+      api
+        .session()
+        .then(() => this.isSignedIn())
+        .catch(() => {});
+    document.addEventListener('visibilitychange', look, { signal });
     const name = GUEST.test(this.user) ? '' : this.user;
     const entered = secret === null ? null : await enter(secret, signal);
     const signedIn = entered ?? (await askToken(name, signal, api.signIn)) ?? (await api.session());
+    this.isSignedIn();
     this.#signingIn = null;
     await this.#signedIn(signedIn);
   }

@@ -3,7 +3,6 @@ import { givenPictures } from './given-pictures.js';
 import { t } from './texts.js';
 
 const WHY = {
-  'sign-in': () => t('Sign in first, then share the picture again.'),
   refused: () => t('What was shared could not be taken over. Pictures may have up to 20 MB.'),
   left: () => t('Not all that was shared was taken over: up to three pictures of 20 MB, 40 MB together.'),
   gone: () => t('What was shared is not here any more. Share it again.'),

@@ -1,5 +1,6 @@
 import { byId } from './dom.js';
 import { loadStyles } from './load-styles.js';
+import { NARROW } from './narrow.js';
 import { placeAddress, placeShown } from './place.js';
 import { t } from './texts.js';
 
@@ -21,6 +22,8 @@ export class Views {
   /** @param host of all of them */
   constructor(host) {
     this.#host = host;
+    placeLinks();
+    NARROW.addEventListener('change', placeLinks);
   }
 
   /** Shows a view or the conversation, as the page's address says. */
@@ -72,6 +75,13 @@ export class Views {
       byId('main').append(view.element);
     });
   }
+}
+
+/** On a small screen they stand behind the rest of the header, also for who goes through it by keys. */
+function placeLinks() {
+  const links = document.querySelector('.views');
+  if (NARROW.matches) document.querySelector('.top').append(links);
+  else byId('room-title').after(links);
 }
 
 function mark(link, isCurrent) {

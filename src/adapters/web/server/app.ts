@@ -60,10 +60,11 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
     wrongTokens: new WrongTokens((key) => warnOfGuesses(options.logger, key)),
     requests: new RateLimit(access.open ? PERSON_BOUNDS.ownMachineRequests : PERSON_BOUNDS.requests),
     positions: new RateLimit(PERSON_BOUNDS.positions),
-    forms: new FormTurns(),
+    forms: new FormTurns(4),
     pictures: new ServedPictures(core.marker),
     zips: new PictureZips(),
-    shared: new SharedPictures(),
+    shared: new SharedPictures(160 * 2 ** 20),
+    strangers: { forms: new FormTurns(2), shared: new SharedPictures(80 * 2 ** 20) },
   };
   let stopping = false;
 
@@ -106,6 +107,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
       for (const stream of [...web.streams.keys()]) stream.end();
       web.live.close();
       web.shared.close();
+      web.strangers.shared.close();
       for (const close of closings) close?.();
     },
   };

@@ -7,8 +7,6 @@ interface Share {
   readonly expiry: NodeJS.Timeout;
 }
 
-/** Of all people together. */
-const MOST_BYTES = 160 * 2 ** 20;
 /** The page fetches them at once; signing in first may take a while. */
 const KEPT_MS = 600_000;
 
@@ -25,17 +23,22 @@ const KINDS: readonly (readonly [type: string, begins: RegExp])[] = [
 export class SharedPictures {
   /** By person, those that were shared last at the end. */
   readonly #shares = new Map<string, Share>();
+  readonly #mostBytes: number;
+
+  /** @param mostBytes of all people together */
+  constructor(mostBytes: number) {
+    this.#mostBytes = mostBytes;
+  }
 
   /** @returns the id to fetch them by */
-  put(person: string, pictures: readonly Uint8Array[]): string {
+  put(person: string, pictures: readonly Uint8Array[], id = randomBytes(16).toString('hex')): string {
     this.#forget(person);
-    const id = randomBytes(16).toString('hex');
     const bytes = pictures.reduce((sum, { byteLength }) => sum + byteLength, 0);
     const expiry = setTimeout(() => this.#forget(person), KEPT_MS).unref();
     this.#shares.set(person, { id, pictures, bytes, expiry });
     let all = [...this.#shares.values()].reduce((sum, share) => sum + share.bytes, 0);
     for (const [other, share] of this.#shares) {
-      if (all <= MOST_BYTES || other === person) break;
+      if (all <= this.#mostBytes || other === person) break;
       all -= share.bytes;
       this.#forget(other);
     }
@@ -46,6 +49,16 @@ export class SharedPictures {
   get(person: string, id: string): readonly Uint8Array[] {
     const share = this.#shares.get(person);
     return share?.id === id ? share.pictures : [];
+  }
+
+  /** For whoever knows the id, once. */
+  take(id: string): readonly Uint8Array[] {
+    for (const [person, share] of this.#shares) {
+      if (share.id !== id) continue;
+      this.#forget(person);
+      return share.pictures;
+    }
+    return [];
   }
 
   close(): void {

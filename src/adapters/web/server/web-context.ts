@@ -39,6 +39,8 @@ export interface WebContext {
   readonly pictures: ServedPictures;
   readonly zips: PictureZips;
   readonly shared: SharedPictures;
+  /** What is shared by who has not signed in yet: it takes nothing from those who have. */
+  readonly strangers: { readonly forms: FormTurns; readonly shared: SharedPictures };
 }
 
 export interface WebEnv {

@@ -22,17 +22,22 @@ export function shareRoutes(app: WebApp, web: WebContext): void {
   route(app, SHARE_PATH, {
     POST: async (c) => {
       try {
-        await admit(c, async () => {});
-        return c.redirect(`/?${await taken(web, c)}`, 303);
+        const known = await admit(c, async () => {}).then(() => true, strangerIn(c));
+        return c.redirect(`/?${await taken(web, c, known ? web : web.strangers)}`, 303);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         // People would see no page but this answer.
-        const why = /^token_/.test(error.code) ? 'sign-in' : 'refused';
-        return c.redirect(`/?shared=${why}`, 303);
+        return c.redirect('/?shared=refused', 303);
       }
     },
   });
-  const picturesOf = (c: WebRequest) => web.shared.get(personOf(web, c), c.req.param('id') ?? '');
+  const picturesOf = (c: WebRequest) => {
+    const [person, id] = [personOf(web, c), c.req.param('id') ?? ''];
+    // Whoever shared them has signed in: nobody else knows the id.
+    const earlier = web.strangers.shared.take(id);
+    if (earlier.length > 0) web.shared.put(person, earlier, id);
+    return web.shared.get(person, id);
+  };
   route(app, '/api/shared/:id', { GET: (c) => c.json({ pictures: picturesOf(c).length }) });
   route(app, '/api/shared/:id/:place', {
     GET: (c) => {
@@ -44,18 +49,31 @@ export function shareRoutes(app: WebApp, web: WebContext): void {
   });
 }
 
+/** The page asks who somebody is before it fetches what they shared. */
+function strangerIn(c: WebRequest) {
+  return (error: unknown): false => {
+    if (!(error instanceof UserError && /^token_/.test(error.code))) throw error;
+    c.set('identity', { user: null, admin: false });
+    return false;
+  };
+}
+
 /** What was shared, as the query of the page's address. */
-async function taken(web: WebContext, c: WebRequest): Promise<URLSearchParams> {
+async function taken(
+  web: WebContext,
+  c: WebRequest,
+  { forms, shared }: Pick<WebContext, 'forms' | 'shared'>,
+): Promise<URLSearchParams> {
   requireRate(web, c, FORM_COST);
   const person = personOf(web, c);
-  const parts = await web.forms.take(person, () => readFormParts(c));
+  const parts = await forms.take(person, () => readFormParts(c));
   const query = new URLSearchParams();
   for (const part of parts) if ('text' in part && TEXTS.includes(part.name)) query.set(part.name, begun(part.text));
   const given = parts.flatMap((part) => ('bytes' in part && part.bytes.byteLength > 0 ? [part.bytes] : []));
   const pictures = given
     .filter(({ byteLength }) => byteLength <= PICTURE_BOUNDS.bytes)
     .slice(0, PICTURE_BOUNDS.pictures);
-  if (pictures.length > 0) query.set('shared', web.shared.put(person, pictures));
+  if (pictures.length > 0) query.set('shared', shared.put(person, pictures));
   else if (given.length > 0) query.set('shared', 'refused');
   if (pictures.length > 0 && pictures.length < given.length) query.set('left', String(given.length - pictures.length));
   return query;
