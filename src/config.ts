@@ -5,7 +5,7 @@ import { type SlackOptions, slackOptions } from './adapters/slack/options.ts';
 import { type WebOptions, webOptions } from './adapters/web/server/options.ts';
 import { nearest } from './bot/command/edit-distance.ts';
 import { lorasFolder, modelInUse, modelsFolder, safetyFolder } from './models/model-folder.ts';
-import type { Batch, WarmUp } from './pipeline/process/protocol.ts';
+import { type Batch, MOST_TOGETHER, readBatch, type WarmUp } from './pipeline/process/protocol.ts';
 import { MOST_THREADS } from './pipeline/runtime/host-threads.ts';
 import { MOST_DEVICE } from './pipeline/runtime/providers.ts';
 import { RESIDENCIES } from './pipeline/runtime/residency.ts';
@@ -23,7 +23,6 @@ const PRECISIONS = ['auto', 'fp32', 'fp16', 'int8'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const DAY_MS = 86_400_000;
 const MOST_PROCESSES = 64;
-const MOST_TOGETHER = 64;
 
 const days = wholeNumber
   .refine((count) => count >= 1, { error: () => t('expected at least 1') })
@@ -39,12 +38,11 @@ const sizes = text.transform(
 );
 
 const batch = text.transform((typed, { addIssue }): Batch => {
-  const kind = typed.toLowerCase();
-  if (kind === 'auto' || kind === 'off') return kind;
-  if (!/^\d+$/.test(typed) || Number(typed) < 1 || Number(typed) > MOST_TOGETHER) {
+  const read = readBatch(typed);
+  if (read === undefined) {
     addIssue(t('expected a number of pictures from 1 to {most}, off, or auto', { most: MOST_TOGETHER }));
   }
-  return Number(typed);
+  return read ?? 'auto';
 });
 
 const devices = text.transform((typed, { addIssue }): readonly number[] | 'auto' => {

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { nearest } from '../bot/command/edit-distance.ts';
 import { PRECISIONS } from '../pipeline/checkpoint/weight-recipe.ts';
+import { type Batch, MOST_TOGETHER, readBatch } from '../pipeline/process/protocol.ts';
 import { MOST_THREADS } from '../pipeline/runtime/host-threads.ts';
 import { MOST_DEVICE, PROVIDERS } from '../pipeline/runtime/providers.ts';
 import { RESIDENCIES } from '../pipeline/runtime/residency.ts';
@@ -43,6 +44,23 @@ export const threadsOption = (): Option =>
   new Option('--threads <count>', t('processor threads; one for each processor, within the CPU quota, otherwise'))
     .env('WUERST_THREADS')
     .argParser(unlessEmpty(readThreads));
+
+export const batchOption = (): Option =>
+  new Option(
+    '--batch <count>',
+    t('pictures of several requests that are painted at the same time, off, or auto: on GPUs what pays there'),
+  )
+    .env('WUERST_BATCH')
+    .default('auto')
+    .argParser((typed): Batch => {
+      const batch = typed === '' ? 'auto' : readBatch(typed);
+      if (batch !== undefined) return batch;
+      throw wrongValue({ flag: '--batch', env: 'WUERST_BATCH' }, typed, 'auto', (given) =>
+        t('Expected {name} to be a number of pictures from 1 to {most}, off, or auto, got {value}.', {
+          ...{ ...given, most: MOST_TOGETHER },
+        }),
+      );
+    });
 
 export const residencyOption = (): Option =>
   choiceOption(

@@ -5,7 +5,7 @@ import { loadDotEnv } from '../config.ts';
 import { lorasFolder, safetyFolder } from '../models/model-folder.ts';
 import type { Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { LoraFolder } from '../pipeline/lora/lora-folder.ts';
-import type { EngineInfo } from '../pipeline/process/protocol.ts';
+import type { Batch, EngineInfo } from '../pipeline/process/protocol.ts';
 import { nvidiaSmi } from '../pipeline/runtime/device-memory.ts';
 import type { Provider } from '../pipeline/runtime/providers.ts';
 import type { Residency } from '../pipeline/runtime/residency.ts';
@@ -18,6 +18,7 @@ import { t } from '../texts/translate.ts';
 import { readRedisAddress } from '../workers/redis-address.ts';
 import type { RunningWorker } from '../workers/worker/worker-options.ts';
 import {
+  batchOption,
   choiceOption,
   deviceOption,
   modelOption,
@@ -40,6 +41,7 @@ interface Options {
   readonly provider: Provider | 'auto';
   readonly precision: Precision | 'auto';
   readonly residency: Residency | 'auto';
+  readonly batch: Batch;
   readonly device?: number;
   readonly threads?: number;
   readonly logLevel: string;
@@ -87,6 +89,7 @@ export function workerCommand(): Command {
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addOption(residencyOption())
+    .addOption(batchOption())
     .addOption(
       choiceOption('--log-level <level>', LOG_LEVELS.join(', '), LOG_LEVELS).default('info').env('WUERST_LOG_LEVEL'),
     )
@@ -103,7 +106,7 @@ export function workerCommand(): Command {
 }
 
 async function work(options: Options): Promise<void> {
-  const { redis, bot, name, plain = '', provider, precision, residency, device, threads } = options;
+  const { redis, bot, name, plain = '', provider, precision, residency, batch, device, threads } = options;
   const plainHosts = plain.split(',').map((host) => host.trim().toLowerCase());
   if (redis === undefined || redis === '') {
     throw new UserError(
@@ -138,10 +141,8 @@ async function work(options: Options): Promise<void> {
       ...{ redis: address, bot: botUrl, name: own, logger },
       engine: ENGINE.href,
       load: {
-        ...{ model, provider, precision, residency, device, threads, loras: loras.dir, cacheDir: data },
+        ...{ model, provider, precision, residency, batch, device, threads, loras: loras.dir, cacheDir: data },
         classifier: safetyFolder(process.env),
-        // It gets one job at a time.
-        batch: 'off',
       },
       lockPath: join(data, `pipeline-${own}.lock`),
       hardware: (info) => hardwareOf(info, device, threads),

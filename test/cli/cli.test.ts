@@ -282,6 +282,7 @@ test('bad input is one clear line and exit code 2, never a stack trace', async (
     ],
     [['imagine', 'fox', '--threads', 'many'], /threads/],
     [['doctor', '--threads', '0'], /threads.*from 1 to 256, got "0"/],
+    [['worker', '--batch', 'many'], /batch to be a number of pictures from 1 to 64, off, or auto, got "many"/],
     [['imagine', 'fox width:512', '--width', '512'], /width/],
     [['imagine', 'help'], /chat command/],
     [['imagine', 'fox', '--model', join(dir, 'nothing')], /Expected --model to be a folder, or one of cocktail, /],

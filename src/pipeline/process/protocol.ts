@@ -55,6 +55,17 @@ export interface LoadOptions {
 /** Pictures of several requests at the same time. */
 export type Batch = 'auto' | 'off' | number;
 
+/** The most pictures that can be asked to be painted at the same time. */
+export const MOST_TOGETHER = 64;
+
+/** As it is typed; `undefined` for anything else. */
+export function readBatch(typed: string): Batch | undefined {
+  const kind = typed.toLowerCase();
+  if (kind === 'auto' || kind === 'off') return kind;
+  const pictures = /^\d+$/.test(typed) ? Number(typed) : 0;
+  return pictures >= 1 && pictures <= MOST_TOGETHER ? pictures : undefined;
+}
+
 /** Sizes in pixels; `auto` is 1024×1024 on accelerators that keep everything loaded, and nothing elsewhere. */
 export type WarmUp = 'auto' | readonly { readonly width: number; readonly height: number }[];
 
