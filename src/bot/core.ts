@@ -1,6 +1,6 @@
 import type { Marker } from '../marking/marker.ts';
 import type { Administration } from './administration.ts';
-import type { Caller, Job, JobEvent, JobImage, QueuePosition, Reader, Surface } from './job.ts';
+import type { Caller, Job, JobEvent, JobImage, QueuePosition, Reader, Repeatable, Surface } from './job.ts';
 import type { QueueOverview } from './queue-overview.ts';
 import type { Button, Cover, Reply } from './reply.ts';
 import type { RequestLimits } from './request-limits.ts';
@@ -23,9 +23,7 @@ export interface GivenFile {
   readonly content: Uint8Array;
 }
 
-export interface CommandOptions {
-  /** The same key answers with the same job, also after a crash: the platform's id of the command or click. */
-  readonly idempotencyKey?: string;
+export interface CommandOptions extends Repeatable {
   /** Values of native options, by the names of the grammar's keys. The same key in the text as well is an error. */
   readonly options?: Readonly<Record<string, string | number | boolean>>;
   /** Pictures to start from, by what `givePicture` gave. @default none */
@@ -44,11 +42,7 @@ export interface Core {
   /** Runs what was typed after `/wuerst`: a prompt with settings, or a subcommand. The job is stored before this resolves. */
   command(text: string, caller: Caller, options?: CommandOptions): Promise<Outcome>;
   /** Runs a button's `verb:id`; `text` is what was typed into its form. */
-  act(
-    action: string,
-    caller: Caller,
-    options?: { readonly idempotencyKey?: string; readonly text?: string },
-  ): Promise<Outcome>;
+  act(action: string, caller: Caller, options?: Repeatable & { readonly text?: string }): Promise<Outcome>;
 
   /**
    * Checks and stores a picture that a person gives, for `CommandOptions.pictures`. It is read in a process of its own, within

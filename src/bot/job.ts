@@ -52,6 +52,14 @@ export interface Caller {
   readonly language?: Language | undefined;
 }
 
+/** What makes it safe to send a request again. */
+export interface Repeatable {
+  /** The same key of the same person answers with the same job, also after a crash: the platform's id of the command or click. */
+  readonly idempotencyKey?: string | undefined;
+  /** A hash of what was asked, where a program chose the key: with another one the key is refused. @default not compared */
+  readonly fingerprint?: string | undefined;
+}
+
 /** Whose language texts are in. */
 export type Reader = Pick<Caller, 'language'>;
 

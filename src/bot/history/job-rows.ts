@@ -13,6 +13,7 @@ import {
   type JobEvent,
   type JobImage,
   OVERRULINGS,
+  type Repeatable,
   ruledBy,
   SURFACES,
   VERBS,
@@ -38,13 +39,11 @@ export interface StoredJob {
   readonly resumed: boolean;
 }
 
-export interface NewJob extends Pick<Job, 'caller' | 'request' | 'derivation' | 'notes'> {
+export interface NewJob extends Pick<Job, 'caller' | 'request' | 'derivation' | 'notes'>, Repeatable {
   /** Expected accelerator seconds; reserved in the usage until the job ends. */
   readonly estimate: number;
   /** Among this person's own waiting jobs, the greater goes first. @default 0 */
   readonly priority?: number;
-  /** The same key of the same person answers with the same job. */
-  readonly idempotencyKey?: string;
 }
 
 /** The job as stored: its `estimate` is a whole number of milliseconds, and what the fair queue should reckon with. */

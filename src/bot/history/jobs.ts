@@ -37,6 +37,7 @@ interface Options {
   readonly now: () => number;
 }
 
+const keyed = z.object({ id: z.string(), fingerprint: z.string().nullable() });
 const styleSeconds = z.object({ style: z.string(), seconds: z.number() });
 
 /**
@@ -61,13 +62,13 @@ export class Jobs {
         (row) => decode(styleSeconds, row, 'sum of what waits'),
       ),
       running: find("state = 'running' ORDER BY num"),
-      idByKey: database.column(
-        `SELECT jobs.id FROM idempotency_keys AS keys JOIN jobs ON jobs.num = keys.job
+      byKey: database.query(
+        `SELECT jobs.id, keys.fingerprint FROM idempotency_keys AS keys JOIN jobs ON jobs.num = keys.job
          WHERE keys.surface = ? AND keys.user = ? AND keys.key = ?`,
-        String,
+        (row) => decode(keyed, row, 'idempotency key'),
       ),
       insertKey: database.statement(
-        'INSERT INTO idempotency_keys (surface, user, key, job, at) VALUES (?, ?, ?, ?, ?)',
+        'INSERT INTO idempotency_keys (surface, user, key, job, at, fingerprint) VALUES (?, ?, ?, ?, ?, ?)',
       ),
       keysOf: database.query('SELECT key, at FROM idempotency_keys WHERE surface = ? AND user = ?', (row) => row),
       endedBefore: database.column('SELECT num FROM jobs WHERE finished_at < ? ORDER BY finished_at LIMIT ?', Number),
@@ -110,9 +111,11 @@ export class Jobs {
     return row === null ? null : this.#stored(row);
   }
 
-  /** The job that an idempotency key of this person led to. */
-  byKey(caller: Pick<Caller, 'surface' | 'user'>, key: string): Job | null {
-    return this.#byKey(caller, key)?.job ?? null;
+  /** The job that an idempotency key of this person led to, and the fingerprint that came with it. */
+  byKey({ surface, user }: Pick<Caller, 'surface' | 'user'>, key: string) {
+    const found = this.#sql.byKey.get(surface, user, key);
+    const stored = found === undefined ? null : this.stored(found.id);
+    return found === undefined || stored === null ? null : { stored, fingerprint: found.fingerprint };
   }
 
   /** Queued jobs in the order of arrival. */
@@ -134,10 +137,10 @@ export class Jobs {
   accept(input: NewJob): Accepted {
     const { database, usage, now } = this.#options;
     return database.write(() => {
-      const { caller, idempotencyKey } = input;
+      const { caller, idempotencyKey, fingerprint = null } = input;
       const { surface, user, name, guild } = caller;
-      const earlier = idempotencyKey === undefined ? null : this.#byKey(caller, idempotencyKey);
-      if (earlier !== null) return { ...earlier, repeated: true, event: null };
+      const earlier = idempotencyKey === undefined ? null : this.byKey(caller, idempotencyKey);
+      if (earlier !== null) return { ...earlier.stored, repeated: true, event: null };
       const at = now();
       this.#sql.upsertUser.run(surface, user, name, at, at);
       if (guild !== null) this.#sql.insertGuild.run(surface, guild, at);
@@ -147,7 +150,7 @@ export class Jobs {
       const { start } = input.request;
       for (const hash of start === undefined ? [] : hashesOfStart(start)) this.#sql.insertGiven.run(num, hash);
       usage.charge({ surface, user, guild: ruledBy(caller) }, dayOf(at), chargedMs);
-      if (idempotencyKey !== undefined) this.#sql.insertKey.run(surface, user, idempotencyKey, num, at);
+      if (idempotencyKey !== undefined) this.#sql.insertKey.run(surface, user, idempotencyKey, num, at, fingerprint);
       const stored = this.#written(id);
       return { ...stored, repeated: false, event: this.#options.events.add(num, stored.job, 'queued', null, at) };
     });
@@ -247,11 +250,6 @@ export class Jobs {
   /** For the other parts of the history: a job's row as it is now. */
   row(id: string): JobRow | null {
     return this.#sql.byId.get(id) ?? null;
-  }
-
-  #byKey({ surface, user }: Pick<Caller, 'surface' | 'user'>, key: string): StoredJob | null {
-    const id = this.#sql.idByKey.get(surface, user, key);
-    return id === undefined ? null : this.stored(id);
   }
 
   #stored(row: JobRow): StoredJob {

@@ -1,7 +1,7 @@
 import { UserError } from '../../system/errors.ts';
 import { t } from '../../texts/translate.ts';
 import type { Accepted, NewJob, Party } from '../history/history.ts';
-import type { Caller, Derivation, Eta, ImagineRequest, Job } from '../job.ts';
+import type { Caller, Derivation, Eta, ImagineRequest, Job, Repeatable } from '../job.ts';
 import { fits } from '../request-limits.ts';
 import type { GuildRules } from '../rules/guild-rules.ts';
 import { refuseBlocked } from '../rules/moderation.ts';
@@ -49,16 +49,19 @@ export class Submissions {
     this.#open = false;
   }
 
-  /** The jobs that were accepted under this key before; empty if it is new. */
-  earlier(caller: Caller, key: string | undefined): readonly Submitted[] {
+  /** The jobs that were accepted under this key before; empty if it is new. @throws UserError `idempotency_key_reused` */
+  earlier(caller: Caller, { idempotencyKey: key, fingerprint }: Repeatable): readonly Submitted[] {
     if (key === undefined) return [];
-    const single = this.#options.history.jobs.byKey(caller, key);
-    if (single !== null) return [{ job: single, repeated: true }];
+    const { jobs } = this.#options.history;
+    const single = jobs.byKey(caller, key);
+    const known = single?.fingerprint ?? fingerprint;
+    if (fingerprint !== known) throw reusedKey();
+    if (single !== null) return [{ job: single.stored.job, repeated: true }];
     const found: Submitted[] = [];
     for (let index = 0; ; index += 1) {
-      const job = this.#options.history.jobs.byKey(caller, partKey(key, index));
-      if (job === null) return found;
-      found.push({ job, repeated: true });
+      const part = jobs.byKey(caller, partKey(key, index));
+      if (part === null) return found;
+      found.push({ job: part.stored.job, repeated: true });
     }
   }
 
@@ -74,9 +77,9 @@ export class Submissions {
   /**
    * Stores the drafts as jobs, all or none. Each is in the database, and its `queued` event can be read there, before
    * anyone hears of it.
-   * @throws UserError `stopping`, and what `review` and `checkQuotas` throw
+   * @throws UserError `stopping`, and what `earlier`, `review` and `checkQuotas` throw
    */
-  submit(caller: Caller, drafts: readonly Draft[], key?: string): readonly Submitted[] {
+  submit(caller: Caller, drafts: readonly Draft[], key: Repeatable = {}): readonly Submitted[] {
     const earlier = this.earlier(caller, key);
     if (earlier.length > 0) return earlier;
     this.#requireOpen();
@@ -125,8 +128,8 @@ export class Submissions {
   /** Inside the transaction; adds to `accepted` what is in the queue already, also if a later job cannot be stored. */
   #accept(
     caller: Caller,
-    jobs: readonly Omit<NewJob, 'idempotencyKey'>[],
-    key: string | undefined,
+    jobs: readonly Omit<NewJob, keyof Repeatable>[],
+    { idempotencyKey: key, fingerprint }: Repeatable,
     accepted: Accepted[],
   ) {
     const { history, rules, queue, clock, etaOf } = this.#options;
@@ -136,11 +139,18 @@ export class Submissions {
     checkQuotas(caller, wanted, { history, rules: rules.at(caller), errands, etaOf, now: clock.now() });
     for (const [index, job] of jobs.entries()) {
       const idempotencyKey = jobs.length === 1 ? key : key && partKey(key, index);
-      const stored = history.jobs.accept(idempotencyKey === undefined ? job : { ...job, idempotencyKey });
+      const stored = history.jobs.accept({ ...job, idempotencyKey, fingerprint });
       queue.add(stored);
       accepted.push(stored);
     }
   }
+}
+
+function reusedKey(): UserError {
+  // In English alone: nobody but the author of a program can mend it.
+  return new UserError('idempotency_key_reused', 'This Idempotency-Key came with another request before.', {
+    hint: 'Send each request with a key of its own, and only its repetitions with the same.',
+  });
 }
 
 function partKey(key: string, index: number): string {

@@ -5,7 +5,7 @@ import { parseCommand } from '../command/parse.ts';
 import { quoted } from '../command/problem.ts';
 import { isSubcommandName, SUBCOMMANDS, type Subcommand, type SubcommandName } from '../command/subcommands.ts';
 import type { CommandOptions, Outcome } from '../core.ts';
-import type { Caller, Job } from '../job.ts';
+import type { Caller, Job, Repeatable } from '../job.ts';
 import { PERSON_BOUNDS } from '../person-bounds.ts';
 import { RateLimit } from '../rate-limit.ts';
 import { helpReply } from '../replies/help-reply.ts';
@@ -81,10 +81,10 @@ export class Answers {
   }
 
   command(text: string, caller: Caller, options: CommandOptions): Outcome | Promise<Outcome> {
-    const { idempotencyKey, options: native = {}, subcommand = false } = options;
+    const { options: native = {}, subcommand = false } = options;
     const { submissions, rules, randomSeed } = this.#parts;
     // A command that is repeated has its answer, whatever has become forbidden since.
-    const earlier = earlierOutcome(this.#parts, caller, idempotencyKey);
+    const earlier = earlierOutcome(this.#parts, caller, options);
     if (earlier !== null) return earlier;
     const parsed = parseCommand(text, {
       limits: rules.limits(caller),
@@ -104,7 +104,7 @@ export class Answers {
     if (parsed.kind !== 'imagine') return this.#run(parsed, caller);
     const { request, notes, doubt } = parsed;
     if (doubt !== undefined) return ask(this.#parts, caller, { requests: [request], notes, doubt });
-    const [submitted] = submissions.submit(caller, [{ request, derivation: null, notes }], idempotencyKey);
+    const [submitted] = submissions.submit(caller, [{ request, derivation: null, notes }], options);
     return jobOutcome(submitted);
   }
 
@@ -125,9 +125,9 @@ export class Answers {
   act(
     action: string,
     caller: Caller,
-    { idempotencyKey, text }: { readonly idempotencyKey?: string; readonly text?: string },
+    { text, ...key }: Repeatable & { readonly text?: string },
   ): Outcome | Promise<Outcome> {
-    const earlier = earlierOutcome(this.#parts, caller, idempotencyKey);
+    const earlier = earlierOutcome(this.#parts, caller, key);
     if (earlier !== null) return earlier;
     const { verb, id } = parseAction(action);
     if (verb === 'confirm') return confirm(this.#parts, caller, id);
@@ -151,7 +151,7 @@ export class Answers {
       case 'delete':
         return deletePictures(this.#parts, target, caller);
       default:
-        return this.#derive(verb, target, caller, { idempotencyKey, text });
+        return this.#derive(verb, target, caller, { ...key, text });
     }
   }
 
@@ -169,14 +169,14 @@ export class Answers {
     verb: DraftVerb,
     { job, image }: Target,
     caller: Caller,
-    { idempotencyKey, text }: { readonly idempotencyKey: string | undefined; readonly text: string | undefined },
+    { text, ...key }: Repeatable & { readonly text: string | undefined },
   ): Outcome {
     const { rules, submissions, randomSeed } = this.#parts;
     const acted = verb === 'reroll' ? image : (image ?? firstImage(job));
     const limits = rules.limits(caller);
     const sources = sourcesFor(this.#parts, caller);
     const drafts = draftsOf(verb, { job, image: acted, text, limits, sources, randomSeed });
-    if (drafts.length === 1) return jobOutcome(submissions.submit(caller, drafts, idempotencyKey)[0]);
+    if (drafts.length === 1) return jobOutcome(submissions.submit(caller, drafts, key)[0]);
     // Stored questions hold requests alone: these are made from the words, with the seed of the picture.
     return ask(this.#parts, caller, { requests: drafts.map(({ request }) => request), notes: [] });
   }

@@ -3,7 +3,7 @@ import { t } from '../../texts/translate.ts';
 import { withinMaxima } from '../command/layers.ts';
 import type { Outcome } from '../core.ts';
 import { QUESTION_WAITS } from '../history/confirmations.ts';
-import type { Caller, ImagineRequest } from '../job.ts';
+import type { Caller, ImagineRequest, Repeatable } from '../job.ts';
 import type { Draft } from '../jobs/submissions.ts';
 import { confirmedReply, confirmReply, doubtReply } from '../replies/question-reply.ts';
 import { jobOutcome, replyOutcome } from './outcomes.ts';
@@ -39,7 +39,7 @@ export function confirm(parts: StudioParts, caller: Caller, id: string | null): 
   const { history, submissions, rules } = parts;
   const asked = id ?? history.confirmations.newestOf(caller.surface, caller.user);
   // The question is the key: a yes counts once, however often and from wherever it is said.
-  const key = `confirm:${asked ?? ''}`;
+  const key = { idempotencyKey: `confirm:${asked ?? ''}` };
   const earlier = earlierOutcome(parts, caller, key);
   if (earlier !== null) return earlier;
   const confirmation = asked === null ? null : history.confirmations.get(asked);
@@ -70,7 +70,7 @@ export function confirm(parts: StudioParts, caller: Caller, id: string | null): 
 export function earlierOutcome(
   { submissions }: Pick<StudioParts, 'submissions'>,
   caller: Caller,
-  key: string | undefined,
+  key: Repeatable,
 ): Outcome | null {
   const earlier = submissions.earlier(caller, key);
   if (earlier.length > 1) return replyOutcome(confirmedReply(earlier.map(({ job }) => job)));

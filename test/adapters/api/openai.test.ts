@@ -222,6 +222,33 @@ test('the same Idempotency-Key has the same pictures', async (t) => {
   assert.equal(painter.requests.length, 1);
 });
 
+test('an Idempotency-Key that comes with another request is refused, also while the first is painted', async (t) => {
+  const { client, painter } = await openClient(t);
+  const headers = { 'Idempotency-Key': 'k1' };
+  const reused = failure(422, 'idempotency_key_reused');
+  const first = client.images.generate({ prompt: 'wait panda' }, { headers });
+  while (painter.requests.length === 0) await new Promise(setImmediate);
+  await assert.rejects(client.images.generate({ prompt: 'a fox' }, { headers }), reused);
+  let isDone = false;
+  void first.then(() => {
+    isDone = true;
+  });
+  for (; !isDone; await new Promise(setImmediate)) painter.release();
+  await assert.rejects(client.images.generate({ prompt: 'wait panda', n: 2 }, { headers }), reused);
+  const image = async (shade: number) => toFile(await plain({ shade }), 'a.png', { type: 'image/png' });
+  const edit = async (shade: number) => client.images.edit({ image: await image(shade), prompt: 'a fox' }, { headers });
+  await assert.rejects(edit(1), reused);
+  headers['Idempotency-Key'] = 'k2';
+  assert.deepEqual((await edit(1)).data, (await edit(1)).data);
+  await assert.rejects(edit(2), reused);
+  const jpeg = await client.images.generate(
+    { prompt: 'wait panda', output_format: 'jpeg' },
+    { headers: { 'Idempotency-Key': 'k1' } },
+  );
+  assert.equal((await sizeOf(jpeg.data?.[0]?.b64_json)).format, 'jpeg', 'the same request, in another form');
+  assert.equal(painter.requests.length, 2);
+});
+
 test('the model in use is listed', async (t) => {
   const { client } = await openClient(t, { model: { model: 'cocktail' } });
   const models: string[] = [];

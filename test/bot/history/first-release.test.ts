@@ -85,7 +85,7 @@ test('what a database of the first release says is read as it was meant', async 
     history.jobs.waiting().map(({ job }) => job.request.prompt),
     ['a ghost at night', 'a cactus in the desert'],
   );
-  assert.equal(history.jobs.byKey({ surface: 'web', user: 'ann' }, 'first')?.id, PANDA);
+  assert.equal(history.jobs.byKey({ surface: 'web', user: 'ann' }, 'first')?.stored.job.id, PANDA);
   const guild = history.settings.at({ surface: 'discord', guild: 'g9' });
   assert.deepEqual([guild.userJobs, guild.blockedWords], [3, ['weapon']]);
   assert.equal(history.memos.stepTimes('c0ffee')[0]?.samples, 7);

@@ -108,7 +108,7 @@ test('hostile text is only text: quotes, NUL, emoji, right-to-left marks, percen
     history.messages.save(job.id, { text: prompt });
     assert.deepEqual(history.jobs.get(job.id)?.caller, who);
     assert.deepEqual(history.messages.get(job.id), { text: prompt });
-    assert.equal(history.jobs.byKey(who, prompt)?.id, job.id);
+    assert.equal(history.jobs.byKey(who, prompt)?.stored.job.id, job.id);
     assert.deepEqual(
       history.lists.page({ surface: 'web', room: prompt, limit: 5 }).map(({ id }) => id),
       [job.id],

@@ -2,6 +2,7 @@ import type { NativeOptions } from '../../../bot/command/format.ts';
 import type { GivenPictures } from '../../../bot/core.ts';
 import { PICTURE_BOUNDS } from '../../../bot/picture-bounds.ts';
 import { UserError } from '../../../system/errors.ts';
+import { repeatable } from '../../web/server/repeatable.ts';
 import type { ApiCall } from '../serving/api-context.ts';
 import type { Wish } from '../serving/paintings.ts';
 import type { EncodeAs } from '../serving/picture-files.ts';
@@ -79,19 +80,19 @@ function translated(call: ApiCall, body: Given, { prompt, options, pictures, not
     ...(prompt === undefined ? [] : [literalPrompt(prompt)]),
     ...(negative === undefined || negative.trim() === '' ? [] : [`negative:${literalPrompt(negative)}`]),
   ];
-  return {
-    wish: {
-      prompt: words.join(' '),
-      // A setting beside it says that a picture is wanted, whatever the words are.
-      options: {
-        ...options,
-        n: n ?? 1,
-        ...(width === undefined || height === undefined ? {} : { width, height }),
-        ...(seed === undefined ? {} : { seed: String(seed) }),
-      },
-      pictures,
-      idempotencyKey: idempotencyKey(call),
+  const wish = {
+    prompt: words.join(' '),
+    // A setting beside it says that a picture is wanted, whatever the words are.
+    options: {
+      ...options,
+      n: n ?? 1,
+      ...(width === undefined || height === undefined ? {} : { width, height }),
+      ...(seed === undefined ? {} : { seed: String(seed) }),
     },
+    pictures,
+  };
+  return {
+    wish: { ...wish, ...repeatable(call.c, wish) },
     encode: { format: body.output_format ?? 'png', quality: body.output_compression },
     asLinks: (body.response_format ?? (/^dall-e/.test(model ?? '') ? 'url' : 'b64_json')) === 'url',
     notes: [
@@ -114,12 +115,4 @@ function requirePossible({ api }: ApiCall, { model, background }: Pick<Given, 'm
   const own = api.web.core.limits().model;
   if (model === undefined || model === '' || model === own || THEIRS.test(model)) return;
   throw new UserError('model_not_found', `There is no model "${model}" here.`, { hint: `The model in use is ${own}.` });
-}
-
-function idempotencyKey({ c }: ApiCall): string | undefined {
-  const key = c.req.header('idempotency-key');
-  if (key === undefined || /^[\x21-\x7e]{1,200}$/.test(key)) return key;
-  throw new UserError('idempotency_key_invalid', 'The Idempotency-Key is not valid.', {
-    hint: 'Use 1 to 200 printable characters without spaces, for example a UUID.',
-  });
 }

@@ -12,7 +12,7 @@ const ERRORS: Readonly<Record<number, string>> = {
   409: 'It was cancelled.',
   413: 'The body is too large.',
   415: 'The body has the wrong type.',
-  422: 'A field has the wrong value.',
+  422: 'A field has the wrong value, or the Idempotency-Key came with another request before.',
   429: 'Too much was asked for.',
   500: 'It could not be made.',
   503: 'The bot is restarting.',

@@ -1,17 +1,16 @@
 import { EventEmitter, on } from 'node:events';
 import type { NativeOptions } from '../../../bot/command/format.ts';
 import type { GivenPictures } from '../../../bot/core.ts';
-import { type Caller, isOver, type Job, type JobEvent } from '../../../bot/job.ts';
+import { type Caller, isOver, type Job, type JobEvent, type Repeatable } from '../../../bot/job.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Core, Outcome } from '../../adapter.ts';
 
 /** What a program asks for. */
-export interface Wish {
+export interface Wish extends Repeatable {
   /** As the grammar reads it: `literalPrompt` and `weightedPrompt` make it of a program's text. */
   readonly prompt: string;
   readonly options: NativeOptions;
   readonly pictures?: GivenPictures | undefined;
-  readonly idempotencyKey?: string | undefined;
 }
 
 /** How far a request is. */
@@ -61,13 +60,9 @@ export class Paintings {
    * pictures. One with a key for repeating it goes on, since the program may ask again.
    */
   async *paint(wish: Wish, caller: Caller, signal: AbortSignal): AsyncGenerator<Step, Job> {
-    const { prompt, options, pictures, idempotencyKey } = wish;
-    const outcome = await this.#core.command(prompt, caller, {
-      options,
-      ...(pictures === undefined ? {} : { pictures }),
-      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    });
-    return yield* this.#followed(outcome, caller, signal, idempotencyKey === undefined);
+    const { prompt, ...options } = wish;
+    const outcome = await this.#core.command(prompt, caller, options);
+    return yield* this.#followed(outcome, caller, signal, options.idempotencyKey === undefined);
   }
 
   /** As `paint`, for what a button would make of a picture: `verb:id`, and the new words of a remix. */

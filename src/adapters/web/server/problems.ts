@@ -11,6 +11,7 @@ const STATUS: readonly (readonly [code: RegExp, status: ContentfulStatusCode])[]
   [/^method_not_allowed$/, 405],
   [/^body_too_large$/, 413],
   [/^body_not_json_type$/, 415],
+  [/^idempotency_key_reused$/, 422],
   [/^stopping$/, 503],
   [/^(?:model_)?not_found$|^(?:job|image|action)_(?:unknown|deleted|gone)$/, 404],
   [/^(?:blocked|nsfw)_|^(?:not_yours|user_mismatch|name_taken|name_not_proven|admins_only)$|_not_allowed$/, 403],

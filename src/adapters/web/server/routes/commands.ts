@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { UserError } from '../../../../system/errors.ts';
 import type { Outcome } from '../../../adapter.ts';
 import { isForm, readCommandForm } from '../form-body.ts';
 import { replyJson } from '../job-json.ts';
 import { readJson } from '../json-body.ts';
 import { parseRoom } from '../names.ts';
+import { repeatable } from '../repeatable.ts';
 import {
   callerOf,
   jobFor,
@@ -33,7 +33,7 @@ export function commandRoutes(app: WebApp, web: WebContext): void {
       if (isForm(c)) return withPictures(c, web, room);
       const { text, user } = await readJson(c, COMMAND);
       const caller = callerOf(web, c, user, room);
-      return answer(c, web, await web.core.command(withoutSlash(text), caller, idempotency(c)));
+      return answer(c, web, await web.core.command(withoutSlash(text), caller, repeatable(c, { text })));
     },
   });
 
@@ -41,7 +41,7 @@ export function commandRoutes(app: WebApp, web: WebContext): void {
     POST: async (c) => {
       const { action, user, text, room } = await readJson(c, ACTION);
       const caller = callerOf(web, c, user, room === undefined ? roomOf(web, action) : parseRoom(room));
-      const options = { ...idempotency(c), ...(text === undefined ? {} : { text }) };
+      const options = { ...repeatable(c, { action, text, room }), ...(text === undefined ? {} : { text }) };
       return answer(c, web, await web.core.act(action, caller, options));
     },
   });
@@ -61,7 +61,7 @@ async function withPictures(c: WebRequest, web: WebContext, room: string): Promi
     const pictures = { pictures: hashes, mask: mask && (await web.core.givePicture(mask, caller)) };
     return { text, caller, pictures };
   });
-  const options = { ...idempotency(c), ...(pictures.pictures.length > 0 ? { pictures } : {}) };
+  const options = { ...repeatable(c, { text, pictures }), ...(pictures.pictures.length > 0 ? { pictures } : {}) };
   return answer(c, web, await web.core.command(withoutSlash(text), caller, options));
 }
 
@@ -81,13 +81,4 @@ function roomOf({ core }: WebContext, action: string): string {
   const target = action.slice(action.indexOf(':') + 1);
   const caller = (core.job(target) ?? core.jobOfImage(target))?.caller;
   return caller?.surface === 'web' ? caller.room : DEFAULT_ROOM;
-}
-
-function idempotency(c: WebRequest): { idempotencyKey?: string } {
-  const key = c.req.header('idempotency-key');
-  if (key === undefined) return {};
-  if (/^[\x21-\x7e]{1,200}$/.test(key)) return { idempotencyKey: key };
-  throw new UserError('idempotency_key_invalid', 'The Idempotency-Key is not valid.', {
-    hint: 'Use 1 to 200 printable characters without spaces, for example a UUID.',
-  });
 }
