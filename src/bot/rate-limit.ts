@@ -10,18 +10,15 @@ export interface Rate {
 
 /** Something that was asked for too often. */
 export class TooOften extends UserError {
-  /** After so many seconds it may be asked for again. */
-  readonly retryAfter: number;
-
   constructor(code: string, message: string, retryAfter: number) {
     const wait = Math.ceil(retryAfter);
     super(code, message, {
+      retryAfter: wait,
       hint:
         wait < 100
           ? t('Try again in {seconds} s.', { seconds: wait })
           : t('Try again in {minutes} min.', { minutes: Math.ceil(wait / 60) }),
     });
-    this.retryAfter = wait;
   }
 }
 

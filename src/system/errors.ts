@@ -21,9 +21,20 @@ abstract class WuerstError extends Error {
   }
 }
 
+export interface UserErrorOptions extends WuerstErrorOptions {
+  /** Whole seconds after which the same may be asked for again; the hint says so, too. @default waiting helps nothing, or nobody knows how long */
+  readonly retryAfter?: number | undefined;
+}
+
 /** Something the person asking can fix: its message and hint are safe and useful to show. */
 export class UserError extends WuerstError {
   override readonly name = 'UserError';
+  readonly retryAfter: number | undefined;
+
+  constructor(code: string, message: string, { retryAfter, ...options }: UserErrorOptions = {}) {
+    super(code, message, options);
+    this.retryAfter = retryAfter;
+  }
 }
 
 /** A UserError that says `Expected ${wanted}, got ${got}.` */

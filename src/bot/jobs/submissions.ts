@@ -30,6 +30,9 @@ export interface SubmissionsOptions extends JobServices {
   readonly etaOf: (job: Job) => Eta | null;
 }
 
+/** Seconds that a restart takes, about. */
+const MOMENT = 10;
+
 /** Turns drafts into stored jobs that wait in the queue. */
 export class Submissions {
   readonly #options: SubmissionsOptions;
@@ -100,7 +103,9 @@ export class Submissions {
 
   #requireOpen(): void {
     if (this.#open) return;
-    throw new UserError('stopping', t('The bot is being restarted.'), { hint: t('Try again in a moment.') });
+    throw new UserError('stopping', t('The bot is being restarted.'), {
+      ...{ hint: t('Try again in a moment.'), retryAfter: MOMENT },
+    });
   }
 
   #allowed(caller: Caller, draft: Pick<Draft, 'request' | 'derivation'>) {

@@ -55,7 +55,7 @@ export class GivenPictureFiles {
     if (wait > 0) throw new TooOften('pictures_too_often', t('You give pictures faster than they can be read.'), wait);
     if (this.#waiting >= MOST_WAITING) {
       throw new UserError('pictures_busy', t('Too many pictures wait to be read.'), {
-        hint: t('Try again in a minute.'),
+        ...{ hint: t('Try again in a minute.'), retryAfter: 60 },
       });
     }
     this.#waiting += 1;

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import { TooOften } from '../../../bot/rate-limit.ts';
+import { UserError } from '../../../system/errors.ts';
 import type { Problem } from '../../web/server/problems.ts';
 import { sentenceOf } from '../serving/interface.ts';
 import { PaintingFailed } from '../serving/paintings.ts';
@@ -9,7 +9,7 @@ import { WrongField } from '../serving/read-body.ts';
 const CODES: readonly (readonly [own: RegExp, theirs: string])[] = [
   [/^token_/, 'invalid_api_key'],
   [/^(?:blocked_word|nsfw_)/, 'content_policy_violation'],
-  [/^too_many_(?!pixels|permutations)|^limit_(?:user|guild)_jobs$/, 'rate_limit_exceeded'],
+  [/^(?:too_many_(?!pixels|permutations)|pictures_too_often$)|^limit_(?:user|guild)_jobs$/, 'rate_limit_exceeded'],
   [/^limit_(?:user|guild)_seconds$/, 'insufficient_quota'],
 ];
 
@@ -51,9 +51,16 @@ export function openAiProblem(problem: Problem, error: unknown) {
   return { status, body } as const;
 }
 
-/** As an answer: the official clients would ask again by themselves, and have the picture painted three times. */
+/** Seconds that a client may wait by itself before whoever uses it hears anything. */
+const MOST_WAITED = 60;
+
+/**
+ * As an answer. The official clients ask again by themselves: they would have a picture painted three times, and wait for a
+ * day without a word where a quota of the day is used up.
+ */
 export function openAiAnswer(problem: Problem, error: unknown, c: Context) {
   const answer = openAiProblem(problem, error);
-  if (!(error instanceof TooOften) && answer.status !== 503) c.header('X-Should-Retry', 'false');
+  const wait = error instanceof UserError ? error.retryAfter : undefined;
+  if (wait === undefined || wait > MOST_WAITED) c.header('X-Should-Retry', 'false');
   return answer;
 }

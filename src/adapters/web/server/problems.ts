@@ -1,28 +1,26 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { TooOften } from '../../../bot/rate-limit.ts';
 import { troubleOf } from '../../../bot/replies/error-reply.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Logger } from '../../../system/logging.ts';
 
-/** The first match counts. Any other code is simply a bad request (400). */
+/** The first match counts. Any other code is a bad request (400) or, where it says how long to wait, one too many (429). */
 const STATUS: readonly (readonly [code: RegExp, status: ContentfulStatusCode])[] = [
   [/^token_(?:missing|wrong)$/, 401],
   [/^method_not_allowed$/, 405],
   [/^body_too_large$/, 413],
   [/^body_not_json_type$/, 415],
   [/^idempotency_key_reused$/, 422],
-  [/^stopping$/, 503],
+  [/^(?:stopping|pictures_busy)$/, 503],
   [/^(?:model_)?not_found$|^(?:job|image|action)_(?:unknown|deleted|gone)$/, 404],
   [/^(?:blocked|nsfw)_|^(?:not_yours|user_mismatch|name_taken|name_not_proven|admins_only)$|_not_allowed$/, 403],
-  // What is too large now is so later, too.
-  [/^(?:limit_(?:pixels|images|cost|unknown)|too_many_(?:pixels|permutations))$/, 400],
-  [/^(?:limit|too_many)_/, 429],
-  [/^(?:already|job_not)_/, 409],
+  [/^(?:already|job_not)_|^too_many_(?:tokens|invitations)$/, 409],
+  // Only where waiting helps: what is too large now is so later, too.
+  [/^limit_(?:user|guild)_(?:jobs|seconds)$|^too_many_streams$/, 429],
 ];
 
-function statusOf({ code }: UserError): ContentfulStatusCode {
-  return STATUS.find(([pattern]) => pattern.test(code))?.[1] ?? 400;
+function statusOf({ code, retryAfter }: UserError): ContentfulStatusCode {
+  return STATUS.find(([pattern]) => pattern.test(code))?.[1] ?? (retryAfter === undefined ? 400 : 429);
 }
 
 /** An error as it goes outside. */
@@ -39,7 +37,7 @@ export function problemOf(error: unknown, c: Context, logger: Logger): Problem {
   if (error instanceof UserError) {
     const status = statusOf(error);
     if (status === 413) c.header('Connection', 'close');
-    if (error instanceof TooOften) c.header('Retry-After', String(error.retryAfter));
+    if (error.retryAfter !== undefined) c.header('Retry-After', String(error.retryAfter));
     return { status, code: error.code, message: error.message, hint: error.hint ?? null };
   }
   logger.error({ err: error, method: c.req.method, path: c.req.path }, 'a web request failed');
