@@ -119,6 +119,11 @@ test('the bot knows of the pipeline only its process and numbers, adapters know 
   assert.deepEqual(wrong, []);
 });
 
+test('SQLite is opened in one place, where nothing of it becomes garbage: Node 24 ends a process that collects it', () => {
+  const importers = files.filter((file) => /better-sqlite3'/.test(readFileSync(join(SRC, file), 'utf8')));
+  assert.deepEqual(importers, ['system/sqlite.ts']);
+});
+
 test('no files import each other in a circle', () => {
   const targets = new Map(files.map((file) => [file, imports.filter(({ from }) => from === file).map(({ to }) => to)]));
   const done = new Set<string>();

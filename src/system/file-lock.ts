@@ -6,6 +6,7 @@ import { type Clock, pause, systemClock } from './clock.ts';
 import { OperatorError, type OperatorText } from './errors.ts';
 import { makeFolder } from './make-folder.ts';
 import { makePrivate } from './private-file.ts';
+import type { SqliteDatabase } from './sqlite.ts';
 
 export interface LockOptions {
   /** Milliseconds to wait for another holder to end. @default 0 */
@@ -20,9 +21,6 @@ export interface LockOptions {
 export interface FileLock {
   release(): void;
 }
-
-/** A database that nobody refers to any more is closed, and a lock may be held for as long as the process lives. */
-const HELD = new Set<object>();
 
 /** Short, since a new pipeline process waits for it, and cheap: one open file and one system call. */
 const RETRY_MS = 50;
@@ -133,27 +131,21 @@ function noLocks(path: string, cause?: unknown): OperatorError {
 
 async function tryLock(path: string): Promise<FileLock | undefined> {
   // Loaded here: a picture in the terminal takes no lock, and its first step would wait for the library.
-  const { default: Sqlite } = await import('better-sqlite3');
-  let database: InstanceType<typeof Sqlite> | undefined;
+  const { openSqlite, SqliteError } = await import('./sqlite.ts');
+  let database: SqliteDatabase | undefined;
   try {
     makeFolder(dirname(path));
     makePrivate(path);
-    database = new Sqlite(path, { timeout: 0 });
+    database = openSqlite(path, { timeout: 0 });
     // In rollback mode an exclusive lock excludes readers as well; nothing is written, so no journal is left.
     database.pragma('journal_mode = MEMORY');
     database.exec('BEGIN EXCLUSIVE');
     const held = database;
-    HELD.add(held);
-    return {
-      release: () => {
-        HELD.delete(held);
-        held.close();
-      },
-    };
+    return { release: () => void held.close() };
   } catch (cause) {
     database?.close();
-    if (cause instanceof Sqlite.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)) return undefined;
-    if (cause instanceof Sqlite.SqliteError && /^SQLITE_IOERR_.*LOCK/.test(cause.code)) throw noLocks(path, cause);
+    if (cause instanceof SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(cause.code)) return undefined;
+    if (cause instanceof SqliteError && /^SQLITE_IOERR_.*LOCK/.test(cause.code)) throw noLocks(path, cause);
     throw new OperatorError('lock_unusable', () => t('The lock file {path} cannot be used.', { path }), {
       hint: () =>
         t(

@@ -32,7 +32,7 @@ export async function backUp(database: Database, files: ImageFiles, destination:
   try {
     await rm(part, { recursive: true, force: true });
     makeFolder(part, 0o700);
-    await database.copyTo(join(part, DATABASE_FILE));
+    database.copyTo(join(part, DATABASE_FILE));
     keepPrivate(join(part, DATABASE_FILE));
     const counts = await copyImages(files, new ImageFiles(join(part, IMAGE_FOLDER)));
     await flush(join(part, DATABASE_FILE));

@@ -1,10 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import Sqlite from 'better-sqlite3';
+import { openSqlite } from '../../system/sqlite.ts';
 import type { CheckpointerThreadData } from './checkpointer.ts';
 
 const { path, intervalMs } = workerData as CheckpointerThreadData;
 
-const sqlite = withMessage(() => new Sqlite(path, { fileMustExist: true, timeout: 0 }));
+const sqlite = withMessage(() => openSqlite(path, { fileMustExist: true, timeout: 0 }));
 const timer = setInterval(checkpoint, intervalMs);
 parentPort?.once('message', () => {
   clearInterval(timer);

@@ -1,6 +1,6 @@
-import Sqlite from 'better-sqlite3';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { reasonOf } from '../../system/foreign-words.ts';
+import { SqliteError } from '../../system/sqlite.ts';
 import { t } from '../../texts/translate.ts';
 
 interface Explanation {
@@ -63,7 +63,7 @@ export function explainDatabaseError(error: unknown, path: string): unknown {
   if (known !== undefined) {
     return new OperatorError(known.code, () => known.message(path), { hint: known.hint, cause: error });
   }
-  if (!(error instanceof Sqlite.SqliteError)) return error;
+  if (!(error instanceof SqliteError)) return error;
   return new OperatorError(
     'database_failed',
     () => t('The database {path} refused a statement: {reason}.', { path, reason: reasonOf(error) }),

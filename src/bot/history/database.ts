@@ -1,27 +1,27 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { OperatorError } from '../../system/errors.ts';
 import { foreignWords } from '../../system/foreign-words.ts';
 import { makeFolder } from '../../system/make-folder.ts';
 import { keepPrivate, makePrivate } from '../../system/private-file.ts';
+import { openSqlite, type SqliteDatabase } from '../../system/sqlite.ts';
 import { t } from '../../texts/translate.ts';
 import { explainDatabaseError } from './database-error.ts';
 
 /** What SQLite stores and returns here. */
 export type Value = string | number | bigint | null | Uint8Array;
 
+type Prepared = ReturnType<SqliteDatabase['prepare']>;
+
 /** A prepared statement that changes rows. */
 export interface Statement {
-  run(...values: Value[]): Sqlite.RunResult;
+  run(...values: Value[]): ReturnType<Prepared['run']>;
 }
 
 /** A prepared statement that finds rows, each of them checked. */
 export interface Query<Row> {
   get(...values: Value[]): Row | undefined;
   all(...values: Value[]): readonly Row[];
-  /** Reads rows only as far as they are asked for. */
-  iterate(...values: Value[]): Iterable<Row>;
 }
 
 export interface DatabaseOptions {
@@ -31,6 +31,18 @@ export interface DatabaseOptions {
   readonly migrations?: URL;
   /** Milliseconds to wait for another process's lock; the event loop stands still meanwhile. @default 2000 */
   readonly busyTimeoutMs?: number;
+}
+
+/** Rows that are read at once. */
+const BLOCK = 100;
+
+/** Up to `most` rows of a query that ends in `LIMIT ? OFFSET ?`, read only as far as they are asked for. */
+export function* inBlocks<Row>(query: Query<Row>, most: number, ...values: Value[]): Generator<Row, void> {
+  for (let from = 0; from < most; from += BLOCK) {
+    const rows = query.all(...values, Math.min(BLOCK, most - from), from);
+    yield* rows;
+    if (rows.length < BLOCK) return;
+  }
 }
 
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
@@ -45,10 +57,10 @@ export class Database {
   /** The text of every prepared statement. A test asks SQLite how it would run each. */
   readonly sources: string[] = [];
   readonly #busyTimeoutMs: number;
-  readonly #sqlite: Sqlite.Database;
-  readonly #transaction: Sqlite.Transaction<(work: () => unknown) => unknown>;
+  readonly #sqlite: SqliteDatabase;
+  readonly #transaction;
 
-  private constructor(path: string, sqlite: Sqlite.Database, busyTimeoutMs: number) {
+  private constructor(path: string, sqlite: SqliteDatabase, busyTimeoutMs: number) {
     this.path = path;
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#sqlite = sqlite;
@@ -57,10 +69,10 @@ export class Database {
 
   static open(options: DatabaseOptions): Database {
     const { path, busyTimeoutMs = 2000 } = options;
-    let sqlite: Sqlite.Database | undefined;
+    let sqlite: SqliteDatabase | undefined;
     try {
       if (path !== ':memory:') keepForOwner(path);
-      sqlite = new Sqlite(path, { timeout: busyTimeoutMs });
+      sqlite = openSqlite(path, { timeout: busyTimeoutMs });
       configure(sqlite);
       migrate(sqlite, path, options.migrations ?? MIGRATIONS);
       check(sqlite, path);
@@ -117,10 +129,10 @@ export class Database {
     return true;
   }
 
-  /** Copies the database, consistently and while it is in use, to a new file. */
-  async copyTo(path: string): Promise<void> {
+  /** Copies the database, consistently and while others use it, to a new file. */
+  copyTo(path: string): void {
     try {
-      await this.#sqlite.backup(path);
+      this.#sqlite.prepare<[string]>('VACUUM INTO ?').run(path);
     } catch (error) {
       throw explainDatabaseError(error, path);
     }
@@ -130,14 +142,13 @@ export class Database {
     this.#run(() => this.#sqlite.close());
   }
 
-  #prepare(sql: string): Sqlite.Statement<Value[], unknown> {
+  #prepare(sql: string): Prepared {
     this.sources.push(sql);
     // A statement that does not fit the tables shows here: a damaged schema is the operator's matter.
     return this.#run(() => this.#sqlite.prepare<Value[]>(sql));
   }
 
-  #query<Row>(statement: Sqlite.Statement<Value[], unknown>, read: (row: unknown) => Row): Query<Row> {
-    const { path } = this;
+  #query<Row>(statement: Prepared, read: (row: unknown) => Row): Query<Row> {
     return {
       get: (...values) =>
         this.#run(() => {
@@ -145,13 +156,6 @@ export class Database {
           return row === undefined ? undefined : read(row);
         }),
       all: (...values) => this.#run(() => statement.all(...values).map((row) => read(row))),
-      *iterate(...values) {
-        try {
-          for (const row of statement.iterate(...values)) yield read(row);
-        } catch (error) {
-          throw explainDatabaseError(error, path);
-        }
-      },
     };
   }
 
@@ -171,7 +175,7 @@ function keepForOwner(path: string): void {
   for (const log of [`${path}-wal`, `${path}-shm`]) keepPrivate(log);
 }
 
-function configure(sqlite: Sqlite.Database): void {
+function configure(sqlite: SqliteDatabase): void {
   sqlite.pragma('journal_mode = WAL');
   // With a write-ahead log, NORMAL hands every commit to the operating system before it returns, so it survives
   // kill -9 and running out of memory. Only a power cut can undo the last commits (never corrupt): FULL would
@@ -187,7 +191,7 @@ function configure(sqlite: Sqlite.Database): void {
   sqlite.pragma('journal_size_limit = 67108864');
 }
 
-function migrate(sqlite: Sqlite.Database, path: string, folder: URL): void {
+function migrate(sqlite: SqliteDatabase, path: string, folder: URL): void {
   const files = readdirSync(folder)
     .filter((name) => /^\d{3}-[a-z0-9-]+\.sql$/.test(name))
     .sort();
@@ -226,12 +230,12 @@ function migrate(sqlite: Sqlite.Database, path: string, folder: URL): void {
   sqlite.pragma('foreign_keys = ON');
 }
 
-function check(sqlite: Sqlite.Database, path: string): void {
+function check(sqlite: SqliteDatabase, path: string): void {
   const verdict = sqlite.pragma('quick_check(1)', { simple: true });
   if (verdict !== 'ok') throw corrupt(path, String(verdict));
 }
 
-function expectNothing(sqlite: Sqlite.Database, pragma: string, path: string): void {
+function expectNothing(sqlite: SqliteDatabase, pragma: string, path: string): void {
   const rows = sqlite.pragma(pragma);
   if (!Array.isArray(rows) || rows.length > 0) throw corrupt(path, `${pragma}: ${JSON.stringify(rows)}`);
 }

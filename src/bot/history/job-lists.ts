@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { withoutWeights } from '../../pipeline/images/prompt-weights.ts';
 import type { Caller, Job, Surface } from '../job.ts';
-import type { Database } from './database.ts';
+import { type Database, inBlocks } from './database.ts';
 import { decode, JOB_COLUMNS } from './job-rows.ts';
 import type { Jobs } from './jobs.ts';
 
@@ -65,7 +65,7 @@ export class JobLists {
         (row) => decode(roomRow, row, 'room'),
       ),
       prompts: database.query(
-        'SELECT id, prompt, weighted FROM jobs WHERE surface = ? AND user = ? ORDER BY num DESC LIMIT ?',
+        'SELECT id, prompt, weighted FROM jobs WHERE surface = ? AND user = ? ORDER BY num DESC LIMIT ? OFFSET ?',
         (row) => decode(promptRow, row, 'prompt'),
       ),
       prompt: database.query('SELECT id, prompt, weighted FROM jobs WHERE id = ? AND surface = ? AND user = ?', (row) =>
@@ -103,7 +103,7 @@ export class JobLists {
   ): readonly RecentPrompt[] {
     const wanted = fold(containing);
     const found = new Map<string, RecentPrompt>();
-    for (const { id, prompt } of this.#sql.prompts.iterate(surface, user, RECENT)) {
+    for (const { id, prompt } of inBlocks(this.#sql.prompts, RECENT, surface, user)) {
       if (found.size >= limit) break;
       if (prompt !== '' && !found.has(prompt) && fold(prompt).includes(wanted)) found.set(prompt, { id, prompt });
     }

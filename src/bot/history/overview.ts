@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type Job, SURFACES } from '../job.ts';
-import type { Database } from './database.ts';
+import { type Database, inBlocks } from './database.ts';
 import { decode, JOB_COLUMNS } from './job-rows.ts';
 import type { Jobs } from './jobs.ts';
 
@@ -22,7 +22,7 @@ export class Overview {
   constructor(database: Database, jobs: Jobs) {
     this.#sql = {
       people: database.query(
-        'SELECT surface, id, name, last_seen FROM users WHERE last_seen > 0 ORDER BY last_seen DESC LIMIT ?',
+        'SELECT surface, id, name, last_seen FROM users WHERE last_seen > 0 ORDER BY last_seen DESC LIMIT ? OFFSET ?',
         (row) => decode(personRow, row, 'person'),
       ),
       failures: database.query(
@@ -39,7 +39,7 @@ export class Overview {
   people(containing: string, limit: number): readonly KnownPerson[] {
     const wanted = containing.normalize('NFKC').toLowerCase();
     const found: KnownPerson[] = [];
-    for (const person of this.#sql.people.iterate(LOOKED_THROUGH)) {
+    for (const person of inBlocks(this.#sql.people, LOOKED_THROUGH)) {
       if (found.length >= limit) break;
       const text = `${person.name}\n${person.user}`.normalize('NFKC').toLowerCase();
       if (text.includes(wanted)) found.push(person);

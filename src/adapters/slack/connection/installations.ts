@@ -1,7 +1,7 @@
 import type { Installation, InstallationQuery, InstallationStore } from '@slack/bolt';
-import Database from 'better-sqlite3';
 import { OperatorError } from '../../../system/errors.ts';
 import { keepPrivate, makePrivate } from '../../../system/private-file.ts';
+import { openSqlite } from '../../../system/sqlite.ts';
 import { t } from '../../../texts/translate.ts';
 
 type Query = InstallationQuery<boolean>;
@@ -13,14 +13,15 @@ type Query = InstallationQuery<boolean>;
 export class Installations implements InstallationStore {
   /** Called with the workspace after every installation. */
   installed: (team: string) => void = () => undefined;
-  readonly #db: Database.Database;
+  readonly #db;
+  readonly #sql;
 
   /** @throws OperatorError `slack_installations` */
   constructor(file: string) {
     try {
       makePrivate(file);
       for (const log of [`${file}-wal`, `${file}-shm`]) keepPrivate(log);
-      this.#db = new Database(file);
+      this.#db = openSqlite(file);
     } catch (cause) {
       throw new OperatorError(
         'slack_installations',
@@ -38,20 +39,24 @@ export class Installations implements InstallationStore {
     this.#db.exec(
       'CREATE TABLE IF NOT EXISTS installations (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT',
     );
+    this.#sql = {
+      store: this.#db.prepare<[string, string]>('REPLACE INTO installations (key, value) VALUES (?, ?)'),
+      find: this.#db.prepare<[string], { value: string }>('SELECT value FROM installations WHERE key = ?'),
+      delete: this.#db.prepare<[string]>('DELETE FROM installations WHERE key = ?'),
+    };
   }
 
   async storeInstallation(installation: Installation<'v1' | 'v2', boolean>): Promise<void> {
     const { isEnterpriseInstall, enterprise, team } = installation;
     const key = isEnterpriseInstall === true ? `E:${enterprise?.id ?? ''}` : `T:${team?.id ?? ''}`;
-    this.#db.prepare('REPLACE INTO installations (key, value) VALUES (?, ?)').run(key, JSON.stringify(installation));
+    this.#sql.store.run(key, JSON.stringify(installation));
     this.#emptyLog();
     this.installed(team?.id ?? '');
   }
 
   async fetchInstallation(query: Query): Promise<Installation<'v1' | 'v2', boolean>> {
-    const select = this.#db.prepare<[string], { value: string }>('SELECT value FROM installations WHERE key = ?');
     for (const key of keysOf(query)) {
-      const found = select.get(key);
+      const found = this.#sql.find.get(key);
       if (found) return JSON.parse(found.value);
     }
     throw new Error(`The app is not installed in workspace ${query.teamId ?? query.enterpriseId ?? '?'}.`);
@@ -59,7 +64,7 @@ export class Installations implements InstallationStore {
 
   /** One workspace that leaves takes nothing away from the others of its organisation. */
   async deleteInstallation(query: Query): Promise<void> {
-    this.#db.prepare('DELETE FROM installations WHERE key = ?').run(keysOf(query)[0] ?? '');
+    this.#sql.delete.run(keysOf(query)[0] ?? '');
     this.#emptyLog();
   }
 
