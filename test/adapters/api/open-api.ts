@@ -4,6 +4,7 @@ import { programInterfaces } from '../../../src/adapters/api/api.ts';
 import { createWebApp } from '../../../src/adapters/web/server/app.ts';
 import { webOptions } from '../../../src/adapters/web/server/options.ts';
 import { readKeyLimits } from '../../../src/bot/keys/key-limits.ts';
+import type { LoraShelf } from '../../../src/bot/lora-shelf.ts';
 import { ROOT } from '../../bot/history/history-fixture.ts';
 import { openStudio } from '../../bot/studio/studio-fixture.ts';
 import { documented } from './documented.ts';
@@ -16,21 +17,24 @@ interface Options {
   /** Make a key. @default true */
   readonly key?: boolean;
   readonly still?: boolean;
+  readonly loras?: LoraShelf;
+  /** Painters on other machines may join. @default false */
+  readonly others?: boolean;
   readonly model?: NonNullable<Parameters<typeof openStudio>[1]>['model'];
 }
 
 /** The interfaces for programs over a studio, in process. `fetch` holds every answer against the OpenAPI document. */
-export async function openApi(t: TestContext, { limits = '', key = true, still = false, model = {} }: Options = {}) {
-  const studio = await openStudio(t, { painter: new PngPainter(), still, model });
+export async function openApi(t: TestContext, { limits = '', key = true, ...options }: Options = {}) {
+  const studio = await openStudio(t, { painter: new PngPainter(), ...options });
   const { history } = studio;
   const create = (name: string, within = '') =>
     history.apiKeys.create({ name, ...GUILD, limits: readKeyLimits(within) }, ROOT);
-  const options = webOptions.parse({ enabled: 'on' });
-  if (options === undefined) throw new Error('the web is off');
+  const webSettings = webOptions.parse({ enabled: 'on' });
+  if (webSettings === undefined) throw new Error('the web is off');
   const lines: string[] = [];
   const logger = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) });
   const mount = programInterfaces({ keys: history.apiKeys, version: '0.1.0' });
-  const web = createWebApp(studio.studio, { ...options, logger }, [mount]);
+  const web = createWebApp(studio.studio, { ...webSettings, logger }, [mount]);
   t.after(() => web.close());
   const secret = key ? create('program', limits) : '';
   const plainFetch = async (input: string | URL | Request, init?: RequestInit) =>

@@ -1,11 +1,12 @@
 import sharp from 'sharp';
-import type { EngineEvent, EngineInfo, EngineRequest } from '../../../src/pipeline/process/protocol.ts';
+import type { PainterStatus } from '../../../src/bot/jobs/painter.ts';
+import type { EngineEvent, EngineRequest } from '../../../src/pipeline/process/protocol.ts';
 import { FakePainter, INFO } from '../../bot/jobs/fake-painter.ts';
 import { CLASSIFIER, verdictOn } from '../../bot/jobs/judging-painter.ts';
 
 /** A painter whose pictures are real files: of one colour, by the words and the seed. */
 export class PngPainter extends FakePainter {
-  override status: { info: EngineInfo | null } = {
+  override status: PainterStatus = {
     info: { ...INFO, startsFromPictures: true, classifier: CLASSIFIER },
   };
 

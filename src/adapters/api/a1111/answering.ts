@@ -1,6 +1,7 @@
 import type * as z from 'zod';
-import { isOver, type Job } from '../../../bot/job.ts';
+import { isOver, type Job, type QueuePosition } from '../../../bot/job.ts';
 import { pictureWords } from '../../../bot/prompts/picture-words.ts';
+import { lackText } from '../../../bot/replies/lack-text.ts';
 import { takeRate } from '../serving/admission.ts';
 import type { ApiCall } from '../serving/api-context.ts';
 import { PaintingFailed } from '../serving/paintings.ts';
@@ -69,7 +70,8 @@ export async function progressOf({ api, caller }: ApiCall, withImage: boolean): 
   const running = api.paintings.of(caller).filter(({ job }) => !isOver(job));
   const [first] = running;
   const step = first?.step ?? null;
-  const until = step?.eta ?? (first === undefined ? null : api.web.core.queuePosition(first.job.id).eta);
+  const place = first && api.web.core.queuePosition(first.job.id);
+  const until = step?.eta ?? place?.eta ?? null;
   const preview = withImage ? (step?.preview ?? null) : null;
   return {
     progress: step?.fraction ?? 0,
@@ -84,8 +86,13 @@ export async function progressOf({ api, caller }: ApiCall, withImage: boolean): 
       sampling_steps: step?.total ?? 0,
     },
     current_image: preview === null ? null : (await previewFile(preview, { format: 'png' })).toString('base64'),
-    textinfo: first === undefined ? null : first.job.state === 'queued' ? 'Waiting' : 'Painting',
+    textinfo: first && place ? doing(first.job, place) : null,
   };
+}
+
+function doing({ state }: Job, { lack }: QueuePosition): string {
+  if (lack !== undefined) return lackText(lack);
+  return state === 'queued' ? 'Waiting' : 'Painting';
 }
 
 /** Cancels what the program waits for. */

@@ -2,11 +2,12 @@ import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mc
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import type { CallToolResult, ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
 import { type Caller, type Job, titleOf } from '../../../bot/job.ts';
+import { lackText } from '../../../bot/replies/lack-text.ts';
 import { defaultSize } from '../../../bot/request-limits.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Core } from '../../adapter.ts';
 import { sentenceOf } from '../serving/interface.ts';
-import type { Paintings, Step } from '../serving/paintings.ts';
+import type { Paintings, Progress } from '../serving/paintings.ts';
 import { pictureFile, picturesToAnswer, smallPicture } from '../serving/picture-files.ts';
 import { literalPrompt, weightedPrompt } from '../serving/prompt-words.ts';
 import { MODEL, MOST_PICTURES, PAINT, SHOW, SHOWN, type Shown, VARY, WAYS } from './schemas.ts';
@@ -39,7 +40,7 @@ const READS = { readOnlyHint: true, openWorldHint: false } as const;
 export function mcpServer(studio: Studio): McpServer {
   const { core, caller, paintings, version } = studio;
   const server = new McpServer({ name: 'wuerst', version }, { instructions: INSTRUCTIONS });
-  const painted = async (painting: AsyncGenerator<Step, Job>, extra: Extra) =>
+  const painted = async (painting: AsyncGenerator<Progress, Job>, extra: Extra) =>
     shown(studio, await followed(painting, extra));
 
   server.registerTool(
@@ -102,21 +103,32 @@ export function mcpServer(studio: Studio): McpServer {
   return server;
 }
 
-/** Tells how far it is, to clients that asked for that. */
-async function followed(painting: AsyncGenerator<Step, Job>, { _meta, sendNotification }: Extra): Promise<Job> {
+/** By the protocol progress only grows, also where there is news without any. */
+const NEWS = 0.01;
+
+/** Tells how far it is, or why it cannot start, to clients that asked for that. */
+async function followed(painting: AsyncGenerator<Progress, Job>, { _meta, sendNotification }: Extra): Promise<Job> {
   const progressToken = _meta?.progressToken;
   let told = 0;
+  let latest = '';
   let next = await painting.next();
   for (; !next.done; next = await painting.next()) {
-    const { fraction, stage, step, total } = next.value;
-    const progress = Math.round(fraction * 100);
-    // By the protocol it only grows.
-    if (progressToken === undefined || progress <= told) continue;
+    const { value } = next;
+    if (progressToken === undefined || (value.type === 'queued' && value.lack === undefined)) continue;
+    const message = messageOf(value);
+    const progress = value.type === 'step' ? Math.round(value.fraction * 100) : told + NEWS;
+    if (progress <= told || message === latest) continue;
     told = progress;
-    const params = { progressToken, progress, total: 100, message: `${stage}: step ${step} of ${total}` };
+    latest = message;
+    const params = { progressToken, progress: told, total: 100, message };
     await sendNotification({ method: 'notifications/progress', params });
   }
   return next.value;
+}
+
+function messageOf(value: Progress): string {
+  if (value.type === 'step') return `${value.stage}: step ${value.step} of ${value.total}`;
+  return value.lack === undefined ? '' : lackText(value.lack);
 }
 
 /** What there is of a request, with small pictures. @param only shows one of them */

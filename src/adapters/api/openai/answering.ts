@@ -1,6 +1,7 @@
 import { streamSSE } from 'hono/streaming';
 import type * as z from 'zod';
 import type { Job, JobImage } from '../../../bot/job.ts';
+import { lackText } from '../../../bot/replies/lack-text.ts';
 import { problemOf } from '../../web/server/problems.ts';
 import type { ApiCall } from '../serving/api-context.ts';
 import { pictureFile, picturesToAnswer, previewFile } from '../serving/picture-files.ts';
@@ -40,7 +41,10 @@ export function answerStream(call: ApiCall, request: Translated, kind: StreamKin
   return streamSSE(c, async (stream) => {
     const send = (event: z.output<typeof STREAM_EVENT>) =>
       stream.writeSSE({ event: event.type, data: JSON.stringify(event) });
-    const alive = setInterval(() => void stream.write(': painting\n\n'), ALIVE_MS);
+    // The format has no event for it. Its clients pass over comments; whoever reads the stream sees why nothing comes.
+    let doing = 'painting';
+    const tell = () => stream.write(`: ${doing.replace(/\s+/g, ' ')}\n\n`);
+    const alive = setInterval(() => void tell(), ALIVE_MS);
     try {
       const common = { background: 'opaque', output_format: request.encode.format, quality: 'auto' } as const;
       const painting = api.paintings.paint(request.wish, caller, signal);
@@ -48,7 +52,13 @@ export function answerStream(call: ApiCall, request: Translated, kind: StreamKin
       let latest: Uint8Array | undefined;
       let next = await painting.next();
       for (; !next.done; next = await painting.next()) {
-        const { job, fraction, preview } = next.value;
+        const { value } = next;
+        const now = value.type === 'queued' && value.lack !== undefined ? lackText(value.lack) : 'painting';
+        const isNews = now !== doing;
+        doing = now;
+        if (isNews) await tell();
+        if (value.type === 'queued') continue;
+        const { job, fraction, preview } = value;
         if (preview === null || sent >= partialImages || fraction < (sent + 1) / (partialImages + 1)) continue;
         // It does not change with every step.
         if (latest !== undefined && Buffer.compare(latest, preview) === 0) continue;

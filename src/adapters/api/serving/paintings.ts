@@ -1,7 +1,7 @@
 import { EventEmitter, on } from 'node:events';
 import type { NativeOptions } from '../../../bot/command/format.ts';
 import type { GivenPictures } from '../../../bot/core.ts';
-import { type Caller, isOver, type Job, type JobEvent, type Repeatable } from '../../../bot/job.ts';
+import { type Caller, isOver, type Job, type JobEvent, type Lack, type Repeatable } from '../../../bot/job.ts';
 import { UserError } from '../../../system/errors.ts';
 import type { Core, Outcome } from '../../adapter.ts';
 
@@ -15,6 +15,9 @@ export interface Wish extends Repeatable {
 
 /** How far a request is. */
 export type Step = Extract<JobEvent, { type: 'step' }>;
+
+/** What a program can be told while its request is not done: how far it is, or why it cannot start. */
+export type Progress = Step | { readonly type: 'queued'; readonly lack?: Lack | undefined };
 
 /** A request that has ended without its pictures. */
 export class PaintingFailed extends UserError {
@@ -59,7 +62,7 @@ export class Paintings {
    * Submits a request and follows it to its end. When the program hangs up, the request is cancelled: nobody would have its
    * pictures. One with a key for repeating it goes on, since the program may ask again.
    */
-  async *paint(wish: Wish, caller: Caller, signal: AbortSignal): AsyncGenerator<Step, Job> {
+  async *paint(wish: Wish, caller: Caller, signal: AbortSignal): AsyncGenerator<Progress, Job> {
     const { prompt, ...options } = wish;
     const outcome = await this.#core.command(prompt, caller, options);
     return yield* this.#followed(outcome, caller, signal, options.idempotencyKey === undefined);
@@ -70,7 +73,7 @@ export class Paintings {
     { action, text }: { readonly action: string; readonly text?: string | undefined },
     caller: Caller,
     signal: AbortSignal,
-  ): AsyncGenerator<Step, Job> {
+  ): AsyncGenerator<Progress, Job> {
     const outcome = await this.#core.act(action, caller, text === undefined ? {} : { text });
     return yield* this.#followed(outcome, caller, signal);
   }
@@ -80,14 +83,19 @@ export class Paintings {
     caller: Caller,
     signal: AbortSignal,
     endsWithCaller = true,
-  ): AsyncGenerator<Step, Job> {
+  ): AsyncGenerator<Progress, Job> {
     if (outcome.kind === 'reply') throw new UserError('prompt_unclear', `${outcome.reply.title}.`);
     const job = yield* this.#follow(outcome.job.id, caller, signal, endsWithCaller);
     if (job.state === 'done') return job;
     throw new PaintingFailed(job);
   }
 
-  async *#follow(id: string, caller: Caller, signal: AbortSignal, endsWithCaller: boolean): AsyncGenerator<Step, Job> {
+  async *#follow(
+    id: string,
+    caller: Caller,
+    signal: AbortSignal,
+    endsWithCaller: boolean,
+  ): AsyncGenerator<Progress, Job> {
     const events = new EventEmitter();
     const own = this.#running.get(caller.user) ?? new Map<string, Step | null>();
     this.#running.set(caller.user, own.set(id, null));
@@ -97,11 +105,11 @@ export class Paintings {
     try {
       const found = this.#core.job(id);
       if (found !== null && isOver(found)) return found;
+      if (found?.state === 'queued') yield { type: 'queued', ...this.#core.queuePosition(id) };
       for await (const [event] of on(events, 'event', { signal }) as AsyncIterable<[JobEvent]>) {
         if (isOver(event.job) || event.type === 'erased') return event.job;
-        if (event.type !== 'step') continue;
-        own.set(id, event);
-        yield event;
+        if (event.type === 'step') own.set(id, event);
+        if (event.type === 'step' || event.type === 'queued') yield event;
       }
       throw new Error('the events of a request ended before it did');
     } finally {
