@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import Sqlite from 'better-sqlite3';
 import { pino } from 'pino';
 import { History } from '../src/bot/history/history.ts';
 import { readConfig } from '../src/config.ts';
 import { startBot } from '../src/main.ts';
+import { openSqlite } from '../src/system/sqlite.ts';
 import { temporaryFolder } from './bot-process.ts';
 
 const ENGINE = new URL('./bot/slow-engine.ts', import.meta.url).href;
@@ -32,7 +32,7 @@ const CASES: readonly (readonly [what: string, code: string, hint: RegExp, spoil
     /newer program/,
     (path) => {
       const version = (change: (now: number) => number) => {
-        const sqlite = new Sqlite(path);
+        const sqlite = openSqlite(path);
         sqlite.pragma(`user_version = ${change(Number(sqlite.pragma('user_version', { simple: true })))}`);
         sqlite.close();
       };
@@ -45,7 +45,7 @@ const CASES: readonly (readonly [what: string, code: string, hint: RegExp, spoil
     'database_locked',
     /Stop the other program/,
     (path) => {
-      const sqlite = new Sqlite(path);
+      const sqlite = openSqlite(path);
       sqlite.exec('BEGIN EXCLUSIVE');
       return () => sqlite.close();
     },

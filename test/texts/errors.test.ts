@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import Sqlite from 'better-sqlite3';
 import { gatewayError, restError } from '../../src/adapters/discord/rest/startup.ts';
 import { portError } from '../../src/adapters/slack/connection/install-pages.ts';
 import { Refused, Unanswered } from '../../src/adapters/slack/web-api/errors.ts';
@@ -30,6 +29,7 @@ import { readTokenizer } from '../../src/pipeline/text/tokenizer-files.ts';
 import { OperatorError, UserError } from '../../src/system/errors.ts';
 import { acquireLock } from '../../src/system/file-lock.ts';
 import { networkFailure } from '../../src/system/network-failure.ts';
+import { SqliteError } from '../../src/system/sqlite.ts';
 import { z } from '../../src/system/zod-mini.ts';
 import { inLanguage } from '../../src/texts/language.ts';
 import { redisProblem } from '../../src/workers/redis-problem.ts';
@@ -155,7 +155,7 @@ const ERRORS: Readonly<Record<string, readonly (() => unknown)[]>> = {
   'what keeps the bot from starting': [
     ...['SQLITE_BUSY', 'SQLITE_CANTOPEN', 'SQLITE_CORRUPT', 'SQLITE_FULL', 'SQLITE_IOERR', 'SQLITE_ERROR'].map(
       (code) => () => {
-        throw explainDatabaseError(new Sqlite.SqliteError('words of a library', code), '/tmp/x.db');
+        throw explainDatabaseError(new SqliteError('words of a library', code), '/tmp/x.db');
       },
     ),
     () => readConfig({ WUERST_WEB_PORT: 'x', DISCORD_TOKEN: 'x', WUERST_PROCESSES: '-1', WUERST_WEBB: '1' }),

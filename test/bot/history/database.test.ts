@@ -3,9 +3,9 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, w
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import Sqlite from 'better-sqlite3';
 import { Database } from '../../../src/bot/history/database.ts';
 import { History } from '../../../src/bot/history/history.ts';
+import { openSqlite } from '../../../src/system/sqlite.ts';
 import { latestSeq, newJob, openHistory, rowsOf, temporaryFolder } from './history-fixture.ts';
 
 const MIGRATIONS = new URL('../../../src/bot/history/migrations/', import.meta.url);
@@ -24,7 +24,7 @@ test('an empty folder becomes a database of the newest version that only its own
 test('a database of any older version is brought forward with its content', (t) => {
   for (const version of FILES.keys()) {
     const folder = temporaryFolder(t);
-    const old = new Sqlite(join(folder, 'wuerst.db'));
+    const old = openSqlite(join(folder, 'wuerst.db'));
     for (const file of FILES.slice(0, version)) old.exec(readFileSync(new URL(file, MIGRATIONS), 'utf8'));
     old.pragma(`user_version = ${version}`);
     if (version > 0) old.exec("INSERT INTO users VALUES ('web', 'ann', 'Ann', 1, 2)");
@@ -55,7 +55,7 @@ test('a migration that fails leaves the version before it', (t) => {
   writeFileSync(join(next, `${number}-broken.sql`), 'CREATE TABLE half (a); INSERT INTO nowhere VALUES (1);');
   const migrations = pathToFileURL(`${next}/`);
   assert.throws(() => Database.open({ path, migrations }), { code: 'database_failed', message: /nowhere/ });
-  const sqlite = new Sqlite(path);
+  const sqlite = openSqlite(path);
   assert.equal(sqlite.pragma('user_version', { simple: true }), FILES.length);
   assert.equal(sqlite.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").pluck().get(), 0);
   sqlite.close();
@@ -144,7 +144,7 @@ test('a full disk fails the write as a whole, and space makes the next one work'
 test('a row that something else changed is reported, not passed on', (t) => {
   const { history, folder } = openHistory(t);
   const { job } = history.jobs.accept(newJob());
-  const sqlite = new Sqlite(join(folder, 'wuerst.db'));
+  const sqlite = openSqlite(join(folder, 'wuerst.db'));
   sqlite.exec(`UPDATE jobs SET notes_json = '{"not": "a list"}'`);
   assert.throws(() => history.jobs.get(job.id), {
     name: 'OperatorError',

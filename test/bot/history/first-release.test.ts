@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import Sqlite from 'better-sqlite3';
 import { History } from '../../../src/bot/history/history.ts';
+import { openSqlite } from '../../../src/system/sqlite.ts';
 import { REPOSITORY } from '../../program.ts';
 import { openHistory, rowsOf, temporaryFolder } from './history-fixture.ts';
 
@@ -22,7 +22,7 @@ function copyOfFirst(t: TestContext): string {
 }
 
 function tablesIn(path: string): Map<string, unknown[]> {
-  const sqlite = new Sqlite(path, { readonly: true });
+  const sqlite = openSqlite(path, { readonly: true });
   const names = sqlite
     .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
     .pluck()
@@ -130,12 +130,12 @@ test('the second start changes nothing', (t) => {
   const folder = copyOfFirst(t);
   History.open({ folder }).close();
   const once = tablesIn(join(folder, 'wuerst.db'));
-  const sqlite = new Sqlite(join(folder, 'wuerst.db'));
+  const sqlite = openSqlite(join(folder, 'wuerst.db'));
   const version = sqlite.pragma('user_version', { simple: true });
   const schema = sqlite.prepare('SELECT sql FROM sqlite_schema ORDER BY name, sql').all();
   sqlite.close();
   openHistory(t, { folder });
-  const again = new Sqlite(join(folder, 'wuerst.db'), { readonly: true });
+  const again = openSqlite(join(folder, 'wuerst.db'), { readonly: true });
   t.after(() => again.close());
   assert.equal(again.pragma('user_version', { simple: true }), version);
   assert.deepEqual(again.prepare('SELECT sql FROM sqlite_schema ORDER BY name, sql').all(), schema);

@@ -4,14 +4,14 @@
  * or `work` (take jobs through their states for ever, printing each step after it returned).
  */
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { History } from '../../../src/bot/history/history.ts';
+import { openSqlite } from '../../../src/system/sqlite.ts';
 import { finishedImage, newJob } from './history-fixture.ts';
 
 const [what, folder = ''] = process.argv.slice(2);
 
 if (what === 'hold') {
-  const sqlite = new Sqlite(join(folder, 'wuerst.db'));
+  const sqlite = openSqlite(join(folder, 'wuerst.db'));
   sqlite.exec('BEGIN IMMEDIATE');
   console.log('held');
   process.stdin.resume().once('end', () => sqlite.close());

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import Sqlite from 'better-sqlite3';
 import {
   type FinishedImage,
   History,
@@ -11,6 +10,7 @@ import {
   type Recipe,
 } from '../../../src/bot/history/history.ts';
 import type { Caller, ImagineRequest } from '../../../src/bot/job.ts';
+import { openSqlite } from '../../../src/system/sqlite.ts';
 
 /** Noon of a day, so that a test never crosses midnight by chance. */
 export const NOON = Date.UTC(2030, 0, 15, 12);
@@ -108,7 +108,7 @@ export async function finishedJob(history: History, contents: readonly string[],
 
 /** What the database of a history answers to a query, through a connection of its own. */
 export function rowsOf(history: History, sql: string, ...values: readonly (string | number | null)[]): unknown[] {
-  const sqlite = new Sqlite(history.database.path, { readonly: true });
+  const sqlite = openSqlite(history.database.path, { readonly: true });
   try {
     return sqlite.prepare(sql).all(...values);
   } finally {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import Sqlite from 'better-sqlite3';
 import type { History } from '../../../src/bot/history/history.ts';
 import { PERSONAL_TABLES } from '../../../src/bot/history/personal-data.ts';
+import { openSqlite } from '../../../src/system/sqlite.ts';
 import { caller, finishedImage, finishedJob, newJob, openHistory, recipe, rowsOf } from './history-fixture.ts';
 
 const DAY = 86_400_000;
@@ -121,7 +121,7 @@ test('erasing leaves nothing but the handles on what platforms still show, and t
 
 test('a log that another program keeps in use is said to hold what was erased, and is emptied later', async (t) => {
   const { history, folder } = await everywhere(t);
-  const reader = new Sqlite(join(folder, 'wuerst.db'), { readonly: true });
+  const reader = openSqlite(join(folder, 'wuerst.db'), { readonly: true });
   t.after(() => reader.close());
   reader.exec('BEGIN');
   reader.prepare('SELECT count(*) FROM jobs').get();

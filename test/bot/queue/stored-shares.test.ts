@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import Sqlite from 'better-sqlite3';
+import { openSqlite } from '../../../src/system/sqlite.ts';
 import { openHistory, temporaryFolder } from '../history/history-fixture.ts';
 
 const MIGRATIONS = new URL('../../../src/bot/history/migrations/', import.meta.url);
@@ -11,7 +11,7 @@ const VERSION = 4;
 
 test('shares stored by an older version are taken over as they were', (t) => {
   const folder = temporaryFolder(t);
-  const old = new Sqlite(join(folder, 'wuerst.db'));
+  const old = openSqlite(join(folder, 'wuerst.db'));
   const files = readdirSync(MIGRATIONS).sort().slice(0, VERSION);
   for (const file of files) old.exec(readFileSync(new URL(file, MIGRATIONS), 'utf8'));
   old.pragma(`user_version = ${VERSION}`);

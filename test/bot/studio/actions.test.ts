@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import Sqlite from 'better-sqlite3';
 import type { Job } from '../../../src/bot/job.ts';
+import { openSqlite } from '../../../src/system/sqlite.ts';
 import { auditLog, caller } from '../history/history-fixture.ts';
 import type { FakePainter } from '../jobs/fake-painter.ts';
 import { actionsOf, imageOf, openStudio } from './studio-fixture.ts';
@@ -322,7 +322,7 @@ test('a lost picture is made again through the recipes of its parents, the same 
   await click(`delete:${imageOf(parent)}`);
   await click(`delete:${imageOf(strong)}`);
   // Without the embeddings only the numbers are left.
-  const sqlite = new (await import('better-sqlite3')).default(`${folder}/wuerst.db`);
+  const sqlite = openSqlite(`${folder}/wuerst.db`);
   sqlite.exec('UPDATE recipes SET embedding = NULL, embedding_dims_json = NULL');
   sqlite.close();
   for (const path of before.slice(2)) rmSync(path ?? '');
@@ -416,7 +416,7 @@ test('erasing everything has a button that asks first', async (t) => {
 test('what the log of the database still holds is not called erased, until it is empty', async (t) => {
   const { make, say, history, folder } = await openStudio(t);
   await make('a red fox n:2');
-  const reader = new Sqlite(join(folder, 'wuerst.db'), { readonly: true });
+  const reader = openSqlite(join(folder, 'wuerst.db'), { readonly: true });
   t.after(() => reader.close());
   reader.exec('BEGIN');
   reader.prepare('SELECT count(*) FROM jobs').get();

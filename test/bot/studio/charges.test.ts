@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import Sqlite from 'better-sqlite3';
 import fc from 'fast-check';
 import { type Caller, type JobEvent, personalPayer, ruledBy } from '../../../src/bot/job.ts';
 import { SpentTime } from '../../../src/bot/jobs/spent-time.ts';
+import { openSqlite } from '../../../src/system/sqlite.ts';
 import { ManualClock } from '../../manual-clock.ts';
 import { caller } from '../history/history-fixture.ts';
 import { imageOf, openStudio } from './studio-fixture.ts';
@@ -266,7 +266,7 @@ test('parents that would be painted again without end are refused, and nothing i
   const { make, click, ended, history, folder, used } = bench;
   let job = await make('a panda size:128x128');
   for (let k = 0; k < 14; k += 1) job = await ended((await click(`vary-subtle:${imageOf(job)}`)).id);
-  const sqlite = new Sqlite(`${folder}/wuerst.db`);
+  const sqlite = openSqlite(`${folder}/wuerst.db`);
   sqlite.exec('UPDATE recipes SET embedding = NULL, embedding_dims_json = NULL');
   sqlite.close();
   const before = { painted: paintings(bench.painter), used: used() };

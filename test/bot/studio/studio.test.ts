@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import Sqlite from 'better-sqlite3';
 import fc from 'fast-check';
 import type { Job } from '../../../src/bot/job.ts';
 import { modelLimits } from '../../../src/bot/request-limits.ts';
 import { recommendedBy } from '../../../src/pipeline/images/generation-config.ts';
 import { UserError } from '../../../src/system/errors.ts';
+import { openSqlite } from '../../../src/system/sqlite.ts';
 import { caller } from '../history/history-fixture.ts';
 import { actionsOf, imageOf, openStudio } from './studio-fixture.ts';
 
@@ -384,7 +384,7 @@ test('the end of a job is written again until the database takes it', async (t) 
   const job = await ask('wait here');
   await started(job.id);
   history.database.pragma('busy_timeout = 1');
-  const other = new Sqlite(join(folder, 'wuerst.db'));
+  const other = openSqlite(join(folder, 'wuerst.db'));
   other.exec('BEGIN IMMEDIATE');
   painter.release();
   await clock.awaited(1000);
@@ -400,7 +400,7 @@ test('a job that cannot be started for want of the database waits on', async (t)
   const { studio, ask, ended, clock, folder, history, problems } = await openStudio(t, { still: true });
   const job = await ask('a red fox');
   history.database.pragma('busy_timeout = 1');
-  const other = new Sqlite(join(folder, 'wuerst.db'));
+  const other = openSqlite(join(folder, 'wuerst.db'));
   other.exec('BEGIN IMMEDIATE');
   studio.paint();
   await clock.awaited(1000);
