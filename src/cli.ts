@@ -1,6 +1,7 @@
 import { Command, type CommanderError } from 'commander';
 import { commanderWords, helpInLanguage } from './cli/commander-words.ts';
 import { VERSION } from './pipeline/version.ts';
+import { loadDotEnv } from './system/dot-env.ts';
 import type { OperatorError, UserError } from './system/errors.ts';
 import { printable, printableLine } from './system/printable.ts';
 import { setStandardLanguage, terminalLanguage } from './texts/language.ts';
@@ -39,12 +40,6 @@ export const done = main();
 async function main(): Promise<void> {
   await speak();
   const program = newProgram();
-  const wanted = Object.hasOwn(SUBCOMMANDS, asked) ? [asked] : Object.keys(SUBCOMMANDS);
-  for (const name of wanted) {
-    const command = await SUBCOMMANDS[name]?.();
-    if (command) program.addCommand(settled(command, program));
-  }
-
   // A reader that stops early, such as head, is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -52,6 +47,13 @@ async function main(): Promise<void> {
   });
 
   try {
+    const isKnown = Object.hasOwn(SUBCOMMANDS, asked);
+    // Before a command is made: values of its options may stand there.
+    if (isKnown) loadDotEnv();
+    for (const name of isKnown ? [asked] : Object.keys(SUBCOMMANDS)) {
+      const command = await SUBCOMMANDS[name]?.();
+      if (command) program.addCommand(settled(command, program));
+    }
     await program.parseAsync();
   } catch (error) {
     process.exitCode = report(error);
@@ -76,6 +78,7 @@ function newProgram(): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .configureHelp(helpInLanguage)
+    .addHelpText('after', () => `\n${t('Every command also reads the settings of a file .env in this folder.')}`)
     .configureOutput({ outputError: (text, write) => write(`wuerst: ${printable(commanderWords(text))}`) });
 }
 

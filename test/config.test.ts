@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { loadDotEnv, readConfig, VARIABLES } from '../src/config.ts';
+import { readConfig, VARIABLES } from '../src/config.ts';
+import { loadDotEnv } from '../src/system/dot-env.ts';
 import { OperatorError } from '../src/system/errors.ts';
 import { createLogger } from '../src/system/logging.ts';
 

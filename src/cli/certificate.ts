@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { loadDotEnv } from '../config.ts';
 import {
   type Credential,
   hasExpired,
@@ -55,7 +54,6 @@ export function certificateCommand(): Command {
 }
 
 function settingsOf({ data }: Options) {
-  loadDotEnv();
   return markingSettings({ ...process.env, ...(data === undefined ? {} : { WUERST_DATA: data }) });
 }
 

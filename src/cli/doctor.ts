@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { loadDotEnv, readProcesses } from '../config.ts';
+import { readProcesses } from '../config.ts';
 import { modelInUse, modelsFolder } from '../models/model-folder.ts';
 import { recommendedFor } from '../models/recommended.ts';
 import { listModels, type ModelStatus } from '../models/store.ts';
@@ -55,7 +55,6 @@ export function doctorCommand(): Command {
     .addOption(deviceOption())
     .addOption(threadsOption())
     .action(async (options: Options) => {
-      loadDotEnv();
       const device = checkDevice(options.device, 'cuda');
       if (options.installCuda) {
         const folder = await installCuda({ say: (text) => void process.stderr.write(text) });

@@ -7,7 +7,7 @@ import { SESSION_KEY_FILE, sessionKey } from '../adapters/web/server/session-key
 import type { ApiKeys } from '../bot/history/api-keys.ts';
 import { type ApiKey, formatPlace, readPlace } from '../bot/keys/api-key.ts';
 import { formatKeyLimits, readKeyLimits } from '../bot/keys/key-limits.ts';
-import { loadDotEnv, readConfig } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { OperatorError, UserError } from '../system/errors.ts';
 import { printable } from '../system/printable.ts';
 import { dateText } from '../texts/dates.ts';
@@ -81,7 +81,6 @@ export function keysCommand(): Command {
     .argument('<url>', t('such as {example}, or {off}', { example: 'https://example.org/hooks/wuerst', off: 'off' }))
     .addOption(dataOption())
     .action(async (name: string, typed: string, { data: folder }: Place) => {
-      loadDotEnv();
       const config = readConfig({ ...process.env, ...(folder === undefined ? {} : { WUERST_DATA: folder }) });
       const allowPrivate = config.web?.webhookPrivate ?? false;
       const url = typed === 'off' ? null : readWebhookUrl(typed, { allowPrivate });
@@ -125,7 +124,6 @@ function lineOf({ id, name, limits, createdAt, usedAt, webhook, ...place }: ApiK
 }
 
 async function withKeys<T>(data: string | undefined, use: (keys: ApiKeys) => T): Promise<T> {
-  loadDotEnv();
   const folder = dataFolder(data);
   const { DATABASE_FILE, History } = await import('../bot/history/history.ts');
   if (!existsSync(join(folder, DATABASE_FILE))) {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { createStdioAdapter } from '../adapters/api/mcp/stdio-adapter.ts';
-import { loadDotEnv, readConfig } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { type RunningBot, startBot } from '../main.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { OperatorError } from '../system/errors.ts';
@@ -24,7 +24,6 @@ export function mcpCommand(): Command {
       `\n${t('A bot that runs already serves the same over HTTP, at /mcp, with a key of "{command}".', { command: 'wuerst keys create' })}`,
     )
     .action(async ({ data, model }: Options) => {
-      loadDotEnv();
       const config = readConfig({
         ...process.env,
         ...(data === undefined ? {} : { WUERST_DATA: data }),

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { loadDotEnv, readConfig } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { UserError } from '../system/errors.ts';
 import { printableLine } from '../system/printable.ts';
 import { t } from '../texts/translate.ts';
@@ -8,7 +8,6 @@ export function discordCommand(): Command {
   const invite = new Command('invite')
     .description(t('print the links that add the bot to a server or to an account, with exactly the rights it needs'))
     .action(async () => {
-      loadDotEnv();
       const { discord } = readConfig(process.env);
       if (!discord) {
         throw new UserError(

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { loadDotEnv, readConfig, VARIABLES } from '../config.ts';
+import { readConfig, VARIABLES } from '../config.ts';
 import { startBot } from '../main.ts';
 import { OperatorError } from '../system/errors.ts';
 import { printableJson } from '../system/printable.ts';
@@ -32,7 +32,6 @@ export function startCommand(): Command {
     ].join('\n'),
   );
   return command.action(async (options: Record<string, string | undefined>) => {
-    loadDotEnv();
     const env = { ...process.env };
     for (const { name, option } of VARIABLES) {
       const typed = option && options[new Option(option).attributeName()];
@@ -53,7 +52,6 @@ export function backupCommand(): Command {
     .argument('<folder>', t('where the copy goes'))
     .addOption(dataOption())
     .action(async (folder: string, { data }: { data?: string }) => {
-      loadDotEnv();
       const { DATABASE_FILE, History } = await import('../bot/history/history.ts');
       const config = readConfig({ ...process.env, ...(data === undefined ? {} : { WUERST_DATA: data }) });
       if (!existsSync(join(config.data, DATABASE_FILE))) {

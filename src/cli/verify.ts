@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { loadDotEnv } from '../config.ts';
 import { storedCredential } from '../marking/credential.ts';
 import { sentencesOf, type Verdict } from '../marking/verdict.ts';
 import { verify } from '../marking/verifier.ts';
@@ -37,7 +36,6 @@ export function verifyCommand(): Command {
       `\n${t('Exit code: 0 where all are signed and unchanged, 1 where one was changed, 3 where one is not signed, 2 where one cannot be read.')}`,
     )
     .action(async (paths: readonly string[], { json = false, trust = [] }: Options) => {
-      loadDotEnv();
       const trusted = await trustedCertificates(trust);
       const codes: number[] = [];
       // Programs read English.

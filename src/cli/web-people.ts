@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WebOptions } from '../adapters/web/server/options.ts';
 import type { WebAccounts } from '../bot/history/web-accounts.ts';
-import { loadDotEnv, readConfig } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { OperatorError } from '../system/errors.ts';
 import { t } from '../texts/translate.ts';
 
@@ -11,7 +11,6 @@ export async function withWebPeople<T>(
   data: string | undefined,
   use: (accounts: WebAccounts, web: WebOptions) => T,
 ): Promise<T> {
-  loadDotEnv();
   const { DATABASE_FILE, History } = await import('../bot/history/history.ts');
   const config = readConfig({ ...process.env, ...(data === undefined ? {} : { WUERST_DATA: data }) });
   if (config.web?.token === undefined) {

@@ -1,7 +1,6 @@
 import { cpus, hostname } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { loadDotEnv } from '../config.ts';
 import { lorasFolder, safetyFolder } from '../models/model-folder.ts';
 import type { Precision } from '../pipeline/checkpoint/weight-recipe.ts';
 import { LoraFolder } from '../pipeline/lora/lora-folder.ts';
@@ -58,8 +57,6 @@ const ENGINE = new URL(
 );
 
 export function workerCommand(): Command {
-  // Before the options are read: their values may stand there.
-  if (process.argv[2] === 'worker') loadDotEnv();
   return new Command('worker')
     .description(t('paint for a bot on another machine'))
     .addOption(

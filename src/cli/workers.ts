@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { History } from '../bot/history/history.ts';
-import { type Config, loadDotEnv, readConfig } from '../config.ts';
+import { type Config, readConfig } from '../config.ts';
 import { OperatorError } from '../system/errors.ts';
 import { printable, printableJson } from '../system/printable.ts';
 import { t, translatable } from '../texts/translate.ts';
@@ -103,7 +103,6 @@ function duration(ms: number): string {
 }
 
 function read(data: string | undefined): Config {
-  loadDotEnv();
   return readConfig({ ...process.env, ...(data === undefined ? {} : { WUERST_DATA: data }) });
 }
 
