@@ -26,6 +26,18 @@ async function problem(response: Response) {
   return { status: response.status, code: error.code };
 }
 
+test('a request that was started while it was answered is told as it is', async (t) => {
+  const { app, core } = await appOverFake(t);
+  const { command } = core;
+  t.mock.method(core, 'command', async (...asked: Parameters<typeof command>) => {
+    const outcome = await command.apply(core, asked);
+    if (outcome.kind === 'job') core.start(outcome.job.id);
+    return outcome;
+  });
+  const { job } = await answerOf(post(app, '/api/rooms/kitchen/commands', { text: 'a red fox', user: 'ann' }));
+  assert.equal(job.state, 'running');
+});
+
 test('a command becomes a job that can be followed by its id', async (t) => {
   const { app, core } = await appOverFake(t);
   const answer = await post(app, '/api/rooms/kitchen/commands', { text: '/wuerst a red fox seed:7 n:2', user: 'ann' });

@@ -118,7 +118,9 @@ export function callerOf(web: WebContext, c: WebRequest, claimedUser: string | u
 }
 
 /** A job for whoever asks, without its position where they have asked for too many. */
-export function jobFor(web: WebContext, c: WebRequest, job: Job): JsonJob {
+export function jobFor(web: WebContext, c: WebRequest, known: Job): JsonJob {
+  // It may have been started while it was answered, and where it stands is told as of now.
+  const job = web.core.job(known.id) ?? known;
   const isTooMany = job.state === 'queued' && web.positions.take(personOf(web, c)) > 0;
   return jobJson(web.core, job, isTooMany ? null : undefined);
 }

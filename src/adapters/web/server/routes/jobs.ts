@@ -16,7 +16,7 @@ export function jobRoutes(app: WebApp, web: WebContext): void {
       const job = findJob(web, c.req.param('id'));
       const caller = callerOf(web, c, c.req.query('user'), job.caller.room);
       await web.core.act(`cancel:${job.id}`, caller);
-      return c.json({ job: jobFor(web, c, web.core.job(job.id) ?? job) });
+      return c.json({ job: jobFor(web, c, job) });
     },
   });
 
