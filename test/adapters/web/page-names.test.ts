@@ -44,15 +44,17 @@ async function givenLink(page: Page): Promise<string> {
 
 test('an invitation opens the chat under its name, once, and its secret leaves the address', async (t) => {
   const { core, open, invited, complaints } = await privateChat(t);
+  await core.request('a lion', 'lobby', 'bob');
   const link = invited('ann');
   const page = await open(link);
   await isLive(page);
+  await page.locator('.turn:last-child .note code').waitFor();
   await me(page, 'ann').waitFor();
   assert.doesNotMatch(page.url(), /invit/);
   assert.match(await givenLink(page), /^http:\/\/127\.0\.0\.1:\d+\/#key=wuerst_/);
   await type(page, 'a panda on a green background');
-  await page.locator('[data-job]').waitFor();
-  assert.equal(core.commands[0]?.caller.user, 'ann');
+  await page.locator('.turn:last-child[data-job]').waitFor();
+  assert.equal(core.commands.at(-1)?.caller.user, 'ann');
 
   const late = await open(link);
   await late.getByRole('dialog').getByText('The invitation was used already').waitFor();
@@ -130,6 +132,34 @@ test('who clicks their own name sees who they are, and is signed out only after 
   await question.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
   assert.equal(accounts.keysOf('ann').filter(({ kind }) => kind === 'device').length, 0);
+});
+
+test('whoever signs out is out in all tabs at once, leaves nothing to be seen, and comes back by a link, in all tabs', async (t) => {
+  const { core, open, invited } = await privateChat(t);
+  await core.request('a lion', 'lobby', 'bob');
+  const page = await open(invited('ann'));
+  const link = await givenLink(page);
+  const other = await page.context().newPage();
+  await other.goto(new URL('#lobby', page.url()).href);
+  await isLive(other);
+  await page.bringToFront();
+  await me(page, 'ann').click();
+  await button(page, 'Sign out of this browser').click();
+  await page
+    .getByRole('dialog', { name: /^Sign out of this/ })
+    .getByRole('button', { name: 'Sign out' })
+    .click();
+  for (const one of [page, other]) {
+    await one.getByRole('dialog', { name: 'Sign in' }).waitFor();
+    assert.equal(await one.getByText('Signed out').count(), 1);
+    assert.equal(await one.locator('.turn').count(), 0);
+  }
+  await page.evaluate(`location.hash = '${new URL(link).hash}'`);
+  for (const one of [page, other]) {
+    await isLive(one);
+    await one.locator('dialog').waitFor({ state: 'detached' });
+    await one.locator('[data-job]').waitFor();
+  }
 });
 
 test('admins invite from the page; others are not offered it', async (t) => {

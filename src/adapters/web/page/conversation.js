@@ -66,10 +66,12 @@ export class Conversation {
     const [{ jobs, more }] = await Promise.all([api.jobs(this.room), loadModel()]);
     if (!this.isLoaded) this.#more = more;
     if (!this.isLoaded) this.#empty.replaceChildren(...welcome(model.ideas, this.host.onIdea));
+    const early = this.isLoaded ? [] : this.#turns.filter(({ job }) => !job);
     this.isLoaded = true;
     this.#dropStored(jobs);
     // Oldest first, so that each new one goes to the end.
     for (const job of jobs.reverse()) this.#put(job, false);
+    for (const note of early) this.#toEnd(note);
     this.#changed();
   }
 
@@ -88,9 +90,16 @@ export class Conversation {
     this.#stored = [];
   }
 
-  /** Of whoever is not signed in nothing stays in sight. */
-  forgetStored() {
-    this.#dropStored([]);
+  /** Of whoever is not signed in nothing stays in sight, nor for whoever signs in next. */
+  forget() {
+    for (const { element } of this.#turns) element.remove();
+    this.#turns = [];
+    this.#jobs.clear();
+    this.#stored = [];
+    this.unread = 0;
+    this.isLoaded = false;
+    this.#older.hidden = true;
+    this.#changed();
   }
 
   get jobs() {
@@ -205,6 +214,13 @@ export class Conversation {
     this.#turns = this.#turns.filter((other) => other !== turn);
     turn.element.remove();
     this.#changed();
+  }
+
+  /** A note that was there before the jobs that came before it. */
+  #toEnd(note) {
+    this.#turns = this.#turns.filter((turn) => turn !== note);
+    note.at = this.#turns.at(-1)?.at ?? 0;
+    this.#insert(note, false);
   }
 
   #insert(turn, isNew) {

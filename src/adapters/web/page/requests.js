@@ -49,7 +49,7 @@ export class Requests {
     } catch (error) {
       failure?.remove();
       if (error.status === 401) this.#session.signIn();
-      if (error.code === 'user_mismatch') this.#session.reload();
+      if (error.code === 'user_mismatch') await this.#session.reload().catch(() => {});
       if (error.status === 0) this.#showFailure(conversation, request, error, { asked, turn });
       else this.report(conversation, error, { asked, turn });
       if (failure && asked !== undefined && error.status !== 0) this.#composer.takeBack(asked);

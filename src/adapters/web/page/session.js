@@ -42,9 +42,10 @@ export class Session extends EventTarget {
     if (this.#signingIn) return;
     this.#open = false;
     this.isAdmin = false;
-    this.dispatchEvent(new Event('signed-out'));
     this.#signingIn = new AbortController();
     const { signal } = this.#signingIn;
+    this.dispatchEvent(new Event('signed-out'));
+    this.dispatchEvent(new Event('left'));
     // A link may have been opened in another tab or app.
     const look = () =>
       api
@@ -75,7 +76,7 @@ export class Session extends EventTarget {
   /** Another tab has signed in as somebody else. */
   async reload() {
     const { user, admin } = await api.session();
-    if (user !== null) this.#set(user, admin);
+    if (user !== null) this.#become(user, admin);
   }
 
   /** Who am I: another name, or the devices and links of the one that is proved. */
@@ -93,6 +94,10 @@ export class Session extends EventTarget {
 
   /** Somebody is signed in, and a link may sign in somebody else: not without their knowing. */
   async #change(secret) {
+    if (this.#signingIn) {
+      if ((await enter(secret)) !== null) this.isSignedIn();
+      return;
+    }
     const question = t('Use this link? You are signed in as {user}, and will be whoever the link is for.', {
       user: this.user,
     });
@@ -102,10 +107,15 @@ export class Session extends EventTarget {
   }
 
   async #signedIn({ user, admin }) {
-    this.#set(user, admin);
-    this.dispatchEvent(new Event('signed-in'));
+    this.#become(user, admin);
     const { keys } = await api.account();
     if (!keys.some(({ kind }) => kind === 'token')) this.dispatchEvent(new Event('needs-link'));
+  }
+
+  #become(user, admin) {
+    if (user !== this.user) this.dispatchEvent(new Event('left'));
+    this.#set(user, admin);
+    this.dispatchEvent(new Event('signed-in'));
   }
 
   #set(user, isAdmin = this.isAdmin) {

@@ -58,6 +58,13 @@ export class Stream {
     else this.#post('retry');
   }
 
+  /** Whoever was signed in in this browser is not any more. */
+  end() {
+    clearTimeout(this.#timer);
+    this.#connection.close();
+    this.#publish('state', 'signed-out');
+  }
+
   #visibilityChanged() {
     if (document.visibilityState === 'visible') this.#join();
     else if (this.#isWanted()) this.#release?.();

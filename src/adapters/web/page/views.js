@@ -49,6 +49,15 @@ export class Views {
     if (now.view === view) this.#loaded.get(view).show(now.room, now.section);
   }
 
+  /** Whoever looked at them is not signed in any more. */
+  forget() {
+    for (const shown of this.#loaded.values()) {
+      shown.hide();
+      shown.element.remove();
+    }
+    this.#loaded.clear();
+  }
+
   /** Pictures of a room came or went. */
   stale(room) {
     this.#loaded.get('gallery')?.stale(room);
