@@ -92,6 +92,16 @@ test('a refused picture is said, and stays to be taken out', async (t) => {
   await page.locator('.note-title', { hasText: 'This picture is damaged.' }).waitFor();
   await items(page, 1);
   assert.deepEqual(core.commands, []);
+  await page.getByRole('button', { name: 'Paint only a part' }).click();
+  await page.getByText('This browser cannot show a.png').waitFor();
+  await page.getByRole('button', { name: 'Remove a.png' }).click();
+  await page.setInputFiles('#picture-files', [
+    await file('b.png', '#ff0000'),
+    { name: 'c.txt', mimeType: 'text/plain', buffer: Buffer.from('x') },
+  ]);
+  await page.getByText('c.txt is no picture.').waitFor();
+  await page.press('#prompt', 'Enter');
+  await page.getByText('c.txt is no picture.').waitFor({ state: 'detached' });
 });
 
 test('a picture that is dropped is looked at: who signed it, and whether it was changed', async (t) => {
@@ -150,5 +160,35 @@ test('strokes of the brush are taken back and done again', async (t) => {
   const { data } = await sharp(core.given[1]).greyscale().raw().toBuffer({ resolveWithObject: true });
   assert.equal(data[50 * 200 + 100], 255, 'the first stroke was done again');
   assert.equal(data[50 * 200 + 130], 0, 'the second one was not');
+  assert.deepEqual(complaints, []);
+});
+
+test('a quick stroke has no gaps, who has no keys erases and sizes the brush, and a chosen part is changed, not begun anew', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser);
+  await page.setInputFiles('#picture-files', [await file('a.png', '#ff0000')]);
+  const brush = async (name: string, work: (at: (x: number, y: number) => [number, number]) => Promise<void>) => {
+    await page.getByRole('button', { name }).click();
+    const { x, y, width, height } = (await page.locator('.mask-canvas').boundingBox()) ?? assert.fail();
+    await work((across, down) => [x + across * width, y + down * height]);
+    await page.getByRole('button', { name: 'Use this part' }).click();
+    await page.getByRole('button', { name: 'Change the part' }).waitFor();
+  };
+  const stroke = async (from: [number, number], to: [number, number]) => {
+    await page.mouse.move(...from);
+    await page.mouse.down();
+    await page.mouse.move(...to);
+    await page.mouse.up();
+  };
+  await brush('Paint only a part', (at) => stroke(at(0.1, 0.5), at(0.9, 0.5)));
+  await brush('Change the part', async (at) => {
+    await page.getByRole('button', { name: 'Eraser' }).click();
+    await page.getByLabel('Brush size').fill('0.2');
+    await stroke(at(0.5, 0.1), at(0.5, 0.9));
+  });
+  await page.press('#prompt', 'Enter');
+  await items(page, 0);
+  const { data } = await sharp(core.given[1]).greyscale().raw().toBuffer({ resolveWithObject: true });
+  const along = [20, 60, 75, 85, 100, 115, 125, 140, 180].map((x) => data[50 * 200 + x]);
+  assert.deepEqual(along, [255, 255, 255, 0, 0, 0, 255, 255, 255]);
   assert.deepEqual(complaints, []);
 });

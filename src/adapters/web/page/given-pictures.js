@@ -87,6 +87,7 @@ class GivenPictures {
   clear() {
     this.#files = [];
     this.#mask = null;
+    this.#problem.textContent = '';
     this.#forgetMarks();
     this.#strength.value = USUAL_STRENGTH;
     this.#draw();
@@ -149,10 +150,14 @@ class GivenPictures {
 
   async #choosePart() {
     const [file] = this.#files;
-    const mask = await paintMask(file);
-    if (mask === null || this.#files[0] !== file) return;
-    this.#mask = mask;
-    this.#draw();
+    try {
+      const mask = await paintMask(file, this.#mask);
+      if (mask === null || this.#files[0] !== file) return;
+      this.#mask = mask;
+      this.#draw();
+    } catch {
+      this.#refuse(t('This browser cannot show {file}, so no part of it can be chosen.', { file: file.name }));
+    }
   }
 
   #draw() {

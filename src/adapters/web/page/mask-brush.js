@@ -13,14 +13,18 @@ const MOST_UNDONE = 20;
 
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** Lets somebody paint over a part of a picture. Resolves to a PNG that is white there, or to `null` when it was cancelled. */
-export function paintMask(file) {
-  const load = () => createImageBitmap(file).catch(() => null);
-  return showLoaded(load, (picture) => picture && paintOver(picture));
+/**
+ * Lets somebody paint over a part of a picture. Resolves to a PNG that is white there, or to `null` when it was cancelled. Fails for
+ * what the browser cannot read.
+ * @param before what it resolved to the last time, to go on from
+ */
+export function paintMask(file, before = null) {
+  const load = () => Promise.all([createImageBitmap(file), before && createImageBitmap(before)]);
+  return showLoaded(load, paintOver);
 }
 
-async function paintOver(picture) {
-  const brush = new Brush(picture);
+async function paintOver([picture, before]) {
+  const brush = new Brush(picture, before);
   const titleId = 'mask-title';
   const close = (answer) => () => {
     dialog.returnValue = answer;
@@ -51,6 +55,7 @@ async function paintOver(picture) {
       ),
     ),
     brush.element,
+    brush.tools,
     buttons,
   );
   document.body.append(dialog);
@@ -68,18 +73,39 @@ class Brush {
   #at;
   #size = BRUSH.usual;
   #erases = false;
-  #isDown = false;
+  /** The one that paints; `null` for none. */
+  #pointer = null;
   /** Masks before each stroke, and those that were taken back. */
   #past = [];
   #future = [];
   hasPainted = false;
   element;
+  #width = el('input', {
+    ...{ type: 'range', id: 'brush-size', min: BRUSH.least, max: BRUSH.most, step: 0.01, value: BRUSH.usual },
+    oninput: () => this.#resize(Number(this.#width.value)),
+  });
+  #eraser = el(
+    'button',
+    { type: 'button', class: 'key', 'aria-pressed': 'false', onclick: () => this.#switchEraser() },
+    t('Eraser'),
+  );
+  /** For who has no keys. */
+  tools = el(
+    'div',
+    { class: 'given-settings' },
+    el('label', { for: 'brush-size' }, t('Brush size')),
+    this.#width,
+    this.#eraser,
+  );
 
-  constructor(picture) {
+  constructor(picture, before) {
     this.#picture = picture;
     const scale = Math.min(1, LONG_SIDE / Math.max(picture.width, picture.height));
     const [width, height] = [picture.width, picture.height].map((side) => Math.max(8, Math.round(side * scale)));
     Object.assign(this.#mask, { width, height });
+    // Each stroke is read, to be taken back.
+    const pen = this.#mask.getContext('2d', { willReadFrequently: true });
+    if (before) this.#goOn(pen, before);
     this.#at = [width / 2, height / 2];
     this.element = el('canvas', {
       ...{ class: 'mask-canvas', width, height, tabindex: 0, role: 'application' },
@@ -87,11 +113,23 @@ class Brush {
       onkeydown: (event) => this.#key(event),
       onpointerdown: (event) => this.#down(event),
       onpointermove: (event) => this.#move(event),
-      onpointerup: () => {
-        this.#isDown = false;
+      onlostpointercapture: () => {
+        this.#pointer = null;
       },
     });
     this.#draw();
+  }
+
+  /** Black lets through what white covers. */
+  #goOn(pen, before) {
+    pen.drawImage(before, 0, 0);
+    const pixels = pen.getImageData(0, 0, this.#mask.width, this.#mask.height);
+    for (let k = 0; k < pixels.data.length; k += 4) {
+      pixels.data[k + 3] = pixels.data[k];
+      pixels.data.fill(255, k, k + 3);
+    }
+    pen.putImageData(pixels, 0, 0);
+    this.hasPainted = true;
   }
 
   clear() {
@@ -156,12 +194,22 @@ class Brush {
       const step = Math.max(this.#mask.width, this.#mask.height) * STEP;
       this.#to(this.#at[0] + move[0] * step, this.#at[1] + move[1] * step, event.getModifierState('CapsLock'));
     } else if (event.key === ' ' || event.key === 'Enter') this.#stroke();
-    else if (event.key === 'e' || event.key === 'E') this.#erases = !this.#erases;
-    else if (event.key === '+' || event.key === '=') this.#size = Math.min(BRUSH.most, this.#size * 1.25);
-    else if (event.key === '-') this.#size = Math.max(BRUSH.least, this.#size / 1.25);
+    else if (event.key === 'e' || event.key === 'E') this.#switchEraser();
+    else if (event.key === '+' || event.key === '=') this.#resize(this.#size * 1.25);
+    else if (event.key === '-') this.#resize(this.#size / 1.25);
     else return;
     event.preventDefault();
+  }
+
+  #resize(size) {
+    this.#size = Math.min(BRUSH.most, Math.max(BRUSH.least, size));
+    this.#width.value = this.#size;
     this.#draw();
+  }
+
+  #switchEraser() {
+    this.#erases = !this.#erases;
+    this.#eraser.setAttribute('aria-pressed', String(this.#erases));
   }
 
   #stroke() {
@@ -170,14 +218,16 @@ class Brush {
   }
 
   #down(event) {
-    this.#isDown = true;
-    this.#remember();
+    if (this.#pointer !== null) return;
+    this.#pointer = event.pointerId;
     this.element.setPointerCapture(event.pointerId);
-    this.#to(...this.#place(event), true);
+    this.#to(...this.#place(event), false);
+    this.#stroke();
   }
 
   #move(event) {
-    this.#to(...this.#place(event), this.#isDown);
+    if (this.#pointer === null || this.#pointer === event.pointerId)
+      this.#to(...this.#place(event), this.#pointer !== null);
   }
 
   #place({ offsetX, offsetY }) {
@@ -186,18 +236,27 @@ class Brush {
   }
 
   #to(x, y, paints) {
+    const from = this.#at;
     this.#at = [Math.min(this.#mask.width, Math.max(0, x)), Math.min(this.#mask.height, Math.max(0, y))];
-    if (paints) this.#dab();
+    if (paints) this.#dab(from);
     else this.#draw();
   }
 
-  #dab() {
+  /** From where the brush was, since a quick hand skips what is between. */
+  #dab(from = this.#at) {
     const pen = this.#mask.getContext('2d');
     pen.globalCompositeOperation = this.#erases ? 'destination-out' : 'source-over';
     pen.fillStyle = '#fff';
     pen.beginPath();
     pen.arc(...this.#at, this.#radius, 0, 2 * Math.PI);
     pen.fill();
+    pen.strokeStyle = '#fff';
+    pen.lineCap = 'round';
+    pen.lineWidth = 2 * this.#radius;
+    pen.beginPath();
+    pen.moveTo(...from);
+    pen.lineTo(...this.#at);
+    pen.stroke();
     this.hasPainted ||= !this.#erases;
     this.#draw();
   }
