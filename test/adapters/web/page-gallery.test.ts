@@ -146,7 +146,7 @@ test('a picture tells where it comes from, and its words and settings go back to
   const [parent] = core.jobs({ surface: 'web', room: 'lobby', limit: 1 });
   await page.locator('.tile').first().click();
   await page.getByRole('button', { name: 'Vary subtle' }).click();
-  await page.locator('#announcer', { hasText: 'It is being painted in lobby.' }).waitFor({ state: 'attached' });
+  await page.locator('.told', { hasText: 'It is being painted in lobby.' }).waitFor();
   const [child] = core.jobs({ surface: 'web', room: 'lobby', limit: 1 });
   await core.complete(child?.id ?? '');
   await tiles(page, 2);
@@ -154,6 +154,7 @@ test('a picture tells where it comes from, and its words and settings go back to
   const family = page.getByRole('region', { name: 'Made from', exact: true });
   await family.getByRole('button').click();
   await page.getByRole('region', { name: 'Made from it' }).waitFor();
+  assert.ok(await page.evaluate(`document.activeElement.matches('.picture-panel')`), 'keys go on in the panel');
   await page.getByRole('button', { name: 'Edit in chat' }).click();
   await page.locator('#prompt').waitFor();
   assert.equal(await page.inputValue('#prompt'), `a panda seed:${parent?.request.seed}`);

@@ -1,4 +1,4 @@
-import { announce } from './announce.js';
+import { tell } from './announce.js';
 import { api } from './api.js';
 import { askConfirmation, askInvitation, askOneButton, copyField, sheet, showLoaded } from './dialogs.js';
 import { el } from './dom.js';
@@ -79,7 +79,7 @@ async function end({ id, kind, label }) {
       : t('End {link}? Links and scripts that use it stop working.', { link: label });
   if (!(await askConfirmation(question, kind === 'device' ? t('Sign out') : t('End'), true))) return;
   await api.endKey(id);
-  announce(t('Done.'));
+  tell(t('Done.'));
 }
 
 async function showNewLink() {

@@ -1,4 +1,4 @@
-import { announce } from './announce.js';
+import { tell } from './announce.js';
 import { el } from './dom.js';
 import { decimal, t } from './texts.js';
 
@@ -46,7 +46,7 @@ export function adminPart({ title, intro, above = null, read }) {
         say(error);
         return false;
       }
-      announce(said);
+      tell(said);
       await part.reload();
       return true;
     },

@@ -1,13 +1,13 @@
-import { announce } from './announce.js';
+import { tell } from './announce.js';
 import { t } from './texts.js';
 
 /** Copies a text. Browsers allow that only over HTTPS and on this machine: elsewhere `select` prepares it for a key. */
 export async function copyText(text, select) {
   try {
     await navigator.clipboard.writeText(text);
-    announce(t('Copied.'));
+    tell(t('Copied.'));
   } catch {
     select();
-    announce(t('Selected. Press Ctrl+C or ⌘C to copy it.'));
+    tell(t('Selected. Press Ctrl+C or ⌘C to copy it.'));
   }
 }

@@ -1,4 +1,4 @@
-import { announce } from './announce.js';
+import { announce, tell } from './announce.js';
 import { api, newKey } from './api.js';
 import { compare } from './compare.js';
 import { askConfirmation, askOneButton, showLoaded } from './dialogs.js';
@@ -387,7 +387,7 @@ export class Gallery {
     }
     this.#choose(failed);
     this.#pages.restart();
-    announce(say({ done: pictures.length - failed.length, all: pictures.length }));
+    tell(say({ done: pictures.length - failed.length, all: pictures.length }));
     if (failure) await this.#tell(failed.length, failure);
     this.focus();
   }

@@ -1,4 +1,4 @@
-import { announce } from './announce.js';
+import { tell } from './announce.js';
 import { api } from './api.js';
 import { showLoaded } from './dialogs.js';
 import { byId } from './dom.js';
@@ -16,7 +16,7 @@ export function helpOpener(host) {
     try {
       await showLoaded(load, ([help, { showHelp }]) => showHelp(help, host.onPick));
     } catch (error) {
-      announce(error.message);
+      tell(error.message);
     }
   };
   byId('help').addEventListener('click', open);

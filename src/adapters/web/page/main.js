@@ -1,5 +1,5 @@
 import { newLinkNote } from './account.js';
-import { announce } from './announce.js';
+import { announce, tell } from './announce.js';
 import { api } from './api.js';
 import { avatar } from './avatar.js';
 import { Composer } from './composer.js';
@@ -110,7 +110,7 @@ const views = new Views({
     const outcome = await requests.act(conversationIn(room), action, text);
     // Its answer stands in the conversation.
     if (outcome !== 'accepted' || action.startsWith('save-preset:')) openRoom(room);
-    else if (!action.startsWith('delete:')) announce(t('It is being painted in {room}.', { room }));
+    else if (!action.startsWith('delete:')) tell(t('It is being painted in {room}.', { room }));
     return outcome === 'accepted';
   },
   onEdit(room, command) {
@@ -283,10 +283,13 @@ function wire() {
   session.addEventListener('signed-in', () => {
     stream.retry();
     addRooms();
+    views.show(rooms.current);
   });
-  session.addEventListener('signed-out', () => {
+  session.addEventListener('signed-out', () => stream.end());
+  session.addEventListener('left', () => {
+    views.forget();
+    for (const conversation of conversations.values()) conversation.forget();
     lastState.forget();
-    for (const conversation of conversations.values()) conversation.forgetStored();
   });
   session.addEventListener('needs-link', offerLink);
   byId('me').addEventListener('click', showMe);

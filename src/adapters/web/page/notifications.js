@@ -1,4 +1,4 @@
-import { announce } from './announce.js';
+import { tell } from './announce.js';
 import { byId } from './dom.js';
 import { storage } from './storage.js';
 import { t } from './texts.js';
@@ -26,7 +26,7 @@ export class Notifications {
   async toggle() {
     if (this.isOn) storage.remove(KEY);
     else if ((await Notification.requestPermission()) === 'granted') storage.set(KEY, 'on');
-    else announce(t('Your browser does not allow this page to notify you. Its settings for this site can.'));
+    else tell(t('Your browser does not allow this page to notify you. Its settings for this site can.'));
     this.#show();
   }
 

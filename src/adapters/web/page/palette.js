@@ -1,4 +1,4 @@
-import { announce } from './announce.js';
+import { tell } from './announce.js';
 import { api } from './api.js';
 import { el } from './dom.js';
 import { t } from './texts.js';
@@ -84,7 +84,7 @@ export class Palette {
       this.#items = [...items.map((item) => ({ ...item, run: () => this.#host.onPick(item) })), ...this.#host.own()];
       if (this.#dialog.open) this.#search();
     } catch (error) {
-      announce(error.message);
+      tell(error.message);
     }
   }
 

@@ -60,14 +60,15 @@ export class PicturePanel {
   }
 
   #draw(picture, details) {
-    const focused = this.element.contains(document.activeElement) ? document.activeElement.dataset.action : undefined;
+    const hadFocus = this.element.contains(document.activeElement);
+    const focused = document.activeElement.dataset.action;
     const rest = details === null ? el('p', { class: 'panel-muted' }, t('Loading…')) : this.#rest(details);
     this.element.replaceChildren(
       this.#head(picture),
       this.#picture(picture, details),
       el('div', { class: 'panel-rest' }, rest),
     );
-    if (focused) this.element.querySelector(`[data-action="${focused}"]`)?.focus();
+    if (hadFocus) ((focused && this.element.querySelector(`[data-action="${focused}"]`)) || this.element).focus();
   }
 
   #head(picture) {
