@@ -48,6 +48,12 @@ export interface Hands {
   release(painter: Painter): void;
 }
 
+/** Something that waits, and a painter that can take it beside what it paints. */
+interface Joining {
+  readonly id: string;
+  readonly painter: Painter;
+}
+
 /** Makes the job whose turn it is. */
 type Start = (turn: FairOptions, hands: Hands) => Promise<void>;
 
@@ -71,6 +77,8 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   readonly #running = new Set<string>();
   /** By the id of what waits or runs. */
   readonly #wanted = new Map<string, Wanted>();
+  /** As it was when somebody last asked: what starts now may be this. */
+  #joined: Joining | undefined;
   #errands = 0;
   /** Who waits for an errand, once for each. */
   readonly #errandsFor = new Set<{ readonly caller: Caller; readonly seconds: number }>();
@@ -84,7 +92,7 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     // One that is to be started again waits until its former start has given its painters back.
     const mayStart = (id: string) =>
       !this.#running.has(id) &&
-      (options.painters.free(this.#wanted.get(id)?.needs).length > 0 || id === this.#joining());
+      (options.painters.free(this.#wanted.get(id)?.needs).length > 0 || this.#joining()?.id === id);
     const queueClass = class extends FairQueue {
       constructor() {
         super(options.weight, mayStart);
@@ -249,10 +257,9 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
     const wanted = this.#wanted.get(id);
     const needs = wanted?.needs;
     const free = painters.best(needs, (one) => (wanted ? estimator.seconds(wanted.work, speedOf(one)) : 0));
-    const company = companyOf(wanted);
-    const painter = free ?? (company && painters.companion(company));
+    const painter = free ?? (this.#joined?.id === id ? this.#joined.painter : undefined);
     if (painter === undefined) throw new RangeError(`Expected a painter for ${id}, since it was started.`);
-    const held = new Map([[painter, painters.take(painter, needs, company)]]);
+    const held = new Map([[painter, painters.take(painter, needs, companyOf(wanted))]]);
     return {
       ...{ painter, alongside: free === undefined },
       take: (one) => void held.set(one, painters.take(one, needs)),
@@ -268,14 +275,24 @@ export class JobQueue extends EventEmitter<{ changed: [] }> {
   }
 
   /**
-   * The one whose turn it is, if a painter can take it beside what it paints. Only this one: others would prolong the batch
-   * that it waits for.
+   * The next that a painter can take beside what it paints: nothing waits before it that this painter could make, since that
+   * waits for the batch to end.
    */
-  #joining(): string | undefined {
+  #joining(): Joining | undefined {
     const { painters } = this.#options;
-    const first = painters.hasCompany ? this.#fair.first : undefined;
-    const company = first === undefined ? undefined : companyOf(this.#wanted.get(first));
-    return company && painters.companion(company) ? first : undefined;
+    this.#joined = undefined;
+    let { open } = painters;
+    if (open.length === 0) return undefined;
+    let painter: Painter | undefined;
+    const id = this.#fair.find((one) => {
+      const wanted = this.#wanted.get(one);
+      const company = companyOf(wanted);
+      painter = company && painters.companion(company, open);
+      open = wanted ? open.filter((each) => !painters.mayGet(each, wanted.needs)) : [];
+      return painter !== undefined || open.length === 0;
+    });
+    if (id !== undefined && painter !== undefined) this.#joined = { id, painter };
+    return this.#joined;
   }
 
   #store<T>(work: () => T, told: (result: T) => void = () => {}): T {

@@ -158,19 +158,26 @@ export class Painters extends EventEmitter<PainterEvents> {
     return best?.painter;
   }
 
-  /** Whether some painter might paint more than one thing at a time. */
-  get hasCompany(): boolean {
-    return this.working.some((painter) => togetherOf(painter) > 1);
+  /** Those that paint, and might paint something else at the same time. */
+  get open(): readonly Painter[] {
+    return this.#ready
+      .filter(({ painter, work }) => work.size > 0 && togetherOf(painter) > 1)
+      .map(({ painter }) => painter);
   }
 
-  /** One that paints, and can paint this at the same time: work that is alike in all that the networks need. */
-  companion({ needs, pictures }: Company): Painter | undefined {
+  /** Of open ones, the first that can paint this at the same time: work that is alike in all that the networks need. */
+  companion({ needs, pictures }: Company, open: readonly Painter[]): Painter | undefined {
     const alike = alikeOf(needs);
-    const fits = ({ painter, ready, work }: Member) => {
-      const taken = [...work].reduce((sum, one) => sum + one.pictures, pictures);
-      return ready && work.size > 0 && taken <= togetherOf(painter) && [...work].every((one) => one.alike === alike);
-    };
-    return [...this.#members.values()].find(fits)?.painter;
+    return open.find((painter) => {
+      const work = [...(this.#members.get(painter.id)?.work ?? [])];
+      const taken = work.reduce((sum, one) => sum + one.pictures, pictures);
+      return taken <= togetherOf(painter) && work.every((one) => one.alike === alike);
+    });
+  }
+
+  /** Whether some work may come to a painter: it has what that needs, or whoever is free will tell what is lacking. */
+  mayGet(painter: Painter, needs: Needs): boolean {
+    return !this.#others || lackOf(painter, needs) === undefined;
   }
 
   /**

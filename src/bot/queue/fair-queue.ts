@@ -127,10 +127,9 @@ export class FairQueue implements Queue<Run, FairOptions> {
     return this.#next() !== undefined;
   }
 
-  /** Whose turn it is, whether or not it may start. */
-  get first(): string | undefined {
-    for (const { id } of this.#resumed) return id;
-    return this.#payers.next(() => true)?.id;
+  /** The first that fits, in the order of their turns, whether or not it may start. */
+  find(fits: (id: string) => boolean): string | undefined {
+    return this.#first(fits)?.id;
   }
 
   /** The job that is next, charged with its estimate; `undefined` if none may start. If nobody settles it, it is settled at that when `run` ends. */
@@ -278,9 +277,12 @@ export class FairQueue implements Queue<Run, FairOptions> {
   }
 
   #next(): FairJob | undefined {
-    const mayStart = ({ id }: FairJob) => this.#mayStart(id);
-    for (const job of this.#resumed) if (mayStart(job)) return job;
-    return this.#payers.next(mayStart);
+    return this.#first((id) => this.#mayStart(id));
+  }
+
+  #first(fits: (id: string) => boolean): FairJob | undefined {
+    for (const job of this.#resumed) if (fits(job.id)) return job;
+    return this.#payers.next(({ id }) => fits(id));
   }
 
   *#forecast(): Generator<Place, void> {

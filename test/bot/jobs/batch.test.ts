@@ -109,3 +109,24 @@ test('each is charged for its share of the time', async (t) => {
   // What the painter says is its share already.
   assert.ok(Math.abs(history.usage.today('user', 'web', 'user of a').seconds - 0.9) < 1e-9);
 });
+
+test('a request that waits for a painter who can make it keeps no others apart', async (t) => {
+  const able = new FakePainter('able');
+  able.status = { info: { ...INFO, together: 4 } };
+  const { ask, ended, painters, studio } = await openStudio(t, { painter: able, others: true });
+  const painter = new FakePainter('other');
+  painter.status = { info: { ...INFO, styles: ['interpolated', 'base'], together: 4 } };
+  painters.join(painter);
+  able.status = { ...able.status, ready: false };
+  painters.changed('able');
+  const lacking = await ask('wait lion style:aesthetic', guild('a'));
+  const both = [await ask('wait panda', guild('b')), await ask('wait cat', guild('c'))];
+  for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+  assert.deepEqual(
+    both.map(({ id }) => studio.job(id)?.state),
+    ['running', 'running'],
+  );
+  assert.equal(studio.job(lacking.id)?.state, 'queued');
+  painter.release();
+  for (const { id } of both) assert.equal((await ended(id)).state, 'done');
+});
