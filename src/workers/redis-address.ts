@@ -23,7 +23,8 @@ export interface RedisAddressOptions {
   readonly plainSetting: string;
 }
 
-const example = () => t('For example: {example}', { example: 'rediss://wuerst:password@redis.example:6379' });
+const EXAMPLE = 'rediss://wuerst:password@redis.example:6379';
+const example = () => t('For example: {example}', { example: EXAMPLE });
 
 /**
  * Reads an address such as `rediss://user:password@host:6379/0`.
@@ -34,12 +35,22 @@ const example = () => t('For example: {example}', { example: 'rediss://wuerst:pa
 export function readRedisAddress(text: string, options: RedisAddressOptions): RedisAddress {
   const { setting, plainHosts, plainSetting } = options;
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === '' || !/^\/?\d*$/.test(url.pathname)) {
+  const password = decoded(url?.password);
+  if (
+    !url ||
+    password === undefined ||
+    !/^rediss?:$/.test(url.protocol) ||
+    url.hostname === '' ||
+    !/^\/?\d*$/.test(url.pathname)
+  ) {
     throw new OperatorError(
       'redis_address_invalid',
       () => t('{setting} is not the address of a Redis server.', { setting }),
       {
-        hint: example,
+        hint: () =>
+          t('For example: {example}. In a password, characters such as /, # and % are written %2F, %23 and %25.', {
+            example: EXAMPLE,
+          }),
       },
     );
   }
@@ -62,12 +73,21 @@ export function readRedisAddress(text: string, options: RedisAddressOptions): Re
       },
     );
   }
-  if (url.password === '' && !isLocal && !isAllowed) {
+  if (password === '' && !isLocal && !isAllowed) {
     throw new OperatorError(
       'redis_unprotected',
       () => t('{setting} has no password for {shown}.', { setting, shown }),
       { hint: example },
     );
   }
-  return { url: text, password: decodeURIComponent(url.password), shown, isLocal, isEncrypted: protocol === 'rediss:' };
+  return { url: text, password, shown, isLocal, isEncrypted: protocol === 'rediss:' };
+}
+
+/** `undefined` where a % stands for itself. */
+function decoded(password = ''): string | undefined {
+  try {
+    return decodeURIComponent(password);
+  } catch {
+    return undefined;
+  }
 }

@@ -17,6 +17,8 @@ export const verdictKey = (id: string): string => `${PREFIX}:verdict:${id}`;
 export const queueName = (id: string): string => `worker-${id}`;
 
 export const workerId = z.string().regex(/^[0-9a-f]{16}$/);
+/** As a job of a worker's queue is called: the attempt that its path names. */
+export const attemptId = z.string().regex(/^[0-9a-f-]{36}\.\d{1,15}$/);
 
 const text = z.string().max(500);
 const hash = z.string().max(128);
@@ -54,7 +56,7 @@ export const registration = z.strictObject({
   /** How many pictures of requests that are alike it paints at the same time. */
   together: z.number().int().min(1).max(1000),
   /** The attempts that it works on. */
-  attempts: z.array(z.string().max(200)).max(1000).readonly(),
+  attempts: z.array(attemptId).max(1000).readonly(),
   style: text.exactOptional(),
   /** It wants to stop. */
   leaving: z.boolean(),
@@ -82,8 +84,6 @@ export const handOver = z.strictObject({
   path: z.string().regex(/^\/workers\/jobs\/[0-9a-f-]{36}\/attempts\/\d{1,15}\/[\w-]{43}$/),
   /** Of the weights that it is painted with. */
   checkpoint: hash,
-  /** It can be painted at the same time as what the worker has. */
-  alongside: z.boolean(),
 });
 
 export type HandOver = Readonly<z.output<typeof handOver>>;

@@ -73,7 +73,7 @@ export type WireRequest = z.output<typeof wireRequest>;
 
 const stage = z.enum(ENGINE_STAGES);
 /** Rounding may take it a little above 1. */
-const share = z.number().min(0).exactOptional();
+const share = z.number().min(0).max(1.001).exactOptional();
 
 export const wireStep = z.strictObject({
   type: z.literal('step'),
@@ -83,31 +83,39 @@ export const wireStep = z.strictObject({
   total: z.number().int().min(0),
   timestep: z.number().nullable(),
   preview: bytes.nullable(),
-  previewOf: z.array(index).readonly().exactOptional(),
+  previewOf: z.array(index).max(10).readonly().exactOptional(),
   share,
 });
 
+/** What is longer is sent without its end: a message that is refused would be sent again and again, and the job with it. */
+const words = (most: number) =>
+  z.codec(z.string().max(most), z.string(), { decode: (text) => text, encode: (text) => text.slice(0, most) });
+
 const error = z.object({
   kind: z.enum(['user', 'operator', 'cancelled', 'unexpected']),
-  code: z.string().max(100),
-  message: z.string().max(2000),
-  hint: z.string().max(2000).nullable(),
-  stack: z.string().max(20_000),
+  code: words(100),
+  message: words(2000),
+  hint: words(2000).nullable(),
+  stack: words(20_000),
 });
 
 const ending = z.object({
   reason: z.enum(['exit', 'signal', 'hung', 'stopped', 'not-started']),
   code: z.number().nullable(),
-  signal: z.string().max(20).nullable(),
-  call: z.string().max(200).nullable(),
-  output: z.string().max(4000),
+  signal: words(20).nullable(),
+  call: words(200).nullable(),
+  output: words(4000),
 });
+
+/** More than a day in one stage is no measurement. */
+const milliseconds = z.number().min(0).max(86_400_000);
 
 /** A job that is done. */
 export const wireDone = z.strictObject({
   kind: z.literal('done'),
-  timings: z.partialRecord(stage, z.number().min(0)),
-  warnings: z.array(z.string().max(2000)).max(20).readonly(),
+  timings: z.partialRecord(stage, milliseconds),
+  /** They may quote the end of a prompt. */
+  warnings: z.array(words(10_000)).max(20).readonly(),
   share,
 });
 
@@ -120,7 +128,7 @@ export const wireEnd = z.discriminatedUnion('kind', [
   /** It cannot or need not go on, through no fault of the job's. */
   z.strictObject({
     kind: z.literal('given-back'),
-    reason: z.string().max(2000),
+    reason: words(2000),
     /** It takes no other job either: it stops. */
     leaving: z.boolean(),
   }),

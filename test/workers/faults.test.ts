@@ -65,11 +65,16 @@ test('connections to Redis that fall silent are given up, and jobs go on over ne
 
 test('a job that kills painters is given up after two, with the reason', async (t) => {
   const shop = await openWorkshop(t);
-  await Promise.all([shop.worker('gpu-1'), shop.worker('gpu-2')]);
+  const workers = await Promise.all([shop.worker('gpu-1'), shop.worker('gpu-2')]);
+  const before = workers.map(({ pid }) => pid);
   const job = await shop.ended((await shop.ask(`a panda that makes you die ${SIZE}`)).id);
   assert.equal(job.state, 'failed');
   assert.equal(job.error?.code, 'pipeline_crashed');
   assert.match(job.error?.message ?? '', /died 2 times over this request/);
+  assert.ok(
+    workers.every(({ pid }, i) => pid !== before[i]),
+    'each died once',
+  );
   assert.equal((await shop.ended((await shop.ask(`a cat ${SIZE}`)).id)).state, 'done', 'the painters are back');
 });
 

@@ -7,7 +7,6 @@ import { test } from 'node:test';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { PREFIX, queueName, ROLL, registration, registrationKey } from '../../src/workers/roll.ts';
-import type { RunningWorker } from '../../src/workers/worker/worker-options.ts';
 import { caller } from '../bot/history/history-fixture.ts';
 import { RedisServer } from './redis-server.ts';
 import { sketch } from './sketch-engine.ts';
@@ -117,6 +116,59 @@ test('who is erased is gone from Redis: a job that waited there, one that was pa
   assert.deepEqual(await found(), []);
 });
 
+test('what whoever asked can mend, and may have quoted, is not told of the worker', async (t) => {
+  const shop = await openWorkshop(t);
+  const worker = await shop.worker('gpu-1');
+  const redis = new Redis(shop.redis.port);
+  endsOf(t).after(() => redis.disconnect());
+  const said = async () => registration.parse(JSON.parse((await redis.get(registrationKey(worker.id))) ?? ''));
+  for (const [text, code, lastError] of [
+    ['refuse marzipan', 'refused', undefined],
+    ['stumble', 'internal', 'stumbled'],
+  ] as const) {
+    const job = await shop.ended((await shop.ask(`${text} size:128x128`)).id);
+    assert.equal(job.error?.code, code);
+    const { age } = await said();
+    let now = await said();
+    while (!t.signal.aborted && (now.age <= age || now.attempts.length > 0)) now = await said();
+    assert.equal(now.lastError?.slice(0, 8), lastError);
+  }
+});
+
+test('what the pipeline process says at great length reaches the bot without its end, and the job ends once', async (t) => {
+  const shop = await openWorkshop(t);
+  await shop.worker('gpu-1');
+  const done = await shop.ended((await shop.ask('chatty size:128x128')).id);
+  assert.deepEqual([done.state, done.notes.join().length], ['done', 10_000]);
+  const failed = await shop.ended((await shop.ask('stumble size:128x128')).id);
+  assert.deepEqual([failed.state, failed.error?.code], ['failed', 'internal']);
+  assert.equal(shop.events.filter(({ type }) => type === 'started').length, 2);
+});
+
+test('a job in Redis that no bot has written is thrown away, whatever is wrong with it', async (t) => {
+  const shop = await openWorkshop(t);
+  const worker = await shop.worker('gpu-1');
+  const client = new Redis(shop.redis.port);
+  endsOf(t).after(() => client.disconnect());
+  const queue = new Queue(queueName(worker.id), { connection: client, prefix: PREFIX });
+  const uuid = randomUUID();
+  const good = { path: `/workers/jobs/${uuid}/attempts/7/${'a'.repeat(43)}`, checkpoint: 'sketch' };
+  const bad: readonly (readonly [id: string, data: unknown])[] = [
+    [`${uuid}.1`, null],
+    [`${uuid}.2`, 'text'],
+    [`${uuid}.3`, { ...good, path: `https://elsewhere.example/${uuid}` }],
+    [`${uuid}.4`, { ...good, path: `${good.path}/../..` }],
+    [`${uuid}.5`, { ...good, checkpoint: 7 }],
+    [`${uuid}.6`, { ...good, more: true }],
+    ['x'.repeat(300), good],
+    ['another name', good],
+  ];
+  for (const [jobId, data] of bad) await queue.add('paint', data, { jobId, removeOnComplete: true });
+  while (!t.signal.aborted && (await queue.getJobCountByTypes('wait', 'active')) > 0);
+  assert.equal((await shop.ended((await shop.ask('a cat size:128x128')).id)).state, 'done');
+  assert.deepEqual(await queue.getJobCounts('completed', 'failed'), { completed: 0, failed: 0 });
+});
+
 test('what a worker and a bot that are both gone have left in Redis is removed by the next bot', async (t) => {
   const redis = await RedisServer.start(endsOf(t));
   const client = new Redis(redis.port);
@@ -146,50 +198,6 @@ test('a job that is cancelled while a worker paints it ends there too, and the w
   const next = await shop.ended((await shop.ask('a cat size:128x128', 'bob')).id);
   assert.equal(next.state, 'done');
 });
-
-test('a worker that can paints requests that are alike at the same time, and others after them', async (t) => {
-  const shop = await openWorkshop(t);
-  await shop.worker('gpu-1', { load: { model: 'sketch-2', cacheDir: shop.folder } });
-  const texts = ['hold cat size:128x128', 'hold dog size:128x128', 'hold owl size:128x128', 'hold ant size:256x128'];
-  const asked = [];
-  for (const text of texts) asked.push(await shop.ask(text));
-  const [cat, dog, ...later] = asked.map(({ id }) => id);
-  assert.ok(cat !== undefined && dog !== undefined);
-  await Promise.all([shop.steps(cat), shop.steps(dog)]);
-  assert.deepEqual(
-    later.map((id) => shop.studio.job(id)?.state),
-    ['queued', 'queued'],
-  );
-  writeFileSync(join(shop.folder, 'go'), '');
-  for (const { id } of asked) {
-    const { state, request, images } = await shop.ended(id);
-    assert.equal(state, 'done');
-    for (const image of images) {
-      const path = await shop.studio.imagePath(image.id);
-      assert.deepEqual(readFileSync(path ?? ''), Buffer.from(sketch({ ...request, images: [] }, image.seed)));
-    }
-  }
-  assert.equal(shop.force.workers[0]?.painted, texts.length);
-});
-
-for (const [what, end] of [
-  ['its process dies', ({ pid }: RunningWorker) => process.kill(pid ?? 0, 'SIGKILL')],
-  ['it has to stop', (worker: RunningWorker) => worker.giveBack()],
-] as const) {
-  test(`all that a worker paints at the same time comes back when ${what}, and is painted`, async (t) => {
-    const shop = await openWorkshop(t);
-    const load = { model: 'sketch-2', cacheDir: shop.folder };
-    const worker = await shop.worker('gpu-1', { load });
-    const asked = [await shop.ask('hold cat size:128x128'), await shop.ask('hold dog size:128x128')];
-    for (const { id } of asked) await shop.steps(id);
-    const other = shop.worker('gpu-2', { load });
-    await end(worker);
-    await other;
-    writeFileSync(join(shop.folder, 'go'), '');
-    for (const { id } of asked) assert.equal((await shop.ended(id)).state, 'done');
-    assert.equal(shop.log.lines.filter((line) => line.includes('a job comes back from a worker')).length, 2);
-  });
-}
 
 test('a job whose worker says nothing any more is painted by another one, once', async (t) => {
   const shop = await openWorkshop(t, { leaseMs: 300 });

@@ -5,7 +5,7 @@ import { OperatorError } from '../../src/system/errors.ts';
 import { checkRedis, failureOf, redisConnection } from '../../src/workers/redis.ts';
 import { readRedisAddress } from '../../src/workers/redis-address.ts';
 import { redisProblem } from '../../src/workers/redis-problem.ts';
-import { ROLL } from '../../src/workers/roll.ts';
+import { ROLL, registration, registrationKey } from '../../src/workers/roll.ts';
 import { RedisServer } from './redis-server.ts';
 import { endsOf, openWorkshop } from './workshop.ts';
 
@@ -33,6 +33,7 @@ test('an address of another machine needs encryption and a password, unless its 
   assert.equal(codeOf('rediss://cache.example'), 'redis_unprotected');
   assert.equal(codeOf('http://ann:geheim@cache.example'), 'redis_address_invalid');
   assert.equal(codeOf('geheim'), 'redis_address_invalid');
+  assert.equal(codeOf('rediss://ann:100%geheim@cache.example'), 'redis_address_invalid');
   assert.equal(codeOf('rediss://ann:geheim@cache.example/first'), 'redis_address_invalid');
 });
 
@@ -102,6 +103,11 @@ test('a Redis whose memory is full, or that has become a replica, loses no job',
   await admin.config('SET', 'maxmemory', '1');
   const job = await shop.ask('a panda size:128x128');
   await shop.log.line('redis_full');
+  // However often it is looked at.
+  const refusals = async () => Number(/errorstat_OOM:count=(\d+)/.exec(await admin.info('errorstats'))?.[1] ?? 0);
+  while (!t.signal.aborted && (await refusals()) < 25);
+  assert.equal(shop.studio.job(job.id)?.state, 'queued');
+  assert.equal(shop.log.lines.filter((line) => line.includes('redis_full')).length, 1, 'it is told once');
   await admin.config('SET', 'maxmemory', '0');
   assert.equal((await shop.ended(job.id)).state, 'done');
 
@@ -110,4 +116,24 @@ test('a Redis whose memory is full, or that has become a replica, loses no job',
   await shop.log.line('redis_readonly');
   await admin.replicaof('NO', 'ONE');
   assert.equal((await shop.ended(second.id)).state, 'done');
+});
+
+test('a job that Redis does not take is not tried with one worker after the other', async (t) => {
+  const shop = await openWorkshop(t);
+  const worker = await shop.worker('gpu-1');
+  const admin = new Redis(shop.redis.port);
+  endsOf(t).after(() => admin.disconnect());
+  const said = registration.parse(JSON.parse((await admin.get(registrationKey(worker.id))) ?? ''));
+  for (const id of ['1', '2', '3', '4', '5'].map((digit) => digit.repeat(16))) {
+    await admin.set(registrationKey(id), JSON.stringify({ ...said, id, name: 'idle' }));
+    await admin.sadd(ROLL, id);
+  }
+  await shop.when(() => (shop.painters.working.length === 6 ? true : undefined));
+  await shop.redis.kill();
+  const job = await shop.ask('a panda size:128x128');
+  await shop.log.line('redis_away');
+  await shop.redis.start({ keepData: false });
+  assert.equal((await shop.ended(job.id)).state, 'done');
+  assert.ok(shop.events.filter(({ type }) => type === 'started').length < 5);
+  assert.equal(shop.history.jobs.starts(job.id), 1, 'only what somebody has begun is a start');
 });

@@ -9,6 +9,7 @@ import type {
   GenerateContext,
   LoadOptions,
 } from '../../src/pipeline/process/protocol.ts';
+import { UserError } from '../../src/system/errors.ts';
 
 /** A PNG of one colour, which the prompt and the seed decide. */
 export function sketch({ prompt, width, height }: EngineRequest, seed: bigint): Uint8Array {
@@ -33,7 +34,7 @@ function chunk(name: string, data: Buffer): Buffer {
 
 /**
  * Paints one colour; the name of its model is its checkpoint, and `sketch-2` paints two pictures at the same time. Words of the
- * prompt: `die` ends the process, `busy` blocks it for two seconds, `endless` goes on until it is cancelled, `hold` until there
+ * prompt: `die` ends the process, `refuse` blames the prompt, `stumble` fails and `chatty` warns at great length, `busy` blocks it for two seconds, `endless` goes on until it is cancelled, `hold` until there
  * is the file `go` in its folder.
  */
 class SketchEngine implements Engine {
@@ -49,6 +50,8 @@ class SketchEngine implements Engine {
 
   async *generate(request: EngineRequest, { announce, signal }: GenerateContext): AsyncGenerator<EngineEvent, void> {
     const words = request.prompt.split(' ');
+    if (words.includes('refuse')) throw new UserError('refused', `No "${request.prompt}".`);
+    if (words.includes('stumble')) throw new Error('stumbled '.repeat(10_000));
     for (const { index, metadata, stageBSeed } of request.images) {
       for (let step = 0; step <= 3; step += 1) {
         await announce('prior.run', 1);
@@ -63,7 +66,11 @@ class SketchEngine implements Engine {
       const embedding = { dims: [2], data: Float32Array.of(index, 1) };
       yield { type: 'image', image: index, png: sketch(request, stageBSeed), metadata, embedding };
     }
-    yield { type: 'done', timings: { prior: 3, decoder: 2 }, warnings: [] };
+    yield {
+      type: 'done',
+      timings: { prior: 3, decoder: 2 },
+      warnings: words.includes('chatty') ? ['chat '.repeat(10_000)] : [],
+    };
   }
 }
 

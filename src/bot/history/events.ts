@@ -28,6 +28,9 @@ export class EventLog {
       ),
       images: database.query(IMAGES_OF_JOB, decodeImage),
       ofJob: database.query('SELECT type, image, at FROM events WHERE job = ? ORDER BY seq', (row) => row),
+      forgetStart: database.statement(
+        "DELETE FROM events WHERE seq = (SELECT max(seq) FROM events WHERE job = ? AND type = 'started')",
+      ),
       prune: database.statement('DELETE FROM events WHERE at < ?'),
     };
   }
@@ -55,6 +58,11 @@ export class EventLog {
   /** What happened to a job and when, as it is stored. */
   ofJob(jobNum: number): readonly unknown[] {
     return this.#sql.ofJob.all(jobNum);
+  }
+
+  /** Forgets the last start of a job. */
+  forgetStart(jobNum: number): void {
+    this.#sql.forgetStart.run(jobNum);
   }
 
   /** Forgets the events before a time. */

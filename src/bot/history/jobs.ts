@@ -170,10 +170,17 @@ export class Jobs {
 
   /**
    * running → queued; from now on it counts as resumed. With `forgiveAttempt` the start does not count against the job:
-   * the bot is stopping, and the job is not to blame.
+   * the bot is stopping, and the job is not to blame. With `forgetStart` nobody has begun with it: it was never started.
    */
-  requeue(id: string, { forgiveAttempt = false }: { readonly forgiveAttempt?: boolean } = {}): JobEvent | null {
+  requeue(
+    id: string,
+    {
+      forgiveAttempt = false,
+      forgetStart = false,
+    }: { readonly forgiveAttempt?: boolean; readonly forgetStart?: boolean } = {},
+  ): JobEvent | null {
     return this.#change(id, ['running'], 'queued', ({ attempts, started_at, num }) => {
+      if (forgetStart) this.#options.events.forgetStart(num);
       const counted = Math.max(0, attempts - (forgiveAttempt ? 1 : 0));
       this.#sql.setState.run('queued', counted, started_at, null, null, num);
     });

@@ -162,8 +162,9 @@ export class Dispatcher {
     if (this.#isClosing && isStopped(error, running)) {
       return history.jobs.requeue(job.id, { forgiveAttempt: !running.excused });
     }
-    if (error instanceof PipelineStopped && history.jobs.starts(job.id) < MAX_STARTS) {
-      const event = history.jobs.requeue(job.id, { forgiveAttempt: !running.excused });
+    const forgetStart = error instanceof PipelineStopped && !error.hasBegun;
+    if (error instanceof PipelineStopped && (forgetStart || history.jobs.starts(job.id) < MAX_STARTS)) {
+      const event = history.jobs.requeue(job.id, { forgiveAttempt: !running.excused, forgetStart });
       queue.resume(stored);
       return event;
     }

@@ -26,9 +26,12 @@ export class PipelineCrashed extends Error {
 export class PipelineStopped extends Error {
   override readonly name = 'PipelineStopped';
   readonly code = 'pipeline_stopped';
+  /** Whether anybody may have worked on it; otherwise it is as if it had never been started. */
+  readonly hasBegun: boolean;
 
-  constructor() {
+  constructor({ hasBegun = true }: { readonly hasBegun?: boolean } = {}) {
     super('The pipeline was stopped before the request was done.');
+    this.hasBegun = hasBegun;
   }
 }
 

@@ -84,18 +84,18 @@ export class RemotePainter implements Painter {
 
   async *generate(
     request: EngineRequest,
-    { signal = new AbortController().signal, alongside = false }: Parameters<Painter['generate']>[1] = {},
+    { signal = new AbortController().signal }: Parameters<Painter['generate']>[1] = {},
   ): AsyncGenerator<EngineEvent, void> {
     const { attempts, onBusy, onPainted } = this.#options;
     signal.throwIfAborted();
-    if (!this.#usable) throw new PipelineStopped();
+    if (!this.#usable) throw new PipelineStopped({ hasBegun: false });
     const attempt = attempts.open(request);
     this.#attempts.add(attempt);
     const cancel = () => attempt.cancel(signal.reason);
     signal.addEventListener('abort', cancel, { once: true });
     onBusy();
     try {
-      await this.#handOver(attempt, alongside);
+      await this.#handOver(attempt);
       yield* attempt.events();
       onPainted();
     } catch (error) {
@@ -109,8 +109,8 @@ export class RemotePainter implements Painter {
     }
   }
 
-  async #handOver(attempt: Attempt, alongside: boolean): Promise<void> {
-    const order = { path: attempt.path, checkpoint: this.#info.checkpoint, alongside };
+  async #handOver(attempt: Attempt): Promise<void> {
+    const order = { path: attempt.path, checkpoint: this.#info.checkpoint };
     try {
       await this.#options.queue.add('paint', order, {
         ...{ jobId: attempt.id, attempts: 1 },
@@ -119,7 +119,7 @@ export class RemotePainter implements Painter {
     } catch (error) {
       this.#usable = false;
       this.#options.onProblem(error);
-      throw new PipelineStopped();
+      throw new PipelineStopped({ hasBegun: false });
     }
   }
 
@@ -138,9 +138,9 @@ export class RemotePainter implements Painter {
       return new PipelineStopped();
     }
     if (!(error instanceof AttemptFailed)) return error;
-    // Not at once again.
-    if (error.end.kind === 'given-back') this.#usable = false;
     const { end } = error;
+    // Not at once again: it may be busy with starting anew.
+    if (end.kind !== 'failed') this.#usable = false;
     if (end.kind === 'crashed') return new PipelineCrashed(end.ending);
     if (end.kind === 'failed') return errorFrom(end.error);
     this.#isLeaving ||= end.leaving;

@@ -26,6 +26,7 @@ export interface RosterOptions {
   /** Names and hashes of the bot's LoRAs. */
   readonly loras: () => readonly { readonly name: string; readonly hash: string }[];
   readonly logger: Logger;
+  /** Redis did not take a job. */
   readonly onProblem: (error: unknown) => void;
   readonly clock: Clock;
   /** How long a verdict holds without being said again, in milliseconds. */
@@ -65,6 +66,8 @@ export class Roster {
   readonly #options: RosterOptions;
   readonly #members = new Map<string, Member>();
   readonly #known = new Map<string, Known>();
+  /** Since the last look began. */
+  #hasLostSight = false;
 
   constructor(options: RosterOptions) {
     this.#options = options;
@@ -77,20 +80,17 @@ export class Roster {
     }));
   }
 
-  /** Redis learns the scripts of a hand-over before the first one. */
+  /** Shows that Redis takes a job, and lets it learn the scripts of a hand-over before the first one. */
   async rehearse(): Promise<void> {
     const queue = this.#queueOf('rehearsal');
-    await queue.add(
-      'rehearsal',
-      { path: '', checkpoint: '', alongside: false },
-      { removeOnComplete: true, removeOnFail: true },
-    );
+    await queue.add('rehearsal', { path: '', checkpoint: '' }, { removeOnComplete: true, removeOnFail: true });
     await emptied(queue);
   }
 
   /** Looks at the roll once. */
   async look(): Promise<void> {
     const { redis } = this.#options;
+    this.#hasLostSight = false;
     const listed = await redis.smembers(ROLL);
     const ids = listed.filter((id) => workerId.safeParse(id).success);
     const texts = ids.length === 0 ? [] : await redis.mget(ids.map(registrationKey));
@@ -114,6 +114,7 @@ export class Roster {
 
   /** Redis is away: nothing can be handed over. What is being painted goes on, since it is sent over HTTP. */
   lostSight(): void {
+    this.#hasLostSight = true;
     for (const { painter } of this.#members.values()) {
       painter.unusable();
       this.#settle(painter.id);
@@ -136,7 +137,8 @@ export class Roster {
       const { attempts: own, ready } = registration;
       // One that still works for an earlier bot, or on what was given up here, is not free.
       const isFree = own.every((attempt) => attempts.hasEnded(attempt) || member.painter.has(attempt));
-      member.painter.update(registration, verdict.state === 'accepted' && ready && isFree);
+      const isUsable = verdict.state === 'accepted' && ready && isFree && !this.#hasLostSight;
+      member.painter.update(registration, isUsable);
     } else this.#members.get(id)?.painter.giveUp();
     this.#settle(id);
     return this.#said(id, known, verdict);

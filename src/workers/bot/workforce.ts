@@ -62,14 +62,19 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
   const redis = redisConnection(address, { patient: false, silenceMs });
   const problems = new ProblemLog({ redis: address, logger, level: 'error' });
   const attempts = new Attempts({ leaseMs, clock });
+  let checked = false;
   const roster = new Roster({
     ...{ redis, painters, attempts, logger, clock, loras: options.loras },
     verdictMs: VERDICT_LOOKS * lookMs,
     standards: () => ({ version: VERSION, info: options.info(), orders: options.orders() }),
-    onProblem: (error) => problems.redis(failureOf(redis, error)),
+    onProblem: (error) => {
+      problems.redis(failureOf(redis, error));
+      roster.lostSight();
+      // It may read and not write: a rehearsal shows when jobs are taken again.
+      checked = false;
+    },
   });
   const stopping = new AbortController();
-  let checked = false;
   redis.on('close', () => {
     checked = false;
   });
@@ -79,7 +84,8 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
     if (!checked) await roster.rehearse();
     checked = true;
     await roster.look();
-    problems.redisAnswers();
+    // Unless it has refused a job meanwhile.
+    if (checked) problems.redisAnswers();
   };
   try {
     await look();

@@ -20,15 +20,13 @@ import { Outbox } from './outbox.ts';
 export interface Hands {
   generate(
     request: EngineRequest,
-    options: { readonly signal: AbortSignal; readonly alongside: boolean },
+    options: { readonly signal: AbortSignal; readonly alongside: true },
   ): AsyncGenerator<EngineEvent, void>;
 }
 
 export interface AttemptOptions {
   readonly bot: BotConnection;
   readonly hands: Hands;
-  /** It can be painted at the same time as what the hands have. */
-  readonly alongside: boolean;
   readonly clock: Clock;
   /** Milliseconds between two signs of life. */
   readonly beatMs: number;
@@ -77,7 +75,7 @@ export async function attempt(options: AttemptOptions): Promise<AttemptResult> {
 }
 
 async function paint(
-  { bot, hands, alongside, objection, onRequest }: AttemptOptions,
+  { bot, hands, objection, onRequest }: AttemptOptions,
   controller: AbortController,
   steps: StepTimes,
 ) {
@@ -93,7 +91,8 @@ async function paint(
     const files = await fetched(bot, hashes, folder ?? '', signal);
     const wanted: EngineRequest = folder === undefined ? settings : { ...settings, files };
     let done: Omit<Extract<EngineEvent, { type: 'done' }>, 'type' | 'previewMaps'> | undefined;
-    for await (const event of hands.generate(wanted, { signal, alongside })) {
+    // What else is here was handed over to be painted at the same time, whichever request arrived first.
+    for await (const event of hands.generate(wanted, { signal, alongside: true })) {
       signal.throwIfAborted();
       if (event.type === 'done') {
         const { type: _, previewMaps: __, ...rest } = event;

@@ -5,7 +5,7 @@ import { type Clock, pause } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { isPassing, networkFailure } from '../../system/network-failure.ts';
 import { t } from '../../texts/translate.ts';
-import { packImage, type WireEnd, type WireRequest, wireRequest, wireStep } from '../wire.ts';
+import { packImage, type WireEnd, type WireRequest, wireEnd, wireRequest, wireStep } from '../wire.ts';
 
 /** The bot does not want the attempt any more: somebody else has the job, it was cancelled, or it is another bot. */
 export class AttemptOver extends Error {
@@ -119,7 +119,7 @@ export class BotConnection {
   }
 
   async end(end: WireEnd): Promise<void> {
-    await this.#say({ method: 'POST', path: '/end', body: JSON.stringify(end) });
+    await this.#say({ method: 'POST', path: '/end', body: JSON.stringify(z.encode(wireEnd, end)) });
   }
 
   /** Tries until the bot has understood it. */

@@ -4,7 +4,7 @@ import type { WireRequest } from '../wire.ts';
 
 /** Why a worker must not paint a request, as a sentence; `undefined` if it can. */
 export function objectionTo(
-  { width, height, loras = [], start }: WireRequest,
+  { width, height, style, loras = [], start }: WireRequest,
   { checkpoint }: HandOver,
   info: EngineInfo | null,
   ownLoras: readonly string[],
@@ -13,7 +13,9 @@ export function objectionTo(
   if (![info.checkpoint, ...(info.formerCheckpoints ?? [])].includes(checkpoint)) {
     return `This worker has the checkpoint ${info.checkpoint.slice(0, 12)}, and the job needs ${checkpoint.slice(0, 12)}.`;
   }
-  const { sizes } = info;
+  const { sizes, styles, mixesStyles } = info;
+  const hasStyle = styles.includes(style) || (mixesStyles && Number.isFinite(Number(style)));
+  if (!hasStyle) return `This worker does not have the style ${style}.`;
   if (sizes && (Math.max(width, height) > sizes.maxSide || Math.min(width, height) < sizes.minSide)) {
     return `The size ${width}x${height} does not fit this worker's checkpoint.`;
   }

@@ -9,7 +9,7 @@ import { OperatorError } from '../../system/errors.ts';
 import { once } from '../../system/memo.ts';
 import type { ProblemLog } from '../problem-log.ts';
 import { failureOf } from '../redis.ts';
-import { handOver, PREFIX, queueName, type Registration, type Verdict } from '../roll.ts';
+import { attemptId, handOver, PREFIX, queueName, type Registration, type Verdict } from '../roll.ts';
 import { type AttemptResult, attempt, WorkerLeaves } from './attempt.ts';
 import { BotConnection } from './bot-connection.ts';
 import { Membership } from './membership.ts';
@@ -190,7 +190,7 @@ export class PaintingWorker implements RunningWorker {
   async #paint(id: string, data: unknown): Promise<void> {
     const { bot, client, clock, timing, logger } = this.#parts;
     const order = handOver.safeParse(data);
-    if (!order.success) {
+    if (!order.success || !attemptId.safeParse(id).success) {
       logger.error({ id }, 'a job in Redis was not written by a bot of this version and is thrown away');
       return;
     }
@@ -206,7 +206,6 @@ export class PaintingWorker implements RunningWorker {
       const result = await attempt({
         bot: new BotConnection(order.data.path, { bot, clock, patienceMs: timing.patienceMs }),
         ...{ hands: client, clock, beatMs: timing.beatMs, signal: controller.signal },
-        alongside: order.data.alongside,
         objection: (request) => objectionTo(request, order.data, info, this.#parts.hashes),
         onRequest: ({ style }) => {
           current.style = style;
@@ -226,7 +225,8 @@ export class PaintingWorker implements RunningWorker {
     const { logger } = this.#parts;
     this.#stepSeconds = { ...this.#stepSeconds, ...stepSeconds };
     const outcome = end === 'over' ? end : end.kind;
-    if (end !== 'over' && end.kind === 'failed') this.#lastError = end.error.message;
+    // What whoever asked can mend is no fault of this worker's, and may quote the prompt.
+    if (end !== 'over' && end.kind === 'failed' && end.error.kind !== 'user') this.#lastError = end.error.message;
     if (end !== 'over' && end.kind === 'crashed') this.#lastError = `The pipeline process died (${end.ending.reason}).`;
     if (end !== 'over' && end.kind === 'given-back') this.#lastError = end.reason;
     logger.info({ id, outcome }, 'a job ended');
