@@ -63,6 +63,26 @@ test('a prompt is words, whatever is in it', async (t) => {
   }
 });
 
+test('a long prompt is cut at the end of a word, and a note says so', async (t) => {
+  const { client, painter } = await openClient(t);
+  const long = `a panda${' and another one'.repeat(200)}`;
+  const answer = await client.images.generate({
+    prompt: long,
+    negative_prompt: '雪'.repeat(3000),
+  } as OpenAI.ImageGenerateParamsNonStreaming);
+  const { notes } = (answer as unknown as { wuerst: { notes: string[] } }).wuerst;
+  const [request] = painter.requests;
+  assert.ok(long.startsWith(`${request?.prompt} `));
+  assert.deepEqual([request?.prompt.length, request?.negative], [1995, '雪'.repeat(2000)]);
+  assert.deepEqual(notes.slice(0, 2), [
+    'prompt has no effect beyond its first 2000 characters.',
+    'negative_prompt has no effect beyond its first 2000 characters.',
+  ]);
+  const most = '(🐼) '.repeat(6400).trim();
+  assert.equal((await client.images.generate({ prompt: most })).data?.length, 1);
+  await assert.rejects(client.images.generate({ prompt: `${most}  !` }), failure(400, 'body_invalid'));
+});
+
 test('pictures are sent in the format and way that is asked for; links open without a key, for an hour', async (t) => {
   const { client, fetch, history } = await openClient(t);
   const webp = await client.images.generate({ prompt: 'a panda', output_format: 'webp', output_compression: 50 });

@@ -6,7 +6,7 @@ import { repeatable } from '../../web/server/repeatable.ts';
 import type { ApiCall } from '../serving/api-context.ts';
 import type { Wish } from '../serving/paintings.ts';
 import type { EncodeAs } from '../serving/picture-files.ts';
-import { literalPrompt } from '../serving/prompt-words.ts';
+import { beginningOf, literalPrompt } from '../serving/prompt-words.ts';
 import { WrongField } from '../serving/read-body.ts';
 import { EDIT, type Edit, GENERATION, type Generation, VARIATION, type Variation } from './schemas.ts';
 
@@ -76,9 +76,12 @@ interface Parts {
 function translated(call: ApiCall, body: Given, { prompt, options, pictures, notes = [] }: Parts): Translated {
   const { model, n, size, seed, negative_prompt: negative, quality } = body;
   const [width, height] = size === undefined || size === 'auto' ? [] : size.split('x').map(Number);
+  // The model reads far less of it: what follows would change nothing.
+  const most = call.api.web.core.limits().maxPromptLength;
+  const kept = { prompt: beginningOf(prompt ?? '', most), negative: beginningOf(negative ?? '', most) };
   const words = [
-    ...(prompt === undefined ? [] : [literalPrompt(prompt)]),
-    ...(negative === undefined || negative.trim() === '' ? [] : [`negative:${literalPrompt(negative)}`]),
+    ...(prompt === undefined ? [] : [literalPrompt(kept.prompt)]),
+    ...(kept.negative.trim() === '' ? [] : [`negative:${literalPrompt(kept.negative)}`]),
   ];
   const wish = {
     prompt: words.join(' '),
@@ -97,6 +100,10 @@ function translated(call: ApiCall, body: Given, { prompt, options, pictures, not
     asLinks: (body.response_format ?? (/^dall-e/.test(model ?? '') ? 'url' : 'b64_json')) === 'url',
     notes: [
       ...notes,
+      ...(kept.prompt === (prompt ?? '') ? [] : [`prompt has no effect beyond its first ${most} characters.`]),
+      ...(kept.negative === (negative ?? '')
+        ? []
+        : [`negative_prompt has no effect beyond its first ${most} characters.`]),
       ...(quality === undefined || quality === 'auto'
         ? []
         : ['quality has no effect: every picture is made as well as it can be.']),

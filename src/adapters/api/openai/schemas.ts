@@ -5,6 +5,9 @@ import { file } from '../serving/read-body.ts';
 /** Where a client may send `null` for what it leaves out. */
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
+/** OpenAI's own: language models write long ones. */
+const LONGEST_PROMPT = 32_000;
+
 const size = z
   .string()
   .regex(/^(?:auto|\d{1,5}x\d{1,5})$/, 'expected auto, or width and height in pixels such as 1024x1024');
@@ -24,7 +27,7 @@ const shared = {
   seed: optional(z.int().min(0).max(Number.MAX_SAFE_INTEGER)).describe(
     'Not of OpenAI: the same seed makes the same picture.',
   ),
-  negative_prompt: optional(z.string().max(20_000)).describe('Not of OpenAI: what to keep out.'),
+  negative_prompt: optional(z.string().max(LONGEST_PROMPT)).describe('Not of OpenAI: what to keep out.'),
 };
 
 const streamed = {
@@ -32,7 +35,7 @@ const streamed = {
   partial_images: optional(z.int().min(0).max(3)).describe('Unfinished pictures to send in a stream. Default 0.'),
 };
 
-const prompt = z.string().min(1).max(100_000);
+const prompt = z.string().min(1).max(LONGEST_PROMPT);
 
 export const GENERATION = z.looseObject({
   prompt: prompt.describe('What to paint, read as words alone.'),

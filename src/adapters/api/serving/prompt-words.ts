@@ -11,3 +11,15 @@ export function weightedPrompt(text: string): string {
   // On one line it cannot be taken for the parameters of a picture that somebody has pasted.
   return `"${withoutDraws(text.replace(/\s+/g, ' ').trim())}"`;
 }
+
+/** A word may be cut in two where none ends within so many letters, as in languages without spaces. */
+const LONGEST_WORD = 60;
+
+/** The words at the beginning, in at most so many code points. */
+export function beginningOf(text: string, most: number): string {
+  const points = [...text.trim()];
+  if (points.length <= most) return text;
+  const cut = points.slice(0, most).join('');
+  const endsWord = /\s/.test(points[most] ?? '');
+  return endsWord ? cut : cut.replace(new RegExp(`\\s\\S{0,${LONGEST_WORD}}$`, 'u'), '');
+}
