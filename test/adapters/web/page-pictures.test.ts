@@ -40,7 +40,10 @@ const items = (page: Page, count: number) =>
 test('pictures are picked, dropped and pasted, and go with the next command, also without words', async (t) => {
   const { core, page, complaints } = await openPage(t, browser);
   await page.setInputFiles('#picture-files', [await file('a.png', '#ff0000')]);
+  await page.click('#view-gallery');
+  await page.locator('.gallery').waitFor();
   await hand(page, 'drop', (await picture('#00ff00')).toString('base64'));
+  await page.locator('.given').waitFor();
   await hand(page, 'paste', (await picture('#0000ff')).toString('base64'));
   await items(page, 3);
   await page.locator('.remove-picture').nth(2).click();

@@ -1,3 +1,4 @@
+import { closeBeside } from './dialogs.js';
 import { el, iconButton } from './dom.js';
 import { t } from './texts.js';
 
@@ -16,7 +17,7 @@ export function compare(pictures) {
     differences(pictures),
   );
   dialog.addEventListener('close', () => dialog.remove());
-  dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+  closeBeside(dialog);
   document.body.append(dialog);
   dialog.showModal();
 }

@@ -50,9 +50,14 @@ export function ask({ title, intro, body = null, ok, danger = false, locked = fa
     }
   });
   dialog.addEventListener('cancel', (event) => locked && event.preventDefault());
-  dialog.addEventListener('click', (event) => !locked && event.target === dialog && close());
+  if (!locked) closeBeside(dialog);
   signal?.addEventListener('abort', close);
   return shown(dialog).then(() => answer);
+}
+
+/** A click beside what a dialog shows closes it; not the second one of a double click, whose first one may have opened it. */
+export function closeBeside(dialog, ground = dialog) {
+  ground.addEventListener('click', ({ target, detail }) => target === ground && detail < 2 && dialog.close());
 }
 
 /** Resolves when the dialog was closed. */
@@ -166,7 +171,7 @@ export function askOneButton({ title, intro, body, choices }) {
     el('div', { class: 'sheet-buttons' }, buttons, close),
   );
   const dialog = el('dialog', { class: 'sheet panel', 'aria-labelledby': titleId }, form);
-  dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+  closeBeside(dialog);
   return shown(dialog).then(() => dialog.returnValue || null);
 }
 

@@ -112,6 +112,8 @@ class GivenPictures {
   #take(event, data) {
     if (!data || data.files.length === 0) return;
     event.preventDefault();
+    // They stand beside the prompt, which other views hide.
+    if (byId('dock').hidden) byId('view-chat').click();
     this.add(data.files);
   }
 

@@ -1,3 +1,4 @@
+import { closeBeside } from './dialogs.js';
 import { el, iconButton } from './dom.js';
 import { t } from './texts.js';
 
@@ -74,7 +75,7 @@ export function showHelp({ writing, topics }, onPick) {
     if (found.length === 0) list.append(el('p', { class: 'palette-none' }, TEXT.none));
   }
 
-  dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+  closeBeside(dialog);
   dialog.addEventListener('keydown', (event) => move(event, [input, ...list.querySelectorAll('button')]));
   dialog.addEventListener('close', () => dialog.remove());
   draw();

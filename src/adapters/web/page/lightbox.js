@@ -1,4 +1,5 @@
 import { replyButton } from './buttons.js';
+import { closeBeside } from './dialogs.js';
 import { el, icon, iconButton } from './dom.js';
 import { t } from './texts.js';
 
@@ -33,7 +34,6 @@ class Lightbox {
       iconButton('right', t('Next picture'), () => this.#turn(1), 'next'),
     ];
     const stage = el('div', { class: 'lightbox-stage' }, this.#picture, context.images.length > 1 ? arrows : []);
-    stage.addEventListener('click', (event) => event.target === stage && close());
     stage.addEventListener('touchstart', (event) => this.#touch(event), { passive: true });
     stage.addEventListener('touchend', (event) => this.#release(event));
     this.#dialog = el(
@@ -43,6 +43,7 @@ class Lightbox {
       stage,
       this.#foot,
     );
+    closeBeside(this.#dialog, stage);
     this.#dialog.addEventListener('close', () => this.#dialog.remove());
   }
 

@@ -1,5 +1,6 @@
 import { tell } from './announce.js';
 import { api } from './api.js';
+import { closeBeside } from './dialogs.js';
 import { el } from './dom.js';
 import { t } from './texts.js';
 import { isWriting } from './writing.js';
@@ -71,7 +72,7 @@ export class Palette {
       this.#input,
       this.#list,
     );
-    dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+    closeBeside(dialog);
     // Comes some time after it closed: the next one may be open.
     dialog.addEventListener('close', () => dialog.remove());
     this.#dialog = dialog;
