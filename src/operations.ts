@@ -9,6 +9,7 @@ import { freeBytes } from './system/disk.ts';
 import { ifThere } from './system/if-there.ts';
 import { WorkerOrders } from './workers/bot/orders.ts';
 import type { WorkerView } from './workers/bot/roster.ts';
+import { told } from './workers/said.ts';
 
 /**
  * What runs beside the core and is looked after on the page of the administration.
@@ -47,13 +48,14 @@ function workersOf(history: History, workers: () => readonly WorkerView[]): Work
 
 function workerReport({ id, registration, verdict, painted, lost }: WorkerView): WorkerReport {
   const { name = id, age, provider = null, hardware = null } = registration ?? {};
-  const { attempts = [], style = 'something', stepSeconds = {}, lastError = null } = registration ?? {};
+  const { attempts = [], style = 'something', stepSeconds = {}, lastError } = registration ?? {};
   // Its own clock may be wrong.
   const since = age === undefined ? null : Math.round(Date.now() - age);
   return {
-    ...{ id, name, since, provider, hardware, painted, lost, lastError },
+    ...{ id, name, since, provider, hardware, painted, lost },
     state: verdict?.state ?? null,
-    reason: verdict?.state === 'refused' ? verdict.reason : null,
+    reason: verdict?.state === 'refused' ? told(verdict.reason) : null,
+    lastError: lastError === undefined ? null : told(lastError),
     paints: attempts.length === 0 ? null : style,
     steps: stepSeconds,
   };

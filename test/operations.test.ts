@@ -4,23 +4,26 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readConfig } from '../src/config.ts';
 import { operationsOf } from '../src/operations.ts';
+import { inLanguage } from '../src/texts/language.ts';
 import { WorkerOrders } from '../src/workers/bot/orders.ts';
 import type { WorkerView } from '../src/workers/bot/roster.ts';
+import { quoting, saying } from '../src/workers/said.ts';
 import { openHistory, ROOT } from './bot/history/history-fixture.ts';
 
+const BANNED = saying('The operator has banned the worker {name}.', { name: 'attic' });
 const WORKER: WorkerView = {
   ...{ id: '0123456789abcdef', isBusy: true, painted: 3, lost: 1, verdict: { state: 'accepted' } },
   registration: {
     ...{ id: '0123456789abcdef', name: 'cellar', version: '0.1.0', age: 60_000, model: 'cocktail', checkpoint: 'c' },
     ...{ formerCheckpoints: [], provider: 'cuda', hardware: 'H100', styles: ['base'], mixesStyles: false, loras: [] },
     ...{ startsFromPictures: false, stepSeconds: { prior: 0.02 }, ready: true, leaving: false },
-    ...{ together: 1, attempts: ['a'], style: 'base', lastError: 'The connection was lost.' },
+    ...{ together: 1, attempts: ['a'], style: 'base', lastError: quoting(new Error('The connection was lost.')) },
   },
 };
 const SILENT = { error: () => {} };
 const UNREADABLE: WorkerView = {
   ...{ id: 'fedcba9876543210', isBusy: false, painted: 0, lost: 0 },
-  verdict: { state: 'refused', reason: 'It runs another version.' },
+  verdict: { state: 'refused', reason: BANNED },
 };
 
 test('workers are told with what they paint and why not, and orders reach them', (t) => {
@@ -34,8 +37,10 @@ test('workers are told with what they paint and why not, and orders reach them',
   );
   assert.deepEqual(
     [other?.name, other?.state, other?.reason, other?.since, other?.paints],
-    ['fedcba9876543210', 'refused', 'It runs another version.', null, null],
+    ['fedcba9876543210', 'refused', 'The operator has banned the worker attic.', null, null],
   );
+  const [, inGerman] = inLanguage('de', () => workers?.all() ?? []);
+  assert.equal(inGerman?.reason, 'Wer den Bot betreibt, hat den Worker attic gesperrt.');
   workers?.give('cellar', 'drain', ROOT);
   assert.deepEqual(new WorkerOrders(history).all, { cellar: 'drain' });
   workers?.give('cellar', undefined, ROOT);

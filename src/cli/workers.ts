@@ -11,6 +11,7 @@ import { WorkerOrders } from '../workers/bot/orders.ts';
 import { redisProblem } from '../workers/redis-problem.ts';
 import type { Verdict } from '../workers/roll.ts';
 import type { ListedWorker } from '../workers/roll-reader.ts';
+import { told, toldInEnglish } from '../workers/said.ts';
 import { columns } from './columns.ts';
 import { dataOption } from './compute-options.ts';
 import { terminalActor } from './terminal-actor.ts';
@@ -56,7 +57,7 @@ async function list({ data, json = false }: Options): Promise<void> {
   }));
   const workers = await readFrom(config);
   if (json) {
-    process.stdout.write(`${printableJson({ workers, orders, waiting })}\n`);
+    process.stdout.write(`${printableJson({ workers: workers.map(inEnglish), orders, waiting })}\n`);
     return;
   }
   const heading = t('name, state, for, provider, paints, step, last error').split(/,\s*|、/);
@@ -79,13 +80,32 @@ async function list({ data, json = false }: Options): Promise<void> {
 
 function rowOf({ id, registration, verdict }: ListedWorker): readonly string[] {
   const state = verdict === undefined ? t('waits for the bot') : t(STATES[verdict.state]);
-  const why = verdict?.state === 'refused' ? verdict.reason : undefined;
+  const why = verdict?.state === 'refused' ? told(verdict.reason) : undefined;
   if (registration === undefined) return [id, state, '', '', '', '', why ?? ''];
   const { name, age, provider, style, attempts, stepSeconds, lastError } = registration;
   const { prior, decoder } = stepSeconds;
   const step = [prior, decoder].map((seconds) => (seconds === undefined ? '–' : `${(1000 * seconds).toFixed(0)} ms`));
   const paints = attempts.length === 0 ? t('nothing') : (style ?? t('something'));
-  return [name, state, duration(age), provider, paints, step.join(' / '), why ?? lastError ?? ''];
+  return [
+    name,
+    state,
+    duration(age),
+    provider,
+    paints,
+    step.join(' / '),
+    why ?? (lastError === undefined ? '' : told(lastError)),
+  ];
+}
+
+/** As programs read it. */
+function inEnglish({ id, registration, verdict }: ListedWorker) {
+  const lastError = registration?.lastError && toldInEnglish(registration.lastError);
+  const reason = verdict?.state === 'refused' ? { reason: toldInEnglish(verdict.reason) } : {};
+  return {
+    id,
+    registration: registration && { ...registration, lastError },
+    verdict: verdict && { ...verdict, ...reason },
+  };
 }
 
 const STATES: Readonly<Record<Verdict['state'], string>> = {

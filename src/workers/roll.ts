@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ENGINE_STAGES } from '../pipeline/process/protocol.ts';
+import { said } from './said.ts';
 
 /**
  * What is kept in Redis: who works here, and the jobs that were handed over. No prompt and no picture is in it: those go
@@ -60,7 +61,7 @@ export const registration = z.strictObject({
   style: text.exactOptional(),
   /** It wants to stop. */
   leaving: z.boolean(),
-  lastError: z.string().max(1000).exactOptional(),
+  lastError: said.exactOptional(),
 });
 
 /** A worker as it describes itself. */
@@ -71,9 +72,9 @@ export const verdict = z.discriminatedUnion('state', [
   /** It gets no new job. */
   z.strictObject({ state: z.literal('draining') }),
   /** It can go: nothing is waiting for it any more. */
-  z.strictObject({ state: z.literal('released'), reason: text }),
+  z.strictObject({ state: z.literal('released') }),
   /** It never gets a job, for a reason that its operator can mend. */
-  z.strictObject({ state: z.literal('refused'), reason: text }),
+  z.strictObject({ state: z.literal('refused'), reason: said }),
 ]);
 
 export type Verdict = Readonly<z.output<typeof verdict>>;

@@ -3,6 +3,7 @@ import { imagineRequest } from '../pipeline/images/imagine-request.ts';
 import { type PictureVerdict, pictureVerdict } from '../pipeline/images/picture-verdict.ts';
 import { ENGINE_STAGES, type EngineEmbedding, type EngineRequest } from '../pipeline/process/protocol.ts';
 import { LANGUAGES } from '../texts/language.ts';
+import { said } from './said.ts';
 
 /**
  * The messages of the pipeline process (`pipeline/process/protocol.ts`) as JSON: what the bot and the worker's machine
@@ -128,7 +129,7 @@ export const wireEnd = z.discriminatedUnion('kind', [
   /** It cannot or need not go on, through no fault of the job's. */
   z.strictObject({
     kind: z.literal('given-back'),
-    reason: words(2000),
+    reason: said,
     /** It takes no other job either: it stops. */
     leaving: z.boolean(),
   }),

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { EngineEvent, EngineRequest, ImagePlan } from '../../src/pipeline/process/protocol.ts';
 import { Attempts } from '../../src/workers/bot/attempts.ts';
 import { createIntake } from '../../src/workers/bot/intake.ts';
+import { quoting } from '../../src/workers/said.ts';
 import { packImage, wireDone, wirePlan, wireRequest, wireStep } from '../../src/workers/wire.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { sketch } from './sketch-engine.ts';
@@ -187,7 +188,7 @@ test('a cancelled attempt takes nothing more, and ends when the worker says so',
   attempt.cancel(new Error('cancelled'));
   assert.equal(await post('/steps', STEP), 410);
   assert.equal(await put(UPLOAD), 410);
-  assert.equal(await post('/end', { kind: 'given-back', reason: 'not wanted', leaving: false }), 204);
+  assert.equal(await post('/end', { kind: 'given-back', reason: quoting('not wanted'), leaving: false }), 204);
   await assert.rejects(reading, /cancelled/);
   assert.deepEqual(events, []);
 });

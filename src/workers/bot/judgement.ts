@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import type { EngineInfo } from '../../pipeline/process/protocol.ts';
+import { translatable } from '../../texts/translate.ts';
 import { type Registration, registration, type Verdict } from '../roll.ts';
+import { type Said, saying } from '../said.ts';
 import { parsedJson } from '../wire.ts';
 
 /** What the operator has ordered about workers, by their names. */
@@ -28,21 +30,23 @@ export function judge(text: string, { version, info, orders }: Standards): Judge
   const read = registration.safeParse(said);
   const { name = 'unknown', version: theirs = 'unknown' } = versioned.safeParse(said).data ?? {};
   if (theirs !== version) {
-    return refused(
-      `The worker ${name} runs wuerst ${theirs}, and this bot ${version}: pictures could differ. Install ${version} there.`,
-      read.data,
+    const text = translatable(
+      'The worker {name} runs wuerst {theirs}, and this bot {ours}: pictures could differ. Install {ours} there.',
     );
+    return refused(saying(text, { name, theirs, ours: version }), read.data);
   }
-  if (!read.success) return refused('The registration of this worker cannot be read.');
+  if (!read.success) return refused(saying(translatable('The registration of this worker cannot be read.')));
   const worker = read.data;
-  if (orders[name] === 'ban') return refused(`The operator has banned the worker ${name}.`, worker);
+  if (orders[name] === 'ban') {
+    return refused(saying(translatable('The operator has banned the worker {name}.'), { name }), worker);
+  }
   // Its model is still loading.
   if (info === null || worker.checkpoint === '') return undefined;
   if (info !== undefined && !isSame(worker, info)) {
-    return refused(
-      `The worker ${name} has other weights (${short(worker)}) than this bot (${short(info)}): its pictures would be others.`,
-      worker,
+    const text = translatable(
+      'The worker {name} has other weights ({theirs}) than this bot ({ours}): its pictures would be others.',
     );
+    return refused(saying(text, { name, theirs: short(worker), ours: short(info) }), worker);
   }
   const state = orders[name] === 'drain' || worker.leaving ? 'draining' : 'accepted';
   return { verdict: { state }, registration: worker };
@@ -58,7 +62,7 @@ function short({ checkpoint }: Pick<EngineInfo, 'checkpoint'>): string {
   return checkpoint.slice(0, 12);
 }
 
-function refused(reason: string, registration?: Registration): Judgement {
-  const verdict = { state: 'refused', reason: reason.slice(0, 500) } as const;
+function refused(reason: Said, registration?: Registration): Judgement {
+  const verdict = { state: 'refused', reason } as const;
   return registration === undefined ? { verdict } : { verdict, registration };
 }

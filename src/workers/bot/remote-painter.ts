@@ -3,6 +3,7 @@ import type { Painter, PainterStatus } from '../../bot/jobs/painter.ts';
 import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
 import { type EngineEvent, type EngineInfo, type EngineRequest, errorFrom } from '../../pipeline/process/protocol.ts';
 import type { HandOver, Registration } from '../roll.ts';
+import { toldInEnglish } from '../said.ts';
 import { type Attempt, AttemptFailed, AttemptLost, type Attempts } from './attempts.ts';
 
 export interface RemotePainterOptions {
@@ -144,7 +145,7 @@ export class RemotePainter implements Painter {
     if (end.kind === 'crashed') return new PipelineCrashed(end.ending);
     if (end.kind === 'failed') return errorFrom(end.error);
     this.#isLeaving ||= end.leaving;
-    onLost(end.reason);
+    onLost(toldInEnglish(end.reason));
     return new PipelineStopped();
   }
 }

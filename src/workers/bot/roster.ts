@@ -14,6 +14,7 @@ import {
   verdictKey,
   workerId,
 } from '../roll.ts';
+import { toldInEnglish } from '../said.ts';
 import type { Attempts } from './attempts.ts';
 import { type Judgement, judge, type Standards } from './judgement.ts';
 import { RemotePainter } from './remote-painter.ts';
@@ -149,12 +150,10 @@ export class Roster {
     const { logger, clock, verdictMs } = this.#options;
     const painter = this.#members.get(id)?.painter;
     const isDrained = verdict.state === 'draining' && painter?.isBusy !== true;
-    const said: Verdict = isDrained
-      ? { state: 'released', reason: 'The bot has no more work for this worker: it is drained.' }
-      : verdict;
+    const said: Verdict = isDrained ? { state: 'released' } : verdict;
     if (known.verdict?.state !== said.state) {
       const name = known.registration?.name;
-      if (said.state === 'refused') logger.warn({ id, name }, said.reason);
+      if (said.state === 'refused') logger.warn({ id, name }, toldInEnglish(said.reason));
       else logger.info({ id, name, state: said.state }, 'a worker');
     }
     const now = clock.monotonic();

@@ -11,7 +11,8 @@ import {
 import type { Clock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { oomKills } from '../../system/oom-kills.ts';
-import { t } from '../../texts/translate.ts';
+import { t, translatable } from '../../texts/translate.ts';
+import { quoting, type Said, saying, toldInEnglish } from '../said.ts';
 import type { WireEnd, WireRequest } from '../wire.ts';
 import { AttemptOver, type BotConnection } from './bot-connection.ts';
 import { Outbox } from './outbox.ts';
@@ -33,7 +34,7 @@ export interface AttemptOptions {
   /** Aborted when the lock is lost or the worker gives its job back. */
   readonly signal: AbortSignal;
   /** Says why this worker cannot paint the request; `undefined` if it can. */
-  readonly objection: (request: WireRequest) => string | undefined;
+  readonly objection: (request: WireRequest) => Said | undefined;
   /** The request has come. */
   readonly onRequest: (request: WireRequest) => void;
 }
@@ -63,7 +64,8 @@ export async function attempt(options: AttemptOptions): Promise<AttemptResult> {
     end = endOf(error, controller.signal, killsBefore);
   }
   try {
-    await bot.end(end === 'over' ? { kind: 'given-back', reason: 'It was not wanted any more.', leaving: false } : end);
+    const unwanted = quoting('It was not wanted any more.');
+    await bot.end(end === 'over' ? { kind: 'given-back', reason: unwanted, leaving: false } : end);
   } catch (error) {
     if (!(error instanceof AttemptOver)) throw error;
     end = 'over';
@@ -121,23 +123,31 @@ async function fetched(bot: BotConnection, hashes: readonly string[], folder: st
   return files;
 }
 
-/** The worker stops: it takes nothing else either. */
-export class WorkerLeaves extends Error {
-  override readonly name = 'WorkerLeaves';
+/** What was handed over does not fit this worker. */
+class Unfit extends Error {
+  readonly why: Said;
+
+  constructor(why: Said) {
+    super(toldInEnglish(why));
+    this.why = why;
+  }
 }
 
-/** What was handed over does not fit this worker. */
-class Unfit extends Error {}
+/** The worker stops: it takes nothing else either. */
+export class WorkerLeaves extends Unfit {
+  override readonly name = 'WorkerLeaves';
+}
 
 function endOf(error: unknown, signal: AbortSignal, killsBefore: number | undefined): WireEnd | 'over' {
   const reason = signal.aborted ? signal.reason : error;
   if (reason instanceof AttemptOver) return 'over';
   if (signal.aborted || reason instanceof PipelineStopped || reason instanceof Unfit || isOfTheWay(reason)) {
-    const why = reason instanceof Error ? reason.message : String(reason);
+    const why = reason instanceof Unfit ? reason.why : quoting(reason);
     return { kind: 'given-back', reason: why, leaving: reason instanceof WorkerLeaves };
   }
   if (reason instanceof PipelineCrashed && isFromOutside(reason, killsBefore)) {
-    return { kind: 'given-back', reason: 'Somebody killed the pipeline process.', leaving: false };
+    const killed = saying(translatable('Somebody killed the pipeline process.'));
+    return { kind: 'given-back', reason: killed, leaving: false };
   }
   if (reason instanceof PipelineCrashed) return { kind: 'crashed', ending: reason.ending };
   return { kind: 'failed', error: reportError(reason, false) };

@@ -7,9 +7,11 @@ import { VERSION } from '../../pipeline/version.ts';
 import { type Clock, doneWithin, pause } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { once } from '../../system/memo.ts';
+import { translatable } from '../../texts/translate.ts';
 import type { ProblemLog } from '../problem-log.ts';
 import { failureOf } from '../redis.ts';
 import { attemptId, handOver, PREFIX, queueName, type Registration, type Verdict } from '../roll.ts';
+import { quoting, type Said, saying, told } from '../said.ts';
 import { type AttemptResult, attempt, WorkerLeaves } from './attempt.ts';
 import { BotConnection } from './bot-connection.ts';
 import { Membership } from './membership.ts';
@@ -50,7 +52,7 @@ export class PaintingWorker implements RunningWorker {
   #stepSeconds: Partial<Record<EngineStage, number>> = {};
   /** By id; several where the pipeline process paints them at the same time. */
   readonly #current = new Map<string, Current>();
-  #lastError: string | undefined;
+  #lastError: Said | undefined;
   #leaving = false;
   #state = '';
   #verdict: Verdict | undefined;
@@ -122,7 +124,7 @@ export class PaintingWorker implements RunningWorker {
     this.#leaving = true;
     this.#givingBack.abort();
     this.#released.abort();
-    this.#abort(new WorkerLeaves('The worker was stopped.'));
+    this.#abort(new WorkerLeaves(saying(translatable('The worker was stopped.'))));
     await this.drain();
   }
 
@@ -173,12 +175,12 @@ export class PaintingWorker implements RunningWorker {
     if (verdict.state === 'released') {
       this.#released.abort();
       if (isNews && !this.#leaving) {
-        logger.info({}, verdict.reason);
+        logger.info({}, 'the bot has no more work for this worker: it is drained');
         void this.drain();
       }
     }
     if (verdict.state === 'refused' && isNews) {
-      const refusal = new OperatorError('worker_refused', () => verdict.reason);
+      const refusal = new OperatorError('worker_refused', () => told(verdict.reason));
       this.#abort(new WorkerLeaves(verdict.reason));
       this.#released.abort();
       this.#stop().then(() => this.#settle.reject(refusal), this.#settle.reject);
@@ -213,7 +215,7 @@ export class PaintingWorker implements RunningWorker {
       });
       this.#ended(id, result);
     } catch (error) {
-      this.#lastError = error instanceof Error ? error.message : String(error);
+      this.#lastError = quoting(error);
       logger.warn({ id, err: error }, 'the end of a job could not be told to the bot');
     } finally {
       this.#current.delete(id);
@@ -226,8 +228,11 @@ export class PaintingWorker implements RunningWorker {
     this.#stepSeconds = { ...this.#stepSeconds, ...stepSeconds };
     const outcome = end === 'over' ? end : end.kind;
     // What whoever asked can mend is no fault of this worker's, and may quote the prompt.
-    if (end !== 'over' && end.kind === 'failed' && end.error.kind !== 'user') this.#lastError = end.error.message;
-    if (end !== 'over' && end.kind === 'crashed') this.#lastError = `The pipeline process died (${end.ending.reason}).`;
+    if (end !== 'over' && end.kind === 'failed' && end.error.kind !== 'user')
+      this.#lastError = quoting(end.error.message);
+    if (end !== 'over' && end.kind === 'crashed') {
+      this.#lastError = saying(translatable('The pipeline process died ({reason}).'), { reason: end.ending.reason });
+    }
     if (end !== 'over' && end.kind === 'given-back') this.#lastError = end.reason;
     logger.info({ id, outcome }, 'a job ended');
   }
@@ -245,7 +250,7 @@ export class PaintingWorker implements RunningWorker {
       leaving: this.#leaving,
       ...{ together: this.#together, attempts: [...this.#current.keys()] },
       ...(style === undefined ? {} : { style }),
-      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError.slice(0, 1000) }),
+      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
     };
   }
 }
