@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { History } from '../bot/history/history.ts';
+import { nobodyPaints } from '../bot/replies/lack-text.ts';
 import { type Config, readConfig } from '../config.ts';
 import { OperatorError } from '../system/errors.ts';
 import { printable, printableJson } from '../system/printable.ts';
@@ -71,10 +72,7 @@ async function list({ data, json = false }: Options): Promise<void> {
     workers.some(({ registration, verdict }) => registration?.ready === true && verdict?.state === 'accepted');
   const unserved = isServed
     ? []
-    : [
-        t('Nobody is ready to paint: requests wait until a painter is.'),
-        t('{count} request waits | {count} requests wait', { count: waiting }),
-      ];
+    : [nobodyPaints(), t('{count} request waits | {count} requests wait', { count: waiting })];
   process.stdout.write([...lines, ...kept, ...unserved].map((line) => `${printable(line)}\n`).join(''));
 }
 

@@ -31,3 +31,8 @@ export function lackText(lack: Lack): string {
       );
   }
 }
+
+/** What nobody who paints means for everybody. */
+export function nobodyPaints(): string {
+  return t('Nobody is ready to paint: requests wait until a painter is.');
+}

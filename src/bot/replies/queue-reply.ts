@@ -2,6 +2,7 @@ import { t } from '../../texts/translate.ts';
 import { type Job, type QueuePosition, titleOf } from '../job.ts';
 import { NOTICE, type Reply } from '../reply.ts';
 import { ROW, rowsOf, secondary, shortened, waitingLabel } from './job-reply.ts';
+import { nobodyPaints } from './lack-text.ts';
 
 interface QueueView {
   readonly waiting: number;
@@ -23,9 +24,7 @@ export function queueReply({ waiting, here, running, own, isServed }: QueueView)
     ...NOTICE,
     title: waiting === 0 ? t('Nothing waits') : t('{count} request waits | {count} requests wait', { count: waiting }),
     lines: [
-      isServed || running.length > 0
-        ? beingMade(running)
-        : t('Nobody is ready to paint: requests wait until a painter is.'),
+      isServed || running.length > 0 ? beingMade(running) : nobodyPaints(),
       ...(here === null || here === 0 ? [] : [t('Unfinished requests from this place: {count}.', { count: here })]),
     ],
     fields: own.map(({ job, ...place }) => ({

@@ -1,8 +1,8 @@
+import { nobodyPaints } from '../../../../bot/replies/lack-text.ts';
+import { inLanguage } from '../../../../texts/language.ts';
 import type { Trouble } from '../../../adapter.ts';
 import { notFound } from '../problems.ts';
 import { route, type WebApp, type WebContext } from '../web-context.ts';
-
-const NOBODY = 'Nobody is ready to paint: requests wait until a painter is.';
 
 /** `/healthz` and `/readyz`, without guards: probes use the address instead of a name, and have no token. */
 export function healthRoutes(app: WebApp, web: WebContext): void {
@@ -14,7 +14,9 @@ export function healthRoutes(app: WebApp, web: WebContext): void {
       const isReady = paints && surfaces().every(({ trouble }) => trouble === undefined);
       const body = {
         status: statusOf(isReady),
-        pipeline: paints ? { status: statusOf(true) } : { status: statusOf(false), reason: NOBODY },
+        pipeline: paints
+          ? { status: statusOf(true) }
+          : { status: statusOf(false), reason: inLanguage('en', nobodyPaints) },
         surfaces: Object.fromEntries(surfaces().map(({ surface, trouble }) => [surface, surfaceJson(trouble)])),
       };
       return c.json(body, isReady ? 200 : 503);
