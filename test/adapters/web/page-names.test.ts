@@ -210,6 +210,11 @@ test('where nobody signs in, each browser is a guest of its own, and a new name 
   await one.page.reload();
   await isLive(one.page);
   assert.equal(await name(one.page), first);
+  const tab = await one.visit();
+  await one.page.click('#me');
+  await one.page.getByLabel('Name').fill('ann');
+  await button(one.page, 'Save').click();
+  await me(tab, 'ann').waitFor();
 });
 
 for (const colorScheme of ['light', 'dark'] as const) {

@@ -16,6 +16,8 @@ export class Notifications {
     // Browsers offer them only over HTTPS and on this machine.
     this.#button.hidden = !isOffered();
     this.#button.addEventListener('click', () => this.toggle());
+    // Another tab may turn them on or off.
+    addEventListener('storage', () => this.#show());
     this.#show();
   }
 

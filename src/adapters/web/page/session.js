@@ -21,6 +21,7 @@ export class Session extends EventTarget {
     super();
     // No two browsers share a guest.
     if (this.user === '' || this.user === 'guest') this.#set(newGuest());
+    addEventListener('storage', ({ key, newValue }) => key === NAME_KEY && this.#changedElsewhere(newValue));
   }
 
   /** Uses the link that the page was opened with, if any, and asks who somebody is if the server wants to know. */
@@ -71,6 +72,13 @@ export class Session extends EventTarget {
     const secret = takeSecret();
     if (secret !== null && !this.#open) this.#change(secret);
     return secret !== null;
+  }
+
+  /** All tabs of a browser are one person. */
+  #changedElsewhere(name) {
+    if (name === null || name === this.user || this.#signingIn) return;
+    if (this.#open) this.#set(name);
+    else this.reload().catch(() => {});
   }
 
   /** Another tab has signed in as somebody else. */
