@@ -73,7 +73,7 @@ test('strength is a slider, and a part is painted with keys alone', async (t) =>
   await page.fill('#prompt', 'a panda');
   await page.press('#prompt', 'Enter');
   await items(page, 0);
-  assert.equal(core.commands[0]?.text, 'a panda strength:0.4');
+  assert.equal(core.commands[0]?.text, 'a panda size:1408x768 strength:0.4', 'in about the shape of the picture');
   const [, mask] = core.given;
   const { data, info } = await sharp(mask).greyscale().raw().toBuffer({ resolveWithObject: true });
   assert.deepEqual([info.width, info.height], [200, 100]);
@@ -157,9 +157,10 @@ test('strokes of the brush are taken back and done again', async (t) => {
   for (const key of ['Control+z', 'Control+z', 'Control+Shift+z']) await page.keyboard.press(key);
   await page.getByRole('button', { name: 'Use this part' }).press('Enter');
   await page.getByRole('button', { name: 'Change the part' }).waitFor();
-  await page.fill('#prompt', 'a panda');
+  await page.fill('#prompt', 'a panda ar:1:1');
   await page.press('#prompt', 'Enter');
   await items(page, 0);
+  assert.equal(core.commands[0]?.text, 'a panda ar:1:1', 'a size that is typed stays');
   const { data } = await sharp(core.given[1]).greyscale().raw().toBuffer({ resolveWithObject: true });
   assert.equal(data[50 * 200 + 100], 255, 'the first stroke was done again');
   assert.equal(data[50 * 200 + 130], 0, 'the second one was not');

@@ -74,10 +74,11 @@ class GivenPictures {
   }
 
   /** The body of a command: JSON, or a form where pictures go with it. */
-  bodyOf({ text, user }) {
+  async bodyOf({ text, user, room }) {
     if (this.isEmpty) return { text, user };
     const form = new FormData();
-    form.append('text', this.textWith(text));
+    const size = this.#mask && (await sizeFor(this.#mask, { text, user, room }).catch(() => null));
+    form.append('text', this.textWith(size ? `${text} size:${size}`.trim() : text));
     if (user) form.append('user', user);
     for (const file of this.#files) form.append('image', file);
     if (this.#mask) form.append('mask', this.#mask, 'mask.png');
@@ -188,6 +189,26 @@ class GivenPictures {
     };
     return el('li', {}, canvas, iconButton('close', t('Remove {file}', { file: file.name }), remove, 'remove-picture'));
   }
+}
+
+/**
+ * The size with the shape of a picture of which only a part is to change: others would cut off what was painted over. `null` where it is
+ * the usual one, or where the text has a size.
+ */
+async function sizeFor(mask, { text, user, room }) {
+  const [{ settings }, { spans }, { width, height }] = await Promise.all([
+    api.settings(room, user),
+    api.settingsIn(text, room, user),
+    createImageBitmap(mask),
+  ]);
+  if (spans.some(({ fields }) => fields.includes('width') || fields.includes('height'))) return null;
+  const difference = (size) => {
+    const [across, down] = size.split('x').map(Number);
+    return Math.abs(Math.log((across * height) / (down * width)));
+  };
+  const sizes = settings.find(({ name }) => name === 'size').choices;
+  const [nearest] = sizes.toSorted((a, b) => difference(a) - difference(b));
+  return nearest === sizes[0] ? null : nearest;
 }
 
 function tooLarge({ name }) {

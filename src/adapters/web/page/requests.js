@@ -16,9 +16,9 @@ export class Requests {
   }
 
   /** Sends a prompt or a command. Resolves to `accepted`, `refused` or `failed`. */
-  send(conversation, text) {
+  async send(conversation, text) {
     const key = newKey();
-    const body = givenPictures.bodyOf({ text, user: this.#session.user });
+    const body = await givenPictures.bodyOf({ text, user: this.#session.user, room: conversation.room });
     const request = async () => {
       const answer = await api.command(conversation.room, body, key);
       givenPictures.clear();
