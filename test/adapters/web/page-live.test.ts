@@ -143,5 +143,15 @@ test('the queue tells what waits where and why, goes on by itself, and lets oneâ
   await page.getByRole('button', { name: 'Cancel: a cake' }).click();
   await rows.getByText('a cake').waitFor({ state: 'detached' });
   assert.equal(core.job(own.id)?.state, 'cancelled');
+  // Of another, where everybody is an admin: none of the two answers is said like the other.
+  await page.getByRole('button', { name: /^#lobby/ }).click();
+  await page
+    .getByRole('button', { name: /^Cancel: / })
+    .first()
+    .click();
+  assert.deepEqual(await page.getByRole('dialog').getByRole('button').allTextContents(), [
+    'Cancel',
+    'Cancel the request',
+  ]);
   assert.deepEqual(complaints, []);
 });

@@ -49,6 +49,7 @@ const TEXT = {
   hours: (from, to) => (from === to ? t('in about {to} h', { to }) : t('in {from} to {to} h', { from, to })),
   more: (count) => t('{count} more waits behind these. | {count} more wait behind these.', { count }),
   cancel: t('Cancel'),
+  cancelIt: t('Cancel the request'),
   cancelThis: (what) => t('Cancel: {what}', { what }),
   really: (who) => t('Cancel the request of {who}? They are told that a moderator did.', { who }),
   somebody: t('somebody on another platform'),
@@ -243,7 +244,7 @@ export class Queue {
 
   async #cancel(entry) {
     const who = entry.user ?? TEXT.somebody;
-    if (!entry.own && !(await askConfirmation(TEXT.really(who), TEXT.cancel, true))) return;
+    if (!entry.own && !(await askConfirmation(TEXT.really(who), TEXT.cancelIt, true))) return;
     try {
       const user = this.#host.user();
       if (entry.room === null) await adminApi.remove(`queue/${entry.id}`, { user });

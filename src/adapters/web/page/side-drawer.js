@@ -9,7 +9,7 @@ export function sideDrawer() {
     if (open === side.hasAttribute('data-open')) return;
     side.toggleAttribute('data-open', open);
     opener.setAttribute('aria-expanded', String(open));
-    byId('main').inert = open;
+    for (const covered of [byId('main'), document.querySelector('.skip')]) covered.inert = open;
     (open ? byId('side-close') : opener).focus();
   };
   const close = () => set(false);
