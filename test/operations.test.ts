@@ -10,7 +10,7 @@ import type { WorkerView } from '../src/workers/bot/roster.ts';
 import { quoting, saying } from '../src/workers/said.ts';
 import { openHistory, ROOT } from './bot/history/history-fixture.ts';
 
-const BANNED = saying('The operator has banned the worker {name}.', { name: 'attic' });
+const BANNED = saying('This worker does not have the LoRA {name}.', { name: 'attic' });
 const WORKER: WorkerView = {
   ...{ id: '0123456789abcdef', isBusy: true, painted: 3, lost: 1, verdict: { state: 'accepted' } },
   registration: {
@@ -37,10 +37,10 @@ test('workers are told with what they paint and why not, and orders reach them',
   );
   assert.deepEqual(
     [other?.name, other?.state, other?.reason, other?.since, other?.paints],
-    ['fedcba9876543210', 'refused', 'The operator has banned the worker attic.', null, null],
+    ['fedcba9876543210', 'refused', 'This worker does not have the LoRA attic.', null, null],
   );
   const [, inGerman] = inLanguage('de', () => workers?.all() ?? []);
-  assert.equal(inGerman?.reason, 'Wer den Bot betreibt, hat den Worker attic gesperrt.');
+  assert.equal(inGerman?.reason, 'Dieser Worker hat das LoRA attic nicht.');
   workers?.give('cellar', 'drain', ROOT);
   assert.deepEqual(new WorkerOrders(history).all, { cellar: 'drain' });
   workers?.give('cellar', undefined, ROOT);

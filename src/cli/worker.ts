@@ -102,7 +102,7 @@ export function workerCommand(): Command {
     .action(work);
 }
 
-async function work(options: Options): Promise<void> {
+async function work(options: Options, command: Command): Promise<void> {
   const { redis, bot, name, plain = '', provider, precision, residency, batch, device, threads } = options;
   const plainHosts = plain.split(',').map((host) => host.trim().toLowerCase());
   if (redis === undefined || redis === '') {
@@ -112,7 +112,9 @@ async function work(options: Options): Promise<void> {
       { hint: t('For example: {command}', { command: EXAMPLE }) },
     );
   }
-  const address = readRedisAddress(redis, { setting: '--redis', plainHosts, plainSetting: '--plain' });
+  const isVariable = command.getOptionValueSource('redis') === 'env';
+  const setting = isVariable ? 'WUERST_REDIS' : '--redis';
+  const address = readRedisAddress(redis, { setting, plainHosts, plainSetting: 'WUERST_PLAIN_HOSTS' });
   const botUrl = readBot(bot, plainHosts);
   const own =
     name ??
@@ -147,6 +149,8 @@ async function work(options: Options): Promise<void> {
         await loras.refresh();
         return loras.known.map(({ hash }) => hash);
       },
+    }).catch((error) => {
+      throw isHeld(error) ? nameTaken(own, error) : error;
     });
     const values = { name: own, model: basename(model), host: botUrl.host };
     const banner = inTerminal(() => t('wuerst worker {name} paints {model} for {host}', values));
@@ -169,6 +173,13 @@ function readBot(typed: string | undefined, plainHosts: readonly string[]): URL 
     );
   }
   const url = new URL(typed.endsWith('/') ? typed : `${typed}/`);
+  if (url.username !== '' || url.password !== '') {
+    throw new UserError(
+      'bot_address_invalid',
+      t('The address of the bot after --bot has a user or a password, which nobody asks for there.'),
+      { hint: t('For example: {command}', { command: EXAMPLE }) },
+    );
+  }
   if (!isReadableOnTheWay(url.href) || plainHosts.includes(url.hostname)) return url;
   throw new OperatorError(
     'bot_unencrypted',
@@ -178,6 +189,19 @@ function readBot(typed: string | undefined, plainHosts: readonly string[]): URL 
         { host: url.host },
       ),
     { hint: () => t('Use https://, or name the host in --plain if only you can read that network.') },
+  );
+}
+
+/** Of the lock that bears the worker's name. */
+function isHeld(error: unknown): boolean {
+  return error instanceof OperatorError && error.code === 'lock_held';
+}
+
+function nameTaken(name: string, cause: unknown): OperatorError {
+  return new OperatorError(
+    'worker_name_taken',
+    () => t('Another worker of this machine has the name {name}, and goes on.', { name }),
+    { hint: () => t('Give each a name of its own with --name, or stop the other one.'), cause },
   );
 }
 

@@ -56,7 +56,7 @@ async function list({ data, json = false }: Options): Promise<void> {
     orders: new WorkerOrders(history).all,
     waiting: history.jobs.waiting().length,
   }));
-  const workers = await readFrom(config);
+  const { workers, problem } = await readFrom(config);
   if (json) {
     process.stdout.write(`${printableJson({ workers: workers.map(inEnglish), orders, waiting })}\n`);
     return;
@@ -73,7 +73,9 @@ async function list({ data, json = false }: Options): Promise<void> {
   const unserved = isServed
     ? []
     : [nobodyPaints(), t('{count} request waits | {count} requests wait', { count: waiting })];
-  process.stdout.write([...lines, ...kept, ...unserved].map((line) => `${printable(line)}\n`).join(''));
+  const troubles =
+    problem === undefined ? [] : [problem.message, ...(problem.hint === undefined ? [] : [problem.hint])];
+  process.stdout.write([...lines, ...kept, ...unserved, ...troubles].map((line) => `${printable(line)}\n`).join(''));
 }
 
 function rowOf({ id, registration, verdict }: ListedWorker): readonly string[] {
@@ -124,21 +126,30 @@ function read(data: string | undefined): Config {
   return readConfig({ ...process.env, ...(data === undefined ? {} : { WUERST_DATA: data }) });
 }
 
-/** @throws OperatorError `workers_off`, or what is wrong with Redis */
-async function readFrom({ workers }: Config): Promise<readonly ListedWorker[]> {
+/**
+ * Who is there, and why nobody can write that down.
+ *
+ * @throws OperatorError `workers_off`, or what keeps Redis from being read
+ */
+async function readFrom({ workers }: Config): Promise<{ workers: readonly ListedWorker[]; problem?: OperatorError }> {
   if (workers === undefined) {
     throw new OperatorError('workers_off', () => t('This bot paints alone: WUERST_REDIS is not set.'), {
       hint: () => t('See docs/workers.md for painting on other machines.'),
     });
   }
-  const [{ failureOf, redisConnection }, { readRoll }] = await Promise.all([
+  const [{ checkRedis, failureOf, redisConnection }, { readRoll }] = await Promise.all([
     import('../workers/redis.ts'),
     import('../workers/roll-reader.ts'),
   ]);
   const redis = redisConnection(workers.redis, { patient: false });
   try {
     await redis.connect();
-    return await readRoll(redis);
+    const listed = await readRoll(redis);
+    const problem = await checkRedis(redis, workers.redis).then(
+      () => undefined,
+      (error) => redisProblem(failureOf(redis, error), workers.redis.shown),
+    );
+    return { workers: listed, ...(problem === undefined ? {} : { problem }) };
   } catch (error) {
     throw redisProblem(failureOf(redis, error), workers.redis.shown);
   } finally {

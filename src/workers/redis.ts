@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { OperatorError } from '../system/errors.ts';
 import { t } from '../texts/translate.ts';
 import type { RedisAddress } from './redis-address.ts';
+import { redisProblem } from './redis-problem.ts';
 
 export interface RedisOptions {
   /**
@@ -47,7 +48,7 @@ export function failureOf(redis: Redis, error: unknown): unknown {
  * Whether this Redis keeps what it is given.
  *
  * @returns sentences about what works and is dangerous
- * @throws OperatorError `redis_too_old`, `redis_evicts`, `redis_readonly`; what Redis answers otherwise
+ * @throws OperatorError `redis_too_old`, `redis_evicts`, `redis_readonly`, `redis_full`; what Redis answers otherwise
  */
 export async function checkRedis(redis: Redis, address: RedisAddress): Promise<readonly string[]> {
   const { shown, isLocal, isEncrypted } = address;
@@ -89,6 +90,8 @@ export async function checkRedis(redis: Redis, address: RedisAddress): Promise<r
       },
     );
   }
+  const [used, most] = ['used_memory', 'maxmemory'].map((name) => Number(facts.get(name) ?? 0));
+  if (used !== undefined && most !== undefined && most > 0 && used > most) throw redisProblem('OOM ', shown);
   const user = await redis.acl('WHOAMI');
   if (isLocal) return [];
   return [

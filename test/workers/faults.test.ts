@@ -6,7 +6,7 @@ import { systemClock } from '../../src/system/clock.ts';
 import { RedisServer } from './redis-server.ts';
 import { SilentProxy } from './silent-proxy.ts';
 import { QUICK } from './worker-process.ts';
-import { endsOf, openWorker, openWorkshop } from './workshop.ts';
+import { endsOf, Log, openWorker, openWorkshop } from './workshop.ts';
 
 const SIZE = 'size:128x128';
 
@@ -151,7 +151,9 @@ test('drain and ban hold for a name: drained it finishes, banned its job goes to
   const job = await shop.ask(`a panda hold ${SIZE}`);
   await shop.steps(job.id);
   shop.orders.first = 'ban';
-  await assert.rejects(first.stopped, { message: 'The operator has banned the worker first.' });
+  await assert.rejects(first.stopped, {
+    message: /^The operator has banned the worker first; "wuerst workers admit first"/,
+  });
   const second = await shop.worker('second');
   await shop.steps(job.id, 2);
   shop.orders.second = 'drain';
@@ -160,6 +162,15 @@ test('drain and ban hold for a name: drained it finishes, banned its job goes to
   await second.stopped;
   const troubles = shop.log.lines.filter((line) => line.includes('redis_'));
   assert.deepEqual(troubles, [], 'who leaves takes nobody with them');
+});
+
+test('a worker says so when no bot answers it any more', async (t) => {
+  const shop = await openWorkshop(t);
+  const log = new Log();
+  await shop.worker('gpu-1', { logger: log.logger, timing: { ...QUICK, patienceMs: 500 } });
+  await log.line('the bot hands jobs over');
+  await shop.close();
+  await log.line('no bot has answered this worker for 0.5 s');
 });
 
 function startsOf({ events }: Pick<Awaited<ReturnType<typeof openWorkshop>>, 'events'>, id: string): number {

@@ -38,13 +38,21 @@ export function judge(text: string, { version, info, orders }: Standards): Judge
   if (!read.success) return refused(saying(translatable('The registration of this worker cannot be read.')));
   const worker = read.data;
   if (orders[name] === 'ban') {
-    return refused(saying(translatable('The operator has banned the worker {name}.'), { name }), worker);
+    return refused(
+      saying(
+        translatable(
+          'The operator has banned the worker {name}; "wuerst workers admit {name}" at the bot takes that back.',
+        ),
+        { name },
+      ),
+      worker,
+    );
   }
   // Its model is still loading.
   if (info === null || worker.checkpoint === '') return undefined;
   if (info !== undefined && !isSame(worker, info)) {
     const text = translatable(
-      'The worker {name} has other weights ({theirs}) than this bot ({ours}): its pictures would be others.',
+      'The worker {name} has other weights ({theirs}) than this bot ({ours}): its pictures would be others. Give it the model of the bot.',
     );
     return refused(saying(text, { name, theirs: short(worker), ours: short(info) }), worker);
   }

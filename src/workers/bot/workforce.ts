@@ -9,7 +9,7 @@ import { t } from '../../texts/translate.ts';
 import { ProblemLog } from '../problem-log.ts';
 import { checkRedis, failureOf, redisConnection } from '../redis.ts';
 import type { RedisAddress } from '../redis-address.ts';
-import { isLasting } from '../redis-problem.ts';
+import { isLasting, redisProblem } from '../redis-problem.ts';
 import { Attempts } from './attempts.ts';
 import { createIntake } from './intake.ts';
 import type { Orders, Standards } from './judgement.ts';
@@ -90,11 +90,12 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
   try {
     await look();
   } catch (error) {
-    const problem = problems.redis(failureOf(redis, error));
+    const problem = redisProblem(failureOf(redis, error), address.shown);
     if (isLasting(problem)) {
       redis.disconnect();
       throw problem;
     }
+    problems.tell(problem);
   }
   const intake = createIntake({ attempts, logger });
   await rehearse(intake, attempts);

@@ -52,7 +52,13 @@ export async function checkBot(bot: URL): Promise<void> {
           answer: failure?.reason ?? t('no answer'),
         }),
       {
-        ...(failure === undefined ? {} : { hint: () => failure.hint }),
+        hint: () =>
+          [
+            t(
+              'It is tried again. A bot listens for workers where it runs with WUERST_REDIS, at WUERST_WORKERS_HOST and WUERST_WORKERS_PORT.',
+            ),
+            ...(failure === undefined ? [] : [failure.hint]),
+          ].join(' '),
         cause,
       },
     );

@@ -9,7 +9,8 @@ export interface MembershipOptions {
   /** How often it is said that this worker is there, in milliseconds. It counts as gone after four times as long. */
   readonly everyMs: number;
   readonly registration: () => Registration;
-  readonly onVerdict: (verdict: Verdict) => void;
+  /** What the bot says; `undefined` where it says nothing, or nothing that this version can read. */
+  readonly onVerdict: (verdict: Verdict | undefined) => void;
   /** Redis has answered. */
   readonly onAnswer: () => void;
   readonly onProblem: (error: unknown) => void;
@@ -68,8 +69,6 @@ export class Membership {
     for (const [failure] of answers ?? []) if (failure) throw failure;
     onAnswer();
     const answer = answers?.at(-1)?.[1];
-    if (typeof answer !== 'string') return;
-    const read = verdict.safeParse(parsedJson(answer));
-    if (read.success) onVerdict(read.data);
+    onVerdict(verdict.safeParse(typeof answer === 'string' ? parsedJson(answer) : undefined).data);
   }
 }

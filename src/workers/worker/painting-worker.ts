@@ -56,6 +56,8 @@ export class PaintingWorker implements RunningWorker {
   #leaving = false;
   #state = '';
   #verdict: Verdict | undefined;
+  /** Milliseconds without a word of the bot, while Redis answered. */
+  #unanswered = 0;
   #settle: { resolve: () => void; reject: (error: unknown) => void } = { resolve() {}, reject() {} };
 
   constructor(parts: PaintingWorkerOptions) {
@@ -132,7 +134,8 @@ export class PaintingWorker implements RunningWorker {
     this.#leaving = true;
     this.#membership.changed();
     const { clock, logger, timing } = this.#parts;
-    logger.info({}, 'stopping: this worker takes no new job');
+    const has = this.#current.size === 0 ? '' : ' and finishes what it has; a second signal gives that back at once';
+    logger.info({}, `stopping: this worker takes no new job${has}`);
     do {
       await this.#idle();
       // Until the bot has read that, it may still hand over a job.
@@ -168,14 +171,20 @@ export class PaintingWorker implements RunningWorker {
     for (const { controller } of this.#current.values()) controller.abort(why);
   }
 
-  #heard(verdict: Verdict): void {
+  #heard(verdict: Verdict | undefined): void {
     const { logger } = this.#parts;
+    if (verdict === undefined) {
+      this.#unheard();
+      return;
+    }
+    this.#unanswered = 0;
     const isNews = verdict.state !== this.#verdict?.state;
     this.#verdict = verdict;
     if (verdict.state === 'released') {
       this.#released.abort();
       if (isNews && !this.#leaving) {
-        logger.info({}, 'the bot has no more work for this worker: it is drained');
+        const { name } = this.#parts;
+        logger.info({}, `this worker was drained; "wuerst workers admit ${name}" at the bot takes that back`);
         void this.drain();
       }
     }
@@ -186,6 +195,18 @@ export class PaintingWorker implements RunningWorker {
       this.#stop().then(() => this.#settle.reject(refusal), this.#settle.reject);
     }
     if (verdict.state === 'accepted' && isNews) logger.info({}, 'the bot hands jobs over to this worker');
+  }
+
+  #unheard(): void {
+    const { logger, timing } = this.#parts;
+    const before = this.#unanswered;
+    this.#unanswered += timing.registerMs;
+    if (before >= timing.patienceMs || this.#unanswered < timing.patienceMs || this.#leaving) return;
+    this.#verdict = undefined;
+    logger.warn(
+      {},
+      `no bot has answered this worker for ${timing.patienceMs / 1000} s: where it is not loading its model, it has to run, in this version and with this Redis`,
+    );
   }
 
   /** Never throws: what became of the attempt is between this worker and the bot. */

@@ -32,10 +32,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const redis = redisConnection(address, { patient: false, silenceMs });
   const queues = redisConnection(address, { patient: true, silenceMs });
   const problems = new ProblemLog({ redis: address, logger, level: 'warn' });
-  redis.on('error', (error) => problems.redis(error));
-  redis.on('ready', () => problems.redisAnswers());
   try {
     await insist(clock, problems, () => redisIsFit(redis, address, logger));
+    problems.redisAnswers();
+    redis.on('error', (error) => problems.redis(error));
+    redis.on('ready', () => problems.redisAnswers());
     await insist(clock, problems, () => checkBot(bot));
     const hashes = await options.loras();
     const client = new PipelineClient({
