@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Installations } from '../src/adapters/slack/connection/installations.ts';
@@ -39,7 +39,11 @@ for (const mask of [0o000, 0o022, 0o277]) {
     const folder = join(root, 'data');
     const { history } = openHistory(t, { folder });
     await finishedJob(history, ['a picture', 'another one']);
-    await history.backup(join(root, 'backup'));
+    mkdirSync(join(folder, 'presets'));
+    chmodSync(join(folder, 'presets'), 0o700);
+    writeFileSync(join(folder, 'presets', 'styles.csv'), '', { mode: 0o600 });
+    chmodSync(join(folder, 'presets', 'styles.csv'), 0o600);
+    await history.backup(join(root, 'backup'), [join(folder, 'presets')]);
     const lock = await lockFolder(join(folder, 'something'));
     lock.release();
     new Installations(join(folder, 'slack-installations.sqlite')).close();

@@ -48,11 +48,12 @@ export function startCommand(): Command {
 
 export function backupCommand(): Command {
   return new Command('backup')
-    .description(t('copy the database and the pictures to an empty folder; the bot may be running'))
+    .description(t('copy the database, the pictures, presets and wildcards to an empty folder; the bot may be running'))
     .argument('<folder>', t('where the copy goes'))
     .addOption(dataOption())
     .action(async (folder: string, { data }: { data?: string }) => {
       const { DATABASE_FILE, History } = await import('../bot/history/history.ts');
+      const { PRESET_FOLDER, WILDCARD_FOLDER } = await import('../bot/prompts/prompt-folder.ts');
       const config = readConfig({ ...process.env, ...(data === undefined ? {} : { WUERST_DATA: data }) });
       if (!existsSync(join(config.data, DATABASE_FILE))) {
         const { data: place } = config;
@@ -64,7 +65,8 @@ export function backupCommand(): Command {
       }
       const history = History.open({ folder: config.data });
       try {
-        const report = await history.backup(folder);
+        const prompts = [PRESET_FOLDER, WILDCARD_FOLDER].map((name) => join(config.data, name));
+        const report = await history.backup(folder, prompts);
         process.stdout.write(`${printableJson(report)}\n`);
       } finally {
         history.close();

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { copyFile, open, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { copyFile, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { OperatorError } from '../../system/errors.ts';
+import { ifThere } from '../../system/if-there.ts';
 import { makeFolder } from '../../system/make-folder.ts';
 import { keepPrivate } from '../../system/private-file.ts';
 import { t } from '../../texts/translate.ts';
@@ -24,8 +25,13 @@ export const IMAGE_FOLDER = 'images';
  * Copies a data folder, while it is in use, to a new folder that can be used in its place. The database comes first:
  * a picture finished meanwhile is an extra file, never a row without its file. The folder gets its name last, so a
  * folder with that name is complete.
+ *
+ * @param beside folders of files of whoever runs the bot, which go along; they may be missing
  */
-export async function backUp(database: Database, files: ImageFiles, destination: string): Promise<BackupReport> {
+export async function backUp(
+  { database, files, beside }: { database: Database; files: ImageFiles; beside: readonly string[] },
+  destination: string,
+): Promise<BackupReport> {
   const folder = resolve(destination);
   const part = `${folder}.part`;
   await expectFree(folder);
@@ -35,6 +41,7 @@ export async function backUp(database: Database, files: ImageFiles, destination:
     database.copyTo(join(part, DATABASE_FILE));
     keepPrivate(join(part, DATABASE_FILE));
     const counts = await copyImages(files, new ImageFiles(join(part, IMAGE_FOLDER)));
+    for (const path of beside) await copyFiles(path, join(part, basename(path)));
     await flush(join(part, DATABASE_FILE));
     // An empty folder at the destination is replaced.
     await rename(part, folder);
@@ -61,6 +68,17 @@ async function copyImages(from: ImageFiles, to: ImageFiles): Promise<{ images: n
     }
   }
   return counts;
+}
+
+async function copyFiles(from: string, to: string): Promise<void> {
+  const names = (await ifThere(readdir(from))) ?? [];
+  if (names.length > 0) makeFolder(to, 0o700);
+  for (const name of names) {
+    const found = await ifThere(stat(join(from, name)));
+    if (found?.isFile() !== true) continue;
+    await copyFile(join(from, name), join(to, name));
+    keepPrivate(join(to, name));
+  }
 }
 
 async function flush(path: string): Promise<void> {

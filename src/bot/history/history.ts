@@ -188,8 +188,8 @@ export class History {
     return this.images.retain(limits);
   }
 
-  /** Copies database and pictures, while in use, to a folder that can take this one's place. */
-  backup(destination: string): Promise<BackupReport> {
-    return backUp(this.database, this.#files, destination);
+  /** Copies database and pictures, while in use, to a folder that can take this one's place. @param beside as `backUp` has it */
+  backup(destination: string, beside: readonly string[] = []): Promise<BackupReport> {
+    return backUp({ database: this.database, files: this.#files, beside }, destination);
   }
 }

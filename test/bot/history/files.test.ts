@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { History } from '../../../src/bot/history/history.ts';
@@ -299,9 +308,17 @@ test('erasing a person leaves no trace of their words, and a file that anotherâ€
 test('a backup made while jobs go on can take the folderâ€™s place', async (t) => {
   const { history, folder, ann, bob } = await annAndBob(t);
   const destination = join(folder, 'backups', 'monday');
-  const made = history.backup(destination);
+  mkdirSync(join(folder, 'wildcards'));
+  writeFileSync(join(folder, 'wildcards', 'animal.txt'), 'panda');
+  symlinkSync('nowhere', join(folder, 'wildcards', 'gone.txt'));
+  const made = history.backup(
+    destination,
+    ['presets', 'wildcards'].map((name) => join(folder, name)),
+  );
   const meanwhile = await finishedJob(history, ['meanwhile']);
   assert.deepEqual(await made, { folder: destination, images: filesIn(destination).length, lost: 0 });
+  assert.deepEqual(readdirSync(join(destination, 'wildcards')), ['animal.txt']);
+  assert.equal(existsSync(join(destination, 'presets')), false);
   const copy = openHistory(t, { folder: destination }).history;
   assert.deepEqual(copy.jobs.get(ann.id), history.jobs.get(ann.id));
   assert.deepEqual(
