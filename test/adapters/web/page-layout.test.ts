@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
+import { EMPTY_REPLY } from '../../../src/bot/reply.ts';
 import { fakeOperations } from './fake-administration.ts';
 import { paintPreviews } from './fake-pictures.ts';
-import { launchBrowser, openPage, until } from './open-page.ts';
+import { launchBrowser, openPage, type, until } from './open-page.ts';
 
 let browser: Browser;
 before(async () => {
@@ -105,4 +107,22 @@ test('beside the rooms and without them what admins look after has room: nothing
       assert.equal(await page.evaluate(faults), 0, `${part}, ${width} pixels wide`);
     }
   }
+});
+
+test('a long text to copy scrolls in a box, beside its buttons, and is saved as a file', async (t) => {
+  const { core, page, complaints } = await openPage(t, browser);
+  const code = JSON.stringify(
+    { requests: Array.from({ length: 200 }, (_, id) => ({ id, prompt: 'a panda' })) },
+    null,
+    2,
+  );
+  t.mock.method(core, 'command', async () => ({ kind: 'reply', reply: { ...EMPTY_REPLY, title: 'Everything', code } }));
+  await type(page, 'export');
+  const box = await page.locator('.code').boundingBox();
+  assert.ok(box && box.height < 400, `${box?.height} pixels high`);
+  const link = page.locator('.code').getByRole('link', { name: 'Download' });
+  const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+  assert.equal(download.suggestedFilename(), 'wuerst.json');
+  assert.equal(await readFile(await download.path(), 'utf8'), code);
+  assert.deepEqual(complaints, []);
 });

@@ -1,8 +1,11 @@
 import { buttonRow } from './buttons.js';
 import { copyText } from './copy.js';
-import { el, iconButton } from './dom.js';
+import { el, icon, iconButton } from './dom.js';
 import { thumbnail } from './pictures.js';
 import { t } from './texts.js';
+
+/** Characters of a text that is better kept as a file. */
+const LONG_CODE = 1500;
 
 /** A reply that is not a job's: help, settings, a question, an error. */
 export function note(reply, act) {
@@ -37,10 +40,17 @@ function fieldList(fields) {
 }
 
 function codeBlock(code) {
-  const text = el('code', { dir: 'auto' }, code);
+  const isLong = code.length > LONG_CODE;
+  const text = el('code', { dir: 'auto', tabindex: isLong && '0' }, code);
   const button = iconButton('copy', t('Copy'), () => {
     copyText(text.textContent, () => getSelection().selectAllChildren(text));
   });
   button.dataset.action = 'copy';
-  return el('div', { class: 'code' }, text, button);
+  return el('div', { class: 'code' }, text, isLong && fileLink(code), button);
+}
+
+function fileLink(code) {
+  const href = URL.createObjectURL(new Blob([code]));
+  const download = /^[[{]/.test(code) ? 'wuerst.json' : 'wuerst.txt';
+  return el('a', { class: 'icon-button', href, download, 'aria-label': t('Download') }, icon('download'));
 }
