@@ -171,6 +171,7 @@ export function unpackImage(body: Buffer): WireImage | undefined {
   const head = wireImage.safeParse(parsedJson(body.subarray(4, headEnd).toString('utf8')));
   if (!head.success) return undefined;
   const { metadata, dims, embeddingBytes, verdict } = head.data;
+  if (headEnd + embeddingBytes > body.length) return undefined;
   const issues: unknown[] = [];
   const given = embeddingOf(dims, body.subarray(headEnd, headEnd + embeddingBytes), issues);
   if (issues.length > 0) return undefined;

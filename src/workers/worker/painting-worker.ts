@@ -150,7 +150,9 @@ export class PaintingWorker implements RunningWorker {
     // Where Redis is away it would wait for that.
     const isAway = queues.status !== 'ready';
     if (isAway) void this.#taker.disconnect().catch(() => {});
-    const isClosed = await doneWithin(this.#taker.close(isAway), this.#parts.timing.closeMs);
+    // It rejects where Redis goes away in this moment.
+    const closed = this.#taker.close(isAway).catch(() => {});
+    const isClosed = await doneWithin(closed, this.#parts.timing.closeMs);
     if (!isClosed) void this.#taker.disconnect().catch(() => {});
     await client.stop({ deadlineMs: 0 });
     await this.#membership.end();
