@@ -50,10 +50,13 @@ const PLACEHOLDERS: ReadonlyMap<string, string> = new Map(
 const PLACEHOLDER = /(?<=[<[])[a-z]+(?=(?:\.\.\.)?[\]>])/g;
 
 function placeholders(text: string): string {
-  return text.replace(PLACEHOLDER, (word) => {
-    const source = PLACEHOLDERS.get(word);
-    return source === undefined ? word : t(source);
-  });
+  return text.replace(PLACEHOLDER, placeholder);
+}
+
+/** Small, as all of them are, also where the word is a title elsewhere. */
+function placeholder(word: string): string {
+  const source = PLACEHOLDERS.get(word);
+  return source === undefined ? word : t(source).toLowerCase();
 }
 
 const TITLES: Readonly<Record<string, string>> = {
@@ -69,6 +72,7 @@ export const helpInLanguage: HelpConfiguration = {
   styleTitle: (title) => t(TITLES[title] ?? title),
   styleOptionText: placeholders,
   styleArgumentText: placeholders,
+  styleArgumentTerm: placeholder,
   styleSubcommandText: placeholders,
   optionDescription: ({ description, argChoices, defaultValue, envVar, ...option }) => {
     const isShown = defaultValue !== undefined && (option.required || option.optional);

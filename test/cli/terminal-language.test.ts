@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
+import { Command } from 'commander';
 import { columns } from '../../src/cli/columns.ts';
-import { commanderWords } from '../../src/cli/commander-words.ts';
+import { commanderWords, helpInLanguage } from '../../src/cli/commander-words.ts';
 import { byteSize } from '../../src/system/byte-size.ts';
 import { displayWidth } from '../../src/system/display-width.ts';
 import { OperatorError } from '../../src/system/errors.ts';
@@ -49,6 +50,17 @@ test("commander's own sentences have a translation, and what was typed stays as 
   );
   for (const source of Object.keys(table)) delete table[source];
   Object.assign(table, kept);
+});
+
+test('an argument has one name in the whole help of a command, small as those of values are', () => {
+  const command = new Command('verify')
+    .argument('<files...>', 'what is looked at')
+    .option('--redis <address>', 'where')
+    .configureHelp(helpInLanguage);
+  const help = inLanguage('de', () => command.helpInformation());
+  assert.match(help, /verify \[optionen\] <dateien\.\.\.>\n/);
+  assert.match(help, /\n {2}dateien +what is looked at\n/);
+  assert.match(help, /--redis <adresse>/);
 });
 
 test('tables align where characters are wide', () => {
