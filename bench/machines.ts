@@ -15,6 +15,7 @@ import { Painters } from '../src/bot/jobs/painters.ts';
 import { createStudio } from '../src/bot/studio/studio.ts';
 import { VERSION } from '../src/pipeline/version.ts';
 import { createLogger } from '../src/system/logging.ts';
+import { ownBotId } from '../src/workers/bot/bot-id.ts';
 import { startWorkforce } from '../src/workers/bot/workforce.ts';
 import { RedisServer } from '../test/workers/redis-server.ts';
 import { WorkerProcess } from '../test/workers/worker-process.ts';
@@ -63,7 +64,7 @@ async function measured(count: number, jobsEach: number): Promise<Row> {
     const logger = createLogger({ level: 'silent', secrets: [] });
     const studio = createStudio({ history, painters, version: VERSION, logger });
     const force = await startWorkforce({
-      ...{ redis: redis.address, host: '127.0.0.1', port: 0, painters, logger, lookMs: 1000 },
+      ...{ redis: redis.address, host: '127.0.0.1', port: 0, bot: ownBotId(history), painters, logger, lookMs: 1000 },
       info: () => painters.info ?? undefined,
       orders: () => ({}),
       loras: () => [],

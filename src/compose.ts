@@ -39,6 +39,7 @@ import { makeFolder } from './system/make-folder.ts';
 import { openFolderWarning } from './system/private-file.ts';
 import { proveWritable } from './system/prove-writable.ts';
 import { t } from './texts/translate.ts';
+import { ownBotId } from './workers/bot/bot-id.ts';
 import { WorkerOrders } from './workers/bot/orders.ts';
 import type { Workforce, WorkforceOptions } from './workers/bot/workforce.ts';
 
@@ -241,7 +242,7 @@ async function startWorkers(
   const { startWorkforce } = await import('./workers/bot/workforce.ts');
   const orders = new WorkerOrders(history);
   return startWorkforce({
-    ...{ ...workers, ...timing, painters, logger },
+    ...{ ...workers, ...timing, painters, logger, bot: ownBotId(history) },
     // Without painters here, the first worker decides what is painted with.
     info: () => painters.info ?? (processes === 0 ? undefined : null),
     orders: () => orders.all,

@@ -14,7 +14,15 @@ const BANNED = saying('This worker does not have the LoRA {name}.', { name: 'att
 const WORKER: WorkerView = {
   ...{ id: '0123456789abcdef', isBusy: true, painted: 3, lost: 1, verdict: { state: 'accepted' } },
   registration: {
-    ...{ id: '0123456789abcdef', name: 'cellar', version: '0.1.0', age: 60_000, model: 'cocktail', checkpoint: 'c' },
+    ...{
+      id: '0123456789abcdef',
+      name: 'cellar',
+      version: '0.1.0',
+      bot: '',
+      age: 60_000,
+      model: 'cocktail',
+      checkpoint: 'c',
+    },
     ...{ formerCheckpoints: [], provider: 'cuda', hardware: 'H100', styles: ['base'], mixesStyles: false, loras: [] },
     ...{ startsFromPictures: false, stepSeconds: { prior: 0.02 }, ready: true, leaving: false },
     ...{ together: 1, attempts: ['a'], style: 'base', lastError: quoting(new Error('The connection was lost.')) },

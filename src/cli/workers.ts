@@ -7,6 +7,7 @@ import { type Config, readConfig } from '../config.ts';
 import { OperatorError } from '../system/errors.ts';
 import { printable, printableJson } from '../system/printable.ts';
 import { t, translatable } from '../texts/translate.ts';
+import { ownBotId } from '../workers/bot/bot-id.ts';
 import type { Orders } from '../workers/bot/judgement.ts';
 import { WorkerOrders } from '../workers/bot/orders.ts';
 import { redisProblem } from '../workers/redis-problem.ts';
@@ -52,11 +53,13 @@ export function workersCommand(): Command {
 
 async function list({ data, json = false }: Options): Promise<void> {
   const config = read(data);
-  const { orders, waiting } = await withHistory(config, (history) => ({
+  const { bot, orders, waiting } = await withHistory(config, (history) => ({
+    bot: ownBotId(history),
     orders: new WorkerOrders(history).all,
     waiting: history.jobs.waiting().length,
   }));
-  const { workers, problem } = await readFrom(config);
+  const { workers: all, problem } = await readFrom(config);
+  const workers = all.filter(({ registration }) => registration === undefined || registration.bot === bot);
   if (json) {
     process.stdout.write(`${printableJson({ workers: workers.map(inEnglish), orders, waiting })}\n`);
     return;

@@ -18,6 +18,7 @@ export const verdictKey = (id: string): string => `${PREFIX}:verdict:${id}`;
 export const queueName = (id: string): string => `worker-${id}`;
 
 export const workerId = z.string().regex(/^[0-9a-f]{16}$/);
+export const botId = z.string().regex(/^[0-9a-f]{32}$/);
 /** As a job of a worker's queue is called: the attempt that its path names. */
 export const attemptId = z.string().regex(/^[0-9a-f-]{36}\.\d{1,15}$/);
 
@@ -30,6 +31,8 @@ export const registration = z.strictObject({
   name: z.string().regex(/^[\w.-]{1,64}$/),
   /** Of the program. */
   version: z.string().max(50),
+  /** To whom it sends what it paints: another bot may have the same Redis. */
+  bot: botId,
   /** How long it has been there, in milliseconds. Not since when: its clock may be wrong. */
   age: z.number().min(0),
   model: text,

@@ -164,6 +164,24 @@ test('drain and ban hold for a name: drained it finishes, banned its job goes to
   assert.deepEqual(troubles, [], 'who leaves takes nobody with them');
 });
 
+test('a worker serves the bot that it sends its pictures to, and no other one with the same Redis', async (t) => {
+  const shop = await openWorkshop(t);
+  await shop.worker('gpu-1');
+  const running = await shop.ask(`a panda hold ${SIZE}`);
+  await shop.steps(running.id);
+  const other = await openWorkshop(t, { redis: shop.redis });
+  const theirs = await other.ask(`a dog ${SIZE}`);
+  const log = new Log();
+  const lost = { logger: log.logger, timing: { ...QUICK, patienceMs: 500 } };
+  const elsewhere = await RedisServer.start(endsOf(t));
+  await openWorker(t, { redis: elsewhere.address, bot: new URL(other.force.url), name: 'lost', ...lost });
+  await log.line('no bot has answered this worker');
+  writeFileSync(join(shop.folder, 'go'), '');
+  assert.equal((await shop.ended(running.id)).state, 'done');
+  assert.equal(startsOf(shop, running.id), 1, 'nobody has cleared its queue');
+  assert.deepEqual([startsOf(other, theirs.id), other.force.workers], [0, []]);
+});
+
 test('a worker says so when no bot answers it any more', async (t) => {
   const shop = await openWorkshop(t);
   const log = new Log();

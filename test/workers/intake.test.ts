@@ -41,7 +41,7 @@ function open(leaseMs = 1000) {
   const attempts = new Attempts({ leaseMs, clock });
   const warnings: string[] = [];
   const log = (_: object, message: string) => void warnings.push(message);
-  const app = createIntake({ attempts, logger: { warn: log, error: log } });
+  const app = createIntake({ attempts, bot: '', logger: { warn: log, error: log } });
   const attempt = attempts.open(REQUEST);
   const events: EngineEvent[] = [];
   const reading = (async () => {

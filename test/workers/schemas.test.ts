@@ -31,7 +31,16 @@ const MESSAGES: Readonly<Record<string, readonly [schema: z.ZodType, example: un
   'a registration': [
     registration,
     {
-      ...{ id: 'a'.repeat(16), name: 'gpu-1', version: '0.1.0', age: 1, model: 'm', checkpoint: HASH, ready: true },
+      ...{
+        id: 'a'.repeat(16),
+        name: 'gpu-1',
+        version: '0.1.0',
+        bot: 'b'.repeat(32),
+        age: 1,
+        model: 'm',
+        checkpoint: HASH,
+        ready: true,
+      },
       ...{ formerCheckpoints: [HASH], provider: 'cpu-fp32', device: 'd', hardware: 'h', styles: ['base'] },
       ...{ mixesStyles: true, loras: [HASH], startsFromPictures: true, classifier: 'c', stepSeconds: { prior: 1 } },
       sizes: { minSide: 64, maxSide: 1024, maxPixels: 1024 ** 2, gridStep: 64 },

@@ -8,6 +8,7 @@ import { Painters } from '../../src/bot/jobs/painters.ts';
 import { createStudio } from '../../src/bot/studio/studio.ts';
 import { VERSION } from '../../src/pipeline/version.ts';
 import { createLogger } from '../../src/system/logging.ts';
+import { ownBotId } from '../../src/workers/bot/bot-id.ts';
 import type { Orders } from '../../src/workers/bot/judgement.ts';
 import { startWorkforce } from '../../src/workers/bot/workforce.ts';
 import type { RedisAddress } from '../../src/workers/redis-address.ts';
@@ -61,7 +62,14 @@ export async function openWorkshop(t: TestContext, options: Options = {}) {
   const studio = createStudio({ history, painters, version: VERSION, logger: log.logger });
   const orders: Record<string, Orders[string]> = {};
   const force = await startWorkforce({
-    ...{ redis: options.address ?? redis.address, host: '127.0.0.1', port: 0, painters, logger: log.logger },
+    ...{
+      redis: options.address ?? redis.address,
+      host: '127.0.0.1',
+      port: 0,
+      bot: ownBotId(history),
+      painters,
+      logger: log.logger,
+    },
     info: () => painters.info ?? undefined,
     orders: () => orders,
     loras: () => [],

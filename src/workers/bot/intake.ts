@@ -11,6 +11,8 @@ import { pngSize } from './png-size.ts';
 
 export interface IntakeOptions {
   readonly attempts: Attempts;
+  /** This bot's id. */
+  readonly bot: string;
   readonly logger: Pick<Logger, 'warn' | 'error'>;
 }
 
@@ -26,7 +28,7 @@ interface Heard {
 type Status = 400 | 403 | 404 | 409 | 410 | 413 | 422;
 
 /** What workers fetch and send: the request of their attempt, its progress, its pictures and its end. */
-export function createIntake({ attempts, logger }: IntakeOptions): Hono<Heard> {
+export function createIntake({ attempts, bot, logger }: IntakeOptions): Hono<Heard> {
   const app = new Hono<Heard>();
   const refuse = (c: Context, status: Status, code: string, message: string) =>
     c.json({ error: { code, message } }, status);
@@ -52,7 +54,7 @@ export function createIntake({ attempts, logger }: IntakeOptions): Hono<Heard> {
   const limited = (maxSize: number) =>
     bodyLimit({ maxSize, onError: (c) => refuse(c, 413, 'message_too_large', `Expected at most ${maxSize} bytes.`) });
 
-  app.get('/workers', (c) => c.json({ program: 'wuerst', version: VERSION }));
+  app.get('/workers', (c) => c.json({ program: 'wuerst', version: VERSION, bot }));
 
   app.get(ATTEMPT, known, wanted, (c) => {
     const attempt = c.get('attempt');

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { EngineInfo } from '../../pipeline/process/protocol.ts';
 import { translatable } from '../../texts/translate.ts';
-import { type Registration, registration, type Verdict } from '../roll.ts';
+import { botId, type Registration, registration, type Verdict } from '../roll.ts';
 import { type Said, saying } from '../said.ts';
 import { parsedJson } from '../wire.ts';
 
@@ -11,6 +11,8 @@ export type Orders = Readonly<Record<string, 'drain' | 'ban'>>;
 export interface Standards {
   /** Of this program. */
   readonly version: string;
+  /** This bot's id. */
+  readonly bot: string;
   /** What the bot paints with; `null` while its own process loads that, `undefined` where the first worker decides. */
   readonly info: Pick<EngineInfo, 'checkpoint' | 'formerCheckpoints'> | null | undefined;
   readonly orders: Orders;
@@ -23,10 +25,12 @@ export interface Judgement {
 }
 
 const versioned = z.object({ version: z.string().max(50), name: z.string().max(64) });
+const ofBot = z.object({ bot: botId });
 
-/** Decides about a worker from what it wrote; `undefined` while that cannot be decided. */
-export function judge(text: string, { version, info, orders }: Standards): Judgement | undefined {
+/** Decides about a worker from what it wrote; `undefined` while that cannot be decided, and for one of another bot. */
+export function judge(text: string, { version, bot, info, orders }: Standards): Judgement | undefined {
   const said = parsedJson(text);
+  if ((ofBot.safeParse(said).data?.bot ?? bot) !== bot) return undefined;
   const read = registration.safeParse(said);
   const { name = 'unknown', version: theirs = 'unknown' } = versioned.safeParse(said).data ?? {};
   if (theirs !== version) {

@@ -21,6 +21,8 @@ export interface WorkforceOptions {
   /** Where workers send what they paint. */
   readonly host: string;
   readonly port: number;
+  /** This bot's id, the same after a restart. */
+  readonly bot: string;
   readonly painters: Painters;
   /** See `Standards`. */
   readonly info: () => Standards['info'];
@@ -66,7 +68,7 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
   const roster = new Roster({
     ...{ redis, painters, attempts, logger, clock, loras: options.loras },
     verdictMs: VERDICT_LOOKS * lookMs,
-    standards: () => ({ version: VERSION, info: options.info(), orders: options.orders() }),
+    standards: () => ({ version: VERSION, bot: options.bot, info: options.info(), orders: options.orders() }),
     onProblem: (error) => {
       problems.redis(failureOf(redis, error));
       roster.lostSight();
@@ -97,7 +99,7 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
     }
     problems.tell(problem);
   }
-  const intake = createIntake({ attempts, logger });
+  const intake = createIntake({ attempts, bot: options.bot, logger });
   await rehearse(intake, attempts);
   const server = createAdaptorServer({ fetch: intake.fetch });
   const url = await listen(server, options.host, options.port).catch((error) => {

@@ -5,6 +5,7 @@ import { type Clock, pause } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { isPassing, networkFailure } from '../../system/network-failure.ts';
 import { t } from '../../texts/translate.ts';
+import { botId } from '../roll.ts';
 import { packImage, type WireEnd, type WireRequest, wireEnd, wireRequest, wireStep } from '../wire.ts';
 
 /** The bot does not want the attempt any more: somebody else has the job, it was cancelled, or it is another bot. */
@@ -34,10 +35,10 @@ const TIMEOUT_MS = 10_000;
 /** The bot answers when the picture is stored. */
 const PICTURE_TIMEOUT_MS = 300_000;
 
-const greeting = z.object({ program: z.literal('wuerst'), version: z.string() });
+const greeting = z.object({ program: z.literal('wuerst'), bot: botId });
 
-/** Whether the bot answers at its address. @throws OperatorError `bot_unreachable`, `bot_is_another` */
-export async function checkBot(bot: URL): Promise<void> {
+/** The id of the bot that answers at an address. @throws OperatorError `bot_unreachable`, `bot_is_another` */
+export async function botAt(bot: URL): Promise<string> {
   let answer: unknown;
   try {
     const response = await fetch(new URL('workers', bot), { signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -63,7 +64,8 @@ export async function checkBot(bot: URL): Promise<void> {
       },
     );
   }
-  if (greeting.safeParse(answer).success) return;
+  const greeted = greeting.safeParse(answer);
+  if (greeted.success) return greeted.data.bot;
   throw new OperatorError(
     'bot_is_another',
     () => t('What answers at {host} is not where a bot listens for workers.', { host: bot.host }),

@@ -13,7 +13,7 @@ import { failureOf } from '../redis.ts';
 import { attemptId, handOver, PREFIX, queueName, type Registration, type Verdict } from '../roll.ts';
 import { quoting, type Said, saying, told } from '../said.ts';
 import { type AttemptResult, attempt, WorkerLeaves } from './attempt.ts';
-import { BotConnection } from './bot-connection.ts';
+import { BotConnection, botAt } from './bot-connection.ts';
 import { Membership } from './membership.ts';
 import { objectionTo } from './objection.ts';
 import type { RunningWorker, Timing, WorkerOptions } from './worker-options.ts';
@@ -28,6 +28,8 @@ export interface PaintingWorkerOptions extends Omit<WorkerOptions, 'redis'> {
   readonly client: PipelineClient;
   readonly problems: ProblemLog;
   readonly hashes: readonly string[];
+  /** Of the bot that answered at the start. */
+  readonly botId: string;
 }
 
 /** A job that is being painted. */
@@ -43,6 +45,7 @@ export class PaintingWorker implements RunningWorker {
   readonly stopped: Promise<void>;
   readonly drain: () => Promise<void>;
   readonly #parts: PaintingWorkerOptions;
+  #botId: string;
   /** By the monotonic clock. */
   readonly #startedAt: number;
   readonly #membership: Membership;
@@ -62,6 +65,7 @@ export class PaintingWorker implements RunningWorker {
 
   constructor(parts: PaintingWorkerOptions) {
     this.#parts = parts;
+    this.#botId = parts.botId;
     this.#startedAt = parts.clock.monotonic();
     const { redis, queues, clock, timing, problems, logger } = parts;
     this.stopped = new Promise((resolve, reject) => {
@@ -200,14 +204,22 @@ export class PaintingWorker implements RunningWorker {
   }
 
   #unheard(): void {
-    const { logger, timing } = this.#parts;
+    const { bot, logger, timing } = this.#parts;
     const before = this.#unanswered;
     this.#unanswered += timing.registerMs;
-    if (before >= timing.patienceMs || this.#unanswered < timing.patienceMs || this.#leaving) return;
+    if (this.#unanswered < timing.patienceMs || this.#leaving) return;
+    // At its address there may be another one by now.
+    botAt(bot).then(
+      (id) => {
+        this.#botId = id;
+      },
+      () => {},
+    );
+    if (before >= timing.patienceMs) return;
     this.#verdict = undefined;
     logger.warn(
       {},
-      `no bot has answered this worker for ${timing.patienceMs / 1000} s: where it is not loading its model, it has to run, in this version and with this Redis`,
+      `no bot has answered this worker for ${timing.patienceMs / 1000} s: the one at ${bot.host} has to run, in this version and with this Redis, and to have loaded its model`,
     );
   }
 
@@ -266,7 +278,7 @@ export class PaintingWorker implements RunningWorker {
     const style = [...this.#current.values()].at(-1)?.style;
     return {
       hardware: info === null ? '' : hardware(info),
-      ...{ id: this.id, name, version, age: clock.monotonic() - this.#startedAt, loras: hashes },
+      ...{ id: this.id, name, version, bot: this.#botId, age: clock.monotonic() - this.#startedAt, loras: hashes },
       ...described(info),
       stepSeconds: this.#stepSeconds,
       ready: isUp(client),

@@ -8,7 +8,7 @@ import { checkRedis, failureOf, redisConnection } from '../redis.ts';
 import type { RedisAddress } from '../redis-address.ts';
 import { isLasting, redisProblem } from '../redis-problem.ts';
 import { rehearseWire } from '../rehearsal.ts';
-import { checkBot } from './bot-connection.ts';
+import { botAt } from './bot-connection.ts';
 import { PaintingWorker } from './painting-worker.ts';
 import type { RunningWorker, Timing, WorkerOptions } from './worker-options.ts';
 
@@ -37,7 +37,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     problems.redisAnswers();
     redis.on('error', (error) => problems.redis(error));
     redis.on('ready', () => problems.redisAnswers());
-    await insist(clock, problems, () => checkBot(bot));
+    const botId = await insist(clock, problems, () => botAt(bot));
     const hashes = await options.loras();
     const client = new PipelineClient({
       ...{ engine: options.engine, load: options.load, lockPath: options.lockPath, execArgv: options.execArgv, clock },
@@ -49,7 +49,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     let worker: PaintingWorker | undefined;
     const info = await client.start();
     rehearseWire();
-    worker = new PaintingWorker({ ...options, clock, timing, redis, queues, client, problems, hashes });
+    worker = new PaintingWorker({ ...options, clock, timing, redis, queues, client, problems, hashes, botId });
     logger.info({ id: worker.id, name: options.name, ...info }, 'this worker is ready');
     worker.start();
     return worker;
@@ -70,7 +70,7 @@ async function redisIsFit(redis: Redis, address: RedisAddress, logger: Logger): 
 }
 
 /** Until it works: the machines of a house do not start in order. */
-async function insist(clock: Clock, problems: ProblemLog, work: () => Promise<void>): Promise<void> {
+async function insist<T>(clock: Clock, problems: ProblemLog, work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await work();
