@@ -67,13 +67,16 @@ export class Adapter {
       B: () => [b, [outputs, rank]] as const,
       delta: () => [productOf(low), shape.map(Number)] as const,
     }[role as 'A' | 'B' | 'delta']();
-    const made =
-      dtype === 'f16'
-        ? new OrtTensor('float16', Uint16Array.from(data, floatToHalf), dims)
-        : new OrtTensor('float32', data, dims);
+    const made = dtype === 'f16' ? halfTensor(data, dims) : new OrtTensor('float32', data, dims);
     this.#tensors.set(key, made);
     return made;
   }
+}
+
+/** Where there is a `Float16Array`, as on Node 24, the library puts one into the tensor, which its own runtime cannot read. */
+function halfTensor(floats: Float32Array, dims: readonly number[]): OrtTensor {
+  const data = Uint16Array.from(floats, floatToHalf);
+  return Object.defineProperty(new OrtTensor('float16', data, dims), 'data', { value: data });
 }
 
 /** Side by side along the rank, with every factor in B. */
