@@ -64,7 +64,7 @@ export function createWebApp(core: Core, options: WebAdapterOptions, mounts: rea
     pictures: new ServedPictures(core.marker),
     zips: new PictureZips(),
     shared: new SharedPictures(160 * 2 ** 20),
-    strangers: { forms: new FormTurns(2), shared: new SharedPictures(80 * 2 ** 20) },
+    strangers: { forms: new FormTurns(1), shared: new SharedPictures(40 * 2 ** 20) },
   };
   let stopping = false;
 

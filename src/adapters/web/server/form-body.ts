@@ -33,10 +33,14 @@ export function isForm(c: Context): boolean {
   return /^multipart\/form-data\s*;/i.test(c.req.header('content-type') ?? '');
 }
 
-/** The parts of a form, which is taken to pieces by a thread. @throws UserError `body_too_large`, `body_not_form` */
-export async function readFormParts(c: Context): Promise<readonly FormPart[]> {
+/**
+ * The parts of a form, which is taken to pieces by a thread.
+ * @param most bytes of its pictures together
+ * @throws UserError `body_too_large`, `body_not_form`
+ */
+export async function readFormParts(c: Context, most: number = PICTURE_BOUNDS.allBytes): Promise<readonly FormPart[]> {
   const type = c.req.header('content-type') ?? '';
-  const body = await readBytes(c, PICTURE_BOUNDS.allBytes + OVERHEAD);
+  const body = await readBytes(c, most + OVERHEAD);
   return partsOf({ body: Uint8Array.from(body), type });
 }
 
@@ -60,7 +64,7 @@ export async function readCommandForm(c: Context): Promise<CommandForm> {
 
 function partsOf(request: FormRequest): Promise<readonly FormPart[]> {
   return new Promise((resolve, reject) => {
-    const thread = startThread(THREAD, request);
+    const thread = startThread(THREAD, request, [request.body.buffer]);
     const fail = (cause?: unknown) => reject(notForm(cause));
     thread.once('message', (parts: readonly FormPart[] | null) => (parts === null ? fail() : resolve(parts)));
     thread.once('error', fail);

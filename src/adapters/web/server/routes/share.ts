@@ -23,7 +23,7 @@ export function shareRoutes(app: WebApp, web: WebContext): void {
     POST: async (c) => {
       try {
         const known = await admit(c, async () => {}).then(() => true, strangerIn(c));
-        return c.redirect(`/?${await taken(web, c, known ? web : web.strangers)}`, 303);
+        return c.redirect(`/?${await taken(web, c, known)}`, 303);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         // People would see no page but this answer.
@@ -59,14 +59,12 @@ function strangerIn(c: WebRequest) {
 }
 
 /** What was shared, as the query of the page's address. */
-async function taken(
-  web: WebContext,
-  c: WebRequest,
-  { forms, shared }: Pick<WebContext, 'forms' | 'shared'>,
-): Promise<URLSearchParams> {
+async function taken(web: WebContext, c: WebRequest, known: boolean): Promise<URLSearchParams> {
+  const { forms, shared } = known ? web : web.strangers;
+  const most = known ? PICTURE_BOUNDS.allBytes : PICTURE_BOUNDS.bytes;
   requireRate(web, c, FORM_COST);
   const person = personOf(web, c);
-  const parts = await forms.take(person, () => readFormParts(c));
+  const parts = await forms.take(person, () => readFormParts(c, most));
   const query = new URLSearchParams();
   for (const part of parts) if ('text' in part && TEXTS.includes(part.name)) query.set(part.name, begun(part.text));
   const given = parts.flatMap((part) => ('bytes' in part && part.bytes.byteLength > 0 ? [part.bytes] : []));
