@@ -92,8 +92,10 @@ test('a personal link brings somebody back in another browser, and asks before i
   await question.getByRole('button', { name: 'Cancel' }).click();
   await me(bob, 'bob').waitFor();
   await bob.goto(link);
+  await bob.fill('#prompt', 'what bob is about to ask for');
   await question.getByRole('button', { name: 'Use the link' }).click();
   await me(bob, 'ann').waitFor();
+  assert.equal(await bob.inputValue('#prompt'), '', 'it was not theirs');
 });
 
 test('who clicks their own name sees who they are, and is signed out only after saying so', async (t) => {

@@ -98,6 +98,13 @@ export class Composer {
     if (this.#room === room) this.#saveDraft();
   }
 
+  /** Somebody else writes here now. */
+  forgetDrafts(rooms) {
+    for (const room of rooms) storage.remove(draftKey(room));
+    this.#write('');
+    givenPictures.clear();
+  }
+
   /** A text that was kept as a draft has been sent. */
   forget(room, text) {
     if (storage.get(draftKey(room))?.trim() === text) storage.remove(draftKey(room));

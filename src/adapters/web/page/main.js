@@ -291,6 +291,7 @@ function wire() {
     for (const conversation of conversations.values()) conversation.forget();
     lastState.forget();
   });
+  session.addEventListener('replaced', () => composer.forgetDrafts(rooms.names));
   session.addEventListener('needs-link', offerLink);
   byId('me').addEventListener('click', showMe);
   byId('reconnect').addEventListener('click', () => stream.retry());

@@ -122,6 +122,8 @@ export class Session extends EventTarget {
 
   #become(user, admin) {
     if (user !== this.user) this.dispatchEvent(new Event('left'));
+    // What a guest has begun is theirs once they have a name.
+    if (user !== this.user && !GUEST.test(this.user)) this.dispatchEvent(new Event('replaced'));
     this.#set(user, admin);
     this.dispatchEvent(new Event('signed-in'));
   }
