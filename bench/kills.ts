@@ -47,7 +47,7 @@ async function round(count: number): Promise<KillReport> {
     const report = await killAround(
       { after: (end) => ends.push(end) },
       {
-        ...{ kills: count, folder, open: 3, compared: COMPARED, random: Math.random },
+        ...{ kills: count, folder, open: 6, compared: COMPARED, random: Math.random },
         shares: { bot: 0.15, worker: 0.25, pipeline: 0.4, redis: 0.2 },
       },
     );

@@ -39,6 +39,8 @@ export interface KillReport {
 const BOT = new URL('./bot-child.ts', import.meta.url);
 const ROOM = 'room';
 const WORKERS = 2;
+/** Pictures of several requests that a worker paints at the same time. */
+const TOGETHER = 4;
 const TIMING = { leaseMs: 3000, lookMs: 100, silenceMs: 1500 };
 const accepted = z.object({ job: z.object({ id: z.string() }) });
 
@@ -211,7 +213,8 @@ class House {
     const data = join(this.#folder, `worker-${i}`);
     mkdirSync(data, { recursive: true });
     const bot = `http://127.0.0.1:${this.#workersPort}/`;
-    return new WorkerProcess(this.#ends, { redis: this.#redis.address.url, bot, name: `worker-${i}`, data });
+    const redis = this.#redis.address.url;
+    return new WorkerProcess(this.#ends, { redis, bot, name: `worker-${i}`, data, batch: TOGETHER });
   }
 
   async #ready(): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Queue } from 'bullmq';
@@ -30,7 +30,7 @@ test('a worker paints what is asked for, in order, and the bot keeps its picture
   for (const { id, seed } of job.images) {
     const path = await shop.studio.imagePath(id);
     assert.ok(path !== null);
-    assert.deepEqual(readFileSync(path), Buffer.from(sketch({ ...job.request, images: [] }, seed)));
+    assert.deepEqual(readFileSync(path), Buffer.from(sketch(job.request, seed)));
   }
   const steps = shop.events.filter(({ type }) => type === 'step');
   assert.ok(steps.length >= 3, 'progress is told');
@@ -169,6 +169,33 @@ test('a job in Redis that no bot has written is thrown away, whatever is wrong w
   assert.equal((await shop.ended((await shop.ask('a cat size:128x128')).id)).state, 'done');
   assert.deepEqual(await queue.getJobCounts('completed', 'failed'), { completed: 0, failed: 0 });
 });
+
+test('a picture that a request starts from lies at the worker as long as that is painted, also where one was killed', async (t) => {
+  const shop = await openWorkshop(t);
+  const lockPath = join(shop.folder, 'gpu-1.lock');
+  const files = `${lockPath}.files`;
+  mkdirSync(join(files, 'job-killed'), { recursive: true });
+  await shop.worker('gpu-1', { lockPath });
+  assert.ok(!existsSync(files));
+  const ann = caller({ user: 'ann' });
+  const given = sketch({ prompt: 'given', width: 64, height: 64 }, 1n);
+  const hash = await shop.studio.givePicture(given, ann);
+  const ask = async (text: string) => {
+    const outcome = await shop.studio.command(text, ann, { pictures: { pictures: [hash] } });
+    assert.ok(outcome.kind === 'job');
+    return outcome.job;
+  };
+  const job = await ask('a panda hold size:128x128');
+  await shop.steps(job.id);
+  const [folder = ''] = readdirSync(files);
+  assert.deepEqual(readdirSync(join(files, folder)), [hash]);
+  assert.deepEqual(sha256(readFileSync(join(files, folder, hash))), hash);
+  writeFileSync(join(shop.folder, 'go'), '');
+  assert.equal((await shop.ended(job.id)).state, 'done');
+  while (!t.signal.aborted && readdirSync(files).length > 0) await new Promise(setImmediate);
+});
+
+const sha256 = (content: Uint8Array) => createHash('sha256').update(content).digest('hex');
 
 test('what a worker and a bot that are both gone have left in Redis is removed by the next bot', async (t) => {
   const redis = await RedisServer.start(endsOf(t));

@@ -12,7 +12,10 @@ import type {
 import { UserError } from '../../src/system/errors.ts';
 
 /** A PNG of one colour, which the prompt and the seed decide. */
-export function sketch({ prompt, width, height }: EngineRequest, seed: bigint): Uint8Array {
+export function sketch(
+  { prompt, width, height }: Pick<EngineRequest, 'prompt' | 'width' | 'height'>,
+  seed: bigint,
+): Uint8Array {
   const colour = createHash('sha256').update(`${prompt} ${seed}`).digest().subarray(0, 3);
   const row = Buffer.concat([Buffer.of(0), ...Array.from({ length: width }, () => colour)]);
   const head = Buffer.alloc(13);
@@ -45,7 +48,8 @@ class SketchEngine implements Engine {
     const sizes = { minSide: 64, maxSide: 1024, maxPixels: 1024 ** 2, gridStep: 64 };
     const styles = ['interpolated', 'base', 'aesthetic'];
     const together = Number(/\d+$/.exec(model)?.[0] ?? 1);
-    return { model: 'sketch', checkpoint: model, provider: 'fake', styles, sizes, together };
+    const info = { model: 'sketch', checkpoint: model, provider: 'fake', startsFromPictures: true };
+    return { ...info, styles, sizes, together };
   }
 
   async *generate(request: EngineRequest, { announce, signal }: GenerateContext): AsyncGenerator<EngineEvent, void> {

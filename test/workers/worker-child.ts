@@ -10,12 +10,12 @@ import { startWorker } from '../../src/workers/worker/worker.ts';
 import type { WorkerChildOptions } from './worker-process.ts';
 
 const options: WorkerChildOptions = JSON.parse(process.env.TEST_OPTIONS ?? '');
-const { redis, bot, name, data, engine, model, timing, version } = options;
+const { redis, bot, name, data, engine, model, timing, version, batch = 'off' } = options;
 try {
   const worker = await startWorker({
     redis: readRedisAddress(redis, { setting: '--redis', plainHosts: [], plainSetting: '--plain' }),
     ...{ bot: new URL(bot), name, engine, timing },
-    load: { model, provider: 'cpu', threads: 1, cacheDir: data },
+    load: { model, provider: 'cpu', threads: 1, cacheDir: data, batch },
     lockPath: join(data, `pipeline-${name}.lock`),
     hardware: () => 'test',
     loras: async () => [],

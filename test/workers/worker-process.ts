@@ -14,6 +14,8 @@ export interface WorkerChildOptions {
   readonly model: string;
   readonly timing: Partial<Timing>;
   readonly version?: string;
+  /** Pictures of several requests at the same time. @default off */
+  readonly batch?: number;
 }
 
 export const REAL_ENGINE = new URL('../../src/pipeline/engine/engine.ts', import.meta.url).href;

@@ -4,6 +4,7 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type * as z from 'zod';
 import { VERSION } from '../../pipeline/version.ts';
+import { ifThere } from '../../system/if-there.ts';
 import type { Logger } from '../../system/logging.ts';
 import { parsedJson, toWire, unpackImage, wireEnd, wireStep } from '../wire.ts';
 import { Attempt, type Attempts } from './attempts.ts';
@@ -66,8 +67,10 @@ export function createIntake({ attempts, bot, logger }: IntakeOptions): Hono<Hea
     const { files = {} } = c.get('attempt').request;
     const hash = c.req.param('hash');
     const path = Object.hasOwn(files, hash) ? files[hash] : undefined;
-    if (path === undefined) return refuse(c, 404, 'file_unknown', 'The job does not start from this file.');
-    return c.body(new Uint8Array(await readFile(path)), 200, { 'Content-Type': 'application/octet-stream' });
+    // It may be gone since the job was planned: whoever plans it again says so.
+    const content = path === undefined ? undefined : await ifThere(readFile(path));
+    if (!content) return refuse(c, 404, 'file_unknown', 'The job does not start from this file.');
+    return c.body(new Uint8Array(content), 200, { 'Content-Type': 'application/octet-stream' });
   });
 
   app.post(`${ATTEMPT}/beat`, known, wanted, (c) => c.body(null, 204));

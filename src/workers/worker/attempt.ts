@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
 import {
@@ -10,6 +9,7 @@ import {
 } from '../../pipeline/process/protocol.ts';
 import type { Clock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
+import { makeFolder } from '../../system/make-folder.ts';
 import { oomKills } from '../../system/oom-kills.ts';
 import { t, translatable } from '../../texts/translate.ts';
 import { quoting, type Said, saying, toldInEnglish } from '../said.ts';
@@ -29,6 +29,8 @@ export interface AttemptOptions {
   readonly bot: BotConnection;
   readonly hands: Hands;
   readonly clock: Clock;
+  /** Where pictures lie that requests start from, as long as they are painted. */
+  readonly filesFolder: string;
   /** Milliseconds between two signs of life. */
   readonly beatMs: number;
   /** Aborted when the lock is lost or the worker gives its job back. */
@@ -77,7 +79,7 @@ export async function attempt(options: AttemptOptions): Promise<AttemptResult> {
 }
 
 async function paint(
-  { bot, hands, objection, onRequest }: AttemptOptions,
+  { bot, hands, objection, onRequest, filesFolder }: AttemptOptions,
   controller: AbortController,
   steps: StepTimes,
 ) {
@@ -87,7 +89,7 @@ async function paint(
   const why = objection(request);
   if (why !== undefined) throw new Unfit(why);
   const outbox = new Outbox(bot, (error) => controller.abort(error));
-  const folder = request.files === undefined ? undefined : mkdtempSync(join(tmpdir(), 'wuerst-worker-'));
+  const folder = request.files === undefined ? undefined : newFolder(filesFolder);
   try {
     const { files: hashes = [], ...settings } = request;
     const files = await fetched(bot, hashes, folder ?? '', signal);
@@ -110,6 +112,11 @@ async function paint(
   } finally {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function newFolder(parent: string): string {
+  makeFolder(parent, 0o700);
+  return mkdtempSync(join(parent, 'job-'));
 }
 
 async function fetched(bot: BotConnection, hashes: readonly string[], folder: string, signal: AbortSignal) {

@@ -242,6 +242,7 @@ export class PaintingWorker implements RunningWorker {
     try {
       const result = await attempt({
         bot: new BotConnection(order.data.path, { bot, clock, patienceMs: timing.patienceMs }),
+        filesFolder: filesFolderOf(this.#parts),
         ...{ hands: client, clock, beatMs: timing.beatMs, signal: controller.signal },
         objection: (request) => objectionTo(request, order.data, info, this.#parts.hashes),
         onRequest: ({ style }) => {
@@ -288,6 +289,11 @@ export class PaintingWorker implements RunningWorker {
       ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
     };
   }
+}
+
+/** Its own as its lock is: what a worker that was killed has left there can be removed by the next one. */
+export function filesFolderOf({ lockPath }: Pick<WorkerOptions, 'lockPath'>): string {
+  return `${lockPath}.files`;
 }
 
 function isUp({ status: { state } }: PipelineClient): boolean {

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { PipelineClient } from '../../pipeline/process/client.ts';
 import { type Clock, pause, systemClock } from '../../system/clock.ts';
@@ -9,7 +10,7 @@ import type { RedisAddress } from '../redis-address.ts';
 import { isLasting, redisProblem } from '../redis-problem.ts';
 import { rehearseWire } from '../rehearsal.ts';
 import { botAt } from './bot-connection.ts';
-import { PaintingWorker } from './painting-worker.ts';
+import { filesFolderOf, PaintingWorker } from './painting-worker.ts';
 import type { RunningWorker, Timing, WorkerOptions } from './worker-options.ts';
 
 const TIMING: Timing = {
@@ -48,6 +49,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     });
     let worker: PaintingWorker | undefined;
     const info = await client.start();
+    rmSync(filesFolderOf(options), { recursive: true, force: true });
     rehearseWire();
     worker = new PaintingWorker({ ...options, clock, timing, redis, queues, client, problems, hashes, botId });
     logger.info({ id: worker.id, name: options.name, ...info }, 'this worker is ready');
