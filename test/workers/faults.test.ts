@@ -92,6 +92,16 @@ test('a worker of another version, or with other weights, is refused with a sent
   );
 });
 
+test('weights that are alike in the pieces by which large ones are first told apart are others all the same', async (t) => {
+  const shop = await openWorkshop(t);
+  await shop.worker('gpu-1', { load: { model: 'tuned-a' } });
+  const near = { redis: shop.redis.address, bot: new URL(shop.force.url) };
+  const other = await openWorker(t, { ...near, name: 'other', load: { model: 'tuned-b' } });
+  await assert.rejects(other.stopped, { message: /other has other weights \(tuned-b\) than this bot \(tuned-a\)/ });
+  // Of which the hash of all bytes is not known yet.
+  await shop.worker('gpu-2', { load: { model: 'tuned' } });
+});
+
 test('two workers that believe they own one job: the one that was given up delivers nothing', async (t) => {
   const shop = await openWorkshop(t, { leaseMs: 400 });
   // Its signs of life come too late.

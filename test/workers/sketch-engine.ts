@@ -36,9 +36,10 @@ function chunk(name: string, data: Buffer): Buffer {
 }
 
 /**
- * Paints one colour; the name of its model is its checkpoint, and `sketch-2` paints two pictures at the same time. Words of the
- * prompt: `die` ends the process, `refuse` blames the prompt, `stumble` fails and `chatty` warns at great length, `busy` blocks it for two seconds, `endless` goes on until it is cancelled, `hold` until there
- * is the file `go` in its folder.
+ * Paints one colour. The name of its model is its checkpoint: `sketch-2` paints two pictures at the same time, and those that begin
+ * with `tuned` are alike in the pieces by which large weights are first told apart. Words of the prompt: `die` ends the process,
+ * `refuse` blames the prompt, `stumble` fails and `chatty` warns at great length, `busy` blocks it for two seconds, `endless` goes
+ * on until it is cancelled, `hold` until there is the file `go` in its folder.
  */
 class SketchEngine implements Engine {
   #folder = '';
@@ -49,6 +50,7 @@ class SketchEngine implements Engine {
     const styles = ['interpolated', 'base', 'aesthetic'];
     const together = Number(/\d+$/.exec(model)?.[0] ?? 1);
     const info = { model: 'sketch', checkpoint: model, provider: 'fake', startsFromPictures: true };
+    if (model.startsWith('tuned')) Object.assign(info, { formerCheckpoints: ['tuned'] });
     return { ...info, styles, sizes, together };
   }
 

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { EngineInfo } from '../../pipeline/process/protocol.ts';
+import { areSameWeights, type EngineInfo } from '../../pipeline/process/protocol.ts';
 import type { ImagineRequest, Lack } from '../job.ts';
 import { type Painter, type PainterStatus, speedOf } from './painter.ts';
 
@@ -225,11 +225,8 @@ function isNews(before: PainterStatus | undefined, now: PainterStatus): boolean 
   return JSON.stringify(before.loras) !== JSON.stringify(now.loras);
 }
 
-/** Weights may have several hashes: one that is known at once, and one of all bytes. */
 function hasWeightsOf(first: EngineInfo | null, own: EngineInfo | null): boolean {
-  if (first === null || own === null || first === own) return true;
-  const hashes = new Set([first.checkpoint, ...(first.formerCheckpoints ?? [])]);
-  return [own.checkpoint, ...(own.formerCheckpoints ?? [])].some((hash) => hashes.has(hash));
+  return first === null || own === null || first === own || areSameWeights(first, own);
 }
 
 /** What a painter has not got for some work. */

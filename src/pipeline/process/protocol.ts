@@ -109,6 +109,20 @@ export interface EngineInfo {
   readonly warmed?: string;
 }
 
+export type Weights = Pick<EngineInfo, 'checkpoint' | 'formerCheckpoints'>;
+
+/**
+ * Whether weights are the same. The hash of all bytes of large ones is known some time after they are loaded, to each at its own time;
+ * until then it goes by the other hashes, for which pieces are read.
+ */
+export function areSameWeights(a: Weights, b: Weights): boolean {
+  const isWhole = ({ checkpoint, formerCheckpoints: former = [] }: Weights) =>
+    former.length > 0 && !former.includes(checkpoint);
+  if (isWhole(a) && isWhole(b)) return a.checkpoint === b.checkpoint;
+  const hashes = [a.checkpoint, ...(a.formerCheckpoints ?? [])];
+  return [b.checkpoint, ...(b.formerCheckpoints ?? [])].some((hash) => hashes.includes(hash));
+}
+
 /** Where Stage B's image embedding comes from. */
 export type ImageSource =
   /** Stage C from the words; its draws come from `seed`. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { EngineInfo } from '../../pipeline/process/protocol.ts';
+import { areSameWeights, type Weights } from '../../pipeline/process/protocol.ts';
 import { translatable } from '../../texts/translate.ts';
 import { botId, type Registration, registration, type Verdict } from '../roll.ts';
 import { type Said, saying } from '../said.ts';
@@ -14,7 +14,7 @@ export interface Standards {
   /** This bot's id. */
   readonly bot: string;
   /** What the bot paints with; `null` while its own process loads that, `undefined` where the first worker decides. */
-  readonly info: Pick<EngineInfo, 'checkpoint' | 'formerCheckpoints'> | null | undefined;
+  readonly info: Weights | null | undefined;
   readonly orders: Orders;
 }
 
@@ -54,7 +54,7 @@ export function judge(text: string, { version, bot, info, orders }: Standards): 
   }
   // Its model is still loading.
   if (info === null || worker.checkpoint === '') return undefined;
-  if (info !== undefined && !isSame(worker, info)) {
+  if (info !== undefined && !areSameWeights(worker, info)) {
     const text = translatable(
       'The worker {name} has other weights ({theirs}) than this bot ({ours}): its pictures would be others. Give it the model of the bot.',
     );
@@ -64,13 +64,7 @@ export function judge(text: string, { version, bot, info, orders }: Standards): 
   return { verdict: { state }, registration: worker };
 }
 
-/** The hash of large weights is known some time after they are loaded, to each at its own time. */
-function isSame(a: Pick<EngineInfo, 'checkpoint' | 'formerCheckpoints'>, b: typeof a): boolean {
-  const hashes = [a.checkpoint, ...(a.formerCheckpoints ?? [])];
-  return [b.checkpoint, ...(b.formerCheckpoints ?? [])].some((hash) => hashes.includes(hash));
-}
-
-function short({ checkpoint }: Pick<EngineInfo, 'checkpoint'>): string {
+function short({ checkpoint }: Weights): string {
   return checkpoint.slice(0, 12);
 }
 
