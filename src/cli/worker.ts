@@ -1,4 +1,4 @@
-import { cpus, hostname } from 'node:os';
+import { constants, cpus, hostname } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { lorasFolder, safetyFolder } from '../models/model-folder.ts';
@@ -136,7 +136,9 @@ async function work(options: Options, command: Command): Promise<void> {
   const logger = createLogger({ level, format, secrets: [address.url, address.password] });
   const { startWorker } = await import('../workers/worker/worker.ts');
   await loggingInEnglish(async (inTerminal) => {
-    const worker = await startWorker({
+    let worker: RunningWorker | undefined;
+    onSignals(() => worker);
+    worker = await startWorker({
       ...{ redis: address, bot: botUrl, name: own, logger },
       engine: ENGINE.href,
       load: {
@@ -155,7 +157,6 @@ async function work(options: Options, command: Command): Promise<void> {
     const values = { name: own, model: basename(model), host: botUrl.host };
     const banner = inTerminal(() => t('wuerst worker {name} paints {model} for {host}', values));
     process.stderr.write(`\n${banner}\n\n`);
-    onSignals(worker);
     await worker.stopped;
   });
 }
@@ -213,9 +214,12 @@ function hardwareOf({ provider }: EngineInfo, device: number | undefined, thread
   return gpu || processors;
 }
 
-function onSignals(worker: RunningWorker): void {
+/** Also before there is a worker: the first process of a container is not ended by a signal that it does not listen for. */
+function onSignals(current: () => RunningWorker | undefined): void {
   let since: number | undefined;
   const stop = (signal: NodeJS.Signals) => {
+    const worker = current();
+    if (worker === undefined) process.exit(128 + constants.signals[signal]);
     if (since === undefined) {
       since = performance.now();
       void worker.drain();

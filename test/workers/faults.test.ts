@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { EMBEDDED_MODELS } from '../../src/models/model-folder.ts';
 import { systemClock } from '../../src/system/clock.ts';
-import { RedisServer } from './redis-server.ts';
+import { ChildLines } from '../child-lines.ts';
+import { WUERST } from '../program.ts';
+import { freePort, RedisServer } from './redis-server.ts';
 import { SilentProxy } from './silent-proxy.ts';
 import { QUICK } from './worker-process.ts';
-import { endsOf, Log, openWorker, openWorkshop } from './workshop.ts';
+import { endsOf, folderOf, Log, openWorker, openWorkshop } from './workshop.ts';
 
 const SIZE = 'size:128x128';
 
@@ -190,6 +193,21 @@ test('a worker serves the bot that it sends its pictures to, and no other one wi
   assert.equal((await shop.ended(running.id)).state, 'done');
   assert.equal(startsOf(shop, running.id), 1, 'nobody has cleared its queue');
   assert.deepEqual([startsOf(other, theirs.id), other.force.workers], [0, []]);
+});
+
+test('a worker that waits for its bot ends at the first signal', async (t) => {
+  const redis = await RedisServer.start(endsOf(t));
+  const bot = `http://127.0.0.1:${await freePort()}`;
+  const worker = new ChildLines(
+    endsOf(t),
+    [process.execPath, ...WUERST, 'worker', '--bot', bot, '--log-format', 'json'],
+    {
+      ...{ WUERST_REDIS: redis.address.url, WUERST_DATA: folderOf(t), WUERST_MODEL: join(EMBEDDED_MODELS, 'cocktail') },
+    },
+  );
+  assert.match((await worker.line('bot_unreachable')) ?? '', /It is tried again\. A bot listens for workers where/);
+  worker.child.kill('SIGTERM');
+  assert.deepEqual(await worker.ended, { code: 143, signal: null });
 });
 
 test('a worker says so when no bot answers it any more', async (t) => {
