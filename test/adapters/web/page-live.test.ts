@@ -41,13 +41,13 @@ test('who asked for it is notified of their own pictures, while they look at som
   await core.complete(first.id);
   await page.locator(`[data-job=${first.id}][data-state=done]`).waitFor();
   assert.deepEqual(await page.evaluate('told'), [], 'it was seen');
-  const [second, other] = [await core.request('a lion', 'lobby'), await core.request('a star', 'lobby', 'bob')];
+  const [second, other] = [await core.request('a lion n:2', 'lobby'), await core.request('a star', 'lobby', 'bob')];
   await page.locator(`[data-job=${other.id}]`).waitFor();
   await hide(page);
   await core.complete(other.id);
   await core.complete(second.id);
   await until(page, 'told.length > 0');
-  assert.deepEqual(await page.evaluate('told'), [['Your picture is done', 'a lion', second.id]]);
+  assert.deepEqual(await page.evaluate('told'), [['Your 2 pictures are done', 'a lion', second.id]]);
   assert.match(await page.title(), /^\(\d\) /);
   await page.evaluate(`location.hash = 'studio'`);
   await page.evaluate(`lastTold.dispatchEvent(new Event('click'))`);

@@ -4,7 +4,10 @@ import { storage } from './storage.js';
 import { t } from './texts.js';
 
 const KEY = 'wuerst.notify';
-const SAID = { done: t('Your picture is done'), failed: t('Your picture could not be made') };
+const SAID = {
+  done: (count) => t('Your picture is done | Your {count} pictures are done', { count }),
+  failed: (count) => t('Your picture could not be made | Your {count} pictures could not be made', { count }),
+};
 
 /** Tells by the system that a picture is done, to who asked for that, while they look at something else. */
 export class Notifications {
@@ -38,7 +41,11 @@ export class Notifications {
     const [image] = job.reply.images;
     const icon = image && !image.spoiler ? { icon: `${image.url}?w=160` } : {};
     // Of several tabs that tell the same, one is shown.
-    const notification = new Notification(SAID[type], { body: job.request.prompt, tag: job.id, ...icon });
+    const notification = new Notification(SAID[type](job.reply.images.length || job.request.n), {
+      body: job.request.prompt,
+      tag: job.id,
+      ...icon,
+    });
     notification.addEventListener('click', () => {
       window.focus();
       this.#openRoom(job.room);
