@@ -58,7 +58,7 @@ export function readRedisAddress(text: string, options: RedisAddressOptions): Re
   const hostname = url.hostname.toLowerCase();
   const shown = `${hostname}:${url.port || 6379}`;
   const isLocal = isThisMachine(hostname);
-  const isAllowed = plainHosts.includes(hostname);
+  const isAllowed = plainHosts.some((host) => host.toLowerCase() === hostname);
   if (protocol === 'redis:' && !isLocal && !isAllowed) {
     throw new OperatorError(
       'redis_unencrypted',

@@ -29,6 +29,7 @@ test('an address of another machine needs encryption and a password, unless its 
   assert.equal(codeOf('redis://ann:geheim@cache.example'), 'redis_unencrypted');
   assert.equal(codeOf('redis://ann:geheim@CACHE.example', ['cache.example']), 'cache.example:6379');
   assert.equal(codeOf('redis://valkey', ['valkey']), 'valkey:6379');
+  assert.equal(codeOf('redis://valkey', ['other', 'Valkey']), 'valkey:6379');
   assert.equal(codeOf('redis://valkey', ['other']), 'redis_unencrypted');
   assert.equal(codeOf('rediss://cache.example'), 'redis_unprotected');
   assert.equal(codeOf('http://ann:geheim@cache.example'), 'redis_address_invalid');

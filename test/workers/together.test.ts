@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { RunningWorker } from '../../src/workers/worker/worker-options.ts';
 import { sketch } from './sketch-engine.ts';
+import { QUICK } from './worker-process.ts';
 import { endsOf, openWorkshop } from './workshop.ts';
 
 test('a worker that can paints requests that are alike at the same time, and others after them', async (t) => {
@@ -51,6 +52,23 @@ for (const [what, end] of [
     assert.equal(shop.log.lines.filter((line) => line.includes('a job comes back from a worker')).length, 2);
   });
 }
+
+test('locks that are lost stop all that is painted at the same time, and each is painted once more', async (t) => {
+  const shop = await openWorkshop(t);
+  const load = { model: 'sketch-2', cacheDir: shop.folder };
+  await shop.worker('gpu-1', { load, timing: { ...QUICK, lockMs: 600 } });
+  const asked = [await shop.ask('hold cat size:128x128'), await shop.ask('hold dog size:128x128')];
+  for (const { id } of asked) await shop.steps(id);
+  await shop.redis.kill();
+  await shop.redis.start({ keepData: false });
+  const lost = () => shop.log.lines.filter((line) => line.includes('The lock of the job was lost.')).length;
+  while (!t.signal.aborted && lost() < 2) await new Promise(setImmediate);
+  writeFileSync(join(shop.folder, 'go'), '');
+  for (const { id } of asked) {
+    const { state, images } = await shop.ended(id);
+    assert.deepEqual([state, images.length, shop.history.jobs.starts(id)], ['done', 1, 2]);
+  }
+});
 
 test('of requests that are painted at the same time, one whose words arrive late does not wait for the others to end', async (t) => {
   const shop = await openWorkshop(t);
