@@ -3,11 +3,12 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import {
   type Credential,
-  hasExpired,
+  dayOf,
   issuerName,
   openCredential,
   readCredential,
   replaceCredential,
+  requireInForce,
   signerName,
 } from '../marking/credential.ts';
 import { UserError } from '../system/errors.ts';
@@ -70,27 +71,14 @@ async function contentOf(path: string): Promise<string> {
   }
 }
 
-/** Signatures without a time stamp hold as long as the certificate does. */
-function requireInForce(credential: Credential, now: Date): void {
-  const { validFrom, validTo } = credential.leaf;
-  const isEarly = Date.parse(validFrom) > now.getTime();
-  if (!isEarly && !hasExpired(credential, now)) return;
-  const message = isEarly
-    ? t('The certificate is valid only from {day} on.', { day: day(validFrom) })
-    : t('The certificate has expired on {day}.', { day: day(validTo) });
-  throw new UserError('certificate_not_in_force', message, {
-    hint: t('Ask its authority for a new one.'),
-  });
-}
-
 function factsOf({ leaf, algorithm, isOwn, chain }: Credential, file: string) {
   return {
     signer: signerName({ leaf }),
     issuer: issuerName({ leaf }),
     trusted: isOwn ? 'no: made by the program itself' : 'by those who trust its authority',
     algorithm: algorithm.name,
-    validFrom: day(leaf.validFrom),
-    validTo: day(leaf.validTo),
+    validFrom: dayOf(leaf.validFrom),
+    validTo: dayOf(leaf.validTo),
     fingerprint: leaf.fingerprint256,
     file,
     authority: String(chain.at(-1) ?? leaf),
@@ -114,8 +102,4 @@ function described(credential: Credential, path: string): string {
     t('Whoever trusts this certificate trusts the signatures:'),
     facts.authority.trim(),
   ].join('\n');
-}
-
-function day(time: string): string {
-  return new Date(time).toISOString().slice(0, 10);
 }

@@ -123,6 +123,28 @@ export function hasExpired({ leaf }: Pick<Credential, 'leaf'>, now: Date): boole
   return Date.parse(leaf.validTo) <= now.getTime();
 }
 
+/**
+ * Signatures without a time stamp hold as long as the certificate does.
+ *
+ * @throws UserError `certificate_not_in_force`
+ */
+export function requireInForce(credential: Pick<Credential, 'leaf'>, now: Date): void {
+  const { validFrom, validTo } = credential.leaf;
+  const isEarly = Date.parse(validFrom) > now.getTime();
+  if (!isEarly && !hasExpired(credential, now)) return;
+  const message = isEarly
+    ? t('The certificate is valid only from {day} on.', { day: dayOf(validFrom) })
+    : t('The certificate has expired on {day}.', { day: dayOf(validTo) });
+  throw new UserError('certificate_not_in_force', message, {
+    hint: t('Ask its authority for a new one.'),
+  });
+}
+
+/** `2026-11-29`, of a time as certificates have it. */
+export function dayOf(time: string): string {
+  return new Date(time).toISOString().slice(0, 10);
+}
+
 /** The name that pictures are signed with. */
 export function signerName({ leaf }: Pick<Credential, 'leaf'>): string {
   return nameIn(leaf.subject, 'CN') ?? nameIn(leaf.subject, 'O') ?? leaf.fingerprint256.slice(0, 23);

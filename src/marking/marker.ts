@@ -9,7 +9,7 @@ import {
 import { XMP_KEYWORD } from '../pipeline/images/picture-texts.ts';
 import { once } from '../system/memo.ts';
 import { t } from '../texts/translate.ts';
-import { type Credential, issuerName, signerName } from './credential.ts';
+import { type Credential, hasExpired, issuerName, requireInForce, signerName } from './credential.ts';
 import { XMP_PACKET } from './digital-source.ts';
 import { Signer } from './signer.ts';
 import { watermarked } from './watermark.ts';
@@ -84,7 +84,9 @@ export class OwnMarker implements Marker {
   }
 
   get note(): string | undefined {
-    return this.#credential && signingNote(this.#credential);
+    // Pictures go out without a signature then.
+    if (this.#credential === undefined || hasExpired(this.#credential, new Date())) return undefined;
+    return signingNote(this.#credential);
   }
 
   /** Gets ready for the first picture, which would wait for it. */
@@ -123,8 +125,9 @@ export class OwnMarker implements Marker {
   }
 
   async #sign(file: Buffer, format: string): Promise<Buffer> {
-    if (this.#signer === undefined) return file;
+    if (this.#signer === undefined || this.#credential === undefined) return file;
     try {
+      requireInForce(this.#credential, new Date());
       return Buffer.from(await this.#signer.sign(file, `image/${format}`));
     } catch (error) {
       if (!this.#hasFailed) this.#onProblem(error);

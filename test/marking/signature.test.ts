@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
 import { prepareFiles } from '../../src/adapters/discord/messages/files.ts';
-import { openCredential, signerName } from '../../src/marking/credential.ts';
+import { openCredential, readCredential, signerName } from '../../src/marking/credential.ts';
 import { CREDENTIAL_FILE } from '../../src/marking/credential-file.ts';
 import { MADE_BY_A_MODEL } from '../../src/marking/digital-source.ts';
+import { makeCredential } from '../../src/marking/make-credential.ts';
 import { type Encoding, OwnMarker } from '../../src/marking/marker.ts';
 import { readManifests } from '../../src/marking/read-manifests.ts';
 import { decodeImage, encodeImage, readMetadata } from '../../src/pipeline/images/image-file.ts';
@@ -146,6 +147,21 @@ test('a picture that cannot be signed goes out all the same, and that is told on
     assert.ok((await sharp(file).metadata()).xmpAsString?.includes(MADE_BY_A_MODEL));
   }
   assert.equal(problems.length, 1);
+});
+
+test('nothing is signed once the certificate has expired, which is told in a sentence', async (t) => {
+  const problems: Error[] = [];
+  const marker = new OwnMarker({
+    signature: true,
+    watermark: false,
+    credential: readCredential(await makeCredential(new Date('2001-01-01'), 'Some authority')),
+    onProblem: (error) => problems.push(error as Error),
+  });
+  t.after(() => marker.stop());
+  const file = await marker.open(await storedPng()).file();
+  assert.equal(await readManifests(file, 'image/png', undefined), undefined);
+  assert.match(problems[0]?.message ?? '', /^The certificate has expired on 20\d\d-\d\d-\d\d\.$/);
+  assert.equal(marker.note, undefined);
 });
 
 test('the key is made once, for its owner alone, also when two begin at the same time', async (t) => {

@@ -144,7 +144,7 @@ test('progress shows the own request and its unfinished picture, and interruptin
   const progress = await get<Progress>('progress');
   assert.ok(progress.progress > 0 && progress.state.job === events[0]?.job.id && progress.state.job_count === 1);
   assert.equal((await sharp(Buffer.from(progress.current_image ?? '', 'base64')).metadata()).format, 'png');
-  assert.equal((await get<Progress>('progress?skip_current_image=true')).current_image, null);
+  assert.equal((await get<Progress>('progress?skip_current_image=True')).current_image, null);
 
   const other = { headers: { Authorization: `Bearer ${create('other')}` } };
   const seen = (await (await fetch('http://localhost/sdapi/v1/progress', other)).json()) as Progress;

@@ -100,6 +100,8 @@ test('vary makes new pictures of one, show brings them back, of others nothing',
     const made = await shown('vary', { picture, how });
     assert.deepEqual([made.state, made.pictures.length], ['done', 1], how);
   }
+  const unused = await call('vary', { picture, how: 'subtle', prompt: 'a bear' });
+  assert.match(textOf(unused), /^Only a remix takes new words/);
   await shown('vary', { picture, how: 'remix', prompt: 'a bear n:4' });
   assert.equal(painter.requests.at(-1)?.prompt, 'a bear n:4');
   const again = await shown('show', { id: picture });

@@ -161,6 +161,10 @@ test('mistakes and rules are answered in the way that the official client reads'
   await assert.rejects(painted({ prompt: 'a banana' }), failure(400, 'content_policy_violation'));
   await assert.rejects(painted({ prompt: '' }), failure(400, 'body_invalid'));
   await assert.rejects(
+    painted({ prompt: ' ' }),
+    (error: APIError) => failure(400, 'prompt_missing')(error) && error.param === 'prompt',
+  );
+  await assert.rejects(
     painted({ n: 11 }),
     (error: APIError) => failure(400, 'body_invalid')(error) && error.param === 'n',
   );
@@ -178,7 +182,10 @@ test('mistakes and rules are answered in the way that the official client reads'
   await assert.rejects(painted({ prompt: 'too-big' }), failure(500, 'too_big'));
   await assert.rejects(painted({ prompt: 'bug' }), failure(500, 'internal'));
   const opaque = await toFile(await plain(), 'a.png', { type: 'image/png' });
-  await assert.rejects(client.images.edit({ image: opaque, mask: opaque, prompt: 'x' }), failure(400, 'mask_opaque'));
+  await assert.rejects(
+    client.images.edit({ image: opaque, mask: opaque, prompt: 'x' }),
+    (error: APIError) => failure(400, 'mask_opaque')(error) && error.param === 'mask',
+  );
   const four = [opaque, opaque, opaque, opaque];
   await assert.rejects(client.images.edit({ image: four, prompt: 'x' }), /image: expected at most 3, got 4\./);
   await assert.rejects(
@@ -188,7 +195,10 @@ test('mistakes and rules are answered in the way that the official client reads'
   const missing = await plainFetch('http://localhost/v1/chat/completions', { method: 'POST' });
   assert.equal(((await missing.json()) as { error: { code: string; param: null } }).error.param, null);
   const text = await toFile(Buffer.from('no picture'), 'a.png', { type: 'image/png' });
-  await assert.rejects(client.images.edit({ image: text, prompt: 'x' }), failure(400, 'picture_kind_unknown'));
+  await assert.rejects(
+    client.images.edit({ image: text, prompt: 'x' }),
+    (error: APIError) => failure(400, 'picture_kind_unknown')(error) && error.param === 'image',
+  );
   const stranger = new OpenAI({ apiKey: `${secret.slice(0, -1)}!`, baseURL: 'http://localhost/v1', fetch });
   await assert.rejects(stranger.models.list(), failure(401, 'invalid_api_key'));
   assert.equal((await fetch('http://localhost/v1/models')).status, 401);

@@ -31,6 +31,8 @@ const PIECES = [
     'Negative prompt: x',
     'Steps: 20, Sampler: Euler, Seed: 5, Size: 512x512',
     'preset:x',
+    '<lora:sketch:0.8>',
+    'lora:',
     'confirm',
     'é',
     '🦊',

@@ -50,7 +50,8 @@ export const A1111: Interface = {
       ...{ method: 'get', path: '/sdapi/v1/progress', summary: 'How far the own oldest request is.' },
       query: schemas.PROGRESS_QUERY,
       answers: answer(schemas.PROGRESS, 'The progress.'),
-      handle: async (call, { query }) => call.c.json(await progressOf(call, query.skip_current_image !== 'true')),
+      handle: async (call, { query }) =>
+        call.c.json(await progressOf(call, !/^true$/i.test(query.skip_current_image ?? ''))),
     }),
     endpoint({
       ...{ method: 'post', path: '/sdapi/v1/interrupt', summary: 'Cancel the own requests.' },

@@ -65,6 +65,7 @@ export function mcpServer(studio: Studio): McpServer {
     },
     ({ picture, how, prompt }, extra) =>
       answered(studio, async () => {
+        if (prompt !== undefined && how !== 'remix') throw wordsUnused(how);
         const action = `${WAYS[how]}:${picture}`;
         const text = prompt === undefined ? undefined : weightedPrompt(prompt);
         return painted(paintings.derive({ action, text }, caller, extra.signal), extra);
@@ -163,6 +164,13 @@ function ownJob({ core, caller }: Studio, id: string): Job {
   const job = core.job(id) ?? core.jobOfImage(id);
   if (job !== null && job.caller.surface === caller.surface && job.caller.user === caller.user) return job;
   throw new UserError('image_unknown', `Nothing of yours is known under the id ${id.slice(0, 32)}.`);
+}
+
+/** A model that is not told takes its words for painted. */
+function wordsUnused(how: string): UserError {
+  return new UserError('prompt_unused', `Only a remix takes new words: leave out prompt for ${how}.`, {
+    hint: 'Or send remix as how.',
+  });
 }
 
 function modelOf({ core, caller }: Studio) {

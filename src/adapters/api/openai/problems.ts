@@ -18,10 +18,10 @@ const FIELDS: readonly (readonly [own: RegExp, theirs: string])[] = [
   [/^bad_(?:width|height)$|^(?:limit|too_many)_pixels$/, 'size'],
   [/^limit_images$/, 'n'],
   [/^bad_(n|seed|style)$/, '$1'],
-  [/^prompt_/, 'prompt'],
+  [/^prompt_.*$/, 'prompt'],
   [/^model_not_found$/, 'model'],
-  [/^mask_/, 'mask'],
-  [/^picture_/, 'image'],
+  [/^mask_.*$/, 'mask'],
+  [/^picture_.*$/, 'image'],
 ];
 
 /** Which field an error is about, if any. */

@@ -1,9 +1,10 @@
 import { bracketed } from '../../../bot/command/format.ts';
+import { tagsAsText } from '../../../bot/command/loras.ts';
 import { withoutDraws } from '../../../bot/command/wildcards.ts';
 
-/** A program's text as the grammar reads it back, whatever is in it: no settings, no braces, no weights. */
+/** A program's text as the grammar reads it back, whatever is in it: no settings, no braces, no weights, no LoRAs. */
 export function literalPrompt(text: string): string {
-  return weightedPrompt(bracketed(text, false));
+  return tagsAsText(weightedPrompt(bracketed(text, false)));
 }
 
 /** The same, with weights such as `(panda:1.2)` and tags of LoRAs, as A1111 reads them. */
