@@ -35,7 +35,7 @@ const WEIGHTS = { min: 0.01, max: 100 };
 const LISTS = { ...WORDS, most: 2000, add: '+word', remove: '-word' };
 
 function oneOfRule(words: readonly string[]): string {
-  return t('Expected {choices}.', { choices: listedAs('disjunction', words) });
+  return t('It can be {choices}.', { choices: listedAs('disjunction', words) });
 }
 
 function oneOfWrong(words: readonly string[], name: string, value: string): string {
@@ -44,7 +44,7 @@ function oneOfWrong(words: readonly string[], name: string, value: string): stri
 
 const KINDS = {
   limit: {
-    rule: () => t('Expected a whole number from 1, {none} or {default}.', WORDS),
+    rule: () => t('It can be a whole number from 1, {none} or {default}.', WORDS),
     wrong: (name, value) =>
       t('Expected {name} to be a whole number from 1, {none} or {default}, got {value}.', { ...WORDS, name, value }),
     example: '10',
@@ -55,7 +55,7 @@ const KINDS = {
     },
   },
   weight: {
-    rule: () => t('Expected a number from {min} to {max}, or {default}.', { ...WEIGHTS, ...WORDS }),
+    rule: () => t('It can be a number from {min} to {max}, or {default}.', { ...WEIGHTS, ...WORDS }),
     wrong: (name, value) =>
       t('Expected {name} to be a number from {min} to {max}, or {default}, got {value}.', {
         ...WEIGHTS,
@@ -71,7 +71,7 @@ const KINDS = {
   list: {
     rule: () =>
       t(
-        'Expected up to {most} words with commas between them, {add} to add, {remove} to remove, {none} or {default}.',
+        'It can be up to {most} words with commas between them, {add} to add, {remove} to remove, {none} or {default}.',
         LISTS,
       ),
     wrong: (name, value) =>

@@ -122,7 +122,7 @@ test('a rule is changed as by the command: within its bounds, kept with who did 
   const { body: before } = await ask('GET', '/api/admin/rules?room=kitchen');
   assert.deepEqual(ruleNamed(before.rules, 'user-jobs'), {
     ...{ name: 'user-jobs', description: 'unfinished requests per person at once', everywhere: false },
-    ...{ expected: 'Expected a whole number from 1, none or default.', words: null, choices: [] },
+    ...{ expected: 'It can be a whole number from 1, none or default.', words: null, choices: [] },
     ...{ holds: '50', own: null, initial: '50', changed: null },
   });
   assert.ok(ruleNamed(before.rules, 'everywhere-weight'));

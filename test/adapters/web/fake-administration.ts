@@ -44,8 +44,8 @@ export class FakeAdministration implements Administration {
   #rule(name: string, description: string, everywhere: boolean, initial: string, choices: readonly string[]): Rule {
     const own = this.values.get(name) ?? null;
     const expected = name.endsWith('words')
-      ? 'Expected up to 2000 words with commas between them, none or default.'
-      : 'Expected a whole number from 1, none or default.';
+      ? 'It can be up to 2000 words with commas between them, none or default.'
+      : 'It can be a whole number from 1, none or default.';
     const changed = own === null ? null : { by: 'Root (root)', at: NOON };
     const words = name.endsWith('words') ? (this.lists.get(name) ?? []) : null;
     return { name, description, everywhere, initial, own, changed, choices, expected, words, holds: own ?? initial };
