@@ -173,6 +173,7 @@ test('drain and ban hold for a name: drained it finishes, banned its job goes to
   writeFileSync(join(shop.folder, 'go'), '');
   assert.equal((await shop.ended(job.id)).state, 'done');
   await second.stopped;
+  assert.equal(shop.history.jobs.starts(job.id), 1, 'what the operator ends does not count');
   const troubles = shop.log.lines.filter((line) => line.includes('redis_'));
   assert.deepEqual(troubles, [], 'who leaves takes nobody with them');
 });

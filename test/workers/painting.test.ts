@@ -275,6 +275,7 @@ test('the first request to stop lets a worker finish its job, the second gives t
   await shop.steps(later.id, 2);
   const starts = shop.events.filter(({ type, job }) => type === 'started' && job.id === later.id);
   assert.equal(starts.length, 2);
+  assert.equal(shop.history.jobs.starts(later.id), 1, 'what the operator ends does not count');
   assert.deepEqual(
     shop.force.workers.map(({ id }) => id),
     [third.id],

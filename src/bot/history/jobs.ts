@@ -170,7 +170,7 @@ export class Jobs {
 
   /**
    * running → queued; from now on it counts as resumed. With `forgiveAttempt` the start does not count against the job:
-   * the bot is stopping, and the job is not to blame. With `forgetStart` nobody has begun with it: it was never started.
+   * the bot is stopping, and the job is not to blame. With `forgetStart` it does not count among all starts either.
    */
   requeue(
     id: string,

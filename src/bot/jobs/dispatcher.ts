@@ -162,7 +162,7 @@ export class Dispatcher {
     if (this.#isClosing && isStopped(error, running)) {
       return history.jobs.requeue(job.id, { forgiveAttempt: !running.excused });
     }
-    const forgetStart = error instanceof PipelineStopped && !error.hasBegun;
+    const forgetStart = error instanceof PipelineStopped && !error.counts;
     if (error instanceof PipelineStopped && (forgetStart || history.jobs.starts(job.id) < MAX_STARTS)) {
       const event = history.jobs.requeue(job.id, { forgiveAttempt: !running.excused, forgetStart });
       queue.resume(stored);

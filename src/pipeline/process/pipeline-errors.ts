@@ -26,12 +26,12 @@ export class PipelineCrashed extends Error {
 export class PipelineStopped extends Error {
   override readonly name = 'PipelineStopped';
   readonly code = 'pipeline_stopped';
-  /** Whether anybody may have worked on it; otherwise it is as if it had never been started. */
-  readonly hasBegun: boolean;
+  /** Whether the request may have caused it: not where nobody has begun with it, or the operator has ended that. */
+  readonly counts: boolean;
 
-  constructor({ hasBegun = true }: { readonly hasBegun?: boolean } = {}) {
+  constructor({ counts = true }: { readonly counts?: boolean } = {}) {
     super('The pipeline was stopped before the request was done.');
-    this.hasBegun = hasBegun;
+    this.counts = counts;
   }
 }
 

@@ -16,9 +16,16 @@ interface Given {
   readonly taken: (stored: boolean) => void;
 }
 
-/** Nothing was heard of a worker for too long, or it gave its job back. */
+/** Nothing was heard of a worker for too long, or the operator has ended it. */
 export class AttemptLost extends Error {
   override readonly name = 'AttemptLost';
+  /** As that of `PipelineStopped`. */
+  readonly counts: boolean;
+
+  constructor(message: string, { counts = true }: { readonly counts?: boolean } = {}) {
+    super(message);
+    this.counts = counts;
+  }
 }
 
 /** The pipeline process of a worker, or what the job asks of it, ended the attempt. */
@@ -134,7 +141,7 @@ export class Attempt {
 
   /** Ends it, whatever the worker does. */
   close(): void {
-    this.#end(new AttemptLost('The attempt was closed.'));
+    this.#end(new AttemptLost('The attempt was closed.', { counts: false }));
     for (const resolve of this.#pending) resolve(false);
   }
 

@@ -89,7 +89,7 @@ export class RemotePainter implements Painter {
   ): AsyncGenerator<EngineEvent, void> {
     const { attempts, onBusy, onPainted } = this.#options;
     signal.throwIfAborted();
-    if (!this.#usable) throw new PipelineStopped({ hasBegun: false });
+    if (!this.#usable) throw new PipelineStopped({ counts: false });
     const attempt = attempts.open(request);
     this.#attempts.add(attempt);
     const cancel = () => attempt.cancel(signal.reason);
@@ -120,7 +120,7 @@ export class RemotePainter implements Painter {
     } catch (error) {
       this.#usable = false;
       this.#options.onProblem(error);
-      throw new PipelineStopped({ hasBegun: false });
+      throw new PipelineStopped({ counts: false });
     }
   }
 
@@ -136,7 +136,7 @@ export class RemotePainter implements Painter {
       // Until it is heard of again.
       this.#usable = false;
       onLost(error.message);
-      return new PipelineStopped();
+      return new PipelineStopped({ counts: error.counts });
     }
     if (!(error instanceof AttemptFailed)) return error;
     const { end } = error;
@@ -146,7 +146,7 @@ export class RemotePainter implements Painter {
     if (end.kind === 'failed') return errorFrom(end.error);
     this.#isLeaving ||= end.leaving;
     onLost(toldInEnglish(end.reason));
-    return new PipelineStopped();
+    return new PipelineStopped({ counts: !end.leaving });
   }
 }
 
