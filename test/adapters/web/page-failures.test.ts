@@ -64,6 +64,7 @@ test('what could not be sent can be changed, and outlives the page', async (t) =
   await button(page, 'Try again').waitFor();
   await context.setOffline(false);
   await page.reload();
+  await page.locator('#connection[data-state=live]').waitFor();
   assert.equal(await page.inputValue('#prompt'), PROMPT);
 
   await context.setOffline(true);

@@ -466,6 +466,7 @@ test('a name is asked for, kept, and goes with every command', async (t) => {
   await button(page, 'Save').click();
   await page.getByRole('button', { name: /You are Ann/ }).waitFor();
   await page.reload();
+  await page.locator('#connection[data-state=live]').waitFor();
   await ask(page, 'a fox');
   assert.equal(core.commands[0]?.caller.user, 'Ann O’Tation');
 });
@@ -515,6 +516,7 @@ test('dark and light can be chosen against the system, and the choice is kept', 
   assert.notEqual(dark, light);
   await page.reload();
   assert.equal(await background(), dark);
+  await page.locator('#connection[data-state=live]').waitFor();
   await page.getByRole('button', { name: 'Switch between dark and light' }).click();
   assert.equal(await background(), light);
 });
