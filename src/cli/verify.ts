@@ -33,7 +33,7 @@ export function verifyCommand(): Command {
     .option('--json', t('print one JSON object a file'))
     .addHelpText(
       'after',
-      `\n${t('Exit code: 0 where all are signed and unchanged, 1 where one was changed, 3 where one is not signed, 2 where one cannot be read.')}`,
+      `\n${t('Exit code: 0 where all are signed and unchanged, 1 where one was changed or its signed statement does not hold, 3 where one is not signed, 2 where one cannot be read.')}`,
     )
     .action(async (paths: readonly string[], { json = false, trust = [] }: Options) => {
       const trusted = await trustedCertificates(trust);

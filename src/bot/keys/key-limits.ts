@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { UserError } from '../../system/errors.ts';
 import { t } from '../../texts/translate.ts';
 import { nearest } from '../command/edit-distance.ts';
+import { wholeNumber } from '../command/expectation.ts';
 import {
   formatGuildSetting,
   GUILD_SETTINGS,
@@ -36,17 +37,19 @@ export function readKeyLimits(typed: string): KeyLimits {
       const read = readGuildSetting(setting, value, undefined, (correct) => `${name}=${correct}`);
       const checked = GUILD_SETTINGS[setting.key].schema.safeParse(read);
       if (!checked.success) {
-        throw new UserError(
-          'setting_value',
-          t('Expected {name} to be a whole number from 1, got {value}.', { name, value: quoted(value) }),
-          {
-            hint: t('For example {example}.', { example: `${name}=2` }),
-          },
-        );
+        throw new UserError('setting_value', wrong(name, quoted(value), checked.error), {
+          hint: t('For example {example}.', { example: `${name}=2` }),
+        });
       }
       return [setting.key, checked.data] as const;
     });
   return Object.fromEntries(entries);
+}
+
+function wrong(name: string, value: string, { issues }: z.ZodError): string {
+  const tooBig = issues.find((issue) => issue.code === 'too_big');
+  if (tooBig) return wholeNumber({ min: 1, max: Number(tooBig.maximum) }).wrong(name, value);
+  return t('Expected {name} to be a whole number from 1, got {value}.', { name, value });
 }
 
 /** `images=2 user-seconds=600`; empty where a key has none. */

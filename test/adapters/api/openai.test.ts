@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { createAdaptorServer } from '@hono/node-server';
 import OpenAI, { APIError, toFile } from 'openai';
 import sharp from 'sharp';
 import { caller } from '../../bot/history/history-fixture.ts';
@@ -111,12 +114,37 @@ test('a stream has unfinished pictures as they come, then the finished one', asy
   assert.equal((await sizeOf(events.at(-1)?.b64_json)).width, 1024);
 });
 
-test('a stream that fails ends with an error of the official client', async (t) => {
-  const { client } = await openClient(t);
-  const stream = await client.images.generate({ prompt: 'too-big', stream: true });
-  await assert.rejects(async () => {
+test('a stream that fails ends with an error of the official client, over a connection on which it has begun', async (t) => {
+  const { web, secret, events, started, studio } = await openClient(t);
+  const server = createAdaptorServer({ fetch: web.app.fetch });
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const client = new OpenAI({ apiKey: secret, baseURL: `http://127.0.0.1:${port}/v1` });
+  const ask = (prompt: string) => client.images.generate({ prompt, stream: true });
+  const read = async (stream: Awaited<ReturnType<typeof ask>>) => {
     for await (const event of stream) assert.fail(event.type);
-  }, /Too big for this machine/);
+  };
+  await assert.rejects(read(await ask('too-big')), /Too big for this machine/);
+  await assert.rejects(read(await ask('broken')), { code: 'internal' });
+  const stream = await ask('wait panda');
+  const job = events.at(-1)?.job;
+  assert.ok(job);
+  await started(job.id);
+  await studio.act(`cancel:${job.id}`, job.caller);
+  await assert.rejects(read(stream), { code: 'job_cancelled', message: /cancelled/i });
+});
+
+test('a request that somebody cancels is 409, and says so', async (t) => {
+  const { client, painter, events, started, studio } = await openClient(t);
+  const asked = client.images.generate({ prompt: 'wait panda' });
+  asked.catch(() => {});
+  while (painter.requests.length === 0) await new Promise(setImmediate);
+  const job = events.at(-1)?.job;
+  assert.ok(job);
+  await started(job.id);
+  await studio.act(`cancel:${job.id}`, job.caller);
+  await assert.rejects(asked, { status: 409, code: 'job_cancelled', message: /cancelled/i });
 });
 
 test('a picture is edited where its mask is transparent, blended with others, and varied', async (t) => {

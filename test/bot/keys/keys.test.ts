@@ -99,6 +99,7 @@ test('places, names and limits are read as they are written; mistakes say what i
     () => readKeyLimits('image=2'),
     ({ hint }: UserError) => /Did you mean images\?/.test(hint ?? ''),
   );
+  assert.throws(() => readKeyLimits('images=99'), /images to be a whole number from 1 to 10, got "99"/);
   assert.throws(() => readKeyLimits('weight=100'), code('limit_unknown'));
   assert.throws(() => readKeyLimits('everywhere-images=1'), code('limit_unknown'));
   assert.throws(() => readKeyLimits('images'), /Expected a value/);

@@ -2,7 +2,7 @@ import { streamSSE } from 'hono/streaming';
 import type * as z from 'zod';
 import type { Job, JobImage } from '../../../bot/job.ts';
 import { lackText } from '../../../bot/replies/lack-text.ts';
-import { problemOf } from '../../web/server/problems.ts';
+import { toldProblem } from '../../web/server/problems.ts';
 import type { ApiCall } from '../serving/api-context.ts';
 import { pictureFile, picturesToAnswer, previewFile } from '../serving/picture-files.ts';
 import { openAiProblem } from './problems.ts';
@@ -78,7 +78,7 @@ export function answerStream(call: ApiCall, request: Translated, kind: StreamKin
       }
     } catch (error) {
       if (signal.aborted) return;
-      const { body } = openAiProblem(problemOf(error, c, api.web.options.logger), error);
+      const { body } = openAiProblem(toldProblem(error, c, api.web.options.logger), error);
       await send({ type: 'error', ...body });
     } finally {
       clearInterval(alive);

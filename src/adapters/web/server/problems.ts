@@ -14,7 +14,7 @@ const STATUS: readonly (readonly [code: RegExp, status: ContentfulStatusCode])[]
   [/^(?:stopping|pictures_busy)$/, 503],
   [/^(?:model_)?not_found$|^(?:job|image|action)_(?:unknown|deleted|gone)$/, 404],
   [/^(?:blocked|nsfw)_|^(?:not_yours|user_mismatch|name_taken|name_not_proven|admins_only)$|_not_allowed$/, 403],
-  [/^(?:already|job_not)_|^too_many_(?:tokens|invitations)$/, 409],
+  [/^(?:already|job_not)_|^job_cancelled$|^too_many_(?:tokens|invitations)$/, 409],
   // Only where waiting helps: what is too large now is so later, too.
   [/^limit_(?:user|guild)_(?:jobs|seconds)$|^too_many_streams$/, 429],
 ];
@@ -31,14 +31,24 @@ export interface Problem {
   readonly hint: string | null;
 }
 
-/** Logs what only the operator can mend, and sets the headers that go with an error. Only the words of a `UserError` go outside. */
+/** Sets the headers that go with an error, beside what `toldProblem` does. */
 export function problemOf(error: unknown, c: Context, logger: Logger): Problem {
+  const problem = toldProblem(error, c, logger);
   c.header('Cache-Control', 'no-store');
+  if (problem.status === 413) c.header('Connection', 'close');
+  if (error instanceof UserError && error.retryAfter !== undefined) {
+    c.header('Retry-After', String(error.retryAfter));
+  }
+  return problem;
+}
+
+/**
+ * Logs what only the operator can mend. Only the words of a `UserError` go outside. On a stream that has begun, no header can be
+ * set any more: that would throw.
+ */
+export function toldProblem(error: unknown, c: Context, logger: Logger): Problem {
   if (error instanceof UserError) {
-    const status = statusOf(error);
-    if (status === 413) c.header('Connection', 'close');
-    if (error.retryAfter !== undefined) c.header('Retry-After', String(error.retryAfter));
-    return { status, code: error.code, message: error.message, hint: error.hint ?? null };
+    return { status: statusOf(error), code: error.code, message: error.message, hint: error.hint ?? null };
   }
   logger.error({ err: error, method: c.req.method, path: c.req.path }, 'a web request failed');
   const [message, hint] = troubleOf(error);
