@@ -40,10 +40,10 @@ export function workersCommand(): Command {
         const { data } = own.optsWithGlobals<Options>();
         await giveOrder(data, worker, given);
         process.stdout.write(`${done(printable(worker))}\n`);
+        if (given === undefined) return;
         // The order holds all the same, whether or not that can be seen.
         const seen = await readFrom(read(data)).catch(() => undefined);
-        if (given === undefined || (seen?.workers.some(({ registration }) => registration?.name === worker) ?? true))
-          return;
+        if (seen?.workers.some(({ registration }) => registration?.name === worker) ?? true) return;
         process.stdout.write(`${t('No worker of this name is there now: the order holds for one that comes.')}\n`);
       });
   order('drain', t('let a worker finish its job and stop'), 'drain', (name) =>

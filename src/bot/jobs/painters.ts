@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { areSameWeights, type EngineInfo } from '../../pipeline/process/protocol.ts';
+import { areSameWeights, type EngineInfo, hasStyle } from '../../pipeline/process/protocol.ts';
 import type { ImagineRequest, Lack } from '../job.ts';
 import { type Painter, type PainterStatus, speedOf } from './painter.ts';
 
@@ -234,10 +234,9 @@ function lackOf({ status: { info, loras } }: Painter, needs: Needs): Lack | unde
   const missing = loras && needs.loras?.find(({ name }) => !loras.includes(name));
   if (missing) return { what: 'lora', name: missing.name };
   if (info === null) return undefined;
-  const { styles, mixesStyles = false, startsFromPictures = false, sizes } = info;
+  const { startsFromPictures = false, sizes } = info;
   const { style, width, height } = needs;
-  const hasStyle = styles.includes(style) || (mixesStyles && Number.isFinite(Number(style)));
-  if (!hasStyle) return { what: 'style', name: style };
+  if (!hasStyle(info, style)) return { what: 'style', name: style };
   if (needs.start !== undefined && !startsFromPictures) return { what: 'start' };
   const fits = !sizes || (Math.max(width, height) <= sizes.maxSide && width * height <= sizes.maxPixels);
   return fits ? undefined : { what: 'size', name: `${width}×${height}` };

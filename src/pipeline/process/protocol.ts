@@ -109,6 +109,14 @@ export interface EngineInfo {
   readonly warmed?: string;
 }
 
+/** Whether pictures can be made in a style. */
+export function hasStyle(
+  { styles, mixesStyles = false }: Pick<EngineInfo, 'styles' | 'mixesStyles'>,
+  style: string,
+): boolean {
+  return styles.includes(style) || (mixesStyles && Number.isFinite(Number(style)));
+}
+
 export type Weights = Pick<EngineInfo, 'checkpoint' | 'formerCheckpoints'>;
 
 /**

@@ -1,4 +1,4 @@
-import type { EngineInfo } from '../../pipeline/process/protocol.ts';
+import { areSameWeights, type EngineInfo, hasStyle } from '../../pipeline/process/protocol.ts';
 import { translatable } from '../../texts/translate.ts';
 import type { HandOver } from '../roll.ts';
 import { type Said, saying } from '../said.ts';
@@ -12,15 +12,14 @@ export function objectionTo(
   ownLoras: readonly string[],
 ): Said | undefined {
   if (info === null) return saying(translatable('No model is loaded here.'));
-  if (![info.checkpoint, ...(info.formerCheckpoints ?? [])].includes(checkpoint)) {
+  if (!areSameWeights(info, { checkpoint })) {
     return saying(translatable('This worker has the checkpoint {own}, and the job needs {needed}.'), {
       own: info.checkpoint.slice(0, 12),
       needed: checkpoint.slice(0, 12),
     });
   }
-  const { sizes, styles, mixesStyles } = info;
-  const hasStyle = styles.includes(style) || (mixesStyles && Number.isFinite(Number(style)));
-  if (!hasStyle) return saying(translatable('This worker does not have the style {style}.'), { style });
+  const { sizes } = info;
+  if (!hasStyle(info, style)) return saying(translatable('This worker does not have the style {style}.'), { style });
   const size = `${width}×${height}`;
   if (sizes && (Math.max(width, height) > sizes.maxSide || Math.min(width, height) < sizes.minSide)) {
     return saying(translatable('The size {size} does not fit the checkpoint of this worker.'), { size });

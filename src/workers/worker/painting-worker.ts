@@ -81,13 +81,8 @@ export class PaintingWorker implements RunningWorker {
       onProblem: (error) => problems.redis(failureOf(redis, error)),
     });
     this.#taker = new Taker(queueName(this.id), ({ id, data }) => this.#paint(id ?? '', data), {
-      ...{
-        connection: queues,
-        prefix: PREFIX,
-        autorun: false,
-        concurrency: this.#together,
-        lockDuration: timing.lockMs,
-      },
+      ...{ connection: queues, prefix: PREFIX, autorun: false },
+      ...{ concurrency: this.#together, lockDuration: timing.lockMs },
       // Who lost the lock has lost the job: the bot hands it over again.
       ...{ maxStalledCount: 0, stalledInterval: timing.lockMs },
       // A connection that is silent for longer than this wait is given up.
