@@ -65,7 +65,7 @@ async function measured(count: number, jobsEach: number): Promise<Row> {
     const studio = createStudio({ history, painters, version: VERSION, logger });
     const force = await startWorkforce({
       ...{ redis: redis.address, host: '127.0.0.1', port: 0, bot: ownBotId(history), painters, logger, lookMs: 1000 },
-      info: () => painters.info ?? undefined,
+      info: () => painters.weights ?? undefined,
       orders: () => ({}),
       loras: () => [],
     });

@@ -244,7 +244,7 @@ async function startWorkers(
   return startWorkforce({
     ...{ ...workers, ...timing, painters, logger, bot: ownBotId(history) },
     // Without painters here, the first worker decides what is painted with.
-    info: () => painters.info ?? (processes === 0 ? undefined : null),
+    info: () => painters.weights ?? (processes === 0 ? undefined : null),
     orders: () => orders.all,
     loras: () => loras.known,
   });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ENGINE_STAGES } from '../pipeline/process/protocol.ts';
+import { ENGINE_STAGES, type Hashes, type Weights } from '../pipeline/process/protocol.ts';
 import { said } from './said.ts';
 
 /**
@@ -24,6 +24,18 @@ export const attemptId = z.string().regex(/^[0-9a-f-]{36}\.\d{1,15}$/);
 
 const text = z.string().max(500);
 const hash = z.string().max(128);
+const hashes = { checkpoint: hash, formerCheckpoints: z.array(hash).max(20).readonly() };
+const weights = { ...hashes, further: z.record(text, z.strictObject(hashes)) };
+
+/** What identifies weights, with nothing that is told besides. */
+export function identityOf({ further = {}, ...first }: Weights) {
+  const parts = Object.entries(further).map(([part, hashes]) => [part, plain(hashes)] as const);
+  return { ...plain(first), further: Object.fromEntries(parts) };
+}
+
+function plain({ checkpoint, formerCheckpoints = [] }: Hashes) {
+  return { checkpoint, formerCheckpoints };
+}
 
 export const registration = z.strictObject({
   id: workerId,
@@ -36,8 +48,7 @@ export const registration = z.strictObject({
   /** How long it has been there, in milliseconds. Not since when: its clock may be wrong. */
   age: z.number().min(0),
   model: text,
-  checkpoint: hash,
-  formerCheckpoints: z.array(hash).max(20).readonly(),
+  ...weights,
   provider: text,
   /** What computes, as far as its pictures depend on it. */
   device: text.exactOptional(),
@@ -86,8 +97,8 @@ export type Verdict = Readonly<z.output<typeof verdict>>;
 export const handOver = z.strictObject({
   /** Path below the bot's address, with signature. */
   path: z.string().regex(/^\/workers\/jobs\/[0-9a-f-]{36}\/attempts\/\d{1,15}\/[\w-]{43}$/),
-  /** Of the weights that it is painted with. */
-  checkpoint: hash,
+  /** Of which model it is. */
+  ...weights,
 });
 
 export type HandOver = Readonly<z.output<typeof handOver>>;

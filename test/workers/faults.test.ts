@@ -105,6 +105,20 @@ test('weights that are alike in the pieces by which large ones are first told ap
   await shop.worker('gpu-2', { load: { model: 'tuned' } });
 });
 
+test('a worker with other weights of a further style or of the image encoder than any other is refused', async (t) => {
+  const shop = await openWorkshop(t);
+  const near = { redis: shop.redis.address, bot: new URL(shop.force.url) };
+  const refuses = async (name: string, model: string, message: RegExp) => {
+    const worker = await openWorker(t, { ...near, name, load: { model } });
+    await assert.rejects(worker.stopped, { code: 'worker_refused', message });
+  };
+  await shop.worker('gpu-1', { load: { model: 'sketch aesthetic=a' } });
+  await refuses('other', 'sketch aesthetic=b', /other has other weights of aesthetic \(b\) than this bot \(a\)/);
+  await shop.worker('gpu-2', { load: { model: 'sketch image-encoder=c' } });
+  await refuses('third', 'sketch aesthetic=a image-encoder=d', /third has other weights of image-encoder \(d\) than/);
+  await shop.worker('gpu-3', { load: { model: 'sketch aesthetic=a base=e image-encoder=c' } });
+});
+
 test('two workers that believe they own one job: the one that was given up delivers nothing', async (t) => {
   const shop = await openWorkshop(t, { leaseMs: 400 });
   // Its signs of life come too late.

@@ -22,12 +22,13 @@ const SOURCES = [
 ];
 const SAID = { text: 'The worker was stopped.', values: { name: 'gpu-1' } };
 
+const WEIGHTS = {
+  ...{ checkpoint: HASH, formerCheckpoints: [HASH] },
+  further: { base: { checkpoint: HASH, formerCheckpoints: [HASH] } },
+};
 /** One good example of each message, with all of its fields. */
 const MESSAGES: Readonly<Record<string, readonly [schema: z.ZodType, example: unknown]>> = {
-  'what is handed over': [
-    handOver,
-    { path: `/workers/jobs/${randomUUID()}/attempts/7/${'a'.repeat(43)}`, checkpoint: HASH },
-  ],
+  'what is handed over': [handOver, { path: `/workers/jobs/${randomUUID()}/attempts/7/${'a'.repeat(43)}`, ...WEIGHTS }],
   'a registration': [
     registration,
     {
@@ -38,10 +39,9 @@ const MESSAGES: Readonly<Record<string, readonly [schema: z.ZodType, example: un
         bot: 'b'.repeat(32),
         age: 1,
         model: 'm',
-        checkpoint: HASH,
         ready: true,
       },
-      ...{ formerCheckpoints: [HASH], provider: 'cpu-fp32', device: 'd', hardware: 'h', styles: ['base'] },
+      ...{ ...WEIGHTS, provider: 'cpu-fp32', device: 'd', hardware: 'h', styles: ['base'] },
       ...{ mixesStyles: true, loras: [HASH], startsFromPictures: true, classifier: 'c', stepSeconds: { prior: 1 } },
       sizes: { minSide: 64, maxSide: 1024, maxPixels: 1024 ** 2, gridStep: 64 },
       ...{ together: 4, attempts: [ATTEMPT], style: 'base', leaving: false, lastError: SAID },

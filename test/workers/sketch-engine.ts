@@ -37,19 +37,23 @@ function chunk(name: string, data: Buffer): Buffer {
 
 /**
  * Paints one colour. The name of its model is its checkpoint: `sketch-2` paints two pictures at the same time, and those that begin
- * with `tuned` are alike in the pieces by which large weights are first told apart. Words of the prompt: `die` ends the process,
+ * with `tuned` are alike in the pieces by which large weights are first told apart; in `sketch aesthetic=a` the hash of one part
+ * follows. Words of the prompt: `die` ends the process,
  * `refuse` blames the prompt, `stumble` fails and `chatty` warns at great length, `busy` blocks it for two seconds, `endless` goes
  * on until it is cancelled, `hold` until there is the file `go` in its folder.
  */
 class SketchEngine implements Engine {
   #folder = '';
 
-  async load({ cacheDir = '', model }: LoadOptions) {
+  async load({ cacheDir = '', model: name }: LoadOptions) {
+    const [model = '', ...parts] = name.split(' ');
     this.#folder = cacheDir;
     const sizes = { minSide: 64, maxSide: 1024, maxPixels: 1024 ** 2, gridStep: 64 };
     const styles = ['interpolated', 'base', 'aesthetic'];
     const together = Number(/\d+$/.exec(model)?.[0] ?? 1);
     const info = { model: 'sketch', checkpoint: model, provider: 'fake', startsFromPictures: true };
+    const further = parts.map((part) => part.split('=')).map(([part = '', checkpoint = '']) => [part, { checkpoint }]);
+    Object.assign(info, { further: Object.fromEntries(further) });
     if (model.startsWith('tuned')) Object.assign(info, { formerCheckpoints: ['tuned'] });
     return { ...info, styles, sizes, together };
   }

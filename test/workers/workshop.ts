@@ -70,7 +70,7 @@ export async function openWorkshop(t: TestContext, options: Options = {}) {
       painters,
       logger: log.logger,
     },
-    info: () => painters.info ?? undefined,
+    info: () => painters.weights ?? undefined,
     orders: () => orders,
     loras: () => [],
     ...{ leaseMs: options.leaseMs ?? LEASE_MS, lookMs: LOOK_MS, silenceMs: QUICK.silenceMs },

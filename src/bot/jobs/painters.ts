@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { areSameWeights, type EngineInfo, hasStyle } from '../../pipeline/process/protocol.ts';
+import { differenceOf, type EngineInfo, hasStyle, type Weights } from '../../pipeline/process/protocol.ts';
 import type { ImagineRequest, Lack } from '../job.ts';
 import { type Painter, type PainterStatus, speedOf } from './painter.ts';
 
@@ -65,6 +65,7 @@ export class Painters extends EventEmitter<PainterEvents> {
   readonly #members = new Map<string, Member>();
   readonly #others: boolean;
   #info: EngineInfo | null = null;
+  #weights: Weights | null = null;
 
   /** @param others whether more may join that have what these have not: then what needs it waits for them. @default false */
   constructor(painters: Iterable<Painter> = [], { others = false }: { readonly others?: boolean } = {}) {
@@ -93,10 +94,14 @@ export class Painters extends EventEmitter<PainterEvents> {
     return this.#info;
   }
 
+  /** Those of the first of them, and what others have besides, such as a further style: nobody's that works are different. */
+  get weights(): Weights | null {
+    return this.#weights;
+  }
+
   /** Which measured step times are those of the painters that get work; while none does, of those that will again. */
   get speeds(): readonly string[] {
-    const { info } = this;
-    const own = [...this.#members.values()].filter(({ painter: { status } }) => hasWeightsOf(info, status.info));
+    const own = [...this.#members.values()].filter(({ painter: { status } }) => fits(this.#weights, status.info));
     const members = this.#ready.length > 0 ? this.#ready : own;
     return members.flatMap(({ painter }) => speedOf(painter) ?? []);
   }
@@ -199,14 +204,18 @@ export class Painters extends EventEmitter<PainterEvents> {
 
   /** Decides anew who is ready, and tells of it. */
   #judge(): void {
-    const { info } = this;
+    let weights: Weights | null = this.info;
+    const changed: Member[] = [];
     for (const member of this.#members.values()) {
-      const { painter, ready: wasReady } = member;
-      const { status } = painter;
-      const ready = (status.ready ?? true) && hasWeightsOf(info, status.info);
+      const { status } = member.painter;
+      const isSame = fits(weights, status.info);
+      if (isSame && status.info) weights = withFurther(weights ?? status.info, status.info);
+      const ready = (status.ready ?? true) && isSame;
+      if (ready !== member.ready) changed.push(member);
       member.ready = ready;
-      if (ready !== wasReady) this.emit(ready ? 'ready' : 'lost', painter);
     }
+    this.#weights = weights;
+    for (const { painter, ready } of changed) this.emit(ready ? 'ready' : 'lost', painter);
     this.emit('changed');
   }
 
@@ -225,8 +234,13 @@ function isNews(before: PainterStatus | undefined, now: PainterStatus): boolean 
   return JSON.stringify(before.loras) !== JSON.stringify(now.loras);
 }
 
-function hasWeightsOf(first: EngineInfo | null, own: EngineInfo | null): boolean {
-  return first === null || own === null || first === own || areSameWeights(first, own);
+/** What identifies weights, with those that another painter has besides. */
+function withFurther({ checkpoint, formerCheckpoints = [], further }: Weights, other: Weights): Weights {
+  return { checkpoint, formerCheckpoints, further: { ...other.further, ...further } };
+}
+
+function fits(weights: Weights | null, own: Weights | null): boolean {
+  return weights === null || own === null || differenceOf(weights, own) === undefined;
 }
 
 /** What a painter has not got for some work. */

@@ -1,5 +1,11 @@
 import { hashesOfStart, type StartRequest, startGone } from '../../pipeline/images/start-request.ts';
-import type { EngineInfo, EngineRequest, ImagePlan, ImageSource } from '../../pipeline/process/protocol.ts';
+import {
+  type EngineInfo,
+  type EngineRequest,
+  hashesOf,
+  type ImagePlan,
+  type ImageSource,
+} from '../../pipeline/process/protocol.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { t } from '../../texts/translate.ts';
 import type { Embedding, History, ImageDetails, Recipe } from '../history/history.ts';
@@ -60,7 +66,7 @@ export class Recipes {
       ...{ parentImage, verb, strength },
       stageCSeed: parent?.recipe.stageCSeed ?? seed,
       stageBSeed: seed,
-      checkpoint: info.checkpoint,
+      checkpoint: hashesOf(info, request.style).checkpoint,
       style: request.style,
       provider: info.provider,
       version: this.#options.version,
@@ -169,11 +175,12 @@ export class Recipes {
   }
 
   /** Whether a recipe is of the weights that are loaded, whichever of their hashes it has. */
-  #isOf({ checkpoint }: Recipe, loaded: EngineInfo): boolean {
+  #isOf({ checkpoint, style }: Recipe, loaded: EngineInfo): boolean {
     const same = this.#options.history.memos.get(SAME_WEIGHTS, checkpoint);
-    return [loaded.checkpoint, ...(loaded.formerCheckpoints ?? [])].some(
-      (hash) => hash === checkpoint || hash === same,
-    );
+    // Recipes of all styles once had the hash of the first one.
+    return [hashesOf(loaded, style), loaded]
+      .flatMap((hashes) => [hashes.checkpoint, ...(hashes.formerCheckpoints ?? [])])
+      .some((hash) => hash === checkpoint || hash === same);
   }
 }
 

@@ -310,12 +310,14 @@ function takeUp({ history, bus, dispatcher }: Parts, { job, attempts }: StoredJo
 function rememberLoaded({ history, painters, logger }: StudioOptions): void {
   const { info } = painters;
   if (info === null) return;
-  const { styles, mixesStyles = false, startsFromPictures = false, sizes, checkpoint, formerCheckpoints = [] } = info;
+  const { styles, mixesStyles = false, startsFromPictures = false, sizes, further = {} } = info;
   const classifier = classifierOf(painters);
   try {
     history.memos.set(...LOADED, { styles, mixesStyles, startsFromPictures, sizes, classifier });
-    for (const former of formerCheckpoints) {
-      if (former !== checkpoint) history.memos.set(SAME_WEIGHTS, former, checkpoint);
+    for (const { checkpoint, formerCheckpoints = [] } of [info, ...Object.values(further)]) {
+      for (const former of formerCheckpoints) {
+        if (former !== checkpoint) history.memos.set(SAME_WEIGHTS, former, checkpoint);
+      }
     }
   } catch (err) {
     logger.error({ err }, 'the styles and sizes of the model cannot be stored');

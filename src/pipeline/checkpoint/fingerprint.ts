@@ -136,12 +136,13 @@ export interface Identity {
 /**
  * Identifies weights without keeping anyone waiting. Hashes that are not known are computed in the background.
  *
- * @param waitFor weights of at most so many bytes are read at once. @default 1 GiB
+ * @param options.waitFor weights of at most so many bytes are read at once. @default 1 GiB
+ * @param options.after larger ones are read when this is done. @default at once
  */
 export async function identify(
   components: readonly Component[],
   folders: readonly string[],
-  waitFor = SMALL_BYTES,
+  { waitFor = SMALL_BYTES, after }: { readonly waitFor?: number; readonly after?: Promise<unknown> | undefined } = {},
 ): Promise<Identity> {
   const files = components.flatMap((component) => component.files);
   const links = await linkNames(components);
@@ -150,9 +151,10 @@ export async function identify(
   const former = [real, ...linked];
   const known = await knownFingerprint(components, folders);
   if (known !== undefined) return { checkpoint: known, former };
-  const whole = fingerprint(components, folders, { background: true });
   const bytes = components.reduce((sum, component) => sum + component.bytes, 0);
-  if (bytes <= waitFor) return { checkpoint: await whole, former };
+  if (bytes <= waitFor) return { checkpoint: await fingerprint(components, folders), former };
+  const read = () => fingerprint(components, folders, { background: true });
+  const whole = after === undefined ? read() : after.then(read, read);
   whole.catch(() => {});
   return { checkpoint: real, former, whole };
 }

@@ -11,17 +11,18 @@ import { picturesTogether, roundsOf } from '../pipelines/batch-size.ts';
 import { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
 import { isShortage, sparingMemory } from '../pipelines/shortage.ts';
 import { measureSlowness } from '../pipelines/slowness.ts';
-import type {
-  Batch,
-  Engine,
-  EngineContext,
-  EngineEvent,
-  EngineInfo,
-  EngineRequest,
-  GenerateContext,
-  LoadContext,
-  LoadOptions,
-  WarmUp,
+import {
+  type Batch,
+  ENCODER,
+  type Engine,
+  type EngineContext,
+  type EngineEvent,
+  type EngineInfo,
+  type EngineRequest,
+  type GenerateContext,
+  type LoadContext,
+  type LoadOptions,
+  type WarmUp,
 } from '../process/protocol.ts';
 import { CallTimes } from '../runtime/call-times.ts';
 import { deviceKind } from '../runtime/device-kind.ts';
@@ -31,6 +32,7 @@ import { type BlockingCall, Runtime } from '../runtime/runtime.ts';
 import { batchSize } from './batch-gain.ts';
 import { asEngineFailure } from './engine-failure.ts';
 import { givenStart } from './given-start.ts';
+import { identifyAll } from './identify-all.ts';
 import { batches, type StageCSpace } from './image-sources.ts';
 import { PictureJudge } from './picture-judge.ts';
 import {
@@ -104,13 +106,15 @@ class PipelineEngine implements Engine {
     const style = styles[0] ?? 'interpolated';
     const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, { runtime, style, cacheDir });
     for (const note of runtime.notes) process.stdout.write(`${note}\n`);
-    const identifying = pipeline.identify(style);
+    const startsFromPictures = imageEncoderFolder(model) !== undefined;
+    const identifying = identifyAll(pipeline, [...styles.slice(1), ...(startsFromPictures ? [ENCODER] : [])]);
     // What it throws is seen below.
     identifying.catch(() => {});
     await this.#preload(pipeline);
     // The first preview and the first file should not wait for it.
     await import('sharp');
-    const { checkpoint, former, whole } = await identifying;
+    const weights = await identifying;
+    const { checkpoint, formerCheckpoints: former = [] } = weights.known;
     const shipped = readPreviewMaps(await shippedPreviewMaps(model), pipeline, checkpoint, ...former);
     const maps = shipped ?? readPreviewMaps(previewMaps, pipeline, checkpoint, ...former) ?? newPreviewMaps(pipeline);
     const previewer = new Previewer({
@@ -128,20 +132,17 @@ class PipelineEngine implements Engine {
     const sizes = { ...pipeline.grid.limits, gridStep: pipeline.grid.step };
     const device = deviceKind(runtime.provider, options.device);
     const computed = { provider: pipeline.computedBy, device };
-    const made = { model: pipeline.name, checkpoint, formerCheckpoints: former, ...computed };
-    const startsFromPictures = imageEncoderFolder(model) !== undefined;
+    const made = { model: pipeline.name, ...weights.known, ...computed };
     const info = {
       ...{ ...made, styles, mixesStyles, sizes, startsFromPictures, memory, warmed, together: this.#together },
       ...(judge === undefined ? {} : { classifier: judge.classifier }),
     };
-    whole?.then((known) => this.#identified(info, known, context), ignored);
+    weights.onKnown((known) => {
+      // Pictures from now on carry the hash of all weights.
+      if (this.#loaded) this.#loaded = { ...this.#loaded, checkpoint: known.checkpoint };
+      context.changed?.({ ...info, ...known });
+    });
     return info;
-  }
-
-  /** Pictures from now on carry the hash of all weights. */
-  #identified(info: EngineInfo, checkpoint: string, { changed }: LoadContext): void {
-    if (this.#loaded) this.#loaded = { ...this.#loaded, checkpoint };
-    changed?.({ ...info, checkpoint });
   }
 
   #openJudge({ classifier, threads }: LoadOptions): Promise<PictureJudge | undefined> {
@@ -331,8 +332,6 @@ function shared<E extends { readonly timings: StageTimes }>(done: E, share: numb
 }
 
 /** Weights that cannot be read whole keep the hash that they have. */
-function ignored(): void {}
-
 /** One of the names, or `auto`. */
 function checkName<T extends string>(
   what: string,

@@ -13,6 +13,7 @@ import { concatRows, type Tensor } from '../math/tensor.ts';
 import { type ImageEncoder, loadImageEncoder } from '../networks/image-encoder.ts';
 import type { Network } from '../networks/network.ts';
 import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
+import { ENCODER } from '../process/protocol.ts';
 import { LOADING } from '../runtime/memory-estimate.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
@@ -216,10 +217,19 @@ export class WuerstchenCombinedPipeline {
     return fingerprint(await this.#components(style), this.#hashFolders);
   }
 
-  /** As {@link fingerprint}, without waiting for large weights to be read. */
-  async identify(style: string = this.#style): Promise<Identity> {
+  /**
+   * As {@link fingerprint}, without waiting for large weights to be read.
+   *
+   * @param part a style, or {@link ENCODER} for the network that {@link imageEncoder} opens
+   * @param options.after large weights are read when this is done. @default at once
+   */
+  async identify(
+    part: string = this.#style,
+    options: { readonly after?: Promise<unknown> | undefined } = {},
+  ): Promise<Identity> {
     const { identify } = await import('../checkpoint/fingerprint.ts');
-    return identify(await this.#components(style), this.#hashFolders);
+    const components = part === ENCODER ? [(await this.imageEncoder()).component] : await this.#components(part);
+    return identify(components, this.#hashFolders, options);
   }
 
   async #components(style: string): Promise<Component[]> {

@@ -69,14 +69,27 @@ export function readBatch(typed: string): Batch | undefined {
 /** Sizes in pixels; `auto` is 1024×1024 on accelerators that keep everything loaded, and nothing elsewhere. */
 export type WarmUp = 'auto' | readonly { readonly width: number; readonly height: number }[];
 
+/** What identifies weights. */
+export interface Hashes {
+  /** Of all that a picture is made with. */
+  readonly checkpoint: string;
+  /** Others that recipes may have of the same weights. */
+  readonly formerCheckpoints?: readonly string[];
+}
+
+/** What identifies all weights of a model. `checkpoint` is of those that pictures in its first style are made with. */
+export interface Weights extends Hashes {
+  /** Of those that other pictures are made with: in each further style, by its name, and from pictures, by {@link ENCODER}. */
+  readonly further?: Readonly<Record<string, Hashes>>;
+}
+
+/** The image encoder, among weights. */
+export const ENCODER = 'image-encoder';
+
 /** What was loaded. */
-export interface EngineInfo {
+export interface EngineInfo extends Weights {
   /** Name of the model's folder. @default 'wuerstchen' */
   readonly model?: string;
-  /** Hash of the checkpoint's weights. */
-  readonly checkpoint: string;
-  /** Other hashes that recipes may have of the same weights. */
-  readonly formerCheckpoints?: readonly string[];
   /** Execution provider and precision, e.g. `cpu-fp32`. */
   readonly provider: string;
   /**
@@ -117,14 +130,37 @@ export function hasStyle(
   return styles.includes(style) || (mixesStyles && Number.isFinite(Number(style)));
 }
 
-export type Weights = Pick<EngineInfo, 'checkpoint' | 'formerCheckpoints'>;
+/** What identifies the weights that pictures in a style are made with. */
+export function hashesOf({ checkpoint, formerCheckpoints = [], further = {} }: Weights, style: string): Hashes {
+  return further[style] ?? { checkpoint, formerCheckpoints };
+}
+
+/** Weights of two models that should be the same. */
+export interface Difference {
+  /** Whose they are: a further style's or the image encoder's; `null` for those of the first style. */
+  readonly part: string | null;
+  readonly own: string;
+  readonly other: string;
+}
+
+/** What two models both have, and is not the same. */
+export function differenceOf(own: Weights, other: Weights): Difference | undefined {
+  const further = Object.entries(own.further ?? {}).flatMap(([part, hashes]) => {
+    const theirs = other.further?.[part];
+    return theirs === undefined ? [] : [{ part, hashes, theirs }];
+  });
+  const found = [{ part: null, hashes: own, theirs: other }, ...further].find(
+    (one) => !areSame(one.hashes, one.theirs),
+  );
+  return found && { part: found.part, own: found.hashes.checkpoint, other: found.theirs.checkpoint };
+}
 
 /**
  * Whether weights are the same. The hash of all bytes of large ones is known some time after they are loaded, to each at its own time;
  * until then it goes by the other hashes, for which pieces are read.
  */
-export function areSameWeights(a: Weights, b: Weights): boolean {
-  const isWhole = ({ checkpoint, formerCheckpoints: former = [] }: Weights) =>
+function areSame(a: Hashes, b: Hashes): boolean {
+  const isWhole = ({ checkpoint, formerCheckpoints: former = [] }: Hashes) =>
     former.length > 0 && !former.includes(checkpoint);
   if (isWhole(a) && isWhole(b)) return a.checkpoint === b.checkpoint;
   const hashes = [a.checkpoint, ...(a.formerCheckpoints ?? [])];

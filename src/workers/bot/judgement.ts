@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { areSameWeights, type Weights } from '../../pipeline/process/protocol.ts';
+import { type Difference, differenceOf, type Weights } from '../../pipeline/process/protocol.ts';
 import { translatable } from '../../texts/translate.ts';
 import { botId, type Registration, registration, type Verdict } from '../roll.ts';
 import { type Said, saying } from '../said.ts';
@@ -54,18 +54,24 @@ export function judge(text: string, { version, bot, info, orders }: Standards): 
   }
   // Its model is still loading.
   if (info === null || worker.checkpoint === '') return undefined;
-  if (info !== undefined && !areSameWeights(worker, info)) {
-    const text = translatable(
-      'The worker {name} has other weights ({theirs}) than this bot ({ours}): its pictures would be others. Give it the model of the bot.',
-    );
-    return refused(saying(text, { name, theirs: short(worker), ours: short(info) }), worker);
-  }
+  const difference = info && differenceOf(info, worker);
+  if (difference) return refused(otherWeights(name, difference), worker);
   const state = orders[name] === 'drain' || worker.leaving ? 'draining' : 'accepted';
   return { verdict: { state }, registration: worker };
 }
 
-function short({ checkpoint }: Weights): string {
-  return checkpoint.slice(0, 12);
+function otherWeights(name: string, { part, own, other }: Difference): Said {
+  const [ours, theirs] = [own, other].map((hash) => hash.slice(0, 12)) as [string, string];
+  if (part === null) {
+    const text = translatable(
+      'The worker {name} has other weights ({theirs}) than this bot ({ours}): its pictures would be others. Give it the model of the bot.',
+    );
+    return saying(text, { name, theirs, ours });
+  }
+  const text = translatable(
+    'The worker {name} has other weights of {part} ({theirs}) than this bot ({ours}): its pictures would be others. Give it the model of the bot.',
+  );
+  return saying(text, { name, part, theirs, ours });
 }
 
 function refused(reason: Said, registration?: Registration): Judgement {

@@ -2,7 +2,7 @@ import type { Queue } from 'bullmq';
 import type { Painter, PainterStatus } from '../../bot/jobs/painter.ts';
 import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
 import { type EngineEvent, type EngineInfo, type EngineRequest, errorFrom } from '../../pipeline/process/protocol.ts';
-import type { HandOver, Registration } from '../roll.ts';
+import { type HandOver, identityOf, type Registration } from '../roll.ts';
 import { toldInEnglish } from '../said.ts';
 import { type Attempt, AttemptFailed, AttemptLost, type Attempts } from './attempts.ts';
 
@@ -111,7 +111,7 @@ export class RemotePainter implements Painter {
   }
 
   async #handOver(attempt: Attempt): Promise<void> {
-    const order = { path: attempt.path, checkpoint: this.#info.checkpoint };
+    const order = { path: attempt.path, ...identityOf(this.#info) };
     try {
       await this.#options.queue.add('paint', order, {
         ...{ jobId: attempt.id, attempts: 1 },
@@ -151,10 +151,11 @@ export class RemotePainter implements Painter {
 }
 
 function infoOf(registration: Registration): EngineInfo {
-  const { model, checkpoint, formerCheckpoints, provider, styles, mixesStyles } = registration;
+  const { model, provider, styles, mixesStyles } = registration;
   const { device, sizes, startsFromPictures, classifier, together } = registration;
   return {
-    ...{ model, checkpoint, formerCheckpoints, provider, styles, mixesStyles, startsFromPictures, together },
+    ...identityOf(registration),
+    ...{ model, provider, styles, mixesStyles, startsFromPictures, together },
     ...(device === undefined ? {} : { device }),
     ...(sizes === undefined ? {} : { sizes }),
     ...(classifier === undefined ? {} : { classifier }),

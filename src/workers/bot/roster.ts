@@ -5,6 +5,7 @@ import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logging.ts';
 import {
   type HandOver,
+  identityOf,
   PREFIX,
   queueName,
   type Registration,
@@ -84,7 +85,11 @@ export class Roster {
   /** Shows that Redis takes a job, and lets it learn the scripts of a hand-over before the first one. */
   async rehearse(): Promise<void> {
     const queue = this.#queueOf('rehearsal');
-    await queue.add('rehearsal', { path: '', checkpoint: '' }, { removeOnComplete: true, removeOnFail: true });
+    await queue.add(
+      'rehearsal',
+      { path: '', ...identityOf({ checkpoint: '' }) },
+      { removeOnComplete: true, removeOnFail: true },
+    );
     await emptied(queue);
   }
 

@@ -1,4 +1,4 @@
-import { areSameWeights, type EngineInfo, hasStyle } from '../../pipeline/process/protocol.ts';
+import { differenceOf, type EngineInfo, hasStyle } from '../../pipeline/process/protocol.ts';
 import { translatable } from '../../texts/translate.ts';
 import type { HandOver } from '../roll.ts';
 import { type Said, saying } from '../said.ts';
@@ -7,15 +7,16 @@ import type { WireRequest } from '../wire.ts';
 /** Why a worker must not paint a request; `undefined` if it can. */
 export function objectionTo(
   { width, height, style, loras = [], start }: WireRequest,
-  { checkpoint }: HandOver,
+  order: HandOver,
   info: EngineInfo | null,
   ownLoras: readonly string[],
 ): Said | undefined {
   if (info === null) return saying(translatable('No model is loaded here.'));
-  if (!areSameWeights(info, { checkpoint })) {
+  const difference = differenceOf(info, order);
+  if (difference) {
     return saying(translatable('This worker has the checkpoint {own}, and the job needs {needed}.'), {
-      own: info.checkpoint.slice(0, 12),
-      needed: checkpoint.slice(0, 12),
+      own: difference.own.slice(0, 12),
+      needed: difference.other.slice(0, 12),
     });
   }
   const { sizes } = info;

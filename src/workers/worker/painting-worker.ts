@@ -10,7 +10,7 @@ import { once } from '../../system/memo.ts';
 import { translatable } from '../../texts/translate.ts';
 import type { ProblemLog } from '../problem-log.ts';
 import { failureOf } from '../redis.ts';
-import { attemptId, handOver, PREFIX, queueName, type Registration, type Verdict } from '../roll.ts';
+import { attemptId, handOver, identityOf, PREFIX, queueName, type Registration, type Verdict } from '../roll.ts';
 import { quoting, type Said, saying, told } from '../said.ts';
 import { type AttemptResult, attempt, WorkerLeaves } from './attempt.ts';
 import { BotConnection, botAt } from './bot-connection.ts';
@@ -113,7 +113,7 @@ export class PaintingWorker implements RunningWorker {
   /** The pipeline process is another, or its model is. */
   changed(): void {
     const { client } = this.#parts;
-    const state = `${isUp(client)} ${client.status.info?.checkpoint}`;
+    const state = JSON.stringify([isUp(client), client.status.info && identityOf(client.status.info)]);
     // It says far more often that it computes.
     if (state === this.#state) return;
     this.#state = state;
@@ -298,8 +298,7 @@ function isUp({ status: { state } }: PipelineClient): boolean {
 function described(info: EngineInfo | null) {
   return {
     model: info?.model ?? '',
-    checkpoint: info?.checkpoint ?? '',
-    formerCheckpoints: info?.formerCheckpoints ?? [],
+    ...identityOf(info ?? { checkpoint: '' }),
     provider: info?.provider ?? '',
     ...(info?.device === undefined ? {} : { device: info.device }),
     styles: info?.styles ?? [],

@@ -233,6 +233,26 @@ test('a painter with other weights gets no work, until it has those of the first
   for (const painter of [...all, other]) painter.release();
 });
 
+test('a painter with other weights of one style gets no work, of any kind, whoever has that style besides', async (t) => {
+  const { ask, painters, started, all, studio } = await studioWith(t, 1);
+  const tuned = (checkpoint: string) => ({ info: { ...INFO, further: { aesthetic: { checkpoint } } } });
+  const [second, third] = [new FakePainter('second'), new FakePainter('third')];
+  second.status = tuned('tuned');
+  third.status = tuned('tuned otherwise');
+  for (const painter of [second, third]) painters.join(painter);
+  const [one, two, three] = await Promise.all(['a', 'b', 'c'].map((name) => ask(`wait ${name}`, guild(name))));
+  await Promise.all([started(one?.id ?? ''), started(two?.id ?? '')]);
+  assert.equal(studio.job(three?.id ?? '')?.state, 'queued');
+  assert.deepEqual(
+    painters.working.map(({ id }) => id),
+    [all[0]?.id, 'second'],
+  );
+  third.status = tuned('tuned');
+  painters.changed('third');
+  await started(three?.id ?? '');
+  for (const painter of [...all, second, third]) painter.release();
+});
+
 test('each waiting request is promised the painter that is free first, at its speed', async (t) => {
   const { make, ask, started, painters, studio, clock } = await studioWith(t, 1);
   await make('panda n:1');

@@ -354,6 +354,22 @@ test('a lost picture is made again by the same weights under a newer hash, also 
   }
 });
 
+test('a picture is of the weights of its style: made again by them, and not by others', async (t) => {
+  const { studio, make, painter, problems } = await openStudio(t);
+  const info = { checkpoint: 'first', provider: 'fake-fp32', styles: ['interpolated', 'base'] };
+  const withBase = (checkpoint: string) => ({ info: { ...info, further: { base: { checkpoint } } } });
+  painter.status = withBase('one');
+  const job = await make('a red fox style:base');
+  const path = (await studio.imagePath(imageOf(job))) ?? '';
+  rmSync(path);
+  painter.status = withBase('another');
+  assert.equal(await studio.imagePath(imageOf(job)), null);
+  assert.match(problems.join(), /made with another checkpoint/);
+  painter.status = withBase('one');
+  studio.paint();
+  assert.equal(await studio.imagePath(imageOf(job)), path);
+});
+
 test('every subcommand answers', async (t) => {
   const { studio, make, ask, say, painter, started } = await openStudio(t);
   const empty = await say('history');

@@ -85,9 +85,9 @@ test('large weights are known by a sample at once, and by all their bytes as soo
   const model = await copied(t);
   const componentsOf = async (folder: string) => (await opened(folder)).networks.map(({ component }) => component);
   const components = await componentsOf(model);
-  const { checkpoint, former, whole } = await identify(components, [model], 0);
+  const { checkpoint, former, whole } = await identify(components, [model], { waitFor: 0 });
   assert.equal(checkpoint, former[0]);
   const known = await whole;
   assert.equal(known, await fingerprint(await componentsOf(COCKTAIL), []));
-  assert.deepEqual(await identify(components, [model], 0), { checkpoint: known, former });
+  assert.deepEqual(await identify(components, [model], { waitFor: 0 }), { checkpoint: known, former });
 });
