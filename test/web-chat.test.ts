@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { pino } from 'pino';
 import type { Browser, Locator, Page } from 'playwright-core';
 import type { JobEvent } from '../src/bot/job.ts';
@@ -7,8 +7,13 @@ import { readConfig } from '../src/config.ts';
 import { type RunningBot, startBot } from '../src/main.ts';
 import { launchBrowser, type, until } from './adapters/web/open-page.ts';
 import { temporaryFolder } from './bot-process.ts';
+import { HeldPainting } from './held-painting.ts';
 
-/** Nothing stands in for anything here: the page, the core, the database, the pipeline process, the embedded model. */
+/**
+ * Nothing stands in for anything here: the page, the core, the database, the pipeline process, the embedded model. Only painting
+ * waits where something is to be seen of it.
+ */
+const painting = new HeldPainting({ after });
 let browser: Browser;
 let bot: RunningBot;
 const events: JobEvent[] = [];
@@ -17,9 +22,11 @@ before(async () => {
   const folder = temporaryFolder({ after });
   const config = readConfig({ WUERST_DATA: folder, WUERST_WEB_PORT: '0', WUERST_PROVIDER: 'cpu' });
   browser = await launchBrowser();
-  bot = await startBot(config, { logger: pino({ level: 'silent' }), watchProcess: false });
+  const { engine } = painting;
+  bot = await startBot(config, { engine, logger: pino({ level: 'silent' }), watchProcess: false });
   bot.studio.subscribe((event) => void events.push(event));
 });
+afterEach(() => painting.goOn());
 after(async () => {
   await browser.close();
   await bot.stop();
@@ -47,13 +54,16 @@ async function ended(page: Page, place: number, state = 'done'): Promise<Locator
 
 test('a prompt is watched while it is painted, and its pictures are what was asked for', async () => {
   const page = await openRoom('watching');
-  await type(page, '/wuerst a red fox in the snow size:1024x1024 n:2 seed:7 style:aesthetic steps:60 decoder-steps:20');
+  painting.holdAt('prior');
+  await type(page, '/wuerst a red fox in the snow size:512x512 n:2 seed:7 style:aesthetic steps:20 decoder-steps:6');
   await page.getByRole('progressbar').waitFor();
-  await page.getByText(/^Sketching \d+\/60/).waitFor();
+  await page.getByText(/^Sketching \d+\/20/).waitFor();
   const previews = page.locator('.coming img[src^="data:image/jpeg"]');
   await previews.nth(1).waitFor();
   assert.equal(await previews.count(), 2, 'a preview in the place of each picture');
-  await page.getByText(/^Painting \d+\/20/).waitFor();
+  painting.holdAt('decoder');
+  await page.getByText(/^Painting \d+\/6/).waitFor();
+  painting.goOn();
   const turn = await ended(page, 0);
   assert.equal(await turn.getByRole('img', { name: 'a red fox in the snow' }).count(), 2);
   await until(page, `[...document.querySelectorAll('.picture img')].every((img) => img.naturalWidth > 0)`);
@@ -98,7 +108,8 @@ test('every button of a result does what it says', async () => {
   await remix.getByText('The pictures were deleted.').waitFor();
   assert.equal(await remix.locator('.picture').count(), 0);
 
-  await type(page, 'a slow cake size:1024x1024 n:10');
+  painting.holdAt('prior');
+  await type(page, 'a cake that is painted');
   await turns(page).nth(7).waitFor();
   await type(page, 'a cake that waits');
   await press(turns(page).nth(8), 'Cancel');
@@ -110,10 +121,12 @@ test('every button of a result does what it says', async () => {
 
 test('a page that is loaded again in the middle of a job goes on watching it', async () => {
   const page = await openRoom('reloading');
-  await type(page, 'a blue bird size:1024x1024 n:2 seed:1');
+  painting.holdAt('prior');
+  await type(page, 'a blue bird size:256x256 n:2 seed:1');
   await page.getByText(/^Sketching/).waitFor();
   await page.reload();
   await page.getByRole('progressbar').waitFor();
+  painting.goOn();
   const turn = await ended(page, 0);
   assert.equal(await turn.locator('.picture img').count(), 2);
   assert.equal(await turns(page).count(), 1);
@@ -124,14 +137,17 @@ test('a page that is loaded again in the middle of a job goes on watching it', a
 
 test('two rooms take turns, and neither shows what is asked in the other', async () => {
   const [busy, quiet] = [await openRoom('busy'), await openRoom('quiet')];
-  await type(busy, 'a big cake size:1024x1024 n:10');
+  painting.holdAt('prior');
+  await type(busy, 'a big cake size:256x256');
   await busy.getByText(/^Sketching/).waitFor();
   for (const colour of ['red', 'green', 'yellow']) await type(busy, `a ${colour} cake size:256x256`);
   await turns(busy).nth(3).waitFor();
   await type(quiet, 'a penguin in the snow size:256x256');
   await quiet.getByText(/^Waiting/).waitFor();
   await press(turns(busy).nth(0), 'Cancel');
-  await Promise.all([ended(quiet, 0), ended(busy, 0, 'cancelled'), ...[1, 2, 3].map((place) => ended(busy, place))]);
+  await ended(busy, 0, 'cancelled');
+  painting.goOn();
+  await Promise.all([ended(quiet, 0), ...[1, 2, 3].map((place) => ended(busy, place))]);
   const guest = events.filter(({ job }) => job.request.prompt === 'a penguin in the snow');
   const [asked, begun] = (['queued', 'started'] as const).map((wanted) => guest.find(({ type }) => type === wanted));
   assert.ok(asked && begun);
@@ -143,11 +159,13 @@ test('two rooms take turns, and neither shows what is asked in the other', async
 
 test('a pipeline process that dies while a page watches is replaced, and the job finished', async () => {
   const page = await openRoom('dying');
-  await type(page, 'a rocket in space size:1024x1024 n:2');
+  painting.holdAt('prior');
+  await type(page, 'a rocket in space size:256x256 n:2');
   await page.getByText(/^Sketching/).waitFor();
   const [before] = bot.pipelines;
   const { pid = null, crashes = 0 } = before ?? {};
   process.kill(pid ?? 0, 'SIGKILL');
+  painting.goOn();
   const turn = await ended(page, 0);
   assert.equal(await turn.locator('.picture img').count(), 2);
   assert.equal(bot.pipelines[0]?.crashes, crashes + 1);
