@@ -6,14 +6,16 @@ import { startBot } from '../src/main.ts';
 import { createLogger } from '../src/system/logging.ts';
 import { jobIn } from './bot/studio/studio-fixture.ts';
 import { temporaryFolder } from './bot-process.ts';
+import { HeldPainting } from './held-painting.ts';
 
 const REQUESTS = ['a panda on a green background seed:7 n:1', 'a rocket in space seed:8 n:1'];
 const SETTINGS = 'size:256x256 steps:20 decoder-steps:6';
 
 async function botWith(t: TestContext, env: Readonly<Record<string, string>>) {
+  const painting = new HeldPainting(t);
   const bot = await startBot(
     readConfig({ WUERST_DATA: temporaryFolder(t), WUERST_WEB_PORT: '0', WUERST_PROVIDER: 'cpu', ...env }),
-    { logger: createLogger({ level: 'silent', secrets: [] }), watchProcess: false },
+    { engine: painting.engine, logger: createLogger({ level: 'silent', secrets: [] }), watchProcess: false },
   );
   t.after(() => bot.stop());
   const events: JobEvent[] = [];
@@ -45,7 +47,7 @@ async function botWith(t: TestContext, env: Readonly<Record<string, string>>) {
       const job = bot.studio.job(id);
       return job?.finishedAt === null ? undefined : (job ?? undefined);
     });
-  return { bot, events, until, ask, ended };
+  return { bot, events, until, ask, ended, painting };
 }
 
 function callerOf(user: string): Caller {
@@ -63,14 +65,16 @@ test('of two processes one is killed in the middle of a job: both jobs end once,
   for (const [index, text] of REQUESTS.entries()) {
     wanted.push(hashes(await alone.ended(await alone.ask(text, `user${index}`))));
   }
-  const { bot, events, until, ask, ended } = await botWith(t, { WUERST_THREADS: '2', WUERST_PROCESSES: '2' });
+  const { bot, events, until, ask, ended, painting } = await botWith(t, { WUERST_THREADS: '2', WUERST_PROCESSES: '2' });
   await until(() => (bot.painters.free().length === 2 ? true : undefined));
+  painting.holdAt('prior');
   const ids: string[] = [];
   for (const [index, text] of REQUESTS.entries()) ids.push(await ask(text, `user${index}`));
   const isUnderWay = () => events.some(({ type, job }) => type === 'step' && job.id === ids[1]);
   const second = await until(() => (isUnderWay() ? bot.pipelines[1] : undefined));
   assert.equal(second.state, 'busy', 'the second job has a process of its own');
   process.kill(second.pid ?? 0, 'SIGKILL');
+  painting.goOn();
   const jobs = [];
   for (const id of ids) jobs.push(await ended(id));
   assert.deepEqual(jobs.map(hashes), wanted);
@@ -94,13 +98,15 @@ test('of two processes that share a request one is killed: it ends once, with th
   const text = 'a cat on a blue background seed:40 n:4';
   const alone = await botWith(t, { WUERST_THREADS: '1' });
   const wanted = hashes(await alone.ended(await alone.ask(text, 'ann')));
-  const { bot, events, until, ask, ended } = await botWith(t, { WUERST_THREADS: '2', WUERST_PROCESSES: '2' });
+  const { bot, events, until, ask, ended, painting } = await botWith(t, { WUERST_THREADS: '2', WUERST_PROCESSES: '2' });
   await until(() => (bot.painters.free().length === 2 ? true : undefined));
+  painting.holdAt('prior');
   const id = await ask(text, 'ann');
   const showsAll = (event: JobEvent) => event.type === 'step' && event.previewOf?.length === 4;
   const second = await until(() => (events.some(showsAll) ? bot.pipelines[1] : undefined));
   assert.equal(second.state, 'busy', 'both work on it, and what they make is shown together');
   process.kill(second.pid ?? 0, 'SIGKILL');
+  painting.goOn();
   const job = await ended(id);
   assert.deepEqual(hashes(job), wanted);
   const told = events.filter((event) => event.job.id === id && event.seq !== null).map(({ type }) => type);
