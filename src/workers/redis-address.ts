@@ -80,7 +80,14 @@ export function readRedisAddress(text: string, options: RedisAddressOptions): Re
       { hint: example },
     );
   }
-  return { url: text, password, shown, isLocal, isEncrypted: protocol === 'rediss:' };
+  // Its client knows the scheme in small letters alone, and would not encrypt.
+  return {
+    url: text.replace(/^\s*rediss?:/i, protocol),
+    password,
+    shown,
+    isLocal,
+    isEncrypted: protocol === 'rediss:',
+  };
 }
 
 /** `undefined` where a % stands for itself. */

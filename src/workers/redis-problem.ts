@@ -2,6 +2,7 @@ import { OperatorError } from '../system/errors.ts';
 import { reasonOf } from '../system/foreign-words.ts';
 import { networkFailure } from '../system/network-failure.ts';
 import { t } from '../texts/translate.ts';
+import { NoAnswer } from './redis-connector.ts';
 
 interface Kind {
   readonly answer: RegExp;
@@ -55,6 +56,30 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
+const UNANSWERED: Readonly<Record<NoAnswer['to'], Omit<Kind, 'answer'>>> = {
+  handshake: {
+    code: 'redis_no_tls',
+    message: (host) => t('Redis at {host} did not answer the TLS handshake.', { host }),
+    hint: () =>
+      t(
+        'It is tried again. If it stays so, that port may speak no TLS: name the one of tls-port in redis.conf, or write redis:// where only you can read that network.',
+      ),
+  },
+  plain: {
+    code: 'redis_hung_up',
+    message: (host) => t('Redis at {host} closed the connection before it answered.', { host }),
+    hint: () => t('It is tried again. If it stays so, that port may want TLS: write rediss:// in place of redis://.'),
+  },
+  encrypted: {
+    code: 'redis_hung_up',
+    message: (host) => t('Redis at {host} closed the connection before it answered.', { host }),
+    hint: () =>
+      t(
+        'It is tried again. If it stays so, it may want a certificate of its clients: set tls-auth-clients no in redis.conf, since wuerst signs in with a password.',
+      ),
+  },
+};
+
 /** Codes of problems that somebody has to mend before it is worth trying again. */
 const LASTING: readonly string[] = [
   'redis_sign_in_refused',
@@ -68,6 +93,10 @@ const LASTING: readonly string[] = [
 /** What the operator is told of a failure of Redis; errors of this program stay as they are. */
 export function redisProblem(error: unknown, host: string): OperatorError {
   if (error instanceof OperatorError) return error;
+  if (error instanceof NoAnswer) {
+    const { code, message, hint } = UNANSWERED[error.to];
+    return new OperatorError(code, () => message(host), { hint, cause: error });
+  }
   const text = error instanceof Error ? error.message : String(error);
   const kind = KINDS.find(({ answer }) => answer.test(text));
   if (kind) return new OperatorError(kind.code, () => kind.message(host), { hint: kind.hint, cause: error });

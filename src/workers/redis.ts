@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { OperatorError } from '../system/errors.ts';
 import { t } from '../texts/translate.ts';
 import type { RedisAddress } from './redis-address.ts';
+import { Connector, noAnswer } from './redis-connector.ts';
 import { redisProblem } from './redis-problem.ts';
 
 export interface RedisOptions {
@@ -26,6 +27,7 @@ const failures = new WeakMap<Redis, Error>();
 export function redisConnection({ url }: RedisAddress, { patient, silenceMs = 10_000 }: RedisOptions): Redis {
   const redis = new Redis(url, {
     lazyConnect: true,
+    Connector,
     enableOfflineQueue: patient,
     // Also one that was under way when the connection broke.
     maxRetriesPerRequest: patient ? null : 0,
@@ -34,14 +36,18 @@ export function redisConnection({ url }: RedisAddress, { patient, silenceMs = 10
     reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     ...{ connectTimeout: silenceMs, socketTimeout: silenceMs, keepAlive: silenceMs },
   });
-  redis.on('error', (error) => failures.set(redis, error));
+  redis.on('error', (error) => {
+    // Of commands that went down with the connection: what broke that is known, as a rule.
+    if (error.name === 'MaxRetriesPerRequestError' && failures.has(redis)) return;
+    failures.set(redis, noAnswer(redis, error) ?? error);
+  });
   redis.on('ready', () => failures.delete(redis));
   return redis;
 }
 
 /** Why a command failed: where the connection is broken, what broke it. */
 export function failureOf(redis: Redis, error: unknown): unknown {
-  return failures.get(redis) ?? error;
+  return failures.get(redis) ?? noAnswer(redis, error) ?? error;
 }
 
 /**

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { test } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
 import { Redis } from 'ioredis';
 import { OperatorError } from '../../src/system/errors.ts';
 import { checkRedis, failureOf, redisConnection } from '../../src/workers/redis.ts';
@@ -26,6 +29,7 @@ test('an address of another machine needs encryption and a password, unless its 
   assert.equal(codeOf('redis://localhost'), 'localhost:6379');
   assert.equal(codeOf('redis://[::1]:7000/2'), '[::1]:7000');
   assert.equal(codeOf('rediss://ann:geheim@cache.example:6380'), 'cache.example:6380');
+  assert.match(read('REDISS://ann:geheim@cache.example').url, /^rediss:/, 'its client reads small letters alone');
   assert.equal(codeOf('redis://ann:geheim@cache.example'), 'redis_unencrypted');
   assert.equal(codeOf('redis://ann:geheim@CACHE.example', ['cache.example']), 'cache.example:6379');
   assert.equal(codeOf('redis://valkey', ['valkey']), 'valkey:6379');
@@ -71,6 +75,33 @@ test('what is wrong with Redis is a sentence for each', async (t) => {
   assert.equal(await said(guarded, 'reader:password@'), 'redis_not_permitted');
   await guarded.kill();
   assert.equal(await said(guarded, 'wuerst:password@'), 'redis_away');
+});
+
+test('TLS that only one side speaks is a sentence, too', async (t) => {
+  const problemAt = async (url: string) => {
+    const address = read(url);
+    const redis = redisConnection(address, { patient: false, silenceMs: 300 });
+    try {
+      const error = await redis.connect().then(undefined, (error: unknown) => error);
+      const { code, hint } = redisProblem(failureOf(redis, error), address.shown);
+      return `${code}: ${hint}`;
+    } finally {
+      redis.disconnect();
+    }
+  };
+  const plain = await RedisServer.start(endsOf(t));
+  assert.match(await problemAt(`rediss://127.0.0.1:${plain.port}`), /^redis_no_tls: .* may speak no TLS/);
+  const answers = async (server: Server) => {
+    endsOf(t).after(() => server.close());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  const refusing = await answers(createServer((socket) => socket.on('error', () => {}).end('-DENIED\r\n')));
+  assert.match(await problemAt(`rediss://${refusing}`), /^redis_no_tls: /);
+  const encrypted = await answers(createTlsServer());
+  for (const user of ['', 'ann:password@']) {
+    assert.match(await problemAt(`redis://${user}${encrypted}`), /^redis_hung_up: .* write rediss:\/\//);
+  }
 });
 
 test('what another program has put where the workers are is told as it is, until it is gone', async (t) => {

@@ -36,7 +36,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   try {
     await insist(clock, problems, () => redisIsFit(redis, address, logger));
     problems.redisAnswers();
-    redis.on('error', (error) => problems.redis(error));
+    redis.on('error', (error) => problems.redis(failureOf(redis, error)));
     redis.on('ready', () => problems.redisAnswers());
     const botId = await insist(clock, problems, () => botAt(bot));
     const hashes = await options.loras();
