@@ -128,7 +128,12 @@ export class Palette {
         'aria-selected': 'false',
         onclick: () => this.#run(k),
       },
-      el('span', { class: 'label', dir: 'auto' }, label),
+      // Lines break between the words of a choice.
+      el(
+        'span',
+        { class: 'label', dir: 'auto' },
+        label.split(/(?<=\|)/).flatMap((word) => [word, el('wbr')]),
+      ),
       detail !== '' && el('span', { class: 'detail' }, detail),
     );
   }
