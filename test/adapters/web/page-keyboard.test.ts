@@ -155,6 +155,7 @@ test('what takes a while to open opens once, and not over what was opened meanwh
   await page.getByRole('option', { name: /^seed:/ }).waitFor();
   assert.equal(await page.getByRole('dialog').getAttribute('aria-label'), 'Help and commands');
   await page.keyboard.press('Escape');
+  await shown(0);
   const buffer = Buffer.from(await paintPreviews([3]));
   await page.setInputFiles('#picture-files', [{ name: 'hills.jpg', mimeType: 'image/jpeg', buffer }]);
   await page.locator('.given-list li').waitFor();
@@ -164,10 +165,11 @@ test('what takes a while to open opens once, and not over what was opened meanwh
   await page.locator('.mask-canvas').waitFor();
   assert.equal(await page.locator('dialog').count(), 1);
   await page.keyboard.press('Escape');
+  await shown(0);
   // The second click comes beside the dialog that the first one has opened.
   await page.locator('#me').dblclick();
-  await page.evaluate('new Promise(requestAnimationFrame)');
-  assert.equal(await page.locator('dialog[open]').count(), 1);
+  await page.locator('dialog[open]').waitFor();
+  assert.equal(await page.locator('dialog').count(), 1);
   assert.deepEqual(complaints, []);
 });
 
