@@ -145,8 +145,13 @@ test('a picture tells where it comes from, and its words and settings go back to
   const { page, core } = await openGallery(t, ['a panda seed:9']);
   const [parent] = core.jobs({ surface: 'web', room: 'lobby', limit: 1 });
   await page.locator('.tile').first().click();
+  // It is shown for a few seconds only.
+  await page.evaluate(`new MutationObserver(() => {
+    const told = document.querySelector('.told');
+    if (told?.checkVisibility()) window.told = told.textContent;
+  }).observe(document.body, { childList: true })`);
   await page.getByRole('button', { name: 'Vary subtle' }).click();
-  await page.locator('.told', { hasText: 'It is being painted in lobby.' }).waitFor();
+  await until(page, `window.told === 'It is being painted in lobby.'`);
   const [child] = core.jobs({ surface: 'web', room: 'lobby', limit: 1 });
   await core.complete(child?.id ?? '');
   await tiles(page, 2);

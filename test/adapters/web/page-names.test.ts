@@ -23,7 +23,7 @@ async function privateChat(t: TestContext, options: BrowserContextOptions = {}) 
     const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
     t.after(() => context.close());
     const page = await context.newPage();
-    page.setDefaultTimeout(5000);
+    page.setDefaultTimeout(15_000);
     page.on('pageerror', (error) => complaints.push(error.message));
     await page.goto(link);
     return page;
