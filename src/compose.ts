@@ -156,7 +156,7 @@ export async function compose(
     await adapter.start(studio, onTrouble);
   }
   const info = await loading.catch(explainPipelineStart);
-  workforce = await startWorkers(config, options.workerTiming, { history, painters, loras, logger });
+  workforce = await startWorkers(config, options.workerTiming, { history, painters, loras, metrics, logger });
   if (workforce) painters.on('ready', () => studio.rememberModel());
   studio.paint();
   logger.info({ ...info, url: web?.chat.url, version: VERSION }, 'wuerst is ready');
@@ -229,6 +229,7 @@ interface WorkforceParts {
   readonly history: History;
   readonly painters: Painters;
   readonly loras: LoraFolder;
+  readonly metrics: Pick<Metrics, 'workerEnded'>;
   readonly logger: Logger;
 }
 
@@ -236,7 +237,7 @@ interface WorkforceParts {
 async function startWorkers(
   { workers, processes }: Config,
   timing: StartOptions['workerTiming'],
-  { history, painters, loras, logger }: WorkforceParts,
+  { history, painters, loras, metrics, logger }: WorkforceParts,
 ): Promise<Workforce | undefined> {
   if (!workers) return undefined;
   const { startWorkforce } = await import('./workers/bot/workforce.ts');
@@ -247,6 +248,7 @@ async function startWorkers(
     info: () => painters.weights ?? (processes === 0 ? undefined : null),
     orders: () => orders.all,
     loras: () => loras.known,
+    onEnd: metrics.workerEnded,
   });
 }
 

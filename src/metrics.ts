@@ -8,7 +8,7 @@ import type { PainterView } from './bot/jobs/painters.ts';
 import type { PipelineStatus } from './pipeline/process/client.ts';
 import type { EngineStage } from './pipeline/process/protocol.ts';
 import { residentBytes } from './system/resident-bytes.ts';
-import type { WorkerView } from './workers/bot/roster.ts';
+import type { WorkerEnd, WorkerView } from './workers/bot/roster.ts';
 import type { Registration } from './workers/roll.ts';
 
 export interface Metrics {
@@ -16,6 +16,8 @@ export interface Metrics {
   watch(core: Pick<Core, 'subscribe'>, waiting: readonly Job[]): void;
   /** Counts a painted request, or the part of it that one painter made. */
   painted(work: Work, timings: Timings, painter: Pick<Painter, 'name'>): void;
+  /** Counts a job that a worker was given. */
+  workerEnded(name: string, outcome: WorkerEnd): void;
   /** In the text format of Prometheus. */
   render(): Promise<string>;
 }
@@ -29,6 +31,9 @@ export function isReady({ state }: PipelineStatus): boolean {
 const WAITS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400];
 const STEPS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 
+/** Codes of failures that the operator can mend. What is counted from 0 on shows its first one, too. */
+const FAILURES = ['internal', 'pipeline_crashed', 'memory_short', 'disk_full', 'image_unwritable'];
+
 /** Jobs of guilds and of direct messages wait under different rules. A label for each guild would be too many. */
 function classOf({ caller }: Job): string {
   return `${caller.surface}-${caller.guild === null ? 'direct' : 'guild'}`;
@@ -36,7 +41,7 @@ function classOf({ caller }: Job): string {
 
 /** Of a painter, and of a worker on another machine, what is shown. */
 type WatchedPainter = Pick<PainterView, 'ready' | 'busy'> & { readonly painter: Pick<Painter, 'name'> };
-type WatchedWorker = Pick<WorkerView, 'id' | 'painted' | 'lost'> & {
+type WatchedWorker = Pick<WorkerView, 'id'> & {
   readonly registration?: Pick<Registration, 'name' | 'stepSeconds'> | undefined;
 };
 
@@ -67,21 +72,20 @@ function paintersGauges(painters: PaintingFacts['painters'], registers: Register
   gauge('wuerst_painter_busy', '1 while it paints', ({ busy }) => busy);
 }
 
-function workerGauges(workers: PaintingFacts['workers'], registers: Registers): void {
+function workerMetrics(workers: PaintingFacts['workers'], registers: Registers): Metrics['workerEnded'] {
   const named = () => workers().map((view) => ({ ...view, painter: view.registration?.name ?? view.id }));
-  new Gauge({
-    ...{ name: 'wuerst_worker_jobs', help: 'Jobs that a worker was given since it came, by what became of them' },
+  // Also of those that are gone: what was lost was lost with them.
+  const jobs = new Counter({
+    ...{ name: 'wuerst_worker_jobs_total', help: 'Jobs that a worker was given, by what became of them' },
     ...{ labelNames: ['painter', 'outcome'], registers },
     collect() {
-      this.reset();
-      for (const { painter, painted, lost } of named()) {
-        this.inc({ painter, outcome: 'done' }, painted);
-        this.inc({ painter, outcome: 'lost' }, lost);
+      for (const { painter } of named()) {
+        for (const outcome of ['done', 'lost']) this.inc({ painter, outcome }, 0);
       }
     },
   });
   new Gauge({
-    ...{ name: 'wuerst_worker_step_seconds', help: 'Of its last job, one step of a stage' },
+    ...{ name: 'wuerst_worker_step_seconds', help: 'Of its last job, one step of all that it painted at once' },
     ...{ labelNames: ['painter', 'stage'], registers },
     collect() {
       this.reset();
@@ -91,6 +95,7 @@ function workerGauges(workers: PaintingFacts['workers'], registers: Registers): 
       }
     },
   });
+  return (painter, outcome) => jobs.inc({ painter, outcome });
 }
 
 function diskGauges(bytes: PaintingFacts['bytes'], registers: Registers): void {
@@ -145,12 +150,16 @@ export function createMetrics(
     ...{ name: 'wuerst_job_failures_total', help: 'Jobs that failed, by the code of the error' },
     ...{ labelNames: ['code'], registers },
   });
+  for (const code of FAILURES) failures.inc({ code }, 0);
   const images = new Counter({ name: 'wuerst_images_total', help: 'Pictures that were made', registers });
   const ofPainter = (name: string, help: string) => new Counter({ name, help, labelNames: ['painter'], registers });
   const painted = ofPainter('wuerst_painter_images_total', 'Pictures that it made of requests that it was given');
   const seconds = ofPainter('wuerst_painter_seconds_total', 'Accelerator seconds that these took, without loading');
   const steps = new Histogram({
-    ...{ name: 'wuerst_step_seconds', help: 'One step of a stage; of stages without steps, one picture' },
+    ...{
+      name: 'wuerst_step_seconds',
+      help: 'One step of a stage, of which a guided picture needs two; of stages without steps, one picture',
+    },
     ...{ labelNames: ['stage'], buckets: STEPS, registers },
   });
   const ofProcess = (name: string, help: string, value: (status: PipelineStatus) => number) =>
@@ -176,7 +185,7 @@ export function createMetrics(
   surfaceReady.reset();
   depth.reset();
   if (painters) paintersGauges(painters, registers);
-  if (workers) workerGauges(workers, registers);
+  const workerEnded = workers && workerMetrics(workers, registers);
   if (bytes) diskGauges(bytes, registers);
   if (redis) {
     new Gauge({
@@ -230,6 +239,7 @@ export function createMetrics(
         if (ms !== undefined && units > 0) steps.observe({ stage }, ms / 1000 / units);
       }
     },
+    workerEnded: (name, outcome) => workerEnded?.(name, outcome),
     render: () => registry.metrics(),
   };
 }

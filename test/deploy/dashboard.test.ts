@@ -35,7 +35,7 @@ async function seriesOfAll(): Promise<Map<string, Set<string>>> {
   const painter = { name: 'gpu-1' };
   const metrics = createMetrics({ statuses: [status] }, [{ surface: 'web', trouble: undefined }], {
     painters: () => [{ painter, ready: true, busy: false }],
-    workers: () => [{ id: 'w', painted: 1, lost: 0, registration: { name: 'gpu-2', stepSeconds: { prior: 0.1 } } }],
+    workers: () => [{ id: 'w', registration: { name: 'gpu-2', stepSeconds: { prior: 0.1 } } }],
     waitingSeconds: () => [{ style: 'base', seconds: 3 }],
     bytes: async () => ({ database: 1, pictures: 2, free: 3 }),
     redis: () => true,
@@ -65,6 +65,13 @@ test('a query is read by its metrics and labels', () => {
   const query =
     'histogram_quantile(0.5, sum by (le, class) (rate(a_bucket{job=~"$job",x!="y z"}[$__rate_interval]))) / b';
   assert.deepEqual(readQuery(query), { metrics: ['a_bucket', 'b'], labels: ['job', 'x', 'le', 'class'] });
+});
+
+test('what Prometheus takes the increase of is there before the first time', async () => {
+  const workers = () => [{ id: 'w', registration: { name: 'gpu-2', stepSeconds: {} } }];
+  const text = await createMetrics({ statuses: [] }, [], { workers }).render();
+  assert.match(text, /^wuerst_job_failures_total\{code="internal"\} 0$/m);
+  assert.match(text, /^wuerst_worker_jobs_total\{painter="gpu-2",outcome="lost"\} 0$/m);
 });
 
 test('every query and legend of the dashboard is about what /metrics has, and each of its own metrics is there', async () => {

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Redis } from 'ioredis';
 import { EMBEDDED_MODELS } from '../../src/models/model-folder.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { registrationKey } from '../../src/workers/roll.ts';
 import { ChildLines } from '../child-lines.ts';
 import { WUERST } from '../program.ts';
 import { freePort, RedisServer } from './redis-server.ts';
@@ -143,6 +145,21 @@ test('two workers that believe they own one job: the one that was given up deliv
       ['quick', 1],
     ],
   );
+});
+
+test('a job that is lost with its worker is counted, also where that is gone from the roll before', async (t) => {
+  const shop = await openWorkshop(t, { leaseMs: 1500 });
+  const gone = await shop.worker('gone', { timing: { ...QUICK, beatMs: 60_000, registerMs: 60_000 } });
+  const job = await shop.ask(`a panda hold ${SIZE}`);
+  await shop.steps(job.id);
+  const redis = new Redis(shop.redis.port);
+  endsOf(t).after(() => redis.disconnect());
+  await redis.del(registrationKey(gone.id));
+  await shop.log.line('handed over again');
+  await shop.worker('there');
+  writeFileSync(join(shop.folder, 'go'), '');
+  assert.equal((await shop.ended(job.id)).state, 'done');
+  assert.deepEqual(shop.workerEnds, ['gone lost', 'there done']);
 });
 
 test('a worker whose clock is an hour off paints like any other', async (t) => {

@@ -61,6 +61,7 @@ export async function openWorkshop(t: TestContext, options: Options = {}) {
   const painters = new Painters();
   const studio = createStudio({ history, painters, version: VERSION, logger: log.logger });
   const orders: Record<string, Orders[string]> = {};
+  const workerEnds: string[] = [];
   const force = await startWorkforce({
     ...{
       redis: options.address ?? redis.address,
@@ -73,6 +74,7 @@ export async function openWorkshop(t: TestContext, options: Options = {}) {
     info: () => painters.weights ?? undefined,
     orders: () => orders,
     loras: () => [],
+    onEnd: (name, outcome) => workerEnds.push(`${name} ${outcome}`),
     ...{ leaseMs: options.leaseMs ?? LEASE_MS, lookMs: LOOK_MS, silenceMs: QUICK.silenceMs },
   });
   const events: JobEvent[] = [];
@@ -112,7 +114,7 @@ export async function openWorkshop(t: TestContext, options: Options = {}) {
   const member = (id: string) => painters.all.find(({ painter }) => painter.id === id);
 
   return {
-    ...{ redis, folder, history, log, painters, studio, force, orders, events, close, when },
+    ...{ redis, folder, history, log, painters, studio, force, orders, events, workerEnds, close, when },
 
     /** A worker; resolves when jobs are handed over to it. */
     async worker(name: string, more: Partial<WorkerOptions> = {}) {

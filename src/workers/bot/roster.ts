@@ -30,10 +30,15 @@ export interface RosterOptions {
   readonly logger: Logger;
   /** Redis did not take a job. */
   readonly onProblem: (error: unknown) => void;
+  /** A worker is done with a job that it was given. */
+  readonly onEnd?: ((name: string, outcome: WorkerEnd) => void) | undefined;
   readonly clock: Clock;
   /** How long a verdict holds without being said again, in milliseconds. */
   readonly verdictMs: number;
 }
+
+/** `lost`: somebody else has to paint it. */
+export type WorkerEnd = 'done' | 'lost';
 
 /** A worker, as an operator sees it. */
 export interface WorkerView {
@@ -169,7 +174,7 @@ export class Roster {
 
   async #welcome(registration: Registration): Promise<Member> {
     const { id } = registration;
-    const { attempts, onProblem, logger, loras } = this.#options;
+    const { attempts, onProblem, onEnd, logger, loras } = this.#options;
     const queue = this.#queueOf(id);
     // What an earlier bot left in it: that job is handed over anew.
     await queue.obliterate({ force: true });
@@ -179,11 +184,13 @@ export class Roster {
       onLost: (reason) => {
         const known = this.#known.get(id);
         if (known) known.lost += 1;
+        onEnd?.(registration.name, 'lost');
         logger.warn({ id, name: registration.name, reason }, 'a job comes back from a worker and is handed over again');
       },
       onPainted: () => {
         const known = this.#known.get(id);
         if (known) known.painted += 1;
+        onEnd?.(registration.name, 'done');
       },
       onBusy: () => this.#settle(id),
     });

@@ -14,7 +14,7 @@ import { Attempts } from './attempts.ts';
 import { createIntake } from './intake.ts';
 import type { Orders, Standards } from './judgement.ts';
 import { rehearse } from './rehearse.ts';
-import { Roster, type WorkerView } from './roster.ts';
+import { Roster, type RosterOptions, type WorkerView } from './roster.ts';
 
 export interface WorkforceOptions {
   readonly redis: RedisAddress;
@@ -29,6 +29,7 @@ export interface WorkforceOptions {
   /** What the operator has ordered, read anew each time. */
   readonly orders: () => Orders;
   readonly loras: () => readonly { readonly name: string; readonly hash: string }[];
+  readonly onEnd?: RosterOptions['onEnd'];
   readonly logger: Logger;
   readonly clock?: Clock;
   /** How long a worker may be silent about a job, in milliseconds. @default 30000 */
@@ -66,7 +67,7 @@ export async function startWorkforce(options: WorkforceOptions): Promise<Workfor
   const attempts = new Attempts({ leaseMs, clock });
   let checked = false;
   const roster = new Roster({
-    ...{ redis, painters, attempts, logger, clock, loras: options.loras },
+    ...{ redis, painters, attempts, logger, clock, loras: options.loras, onEnd: options.onEnd },
     verdictMs: VERDICT_LOOKS * lookMs,
     standards: () => ({ version: VERSION, bot: options.bot, info: options.info(), orders: options.orders() }),
     onProblem: (error) => {
