@@ -15,12 +15,25 @@ import { endsOf, folderOf, Log, openWorker, openWorkshop } from './workshop.ts';
 
 const SIZE = 'size:128x128';
 
-test('a picture that takes several times the duration of the lock is painted once', async (t) => {
+test('a lock is renewed while a call into the network blocks, so that the picture is painted once', async (t) => {
   const shop = await openWorkshop(t);
-  // Its pipeline process blocks for two seconds.
-  await shop.worker('gpu-1', { timing: { ...QUICK, lockMs: 600 } });
-  const job = await shop.ended((await shop.ask(`a busy panda ${SIZE}`)).id);
-  assert.equal(job.state, 'done');
+  const worker = await shop.worker('gpu-1', { timing: { ...QUICK, lockMs: 4000 } });
+  const job = await shop.ask(`a panda hold ${SIZE}`);
+  await shop.steps(job.id);
+  // As such a call does, for as long as is wanted.
+  process.kill(worker.pid ?? Number.NaN, 'SIGSTOP');
+  const redis = new Redis(shop.redis.port);
+  endsOf(t).after(() => redis.disconnect());
+  const [lock = ''] = await redis.keys('wuerst:*:lock');
+  for (let last = Number.POSITIVE_INFINITY, renewed = 0; renewed < 2; ) {
+    const left = await redis.pttl(lock);
+    assert.ok(left > 0, 'the lock is there');
+    if (left > last) renewed += 1;
+    last = left;
+  }
+  process.kill(worker.pid ?? Number.NaN, 'SIGCONT');
+  writeFileSync(join(shop.folder, 'go'), '');
+  assert.equal((await shop.ended(job.id)).state, 'done');
   assert.equal(startsOf(shop, job.id), 1);
 });
 
@@ -44,7 +57,7 @@ for (const keepData of [true, false]) {
 
 test('a lock that is lost stops the painting, and its work is thrown away', async (t) => {
   const shop = await openWorkshop(t);
-  await shop.worker('gpu-1', { timing: { ...QUICK, lockMs: 600 } });
+  await shop.worker('gpu-1');
   const job = await shop.ask(`a panda hold ${SIZE}`);
   await shop.steps(job.id);
   await shop.redis.kill();

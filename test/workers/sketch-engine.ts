@@ -39,8 +39,8 @@ function chunk(name: string, data: Buffer): Buffer {
  * Paints one colour. The name of its model is its checkpoint: `sketch-2` paints two pictures at the same time, and those that begin
  * with `tuned` are alike in the pieces by which large weights are first told apart; in `sketch aesthetic=a` the hash of one part
  * follows. Words of the prompt: `die` ends the process,
- * `refuse` blames the prompt, `stumble` fails and `chatty` warns at great length, `busy` blocks it for two seconds, `endless` goes
- * on until it is cancelled, `hold` until there is the file `go` in its folder.
+ * `refuse` blames the prompt, `stumble` fails and `chatty` warns at great length, `endless` goes on until it is cancelled, `hold`
+ * until there is the file `go` in its folder.
  */
 class SketchEngine implements Engine {
   #folder = '';
@@ -67,7 +67,6 @@ class SketchEngine implements Engine {
         await announce('prior.run', 1);
         yield { type: 'step', stage: 'prior', image: index, step, total: 3, timestep: null, preview: null };
       }
-      if (words.includes('busy')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
       if (words.includes('die')) process.abort();
       while (words.includes('endless') || (words.includes('hold') && !existsSync(join(this.#folder, 'go')))) {
         await new Promise((resolve) => setTimeout(resolve, 20));

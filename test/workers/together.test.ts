@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { RunningWorker } from '../../src/workers/worker/worker-options.ts';
 import { sketch } from './sketch-engine.ts';
-import { QUICK } from './worker-process.ts';
 import { endsOf, openWorkshop } from './workshop.ts';
 
 test('a worker that can paints requests that are alike at the same time, and others after them', async (t) => {
@@ -56,7 +55,7 @@ for (const [what, end] of [
 test('locks that are lost stop all that is painted at the same time, and each is painted once more', async (t) => {
   const shop = await openWorkshop(t);
   const load = { model: 'sketch-2', cacheDir: shop.folder };
-  await shop.worker('gpu-1', { load, timing: { ...QUICK, lockMs: 600 } });
+  await shop.worker('gpu-1', { load });
   const asked = [await shop.ask('hold cat size:128x128'), await shop.ask('hold dog size:128x128')];
   for (const { id } of asked) await shop.steps(id);
   await shop.redis.kill();
