@@ -32,7 +32,7 @@ const WAITS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400];
 const STEPS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 
 /** Codes of failures that the operator can mend. What is counted from 0 on shows its first one, too. */
-const FAILURES = ['internal', 'pipeline_crashed', 'memory_short', 'disk_full', 'image_unwritable'];
+const FAILURES = ['internal', 'pipeline_crashed', 'painters_lost', 'memory_short', 'disk_full', 'image_unwritable'];
 
 /** Jobs of guilds and of direct messages wait under different rules. A label for each guild would be too many. */
 function classOf({ caller }: Job): string {

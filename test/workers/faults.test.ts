@@ -70,6 +70,19 @@ test('a lock that is lost stops the painting, and its work is thrown away', asyn
   assert.equal(startsOf(shop, job.id), 2);
 });
 
+test('a start that ends because Redis was away is none of those after which a request is given up', async (t) => {
+  const shop = await openWorkshop(t);
+  await shop.worker('gpu-1', { timing: { ...QUICK, lockMs: 600 } });
+  const job = await shop.ask(`a panda hold ${SIZE}`);
+  await shop.steps(job.id);
+  await shop.redis.kill();
+  await shop.log.line('redis_away');
+  await shop.redis.start({ keepData: false });
+  await shop.log.line('The lock of the job was lost.');
+  await shop.steps(job.id, 2);
+  assert.equal(shop.history.jobs.starts(job.id), 1);
+});
+
 test('connections to Redis that fall silent are given up, and jobs go on over new ones', async (t) => {
   const redis = await RedisServer.start(endsOf(t));
   const proxy = await SilentProxy.start(endsOf(t), redis.port);

@@ -98,6 +98,11 @@ export class Jobs {
         `SELECT count(*) FROM jobs JOIN events ON events.job = jobs.num WHERE jobs.id = ? AND events.type = 'started'`,
         Number,
       ),
+      startsInVain: database.column(
+        `SELECT count(*) FROM jobs JOIN events ON events.job = jobs.num WHERE jobs.id = ? AND events.type = 'started'
+         AND seq > coalesce((SELECT max(seq) FROM events WHERE job = jobs.num AND type = 'image'), 0)`,
+        Number,
+      ),
     };
   }
 
@@ -222,6 +227,11 @@ export class Jobs {
   /** How often a job was started in all. */
   starts(id: string): number {
     return this.#sql.starts.get(id) ?? 0;
+  }
+
+  /** How often it was started since it has got a picture. */
+  startsInVain(id: string): number {
+    return this.#sql.startsInVain.get(id) ?? 0;
   }
 
   /** The idempotency keys of a person, as they are stored. */

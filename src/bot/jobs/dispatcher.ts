@@ -160,10 +160,10 @@ export class Dispatcher {
       return null;
     }
     if (this.#isClosing && isStopped(error, running)) {
-      return history.jobs.requeue(job.id, { forgiveAttempt: !running.excused });
+      return history.jobs.requeue(job.id, { forgiveAttempt: !running.excused, forgetStart: true });
     }
     const forgetStart = error instanceof PipelineStopped && !error.counts;
-    if (error instanceof PipelineStopped && (forgetStart || history.jobs.starts(job.id) < MAX_STARTS)) {
+    if (error instanceof PipelineStopped && (forgetStart || history.jobs.startsInVain(job.id) < MAX_STARTS)) {
       const event = history.jobs.requeue(job.id, { forgiveAttempt: !running.excused, forgetStart });
       queue.resume(stored);
       return event;

@@ -1,11 +1,11 @@
-import { PipelineCrashed } from '../../pipeline/process/client.ts';
+import { PipelineCrashed, PipelineStopped } from '../../pipeline/process/client.ts';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { t } from '../../texts/translate.ts';
 import type { JobError } from '../history/history.ts';
 
 /** A job that the pipeline process died of this often is given up. */
 export const MAX_ATTEMPTS = 2;
-/** After so many starts a job is blamed for what ended them, although nothing shows that it was the cause. */
+/** After so many starts without a new picture a job is blamed for what ended them, although nothing shows that it was the cause. */
 export const MAX_STARTS = 5;
 
 /** What people are told of the error that a job failed with. */
@@ -22,6 +22,16 @@ export function jobErrorOf(error: unknown): JobError {
         { count: MAX_ATTEMPTS },
       ),
       hint: t('Whoever runs this bot can read why in its log. A smaller picture may work.'),
+    };
+  }
+  if (error instanceof PipelineStopped) {
+    return {
+      code: 'painters_lost',
+      message: t(
+        'This request lost its painter {count} time, so it was given up. | This request lost its painter {count} times, so it was given up.',
+        { count: MAX_STARTS },
+      ),
+      hint: t('Whoever runs this bot can read why in its log. Trying again may work.'),
     };
   }
   if (isUnkept(error)) {

@@ -297,7 +297,7 @@ function mayUseLoras(text: string, options: CommandOptions['options'] = {}): boo
 
 /** A job that was running when an earlier process died waits again, unless it is to blame. */
 function takeUp({ history, bus, dispatcher }: Parts, { job, attempts }: StoredJob, pipelineOutlived: boolean): void {
-  const forgiveAttempt = pipelineOutlived && history.jobs.starts(job.id) < MAX_STARTS;
+  const forgiveAttempt = pipelineOutlived && history.jobs.startsInVain(job.id) < MAX_STARTS;
   const isBlamed = attempts >= MAX_ATTEMPTS && !forgiveAttempt;
   bus.emit(
     isBlamed

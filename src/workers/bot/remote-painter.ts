@@ -34,6 +34,8 @@ export class RemotePainter implements Painter {
   #usable = false;
   #isLeaving = false;
   readonly #attempts = new Set<Attempt>();
+  /** Attempts during which Redis was away. */
+  readonly #excused = new WeakSet<Attempt>();
 
   constructor(options: RemotePainterOptions) {
     this.#options = options;
@@ -77,6 +79,12 @@ export class RemotePainter implements Painter {
     this.#usable = false;
   }
 
+  /** Redis is away. A job that does not survive that is not to blame. */
+  lostSight(): void {
+    this.unusable();
+    for (const attempt of this.#attempts) this.#excused.add(attempt);
+  }
+
   /** Another painter takes what it works on. */
   giveUp(): void {
     this.#usable = false;
@@ -100,7 +108,7 @@ export class RemotePainter implements Painter {
       yield* attempt.events();
       onPainted();
     } catch (error) {
-      throw this.#explained(error);
+      throw this.#explained(error, attempt);
     } finally {
       signal.removeEventListener('abort', cancel);
       attempts.close(attempt);
@@ -130,13 +138,14 @@ export class RemotePainter implements Painter {
     if (!attempt.started) this.#options.queue.remove(attempt.id).catch(() => {});
   }
 
-  #explained(error: unknown): unknown {
+  #explained(error: unknown, attempt: Attempt): unknown {
     const { onLost } = this.#options;
+    const excused = this.#excused.has(attempt);
     if (error instanceof AttemptLost) {
       // Until it is heard of again.
       this.#usable = false;
       onLost(error.message);
-      return new PipelineStopped({ counts: error.counts });
+      return new PipelineStopped({ counts: error.counts && !excused });
     }
     if (!(error instanceof AttemptFailed)) return error;
     const { end } = error;
@@ -146,7 +155,7 @@ export class RemotePainter implements Painter {
     if (end.kind === 'failed') return errorFrom(end.error);
     this.#isLeaving ||= end.leaving;
     onLost(toldInEnglish(end.reason));
-    return new PipelineStopped({ counts: !end.leaving });
+    return new PipelineStopped({ counts: !end.leaving && !excused });
   }
 }
 

@@ -127,7 +127,7 @@ export class Roster {
   lostSight(): void {
     this.#hasLostSight = true;
     for (const { painter } of this.#members.values()) {
-      painter.unusable();
+      painter.lostSight();
       this.#settle(painter.id);
     }
   }

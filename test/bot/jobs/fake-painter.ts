@@ -1,5 +1,5 @@
 import type { Painter, PainterStatus } from '../../../src/bot/jobs/painter.ts';
-import { PipelineCrashed } from '../../../src/pipeline/process/client.ts';
+import { PipelineCrashed, PipelineStopped } from '../../../src/pipeline/process/client.ts';
 import type { EngineEvent, EngineInfo, EngineRequest, ImagePlan } from '../../../src/pipeline/process/protocol.ts';
 import { OperatorError, UserError } from '../../../src/system/errors.ts';
 
@@ -38,7 +38,7 @@ function numbersOf(text: string): Float32Array<ArrayBuffer> {
 
 /**
  * A pipeline in memory. Words of the prompt steer it: `crash` (dies each time), `crash-once`, `crash-midway` (once, after
- * a picture), `too-big`, `broken` and `greedy` (errors for people, for the operator and for both), `bug`, `wait` (until `release` or
+ * a picture), `lost` (its painter is gone each time), `lost-midway` (after each picture), `too-big`, `broken` and `greedy` (errors for people, for the operator and for both), `bug`, `wait` (until `release` or
  * cancelled), `long` (cuts off its end).
  */
 export class FakePainter implements Painter {
@@ -92,6 +92,7 @@ export class FakePainter implements Painter {
       this.#crashed.add(request.prompt);
       throw crashed();
     }
+    if (words.has('lost')) throw new PipelineStopped();
     if (words.has('too-big')) throw new UserError('too_big', 'Too big for this machine.', { hint: 'width:512' });
     if (words.has('broken')) throw new OperatorError('no_memory', () => 'Out of memory at 0xdeadbeef.');
     if (words.has('greedy'))
@@ -115,6 +116,7 @@ export class FakePainter implements Painter {
         metadata: plan.metadata,
         embedding: { dims: [data.length], data },
       };
+      if (words.has('lost-midway')) throw new PipelineStopped();
       if (words.has('crash-midway') && !this.#crashed.has(request.prompt)) {
         this.#crashed.add(request.prompt);
         throw crashed();

@@ -203,6 +203,25 @@ test('after a crash midway only the missing pictures are made, each with the see
   );
 });
 
+test('a request whose painters are lost again and again is given up after five starts that gave no picture', async (t) => {
+  const { make, painter } = await openStudio(t);
+  const lost = await make('lost fox');
+  assert.deepEqual([lost.state, lost.error?.code, painter.requests.length], ['failed', 'painters_lost', 5]);
+  assert.match(lost.error?.message ?? '', /lost its painter 5 times/);
+  const slow = await make('lost-midway fox n:6');
+  assert.deepEqual([slow.state, slow.images.length, painter.requests.length], ['done', 6, 5 + 6]);
+});
+
+test('a bot that is stopped amid a request uses up none of its starts', async (t) => {
+  const first = await openStudio(t);
+  const { id } = await first.ask('wait fox');
+  await first.started(id);
+  await first.close();
+  const second = await openStudio(t, { folder: first.folder, still: true });
+  assert.equal(second.studio.job(id)?.state, 'queued');
+  assert.equal(second.history.jobs.starts(id), 0);
+});
+
 test('errors for people reach them whole, others are told to the operator alone', async (t) => {
   const { make, problems, history } = await openStudio(t);
   const told = await make('too-big fox');
