@@ -1,6 +1,6 @@
 import { cacheFolder } from '../../system/cache-folder.ts';
 import { expected } from '../../system/errors.ts';
-import type { Component } from '../checkpoint/checkpoint.ts';
+import { Component } from '../checkpoint/checkpoint.ts';
 import { requireFolder } from '../checkpoint/config-file.ts';
 import type { Identity } from '../checkpoint/fingerprint.ts';
 import { requireImageEncoder } from '../checkpoint/image-encoder-folder.ts';
@@ -228,15 +228,16 @@ export class WuerstchenCombinedPipeline {
     options: { readonly after?: Promise<unknown> | undefined } = {},
   ): Promise<Identity> {
     const { identify } = await import('../checkpoint/fingerprint.ts');
-    const components = part === ENCODER ? [(await this.imageEncoder()).component] : await this.#components(part);
+    const components =
+      part === ENCODER ? [await Component.open(requireImageEncoder(this.dir))] : await this.#components(part);
     return identify(components, this.#hashFolders, options);
   }
 
   async #components(style: string): Promise<Component[]> {
-    // Somebody may be painting in another style.
+    // Somebody may be painting in another style; and whatever opens a network prepares its weights.
     const dir = await stageCFolder(this.dir, style, { cacheDir: this.#cacheDir });
-    const prior = this.#priors.get(dir) ?? (await WuerstchenPrior.load(dir, this.runtime));
-    return [prior, this.prior.text.model, ...this.decoder.networks].map((network) => network.component);
+    const stageC = this.#priors.get(dir)?.component ?? (await Component.open(dir));
+    return [stageC, ...[this.prior.text.model, ...this.decoder.networks].map((network) => network.component)];
   }
 
   get #hashFolders(): string[] {

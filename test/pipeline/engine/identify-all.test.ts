@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { cp, open, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import type { Identity } from '../../../src/pipeline/checkpoint/fingerprint.ts';
 import { identifyAll } from '../../../src/pipeline/engine/identify-all.ts';
@@ -44,6 +44,17 @@ test('one bit of any weights is seen, and told of the part that they are', async
   }
   await writeFile(join(model, 'wuerstchen-prior-model-base/config.json'), '{');
   assert.deepEqual(Object.keys((await identified(model)).further ?? {}), ['aesthetic', ENCODER], 'what opens');
+});
+
+test('weights that nobody has used yet are identified without being prepared', async (t) => {
+  const model = join(await temporaryFolder(t), 'mine');
+  await cp(COCKTAIL, model, { recursive: true });
+  const prepared: string[] = [];
+  const onPreparing = (folder: string) => prepared.push(basename(folder));
+  const options = { provider: 'cpu', precision: 'int8', onPreparing } as const;
+  const pipeline = await WuerstchenCombinedPipeline.fromPretrained(model, options);
+  await identifyAll(pipeline, FURTHER);
+  assert.deepEqual([...new Set(prepared)].sort(), ['decoder', 'prior', 'vqgan']);
 });
 
 test('large weights are read one part after the other, and told as soon as they are', async () => {
