@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { differenceOf, type EngineInfo, hasStyle, type Weights } from '../../pipeline/process/protocol.ts';
+import { differenceOf, type EngineInfo, hasStyle, joined, type Weights } from '../../pipeline/process/protocol.ts';
 import type { ImagineRequest, Lack } from '../job.ts';
 import { type Painter, type PainterStatus, speedOf } from './painter.ts';
 
@@ -94,7 +94,7 @@ export class Painters extends EventEmitter<PainterEvents> {
     return this.#info;
   }
 
-  /** Those of the first of them, and what others have besides, such as a further style: nobody's that works are different. */
+  /** Those of the first of them, and what is known of them by others or what these have besides: nobody's that works are different. */
   get weights(): Weights | null {
     return this.#weights;
   }
@@ -209,7 +209,7 @@ export class Painters extends EventEmitter<PainterEvents> {
     for (const member of this.#members.values()) {
       const { status } = member.painter;
       const isSame = fits(weights, status.info);
-      if (isSame && status.info) weights = withFurther(weights ?? status.info, status.info);
+      if (isSame && status.info) weights = joined(weights ?? status.info, status.info);
       const ready = (status.ready ?? true) && isSame;
       if (ready !== member.ready) changed.push(member);
       member.ready = ready;
@@ -232,11 +232,6 @@ function isNews(before: PainterStatus | undefined, now: PainterStatus): boolean 
   if (before === undefined) return true;
   if ((before.ready ?? true) !== (now.ready ?? true) || before.info !== now.info) return true;
   return JSON.stringify(before.loras) !== JSON.stringify(now.loras);
-}
-
-/** What identifies weights, with those that another painter has besides. */
-function withFurther({ checkpoint, formerCheckpoints = [], further }: Weights, other: Weights): Weights {
-  return { checkpoint, formerCheckpoints, further: { ...other.further, ...further } };
 }
 
 function fits(weights: Weights | null, own: Weights | null): boolean {

@@ -155,16 +155,35 @@ export function differenceOf(own: Weights, other: Weights): Difference | undefin
   return found && { part: found.part, own: found.hashes.checkpoint, other: found.theirs.checkpoint };
 }
 
+/** Weights of two models that do not differ, as far as they are known of either. */
+export function joined(own: Weights, other: Weights): Weights {
+  const parts = Object.entries(own.further ?? {}).map(([part, hashes]) => [part, known(hashes, other.further?.[part])]);
+  return { ...known(own, other), further: { ...other.further, ...Object.fromEntries(parts) } };
+}
+
+/** What identifies weights of which two models may know different hashes: that of all bytes, where one of them does. */
+function known(own: Hashes, other: Hashes = own): Hashes {
+  const { checkpoint, formerCheckpoints = [] } = own;
+  if (isWhole(own) || !isWhole(other)) return { checkpoint, formerCheckpoints };
+  const former = [...allOf(own), ...allOf(other)].filter((hash) => hash !== other.checkpoint);
+  return { checkpoint: other.checkpoint, formerCheckpoints: former };
+}
+
 /**
  * Whether weights are the same. The hash of all bytes of large ones is known some time after they are loaded, to each at its own time;
  * until then it goes by the other hashes, for which pieces are read.
  */
 function areSame(a: Hashes, b: Hashes): boolean {
-  const isWhole = ({ checkpoint, formerCheckpoints: former = [] }: Hashes) =>
-    former.length > 0 && !former.includes(checkpoint);
   if (isWhole(a) && isWhole(b)) return a.checkpoint === b.checkpoint;
-  const hashes = [a.checkpoint, ...(a.formerCheckpoints ?? [])];
-  return [b.checkpoint, ...(b.formerCheckpoints ?? [])].some((hash) => hashes.includes(hash));
+  return allOf(b).some((hash) => allOf(a).includes(hash));
+}
+
+function isWhole({ checkpoint, formerCheckpoints: former = [] }: Hashes): boolean {
+  return former.length > 0 && !former.includes(checkpoint);
+}
+
+function allOf({ checkpoint, formerCheckpoints = [] }: Hashes): readonly string[] {
+  return [checkpoint, ...formerCheckpoints];
 }
 
 /** Where Stage B's image embedding comes from. */

@@ -138,3 +138,21 @@ test('a request that none of those who are there can make says what is missing, 
   painters.join(new FakePainter('third'));
   assert.equal((await ended(job.id)).state, 'done');
 });
+
+test('painters of which all bytes are known to differ never both work, whoever is like either as far as is known', () => {
+  const known = (checkpoint: string) => ({ checkpoint, formerCheckpoints: ['pieces'] });
+  for (const infoOf of [
+    (checkpoint: string) => ({ ...INFO, ...known(checkpoint) }),
+    (checkpoint: string) => ({ ...INFO, further: { aesthetic: known(checkpoint) } }),
+  ]) {
+    const of = (id: string, checkpoint: string) =>
+      Object.assign(new FakePainter(id), { status: { info: infoOf(checkpoint) } });
+    const first = of('a', 'pieces');
+    const painters = new Painters([first, of('b', 'tuned'), of('c', 'tuned otherwise'), of('d', 'pieces')]);
+    const working = () => painters.working.map(({ id }) => id).join();
+    assert.equal(working(), 'a,b,d');
+    first.status = { info: infoOf('tuned otherwise') };
+    painters.changed('a');
+    assert.equal(working(), 'a,c,d');
+  }
+});
