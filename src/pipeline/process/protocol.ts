@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { currentLanguage, inLanguage, type Language, terminalLanguage } from '../../texts/language.ts';
 import type { PictureSettings } from '../images/imagine-request.ts';
@@ -130,9 +131,30 @@ export function hasStyle(
   return styles.includes(style) || (mixesStyles && Number.isFinite(Number(style)));
 }
 
-/** What identifies the weights that pictures in a style are made with. */
+/** What identifies the weights that pictures in a style are made with: a mix, by its share and by what it is mixed of. */
 export function hashesOf({ checkpoint, formerCheckpoints = [], further = {} }: Weights, style: string): Hashes {
-  return further[style] ?? { checkpoint, formerCheckpoints };
+  const { base, aesthetic } = further;
+  const share = Number(style);
+  const named = further[NAMES.get(share) ?? style];
+  if (named !== undefined) return named;
+  if (share > 0 && share < 1 && share !== 0.5 && base && aesthetic) return mixed(share, base, aesthetic);
+  return { checkpoint, formerCheckpoints };
+}
+
+/** Styles that a share of aesthetic has as its name; half of each is the first style. */
+const NAMES: ReadonlyMap<number, string> = new Map([
+  [0, 'base'],
+  [1, 'aesthetic'],
+]);
+
+function mixed(share: number, base: Hashes, aesthetic: Hashes): Hashes {
+  const hashOf = (parents: readonly string[]) =>
+    createHash('sha256')
+      .update([share, ...parents].join('\n'))
+      .digest('hex');
+  const hashes = allOf(base).flatMap((one) => allOf(aesthetic).map((other) => hashOf([one, other])));
+  const [checkpoint = '', ...formerCheckpoints] = hashes;
+  return { checkpoint, formerCheckpoints };
 }
 
 /** Weights of two models that should be the same. */

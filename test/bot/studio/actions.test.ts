@@ -3,9 +3,10 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Job } from '../../../src/bot/job.ts';
+import type { Hashes } from '../../../src/pipeline/process/protocol.ts';
 import { openSqlite } from '../../../src/system/sqlite.ts';
 import { auditLog, caller } from '../history/history-fixture.ts';
-import type { FakePainter } from '../jobs/fake-painter.ts';
+import { type FakePainter, INFO } from '../jobs/fake-painter.ts';
 import { actionsOf, imageOf, openStudio } from './studio-fixture.ts';
 
 const bob = caller({ user: 'bob', name: 'Bob' });
@@ -356,18 +357,28 @@ test('a lost picture is made again by the same weights under a newer hash, also 
 
 test('a picture is of the weights of its style: made again by them, and not by others', async (t) => {
   const { studio, make, painter, problems } = await openStudio(t);
-  const info = { checkpoint: 'first', provider: 'fake-fp32', styles: ['interpolated', 'base'] };
-  const withBase = (checkpoint: string) => ({ info: { ...info, further: { base: { checkpoint } } } });
-  painter.status = withBase('one');
-  const job = await make('a red fox style:base');
-  const path = (await studio.imagePath(imageOf(job))) ?? '';
-  rmSync(path);
-  painter.status = withBase('another');
-  assert.equal(await studio.imagePath(imageOf(job)), null);
-  assert.match(problems.join(), /made with another checkpoint/);
-  painter.status = withBase('one');
-  studio.paint();
-  assert.equal(await studio.imagePath(imageOf(job)), path);
+  const info = { ...INFO, checkpoint: 'first', mixesStyles: true };
+  const withBase = (base: Hashes) => ({ info: { ...info, further: { base, aesthetic: { checkpoint: 'a' } } } });
+  const pieces = { checkpoint: 'pieces', formerCheckpoints: ['pieces', 'names of links'] };
+  const whole = { ...pieces, checkpoint: 'whole' };
+  for (const [style, before, after] of [
+    ['base', { checkpoint: 'one' }, { checkpoint: 'one' }],
+    ['0', { checkpoint: 'one' }, { checkpoint: 'one' }],
+    ['0.3', { checkpoint: 'one' }, { checkpoint: 'one' }],
+    ['0.4', pieces, whole],
+  ] as const) {
+    painter.status = withBase(before);
+    studio.rememberModel();
+    const job = await make(`a red fox style:${style}`);
+    const path = (await studio.imagePath(imageOf(job))) ?? '';
+    rmSync(path);
+    painter.status = withBase({ checkpoint: 'another' });
+    assert.equal(await studio.imagePath(imageOf(job)), null, style);
+    assert.match(problems.splice(0).join(), /made with another checkpoint/);
+    painter.status = withBase(after);
+    studio.paint();
+    assert.equal(await studio.imagePath(imageOf(job)), path, style);
+  }
 });
 
 test('every subcommand answers', async (t) => {
