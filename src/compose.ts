@@ -101,13 +101,7 @@ export async function compose(
   const painters = new Painters([], { others: config.workers !== undefined });
   const load = { ...loadOptions(config), previewMaps: history.memos.get('pipeline', PREVIEW_MAPS) };
   const planned = planProcesses(config).map((plan, index) => ({ ...plan, lockPath: lockPathOf(config.data, index) }));
-  const processes = createProcesses(planned, {
-    ...options,
-    load,
-    painters,
-    logger,
-    onChanged: () => studio.rememberModel(),
-  });
+  const processes = createProcesses(planned, { ...options, load, painters, logger });
   painters.on('ready', ({ name }) => logger.info({ painter: name }, 'a painter is ready'));
   painters.on('lost', ({ name }) => logger.info({ painter: name }, 'a painter takes no more work'));
   const metrics = createMetrics(processes, surfaces, {
@@ -157,7 +151,6 @@ export async function compose(
   }
   const info = await loading.catch(explainPipelineStart);
   workforce = await startWorkers(config, options.workerTiming, { history, painters, loras, metrics, logger });
-  if (workforce) painters.on('ready', () => studio.rememberModel());
   studio.paint();
   logger.info({ ...info, url: web?.chat.url, version: VERSION }, 'wuerst is ready');
 
@@ -192,8 +185,6 @@ interface ProcessOptions extends Pick<StartOptions, 'engine' | 'execArgv'> {
   readonly load: ConstructorParameters<typeof PipelineClient>[0]['load'];
   readonly painters: Painters;
   readonly logger: Logger;
-  /** More is known of the model that was loaded. */
-  readonly onChanged: () => void;
 }
 
 /** The pipeline processes of this machine. */
@@ -201,7 +192,7 @@ function createProcesses(
   planned: readonly (ProcessPlan & { readonly lockPath: string })[],
   options: ProcessOptions,
 ): ProcessPainters {
-  const { load, painters, logger, onChanged, execArgv, engine = ENGINE.href } = options;
+  const { load, painters, logger, execArgv, engine = ENGINE.href } = options;
   return new ProcessPainters({
     painters,
     processes: planned.map(({ id, name, hardware, lockPath, load: part }) => ({
@@ -214,7 +205,6 @@ function createProcesses(
           ...{ lockPath, onStatus },
           execArgv,
           onOutput: (text) => logger.info({ painter: name, text: text.trimEnd() }, 'output of the pipeline process'),
-          onChanged,
           onCrash: (ending) =>
             logger.error({ painter: name, ...ending }, 'the pipeline process died and is being replaced'),
           onFailure: (err) =>

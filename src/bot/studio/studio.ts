@@ -84,8 +84,6 @@ export interface Studio extends Required<Core> {
   open(options?: { readonly pipelineOutlived?: boolean }): Promise<void>;
   /** The model is loaded: jobs start. */
   paint(): void;
-  /** Stores what is known of the loaded model; to be called when that changes. */
-  rememberModel(): void;
   /** Takes no more commands. The running job may go on until the deadline; after that it waits for the next start. */
   close(deadlineMs: number): Promise<void>;
   /** Jobs that wait. */
@@ -102,8 +100,9 @@ export interface Studio extends Required<Core> {
  */
 export function createStudio(options: StudioOptions): Studio {
   const parts = partsOf(options);
-  const { history, logger } = options;
+  const { history, painters, logger } = options;
   const { queue, dispatcher, submissions, positions, shortages, images, refreshLoras } = parts;
+  painters.on('changed', () => rememberLoaded(options));
   return {
     ...coreOf(parts),
     async open({ pipelineOutlived = false } = {}) {
@@ -116,7 +115,6 @@ export function createStudio(options: StudioOptions): Studio {
       submissions.open();
       logger.info({ ...swept, interrupted: interrupted.length, waiting: waiting.length }, 'the studio is open');
     },
-    rememberModel: () => rememberLoaded(options),
     paint() {
       rememberLoaded(options);
       dispatcher.start();
@@ -308,13 +306,13 @@ function takeUp({ history, bus, dispatcher }: Parts, { job, attempts }: StoredJo
 
 /** For the completions of the next start, before its model is loaded. */
 function rememberLoaded({ history, painters, logger }: StudioOptions): void {
-  const { info } = painters;
-  if (info === null) return;
-  const { styles, mixesStyles = false, startsFromPictures = false, sizes, further = {} } = info;
+  const { info, weights } = painters;
+  if (info === null || weights === null) return;
+  const { styles, mixesStyles = false, startsFromPictures = false, sizes } = info;
   const classifier = classifierOf(painters);
   try {
     history.memos.set(...LOADED, { styles, mixesStyles, startsFromPictures, sizes, classifier });
-    for (const { checkpoint, formerCheckpoints = [] } of [info, ...Object.values(further)]) {
+    for (const { checkpoint, formerCheckpoints = [] } of [weights, ...Object.values(weights.further ?? {})]) {
       for (const former of formerCheckpoints) {
         if (former !== checkpoint) history.memos.set(SAME_WEIGHTS, former, checkpoint);
       }

@@ -23,8 +23,6 @@ export interface PipelineClientOptions {
   readonly clock?: Clock;
   /** What the process writes to its outputs, in pieces. @default dropped */
   readonly onOutput?: (text: string) => void;
-  /** Called when something of what was loaded is known better, such as the hash of large weights. */
-  readonly onChanged?: (info: EngineInfo) => void;
   /** Called whenever `status` changes. */
   readonly onStatus?: (status: PipelineStatus) => void;
   /** A process ended that should not have; also those that no request hears of. */
@@ -230,10 +228,7 @@ export class PipelineClient {
       ...(execArgv === undefined ? {} : { execArgv }),
       onCall: (call) => this.#update({ call }),
       onLoaded: (info) => this.#update({ info }),
-      onChanged: (info) => {
-        this.#update({ info });
-        this.#options.onChanged?.(info);
-      },
+      onChanged: (info) => this.#update({ info }),
     });
     this.#child = child;
     this.#update({ pid: child.pid, starts: this.#status.starts + 1 });

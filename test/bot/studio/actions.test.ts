@@ -6,7 +6,7 @@ import type { Job } from '../../../src/bot/job.ts';
 import type { Hashes } from '../../../src/pipeline/process/protocol.ts';
 import { openSqlite } from '../../../src/system/sqlite.ts';
 import { auditLog, caller } from '../history/history-fixture.ts';
-import { type FakePainter, INFO } from '../jobs/fake-painter.ts';
+import { FakePainter, INFO } from '../jobs/fake-painter.ts';
 import { actionsOf, imageOf, openStudio } from './studio-fixture.ts';
 
 const bob = caller({ user: 'bob', name: 'Bob' });
@@ -343,20 +343,20 @@ test('a picture of another checkpoint is not made again as another picture', asy
 });
 
 test('a lost picture is made again by the same weights under a newer hash, also after they were moved', async (t) => {
-  const { studio, make, painter } = await openStudio(t);
+  const { studio, make, painter, painters } = await openStudio(t);
   const job = await make('a red fox');
   const path = (await studio.imagePath(imageOf(job))) ?? '';
   const info = { checkpoint: 'new', provider: 'fake-fp32', styles: ['base'] };
   for (const formerCheckpoints of [['c0ffee'], ['names-of-blobs']]) {
     rmSync(path);
     painter.status = { info: { ...info, formerCheckpoints } };
-    studio.paint();
+    painters.changed('fake');
     assert.equal(await studio.imagePath(imageOf(job)), path);
   }
 });
 
 test('a picture is of the weights of its style: made again by them, and not by others', async (t) => {
-  const { studio, make, painter, problems } = await openStudio(t);
+  const { studio, make, painter, painters, problems } = await openStudio(t);
   const info = { ...INFO, checkpoint: 'first', mixesStyles: true };
   const withBase = (base: Hashes) => ({ info: { ...info, further: { base, aesthetic: { checkpoint: 'a' } } } });
   const pieces = { checkpoint: 'pieces', formerCheckpoints: ['pieces', 'names of links'] };
@@ -368,7 +368,6 @@ test('a picture is of the weights of its style: made again by them, and not by o
     ['0.4', pieces, whole],
   ] as const) {
     painter.status = withBase(before);
-    studio.rememberModel();
     const job = await make(`a red fox style:${style}`);
     const path = (await studio.imagePath(imageOf(job))) ?? '';
     rmSync(path);
@@ -376,9 +375,32 @@ test('a picture is of the weights of its style: made again by them, and not by o
     assert.equal(await studio.imagePath(imageOf(job)), null, style);
     assert.match(problems.splice(0).join(), /made with another checkpoint/);
     painter.status = withBase(after);
-    studio.paint();
+    painters.changed('fake');
     assert.equal(await studio.imagePath(imageOf(job)), path, style);
   }
+});
+
+test('whoever learns the hash of all bytes of some weights, pictures that were made before are found to be of them', async (t) => {
+  const { studio, make, painters } = await openStudio(t);
+  const second = new FakePainter('second');
+  const tell = (checkpoint: string, ...formerCheckpoints: string[]) => {
+    second.status = {
+      info: { ...INFO, styles: ['interpolated', 'ink'], further: { ink: { checkpoint, formerCheckpoints } } },
+    };
+  };
+  tell('pieces', 'pieces');
+  painters.leave('fake');
+  painters.join(second);
+  const job = await make('a red fox style:ink');
+  const path = (await studio.imagePath(imageOf(job))) ?? '';
+  rmSync(path);
+  painters.leave('second');
+  painters.join(new FakePainter());
+  tell('whole', 'pieces');
+  painters.join(second);
+  tell('whole', 'moved');
+  painters.changed('second');
+  assert.equal(await studio.imagePath(imageOf(job)), path);
 });
 
 test('every subcommand answers', async (t) => {

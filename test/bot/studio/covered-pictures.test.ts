@@ -172,7 +172,7 @@ test('rooms where nsfw admits it show everything, Slack blurs what it cannot cov
 });
 
 test('the rule is read under the name of the one for words, only tightened by guilds, and says where no classifier is', async (t) => {
-  const { say, studio, painter, painters } = await open(t);
+  const { say, painter, painters } = await open(t);
   const value = async (who = mod) =>
     (await say('settings nsfw-pictures', who)).fields.map((field) => field.value).join();
   assert.equal(await value(), 'off');
@@ -190,6 +190,5 @@ test('the rule is read under the name of the one for words, only tightened by gu
   assert.equal(await value(), 'block');
   painter.status = { info: INFO } as typeof painter.status;
   painters.changed(painter.id);
-  studio.rememberModel();
   assert.equal(await value(), 'block (new pictures are not looked at: no picture classifier is installed)');
 });
