@@ -35,7 +35,7 @@ export interface AttemptOptions {
   readonly beatMs: number;
   /** Aborted when the lock is lost or the worker gives its job back. */
   readonly signal: AbortSignal;
-  /** Says why this worker cannot paint the request; `undefined` if it can. */
+  /** Says why this worker, as it is now, cannot paint the request; `undefined` if it can. */
   readonly objection: (request: WireRequest) => Said | undefined;
   /** The request has come. */
   readonly onRequest: (request: WireRequest) => void;
@@ -86,8 +86,11 @@ async function paint(
   const { signal } = controller;
   const request = await bot.request();
   onRequest(request);
-  const why = objection(request);
-  if (why !== undefined) throw new Unfit(why);
+  const insistOnFit = () => {
+    const why = objection(request);
+    if (why !== undefined) throw new Unfit(why);
+  };
+  insistOnFit();
   const outbox = new Outbox(bot, (error) => controller.abort(error));
   const folder = request.files === undefined ? undefined : newFolder(filesFolder);
   try {
@@ -98,6 +101,8 @@ async function paint(
     // What else is here was handed over to be painted at the same time, whichever request arrived first.
     for await (const event of hands.generate(wanted, { signal, alongside: true })) {
       signal.throwIfAborted();
+      // The pipeline process may have been replaced by one with another model.
+      if (event.type === 'image') insistOnFit();
       if (event.type === 'done') {
         const { type: _, previewMaps: __, ...rest } = event;
         done = rest;

@@ -226,7 +226,6 @@ export class PaintingWorker implements RunningWorker {
       logger.error({ id }, 'a job in Redis was not written by a bot of this version and is thrown away');
       return;
     }
-    const { info } = client.status;
     const controller = new AbortController();
     let isOver = () => {};
     const over = new Promise<void>((resolve) => {
@@ -239,7 +238,7 @@ export class PaintingWorker implements RunningWorker {
         bot: new BotConnection(order.data.path, { bot, clock, patienceMs: timing.patienceMs }),
         filesFolder: filesFolderOf(this.#parts),
         ...{ hands: client, clock, beatMs: timing.beatMs, signal: controller.signal },
-        objection: (request) => objectionTo(request, order.data, info, this.#parts.hashes),
+        objection: (request) => objectionTo(request, order.data, client.status.info, this.#parts.hashes),
         onRequest: ({ style }) => {
           current.style = style;
         },
