@@ -116,7 +116,9 @@ test('a worker of another version, or with other weights, is refused with a sent
   const older = await openWorker(t, { ...near, name: 'older', version: '0.0.9' });
   await assert.rejects(older.stopped, { code: 'worker_refused', message: /older runs wuerst 0\.0\.9, and this bot/ });
   const other = await openWorker(t, { ...near, name: 'other', load: { model: 'other' } });
-  await assert.rejects(other.stopped, { message: /other has other weights \(other\) than this bot \(sketch\)/ });
+  await assert.rejects(other.stopped, {
+    message: /other has other weights \(other\) than this bot and its workers paint with \(sketch\)/,
+  });
   assert.deepEqual(
     shop.painters.all.map(({ painter }) => painter.name),
     ['gpu-1'],
@@ -128,7 +130,9 @@ test('weights that are alike in the pieces by which large ones are first told ap
   await shop.worker('gpu-1', { load: { model: 'tuned-a' } });
   const near = { redis: shop.redis.address, bot: new URL(shop.force.url) };
   const other = await openWorker(t, { ...near, name: 'other', load: { model: 'tuned-b' } });
-  await assert.rejects(other.stopped, { message: /other has other weights \(tuned-b\) than this bot \(tuned-a\)/ });
+  await assert.rejects(other.stopped, {
+    message: /other has other weights \(tuned-b\) than this bot and its workers paint with \(tuned-a\)/,
+  });
   // Of which the hash of all bytes is not known yet.
   await shop.worker('gpu-2', { load: { model: 'tuned' } });
 });
@@ -141,7 +145,11 @@ test('a worker with other weights of a further style or of the image encoder tha
     await assert.rejects(worker.stopped, { code: 'worker_refused', message });
   };
   await shop.worker('gpu-1', { load: { model: 'sketch aesthetic=a' } });
-  await refuses('other', 'sketch aesthetic=b', /other has other weights of aesthetic \(b\) than this bot \(a\)/);
+  await refuses(
+    'other',
+    'sketch aesthetic=b',
+    /other has other weights of aesthetic \(b\) than this bot and its workers paint with \(a\)/,
+  );
   await shop.worker('gpu-2', { load: { model: 'sketch image-encoder=c' } });
   await refuses('third', 'sketch aesthetic=a image-encoder=d', /third has other weights of image-encoder \(d\) than/);
   await shop.worker('gpu-3', { load: { model: 'sketch aesthetic=a base=e image-encoder=c' } });

@@ -331,7 +331,6 @@ function shared<E extends { readonly timings: StageTimes }>(done: E, share: numb
   return { ...done, timings, share };
 }
 
-/** Weights that cannot be read whole keep the hash that they have. */
 /** One of the names, or `auto`. */
 function checkName<T extends string>(
   what: string,

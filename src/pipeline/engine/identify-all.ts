@@ -58,4 +58,5 @@ function hashesIn({ checkpoint, former }: Identity): Hashes {
   return { checkpoint, formerCheckpoints: former };
 }
 
+/** Weights that cannot be read whole keep the hash that they have. */
 function ignored(): void {}

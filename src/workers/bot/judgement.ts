@@ -64,12 +64,12 @@ function otherWeights(name: string, { part, own, other }: Difference): Said {
   const [ours, theirs] = [own, other].map((hash) => hash.slice(0, 12)) as [string, string];
   if (part === null) {
     const text = translatable(
-      'The worker {name} has other weights ({theirs}) than this bot ({ours}): its pictures would be others. Give it the model of the bot.',
+      'The worker {name} has other weights ({theirs}) than this bot and its workers paint with ({ours}): its pictures would be others. Give it the same model.',
     );
     return saying(text, { name, theirs, ours });
   }
   const text = translatable(
-    'The worker {name} has other weights of {part} ({theirs}) than this bot ({ours}): its pictures would be others. Give it the model of the bot.',
+    'The worker {name} has other weights of {part} ({theirs}) than this bot and its workers paint with ({ours}): its pictures would be others. Give it the same model.',
   );
   return saying(text, { name, part, theirs, ours });
 }
