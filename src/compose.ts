@@ -30,6 +30,7 @@ import { metadataOf } from './pipeline/images/parameters.ts';
 import { LoraFolder } from './pipeline/lora/lora-folder.ts';
 import { PipelineClient, PipelineCrashed } from './pipeline/process/client.ts';
 import { leftAnOrphan } from './pipeline/process/orphan-note.ts';
+import { shortInfo } from './pipeline/process/protocol.ts';
 import { type ProcessPlan, planProcesses } from './pipeline/runtime/process-plan.ts';
 import { VERSION } from './pipeline/version.ts';
 import { OperatorError } from './system/errors.ts';
@@ -152,7 +153,7 @@ export async function compose(
   const info = await loading.catch(explainPipelineStart);
   workforce = await startWorkers(config, options.workerTiming, { history, painters, loras, metrics, logger });
   studio.paint();
-  logger.info({ ...info, url: web?.chat.url, version: VERSION }, 'wuerst is ready');
+  logger.info({ ...(info && shortInfo(info)), url: web?.chat.url, version: VERSION }, 'wuerst is ready');
 
   const tidying = setInterval(() => tidy(history, config, logger), TIDY_MS).unref();
   started.push(() => clearInterval(tidying));

@@ -152,7 +152,9 @@ test('a worker with other weights of a further style or of the image encoder tha
   );
   await shop.worker('gpu-2', { load: { model: 'sketch image-encoder=c' } });
   await refuses('third', 'sketch aesthetic=a image-encoder=d', /third has other weights of image-encoder \(d\) than/);
-  await shop.worker('gpu-3', { load: { model: 'sketch aesthetic=a base=e image-encoder=c' } });
+  const log = new Log();
+  await shop.worker('gpu-3', { load: { model: 'sketch aesthetic=a base=e image-encoder=c' }, logger: log.logger });
+  assert.doesNotMatch(await log.line('this worker is ready'), /image-encoder/, 'the line is not full of hashes');
 });
 
 test('two workers that believe they own one job: the one that was given up delivers nothing', async (t) => {

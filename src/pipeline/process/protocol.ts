@@ -123,6 +123,11 @@ export interface EngineInfo extends Weights {
   readonly warmed?: string;
 }
 
+/** For a line of a log, which all the hashes would fill. */
+export function shortInfo({ formerCheckpoints: _, further: __, ...rest }: EngineInfo): EngineInfo {
+  return rest;
+}
+
 /** Whether pictures can be made in a style. */
 export function hasStyle(
   { styles, mixesStyles = false }: Pick<EngineInfo, 'styles' | 'mixesStyles'>,

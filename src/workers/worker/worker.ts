@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { PipelineClient } from '../../pipeline/process/client.ts';
+import { shortInfo } from '../../pipeline/process/protocol.ts';
 import { type Clock, pause, systemClock } from '../../system/clock.ts';
 import { OperatorError } from '../../system/errors.ts';
 import type { Logger } from '../../system/logging.ts';
@@ -52,7 +53,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     rmSync(filesFolderOf(options), { recursive: true, force: true });
     rehearseWire();
     worker = new PaintingWorker({ ...options, clock, timing, redis, queues, client, problems, hashes, botId });
-    logger.info({ id: worker.id, name: options.name, ...info }, 'this worker is ready');
+    logger.info({ id: worker.id, name: options.name, ...shortInfo(info) }, 'this worker is ready');
     worker.start();
     return worker;
   } catch (error) {
