@@ -26,6 +26,10 @@ const KEY = 'wuerst watermark 1';
 /** Where the peak stands out of the noise by so many standard deviations, it is none of it: see `bench/watermark.ts`. */
 export const THRESHOLD = 7;
 
+/** The same for the place alone where it was put, of a whole picture and of one tile. */
+const IN_PICTURE = 5;
+const IN_TILE = 4;
+
 /** By how much a picture may have been reduced, as thumbnails and screens do it; 0.5 is one that was enlarged to the double. */
 const REDUCTIONS: readonly number[] = [1, 2, 1.5, 4 / 3, 1.25, 0.5];
 
@@ -81,16 +85,22 @@ function inBand(x: number, y: number): boolean {
   return cycles >= BAND.from && cycles <= BAND.to;
 }
 
-/** The picture with the pattern in it: weaker where it is plain, so that it is seen nowhere. */
-export function watermarked(image: RgbImage, { tile }: Pattern = programPattern()): RgbImage {
+/**
+ * The picture with the pattern in it: weaker where it is plain, so that it is seen nowhere. Where it is already, as in what was kept
+ * of a given picture, it is not added again: it would show after a few times.
+ */
+export function watermarked(image: RgbImage, pattern: Pattern = programPattern()): RgbImage {
   const { width, height, data } = image;
+  const { tile } = pattern;
+  const hasMark = markedTiles(image, pattern);
+  const across = Math.ceil(width / SIDE);
   const weights = busyness(image);
   let sum = 0;
   for (let i = 0, y = 0; y < height; y += 1) {
     const row = (y % SIDE) * SIDE;
     for (let x = 0; x < width; x += 1, i += 1) {
       const added = (weights[i] ?? 0) * (tile[row + (x % SIDE)] ?? 0);
-      weights[i] = added;
+      weights[i] = hasMark[Math.floor(y / SIDE) * across + Math.floor(x / SIDE)] ? 0 : added;
       sum += added * added;
     }
   }
@@ -101,6 +111,39 @@ export function watermarked(image: RgbImage, { tile }: Pattern = programPattern(
     for (let channel = at; channel < at + 3; channel += 1) marked[channel] = (data[channel] ?? 0) + added;
   }
   return { width, height, data: new Uint8Array(marked.buffer) };
+}
+
+/** For each tile, row by row, whether the pattern is in it. */
+function markedTiles({ width, height, data }: RgbImage, { phases }: Pattern): readonly boolean[] {
+  // Of green, which is most of brightness.
+  const green = new Uint8Array(width * height);
+  for (let i = 0; i < green.length; i += 1) green[i] = data[3 * i + 1] as number;
+  if (scoreInPlace(folded({ width, height, data: green }), phases) < IN_PICTURE) return [];
+  const found: boolean[] = [];
+  for (let top = 0; top < height; top += SIDE) {
+    for (let left = 0; left < width; left += SIDE) {
+      const [w, h] = [Math.min(SIDE, width - left), Math.min(SIDE, height - top)];
+      const part = new Uint8Array(w * h);
+      for (let y = 0; y < h; y += 1) {
+        const start = (top + y) * width + left;
+        part.set(green.subarray(start, start + w), y * w);
+      }
+      found.push(scoreInPlace(folded({ width: w, height: h, data: part }), phases) > IN_TILE);
+    }
+  }
+  return found;
+}
+
+/** The correlation where a marked picture that nothing was cut off has it, in standard deviations. */
+function scoreInPlace({ re, im }: Spectrum, phases: Spectrum): number {
+  let [sum, count] = [0, 0];
+  for (let i = 0; i < AREA; i += 1) {
+    const [c, d] = [phases.re[i] as number, phases.im[i] as number];
+    if (c === 0 && d === 0) continue;
+    sum += (re[i] as number) * c + (im[i] as number) * d;
+    count += 1;
+  }
+  return sum / Math.sqrt(count);
 }
 
 /** From 1 in plain places to `MOST_OVER_LEAST` in busy ones: how much the pixels on both sides differ. */

@@ -81,6 +81,20 @@ test('it changes little, nowhere by much, and the same picture in the same way',
   }
 });
 
+test('where it is already it is not added again: of a marked picture only what is painted anew changes', () => {
+  const [image, side] = [landscape(384, 384), 384];
+  const first = watermarked(image);
+  const inTheMiddle = (i: number) => [i % side, Math.floor(i / side)].every((at) => at >= 128 && at < 256);
+  const repainted = { ...first, data: first.data.map((value, i) => (inTheMiddle(Math.floor(i / 3)) ? 99 : value)) };
+  const second = watermarked(repainted);
+  const changed = new Set<boolean>();
+  for (const [i, value] of second.data.entries()) {
+    if (value !== repainted.data[i]) changed.add(inTheMiddle(Math.floor(i / 3)));
+  }
+  assert.deepEqual([...changed], [true]);
+  assert.deepEqual(watermarked(second), second);
+});
+
 test('nothing is found without it, nor with another key', async () => {
   const image = landscape(256, 256);
   assert.ok((await watermarkScore(await brightnessOf(asSharp(image).png()))) < THRESHOLD);
