@@ -172,8 +172,9 @@ export interface Difference {
 
 /** What two models both have, and is not the same. */
 export function differenceOf(own: Weights, other: Weights): Difference | undefined {
+  const others = new Map(Object.entries(other.further ?? {}));
   const further = Object.entries(own.further ?? {}).flatMap(([part, hashes]) => {
-    const theirs = other.further?.[part];
+    const theirs = others.get(part);
     return theirs === undefined ? [] : [{ part, hashes, theirs }];
   });
   const found = [{ part: null, hashes: own, theirs: other }, ...further].find(
@@ -184,7 +185,8 @@ export function differenceOf(own: Weights, other: Weights): Difference | undefin
 
 /** Weights of two models that do not differ, as far as they are known of either. */
 export function joined(own: Weights, other: Weights): Weights {
-  const parts = Object.entries(own.further ?? {}).map(([part, hashes]) => [part, known(hashes, other.further?.[part])]);
+  const others = new Map(Object.entries(other.further ?? {}));
+  const parts = Object.entries(own.further ?? {}).map(([part, hashes]) => [part, known(hashes, others.get(part))]);
   return { ...known(own, other), further: { ...other.further, ...Object.fromEntries(parts) } };
 }
 

@@ -156,3 +156,11 @@ test('painters of which all bytes are known to differ never both work, whoever i
     assert.equal(working(), 'a,c,d');
   }
 });
+
+test('weights are compared by names that they have, not by those that every object has', () => {
+  const odd = new FakePainter('odd');
+  odd.status = { info: { ...INFO, further: { constructor: { checkpoint: 'a' } } } };
+  const plain = new FakePainter('plain');
+  plain.status = { info: { ...INFO, further: {} } };
+  assert.deepEqual(new Painters([odd, plain]).working, [odd, plain]);
+});
