@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Installations } from '../src/adapters/slack/connection/installations.ts';
 import { SESSION_KEY_FILE, sessionKey } from '../src/adapters/web/server/session-key.ts';
+import { presetsCommand } from '../src/cli/presets.ts';
 import { readConfig } from '../src/config.ts';
 import { startBot } from '../src/main.ts';
 import { openCredential } from '../src/marking/credential.ts';
@@ -63,10 +64,13 @@ test("what root makes in another user's data folder is that user's", async (t) =
   history.close();
   sessionKey(join(folder, SESSION_KEY_FILE));
   await openCredential(join(folder, CREDENTIAL_FILE), new Date());
-  const made = readdirSync(folder).filter((name) => !name.startsWith('.'));
-  assert.ok(made.length >= 3);
+  writeFileSync(join(folder, 'styles.csv'), 'name,prompt,negative_prompt\nwarm,"{prompt}, warm light",cold\n');
+  await presetsCommand().parseAsync(['import', join(folder, 'styles.csv'), '--data', folder], { from: 'user' });
+  rmSync(join(folder, 'styles.csv'));
+  const made = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => !name.startsWith('.'));
+  for (const name of [CREDENTIAL_FILE, 'presets', join('presets', 'styles.csv')]) assert.ok(made.includes(name), name);
   assert.deepEqual(
-    made.filter((name) => statSync(join(folder, name)).uid !== uid && statSync(join(folder, name)).isFile()),
+    made.filter((name) => statSync(join(folder, name)).uid !== uid),
     [],
   );
 });

@@ -1,7 +1,14 @@
 import { Argument, Command } from 'commander';
 import type { PublishedClassifier } from '../models/classifier/published.ts';
 import { Registry, registryOptionsFrom } from '../models/classifier/registry.ts';
-import { lorasFolder, modelsFolder, readCurrentModel, SAFETY, safetyFolder } from '../models/model-folder.ts';
+import {
+  goesWithPackage,
+  lorasFolder,
+  modelsFolder,
+  readCurrentModel,
+  SAFETY,
+  safetyFolder,
+} from '../models/model-folder.ts';
 import {
   checkRemovable,
   findModel,
@@ -134,6 +141,16 @@ export function modelsCommand(surroundings: ModelsSurroundings = {}): Command {
     )
     .action(async (name: string, options: PullOptions) => {
       const progress = pullProgress(err);
+      if (goesWithPackage(modelsDir)) {
+        note(
+          t(
+            '{folder} is part of the package, and goes when that is upgraded. WUERST_MODELS names a folder that stays.',
+            {
+              folder: modelsDir,
+            },
+          ),
+        );
+      }
       if (name === SAFETY) {
         await record('pull-model', SAFETY);
         const surroundings = { registry: openRegistry(progress), published, progress, say };

@@ -13,6 +13,7 @@ import { openPromptFolder, PRESET_FOLDER } from '../bot/prompts/prompt-folder.ts
 import { UserError } from '../system/errors.ts';
 import { reasonOf } from '../system/foreign-words.ts';
 import { makeFolder } from '../system/make-folder.ts';
+import { leaveToFolderOwner } from '../system/private-file.ts';
 import { t } from '../texts/translate.ts';
 import { choiceOption, dataOption } from './compute-options.ts';
 import { recordChange } from './record-change.ts';
@@ -46,6 +47,7 @@ export function presetsCommand(): Command {
       const isJson = /^\uFEFF?\s*[[{]/.test(read(file));
       const name = `${basename(file, extname(file))}${isJson ? '.json' : '.csv'}`;
       await copyFile(file, join(target, name));
+      leaveToFolderOwner(join(target, name));
       const all = presets.map((preset) => preset.name);
       await recordChange({ action: 'save-preset', target: name, detail: { names: all } }, folder);
       const names = all.join(', ');

@@ -16,6 +16,11 @@ export function modelsFolder(env: NodeJS.ProcessEnv): string {
   return env.WUERST_MODELS ? resolve(env.WUERST_MODELS) : EMBEDDED_MODELS;
 }
 
+/** Whether models are pulled into an installed package, which npm replaces as a whole when it installs another version. */
+export function goesWithPackage(modelsDir: string, embedded = EMBEDDED_MODELS): boolean {
+  return modelsDir === embedded && /[\\/]node_modules[\\/]/.test(modelsDir);
+}
+
 /** `WUERST_LORAS`, else the folder `loras` beside the models. */
 export function lorasFolder(env: NodeJS.ProcessEnv): string {
   return env.WUERST_LORAS ? resolve(env.WUERST_LORAS) : join(modelsFolder(env), 'loras');

@@ -1,8 +1,9 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { leaveToFolderOwner } from './private-file.ts';
 
 /**
- * Makes a folder and those above it, unless they exist. Node's own recursive `mkdir` never returns in a folder such as
+ * Makes a folder and those above it, unless they exist. What root makes in a folder of somebody else is theirs. Node's own recursive `mkdir` never returns in a folder such as
  * /proc, which refuses new folders with ENOENT.
  *
  * @param mode permissions of the new folders, whatever the umask. @default 0o777, less the umask
@@ -14,6 +15,7 @@ export function makeFolder(path: string, mode?: number): void {
   try {
     mkdirSync(path, mode);
     if (mode !== undefined) chmodSync(path, mode);
+    leaveToFolderOwner(path);
   } catch (error) {
     // Another process may have made it meanwhile.
     if (!isFolder(path)) throw error;

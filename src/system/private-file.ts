@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, fchownSync, openSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, constants, fchownSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { t } from '../texts/translate.ts';
 
@@ -26,6 +26,18 @@ export function giveToFolderOwner(file: number, path: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(dirname(path));
   if (uid !== 0) fchownSync(file, uid, gid);
+}
+
+/** The same for a file or folder that root has just made, by its path. */
+export function leaveToFolderOwner(path: string): void {
+  if (process.getuid?.() !== 0) return;
+  // Whoever owns the folder may have put a link there meanwhile.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    giveToFolderOwner(file, path);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Takes a file away from others than its owner. Nothing happens where it is missing, or belongs to somebody else. */

@@ -37,6 +37,7 @@ test("the service keeps its data where WUERST_DATA says, and waits longer than t
   const service = await readFile(join(ROOT, 'wuerst.service'), 'utf8');
   const [, state = ''] = /^StateDirectory=(\w+)$/m.exec(service) ?? [];
   assert.ok(service.includes(`WUERST_DATA=/var/lib/${state} `));
+  assert.ok(service.includes(`WUERST_MODELS=/var/lib/${state}/models\n`), 'the package is not for writing');
   const [, seconds = ''] = /^TimeoutStopSec=(\d+)$/m.exec(service) ?? [];
   assert.ok(Number(seconds) * 1000 > readConfig({}).drainMs + 10_000);
   assert.match(

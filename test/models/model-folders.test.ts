@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { EMBEDDED_MODELS, modelInUse } from '../../src/models/model-folder.ts';
+import { EMBEDDED_MODELS, goesWithPackage, modelInUse, modelsFolder } from '../../src/models/model-folder.ts';
 import { type OperatorError, TorchGenerator, WuerstchenCombinedPipeline } from '../../src/pipeline/index.ts';
 import { temporaryFolder } from '../pipeline/temporary-folder.ts';
 import { COCKTAIL, combinedFolder, HALVES, hubCache, shard, snapshot } from './folders.ts';
@@ -18,6 +18,13 @@ async function painted(folder: string) {
 }
 
 const LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4000000\n';
+
+test('models in an installed package go when that is replaced, those in a checkout or elsewhere do not', () => {
+  const packaged = join('lib', 'node_modules', 'wuerst', 'data', 'models');
+  assert.equal(goesWithPackage(packaged, packaged), true);
+  assert.equal(goesWithPackage(join('srv', 'models'), packaged), false);
+  assert.equal(goesWithPackage(modelsFolder({})), false);
+});
 
 test('a folder linked from a hub cache is listed, used and verified like any other', async (t) => {
   const { modelsDir, models } = await scene(t);
