@@ -16,7 +16,7 @@ const dashboard = z.object({
   ),
 });
 
-const WORDS = new Set(['by', 'sum', 'min', 'max', 'rate', 'delta', 'increase', 'histogram_quantile']);
+const WORDS = new Set(['by', 'or', 'sum', 'min', 'max', 'rate', 'delta', 'increase', 'vector', 'histogram_quantile']);
 /** Of every series: Prometheus adds it to what it fetches. */
 const OF_PROMETHEUS = ['job', 'instance'];
 
@@ -25,7 +25,7 @@ function readQuery(query: string) {
   const labels = [...query.matchAll(/(\w+)\s*(?:=~|!~|!=|=)\s*"/g)].map(([, name = '']) => name);
   const grouped = [...query.matchAll(/\bby\s*\(([^)]*)\)/g)].flatMap(([, names = '']) => names.split(/\s*,\s*/));
   const bare = query.replaceAll(/\{[^}]*\}|\[[^\]]*\]|\bby\s*\([^)]*\)|"[^"]*"/g, ' ');
-  const metrics = [...bare.matchAll(/[a-zA-Z_]\w*/g)].map(([word]) => word).filter((word) => !WORDS.has(word));
+  const metrics = [...bare.matchAll(/\b[a-zA-Z_]\w*/g)].map(([word]) => word).filter((word) => !WORDS.has(word));
   return { metrics, labels: [...labels, ...grouped] };
 }
 
@@ -74,7 +74,7 @@ test('what Prometheus takes the increase of is there before the first time', asy
   assert.match(text, /^wuerst_worker_jobs_total\{painter="gpu-2",outcome="lost"\} 0$/m);
 });
 
-test('every query and legend of the dashboard is about what /metrics has, and each of its own metrics is there', async () => {
+test('every query and legend of the dashboard, and every alarm, is about what /metrics has, and each of its own metrics is there', async () => {
   const file = await readFile(join(import.meta.dirname, '../../deploy/grafana-dashboard.json'), 'utf8');
   const targets = dashboard.parse(JSON.parse(file)).panels.flatMap((panel) => panel.targets);
   const series = await seriesOfAll();
@@ -92,6 +92,10 @@ test('every query and legend of the dashboard is about what /metrics has, and ea
     const named = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, name = '']) => name);
     for (const label of [...labels, ...named]) assert.ok(known.has(label), `${label} in ${expr} ${legendFormat}`);
   }
+  const alarms = await readFile(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
+  const queries = [...alarms.matchAll(/^\| `([^`]*wuerst_[^`]*)`/gm)].map(([, query = '']) => query);
+  assert.ok(queries.length >= 5);
+  for (const query of queries) for (const metric of readQuery(query).metrics) assert.ok(series.has(metric), query);
   const own = [...series.keys()]
     .filter((name) => name.startsWith('wuerst_'))
     .map((name) => name.replace(/_(?:bucket|sum|count)$/, ''));
