@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { createAdaptorServer } from '@hono/node-server';
@@ -53,4 +54,18 @@ test('what is painted by a process that came with another model after the reques
   assert.deepEqual(end, { kind: 'given-back', reason: why, leaving: false });
   await refused;
   assert.deepEqual(events, []);
+});
+
+test('a proxy in front of the bot that takes no pictures of their size is named, with what it has to take', async (t) => {
+  const proxy = createServer((request, response) => {
+    request.resume();
+    response.writeHead(413, { 'content-type': 'text/html' }).end('<html>413 Request Entity Too Large</html>');
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => new Promise((resolve) => proxy.close(resolve)));
+  const bot = new URL(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}/`);
+  const connection = new BotConnection('/workers/jobs/1', { bot, clock: systemClock, patienceMs: 1000 });
+  const embedding = { dims: [1], data: Float32Array.of(1) };
+  const sent = connection.image({ type: 'image', image: 0, png: sketch(REQUEST, 7n), metadata: {}, embedding });
+  await assert.rejects(sent, { code: 'bot_refuses', message: /^The proxy at .* it has to take 64 MiB\.$/ });
 });

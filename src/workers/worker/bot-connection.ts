@@ -164,6 +164,16 @@ export class BotConnection {
     const text = await response.text().catch(() => '');
     if (response.status === 410 || response.status === 403)
       throw new AttemptOver(`The bot at ${bot.host} refused: ${text.slice(0, 300)}`);
+    if (response.status === 413 && !text.includes('message_too_large')) {
+      throw new OperatorError('bot_refuses', () =>
+        t(
+          'The proxy at {host} in front of the bot lets no message of this size pass, status 413: it has to take 64 MiB.',
+          {
+            host: bot.host,
+          },
+        ),
+      );
+    }
     const refused = new OperatorError('bot_refuses', () =>
       t('The bot at {host} answered {status}: {text}', {
         host: bot.host,
