@@ -42,12 +42,11 @@ test('killed again and again at any moment, every job is shown once and none twi
   const last = new BotProcess(t, folder, env);
   await last.url();
   sendCommand(standIn, 'wuerst', { prompt: 'round off' }, { channel });
-  await standIn.until(() =>
-    standIn
-      .visible()
-      .some(({ attachments }) => attachments.length === 1 && attachments[0]?.filename.startsWith('round-off') === true),
-  );
-  await standIn.until(() => standIn.visible().every((message) => showsResult(message) || !message.loading));
+  const isOff = ({ attachments: [file, ...more] }: StoredMessage) =>
+    more.length === 0 && file?.filename.startsWith('round-off') === true;
+  await standIn.until(() => standIn.visible().some(isOff), 'the last one shown', 300_000);
+  const isOver = (message: StoredMessage) => showsResult(message) || !message.loading;
+  await standIn.until(() => standIn.visible().every(isOver), 'all shown', 300_000);
   last.child.kill('SIGTERM');
   await last.ended;
 

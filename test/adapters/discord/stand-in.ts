@@ -166,8 +166,8 @@ export class StandIn {
     await new Promise((resolve) => this.#http.close(resolve));
   }
 
-  /** Resolves once `condition` holds; it is looked at after every request and now and then. Rejects after 10 s. */
-  async until(condition: () => boolean, what = String(condition)): Promise<void> {
+  /** Resolves once `condition` holds; it is looked at after every request and now and then. Rejects after `ms`. */
+  async until(condition: () => boolean, what = String(condition), ms = 10_000): Promise<void> {
     if (condition()) return;
     await new Promise<void>((resolve, reject) => {
       const done = (end: () => void) => {
@@ -179,7 +179,7 @@ export class StandIn {
       const look = () => {
         if (condition()) done(resolve);
       };
-      const timer = setTimeout(() => done(() => reject(new Error(`never happened: ${what}`))), 10_000);
+      const timer = setTimeout(() => done(() => reject(new Error(`never happened: ${what}`))), ms);
       const poll = setInterval(look, 5);
       this.#waiting.add(look);
     });

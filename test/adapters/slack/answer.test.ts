@@ -10,7 +10,7 @@ test('a command is acknowledged at once, shows progress with a preview, and ends
   core.onCommand = (text, caller, { idempotencyKey }) =>
     core.accept({ ...REQUEST, prompt: text, n: 2 }, caller, idempotencyKey);
   const acked = await sendCommand(standIn, 'a red fox', { channel });
-  assert.ok(acked.ms < 1000, `${acked.ms} ms`);
+  assert.equal(acked.deliveries, 1);
   await standIn.until(() => standIn.visible(channel).length === 1);
   assert.equal(shown().job, job());
   assert.equal(shown().text, 'a red fox\nqueued');

