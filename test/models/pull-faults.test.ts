@@ -191,7 +191,7 @@ test('a connection that goes silent counts as cut', async (t) => {
   const place = await scene(t, {}, { timeoutMs: 100 });
   place.hub.fault = faultsOfLarge({ cutAfter: 600_000, hang: () => {} });
   await assertComplete(place);
-  assert.ok((startsOf(place)[1] ?? 0) > 0);
+  assert.ok(startsOf(place).some((start) => start > 0));
 });
 
 test('a listing that is cut in the middle is asked for again', async (t) => {
