@@ -3,8 +3,6 @@ import { UserError } from '../../system/errors.ts';
 import { RecentMap } from '../../system/memo.ts';
 import type { Core, Outcome } from '../adapter.ts';
 
-/** How long the core may take before the interaction is acknowledged without knowing the outcome, in ms. */
-const DECIDE_WITHIN = 120;
 /** How many interactions are remembered, to recognise repeated deliveries. */
 const REMEMBERED = 5000;
 
@@ -19,13 +17,18 @@ export class FirstAnswers {
   readonly #core: Core;
   readonly #clock: Clock;
   readonly #report: (error: unknown) => void;
+  readonly #decideMs: number;
   readonly #seen = new RecentMap<string, true>(REMEMBERED);
 
-  /** @param report called with errors that are not the fault of the person who asked */
-  constructor(core: Core, clock: Clock, report: (error: unknown) => void) {
+  /**
+   * @param report called with errors that are not the fault of the person who asked
+   * @param decideMs how long the core may take before the interaction is acknowledged without knowing the outcome
+   */
+  constructor(core: Core, clock: Clock, report: (error: unknown) => void, decideMs = 120) {
     this.#core = core;
     this.#clock = clock;
     this.#report = report;
+    this.#decideMs = decideMs;
   }
 
   /** `false` for a repeated delivery. */
@@ -56,7 +59,7 @@ export class FirstAnswers {
     acknowledge: () => Promise<Acknowledged>,
   ): Promise<Decision<Acknowledged>> {
     const outcome = this.outcomeOf(work);
-    const early = await Promise.race([outcome, pause(this.#clock, DECIDE_WITHIN).then(() => null)]);
+    const early = await Promise.race([outcome, pause(this.#clock, this.#decideMs).then(() => null)]);
     if (early) return { outcome: early, acknowledged: null };
     const acknowledged = await acknowledge();
     return { outcome: await outcome, acknowledged };

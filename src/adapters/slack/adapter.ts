@@ -92,7 +92,8 @@ async function start(options: SlackAdapterOptions, core: Core, health: Health): 
   const callers = new Callers(workspaces, clock, logger);
   const deliveries = new Deliveries({ core, workspaces, files, clock, logger });
   const removals = new SlackRemovals({ core, workspaces, clock, logger });
-  const parts = { core, workspaces, callers, deliveries, files, clock, logger };
+  const { decideMs } = options;
+  const parts = { core, workspaces, callers, deliveries, files, clock, logger, decideMs };
   const answering = new Answering(parts);
   const retryNow = (team: string) => {
     deliveries.retryNow(team);

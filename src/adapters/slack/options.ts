@@ -160,6 +160,8 @@ export interface SlackAdapterOptions extends SlackOptions {
   readonly clock?: Clock;
   /** Calls of `chat.update` a minute for all jobs of a workspace together, 10 to 50. @default 45 */
   readonly updatesPerMinute?: number;
+  /** Milliseconds after which a command is acknowledged although it is not stored yet. @default 120 */
+  readonly decideMs?: number;
   /** For proxies and tests. @default the global `fetch` */
   readonly fetch?: typeof fetch;
 }

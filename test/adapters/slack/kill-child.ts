@@ -16,6 +16,8 @@ const slack = createSlackAdapter({
   apiUrl,
   logger,
   updatesPerMinute: 6000,
+  // What Slack takes for done before it is stored is lost with the bot.
+  decideMs: 60_000,
 });
 const bot = await startBot(readConfig({ WUERST_DATA: folder, WUERST_WEB_PORT: '0', WUERST_DRAIN_SECONDS: '1' }), {
   engine: new URL('../../bot/slow-engine.ts', import.meta.url).href,

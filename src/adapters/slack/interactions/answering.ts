@@ -44,6 +44,7 @@ type Work = (caller: Caller, key: string) => Promise<Outcome>;
 export interface AnsweringOptions extends DeliveriesOptions {
   readonly callers: Callers;
   readonly deliveries: Deliveries;
+  readonly decideMs: number | undefined;
 }
 
 /** Answers interactions with what the core made of them: a job by its message, a reply where only the right people see it. */
@@ -53,11 +54,10 @@ export class Answering {
   readonly #running = new Set<Promise<void>>();
 
   constructor(options: AnsweringOptions) {
-    const { core, clock, logger } = options;
+    const { core, clock, logger, decideMs } = options;
+    const report = (error: unknown) => logger.error({ problem: errorText(error) }, 'slack: a command failed');
     this.#options = options;
-    this.#first = new FirstAnswers(core, clock, (error) =>
-      logger.error({ problem: errorText(error) }, 'slack: a command failed'),
-    );
+    this.#first = new FirstAnswers(core, clock, report, decideMs);
   }
 
   /** `false` for a repeated delivery. */
