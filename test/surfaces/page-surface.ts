@@ -70,8 +70,8 @@ export async function pageSurface(bot: RunningBot): Promise<Surface> {
       return fileIn(turnOf(before));
     },
     async offers(setting, typed) {
-      await page.fill('#prompt', '');
-      await page.locator('#prompt').pressSequentially(`a panda ${setting}:${typed}`);
+      // At once: a part of it would be offered something else.
+      await page.fill('#prompt', `a panda ${setting}:${typed}`);
       await page.locator('#completion [role=option]').first().waitFor();
       const labels = await page.locator('#completion [role=option] .label').allInnerTexts();
       await page.fill('#prompt', '');

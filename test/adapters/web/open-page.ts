@@ -29,6 +29,9 @@ export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: [...QUIET] });
 }
 
+/** Only what never comes takes so long, in milliseconds: a machine does other things too. */
+export const PATIENCE_MS = 60_000;
+
 /** A page of its own over a fake core. Anything that the page complains about fails the test. */
 export async function openPage(
   t: TestContext,
@@ -50,8 +53,7 @@ export async function openPage(
   const complaints: string[] = [];
   const visit = async (path = `#${room}`): Promise<Page> => {
     const page = await context.newPage();
-    // Only what fails takes so long, and a machine that does other things too.
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
     await page.goto(url + path);
@@ -69,11 +71,10 @@ export async function type(page: Page, text: string): Promise<void> {
 
 /** Waits for an expression to come true in the page. (The page's own policy forbids what Playwright would do for that.) */
 export async function until(page: Page, expression: string): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    if (await page.evaluate(expression)) return;
+  for (const began = performance.now(); !(await page.evaluate(expression)); ) {
+    if (performance.now() - began > PATIENCE_MS) throw new Error(`Still not true: ${expression}`);
     await page.evaluate('new Promise(requestAnimationFrame)');
   }
-  throw new Error(`Still not true: ${expression}`);
 }
 
 /** Of the first visible element: its text against what lies behind it, as WCAG counts it (1 to 21). */

@@ -3,7 +3,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { linkWith } from '../../../src/adapters/web/server/links.ts';
 import { WebAccounts } from '../../../src/bot/history/web-accounts.ts';
-import { contrastOf, launchBrowser, openPage, type } from './open-page.ts';
+import { contrastOf, launchBrowser, openPage, PATIENCE_MS, type } from './open-page.ts';
 import { serveFake } from './serve-fake.ts';
 
 const SHARED = 'correct horse battery';
@@ -23,7 +23,7 @@ async function privateChat(t: TestContext, options: BrowserContextOptions = {}) 
     const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
     t.after(() => context.close());
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     page.on('pageerror', (error) => complaints.push(error.message));
     await page.goto(link);
     return page;

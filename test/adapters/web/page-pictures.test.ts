@@ -140,8 +140,7 @@ test('a picture that says how it was made offers that as a prompt, in place of a
   const parameters = 'a panda on a green background\nNegative prompt: trees\nSteps: 20, Seed: 7, Size: 512x768';
   await hand(page, 'drop', (await picture('#00ff00')).toString('base64'));
   await hand(page, 'drop', (await pngWith(parameters)).toString('base64'));
-  // The first picture that is looked at loads what reads signatures.
-  await page.getByRole('button', { name: 'Use the prompt and settings of handed.png' }).click({ timeout: 60_000 });
+  await page.getByRole('button', { name: 'Use the prompt and settings of handed.png' }).click();
   await items(page, 1);
   assert.equal(await page.inputValue('#prompt'), parameters);
   await page.getByRole('button', { name: /^Use the prompt/ }).waitFor({ state: 'hidden' });

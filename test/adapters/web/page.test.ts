@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Browser, BrowserContext, Page, Request } from 'playwright-core';
 import { paintPreview } from './fake-pictures.ts';
-import { contrastOf, launchBrowser, openPage, type, until } from './open-page.ts';
+import { contrastOf, launchBrowser, openPage, PATIENCE_MS, type, until } from './open-page.ts';
 import { serveFake } from './serve-fake.ts';
 
 let browser: Browser;
@@ -539,7 +539,7 @@ test('off loopback the page asks for the token, and says when it is wrong', asyn
   const context = await browser.newContext({ reducedMotion: 'reduce' });
   t.after(() => context.close());
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   await page.goto(url);
   const form = page.getByRole('dialog', { name: 'Sign in' });
   await form.getByLabel('Token').fill('wrong');
