@@ -174,7 +174,7 @@ test('a quick stroke has no gaps, who has no keys erases and sizes the brush, an
     const { x, y, width, height } = (await page.locator('.mask-canvas').boundingBox()) ?? assert.fail();
     await work((across, down) => [x + across * width, y + down * height]);
     await page.getByRole('button', { name: 'Use this part' }).click();
-    await page.getByRole('button', { name: 'Change the part' }).waitFor();
+    await page.locator('dialog').waitFor({ state: 'detached' });
   };
   const stroke = async (from: [number, number], to: [number, number]) => {
     await page.mouse.move(...from);

@@ -62,9 +62,10 @@ async function paintOver([picture, before]) {
   dialog.showModal();
   brush.element.focus();
   await new Promise((resolve) => dialog.addEventListener('close', resolve, { once: true }));
+  const mask = dialog.returnValue === 'done' && brush.hasPainted ? await brush.toBlob() : null;
   dialog.remove();
   picture.close();
-  return dialog.returnValue === 'done' && brush.hasPainted ? brush.toBlob() : null;
+  return mask;
 }
 
 class Brush {
