@@ -396,6 +396,20 @@ test('suggestions complete keys and values with the keyboard alone', async (t) =
   assert.equal(await page.getByRole('option').count(), 0);
 });
 
+test('Tab completes what has been typed by then, not what the suggestions in sight are for', async (t) => {
+  const { page } = await openPage(t, browser);
+  await page.locator('#prompt').pressSequentially('a fox s');
+  await page.getByRole('option', { name: /seed:/ }).waitFor();
+  await page.evaluate(`{
+    const prompt = document.getElementById('prompt');
+    prompt.setRangeText('ty', 7, 7, 'end');
+    prompt.dispatchEvent(new Event('input', { bubbles: true }));
+    prompt.dispatchEvent(new KeyboardEvent('keydown', { key: 'Tab', bubbles: true, cancelable: true }));
+  }`);
+  await until(page, `document.getElementById('prompt').value !== 'a fox sty'`);
+  assert.equal(await page.inputValue('#prompt'), 'a fox style:');
+});
+
 test('the lightbox goes through the pictures of an answer by keys and gives the focus back', async (t) => {
   const { core, page } = await openPage(t, browser);
   await core.complete(await ask(page, 'a fox n:3 seed:40'));

@@ -10,6 +10,8 @@ export class Completion {
   #list = byId('completion');
   #input = byId('prompt');
   #items = [];
+  /** What they were asked for. */
+  #text = '';
   #selected = -1;
   #timer = null;
   #asked = 0;
@@ -22,7 +24,7 @@ export class Completion {
       // Keeps the focus in the text field.
       event.preventDefault();
       const row = event.target.closest('[role=option]');
-      if (row) this.#accept(Number(row.dataset.index));
+      if (row) this.#take(Number(row.dataset.index));
     });
     this.#input.addEventListener('blur', () => this.close());
   }
@@ -43,6 +45,7 @@ export class Completion {
     const { value, selectionStart } = this.#input;
     const answer = await api.complete(room, user, value, String(selectionStart)).catch(() => ({ items: [] }));
     if (turn !== this.#asked || this.#input.value !== value || document.activeElement !== this.#input) return;
+    this.#text = value;
     this.#show(answer.items);
   }
 
@@ -57,8 +60,9 @@ export class Completion {
     if (!this.isOpen) return false;
     if (event.key === 'ArrowDown') this.#select((this.#selected + 1) % this.#items.length);
     else if (event.key === 'ArrowUp') this.#select((this.#selected <= 0 ? this.#items.length : this.#selected) - 1);
-    else if (event.key === 'Tab' && !event.shiftKey) this.#accept(Math.max(0, this.#selected));
-    else if (event.key === 'Enter' && this.#selected >= 0) this.#accept(this.#selected);
+    else if (event.key === 'Tab' && !event.shiftKey) this.#take(this.#selected);
+    else if (event.key === 'Enter' && this.#selected >= 0 && this.#input.value === this.#text)
+      this.#accept(this.#items[this.#selected]);
     else if (event.key === 'Escape') this.close();
     else return false;
     event.preventDefault();
@@ -82,9 +86,19 @@ export class Completion {
     this.#input.setAttribute('aria-activedescendant', `completion-${index}`);
   }
 
-  #accept(index) {
-    const item = this.#items[index];
-    if (!item) return;
+  /** Accepts this one, else the first. Where the text has changed since, of the suggestions for what it is now. */
+  async #take(index) {
+    const label = this.#items[index]?.label;
+    if (this.#input.value !== this.#text) {
+      clearTimeout(this.#timer);
+      await this.now();
+    }
+    if (this.#input.value !== this.#text) return;
+    const item = label === undefined ? this.#items[0] : this.#items.find((one) => one.label === label);
+    if (item) this.#accept(item);
+  }
+
+  #accept(item) {
     this.close();
     this.#input.setRangeText(item.insert, item.from, item.to, 'end');
     this.#input.dispatchEvent(new Event('input', { bubbles: true }));
