@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { leaveToFolderOwner } from './private-file.ts';
 
 /**
- * Makes a folder and those above it, unless they exist. What root makes in a folder of somebody else is theirs. Node's own recursive `mkdir` never returns in a folder such as
- * /proc, which refuses new folders with ENOENT.
+ * Makes a folder and those above it, unless they exist. What root makes in a folder of somebody else is theirs. Node's own
+ * recursive `mkdir` never returns in a folder such as /proc, which refuses new folders with ENOENT.
  *
  * @param mode permissions of the new folders, whatever the umask. @default 0o777, less the umask
  * @throws the system's error: ENOENT, EACCES, EEXIST for a file …

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { ENGINE_STAGES, type Hashes, type Weights } from '../pipeline/process/protocol.ts';
+import { ENGINE_STAGES } from '../pipeline/process/protocol.ts';
+import { bareHashes, type Weights } from '../pipeline/process/weights.ts';
 import { said } from './said.ts';
 
 /**
@@ -29,12 +30,8 @@ const weights = { ...hashes, further: z.record(text, z.strictObject(hashes)) };
 
 /** What identifies weights, with nothing that is told besides. */
 export function identityOf({ further = {}, ...first }: Weights) {
-  const parts = Object.entries(further).map(([part, hashes]) => [part, plain(hashes)] as const);
-  return { ...plain(first), further: Object.fromEntries(parts) };
-}
-
-function plain({ checkpoint, formerCheckpoints = [] }: Hashes) {
-  return { checkpoint, formerCheckpoints };
+  const parts = Object.entries(further).map(([part, hashes]) => [part, bareHashes(hashes)] as const);
+  return { ...bareHashes(first), further: Object.fromEntries(parts) };
 }
 
 export const registration = z.strictObject({

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { differenceOf, type EngineInfo, hasStyle, joined, type Weights } from '../../pipeline/process/protocol.ts';
+import { type EngineInfo, hasStyle } from '../../pipeline/process/protocol.ts';
+import { differenceOf, joined, type Weights } from '../../pipeline/process/weights.ts';
 import type { ImagineRequest, Lack } from '../job.ts';
 import { type Painter, type PainterStatus, speedOf } from './painter.ts';
 

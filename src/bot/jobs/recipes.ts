@@ -1,11 +1,6 @@
 import { hashesOfStart, type StartRequest, startGone } from '../../pipeline/images/start-request.ts';
-import {
-  type EngineInfo,
-  type EngineRequest,
-  hashesOf,
-  type ImagePlan,
-  type ImageSource,
-} from '../../pipeline/process/protocol.ts';
+import type { EngineInfo, EngineRequest, ImagePlan, ImageSource } from '../../pipeline/process/protocol.ts';
+import { allHashes, hashesOf } from '../../pipeline/process/weights.ts';
 import { OperatorError } from '../../system/errors.ts';
 import { t } from '../../texts/translate.ts';
 import type { Embedding, History, ImageDetails, Recipe } from '../history/history.ts';
@@ -178,9 +173,7 @@ export class Recipes {
   #isOf({ checkpoint, style }: Recipe, loaded: EngineInfo): boolean {
     const same = this.#options.history.memos.get(SAME_WEIGHTS, checkpoint);
     // Recipes of all styles once had the hash of the first one.
-    return [hashesOf(loaded, style), loaded]
-      .flatMap((hashes) => [hashes.checkpoint, ...(hashes.formerCheckpoints ?? [])])
-      .some((hash) => hash === checkpoint || hash === same);
+    return [hashesOf(loaded, style), loaded].flatMap(allHashes).some((hash) => hash === checkpoint || hash === same);
   }
 }
 

@@ -133,17 +133,25 @@ export interface Identity {
   readonly former: readonly string[];
 }
 
+export interface IdentifyOptions {
+  readonly after?: Promise<unknown> | undefined;
+  readonly isNew?: boolean;
+}
+
 /**
  * Identifies weights without keeping anyone waiting. Hashes that are not known are computed in the background.
  *
  * @param options.waitFor weights of at most so many bytes are read at once. @default 1 GiB
  * @param options.after larger ones are read when this is done. @default at once
+ * @param options.isNew nothing knows them by a former hash: none is made of weights that are read at once. @default false
  */
 export async function identify(
   components: readonly Component[],
   folders: readonly string[],
-  { waitFor = SMALL_BYTES, after }: { readonly waitFor?: number; readonly after?: Promise<unknown> | undefined } = {},
+  { waitFor = SMALL_BYTES, after, isNew = false }: IdentifyOptions & { readonly waitFor?: number } = {},
 ): Promise<Identity> {
+  const bytes = components.reduce((sum, component) => sum + component.bytes, 0);
+  if (isNew && bytes <= waitFor) return { checkpoint: await fingerprint(components, folders), former: [] };
   const files = components.flatMap((component) => component.files);
   const links = await linkNames(components);
   const real = await sampleFingerprint(files);
@@ -151,7 +159,6 @@ export async function identify(
   const former = [real, ...linked];
   const known = await knownFingerprint(components, folders);
   if (known !== undefined) return { checkpoint: known, former };
-  const bytes = components.reduce((sum, component) => sum + component.bytes, 0);
   if (bytes <= waitFor) return { checkpoint: await fingerprint(components, folders), former };
   const read = () => fingerprint(components, folders, { background: true });
   const whole = after === undefined ? read() : after.then(read, read);

@@ -11,19 +11,19 @@ import { picturesTogether, roundsOf } from '../pipelines/batch-size.ts';
 import { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
 import { isShortage, sparingMemory } from '../pipelines/shortage.ts';
 import { measureSlowness } from '../pipelines/slowness.ts';
-import {
-  type Batch,
-  ENCODER,
-  type Engine,
-  type EngineContext,
-  type EngineEvent,
-  type EngineInfo,
-  type EngineRequest,
-  type GenerateContext,
-  type LoadContext,
-  type LoadOptions,
-  type WarmUp,
+import type {
+  Batch,
+  Engine,
+  EngineContext,
+  EngineEvent,
+  EngineInfo,
+  EngineRequest,
+  GenerateContext,
+  LoadContext,
+  LoadOptions,
+  WarmUp,
 } from '../process/protocol.ts';
+import { ENCODER } from '../process/weights.ts';
 import { CallTimes } from '../runtime/call-times.ts';
 import { deviceKind } from '../runtime/device-kind.ts';
 import type { MeasureMemory } from '../runtime/memory-plan.ts';

@@ -1,6 +1,9 @@
 import type { Identity } from '../checkpoint/fingerprint.ts';
 import type { WuerstchenCombinedPipeline } from '../pipelines/combined-pipeline.ts';
-import type { Hashes, Weights } from '../process/protocol.ts';
+import type { Hashes, Weights } from '../process/weights.ts';
+
+/** The pipeline's own style, among the parts. */
+const FIRST = '';
 
 /** All weights of a model, as far as they are known. */
 export interface IdentifiedWeights {
@@ -20,35 +23,27 @@ export async function identifyAll(
   further: readonly string[],
 ): Promise<IdentifiedWeights> {
   const first = await pipeline.identify();
-  const parts = new Map<string, Identity>();
+  const identities = new Map([[FIRST, first]]);
   let after = first.whole;
   for (const part of further) {
-    const identity = await pipeline.identify(part, { after }).catch(() => undefined);
+    const identity = await pipeline.identify(part, { after, isNew: true }).catch(() => undefined);
     if (identity === undefined) continue;
-    parts.set(part, identity);
+    identities.set(part, identity);
     after = identity.whole ?? after;
   }
-  let known: Weights = {
-    ...hashesIn(first),
-    further: Object.fromEntries([...parts].map(([part, identity]) => [part, hashesIn(identity)])),
+  const hashes = new Map([...identities].map(([part, identity]) => [part, hashesIn(identity)]));
+  const known = (): Weights => {
+    const { [FIRST]: ofFirst = hashesIn(first), ...others } = Object.fromEntries(hashes);
+    return { ...ofFirst, further: others };
   };
   return {
-    known,
+    known: known(),
     onKnown(listener) {
-      const learn = (more: (known: Weights, checkpoint: string) => Weights) => (checkpoint: string) => {
-        known = more(known, checkpoint);
-        listener(known);
-      };
-      first.whole?.then(
-        learn((before, checkpoint) => ({ ...before, checkpoint })),
-        ignored,
-      );
-      for (const [part, identity] of parts) {
-        const withPart = (before: Weights, checkpoint: string): Weights => ({
-          ...before,
-          further: { ...before.further, [part]: { ...hashesIn(identity), checkpoint } },
-        });
-        identity.whole?.then(learn(withPart), ignored);
+      for (const [part, { whole, former }] of identities) {
+        whole?.then((checkpoint) => {
+          hashes.set(part, { checkpoint, formerCheckpoints: former });
+          listener(known());
+        }, ignored);
       }
     },
   };

@@ -2,7 +2,7 @@ import { cacheFolder } from '../../system/cache-folder.ts';
 import { expected } from '../../system/errors.ts';
 import { Component } from '../checkpoint/checkpoint.ts';
 import { requireFolder } from '../checkpoint/config-file.ts';
-import type { Identity } from '../checkpoint/fingerprint.ts';
+import type { IdentifyOptions, Identity } from '../checkpoint/fingerprint.ts';
 import { requireImageEncoder } from '../checkpoint/image-encoder-folder.ts';
 import { modelName, wholeModel } from '../checkpoint/layout.ts';
 import { availableStyles, type StageCOptions, stageCFolder } from '../derived-weights/styles.ts';
@@ -13,7 +13,7 @@ import { concatRows, type Tensor } from '../math/tensor.ts';
 import { type ImageEncoder, loadImageEncoder } from '../networks/image-encoder.ts';
 import type { Network } from '../networks/network.ts';
 import { WuerstchenPrior } from '../networks/wuerstchen-prior.ts';
-import { ENCODER } from '../process/protocol.ts';
+import { ENCODER } from '../process/weights.ts';
 import { LOADING } from '../runtime/memory-estimate.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { checkOutputType, type DecoderOutput, type OutputType, WuerstchenDecoderPipeline } from './decoder-pipeline.ts';
@@ -221,12 +221,9 @@ export class WuerstchenCombinedPipeline {
    * As {@link fingerprint}, without waiting for large weights to be read.
    *
    * @param part a style, or {@link ENCODER} for the network that {@link imageEncoder} opens
-   * @param options.after large weights are read when this is done. @default at once
+   * @param options of the function of this name in `checkpoint/fingerprint.ts`
    */
-  async identify(
-    part: string = this.#style,
-    options: { readonly after?: Promise<unknown> | undefined } = {},
-  ): Promise<Identity> {
+  async identify(part: string = this.#style, options: IdentifyOptions = {}): Promise<Identity> {
     const { identify } = await import('../checkpoint/fingerprint.ts');
     const components =
       part === ENCODER ? [await Component.open(requireImageEncoder(this.dir))] : await this.#components(part);

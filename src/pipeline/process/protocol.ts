@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { OperatorError, UserError } from '../../system/errors.ts';
 import { currentLanguage, inLanguage, type Language, terminalLanguage } from '../../texts/language.ts';
 import type { PictureSettings } from '../images/imagine-request.ts';
 import type { PictureVerdict } from '../images/picture-verdict.ts';
 import type { NoiseMix } from '../math/mixed-generator.ts';
+import type { Weights } from './weights.ts';
 
 /**
  * The messages between the bot and the pipeline process, and the interface of an engine in that process. Messages are
@@ -70,23 +70,6 @@ export function readBatch(typed: string): Batch | undefined {
 /** Sizes in pixels; `auto` is 1024×1024 on accelerators that keep everything loaded, and nothing elsewhere. */
 export type WarmUp = 'auto' | readonly { readonly width: number; readonly height: number }[];
 
-/** What identifies weights. */
-export interface Hashes {
-  /** Of all that a picture is made with. */
-  readonly checkpoint: string;
-  /** Others that recipes may have of the same weights. */
-  readonly formerCheckpoints?: readonly string[];
-}
-
-/** What identifies all weights of a model. `checkpoint` is of those that pictures in its first style are made with. */
-export interface Weights extends Hashes {
-  /** Of those that other pictures are made with: in each further style, by its name, and from pictures, by {@link ENCODER}. */
-  readonly further?: Readonly<Record<string, Hashes>>;
-}
-
-/** The image encoder, among weights. */
-export const ENCODER = 'image-encoder';
-
 /** What was loaded. */
 export interface EngineInfo extends Weights {
   /** Name of the model's folder. @default 'wuerstchen' */
@@ -134,85 +117,6 @@ export function hasStyle(
   style: string,
 ): boolean {
   return styles.includes(style) || (mixesStyles && Number.isFinite(Number(style)));
-}
-
-/** What identifies the weights that pictures in a style are made with: a mix, by its share and by what it is mixed of. */
-export function hashesOf({ checkpoint, formerCheckpoints = [], further = {} }: Weights, style: string): Hashes {
-  const { base, aesthetic } = further;
-  const share = Number(style);
-  const named = further[NAMES.get(share) ?? style];
-  if (named !== undefined) return named;
-  if (share > 0 && share < 1 && share !== 0.5 && base && aesthetic) return mixed(share, base, aesthetic);
-  return { checkpoint, formerCheckpoints };
-}
-
-/** Styles that a share of aesthetic has as its name; half of each is the first style. */
-const NAMES: ReadonlyMap<number, string> = new Map([
-  [0, 'base'],
-  [1, 'aesthetic'],
-]);
-
-function mixed(share: number, base: Hashes, aesthetic: Hashes): Hashes {
-  const hashOf = (parents: readonly string[]) =>
-    createHash('sha256')
-      .update([share, ...parents].join('\n'))
-      .digest('hex');
-  const hashes = allOf(base).flatMap((one) => allOf(aesthetic).map((other) => hashOf([one, other])));
-  const [checkpoint = '', ...formerCheckpoints] = hashes;
-  return { checkpoint, formerCheckpoints };
-}
-
-/** Weights of two models that should be the same. */
-export interface Difference {
-  /** Whose they are: a further style's or the image encoder's; `null` for those of the first style. */
-  readonly part: string | null;
-  readonly own: string;
-  readonly other: string;
-}
-
-/** What two models both have, and is not the same. */
-export function differenceOf(own: Weights, other: Weights): Difference | undefined {
-  const others = new Map(Object.entries(other.further ?? {}));
-  const further = Object.entries(own.further ?? {}).flatMap(([part, hashes]) => {
-    const theirs = others.get(part);
-    return theirs === undefined ? [] : [{ part, hashes, theirs }];
-  });
-  const found = [{ part: null, hashes: own, theirs: other }, ...further].find(
-    (one) => !areSame(one.hashes, one.theirs),
-  );
-  return found && { part: found.part, own: found.hashes.checkpoint, other: found.theirs.checkpoint };
-}
-
-/** Weights of two models that do not differ, as far as they are known of either. */
-export function joined(own: Weights, other: Weights): Weights {
-  const others = new Map(Object.entries(other.further ?? {}));
-  const parts = Object.entries(own.further ?? {}).map(([part, hashes]) => [part, known(hashes, others.get(part))]);
-  return { ...known(own, other), further: { ...other.further, ...Object.fromEntries(parts) } };
-}
-
-/** What identifies weights of which two models may know different hashes: that of all bytes, where one of them does. */
-function known(own: Hashes, other: Hashes = own): Hashes {
-  const { checkpoint, formerCheckpoints = [] } = own;
-  if (isWhole(own) || !isWhole(other)) return { checkpoint, formerCheckpoints };
-  const former = [...allOf(own), ...allOf(other)].filter((hash) => hash !== other.checkpoint);
-  return { checkpoint: other.checkpoint, formerCheckpoints: former };
-}
-
-/**
- * Whether weights are the same. The hash of all bytes of large ones is known some time after they are loaded, to each at its own time;
- * until then it goes by the other hashes, for which pieces are read.
- */
-function areSame(a: Hashes, b: Hashes): boolean {
-  if (isWhole(a) && isWhole(b)) return a.checkpoint === b.checkpoint;
-  return allOf(b).some((hash) => allOf(a).includes(hash));
-}
-
-function isWhole({ checkpoint, formerCheckpoints: former = [] }: Hashes): boolean {
-  return former.length > 0 && !former.includes(checkpoint);
-}
-
-function allOf({ checkpoint, formerCheckpoints = [] }: Hashes): readonly string[] {
-  return [checkpoint, ...formerCheckpoints];
 }
 
 /** Where Stage B's image embedding comes from. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Difference, differenceOf, type Weights } from '../../pipeline/process/protocol.ts';
+import { type Difference, differenceOf, type Weights } from '../../pipeline/process/weights.ts';
 import { translatable } from '../../texts/translate.ts';
 import { botId, type Registration, registration, type Verdict } from '../roll.ts';
 import { type Said, saying } from '../said.ts';

@@ -178,20 +178,19 @@ export class Roster {
     const queue = this.#queueOf(id);
     // What an earlier bot left in it: that job is handed over anew.
     await queue.obliterate({ force: true });
+    const ended = (outcome: WorkerEnd) => {
+      const known = this.#known.get(id);
+      if (known) known[outcome === 'done' ? 'painted' : 'lost'] += 1;
+      onEnd?.(registration.name, outcome);
+    };
     const painter = new RemotePainter({
       ...{ registration, attempts, queue, onProblem },
       loras: ({ loras: hashes }) => loras().flatMap(({ name, hash }) => (hashes.includes(hash) ? name : [])),
       onLost: (reason) => {
-        const known = this.#known.get(id);
-        if (known) known.lost += 1;
-        onEnd?.(registration.name, 'lost');
+        ended('lost');
         logger.warn({ id, name: registration.name, reason }, 'a job comes back from a worker and is handed over again');
       },
-      onPainted: () => {
-        const known = this.#known.get(id);
-        if (known) known.painted += 1;
-        onEnd?.(registration.name, 'done');
-      },
+      onPainted: () => ended('done'),
       onBusy: () => this.#settle(id),
     });
     const member = { painter, queue, isJoined: false };

@@ -1,4 +1,5 @@
-import { differenceOf, type EngineInfo, hasStyle } from '../../pipeline/process/protocol.ts';
+import { type EngineInfo, hasStyle } from '../../pipeline/process/protocol.ts';
+import { differenceOf } from '../../pipeline/process/weights.ts';
 import { translatable } from '../../texts/translate.ts';
 import type { HandOver } from '../roll.ts';
 import { type Said, saying } from '../said.ts';

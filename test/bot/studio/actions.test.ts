@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Job } from '../../../src/bot/job.ts';
-import type { Hashes } from '../../../src/pipeline/process/protocol.ts';
+import type { Hashes } from '../../../src/pipeline/process/weights.ts';
 import { openSqlite } from '../../../src/system/sqlite.ts';
 import { auditLog, caller } from '../history/history-fixture.ts';
 import { FakePainter, INFO } from '../jobs/fake-painter.ts';

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { Identity } from '../../../src/pipeline/checkpoint/fingerprint.ts';
 import { identifyAll } from '../../../src/pipeline/engine/identify-all.ts';
 import { WuerstchenCombinedPipeline } from '../../../src/pipeline/index.ts';
-import { differenceOf, ENCODER, hashesOf, type Weights } from '../../../src/pipeline/process/protocol.ts';
+import { differenceOf, ENCODER, hashesOf, type Weights } from '../../../src/pipeline/process/weights.ts';
 import { COCKTAIL } from '../../models/folders.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 

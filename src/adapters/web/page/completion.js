@@ -62,7 +62,7 @@ export class Completion {
     else if (event.key === 'ArrowUp') this.#select((this.#selected <= 0 ? this.#items.length : this.#selected) - 1);
     else if (event.key === 'Tab' && !event.shiftKey) this.#take(this.#selected);
     else if (event.key === 'Enter' && this.#selected >= 0 && this.#input.value === this.#text)
-      this.#accept(this.#items[this.#selected]);
+      this.#take(this.#selected);
     else if (event.key === 'Escape') this.close();
     else return false;
     event.preventDefault();
@@ -95,10 +95,7 @@ export class Completion {
     }
     if (this.#input.value !== this.#text) return;
     const item = label === undefined ? this.#items[0] : this.#items.find((one) => one.label === label);
-    if (item) this.#accept(item);
-  }
-
-  #accept(item) {
+    if (!item) return;
     this.close();
     this.#input.setRangeText(item.insert, item.from, item.to, 'end');
     this.#input.dispatchEvent(new Event('input', { bubbles: true }));
